@@ -1,0 +1,1 @@
+//! Records between services: the embedded bus.

@@ -1,0 +1,21 @@
+//! The pure middle of Chorus: ids, the canonical model of LLM calls, the machines of projects, tasks and
+//! attempts, the rules of plans, merges and verdicts, and the ports through which services reach the world.
+//!
+//! Deliberately absent: tokio, sockets, databases, clocks, randomness. Time and ids are arguments; what a
+//! machine wants done is a returned value. Every other crate points down to this one.
+
+pub mod attempt;
+pub mod brief;
+pub mod catalog;
+pub mod delivery;
+pub mod id;
+pub mod limit;
+pub mod llm;
+pub mod merge;
+pub mod money;
+pub mod plan;
+pub mod port;
+pub mod progress;
+pub mod project;
+pub mod time;
+pub mod verdict;

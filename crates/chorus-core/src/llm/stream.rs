@@ -1,0 +1,168 @@
+//! An answer in pieces, and the machine that puts the pieces together.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Extra, FinishReason, Reply, ToolCall, Usage};
+
+/// One piece of a streamed answer. Indices name the content piece and only grow from piece to piece.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum StreamEvent {
+    /// The answer begins.
+    Start {
+        /// The provider's id of the answer.
+        id: String,
+        /// The model that answers, in the provider's words.
+        model: String,
+    },
+    /// More text.
+    Text {
+        /// Content piece.
+        index: u32,
+        /// The text.
+        delta: String,
+    },
+    /// More thinking.
+    Reasoning {
+        /// Content piece.
+        index: u32,
+        /// The text.
+        delta: String,
+    },
+    /// The proof that belongs to a thinking piece.
+    Signature {
+        /// Content piece.
+        index: u32,
+        /// The proof, or more of it.
+        delta: String,
+    },
+    /// A whole encrypted thinking piece.
+    Redacted {
+        /// Content piece.
+        index: u32,
+        /// The piece, opaque.
+        value: String,
+    },
+    /// A function call begins.
+    ToolStart {
+        /// Content piece.
+        index: u32,
+        /// The provider's id of the call.
+        id: String,
+        /// The function's name.
+        name: String,
+    },
+    /// More of a function call's arguments.
+    ToolArguments {
+        /// Content piece.
+        index: u32,
+        /// JSON text, cut anywhere.
+        delta: String,
+    },
+    /// More words of a refusal.
+    Refusal {
+        /// Content piece.
+        index: u32,
+        /// The words.
+        delta: String,
+    },
+    /// The counts so far; each replaces the one before.
+    Usage(Usage),
+    /// Why the answer ends.
+    Finish(FinishReason),
+    /// The provider reports an error in the middle of the stream.
+    Error {
+        /// The provider's name for it, for instance `overloaded_error`.
+        kind: String,
+        /// The provider's words.
+        message: String,
+    },
+    /// Fields or pieces that have no name here, by their wire name.
+    Extra(Extra),
+    /// The stream said that it is whole.
+    End,
+}
+
+/// Puts a streamed answer together.
+#[derive(Debug, Clone, Default)]
+pub struct Assembler {
+    reply: Reply,
+    pieces: Vec<(u32, Content)>,
+    ended: bool,
+}
+
+impl Assembler {
+    /// Nothing received yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one more piece.
+    pub fn push(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Start { id, model } => {
+                self.reply.id = id;
+                self.reply.model = model;
+            }
+            StreamEvent::Text { index, delta } => match self.piece(index, || Content::text("")) {
+                Content::Text { text, .. } => text.push_str(&delta),
+                other => *other = Content::text(delta),
+            },
+            StreamEvent::Reasoning { index, delta } => self.reasoning(index, |text, _, _| text.push_str(&delta)),
+            StreamEvent::Signature { index, delta } => {
+                self.reasoning(index, |_, signature, _| signature.get_or_insert_default().push_str(&delta));
+            }
+            StreamEvent::Redacted { index, value } => self.reasoning(index, |_, _, redacted| *redacted = Some(value)),
+            StreamEvent::ToolStart { index, id, name } => {
+                *self.piece(index, || Content::text("")) = Content::ToolCall(ToolCall { id, name, arguments: String::new() });
+            }
+            StreamEvent::ToolArguments { index, delta } => {
+                let empty = || Content::ToolCall(ToolCall { id: String::new(), name: String::new(), arguments: String::new() });
+                if let Content::ToolCall(call) = self.piece(index, empty) {
+                    call.arguments.push_str(&delta);
+                }
+            }
+            StreamEvent::Refusal { index, delta } => {
+                if let Content::Refusal { text } = self.piece(index, || Content::Refusal { text: String::new() }) {
+                    text.push_str(&delta);
+                }
+            }
+            StreamEvent::Usage(usage) => self.reply.usage = Some(usage),
+            StreamEvent::Finish(reason) => self.reply.finish = Some(reason),
+            StreamEvent::Error { kind, message } => {
+                self.reply.extra.insert("error".into(), serde_json::json!({ "type": kind, "message": message }));
+            }
+            StreamEvent::Extra(extra) => self.reply.extra.extend(extra),
+            StreamEvent::End => self.ended = true,
+        }
+    }
+
+    /// Whether the stream said that it is whole.
+    pub const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What has come so far, as one answer.
+    pub fn finish(mut self) -> Reply {
+        self.reply.content = self.pieces.into_iter().map(|(_, piece)| piece).collect();
+        self.reply
+    }
+
+    fn piece(&mut self, index: u32, empty: impl FnOnce() -> Content) -> &mut Content {
+        let at = match self.pieces.binary_search_by_key(&index, |(at, _)| *at) {
+            Ok(at) => at,
+            Err(at) => {
+                self.pieces.insert(at, (index, empty()));
+                at
+            }
+        };
+        &mut self.pieces[at].1
+    }
+
+    fn reasoning(&mut self, index: u32, change: impl FnOnce(&mut String, &mut Option<String>, &mut Option<String>)) {
+        let empty = || Content::Reasoning { text: String::new(), signature: None, redacted: None };
+        if let Content::Reasoning { text, signature, redacted } = self.piece(index, empty) {
+            change(text, signature, redacted);
+        }
+    }
+}

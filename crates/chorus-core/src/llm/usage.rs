@@ -1,0 +1,49 @@
+//! What a call used, in tokens, as the provider counted it.
+
+use std::ops::Add;
+
+use serde::{Deserialize, Serialize};
+
+/// Tokens of one call. The classes do not overlap unless a field says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Prompt tokens that were neither read from nor written to a cache.
+    pub input: u64,
+    /// Prompt tokens read from a cache.
+    #[serde(default)]
+    pub cache_read: u64,
+    /// Prompt tokens written to a cache.
+    #[serde(default)]
+    pub cache_write: u64,
+    /// All produced tokens, thinking included.
+    pub output: u64,
+    /// The thinking among `output`.
+    #[serde(default)]
+    pub reasoning: u64,
+}
+
+impl Usage {
+    /// All prompt tokens.
+    pub const fn prompt(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write
+    }
+
+    /// Everything, prompt and produced.
+    pub const fn total(&self) -> u64 {
+        self.prompt() + self.output
+    }
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            input: self.input + other.input,
+            cache_read: self.cache_read + other.cache_read,
+            cache_write: self.cache_write + other.cache_write,
+            output: self.output + other.output,
+            reasoning: self.reasoning + other.reasoning,
+        }
+    }
+}

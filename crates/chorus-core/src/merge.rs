@@ -1,0 +1,119 @@
+//! Results becoming one deliverable: rules first, a model only for the conflicts that rules cannot settle.
+//!
+//! A worker's reply is a text and, in a fenced block at its end, the facts and terms it rests on. The same
+//! fact with two values is a conflict; it is recorded and settled once. Merging reads results in plan order,
+//! never in order of arrival, so equal results give equal bytes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::ArtifactHash;
+use crate::id::TaskKey;
+
+/// A worker's reply, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorkResult {
+    /// The text that goes into the deliverable.
+    pub text: String,
+    /// Facts that the text states or rests on.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// Terms that the text uses, with their meaning.
+    #[serde(default)]
+    pub terms: Vec<Term>,
+}
+
+/// One fact: two facts with the same subject and different values cannot both stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is about, precise enough that equal subjects mean the same thing.
+    pub subject: String,
+    /// What is said of it: a number, a date, a name.
+    pub value: String,
+    /// The sentence of the source.
+    #[serde(default)]
+    pub quote: String,
+}
+
+/// One term and its meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// The term.
+    pub term: String,
+    /// What it means here.
+    pub meaning: String,
+}
+
+/// Claims that cannot all stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Its short name, `c1`, `c2`, … in plan order.
+    pub id: String,
+    /// What it is about.
+    pub subject: String,
+    /// The claims, one for each value, in plan order.
+    pub claims: Vec<Claim>,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Its short name in the conflict: `a`, `b`, …
+    pub id: String,
+    /// What is claimed.
+    pub value: String,
+    /// The tasks that claim it.
+    pub tasks: Vec<TaskKey>,
+    /// The sentence of the source.
+    pub quote: String,
+}
+
+/// How a conflict was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The conflict.
+    pub conflict: String,
+    /// The claim that stands; none when both are kept side by side with a note.
+    pub keep: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who settled it.
+    pub by: SettledBy,
+}
+
+/// Who settled a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettledBy {
+    /// A rule: most claims by a clear margin.
+    Vote,
+    /// The merger model.
+    Model,
+    /// Nobody could: both are kept.
+    Nobody,
+}
+
+/// A file of the deliverable, merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedFile {
+    /// Relative path with `/`.
+    pub path: String,
+    /// For instance `text/markdown`.
+    pub media_type: String,
+    /// Its bytes.
+    pub content: ArtifactHash,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// What the client receives. Stored as an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliverable {
+    /// Version of this form.
+    pub version: u32,
+    /// The files, by path.
+    pub files: Vec<MergedFile>,
+    /// Conflicts found.
+    pub conflicts: Vec<Conflict>,
+    /// How each was settled.
+    pub settlements: Vec<Settlement>,
+}

@@ -1,0 +1,41 @@
+//! The ports: what services want of the world, one trait a file, six methods at most.
+//!
+//! Adapters implement them; services hold them as `Arc<dyn …>`; only the binary and the test world name an
+//! adapter. Every port has one contract suite that all its implementations pass. An error of a port means
+//! *unknown*: the deed may have been done although its reply was lost, so every changing method can be
+//! repeated with the same arguments.
+
+pub mod artifacts;
+pub mod attempts;
+pub mod bus;
+pub mod clock;
+pub mod deliveries;
+pub mod directory;
+pub mod leaders;
+pub mod limit_state;
+pub mod outbox;
+pub mod projects;
+pub mod upstream;
+
+pub use artifacts::ArtifactStore;
+pub use attempts::Attempts;
+pub use bus::Bus;
+pub use clock::Clock;
+pub use deliveries::Deliveries;
+pub use directory::Directory;
+pub use leaders::Leaders;
+pub use limit_state::LimitState;
+pub use outbox::Outbox;
+pub use projects::Projects;
+pub use upstream::Upstream;
+
+/// The store could not answer, or its answer was lost: the deed may have been done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Passing: the database is away, busy, or its connection broke. Ask again.
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    /// Lasting: disk full, corrupt file, a row that cannot be read. A person must act.
+    #[error("the store cannot go on: {0}")]
+    Broken(String),
+}

@@ -1,0 +1,1 @@
+//! The one queue of queued attempts: order, admission, publishing; the reconciler.

@@ -1,0 +1,1 @@
+//! Shared limiter state: the ledger of limits and leases, in memory.

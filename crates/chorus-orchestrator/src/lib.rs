@@ -1,0 +1,1 @@
+//! A project's only writer: clarify, plan, run, merge, evaluate. Decides; never calls a model itself.

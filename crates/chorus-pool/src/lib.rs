@@ -1,0 +1,1 @@
+//! The account pool: choice, order, estimates, reactions (pure engine), and Admission, its one async shell.

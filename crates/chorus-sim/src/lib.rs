@@ -1,0 +1,1 @@
+//! Providers simulated over real HTTP, written from recorded wire text.

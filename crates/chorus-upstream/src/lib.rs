@@ -1,0 +1,1 @@
+//! Calls to providers over HTTP; a provider is data.

@@ -1,0 +1,1 @@
+//! One delivery: claim, call with the lease it was given, record.

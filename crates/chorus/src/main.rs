@@ -1,0 +1,3 @@
+//! The one binary: every role of Chorus starts here.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Checks and drawings of the house, run as `cargo xtask <name>`.
+
+fn main() {}
