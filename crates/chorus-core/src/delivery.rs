@@ -146,6 +146,8 @@ pub struct NewAttempt {
     pub project: ProjectId,
     /// Whose work it is.
     pub tenant: Tenant,
+    /// Version of the plan that the task belongs to; zero before there is one.
+    pub plan_version: u32,
     /// What the task is for.
     pub kind: TaskKind,
     /// Which try of the task this is, from 1.

@@ -17,5 +17,6 @@ pub mod plan;
 pub mod port;
 pub mod progress;
 pub mod project;
+pub mod record;
 pub mod time;
 pub mod verdict;

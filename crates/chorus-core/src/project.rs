@@ -1,5 +1,7 @@
 //! The project and task machine: one writer a project, pure, folded from commands and finished attempts.
 
+mod command;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use crate::delivery::TaskKind;
 use crate::id::{AttemptId, ProjectId, TaskId, TaskKey, Tenant};
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
+
+pub use command::ClientCommand;
 
 /// A project with its tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

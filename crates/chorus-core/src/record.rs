@@ -1,0 +1,251 @@
+//! The records of design.md 6, made and read in one place: headers, keys and payloads.
+//!
+//! Whoever commits a change builds its record here and puts it into the same transaction. Neighbours:
+//! `port::bus` carries records and knows nothing of their content. Deliberately absent: prompts and
+//! outputs, which live in the artifact store; a payload holds ids and hashes only.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{AttemptDone, NewAttempt};
+use crate::id::{AttemptId, Epoch, EventId, Pool, ProjectId, Seq, Tenant};
+use crate::port::bus::{Record, Topic};
+use crate::project::ClientCommand;
+use crate::time::Timestamp;
+
+/// `chorus-schema` of a client's command.
+pub const COMMAND: &str = "project.cmd/1";
+/// `chorus-schema` of a wake-up for the dispatcher.
+pub const READY: &str = "task.ready/1";
+/// `chorus-schema` of a delivery for a worker.
+pub const DISPATCH: &str = "task.dispatch/1";
+/// `chorus-schema` of an attempt that ended.
+pub const DONE: &str = "task.done/1";
+/// `chorus-schema` of news from a project.
+pub const EVENT: &str = "event/1";
+/// `chorus-schema` of attempts that nobody wants any more.
+pub const CANCELLED: &str = "control.cancelled/1";
+
+/// Most attempts that one cancellation record names, so that its payload stays below 4 KiB.
+pub const CANCELLED_AT_ONCE: usize = 64;
+
+/// Why a record cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A header is missing or holds something else.
+    #[error("header {0} is missing or malformed")]
+    Header(&'static str),
+    /// The schema is another one, perhaps of a later release.
+    #[error("schema is {found:?}, expected {expected:?}")]
+    Schema {
+        /// What the record says.
+        found: String,
+        /// What the reader knows.
+        expected: &'static str,
+    },
+    /// The payload does not follow its schema.
+    #[error("payload of schema {schema} does not follow it: {problem}")]
+    Payload {
+        /// The schema.
+        schema: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Payload of [`DISPATCH`]: which delivery is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispatchNotice {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The epoch at which it may be claimed.
+    pub epoch: Epoch,
+}
+
+/// Payload of [`READY`]: something was queued. Truth is the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyNotice {
+    /// The attempt, the first one when several were queued at once.
+    pub attempt: AttemptId,
+}
+
+/// Payload of [`EVENT`]: the history of a project grew. Truth is the event table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventNotice {
+    /// The project.
+    pub project: ProjectId,
+    /// Place of the first new event.
+    pub first: Seq,
+    /// Place of the last one.
+    pub last: Seq,
+}
+
+/// Payload of [`CANCELLED`]: whoever runs one of these stops; truth is the row, which a beat shows too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelledNotice {
+    /// The attempts.
+    pub attempts: Vec<AttemptId>,
+}
+
+/// A client's command to a project.
+pub fn command(id: EventId, tenant: &Tenant, project: ProjectId, command: &ClientCommand) -> Record {
+    project_record(id, Topic::ProjectCmd, COMMAND, tenant, project, command)
+}
+
+/// News from a project for those who watch it.
+pub fn event(id: EventId, tenant: &Tenant, notice: &EventNotice) -> Record {
+    project_record(id, Topic::Event, EVENT, tenant, notice.project, notice)
+}
+
+/// Attempts that were cancelled by one decision, in as many records as needed; `ids` draws each record's id.
+pub fn cancelled(mut ids: impl FnMut() -> EventId, tenant: &Tenant, project: ProjectId, attempts: &[AttemptId]) -> Vec<Record> {
+    attempts
+        .chunks(CANCELLED_AT_ONCE)
+        .map(|chunk| {
+            let notice = CancelledNotice { attempts: chunk.to_vec() };
+            project_record(ids(), Topic::Control, CANCELLED, tenant, project, &notice)
+        })
+        .collect()
+}
+
+/// An attempt was queued, for the first time or again. The pool is not known before admission, so the
+/// key, which only chooses among one partition, is the role that serves the task.
+pub fn task_ready(id: EventId, attempt: &NewAttempt, epoch: Epoch) -> Record {
+    let key = format!("{:?}", attempt.kind.role()).to_lowercase();
+    attempt_record(id, Topic::TaskReady, READY, key, (attempt, epoch), &ReadyNotice { attempt: attempt.id })
+}
+
+/// A delivery for a worker of `pool`, to be claimed before `not_after`.
+pub fn task_dispatch(id: EventId, pool: &Pool, attempt: &NewAttempt, epoch: Epoch, not_after: Timestamp) -> Record {
+    let notice = DispatchNotice { attempt: attempt.id, epoch };
+    let topic = Topic::TaskDispatch(pool.clone());
+    let mut record = attempt_record(id, topic, DISPATCH, attempt.task.to_string(), (attempt, epoch), &notice);
+    record.headers.push(header("chorus-not-after-ms", &not_after.0));
+    record
+}
+
+/// An attempt ended: by its worker's finish, or refused by the dispatcher.
+pub fn task_done(id: EventId, attempt: &NewAttempt, epoch: Epoch, done: &AttemptDone) -> Record {
+    attempt_record(id, Topic::TaskDone, DONE, attempt.project.to_string(), (attempt, epoch), done)
+}
+
+/// The payload of a record of this schema.
+pub fn read<T: DeserializeOwned>(record: &Record, schema: &'static str) -> Result<T, Unreadable> {
+    let found = record.header("chorus-schema").unwrap_or_default();
+    if found != schema {
+        return Err(Unreadable::Schema { found: found.to_owned(), expected: schema });
+    }
+    serde_json::from_slice(&record.payload).map_err(|problem| Unreadable::Payload { schema, problem: problem.to_string() })
+}
+
+/// The project that a record is about.
+pub fn project_of(record: &Record) -> Result<ProjectId, Unreadable> {
+    let name = "chorus-project";
+    record.header(name).and_then(|text| text.parse().ok()).ok_or(Unreadable::Header(name))
+}
+
+/// Whose work a record is about.
+pub fn tenant_of(record: &Record) -> Result<Tenant, Unreadable> {
+    record.header("chorus-tenant").map(Tenant::new).ok_or(Unreadable::Header("chorus-tenant"))
+}
+
+/// The same content for an operator, when a consumer cannot read the record.
+pub fn dead_letter(id: EventId, record: &Record, problem: &Unreadable) -> Record {
+    let mut headers = record.headers.clone();
+    headers.push(header("dlq-origin-topic", &record.topic));
+    headers.push(header("dlq-origin-id", &record.id));
+    headers.push(header("dlq-reason", problem));
+    Record { id, topic: Topic::Dlq, key: record.key.clone(), headers, payload: record.payload.clone() }
+}
+
+fn project_record(id: EventId, topic: Topic, schema: &str, tenant: &Tenant, project: ProjectId, payload: &impl Serialize) -> Record {
+    let headers = vec![
+        header("chorus-schema", &schema),
+        header("chorus-tenant", tenant),
+        header("chorus-project", &project),
+        header("content-type", &"application/json"),
+    ];
+    Record { id, topic, key: project.to_string(), headers, payload: json(payload) }
+}
+
+fn attempt_record(
+    id: EventId,
+    topic: Topic,
+    schema: &str,
+    key: String,
+    (attempt, epoch): (&NewAttempt, Epoch),
+    payload: &impl Serialize,
+) -> Record {
+    let mut record = project_record(id, topic, schema, &attempt.tenant, attempt.project, payload);
+    record.key = key;
+    record.headers.extend([
+        header("chorus-plan-version", &attempt.plan_version),
+        header("chorus-task", &attempt.task),
+        header("chorus-attempt", &attempt.id),
+        header("chorus-epoch", &epoch.0),
+        header("chorus-priority", &attempt.priority),
+    ]);
+    record
+}
+
+fn header(name: &str, value: &impl ToString) -> (String, String) {
+    (name.to_owned(), value.to_string())
+}
+
+fn json(payload: &impl Serialize) -> Bytes {
+    Bytes::from(serde_json::to_vec(payload).expect("payloads are plain structs with text keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{ArtifactHash, CallSize, Outcome, TaskKind};
+    use crate::id::TaskId;
+    use crate::time::Millis;
+
+    fn attempt() -> NewAttempt {
+        NewAttempt {
+            id: AttemptId::new(3),
+            task: TaskId::new(2),
+            project: ProjectId::new(1),
+            tenant: Tenant::new("home"),
+            plan_version: 4,
+            kind: TaskKind::Work,
+            number: 1,
+            order: ArtifactHash::of(b"order"),
+            size: CallSize { input: 10, output: 5, max_tokens: 8 },
+            priority: 100,
+            path: Millis(9),
+            not_before: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn a_finished_attempt_survives_the_bus() {
+        let done = AttemptDone {
+            attempt: AttemptId::new(3),
+            task: TaskId::new(2),
+            outcome: Outcome::Succeeded { result: ArtifactHash::of(b"text") },
+        };
+        let record = task_done(EventId::new(7), &attempt(), Epoch(2), &done);
+        assert_eq!(read::<AttemptDone>(&record, DONE), Ok(done));
+        assert_eq!(record.key, ProjectId::new(1).to_string());
+        assert_eq!(project_of(&record), Ok(ProjectId::new(1)));
+        assert_eq!((record.header("chorus-epoch"), record.header("chorus-plan-version")), (Some("2"), Some("4")));
+        assert!(matches!(read::<DispatchNotice>(&record, DISPATCH), Err(Unreadable::Schema { .. })));
+    }
+
+    #[test]
+    fn many_cancellations_are_cut_into_small_records() {
+        let attempts: Vec<_> = (0..200).map(AttemptId::new).collect();
+        let mut next = 0;
+        let ids = || {
+            next += 1;
+            EventId::new(next)
+        };
+        let records = cancelled(ids, &Tenant::new("home"), ProjectId::new(1), &attempts);
+        assert_eq!(records.len(), 4);
+        assert!(records.iter().all(|record| record.payload.len() <= 4096));
+    }
+}
