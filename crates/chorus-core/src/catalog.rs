@@ -145,6 +145,12 @@ pub struct Provider {
     /// Where a key is created, for messages to people.
     #[serde(default)]
     pub keys_url: Option<String>,
+    /// How its server wants what the dialect leaves open.
+    #[serde(default)]
+    pub form: Form,
+    /// Path under `base_url` that a live credential may read without cost; none when there is no such path.
+    #[serde(default)]
+    pub probe_path: Option<String>,
     /// How limits are told in its headers.
     pub limit_headers: LimitHeaders,
     /// Whether a refused call counts as a request.
@@ -163,6 +169,49 @@ pub struct Provider {
 
 const fn ten_seconds() -> Millis {
     Millis(10_000)
+}
+
+/// How a provider's server wants what its dialect leaves open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Form {
+    /// The field that limits the answer's length.
+    pub max_tokens_field: String,
+    /// How a wish for thinking is written.
+    pub reasoning: ReasoningForm,
+    /// The field in which thinking is sent back.
+    pub reasoning_field: String,
+    /// It takes `stream_options`, and tells the usage of a stream only when asked so.
+    pub stream_usage: bool,
+    /// It takes `cache_control` on pieces of text.
+    pub cache_control: bool,
+}
+
+/// How a wish for thinking is written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasoningForm {
+    /// `reasoning_effort: "high"`.
+    #[default]
+    Effort,
+    /// `reasoning: {effort, max_tokens, enabled}`.
+    Object,
+    /// `thinking: {type}` with `reasoning_effort`.
+    Thinking,
+    /// Not at all: the server knows no such field.
+    None,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self {
+            max_tokens_field: "max_tokens".to_owned(),
+            reasoning: ReasoningForm::Effort,
+            reasoning_field: "reasoning_content".to_owned(),
+            stream_usage: true,
+            cache_control: false,
+        }
+    }
 }
 
 /// How a secret is shown to the provider.
@@ -185,6 +234,8 @@ pub enum LimitHeaders {
     Anthropic,
     /// `x-ratelimit-*`, durations in Go's form.
     Openai,
+    /// `x-ratelimit-*-req-minute` and `-tokens-minute`, no resets.
+    Mistral,
     /// None.
     None,
 }

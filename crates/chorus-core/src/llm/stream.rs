@@ -166,3 +166,38 @@ impl Assembler {
         }
     }
 }
+
+impl Reply {
+    /// The pieces that would have streamed this answer; put together again they give it back.
+    pub fn into_events(self) -> Vec<StreamEvent> {
+        let mut events = vec![StreamEvent::Start { id: self.id, model: self.model }];
+        for (index, piece) in (0..).zip(self.content) {
+            events.extend(piece_events(index, piece));
+        }
+        if !self.extra.is_empty() {
+            events.push(StreamEvent::Extra(self.extra));
+        }
+        events.extend(self.finish.map(StreamEvent::Finish));
+        events.extend(self.usage.map(StreamEvent::Usage));
+        events.push(StreamEvent::End);
+        events
+    }
+}
+
+fn piece_events(index: u32, piece: Content) -> Vec<StreamEvent> {
+    match piece {
+        Content::Text { text, .. } => vec![StreamEvent::Text { index, delta: text }],
+        Content::Reasoning { text, signature, redacted } => {
+            let text = (redacted.is_none() || !text.is_empty()).then_some(StreamEvent::Reasoning { index, delta: text });
+            let signature = signature.map(|delta| StreamEvent::Signature { index, delta });
+            let redacted = redacted.map(|value| StreamEvent::Redacted { index, value });
+            text.into_iter().chain(signature).chain(redacted).collect()
+        }
+        Content::ToolCall(call) => vec![
+            StreamEvent::ToolStart { index, id: call.id, name: call.name },
+            StreamEvent::ToolArguments { index, delta: call.arguments },
+        ],
+        Content::Refusal { text } => vec![StreamEvent::Refusal { index, delta: text }],
+        Content::Image(_) | Content::ToolResult(_) | Content::Unknown { .. } => Vec::new(),
+    }
+}
