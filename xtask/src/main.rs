@@ -1,3 +1,38 @@
 //! Checks and drawings of the house, run as `cargo xtask <name>`.
 
-fn main() {}
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// One check or drawing.
+struct Task {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&[String]) -> anyhow::Result<()>,
+}
+
+const TASKS: [Task; 2] = [
+    Task { name: "tidy", what: "arrows between crates, banned names, lengths of files and functions", run: tidy::run },
+    Task { name: "test", what: "every test there is; --quick leaves out what takes minutes", run: test::run },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("usage: cargo xtask <name>");
+        for task in &TASKS {
+            eprintln!("  {:<10} {}", task.name, task.what);
+        }
+        return ExitCode::from(64);
+    };
+    match (task.run)(&rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Dollars;
+
+/// One endpoint in front of many LLM accounts, and an orchestrator of large projects.
+#[derive(Debug, Parser)]
+#[command(name = "chorus", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Configuration file; `CHORUS_CONFIG` names one too. See chorus.default.toml for every key.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where the database and artifacts live, instead of `data.dir`. The key file then lies beside it.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole loop with simulated providers: no keys, no network, no real model.
+    Demo(Demo),
+    /// Run a project with your accounts: plan, work in parallel, merge, judge, deliver.
+    Run(Run),
+    /// Go on with a project that was parked or interrupted.
+    Resume(Resume),
+    /// Look at projects, or cancel one.
+    #[command(subcommand)]
+    Project(ProjectCommand),
+    /// Accounts and their credentials.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Run the simulated providers alone, for any client.
+    Sim(Sim),
+}
+
+/// `chorus demo`
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The brief; the long-document example when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) brief: Option<PathBuf>,
+    /// A document, or a folder of documents, to attach; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) attach: Vec<PathBuf>,
+    /// Folder for the deliverable and the report.
+    #[arg(long, value_name = "DIR", default_value = "result")]
+    pub(crate) out: PathBuf,
+    /// Seed of the simulated providers.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// `chorus run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The brief: what is to be made, in your own words.
+    #[arg(value_name = "BRIEF")]
+    pub(crate) brief: PathBuf,
+    /// A document, or a folder of documents, to attach; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) attach: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Most that the project may spend, in US dollars.
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget: Option<Dollars>,
+}
+
+/// How a project is run and where its result goes.
+#[derive(Debug, Args)]
+pub(crate) struct How {
+    /// Folder for the deliverable and the report.
+    #[arg(long, value_name = "DIR", default_value = "result")]
+    pub(crate) out: PathBuf,
+    /// Approve the estimate without being asked.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Do not ask about what is unclear: state assumptions instead.
+    #[arg(long)]
+    pub(crate) assume: bool,
+}
+
+/// `chorus resume`
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// The project's id, `prj_…`.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// `chorus project …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectCommand {
+    /// All projects, newest first.
+    List,
+    /// One project: its plan, its tasks, its money.
+    Show {
+        /// The project's id, `prj_…`.
+        id: String,
+    },
+    /// Stop a project for good; what it has made so far is kept.
+    Cancel {
+        /// The project's id, `prj_…`.
+        id: String,
+    },
+}
+
+/// `chorus account …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Import accounts from accounts.toml or accounts.csv. Good rows are kept, refused ones are named.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Do not ask the providers whether the credentials are alive.
+        #[arg(long)]
+        no_check: bool,
+    },
+    /// All accounts, without their secrets.
+    List,
+    /// Remove an account with its credentials.
+    Remove {
+        /// Its e-mail address.
+        email: String,
+    },
+}
+
+/// `chorus sim`
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8790")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Configuration of the simulated providers; the demo's when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) providers: Option<PathBuf>,
+    /// Append one JSON line for each call to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Write the simulated accounts in the form that `chorus account import` reads.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accounts: Option<PathBuf>,
+    /// Seed of the simulated providers.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

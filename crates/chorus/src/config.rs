@@ -1,0 +1,15 @@
+//! The configuration: one struct a section, every key in `chorus.default.toml`, unknown keys refused.
+//!
+//! The loader here is the only code that reads the environment. Errors name file, key, what was found and
+//! what was expected.
+
+mod error;
+mod load;
+mod section;
+
+pub(crate) use error::ConfigError;
+pub(crate) use load::{Environment, Process, load};
+pub(crate) use section::{Config, Data, Delivery, Log, LogFormat, Network, Project, Worker};
+
+/// The defaults, which are also their documentation.
+pub(crate) const DEFAULTS: &str = include_str!("../../../chorus.default.toml");

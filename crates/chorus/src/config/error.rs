@@ -1,0 +1,17 @@
+//! What is wrong with a configuration, said so that a person can mend it.
+
+use std::path::PathBuf;
+
+/// A configuration that cannot be used; the process ends with code 64.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The named file cannot be read.
+    #[error("cannot read the configuration {}: {reason}", file.display())]
+    Unreadable { file: PathBuf, reason: String },
+    /// The text is no TOML.
+    #[error("{file}, line {line}: not valid TOML: {reason}")]
+    Syntax { file: String, line: usize, reason: String },
+    /// A key is unknown, missing, or has a value of another kind.
+    #[error("{file}: key `{key}`: {reason}")]
+    Key { file: String, key: String, reason: String },
+}
