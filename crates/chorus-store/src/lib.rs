@@ -1,1 +1,10 @@
-//! What must not be lost: an SQL store over SQLite and PostgreSQL, and the model of it in memory.
+//! What must not be lost: projects, attempts, deliveries, records, leaders, accounts and artifacts.
+//!
+//! Two implementations of the same ports: `memory` is the plain model that the others are held against and
+//! what the test world runs on; the SQL store keeps everything in SQLite or PostgreSQL from one SQL text. Rules
+//! that both obey (money, arrows of an attempt's row, what a commit must look like) are pure and live in `rows`.
+//!
+//! Deliberately absent: decisions about projects (the orchestrator's), calls, limits, the bus.
+
+pub mod memory;
+pub mod rows;

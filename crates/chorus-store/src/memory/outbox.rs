@@ -1,0 +1,50 @@
+//! Records and what became of them.
+
+use async_trait::async_trait;
+use chorus_core::id::EventId;
+use chorus_core::port::bus::Record;
+use chorus_core::port::{Outbox, StoreError};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::{State, Store};
+use crate::rows::{OutboxRow, is_folded};
+
+#[async_trait]
+impl Outbox for Store {
+    async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
+        Ok(self.act(|state, now| {
+            let waiting = |row: &OutboxRow| row.sent_at.is_none().then_some(row.created_at);
+            state.oldest(waiting, now - older_than, limit)
+        }))
+    }
+
+    async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
+        self.act(|state, now| {
+            for id in ids {
+                state.rows.outbox.get_mut(&id).into_iter().for_each(|row| row.sent_at = Some(now));
+            }
+        });
+        Ok(())
+    }
+
+    async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
+        Ok(self.act(|state, now| {
+            let waiting = |row: &OutboxRow| row.sent_at.filter(|_| row.folded_at.is_none() && is_folded(&row.record.topic));
+            state.oldest(waiting, now - older_than, limit)
+        }))
+    }
+}
+
+impl State {
+    /// Records that wait since `by` or longer, the longest first.
+    fn oldest(&self, waiting: impl Fn(&OutboxRow) -> Option<Timestamp>, by: Timestamp, limit: u32) -> Vec<Record> {
+        let mut found: Vec<_> = self
+            .rows
+            .outbox
+            .values()
+            .filter_map(|row| waiting(row).filter(|since| *since <= by).map(|since| (since, row.record.id, &row.record)))
+            .collect();
+        found.sort_by_key(|(since, id, _)| (*since, *id));
+        found.into_iter().take(limit as usize).map(|(_, _, record)| record.clone()).collect()
+    }
+}

@@ -1,0 +1,45 @@
+//! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
+
+use chorus_core::delivery::{AttemptState, DeliveryEnd, Reclaim, Reclaimed};
+use chorus_core::id::AttemptId;
+use chorus_core::time::{Millis, Timestamp};
+
+use super::State;
+use crate::rows::money::Movement;
+
+impl State {
+    pub(super) fn reclaim(&mut self, reclaim: Reclaim, now: Timestamp) -> Vec<Reclaimed> {
+        let mut overdue = self.overdue(AttemptState::Dispatched, reclaim.unclaimed_for, now);
+        overdue.extend(self.overdue(AttemptState::Running, reclaim.silent_for, now));
+        overdue.truncate(reclaim.limit as usize);
+        overdue.into_iter().filter_map(|attempt| self.take_back(attempt, now)).collect()
+    }
+
+    /// Attempts in this state that were due at least `late` ago, the longest overdue first.
+    fn overdue(&self, state: AttemptState, late: Millis, now: Timestamp) -> Vec<AttemptId> {
+        let rows = self.rows.attempts.values().filter(|row| row.state == state);
+        let mut due: Vec<_> = rows
+            .filter_map(|row| {
+                let unclaimed =
+                    || self.rows.deliveries.get(&(row.attempt.id, row.epoch)).map(|delivery| delivery.story.assignment.lease.not_after);
+                let since = row.beat_at.or_else(unclaimed)?;
+                (since + late <= now).then_some((since, row.attempt.id))
+            })
+            .collect();
+        due.sort();
+        due.into_iter().map(|(_, attempt)| attempt).collect()
+    }
+
+    fn take_back(&mut self, attempt: AttemptId, now: Timestamp) -> Option<Reclaimed> {
+        let row = self.rows.attempts.get_mut(&attempt)?;
+        let delivery = self.rows.deliveries.get_mut(&(attempt, row.epoch))?;
+        let lost_worker = row.state == AttemptState::Running;
+        let reclaimed = Reclaimed { attempt, epoch: row.epoch, lease: delivery.story.assignment.lease.id, lost_worker };
+        let movement = Movement::taken_back(delivery.story.assignment.estimate, lost_worker);
+        row.requeue(now);
+        row.lost += u32::from(lost_worker);
+        delivery.take_back(if lost_worker { DeliveryEnd::LostWorker } else { DeliveryEnd::Unclaimed }, now);
+        self.rows.projects.get_mut(&delivery.project).into_iter().for_each(|project| project.pay(movement));
+        Some(reclaimed)
+    }
+}

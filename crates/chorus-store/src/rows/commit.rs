@@ -1,0 +1,26 @@
+//! What a decision must look like before it may touch a row, and how its repetition is recognised.
+
+use chorus_core::delivery::ArtifactHash;
+use chorus_core::id::Seq;
+use chorus_core::port::StoreError;
+use chorus_core::port::projects::Commit;
+
+/// The place of the last event after this decision; an error names what is wrong with its events.
+pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
+    commit.events.iter().try_fold(stored, |last, event| {
+        let next = Seq(last.0 + 1);
+        if event.seq == next && event.project == commit.project {
+            Ok(next)
+        } else {
+            Err(StoreError::Broken(format!("a decision on {} has event {} where {} was due", commit.project, event.seq.0, next.0)))
+        }
+    })
+}
+
+/// Hash of everything the decision says: two calls with the same one are the same call.
+pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
+    let Commit { project, expected, head, tasks, attempts, cancel, events, outbox, folded } = commit;
+    serde_json::to_vec(&(project, expected, head, tasks, attempts, cancel, events, outbox, folded))
+        .map(|text| ArtifactHash::of(&text))
+        .map_err(|error| StoreError::Broken(format!("a decision on {project} cannot be written as JSON: {error}")))
+}
