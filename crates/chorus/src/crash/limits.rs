@@ -1,0 +1,49 @@
+//! Reserve.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::id::{GroupId, Holder, LeaseId};
+use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::port::LimitState;
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::time::Timestamp;
+use futures_util::stream::BoxStream;
+
+use super::{Crash, Point};
+
+pub(super) struct Wrap {
+    pub(super) inner: Arc<dyn LimitState>,
+    pub(super) crash: Arc<Crash>,
+}
+
+#[async_trait]
+impl LimitState for Wrap {
+    async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
+        let answer = self.inner.reserve(demand).await;
+        if matches!(answer, Ok(Reserved::Granted(_))) {
+            self.crash.reached(Point::Reserve);
+        }
+        answer
+    }
+
+    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        self.inner.send(lease, holder, deadline).await
+    }
+
+    async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
+        self.inner.end(lease, end).await
+    }
+
+    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
+        self.inner.observe(observation).await
+    }
+
+    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
+        self.inner.restore(leases).await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupId> {
+        self.inner.changed()
+    }
+}
