@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{AttemptDone, NewAttempt};
-use crate::id::{AttemptId, Epoch, EventId, Pool, ProjectId, Seq, Tenant};
+use crate::id::{AccountId, AttemptId, CredentialId, Epoch, EventId, Pool, ProjectId, Seq, Tenant};
 use crate::port::bus::{Record, Topic};
+use crate::progress::{self, Progress};
 use crate::project::ClientCommand;
 use crate::time::Timestamp;
 
@@ -26,6 +27,9 @@ pub const DONE: &str = "task.done/1";
 pub const EVENT: &str = "event/1";
 /// `chorus-schema` of attempts that nobody wants any more.
 pub const CANCELLED: &str = "control.cancelled/1";
+
+/// `chorus-schema` of a credential whose state changed.
+pub const CREDENTIAL: &str = "control.credential/1";
 
 /// Most attempts that one cancellation record names, so that its payload stays below 4 KiB.
 pub const CANCELLED_AT_ONCE: usize = 64;
@@ -88,6 +92,15 @@ pub struct CancelledNotice {
     pub attempts: Vec<AttemptId>,
 }
 
+/// Payload of [`CREDENTIAL`]: look at this credential again. Truth is the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialNotice {
+    /// The account.
+    pub account: AccountId,
+    /// Its credential.
+    pub credential: CredentialId,
+}
+
 /// A client's command to a project.
 pub fn command(id: EventId, tenant: &Tenant, project: ProjectId, command: &ClientCommand) -> Record {
     project_record(id, Topic::ProjectCmd, COMMAND, tenant, project, command)
@@ -107,6 +120,17 @@ pub fn cancelled(mut ids: impl FnMut() -> EventId, tenant: &Tenant, project: Pro
             project_record(ids(), Topic::Control, CANCELLED, tenant, project, &notice)
         })
         .collect()
+}
+
+/// A running delivery as it is now; lossy, never in an outbox.
+pub fn progress(id: EventId, tenant: &Tenant, progress: &Progress) -> Record {
+    project_record(id, Topic::Event, progress::SCHEMA, tenant, progress.project, progress)
+}
+
+/// What may be done with a credential has changed.
+pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Record {
+    let headers = vec![header("chorus-schema", &CREDENTIAL), header("chorus-tenant", tenant), header("content-type", &"application/json")];
+    Record { id, topic: Topic::Control, key: notice.account.to_string(), headers, payload: json(notice) }
 }
 
 /// An attempt was queued, for the first time or again. The pool is not known before admission, so the
