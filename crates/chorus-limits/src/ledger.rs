@@ -1,0 +1,284 @@
+//! The ledger of limits and leases: pure arithmetic, `now` is an argument.
+//!
+//! A call is reserved on all limits of all groups of one credential at once, sent, and ended with what it
+//! really used. A `reserved` lease that nobody sends gives everything back; a `sent` one that nobody ends
+//! frees its slots and keeps its charges. Headers and refusals correct the meters. The ledger knows nothing
+//! of queues, order or retries: that is the pool's.
+
+mod calendar;
+mod ending;
+mod group;
+mod lease;
+mod level;
+mod meter;
+mod ramp;
+mod tally;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chorus_core::id::{GroupId, Holder, LeaseId};
+use chorus_core::limit::{Candidate, Charge, Demand, Dimension, HeldLease, Lease, Limit, Observation, QuotaGroup, Reserved, Sent};
+use chorus_core::time::{Millis, Timestamp};
+
+pub use level::Level;
+
+use group::{Fit, Group};
+use lease::{Entry, Life, Part};
+use tally::Tally;
+
+/// How long an ended lease is remembered, so that a repeated word about it changes nothing.
+const REMEMBERED: Millis = Millis::from_secs(3600);
+
+/// What rates are believed to hold when a group is seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// Everything: nobody called before.
+    #[default]
+    Full,
+    /// Nothing: the state was lost, and calls of the last window are not known.
+    Empty,
+}
+
+/// Limits, leases, and what is left.
+#[derive(Debug)]
+pub struct Ledger {
+    start: Start,
+    groups: BTreeMap<GroupId, Group>,
+    leases: BTreeMap<LeaseId, Entry>,
+    due: BTreeSet<(Timestamp, LeaseId)>,
+    freed: BTreeSet<GroupId>,
+}
+
+impl Ledger {
+    /// A ledger that has seen nothing yet.
+    pub const fn new(start: Start) -> Self {
+        Self { start, groups: BTreeMap::new(), leases: BTreeMap::new(), due: BTreeSet::new(), freed: BTreeSet::new() }
+    }
+
+    /// Sets the demand's amounts aside on the lowest-ranked candidate with room, among equals the one with
+    /// most headroom, or says when the first one will have room.
+    pub fn reserve(&mut self, demand: &Demand, now: Timestamp) -> Reserved {
+        self.expire(now);
+        match self.leases.get(&demand.lease).map(|entry| (&entry.life, &entry.lease)) {
+            None => {}
+            Some((Life::Over { sent: false, .. }, _)) => self.forget(demand.lease),
+            Some((Life::Over { .. } | Life::Expired { .. }, _)) => return Reserved::Never(format!("{} is over", demand.lease)),
+            Some((Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }, lease)) => return Reserved::Granted(lease.clone()),
+        }
+        for group in demand.candidates.iter().flat_map(|candidate| &candidate.groups) {
+            self.configure(group, now);
+        }
+        let fits: Vec<Fit> = demand.candidates.iter().map(|candidate| self.fit(candidate, demand.interactive, now)).collect();
+        match best(&demand.candidates, &fits) {
+            Some(candidate) => {
+                self.served(demand);
+                Reserved::Granted(self.grant(demand, candidate, now))
+            }
+            None => self.refuse(demand, &fits, now),
+        }
+    }
+
+    /// The call begins. Only the first holder may send; what providers charge at once is charged now.
+    pub fn send(&mut self, lease: LeaseId, holder: &Holder, deadline: Timestamp, now: Timestamp) -> Sent {
+        self.expire(now);
+        let Some(entry) = self.leases.get_mut(&lease) else { return Sent::Gone };
+        match &mut entry.life {
+            Life::Sent { holder: Some(first), .. } if first == holder => return Sent::Sent,
+            Life::Sent { holder: unknown @ None, .. } => {
+                *unknown = Some(holder.clone());
+                return Sent::Sent;
+            }
+            Life::Reserved if deadline > now => {}
+            Life::Reserved | Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. } | Life::Over { .. } => return Sent::Gone,
+        }
+        self.live_on(lease, Life::Sent { holder: Some(holder.clone()), until: deadline });
+        self.charge_sent(lease, now);
+        Sent::Sent
+    }
+
+    /// Corrects a group by what a reply or refusal told.
+    pub fn observe(&mut self, told: &Observation, now: Timestamp) {
+        self.expire(now);
+        self.configure(&told.group, now);
+        if let Some(group) = self.groups.get_mut(&told.group.id) {
+            group.observe(told, now);
+            self.freed.insert(told.group.id.clone());
+        }
+    }
+
+    /// Puts leases back after the state was lost; known ones stay as they are.
+    pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
+        self.expire(now);
+        for held in leases {
+            if self.leases.contains_key(&held.lease.id) {
+                continue;
+            }
+            for group in &held.groups {
+                self.configure(group, now);
+            }
+            let id = held.lease.id;
+            self.insert(held.lease, now);
+            if let Some(until) = held.sent_until {
+                self.live_on(id, Life::Sent { holder: None, until });
+                self.charge_sent(id, now);
+            }
+        }
+        self.expire(now);
+    }
+
+    /// Lets time do its work: what was never sent is given back, what was sent frees its slot.
+    pub fn expire(&mut self, now: Timestamp) {
+        while let Some((_, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            match self.leases.get(&lease).map(|entry| entry.life.clone()) {
+                Some(Life::Reserved) => self.give_back(lease, now),
+                Some(Life::Sent { .. } | Life::Aborted { .. }) => self.lapse(lease, now),
+                Some(Life::Expired { .. } | Life::Over { .. }) | None => self.forget(lease),
+            }
+        }
+    }
+
+    /// Groups in which something was freed or corrected since the last call.
+    pub fn take_freed(&mut self) -> BTreeSet<GroupId> {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// Opens a group that was closed for a quota or for money, because a person put it right.
+    pub fn open(&mut self, group: &GroupId) {
+        if let Some(closed) = self.groups.get_mut(group) {
+            closed.open();
+            self.freed.insert(group.clone());
+        }
+    }
+
+    fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
+        let tally: fn(&Limit, Timestamp) -> Tally = match self.start {
+            Start::Full => Tally::full,
+            Start::Empty => Tally::empty,
+        };
+        match self.groups.get_mut(&config.id) {
+            Some(group) => group.configure(config, now),
+            None => drop(self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), now, tally))),
+        }
+    }
+
+    fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
+        let mut whole = Fit::Now { headroom: i64::MAX };
+        for config in &candidate.groups {
+            let Some(group) = self.groups.get_mut(&config.id) else { continue };
+            whole = both(whole, group.fit(candidate, interactive, now));
+        }
+        whole
+    }
+
+    fn grant(&mut self, demand: &Demand, candidate: &Candidate, now: Timestamp) -> Lease {
+        let mut charges = Vec::new();
+        for config in &candidate.groups {
+            let Some(group) = self.groups.get(&config.id) else { continue };
+            charges.extend(group.meters.iter().map(|meter| Charge {
+                group: config.id.clone(),
+                dimension: meter.limit.dimension,
+                amount: meter.need(&candidate.estimate).unsigned_abs(),
+            }));
+        }
+        let lease = Lease { id: demand.lease, credential: candidate.credential, charges, granted_at: now, not_after: demand.not_after };
+        self.insert(lease.clone(), now);
+        lease
+    }
+
+    /// Enters a lease as reserved and holds its amounts.
+    fn insert(&mut self, lease: Lease, now: Timestamp) {
+        let mut seen: BTreeMap<(&GroupId, Dimension), usize> = BTreeMap::new();
+        let mut parts = Vec::with_capacity(lease.charges.len());
+        for charge in &lease.charges {
+            let next = seen.entry((&charge.group, charge.dimension)).or_insert(0);
+            let set_aside = tally::units(charge.amount);
+            parts.push(Part { group: charge.group.clone(), dimension: charge.dimension, nth: *next, set_aside, charged: None });
+            *next += 1;
+        }
+        let groups: Vec<GroupId> = lease.charges.iter().map(|charge| charge.group.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        for part in &parts {
+            if let Some(meter) = self.groups.get_mut(&part.group).and_then(|group| group.meter(part.dimension, part.nth)) {
+                meter.hold(now, part.set_aside);
+            }
+        }
+        for group in &groups {
+            if let Some(group) = self.groups.get_mut(group) {
+                group.in_flight += 1;
+            }
+        }
+        let entry = Entry { lease, parts, groups, life: Life::Reserved };
+        self.due.insert((entry.due(), entry.lease.id));
+        self.leases.insert(entry.lease.id, entry);
+    }
+
+    fn refuse(&mut self, demand: &Demand, fits: &[Fit], now: Timestamp) -> Reserved {
+        if let Some(why) = never(fits) {
+            return Reserved::Never(why);
+        }
+        if demand.interactive {
+            for group in demand.candidates.iter().flat_map(|candidate| &candidate.groups) {
+                if let Some(group) = self.groups.get_mut(&group.id) {
+                    group.wait(demand.lease, now);
+                }
+            }
+        }
+        let instants = fits.iter().filter_map(|fit| match fit {
+            Fit::At(at) => Some(*at),
+            Fit::Now { .. } | Fit::WhenFreed | Fit::Never(_) => None,
+        });
+        Reserved::Wait { at: instants.min() }
+    }
+
+    /// The demand waits no longer: tasks that stood back for it may go on.
+    fn served(&mut self, demand: &Demand) {
+        for group in demand.candidates.iter().filter(|_| demand.interactive).flat_map(|candidate| &candidate.groups) {
+            if self.groups.get_mut(&group.id).is_some_and(|group| group.served(demand.lease)) {
+                self.freed.insert(group.id.clone());
+            }
+        }
+    }
+
+    fn live_on(&mut self, lease: LeaseId, life: Life) {
+        if let Some(entry) = self.leases.get_mut(&lease) {
+            self.due.remove(&(entry.due(), lease));
+            entry.life = life;
+            self.due.insert((entry.due(), lease));
+        }
+    }
+
+    fn forget(&mut self, lease: LeaseId) {
+        if let Some(entry) = self.leases.remove(&lease) {
+            self.due.remove(&(entry.due(), lease));
+        }
+    }
+}
+
+/// The candidate of the lowest rank that fits now, among equals the one with most headroom, then the first.
+fn best<'a>(candidates: &'a [Candidate], fits: &[Fit]) -> Option<&'a Candidate> {
+    let fitting = candidates.iter().zip(fits).filter_map(|(candidate, fit)| match fit {
+        Fit::Now { headroom } => Some((candidate.rank, std::cmp::Reverse(*headroom), candidate)),
+        Fit::At(_) | Fit::WhenFreed | Fit::Never(_) => None,
+    });
+    fitting.min_by_key(|(rank, headroom, _)| (*rank, *headroom)).map(|(_, _, candidate)| candidate)
+}
+
+/// Why no candidate will ever fit, if none will.
+fn never(fits: &[Fit]) -> Option<String> {
+    let mut reason = "there is no credential for it".to_owned();
+    for fit in fits {
+        let Fit::Never(dimension) = fit else { return None };
+        reason = format!("the call is larger than the limit on {dimension:?} of every credential");
+    }
+    Some(reason)
+}
+
+fn both(one: Fit, other: Fit) -> Fit {
+    match (one, other) {
+        (Fit::Never(dimension), _) | (_, Fit::Never(dimension)) => Fit::Never(dimension),
+        (Fit::WhenFreed, _) | (_, Fit::WhenFreed) => Fit::WhenFreed,
+        (Fit::At(one), Fit::At(other)) => Fit::At(one.max(other)),
+        (Fit::At(at), Fit::Now { .. }) | (Fit::Now { .. }, Fit::At(at)) => Fit::At(at),
+        (Fit::Now { headroom: one }, Fit::Now { headroom: other }) => Fit::Now { headroom: one.min(other) },
+    }
+}

@@ -1,0 +1,236 @@
+//! One quota group: its meters, which are asked and charged together, and what closes it as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chorus_core::id::LeaseId;
+use chorus_core::limit::{Candidate, Dimension, FailureClass, Limit, Observation, ObservedLevel, QuotaGroup, Window};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::calendar;
+use super::meter::Meter;
+use super::ramp::Ramp;
+use super::tally::Tally;
+
+/// How long a waiting interactive call holds tasks back after it last asked.
+pub(crate) const INTERACTIVE_FLAG: Millis = Millis(1_000);
+/// How long a refused group rests when the provider did not say.
+const REST: Millis = Millis(1_000);
+/// How long money is waited for when the window is a rolling one.
+const SPEND_REST: Millis = Millis(60_000);
+
+/// One quota group.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// Its limits.
+    pub(crate) meters: Vec<Meter>,
+    /// No call before this time.
+    pub(crate) closed_until: Timestamp,
+    /// Live leases that draw on it.
+    pub(crate) in_flight: u64,
+    ramp: Option<Ramp>,
+    config: Arc<QuotaGroup>,
+    waiting: BTreeMap<LeaseId, Timestamp>,
+}
+
+/// Whether a call fits into a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// Now, leaving this many parts per million of the scarcest limit.
+    Now { headroom: i64 },
+    /// At this instant, if nothing else changes.
+    At(Timestamp),
+    /// When something is freed.
+    WhenFreed,
+    /// Never: it is larger than this limit.
+    Never(Dimension),
+}
+
+impl Group {
+    pub(crate) fn new(config: Arc<QuotaGroup>, now: Timestamp, tally: fn(&Limit, Timestamp) -> Tally) -> Self {
+        let meters = config.limits.iter().map(|limit| Meter::new(limit.clone(), tally(limit, now))).collect();
+        Self { meters, closed_until: Timestamp(i64::MIN), in_flight: 0, ramp: None, config, waiting: BTreeMap::new() }
+    }
+
+    /// Takes over a new configuration; what headers taught about an unchanged one stays.
+    pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
+        if Arc::ptr_eq(&self.config, config) || self.config == *config {
+            return;
+        }
+        let places = places(&config.limits);
+        let meters = config.limits.iter().zip(places).map(|(limit, (dimension, nth))| {
+            let old = self.place(dimension, nth).map(|place| &self.meters[place]);
+            match old {
+                Some(old) if old.configured == *limit => old.clone(),
+                Some(old) => old.reconfigured(limit, now),
+                None => Meter::new(limit.clone(), Tally::full(limit, now)),
+            }
+        });
+        self.meters = meters.collect();
+        self.config = Arc::clone(config);
+    }
+
+    /// Where the nth limit of a dimension stands.
+    pub(crate) fn place(&self, dimension: Dimension, nth: usize) -> Option<usize> {
+        let of_dimension = self.meters.iter().enumerate().filter(|(_, meter)| meter.limit.dimension == dimension);
+        of_dimension.map(|(place, _)| place).nth(nth)
+    }
+
+    pub(crate) fn meter(&mut self, dimension: Dimension, nth: usize) -> Option<&mut Meter> {
+        self.place(dimension, nth).map(|place| &mut self.meters[place])
+    }
+
+    /// Whether this candidate's call fits now, or when.
+    pub(crate) fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
+        let mut at = now.max(self.closed_until);
+        let mut headroom = i64::MAX;
+        let mut freed = self.ramp.is_some_and(|ramp| self.in_flight >= ramp.cap());
+        for meter in &mut self.meters {
+            let need = meter.need(&candidate.estimate);
+            if need > meter.capacity() {
+                return Fit::Never(meter.limit.dimension);
+            }
+            match meter.earliest(now, need, candidate.floor_permille) {
+                Some(instant) => at = at.max(instant),
+                None => freed = true,
+            }
+            let left = i128::from(meter.room(now) - need) * 1_000_000 / i128::from(meter.capacity().max(1));
+            headroom = headroom.min(i64::try_from(left).unwrap_or(i64::MIN));
+        }
+        self.waiting.retain(|_, until| *until > now);
+        if let Some(until) = self.waiting.values().max().filter(|_| !interactive) {
+            at = at.max(*until);
+        }
+        match (freed, at > now) {
+            (true, _) => Fit::WhenFreed,
+            (false, true) => Fit::At(at),
+            (false, false) => Fit::Now { headroom },
+        }
+    }
+
+    /// An interactive call waits on this group: tasks stand back.
+    pub(crate) fn wait(&mut self, lease: LeaseId, now: Timestamp) {
+        self.waiting.insert(lease, now + INTERACTIVE_FLAG);
+    }
+
+    /// It waits no longer; true when it was waiting.
+    pub(crate) fn served(&mut self, lease: LeaseId) -> bool {
+        self.waiting.remove(&lease).is_some()
+    }
+
+    /// A call ended well.
+    pub(crate) fn praise(&mut self) {
+        let in_flight = self.in_flight;
+        if let Some(ramp) = &mut self.ramp {
+            ramp.raise(in_flight);
+        }
+    }
+
+    /// What a reply or a refusal told.
+    pub(crate) fn observe(&mut self, told: &Observation, now: Timestamp) {
+        for level in &told.levels {
+            if let Some(place) = self.place_of(level) {
+                self.meters[place].observe(now, told.sent_at, level);
+            }
+        }
+        match told.failure {
+            Some(FailureClass::RateWindow) => self.refused_for_rate(told, now),
+            Some(FailureClass::Ramp) => {
+                self.ramp = Some(Ramp::halved(self.ramp, self.in_flight));
+                self.close(now + told.retry_after.unwrap_or(REST));
+            }
+            Some(FailureClass::Concurrency) => {
+                let lowered = Ramp::below(self.in_flight);
+                self.ramp = Some(self.ramp.filter(|ramp| ramp.cap() < lowered.cap()).unwrap_or(lowered));
+            }
+            Some(FailureClass::QuotaDay) => self.close(self.next_period(Window::Day { offset_minutes: 0 }, now)),
+            Some(FailureClass::Spend) => self.close(self.money_comes_back(told, now)),
+            Some(
+                FailureClass::Overload
+                | FailureClass::Auth
+                | FailureClass::Forbidden
+                | FailureClass::Request
+                | FailureClass::Transient
+                | FailureClass::MidStream,
+            )
+            | None => {}
+        }
+    }
+
+    /// Opens a closed group, because a person says so.
+    pub(crate) fn open(&mut self) {
+        self.closed_until = Timestamp(i64::MIN);
+    }
+
+    fn close(&mut self, until: Timestamp) {
+        self.closed_until = self.closed_until.max(until);
+    }
+
+    /// The limits that were used up, by the header's word or else the scarcest one, are empty until the time
+    /// that the provider named.
+    fn refused_for_rate(&mut self, told: &Observation, now: Timestamp) {
+        let named = told.levels.iter().filter(|level| level.remaining == Some(0)).filter_map(|level| self.place_of(level));
+        let mut culprits: Vec<usize> = named.collect();
+        if culprits.is_empty() {
+            culprits.extend(self.scarcest(now));
+        }
+        for place in culprits {
+            self.meters[place].used_up(now);
+        }
+        self.close(now + told.retry_after.unwrap_or(REST));
+    }
+
+    fn scarcest(&mut self, now: Timestamp) -> Option<usize> {
+        let rates = self.meters.iter_mut().enumerate().filter(|(_, meter)| is_rate(&meter.limit));
+        let share = rates.map(|(place, meter)| (meter.room(now) * 1000 / meter.capacity().max(1), place));
+        share.min().map(|(_, place)| place)
+    }
+
+    /// The limit that a header speaks of: the one of that amount, else the one of the shortest window.
+    fn place_of(&self, level: &ObservedLevel) -> Option<usize> {
+        let of_dimension = || self.meters.iter().enumerate().filter(|(_, meter)| meter.limit.dimension == level.dimension);
+        of_dimension()
+            .find(|(_, meter)| level.limit.is_some_and(|amount| amount == meter.limit.amount || amount == meter.configured.amount))
+            .or_else(|| of_dimension().min_by_key(|(_, meter)| length(meter.limit.window)))
+            .map(|(place, _)| place)
+    }
+
+    fn next_period(&self, otherwise: Window, now: Timestamp) -> Timestamp {
+        let wanted = std::mem::discriminant(&otherwise);
+        let own = self.meters.iter().map(|meter| meter.limit.window).find(|window| std::mem::discriminant(window) == wanted);
+        calendar::period(own.unwrap_or(otherwise), now).map_or(now, |(_, end)| end)
+    }
+
+    fn money_comes_back(&self, told: &Observation, now: Timestamp) -> Timestamp {
+        let rolling = self.meters.iter().any(|meter| meter.limit.dimension == Dimension::Spend && is_rate(&meter.limit));
+        match told.retry_after {
+            Some(wait) => now + wait,
+            None if rolling => now + SPEND_REST,
+            None => self.next_period(Window::Month, now),
+        }
+    }
+}
+
+/// Dimension of each limit, and which one of that dimension it is.
+pub(crate) fn places(limits: &[Limit]) -> Vec<(Dimension, usize)> {
+    let mut seen = BTreeMap::new();
+    let number = |limit: &Limit| {
+        let next = seen.entry(limit.dimension).or_insert(0_usize);
+        *next += 1;
+        (limit.dimension, *next - 1)
+    };
+    limits.iter().map(number).collect()
+}
+
+fn is_rate(limit: &Limit) -> bool {
+    matches!(limit.window, Window::Bucket { .. } | Window::Sliding { .. })
+}
+
+fn length(window: Window) -> u64 {
+    match window {
+        Window::Bucket { per_ms } | Window::Sliding { per_ms } => per_ms,
+        Window::Day { .. } => 86_400_000,
+        Window::Month => 31 * 86_400_000,
+        Window::Held => u64::MAX,
+    }
+}

@@ -1,0 +1,182 @@
+//! One limit of a group: what has been charged on it, what is set aside, and how headers correct it.
+//!
+//! What is set aside but not yet charged at the provider never comes back by refill: "full" means full less
+//! what is set aside. Requests, prompts and reservations by `max_tokens` are charged when the call is sent;
+//! produced tokens are charged when the call is over.
+
+use std::collections::VecDeque;
+
+use chorus_core::limit::{Dimension, Estimate, Limit, ObservedLevel, ReserveRule, Window};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::tally::{Tally, capacity, units};
+
+/// A header that came within this time of its request shows what stood before that request; a later one may
+/// show anything up to its arrival.
+const PROMPT: Millis = Millis(5_000);
+/// How far back charges are remembered for reading headers.
+const REMEMBERED: Millis = Millis(300_000);
+
+/// One limit.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    /// The limit as configured, to notice a new configuration.
+    pub(crate) configured: Limit,
+    /// The limit in force: headers may have changed its amount.
+    pub(crate) limit: Limit,
+    /// Set aside and not yet charged; slots for concurrency.
+    pub(crate) held: i64,
+    /// The least that was ever left.
+    pub(crate) lowest: i64,
+    tally: Tally,
+    recent: VecDeque<(Timestamp, i64)>,
+    shown: Option<Timestamp>,
+}
+
+impl Meter {
+    pub(crate) fn new(limit: Limit, tally: Tally) -> Self {
+        let lowest = tally.room(&limit);
+        Self { configured: limit.clone(), limit, held: 0, lowest, tally, recent: VecDeque::new(), shown: None }
+    }
+
+    /// A meter of a new configuration takes over what the old one holds, and its charges if it counts alike.
+    pub(crate) fn reconfigured(&self, limit: &Limit, now: Timestamp) -> Self {
+        let mut meter = self.clone();
+        if meter.configured.window == limit.window {
+            let room = meter.charged_room(now);
+            (meter.configured, meter.limit) = (limit.clone(), limit.clone());
+            meter.tally.set_room(limit, now, room);
+            return meter;
+        }
+        let mut fresh = Self::new(limit.clone(), Tally::full(limit, now));
+        fresh.held = self.held;
+        fresh
+    }
+
+    /// What is left for new calls; below zero when in debt.
+    pub(crate) fn room(&mut self, now: Timestamp) -> i64 {
+        self.charged_room(now) - self.held
+    }
+
+    pub(crate) fn capacity(&self) -> i64 {
+        capacity(&self.limit)
+    }
+
+    /// What a call must find here. Produced tokens are a guess, so they never ask for more than the limit can hold.
+    pub(crate) fn need(&self, estimate: &Estimate) -> i64 {
+        units(self.limit.reserved_for(estimate)).min(self.capacity().max(self.certain_part(estimate)))
+    }
+
+    /// The earliest instant at which `need` fits while `floor_permille` stay free; none when time alone never brings it.
+    pub(crate) fn earliest(&mut self, now: Timestamp, need: i64, floor_permille: u16) -> Option<Timestamp> {
+        self.tally.advance(&self.limit, now);
+        let free = (self.capacity() * i64::from(floor_permille) + 999) / 1000;
+        let free = free.min(self.capacity() - need).max(0);
+        self.tally.earliest(&self.limit, now, need + free + self.held)
+    }
+
+    pub(crate) fn hold(&mut self, now: Timestamp, amount: i64) {
+        self.held += amount;
+        self.lowest = self.lowest.min(self.room(now));
+    }
+
+    pub(crate) fn give_back(&mut self, amount: i64) {
+        self.held -= amount;
+    }
+
+    /// What was set aside is used now.
+    pub(crate) fn charge(&mut self, now: Timestamp, set_aside: i64, used: i64) {
+        self.held -= set_aside;
+        if used <= 0 || self.limit.window == Window::Held {
+            return;
+        }
+        self.tally.charge(&self.limit, now, used);
+        while self.recent.front().is_some_and(|(at, _)| *at + REMEMBERED < now) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, used));
+        self.lowest = self.lowest.min(self.room(now));
+    }
+
+    /// A charge turned out to be other than it was. If a header has shown it since, the header knew better.
+    pub(crate) fn correct(&mut self, now: Timestamp, charged_at: Timestamp, more: i64) {
+        if self.shown.is_none_or(|shown| shown < charged_at) {
+            self.tally.correct(&self.limit, now, charged_at, more);
+            self.lowest = self.lowest.min(self.room(now));
+        }
+    }
+
+    /// Nothing is left, somebody was refused for it.
+    pub(crate) fn used_up(&mut self, now: Timestamp) {
+        let room = self.charged_room(now).min(self.held);
+        self.tally.set_room(&self.limit, now, room);
+    }
+
+    /// Clamps the ledger to what a header of a request sent at `sent_at` makes possible.
+    ///
+    /// What was charged after that request may or may not be shown. A header that came at once shows none of
+    /// it; one that came late may show all of it, so it may only lower the ledger to what it says itself.
+    pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, told: &ObservedLevel) {
+        if self.limit.window == Window::Held {
+            return;
+        }
+        if let Some(amount) = told.limit.filter(|amount| *amount > 0) {
+            self.resize(now, amount);
+        }
+        let Some(remaining) = told.remaining else { return };
+        if self.shown.is_some_and(|shown| sent_at < shown) || sent_at + REMEMBERED < now {
+            return;
+        }
+        let rounding = units(told.rounded_to) / 2;
+        let unseen: i64 = self.recent.iter().filter(|(at, _)| *at > sent_at).map(|(_, amount)| amount).sum();
+        let least = units(remaining) - unseen - rounding;
+        let most = if now.since(sent_at) <= PROMPT { least } else { units(remaining) - rounding };
+        let room = self.charged_room(now).clamp(least, most.max(least));
+        self.tally.set_room(&self.limit, now, room);
+        self.shown = Some(sent_at);
+        self.lowest = self.lowest.min(self.room(now));
+    }
+
+    /// Whether the amount is charged when the call is sent, not when it is over.
+    pub(crate) fn charged_when_sent(&self) -> bool {
+        match self.limit.dimension {
+            Dimension::Requests | Dimension::InputTokens => true,
+            Dimension::OutputTokens | Dimension::TotalTokens => {
+                matches!(self.limit.reserve, ReserveRule::InputPlusMax | ReserveRule::MaxOfBoth)
+            }
+            Dimension::Spend | Dimension::Concurrency => false,
+        }
+    }
+
+    /// The part of a call's amount that is no guess.
+    pub(crate) fn certain_part(&self, estimate: &Estimate) -> i64 {
+        let guessed = matches!(self.limit.reserve, ReserveRule::Estimate | ReserveRule::AsProduced);
+        match self.limit.dimension {
+            Dimension::OutputTokens if guessed => 0,
+            Dimension::TotalTokens if guessed => units(estimate.input),
+            Dimension::Requests
+            | Dimension::InputTokens
+            | Dimension::OutputTokens
+            | Dimension::TotalTokens
+            | Dimension::Spend
+            | Dimension::Concurrency => units(self.limit.reserved_for(estimate)),
+        }
+    }
+
+    fn charged_room(&mut self, now: Timestamp) -> i64 {
+        self.tally.advance(&self.limit, now);
+        self.tally.room(&self.limit)
+    }
+
+    /// The provider says that the limit is another one than was believed.
+    fn resize(&mut self, now: Timestamp, amount: u64) {
+        if amount == self.limit.amount {
+            return;
+        }
+        let room = self.charged_room(now);
+        let scaled = |burst: u64| u128::from(burst) * u128::from(amount) / u128::from(self.limit.amount.max(1));
+        let burst = self.limit.burst.map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
+        (self.limit.amount, self.limit.burst) = (amount, burst);
+        self.tally.set_room(&self.limit, now, room);
+    }
+}

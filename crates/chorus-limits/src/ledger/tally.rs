@@ -1,0 +1,195 @@
+//! What has been charged on one limit, and how it comes back: a bucket, a sliding window, a calendar period.
+//!
+//! Whole numbers only: a bucket counts in units times the milliseconds of its window, so that the instant at
+//! which an amount fits is exact. What is merely set aside is the meter's business, not this file's.
+
+use std::collections::VecDeque;
+
+use chorus_core::limit::{Limit, Window};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::calendar;
+
+/// What has been charged.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Tally {
+    /// Level times `per_ms`; below zero when more was used than there was.
+    Bucket { scaled: i128, at: Timestamp, full_at: Timestamp },
+    /// Charges inside the window, oldest first.
+    Sliding { charges: VecDeque<(Timestamp, i64)> },
+    /// Used since the start of the period.
+    Calendar { used: i64, since: Timestamp },
+    /// Nothing is ever charged: only what is held counts.
+    Held,
+}
+
+/// An amount as the ledger counts it.
+pub(crate) fn units(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX / 1024).min(i64::MAX / 1024)
+}
+
+pub(crate) fn capacity(limit: &Limit) -> i64 {
+    units(limit.capacity())
+}
+
+impl Tally {
+    /// A tally of which nothing has been used.
+    pub(crate) fn full(limit: &Limit, now: Timestamp) -> Self {
+        match limit.window {
+            Window::Bucket { per_ms } => Self::Bucket { scaled: i128::from(capacity(limit)) * i128::from(per_ms), at: now, full_at: now },
+            Window::Sliding { .. } => Self::Sliding { charges: VecDeque::new() },
+            Window::Day { .. } | Window::Month => Self::Calendar { used: 0, since: period_start(limit, now) },
+            Window::Held => Self::Held,
+        }
+    }
+
+    /// A tally of a rate that was used up just now. Calendar periods are not emptied: a day would be lost.
+    pub(crate) fn empty(limit: &Limit, now: Timestamp) -> Self {
+        let mut tally = Self::full(limit, now);
+        if matches!(tally, Self::Bucket { .. } | Self::Sliding { .. }) {
+            tally.set_room(limit, now, 0);
+        }
+        tally
+    }
+
+    /// Brings the tally to `now`.
+    pub(crate) fn advance(&mut self, limit: &Limit, now: Timestamp) {
+        match self {
+            Self::Bucket { scaled, at, full_at } => {
+                let cap = i128::from(capacity(limit)) * i128::from(per_ms(limit));
+                let elapsed = now.since(*at);
+                let after = *scaled + i128::from(limit.amount) * i128::from(elapsed.0);
+                if after >= cap {
+                    *full_at = (*full_at).max(*at + until_refilled(cap - *scaled, limit.amount).unwrap_or(Millis::ZERO));
+                }
+                *scaled = after.min(cap);
+                *at = (*at).max(now);
+            }
+            Self::Sliding { charges } => {
+                let start = now - Millis(per_ms(limit));
+                while charges.front().is_some_and(|(at, _)| *at <= start) {
+                    charges.pop_front();
+                }
+            }
+            Self::Calendar { used, since } => {
+                let start = period_start(limit, now);
+                if start > *since {
+                    (*used, *since) = (0, start);
+                }
+            }
+            Self::Held => {}
+        }
+    }
+
+    /// What is left as of the last `advance`; below zero when in debt.
+    pub(crate) fn room(&self, limit: &Limit) -> i64 {
+        match self {
+            Self::Bucket { scaled, .. } => {
+                let whole = scaled.div_euclid(i128::from(per_ms(limit)));
+                i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN / 1024 } else { i64::MAX / 1024 })
+            }
+            Self::Sliding { charges } => capacity(limit) - charges.iter().map(|(_, amount)| amount).sum::<i64>(),
+            Self::Calendar { used, .. } => capacity(limit) - used,
+            Self::Held => capacity(limit),
+        }
+    }
+
+    /// The earliest instant at which `need` is there, if time alone brings it. Call after `advance(now)`.
+    pub(crate) fn earliest(&self, limit: &Limit, now: Timestamp, need: i64) -> Option<Timestamp> {
+        if self.room(limit) >= need {
+            return Some(now);
+        }
+        if need > capacity(limit) {
+            return None;
+        }
+        match self {
+            Self::Bucket { scaled, .. } => {
+                let missing = i128::from(need) * i128::from(per_ms(limit)) - scaled;
+                until_refilled(missing, limit.amount).map(|wait| now + wait)
+            }
+            Self::Sliding { charges } => {
+                let mut room = self.room(limit);
+                charges.iter().find_map(|(at, amount)| {
+                    room += amount;
+                    (room >= need).then(|| *at + Millis(per_ms(limit)))
+                })
+            }
+            Self::Calendar { .. } => calendar::period(limit.window, now).map(|(_, end)| end),
+            Self::Held => None,
+        }
+    }
+
+    /// Charges an amount now.
+    pub(crate) fn charge(&mut self, limit: &Limit, now: Timestamp, amount: i64) {
+        self.advance(limit, now);
+        match self {
+            Self::Bucket { scaled, .. } => *scaled -= i128::from(amount) * i128::from(per_ms(limit)),
+            Self::Sliding { charges } => match charges.back_mut() {
+                Some((at, sum)) if *at == now => *sum += amount,
+                _ => charges.push_back((now, amount)),
+            },
+            Self::Calendar { used, .. } => *used += amount,
+            Self::Held => {}
+        }
+    }
+
+    /// Changes a charge made at `charged_at` by `more` (below zero: it was too high). What a full bucket or a
+    /// past period has forgotten is not given back a second time.
+    pub(crate) fn correct(&mut self, limit: &Limit, now: Timestamp, charged_at: Timestamp, more: i64) {
+        self.advance(limit, now);
+        if more >= 0 {
+            self.charge(limit, now, more);
+            return;
+        }
+        match self {
+            Self::Bucket { full_at, .. } if charged_at < *full_at => {}
+            Self::Bucket { scaled, .. } => *scaled -= i128::from(more) * i128::from(per_ms(limit)),
+            Self::Sliding { charges } => take_back(charges, charged_at, -more),
+            Self::Calendar { since, .. } if charged_at < *since => {}
+            Self::Calendar { used, .. } => *used = (*used + more).max(0),
+            Self::Held => {}
+        }
+        self.advance(limit, now);
+    }
+
+    /// Makes what is left equal `room`, because somebody who knows says so.
+    pub(crate) fn set_room(&mut self, limit: &Limit, now: Timestamp, room: i64) {
+        self.advance(limit, now);
+        let room = room.min(capacity(limit));
+        let surplus = self.room(limit) - room;
+        match self {
+            Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
+            Self::Sliding { charges } if surplus < 0 => take_back(charges, now, -surplus),
+            Self::Sliding { .. } => self.charge(limit, now, surplus),
+            Self::Calendar { used, .. } => *used = capacity(limit) - room,
+            Self::Held => {}
+        }
+    }
+}
+
+/// Takes an amount out of the charges made until `charged_at`, newest first.
+fn take_back(charges: &mut VecDeque<(Timestamp, i64)>, charged_at: Timestamp, mut amount: i64) {
+    for (_, charge) in charges.iter_mut().rev().filter(|(at, _)| *at <= charged_at) {
+        let taken = amount.min(*charge).max(0);
+        *charge -= taken;
+        amount -= taken;
+    }
+    charges.retain(|(_, charge)| *charge > 0);
+}
+
+/// The time in which `amount` a window brings this much of scaled units.
+fn until_refilled(scaled: i128, amount: u64) -> Option<Millis> {
+    let rate = i128::from(amount);
+    (rate > 0).then(|| Millis(u64::try_from((scaled.max(0) + rate - 1) / rate).unwrap_or(u64::MAX / 1024)))
+}
+
+fn per_ms(limit: &Limit) -> u64 {
+    match limit.window {
+        Window::Bucket { per_ms } | Window::Sliding { per_ms } => per_ms.max(1),
+        Window::Day { .. } | Window::Month | Window::Held => 1,
+    }
+}
+
+fn period_start(limit: &Limit, now: Timestamp) -> Timestamp {
+    calendar::period(limit.window, now).map_or(now, |(start, _)| start)
+}
