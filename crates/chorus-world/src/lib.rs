@@ -1,1 +1,10 @@
 //! The real services over in-memory adapters on a virtual clock, from one seed; for tests only.
+//!
+//! Processes run under [`executor`], see every port through the wrappers of `faulty`, and are watched by the
+//! monitor of `invariant`, which stands between the wrappers and the in-memory adapters. Nothing here opens a
+//! socket, a file or a thread, reads a clock, or draws chance that is not from the seed.
+
+pub mod chance;
+pub mod clock;
+pub mod executor;
+pub mod log;
