@@ -21,7 +21,7 @@ pub trait Clock: Send + Sync {
     fn chance(&self, below: u64) -> u64;
 }
 
-impl dyn Clock {
+impl dyn Clock + '_ {
     /// Returns after `length`.
     pub fn sleep(&self, length: Millis) -> BoxFuture<'static, ()> {
         self.sleep_until(self.now() + length)

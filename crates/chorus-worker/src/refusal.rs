@@ -1,0 +1,112 @@
+//! What follows from a failed call: for the attempt, and for the credential.
+
+use std::sync::Arc;
+
+use chorus_core::delivery::{Delivery, FailureCause, Requeue};
+use chorus_core::limit::{Dimension, FailureClass, QuotaGroup, Window};
+use chorus_core::port::directory::CredentialState;
+use chorus_core::port::upstream::CallFailure;
+use chorus_core::time::{Millis, Timestamp};
+
+use crate::Settings;
+use crate::judge::Word;
+
+const DAY: i64 = 86_400_000;
+
+/// When something is to be tried again: full jitter, after what the provider asked for. The account itself
+/// stays away for the whole time it was told, through the limiter; the task is kept back for `retry_cap` at
+/// most, because other accounts may serve it.
+pub(crate) struct Schedule<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) now: Timestamp,
+    pub(crate) chance: &'a dyn Fn(u64) -> u64,
+}
+
+impl Schedule<'_> {
+    /// After the `earlier`-th failure in a row.
+    pub(crate) fn after_failure(&self, earlier: u32, retry_after: Option<Millis>) -> Timestamp {
+        let bound = self.settings.retry_base.0.saturating_mul(1 << earlier.min(16)).min(self.settings.retry_cap.0);
+        let asked = retry_after.unwrap_or_default().0.min(self.settings.retry_cap.0);
+        self.now + Millis(asked + (self.chance)(bound + 1))
+    }
+
+    /// As soon as another account may take it.
+    pub(crate) fn soon(&self) -> Timestamp {
+        self.after_failure(0, None)
+    }
+}
+
+/// The word about the attempt.
+pub(crate) fn word(delivery: &Delivery, failure: &CallFailure, schedule: &Schedule<'_>) -> Word {
+    let class = failure.class;
+    match class {
+        FailureClass::RateWindow | FailureClass::Ramp | FailureClass::Concurrency => {
+            Word::again(Requeue::Limited { class }, schedule.after_failure(0, failure.retry_after))
+        }
+        // The credential is out of the game until then; the attempt goes elsewhere, and it is not its fault.
+        FailureClass::QuotaDay | FailureClass::Spend | FailureClass::Auth => Word::again(Requeue::Limited { class }, schedule.soon()),
+        FailureClass::Request => Word::Failed(FailureCause::Request { message: failure.to_string() }),
+        FailureClass::Overload | FailureClass::Forbidden | FailureClass::Transient | FailureClass::MidStream => {
+            retry(delivery, failure, schedule)
+        }
+    }
+}
+
+fn retry(delivery: &Delivery, failure: &CallFailure, schedule: &Schedule<'_>) -> Word {
+    let class = failure.class;
+    if delivery.retries >= schedule.settings.max_retries {
+        return Word::Failed(FailureCause::Upstream { class, message: failure.to_string() });
+    }
+    Word::again(Requeue::Retry { class }, schedule.after_failure(delivery.retries, failure.retry_after))
+}
+
+/// What may be done with the credential from now on, when the failure changes that.
+pub(crate) fn credential_state(failure: &CallFailure, groups: &[Arc<QuotaGroup>], now: Timestamp) -> Option<CredentialState> {
+    let reason = failure.to_string();
+    match failure.class {
+        FailureClass::Auth => Some(CredentialState::Refused { reason }),
+        FailureClass::QuotaDay => Some(CredentialState::Parked { until: next_day(groups, now), reason }),
+        FailureClass::Spend => {
+            let until = rolling_spend(groups, failure.retry_after, now).unwrap_or_else(|| next_month(now));
+            Some(CredentialState::Parked { until, reason })
+        }
+        FailureClass::RateWindow
+        | FailureClass::Ramp
+        | FailureClass::Concurrency
+        | FailureClass::Overload
+        | FailureClass::Forbidden
+        | FailureClass::Request
+        | FailureClass::Transient
+        | FailureClass::MidStream => None,
+    }
+}
+
+/// The latest start of a new day among the groups' own days; midnight UTC when none has one. Delays that
+/// providers name for a day's quota are not to be trusted.
+fn next_day(groups: &[Arc<QuotaGroup>], now: Timestamp) -> Timestamp {
+    let offsets = groups.iter().flat_map(|group| &group.limits).filter_map(|limit| match limit.window {
+        Window::Day { offset_minutes } => Some(i64::from(offset_minutes) * 60_000),
+        Window::Bucket { .. } | Window::Sliding { .. } | Window::Month | Window::Held => None,
+    });
+    let start = |offset: i64| Timestamp(((now.0 + offset).div_euclid(DAY) + 1) * DAY - offset);
+    offsets.map(start).max().unwrap_or_else(|| start(0))
+}
+
+/// The end of a window of money that is shorter than a month.
+fn rolling_spend(groups: &[Arc<QuotaGroup>], retry_after: Option<Millis>, now: Timestamp) -> Option<Timestamp> {
+    let spend = groups.iter().flat_map(|group| &group.limits).filter(|limit| limit.dimension == Dimension::Spend);
+    let window = spend.filter_map(|limit| match limit.window {
+        Window::Bucket { per_ms } | Window::Sliding { per_ms } => Some(Millis(per_ms)),
+        Window::Day { .. } | Window::Month | Window::Held => None,
+    });
+    window.max().map(|length| now + retry_after.unwrap_or(length))
+}
+
+/// 00:00 UTC on the first of the next month.
+fn next_month(now: Timestamp) -> Timestamp {
+    let utc = jiff::tz::TimeZone::UTC;
+    let today = jiff::Timestamp::from_millisecond(now.0).map(|time| utc.to_datetime(time).date());
+    let first = today.and_then(|day| day.first_of_month().checked_add(jiff::Span::new().months(1)));
+    let start = first.and_then(|day| utc.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())));
+    start.map_or(now + Millis(DAY.unsigned_abs()), |time| Timestamp(time.as_millisecond()))
+}

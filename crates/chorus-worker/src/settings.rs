@@ -1,0 +1,58 @@
+//! What an operator may turn, with the values that fit most installations.
+
+use chorus_core::id::Pool;
+use chorus_core::time::Millis;
+
+/// How one worker works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Whose deliveries it takes.
+    pub pool: Pool,
+    /// Deliveries at a time; at least four times its share of what the limits allow, so that only limits are scarce.
+    pub slots: usize,
+    /// How often it says that it is still at work.
+    pub beat: Millis,
+    /// Longest call, fixed when it is claimed.
+    pub call_timeout: Millis,
+    /// Failed calls of one attempt that may be followed by another.
+    pub max_retries: u32,
+    /// Answers of one attempt that may be cut by `max_tokens` and continued.
+    pub max_continues: u32,
+    /// Bound of the first wait after a failed call; it doubles with each retry.
+    pub retry_base: Millis,
+    /// Longest time for which a task is kept from the queue after a failure or a refusal.
+    pub retry_cap: Millis,
+    /// Least time between two progress records of one delivery.
+    pub progress_every: Millis,
+    /// Characters for each token that was asked for, beyond which an answer counts as never ending.
+    pub chars_per_token: u32,
+    /// How long calls may go on after the worker was told to stop.
+    pub drain: Millis,
+    /// How long it may take to write down what was cut off then.
+    pub hand_back: Millis,
+}
+
+impl Settings {
+    /// The usual values for one pool.
+    pub fn of_pool(pool: Pool) -> Self {
+        Self {
+            pool,
+            slots: 64,
+            beat: Millis::from_secs(5),
+            call_timeout: Millis::from_secs(600),
+            max_retries: 8,
+            max_continues: 16,
+            retry_base: Millis::from_secs(1),
+            retry_cap: Millis::from_secs(30),
+            progress_every: Millis(250),
+            chars_per_token: 16,
+            drain: Millis::from_secs(20),
+            hand_back: Millis::from_secs(5),
+        }
+    }
+
+    /// The consumer group of the pool's workers.
+    pub fn group(&self) -> String {
+        format!("worker.{}", self.pool)
+    }
+}

@@ -1,0 +1,68 @@
+//! What all deliveries of one worker share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chorus_core::catalog::Catalog;
+use chorus_core::id::{BootId, EventId};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Upstream};
+
+use crate::Settings;
+use crate::held::Held;
+use crate::roster::Roster;
+
+/// The ways in which a worker reaches the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Rows of attempts.
+    pub attempts: Arc<dyn Attempts>,
+    /// The story of deliveries.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Work orders and results.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Leases.
+    pub limits: Arc<dyn LimitState>,
+    /// Providers.
+    pub upstream: Arc<dyn Upstream>,
+    /// Records.
+    pub bus: Arc<dyn Bus>,
+    /// Credentials: their groups and what may be done with them.
+    pub directory: Arc<dyn Directory>,
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Ports, tables and the deliveries that are held now.
+pub(crate) struct Workshop {
+    pub(crate) ports: Ports,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) settings: Settings,
+    pub(crate) boot: BootId,
+    pub(crate) held: Held,
+    pub(crate) roster: Roster,
+    draining: AtomicBool,
+}
+
+impl Workshop {
+    pub(crate) fn new(ports: Ports, catalog: Arc<Catalog>, settings: Settings, boot: BootId) -> Self {
+        let roster = Roster::new(ports.directory.clone(), ports.clock.clone());
+        Self { ports, catalog, settings, boot, held: Held::default(), roster, draining: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.ports.clock
+    }
+
+    pub(crate) fn event_id(&self) -> EventId {
+        EventId::new(self.clock().number())
+    }
+
+    /// No call is begun from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+}
