@@ -2,9 +2,19 @@
 //!
 //! Sections are found by rules (headings, then size), never by a model, so that a plan can name them.
 
+mod clarification;
+mod headings;
+mod outline;
+mod pieces;
+mod tokens;
+
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::ArtifactHash;
+
+pub use clarification::{Clarification, read_clarification};
+pub use outline::{outline, section_target};
+pub use tokens::count_tokens;
 
 /// A brief with its attachments, as submitted. Stored as an artifact; the `Submit` command holds its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

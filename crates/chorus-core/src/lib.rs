@@ -9,6 +9,7 @@ pub mod brief;
 pub mod catalog;
 pub mod delivery;
 pub mod id;
+pub mod json;
 pub mod limit;
 pub mod llm;
 pub mod merge;

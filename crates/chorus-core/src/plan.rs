@@ -1,10 +1,71 @@
 //! The plan: which tasks make which parts of which files. A planner's reply becomes a `Plan` by a ladder of
 //! readings, and whatever comes out obeys the rules in `rules`.
 
+mod draft;
+mod expand;
+mod fallback;
+mod files;
+mod forecast;
+mod graph;
+mod inputs;
+mod near;
+mod read;
+mod rubric;
+mod rules;
+mod useful;
+
 use serde::{Deserialize, Serialize};
 
-use crate::brief::SectionId;
+use crate::brief::{Outline, SectionId};
 use crate::id::TaskKey;
+
+pub use fallback::fallback;
+pub use forecast::{Forecast, TaskForecast, forecast};
+pub use read::{read, read_leniently};
+pub use rules::Violation;
+
+/// What a plan may name and how large it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The sections that tasks may read.
+    pub outline: &'a Outline,
+    /// How large it may be.
+    pub limits: Limits,
+}
+
+/// How large a plan and its tasks may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Most tasks.
+    pub max_tasks: u32,
+    /// Most tokens that one task may produce.
+    pub max_output_tokens: u32,
+    /// Most tokens of sections and results that one task may read; 60 % of the context of the model that works.
+    pub input_tokens: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_tasks: 200, max_output_tokens: 8_000, input_tokens: 38_000 }
+    }
+}
+
+/// A plan that was read, and what was mended on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The plan; it obeys every rule.
+    pub plan: Plan,
+    /// What was dropped, added or changed, in words for people.
+    pub warnings: Vec<String>,
+}
+
+/// Why a reply is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read a plan: {}", errors.join("; "))]
+pub struct Refused {
+    /// What is wrong, in words for the planner.
+    pub errors: Vec<String>,
+}
 
 /// A checked plan. Every parent, section and part it names exists; it has no cycle; every task makes a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,253 @@
+//! Where chapters begin: markdown headings, chapter lines of plain books, numbered headings, capital lines.
+//!
+//! Stronger signs are preferred to weaker ones: numbered and capital lines count only where nothing better is there.
+//! A table of contents looks like a run of headings without text; such runs are passed over.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// A line that begins a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Heading {
+    /// First byte of its line.
+    pub start: usize,
+    /// Byte after its line (for underlined headings, after the underline).
+    pub end: usize,
+    /// 1 for the outermost.
+    pub level: u8,
+    /// Its words.
+    pub title: String,
+    /// Whether it calls itself a chapter.
+    pub chapter: bool,
+}
+
+/// The words by which lines call themselves chapters, with their level.
+const CHAPTER_WORDS: [(&str, u8); 18] = [
+    ("book", 1),
+    ("part", 1),
+    ("volume", 1),
+    ("act", 1),
+    ("quyển", 1),
+    ("phần", 1),
+    ("tập", 1),
+    ("chapter", 2),
+    ("chương", 2),
+    ("hồi", 2),
+    ("canto", 2),
+    ("letter", 2),
+    ("kapitel", 2),
+    ("chapitre", 2),
+    ("capítulo", 2),
+    ("scene", 3),
+    ("section", 3),
+    ("bài", 3),
+];
+
+/// Lines that are chapters without a number.
+const LONE_WORDS: [&str; 9] =
+    ["prologue", "epilogue", "preface", "introduction", "foreword", "afterword", "lời nói đầu", "lời mở đầu", "lời kết"];
+
+const NUMBER_WORDS: [&str; 21] = [
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+    "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty",
+];
+
+/// Longest line that can be a heading, in characters.
+const LONGEST: usize = 90;
+
+/// The headings of a text, in order.
+pub(super) fn headings(text: &str) -> Vec<Heading> {
+    let lines = lines(text);
+    let strong = without_contents(text, collect(&lines, strong));
+    if strong.len() >= 2 {
+        return strong;
+    }
+    for weak in [numbered as fn(&[Line<'_>], usize) -> Option<Heading>, capital] {
+        let found: Vec<Heading> = collect(&lines, weak).into_iter().chain(strong.clone()).collect();
+        let found = without_contents(text, sorted(found));
+        let bare = found.windows(2).filter(|pair| text[pair[0].end..pair[1].start].trim().is_empty()).count();
+        if found.len() >= 2 && bare * 4 <= found.len() {
+            return found;
+        }
+    }
+    strong
+}
+
+struct Line<'a> {
+    start: usize,
+    end: usize,
+    text: &'a str,
+    code: bool,
+}
+
+fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut at = 0;
+    let mut code = false;
+    let line = |whole: &'_ str| {
+        let start = at;
+        at += whole.len();
+        (start, at)
+    };
+    let places: Vec<(usize, usize)> = text.split_inclusive('\n').map(line).collect();
+    let lines = places.into_iter().map(|(start, end)| {
+        let trimmed = text[start..end].trim();
+        let fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+        let inside = code || fence;
+        code ^= fence;
+        Line { start, end, text: trimmed, code: inside }
+    });
+    lines.collect()
+}
+
+fn collect(lines: &[Line<'_>], find: fn(&[Line<'_>], usize) -> Option<Heading>) -> Vec<Heading> {
+    let short = |line: &Line<'_>| !line.code && !line.text.is_empty() && line.text.len() <= LONGEST * 4;
+    (0..lines.len()).filter(|at| short(&lines[*at])).filter_map(|at| find(lines, at)).collect()
+}
+
+fn strong(lines: &[Line<'_>], at: usize) -> Option<Heading> {
+    hashed(&lines[at]).or_else(|| underlined(lines, at)).or_else(|| chapter_line(lines, at))
+}
+
+fn hashed(line: &Line<'_>) -> Option<Heading> {
+    let hashes = line.text.bytes().take_while(|byte| *byte == b'#').count();
+    let title = line.text[hashes..].strip_prefix([' ', '\t'])?.trim().trim_end_matches('#').trim();
+    (1..=6).contains(&hashes).then(|| heading(line, line.end, u8::try_from(hashes).unwrap_or(6), title))
+}
+
+fn underlined(lines: &[Line<'_>], at: usize) -> Option<Heading> {
+    let under = lines.get(at + 1)?.text;
+    let level = match under.as_bytes().first()? {
+        b'=' if under.len() >= 3 && under.bytes().all(|byte| byte == b'=') => 1,
+        b'-' if under.len() >= 3 && under.bytes().all(|byte| byte == b'-') => 2,
+        _ => return None,
+    };
+    let titled = lines[at].text.chars().count() <= LONGEST && lines[at].text.contains(char::is_alphanumeric) && blank_before(lines, at);
+    titled.then(|| heading(&lines[at], lines[at + 1].end, level, lines[at].text))
+}
+
+fn chapter_line(lines: &[Line<'_>], at: usize) -> Option<Heading> {
+    let line = &lines[at];
+    if !blank_before(lines, at) || line.text.chars().count() > LONGEST {
+        return None;
+    }
+    let bare = line.text.trim_matches(['*', '_', ' ']);
+    let level = chapter_level(bare)?;
+    let mut title = bare.to_owned();
+    let named = bare.split_whitespace().count() > 2;
+    if let (false, Some(next)) = (named, lines.get(at + 1).map(|next| if next.text.is_empty() { at + 2 } else { at + 1 })) {
+        title.push_str(&subtitle(lines, next).map(|words| format!(": {words}")).unwrap_or_default());
+    }
+    Some(heading(line, line.end, level, &title))
+}
+
+/// A short line alone between blank ones, under a chapter line that has only a number.
+fn subtitle(lines: &[Line<'_>], at: usize) -> Option<String> {
+    let line = lines.get(at)?;
+    let alone = lines.get(at + 1).is_some_and(|next| next.text.is_empty());
+    let short = !line.text.is_empty() && line.text.chars().count() <= 60 && !line.text.ends_with([',', ';', '?', '!', '”', '"']);
+    let titled = line.text.chars().next().is_some_and(char::is_uppercase) && chapter_level(line.text).is_none();
+    (alone && short && titled).then(|| line.text.trim_end_matches('.').to_owned())
+}
+
+/// The level of a line that calls itself a chapter.
+fn chapter_level(text: &str) -> Option<u8> {
+    let lower = text.to_lowercase();
+    if LONE_WORDS.contains(&lower.trim_end_matches(['.', ':'])) {
+        return Some(2);
+    }
+    let (word, level) = CHAPTER_WORDS.iter().find(|(word, _)| lower.starts_with(word))?;
+    let rest = lower[word.len()..].strip_prefix(' ')?.trim_start();
+    let rest = rest.strip_prefix("the ").unwrap_or(rest);
+    let number = rest.split(|letter: char| !(letter.is_alphanumeric() || letter == '-')).next().unwrap_or("");
+    if !is_number(number) {
+        return None;
+    }
+    let after = &rest[number.len()..];
+    let announced = after.is_empty() || after.starts_with(['.', ':', '—', '–', '-', ')']) || after.starts_with(" –") || after.starts_with(" —");
+    let plain = !after.ends_with(['.', ',', ';', '?', '!', '…']) && text.chars().count() <= 70 && title_case(text, word);
+    (announced || plain).then_some(*level)
+}
+
+/// Whether a line such as `Chapter 5 was dull` can be told from a title: the word after the number is capital.
+fn title_case(text: &str, word: &str) -> bool {
+    let after = text.get(word.len()..).unwrap_or("").split_whitespace().nth(1);
+    after.and_then(|word| word.chars().next()).is_some_and(|letter| letter.is_uppercase() || !letter.is_alphabetic())
+}
+
+fn is_number(word: &str) -> bool {
+    let roman = word.len() <= 8 && word.bytes().all(|byte| b"ivxlc".contains(&byte));
+    let words = NUMBER_WORDS.iter().any(|number| word == *number || word.strip_prefix(number).is_some_and(|rest| rest.starts_with('-')));
+    let ordinal = ["first", "second", "third", "fourth", "fifth", "sixth", "last", "nhất", "hai", "ba", "cuối"].contains(&word);
+    !word.is_empty() && (word.bytes().all(|byte| byte.is_ascii_digit()) || roman || words || ordinal)
+}
+
+fn numbered(lines: &[Line<'_>], at: usize) -> Option<Heading> {
+    let line = &lines[at];
+    if !alone(lines, at) || line.text.chars().count() > 70 {
+        return None;
+    }
+    let number = line.text.split_whitespace().next()?;
+    let bare = number.trim_end_matches(['.', ')']);
+    let parts: Vec<&str> = bare.split('.').collect();
+    let digits = parts.len() <= 4 && parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let roman = !bare.is_empty() && bare.len() <= 8 && bare.bytes().all(|byte| b"IVXLC".contains(&byte));
+    let rest = line.text[number.len()..].trim();
+    let titled = rest.is_empty() || rest.chars().next().is_some_and(char::is_uppercase) && !rest.ends_with(['.', ',', ';', ':', '?', '!']);
+    let level = u8::try_from(parts.len()).unwrap_or(4);
+    ((digits || roman) && titled).then(|| heading(line, line.end, level, line.text))
+}
+
+fn capital(lines: &[Line<'_>], at: usize) -> Option<Heading> {
+    let text = lines[at].text;
+    let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
+    let capitals = !text.chars().any(char::is_lowercase) && text.chars().any(char::is_uppercase);
+    let titled = alone(lines, at) && capitals && letters >= 4 && text.chars().count() <= 60;
+    titled.then(|| heading(&lines[at], lines[at].end, 1, text))
+}
+
+fn heading(line: &Line<'_>, end: usize, level: u8, title: &str) -> Heading {
+    let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
+    Heading { start: line.start, end, level, chapter: chapter_level(&title).is_some(), title }
+}
+
+fn blank_before(lines: &[Line<'_>], at: usize) -> bool {
+    at == 0 || lines[at - 1].text.is_empty() || chapter_level(lines[at - 1].text).is_some() || lines[at - 1].text.starts_with('#')
+}
+
+fn alone(lines: &[Line<'_>], at: usize) -> bool {
+    blank_before(lines, at) && lines.get(at + 1).is_none_or(|next| next.text.is_empty())
+}
+
+fn sorted(mut headings: Vec<Heading>) -> Vec<Heading> {
+    headings.sort_by_key(|heading| heading.start);
+    headings.dedup_by_key(|heading| heading.start);
+    headings
+}
+
+/// Takes away the entries of a table of contents: headings without text whose like comes again, and the run's last.
+fn without_contents(text: &str, headings: Vec<Heading>) -> Vec<Heading> {
+    let mut last = BTreeMap::new();
+    for (at, heading) in headings.iter().enumerate() {
+        last.insert(key(heading), at);
+    }
+    let (mut seen, mut run) = (BTreeSet::new(), 0);
+    let keep: Vec<bool> = (0..headings.len())
+        .map(|at| {
+            let next = headings.get(at + 1).map_or(text.len(), |next| next.start);
+            let bare = text[headings[at].end..next].trim().is_empty();
+            let again = last.get(&key(&headings[at])).is_some_and(|place| *place > at);
+            let fresh = seen.insert(key(&headings[at]));
+            let entry = again && (bare || (run >= 3 && fresh));
+            run = if entry { run + 1 } else { 0 };
+            !entry
+        })
+        .collect();
+    headings.into_iter().zip(keep).filter_map(|(heading, keep)| keep.then_some(heading)).collect()
+}
+
+/// What makes two headings alike: for chapters their word and number, else all words.
+fn key(heading: &Heading) -> String {
+    let words = if heading.chapter { 2 } else { usize::MAX };
+    let lower = heading.title.to_lowercase();
+    lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(words).collect::<Vec<_>>().join(" ")
+}

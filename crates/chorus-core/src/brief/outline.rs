@@ -1,0 +1,171 @@
+//! The outline: attached documents cut into sections that tasks can name.
+//!
+//! Every document is cut where its chapters begin; a chapter that is too large is cut into parts, and what is too
+//! small to stand alone (a title page, a part heading) goes with the chapter that follows. Two chapters are
+//! never joined. The byte ranges of a document's sections tile it exactly.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::headings::{Heading, headings};
+use super::{Outline, Section, SectionId, count_tokens, pieces};
+
+/// Sections smaller than this do not stand alone, unless they are chapters.
+const TINY: u64 = 200;
+/// As many sections as planners are shown gladly.
+const SECTIONS: u64 = 220;
+/// Sections aimed at never get smaller or larger than this.
+const TARGETS: Range<u64> = 4_000..12_000;
+/// Characters of a section's first words.
+const OPENING: usize = 160;
+
+/// A target for [`outline`] that suits these documents: about 220 sections for a very long book, whole chapters for short ones.
+pub fn section_target(documents: &[(String, &str)]) -> u64 {
+    let tokens: u64 = documents.iter().map(|(_, text)| count_tokens(text)).sum();
+    (tokens / SECTIONS).clamp(TARGETS.start, TARGETS.end)
+}
+
+/// Cuts documents (name and text) into sections of at most about `target_tokens`.
+pub fn outline(documents: &[(String, &str)], target_tokens: u64) -> Outline {
+    let number = 1u32..;
+    let of = |(number, (name, text)): (u32, &(String, &str))| Document { number, name, text }.sections(target_tokens);
+    Outline { sections: number.zip(documents).flat_map(of).collect() }
+}
+
+struct Document<'a> {
+    number: u32,
+    name: &'a str,
+    text: &'a str,
+}
+
+/// A stretch of a document under one heading, before large ones are cut.
+struct Block {
+    range: Range<usize>,
+    title: Option<String>,
+    /// Whether it must not be joined with others of its kind.
+    chapter: bool,
+}
+
+impl Document<'_> {
+    fn sections(&self, target: u64) -> Vec<Section> {
+        if self.text.is_empty() {
+            return Vec::new();
+        }
+        let headings = headings(self.text);
+        let blocks = self.joined(self.blocks(&headings));
+        let inner: Vec<usize> = headings.iter().map(|heading| heading.start).collect();
+        let mut sections = Vec::new();
+        for block in &blocks {
+            let text = &self.text[block.range.clone()];
+            let breaks: Vec<usize> = inner.iter().filter(|at| block.range.contains(at)).map(|at| at - block.range.start).collect();
+            let ranges = pieces::cut(text, target, &breaks);
+            let count = ranges.len();
+            for (at, range) in ranges.into_iter().enumerate() {
+                let range = block.range.start + range.start..block.range.start + range.end;
+                let title = self.title(block, at + 1, count);
+                sections.push(self.section(sections.len() + 1, title, range, &headings));
+            }
+        }
+        sections
+    }
+
+    fn title(&self, block: &Block, part: usize, parts: usize) -> String {
+        let title = block.title.as_deref().unwrap_or(self.name);
+        if parts == 1 { title.to_owned() } else { format!("{title} (part {part} of {parts})") }
+    }
+
+    fn section(&self, number: usize, title: String, range: Range<usize>, headings: &[Heading]) -> Section {
+        let text = &self.text[range.clone()];
+        let under = headings.iter().find(|heading| heading.title == title && range.contains(&heading.start));
+        let body = under.map_or(text, |heading| &self.text[heading.end.min(range.end)..range.end]);
+        Section {
+            id: SectionId(format!("d{}.{number}", self.number)),
+            document: self.name.to_owned(),
+            title,
+            start: range.start as u64,
+            end: range.end as u64,
+            tokens: count_tokens(text),
+            opening: opening(body),
+        }
+    }
+
+    /// The document cut at its chapters and at everything above them.
+    fn blocks(&self, headings: &[Heading]) -> Vec<Block> {
+        let level = chapter_level(headings);
+        let cuts: Vec<&Heading> = headings.iter().filter(|heading| heading.level <= level).collect();
+        let titles = titles(&cuts, level);
+        let first = cuts.first().map_or(self.text.len(), |heading| heading.start);
+        let explicit = cuts.iter().any(|heading| heading.chapter);
+        let mut blocks = vec![Block { range: 0..first, title: None, chapter: false }];
+        for (at, heading) in cuts.iter().enumerate() {
+            let end = cuts.get(at + 1).map_or(self.text.len(), |next| next.start);
+            let chapter = heading.level == level && (heading.chapter || !explicit);
+            blocks.push(Block { range: heading.start..end, title: Some(titles[at].clone()), chapter });
+        }
+        blocks.retain(|block| !block.range.is_empty());
+        blocks
+    }
+
+    /// Joins what is too small to stand alone with what follows it, or at the end with what came before.
+    fn joined(&self, blocks: Vec<Block>) -> Vec<Block> {
+        let tiny = |block: &Block| !block.chapter && count_tokens(&self.text[block.range.clone()]) < TINY;
+        let mut joined: Vec<Block> = Vec::new();
+        for mut block in blocks {
+            if let Some(last) = joined.pop_if(|last| tiny(last)) {
+                block.range.start = last.range.start;
+                block.title = block.title.or(last.title);
+            }
+            joined.push(block);
+        }
+        if joined.len() > 1
+            && let Some(last) = joined.pop_if(|last| tiny(last))
+            && let Some(before) = joined.last_mut()
+        {
+            before.range.end = last.range.end;
+        }
+        joined
+    }
+}
+
+/// The level at which a document's chapters stand: that of most lines which call themselves chapters, else the outermost
+/// that occurs twice, else the outermost.
+fn chapter_level(headings: &[Heading]) -> u8 {
+    let (mut named, mut all) = (BTreeMap::new(), BTreeMap::new());
+    for heading in headings {
+        *all.entry(heading.level).or_insert(0) += 1;
+        if heading.chapter {
+            *named.entry(heading.level).or_insert(0) += 1;
+        }
+    }
+    let most_named = named.iter().max_by_key(|(level, count)| (**count, std::cmp::Reverse(**level))).filter(|(_, count)| **count >= 2);
+    let twice = all.iter().find(|(_, count)| **count >= 2);
+    most_named.or(twice).or_else(|| all.iter().next()).map_or(0, |(level, _)| *level)
+}
+
+/// Titles of the cuts; those that occur more than once name what stands above them.
+fn titles(cuts: &[&Heading], level: u8) -> Vec<String> {
+    let mut counts = BTreeMap::new();
+    for heading in cuts {
+        *counts.entry(heading.title.as_str()).or_insert(0) += 1;
+    }
+    let mut above = None;
+    let title = |heading: &&Heading| {
+        let outer = heading.level < level;
+        if outer {
+            above = Some(heading.title.clone());
+        }
+        match &above {
+            Some(above) if !outer && counts[heading.title.as_str()] > 1 => format!("{above}, {}", heading.title),
+            _ => heading.title.clone(),
+        }
+    };
+    cuts.iter().map(title).collect()
+}
+
+fn opening(text: &str) -> String {
+    let start = text.char_indices().nth(OPENING * 4).map_or(text.len(), |(at, _)| at);
+    text[..start].split_whitespace().collect::<Vec<_>>().join(" ").chars().take(OPENING).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Cutting a text that is too large into pieces of about equal size, at the gentlest places that are there:
+//! inner headings, paragraphs, lines, sentences, words, and at last anywhere.
+
+use std::ops::Range;
+
+use super::count_tokens;
+
+/// Pieces that tile the text, each about `target` tokens; `breaks` are places where a piece had best begin.
+pub(super) fn cut(text: &str, target: u64, breaks: &[usize]) -> Vec<Range<usize>> {
+    let total = count_tokens(text);
+    let target = target.max(16);
+    if total * 4 <= target * 5 {
+        return vec![0..text.len()];
+    }
+    let aim = total.div_ceil(total.div_ceil(target)).max(1);
+    let mut atoms = Vec::new();
+    split(text, 0..text.len(), aim.div_ceil(6), 0, &mut atoms);
+    pack(&atoms, aim, breaks)
+}
+
+/// A stretch that is not cut further.
+struct Atom {
+    range: Range<usize>,
+    tokens: u64,
+}
+
+/// Splits a range at the separators of a level, and what is still too large at those of the next.
+fn split(text: &str, range: Range<usize>, most: u64, level: usize, atoms: &mut Vec<Atom>) {
+    let tokens = count_tokens(&text[range.clone()]);
+    if tokens <= most || range.len() <= 4 {
+        atoms.push(Atom { range, tokens });
+        return;
+    }
+    for part in parts(text, range, most, level) {
+        if level < 4 {
+            split(text, part, most, level + 1, atoms);
+        } else {
+            let tokens = count_tokens(&text[part.clone()]);
+            atoms.push(Atom { range: part, tokens });
+        }
+    }
+}
+
+fn parts(text: &str, range: Range<usize>, most: u64, level: usize) -> Vec<Range<usize>> {
+    let inside = &text[range.clone()];
+    let ends: Vec<usize> = match level {
+        0 => paragraph_ends(inside),
+        1 => inside.match_indices('\n').map(|(at, _)| at + 1).collect(),
+        2 => sentence_ends(inside),
+        3 => inside.match_indices(' ').map(|(at, _)| at + 1).collect(),
+        _ => anywhere(inside, most),
+    };
+    let mut start = range.start;
+    let mut parts = Vec::new();
+    for end in ends.into_iter().map(|end| range.start + end).chain([range.end]) {
+        if end > start {
+            parts.push(start..end);
+            start = end;
+        }
+    }
+    parts
+}
+
+/// Places after blank lines.
+fn paragraph_ends(text: &str) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let (mut at, mut blank) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let empty = line.trim().is_empty();
+        if blank && !empty {
+            ends.push(at);
+        }
+        blank = empty;
+        at += line.len();
+    }
+    ends
+}
+
+fn sentence_ends(text: &str) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut letters = text.char_indices().peekable();
+    while let Some((_, letter)) = letters.next() {
+        match (letter, letters.peek()) {
+            ('.' | '!' | '?' | '…' | '”' | '"', Some((at, next))) if next.is_whitespace() => ends.push(at + next.len_utf8()),
+            ('。' | '！' | '？', Some((at, _))) => ends.push(*at),
+            _ => {}
+        }
+    }
+    ends
+}
+
+fn anywhere(text: &str, most: u64) -> Vec<usize> {
+    let step = usize::try_from(most).unwrap_or(usize::MAX).max(4);
+    text.char_indices().map(|(at, _)| at).step_by(step).skip(1).collect()
+}
+
+/// Joins neighbouring atoms into pieces of about `aim` tokens.
+fn pack(atoms: &[Atom], aim: u64, breaks: &[usize]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for atom in atoms {
+        let natural = breaks.binary_search(&atom.range.start).is_ok() && tokens * 3 >= aim * 2;
+        if tokens > 0 && (natural || tokens + atom.tokens / 2 > aim) {
+            pieces.push(start..atom.range.start);
+            (start, tokens) = (atom.range.start, 0);
+        }
+        tokens += atom.tokens;
+    }
+    let end = atoms.last().map_or(0, |atom| atom.range.end);
+    match pieces.last_mut() {
+        Some(last) if tokens * 4 < aim => last.end = end,
+        _ => pieces.push(start..end),
+    }
+    pieces
+}

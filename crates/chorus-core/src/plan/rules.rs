@@ -1,0 +1,176 @@
+//! The rules that every plan obeys, as a list of what is broken. Reading mends; this only looks.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::graph::{self, Parents};
+use super::{ParentPolicy, Part, Plan, Scope, files};
+use crate::id::TaskKey;
+
+/// One broken rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Violation {
+    /// There is no task.
+    NoTask,
+    /// There is no file.
+    NoFile,
+    /// There is no requirement.
+    NoRequirement,
+    /// Two tasks or requirements share a name.
+    SharedName(String),
+    /// A task comes before one of its parents, or names a parent that is not there.
+    ParentNotBefore {
+        /// The task.
+        task: TaskKey,
+        /// The parent.
+        parent: TaskKey,
+    },
+    /// A task has no instructions or no acceptance line or expects no output.
+    Empty(TaskKey),
+    /// A task waits for more parents than it has.
+    Unreachable(TaskKey),
+    /// A task covers a requirement that is not there.
+    UnknownRequirement(TaskKey, String),
+    /// A requirement that no task covers.
+    Uncovered(String),
+    /// A task that gives no part and feeds none that does.
+    Useless(TaskKey),
+    /// A part names a task that is not there, or the same task twice in a file.
+    BadPart(String, TaskKey),
+    /// A path that is not safe, or is taken twice, or has no part.
+    BadFile(String),
+    /// A task reads a section that is not there.
+    UnknownSection(TaskKey, String),
+    /// A task reads or writes more than it may, or there are too many tasks.
+    TooLarge(String),
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Plan {
+    /// The rules that the plan breaks by itself; none for a plan that was read or made here.
+    pub fn check(&self) -> Vec<Violation> {
+        let mut broken = Vec::new();
+        self.check_tasks(&mut broken);
+        self.check_rubric(&mut broken);
+        self.check_files(&mut broken);
+        if broken.is_empty() {
+            self.check_use(&mut broken);
+        }
+        broken
+    }
+
+    /// The rules that the plan breaks, those about its scope included.
+    pub fn check_in(&self, scope: &Scope<'_>) -> Vec<Violation> {
+        let mut broken = self.check();
+        let known: BTreeSet<&str> = scope.outline.sections.iter().map(|section| section.id.0.as_str()).collect();
+        if self.tasks.len() > scope.limits.max_tasks as usize {
+            broken.push(Violation::TooLarge(format!("{} tasks", self.tasks.len())));
+        }
+        for task in &self.tasks {
+            let unknown = task.sections.iter().filter(|section| !known.contains(section.0.as_str()));
+            broken.extend(unknown.map(|section| Violation::UnknownSection(task.key.clone(), section.0.clone())));
+            if task.output_tokens > scope.limits.max_output_tokens {
+                broken.push(Violation::TooLarge(format!("the output of {}", task.key)));
+            }
+        }
+        broken
+    }
+
+    /// Parents of each task by its place in the list.
+    pub(super) fn parents(&self) -> Parents {
+        let place = |key: &TaskKey| self.tasks.iter().position(|task| task.key == *key);
+        self.tasks.iter().map(|task| task.parents.iter().filter_map(place).collect()).collect()
+    }
+
+    fn check_tasks(&self, broken: &mut Vec<Violation>) {
+        if self.tasks.is_empty() {
+            broken.push(Violation::NoTask);
+        }
+        let mut before: BTreeSet<&TaskKey> = BTreeSet::new();
+        for task in &self.tasks {
+            let strangers = task.parents.iter().filter(|parent| !before.contains(parent));
+            broken.extend(strangers.map(|parent| Violation::ParentNotBefore { task: task.key.clone(), parent: parent.clone() }));
+            if !before.insert(&task.key) {
+                broken.push(Violation::SharedName(task.key.to_string()));
+            }
+            let blank = task.instructions.trim().is_empty() || task.title.trim().is_empty() || task.acceptance.is_empty();
+            if blank || task.output_tokens == 0 {
+                broken.push(Violation::Empty(task.key.clone()));
+            }
+            let distinct: BTreeSet<&TaskKey> = task.parents.iter().collect();
+            let reachable = match task.policy {
+                ParentPolicy::All | ParentPolicy::Settled => true,
+                ParentPolicy::Any => !task.parents.is_empty(),
+                ParentPolicy::AtLeast(least) => least >= 1 && least as usize <= distinct.len(),
+            };
+            if !reachable || distinct.len() != task.parents.len() {
+                broken.push(Violation::Unreachable(task.key.clone()));
+            }
+        }
+    }
+
+    fn check_rubric(&self, broken: &mut Vec<Violation>) {
+        let mut ids = BTreeSet::new();
+        if self.requirements.is_empty() {
+            broken.push(Violation::NoRequirement);
+        }
+        for requirement in &self.requirements {
+            if !ids.insert(requirement.id.as_str()) {
+                broken.push(Violation::SharedName(requirement.id.clone()));
+            }
+            if self.tasks.iter().all(|task| !task.covers.contains(&requirement.id)) {
+                broken.push(Violation::Uncovered(requirement.id.clone()));
+            }
+        }
+        for task in &self.tasks {
+            let unknown = task.covers.iter().filter(|id| !ids.contains(id.as_str()));
+            broken.extend(unknown.map(|id| Violation::UnknownRequirement(task.key.clone(), id.clone())));
+        }
+    }
+
+    fn check_files(&self, broken: &mut Vec<Violation>) {
+        if self.files.is_empty() {
+            broken.push(Violation::NoFile);
+        }
+        let known: BTreeSet<&TaskKey> = self.tasks.iter().map(|task| &task.key).collect();
+        let mut paths: Vec<String> = Vec::new();
+        for file in &self.files {
+            if !files::is_safe(&file.path) || file.parts.is_empty() || files::clashes(&file.path, &paths) {
+                broken.push(Violation::BadFile(file.path.clone()));
+            }
+            paths.push(file.path.clone());
+            let mut seen = BTreeSet::new();
+            for part in &file.parts {
+                if let Part::Task { task } = part
+                    && (!known.contains(task) || !seen.insert(task))
+                {
+                    broken.push(Violation::BadPart(file.path.clone(), task.clone()));
+                }
+            }
+        }
+    }
+
+    fn check_use(&self, broken: &mut Vec<Violation>) {
+        let named = self.part_tasks();
+        let places = self.tasks.iter().enumerate().filter(|(_, task)| named.contains(&task.key)).map(|(at, _)| at);
+        let useful = graph::ancestors(&self.parents(), places);
+        let useless = self.tasks.iter().enumerate().filter(|(at, _)| !useful.contains(at));
+        broken.extend(useless.map(|(_, task)| Violation::Useless(task.key.clone())));
+    }
+
+    /// The tasks that give a part to a file.
+    pub(super) fn part_tasks(&self) -> BTreeSet<TaskKey> {
+        let parts = self.files.iter().flat_map(|file| &file.parts);
+        parts
+            .filter_map(|part| match part {
+                Part::Task { task } => Some(task.clone()),
+                Part::Glossary { .. } | Part::Conflicts { .. } => None,
+            })
+            .collect()
+    }
+}
