@@ -5,7 +5,7 @@
 mod clarification;
 mod headings;
 mod outline;
-mod pieces;
+pub(crate) mod pieces;
 mod tokens;
 
 use serde::{Deserialize, Serialize};

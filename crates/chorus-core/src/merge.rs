@@ -4,10 +4,23 @@
 //! fact with two values is a conflict; it is recorded and settled once. Merging reads results in plan order,
 //! never in order of arrival, so equal results give equal bytes.
 
+mod conflicts;
+mod files;
+mod framed;
+mod reply;
+mod settle;
+mod value;
+
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::ArtifactHash;
 use crate::id::TaskKey;
+
+pub use conflicts::conflicts;
+pub use files::{FileText, PartSpan, files};
+pub use framed::{FramedFile, JudgeChunk, framed_for_judge};
+pub use reply::{WorkReply, read_reply};
+pub use settle::{read_settlements, settle_by_rule};
 
 /// A worker's reply, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,9 +1,17 @@
 //! The judge's answer on the rubric, and what follows from it: accept, rework named tasks, or stop with the
 //! best so far.
 
+mod check;
+mod read;
+mod ruling;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::TaskKey;
+
+pub use check::check;
+pub use read::{read, unite};
+pub use ruling::{Ruling, Standing, rule, score};
 
 /// The judge's answer, one item for each requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

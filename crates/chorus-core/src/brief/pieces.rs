@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::count_tokens;
 
 /// Pieces that tile the text, each about `target` tokens; `breaks` are places where a piece had best begin.
-pub(super) fn cut(text: &str, target: u64, breaks: &[usize]) -> Vec<Range<usize>> {
+pub(crate) fn cut(text: &str, target: u64, breaks: &[usize]) -> Vec<Range<usize>> {
     let total = count_tokens(text);
     let target = target.max(16);
     if total * 4 <= target * 5 {

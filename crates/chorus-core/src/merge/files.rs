@@ -1,0 +1,171 @@
+//! Putting the files of a deliverable together: parts in the plan's order, the glossary, the list of conflicts.
+//!
+//! Nothing here depends on the order in which results came: equal results give equal bytes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+
+use super::conflicts::{in_order, term_subject};
+use super::{Conflict, Settlement, SettledBy, WorkResult};
+use crate::id::TaskKey;
+use crate::plan::{Part, Plan, PlannedFile};
+
+/// A merged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileText {
+    /// Relative path with `/`.
+    pub path: String,
+    /// For instance `text/markdown`.
+    pub media_type: String,
+    /// Its text.
+    pub text: String,
+    /// Where the parts that tasks made stand in it, in order.
+    pub parts: Vec<PartSpan>,
+}
+
+/// Where a task's part stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartSpan {
+    /// The task.
+    pub task: TaskKey,
+    /// Its bytes in the file's text.
+    pub range: Range<usize>,
+}
+
+/// Merges results into files, in the plan's order. A task without a result leaves no part; when the plan has no place for conflicts and
+/// there are some, `CONFLICTS.md` tells them.
+pub fn files(plan: &Plan, results: &BTreeMap<TaskKey, WorkResult>, conflicts: &[Conflict], settlements: &[Settlement]) -> Vec<FileText> {
+    let merge = Merge { plan, results, conflicts, settlements };
+    let mut files: Vec<FileText> = plan.files.iter().map(|file| merge.file(file)).collect();
+    let told = plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Conflicts { .. }));
+    if !told && !conflicts.is_empty() {
+        let heading = "Contradictions in the source".to_owned();
+        let file = PlannedFile { path: free_path(plan), media_type: "text/markdown".into(), parts: vec![Part::Conflicts { heading }] };
+        files.push(merge.file(&file));
+    }
+    files
+}
+
+fn free_path(plan: &Plan) -> String {
+    let taken = |path: &str| plan.files.iter().any(|file| file.path.to_lowercase().split('/').next() == Some(&path.to_lowercase()));
+    let numbered = (2..).map(|number| format!("CONFLICTS-{number}.md"));
+    ["CONFLICTS.md".to_owned()].into_iter().chain(numbered).find(|path| !taken(path)).expect("numbers do not end")
+}
+
+struct Merge<'a> {
+    plan: &'a Plan,
+    results: &'a BTreeMap<TaskKey, WorkResult>,
+    conflicts: &'a [Conflict],
+    settlements: &'a [Settlement],
+}
+
+impl Merge<'_> {
+    fn file(&self, file: &PlannedFile) -> FileText {
+        let prose = is_prose(&file.media_type);
+        let mut text = String::new();
+        let mut parts = Vec::new();
+        for part in &file.parts {
+            let piece = match part {
+                Part::Task { task } => self.results.get(task).map(|result| unix(result.text.trim_end())).unwrap_or_default(),
+                Part::Glossary { heading } => self.glossary(heading, &file.media_type),
+                Part::Conflicts { heading } => self.conflict_list(heading, &file.media_type),
+            };
+            let piece = if prose { piece.trim_matches('\n') } else { piece.as_str() };
+            if !text.is_empty() && !piece.is_empty() {
+                text.push_str(if prose { "\n\n" } else { "\n" });
+            }
+            let start = text.len();
+            text.push_str(piece);
+            if let Part::Task { task } = part
+                && self.results.contains_key(task)
+            {
+                parts.push(PartSpan { task: task.clone(), range: start..text.len() });
+            }
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        FileText { path: file.path.clone(), media_type: file.media_type.clone(), text, parts }
+    }
+
+    /// The terms of all results, each once: the first definition in plan order, or the one that a settlement keeps.
+    fn glossary(&self, heading: &str, media_type: &str) -> String {
+        let mut terms: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for term in in_order(self.plan, self.results).flat_map(|(_, result)| &result.terms) {
+            let name = one_line(&term.term);
+            let kept = || self.kept(&term_subject(&term.term)).map(str::to_owned);
+            terms.entry(super::value::subject(&name)).or_insert_with(|| (name, one_line(&kept().unwrap_or_else(|| term.meaning.clone()))));
+        }
+        let mut sorted: Vec<(String, String)> = terms.into_values().collect();
+        sorted.sort_by_key(|(name, _)| (name.to_lowercase(), name.clone()));
+        let line = |(name, meaning): &(String, String)| match media_type {
+            "text/markdown" => format!("- **{name}**: {meaning}"),
+            _ => format!("{name}: {meaning}"),
+        };
+        let lines: Vec<String> = sorted.iter().map(line).collect();
+        section(heading, media_type, if lines.is_empty() { "No terms were named.".into() } else { lines.join("\n") })
+    }
+
+    fn conflict_list(&self, heading: &str, media_type: &str) -> String {
+        if self.conflicts.is_empty() {
+            return section(heading, media_type, "None were found.".into());
+        }
+        section(heading, media_type, self.conflicts.iter().map(|conflict| self.told(conflict)).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// One conflict with its sides and how it was settled.
+    fn told(&self, conflict: &Conflict) -> String {
+        let mut text = format!("- {}:", one_line(&conflict.subject));
+        for claim in &conflict.claims {
+            let tasks = claim.tasks.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(", ");
+            let quote = if claim.quote.is_empty() { String::new() } else { format!(", “{}”", one_line(&claim.quote)) };
+            write!(text, "\n  - {} ({tasks}{quote})", one_line(&claim.value)).expect("a string takes all text");
+        }
+        let settlement = self.settlement(conflict);
+        let kept = settlement.and_then(|settlement| settlement.keep.as_ref()).and_then(|keep| conflict.claims.iter().find(|claim| claim.id == *keep));
+        let reason = settlement.map(|settlement| one_line(&settlement.reason)).filter(|reason| !reason.is_empty());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let by = match settlement.map(|settlement| settlement.by) {
+            Some(SettledBy::Vote) => " by vote",
+            Some(SettledBy::Model) => " by the merger",
+            Some(SettledBy::Nobody) | None => "",
+        };
+        let end = match kept {
+            Some(claim) => format!("\n  - Settled{by} for “{}”{reason}. Where a part says otherwise, read it so.", one_line(&claim.value)),
+            None => format!("\n  - Not settled; both are kept{reason}."),
+        };
+        text + &end
+    }
+
+    fn settlement(&self, conflict: &Conflict) -> Option<&Settlement> {
+        self.settlements.iter().find(|settlement| settlement.conflict == conflict.id)
+    }
+
+    /// The value that was kept for a subject.
+    fn kept(&self, subject: &str) -> Option<&str> {
+        let conflict = self.conflicts.iter().find(|conflict| conflict.subject == subject)?;
+        let keep = self.settlement(conflict)?.keep.as_ref()?;
+        conflict.claims.iter().find(|claim| claim.id == *keep).map(|claim| claim.value.as_str())
+    }
+}
+
+/// Whether parts of this type are set apart by a blank line.
+fn is_prose(media_type: &str) -> bool {
+    matches!(media_type, "text/markdown" | "text/plain" | "text/html")
+}
+
+fn section(heading: &str, media_type: &str, body: String) -> String {
+    match media_type {
+        "text/markdown" => format!("## {heading}\n\n{body}"),
+        _ => format!("{heading}\n\n{body}"),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unix(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}

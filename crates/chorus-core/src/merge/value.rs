@@ -1,0 +1,133 @@
+//! When two subjects mean the same thing, and when two values of it can both stand.
+
+use std::collections::BTreeSet;
+
+const ARTICLES: [&str; 3] = ["the", "a", "an"];
+const NEGATIONS: [&str; 9] = ["not", "no", "never", "without", "nor", "không", "chẳng", "chưa", "isn't"];
+const MONTHS: [&str; 12] =
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+const SMALL: [&str; 20] = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
+/// The form in which equal subjects are equal: lower case, no punctuation, no articles; `x of y` is `y x`.
+pub(super) fn subject(text: &str) -> String {
+    let words = words(text);
+    let sides: Vec<&[String]> = words.split(|word| word == "of").collect();
+    sides.into_iter().rev().flat_map(|side| side.iter()).map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of a text in lower case, without punctuation, possessives and articles; numbers are written out as digits.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase().replace('’', "'");
+    let pieces = lower.split(|letter: char| letter.is_whitespace() || "/()[]\"“”;:!?*_".contains(letter));
+    let words = pieces.filter_map(|piece| {
+        let bare = piece.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '-').trim_end_matches(['-', '.', ',']);
+        let bare = bare.strip_suffix("'s").or_else(|| bare.strip_suffix("s'").map(|_| &bare[..bare.len() - 1])).unwrap_or(bare);
+        let known = !bare.is_empty() && bare != "-" && !ARTICLES.contains(&bare);
+        known.then(|| number(bare).map_or_else(|| bare.to_owned(), plain))
+    });
+    joined(words.collect())
+}
+
+/// The numbers in a text.
+pub(super) fn numbers(text: &str) -> BTreeSet<String> {
+    words(text).into_iter().filter(|word| number(word).is_some()).collect()
+}
+
+/// Whether two values of one subject can both stand.
+pub(super) fn agree(left: &str, right: &str) -> bool {
+    let (left, right) = (words(left), words(right));
+    if left == right {
+        return true;
+    }
+    let (left, right): (BTreeSet<&str>, BTreeSet<&str>) = (set(&left), set(&right));
+    if left == right {
+        return left.iter().any(|word| MONTHS.contains(word)) || !left.iter().any(|word| number(word).is_some());
+    }
+    let (small, large) = if left.len() <= right.len() { (&left, &right) } else { (&right, &left) };
+    let more = large.difference(small).all(|word| number(word).is_none() && !NEGATIONS.contains(word));
+    !small.is_empty() && small.is_subset(large) && more
+}
+
+fn set(words: &[String]) -> BTreeSet<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// A number written in digits or as an English word below one hundred.
+fn number(word: &str) -> Option<f64> {
+    let digits: String = word.chars().filter(|letter| *letter != ',').collect();
+    if digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-') {
+        return digits.parse().ok().filter(|number: &f64| number.is_finite());
+    }
+    let small = |word: &str| SMALL.iter().position(|name| *name == word);
+    let tens = |word: &str| TENS.iter().position(|name| *name == word).map(|at| (at + 2) * 10);
+    let whole = small(word).or_else(|| tens(word)).or_else(|| {
+        let (ten, one) = word.split_once('-')?;
+        Some(tens(ten)? + small(one).filter(|one| (1..10).contains(one))?)
+    });
+    whole.and_then(|number| u32::try_from(number).ok()).map(f64::from)
+}
+
+fn plain(number: f64) -> String {
+    number.to_string()
+}
+
+/// Joins a number and the thousands, hundreds or tens that follow it as words of their own: `two hundred`, `40 thousand`.
+fn joined(words: Vec<String>) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::new();
+    for word in words {
+        let factor = match word.as_str() {
+            "hundred" => Some(100.0),
+            "thousand" => Some(1_000.0),
+            "million" => Some(1_000_000.0),
+            _ => None,
+        };
+        let before = joined.last().and_then(|last| number(last));
+        match (factor, before) {
+            (Some(factor), Some(before)) => {
+                joined.pop();
+                joined.push(plain(before * factor));
+            }
+            _ => joined.push(word),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(left: &str, right: &str, same: bool) {
+        assert_eq!(agree(left, right), same, "{left} against {right}");
+        assert_eq!(agree(right, left), same, "{right} against {left}");
+    }
+
+    #[test]
+    fn values_agree_when_both_can_stand() {
+        check("1,200", "1200.0", true);
+        check("42 metres", "42", true);
+        check("forty-two", "42", true);
+        check("two hundred ships", "200 ships", true);
+        check("12 May 1903", "May 12, 1903", true);
+        check("Maria Hale", "Dr. Maria Hale", true);
+        check("The north pier.", "north pier", true);
+        check("1873", "1875", false);
+        check("3 to 5", "5 to 3", false);
+        check("guilty", "not guilty", false);
+        check("42 metres", "42 metres 10", false);
+        check("Anna", "Jonas", false);
+        check("đỏ", "Đỏ", true);
+    }
+
+    #[test]
+    fn subjects_are_compared_without_dress() {
+        for other in ["Height of the tower", "tower height", "The tower's height", "  the  TOWER height: "] {
+            assert_eq!(subject(other), "tower height", "{other}");
+        }
+        assert_ne!(subject("height of the tower"), subject("height of the mast"));
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading a judge's answer, and uniting the answers of several.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Verdict, VerdictItem};
+use crate::id::TaskKey;
+use crate::json;
+use crate::plan::{Part, Plan};
+
+/// Reads a judge's answer about a plan's requirements. Requirements and tasks that do not exist are left out; one that is not met
+/// and names no task to be done again gets the tasks that cover it.
+pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
+    let found = json::read(answer, &["items"]).map_err(|error| vec![error])?;
+    let objects = json::list_of(&found.object, &["items", "verdict"]).iter().filter_map(Value::as_object);
+    let items: Vec<VerdictItem> = objects.filter_map(|object| item(object, plan)).collect();
+    if items.is_empty() {
+        let ids = plan.requirements.iter().map(|requirement| requirement.id.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(vec![format!("the object has no item in `items` about any of the requirements {ids}")]);
+    }
+    Ok(unite(vec![Verdict { items }]))
+}
+
+/// One verdict of several: a requirement is met only if all that speak of it say so.
+pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
+    let mut items: Vec<VerdictItem> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for item in verdicts.into_iter().flat_map(|verdict| verdict.items) {
+        match places.get(&item.requirement) {
+            Some(at) => add(&mut items[*at], item),
+            None => {
+                places.insert(item.requirement.clone(), items.len());
+                items.push(item);
+            }
+        }
+    }
+    Verdict { items }
+}
+
+/// Adds what another judge said of the same requirement; a defect's words replace praise.
+fn add(item: &mut VerdictItem, other: VerdictItem) {
+    match (item.met, other.met) {
+        (true, true) => join(&mut item.evidence, &other.evidence, " … "),
+        (true, false) => *item = other,
+        (false, true) => {}
+        (false, false) => {
+            join(&mut item.evidence, &other.evidence, "; ");
+            join(&mut item.feedback, &other.feedback, "\n");
+            let more: Vec<TaskKey> = other.redo.into_iter().filter(|task| !item.redo.contains(task)).collect();
+            item.redo.extend(more);
+        }
+    }
+}
+
+fn join(text: &mut String, more: &str, between: &str) {
+    if !more.is_empty() && !text.contains(more) {
+        if !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push_str(more);
+    }
+}
+
+fn item(object: &Map<String, Value>, plan: &Plan) -> Option<VerdictItem> {
+    let requirement = json::text_of(object, &["requirement", "id"])?;
+    plan.requirements.iter().find(|known| known.id == requirement)?;
+    let met = match object.get("met")? {
+        Value::Bool(met) => *met,
+        other => matches!(json::text(other)?.to_lowercase().as_str(), "true" | "yes" | "met" | "1"),
+    };
+    let evidence = json::text_of(object, &["evidence"]).unwrap_or_default();
+    if met {
+        return Some(VerdictItem { requirement, met, evidence, redo: Vec::new(), feedback: String::new() });
+    }
+    let named: Vec<TaskKey> = json::texts(object.get("redo")).iter().map(TaskKey::new).collect();
+    let known: Vec<TaskKey> = plan.tasks.iter().map(|task| task.key.clone()).filter(|key| named.contains(key)).collect();
+    let redo = if known.is_empty() { covering(plan, &requirement) } else { known };
+    let feedback = json::text_of(object, &["feedback"]).unwrap_or_else(|| evidence.clone());
+    Some(VerdictItem { requirement, met, evidence, redo, feedback })
+}
+
+/// The tasks that cover a requirement: those that make parts of files, else all.
+fn covering(plan: &Plan, requirement: &str) -> Vec<TaskKey> {
+    let parts = |key: &TaskKey| plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Task { task } if task == key));
+    let covering = || plan.tasks.iter().filter(|task| task.covers.iter().any(|id| id == requirement)).map(|task| task.key.clone());
+    let direct: Vec<TaskKey> = covering().filter(parts).collect();
+    if direct.is_empty() { covering().collect() } else { direct }
+}

@@ -1,0 +1,114 @@
+//! What follows from a verdict: accept, do named tasks again, or stop with the best so far.
+
+use std::collections::BTreeMap;
+
+use super::{Verdict, VerdictItem};
+use crate::id::TaskKey;
+
+/// Most rounds of rework.
+const ROUNDS: u32 = 3;
+/// Most reworks of one task.
+const REWORKS: u32 = 2;
+
+/// What follows from a verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// Everything is met.
+    Accept,
+    /// These tasks are done again, with this feedback.
+    Rework(BTreeMap<TaskKey, String>),
+    /// More rework would not help: the best so far is delivered, with these defects.
+    Stop {
+        /// What is not met.
+        defects: Vec<VerdictItem>,
+    },
+}
+
+/// Where a project stands when it is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Rounds of rework so far.
+    pub rounds: u32,
+    /// The best score of earlier verdicts.
+    pub best: Option<u32>,
+    /// How often each task was done again. Tasks are named as the verdict names them.
+    pub reworks: &'a BTreeMap<TaskKey, u32>,
+}
+
+/// How much of the rubric is met, in thousandths.
+pub fn score(verdict: &Verdict) -> u32 {
+    let met = verdict.items.iter().filter(|item| item.met).count();
+    match verdict.items.len() {
+        0 => 0,
+        all => u32::try_from(met * 1_000 / all).unwrap_or(1_000),
+    }
+}
+
+/// Rules on a verdict: at most three rounds, at most two reworks a task, and none when the last round did not help.
+pub fn rule(standing: &Standing<'_>, verdict: &Verdict) -> Ruling {
+    let defects: Vec<&VerdictItem> = verdict.items.iter().filter(|item| !item.met).collect();
+    if defects.is_empty() && !verdict.items.is_empty() {
+        return Ruling::Accept;
+    }
+    let stuck = standing.best.is_some_and(|best| score(verdict) <= best);
+    let rework = if standing.rounds >= ROUNDS || stuck { BTreeMap::new() } else { rework(standing, &defects) };
+    if rework.is_empty() { Ruling::Stop { defects: defects.into_iter().cloned().collect() } } else { Ruling::Rework(rework) }
+}
+
+fn rework(standing: &Standing<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
+    let mut rework: BTreeMap<TaskKey, String> = BTreeMap::new();
+    for item in defects {
+        let words = if item.feedback.is_empty() { &item.evidence } else { &item.feedback };
+        let open = |task: &&TaskKey| standing.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
+        for task in item.redo.iter().filter(open) {
+            let feedback = rework.entry(task.clone()).or_default();
+            if !feedback.contains(words.as_str()) {
+                feedback.push_str(if feedback.is_empty() { "" } else { "\n" });
+                feedback.push_str(words);
+            }
+        }
+    }
+    rework
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(requirement: &str, redo: &[&str]) -> VerdictItem {
+        let redo: Vec<TaskKey> = redo.iter().map(TaskKey::new).collect();
+        let feedback = format!("mend {requirement}");
+        VerdictItem { requirement: requirement.into(), met: redo.is_empty(), evidence: "seen".into(), redo, feedback }
+    }
+
+    /// `open` are the tasks that unmet requirements name; one requirement is met.
+    fn check(rounds: u32, best: Option<u32>, reworks: &[(&str, u32)], open: &[&[&str]], expected: &str) {
+        let reworks = reworks.iter().map(|(task, times)| (TaskKey::new(task), *times)).collect();
+        let mut items = vec![item("r0", &[])];
+        items.extend(open.iter().enumerate().map(|(at, tasks)| item(&format!("r{}", at + 1), tasks)));
+        let seen = match rule(&Standing { rounds, best, reworks: &reworks }, &Verdict { items }) {
+            Ruling::Accept => "accept".to_owned(),
+            Ruling::Rework(tasks) => tasks.iter().map(|(task, words)| format!("{task}: {}", words.replace('\n', ", "))).collect::<Vec<_>>().join("; "),
+            Ruling::Stop { defects } => format!("stop, {} open", defects.len()),
+        };
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn rework_is_bounded_in_every_direction() {
+        check(0, None, &[], &[], "accept");
+        check(3, Some(1_000), &[], &[], "accept");
+        check(0, None, &[], &[&["t2"], &["t1", "t2"]], "t1: mend r2; t2: mend r1, mend r2");
+        check(2, Some(0), &[("t2", 2)], &[&["t1", "t2"]], "t1: mend r1");
+        check(3, Some(0), &[], &[&["t1"]], "stop, 1 open");
+        check(1, Some(500), &[], &[&["t1"]], "stop, 1 open");
+        check(1, Some(499), &[], &[&["t1"]], "t1: mend r1");
+        check(1, Some(0), &[("t1", 2)], &[&["t1"]], "stop, 1 open");
+    }
+
+    #[test]
+    fn an_empty_verdict_accepts_nothing() {
+        let standing = Standing { rounds: 0, best: None, reworks: &BTreeMap::new() };
+        assert_eq!(rule(&standing, &Verdict::default()), Ruling::Stop { defects: Vec::new() });
+    }
+}
