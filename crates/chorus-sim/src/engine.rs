@@ -1,0 +1,414 @@
+//! All simulated providers: no sockets and no clock, time is an argument and chance is seeded.
+//!
+//! A request comes in as bytes and goes out as a script: chunks with delays, and how it ends. Whoever plays
+//! the script says afterwards how much was delivered.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::brain::{self, Thought};
+use crate::config::{Config, Omission};
+use call::Ask;
+use fault::{Fault, FaultRule, Faults, Occasion, Planted};
+use hash::Hash;
+use journal::{CallId, Entry, Journal, Outcome};
+use provider::{Count, Place, Provider};
+use wire::{Addressee, Finish, Refusal, Route, Wire, Written};
+
+pub mod bucket;
+pub mod call;
+pub mod fault;
+pub mod hash;
+pub mod journal;
+pub mod provider;
+pub mod quota;
+pub mod schedule;
+mod spoil;
+pub mod tokens;
+pub mod wire;
+
+/// The largest body that is read.
+const MOST_BYTES: usize = 32 << 20;
+/// How long a refusal takes, in provider time.
+const REFUSAL_MS: u64 = 60;
+
+/// All simulated providers.
+pub struct Providers {
+    seed: u64,
+    providers: Vec<Provider>,
+    faults: Faults,
+    omissions: Vec<Omission>,
+    journal: Journal,
+    received: u64,
+    seen: BTreeMap<u64, u64>,
+    open: BTreeMap<CallId, Open>,
+}
+
+/// A request as it came in.
+#[derive(Debug, Clone, Default)]
+pub struct HttpRequest {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The path, which begins with the provider's name; no query.
+    pub path: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What is to be answered, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scripted {
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body; status and headers go out with the first chunk.
+    pub chunks: Vec<Chunk>,
+    /// What comes after the last chunk.
+    pub end: End,
+    /// The call that must be reported as finished; none when there is nothing to report.
+    pub call: Option<CallId>,
+}
+
+/// A part of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Milliseconds after the one before it.
+    pub delay_ms: u64,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// What comes after the last chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The body is complete.
+    Close,
+    /// The body is complete, but its last event was an error.
+    Died,
+    /// The connection breaks.
+    Cut,
+    /// Nothing, ever.
+    Hang,
+}
+
+/// How much of a body went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The script was played to its end.
+    All,
+    /// The client hung up after so many bytes.
+    Bytes(u64),
+}
+
+/// A call that is being served.
+struct Open {
+    provider: usize,
+    place: Place,
+    end: End,
+    bytes: u64,
+}
+
+/// A call that may be served.
+struct Admitted {
+    ask: Ask,
+    place: Place,
+    thinks: bool,
+    max_output: u64,
+    planted: Option<Planted>,
+}
+
+impl Providers {
+    /// The providers of a configuration, with full limits.
+    pub fn new(config: Config) -> Self {
+        let speed = config.speed;
+        Self {
+            seed: config.seed,
+            providers: config.providers.into_iter().map(|provider| Provider::new(provider, speed)).collect(),
+            faults: Faults::new(config.seed, config.faults),
+            omissions: config.omissions,
+            journal: Journal::default(),
+            received: 0,
+            seen: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Answers a request.
+    pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
+        let (name, path) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path.trim_start_matches('/'), ""));
+        let Some(at) = self.providers.iter().position(|provider| provider.config().name == name) else {
+            return plain(404, Vec::new(), &json!({"error": {"message": format!("no provider is simulated at /{name}")}}), 0);
+        };
+        let wire = self.providers[at].wire();
+        match wire.route(&request.method, &format!("/{path}")) {
+            Some(Route::Call) => self.call(at, now_ms, request),
+            Some(Route::Count) => self.count(at, now_ms, request),
+            Some(Route::Models) => plain(200, Vec::new(), &wire.models(&self.providers[at].config().models, now_ms), 0),
+            None => refused(wire, &Refusal::NoSuchPath, &nobody(now_ms), 0),
+        }
+    }
+
+    /// A script was played; a call that was reported before changes nothing.
+    pub fn finished(&mut self, now_ms: u64, call: CallId, delivery: Delivery) {
+        let Some(open) = self.open.remove(&call) else { return };
+        let (outcome, bytes) = match (delivery, open.end) {
+            (Delivery::Bytes(bytes), _) => (Outcome::Aborted, bytes),
+            (Delivery::All, End::Close) => (Outcome::Complete, open.bytes),
+            (Delivery::All, End::Cut | End::Died | End::Hang) => (Outcome::Cut, open.bytes),
+        };
+        self.journal.close(call, now_ms, outcome, bytes);
+        self.providers[open.provider].end(&open.place, call, now_ms, outcome == Outcome::Aborted);
+    }
+
+    /// Replaces the rules of faults.
+    pub fn set_faults(&mut self, rules: Vec<FaultRule>) {
+        self.faults = Faults::new(self.seed, rules);
+    }
+
+    /// What was received so far.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The lines of calls that ended since the last time, for a file.
+    pub fn take_fresh_lines(&mut self) -> Vec<String> {
+        self.journal.take_fresh()
+    }
+
+    /// The providers' own count of every limit.
+    pub fn counts(&self) -> Vec<Count> {
+        self.providers.iter().flat_map(Provider::counts).collect()
+    }
+
+    fn call(&mut self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
+        let wire = self.providers[at].wire();
+        let mut entry = self.entry(at, now_ms, request);
+        let admitted = self.admit(at, now_ms, request, &mut entry);
+        let key = wire.key(&request.headers).unwrap_or_default();
+        match admitted {
+            Ok(admitted) => self.serve(at, now_ms, admitted, entry),
+            Err((refusal, place)) => {
+                let levels = place.map(|place| self.providers[at].levels(&place, now_ms)).unwrap_or_default();
+                let to = Addressee {
+                    organisation: &entry.organisation,
+                    key: &key,
+                    model: &entry.model,
+                    request: &entry.request,
+                    levels: &levels,
+                    now_ms,
+                };
+                let scripted = refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS));
+                (entry.status, entry.outcome, entry.ended_ms) = (scripted.status, Outcome::Refused, Some(now_ms));
+                self.journal.open(entry);
+                scripted
+            }
+        }
+    }
+
+    /// A journal line of which only the caller's side is known.
+    fn entry(&mut self, at: usize, now_ms: u64, request: &HttpRequest) -> Entry {
+        let provider = &self.providers[at];
+        let key = provider.wire().key(&request.headers).unwrap_or_default();
+        let sequence = CallId(self.received);
+        self.received += 1;
+        Entry {
+            sequence,
+            provider: provider.config().name.clone(),
+            organisation: provider.organisation(&key).map(|customer| customer.id.clone()).unwrap_or_default(),
+            key: hash::fingerprint(&key),
+            model: String::new(),
+            client_request: wire::header(&request.headers, "x-client-request-id").map(str::to_owned),
+            request: provider.wire().request_id(Hash::new(self.seed).with(sequence.0)),
+            kind: "unknown".to_owned(),
+            content: String::new(),
+            status: 200,
+            input_tokens: 0,
+            output_tokens: 0,
+            streamed: false,
+            fault: None,
+            started_ms: now_ms,
+            ended_ms: None,
+            outcome: Outcome::Open,
+            delivered: 0,
+        }
+    }
+
+    /// Decides whether a call may be served, and completes its journal line on the way.
+    fn admit(
+        &mut self,
+        at: usize,
+        now_ms: u64,
+        request: &HttpRequest,
+        entry: &mut Entry,
+    ) -> Result<Admitted, (Refusal, Option<Place>)> {
+        let provider = &self.providers[at];
+        let ask = read(provider, request).map_err(|refusal| (refusal, None))?;
+        let (content, text) = (ask.content(), ask.text());
+        entry.model.clone_from(&ask.model);
+        entry.kind = brain::kind(&ask).to_owned();
+        entry.content = format!("{content:016x}");
+        entry.input_tokens = ask.input_tokens();
+        entry.streamed = ask.stream;
+        let key = provider.wire().key(&request.headers).unwrap_or_default();
+        let (model, place) = provider.check(&key, &ask).map_err(|refusal| (refusal, None))?;
+        let (thinks, max_output) = (ask.think.unwrap_or(model.thinks), model.max_output);
+
+        let marked = fault::requested(&text, wire::header(&request.headers, "x-sim-fault"));
+        let planted = marked.or_else(|| {
+            self.faults.draw(&Occasion {
+                provider: &entry.provider,
+                organisation: &entry.organisation,
+                model: &ask.model,
+                kind: &entry.kind,
+                text: &text,
+                content,
+                streamed: ask.stream,
+            })
+        });
+        entry.fault = planted.and_then(|planted| serde_json::to_value(planted.fault).ok()?.as_str().map(str::to_owned));
+        let provider = &mut self.providers[at];
+        if let Some(refusal) = planted.and_then(|planted| planted_refusal(planted.fault, ask.stream, provider)) {
+            return Err((refusal, Some(place)));
+        }
+        match provider.admit(&place, &ask, now_ms) {
+            Ok(()) => Ok(Admitted { ask, place, thinks, max_output, planted }),
+            Err(exceeded) => Err((Refusal::Rate(exceeded), Some(place))),
+        }
+    }
+
+    /// Writes the reply, times it, and notes that it is on its way.
+    fn serve(&mut self, at: usize, now_ms: u64, admitted: Admitted, mut entry: Entry) -> Scripted {
+        let Admitted { ask, place, thinks, max_output, planted } = admitted;
+        let content = ask.content();
+        let times = self.seen.entry(content).or_default();
+        *times += 1;
+        let chance = Hash::new(self.seed).with(content).with(*times);
+
+        let mut thought = brain::reply(&ask, &self.omissions);
+        if !thinks {
+            thought.reasoning.clear();
+        }
+        let spoiled = planted.map_or(Finish::Stop, |planted| spoil::spoil(&mut thought, planted.fault, planted.after_percent));
+        let finish = if shorten(&mut thought, ask.max_tokens.unwrap_or(max_output).min(max_output)) { Finish::Length } else { spoiled };
+        let thinking = tokens::count(&thought.reasoning);
+        let output = thinking + tokens::count(&thought.text);
+        let lie = if planted.is_some_and(|planted| planted.fault == Fault::WrongUsage) { 10 } else { 1 };
+        let written = Written {
+            ask: &ask,
+            hash: chance.with(entry.sequence.0),
+            created_s: now_ms / 1000,
+            reasoning: &thought.reasoning,
+            text: &thought.text,
+            finish,
+            input: entry.input_tokens * lie,
+            output: output * lie,
+            thinking: thinking * lie,
+        };
+
+        let provider = &mut self.providers[at];
+        let wire = provider.wire();
+        let factor = planted.filter(|planted| planted.fault == Fault::Slow).map_or(1, |planted| planted.factor);
+        let pace = provider.pace(&place, entry.input_tokens, chance, factor);
+        let timed = if ask.stream {
+            schedule::stream(wire, wire.pieces(&written), pace, planted)
+        } else {
+            schedule::whole(wire, wire.whole(&written).to_string().into_bytes(), output, pace, planted)
+        };
+        provider.begin(&place, entry.sequence, &timed, now_ms);
+        let levels = provider.levels(&place, now_ms);
+        let to = Addressee {
+            organisation: &entry.organisation,
+            key: "",
+            model: &ask.model,
+            request: &entry.request,
+            levels: &levels,
+            now_ms,
+        };
+        let mut headers = wire.headers(&levels, &to);
+        headers.push(content_type(if ask.stream { "text/event-stream; charset=utf-8" } else { "application/json" }));
+
+        let bytes = timed.chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+        let call = entry.sequence;
+        self.open.insert(call, Open { provider: at, place, end: timed.end, bytes });
+        entry.output_tokens = output;
+        self.journal.open(entry);
+        Scripted { status: 200, headers, chunks: timed.chunks, end: timed.end, call: Some(call) }
+    }
+
+    fn count(&self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
+        let provider = &self.providers[at];
+        match read(provider, request) {
+            Ok(ask) => plain(200, Vec::new(), &json!({"input_tokens": ask.input_tokens()}), 0),
+            Err(refusal) => refused(provider.wire(), &refusal, &nobody(now_ms), 0),
+        }
+    }
+}
+
+/// Reads a request as far as it can be read without looking at limits.
+fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
+    let key = provider.wire().key(&request.headers).ok_or(Refusal::NoKey)?;
+    provider.organisation(&key).ok_or(Refusal::DeadKey)?;
+    if request.body.len() > MOST_BYTES {
+        return Err(Refusal::TooLarge);
+    }
+    let body: Value = serde_json::from_slice(&request.body)
+        .map_err(|error| Refusal::Invalid(format!("The request body is not valid JSON: {error}")))?;
+    provider.wire().read(&request.headers, &body).map_err(Refusal::Invalid)
+}
+
+/// The refusal that a fault stands for, if it stands for one.
+fn planted_refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
+    match fault {
+        Fault::RateLimit => Some(Refusal::Rate(quota::Exceeded {
+            counted: quota::Counted::Requests,
+            limit: 1,
+            used: 1,
+            requested: 1,
+            wait_ms: Some(provider.real_ms(2_000)),
+        })),
+        Fault::Overloaded => Some(Refusal::Overloaded),
+        Fault::Die if !streamed => Some(Refusal::Overloaded),
+        Fault::ServerError => Some(Refusal::Failed),
+        Fault::DeadKey => Some(Refusal::DeadKey),
+        Fault::Unpaid => Some(Refusal::Unpaid),
+        Fault::Capped => Some(Refusal::Capped),
+        _ => None,
+    }
+}
+
+/// Cuts a thought to the most tokens that it may have; true when something was cut.
+fn shorten(thought: &mut Thought, most: u64) -> bool {
+    let (thinking, said) = (tokens::count(&thought.reasoning), tokens::count(&thought.text));
+    if thinking + said <= most {
+        return false;
+    }
+    thought.reasoning.truncate(tokens::first(&thought.reasoning, most).len());
+    thought.text.truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
+    true
+}
+
+fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64) -> Scripted {
+    let refused = wire.refuse(refusal, to);
+    let mut headers = wire.headers(to.levels, to);
+    headers.extend(refused.headers);
+    plain(refused.status, headers, &refused.body, delay_ms)
+}
+
+fn plain(status: u16, mut headers: Vec<(String, String)>, body: &Value, delay_ms: u64) -> Scripted {
+    headers.push(content_type("application/json"));
+    let chunks = vec![Chunk { delay_ms, bytes: Bytes::from(body.to_string()) }];
+    Scripted { status, headers, chunks, end: End::Close, call: None }
+}
+
+fn content_type(value: &str) -> (String, String) {
+    ("content-type".to_owned(), value.to_owned())
+}
+
+const fn nobody(now_ms: u64) -> Addressee<'static> {
+    Addressee { organisation: "", key: "", model: "", request: "", levels: &[], now_ms }
+}

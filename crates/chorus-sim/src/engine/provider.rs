@@ -1,0 +1,167 @@
+//! One provider: its customers, their keys and limits, its models and its speed.
+
+use std::collections::BTreeMap;
+
+use super::call::Ask;
+use super::hash::Hash;
+use super::journal::CallId;
+use super::quota::{Draw, Exceeded, Flight, Level, Peak, Quota};
+use super::schedule::{Pace, Timed};
+use super::wire::{self, Refusal, Wire};
+use crate::config::{ModelConfig, OrganisationConfig, ProviderConfig, Standing};
+
+/// One provider.
+pub struct Provider {
+    config: ProviderConfig,
+    wire: &'static dyn Wire,
+    speed: f64,
+    keys: BTreeMap<String, usize>,
+    quotas: BTreeMap<Place, Quota>,
+}
+
+/// The limits that a call draws on: an organisation and a group of models.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    organisation: usize,
+    group: String,
+}
+
+/// The provider's own count of one organisation's limits on one group of models.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Count {
+    /// The provider.
+    pub provider: String,
+    /// The organisation.
+    pub organisation: String,
+    /// The group of models.
+    pub group: String,
+    /// Calls admitted.
+    pub admitted: u64,
+    /// Calls refused because of a limit.
+    pub refused: u64,
+    /// The most that was used of each limit.
+    pub limits: Vec<Peak>,
+}
+
+impl Provider {
+    /// A provider whose limits are all full.
+    pub fn new(config: ProviderConfig, speed: f64) -> Self {
+        let keys = config
+            .organisations
+            .iter()
+            .enumerate()
+            .flat_map(|(place, organisation)| organisation.keys.iter().map(move |key| (key.clone(), place)))
+            .collect();
+        Self { wire: wire::of(config.dialect), config, speed: speed.max(0.001), keys, quotas: BTreeMap::new() }
+    }
+
+    /// Its configuration.
+    pub const fn config(&self) -> &ProviderConfig {
+        &self.config
+    }
+
+    /// Its wire text.
+    pub fn wire(&self) -> &'static dyn Wire {
+        self.wire
+    }
+
+    /// Who shows this key.
+    pub fn organisation(&self, key: &str) -> Option<&OrganisationConfig> {
+        self.keys.get(key).and_then(|place| self.config.organisations.get(*place))
+    }
+
+    /// Checks everything that does not depend on load: key, model, standing, size.
+    pub fn check(&self, key: &str, ask: &Ask) -> Result<(&ModelConfig, Place), Refusal> {
+        let (organisation, customer) =
+            self.keys.get(key).and_then(|place| Some((*place, self.config.organisations.get(*place)?))).ok_or(Refusal::DeadKey)?;
+        let model = self.config.models.iter().find(|model| model.id == ask.model);
+        match customer.standing {
+            Standing::Good => {}
+            Standing::Revoked => return Err(Refusal::DeadKey),
+            Standing::Unpaid => return Err(Refusal::Unpaid),
+            Standing::Capped => return Err(Refusal::Capped),
+        }
+        let model = model.ok_or(Refusal::UnknownModel)?;
+        self.wire.check(ask, model).map_err(Refusal::Invalid)?;
+        let (input, output) = (ask.input_tokens(), ask.max_tokens.unwrap_or(0));
+        let needed = if self.wire.reply_counts_in_context() { input + output } else { input };
+        if needed > model.context {
+            return Err(Refusal::Overflow { input, output, context: model.context });
+        }
+        Ok((model, Place { organisation, group: model.group.clone().unwrap_or_else(|| model.id.clone()) }))
+    }
+
+    /// Draws on the limits, or says which one would be passed.
+    pub fn admit(&mut self, place: &Place, ask: &Ask, now_ms: u64) -> Result<(), Exceeded> {
+        let input = ask.input_tokens();
+        let draw = Draw { input, total: self.wire.charged_at_entry(ask, input) };
+        let refused_count = self.wire.refused_calls_count();
+        self.quota(place, now_ms).admit(draw, refused_count)
+    }
+
+    /// The admitted call is served as timed.
+    pub fn begin(&mut self, place: &Place, call: CallId, timed: &Timed, now_ms: u64) {
+        let flight = Flight::new(call, now_ms + timed.first_ms, now_ms + timed.last_ms, timed.produced);
+        self.quota(place, now_ms).begin(flight);
+    }
+
+    /// The call ended, after its grace when the client hung up.
+    pub fn end(&mut self, place: &Place, call: CallId, now_ms: u64, aborted: bool) {
+        let grace = if aborted { self.real_ms(self.config.service.abort_grace_ms) } else { 0 };
+        let quota = self.quota(place, now_ms);
+        quota.end(call, now_ms + grace);
+        quota.advance(now_ms);
+    }
+
+    /// What is left of the limits.
+    pub fn levels(&mut self, place: &Place, now_ms: u64) -> Vec<Level> {
+        self.quota(place, now_ms).levels()
+    }
+
+    /// The provider's own count.
+    pub fn counts(&self) -> impl Iterator<Item = Count> {
+        self.quotas.iter().map(|(place, quota)| Count {
+            provider: self.config.name.clone(),
+            organisation: self.config.organisations[place.organisation].id.clone(),
+            group: place.group.clone(),
+            admitted: quota.calls().0,
+            refused: quota.calls().1,
+            limits: quota.peaks(),
+        })
+    }
+
+    /// How long a call takes; chance comes from its hash.
+    pub fn pace(&self, place: &Place, input: u64, chance: Hash, factor: u32) -> Pace {
+        let service = self.config.service;
+        let jitter = f64::from(service.jitter_percent) / 100.0;
+        let luck = (chance.with(11).value() % 2001) as f64 / 1000.0 - 1.0;
+        let speed = self.speed * self.config.organisations[place.organisation].speed.max(0.001);
+        let slower = f64::from(factor.max(1)) * (1.0 + jitter * luck) / speed;
+        let reading_ms = input as f64 * 1000.0 / service.reads_per_second.max(1) as f64;
+        Pace {
+            first_us: micros((service.first_token_ms as f64 + reading_ms) * slower),
+            token_us: micros(1000.0 / service.writes_per_second.max(1) as f64 * slower),
+            keep_alive_us: micros(service.keep_alive_ms as f64 / self.speed),
+        }
+    }
+
+    /// Provider time in real milliseconds, one at least.
+    pub fn real_ms(&self, provider_ms: u64) -> u64 {
+        ((provider_ms as f64 / self.speed).round() as u64).max(1)
+    }
+
+    fn quota(&mut self, place: &Place, now_ms: u64) -> &mut Quota {
+        let minute_ms = self.real_ms(60_000);
+        let customer = &self.config.organisations[place.organisation];
+        let quota = self.quotas.entry(place.clone()).or_insert_with(|| {
+            let limits = customer.groups.get(&place.group).copied().unwrap_or(customer.limits);
+            Quota::new(limits, minute_ms, now_ms)
+        });
+        quota.advance(now_ms);
+        quota
+    }
+}
+
+fn micros(ms: f64) -> u64 {
+    (ms * 1000.0).round().max(0.0) as u64
+}

@@ -1,0 +1,130 @@
+//! When each piece of a reply goes out, and how it ends.
+
+use bytes::Bytes;
+
+use super::fault::{Fault, Planted};
+use super::wire::{Piece, Wire};
+use super::{Chunk, End};
+
+/// How long one call takes, in real microseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Until its first token.
+    pub first_us: u64,
+    /// For each token.
+    pub token_us: u64,
+    /// How often it is kept alive while it waits; never when zero.
+    pub keep_alive_us: u64,
+}
+
+/// A reply with its times.
+#[derive(Debug)]
+pub struct Timed {
+    /// What goes out.
+    pub chunks: Vec<Chunk>,
+    /// How it ends.
+    pub end: End,
+    /// Tokens produced.
+    pub produced: u64,
+    /// Milliseconds from the call's arrival to its first token.
+    pub first_ms: u64,
+    /// Milliseconds from the call's arrival to its last token.
+    pub last_ms: u64,
+}
+
+/// Times a stream.
+pub fn stream(wire: &dyn Wire, mut pieces: Vec<Piece>, pace: Pace, planted: Option<Planted>) -> Timed {
+    let end = spoil(wire, &mut pieces, planted);
+    let mut line = Line::new(pace, wire.keep_alive(true));
+    for piece in &pieces {
+        line.put(pace.first_us + piece.produced * pace.token_us, Bytes::copy_from_slice(&piece.bytes));
+    }
+    let produced = pieces.last().map_or(0, |piece| piece.produced);
+    line.timed(end, produced)
+}
+
+/// Times a whole reply.
+pub fn whole(wire: &dyn Wire, body: Vec<u8>, produced: u64, pace: Pace, planted: Option<Planted>) -> Timed {
+    let mut line = Line::new(pace, wire.keep_alive(false));
+    let at_us = pace.first_us + produced * pace.token_us;
+    let half = body.len() / 2;
+    let end = match planted.map(|planted| planted.fault) {
+        Some(Fault::Hang) => End::Hang,
+        Some(Fault::Cut) => {
+            line.put(at_us, Bytes::copy_from_slice(&body[..half]));
+            End::Cut
+        }
+        Some(Fault::Garbage) => {
+            line.put(at_us, Bytes::copy_from_slice(&body[..half]));
+            End::Close
+        }
+        _ => {
+            line.put(at_us, Bytes::from(body));
+            End::Close
+        }
+    };
+    line.timed(end, produced)
+}
+
+/// Shortens a stream to where its fault strikes.
+fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> End {
+    let Some(planted) = planted else { return End::Close };
+    let keep = pieces.len() * usize::from(planted.after_percent.min(100)) / 100;
+    let mut shorten = |last: Option<Vec<u8>>| {
+        pieces.truncate(keep);
+        let produced = pieces.last().map_or(0, |piece| piece.produced);
+        pieces.extend(last.map(|bytes| Piece { produced, bytes }));
+    };
+    match planted.fault {
+        Fault::Hang => {
+            shorten(None);
+            End::Hang
+        }
+        Fault::Cut => {
+            shorten(None);
+            End::Cut
+        }
+        Fault::Die => {
+            shorten(Some(wire.broken()));
+            End::Died
+        }
+        Fault::Garbage => {
+            shorten(Some(b"data: {\"id\": \"\xe2\x98\n\n".to_vec()));
+            End::Close
+        }
+        _ => End::Close,
+    }
+}
+
+/// Chunks in the making.
+struct Line {
+    pace: Pace,
+    keep_alive: Option<&'static [u8]>,
+    chunks: Vec<Chunk>,
+    at_ms: u64,
+}
+
+impl Line {
+    const fn new(pace: Pace, keep_alive: Option<&'static [u8]>) -> Self {
+        Self { pace, keep_alive, chunks: Vec::new(), at_ms: 0 }
+    }
+
+    fn put(&mut self, at_us: u64, bytes: Bytes) {
+        let at_ms = at_us / 1000;
+        let interval_ms = (self.pace.keep_alive_us / 1000).max(1);
+        if let Some(comment) = self.keep_alive.filter(|_| self.pace.keep_alive_us > 0) {
+            while self.at_ms + interval_ms < at_ms {
+                self.chunks.push(Chunk { delay_ms: interval_ms, bytes: Bytes::from_static(comment) });
+                self.at_ms += interval_ms;
+            }
+        }
+        self.chunks.push(Chunk { delay_ms: at_ms.saturating_sub(self.at_ms), bytes });
+        self.at_ms = self.at_ms.max(at_ms);
+    }
+
+    fn timed(self, end: End, produced: u64) -> Timed {
+        let first_ms = self.pace.first_us / 1000;
+        let last_ms = (self.pace.first_us + produced * self.pace.token_us) / 1000;
+        Timed { chunks: self.chunks, end, produced, first_ms, last_ms }
+    }
+}

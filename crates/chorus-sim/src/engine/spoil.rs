@@ -1,0 +1,63 @@
+//! Replies that are wrong on purpose: what a planted fault makes of a good one.
+
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::tokens;
+use super::wire::Finish;
+use crate::brain::Thought;
+
+/// Spoils a thought, and says why the reply ends.
+pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> Finish {
+    match fault {
+        Fault::Empty => {
+            thought.reasoning.clear();
+            thought.text.clear();
+        }
+        Fault::Refusal => {
+            thought.reasoning.clear();
+            "I can't help with this request.".clone_into(&mut thought.text);
+            return Finish::Refusal;
+        }
+        Fault::Length => {
+            let keep = tokens::count(&thought.text) * u64::from(after_percent.min(100)) / 100;
+            thought.text.truncate(tokens::first(&thought.text, keep).len());
+            return Finish::Length;
+        }
+        Fault::Prose => {
+            "Certainly. The work falls into a few large steps, and the first of them deserves the most care.".clone_into(&mut thought.text);
+        }
+        Fault::Cyclic | Fault::Dangling | Fault::Flood => spoil_plan(thought, fault),
+        _ => {}
+    }
+    Finish::Stop
+}
+
+/// Breaks a plan in the way asked for; a reply that is no plan stays as it is.
+fn spoil_plan(thought: &mut Thought, fault: Fault) {
+    let Ok(mut plan) = serde_json::from_str::<Value>(&thought.text) else { return };
+    let Some(tasks) = plan["tasks"].as_array_mut() else { return };
+    let ids: Vec<Value> = tasks.iter().map(|task| task["id"].clone()).collect();
+    match fault {
+        Fault::Cyclic => {
+            let shifted = ids.iter().cycle().skip(1);
+            for (task, parent) in tasks.iter_mut().zip(shifted) {
+                task["depends_on"] = json!([parent]);
+            }
+        }
+        Fault::Dangling => {
+            for task in tasks.iter_mut() {
+                task["depends_on"] = json!(["nowhere"]);
+            }
+        }
+        _ => {
+            let Some(pattern) = tasks.first().cloned() else { return };
+            tasks.extend((ids.len()..500).map(|place| {
+                let mut task = pattern.clone();
+                task["id"] = format!("x{place}").into();
+                task
+            }));
+        }
+    }
+    thought.text = plan.to_string();
+}

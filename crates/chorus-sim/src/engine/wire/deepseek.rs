@@ -1,0 +1,169 @@
+//! DeepSeek's chat completions: OpenAI's shape with `reasoning_content`, its own error bodies and no limit headers.
+//!
+//! Recorded facts: only calls in flight are limited; a waiting call gets empty lines, or `: keep-alive`
+//! comments when streamed; the last chunk of a stream carries the usage.
+
+use serde_json::{Value, json};
+
+use super::{Addressee, Finish, Piece, Refusal, Refused, Route, Wire, Written, groups, openai};
+use crate::config::ModelConfig;
+use crate::engine::call::Ask;
+use crate::engine::hash::Hash;
+use crate::engine::quota::Level;
+
+/// DeepSeek's wire.
+#[derive(Debug)]
+pub struct Deepseek;
+
+impl Wire for Deepseek {
+    fn route(&self, method: &str, path: &str) -> Option<Route> {
+        openai::Openai.route(method, path)
+    }
+
+    fn key(&self, headers: &[(String, String)]) -> Option<String> {
+        super::bearer(headers)
+    }
+
+    fn read(&self, _headers: &[(String, String)], body: &Value) -> Result<Ask, String> {
+        let mut ask = openai::read(body)?;
+        if let Some(kind) = body["thinking"]["type"].as_str() {
+            ask.think = Some(kind != "disabled");
+        }
+        Ok(ask)
+    }
+
+    fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused {
+        let (status, kind, message) = match refusal {
+            Refusal::NoSuchPath => (404, "invalid_request_error", "Not Found".to_owned()),
+            Refusal::NoKey => (401, "authentication_error", "Authentication Fails (auth header format should be Bearer sk-...)".to_owned()),
+            Refusal::DeadKey => {
+                let tail: String = to.key.chars().skip(to.key.chars().count().saturating_sub(4)).collect();
+                (401, "authentication_error", format!("Authentication Fails, Your api key: ****{tail} is invalid"))
+            }
+            Refusal::Unpaid | Refusal::Capped => (402, "unknown_error", "Insufficient Balance".to_owned()),
+            Refusal::TooLarge => (413, "invalid_request_error", "Request body is too large".to_owned()),
+            Refusal::Invalid(message) => (400, "invalid_request_error", message.clone()),
+            Refusal::UnknownModel => (400, "invalid_request_error", "Model Not Exist".to_owned()),
+            Refusal::Overflow { input, output, context } => (
+                400,
+                "invalid_request_error",
+                format!(
+                    "This model's maximum context length is {context} tokens. However, you requested {} tokens ({input} in the messages, {output} in the completion). Please reduce the length of the messages or completion.",
+                    input + output
+                ),
+            ),
+            Refusal::Rate(exceeded) => (
+                429,
+                "rate_limit_reached_error",
+                format!(
+                    "Your current concurrency is {}, which exceeds your concurrency limit of {}.",
+                    exceeded.used + exceeded.requested,
+                    exceeded.limit
+                ),
+            ),
+            Refusal::Overloaded => (503, "service_unavailable_error", "Service is too busy. We advise users to temporarily switch to alternative LLM API service providers.".to_owned()),
+            Refusal::Failed => (500, "internal_error", "Internal Server Error".to_owned()),
+        };
+        let body = json!({"error": {"message": message, "type": kind, "param": null, "code": "invalid_request_error"}});
+        Refused { status, headers: Vec::new(), body }
+    }
+
+    fn headers(&self, _levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
+        vec![("x-ds-trace-id".to_owned(), to.request.to_owned())]
+    }
+
+    fn whole(&self, written: &Written<'_>) -> Value {
+        let mut message = json!({"role": "assistant", "content": written.text});
+        if !written.reasoning.is_empty() {
+            message["reasoning_content"] = written.reasoning.into();
+        }
+        json!({
+            "id": written.hash.uuid(),
+            "object": "chat.completion",
+            "created": written.created_s,
+            "model": written.ask.model,
+            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(written.finish)}],
+            "usage": usage(written),
+            "system_fingerprint": FINGERPRINT,
+        })
+    }
+
+    fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
+        let thinks = !written.reasoning.is_empty();
+        let first = if thinks {
+            json!({"role": "assistant", "content": null, "reasoning_content": ""})
+        } else {
+            json!({"role": "assistant", "content": ""})
+        };
+        let mut produced = 0;
+        let mut pieces = vec![Piece { produced, bytes: chunk(written, &first, &Value::Null, None) }];
+        for (tokens, part) in groups(written.reasoning) {
+            produced += tokens;
+            let delta = json!({"content": null, "reasoning_content": part});
+            pieces.push(Piece { produced, bytes: chunk(written, &delta, &Value::Null, None) });
+        }
+        for (tokens, part) in groups(written.text) {
+            produced += tokens;
+            let delta = if thinks { json!({"content": part, "reasoning_content": null}) } else { json!({"content": part}) };
+            pieces.push(Piece { produced, bytes: chunk(written, &delta, &Value::Null, None) });
+        }
+        let last = chunk(written, &json!({"content": ""}), &finish_reason(written.finish).into(), Some(usage(written)));
+        pieces.push(Piece { produced, bytes: last });
+        pieces.push(Piece { produced, bytes: b"data: [DONE]\n\n".to_vec() });
+        pieces
+    }
+
+    fn broken(&self) -> Vec<u8> {
+        let error = json!({"error": {"message": "Internal Server Error", "type": "internal_error", "param": null, "code": "invalid_request_error"}});
+        format!("data: {error}\n\n").into_bytes()
+    }
+
+    fn keep_alive(&self, streamed: bool) -> Option<&'static [u8]> {
+        Some(if streamed { b": keep-alive\n\n" } else { b"\n" })
+    }
+
+    fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value {
+        openai::models_of(models, now_ms, "deepseek")
+    }
+
+    fn request_id(&self, hash: Hash) -> String {
+        hash.uuid().replace('-', "")
+    }
+}
+
+const FINGERPRINT: &str = "fp_sim_prod0820_fp8_kvcache";
+
+fn chunk(written: &Written<'_>, delta: &Value, finish: &Value, usage: Option<Value>) -> Vec<u8> {
+    let mut data = json!({
+        "id": written.hash.uuid(),
+        "object": "chat.completion.chunk",
+        "created": written.created_s,
+        "model": written.ask.model,
+        "system_fingerprint": FINGERPRINT,
+        "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}],
+    });
+    if let Some(usage) = usage {
+        data["usage"] = usage;
+    }
+    format!("data: {data}\n\n").into_bytes()
+}
+
+const fn finish_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Refusal => "content_filter",
+    }
+}
+
+fn usage(written: &Written<'_>) -> Value {
+    json!({
+        "prompt_tokens": written.input,
+        "completion_tokens": written.output,
+        "total_tokens": written.input + written.output,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": written.thinking},
+        "prompt_cache_hit_tokens": 0,
+        "prompt_cache_miss_tokens": written.input,
+    })
+}

@@ -1,0 +1,135 @@
+//! The providers over HTTP: plays the engine's scripts out in real time and notices clients that hang up.
+//!
+//! Besides the providers' own paths there are `/_sim/health`, `/_sim/journal`, `/_sim/limits` and
+//! `/_sim/faults`. It decides nothing itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::engine::fault::FaultRule;
+use crate::engine::provider::Count;
+use crate::engine::{HttpRequest, Providers};
+use shared::Shared;
+
+mod play;
+mod shared;
+
+/// Bodies above this are not read at all; the providers themselves refuse smaller ones.
+const MOST_BYTES: usize = 64 << 20;
+
+/// The simulated providers, listening.
+pub struct Server {
+    listener: TcpListener,
+    witness: Witness,
+}
+
+/// What the providers saw, for whoever holds the server in the same process.
+#[derive(Clone)]
+pub struct Witness {
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Listens at an address; with port 0 the returned address tells which one was free.
+    pub async fn bind(config: Config, address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind(address).await?;
+        let local = listener.local_addr()?;
+        let shared = Shared::new(Providers::new(config.clone()), config.journal.as_deref())?;
+        Ok((Self { listener, witness: Witness { shared: Arc::new(shared) } }, local))
+    }
+
+    /// What the providers see while the server runs.
+    pub fn witness(&self) -> Witness {
+        self.witness.clone()
+    }
+
+    /// Serves until the shutdown resolves; calls that still run then are cut.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let (close, closed) = watch::channel(false);
+        let stop = async move {
+            shutdown.await;
+            close.send_replace(true);
+        };
+        let served = Served { shared: self.witness.shared, closed };
+        axum::serve(self.listener, router(served)).with_graceful_shutdown(stop).await
+    }
+}
+
+impl Witness {
+    /// One JSON line for every call, in order of arrival.
+    pub fn journal(&self) -> String {
+        self.shared.with(|providers, _| providers.journal().lines())
+    }
+
+    /// The providers' own count of every limit.
+    pub fn counts(&self) -> Vec<Count> {
+        self.shared.with(|providers, _| providers.counts())
+    }
+
+    /// Replaces the rules of faults.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.shared.with(|providers, _| providers.set_faults(rules));
+    }
+}
+
+/// What a handler needs.
+#[derive(Clone)]
+struct Served {
+    shared: Arc<Shared>,
+    closed: watch::Receiver<bool>,
+}
+
+fn router(served: Served) -> Router {
+    Router::new()
+        .route("/_sim/health", get(|| async { "ok\n" }))
+        .route("/_sim/journal", get(journal))
+        .route("/_sim/limits", get(limits))
+        .route("/_sim/faults", post(faults))
+        .fallback(provider)
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .with_state(served)
+}
+
+async fn provider(State(served): State<Served>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let request = HttpRequest {
+        method: method.to_string(),
+        path: uri.path().to_owned(),
+        headers: headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect(),
+        body,
+    };
+    let scripted = served.shared.with(|providers, now_ms| providers.handle(now_ms, &request));
+    play::play(served.shared, served.closed, scripted).await
+}
+
+async fn journal(State(served): State<Served>) -> impl IntoResponse {
+    let lines = served.shared.with(|providers, _| providers.journal().lines());
+    ([(header::CONTENT_TYPE, "application/jsonl")], lines)
+}
+
+async fn limits(State(served): State<Served>) -> Json<Vec<Count>> {
+    Json(served.shared.with(|providers, _| providers.counts()))
+}
+
+/// Takes a list of rules; an empty list ends all faults.
+async fn faults(State(served): State<Served>, body: Bytes) -> (StatusCode, Json<Value>) {
+    match serde_json::from_slice::<Vec<FaultRule>>(&body) {
+        Ok(rules) => {
+            let count = rules.len();
+            served.shared.with(|providers, _| providers.set_faults(rules));
+            (StatusCode::OK, Json(json!({"rules": count})))
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({"error": error.to_string()}))),
+    }
+}
