@@ -140,7 +140,8 @@ impl Providers {
 
     /// Answers a request.
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
-        let (name, path) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path.trim_start_matches('/'), ""));
+        let whole = request.path.trim_start_matches('/');
+        let (name, path) = whole.split_once('/').unwrap_or((whole, ""));
         let Some(at) = self.providers.iter().position(|provider| provider.config().name == name) else {
             return plain(404, Vec::new(), &json!({"error": {"message": format!("no provider is simulated at /{name}")}}), 0);
         };
@@ -239,13 +240,7 @@ impl Providers {
     }
 
     /// Decides whether a call may be served, and completes its journal line on the way.
-    fn admit(
-        &mut self,
-        at: usize,
-        now_ms: u64,
-        request: &HttpRequest,
-        entry: &mut Entry,
-    ) -> Result<Admitted, (Refusal, Option<Place>)> {
+    fn admit(&mut self, at: usize, now_ms: u64, request: &HttpRequest, entry: &mut Entry) -> Result<Admitted, (Refusal, Option<Place>)> {
         let provider = &self.providers[at];
         let ask = read(provider, request).map_err(|refusal| (refusal, None))?;
         let (content, text) = (ask.content(), ask.text());
@@ -321,14 +316,8 @@ impl Providers {
         };
         provider.begin(&place, entry.sequence, &timed, now_ms);
         let levels = provider.levels(&place, now_ms);
-        let to = Addressee {
-            organisation: &entry.organisation,
-            key: "",
-            model: &ask.model,
-            request: &entry.request,
-            levels: &levels,
-            now_ms,
-        };
+        let to =
+            Addressee { organisation: &entry.organisation, key: "", model: &ask.model, request: &entry.request, levels: &levels, now_ms };
         let mut headers = wire.headers(&levels, &to);
         headers.push(content_type(if ask.stream { "text/event-stream; charset=utf-8" } else { "application/json" }));
 
@@ -356,8 +345,8 @@ fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
     if request.body.len() > MOST_BYTES {
         return Err(Refusal::TooLarge);
     }
-    let body: Value = serde_json::from_slice(&request.body)
-        .map_err(|error| Refusal::Invalid(format!("The request body is not valid JSON: {error}")))?;
+    let body: Value =
+        serde_json::from_slice(&request.body).map_err(|error| Refusal::Invalid(format!("The request body is not valid JSON: {error}")))?;
     provider.wire().read(&request.headers, &body).map_err(Refusal::Invalid)
 }
 

@@ -12,12 +12,22 @@ fn provider(name: &str, dialect: Dialect, model: &str) -> ProviderConfig {
     ProviderConfig {
         name: name.to_owned(),
         dialect,
-        models: vec![ModelConfig { id: model.to_owned(), group: None, context: 10_000, max_output: 1_000, thinks: dialect == Dialect::Deepseek }],
+        models: vec![ModelConfig {
+            id: model.to_owned(),
+            group: None,
+            context: 10_000,
+            max_output: 1_000,
+            thinks: dialect == Dialect::Deepseek,
+        }],
         organisations: vec![OrganisationConfig {
             id: format!("org-{name}"),
             keys: vec![format!("sk-{name}-one"), format!("sk-{name}-two")],
             speed: 1.0,
-            limits: Limits { requests_per_minute: Some(1_000), concurrency: (dialect == Dialect::Deepseek).then_some(2), ..Limits::default() },
+            limits: Limits {
+                requests_per_minute: Some(1_000),
+                concurrency: (dialect == Dialect::Deepseek).then_some(2),
+                ..Limits::default()
+            },
             groups: std::collections::BTreeMap::new(),
             standing: Standing::Good,
         }],
@@ -66,7 +76,9 @@ fn post(base: &str, provider: &str, body: &Value) -> reqwest::RequestBuilder {
     let client = client();
     let key = format!("sk-{provider}-one");
     let request = match provider {
-        "anthropic" => client.post(format!("{base}/anthropic/v1/messages")).header("x-api-key", key).header("anthropic-version", "2023-06-01"),
+        "anthropic" => {
+            client.post(format!("{base}/anthropic/v1/messages")).header("x-api-key", key).header("anthropic-version", "2023-06-01")
+        }
         "openai" => client.post(format!("{base}/openai/v1/chat/completions")).bearer_auth(key),
         _ => client.post(format!("{base}/deepseek/chat/completions")).bearer_auth(key),
     };
@@ -108,7 +120,8 @@ async fn every_provider_answers_whole_and_streamed_and_the_journal_has_a_line_fo
             let stream = post(&base, provider, &ask(provider, true)).send().await.expect("a reply");
             assert_eq!(stream.headers()["content-type"], "text/event-stream; charset=utf-8");
             let text = stream.text().await.expect("a body");
-            let last = if provider == "anthropic" { "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" } else { "data: [DONE]\n\n" };
+            let last =
+                if provider == "anthropic" { "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" } else { "data: [DONE]\n\n" };
             assert!(text.ends_with(last), "{text}");
         }
         let lines = lines(&witness);
@@ -146,7 +159,12 @@ async fn a_cut_stream_breaks_after_some_bytes_and_one_that_dies_says_so() {
         assert!(cut.text().await.is_err());
         let died = post(&base, "anthropic", &ask("anthropic", true)).send().await.expect("the reply begins").text().await.expect("a body");
         assert!(died.contains("event: content_block_delta"), "{died}");
-        assert!(died.ends_with("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"), "{died}");
+        assert!(
+            died.ends_with(
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"
+            ),
+            "{died}"
+        );
         until(&witness, |lines| lines.iter().all(|line| line["outcome"] == "cut")).await;
     })
     .await;

@@ -1,12 +1,208 @@
-//! The pool of the demo.
-use super::Config;
-/// x
-pub struct Account;
-/// x
-pub struct AccountLimit;
-/// x
-pub struct Demo;
-/// x
-pub fn demo(_seed: u64) -> Demo { Demo }
-#[expect(dead_code, reason="draft")]
-fn none(_: Config) {}
+//! The pool of the demo: seven organisations of three providers with unequal, tight limits on a fast clock.
+//!
+//! One organisation grants less than it was said to, so a rate limit is met; one stream dies in the middle;
+//! one first result lacks a part. A project of some seventy calls ends within a minute.
+
+use std::collections::BTreeMap;
+
+use super::{Config, Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing};
+use crate::engine::fault::{Fault, FaultRule};
+use crate::engine::quota::Counted;
+
+/// How much faster than real providers the demo's are.
+const SPEED: f64 = 12.0;
+
+/// The demo's providers and the accounts through which they are used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Demo {
+    /// What is simulated.
+    pub config: Config,
+    /// Who has which key there.
+    pub accounts: Vec<Account>,
+}
+
+/// One account, as an operator would write it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// An e-mail address.
+    pub name: String,
+    /// Who owns it.
+    pub owner: String,
+    /// The provider's row: `anthropic`, `openai` or `deepseek`.
+    pub provider: String,
+    /// The organisation at the provider: its limits are shared by its keys.
+    pub organisation: String,
+    /// The key.
+    pub key: String,
+    /// The path below the server's address that stands for the provider's own base address.
+    pub path: String,
+    /// The models, as the provider names them.
+    pub models: Vec<String>,
+    /// What the operator believes the limits to be, in real time, for each model by itself.
+    pub limits: Vec<AccountLimit>,
+}
+
+/// One limit in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountLimit {
+    /// What is counted.
+    pub counted: Counted,
+    /// How much of it.
+    pub amount: u64,
+    /// The time in which the whole amount comes back; nothing for calls at the same time.
+    pub per_ms: Option<u64>,
+}
+
+/// The pool of the demo.
+pub fn demo(seed: u64) -> Demo {
+    let customers = customers();
+    let config = Config {
+        seed,
+        speed: SPEED,
+        providers: vec![
+            provider(Dialect::Anthropic, &customers, 30, 25),
+            provider(Dialect::Openai, &customers, 25, 22),
+            provider(Dialect::Deepseek, &customers, 20, 30),
+        ],
+        faults: faults(),
+        omissions: vec![Omission { contains: "section=\"d1.3\"".to_owned() }],
+        journal: None,
+    };
+    let accounts = customers.iter().flat_map(Customer::accounts).collect();
+    Demo { config, accounts }
+}
+
+/// One organisation with what is believed of it.
+struct Customer {
+    dialect: Dialect,
+    id: &'static str,
+    owners: &'static [&'static str],
+    speed: f64,
+    limits: Limits,
+    believed: Limits,
+}
+
+fn customers() -> Vec<Customer> {
+    let anthropic = |requests, input, output| Limits {
+        requests_per_minute: Some(requests),
+        input_tokens_per_minute: Some(input),
+        output_tokens_per_minute: Some(output),
+        ..Limits::default()
+    };
+    let openai = |requests, tokens| Limits { requests_per_minute: Some(requests), tokens_per_minute: Some(tokens), ..Limits::default() };
+    let deepseek = |calls| Limits { concurrency: Some(calls), ..Limits::default() };
+    let honest = |dialect, id, owners, speed, limits| Customer { dialect, id, owners, speed, limits, believed: limits };
+    vec![
+        honest(Dialect::Anthropic, "org-amber", &["an.tran", "binh.le"], 1.3, anthropic(16, 60_000, 12_000)),
+        honest(Dialect::Anthropic, "org-birch", &["carla.diaz"], 1.0, anthropic(10, 40_000, 8_000)),
+        honest(Dialect::Anthropic, "org-cedar", &["dmitri.orlov"], 0.7, anthropic(6, 30_000, 5_000)),
+        honest(Dialect::Openai, "org-dune", &["emma.hall"], 1.0, openai(12, 60_000)),
+        Customer {
+            dialect: Dialect::Openai,
+            id: "org-ember",
+            owners: &["farid.noor"],
+            speed: 1.1,
+            limits: openai(5, 36_000),
+            believed: openai(12, 60_000),
+        },
+        honest(Dialect::Deepseek, "org-fjord", &["grace.kim"], 1.2, deepseek(3)),
+        honest(Dialect::Deepseek, "org-grove", &["hugo.blanc"], 0.8, deepseek(2)),
+    ]
+}
+
+impl Customer {
+    fn keys(&self) -> Vec<String> {
+        let prefix = match self.dialect {
+            Dialect::Anthropic => "sk-ant-api03-sim",
+            Dialect::Openai => "sk-proj-sim",
+            Dialect::Deepseek => "sk-sim",
+        };
+        self.owners.iter().map(|owner| format!("{prefix}-{}-{}", self.id, owner.replace('.', "-"))).collect()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        let account = |(owner, key): (&&str, String)| Account {
+            name: format!("{owner}@example.com"),
+            owner: (*owner).to_owned(),
+            provider: name(self.dialect).to_owned(),
+            organisation: self.id.to_owned(),
+            key,
+            path: format!("/{}{}", name(self.dialect), if self.dialect == Dialect::Openai { "/v1" } else { "" }),
+            models: models(self.dialect).into_iter().map(|model| model.id).collect(),
+            limits: real_limits(self.believed),
+        };
+        self.owners.iter().zip(self.keys()).map(account).collect()
+    }
+
+    fn organisation(&self) -> OrganisationConfig {
+        OrganisationConfig {
+            id: self.id.to_owned(),
+            keys: self.keys(),
+            speed: self.speed,
+            limits: self.limits,
+            groups: BTreeMap::new(),
+            standing: Standing::Good,
+        }
+    }
+}
+
+fn real_limits(limits: Limits) -> Vec<AccountLimit> {
+    let minute = Some((60_000.0 / SPEED).round() as u64);
+    let rows = [
+        (Counted::Requests, limits.requests_per_minute, minute),
+        (Counted::InputTokens, limits.input_tokens_per_minute, minute),
+        (Counted::OutputTokens, limits.output_tokens_per_minute, minute),
+        (Counted::Tokens, limits.tokens_per_minute, minute),
+        (Counted::Concurrency, limits.concurrency, None),
+    ];
+    rows.into_iter().filter_map(|(counted, amount, per_ms)| Some(AccountLimit { counted, amount: amount?, per_ms })).collect()
+}
+
+fn provider(dialect: Dialect, customers: &[Customer], writes_per_second: u64, jitter_percent: u8) -> ProviderConfig {
+    ProviderConfig {
+        name: name(dialect).to_owned(),
+        dialect,
+        models: models(dialect),
+        organisations: customers.iter().filter(|customer| customer.dialect == dialect).map(Customer::organisation).collect(),
+        service: Service {
+            first_token_ms: 3_000,
+            reads_per_second: 4_000,
+            writes_per_second,
+            jitter_percent,
+            abort_grace_ms: 3_000,
+            keep_alive_ms: 2_000,
+        },
+    }
+}
+
+const fn name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic => "anthropic",
+        Dialect::Openai => "openai",
+        Dialect::Deepseek => "deepseek",
+    }
+}
+
+fn models(dialect: Dialect) -> Vec<ModelConfig> {
+    let model = |id: &str, thinks| ModelConfig { id: id.to_owned(), group: None, context: 400_000, max_output: 32_000, thinks };
+    match dialect {
+        Dialect::Anthropic => vec![model("claude-sonnet-5", false), model("claude-haiku-4-5", false)],
+        Dialect::Openai => vec![model("gpt-6-luna", false), model("gpt-6-sol", false)],
+        Dialect::Deepseek => vec![model("deepseek-v4-pro", true), model("deepseek-flash", false), model("deepseek-r1", true)],
+    }
+}
+
+fn faults() -> Vec<FaultRule> {
+    let work = |fault, organisation: &str, skip| FaultRule {
+        organisation: Some(organisation.to_owned()),
+        kind: Some("work".to_owned()),
+        skip,
+        times: Some(1),
+        ..FaultRule::always(fault)
+    };
+    vec![
+        FaultRule { streamed: Some(true), after_percent: 60, ..work(Fault::Die, "org-amber", 2) },
+        work(Fault::RateLimit, "org-ember", 1),
+        work(Fault::Slow, "org-birch", 3),
+    ]
+}

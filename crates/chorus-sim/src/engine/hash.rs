@@ -43,14 +43,7 @@ impl Hash {
     /// The hash in the form of a UUID.
     pub fn uuid(self) -> String {
         let (high, low) = (self.with(1).0, self.with(2).0);
-        format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            low >> 52,
-            low & 0xffff_ffff_ffff
-        )
+        format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xfff, low >> 52, low & 0xffff_ffff_ffff)
     }
 }
 

@@ -55,9 +55,10 @@ impl Wire for Anthropic {
     fn check(&self, ask: &Ask, model: &ModelConfig) -> Result<(), String> {
         match ask.max_tokens {
             None => Err("max_tokens: Field required".to_owned()),
-            Some(most) if most > model.max_output => {
-                Err(format!("max_tokens: {most} > {}, which is the maximum allowed number of output tokens for {}", model.max_output, model.id))
-            }
+            Some(most) if most > model.max_output => Err(format!(
+                "max_tokens: {most} > {}, which is the maximum allowed number of output tokens for {}",
+                model.max_output, model.id
+            )),
             Some(_) => Ok(()),
         }
     }
@@ -71,7 +72,8 @@ impl Wire for Anthropic {
             Refusal::Capped => (
                 400,
                 "invalid_request_error",
-                "You have reached your specified API usage limits. You will regain access on the first of next month at 00:00 UTC.".to_owned(),
+                "You have reached your specified API usage limits. You will regain access on the first of next month at 00:00 UTC."
+                    .to_owned(),
             ),
             Refusal::TooLarge => (413, "request_too_large", "Request exceeds the maximum size".to_owned()),
             Refusal::Invalid(message) => (400, "invalid_request_error", message.clone()),
@@ -83,7 +85,9 @@ impl Wire for Anthropic {
             Refusal::Overflow { input, output, context } => (
                 400,
                 "invalid_request_error",
-                format!("input length and `max_tokens` exceed context limit: {input} + {output} > {context}, decrease input length or `max_tokens` and try again"),
+                format!(
+                    "input length and `max_tokens` exceed context limit: {input} + {output} > {context}, decrease input length or `max_tokens` and try again"
+                ),
             ),
             Refusal::Rate(exceeded) => (429, "rate_limit_error", rate_message(exceeded, to)),
             Refusal::Overloaded => (529, "overloaded_error", "Overloaded".to_owned()),

@@ -61,7 +61,11 @@ impl Wire for Deepseek {
                     exceeded.limit
                 ),
             ),
-            Refusal::Overloaded => (503, "service_unavailable_error", "Service is too busy. We advise users to temporarily switch to alternative LLM API service providers.".to_owned()),
+            Refusal::Overloaded => (
+                503,
+                "service_unavailable_error",
+                "Service is too busy. We advise users to temporarily switch to alternative LLM API service providers.".to_owned(),
+            ),
             Refusal::Failed => (500, "internal_error", "Internal Server Error".to_owned()),
         };
         let body = json!({"error": {"message": message, "type": kind, "param": null, "code": "invalid_request_error"}});

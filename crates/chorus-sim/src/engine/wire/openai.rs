@@ -52,8 +52,7 @@ impl Wire for Openai {
     }
 
     fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
-        let mut headers =
-            vec![("x-request-id".to_owned(), to.request.to_owned()), ("openai-version".to_owned(), "2020-10-01".to_owned())];
+        let mut headers = vec![("x-request-id".to_owned(), to.request.to_owned()), ("openai-version".to_owned(), "2020-10-01".to_owned())];
         if !to.organisation.is_empty() {
             headers.push(("openai-organization".to_owned(), to.organisation.to_owned()));
         }
@@ -144,7 +143,12 @@ pub(super) fn read(body: &Value) -> Result<Ask, String> {
             Some("system" | "developer") => ask.system.push_str(&text),
             Some("user" | "tool" | "function") => ask.turns.push(Turn { role: Role::User, text }),
             Some("assistant") => ask.turns.push(Turn { role: Role::Assistant, text }),
-            other => return Err(format!("Invalid value: '{}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.", other.unwrap_or_default())),
+            other => {
+                return Err(format!(
+                    "Invalid value: '{}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
+                    other.unwrap_or_default()
+                ));
+            }
         }
     }
     ask.max_tokens = body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64());
