@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod brief;
 pub mod catalog;
 pub mod delivery;
+pub mod drawing;
 pub mod id;
 pub mod json;
 pub mod limit;

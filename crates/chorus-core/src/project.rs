@@ -1,17 +1,40 @@
 //! The project and task machine: one writer a project, pure, folded from commands and finished attempts.
+//!
+//! The rows of head and tasks are the truth; [`Project::decide`] answers a command with the rows that change,
+//! what clients may read of it, and what is to be done. Nothing here performs an effect, reads a clock or
+//! draws an id. Neighbours: `plan`, `merge` and `verdict` hold the rules of what is planned, merged and
+//! judged; the orchestrator's shell reads artifacts and commits decisions.
 
 mod command;
+mod decide;
+mod draft;
+mod head;
+mod history;
+mod ledger;
+mod path;
+mod state;
+mod table;
+mod task;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::TaskKind;
-use crate::id::{AttemptId, ProjectId, TaskId, TaskKey, Tenant};
+use crate::id::{ProjectId, TaskId};
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
-pub use command::ClientCommand;
+pub use command::{ClientCommand, Command, Merge, Planned, PlannerAnswer, Reading};
+pub use decide::{Decision, Effect, Given, Queue, Refusal};
+pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};
+pub use history::{HistoryEvent, TaskRef};
+pub use ledger::Ledger;
+pub use state::{State, Waits};
+pub use table::{PROJECT_ARROWS, TASK_ARROWS};
+pub use task::{About, Doing, Rework, Task, TaskAnswer, TaskState};
 
 /// A project with its tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,32 +43,6 @@ pub struct Project {
     pub head: Head,
     /// The tasks of all plan versions.
     pub tasks: BTreeMap<TaskId, Task>,
-}
-
-/// A project without its tasks. A store keeps it as one JSON text beside a few columns for lists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Head {
-    /// Its id.
-    pub id: ProjectId,
-    /// Whose it is.
-    pub tenant: Tenant,
-    /// What it is called.
-    pub title: String,
-    /// When it was accepted.
-    pub created_at: Timestamp,
-}
-
-/// A node of the plan. A store keeps it as one JSON text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Task {
-    /// Its id.
-    pub id: TaskId,
-    /// Its short name in the plan.
-    pub key: TaskKey,
-    /// What it is for.
-    pub kind: TaskKind,
-    /// The attempt under way or the last one.
-    pub attempt: Option<AttemptId>,
 }
 
 /// What a list shows of a project.
@@ -65,22 +62,17 @@ pub struct Summary {
     pub spent: MicroUsd,
 }
 
-impl Head {
-    /// The state in one word, for lists.
-    pub fn state_word(&self) -> &'static str {
-        "submitted"
+impl Project {
+    /// The project with the rows of a decision in place.
+    #[must_use]
+    pub fn apply(mut self, decision: &Decision) -> Self {
+        self.head = decision.head.clone();
+        self.tasks.extend(decision.tasks.iter().map(|task| (task.id, task.clone())));
+        self
     }
 
-    /// Whether nothing will happen any more.
-    pub fn over(&self) -> bool {
-        false
+    /// The tasks that stand: those that no later plan version replaced, in order of id.
+    pub fn standing(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().filter(|task| task.superseded_by.is_none())
     }
-}
-
-/// What happened, for the history that clients read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum HistoryEvent {
-    /// The project was accepted.
-    Submitted,
 }

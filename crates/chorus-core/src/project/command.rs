@@ -1,10 +1,15 @@
-//! What clients and finished attempts tell a project.
+//! What clients, finished attempts and the orchestrator's own merge tell a project.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::ArtifactHash;
+use crate::brief::Question;
+use crate::delivery::{ArtifactHash, AttemptDone};
+use crate::id::TaskKey;
+use crate::merge::{Conflict, Settlement};
+use crate::plan::Plan;
+use crate::verdict::Verdict;
 
 /// What a client asks of a project: the payload of `chorus.project.cmd.v1`. The record's id is the key of
 /// deduplication. The submission itself is one, so that losing the bus never loses a project.
@@ -37,4 +42,133 @@ pub enum ClientCommand {
     Resume,
     /// Stop for good.
     Cancel,
+}
+
+/// What the machine is told: a client's command or a finished attempt with what the shell read in the
+/// artifacts it names.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// `ClientCommand::Submit`, with the stored outline of the attachments.
+    Submit {
+        /// The stored [`Outline`](crate::brief::Outline).
+        outline: ArtifactHash,
+    },
+    /// `ClientCommand::Answer`.
+    Answer {
+        /// The answers, by question id.
+        answers: BTreeMap<String, String>,
+        /// Take the defaults for all other open questions.
+        assume_rest: bool,
+    },
+    /// `ClientCommand::Approve`, with the plan that waits for it.
+    Approve {
+        /// The plan.
+        plan: Box<Plan>,
+    },
+    /// `ClientCommand::Reject`.
+    Reject {
+        /// What should be different.
+        reason: String,
+    },
+    /// `ClientCommand::Pause`.
+    Pause,
+    /// `ClientCommand::Resume`.
+    Resume,
+    /// `ClientCommand::Cancel`.
+    Cancel,
+    /// An attempt ended.
+    Finished {
+        /// Which, and how.
+        done: AttemptDone,
+        /// What its result says.
+        reading: Reading,
+    },
+    /// The shell did what `Effect::Merge` asked.
+    Merged(Merge),
+    /// An artifact that the project cannot do without is gone.
+    Lost {
+        /// Which.
+        what: String,
+    },
+}
+
+/// What the shell read in the result of a finished attempt; the errors are what the model is told when it
+/// is asked again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// Nothing to read: the attempt failed, or its task needs no reading any more.
+    Nothing,
+    /// A clarify task's.
+    Clarification(Result<(Vec<Question>, Vec<String>), Vec<String>>),
+    /// A plan task's, whatever became of the attempt.
+    Plan {
+        /// The planner's plan, or what is wrong with it.
+        read: Result<Planned, Vec<String>>,
+        /// The plan by rule, for when the planner cannot make one.
+        fallback: Planned,
+    },
+    /// An answer task's.
+    Answer(Result<PlannerAnswer, Vec<String>>),
+    /// A work task's: a question where its worker asked one, else the result stands.
+    Work {
+        /// The question.
+        question: Option<String>,
+    },
+    /// A settle task's.
+    Settlements(Result<Vec<Settlement>, Vec<String>>),
+    /// A judge task's.
+    Verdict(Result<Verdict, Vec<String>>),
+}
+
+/// A checked and stored plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// Its artifact.
+    pub hash: ArtifactHash,
+    /// What was repaired.
+    pub warnings: Vec<String>,
+}
+
+/// What the planner says to a worker's question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannerAnswer {
+    /// This.
+    Known(String),
+    /// Only the client can know.
+    AskClient(Question),
+}
+
+/// What came of merging.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Merge {
+    /// Rules could not settle every conflict: a model is asked.
+    Open {
+        /// The stored ledger, open conflicts among it.
+        ledger: ArtifactHash,
+        /// Conflicts that were not in the ledger before.
+        found: Vec<Conflict>,
+        /// Settlements that were not in the ledger before.
+        settled: Vec<Settlement>,
+    },
+    /// There is a deliverable.
+    Whole {
+        /// The stored ledger.
+        ledger: ArtifactHash,
+        /// Conflicts that were not in the ledger before.
+        found: Vec<Conflict>,
+        /// Settlements that were not in the ledger before.
+        settled: Vec<Settlement>,
+        /// The stored deliverable.
+        deliverable: ArtifactHash,
+        /// The files in it.
+        files: Vec<String>,
+        /// Planned parts that have no result.
+        missing: Vec<TaskKey>,
+        /// What the programmatic checks found.
+        check: Verdict,
+        /// How many judge tasks its length needs, at least one.
+        parts: u32,
+    },
 }

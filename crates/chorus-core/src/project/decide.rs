@@ -1,0 +1,168 @@
+//! What a command does to a project: which rows change, what clients read of it, and what is to be done.
+
+mod ask;
+mod begin;
+mod client;
+mod finished;
+mod judge;
+mod merge;
+mod plan;
+mod question;
+mod rework;
+mod stop;
+mod work;
+
+use super::draft::Draft;
+use super::{Command, Head, HistoryEvent, Project, State, Task};
+use crate::delivery::TaskKind;
+use crate::id::{AttemptId, EventId, TaskId};
+use crate::merge::Settlement;
+use crate::time::Millis;
+
+/// What a decision rests on besides the project and the command.
+pub struct Given<'a> {
+    /// The record that brought the command: the key of deduplication of client commands.
+    pub event: EventId,
+    /// Draws numbers for the ids of new tasks and attempts.
+    pub number: &'a mut dyn FnMut() -> u128,
+}
+
+/// A decision: rows, history, effects. Committed whole or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The project's new head.
+    pub head: Head,
+    /// Tasks that changed or are new, by id.
+    pub tasks: Vec<Task>,
+    /// What happened, in order.
+    pub history: Vec<HistoryEvent>,
+    /// What is to be done, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// What the shell does for a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Queue an attempt, in the same commit.
+    Queue(Queue),
+    /// Cancel an attempt, in the same commit; harmless when it is over.
+    Cancel(AttemptId),
+    /// Merge the results of the tasks that stand, and decide `Merged` before the commit.
+    Merge {
+        /// Settlements that a model just gave.
+        settlements: Vec<Settlement>,
+        /// Whether a model may be asked about conflicts that are still open.
+        ask_model: bool,
+    },
+}
+
+/// An attempt to be queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's id.
+    pub attempt: AttemptId,
+    /// Which try of the task it is.
+    pub number: u32,
+    /// Higher goes first.
+    pub priority: u8,
+    /// Predicted time from here to the project's end along the longest path.
+    pub path: Millis,
+}
+
+/// Why a command does nothing. None of them is an error: commands come late and twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The project is over.
+    #[error("the project is {0}")]
+    Over(&'static str),
+    /// The command was folded before.
+    #[error("the command was folded before")]
+    Repeated,
+    /// The command has no meaning in this state.
+    #[error("{command} means nothing while the project is {state}")]
+    NotNow {
+        /// The command.
+        command: &'static str,
+        /// The state.
+        state: &'static str,
+    },
+    /// No open question bears such an id.
+    #[error("no such question is open")]
+    NothingAsked,
+    /// The attempt is not the one its task waits for.
+    #[error("the task does not wait for this attempt")]
+    Stale,
+}
+
+/// Tries of one task before it fails.
+const TRIES: u32 = 3;
+/// Rounds of rework before the best so far is delivered.
+const ROUNDS: u32 = 3;
+/// Questions that a worker may ask about one task.
+const QUESTIONS: usize = 3;
+/// Client commands remembered for deduplication; older ones are known to the store alone.
+const REMEMBERED: usize = 256;
+
+/// Priority of work; whatever a whole project waits for goes first.
+const WORK_PRIORITY: u8 = 100;
+const STEERING_PRIORITY: u8 = 150;
+
+impl Project {
+    /// What this command does now.
+    pub fn decide<'a>(&'a self, command: Command, given: Given<'a>) -> Result<Decision, Refusal> {
+        if self.head.over() {
+            return Err(Refusal::Over(self.head.state_word()));
+        }
+        let event = given.event;
+        let mut draft = Draft::new(self, given);
+        match command {
+            Command::Finished { done, reading } => finished::fold(&mut draft, done, reading)?,
+            Command::Merged(merge) => merge::merged(&mut draft, merge)?,
+            Command::Lost { what } => stop::fail(&mut draft, format!("{what} is gone from the artifact store")),
+            command => {
+                client::remember(&mut draft, event)?;
+                client::fold(&mut draft, command)?;
+            }
+        }
+        if !draft.head.over() {
+            go_on(&mut draft);
+        }
+        Ok(draft.finish())
+    }
+}
+
+/// What follows from the counters once a command is folded.
+fn go_on(draft: &mut Draft<'_>) {
+    match draft.head.state {
+        State::WaitingClient { waits: super::Waits::Tasks } if draft.head.unfinished == 0 || draft.head.ready > 0 => {
+            draft.enter(State::Running);
+            go_on(draft);
+        }
+        State::Running if draft.head.unfinished == 0 => merge::begin(draft),
+        State::Running if draft.head.ready == 0 && !draft.head.open.is_empty() => {
+            draft.enter(State::WaitingClient { waits: super::Waits::Tasks });
+        }
+        State::Submitted
+        | State::Clarifying { .. }
+        | State::WaitingClient { .. }
+        | State::Planning { .. }
+        | State::WaitingApproval
+        | State::Running
+        | State::Paused { .. }
+        | State::Merging { .. }
+        | State::Evaluating { .. }
+        | State::Done { .. }
+        | State::Partial { .. }
+        | State::Failed { .. }
+        | State::Cancelled => {}
+    }
+}
+
+impl Queue {
+    pub(super) fn of(task: &Task, attempt: AttemptId, number: u32) -> Self {
+        let priority = if task.kind == TaskKind::Work { WORK_PRIORITY } else { STEERING_PRIORITY };
+        Self { task: task.id, attempt, number, priority, path: task.path }
+    }
+}
