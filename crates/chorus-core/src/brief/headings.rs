@@ -48,8 +48,27 @@ const LONE_WORDS: [&str; 9] =
     ["prologue", "epilogue", "preface", "introduction", "foreword", "afterword", "lời nói đầu", "lời mở đầu", "lời kết"];
 
 const NUMBER_WORDS: [&str; 21] = [
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
-    "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
 ];
 
 /// Longest line that can be a heading, in characters.
@@ -163,7 +182,8 @@ fn chapter_level(text: &str) -> Option<u8> {
         return None;
     }
     let after = &rest[number.len()..];
-    let announced = after.is_empty() || after.starts_with(['.', ':', '—', '–', '-', ')']) || after.starts_with(" –") || after.starts_with(" —");
+    let announced =
+        after.is_empty() || after.starts_with(['.', ':', '—', '–', '-', ')']) || after.starts_with(" –") || after.starts_with(" —");
     let plain = !after.ends_with(['.', ',', ';', '?', '!', '…']) && text.chars().count() <= 70 && title_case(text, word);
     (announced || plain).then_some(*level)
 }
@@ -189,7 +209,8 @@ fn numbered(lines: &[Line<'_>], at: usize) -> Option<Heading> {
     let number = line.text.split_whitespace().next()?;
     let bare = number.trim_end_matches(['.', ')']);
     let parts: Vec<&str> = bare.split('.').collect();
-    let digits = parts.len() <= 4 && parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let digits =
+        parts.len() <= 4 && parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
     let roman = !bare.is_empty() && bare.len() <= 8 && bare.bytes().all(|byte| b"IVXLC".contains(&byte));
     let rest = line.text[number.len()..].trim();
     let titled = rest.is_empty() || rest.chars().next().is_some_and(char::is_uppercase) && !rest.ends_with(['.', ',', ';', ':', '?', '!']);

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::conflicts::{in_order, term_subject};
-use super::{Conflict, Settlement, SettledBy, WorkResult};
+use super::{Conflict, SettledBy, Settlement, WorkResult};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
@@ -123,7 +123,9 @@ impl Merge<'_> {
             write!(text, "\n  - {} ({tasks}{quote})", one_line(&claim.value)).expect("a string takes all text");
         }
         let settlement = self.settlement(conflict);
-        let kept = settlement.and_then(|settlement| settlement.keep.as_ref()).and_then(|keep| conflict.claims.iter().find(|claim| claim.id == *keep));
+        let kept = settlement
+            .and_then(|settlement| settlement.keep.as_ref())
+            .and_then(|keep| conflict.claims.iter().find(|claim| claim.id == *keep));
         let reason = settlement.map(|settlement| one_line(&settlement.reason)).filter(|reason| !reason.is_empty());
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let by = match settlement.map(|settlement| settlement.by) {

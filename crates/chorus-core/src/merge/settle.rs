@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Conflict, Settlement, SettledBy};
+use super::{Conflict, SettledBy, Settlement};
 use crate::json;
 
 /// Tasks that must claim a value before it can win a vote.

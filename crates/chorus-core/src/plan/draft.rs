@@ -164,7 +164,8 @@ fn part(value: &Value) -> Option<DraftPart> {
 
 /// A name that is safe in attributes, frames and paths: letters, digits, `.`, `_`, `-`.
 pub(super) fn plain_key(id: &str) -> String {
-    let plain: String = id.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' }).collect();
+    let plain: String =
+        id.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' }).collect();
     let plain = plain.trim_matches(['-', '.']);
     if plain.is_empty() { "t".into() } else { plain.chars().take(32).collect() }
 }

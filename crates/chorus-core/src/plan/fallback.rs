@@ -27,7 +27,11 @@ pub fn fallback(title: &str, brief: &str, scope: &Scope<'_>) -> Plan {
         assumptions: vec!["No plan could be read from the planner; the brief was taken as a whole.".into()],
         requirements: vec![Requirement { id: "r1".into(), text: "The deliverable does what the brief asks, completely.".into() }],
         tasks,
-        files: vec![PlannedFile { path: "deliverable.md".into(), media_type: "text/markdown".into(), parts: vec![Part::Task { task: last }] }],
+        files: vec![PlannedFile {
+            path: "deliverable.md".into(),
+            media_type: "text/markdown".into(),
+            parts: vec![Part::Task { task: last }],
+        }],
     }
 }
 
@@ -50,7 +54,11 @@ fn output_of_group(groups: usize, limits: &Limits) -> u32 {
 }
 
 fn whole(sections: Vec<SectionId>, parents: Vec<TaskKey>, brief: &str, limits: &Limits) -> PlannedTask {
-    let reading = if parents.is_empty() { "" } else { " The results given were made from the attached documents, part by part and in their order; build on them." };
+    let reading = if parents.is_empty() {
+        ""
+    } else {
+        " The results given were made from the attached documents, part by part and in their order; build on them."
+    };
     PlannedTask {
         key: TaskKey::new("t1"),
         title: "The whole deliverable".into(),

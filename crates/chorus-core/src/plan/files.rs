@@ -46,7 +46,12 @@ pub(super) fn media_type(path: &str) -> &'static str {
 }
 
 /// Turns drafted files into planned ones. `resolve` gives the tasks that a name means, in order.
-pub(super) fn planned(drafts: Vec<DraftFile>, tasks: &[DraftTask], resolve: &dyn Fn(&str) -> Vec<TaskKey>, notes: &mut Notes) -> Vec<PlannedFile> {
+pub(super) fn planned(
+    drafts: Vec<DraftFile>,
+    tasks: &[DraftTask],
+    resolve: &dyn Fn(&str) -> Vec<TaskKey>,
+    notes: &mut Notes,
+) -> Vec<PlannedFile> {
     let mut planned: Vec<PlannedFile> = Vec::new();
     for draft in drafts.into_iter().flat_map(|draft| one_for_each(draft, resolve)) {
         let path = mended(&draft.path, planned.len() + 1, notes);
@@ -116,7 +121,8 @@ fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
     }
     let slashes = path.replace('\\', "/");
     let plain = |part: &str| part.chars().filter(|letter| !letter.is_control() && !":*?\"<>|".contains(*letter)).collect::<String>();
-    let segments = slashes.split('/').map(plain).map(|part| part.trim().trim_end_matches(['.', ' ']).to_owned()).filter(|part| !part.is_empty());
+    let segments =
+        slashes.split('/').map(plain).map(|part| part.trim().trim_end_matches(['.', ' ']).to_owned()).filter(|part| !part.is_empty());
     let joined = segments.collect::<Vec<_>>().join("/");
     let safe = if is_safe(&joined) { joined } else { format!("file-{number}.md") };
     notes.warn(format!("the path {path:?} is not safe; {safe} is used"));

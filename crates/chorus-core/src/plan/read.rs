@@ -85,7 +85,9 @@ fn drafted(reply: &str, notes: &mut Notes) -> Result<Draft, Refused> {
         Rung::Strict | Rung::Fenced | Rung::Embedded => {}
         Rung::Repaired => notes.warn("the reply's JSON was mended".into()),
         Rung::Closed => notes.warn("the reply's end was missing; its brackets were closed".into()),
-        Rung::Cut => notes.fault("the reply was cut off before its end: write fewer words, or use for_each for tasks that are alike".into()),
+        Rung::Cut => {
+            notes.fault("the reply was cut off before its end: write fewer words, or use for_each for tasks that are alike".into())
+        }
     }
     let draft = Draft::of(&found.object);
     if draft.tasks.is_empty() {
@@ -164,7 +166,9 @@ fn connected(mut tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
     }
     let depth = graph::depths(&parents).into_iter().max().unwrap_or(0);
     if depth > DEEPEST {
-        notes.fault(format!("the longest chain has {depth} tasks; at most {DEEPEST}: let tasks read sections instead of each other's results"));
+        notes.fault(format!(
+            "the longest chain has {depth} tasks; at most {DEEPEST}: let tasks read sections instead of each other's results"
+        ));
     }
     let keys: Vec<String> = tasks.iter().map(|task| task.key.clone()).collect();
     for (task, parents) in tasks.iter_mut().zip(&parents) {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::brief::Question;
+use crate::brief::{Clarification, Question};
 use crate::delivery::{ArtifactHash, AttemptDone};
 use crate::id::TaskKey;
 use crate::merge::{Conflict, Settlement};
-use crate::plan::Plan;
+use crate::plan::{Forecast, Plan};
 use crate::verdict::Verdict;
 
 /// What a client asks of a project: the payload of `chorus.project.cmd.v1`. The record's id is the key of
@@ -99,7 +99,7 @@ pub enum Reading {
     /// Nothing to read: the attempt failed, or its task needs no reading any more.
     Nothing,
     /// A clarify task's.
-    Clarification(Result<(Vec<Question>, Vec<String>), Vec<String>>),
+    Clarification(Result<Clarification, Vec<String>>),
     /// A plan task's, whatever became of the attempt.
     Plan {
         /// The planner's plan, or what is wrong with it.
@@ -129,6 +129,35 @@ pub struct Planned {
     pub hash: ArtifactHash,
     /// What was repaired.
     pub warnings: Vec<String>,
+    /// What it will take.
+    pub estimate: Estimate,
+}
+
+/// What a plan will take if every task succeeds the first time; prices are the reader's to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Calls.
+    pub calls: u32,
+    /// Prompt tokens of all calls.
+    pub input_tokens: u64,
+    /// Produced tokens of all calls, thinking not counted.
+    pub output_tokens: u64,
+    /// Produced tokens along the longest path.
+    pub critical_output_tokens: u64,
+    /// Most tasks that can run at once.
+    pub widest: u32,
+}
+
+impl From<&Forecast> for Estimate {
+    fn from(forecast: &Forecast) -> Self {
+        Self {
+            calls: forecast.calls,
+            input_tokens: forecast.input_tokens,
+            output_tokens: forecast.output_tokens,
+            critical_output_tokens: forecast.critical_output_tokens,
+            widest: forecast.widest,
+        }
+    }
 }
 
 /// What the planner says to a worker's question.

@@ -98,8 +98,6 @@ pub enum Refusal {
 
 /// Tries of one task before it fails.
 const TRIES: u32 = 3;
-/// Rounds of rework before the best so far is delivered.
-const ROUNDS: u32 = 3;
 /// Questions that a worker may ask about one task.
 const QUESTIONS: usize = 3;
 /// Client commands remembered for deduplication; older ones are known to the store alone.

@@ -76,9 +76,15 @@ impl<'a> Draft<'a> {
         self.tasks.get(&id).or_else(|| self.base.tasks.get(&id))
     }
 
-    pub(super) fn standing(&self) -> impl Iterator<Item = &Task> {
+    /// Every task, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Task> {
         let untouched = self.base.tasks.values().filter(|task| !self.tasks.contains_key(&task.id));
-        untouched.chain(self.tasks.values()).filter(|task| task.superseded_by.is_none())
+        untouched.chain(self.tasks.values())
+    }
+
+    /// The tasks that no later plan version replaced, in no order.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Task> {
+        self.all().filter(|task| task.superseded_by.is_none())
     }
 
     /// Ids of the tasks that stand and for which `wanted` holds.

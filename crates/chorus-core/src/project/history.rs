@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Task;
+use super::{Estimate, Task};
 use crate::brief::{Answered, Question};
 use crate::delivery::{ArtifactHash, FailureCause, TaskKind};
 use crate::id::{AttemptId, TaskId, TaskKey};
@@ -60,6 +60,8 @@ pub enum HistoryEvent {
         fallback: bool,
         /// What was repaired.
         warnings: Vec<String>,
+        /// What it will take.
+        estimate: Estimate,
     },
     /// The client is asked whether the plan is fine.
     ApprovalAsked,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::ArtifactHash;
-use crate::id::{TaskId, TaskKey};
+use crate::id::TaskId;
 use crate::verdict::Verdict;
 
 /// Where a project stands.
@@ -49,8 +49,6 @@ pub enum State {
         deliverable: ArtifactHash,
         /// What the programmatic checks found.
         check: Verdict,
-        /// Planned parts that have no result.
-        missing: Vec<TaskKey>,
         /// How many judge tasks read it.
         parts: u32,
         /// The judge's answers so far, by judge task; none where no answer could be read.

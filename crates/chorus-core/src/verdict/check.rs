@@ -91,7 +91,9 @@ fn is_placeholder(text: &str) -> bool {
     let body: String = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ");
     let bare = body.trim().trim_matches(['[', ']', '(', ')', '<', '>', '*', '_', ' ']).to_lowercase();
     let bare = bare.trim_end_matches(['!', ':']).trim();
-    let begins = |word: &str| bare.strip_prefix(word).is_some_and(|rest| rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.']));
+    let begins = |word: &str| {
+        bare.strip_prefix(word).is_some_and(|rest| rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.']))
+    };
     PLACEHOLDERS.iter().any(|word| begins(word))
 }
 

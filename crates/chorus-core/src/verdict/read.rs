@@ -82,7 +82,8 @@ fn item(object: &Map<String, Value>, plan: &Plan) -> Option<VerdictItem> {
 
 /// The tasks that cover a requirement: those that make parts of files, else all.
 fn covering(plan: &Plan, requirement: &str) -> Vec<TaskKey> {
-    let parts = |key: &TaskKey| plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Task { task } if task == key));
+    let parts =
+        |key: &TaskKey| plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Task { task } if task == key));
     let covering = || plan.tasks.iter().filter(|task| task.covers.iter().any(|id| id == requirement)).map(|task| task.key.clone());
     let direct: Vec<TaskKey> = covering().filter(parts).collect();
     if direct.is_empty() { covering().collect() } else { direct }

@@ -88,7 +88,9 @@ mod tests {
         items.extend(open.iter().enumerate().map(|(at, tasks)| item(&format!("r{}", at + 1), tasks)));
         let seen = match rule(&Standing { rounds, best, reworks: &reworks }, &Verdict { items }) {
             Ruling::Accept => "accept".to_owned(),
-            Ruling::Rework(tasks) => tasks.iter().map(|(task, words)| format!("{task}: {}", words.replace('\n', ", "))).collect::<Vec<_>>().join("; "),
+            Ruling::Rework(tasks) => {
+                tasks.iter().map(|(task, words)| format!("{task}: {}", words.replace('\n', ", "))).collect::<Vec<_>>().join("; ")
+            }
             Ruling::Stop { defects } => format!("stop, {} open", defects.len()),
         };
         assert_eq!(seen, expected);

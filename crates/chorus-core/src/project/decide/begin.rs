@@ -3,7 +3,7 @@
 use super::super::draft::Draft;
 use super::super::{About, HistoryEvent, OpenQuestion, State, Task, TaskState, Waits};
 use super::{Refusal, client, plan};
-use crate::brief::{Answered, Question};
+use crate::brief::{Answered, Clarification, Question};
 use crate::delivery::{ArtifactHash, TaskKind};
 use crate::id::{TaskId, TaskKey};
 use crate::plan::ParentPolicy;
@@ -48,7 +48,8 @@ pub(super) fn steer(draft: &mut Draft<'_>, kind: TaskKind, key: TaskKey, title: 
 }
 
 /// The planner said what is unclear, or could not say: then nothing is.
-pub(super) fn clarified(draft: &mut Draft<'_>, questions: Vec<Question>, assumptions: Vec<String>) {
+pub(super) fn clarified(draft: &mut Draft<'_>, clarification: Clarification) {
+    let Clarification { questions, assumptions } = clarification;
     draft.head.assumptions.clone_from(&assumptions);
     draft.record(HistoryEvent::Clarified { assumptions });
     if questions.is_empty() {

@@ -3,6 +3,7 @@
 use super::super::draft::Draft;
 use super::super::{About, Doing, HistoryEvent, Reading, Task, TaskState};
 use super::{Effect, Refusal, begin, judge, plan, question, stop, work};
+use crate::brief::Clarification;
 use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
 
 pub(super) fn fold(draft: &mut Draft<'_>, done: AttemptDone, reading: Reading) -> Result<(), Refusal> {
@@ -49,8 +50,8 @@ fn clarified(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
     };
     match steered(draft, ended, read) {
         Steered::Tries => {}
-        Steered::Says((questions, assumptions)) => begin::clarified(draft, questions, assumptions),
-        Steered::GaveUp => begin::clarified(draft, Vec::new(), Vec::new()),
+        Steered::Says(clarification) => begin::clarified(draft, clarification),
+        Steered::GaveUp => begin::clarified(draft, Clarification::default()),
     }
 }
 

@@ -44,8 +44,8 @@ pub(super) fn merged(draft: &mut Draft<'_>, merge: Merge) -> Result<(), Refusal>
         }
         Merge::Whole { ledger, found, settled, deliverable, files, missing, check, parts } => {
             enter_ledger(draft, ledger, found, settled);
-            draft.record(HistoryEvent::Merged { deliverable, files, missing: missing.clone() });
-            let judged = judge::Judged { deliverable, check, missing };
+            draft.record(HistoryEvent::Merged { deliverable, files, missing });
+            let judged = judge::Judged { deliverable, check };
             if draft.head.out_of_budget {
                 judge::unread(draft, &judged);
             } else {

@@ -27,7 +27,7 @@ pub(super) fn planned(draft: &mut Draft<'_>, planned: Planned, fallback: bool) {
     if draft.head.out_of_budget {
         return stop::fail_for_money(draft);
     }
-    let Planned { plan, hash, warnings } = planned;
+    let Planned { plan, hash, warnings, estimate } = planned;
     let version = draft.head.plan_version() + 1;
     let path = longest_paths(&plan).into_iter().max().unwrap_or(Millis::ZERO);
     draft.head.plan = Some(PlanRef { hash, version, path });
@@ -41,6 +41,7 @@ pub(super) fn planned(draft: &mut Draft<'_>, planned: Planned, fallback: bool) {
         tasks: u32::try_from(plan.tasks.len()).unwrap_or(u32::MAX),
         fallback,
         warnings,
+        estimate,
     });
     if draft.head.options.approve {
         draft.record(HistoryEvent::ApprovalAsked);
