@@ -6,5 +6,11 @@
 //!
 //! Deliberately absent: decisions about projects (the orchestrator's), calls, limits, the bus.
 
+pub mod data_dir;
+pub mod local_directory;
 pub mod memory;
 pub mod rows;
+pub mod sql;
+
+pub use data_dir::DataDir;
+pub use local_directory::LocalDirectory;

@@ -41,6 +41,13 @@ impl Movement {
         Self { reserved: MicroUsd::ZERO, spent: cost - assumed, wasted: cost - assumed }
     }
 
+    /// The opposite change.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let back = |amount| MicroUsd::ZERO - amount;
+        Self { reserved: back(self.reserved), spent: back(self.spent), wasted: back(self.wasted) }
+    }
+
     /// The money after this change.
     #[must_use]
     pub fn applied_to(self, money: Money) -> Money {

@@ -1,0 +1,185 @@
+//! Artifacts as files of one directory: `ab/cdef…` by the hash of their bytes.
+//!
+//! A file appears under its name only whole and durable: written beside, synced, renamed, and the folder synced.
+//! Writing the same bytes twice is harmless, so nobody locks anything.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_core::delivery::ArtifactHash;
+use chorus_core::port::{ArtifactStore, StoreError};
+
+/// Artifacts in a local directory; clones share it.
+#[derive(Debug, Clone)]
+pub struct LocalDirectory {
+    root: Arc<PathBuf>,
+    /// Tells the unfinished files of this process apart.
+    unfinished: Arc<AtomicU64>,
+}
+
+impl LocalDirectory {
+    /// The directory, made when it is not there. What an earlier process left unfinished is swept away.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let root = root.into();
+        let unfinished = root.join(UNFINISHED);
+        let made = match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => fs::create_dir_all(&unfinished),
+        };
+        made.map_err(|error| explain("make the artifact folder", &unfinished, &error))?;
+        Ok(Self { root: Arc::new(root), unfinished: Arc::default() })
+    }
+
+    fn path(&self, hash: ArtifactHash) -> PathBuf {
+        let name = hash.to_string();
+        let (shard, rest) = name.split_at(2);
+        self.root.join(shard).join(rest)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<ArtifactHash, StoreError> {
+        let hash = ArtifactHash::of(bytes);
+        let path = self.path(hash);
+        if path.exists() && self.read(hash).is_ok() {
+            return Ok(hash);
+        }
+        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let beside = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
+        let written = place(bytes, &beside, &path).map_err(|error| explain("keep an artifact in", &path, &error));
+        if written.is_err() {
+            // The message of the first failure matters, not that of the tidying.
+            let _ = fs::remove_file(&beside);
+        }
+        written.map(|()| hash)
+    }
+
+    fn read(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
+        let path = self.path(hash);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(explain("read the artifact", &path, &error)),
+        };
+        if ArtifactHash::of(&bytes) == hash {
+            return Ok(Some(Bytes::from(bytes)));
+        }
+        Err(StoreError::Broken(format!(
+            "the artifact {} is damaged: its bytes do not have its hash; restore it from a backup",
+            path.display()
+        )))
+    }
+
+    /// Has a blocking act done where it may block.
+    async fn aside<T: Send + 'static>(&self, act: impl FnOnce(Self) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+        let this = self.clone();
+        let done = tokio::task::spawn_blocking(move || act(this)).await;
+        done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the artifact folder's work was broken off: {error}"))))
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for LocalDirectory {
+    async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
+        self.aside(move |this| this.write(&bytes)).await
+    }
+
+    async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
+        self.aside(move |this| this.read(hash)).await
+    }
+}
+
+const UNFINISHED: &str = "unfinished";
+
+fn place(bytes: &[u8], beside: &Path, path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let is_new_folder = !folder.exists();
+    fs::create_dir_all(folder)?;
+    let mut file = File::create(beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(beside, path)?;
+    sync_folder(folder)?;
+    if is_new_folder { folder.parent().map_or(Ok(()), sync_folder) } else { Ok(()) }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened as a file; renames are durable with the file system's own journal.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn explain(what: &str, path: &Path, error: &io::Error) -> StoreError {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; the disk is full: free some space and start again, nothing accepted is lost"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; check the folder's owner and permissions",
+        _ => "",
+    };
+    StoreError::Broken(format!("failed to {what} {}: {error}{hint}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check_damaged(spoil: impl FnOnce(&Path), expected: &str) {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = LocalDirectory::open(folder.path()).expect("an empty folder opens");
+        let hash = store.put(Bytes::from_static(b"text")).await.expect("there is room");
+        spoil(&store.path(hash));
+        let error = store.get(hash).await.expect_err("a damaged file is told");
+        assert!(matches!(&error, StoreError::Broken(text) if text.contains(expected)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_changed_file_is_told_as_damaged() {
+        check_damaged(|path| fs::write(path, b"other").expect("the file is ours"), "is damaged").await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_is_told_with_its_path() {
+        let spoil = |path: &Path| {
+            fs::remove_file(path).expect("the file is ours");
+            fs::create_dir(path).expect("the folder is ours");
+        };
+        check_damaged(spoil, "failed to read the artifact").await;
+    }
+
+    #[tokio::test]
+    async fn putting_again_repairs_a_damaged_file() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = LocalDirectory::open(folder.path()).expect("an empty folder opens");
+        let hash = store.put(Bytes::from_static(b"text")).await.expect("there is room");
+        fs::write(store.path(hash), b"other").expect("the file is ours");
+        assert_eq!(store.put(Bytes::from_static(b"text")).await.expect("there is room"), hash);
+        assert_eq!(store.get(hash).await.expect("it is repaired"), Some(Bytes::from_static(b"text")));
+    }
+
+    #[tokio::test]
+    async fn what_was_left_unfinished_is_swept_away() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        LocalDirectory::open(folder.path()).expect("an empty folder opens");
+        let left = folder.path().join(UNFINISHED).join("half");
+        fs::write(&left, b"ha").expect("the folder is ours");
+        LocalDirectory::open(folder.path()).expect("it opens again");
+        assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_such() {
+        let full = io::Error::from(ErrorKind::StorageFull);
+        let error = explain("keep an artifact in", Path::new("ab/cd"), &full);
+        assert!(matches!(&error, StoreError::Broken(text) if text.contains("the disk is full") && text.contains("ab/cd")), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Attempts: the queue and beats, and what several arrows share. Each arrow has a file of its own.
+
+use async_trait::async_trait;
+use chorus_core::delivery::{
+    AttemptState, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt, QueuedAttempt, Reclaim, Reclaimed,
+};
+use chorus_core::id::{AttemptId, Epoch, Holder, LeaseId, ProjectId};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::{Attempts, StoreError};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::cells::Cells;
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use crate::rows::AttemptRow;
+use crate::rows::money::Movement;
+
+#[async_trait]
+impl Attempts for Store {
+    async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
+        let statement = sqlx::query("SELECT * FROM attempts WHERE state = 'queued' ORDER BY created_at, id LIMIT $1");
+        let rows = self.read(statement.bind(i64::from(limit))).await?;
+        Ok(rows.iter().map(|row| Ok(attempt(row)?.queued())).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
+        self.carry_out(super::dispatch::Batch(batch)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        self.carry_out(super::claim::Take(claim)).await
+    }
+
+    async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
+        self.carry_out(Beat(held)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.carry_out(super::finish::LastWord(finish)).await
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
+        self.carry_out(super::reclaim::TakeBack(reclaim)).await
+    }
+}
+
+/// A row of `attempts`.
+pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
+    let cells = Cells::new("attempts", "id", row);
+    let spec: NewAttempt = cells.json("spec")?;
+    Ok(AttemptRow {
+        attempt: NewAttempt { order: cells.parsed("work_order")?, not_before: cells.time("not_before")?, ..spec },
+        state: cells.word("state")?,
+        epoch: Epoch(cells.count("epoch")?),
+        holder: cells.text_or_none("holder")?.map(Holder::new),
+        beat_at: cells.time_or_none("beat_at")?,
+        created_at: cells.time("created_at")?,
+        queued_at: cells.time("queued_at")?,
+        lost: cells.count("lost")?,
+        retries: cells.count("retries")?,
+        continues: cells.count("continues")?,
+        refused_by: cells.parsed_or_none("refused_by")?,
+    })
+}
+
+/// How an attempt stands, with the lease and estimate of the delivery under way.
+pub(super) struct Standing {
+    pub(super) attempt: AttemptId,
+    pub(super) project: ProjectId,
+    pub(super) state: AttemptState,
+    pub(super) state_word: String,
+    pub(super) epoch: Epoch,
+    pub(super) holder: Option<Holder>,
+    pub(super) lease: Option<LeaseId>,
+    pub(super) estimate: Option<MicroUsd>,
+}
+
+impl Tx<'_> {
+    /// How an attempt stands now.
+    pub(super) async fn standing(&mut self, attempt: AttemptId) -> Result<Option<Standing>, Fault> {
+        let statement = sqlx::query(
+            "SELECT a.id, a.project, a.state, a.epoch, a.holder, d.lease, d.estimate FROM attempts a \
+             LEFT JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch WHERE a.id = $1",
+        );
+        self.row(statement.bind(attempt.to_string())).await?.map(|row| standing(&row)).transpose()
+    }
+
+    /// Moves a project's money.
+    pub(super) async fn pay(&mut self, project: ProjectId, movement: Movement) -> Result<(), Fault> {
+        let statement = sqlx::query("UPDATE projects SET reserved = reserved + $1, spent = spent + $2, wasted = wasted + $3 WHERE id = $4");
+        let Movement { reserved, spent, wasted } = movement;
+        self.change(statement.bind(reserved.0).bind(spent.0).bind(wasted.0).bind(project.to_string())).await?;
+        Ok(())
+    }
+
+    /// Ends a delivery without its worker's word; a claimed one is assumed to have cost its estimate.
+    pub(super) async fn take_back(&mut self, standing: &Standing, end: &'static str) -> Result<(), Fault> {
+        let statement = sqlx::query(
+            "UPDATE deliveries SET ended_at = $1, end_word = $2, cost = CASE WHEN claimed_at IS NULL THEN 0 ELSE estimate END \
+             WHERE attempt = $3 AND epoch = $4",
+        );
+        let statement = statement.bind(self.now.0).bind(end).bind(standing.attempt.to_string()).bind(i64::from(standing.epoch.0));
+        self.change(statement).await?;
+        Ok(())
+    }
+}
+
+fn standing(row: &AnyRow) -> Result<Standing, Fault> {
+    let cells = Cells::new("attempts", "id", row);
+    let estimate: Option<i64> = row.try_get("estimate")?;
+    Ok(Standing {
+        attempt: cells.parsed("id")?,
+        project: cells.parsed("project")?,
+        state: cells.word("state")?,
+        state_word: cells.text("state")?,
+        epoch: Epoch(cells.count("epoch")?),
+        holder: cells.text_or_none("holder")?.map(Holder::new),
+        lease: cells.parsed_or_none("lease")?,
+        estimate: estimate.map(MicroUsd),
+    })
+}
+
+/// Holdings in one statement; the last one fills up an incomplete batch.
+const BATCH: usize = 8;
+
+const BEAT: &str = "UPDATE attempts SET beat_at = $1 WHERE state = 'running' AND (id, epoch, holder) IN (VALUES \
+    ($2, $3, $4), ($5, $6, $7), ($8, $9, $10), ($11, $12, $13), ($14, $15, $16), ($17, $18, $19), ($20, $21, $22), ($23, $24, $25)) \
+    RETURNING id";
+
+struct Beat(Vec<Holding>);
+
+#[async_trait]
+impl Deed for Beat {
+    type Answer = Vec<Holding>;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Holding>>, Fault> {
+        let mut gone = Vec::new();
+        for batch in self.0.chunks(BATCH) {
+            let mut statement = sqlx::query(BEAT).bind(tx.now.0);
+            for Holding { attempt, epoch, holder } in (0..BATCH).filter_map(|at| batch.get(at).or_else(|| batch.last())) {
+                statement = statement.bind(attempt.to_string()).bind(i64::from(epoch.0)).bind(holder.as_str().to_owned());
+            }
+            let rows = tx.rows(statement).await?;
+            let ours = rows.iter().map(|row| Cells::new("attempts", "id", row).parsed("id")).collect::<Result<Vec<AttemptId>, Fault>>()?;
+            gone.extend(batch.iter().filter(|holding| !ours.contains(&holding.attempt)).cloned());
+        }
+        Ok(Verdict::Keep(gone))
+    }
+}

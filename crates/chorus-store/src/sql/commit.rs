@@ -1,0 +1,158 @@
+//! One decision: the project's row first, which holds everybody else off, then what changed and nothing else.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chorus_core::delivery::{ArtifactHash, AttemptState, NewAttempt};
+use chorus_core::id::{AttemptId, Seq, Version};
+use chorus_core::port::projects::{Commit, Committed};
+
+use super::cells::{Cells, json, stored};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use crate::rows::attempt::is_terminal;
+use crate::rows::commit::{fingerprint, last_event};
+use crate::rows::money::Movement;
+
+pub(super) struct Decide(pub(super) Commit);
+
+#[async_trait]
+impl Deed for Decide {
+    type Answer = Committed;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Committed>, Fault> {
+        let Self(commit) = self;
+        let decided = fingerprint(commit).map_err(broken)?;
+        let stands = self.stands(tx, decided).await?;
+        if stands.answer.is_none() && self.advance(tx, decided, stands.seq).await? && self.fold(tx).await? {
+            self.change(tx).await?;
+            return Ok(Verdict::Keep(Committed::Done(Version(commit.expected.0 + 1))));
+        }
+        // Somebody was there between our look and our statement, or has folded the same before.
+        Ok(Verdict::Undo(stands.answer.unwrap_or(Committed::Conflict)))
+    }
+}
+
+/// How the project's row stands to a decision.
+struct Stands {
+    seq: Seq,
+    answer: Option<Committed>,
+}
+
+impl Decide {
+    async fn stands(&self, tx: &mut Tx<'_>, decided: ArtifactHash) -> Result<Stands, Fault> {
+        let Self(commit) = self;
+        let statement = sqlx::query("SELECT id, version, seq, decided FROM projects WHERE id = $1");
+        let row = tx.row(statement.bind(commit.project.to_string())).await?;
+        let row = row.ok_or_else(|| Fault::Broken(format!("there is no project {} to decide on", commit.project)))?;
+        let cells = Cells::new("projects", "id", &row);
+        let version = Version(cells.count("version")?);
+        let done = Version(commit.expected.0 + 1);
+        let answer = if version == done && cells.parsed_or_none("decided")? == Some(decided) {
+            Some(Committed::Done(done))
+        } else {
+            (version != commit.expected).then_some(Committed::Conflict)
+        };
+        Ok(Stands { seq: Seq(cells.count("seq")?), answer })
+    }
+
+    /// The next version of the row; false when somebody else was faster.
+    async fn advance(&self, tx: &mut Tx<'_>, decided: ArtifactHash, seq: Seq) -> Result<bool, Fault> {
+        let Self(commit) = self;
+        let seq = last_event(commit, seq).map_err(broken)?;
+        let statement = sqlx::query(
+            "UPDATE projects SET version = version + 1, seq = $1, decided = $2, head = $3, title = $4, state = $5, over = $6 \
+             WHERE id = $7 AND version = $8",
+        );
+        let statement = statement
+            .bind(stored(seq.0)?)
+            .bind(decided.to_string())
+            .bind(json(&commit.head)?)
+            .bind(commit.head.title.clone())
+            .bind(commit.head.state_word())
+            .bind(i64::from(commit.head.over()))
+            .bind(commit.project.to_string())
+            .bind(stored(commit.expected.0)?);
+        Ok(tx.change(statement).await? == 1)
+    }
+
+    /// Marks what is folded; false when some of it was folded before.
+    async fn fold(&self, tx: &mut Tx<'_>) -> Result<bool, Fault> {
+        let Self(commit) = self;
+        for event in commit.folded.iter().collect::<BTreeSet<_>>() {
+            let mark = sqlx::query("INSERT INTO folded (event, project, folded_at) VALUES ($1, $2, $3) ON CONFLICT (event) DO NOTHING");
+            let mark = mark.bind(event.to_string()).bind(commit.project.to_string()).bind(tx.now.0);
+            if tx.change(mark).await? == 0 {
+                return Ok(false);
+            }
+            let record = sqlx::query("UPDATE outbox SET folded_at = $1 WHERE id = $2");
+            tx.change(record.bind(tx.now.0).bind(event.to_string())).await?;
+        }
+        Ok(true)
+    }
+
+    /// Everything that the decision changes.
+    async fn change(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        let Self(commit) = self;
+        for attempt in commit.cancel.iter().collect::<BTreeSet<_>>() {
+            cancel(tx, *attempt).await?;
+        }
+        for task in &commit.tasks {
+            let statement = sqlx::query(
+                "INSERT INTO tasks (project, id, task) VALUES ($1, $2, $3) ON CONFLICT (project, id) DO UPDATE SET task = excluded.task",
+            );
+            tx.change(statement.bind(commit.project.to_string()).bind(task.id.to_string()).bind(json(task)?)).await?;
+        }
+        for attempt in &commit.attempts {
+            queue(tx, attempt).await?;
+        }
+        for event in &commit.events {
+            let statement = sqlx::query("INSERT INTO events (project, seq, at, event) VALUES ($1, $2, $3, $4)");
+            let statement = statement.bind(event.project.to_string()).bind(stored(event.seq.0)?).bind(event.at.0).bind(json(&event.event)?);
+            tx.change(statement).await?;
+        }
+        for record in &commit.outbox {
+            tx.put_record(record).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
+    let statement = sqlx::query(
+        "INSERT INTO attempts (id, project, task, spec, work_order, not_before, state, epoch, created_at, queued_at, lost, retries, continues) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $7, 0, 0, 0)",
+    );
+    let statement = statement
+        .bind(attempt.id.to_string())
+        .bind(attempt.project.to_string())
+        .bind(attempt.task.to_string())
+        .bind(json(attempt)?)
+        .bind(attempt.order.to_string())
+        .bind(attempt.not_before.0)
+        .bind(tx.now.0);
+    tx.change(statement).await?;
+    Ok(())
+}
+
+/// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
+async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
+    let Some(standing) = tx.standing(attempt).await?.filter(|standing| !is_terminal(standing.state)) else { return Ok(()) };
+    if let Some(estimate) = standing.estimate {
+        tx.pay(standing.project, Movement::taken_back(estimate, standing.state == AttemptState::Running)).await?;
+        tx.take_back(&standing, "cancelled").await?;
+    }
+    let statement =
+        sqlx::query("UPDATE attempts SET state = 'cancelled', holder = NULL, beat_at = NULL WHERE id = $1 AND epoch = $2 AND state = $3");
+    let statement = statement.bind(attempt.to_string()).bind(i64::from(standing.epoch.0)).bind(standing.state_word.clone());
+    match tx.change(statement).await? {
+        1 => Ok(()),
+        _ => Err(Fault::Again(format!("attempt {attempt} moved on while it was cancelled"))),
+    }
+}
+
+fn broken(error: chorus_core::port::StoreError) -> Fault {
+    Fault::Broken(match error {
+        chorus_core::port::StoreError::Unavailable(why) | chorus_core::port::StoreError::Broken(why) => why,
+    })
+}

@@ -1,0 +1,68 @@
+//! Where the database is, and connections to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor};
+
+use super::fault::Fault;
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file on this machine, made when it is not there.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, by its URL.
+    Postgres(String),
+}
+
+/// Durable before a commit returns, readers beside the one writer. The second fork of the SQL text is the clock.
+const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
+
+impl Place {
+    /// One connection.
+    pub(super) async fn connect(&self) -> Result<AnyConnection, Fault> {
+        let mut connection = self.options()?.connect().await?;
+        if self.is_sqlite() {
+            connection.execute(SQLITE_PRAGMAS).await?;
+        }
+        Ok(connection)
+    }
+
+    /// A pool of connections; on SQLite they only read.
+    pub(super) async fn pool(&self, size: u32) -> Result<AnyPool, Fault> {
+        let sqlite = self.is_sqlite();
+        let options = AnyPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(10));
+        let options = options.after_connect(move |connection, _| {
+            Box::pin(async move {
+                if sqlite {
+                    connection.execute(SQLITE_PRAGMAS).await?;
+                    connection.execute("PRAGMA query_only = ON").await?;
+                }
+                Ok(())
+            })
+        });
+        Ok(options.connect_with(self.options()?).await?)
+    }
+
+    pub(super) const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    fn options(&self) -> Result<AnyConnectOptions, Fault> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let options: AnyConnectOptions = match self {
+            Self::Sqlite(file) => sqlite_url(file).parse()?,
+            Self::Postgres(url) => url.parse().map_err(|_| Fault::Broken("database.url is not a URL".to_owned()))?,
+        };
+        Ok(options.disable_statement_logging())
+    }
+}
+
+fn sqlite_url(file: &Path) -> String {
+    let path = file.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("sqlite://{path}?mode=rwc")
+}

@@ -1,0 +1,106 @@
+//! The story of deliveries.
+
+use async_trait::async_trait;
+use chorus_core::delivery::{DeliveryRow, LateUsage, Money, Outstanding};
+use chorus_core::id::{Epoch, Holder, ProjectId, Term};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::{Deliveries, StoreError};
+use chorus_core::time::Timestamp;
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::cells::{Cells, json};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use crate::rows::KeptDelivery;
+use crate::rows::money::Movement;
+
+#[async_trait]
+impl Deliveries for Store {
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT d.*, c.now_ms FROM deliveries d CROSS JOIN db_clock c \
+             WHERE (d.claimed_at IS NULL AND d.end_word IS NULL AND d.not_after >= (SELECT now_ms FROM db_clock)) \
+             OR (d.claimed_at IS NOT NULL AND d.deadline >= (SELECT now_ms FROM db_clock)) ORDER BY d.attempt, d.epoch",
+        );
+        let rows = self.read(statement).await?;
+        let found =
+            rows.iter().map(|row| Ok(delivery(row)?.outstanding(Timestamp(Cells::new("db_clock", "attempt", row).number("now_ms")?))));
+        Ok(found.filter_map(Result::transpose).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
+        let statement = sqlx::query("SELECT * FROM deliveries WHERE project = $1 ORDER BY dispatched_at, attempt, epoch");
+        let rows = self.read(statement.bind(project.to_string())).await?;
+        Ok(rows.iter().map(|row| Ok(delivery(row)?.story)).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
+        self.carry_out(Correct(late)).await
+    }
+
+    async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError> {
+        let statement = sqlx::query("SELECT id, budget, spent, reserved, wasted FROM projects WHERE id = $1");
+        let rows = self.read(statement.bind(project.to_string())).await?;
+        Ok(rows.first().map(money).transpose()?)
+    }
+}
+
+/// The money columns of a row of `projects`.
+pub(super) fn money(row: &AnyRow) -> Result<Money, Fault> {
+    let cells = Cells::new("projects", "id", row);
+    let amount = |column| cells.number(column).map(MicroUsd);
+    Ok(Money { budget: amount("budget")?, spent: amount("spent")?, reserved: amount("reserved")?, wasted: amount("wasted")? })
+}
+
+/// A row of `deliveries`.
+pub(super) fn delivery(row: &AnyRow) -> Result<KeptDelivery, Fault> {
+    let cells = Cells::new("deliveries", "attempt", row);
+    let story = DeliveryRow {
+        attempt: cells.parsed("attempt")?,
+        epoch: Epoch(cells.count("epoch")?),
+        task: cells.parsed("task")?,
+        kind: cells.word("kind")?,
+        assignment: cells.json("assignment")?,
+        dispatched_at: cells.time("dispatched_at")?,
+        claimed_at: cells.time_or_none("claimed_at")?,
+        deadline: cells.time_or_none("deadline")?,
+        ended_at: cells.time_or_none("ended_at")?,
+        end: super::finish::end(&cells)?,
+        usage: cells.json_or_none("usage")?,
+        cost: MicroUsd(cells.number("cost")?),
+    };
+    Ok(KeptDelivery {
+        story,
+        project: cells.parsed("project")?,
+        term: Term(cells.count("term")?),
+        holder: cells.text_or_none("holder")?.map(Holder::new),
+        late: cells.parsed_or_none("late")?,
+    })
+}
+
+struct Correct(LateUsage);
+
+#[async_trait]
+impl Deed for Correct {
+    type Answer = ();
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+        let Self(late) = self;
+        let statement = sqlx::query("SELECT * FROM deliveries WHERE attempt = $1 AND epoch = $2");
+        let row = tx.row(statement.bind(late.attempt.to_string()).bind(i64::from(late.epoch.0))).await?;
+        let kept = row.map(|row| delivery(&row)).transpose()?;
+        let Some(kept) = kept.filter(KeptDelivery::may_be_corrected) else { return Ok(Verdict::Keep(())) };
+        tx.pay(kept.project, Movement::corrected(kept.story.cost, late.cost)).await?;
+        let statement =
+            sqlx::query("UPDATE deliveries SET late = $1, usage = $2, cost = $3 WHERE attempt = $4 AND epoch = $5 AND late IS NULL");
+        let statement = statement
+            .bind(late.event.to_string())
+            .bind(json(&late.usage)?)
+            .bind(late.cost.0)
+            .bind(late.attempt.to_string())
+            .bind(i64::from(late.epoch.0));
+        // Another late word was faster: its correction stands, ours is undone.
+        Ok(if tx.change(statement).await? == 1 { Verdict::Keep(()) } else { Verdict::Undo(()) })
+    }
+}

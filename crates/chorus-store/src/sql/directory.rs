@@ -1,0 +1,115 @@
+//! Accounts and credentials.
+
+use async_trait::async_trait;
+use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
+use chorus_core::port::StoreError;
+use chorus_core::port::directory::{Account, Credential, CredentialState, Directory, Imported, NewAccount, SealedSecret};
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::cells::{Cells, json};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+
+mod import;
+
+#[async_trait]
+impl Directory for Store {
+    async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
+        self.carry_out(import::Import(accounts)).await
+    }
+
+    async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state \
+             FROM accounts a LEFT JOIN credentials c ON c.account = a.id WHERE a.tenant = $1 ORDER BY a.id, c.id",
+        );
+        let rows = self.read(statement.bind(tenant.as_str().to_owned())).await?;
+        let mut found: Vec<Account> = Vec::new();
+        for row in &rows {
+            let next = account(row)?;
+            match found.last_mut() {
+                Some(last) if last.id == next.id => last.credentials.extend(next.credentials),
+                _ => found.push(next),
+            }
+        }
+        // Databases order text by their own rules; ours is the order of bytes.
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+
+    async fn secret(&self, credential: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
+        let rows = self.read(sqlx::query("SELECT id, sealed, key_id FROM credentials WHERE id = $1").bind(credential.to_string())).await?;
+        let sealed = |row| {
+            let cells = Cells::new("credentials", "id", row);
+            Ok(SealedSecret { sealed: cells.text("sealed")?, key_id: cells.text("key_id")? })
+        };
+        Ok(rows.first().map(sealed).transpose().map_err(|fault: Fault| fault)?)
+    }
+
+    async fn set_state(&self, credential: CredentialId, state: CredentialState) -> Result<(), StoreError> {
+        self.carry_out(SetState { credential, state }).await
+    }
+
+    async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
+        self.carry_out(Remove { tenant: tenant.clone(), account }).await
+    }
+}
+
+/// An account with the credential of the same row, if there is one.
+fn account(row: &AnyRow) -> Result<Account, Fault> {
+    let cells = Cells::new("accounts", "id", row);
+    let credential: Option<CredentialId> = cells.parsed_or_none("credential")?;
+    let credentials = credential.map(|id| {
+        Ok(Credential {
+            id,
+            provider: ProviderId::new(cells.text("provider")?),
+            base_url: cells.text_or_none("base_url")?,
+            groups: cells.json("groups")?,
+            state: cells.json("state")?,
+        })
+    });
+    Ok(Account {
+        id: cells.parsed("id")?,
+        name: cells.text("name")?,
+        owner: cells.text("owner")?,
+        entitlement: cells.json("entitlement")?,
+        same_owner_spill: cells.flag("same_owner_spill")?,
+        credentials: credentials.into_iter().collect::<Result<_, Fault>>()?,
+    })
+}
+
+struct SetState {
+    credential: CredentialId,
+    state: CredentialState,
+}
+
+#[async_trait]
+impl Deed for SetState {
+    type Answer = ();
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+        let statement = sqlx::query("UPDATE credentials SET state = $1 WHERE id = $2");
+        tx.change(statement.bind(json(&self.state)?).bind(self.credential.to_string())).await?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct Remove {
+    tenant: Tenant,
+    account: AccountId,
+}
+
+#[async_trait]
+impl Deed for Remove {
+    type Answer = bool;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+        let statement = sqlx::query("DELETE FROM accounts WHERE id = $1 AND tenant = $2");
+        let known = tx.change(statement.bind(self.account.to_string()).bind(self.tenant.as_str().to_owned())).await? == 1;
+        if known {
+            tx.change(sqlx::query("DELETE FROM credentials WHERE account = $1").bind(self.account.to_string())).await?;
+        }
+        Ok(Verdict::Keep(known))
+    }
+}

@@ -1,0 +1,90 @@
+//! Adding accounts with their credentials, each whole or not at all.
+
+use async_trait::async_trait;
+use chorus_core::id::AccountId;
+use chorus_core::port::directory::{CredentialState, Imported, NewAccount, NewCredential};
+
+use crate::sql::cells::{Cells, json};
+use crate::sql::fault::Fault;
+use crate::sql::tx::{Deed, Tx, Verdict};
+
+pub(super) struct Import(pub(super) Vec<NewAccount>);
+
+#[async_trait]
+impl Deed for Import {
+    type Answer = Vec<Imported>;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Imported>>, Fault> {
+        let mut answers = Vec::with_capacity(self.0.len());
+        for new in &self.0 {
+            answers.push(one(tx, new).await?);
+        }
+        Ok(Verdict::Keep(answers))
+    }
+}
+
+async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
+    for (at, credential) in new.credentials.iter().enumerate() {
+        if new.credentials[..at].iter().any(|earlier| earlier.fingerprint == credential.fingerprint) {
+            return Ok(Imported::Duplicate { held_by: new.name.clone() });
+        }
+        if let Some(held_by) = held_by(tx, new, credential).await? {
+            return Ok(Imported::Duplicate { held_by });
+        }
+    }
+    let account = account(tx, new).await?;
+    for credential in &new.credentials {
+        keep(tx, new, account, credential).await?;
+    }
+    Ok(Imported::Added(account))
+}
+
+/// The name of the account that holds this secret already. The very same credential (same id) is our own
+/// earlier import, whose reply was lost.
+async fn held_by(tx: &mut Tx<'_>, new: &NewAccount, credential: &NewCredential) -> Result<Option<String>, Fault> {
+    let statement = sqlx::query(
+        "SELECT a.id, a.name FROM credentials c JOIN accounts a ON a.id = c.account WHERE c.tenant = $1 AND c.fingerprint = $2 AND c.id <> $3",
+    );
+    let statement = statement.bind(new.tenant.as_str().to_owned()).bind(credential.fingerprint.clone()).bind(credential.id.to_string());
+    tx.row(statement).await?.map(|row| Cells::new("accounts", "id", &row).text("name")).transpose()
+}
+
+/// The account of this name, made when it is not there.
+async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> {
+    let statement = sqlx::query(
+        "INSERT INTO accounts (id, tenant, name, owner, entitlement, same_owner_spill) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (tenant, name) DO NOTHING",
+    );
+    let statement = statement
+        .bind(new.id.to_string())
+        .bind(new.tenant.as_str().to_owned())
+        .bind(new.name.clone())
+        .bind(new.owner.clone())
+        .bind(json(&new.entitlement)?)
+        .bind(i64::from(new.same_owner_spill));
+    tx.change(statement).await?;
+    let statement = sqlx::query("SELECT id FROM accounts WHERE tenant = $1 AND name = $2");
+    let row = tx.row(statement.bind(new.tenant.as_str().to_owned()).bind(new.name.clone())).await?;
+    let row = row.ok_or_else(|| Fault::Again("the account went away while it was imported".to_owned()))?;
+    Cells::new("accounts", "id", &row).parsed("id")
+}
+
+async fn keep(tx: &mut Tx<'_>, new: &NewAccount, account: AccountId, credential: &NewCredential) -> Result<(), Fault> {
+    let statement = sqlx::query(
+        "INSERT INTO credentials (id, account, tenant, fingerprint, provider, base_url, sealed, key_id, groups, state) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+    );
+    let statement = statement
+        .bind(credential.id.to_string())
+        .bind(account.to_string())
+        .bind(new.tenant.as_str().to_owned())
+        .bind(credential.fingerprint.clone())
+        .bind(credential.provider.as_str().to_owned())
+        .bind(credential.base_url.clone())
+        .bind(credential.secret.sealed.clone())
+        .bind(credential.secret.key_id.clone())
+        .bind(json(&credential.groups)?)
+        .bind(json(&CredentialState::Active)?);
+    tx.change(statement).await?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
+
+use async_trait::async_trait;
+use chorus_core::delivery::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
+
+use super::attempts::Standing;
+use super::cells::{json, stored, word};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use crate::rows::money::Movement;
+
+pub(super) struct Batch(pub(super) Vec<Dispatch>);
+
+#[async_trait]
+impl Deed for Batch {
+    type Answer = Vec<Dispatched>;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Dispatched>>, Fault> {
+        let mut answers = Vec::with_capacity(self.0.len());
+        for dispatch in &self.0 {
+            answers.push(one(tx, dispatch).await?);
+        }
+        Ok(Verdict::Keep(answers))
+    }
+}
+
+async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
+    let Some(standing) = tx.standing(dispatch.attempt).await? else { return Ok(Dispatched::Lost) };
+    if standing.state != AttemptState::Queued || standing.epoch != dispatch.epoch {
+        return looked_again(tx, dispatch).await;
+    }
+    match &dispatch.decision {
+        DispatchDecision::Refuse(_) => {
+            if !moved(tx, dispatch, "failed").await? {
+                return looked_again(tx, dispatch).await;
+            }
+        }
+        DispatchDecision::Send(assignment) => {
+            if !set_aside(tx, &standing, assignment).await? {
+                return Ok(Dispatched::OverBudget);
+            }
+            if !moved(tx, dispatch, "dispatched").await? {
+                tx.pay(standing.project, Movement::taken_back(assignment.estimate, false)).await?;
+                return looked_again(tx, dispatch).await;
+            }
+            deliver(tx, dispatch, assignment).await?;
+        }
+    }
+    tx.put_record(&dispatch.record).await?;
+    Ok(Dispatched::Done)
+}
+
+/// The guarded arrow; false when the row has moved on.
+async fn moved(tx: &mut Tx<'_>, dispatch: &Dispatch, to: &'static str) -> Result<bool, Fault> {
+    let statement = sqlx::query("UPDATE attempts SET state = $1 WHERE id = $2 AND epoch = $3 AND state = 'queued'");
+    Ok(tx.change(statement.bind(to).bind(dispatch.attempt.to_string()).bind(i64::from(dispatch.epoch.0))).await? == 1)
+}
+
+/// Sets the estimate aside; false when the budget does not cover it.
+async fn set_aside(tx: &mut Tx<'_>, standing: &Standing, assignment: &Assignment) -> Result<bool, Fault> {
+    let statement = sqlx::query("UPDATE projects SET reserved = reserved + $1 WHERE id = $2 AND spent + reserved + $1 <= budget");
+    Ok(tx.change(statement.bind(assignment.estimate.0).bind(standing.project.to_string())).await? == 1)
+}
+
+/// Whether an earlier call carried out this very statement: the lease, or the refusal's record, is there.
+async fn looked_again(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
+    let found = match &dispatch.decision {
+        DispatchDecision::Send(assignment) => {
+            let statement = sqlx::query("SELECT lease FROM deliveries WHERE attempt = $1 AND epoch = $2 AND lease = $3");
+            let statement = statement.bind(dispatch.attempt.to_string()).bind(i64::from(dispatch.epoch.0));
+            tx.row(statement.bind(assignment.lease.id.to_string())).await?
+        }
+        DispatchDecision::Refuse(_) => {
+            tx.row(sqlx::query("SELECT id FROM outbox WHERE id = $1").bind(dispatch.record.id.to_string())).await?
+        }
+    };
+    Ok(if found.is_some() { Dispatched::Done } else { Dispatched::Lost })
+}
+
+async fn deliver(tx: &mut Tx<'_>, dispatch: &Dispatch, assignment: &Assignment) -> Result<(), Fault> {
+    let row = tx.row(sqlx::query("SELECT * FROM attempts WHERE id = $1").bind(dispatch.attempt.to_string())).await?;
+    let row = row.ok_or_else(|| Fault::Again(format!("attempt {} went away", dispatch.attempt)))?;
+    let attempt = super::attempts::attempt(&row)?.attempt;
+    let statement = sqlx::query(
+        "INSERT INTO deliveries (attempt, epoch, project, task, kind, lease, not_after, assignment, estimate, term, dispatched_at, cost) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+    );
+    let statement = statement
+        .bind(dispatch.attempt.to_string())
+        .bind(i64::from(dispatch.epoch.0))
+        .bind(attempt.project.to_string())
+        .bind(attempt.task.to_string())
+        .bind(word(&attempt.kind)?)
+        .bind(assignment.lease.id.to_string())
+        .bind(assignment.lease.not_after.0)
+        .bind(json(assignment)?)
+        .bind(assignment.estimate.0)
+        .bind(stored(dispatch.term.0)?)
+        .bind(tx.now.0);
+    tx.change(statement).await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What went wrong with a statement, told apart by what the caller may do about it.
+
+use chorus_core::port::StoreError;
+use sqlx::Error;
+
+/// A statement or transaction that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Lost to a concurrent transaction; nothing was done, so it may be tried again at once.
+    Again(String),
+    /// The database is away or busy; the deed may have been done.
+    Away(String),
+    /// It will not get better by itself.
+    Broken(String),
+}
+
+impl Fault {
+    /// A value in the database that cannot be read.
+    pub(crate) fn unreadable(table: &str, row: &str, column: &str, why: &dyn std::fmt::Display) -> Self {
+        Self::Broken(format!(
+            "table {table}, row {row}, column {column} cannot be read: {why}; \
+             the database is damaged or was written by another program: restore it from a backup"
+        ))
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Again(why) | Fault::Away(why) => Self::Unavailable(why),
+            Fault::Broken(why) => Self::Broken(why),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::Database(refusal) => by_code(refusal.code().as_deref().unwrap_or_default(), text),
+            Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
+                Self::Away(text)
+            }
+            _ => Self::Broken(text),
+        }
+    }
+}
+
+/// SQLite's codes are numbers, PostgreSQL's have five places.
+fn by_code(code: &str, text: String) -> Fault {
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => by_sqlite_code(number & 0xff, &text),
+        _ => by_postgres_code(code, text),
+    }
+}
+
+fn by_sqlite_code(primary: u32, text: &str) -> Fault {
+    match primary {
+        5 | 6 => Fault::Away(format!("the database is locked by another program ({text})")),
+        8 | 14 => Fault::Broken(format!("the database file cannot be opened for writing ({text}); check its folder's permissions")),
+        10 => Fault::Broken(format!("the disk failed while the database was used ({text}); check the disk")),
+        11 | 26 => Fault::Broken(format!("the database file is damaged ({text}); restore it from a backup, or move it away to begin anew")),
+        13 => Fault::Broken(format!("the disk is full ({text}); free some space and start again, nothing accepted is lost")),
+        _ => Fault::Broken(text.to_owned()),
+    }
+}
+
+fn by_postgres_code(code: &str, text: String) -> Fault {
+    match code {
+        "40001" | "40P01" => Fault::Again(text),
+        "53100" => Fault::Broken(format!("the database's disk is full ({text})")),
+        "25006" | "55P03" => Fault::Away(text),
+        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => Fault::Away(text),
+        _ => Fault::Broken(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(code: &str, expected: &str) {
+        let kind = match by_code(code, "text".to_owned()) {
+            Fault::Again(_) => "again",
+            Fault::Away(_) => "away",
+            Fault::Broken(_) => "broken",
+        };
+        assert_eq!(kind, expected, "code {code}");
+    }
+
+    #[test]
+    fn each_code_says_what_the_caller_may_do() {
+        for (code, expected) in [
+            ("5", "away"),
+            ("6", "away"),
+            ("517", "away"),
+            ("13", "broken"),
+            ("11", "broken"),
+            ("26", "broken"),
+            ("778", "broken"),
+            ("40001", "again"),
+            ("40P01", "again"),
+            ("08006", "away"),
+            ("57P01", "away"),
+            ("53300", "away"),
+            ("53100", "broken"),
+            ("23505", "broken"),
+            ("XX001", "broken"),
+        ] {
+            check(code, expected);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Records and what became of them.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_core::id::EventId;
+use chorus_core::port::bus::Record;
+use chorus_core::port::{Outbox, StoreError};
+use chorus_core::time::Millis;
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::cells::{Cells, json, stored};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use crate::rows::is_folded;
+
+#[async_trait]
+impl Outbox for Store {
+    async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT id, topic, record_key, headers, payload FROM outbox \
+             WHERE sent_at IS NULL AND created_at <= (SELECT now_ms FROM db_clock) - $1 ORDER BY created_at, id LIMIT $2",
+        );
+        let rows = self.read(statement.bind(stored(older_than.0)?).bind(i64::from(limit))).await?;
+        Ok(rows.iter().map(record).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
+        self.carry_out(MarkSent(ids)).await
+    }
+
+    async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT id, topic, record_key, headers, payload FROM outbox WHERE folds = 1 AND folded_at IS NULL \
+             AND sent_at <= (SELECT now_ms FROM db_clock) - $1 ORDER BY sent_at, id LIMIT $2",
+        );
+        let rows = self.read(statement.bind(stored(older_than.0)?).bind(i64::from(limit))).await?;
+        Ok(rows.iter().map(record).collect::<Result<_, Fault>>()?)
+    }
+}
+
+struct MarkSent(Vec<EventId>);
+
+#[async_trait]
+impl Deed for MarkSent {
+    type Answer = ();
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+        let mut ids = self.0.clone();
+        ids.sort_unstable();
+        for id in ids {
+            let statement = sqlx::query("UPDATE outbox SET sent_at = $1 WHERE id = $2");
+            tx.change(statement.bind(tx.now.0).bind(id.to_string())).await?;
+        }
+        Ok(Verdict::Keep(()))
+    }
+}
+
+impl Tx<'_> {
+    /// Puts a record into the outbox, once.
+    pub(super) async fn put_record(&mut self, record: &Record) -> Result<(), Fault> {
+        let payload =
+            std::str::from_utf8(&record.payload).map_err(|_| Fault::Broken(format!("the payload of record {} is not text", record.id)))?;
+        let statement = sqlx::query(
+            "INSERT INTO outbox (id, topic, folds, record_key, headers, payload, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+        );
+        let statement = statement
+            .bind(record.id.to_string())
+            .bind(json(&record.topic)?)
+            .bind(i64::from(is_folded(&record.topic)))
+            .bind(record.key.clone())
+            .bind(json(&record.headers)?)
+            .bind(payload.to_owned())
+            .bind(self.now.0);
+        self.change(statement).await?;
+        Ok(())
+    }
+}
+
+pub(super) fn record(row: &AnyRow) -> Result<Record, Fault> {
+    let cells = Cells::new("outbox", "id", row);
+    Ok(Record {
+        id: cells.parsed("id")?,
+        topic: cells.json("topic")?,
+        key: cells.text("record_key")?,
+        headers: cells.json("headers")?,
+        payload: Bytes::from(cells.text("payload")?),
+    })
+}

@@ -1,0 +1,142 @@
+//! Projects: submitting, commands, reading. Decisions are in `commit`.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chorus_core::id::{ProjectId, Seq, Tenant, Version};
+use chorus_core::port::bus::Record;
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::{Projects, StoreError};
+use chorus_core::project::{Head, Project, Summary, Task};
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::cells::{Cells, json, stored};
+use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
+use chorus_core::money::MicroUsd;
+
+#[async_trait]
+impl Projects for Store {
+    async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
+        self.carry_out(Submit(new)).await
+    }
+
+    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError> {
+        self.carry_out(Order { tenant: tenant.clone(), project, record }).await
+    }
+
+    async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
+        let rows = self.read(sqlx::query(LOAD).bind(project.to_string())).await?;
+        Ok(loaded(project, &rows)?)
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.carry_out(super::commit::Decide(commit)).await
+    }
+
+    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT id, title, state, over, created_at, spent FROM projects WHERE tenant = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        );
+        let rows = self.read(statement.bind(tenant.as_str().to_owned()).bind(i64::from(limit))).await?;
+        Ok(rows.iter().map(summary).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        let statement = sqlx::query("SELECT project, seq, at, event FROM events WHERE project = $1 AND seq > $2 ORDER BY seq LIMIT $3");
+        let rows = self.read(statement.bind(project.to_string()).bind(stored(after.0)?).bind(i64::from(limit))).await?;
+        Ok(rows.iter().map(event).collect::<Result<_, Fault>>()?)
+    }
+}
+
+/// One statement, so that head and tasks are of one version.
+const LOAD: &str = "SELECT 0 AS part, id, version, seq, head AS value FROM projects WHERE id = $1 \
+    UNION ALL SELECT 1 AS part, id, 0 AS version, 0 AS seq, task AS value FROM tasks WHERE project = $1 ORDER BY part";
+
+/// The project whose rows `LOAD` returned.
+pub(super) fn loaded(project: ProjectId, rows: &[AnyRow]) -> Result<Option<Loaded>, Fault> {
+    let Some((first, rest)) = rows.split_first() else { return Ok(None) };
+    let cells = Cells::new("projects", "id", first);
+    if cells.number("part")? != 0 {
+        return Err(Fault::unreadable("projects", &project.to_string(), "id", &"there are tasks of a project that is not there"));
+    }
+    let head: Head = cells.json("value")?;
+    let tasks = rest.iter().map(|row| Cells::new("tasks", "id", row).json("value").map(|task: Task| (task.id, task)));
+    let tasks: BTreeMap<_, _> = tasks.collect::<Result<_, Fault>>()?;
+    Ok(Some(Loaded { version: Version(cells.count("version")?), seq: Seq(cells.count("seq")?), project: Project { head, tasks } }))
+}
+
+pub(super) fn event(row: &AnyRow) -> Result<StoredEvent, Fault> {
+    let cells = Cells::new("events", "project", row);
+    Ok(StoredEvent { project: cells.parsed("project")?, seq: Seq(cells.count("seq")?), at: cells.time("at")?, event: cells.json("event")? })
+}
+
+fn summary(row: &AnyRow) -> Result<Summary, Fault> {
+    let cells = Cells::new("projects", "id", row);
+    Ok(Summary {
+        id: cells.parsed("id")?,
+        title: cells.text("title")?,
+        state: cells.text("state")?,
+        over: cells.flag("over")?,
+        created_at: cells.time("created_at")?,
+        spent: MicroUsd(cells.number("spent")?),
+    })
+}
+
+struct Submit(NewProject);
+
+#[async_trait]
+impl Deed for Submit {
+    type Answer = Submitted;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Submitted>, Fault> {
+        let Self(new) = self;
+        let statement = sqlx::query(
+            "INSERT INTO projects (id, tenant, idempotency_key, body, version, seq, head, title, state, over, created_at, budget, spent, reserved, wasted) \
+             VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, $9, $10, 0, 0, 0) ON CONFLICT (tenant, idempotency_key) DO NOTHING",
+        );
+        let statement = statement
+            .bind(new.id.to_string())
+            .bind(new.tenant.as_str().to_owned())
+            .bind(new.idempotency_key.clone())
+            .bind(new.body.to_string())
+            .bind(json(&new.head)?)
+            .bind(new.head.title.clone())
+            .bind(new.head.state_word())
+            .bind(i64::from(new.head.over()))
+            .bind(new.head.created_at.0)
+            .bind(new.budget.0);
+        if tx.change(statement).await? == 1 {
+            tx.put_record(&new.record).await?;
+            return Ok(Verdict::Keep(Submitted::Accepted(new.id)));
+        }
+        let statement = sqlx::query("SELECT id, body FROM projects WHERE tenant = $1 AND idempotency_key = $2");
+        let row = tx.row(statement.bind(new.tenant.as_str().to_owned()).bind(new.idempotency_key.clone())).await?;
+        let row = row.ok_or_else(|| Fault::Again("the project that held the key went away".to_owned()))?;
+        let cells = Cells::new("projects", "id", &row);
+        let id = cells.parsed("id")?;
+        let same = cells.text("body")? == new.body.to_string();
+        Ok(Verdict::Keep(if same { Submitted::Accepted(id) } else { Submitted::KeyReused(id) }))
+    }
+}
+
+struct Order {
+    tenant: Tenant,
+    project: ProjectId,
+    record: Record,
+}
+
+#[async_trait]
+impl Deed for Order {
+    type Answer = bool;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+        let statement = sqlx::query("SELECT id FROM projects WHERE id = $1 AND tenant = $2");
+        let known = tx.row(statement.bind(self.project.to_string()).bind(self.tenant.as_str().to_owned())).await?.is_some();
+        if known {
+            tx.put_record(&self.record).await?;
+        }
+        Ok(Verdict::Keep(known))
+    }
+}
