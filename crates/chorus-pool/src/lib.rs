@@ -1,1 +1,19 @@
-//! The account pool: choice, order, estimates, reactions (pure engine), and Admission, its one async shell.
+//! The account pool: who can serve a call, what it will likely use, which call goes first, and how a failure
+//! is met. All of that is pure; `Admission` is the one async shell, which asks the `LimitState` port.
+//!
+//! Levels, windows and leases are not here but in the limiter behind that port. Nothing here makes a call,
+//! keeps a secret or reads a database.
+
+pub mod admission;
+pub mod bound;
+pub mod breaker;
+pub mod estimate;
+pub mod order;
+pub mod reaction;
+pub mod roster;
+
+pub use admission::{Admission, Grant, Verdict, Wish};
+pub use roster::{RoleChoice, Roles, Roster};
+
+#[cfg(test)]
+mod tests;

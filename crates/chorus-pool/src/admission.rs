@@ -1,0 +1,261 @@
+//! Choosing a credential for each waiting call and reserving on it: the pool's one async shell.
+//!
+//! It owns the queue, asks the limiter for the head of each line, and sleeps exactly until the head fits, a
+//! limit changes, or a second has passed. The dispatcher runs one for all tasks, a gateway one for its
+//! interactive calls. It never calls a provider and keeps nothing that cannot be rebuilt.
+
+mod ask;
+mod queue;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chorus_core::catalog::Model;
+use chorus_core::delivery::{CallSize, Role, TaskKind};
+use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, Pool, ProviderId, Tenant};
+use chorus_core::limit::{Estimate, Lease};
+use chorus_core::port::{Clock, LimitState};
+use chorus_core::time::{Millis, Timestamp};
+use futures_util::future::{Either, FutureExt, pending, select};
+use futures_util::stream::{BoxStream, StreamExt};
+
+use crate::breaker::Breakers;
+use crate::estimate::{Estimator, Lesson};
+use crate::roster::{Roles, Roster};
+use queue::{LineKey, Queue};
+
+/// How admission behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a reservation may wait for its call to begin.
+    pub lease_lasts: Millis,
+    /// How long admission sleeps at most while something waits.
+    pub poll: Millis,
+    /// Most grants handed out at once.
+    pub batch: usize,
+    /// Parts per thousand of each limit that calls leave free.
+    pub floor_permille: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { lease_lasts: Millis::from_secs(30), poll: Millis::from_secs(1), batch: 64, floor_permille: 0 }
+    }
+}
+
+/// A call that wants to be admitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// The lease that it will run under, drawn before it is queued: asking twice reserves once.
+    pub lease: LeaseId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// A person waits for it.
+    pub interactive: bool,
+    /// Which model it wants.
+    pub wants: Wants,
+    /// What it is for; predicts its output.
+    pub kind: TaskKind,
+    /// How large it will be.
+    pub size: CallSize,
+    /// Higher goes first.
+    pub priority: u8,
+    /// Predicted time from here to the project's end.
+    pub path: Millis,
+    /// When it was queued for the first time.
+    pub since: Timestamp,
+    /// Not before this time.
+    pub not_before: Timestamp,
+    /// It goes on from an earlier delivery: before its peers.
+    pub ahead: bool,
+    /// The account whose rate limit refused it last.
+    pub refused_by: Option<AccountId>,
+}
+
+/// Which model a call wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wants {
+    /// The one that serves this role.
+    Role(Role),
+    /// This one.
+    Model(ModelSlug),
+}
+
+/// What was reserved for a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The lease.
+    pub lease: Lease,
+    /// The account.
+    pub account: AccountId,
+    /// The provider.
+    pub provider: ProviderId,
+    /// The model.
+    pub model: ModelSlug,
+    /// The pool whose workers run it.
+    pub pool: Pool,
+    /// What it will likely use.
+    pub estimate: Estimate,
+}
+
+/// What became of a wish. It has left the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It may be dispatched.
+    Granted {
+        /// The wish.
+        wish: Box<Wish>,
+        /// What it got.
+        grant: Box<Grant>,
+    },
+    /// It can never be admitted.
+    Never {
+        /// The wish.
+        wish: Box<Wish>,
+        /// Why, in words for people.
+        why: String,
+    },
+}
+
+/// The queue with its limiter.
+pub struct Admission {
+    limits: Arc<dyn LimitState>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    roster: Roster,
+    roles: Roles,
+    estimator: Estimator,
+    breakers: Breakers,
+    queue: Queue,
+    resting: BTreeMap<LineKey, Rest>,
+    decided: Vec<Verdict>,
+    changes: BoxStream<'static, GroupId>,
+}
+
+/// A line whose head did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rest {
+    head: LeaseId,
+    until: Timestamp,
+}
+
+impl Admission {
+    /// An empty queue over a limiter.
+    pub fn new(limits: Arc<dyn LimitState>, clock: Arc<dyn Clock>, settings: Settings, roster: Roster, roles: Roles) -> Self {
+        let changes = limits.changed();
+        Self {
+            limits,
+            clock,
+            settings,
+            roster,
+            roles,
+            estimator: Estimator::default(),
+            breakers: Breakers::default(),
+            queue: Queue::default(),
+            resting: BTreeMap::new(),
+            decided: Vec::new(),
+            changes,
+        }
+    }
+
+    /// Queues a call, in place of one with the same lease.
+    pub fn push(&mut self, wish: Wish) {
+        self.remove(wish.lease);
+        self.place(wish, self.clock.now());
+    }
+
+    /// Takes a call out. Its lease may have been reserved unnoticed: end it unused.
+    pub fn remove(&mut self, lease: LeaseId) -> Option<Wish> {
+        self.queue.remove(lease)
+    }
+
+    /// Whether the call waits here.
+    pub fn waits(&self, lease: LeaseId) -> bool {
+        self.queue.contains(lease)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.queue.len() == 0
+    }
+
+    /// The accounts that calls may go to.
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Changes the accounts; `change` says whether it changed anything, and then every call finds its line anew.
+    pub fn update_roster(&mut self, change: impl FnOnce(&mut Roster) -> bool) {
+        if change(&mut self.roster) {
+            self.line_up_again();
+        }
+    }
+
+    /// What a call will likely use on a provider's route to a model.
+    pub const fn estimator(&self) -> &Estimator {
+        &self.estimator
+    }
+
+    /// Takes in what a call really used.
+    pub fn learn(&mut self, lesson: &Lesson) {
+        self.estimator.learn(lesson);
+    }
+
+    /// Takes in how a call on a provider's route ended: well, or with a failure that counts against the route.
+    pub fn route_answered(&mut self, provider: &ProviderId, model: &ModelSlug, well: bool) {
+        self.breakers.ended(provider, model, well, self.clock.now());
+        self.resting.clear();
+    }
+
+    /// Waits until something was decided, and returns all of it. Dropping the wait loses nothing: what was
+    /// reserved meanwhile is returned by the next one.
+    pub async fn next(&mut self) -> Vec<Verdict> {
+        loop {
+            let now = self.clock.now();
+            self.wake(now);
+            self.ask_all_lines(now).await;
+            if !self.decided.is_empty() {
+                return std::mem::take(&mut self.decided);
+            }
+            self.sleep(now).await;
+        }
+    }
+
+    /// Brings calls whose time has come into their lines.
+    fn wake(&mut self, now: Timestamp) {
+        for wish in self.queue.due(now) {
+            self.place(wish, now);
+        }
+        if self.queue.line_up_at.is_some_and(|at| at <= now) {
+            self.line_up_again();
+        }
+    }
+
+    async fn sleep(&mut self, now: Timestamp) {
+        if self.is_empty() {
+            return pending().await;
+        }
+        let resting = self.resting.values().map(|rest| rest.until);
+        let until = resting.chain(self.queue.next_due()).fold(now + self.settings.poll, Timestamp::min);
+        match select(self.changes.next(), self.clock.sleep_until(until)).await {
+            Either::Left((Some(_), _)) => {
+                while let Some(Some(_)) = self.changes.next().now_or_never() {}
+                self.resting.clear();
+            }
+            Either::Left((None, timer)) => timer.await,
+            Either::Right(((), _)) => {}
+        }
+    }
+
+    fn model(&self, slug: &ModelSlug) -> Option<&Model> {
+        self.roster.model(slug)
+    }
+}
+
+#[cfg(test)]
+mod tests;

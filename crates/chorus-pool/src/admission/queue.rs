@@ -1,0 +1,155 @@
+//! Where waiting calls stand: in a line, or asleep until their time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chorus_core::id::{CredentialId, LeaseId, ModelSlug};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::{Admission, Verdict, Wants, Wish};
+use crate::order::{Fairness, Line, Place, Rates, Work};
+use crate::roster::Unserved;
+
+/// How long a call sleeps that no credential can take for the moment, before its accounts are looked at again.
+const LOOK_AGAIN: Millis = Millis(5_000);
+
+/// Who stands in one line: calls for the same model on the same credentials. Interactive lines come first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LineKey {
+    task: bool,
+    pub(super) model: ModelSlug,
+    pub(super) credentials: Vec<CredentialId>,
+}
+
+/// All waiting calls.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    wishes: BTreeMap<LeaseId, Waiting>,
+    pub(super) lines: BTreeMap<LineKey, (Line, Rates)>,
+    asleep: BTreeSet<(Timestamp, LeaseId)>,
+    pub(super) fairness: Fairness,
+    /// When a parked credential comes back.
+    pub(super) line_up_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    wish: Wish,
+    spot: Spot,
+}
+
+#[derive(Debug)]
+enum Spot {
+    Asleep(Timestamp),
+    InLine(LineKey, Work),
+}
+
+impl Queue {
+    pub(super) fn contains(&self, lease: LeaseId) -> bool {
+        self.wishes.contains_key(&lease)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.wishes.len()
+    }
+
+    pub(super) fn wish(&self, lease: LeaseId) -> Option<&Wish> {
+        self.wishes.get(&lease).map(|waiting| &waiting.wish)
+    }
+
+    pub(super) fn head(&self, key: &LineKey) -> Option<LeaseId> {
+        self.lines.get(key).and_then(|(line, rates)| line.head(&self.fairness, rates))
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.asleep.first().map(|(at, _)| *at).into_iter().chain(self.line_up_at).min()
+    }
+
+    /// Takes out the calls whose time has come.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<Wish> {
+        let mut due = Vec::new();
+        while let Some((_, lease)) = self.asleep.first().copied().filter(|(at, _)| *at <= now) {
+            due.extend(self.remove(lease));
+        }
+        due
+    }
+
+    pub(super) fn remove(&mut self, lease: LeaseId) -> Option<Wish> {
+        let waiting = self.wishes.remove(&lease)?;
+        match waiting.spot {
+            Spot::Asleep(at) => drop(self.asleep.remove(&(at, lease))),
+            Spot::InLine(key, work) => {
+                if let Some((line, _)) = self.lines.get_mut(&key) {
+                    line.remove(&place(&waiting.wish), work);
+                    if line.is_empty() {
+                        self.lines.remove(&key);
+                    }
+                }
+            }
+        }
+        Some(waiting.wish)
+    }
+
+    fn sleep(&mut self, wish: Wish, until: Timestamp) {
+        self.asleep.insert((until, wish.lease));
+        self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::Asleep(until) });
+    }
+
+    fn join(&mut self, wish: Wish, key: LineKey, work: Work, rates: impl FnOnce() -> Rates) {
+        let tenants = self.wishes.values().filter(|waiting| waiting.wish.tenant != wish.tenant).map(|waiting| &waiting.wish.tenant);
+        self.fairness.joins(&wish.tenant, tenants);
+        let (line, _) = self.lines.entry(key.clone()).or_insert_with(|| (Line::default(), rates()));
+        line.push(&place(&wish), work);
+        self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::InLine(key, work) });
+    }
+}
+
+impl Admission {
+    /// Finds the call's line, or its bed.
+    pub(super) fn place(&mut self, wish: Wish, now: Timestamp) {
+        if wish.not_before > now {
+            let until = wish.not_before;
+            return self.queue.sleep(wish, until);
+        }
+        let model = match self.model_for(&wish, now) {
+            Ok(model) => model,
+            Err(Unserved::Parked { until, .. }) => return self.queue.sleep(wish, until.max(now + Millis(1)).min(now + LOOK_AGAIN)),
+            Err(unserved @ Unserved::NoAccount(_)) => {
+                return self.decided.push(Verdict::Never { wish: Box::new(wish), why: unserved.to_string() });
+            }
+        };
+        let seats = self.roster.admissible(&wish.tenant, &model, wish.refused_by, now);
+        let Some(first) = seats.first() else { return self.queue.sleep(wish, now + LOOK_AGAIN) };
+        let work = self.model(&model).map_or_else(Work::default, |row| {
+            let estimate = self.estimator.estimate(&first.provider, row, wish.kind, &wish.size);
+            let service = self.estimator.service(&first.provider, row, wish.kind, &wish.size);
+            Work { calls: 1, input: estimate.input, output: estimate.output_p50, service }
+        });
+        let groups: Vec<_> = seats.iter().map(|seat| seat.groups_for(&model)).collect();
+        let credentials = seats.iter().map(|seat| seat.credential).collect();
+        let key = LineKey { task: !wish.interactive, model, credentials };
+        self.queue.join(wish, key, work, || Rates::of(&groups));
+    }
+
+    /// Every call finds its line anew: accounts have come, gone or changed their state.
+    pub(super) fn line_up_again(&mut self) {
+        let now = self.clock.now();
+        let leases: Vec<LeaseId> = self.queue.wishes.keys().copied().collect();
+        let wishes: Vec<Wish> = leases.into_iter().filter_map(|lease| self.queue.remove(lease)).collect();
+        self.resting.clear();
+        self.queue.line_up_at = self.roster.next_return(now);
+        for wish in wishes {
+            self.place(wish, now);
+        }
+    }
+
+    fn model_for(&self, wish: &Wish, now: Timestamp) -> Result<ModelSlug, Unserved> {
+        match &wish.wants {
+            Wants::Role(role) => self.roster.choose(&wish.tenant, *role, &self.roles, now).map(|choice| choice.model),
+            Wants::Model(model) => self.roster.check(&wish.tenant, model, wish.kind.role(), now).map(|()| model.clone()),
+        }
+    }
+}
+
+fn place(wish: &Wish) -> Place {
+    Place { lease: wish.lease, tenant: wish.tenant.clone(), priority: wish.priority, path: wish.path, since: wish.since, ahead: wish.ahead }
+}
