@@ -1,0 +1,162 @@
+//! A streamed reply as it arrives.
+
+use std::collections::BTreeSet;
+
+use chorus_core::llm::{Extra, StreamEvent, Usage};
+use serde_json::Value;
+
+use super::stop;
+use crate::fields::Fields;
+use crate::{ReadError, WireError, sse};
+
+/// Turns the bytes of a streamed reply, cut anywhere, into canonical pieces.
+#[derive(Debug, Clone, Default)]
+pub struct StreamReader {
+    lines: sse::Parser,
+    usage: Usage,
+    /// Calls of which no argument has come yet.
+    bare_calls: BTreeSet<u32>,
+    over: bool,
+}
+
+impl StreamReader {
+    /// Nothing received yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes more bytes and returns the pieces that they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
+        let mut events = Vec::new();
+        for event in self.lines.push(bytes) {
+            self.read_event(&event, &mut events);
+        }
+        events
+    }
+
+    /// The connection is closed; without `message_stop` before, the stream was cut and gives no `End`.
+    pub fn close(&mut self) -> Vec<StreamEvent> {
+        let mut events = Vec::new();
+        if let Some(event) = self.lines.close()
+            && serde_json::from_str::<Value>(&event.data).is_ok()
+        {
+            self.read_event(&event, &mut events);
+        }
+        events
+    }
+
+    fn read_event(&mut self, event: &sse::Event, events: &mut Vec<StreamEvent>) {
+        if self.over || event.data.trim().is_empty() || event.data.trim() == "[DONE]" {
+            return;
+        }
+        let read = serde_json::from_str(&event.data)
+            .map_err(|error| ReadError::new("event", error.to_string()))
+            .and_then(|value| Fields::of(value, ""))
+            .and_then(|fields| self.read_fields(fields, event.name.as_deref(), events));
+        if let Err(error) = read {
+            self.over = true;
+            events.push(StreamEvent::Error { kind: "unreadable_event".to_owned(), message: error.to_string() });
+        }
+    }
+
+    fn read_fields(&mut self, mut fields: Fields, name: Option<&str>, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        let kind = fields.text("type").or(name).unwrap_or_default().to_owned();
+        match kind.as_str() {
+            "message_start" => {
+                let mut message = Fields::of(fields.need("message")?, "message")?;
+                events.push(StreamEvent::Start {
+                    id: message.take("id")?.unwrap_or_default(),
+                    model: message.take("model")?.unwrap_or_default(),
+                });
+                self.count(message.take("usage")?, events);
+            }
+            "content_block_start" => {
+                let index = fields.need("index")?;
+                self.begin(index, Fields::of(fields.need("content_block")?, "content_block")?, events)?;
+            }
+            "content_block_delta" => {
+                let index = fields.need("index")?;
+                self.go_on(index, Fields::of(fields.need("delta")?, "delta")?, events)?;
+            }
+            "content_block_stop" => {
+                let index = fields.need("index")?;
+                if self.bare_calls.remove(&index) {
+                    events.push(StreamEvent::ToolArguments { index, delta: "{}".to_owned() });
+                }
+            }
+            "message_delta" => {
+                let mut delta = Fields::of(fields.need("delta")?, "delta")?;
+                let word: Option<String> = delta.take("stop_reason")?;
+                let extra = delta.rest();
+                if !extra.is_empty() {
+                    events.push(StreamEvent::Extra(extra));
+                }
+                self.count(fields.take("usage")?, events);
+                events.extend(word.as_deref().map(stop::read).map(StreamEvent::Finish));
+            }
+            "message_stop" => {
+                self.over = true;
+                events.push(StreamEvent::End);
+            }
+            "error" => {
+                self.over = true;
+                let error = WireError::read(fields.into_value().to_string().as_bytes());
+                events.push(StreamEvent::Error { kind: error.kind.unwrap_or_else(|| "error".to_owned()), message: error.message });
+            }
+            _ping_or_unknown => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, value: Option<Value>, events: &mut Vec<StreamEvent>) {
+        if let Some(value) = value {
+            stop::merge_usage(&mut self.usage, &value);
+            events.push(StreamEvent::Usage(self.usage));
+        }
+    }
+
+    fn begin(&mut self, index: u32, mut block: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        match block.text("type") {
+            Some("text") => push_text(block.take("text")?, events, |delta| StreamEvent::Text { index, delta }),
+            Some("thinking") => {
+                push_text(block.take("thinking")?, events, |delta| StreamEvent::Reasoning { index, delta });
+                push_text(block.take("signature")?, events, |delta| StreamEvent::Signature { index, delta });
+            }
+            Some("redacted_thinking") => events.push(StreamEvent::Redacted { index, value: block.need("data")? }),
+            Some("tool_use") => {
+                events.push(StreamEvent::ToolStart { index, id: block.need("id")?, name: block.need("name")? });
+                match block.take::<Value>("input")? {
+                    Some(Value::Object(input)) if !input.is_empty() => {
+                        events.push(StreamEvent::ToolArguments { index, delta: Value::Object(input).to_string() });
+                    }
+                    _ => {
+                        self.bare_calls.insert(index);
+                    }
+                }
+            }
+            _ => events.push(StreamEvent::Extra(Extra::from([(format!("content_block_{index}"), block.into_value())]))),
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, index: u32, mut delta: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        match delta.text("type") {
+            Some("text_delta") => push_text(delta.take("text")?, events, |delta| StreamEvent::Text { index, delta }),
+            Some("thinking_delta") => push_text(delta.take("thinking")?, events, |delta| StreamEvent::Reasoning { index, delta }),
+            Some("signature_delta") => push_text(delta.take("signature")?, events, |delta| StreamEvent::Signature { index, delta }),
+            Some("input_json_delta") => {
+                let text: Option<String> = delta.take("partial_json")?;
+                if text.as_ref().is_some_and(|text| !text.is_empty()) {
+                    self.bare_calls.remove(&index);
+                }
+                push_text(text, events, |delta| StreamEvent::ToolArguments { index, delta });
+            }
+            _citations_or_unknown => {}
+        }
+        Ok(())
+    }
+}
+
+fn push_text(text: Option<String>, events: &mut Vec<StreamEvent>, event: impl FnOnce(String) -> StreamEvent) {
+    events.extend(text.filter(|text| !text.is_empty()).map(event));
+}

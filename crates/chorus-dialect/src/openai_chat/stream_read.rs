@@ -1,0 +1,261 @@
+//! A streamed reply as it arrives.
+
+use std::collections::BTreeMap;
+
+use chorus_core::catalog::Quirks;
+use chorus_core::llm::{Content, Extra, StreamEvent};
+use serde_json::Value;
+
+use super::{content, finish, usage};
+use crate::fields::Fields;
+use crate::think::{Part, Splitter};
+use crate::{ReadError, WireError, sse};
+
+/// Turns the bytes of a streamed reply, cut anywhere, into canonical pieces.
+#[derive(Debug, Clone, Default)]
+pub struct StreamReader {
+    lines: sse::Parser,
+    splitter: Option<Splitter>,
+    pieces: Pieces,
+    started: bool,
+    refused: bool,
+    finished: bool,
+    over: bool,
+    told: Extra,
+}
+
+/// Which canonical piece each part of the stream belongs to.
+#[derive(Debug, Clone, Default)]
+struct Pieces {
+    open: Option<(Kind, u32)>,
+    calls: BTreeMap<u64, u32>,
+    next: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+    Refusal,
+    Call,
+}
+
+impl Pieces {
+    fn of(&mut self, kind: Kind) -> u32 {
+        match self.open {
+            Some((open, index)) if open == kind => index,
+            _ => self.begin(kind),
+        }
+    }
+
+    /// The place of a call whose server numbers none: a call with an id is a new one.
+    fn next_call(&self, is_new: bool) -> u64 {
+        let known = self.calls.keys().next_back().map_or(0, |last| last + 1);
+        if is_new { known } else { known.saturating_sub(1) }
+    }
+
+    fn begin(&mut self, kind: Kind) -> u32 {
+        let index = self.next;
+        self.next += 1;
+        self.open = Some((kind, index));
+        index
+    }
+}
+
+impl StreamReader {
+    /// Nothing received yet, of a model with these quirks.
+    pub fn new(quirks: &Quirks) -> Self {
+        let inline = quirks.reasoning_field.as_deref() == Some("inline");
+        Self { splitter: inline.then(Splitter::default), ..Self::default() }
+    }
+
+    /// Takes more bytes and returns the pieces that they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
+        let mut events = Vec::new();
+        for event in self.lines.push(bytes) {
+            self.read_event(&event, &mut events);
+        }
+        events
+    }
+
+    /// The connection is closed. A stream that told why it ends is whole, although its `[DONE]` is missing;
+    /// one that did not was cut, and gives no `End`.
+    pub fn close(&mut self) -> Vec<StreamEvent> {
+        let mut events = Vec::new();
+        if let Some(event) = self.lines.close()
+            && (event.data.trim() == "[DONE]" || serde_json::from_str::<Value>(&event.data).is_ok())
+        {
+            self.read_event(&event, &mut events);
+        }
+        if self.finished {
+            self.end(&mut events);
+        } else {
+            self.release(&mut events);
+        }
+        events
+    }
+
+    fn read_event(&mut self, event: &sse::Event, events: &mut Vec<StreamEvent>) {
+        if self.over || event.data.trim().is_empty() {
+            return;
+        }
+        if event.data.trim() == "[DONE]" {
+            return self.end(events);
+        }
+        let read = serde_json::from_str(&event.data)
+            .map_err(|error| ReadError::new("chunk", error.to_string()))
+            .and_then(|value| Fields::of(value, ""))
+            .and_then(|chunk| self.read_chunk(chunk, event.name.as_deref(), events));
+        if let Err(error) = read {
+            self.over = true;
+            events.push(StreamEvent::Error { kind: "unreadable_chunk".to_owned(), message: error.to_string() });
+        }
+    }
+
+    fn read_chunk(&mut self, mut chunk: Fields, name: Option<&str>, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        if chunk.has("error") || name == Some("error") {
+            self.over = true;
+            let error = WireError::read(chunk.into_value().to_string().as_bytes());
+            let kind = error.kind.or(error.code).unwrap_or_else(|| "error".to_owned());
+            events.push(StreamEvent::Error { kind, message: error.message });
+            return Ok(());
+        }
+        let mut choices = chunk.take_objects("choices")?;
+        let counted: Option<Value> = chunk.take("usage")?;
+        let id: Option<String> = chunk.take_lenient("id");
+        let model: Option<String> = chunk.take_lenient("model");
+        if !std::mem::replace(&mut self.started, true) {
+            events.push(StreamEvent::Start { id: id.unwrap_or_default(), model: model.unwrap_or_default() });
+        }
+        let counted = counted.or_else(|| chunk.take_lenient::<Value>("x_groq").and_then(|groq| groq.get("usage").cloned()));
+        chunk.take::<Value>("object")?;
+        if let Some(choice) = choices.first_mut() {
+            self.read_choice(choice, events)?;
+        }
+        self.tell_extra(chunk.rest(), events);
+        events.extend(counted.as_ref().and_then(usage::read).map(StreamEvent::Usage));
+        Ok(())
+    }
+
+    fn tell_extra(&mut self, mut extra: Extra, events: &mut Vec<StreamEvent>) {
+        extra.retain(|name, value| self.told.get(name) != Some(value));
+        if !extra.is_empty() {
+            self.told.extend(extra.clone());
+            events.push(StreamEvent::Extra(extra));
+        }
+    }
+
+    fn read_choice(&mut self, choice: &mut Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        if let Some(mut delta) = choice.take_object("delta")? {
+            for piece in content::take_reasoning(&mut delta)? {
+                self.think(piece, events);
+            }
+            if let Some(text) = delta.take::<String>("content")? {
+                self.say(&text, events);
+            }
+            if let Some(delta) = delta.take::<String>("refusal")?.filter(|words| !words.is_empty()) {
+                self.refused = true;
+                events.push(StreamEvent::Refusal { index: self.pieces.of(Kind::Refusal), delta });
+            }
+            for call in delta.take_objects("tool_calls")? {
+                self.call(call, events)?;
+            }
+        }
+        if let Some(word) = choice.take::<String>("finish_reason")?.filter(|word| !word.is_empty()) {
+            self.release(events);
+            self.finished = true;
+            let reason = finish::read(&word, self.refused);
+            events.push(StreamEvent::Finish(reason));
+        }
+        Ok(())
+    }
+
+    fn think(&mut self, piece: Content, events: &mut Vec<StreamEvent>) {
+        let Content::Reasoning { text, signature, redacted } = piece else { return };
+        if let Some(value) = redacted {
+            return events.push(StreamEvent::Redacted { index: self.pieces.begin(Kind::Reasoning), value });
+        }
+        let index = self.pieces.of(Kind::Reasoning);
+        if !text.is_empty() {
+            events.push(StreamEvent::Reasoning { index, delta: text });
+        }
+        if let Some(delta) = signature {
+            events.push(StreamEvent::Signature { index, delta });
+            self.pieces.open = None;
+        }
+    }
+
+    fn say(&mut self, text: &str, events: &mut Vec<StreamEvent>) {
+        let parts = match &mut self.splitter {
+            Some(splitter) => splitter.push(text),
+            None if text.is_empty() => Vec::new(),
+            None => vec![Part::Text(text.to_owned())],
+        };
+        self.give(parts, events);
+    }
+
+    /// Gives out what the splitter held back.
+    fn release(&mut self, events: &mut Vec<StreamEvent>) {
+        let held = self.splitter.as_mut().and_then(Splitter::close);
+        self.give(held, events);
+    }
+
+    fn give(&mut self, parts: impl IntoIterator<Item = Part>, events: &mut Vec<StreamEvent>) {
+        for part in parts {
+            events.push(match part {
+                Part::Text(delta) => StreamEvent::Text { index: self.pieces.of(Kind::Text), delta },
+                Part::Thinking(delta) => StreamEvent::Reasoning { index: self.pieces.of(Kind::Reasoning), delta },
+            });
+        }
+    }
+
+    fn call(&mut self, mut call: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+        let id: Option<String> = call.take("id")?.filter(|id: &String| !id.is_empty());
+        let at = call.take("index")?.unwrap_or_else(|| self.pieces.next_call(id.is_some()));
+        let mut function = call.take_object("function")?;
+        let name = function.as_mut().and_then(|function| function.take_lenient::<String>("name"));
+        let index = match self.pieces.calls.get(&at) {
+            Some(&index) => index,
+            None => {
+                let index = self.pieces.begin(Kind::Call);
+                self.pieces.calls.insert(at, index);
+                events.push(StreamEvent::ToolStart { index, id: id.unwrap_or_default(), name: name.unwrap_or_default() });
+                index
+            }
+        };
+        let arguments = function.as_mut().and_then(|function| function.take_lenient::<Value>("arguments"));
+        let delta = match arguments {
+            Some(Value::String(text)) => text,
+            Some(object) => object.to_string(),
+            None => String::new(),
+        };
+        if !delta.is_empty() {
+            events.push(StreamEvent::ToolArguments { index, delta });
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, events: &mut Vec<StreamEvent>) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.release(events);
+            events.push(StreamEvent::End);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::llm::FinishReason;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_without_done_is_whole_only_after_its_reason() {
+        let mut reader = StreamReader::new(&Quirks::default());
+        reader.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n");
+        assert_eq!(reader.clone().close(), vec![], "cut");
+        let finish = reader.push(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+        assert_eq!(finish, vec![StreamEvent::Finish(FinishReason::Stop)]);
+        assert_eq!(reader.close(), vec![StreamEvent::End]);
+    }
+}
