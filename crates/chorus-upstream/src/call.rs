@@ -1,0 +1,194 @@
+//! One call, from the canonical request to the canonical reply: the `Upstream` port over a transport.
+
+mod body;
+mod prepare;
+mod streamed;
+mod tapped;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::catalog::Catalog;
+use chorus_core::limit::FailureClass;
+use chorus_core::llm::FinishReason;
+use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
+use chorus_core::port::{Clock, Upstream};
+use chorus_core::time::Timestamp;
+use chorus_dialect::WireError;
+use http::HeaderMap;
+
+use crate::address::AddressPolicy;
+use crate::codec::{Reader, read_reply};
+use crate::failure::Exchange;
+use crate::limit_headers::observed;
+use crate::secrets::Secrets;
+use crate::transport::{BodyStream, Transport, TransportError};
+use prepare::Prepared;
+
+/// What calls are made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Providers and models.
+    pub catalog: Arc<Catalog>,
+    /// The way to them.
+    pub transport: Arc<dyn Transport>,
+    /// Opened credentials.
+    pub secrets: Arc<dyn Secrets>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Which base URLs credentials may name.
+    pub addresses: AddressPolicy,
+}
+
+/// Calls providers as the catalogue describes them.
+#[derive(Clone)]
+pub struct Http {
+    pub(crate) parts: Parts,
+}
+
+impl Http {
+    /// Calls made of these parts.
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+}
+
+#[async_trait]
+impl Upstream for Http {
+    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+        let clock = &self.parts.clock;
+        let prepared = clock.deadline(call.deadline, self.prepare(&call)).await;
+        let mut prepared = prepared.unwrap_or_else(|| Err(prepare::too_late(&call)))?;
+        let result = self.exchange(&call, &mut prepared).await;
+        if result.as_ref().is_err_and(|failure| failure.class == FailureClass::Auth) {
+            self.parts.secrets.forget(call.credential);
+        }
+        result
+    }
+}
+
+impl Http {
+    async fn exchange(&self, call: &Call, prepared: &mut Prepared) -> Result<Answer, CallFailure> {
+        let clock = &self.parts.clock;
+        let sent_at = clock.now();
+        let exchange = &mut prepared.exchange;
+        exchange.sent_at = Some(sent_at);
+        let request = std::mem::take(&mut prepared.request);
+        let response = match clock.deadline(call.deadline, self.parts.transport.send(request)).await {
+            None => return Err(exchange.past_deadline()),
+            Some(Err(error)) => return Err(unreached(exchange, &error)),
+            Some(Ok(response)) => response,
+        };
+        let (head, body) = response.into_parts();
+        exchange.status = Some(head.status.as_u16());
+        exchange.levels = observed(exchange.provider.limit_headers, &head.headers, clock.now());
+        let request_id = request_id(&head.headers);
+        if !head.status.is_success() {
+            return Err(self.refusal(call, exchange, &head.headers, body).await);
+        }
+        let levels = exchange.levels.clone();
+        let body = self.accepted(call, prepared, &head, body).await?;
+        Ok(Answer { sent_at, request_id, levels, body })
+    }
+
+    async fn refusal(&self, call: &Call, exchange: &Exchange, headers: &HeaderMap, body: BodyStream) -> CallFailure {
+        const LONGEST: usize = 1 << 20;
+        let clock = &self.parts.clock;
+        let bytes = match clock.deadline(call.deadline, body::prefix(body, LONGEST)).await {
+            None => return exchange.past_deadline(),
+            Some(bytes) => bytes,
+        };
+        exchange.refused(&read_error(exchange, &bytes), headers, clock.now())
+    }
+
+    async fn accepted(
+        &self,
+        call: &Call,
+        prepared: &Prepared,
+        head: &http::response::Parts,
+        body: BodyStream,
+    ) -> Result<AnswerBody, CallFailure> {
+        let Prepared { exchange, quirks, .. } = prepared;
+        let clock = Arc::clone(&self.parts.clock);
+        let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let reader = || Reader::new(exchange.provider.dialect, quirks);
+        match &call.body {
+            Body::Verbatim { facts, .. } => {
+                let reader = facts.stream.then(reader);
+                let tap = tapped::Tap { exchange: exchange.clone(), quirks: quirks.clone(), reader, clock, deadline: call.deadline };
+                Ok(AnswerBody::Verbatim { status: head.status.as_u16(), content_type: content_type.to_owned(), body: tap.stream(body) })
+            }
+            Body::Canonical(request) if request.stream && !content_type.contains("json") => {
+                let stream = streamed::Streamed { exchange: exchange.clone(), reader: reader(), clock, deadline: call.deadline };
+                Ok(AnswerBody::Stream(stream.stream(body)))
+            }
+            Body::Canonical(request) => {
+                let reply = self.whole(call.deadline, prepared, head, body).await?;
+                Ok(if request.stream { AnswerBody::Stream(streamed::replay(reply)) } else { AnswerBody::Whole(Box::new(reply)) })
+            }
+        }
+    }
+
+    async fn whole(
+        &self,
+        deadline: Timestamp,
+        prepared: &Prepared,
+        head: &http::response::Parts,
+        body: BodyStream,
+    ) -> Result<chorus_core::llm::Reply, CallFailure> {
+        let Prepared { exchange, quirks, .. } = prepared;
+        let clock = &self.parts.clock;
+        let bytes = match clock.deadline(deadline, body::whole(body)).await {
+            None => return Err(exchange.past_deadline()),
+            Some(Err(error)) => return Err(exchange.failure(FailureClass::Transient, "cut_reply", &error.to_string())),
+            Some(Ok(bytes)) => bytes,
+        };
+        let reply = read_reply(exchange.provider.dialect, &bytes, quirks).map_err(|error| {
+            let told = read_error(exchange, &bytes);
+            match body::holds_error(&bytes) {
+                true => exchange.refused(&told, &head.headers, clock.now()),
+                false => exchange.failure(FailureClass::Transient, "unreadable_reply", &error.to_string()),
+            }
+        })?;
+        match reply.finish {
+            Some(FinishReason::Aborted) => Err(aborted(exchange)),
+            _ => Ok(reply),
+        }
+    }
+}
+
+/// The provider gave up although it answered 200.
+fn aborted(exchange: &Exchange) -> CallFailure {
+    exchange.failure(FailureClass::Overload, "insufficient_system_resource", "the provider ended the answer for want of resources")
+}
+
+fn unreached(exchange: &Exchange, error: &TransportError) -> CallFailure {
+    let kind = match error {
+        TransportError::Connect(_) => "unreachable",
+        TransportError::Broken(_) => "connection_broke",
+    };
+    exchange.failure(FailureClass::Transient, kind, &error.to_string())
+}
+
+fn read_error(exchange: &Exchange, bytes: &[u8]) -> WireError {
+    match exchange.provider.dialect {
+        chorus_core::catalog::Dialect::OpenaiChat => chorus_dialect::openai_chat::read_error(bytes),
+        chorus_core::catalog::Dialect::AnthropicMessages => chorus_dialect::anthropic_messages::read_error(bytes),
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["request-id", "x-request-id", "x-ds-trace-id"];
+    names.iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))
+}
+
+/// The headers of a probe.
+pub(crate) fn probe_headers(provider: &chorus_core::catalog::Provider, secret: &crate::secrets::Secret) -> Result<HeaderMap, String> {
+    prepare::headers(provider, secret, "probe")
+}
+
+/// The words of an error body.
+pub(crate) async fn read_prefix(body: BodyStream) -> String {
+    const LONGEST: usize = 1 << 16;
+    chorus_dialect::openai_chat::read_error(&body::prefix(body, LONGEST).await).message
+}

@@ -1,0 +1,42 @@
+//! Bodies read to their end, within bounds.
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use crate::transport::{BodyStream, TransportError};
+
+/// No reply of a model is larger; a server that sends more is broken.
+pub(super) const LARGEST: usize = 64 << 20;
+
+/// The whole body.
+pub(super) async fn whole(mut body: BodyStream) -> Result<Vec<u8>, TransportError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(&chunk?);
+        if bytes.len() > LARGEST {
+            return Err(too_large());
+        }
+    }
+    Ok(bytes)
+}
+
+pub(super) fn too_large() -> TransportError {
+    TransportError::Broken(format!("the reply is larger than {} MiB", LARGEST >> 20))
+}
+
+/// The beginning of a body, as far as it came: enough to tell an error.
+pub(super) async fn prefix(mut body: BodyStream, longest: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < longest
+        && let Some(Ok(chunk)) = body.next().await
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.truncate(longest);
+    bytes
+}
+
+/// Some servers answer 200 and tell an error in the body.
+pub(super) fn holds_error(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.get("error").is_some_and(|error| !error.is_null()))
+}

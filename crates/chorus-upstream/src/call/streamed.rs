@@ -1,0 +1,132 @@
+//! A reply in canonical pieces, as it arrives.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chorus_core::limit::FailureClass;
+use chorus_core::llm::{FinishReason, Reply, StreamEvent};
+use chorus_core::port::Clock;
+use chorus_core::port::upstream::CallFailure;
+use chorus_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+
+use super::{aborted, body};
+use crate::codec::Reader;
+use crate::failure::Exchange;
+use crate::transport::BodyStream;
+
+type Item = Result<StreamEvent, CallFailure>;
+
+/// What is needed to read a stream.
+pub(super) struct Streamed {
+    pub(super) exchange: Exchange,
+    pub(super) reader: Reader,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) deadline: Timestamp,
+}
+
+/// A server that was asked for pieces and answered whole: the pieces it would have sent.
+pub(super) fn replay(reply: Reply) -> BoxStream<'static, Item> {
+    stream::iter(reply.into_events().into_iter().map(Ok)).boxed()
+}
+
+impl Streamed {
+    /// The pieces; the last one is `End` or a failure.
+    pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
+        let state = State { of: self, body: Some(body), pending: VecDeque::new(), received: 0, aborted: false, over: false };
+        stream::unfold(state, |mut state| async move { state.next().await.map(|item| (item, state)) }).boxed()
+    }
+}
+
+struct State {
+    of: Streamed,
+    /// None once the provider closed the connection or we hung up.
+    body: Option<BodyStream>,
+    pending: VecDeque<StreamEvent>,
+    received: usize,
+    aborted: bool,
+    over: bool,
+}
+
+impl State {
+    async fn next(&mut self) -> Option<Item> {
+        loop {
+            if self.over {
+                return None;
+            }
+            if let Some(event) = self.pending.pop_front() {
+                if let Some(item) = self.judge(event) {
+                    return Some(item);
+                }
+                continue;
+            }
+            if self.body.is_none() {
+                return Some(self.cut("the stream ended before the answer did"));
+            }
+            if let Err(failure) = self.receive().await {
+                return Some(self.fail(failure));
+            }
+        }
+    }
+
+    /// What an event means here; none when it says nothing to the caller.
+    fn judge(&mut self, event: StreamEvent) -> Option<Item> {
+        match event {
+            StreamEvent::Error { kind, message } => {
+                let failure = self.of.exchange.failure(FailureClass::MidStream, &kind, &message);
+                Some(self.fail(failure))
+            }
+            StreamEvent::Finish(FinishReason::Aborted) => {
+                self.aborted = true;
+                None
+            }
+            StreamEvent::End if self.aborted => Some(self.fail(aborted(&self.of.exchange))),
+            StreamEvent::End => {
+                self.hang_up();
+                Some(Ok(StreamEvent::End))
+            }
+            other => Some(Ok(other)),
+        }
+    }
+
+    async fn receive(&mut self) -> Result<(), CallFailure> {
+        let Some(body) = &mut self.body else { return Ok(()) };
+        match self.of.clock.deadline(self.of.deadline, body.next()).await {
+            None => Err(self.of.exchange.past_deadline()),
+            Some(None) => {
+                self.body = None;
+                self.pending.extend(self.of.reader.close());
+                Ok(())
+            }
+            Some(Some(Err(error))) => Err(self.broken(&error.to_string())),
+            Some(Some(Ok(bytes))) => {
+                self.received += bytes.len();
+                if self.received > body::LARGEST {
+                    return Err(self.broken(&body::too_large().to_string()));
+                }
+                self.pending.extend(self.of.reader.push(&bytes));
+                Ok(())
+            }
+        }
+    }
+
+    fn broken(&self, message: &str) -> CallFailure {
+        self.of.exchange.failure(FailureClass::MidStream, "cut_stream", message)
+    }
+
+    fn cut(&mut self, message: &str) -> Item {
+        let failure = if self.aborted { aborted(&self.of.exchange) } else { self.broken(message) };
+        self.fail(failure)
+    }
+
+    fn fail(&mut self, failure: CallFailure) -> Item {
+        self.hang_up();
+        Err(failure)
+    }
+
+    fn hang_up(&mut self) {
+        self.over = true;
+        self.body = None;
+    }
+}

@@ -1,0 +1,131 @@
+//! A reply in the provider's own bytes, with its usage read on the way.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chorus_core::catalog::Quirks;
+use chorus_core::limit::FailureClass;
+use chorus_core::llm::{StreamEvent, Usage};
+use chorus_core::port::Clock;
+use chorus_core::port::upstream::{CallFailure, Tapped};
+use chorus_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+
+use super::body;
+use crate::codec::{Reader, read_reply};
+use crate::failure::Exchange;
+use crate::transport::BodyStream;
+
+type Item = Result<Tapped, CallFailure>;
+
+/// What is needed to tap a reply.
+pub(super) struct Tap {
+    pub(super) exchange: Exchange,
+    pub(super) quirks: Quirks,
+    /// Reads a streamed reply; none for a whole one.
+    pub(super) reader: Option<Reader>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) deadline: Timestamp,
+}
+
+impl Tap {
+    /// The bytes untouched, then the usage, then a failure if the stream was not whole.
+    pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
+        let state = State { of: self, body: Some(body), seen: Seen::default() };
+        stream::unfold(state, |mut state| async move { state.next().await.map(|item| (item, state)) }).boxed()
+    }
+}
+
+struct State {
+    of: Tap,
+    body: Option<BodyStream>,
+    seen: Seen,
+}
+
+/// What the bytes told so far.
+#[derive(Default)]
+struct Seen {
+    /// A whole reply's bytes, until it is complete.
+    copy: Vec<u8>,
+    usage: Option<Usage>,
+    ended: bool,
+    error: Option<(String, String)>,
+    usage_told: bool,
+    failure_told: bool,
+}
+
+impl State {
+    async fn next(&mut self) -> Option<Item> {
+        if let Some(body) = &mut self.body {
+            match self.of.clock.deadline(self.of.deadline, body.next()).await {
+                None => return Some(self.fail(self.of.exchange.past_deadline())),
+                Some(Some(Err(error))) => return Some(self.fail(self.cut("cut_stream", &error.to_string()))),
+                Some(Some(Ok(bytes))) => {
+                    self.look(&bytes);
+                    return Some(Ok(Tapped::Bytes(bytes)));
+                }
+                Some(None) => self.close(),
+            }
+        }
+        if let Some(usage) = self.seen.usage.filter(|_| !std::mem::replace(&mut self.seen.usage_told, true)) {
+            return Some(Ok(Tapped::Usage(usage)));
+        }
+        if std::mem::replace(&mut self.seen.failure_told, true) {
+            return None;
+        }
+        match (self.seen.error.take(), self.seen.ended) {
+            (Some((kind, message)), _) => Some(Err(self.cut(&kind, &message))),
+            (None, false) => Some(Err(self.cut("cut_stream", "the stream ended before the answer did"))),
+            (None, true) => None,
+        }
+    }
+
+    fn look(&mut self, bytes: &Bytes) {
+        match &mut self.of.reader {
+            Some(reader) => {
+                let events = reader.push(bytes);
+                self.note(events);
+            }
+            None if self.seen.copy.len() + bytes.len() <= body::LARGEST => self.seen.copy.extend_from_slice(bytes),
+            None => {}
+        }
+    }
+
+    fn close(&mut self) {
+        self.body = None;
+        match &mut self.of.reader {
+            Some(reader) => {
+                let events = reader.close();
+                self.note(events);
+            }
+            None => {
+                let reply = read_reply(self.of.exchange.provider.dialect, &self.seen.copy, &self.of.quirks);
+                self.seen.usage = reply.ok().and_then(|reply| reply.usage);
+                self.seen.ended = true;
+            }
+        }
+    }
+
+    fn note(&mut self, events: Vec<StreamEvent>) {
+        for event in events {
+            match event {
+                StreamEvent::Usage(usage) => self.seen.usage = Some(usage),
+                StreamEvent::Error { kind, message } => self.seen.error = Some((kind, message)),
+                StreamEvent::End => self.seen.ended = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn cut(&self, kind: &str, message: &str) -> CallFailure {
+        self.of.exchange.failure(FailureClass::MidStream, kind, message)
+    }
+
+    fn fail(&mut self, failure: CallFailure) -> Item {
+        self.body = None;
+        self.seen.usage_told = true;
+        self.seen.failure_told = true;
+        Err(failure)
+    }
+}

@@ -1,0 +1,118 @@
+//! The catalogue's files, read once: providers and models are rows, and a wrong row stops the build's tests.
+//!
+//! The generic error rules stand after each provider's own, so that the first match is always the most special.
+
+use std::collections::BTreeSet;
+
+use chorus_core::catalog::{Catalog, ErrorRule, Model, Provider};
+use serde::Deserialize;
+
+use crate::address::{AddressPolicy, check_address};
+
+const PROVIDERS: &str = include_str!("../../../catalog/providers.toml");
+const MODELS: &str = include_str!("../../../catalog/models.toml");
+
+/// Why a catalogue file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not the TOML that it should be.
+    #[error("{file}: {key}: {message}")]
+    Malformed {
+        /// The file.
+        file: &'static str,
+        /// The key.
+        key: String,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// Its rows contradict each other.
+    #[error("{file}: {message}")]
+    Inconsistent {
+        /// The file.
+        file: &'static str,
+        /// What does not fit.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderFile {
+    default_errors: Vec<ErrorRule>,
+    provider: Vec<Provider>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    model: Vec<Model>,
+}
+
+/// The catalogue that this release ships.
+pub fn load() -> Catalog {
+    parse(PROVIDERS, MODELS).expect("the shipped catalogue is checked by tests")
+}
+
+/// A catalogue from the texts of its two files.
+pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
+    let ProviderFile { default_errors, mut provider } = read("providers.toml", providers)?;
+    let ModelFile { model } = read("models.toml", models)?;
+    for row in &mut provider {
+        row.errors.extend(default_errors.iter().cloned());
+    }
+    let catalog = Catalog { providers: provider, models: model };
+    check_providers(&catalog)?;
+    check_models(&catalog)?;
+    Ok(catalog)
+}
+
+fn read<'de, T: Deserialize<'de>>(file: &'static str, text: &'de str) -> Result<T, CatalogError> {
+    let malformed = |key: String, message: String| CatalogError::Malformed { file, key, message };
+    let document = toml::Deserializer::parse(text).map_err(|error| malformed("file".to_owned(), error.to_string()))?;
+    serde_path_to_error::deserialize(document).map_err(|error| malformed(error.path().to_string(), error.inner().message().to_owned()))
+}
+
+fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
+    let wrong = |message: String| Err(CatalogError::Inconsistent { file: "providers.toml", message });
+    let mut seen = BTreeSet::new();
+    for row in &catalog.providers {
+        if !seen.insert(&row.id) {
+            return wrong(format!("{} stands twice", row.id));
+        }
+        if !row.path.starts_with('/') {
+            return wrong(format!("{}: the path must begin with a slash", row.id));
+        }
+        if !row.base_url.is_empty()
+            && let Err(refusal) = check_address(&row.base_url, AddressPolicy::default())
+        {
+            return wrong(format!("{}: {refusal}", row.id));
+        }
+        if let Some(rule) = row.errors.iter().find(|rule| rule.message.as_ref().is_some_and(|words| *words != words.to_lowercase())) {
+            return wrong(format!("{}: {:?} is matched in lower case", row.id, rule.message));
+        }
+    }
+    Ok(())
+}
+
+fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
+    let wrong = |message: String| Err(CatalogError::Inconsistent { file: "models.toml", message });
+    let mut seen = BTreeSet::new();
+    for row in &catalog.models {
+        if !seen.insert(&row.slug) {
+            return wrong(format!("{} stands twice", row.slug));
+        }
+        if !row.slug.as_str().contains('/') {
+            return wrong(format!("{} is not family/name", row.slug));
+        }
+        if row.routes.is_empty() {
+            return wrong(format!("{} has no route", row.slug));
+        }
+        if let Some(route) = row.routes.keys().find(|route| catalog.provider(route).is_none()) {
+            return wrong(format!("{} is routed to {route}, which is no provider", row.slug));
+        }
+        if row.max_output > row.context {
+            return wrong(format!("{} may answer more than its context holds", row.slug));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! From what a provider answered to what it means: the error table, first match wins.
+
+use chorus_core::catalog::{ErrorRule, Provider};
+use chorus_core::limit::{FailureClass, ObservedLevel};
+use chorus_core::port::upstream::CallFailure;
+use chorus_core::time::Timestamp;
+use chorus_dialect::WireError;
+use http::HeaderMap;
+
+use crate::limit_headers::observed;
+use crate::retry_after::{retry_after, should_retry};
+use crate::secrets::Secret;
+
+/// What is known of an exchange, for telling how it failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchange {
+    pub(crate) provider: std::sync::Arc<Provider>,
+    pub(crate) secret: Secret,
+    pub(crate) sent_at: Option<Timestamp>,
+    pub(crate) status: Option<u16>,
+    pub(crate) levels: Vec<ObservedLevel>,
+}
+
+impl Exchange {
+    /// A failure that we saw ourselves.
+    pub(crate) fn failure(&self, class: FailureClass, kind: &str, message: &str) -> CallFailure {
+        CallFailure {
+            class,
+            provider: self.provider.id.clone(),
+            status: self.status,
+            kind: Some(kind.to_owned()),
+            message: self.secret.blot(message),
+            retry_after: None,
+            sent_at: self.sent_at,
+            levels: self.levels.clone(),
+        }
+    }
+
+    /// The call was cut at its wall-clock deadline.
+    pub(crate) fn past_deadline(&self) -> CallFailure {
+        self.failure(FailureClass::Transient, "deadline", "the call was cut at its deadline")
+    }
+
+    /// The provider refused the call.
+    pub(crate) fn refused(&self, error: &WireError, headers: &HeaderMap, now: Timestamp) -> CallFailure {
+        let status = self.status.unwrap_or_default();
+        let class = match (classify(&self.provider.errors, status, error), should_retry(headers)) {
+            (FailureClass::Transient, Some(false)) => FailureClass::Request,
+            (FailureClass::Request, Some(true)) => FailureClass::Transient,
+            (class, _) => class,
+        };
+        let kind = error.code.as_ref().filter(|code| code.parse::<u16>().is_err()).or(error.kind.as_ref()).or(error.code.as_ref());
+        CallFailure {
+            class,
+            provider: self.provider.id.clone(),
+            status: Some(status),
+            kind: kind.cloned(),
+            message: self.secret.blot(&error.message),
+            retry_after: retry_after(headers, now).or(error.retry_after),
+            sent_at: self.sent_at,
+            levels: observed(self.provider.limit_headers, headers, now),
+        }
+    }
+}
+
+/// The first row whose conditions all hold; what no row knows may pass.
+pub(crate) fn classify(rules: &[ErrorRule], status: u16, error: &WireError) -> FailureClass {
+    let words = format!("{} {}", error.message, error.details).to_lowercase();
+    let holds = |rule: &&ErrorRule| {
+        rule.status.is_none_or(|wanted| wanted == status)
+            && rule.kind.as_ref().is_none_or(|wanted| error.kind.as_ref() == Some(wanted))
+            && rule.code.as_ref().is_none_or(|wanted| error.code.as_ref() == Some(wanted))
+            && rule.message.as_ref().is_none_or(|wanted| words.contains(wanted.as_str()))
+    };
+    rules.iter().find(holds).map_or(FailureClass::Transient, |rule| rule.class)
+}

@@ -1,0 +1,82 @@
+//! The transport with sockets: one pool of kept-alive connections over rustls.
+//!
+//! No proxies, no redirects, no timeout between two reads: a provider that keeps a caller waiting sends blank
+//! lines for minutes, and only the call's wall-clock deadline ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::transport::{BodyStream, Transport, TransportError};
+
+/// Real HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    client: reqwest::Client,
+}
+
+/// The transport could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("set up the HTTP client")]
+pub struct SetUpError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl HttpTransport {
+    /// A client with its own connection pool. It trusts the machine's roots, and Mozilla's where there are none.
+    pub fn new() -> Result<Self, SetUpError> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls_config().map_err(|error| SetUpError(error.into()))?)
+            .user_agent(concat!("chorus/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(10))
+            .pool_idle_timeout(Duration::from_secs(90))
+            .tcp_keepalive(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| SetUpError(error.into()))?;
+        Ok(Self { client })
+    }
+}
+
+fn tls_config() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let (_added, _unreadable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(told)?;
+        let response = self.client.execute(request).await.map_err(told)?;
+        let mut head = http::Response::new(());
+        *head.status_mut() = response.status();
+        *head.version_mut() = response.version();
+        head.headers_mut().clone_from(response.headers());
+        let body: BodyStream = response.bytes_stream().map(|chunk| chunk.map_err(told)).boxed();
+        Ok(head.map(|()| body))
+    }
+}
+
+/// The whole chain of causes, without the address: a base URL may be somebody's secret.
+fn told(error: reqwest::Error) -> TransportError {
+    let connect = error.is_connect() || error.is_builder();
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    if connect { TransportError::Connect(text) } else { TransportError::Broken(text) }
+}
