@@ -2,6 +2,7 @@
 //!
 //! Sections are found by rules (headings, then size), never by a model, so that a plan can name them.
 
+mod answer;
 mod clarification;
 mod headings;
 mod outline;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::ArtifactHash;
 
+pub use answer::{AnswerReply, read_answer};
 pub use clarification::{Clarification, read_clarification};
 pub use outline::{outline, section_target};
 pub use tokens::count_tokens;

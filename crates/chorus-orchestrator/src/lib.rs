@@ -1,1 +1,3 @@
 //! A project's only writer: clarify, plan, run, merge, evaluate. Decides; never calls a model itself.
+
+pub mod prompt;

@@ -38,7 +38,8 @@ pub fn read_clarification(answer: &str) -> Result<Clarification, Vec<String>> {
     Ok(Clarification { questions, assumptions: json::texts(found.object.get("assumptions")) })
 }
 
-fn question(value: &Value) -> Option<Question> {
+/// One question, given as an object or as a bare text.
+pub(super) fn question(value: &Value) -> Option<Question> {
     let Some(object) = value.as_object() else {
         let text = json::text(value).filter(|text| !text.is_empty())?;
         return Some(Question { id: String::new(), text, why: String::new(), options: Vec::new(), default: String::new() });

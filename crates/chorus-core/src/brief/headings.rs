@@ -163,9 +163,9 @@ fn chapter_line(lines: &[Line<'_>], at: usize) -> Option<Heading> {
 fn subtitle(lines: &[Line<'_>], at: usize) -> Option<String> {
     let line = lines.get(at)?;
     let alone = lines.get(at + 1).is_some_and(|next| next.text.is_empty());
-    let short = !line.text.is_empty() && line.text.chars().count() <= 60 && !line.text.ends_with([',', ';', '?', '!', '”', '"']);
+    let short = !line.text.is_empty() && line.text.chars().count() <= 60 && !line.text.ends_with(['.', ',', ';', ':', '?', '!', '”', '"']);
     let titled = line.text.chars().next().is_some_and(char::is_uppercase) && chapter_level(line.text).is_none();
-    (alone && short && titled).then(|| line.text.trim_end_matches('.').to_owned())
+    (alone && short && titled).then(|| line.text.to_owned())
 }
 
 /// The level of a line that calls itself a chapter.

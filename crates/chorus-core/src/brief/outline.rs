@@ -15,7 +15,7 @@ const TINY: u64 = 200;
 /// As many sections as planners are shown gladly.
 const SECTIONS: u64 = 220;
 /// Sections aimed at never get smaller or larger than this.
-const TARGETS: Range<u64> = 4_000..12_000;
+const TARGETS: Range<u64> = 3_000..12_000;
 /// Characters of a section's first words.
 const OPENING: usize = 160;
 
@@ -76,7 +76,7 @@ impl Document<'_> {
 
     fn section(&self, number: usize, title: String, range: Range<usize>, headings: &[Heading]) -> Section {
         let text = &self.text[range.clone()];
-        let under = headings.iter().find(|heading| heading.title == title && range.contains(&heading.start));
+        let under = headings.iter().rfind(|heading| title.contains(&heading.title) && range.contains(&heading.start));
         let body = under.map_or(text, |heading| &self.text[heading.end.min(range.end)..range.end]);
         Section {
             id: SectionId(format!("d{}.{number}", self.number)),

@@ -23,7 +23,12 @@ pub fn read_reply(answer: &str, media_type: &str) -> WorkReply {
     let (text, notes) = without_notes(answer);
     let facts = notes.as_ref().map(facts).unwrap_or_default();
     let terms = notes.as_ref().map(terms).unwrap_or_default();
-    WorkReply::Result(WorkResult { text: unwrapped(text, media_type).to_owned(), facts, terms })
+    WorkReply::Result(WorkResult { text: unescaped(unwrapped(text, media_type)), facts, terms })
+}
+
+/// Turns back what prompts escape in the blocks that a worker quotes from.
+fn unescaped(text: &str) -> String {
+    text.replace("<\\/", "</")
 }
 
 /// The question of an answer that is one: its first line says so and nothing but a few more lines follows.
@@ -58,7 +63,7 @@ fn facts(notes: &Map<String, Value>) -> Vec<Fact> {
         Some(Fact {
             subject: json::text_of(object, &["subject", "about"])?,
             value: json::text_of(object, &["value", "is"])?,
-            quote: json::text_of(object, &["quote", "sentence"]).unwrap_or_default(),
+            quote: unescaped(&json::text_of(object, &["quote", "sentence"]).unwrap_or_default()),
         })
     };
     json::list_of(notes, &["facts"]).iter().filter_map(fact).collect()
@@ -120,6 +125,7 @@ mod tests {
         check("Text.\n\n```chorus\n{\"facts\":[{\"subject\":\"a\",\"value\":\"b\"}", "text/markdown", "Text.", 1, 0);
         check("Text.\n\n```chorus\nno notes\n```", "text/markdown", "Text.", 0, 0);
         check("<think>hm</think>\nText.", "text/markdown", "Text.", 0, 0);
+        check("<b>bold<\\/b>", "text/html", "<b>bold</b>", 0, 0);
         check("See ```chorus``` fences.", "text/markdown", "See ```chorus``` fences.", 0, 0);
     }
 
