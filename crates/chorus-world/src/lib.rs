@@ -8,3 +8,5 @@ pub mod chance;
 pub mod clock;
 pub mod executor;
 pub mod log;
+pub mod fate;
+pub mod faulty;

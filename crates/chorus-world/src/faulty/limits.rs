@@ -1,0 +1,49 @@
+//! The port of the limiter. A limiter that is away fails every call; its hints stop nobody when they are lost.
+
+use async_trait::async_trait;
+use chorus_core::id::{GroupId, Holder, LeaseId};
+use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::port::LimitState;
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::time::Timestamp;
+use futures_util::stream::BoxStream;
+
+use super::{Faulty, done};
+use crate::fate::Part;
+
+#[async_trait]
+impl LimitState for Faulty<dyn LimitState> {
+    async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
+        let what = format!("reserve {}", demand.lease);
+        let show = |reserved: &Reserved| match reserved {
+            Reserved::Granted(lease) => format!("granted on {}", lease.credential),
+            Reserved::Wait { at } => format!("wait until {at:?}"),
+            Reserved::Never(why) => format!("never: {why}"),
+        };
+        self.site.call(Part::Limits, &what, show, self.inner.reserve(demand)).await
+    }
+
+    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        let what = format!("send {lease} by {holder}");
+        self.site.call(Part::Limits, &what, |sent| format!("{sent:?}"), self.inner.send(lease, holder, deadline)).await
+    }
+
+    async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
+        let what = format!("end {lease} {end:?}");
+        self.site.call(Part::Limits, &what, done, self.inner.end(lease, end)).await
+    }
+
+    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
+        let what = format!("observe {} {:?}", observation.group.id, observation.failure);
+        self.site.call(Part::Limits, &what, done, self.inner.observe(observation)).await
+    }
+
+    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
+        let what = format!("restore {} leases", leases.len());
+        self.site.call(Part::Limits, &what, done, self.inner.restore(leases)).await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupId> {
+        self.inner.changed()
+    }
+}

@@ -1,0 +1,76 @@
+use std::sync::Mutex;
+
+use chorus_core::id::{BootId, Term};
+use chorus_core::port::Leaders;
+use chorus_core::time::{Millis, Timestamp};
+use chorus_store::memory::Store;
+use futures_util::FutureExt;
+
+use super::*;
+use crate::clock::VirtualClock;
+use crate::executor::{Executor, Step};
+use crate::fate::{Fate, Mix, Outage, Part};
+use crate::log::Log;
+
+const START: Timestamp = Timestamp(1_000_000);
+
+/// What a process that asks for a leadership twenty times heard, and the log of it.
+fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
+    let mut executor = Executor::new(1, START);
+    let timeline = Arc::clone(executor.timeline());
+    let log = Log::new(&timeline, false);
+    let fate = Fate::new(1, mix, &timeline, executor.control(), &log);
+    let store: Arc<dyn Leaders> = Arc::new(Store::new(Arc::new(VirtualClock::new(&timeline, 1, "store"))));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&heard);
+    executor.spawn(
+        "asker",
+        Box::new(move |boot| {
+            let (store, fate, notes) = (Arc::clone(&store), Arc::clone(&fate), Arc::clone(&notes));
+            vec![
+                async move {
+                    let leaders = Faulty::new(store, Site::new("asker", boot.process, true, &fate));
+                    for _ in 0..20 {
+                        let term = leaders.acquire("x", BootId::new(u128::from(boot.number)), Millis(1)).await;
+                        notes.lock().unwrap().push(format!("{}: {term:?}", boot.number));
+                    }
+                }
+                .boxed(),
+            ]
+        }),
+    );
+    while executor.step() != Step::Stuck {}
+    drop(executor);
+    let heard = heard.lock().unwrap().clone();
+    (heard, log.tail(100))
+}
+
+#[test]
+fn in_a_calm_world_every_reply_arrives() {
+    let (heard, _) = check(Mix::calm(START));
+    assert_eq!(heard.len(), 20);
+    assert!(heard.iter().all(|line| line.contains("Ok(Some(")));
+}
+
+#[test]
+fn a_lost_reply_is_an_error_although_the_deed_was_done() {
+    let mix = Mix { loses_reply: 1000, until: Timestamp(i64::MAX), ..Mix::calm(START) };
+    let (heard, log) = check(mix);
+    assert!(heard.iter().all(|line| line.contains("Err")));
+    assert!(log.iter().any(|line| line.contains(&format!("{:?}", Some(Term(3))))));
+}
+
+#[test]
+fn an_outage_ends() {
+    let outage = Outage { part: Part::Store, from: START, to: START + Millis(20) };
+    let (heard, _) = check(Mix { outages: vec![outage], ..Mix::calm(START) });
+    assert!(heard.first().unwrap().contains("Err") && heard.last().unwrap().contains("Ok"));
+}
+
+#[test]
+fn a_process_struck_down_starts_again_from_the_beginning() {
+    let mix = Mix { crashes: 1000, most_blows: 2, until: Timestamp(i64::MAX), ..Mix::calm(START) };
+    let (heard, _) = check(mix);
+    assert_eq!(heard.len(), 20);
+    assert!(heard.iter().all(|line| line.starts_with("2: ")));
+}
