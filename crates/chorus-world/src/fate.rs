@@ -10,10 +10,10 @@ mod site;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Millis;
 use fastrand::Rng;
 
-pub use mix::Mix;
+pub use mix::{Mix, Outage};
 pub use site::{Lost, Site};
 
 use crate::chance::{self, permille};
@@ -105,7 +105,7 @@ impl Fate {
             blow
         };
         let before = strikes(chance);
-        let after = strikes(chance);
+        let after = if before.is_none() { strikes(chance) } else { None };
         Lot {
             takes: if quiet { Millis(1) } else { mix.latency(chance) },
             answers: Millis(chance.u64(0..3)),

@@ -1,0 +1,62 @@
+//! Calls as providers saw them: each on a lease of its own, one in flight for each epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chorus_core::id::{AttemptId, CredentialId, Epoch};
+use chorus_core::time::Timestamp;
+use chorus_store::rows::Rows;
+
+use super::{Invariant, Leases, Violation};
+
+/// A request that reached a provider.
+#[derive(Debug, Clone, Copy)]
+pub struct CallStart<'a> {
+    /// `x-client-request-id`: attempt and epoch.
+    pub reference: &'a str,
+    /// The credential it showed.
+    pub credential: CredentialId,
+}
+
+/// All calls ever made.
+#[derive(Debug, Default)]
+pub struct Calls {
+    flying: BTreeSet<(AttemptId, Epoch)>,
+    made: BTreeMap<(AttemptId, Epoch), u32>,
+}
+
+impl Calls {
+    pub(super) fn start(&mut self, call: &CallStart<'_>, leases: &mut Leases, rows: &Rows, now: Timestamp) -> Result<(), Violation> {
+        let Some(key) = parsed(call.reference) else {
+            return Err(Violation::new(Invariant::CallsAccounted, format!("a call names itself {:?}", call.reference)));
+        };
+        *self.made.entry(key).or_default() += 1;
+        if !self.flying.insert(key) {
+            return Err(Violation::new(Invariant::OneCallPerEpoch, format!("a second call of {} is in flight", call.reference)));
+        }
+        let Some(delivery) = rows.deliveries.get(&key) else {
+            return Err(Violation::new(Invariant::CallsAccounted, format!("call {} belongs to no delivery", call.reference)));
+        };
+        let lease = &delivery.story.assignment.lease;
+        if lease.credential != call.credential {
+            let what = format!("call {} ran on {}, its lease is for {}", call.reference, call.credential, lease.credential);
+            return Err(Violation::new(Invariant::CallNeedsLease, what));
+        }
+        leases.call(lease.id, now)
+    }
+
+    pub(super) fn end(&mut self, reference: &str) {
+        if let Some(key) = parsed(reference) {
+            self.flying.remove(&key);
+        }
+    }
+
+    /// How many calls each delivery made.
+    pub(super) const fn made(&self) -> &BTreeMap<(AttemptId, Epoch), u32> {
+        &self.made
+    }
+}
+
+fn parsed(reference: &str) -> Option<(AttemptId, Epoch)> {
+    let (attempt, epoch) = reference.split_once('.')?;
+    Some((attempt.parse().ok()?, Epoch(epoch.parse().ok()?)))
+}

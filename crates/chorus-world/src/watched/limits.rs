@@ -1,0 +1,85 @@
+//! The limiter, which can be flushed: then it knows nothing any more, like a server whose memory is lost.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chorus_core::id::{GroupId, Holder, LeaseId};
+use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{Clock, LimitState};
+use chorus_core::time::Timestamp;
+use chorus_limits::{Level, Memory, Start};
+use futures_util::stream::BoxStream;
+
+use crate::invariant::{LeaseDeed, Monitor};
+
+/// The limiter in memory, watched.
+pub struct WatchedLimits {
+    clock: Arc<dyn Clock>,
+    memory: Mutex<Arc<Memory>>,
+    monitor: Arc<Monitor>,
+}
+
+impl WatchedLimits {
+    /// A full limiter, watched by this monitor.
+    pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>) -> Self {
+        let memory = Mutex::new(Arc::new(Memory::new(Arc::clone(&clock), Start::Full)));
+        Self { clock, memory, monitor }
+    }
+
+    /// Forgets everything. Rates start from nothing, as nobody knows what was used.
+    pub fn flush(&self) {
+        *self.memory.lock().expect("one thread alone flushes") = Arc::new(Memory::new(Arc::clone(&self.clock), Start::Empty));
+        self.monitor.flushed();
+    }
+
+    /// All limits as they stand.
+    pub fn levels(&self) -> Vec<Level> {
+        self.memory().levels()
+    }
+
+    fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory.lock().expect("one thread alone flushes"))
+    }
+
+    fn look(&self, deed: &LeaseDeed<'_>) {
+        self.monitor.limits(deed, &self.levels());
+    }
+}
+
+#[async_trait]
+impl LimitState for WatchedLimits {
+    async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
+        let reserved = self.memory().reserve(demand.clone()).await?;
+        self.look(&LeaseDeed::Reserve(&demand, &reserved));
+        Ok(reserved)
+    }
+
+    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        let sent = self.memory().send(lease, holder, deadline).await?;
+        self.look(&LeaseDeed::Send { lease, holder, deadline, sent });
+        Ok(sent)
+    }
+
+    async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
+        self.memory().end(lease, end.clone()).await?;
+        self.look(&LeaseDeed::End(lease, &end));
+        Ok(())
+    }
+
+    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
+        self.memory().observe(observation).await?;
+        self.look(&LeaseDeed::Observe);
+        Ok(())
+    }
+
+    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
+        self.memory().restore(leases.clone()).await?;
+        self.look(&LeaseDeed::Restore(&leases));
+        Ok(())
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupId> {
+        self.memory().changed()
+    }
+}
