@@ -7,6 +7,8 @@
 pub mod chance;
 pub mod clock;
 pub mod executor;
-pub mod log;
 pub mod fate;
 pub mod faulty;
+pub mod invariant;
+pub mod log;
+pub mod watched;

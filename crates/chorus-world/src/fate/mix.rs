@@ -83,7 +83,8 @@ impl Mix {
             0 => Self { name: "crashes", crashes: 8, most_blows: 8, ..calm },
             1 => Self { name: "pauses", pauses: 8, most_blows: 6, ..calm },
             2 => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
-            3 => Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(&mut chance, start),
+            3 => Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }
+                .with_topics_dropped(&mut chance, start),
             4 => Self { name: "store only", store_only: true, ..calm }.with_outages(&mut chance, start, Part::Store),
             5 => Self { name: "outages", ..calm }
                 .with_outages(&mut chance, start, Part::Store)
@@ -91,7 +92,15 @@ impl Mix {
                 .with_outages(&mut chance, start, Part::Limits),
             6 => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
             7 => Self { name: "providers", provider: 250, ..calm },
-            8 => Self { name: "crashes and lost replies", crashes: 5, most_blows: 6, fails: 15, loses_reply: 30, records_doubled: 50, ..calm },
+            8 => Self {
+                name: "crashes and lost replies",
+                crashes: 5,
+                most_blows: 6,
+                fails: 15,
+                loses_reply: 30,
+                records_doubled: 50,
+                ..calm
+            },
             _ => Self {
                 name: "everything",
                 fails: 15,

@@ -28,7 +28,8 @@ impl Projects for Faulty<dyn Projects> {
 
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
         let what = format!("load {project}");
-        let show = |loaded: &Option<Loaded>| loaded.as_ref().map_or_else(|| "none".to_owned(), |loaded| format!("version {}", loaded.version.0));
+        let show =
+            |loaded: &Option<Loaded>| loaded.as_ref().map_or_else(|| "none".to_owned(), |loaded| format!("version {}", loaded.version.0));
         self.site.call(Part::Store, &what, show, self.inner.load(project)).await
     }
 

@@ -56,7 +56,7 @@ impl Calls {
     }
 }
 
-fn parsed(reference: &str) -> Option<(AttemptId, Epoch)> {
+pub(super) fn parsed(reference: &str) -> Option<(AttemptId, Epoch)> {
     let (attempt, epoch) = reference.split_once('.')?;
     Some((attempt.parse().ok()?, Epoch(epoch.parse().ok()?)))
 }
