@@ -5,6 +5,8 @@
 //! differs from provider to provider, so both are rules of the limit. The ledger that applies them lives in
 //! `chorus-limits`; choice and order live in `chorus-pool`.
 
+mod calendar;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

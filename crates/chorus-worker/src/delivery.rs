@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
-use chorus_core::delivery::{AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome, Requeue, WorkOrder};
-use chorus_core::limit::{Observation, QuotaGroup, Sent};
+use chorus_core::delivery::{ArtifactHash, AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome, Requeue, WorkOrder};
+use chorus_core::limit::{End, Observation, QuotaGroup, Sent};
+use chorus_core::llm::Usage;
+use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::CredentialState;
 use chorus_core::record::{self, CredentialNotice};
 use chorus_core::time::{Millis, Timestamp};
 use futures_channel::oneshot;
+use futures_util::future::join;
 
 use crate::call::{self, CallEnd, Cut};
 use crate::held::Stop;
@@ -23,6 +26,8 @@ use crate::workshop::Workshop;
 
 /// How long the limiter may keep a finish waiting for an observation, which is only a correction.
 const OBSERVE_WITHIN: Millis = Millis(2_000);
+/// How long the record of a finish may take to be published; the sweep takes it up after that.
+const PUBLISH_WITHIN: Millis = Millis(2_000);
 /// How long the end of a lease is tried; it expires by itself after that.
 const END_WITHIN: Millis = Millis(60_000);
 
@@ -131,25 +136,50 @@ impl Run<'_> {
         if let Some(state) = credential {
             self.change_credential(state).await;
         }
-        let recorded = match self.outcome(word).await {
-            None => false,
-            Some(outcome) => {
-                let record = self.finish_record(&outcome);
-                let finish = Finish { holding: self.holding.clone(), outcome, usage, cost, record };
-                let attempts = &self.shop.ports.attempts;
-                until_answered(self.shop.clock(), "a finish", || attempts.finish(finish.clone())).await
-            }
+        // A call that was never made cost nothing, which is worth telling; of a cut one nobody may know.
+        let spent = usage.or_else(|| (end == End::Unused).then(Usage::default));
+        let finished = match self.outcome(word).await {
+            None => None,
+            Some(outcome) => self.finish(outcome, usage, cost).await,
         };
-        if let (false, Some(usage)) = (recorded, usage) {
-            tracing::warn!(
-                tokens.input = usage.prompt(),
-                tokens.output = usage.output,
-                "the delivery is not ours any more, its call is waste"
-            );
-            let event = self.shop.event_id();
-            let late = LateUsage { attempt: self.holding.attempt, epoch: self.holding.epoch, usage, cost, event };
-            until_answered(self.shop.clock(), "a late usage", || self.shop.ports.deliveries.late(late.clone())).await;
+        match finished {
+            Some(record) => drop(join(self.publish(record), self.end(end)).await),
+            None => drop(join(self.tell_waste(spent, cost), self.end(end)).await),
         }
+    }
+
+    /// The record of a finish that was written; none when the row has moved on.
+    async fn finish(&self, outcome: Outcome, usage: Option<Usage>, cost: MicroUsd) -> Option<Record> {
+        let record = self.finish_record(&outcome);
+        let finish = Finish { holding: self.holding.clone(), outcome, usage, cost, record };
+        let attempts = &self.shop.ports.attempts;
+        let done = until_answered(self.shop.clock(), "a finish", || attempts.finish(finish.clone())).await;
+        done.then_some(finish.record)
+    }
+
+    /// At once, so that nobody waits for the sweep; what fails here is swept.
+    async fn publish(&self, record: Record) {
+        let id = record.id;
+        let publish = async {
+            self.shop.ports.bus.publish(vec![record]).await.map_err(|error| error.to_string())?;
+            self.shop.ports.outbox.mark_sent(vec![id]).await.map_err(|error| error.to_string())
+        };
+        let give_up = self.shop.clock().now() + PUBLISH_WITHIN;
+        if let Some(Err(error)) = self.shop.clock().deadline(give_up, publish).await {
+            tracing::warn!(error = %error, "the record of a finish was not published, it is left to the sweep");
+        }
+    }
+
+    /// The delivery was taken back: what its call used is waste.
+    async fn tell_waste(&self, spent: Option<Usage>, cost: MicroUsd) {
+        let Some(usage) = spent else { return };
+        tracing::warn!(tokens.input = usage.prompt(), tokens.output = usage.output, "the delivery is not ours any more, its call is waste");
+        let event = self.shop.event_id();
+        let late = LateUsage { attempt: self.holding.attempt, epoch: self.holding.epoch, usage, cost, event };
+        until_answered(self.shop.clock(), "a late usage", || self.shop.ports.deliveries.late(late.clone())).await;
+    }
+
+    async fn end(&self, end: End) {
         let lease = self.delivery.assignment.lease.id;
         let give_up = self.shop.clock().now() + END_WITHIN;
         let limits = &self.shop.ports.limits;
@@ -198,7 +228,7 @@ impl Run<'_> {
         })
     }
 
-    async fn keep(&self, bytes: Vec<u8>) -> chorus_core::delivery::ArtifactHash {
+    async fn keep(&self, bytes: Vec<u8>) -> ArtifactHash {
         let bytes = bytes::Bytes::from(bytes);
         let artifacts = &self.shop.ports.artifacts;
         until_answered(self.shop.clock(), "keeping a result", || artifacts.put(bytes.clone())).await

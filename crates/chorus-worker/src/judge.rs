@@ -207,4 +207,3 @@ impl Case<'_> {
         self.provider.map_or(USUAL_GRACE, |provider| provider.abort_grace)
     }
 }
-

@@ -11,8 +11,6 @@ use chorus_core::time::{Millis, Timestamp};
 use crate::Settings;
 use crate::judge::Word;
 
-const DAY: i64 = 86_400_000;
-
 /// When something is to be tried again: full jitter, after what the provider asked for. The account itself
 /// stays away for the whole time it was told, through the limiter; the task is kept back for `retry_cap` at
 /// most, because other accounts may serve it.
@@ -67,7 +65,7 @@ pub(crate) fn credential_state(failure: &CallFailure, groups: &[Arc<QuotaGroup>]
         FailureClass::Auth => Some(CredentialState::Refused { reason }),
         FailureClass::QuotaDay => Some(CredentialState::Parked { until: next_day(groups, now), reason }),
         FailureClass::Spend => {
-            let until = rolling_spend(groups, failure.retry_after, now).unwrap_or_else(|| next_month(now));
+            let until = rolling_spend(groups, failure.retry_after, now).unwrap_or_else(|| next(Window::Month, now));
             Some(CredentialState::Parked { until, reason })
         }
         FailureClass::RateWindow
@@ -84,12 +82,9 @@ pub(crate) fn credential_state(failure: &CallFailure, groups: &[Arc<QuotaGroup>]
 /// The latest start of a new day among the groups' own days; midnight UTC when none has one. Delays that
 /// providers name for a day's quota are not to be trusted.
 fn next_day(groups: &[Arc<QuotaGroup>], now: Timestamp) -> Timestamp {
-    let offsets = groups.iter().flat_map(|group| &group.limits).filter_map(|limit| match limit.window {
-        Window::Day { offset_minutes } => Some(i64::from(offset_minutes) * 60_000),
-        Window::Bucket { .. } | Window::Sliding { .. } | Window::Month | Window::Held => None,
-    });
-    let start = |offset: i64| Timestamp(((now.0 + offset).div_euclid(DAY) + 1) * DAY - offset);
-    offsets.map(start).max().unwrap_or_else(|| start(0))
+    let windows = groups.iter().flat_map(|group| &group.limits).map(|limit| limit.window);
+    let days = windows.filter(|window| matches!(window, Window::Day { .. }));
+    days.map(|day| next(day, now)).max().unwrap_or_else(|| next(Window::Day { offset_minutes: 0 }, now))
 }
 
 /// The end of a window of money that is shorter than a month.
@@ -102,11 +97,7 @@ fn rolling_spend(groups: &[Arc<QuotaGroup>], retry_after: Option<Millis>, now: T
     window.max().map(|length| now + retry_after.unwrap_or(length))
 }
 
-/// 00:00 UTC on the first of the next month.
-fn next_month(now: Timestamp) -> Timestamp {
-    let utc = jiff::tz::TimeZone::UTC;
-    let today = jiff::Timestamp::from_millisecond(now.0).map(|time| utc.to_datetime(time).date());
-    let first = today.and_then(|day| day.first_of_month().checked_add(jiff::Span::new().months(1)));
-    let start = first.and_then(|day| utc.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())));
-    start.map_or(now + Millis(DAY.unsigned_abs()), |time| Timestamp(time.as_millisecond()))
+/// When the calendar's next period begins.
+fn next(window: Window, now: Timestamp) -> Timestamp {
+    window.period(now).map_or(now, |(_, next)| next)
 }

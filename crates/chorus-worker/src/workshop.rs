@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, EventId};
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Upstream};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Outbox, Upstream};
 
 use crate::Settings;
 use crate::held::Held;
@@ -16,6 +16,8 @@ use crate::roster::Roster;
 pub struct Ports {
     /// Rows of attempts.
     pub attempts: Arc<dyn Attempts>,
+    /// Records of finishes, to be marked once they are published.
+    pub outbox: Arc<dyn Outbox>,
     /// The story of deliveries.
     pub deliveries: Arc<dyn Deliveries>,
     /// Work orders and results.
