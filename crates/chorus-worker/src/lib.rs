@@ -28,3 +28,6 @@ mod workshop;
 pub use settings::Settings;
 pub use worker::Worker;
 pub use workshop::Ports;
+
+#[cfg(test)]
+mod tests;
