@@ -1,5 +1,6 @@
 //! Asking the limiter for the heads of the lines.
 
+use chorus_core::catalog::Model;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Candidate, Demand, End, Lease, Reserved};
 use chorus_core::time::Timestamp;
@@ -60,41 +61,42 @@ impl Admission {
         }
     }
 
-    /// The credentials of a line whose route is open, the fastest with the lowest rank.
+    /// The seats of a line whose route is open, the fastest with the lowest rank.
     fn candidates(&self, key: &LineKey, wish: &Wish, now: Timestamp) -> Vec<Candidate> {
-        let Some(model) = self.model(&key.model) else { return Vec::new() };
-        let open = |seat: &&Seat| self.breakers.opens_at(&seat.provider, &key.model, now) == Some(now);
-        let seats: Vec<&Seat> = self.seats(key, wish).filter(open).collect();
-        let pace = |seat: &Seat| self.estimator.pace(&seat.provider, &key.model);
-        let fastest = seats.iter().map(|seat| pace(seat)).fold(f64::INFINITY, f64::min);
-        let candidate = |seat: &&Seat| Candidate {
+        let open = |(seat, model): &(&Seat, &Model)| self.breakers.opens_at(&seat.provider, &model.slug, now) == Some(now);
+        let seats: Vec<(&Seat, &Model)> = self.seats(key, wish).filter(open).collect();
+        let pace = |seat: &Seat, model: &Model| self.estimator.pace(&seat.provider, &model.slug);
+        let fastest = seats.iter().map(|(seat, model)| pace(seat, model)).fold(f64::INFINITY, f64::min);
+        let candidate = |(seat, model): &(&Seat, &Model)| Candidate {
             credential: seat.credential,
-            groups: seat.groups_for(&key.model),
+            groups: seat.groups_for(&model.slug),
             estimate: self.estimator.estimate(&seat.provider, model, wish.kind, &wish.size),
-            rank: ((pace(seat) / fastest - 1.0) * 4.0) as u32,
+            rank: ((pace(seat, model) / fastest - 1.0) * 4.0) as u32,
             floor_permille: self.settings.floor_permille,
         };
         seats.iter().map(candidate).collect()
     }
 
-    fn seats<'a>(&'a self, key: &'a LineKey, wish: &'a Wish) -> impl Iterator<Item = &'a Seat> {
-        let serving = self.roster.serving(&wish.tenant, &key.model).into_iter();
-        serving.filter(|seat| key.credentials.contains(&seat.credential))
+    /// The seats of a line, each with the model that it serves there.
+    fn seats<'a>(&'a self, key: &'a LineKey, wish: &'a Wish) -> impl Iterator<Item = (&'a Seat, &'a Model)> {
+        key.places.iter().filter_map(|(credential, slug)| {
+            let serving = self.roster.serving(&wish.tenant, slug);
+            let seat = serving.into_iter().find(|seat| seat.credential == *credential)?;
+            Some((seat, self.model(slug)?))
+        })
     }
 
     fn route_opens(&self, key: &LineKey, wish: &Wish, now: Timestamp) -> Option<Timestamp> {
-        self.seats(key, wish).filter_map(|seat| self.breakers.opens_at(&seat.provider, &key.model, now)).min()
+        self.seats(key, wish).filter_map(|(seat, model)| self.breakers.opens_at(&seat.provider, &model.slug, now)).min()
     }
 
     async fn granted(&mut self, key: &LineKey, head: LeaseId, lease: Lease, now: Timestamp) -> Answer {
         let grant = self.queue.wish(head).and_then(|wish| {
-            let model = self.model(&key.model)?;
-            let serving = self.roster.serving(&wish.tenant, &key.model);
-            let seat = serving.into_iter().find(|seat| seat.credential == lease.credential)?;
+            let (seat, model) = self.seats(key, wish).find(|(seat, _)| seat.credential == lease.credential)?;
             Some(Grant {
                 account: seat.account,
                 provider: seat.provider.clone(),
-                model: key.model.clone(),
+                model: model.slug.clone(),
                 pool: model.pool.clone(),
                 estimate: self.estimator.estimate(&seat.provider, model, wish.kind, &wish.size),
                 lease: lease.clone(),

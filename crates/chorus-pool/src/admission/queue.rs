@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::id::{CredentialId, LeaseId, ModelSlug};
+use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Admission, Verdict, Wants, Wish};
@@ -12,12 +12,12 @@ use crate::roster::Unserved;
 /// How long a call sleeps that no credential can take for the moment, before its accounts are looked at again.
 const LOOK_AGAIN: Millis = Millis(5_000);
 
-/// Who stands in one line: calls for the same model on the same credentials. Interactive lines come first.
+/// Who stands in one line: calls that may go to the same seats. Interactive lines come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LineKey {
     task: bool,
-    pub(super) model: ModelSlug,
-    pub(super) credentials: Vec<CredentialId>,
+    /// Each credential with the model it would serve: the first of the wanted ones that it can.
+    pub(super) places: BTreeMap<CredentialId, ModelSlug>,
 }
 
 /// All waiting calls.
@@ -110,23 +110,30 @@ impl Admission {
             let until = wish.not_before;
             return self.queue.sleep(wish, until);
         }
-        let model = match self.model_for(&wish, now) {
-            Ok(model) => model,
+        let models = match self.models_for(&wish, now) {
+            Ok(models) => models,
             Err(Unserved::Parked { until, .. }) => return self.queue.sleep(wish, until.max(now + Millis(1)).min(now + LOOK_AGAIN)),
             Err(unserved @ Unserved::NoAccount(_)) => {
                 return self.decided.push(Verdict::Never { wish: Box::new(wish), why: unserved.to_string() });
             }
         };
-        let seats = self.roster.admissible(&wish.tenant, &model, wish.refused_by, now);
-        let Some(first) = seats.first() else { return self.queue.sleep(wish, now + LOOK_AGAIN) };
-        let work = self.model(&model).map_or_else(Work::default, |row| {
-            let estimate = self.estimator.estimate(&first.provider, row, wish.kind, &wish.size);
-            let service = self.estimator.service(&first.provider, row, wish.kind, &wish.size);
-            Work { calls: 1, input: estimate.input, output: estimate.output_p50, service }
-        });
-        let groups: Vec<_> = seats.iter().map(|seat| seat.groups_for(&model)).collect();
-        let credentials = seats.iter().map(|seat| seat.credential).collect();
-        let key = LineKey { task: !wish.interactive, model, credentials };
+        let mut places: BTreeMap<CredentialId, ModelSlug> = BTreeMap::new();
+        let (mut groups, mut work) = (Vec::new(), None);
+        for model in &models {
+            for seat in self.roster.admissible(&wish.tenant, model, wish.refused_by, now) {
+                if places.contains_key(&seat.credential) {
+                    continue;
+                }
+                places.insert(seat.credential, model.clone());
+                groups.push(seat.groups_for(model));
+                work = work.or_else(|| self.work(&wish, &seat.provider, model));
+            }
+        }
+        if places.is_empty() {
+            return self.queue.sleep(wish, now + LOOK_AGAIN);
+        }
+        let key = LineKey { task: !wish.interactive, places };
+        let work = work.unwrap_or_default();
         self.queue.join(wish, key, work, || Rates::of(&groups));
     }
 
@@ -142,10 +149,18 @@ impl Admission {
         }
     }
 
-    fn model_for(&self, wish: &Wish, now: Timestamp) -> Result<ModelSlug, Unserved> {
+    /// What a call will likely take on a provider's route to a model.
+    fn work(&self, wish: &Wish, provider: &ProviderId, model: &ModelSlug) -> Option<Work> {
+        let row = self.model(model)?;
+        let estimate = self.estimator.estimate(provider, row, wish.kind, &wish.size);
+        let service = self.estimator.service(provider, row, wish.kind, &wish.size);
+        Some(Work { calls: 1, input: estimate.input, output: estimate.output_p50, service })
+    }
+
+    fn models_for(&self, wish: &Wish, now: Timestamp) -> Result<Vec<ModelSlug>, Unserved> {
         match &wish.wants {
-            Wants::Role(role) => self.roster.choose(&wish.tenant, *role, &self.roles, now).map(|choice| choice.model),
-            Wants::Model(model) => self.roster.check(&wish.tenant, model, wish.kind.role(), now).map(|()| model.clone()),
+            Wants::Role(role) => self.roster.choose(&wish.tenant, *role, &self.roles, now).map(|choice| choice.models),
+            Wants::Model(model) => self.roster.check(&wish.tenant, model, wish.kind.role(), now).map(|()| vec![model.clone()]),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The model of a role: the first of its list that an account can serve, else the strongest that any can.
-//! Any single key runs the whole job, and the choice says why it is what it is.
+//! The models of a role: those of the first tier of its list that accounts can serve, else the strongest model
+//! that any can. Models of one tier share the work. Any single key runs the whole job, and the choice says why
+//! it is what it is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,24 +12,24 @@ use chorus_core::time::Timestamp;
 
 use super::Roster;
 
-/// The models of each role, the wanted one first.
-pub type Roles = BTreeMap<Role, Vec<ModelSlug>>;
+/// The models of each role in tiers, the wanted tier first. Models of one tier are equally good.
+pub type Roles = BTreeMap<Role, Vec<Vec<ModelSlug>>>;
 
-/// Which model serves a role, and why.
+/// Which models serve a role, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleChoice {
     /// The role.
     pub role: Role,
-    /// The model.
-    pub model: ModelSlug,
-    /// Why this one.
+    /// The models of one tier that accounts can serve; never empty.
+    pub models: Vec<ModelSlug>,
+    /// Why these.
     pub because: Because,
 }
 
-/// Why a model was chosen.
+/// Why models were chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Because {
-    /// It is the first of the role's list.
+    /// They are the first tier of the role's list.
     Wanted,
     /// No account can serve those before it in the list.
     Next {
@@ -59,17 +60,22 @@ pub enum Unserved {
 }
 
 impl Roster {
-    /// The model that serves a role for a tenant now.
+    /// The models that serve a role for a tenant now.
     pub fn choose(&self, tenant: &Tenant, role: Role, roles: &Roles, now: Timestamp) -> Result<RoleChoice, Unserved> {
-        let list = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
+        let tiers = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
         let served = |model: &ModelSlug| !self.admissible(tenant, model, None, now).is_empty();
-        if let Some(place) = list.iter().position(served) {
-            let because = if place == 0 { Because::Wanted } else { Because::Next { instead_of: list[..place].to_vec() } };
-            return Ok(RoleChoice { role, model: list[place].clone(), because });
+        for (place, tier) in tiers.iter().enumerate() {
+            let models: Vec<ModelSlug> = tier.iter().filter(|model| served(model)).cloned().collect();
+            if !models.is_empty() {
+                let because = if place == 0 { Because::Wanted } else { Because::Next { instead_of: tiers[..place].concat() } };
+                return Ok(RoleChoice { role, models, because });
+            }
         }
         let strongest = self.catalog().models.iter().filter(|model| served(&model.slug)).max_by_key(|model| fitness(model, role));
         match strongest {
-            Some(model) => Ok(RoleChoice { role, model: model.slug.clone(), because: Because::Strongest { instead_of: list.to_vec() } }),
+            Some(model) => {
+                Ok(RoleChoice { role, models: vec![model.slug.clone()], because: Because::Strongest { instead_of: tiers.concat() } })
+            }
             None => Err(self.unserved(tenant, role)),
         }
     }
@@ -98,7 +104,7 @@ fn fitness(model: &Model, role: Role) -> (bool, u8, std::cmp::Reverse<i64>) {
 impl fmt::Display for RoleChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |models: &[ModelSlug]| models.iter().map(ModelSlug::as_str).collect::<Vec<_>>().join(", ");
-        write!(f, "{}: {}", format!("{:?}", self.role).to_lowercase(), self.model)?;
+        write!(f, "{}: {}", format!("{:?}", self.role).to_lowercase(), names(&self.models))?;
         match &self.because {
             Because::Wanted => Ok(()),
             Because::Next { instead_of } => write!(f, " (no account serves {})", names(instead_of)),
