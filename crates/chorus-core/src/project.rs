@@ -63,12 +63,10 @@ pub struct Summary {
 }
 
 impl Project {
-    /// The project with the rows of a decision in place.
-    #[must_use]
-    pub fn apply(mut self, decision: &Decision) -> Self {
-        self.head = decision.head.clone();
+    /// Puts the rows of a decision in place.
+    pub fn apply(&mut self, decision: &Decision) {
+        self.head.clone_from(&decision.head);
         self.tasks.extend(decision.tasks.iter().map(|task| (task.id, task.clone())));
-        self
     }
 
     /// The tasks that stand: those that no later plan version replaced, in order of id.

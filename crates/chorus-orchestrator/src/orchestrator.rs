@@ -1,0 +1,151 @@
+//! The orchestrator: one future that takes records, folds each project's in turn, and acknowledges.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use chorus_core::id::ProjectId;
+use chorus_core::port::bus::{Incoming, Partition, Position, Record, Topic, partition_of};
+use chorus_core::record::{self, Unreadable};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use crate::Settings;
+use crate::aggregate::Aggregate;
+use crate::feed::{Feed, News};
+use crate::fold;
+use crate::intake::{Intake, Taken};
+use crate::shop::{Ports, Shop};
+
+/// Writes projects: folds their commands and finished attempts into decisions.
+pub struct Orchestrator {
+    shop: Arc<Shop>,
+}
+
+/// What the orchestrator's future waits for.
+enum Event {
+    Stop,
+    Folded(Folded),
+    News(News),
+}
+
+/// A batch of one project that was folded.
+struct Folded {
+    project: ProjectId,
+    places: Vec<Position>,
+    aggregate: Option<Aggregate>,
+}
+
+impl Orchestrator {
+    /// An orchestrator over these ports.
+    pub fn new(ports: Ports, settings: Settings) -> Self {
+        Self { shop: Arc::new(Shop { ports, settings }) }
+    }
+
+    /// Works until `stop`. What is being folded then is left as it is: nothing of it is acknowledged, so it
+    /// comes again.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let mut desk = Desk { shop: &self.shop, intake: Intake::default(), cache: BTreeMap::new(), folds: FuturesUnordered::new() };
+        desk.serve(pin!(stop)).await;
+    }
+}
+
+/// Records at hand, projects in memory, folds under way.
+struct Desk<'a> {
+    shop: &'a Arc<Shop>,
+    intake: Intake,
+    cache: BTreeMap<ProjectId, Aggregate>,
+    folds: FuturesUnordered<BoxFuture<'static, Folded>>,
+}
+
+impl Desk<'_> {
+    async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
+        let mut feed = Feed::new(self.shop);
+        loop {
+            feed.pause(self.intake.len() >= self.shop.settings.records).await;
+            match self.next_event(&mut feed, stop.as_mut()).await {
+                Event::Stop => return,
+                Event::Folded(folded) => {
+                    for at in self.folded(folded) {
+                        feed.ack(&at).await;
+                    }
+                }
+                Event::News(News::Broken) => self.forget(|_| true),
+                Event::News(News::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,
+                Event::News(News::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),
+                Event::News(News::Incoming(Incoming::Assigned(_))) => {}
+            }
+            self.begin();
+        }
+    }
+
+    async fn next_event(&mut self, feed: &mut Feed<'_>, mut stop: Pin<&mut impl Future<Output = ()>>) -> Event {
+        let mut news = pin!(feed.next());
+        poll_fn(|context| {
+            if stop.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Event::Stop);
+            }
+            if let Poll::Ready(Some(folded)) = self.folds.poll_next_unpin(context) {
+                return Poll::Ready(Event::Folded(folded));
+            }
+            news.as_mut().poll(context).map(Event::News)
+        })
+        .await
+    }
+
+    async fn take(&mut self, record: Record, at: Position, feed: &mut Feed<'_>) {
+        match record::project_of(&record) {
+            Ok(project) => self.intake.take(project, Taken { record, at }),
+            Err(problem) => {
+                self.set_aside(&record, &problem).await;
+                feed.ack(&at).await;
+            }
+        }
+    }
+
+    /// Nobody can say which project it is about, so no project can fold it: it goes to the operator.
+    async fn set_aside(&self, record: &Record, problem: &Unreadable) {
+        tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it goes to the dead letters");
+        let letter = record::dead_letter(self.shop.event_id(), record, problem);
+        if let Err(error) = self.shop.ports.bus.publish(vec![letter]).await {
+            tracing::warn!(error = %error, "the dead letter was not taken");
+        }
+    }
+
+    /// Starts a fold for every project that has records and none under way.
+    fn begin(&mut self) {
+        while let Some((project, batch)) = self.intake.begin(self.shop.settings.batch) {
+            let (shop, aggregate) = (self.shop.clone(), self.cache.remove(&project));
+            self.folds.push(Box::pin(async move {
+                let (records, places) = batch.into_iter().map(|taken| (taken.record, taken.at)).unzip();
+                let aggregate = fold::fold(&shop, project, aggregate, records).await;
+                Folded { project, places, aggregate }
+            }));
+        }
+    }
+
+    fn folded(&mut self, folded: Folded) -> Vec<Position> {
+        let Folded { project, places, aggregate } = folded;
+        if let Some(aggregate) = aggregate.filter(|aggregate| !aggregate.project.head.over()) {
+            self.cache.insert(project, aggregate);
+            while self.cache.len() > self.shop.settings.cached {
+                self.cache.pop_first();
+            }
+        }
+        self.intake.end(project, places)
+    }
+
+    /// Partitions went to somebody else: their records are theirs, and what is cached of their projects is void.
+    /// A fold under way may end; its commit is guarded by the version.
+    fn forget(&mut self, gone: impl Fn(&Partition) -> bool) {
+        self.intake.forget(&gone);
+        self.cache.retain(|project, _| {
+            let key = project.to_string();
+            let of = |topic: Topic| Partition { number: partition_of(&key, topic.partitions()), topic };
+            !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
+        });
+    }
+}

@@ -1,0 +1,76 @@
+//! The artifacts of one project, kept at hand. An artifact is named by its bytes, so what lies here never
+//! becomes stale; it is only put away when it grows too large.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chorus_core::delivery::ArtifactHash;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::shop::Shop;
+
+/// An artifact that cannot be had: it is not there, or does not hold what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {hash}")]
+pub(crate) struct Missing {
+    pub(crate) what: &'static str,
+    pub(crate) hash: ArtifactHash,
+}
+
+/// Artifacts that were read or written lately.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    kept: BTreeMap<ArtifactHash, Bytes>,
+    bytes: usize,
+}
+
+impl Shelf {
+    pub(crate) async fn get(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<Bytes, Missing> {
+        if let Some(bytes) = self.kept.get(&hash) {
+            return Ok(bytes.clone());
+        }
+        let found = shop.until_answered("an artifact", || shop.ports.artifacts.get(hash)).await;
+        let bytes = found.ok_or(Missing { what, hash })?;
+        self.keep(shop, hash, bytes.clone());
+        Ok(bytes)
+    }
+
+    pub(crate) async fn text(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<String, Missing> {
+        let bytes = self.get(shop, what, hash).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    pub(crate) async fn value<T: DeserializeOwned>(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<T, Missing> {
+        let bytes = self.get(shop, what, hash).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            tracing::error!(error = %error, artifact.hash = %hash, "{what} cannot be read");
+            Missing { what, hash }
+        })
+    }
+
+    /// Puts a value; it is durable when this returns.
+    pub(crate) async fn put(&mut self, shop: &Shop, value: &impl Serialize) -> ArtifactHash {
+        let bytes = serde_json::to_vec(value).expect("artifacts are plain structs with text keys");
+        self.put_bytes(shop, Bytes::from(bytes)).await
+    }
+
+    pub(crate) async fn put_bytes(&mut self, shop: &Shop, bytes: Bytes) -> ArtifactHash {
+        let known = ArtifactHash::of(&bytes);
+        if self.kept.contains_key(&known) {
+            return known;
+        }
+        let hash = shop.until_answered("putting an artifact", || shop.ports.artifacts.put(bytes.clone())).await;
+        self.keep(shop, hash, bytes);
+        hash
+    }
+
+    fn keep(&mut self, shop: &Shop, hash: ArtifactHash, bytes: Bytes) {
+        if self.bytes + bytes.len() > shop.settings.shelf_bytes {
+            self.kept.clear();
+            self.bytes = 0;
+        }
+        self.bytes += bytes.len();
+        self.kept.insert(hash, bytes);
+    }
+}
