@@ -27,7 +27,7 @@ use crate::id::{ProjectId, TaskId};
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
-pub use command::{ClientCommand, Command, Estimate, Merge, Planned, PlannerAnswer, Reading};
+pub use command::{ClientCommand, Command, Estimate, Merge, Planned, Reading};
 pub use decide::{Decision, Effect, Given, Queue, Refusal};
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};
 pub use history::{HistoryEvent, TaskRef};

@@ -4,7 +4,7 @@
 use chorus_core::delivery::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
 use chorus_core::id::EventId;
 use chorus_core::port::bus::Record;
-use chorus_core::project::{ClientCommand, Command, Given, Project, Reading, TaskState};
+use chorus_core::project::{ClientCommand, Command, Given, Project, TaskState};
 use chorus_core::record::{self, Unreadable};
 
 use crate::aggregate::Aggregate;

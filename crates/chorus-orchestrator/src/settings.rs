@@ -3,11 +3,15 @@
 use chorus_core::plan::Limits;
 use chorus_core::time::Millis;
 
+use crate::prompt::Room;
+
 /// How an orchestrator works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How large plans and their tasks may be.
     pub limits: Limits,
+    /// How much the models of each role may produce.
+    pub rooms: Rooms,
     /// Most tokens of a deliverable that one call of the judge is shown.
     pub judge_tokens: u64,
     /// Records that are taken in before those at hand are folded; beyond it the subscription pauses.
@@ -22,10 +26,32 @@ pub struct Settings {
     pub publish: Millis,
 }
 
+/// How many tokens the models of each role may produce in one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rooms {
+    /// Clarifies, plans, answers questions.
+    pub planner: Room,
+    /// Makes parts.
+    pub worker: Room,
+    /// Settles conflicts.
+    pub merger: Room,
+    /// Judges.
+    pub judge: Room,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        let thinks = Room { ceiling: 32_000, thinking: 8_000 };
+        let writes = Room { ceiling: 16_000, thinking: 0 };
+        Self { planner: thinks, worker: writes, merger: writes, judge: thinks }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            rooms: Rooms::default(),
             judge_tokens: 24_000,
             records: 1_000,
             batch: 64,

@@ -32,7 +32,9 @@ mod tests {
         assert_eq!(read_answer(r#"{"answer":"British spelling.","ask_client":null}"#), answer("British spelling."));
         assert_eq!(read_answer("```json\n{'answer': 12,}\n```"), answer("12"));
         match read_answer(r#"{"answer":null,"ask_client":{"text":"Which edition?","default":"the first"}}"#) {
-            Ok(AnswerReply::AskClient(question)) => assert_eq!((question.text.as_str(), question.default.as_str()), ("Which edition?", "the first")),
+            Ok(AnswerReply::AskClient(question)) => {
+                assert_eq!((question.text.as_str(), question.default.as_str()), ("Which edition?", "the first"))
+            }
             other => panic!("{other:?}"),
         }
         assert!(read_answer("British spelling.").is_err());

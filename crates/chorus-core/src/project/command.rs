@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::brief::{Clarification, Question};
+use crate::brief::{AnswerReply, Clarification};
 use crate::delivery::{ArtifactHash, AttemptDone};
 use crate::id::TaskKey;
 use crate::merge::{Conflict, Settlement};
@@ -104,11 +104,11 @@ pub enum Reading {
     Plan {
         /// The planner's plan, or what is wrong with it.
         read: Result<Planned, Vec<String>>,
-        /// The plan by rule, for when the planner cannot make one.
-        fallback: Planned,
+        /// What stands in when the planner cannot make one; none beside a plan that was read.
+        fallback: Option<Planned>,
     },
     /// An answer task's.
-    Answer(Result<PlannerAnswer, Vec<String>>),
+    Answer(Result<AnswerReply, Vec<String>>),
     /// A work task's: a question where its worker asked one, else the result stands.
     Work {
         /// The question.
@@ -158,15 +158,6 @@ impl From<&Forecast> for Estimate {
             widest: forecast.widest,
         }
     }
-}
-
-/// What the planner says to a worker's question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlannerAnswer {
-    /// This.
-    Known(String),
-    /// Only the client can know.
-    AskClient(Question),
 }
 
 /// What came of merging.

@@ -54,6 +54,14 @@ impl Ledger {
         self
     }
 
+    /// The ledger with its settlements in the order of its conflicts.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        let place = |settlement: &Settlement| self.conflicts.iter().position(|conflict| conflict.id == settlement.conflict);
+        self.settlements.sort_by_key(place);
+        self
+    }
+
     fn same(&self, conflict: &Conflict) -> Option<&Conflict> {
         self.conflicts.iter().find(|old| old.subject == conflict.subject && values(old) == values(conflict))
     }

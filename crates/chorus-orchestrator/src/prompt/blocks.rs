@@ -62,7 +62,8 @@ impl Turn {
         self.open("outline", &[]);
         for section in &outline.sections {
             let tokens = section.tokens.to_string();
-            let attributes = [("id", section.id.0.as_str()), ("document", &section.document), ("title", &section.title), ("tokens", &tokens)];
+            let attributes =
+                [("id", section.id.0.as_str()), ("document", &section.document), ("title", &section.title), ("tokens", &tokens)];
             self.short("section", &attributes, &section.opening);
         }
         self.close("outline");

@@ -62,7 +62,10 @@ fn planned(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
     match steered(draft, ended, Some(read)) {
         Steered::Tries => {}
         Steered::Says(planned) => plan::planned(draft, planned, false),
-        Steered::GaveUp => plan::planned(draft, fallback, true),
+        Steered::GaveUp => match fallback {
+            Some(fallback) => plan::planned(draft, fallback, true),
+            None => stop::fail(draft, "there is no plan".to_owned()),
+        },
     }
 }
 

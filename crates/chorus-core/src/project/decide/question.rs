@@ -2,8 +2,9 @@
 //! on with an attempt of the same number: asking burns no try.
 
 use super::super::draft::Draft;
-use super::super::{About, Doing, HistoryEvent, PlannerAnswer, Task, TaskAnswer, TaskState};
+use super::super::{About, Doing, HistoryEvent, Task, TaskAnswer, TaskState};
 use super::{QUESTIONS, ask, begin};
+use crate::brief::AnswerReply;
 use crate::delivery::TaskKind;
 use crate::id::{TaskId, TaskKey};
 
@@ -21,18 +22,18 @@ pub(super) fn ask(draft: &mut Draft<'_>, task: &Task, doing: &Doing, text: Strin
 }
 
 /// The planner's word on a worker's question; none when it could not be had.
-pub(super) fn planner_said(draft: &mut Draft<'_>, asking: TaskId, answer: Option<PlannerAnswer>) {
+pub(super) fn planner_said(draft: &mut Draft<'_>, asking: TaskId, answer: Option<AnswerReply>) {
     let Some(task) = draft.task(asking) else { return };
     let TaskState::Asking { question, number, .. } = task.state.clone() else { return };
     let about = task.reference();
     match answer {
         None => resolve(draft, asking, ask::NOBODY_KNOWS.to_owned(), true),
-        Some(PlannerAnswer::Known(answer)) => resolve(draft, asking, answer, false),
-        Some(PlannerAnswer::AskClient(asked)) if draft.head.options.assume => {
+        Some(AnswerReply::Answer(answer)) => resolve(draft, asking, answer, false),
+        Some(AnswerReply::AskClient(asked)) if draft.head.options.assume => {
             let assumed = begin::assumed(asked);
             resolve(draft, asking, assumed.answer, true);
         }
-        Some(PlannerAnswer::AskClient(asked)) => {
+        Some(AnswerReply::AskClient(asked)) => {
             draft.set(asking, TaskState::Asking { question, answerer: None, number });
             ask::client(draft, asking, about, asked);
         }

@@ -1,0 +1,99 @@
+//! Merging, as far as it needs artifacts: results are read, conflicts found and settled by rule or carried
+//! over, files made and stored. What cannot be settled so is handed to a model, once.
+
+use bytes::Bytes;
+use chorus_core::merge::{self, Deliverable, FileText, MergedFile, Settlement};
+use chorus_core::plan::{Part, Plan};
+use chorus_core::project::{Ledger, Merge};
+use chorus_core::verdict::{self, Verdict};
+
+use crate::aggregate::Aggregate;
+use crate::shelf::Missing;
+use crate::shop::Shop;
+use crate::{material, opening};
+
+/// Version of the stored form of deliverables.
+const DELIVERABLE: u32 = 1;
+
+/// Merges the results that stand. `settlements` are a model's word on the conflicts that the ledger holds open.
+pub(crate) async fn merge(shop: &Shop, aggregate: &mut Aggregate, settlements: Vec<Settlement>, ask_model: bool) -> Result<Merge, Missing> {
+    let plan = opening::plan(shop, aggregate).await?.ok_or(Missing { what: "the plan", hash: aggregate.project.head.brief })?;
+    let results = material::results(shop, aggregate, &plan).await?;
+    let before = material::ledger(shop, aggregate).await?;
+    let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, settlements);
+    if ask_model && !draft.ledger.open().is_empty() {
+        let ledger = aggregate.shelf.put(shop, &draft.ledger).await;
+        return Ok(Merge::Open { ledger, found: draft.found, settled: draft.settled });
+    }
+    draft.close();
+    let LedgerDraft { ledger, found, settled } = draft;
+    let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.settlements);
+    let merged = store(shop, aggregate, &files).await;
+    let Ledger { conflicts, settlements, .. } = ledger.clone();
+    let deliverable = Deliverable { version: DELIVERABLE, files: merged, conflicts, settlements };
+    Ok(Merge::Whole {
+        ledger: aggregate.shelf.put(shop, &ledger).await,
+        found,
+        settled,
+        deliverable: aggregate.shelf.put(shop, &deliverable).await,
+        files: deliverable.files.iter().map(|file| file.path.clone()).collect(),
+        missing: missing(&plan, &results),
+        check: Verdict { items: verdict::check(&plan, &files) },
+        parts: u32::try_from(merge::framed_for_judge(&plan, &files, shop.settings.judge_tokens).len()).unwrap_or(u32::MAX),
+    })
+}
+
+/// A ledger in the making, with what is new in it.
+struct LedgerDraft {
+    ledger: Ledger,
+    found: Vec<merge::Conflict>,
+    settled: Vec<Settlement>,
+}
+
+impl LedgerDraft {
+    /// Each conflict as it was settled before, else as the model says, else by rule.
+    fn new(conflicts: Vec<merge::Conflict>, before: &Ledger, said: Vec<Settlement>) -> Self {
+        let found = conflicts.iter().filter(|conflict| !before.knows(conflict)).cloned().collect();
+        let mut settlements: Vec<_> = conflicts.iter().filter_map(|conflict| before.settled(conflict)).collect();
+        let mut settled = Vec::new();
+        for settlement in said.into_iter().chain(merge::settle_by_rule(&conflicts)) {
+            let known = conflicts.iter().any(|conflict| conflict.id == settlement.conflict);
+            if known && !settlements.iter().any(|other| other.conflict == settlement.conflict) {
+                settlements.push(settlement.clone());
+                settled.push(settlement);
+            }
+        }
+        Self { ledger: Ledger { version: Ledger::VERSION, conflicts, settlements }.in_order(), found, settled }
+    }
+
+    /// Settles by nobody what nobody settled.
+    fn close(&mut self) {
+        let open = self.ledger.open();
+        self.ledger = std::mem::take(&mut self.ledger).closed().in_order();
+        let by_nobody = |settlement: &&Settlement| open.iter().any(|conflict| conflict.id == settlement.conflict);
+        self.settled.extend(self.ledger.settlements.iter().filter(by_nobody).cloned());
+    }
+}
+
+async fn store(shop: &Shop, aggregate: &mut Aggregate, files: &[FileText]) -> Vec<MergedFile> {
+    let mut merged = Vec::with_capacity(files.len());
+    for file in files {
+        let bytes = Bytes::from(file.text.clone());
+        merged.push(MergedFile {
+            path: file.path.clone(),
+            media_type: file.media_type.clone(),
+            bytes: bytes.len() as u64,
+            content: aggregate.shelf.put_bytes(shop, bytes).await,
+        });
+    }
+    merged.sort_by(|one, other| one.path.cmp(&other.path));
+    merged
+}
+
+fn missing<V>(plan: &Plan, results: &std::collections::BTreeMap<chorus_core::id::TaskKey, V>) -> Vec<chorus_core::id::TaskKey> {
+    let parts = plan.files.iter().flat_map(|file| &file.parts).filter_map(|part| match part {
+        Part::Task { task } => Some(task),
+        Part::Glossary { .. } | Part::Conflicts { .. } => None,
+    });
+    parts.filter(|task| !results.contains_key(task)).cloned().collect()
+}

@@ -1,0 +1,125 @@
+//! From a task that is to be done to its attempt: the prompt is built and stored as a work order.
+
+use chorus_core::brief::Answered;
+use chorus_core::delivery::{NewAttempt, TaskKind, WorkOrder};
+use chorus_core::llm::Request;
+use chorus_core::merge::framed_for_judge;
+use chorus_core::project::{About, Queue, Task};
+
+use crate::aggregate::Aggregate;
+use crate::prompt::{self, Answer, Clarify, Judge, Planning, Settle};
+use crate::shelf::Missing;
+use crate::shop::Shop;
+use crate::{material, opening, part};
+
+/// Version of the stored form of work orders.
+const WORK_ORDER: u32 = 1;
+
+/// Tokens that answers to steering tasks usually have.
+const CLARIFICATION: u64 = 400;
+const PLAN: u64 = 3_000;
+const ANSWER: u64 = 150;
+const SETTLEMENT: u64 = 80;
+const VERDICT_ITEM: u64 = 100;
+
+/// A call that is to be made, with the tokens that its answer is expected to have.
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) output: u64,
+}
+
+/// The attempt, with its work order in the store.
+pub(crate) async fn attempt(shop: &Shop, aggregate: &mut Aggregate, queue: &Queue) -> Result<NewAttempt, Missing> {
+    let task = aggregate.project.tasks.get(&queue.task).expect("an attempt is queued for a task of the project").clone();
+    let Call { request, output } = call(shop, aggregate, &task).await?;
+    let size = prompt::size(&request, output);
+    let order = aggregate.shelf.put(shop, &WorkOrder { version: WORK_ORDER, request, so_far: String::new() }).await;
+    let head = &aggregate.project.head;
+    Ok(NewAttempt {
+        id: queue.attempt,
+        task: task.id,
+        project: head.id,
+        tenant: head.tenant.clone(),
+        plan_version: task.plan_version,
+        kind: task.kind,
+        number: queue.number,
+        order,
+        size,
+        priority: queue.priority,
+        path: queue.path,
+        not_before: shop.ports.clock.now(),
+    })
+}
+
+async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    match task.kind {
+        TaskKind::Clarify => clarify(shop, aggregate).await,
+        TaskKind::Plan => plan(shop, aggregate, task).await,
+        TaskKind::Work => part::work(shop, aggregate, task).await,
+        TaskKind::Answer => answer(shop, aggregate, task).await,
+        TaskKind::Settle => settle(shop, aggregate).await,
+        TaskKind::Judge => judge(shop, aggregate, task).await,
+    }
+}
+
+async fn clarify(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let outline = opening::stored_outline(shop, aggregate).await?;
+    let request = prompt::clarify(&Clarify { brief: &brief, outline: &outline, room: shop.settings.rooms.planner });
+    Ok(Call { request, output: CLARIFICATION })
+}
+
+async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let outline = opening::stored_outline(shop, aggregate).await?;
+    let head = &aggregate.project.head;
+    let rejected = head.rejections.iter().map(|reason| format!("The client refused the plan: {reason}"));
+    let unread = task.doing().map(|doing| doing.feedback.clone()).unwrap_or_default();
+    let refused: Vec<_> = rejected.chain(unread).collect();
+    let answers = part::known(&aggregate.project);
+    let request = prompt::plan(&Planning {
+        brief: &brief,
+        answers: &answers,
+        outline: &outline,
+        limits: shop.settings.limits,
+        refused: &refused,
+        room: shop.settings.rooms.planner,
+    });
+    Ok(Call { request, output: PLAN })
+}
+
+async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let plan = stored_plan(shop, aggregate).await?;
+    let About::Question { task: asking, text } = &task.about else { unreachable!("an answer task is about a question") };
+    let asking = aggregate.project.tasks.get(asking).expect("a question is asked by a task of the project");
+    let planned =
+        material::planned(&plan, &asking.key).ok_or(Missing { what: "the asking task's plan", hash: aggregate.project.head.brief })?;
+    let answers: Vec<Answered> = part::known(&aggregate.project);
+    let room = shop.settings.rooms.planner;
+    let request = prompt::answer(&Answer { brief: &brief, answers: &answers, task: planned, question: text, room });
+    Ok(Call { request, output: ANSWER })
+}
+
+async fn settle(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let open = material::ledger(shop, aggregate).await?.open();
+    let request = prompt::settle(&Settle { brief: &brief, conflicts: &open, room: shop.settings.rooms.merger });
+    Ok(Call { request, output: SETTLEMENT * open.len() as u64 })
+}
+
+async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let plan = stored_plan(shop, aggregate).await?;
+    let files = material::files(shop, aggregate, &plan).await?;
+    let chunks = framed_for_judge(&plan, &files, shop.settings.judge_tokens);
+    let About::Part { number, .. } = task.about else { unreachable!("a judge task is about a part") };
+    let chunk = chunks.get(number as usize).or(chunks.last()).expect("there is always a chunk");
+    let request = prompt::judge(&Judge { brief: &brief, plan: &plan, chunk, room: shop.settings.rooms.judge });
+    Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
+}
+
+pub(crate) async fn stored_plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<chorus_core::plan::Plan, Missing> {
+    let hash = aggregate.project.head.brief;
+    opening::plan(shop, aggregate).await?.ok_or(Missing { what: "the plan", hash })
+}

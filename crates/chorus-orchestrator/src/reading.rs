@@ -1,0 +1,80 @@
+//! From a finished attempt to what its result says: the artifact is read by core's rules for its kind.
+
+use chorus_core::brief;
+use chorus_core::delivery::{AttemptDone, Outcome, TaskKind};
+use chorus_core::merge::{self, WorkReply};
+use chorus_core::plan::{self, Plan, Scope};
+use chorus_core::project::{Estimate, Ledger, Planned, Reading, Task};
+use chorus_core::verdict;
+
+use crate::aggregate::Aggregate;
+use crate::shelf::Missing;
+use crate::shop::Shop;
+use crate::{material, opening};
+
+/// What the result says; nothing when its task does not wait for it.
+pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDone) -> Result<Reading, Missing> {
+    let waiting = |task: &&Task| task.doing().is_some_and(|doing| doing.attempt == done.attempt);
+    let Some(task) = aggregate.project.tasks.get(&done.task).filter(waiting).cloned() else { return Ok(Reading::Nothing) };
+    let text = match &done.outcome {
+        Outcome::Succeeded { result } => Some(aggregate.shelf.text(shop, "a result", *result).await?),
+        Outcome::Asked { question } => Some(aggregate.shelf.text(shop, "a question", *question).await?),
+        Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
+    };
+    match (task.kind, text) {
+        (TaskKind::Plan, text) => planned(shop, aggregate, text).await,
+        (_, None) => Ok(Reading::Nothing),
+        (TaskKind::Work, Some(text)) => worked(shop, aggregate, &task, &done.outcome, &text).await,
+        (TaskKind::Clarify, Some(text)) => Ok(Reading::Clarification(brief::read_clarification(&text))),
+        (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
+        (TaskKind::Settle, Some(text)) => settled(shop, aggregate, &text).await,
+        (TaskKind::Judge, Some(text)) => {
+            let plan = opening::plan(shop, aggregate).await?;
+            Ok(plan.map_or(Reading::Nothing, |plan| Reading::Verdict(verdict::read(&text, &plan))))
+        }
+    }
+}
+
+async fn worked(shop: &Shop, aggregate: &mut Aggregate, task: &Task, outcome: &Outcome, text: &str) -> Result<Reading, Missing> {
+    let Some(plan) = opening::plan(shop, aggregate).await? else { return Ok(Reading::Nothing) };
+    let question = match merge::read_reply(text, material::media_type(&plan, &task.key)) {
+        WorkReply::Question(question) => Some(question),
+        WorkReply::Result(_) if matches!(outcome, Outcome::Asked { .. }) => Some(text.trim().to_owned()),
+        WorkReply::Result(_) => None,
+    };
+    Ok(Reading::Work { question })
+}
+
+async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {
+    let ledger = material::ledger(shop, aggregate).await?;
+    Ok(Reading::Settlements(merge::read_settlements(text, &Ledger::open(&ledger))))
+}
+
+/// The planner's plan, or what stands in for it: its reply read with more indulgence, else the plan by rule.
+async fn planned(shop: &Shop, aggregate: &mut Aggregate, text: Option<String>) -> Result<Reading, Missing> {
+    let outline = opening::stored_outline(shop, aggregate).await?;
+    let scope = Scope { outline: &outline, limits: shop.settings.limits };
+    let brief = opening::brief(shop, aggregate).await?.text;
+    let strict = text.as_deref().map(|text| plan::read(text, &scope));
+    let wrong = match strict {
+        Some(Ok(reading)) => {
+            let planned = store(shop, aggregate, (reading.plan, reading.warnings), &scope, &brief).await;
+            return Ok(Reading::Plan { read: Ok(planned), fallback: None });
+        }
+        Some(Err(refused)) => refused.errors,
+        None => Vec::new(),
+    };
+    let lenient = text.as_deref().and_then(|text| plan::read_leniently(text, &scope).ok());
+    let (plan, warnings) = match lenient {
+        Some(reading) => (reading.plan, reading.warnings),
+        None => (plan::fallback(&aggregate.project.head.title, &brief, &scope), wrong.clone()),
+    };
+    let fallback = store(shop, aggregate, (plan, warnings), &scope, &brief).await;
+    Ok(Reading::Plan { read: Err(wrong), fallback: Some(fallback) })
+}
+
+async fn store(shop: &Shop, aggregate: &mut Aggregate, (plan, warnings): (Plan, Vec<String>), scope: &Scope<'_>, brief: &str) -> Planned {
+    let hash = aggregate.shelf.put(shop, &plan).await;
+    let estimate = Estimate::from(&plan::forecast(&plan, scope.outline, brief));
+    Planned { plan: Box::new(plan), hash, warnings, estimate }
+}
