@@ -1,0 +1,193 @@
+//! One term's work: put back what is held, then admit, dispatch and learn, beside the reconciler.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use chorus_core::catalog::Catalog;
+use chorus_core::delivery::{FailureCause, Outstanding, QueuedAttempt};
+use chorus_core::id::Tenant;
+use chorus_core::limit::HeldLease;
+use chorus_core::port::StoreError;
+use chorus_core::time::Timestamp;
+use chorus_pool::{Admission, Roles, Roster, Verdict};
+use futures_util::future::{Either, select};
+
+use crate::book::Book;
+use crate::commit::{Decided, Fate, commit};
+use crate::feed::{Feed, News};
+use crate::lessons::Lessons;
+use crate::office::Office;
+use crate::reconciler;
+
+/// Works for as long as the term lasts; never returns by itself.
+pub(crate) async fn work(office: &Office, catalog: &Arc<Catalog>, roles: &Roles) {
+    let mut desk = Desk::new(office, catalog, roles);
+    desk.restore().await;
+    select(Box::pin(desk.run()), Box::pin(reconciler::run(office))).await;
+}
+
+/// The queue's side of a term.
+struct Desk<'a> {
+    office: &'a Office,
+    admission: Admission,
+    book: Book,
+    lessons: Lessons,
+    tenants: BTreeSet<Tenant>,
+    accounts_due: Timestamp,
+    read_at: Timestamp,
+}
+
+/// What the desk waits for.
+enum Event {
+    Decided(Vec<Verdict>),
+    News(News),
+    Tick,
+}
+
+impl<'a> Desk<'a> {
+    fn new(office: &'a Office, catalog: &Arc<Catalog>, roles: &Roles) -> Self {
+        let (limits, clock) = (Arc::clone(&office.ports.limits), Arc::clone(&office.ports.clock));
+        let roster = Roster::new(Arc::clone(catalog));
+        let admission = Admission::new(limits, clock, office.settings.admission.clone(), roster, roles.clone());
+        Self {
+            office,
+            admission,
+            book: Book::default(),
+            lessons: Lessons::default(),
+            tenants: BTreeSet::new(),
+            accounts_due: Timestamp(i64::MIN),
+            read_at: Timestamp(i64::MIN),
+        }
+    }
+
+    /// Puts the leases of all outstanding deliveries back, fenced ones too, before anything is reserved.
+    async fn restore(&mut self) {
+        loop {
+            let read = self.office.statement("read outstanding deliveries", self.office.ports.deliveries.outstanding()).await;
+            if let Ok(outstanding) = read
+                && let Ok(rows) = read_queue(self.office).await
+            {
+                self.meet(rows.iter().map(|row| &row.attempt.tenant)).await;
+                let leases = outstanding.into_iter().map(|delivery| self.held(delivery)).collect();
+                match self.office.ports.limits.restore(leases).await {
+                    Ok(()) => return,
+                    Err(problem) => tracing::warn!(error = %problem, "failed to restore leases, trying again"),
+                }
+            }
+            self.office.rest().await;
+        }
+    }
+
+    fn held(&self, delivery: Outstanding) -> HeldLease {
+        let groups = self.admission.roster().groups_of(delivery.lease.credential, &delivery.model);
+        HeldLease { lease: delivery.lease, groups, sent_until: delivery.sent_until }
+    }
+
+    async fn run(&mut self) -> Infallible {
+        let mut feed = Feed::new(Arc::clone(&self.office.ports.bus), Arc::clone(&self.office.ports.clock));
+        loop {
+            let now = self.office.now();
+            if now >= self.accounts_due {
+                self.read_accounts().await;
+            }
+            if now >= self.read_at {
+                self.read_rows().await;
+                self.read_lessons().await;
+            }
+            match self.event(&mut feed).await {
+                Event::Decided(verdicts) => self.dispatch(verdicts).await,
+                Event::News(News::Queue) => self.read_at = self.read_at.min(self.office.now() + self.office.settings.wake_gap),
+                Event::News(News::Accounts) => self.accounts_due = self.office.now(),
+                Event::Tick => {}
+            }
+        }
+    }
+
+    async fn event(&mut self, feed: &mut Feed) -> Event {
+        let tick = self.office.ports.clock.sleep_until(self.read_at.min(self.accounts_due));
+        let news = pin!(feed.next());
+        match select(Box::pin(self.admission.next()), select(news, tick)).await {
+            Either::Left((verdicts, _)) => Event::Decided(verdicts),
+            Either::Right((Either::Left((news, _)), _)) => Event::News(news),
+            Either::Right((Either::Right(((), _)), _)) => Event::Tick,
+        }
+    }
+
+    /// Brings the book up to date with the queued rows.
+    async fn read_rows(&mut self) {
+        self.read_at = self.office.now() + self.office.settings.poll;
+        let Ok(rows) = read_queue(self.office).await else { return };
+        let whole = rows.len() < self.office.settings.queue_size as usize;
+        let changes = self.book.compare(rows, whole);
+        for lease in changes.gone {
+            self.book.take(lease);
+            self.admission.remove(lease);
+            self.office.end_unused(lease).await;
+        }
+        self.meet(changes.fresh.iter().map(|row| &row.attempt.tenant)).await;
+        let lost_limit = self.office.settings.lost_limit;
+        let (killers, fresh): (Vec<_>, Vec<_>) = changes.fresh.into_iter().partition(|row| row.lost >= lost_limit);
+        for row in fresh {
+            if !self.admission.roster().knows(&row.attempt.tenant) {
+                continue;
+            }
+            let wish = self.book.enter(self.office.lease_id(), row);
+            self.admission.push(wish);
+        }
+        let refuse = |row| Decided { row, fate: Fate::Refuse(FailureCause::KillsWorkers) };
+        commit(self.office, killers.into_iter().map(refuse).collect()).await;
+    }
+
+    /// Reads the accounts of tenants that are new here.
+    async fn meet(&mut self, tenants: impl Iterator<Item = &Tenant>) {
+        let new: BTreeSet<Tenant> = tenants.filter(|tenant| !self.admission.roster().knows(tenant)).cloned().collect();
+        for tenant in new {
+            self.read_accounts_of(&tenant).await;
+            self.tenants.insert(tenant);
+        }
+    }
+
+    async fn read_accounts(&mut self) {
+        self.accounts_due = self.office.now() + self.office.settings.accounts;
+        for tenant in self.tenants.clone() {
+            self.read_accounts_of(&tenant).await;
+        }
+    }
+
+    async fn read_accounts_of(&mut self, tenant: &Tenant) {
+        let accounts = self.office.ports.directory.accounts(tenant);
+        if let Ok(accounts) = self.office.statement("read accounts", accounts).await {
+            self.admission.update_roster(|roster| roster.set(tenant, accounts));
+        }
+    }
+
+    async fn read_lessons(&mut self) {
+        let (now, every) = (self.office.now(), self.office.settings.learn);
+        let Some(project) = self.lessons.due(now) else { return };
+        match self.office.statement("read finished deliveries", self.office.ports.deliveries.of_project(project)).await {
+            Ok(rows) => self.lessons.read(project, &rows, &mut self.admission, now, every),
+            Err(_) => self.lessons.put_off(project, now + every),
+        }
+    }
+
+    /// Commits what was decided and publishes it.
+    async fn dispatch(&mut self, verdicts: Vec<Verdict>) {
+        let mut decided = Vec::with_capacity(verdicts.len());
+        for verdict in verdicts {
+            let (wish, fate) = match verdict {
+                Verdict::Granted { wish, grant } => (wish, Fate::Send(grant)),
+                Verdict::Never { wish, why } => (wish, Fate::Refuse(FailureCause::NoAccount { message: why })),
+            };
+            decided.extend(self.book.take(wish.lease).map(|row| Decided { row, fate }));
+        }
+        for (row, _) in commit(self.office, decided).await {
+            self.lessons.expect(&row);
+        }
+    }
+}
+
+async fn read_queue(office: &Office) -> Result<Vec<QueuedAttempt>, StoreError> {
+    office.statement("read queued attempts", office.ports.attempts.queued(office.settings.queue_size)).await
+}
