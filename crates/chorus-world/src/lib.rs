@@ -6,6 +6,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod contract;
 pub mod executor;
 pub mod fate;
 pub mod faulty;
