@@ -130,3 +130,6 @@ pub struct Deliverable {
     /// How each was settled.
     pub settlements: Vec<Settlement>,
 }
+
+#[cfg(test)]
+mod tests;

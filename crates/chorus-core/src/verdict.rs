@@ -36,3 +36,6 @@ pub struct VerdictItem {
     #[serde(default)]
     pub feedback: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,21 @@ const ARTICLES: [&str; 3] = ["the", "a", "an"];
 const NEGATIONS: [&str; 9] = ["not", "no", "never", "without", "nor", "không", "chẳng", "chưa", "isn't"];
 const MONTHS: [&str; 12] =
     ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+/// Short and long names of units, told apart from other words by the number before them.
+const UNITS: [(&str, &str); 12] = [
+    ("m", "metre"),
+    ("meter", "metre"),
+    ("km", "kilometre"),
+    ("kilometer", "kilometre"),
+    ("cm", "centimetre"),
+    ("kg", "kilogram"),
+    ("g", "gram"),
+    ("h", "hour"),
+    ("hr", "hour"),
+    ("min", "minute"),
+    ("%", "percent"),
+    ("ft", "foot"),
+];
 const SMALL: [&str; 20] = [
     "zero",
     "one",
@@ -45,7 +60,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
         let bare = piece.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '-').trim_end_matches(['-', '.', ',']);
         let bare = bare.strip_suffix("'s").or_else(|| bare.strip_suffix("s'").map(|_| &bare[..bare.len() - 1])).unwrap_or(bare);
         let known = !bare.is_empty() && bare != "-" && !ARTICLES.contains(&bare);
-        known.then(|| number(bare).map_or_else(|| bare.to_owned(), plain))
+        known.then(|| number(bare).map_or_else(|| singular(bare).to_owned(), plain))
     });
     joined(words.collect())
 }
@@ -89,11 +104,16 @@ fn number(word: &str) -> Option<f64> {
     whole.and_then(|number| u32::try_from(number).ok()).map(f64::from)
 }
 
+/// A word without the `s` of a plural; it only has to treat equal words equally.
+fn singular(word: &str) -> &str {
+    word.strip_suffix('s').filter(|stem| stem.len() > 2 && !stem.ends_with('s')).unwrap_or(word)
+}
+
 fn plain(number: f64) -> String {
     number.to_string()
 }
 
-/// Joins a number and the thousands, hundreds or tens that follow it as words of their own: `two hundred`, `40 thousand`.
+/// Joins a number and the hundreds, thousands or millions that follow it, and writes the unit after a number in full.
 fn joined(words: Vec<String>) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     for word in words {
@@ -109,6 +129,7 @@ fn joined(words: Vec<String>) -> Vec<String> {
                 joined.pop();
                 joined.push(plain(before * factor));
             }
+            (None, Some(_)) => joined.push(UNITS.iter().find(|(short, _)| *short == word).map_or(word, |(_, long)| (*long).to_owned())),
             _ => joined.push(word),
         }
     }
@@ -128,6 +149,9 @@ mod tests {
     fn values_agree_when_both_can_stand() {
         check("1,200", "1200.0", true);
         check("42 metres", "42", true);
+        check("42 m", "forty-two metres", true);
+        check("12 hours", "12 h", true);
+        check("m", "metre", false);
         check("forty-two", "42", true);
         check("two hundred ships", "200 ships", true);
         check("12 May 1903", "May 12, 1903", true);

@@ -134,7 +134,10 @@ fn free(path: String, planned: &[PlannedFile]) -> String {
     let taken: Vec<String> = planned.iter().map(|file| file.path.clone()).collect();
     let other = |number: usize| {
         let flat = path.replace('/', "-");
-        flat.rsplit_once('.').map_or_else(|| format!("{flat}-{number}"), |(name, ending)| format!("{name}-{number}.{ending}"))
+        match flat.rsplit_once('.').filter(|(_, ending)| !ending.contains('-')) {
+            Some((name, ending)) => format!("{name}-{number}.{ending}"),
+            None => format!("{flat}-{number}"),
+        }
     };
     if !clashes(&path, &taken) {
         return path;

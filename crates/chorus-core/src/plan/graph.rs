@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// Parents of each task, by number.
 pub(super) type Parents = Vec<Vec<usize>>;
 
-/// A cycle as the numbers along it, if there is one.
+/// A cycle as the numbers along it, smallest first, if there is one.
 pub(super) fn cycle(parents: &Parents) -> Option<Vec<usize>> {
     let mut left = unordered(parents);
     let start = left.pop_first()?;
@@ -17,6 +17,8 @@ pub(super) fn cycle(parents: &Parents) -> Option<Vec<usize>> {
         if let Some(at) = path.iter().position(|task| *task == next) {
             let mut round = path.split_off(at);
             round.reverse();
+            let first = round.iter().enumerate().min_by_key(|(_, task)| **task).map_or(0, |(at, _)| at);
+            round.rotate_left(first);
             return Some(round);
         }
         path.push(next);

@@ -53,10 +53,13 @@ impl Notes {
 
 fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, Refused> {
     let draft = drafted(reply, &mut notes)?;
-    let tasks = named(draft.tasks, &mut notes);
+    let tasks = named(draft.tasks, scope, &mut notes);
     notes.settled()?;
+    if tasks.is_empty() {
+        return Err(Refused { errors: vec!["there is no task with instructions".into()] });
+    }
     let tasks = expand::expand(tasks, scope, &mut notes);
-    let tasks = inputs::split(tasks, scope, &mut notes);
+    let tasks = distinct(inputs::split(tasks, scope, &mut notes));
     too_many(tasks.len(), scope)?;
     let tasks = connected(tasks, &mut notes);
     notes.settled()?;
@@ -66,7 +69,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
         let names = Names::of(&tasks);
         files::planned(draft.files, &tasks, &|name| names.resolve(name).into_iter().map(TaskKey::new).collect(), &mut notes)
     };
-    let tasks = tasks.into_iter().map(|task| planned(task, scope)).collect();
+    let tasks = tasks.into_iter().map(planned).collect();
     let title = if draft.title.is_empty() { "Untitled project".into() } else { draft.title };
     let mut plan = Plan { version: 1, title, assumptions: draft.assumptions, requirements: draft.requirements, tasks, files };
     join_repeats(&mut plan, &mut notes);
@@ -96,11 +99,12 @@ fn drafted(reply: &str, notes: &mut Notes) -> Result<Draft, Refused> {
     Ok(draft)
 }
 
-/// Gives every task an id of its own, a title and instructions.
-fn named(tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
+/// Gives every task an id of its own, a title, instructions and a size that its model can produce.
+fn named(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<DraftTask> {
     let mut taken = BTreeSet::new();
     let mut named = Vec::new();
     for mut task in tasks {
+        task.output_tokens = task.output_tokens.clamp(1, scope.limits.max_output_tokens.max(1));
         if task.instructions.is_empty() {
             if task.title.is_empty() {
                 notes.fault(format!("task {} has neither title nor instructions", task.key));
@@ -121,6 +125,18 @@ fn named(tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
         named.push(task);
     }
     named
+}
+
+/// Tells apart a planner's own `t1.2` from the second copy of `t1`.
+fn distinct(mut tasks: Vec<DraftTask>) -> Vec<DraftTask> {
+    let mut taken = BTreeSet::new();
+    for task in &mut tasks {
+        let others = (2..).map(|number| format!("{}-{number}", task.key));
+        let free = [task.key.clone()].into_iter().chain(others).find(|key| !taken.contains(key)).expect("numbers do not end");
+        taken.insert(free.clone());
+        task.key = free;
+    }
+    tasks
 }
 
 fn too_many(count: usize, scope: &Scope<'_>) -> Result<(), Refused> {
@@ -198,7 +214,7 @@ fn edges(tasks: &[DraftTask], notes: &mut Notes) -> Parents {
     tasks.iter().enumerate().map(of).collect()
 }
 
-fn planned(task: DraftTask, scope: &Scope<'_>) -> PlannedTask {
+fn planned(task: DraftTask) -> PlannedTask {
     let count = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
     PlannedTask {
         key: TaskKey::new(&task.key),
@@ -209,7 +225,7 @@ fn planned(task: DraftTask, scope: &Scope<'_>) -> PlannedTask {
         sections: task.sections.into_iter().map(SectionId).collect(),
         parents: task.parents.iter().map(TaskKey::new).collect(),
         covers: task.covers,
-        output_tokens: task.output_tokens.clamp(1, scope.limits.max_output_tokens.max(1)),
+        output_tokens: task.output_tokens,
     }
 }
 
