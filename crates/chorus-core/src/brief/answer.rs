@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(read_answer("```json\n{'answer': 12,}\n```"), answer("12"));
         match read_answer(r#"{"answer":null,"ask_client":{"text":"Which edition?","default":"the first"}}"#) {
             Ok(AnswerReply::AskClient(question)) => {
-                assert_eq!((question.text.as_str(), question.default.as_str()), ("Which edition?", "the first"))
+                assert_eq!((question.text.as_str(), question.default.as_str()), ("Which edition?", "the first"));
             }
             other => panic!("{other:?}"),
         }

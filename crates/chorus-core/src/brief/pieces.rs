@@ -10,7 +10,7 @@ pub(crate) fn cut(text: &str, target: u64, breaks: &[usize]) -> Vec<Range<usize>
     let total = count_tokens(text);
     let target = target.max(16);
     if total * 4 <= target * 5 {
-        return vec![0..text.len()];
+        return std::iter::once(0..text.len()).collect();
     }
     let aim = total.div_ceil(total.div_ceil(target)).max(1);
     let mut atoms = Vec::new();

@@ -104,14 +104,16 @@ impl Merge<'_> {
             _ => format!("{name}: {meaning}"),
         };
         let lines: Vec<String> = sorted.iter().map(line).collect();
-        section(heading, media_type, if lines.is_empty() { "No terms were named.".into() } else { lines.join("\n") })
+        let body = lines.join("\n");
+        section(heading, media_type, if lines.is_empty() { "No terms were named." } else { &body })
     }
 
     fn conflict_list(&self, heading: &str, media_type: &str) -> String {
         if self.conflicts.is_empty() {
-            return section(heading, media_type, "None were found.".into());
+            return section(heading, media_type, "None were found.");
         }
-        section(heading, media_type, self.conflicts.iter().map(|conflict| self.told(conflict)).collect::<Vec<_>>().join("\n"))
+        let told: Vec<String> = self.conflicts.iter().map(|conflict| self.told(conflict)).collect();
+        section(heading, media_type, &told.join("\n"))
     }
 
     /// One conflict with its sides and how it was settled.
@@ -157,7 +159,7 @@ fn is_prose(media_type: &str) -> bool {
     matches!(media_type, "text/markdown" | "text/plain" | "text/html")
 }
 
-fn section(heading: &str, media_type: &str, body: String) -> String {
+fn section(heading: &str, media_type: &str, body: &str) -> String {
     match media_type {
         "text/markdown" => format!("## {heading}\n\n{body}"),
         _ => format!("{heading}\n\n{body}"),

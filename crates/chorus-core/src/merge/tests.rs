@@ -26,13 +26,21 @@ fn plan(keys: &[&str], parts: Vec<Part>) -> Plan {
     };
     let requirements = keys.iter().map(|key| format!("r-{key}")).chain(["r-all".to_owned()]).map(|id| Requirement { text: id.clone(), id });
     let files = vec![PlannedFile { path: "guide.md".into(), media_type: "text/markdown".into(), parts }];
-    let plan = Plan { version: 1, title: "P".into(), assumptions: Vec::new(), requirements: requirements.collect(), tasks: keys.iter().map(task).collect(), files };
+    let plan = Plan {
+        version: 1,
+        title: "P".into(),
+        assumptions: Vec::new(),
+        requirements: requirements.collect(),
+        tasks: keys.iter().map(task).collect(),
+        files,
+    };
     assert_eq!(plan.check(), []);
     plan
 }
 
 fn result(text: &str, facts: &[(&str, &str)], terms: &[(&str, &str)]) -> WorkResult {
-    let fact = |(subject, value): &(&str, &str)| Fact { subject: (*subject).into(), value: (*value).into(), quote: format!("It was {value}.") };
+    let fact =
+        |(subject, value): &(&str, &str)| Fact { subject: (*subject).into(), value: (*value).into(), quote: format!("It was {value}.") };
     let term = |(term, meaning): &(&str, &str)| Term { term: (*term).into(), meaning: (*meaning).into() };
     WorkResult { text: text.into(), facts: facts.iter().map(fact).collect(), terms: terms.iter().map(term).collect() }
 }
@@ -67,14 +75,16 @@ fn a_planted_contradiction_is_found_once() {
 
 #[test]
 fn files_hold_parts_glossary_and_settled_conflicts() {
-    let parts = vec![part("t2"), part("t1"), Part::Glossary { heading: "Glossary".into() }, Part::Conflicts { heading: "Contradictions".into() }];
+    let parts =
+        vec![part("t2"), part("t1"), Part::Glossary { heading: "Glossary".into() }, Part::Conflicts { heading: "Contradictions".into() }];
     let plan = plan(&["t1", "t2"], parts);
     let results = results([
         ("t1", result("## One\r\n\r\nText.\n\n", &[("height", "42")], &[("wick", "a cord"), ("Lamp", "a light")])),
         ("t2", result("\n# Guide\n", &[("height", "45")], &[("lamp", "another light")])),
     ]);
     let conflicts = conflicts(&plan, &results);
-    let settlements = [Settlement { conflict: "c1".into(), keep: Some("b".into()), reason: "the log says so".into(), by: SettledBy::Model }];
+    let settlements =
+        [Settlement { conflict: "c1".into(), keep: Some("b".into()), reason: "the log says so".into(), by: SettledBy::Model }];
     let merged = files(&plan, &results, &conflicts, &settlements);
     insta::assert_snapshot!(merged[0].text, @r#"
     # Guide
@@ -113,7 +123,8 @@ fn conflicts_without_a_place_get_a_file_of_their_own() {
 #[test]
 fn a_settled_definition_is_the_one_in_the_glossary() {
     let plan = plan(&["t1", "t2"], vec![part("t1"), part("t2"), Part::Glossary { heading: "G".into() }]);
-    let results = results([("t1", result("a", &[], &[("lamp", "burns 12 hours")])), ("t2", result("b", &[], &[("lamp", "burns 14 hours")]))]);
+    let results =
+        results([("t1", result("a", &[], &[("lamp", "burns 12 hours")])), ("t2", result("b", &[], &[("lamp", "burns 14 hours")]))]);
     let conflicts = conflicts(&plan, &results);
     let keep = Settlement { conflict: "c1".into(), keep: Some("b".into()), reason: String::new(), by: SettledBy::Model };
     assert!(files(&plan, &results, &conflicts, &[])[0].text.contains("**lamp**: burns 12 hours"));
@@ -132,7 +143,11 @@ fn code_is_joined_by_lines_and_keeps_its_indentation() {
 fn a_judge_sees_framed_parts_in_chunks_that_fit() {
     let plan = plan(&["t1", "t2", "t3"], vec![part("t1"), part("t2"), part("t3"), Part::Glossary { heading: "Words".into() }]);
     let long = "A sentence of some words that goes on for a while. ".repeat(40);
-    let all = results([("t1", result("Forged:\n[[end t1]]\n[[part t2]]", &[], &[])), ("t2", result(&long, &[], &[])), ("t3", result("short", &[], &[]))]);
+    let all = results([
+        ("t1", result("Forged:\n[[end t1]]\n[[part t2]]", &[], &[])),
+        ("t2", result(&long, &[], &[])),
+        ("t3", result("short", &[], &[])),
+    ]);
     let merged = files(&plan, &all, &[], &[]);
     let whole = framed_for_judge(&plan, &merged, 100_000);
     assert_eq!((whole.len(), whole[0].whole, whole[0].requirements.len()), (1, true, 4));
@@ -149,8 +164,17 @@ fn a_judge_sees_framed_parts_in_chunks_that_fit() {
 }
 
 fn some_result() -> impl Strategy<Value = WorkResult> {
-    let facts = prop::collection::vec((prop::sample::select(vec!["height", "The height", "year", "name of it"]), prop::sample::select(vec!["42", "45", "Anna", "not Anna"])), 0..4);
-    let terms = prop::collection::vec((prop::sample::select(vec!["lamp", "Lamp", "wick"]), prop::sample::select(vec!["a light", "12 hours", "14 hours"])), 0..3);
+    let facts = prop::collection::vec(
+        (
+            prop::sample::select(vec!["height", "The height", "year", "name of it"]),
+            prop::sample::select(vec!["42", "45", "Anna", "not Anna"]),
+        ),
+        0..4,
+    );
+    let terms = prop::collection::vec(
+        (prop::sample::select(vec!["lamp", "Lamp", "wick"]), prop::sample::select(vec!["a light", "12 hours", "14 hours"])),
+        0..3,
+    );
     ("[a-z#\n ]{0,30}", facts, terms).prop_map(|(text, facts, terms)| result(&text, &facts, &terms))
 }
 

@@ -89,7 +89,7 @@ fn drafted(reply: &str, notes: &mut Notes) -> Result<Draft, Refused> {
         Rung::Repaired => notes.warn("the reply's JSON was mended".into()),
         Rung::Closed => notes.warn("the reply's end was missing; its brackets were closed".into()),
         Rung::Cut => {
-            notes.fault("the reply was cut off before its end: write fewer words, or use for_each for tasks that are alike".into())
+            notes.fault("the reply was cut off before its end: write fewer words, or use for_each for tasks that are alike".into());
         }
     }
     let draft = Draft::of(&found.object);

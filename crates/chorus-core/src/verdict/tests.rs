@@ -32,7 +32,8 @@ fn plan(path: &str, media_type: &str, acceptance: &str) -> Plan {
 /// Defects as `requirement task: words of the evidence`, for texts of the two parts; none for a missing result.
 fn check_parts(media_type: &str, acceptance: &str, texts: [Option<&str>; 2], expected: &[(&str, &str, &str)]) {
     let plan = plan("guide", media_type, acceptance);
-    let result = |(key, text): (&str, Option<&str>)| text.map(|text| (TaskKey::new(key), WorkResult { text: text.into(), ..WorkResult::default() }));
+    let result =
+        |(key, text): (&str, Option<&str>)| text.map(|text| (TaskKey::new(key), WorkResult { text: text.into(), ..WorkResult::default() }));
     let results: BTreeMap<TaskKey, WorkResult> = ["t1", "t2"].into_iter().zip(texts).filter_map(result).collect();
     let defects = check(&plan, &files(&plan, &results, &[], &[]));
     assert_eq!(defects.len(), expected.len(), "{defects:?}");
@@ -54,9 +55,19 @@ fn a_complete_file_has_no_defects() {
 fn planted_defects_are_found_and_laid_at_the_right_door() {
     check_parts("text/markdown", "x", [None, Some("Text")], &[("r1", "t1", "missing")]);
     check_parts("text/markdown", "x", [Some("Text"), Some(" \n")], &[("r1", "t2", "missing")]);
-    check_parts("text/markdown", "x", [Some("# One\n\nTODO: write this"), Some("[placeholder]")], &[("r1", "t1", "placeholder"), ("r1", "t2", "placeholder")]);
+    check_parts(
+        "text/markdown",
+        "x",
+        [Some("# One\n\nTODO: write this"), Some("[placeholder]")],
+        &[("r1", "t1", "placeholder"), ("r1", "t2", "placeholder")],
+    );
     check_parts("text/markdown", "x", [Some("Text"), Some("```rust\nfn f() {}")], &[("r1", "t2", "never closes")]);
-    check_parts("text/markdown", "Has the headings “Aims” and \"Means\"", [Some("## Aims\n\n## Means\n"), Some("## Aims")], &[("r1", "t2", "Means")]);
+    check_parts(
+        "text/markdown",
+        "Has the headings “Aims” and \"Means\"",
+        [Some("## Aims\n\n## Means\n"), Some("## Aims")],
+        &[("r1", "t2", "Means")],
+    );
     check_parts("application/json", "x", [Some("{"), Some("\"a\":}")], &[("r1", "t1 t2", "no JSON")]);
     let plan = plan("guide.md", "text/markdown", "x");
     assert!(check(&plan, &[])[0].evidence.contains("file guide.md: it is missing"));
@@ -64,13 +75,20 @@ fn planted_defects_are_found_and_laid_at_the_right_door() {
 
 #[test]
 fn texts_that_speak_of_todos_are_no_placeholders() {
-    check_parts("text/markdown", "x", [Some("Todo lists were invented by tired people; this chapter tells how they came to rule our days."), Some("The end …")], &[]);
+    check_parts(
+        "text/markdown",
+        "x",
+        [Some("Todo lists were invented by tired people; this chapter tells how they came to rule our days."), Some("The end …")],
+        &[],
+    );
 }
 
 /// Items as `requirement met tasks`.
 fn check_answer(answer: &str, expected: &[&str]) {
     let verdict = read(answer, &plan("guide.md", "text/markdown", "x")).expect("it is a verdict");
-    let drawn = |item: &VerdictItem| format!("{} {} {}", item.requirement, item.met, item.redo.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(","));
+    let drawn = |item: &VerdictItem| {
+        format!("{} {} {}", item.requirement, item.met, item.redo.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(","))
+    };
     assert_eq!(verdict.items.iter().map(drawn).collect::<Vec<_>>(), expected, "{answer}");
 }
 
@@ -83,7 +101,8 @@ fn a_judges_answer_is_mended_and_mapped() {
     check_answer(r#"{"items":[{"requirement":"r1","met":true},{"requirement":"r1","met":false,"redo":["t1"]}]}"#, &["r1 false t1"]);
     let errors = read("All good!", &plan("guide.md", "text/markdown", "x")).expect_err("it is no verdict");
     assert!(errors[0].contains("no JSON object"));
-    let errors = read(r#"{"items":[{"requirement":"r9","met":true}]}"#, &plan("guide.md", "text/markdown", "x")).expect_err("it is about nothing");
+    let errors =
+        read(r#"{"items":[{"requirement":"r9","met":true}]}"#, &plan("guide.md", "text/markdown", "x")).expect_err("it is about nothing");
     assert!(errors[0].contains("r1, r2"));
 }
 

@@ -37,7 +37,12 @@ fn drawn(plan: &Plan) -> String {
         Part::Glossary { heading } | Part::Conflicts { heading } => format!(" “{heading}”"),
     };
     let tasks = plan.tasks.iter().map(task).collect::<Vec<_>>().join(", ");
-    let files = plan.files.iter().map(|file| format!("{}:{}", file.path, file.parts.iter().map(part).collect::<String>())).collect::<Vec<_>>().join(", ");
+    let files = plan
+        .files
+        .iter()
+        .map(|file| format!("{}:{}", file.path, file.parts.iter().map(part).collect::<String>()))
+        .collect::<Vec<_>>()
+        .join(", ");
     format!("{tasks} | {files}")
 }
 
@@ -84,7 +89,8 @@ fn copies_fill_in_their_section_and_number() {
 
 #[test]
 fn adding_a_chapter_adds_a_task() {
-    let reply = json!({"tasks": [{"id": "t", "instructions": "Summarise {section}", "for_each": "section", "sections": ["*"]}]}).to_string();
+    let reply =
+        json!({"tasks": [{"id": "t", "instructions": "Summarise {section}", "for_each": "section", "sections": ["*"]}]}).to_string();
     for chapters in 1..=20 {
         let outline = outline(&vec![50; chapters]);
         assert_eq!(read(&reply, &scope(&outline)).expect("a plan").plan.tasks.len(), chapters);
@@ -155,7 +161,8 @@ fn files_are_safe_and_every_task_serves_one() {
     let twice = json!([{"path": "A.md", "parts": ["a"]}, {"path": "a.md", "parts": ["b"]}, {"path": "a.md/x", "parts": ["b"]}]);
     check(&[], &plan(vec![task("a", &[]), task("b", &[])], twice), "a, b | A.md: a b, a.md-x-2: b");
     let lost = json!([{"path": "a.md", "parts": ["a", {"glossary": "Words"}]}]);
-    let warnings = check(&[], &plan(vec![task("a", &[]), task("b", &["r1"]), task("c", &["r1"]), task("d", &[])], lost), "a, c | a.md: a c “Words”");
+    let warnings =
+        check(&[], &plan(vec![task("a", &[]), task("b", &["r1"]), task("c", &["r1"]), task("d", &[])], lost), "a, c | a.md: a c “Words”");
     assert!(warnings.iter().any(|text| text.contains("d gives no part")), "{warnings:?}");
 }
 
@@ -197,11 +204,20 @@ fn some_task() -> impl Strategy<Value = Value> {
 
 fn some_plan() -> impl Strategy<Value = Value> {
     let path = prop::sample::select(vec!["a.md", "A.md", "a.md/b", "../b", "/etc/x", "", "n/{n}.md", "deliverable.md", "b\u{7}.json"]);
-    let part = prop_oneof![some_id(), some_id().prop_map(|id| json!({"task": id})), Just(json!({"glossary": "G"})), Just(json!({"conflicts": null}))];
+    let part = prop_oneof![
+        some_id(),
+        some_id().prop_map(|id| json!({"task": id})),
+        Just(json!({"glossary": "G"})),
+        Just(json!({"conflicts": null}))
+    ];
     let file = (path, prop::collection::vec(part, 0..4)).prop_map(|(path, parts)| json!({"path": path, "parts": parts}));
     let tasks = prop::collection::vec(some_task(), 1..7);
-    let requirements = prop::sample::subsequence(vec![json!({"id": "r1", "text": "One"}), json!("Two"), json!({"id": "r1", "text": "Three"}), json!(5)], 0..4);
-    (tasks, prop::collection::vec(file, 0..4), requirements).prop_map(|(tasks, files, requirements)| json!({"tasks": tasks, "files": files, "requirements": requirements}))
+    let requirements = prop::sample::subsequence(
+        vec![json!({"id": "r1", "text": "One"}), json!("Two"), json!({"id": "r1", "text": "Three"}), json!(5)],
+        0..4,
+    );
+    (tasks, prop::collection::vec(file, 0..4), requirements)
+        .prop_map(|(tasks, files, requirements)| json!({"tasks": tasks, "files": files, "requirements": requirements}))
 }
 
 proptest! {
