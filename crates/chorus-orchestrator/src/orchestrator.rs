@@ -100,18 +100,9 @@ impl Desk<'_> {
         match record::project_of(&record) {
             Ok(project) => self.intake.take(project, Taken { record, at }),
             Err(problem) => {
-                self.set_aside(&record, &problem).await;
+                set_aside(self.shop, &record, &problem).await;
                 feed.ack(&at).await;
             }
-        }
-    }
-
-    /// Nobody can say which project it is about, so no project can fold it: it goes to the operator.
-    async fn set_aside(&self, record: &Record, problem: &Unreadable) {
-        tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it goes to the dead letters");
-        let letter = record::dead_letter(self.shop.event_id(), record, problem);
-        if let Err(error) = self.shop.ports.bus.publish(vec![letter]).await {
-            tracing::warn!(error = %error, "the dead letter was not taken");
         }
     }
 
@@ -147,5 +138,14 @@ impl Desk<'_> {
             let of = |topic: Topic| Partition { number: partition_of(&key, topic.partitions()), topic };
             !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
         });
+    }
+}
+
+/// Nobody can say which project it is about, so no project can fold it: it goes to the operator.
+async fn set_aside(shop: &Shop, record: &Record, problem: &Unreadable) {
+    tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it goes to the dead letters");
+    let letter = record::dead_letter(shop.event_id(), record, problem);
+    if let Err(error) = shop.ports.bus.publish(vec![letter]).await {
+        tracing::warn!(error = %error, "the dead letter was not taken");
     }
 }

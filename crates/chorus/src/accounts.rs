@@ -9,6 +9,6 @@ mod import;
 mod row;
 
 pub(crate) use environment::from_environment;
-pub(crate) use file::{FileError, read};
-pub(crate) use import::{Importer, Report};
-pub(crate) use row::{CredentialRow, Row};
+pub(crate) use file::read;
+pub(crate) use import::Importer;
+pub(crate) use row::{CredentialRow, Identity, Row};

@@ -9,7 +9,7 @@ mod section;
 
 pub(crate) use error::ConfigError;
 pub(crate) use load::{Environment, Process, load};
-pub(crate) use section::{Config, Data, Delivery, Log, LogFormat, Network, Project, Worker};
+pub(crate) use section::{Config, Dollars, LogFormat, Roles};
 
 /// The defaults, which are also their documentation.
 pub(crate) const DEFAULTS: &str = include_str!("../../../chorus.default.toml");

@@ -102,8 +102,11 @@ fn bytes(what: &'static str, path: &Path, most: u64, advice: &'static str) -> Re
 }
 
 fn text(what: &'static str, path: &Path, bytes: Vec<u8>) -> Result<String, InputError> {
-    let text = String::from_utf8(bytes)
-        .map_err(|error| InputError::NotUtf8 { what, path: path.to_owned(), at: error.utf8_error().valid_up_to() })?;
+    let text = String::from_utf8(bytes).map_err(|error| InputError::NotUtf8 {
+        what,
+        path: path.to_owned(),
+        at: error.utf8_error().valid_up_to(),
+    })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
@@ -128,7 +131,10 @@ mod tests {
             (b"\xef\xbb\xbfWith a mark.", "With a mark."),
             (b" \n\t\n", "the brief b.md is empty: write what is to be made, then run again"),
             (b"caf\xe9", "the brief b.md is not UTF-8 text (byte 3 is not): save it as UTF-8"),
-            (&[b'x'; 41], "the brief b.md has 41 bytes, at most 40 are taken: move long texts into files and attach them with --attach, or raise project.max_brief_bytes"),
+            (
+                &[b'x'; 41],
+                "the brief b.md has 41 bytes, at most 40 are taken: move long texts into files and attach them with --attach, or raise project.max_brief_bytes",
+            ),
         ];
         for (content, expected) in cases {
             assert_eq!(check("b.md", content, read), expected);
@@ -139,7 +145,10 @@ mod tests {
     fn an_attachment_that_is_binary_or_missing_is_named() {
         let read = |path: &Path| documents(path, BOUNDS).map(|documents| documents[0].text.clone());
         assert_eq!(check("a.txt", b"text", read), "text");
-        assert_eq!(check("a.png", b"\x89PNG\0\0", read), "the attachment a.png is binary: only text can be attached; convert it to .md or .txt first");
+        assert_eq!(
+            check("a.png", b"\x89PNG\0\0", read),
+            "the attachment a.png is binary: only text can be attached; convert it to .md or .txt first"
+        );
         let missing = documents(Path::new("/no/such/folder"), BOUNDS).expect_err("it is not there").to_string();
         assert!(missing.starts_with("the attachment /no/such/folder cannot be read:"), "{missing}");
     }

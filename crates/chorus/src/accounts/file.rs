@@ -35,7 +35,8 @@ pub(crate) struct BrokenRow {
 pub(crate) fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
     let unreadable = |reason: String| FileError::Unreadable { file: file.to_owned(), reason };
     let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("not UTF-8 after byte {}", error.utf8_error().valid_up_to())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| unreadable(format!("not UTF-8 after byte {}", error.utf8_error().valid_up_to())))?;
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => from_toml(file, &text),
         Some("csv") => from_csv(file, &text),
@@ -113,7 +114,10 @@ fn from_csv(file: &Path, text: &str) -> Result<Vec<Result<Row, BrokenRow>>, File
         });
     }
     if rows.is_empty() {
-        return Err(FileError::Empty { file: file.to_owned(), expected: "a first line `email,provider,key` and a line for each credential" });
+        return Err(FileError::Empty {
+            file: file.to_owned(),
+            expected: "a first line `email,provider,key` and a line for each credential",
+        });
     }
     Ok(rows)
 }
@@ -152,7 +156,9 @@ mod tests {
         read(&path)
             .expect("the file as a whole is readable")
             .into_iter()
-            .map(|row| row.map(|row| (row.identity.email, row.credentials.len())).map_err(|broken| format!("{}: {}", broken.place, broken.reason)))
+            .map(|row| {
+                row.map(|row| (row.identity.email, row.credentials.len())).map_err(|broken| format!("{}: {}", broken.place, broken.reason))
+            })
             .collect()
     }
 

@@ -21,6 +21,9 @@ pub(crate) struct Config {
     pub(crate) delivery: Delivery,
     pub(crate) network: Network,
     pub(crate) log: Log,
+    /// `--config` and `--data` as they were typed, for commands that are printed.
+    #[serde(skip)]
+    pub(crate) flags: String,
 }
 
 /// Where things are kept.
@@ -31,19 +34,25 @@ pub(crate) struct Data {
     pub(crate) key_file: PathBuf,
 }
 
-/// Models for each role.
+/// Models for each role, best first; models of one inner list share the work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Roles {
-    planner: Vec<ModelSlug>,
-    worker: Vec<ModelSlug>,
-    merger: Vec<ModelSlug>,
-    judge: Vec<ModelSlug>,
+    planner: Vec<Vec<ModelSlug>>,
+    worker: Vec<Vec<ModelSlug>>,
+    merger: Vec<Vec<ModelSlug>>,
+    judge: Vec<Vec<ModelSlug>>,
 }
 
 impl Roles {
+    /// One model that thinks, and some that share the work.
+    pub(crate) fn shared(thinks: &[&str], work: &[&str]) -> Self {
+        let list = |models: &[&str]| vec![models.iter().map(ModelSlug::new).collect()];
+        Self { planner: list(thinks), worker: list(work), merger: list(thinks), judge: list(thinks) }
+    }
+
     /// The lists by role.
-    pub(crate) fn lists(&self) -> BTreeMap<Role, Vec<ModelSlug>> {
+    pub(crate) fn lists(&self) -> BTreeMap<Role, Vec<Vec<ModelSlug>>> {
         BTreeMap::from([
             (Role::Planner, self.planner.clone()),
             (Role::Worker, self.worker.clone()),

@@ -1,0 +1,110 @@
+//! What each command of the command line does.
+
+mod account;
+mod demo;
+mod estimate;
+mod project;
+mod session;
+mod sim;
+mod submit;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::accounts::from_environment;
+use crate::cli::{Cli, Command, Resume, Run};
+use crate::config::{Config, Environment, Process};
+use crate::crash::Crash;
+use crate::house::House;
+use crate::input::{self, Bounds};
+
+/// How a command ended; the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All was done.
+    Done = 0,
+    /// It ended without a deliverable.
+    Failed = 1,
+    /// It was delivered with defects.
+    Partial = 2,
+    /// What was given cannot be used.
+    Usage = 64,
+    /// It is parked and can be resumed.
+    Parked = 75,
+}
+
+/// Carries a command out.
+pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Demo(demo) => demo::run(config, demo).await,
+        Command::Sim(sim) => sim::run(&sim).await,
+        Command::Run(run) => project_run(config, run).await,
+        Command::Resume(resume) => project_resume(config, resume).await,
+        Command::Project(command) => {
+            let house = open(config).await?;
+            let exit = project::run(&house, command).await;
+            house.close().await;
+            exit
+        }
+        Command::Account(command) => {
+            let house = open(config).await?;
+            let exit = account::run(&house, command).await;
+            house.close().await;
+            exit
+        }
+    }
+}
+
+async fn open(config: Config) -> anyhow::Result<House> {
+    let crash = Process.variable("CHORUS_CRASH").map(|text| text.parse::<Crash>()).transpose().map_err(anyhow::Error::msg)?;
+    House::open(config, crash).await
+}
+
+/// Bounds of what is read.
+fn bounds(config: &Config) -> Bounds {
+    Bounds { brief: config.project.max_brief_bytes, attachment: config.project.max_attachment_bytes }
+}
+
+/// Brief and attachments, read and checked before anything is opened.
+fn read_input(config: &Config, brief: &Path, attach: &[std::path::PathBuf]) -> anyhow::Result<submit::Input> {
+    let bounds = bounds(config);
+    let text = input::brief(brief, bounds).map_err(Unusable)?;
+    let mut documents = Vec::new();
+    for path in attach {
+        documents.extend(input::documents(path, bounds).map_err(Unusable)?);
+    }
+    Ok(submit::Input { text, documents })
+}
+
+/// Something that a person gave and that cannot be used: exit code 64.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Unusable(#[from] input::InputError);
+
+async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
+    let input = read_input(&config, &run.brief, &run.attach)?;
+    let budget = run.budget.map_or_else(|| config.project.budget(), |dollars| dollars.0);
+    let house = open(config).await?;
+    from_environment(&house.importer(false), &Process).await?;
+    if house.directory.accounts(&house.tenant).await?.is_empty() {
+        house.close().await;
+        anyhow::bail!(
+            "no account yet. Set a key, for instance DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENROUTER_API_KEY, \
+             or import accounts with `chorus account import accounts.toml`. `chorus demo` needs none"
+        );
+    }
+    let submission = submit::Submission { input, budget, assume: run.how.assume, approve: true };
+    let id = submit::submit(&house, submission).await?;
+    let session = session::Session { how: run.how, simulated: false, fresh: true, mishap: None };
+    session::run(house, id, session).await
+}
+
+async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> {
+    let id = project::parse(&resume.id)?;
+    let house = open(config).await?;
+    from_environment(&house.importer(false), &Process).await?;
+    house.projects.load(id).await?.with_context(|| project::missing(id))?;
+    let session = session::Session { how: resume.how, simulated: false, fresh: false, mishap: None };
+    session::run(house, id, session).await
+}

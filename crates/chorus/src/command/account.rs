@@ -1,0 +1,58 @@
+//! `chorus account import|list|remove`
+
+use anyhow::Context;
+use chorus_core::port::directory::CredentialState;
+
+use super::Exit;
+use crate::accounts;
+use crate::cli::AccountCommand;
+use crate::house::House;
+
+/// Carries the command out.
+pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Result<Exit> {
+    match command {
+        AccountCommand::Import { file, no_check } => {
+            let rows = accounts::read(&file)?;
+            let report = house.importer(!no_check).import(rows).await?;
+            for name in &report.added {
+                println!("added    {name}");
+            }
+            for note in &report.notes {
+                println!("note     {note}");
+            }
+            for refused in &report.refused {
+                println!("refused  {refused}");
+            }
+            println!("{} added, {} refused", report.added.len(), report.refused.len());
+            Ok(if report.refused.is_empty() { Exit::Done } else { Exit::Failed })
+        }
+        AccountCommand::List => list(house).await,
+        AccountCommand::Remove { email } => {
+            let accounts = house.directory.accounts(&house.tenant).await?;
+            let account = accounts.iter().find(|account| account.name == email);
+            let account = account.with_context(|| format!("there is no account {email}; see `chorus account list`"))?;
+            house.directory.remove(&house.tenant, account.id).await?;
+            println!("{email} is removed with its credentials.");
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn list(house: &House) -> anyhow::Result<Exit> {
+    let accounts = house.directory.accounts(&house.tenant).await?;
+    if accounts.is_empty() {
+        println!("No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY.");
+    }
+    for account in accounts {
+        println!("{}  ({}, {})", account.name, account.owner, account.entitlement.kind);
+        for credential in account.credentials {
+            let state = match credential.state {
+                CredentialState::Active => "active".to_owned(),
+                CredentialState::Refused { reason } => format!("refused by the provider: {reason}"),
+                CredentialState::Parked { reason, .. } => format!("parked: {reason}"),
+            };
+            println!("  {:<12} {state}, {} models", credential.provider.to_string(), credential.groups.len());
+        }
+    }
+    Ok(Exit::Done)
+}

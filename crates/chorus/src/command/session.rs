@@ -1,0 +1,278 @@
+//! A person with a project: starts the services, follows the project, asks what it asks, parks it on Ctrl-C,
+//! and takes the deliverable.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::path::Path;
+
+use anyhow::Context;
+use chorus_core::id::{Pool, ProjectId, Seq};
+use chorus_core::merge::Deliverable;
+use chorus_core::plan::Plan;
+use chorus_core::port::projects::{Loaded, StoredEvent};
+use chorus_core::project::{ClientCommand, State};
+use chorus_core::time::Millis;
+use serde::de::DeserializeOwned;
+
+use super::project::tell;
+use super::{Exit, estimate};
+use crate::cli::How;
+use crate::house::{House, Services};
+use crate::report::{self, Story};
+use crate::watch::{self, Pause, Watcher};
+use crate::{ask, deliver};
+
+/// Events read at once.
+const PAGE: u32 = 1000;
+
+/// How a person goes with a project.
+pub(crate) struct Session {
+    pub(crate) how: How,
+    /// Whether the providers are simulated.
+    pub(crate) simulated: bool,
+    /// Whether the project was just handed in: then its story is told from the start.
+    pub(crate) fresh: bool,
+    /// The pool that loses a worker on purpose, to show what follows.
+    pub(crate) mishap: Option<Pool>,
+}
+
+/// Goes with the project until it is over or parked, and closes the house.
+pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
+    let mut services = Services::start(&house);
+    let outcome = tokio::select! {
+        biased;
+        outcome = accompany(&house, id, &session) => outcome,
+        error = mishap(&house, &mut services, session.mishap.as_ref()) => Err(error),
+    };
+    services.stop().await;
+    let exit = match outcome {
+        Ok(Some(())) => finish(&house, id, &session).await,
+        Ok(None) => Ok(parked(&house, id)),
+        Err(error) => Err(error.context(resume_hint(&house, id))),
+    };
+    house.close().await;
+    exit
+}
+
+/// Loses a worker of the pool while it holds a call, and hires another; returns only when that fails.
+async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>) -> anyhow::Error {
+    let Some(pool) = pool else { return pending().await };
+    loop {
+        let open = match house.deliveries.outstanding().await {
+            Ok(open) => open,
+            Err(error) => return error.into(),
+        };
+        let pool_of = |model| house.catalog.model(model).map(|model| &model.pool);
+        if open.iter().any(|call| call.sent_until.is_some() && pool_of(&call.model) == Some(pool)) && services.lose(pool) {
+            services.hire(house, pool);
+            tracing::warn!(pool = %pool, "a worker was ended on purpose in the middle of its calls");
+            return pending().await;
+        }
+        house.clock.sleep(Millis(100)).await;
+    }
+}
+
+/// Follows the project; none when it was parked.
+async fn accompany(house: &House, id: ProjectId, session: &Session) -> anyhow::Result<Option<()>> {
+    let mut watcher = Watcher::new(ports(house), id, house.account_names().await?).await?;
+    if !session.fresh {
+        watcher.skip_past().await?;
+        if matches!(watcher.load().await?.project.head.state, State::Paused { .. }) {
+            tell(house, id, &ClientCommand::Resume).await?;
+        }
+    }
+    loop {
+        let pause = tokio::select! {
+            biased;
+            signal = tokio::signal::ctrl_c() => {
+                signal.context("listen for Ctrl-C")?;
+                watcher.rest();
+                return park(house, id).await;
+            }
+            pause = watcher.follow() => pause?,
+        };
+        let answered = match pause {
+            Pause::Over => return Ok(Some(())),
+            Pause::Questions => questions(house, id, &watcher.load().await?, session).await?,
+            Pause::Approval => approval(house, id, &watcher.load().await?, session).await?,
+        };
+        if !answered {
+            return park(house, id).await;
+        }
+    }
+}
+
+pub(super) fn ports(house: &House) -> watch::Ports {
+    watch::Ports {
+        projects: house.projects.clone(),
+        deliveries: house.deliveries.clone(),
+        bus: house.bus.clone(),
+        clock: house.clock.clone(),
+    }
+}
+
+/// Asks the open questions; false when nobody can be asked.
+async fn questions(house: &House, id: ProjectId, loaded: &Loaded, session: &Session) -> anyhow::Result<bool> {
+    let open = &loaded.project.head.open;
+    if !session.how.assume && !ask::possible() {
+        eprintln!("\n{} questions wait for you:", open.len());
+        for question in open {
+            eprintln!("  {}", question.question.text);
+        }
+        eprintln!("Run again on a terminal to answer them, or with --assume to have assumptions stated.");
+        return Ok(false);
+    }
+    let mut answers = BTreeMap::new();
+    if !session.how.assume {
+        for question in open {
+            answers.insert(question.question.id.clone(), ask::question(&question.question)?);
+        }
+    }
+    tell(house, id, &ClientCommand::Answer { answers, assume_rest: true }).await?;
+    wait_until(house, id, |loaded| loaded.project.head.open.is_empty() || loaded.project.head.over()).await?;
+    Ok(true)
+}
+
+/// Shows the estimate and asks for approval; false when nobody can be asked or the answer is no.
+async fn approval(house: &House, id: ProjectId, loaded: &Loaded, session: &Session) -> anyhow::Result<bool> {
+    let plan: Plan = plan(house, loaded).await?.context("the plan that waits for approval is missing")?;
+    eprintln!("\n{}", estimate::of(house, id, loaded, &plan).await?);
+    let approved = session.how.yes || (ask::possible() && ask::yes("Go on?")?);
+    if !approved {
+        if !ask::possible() {
+            eprintln!("Nobody can be asked here: give --yes to approve the estimate.");
+        }
+        return Ok(false);
+    }
+    tell(house, id, &ClientCommand::Approve).await?;
+    wait_until(house, id, |loaded| !matches!(loaded.project.head.state, State::WaitingApproval)).await?;
+    Ok(true)
+}
+
+/// Waits until the project's row shows what a command asked for.
+async fn wait_until(house: &House, id: ProjectId, holds: impl Fn(&Loaded) -> bool + Send) -> anyhow::Result<()> {
+    loop {
+        let loaded = house.projects.load(id).await?.context("the project is gone")?;
+        if holds(&loaded) {
+            return Ok(());
+        }
+        house.clock.sleep(Millis(20)).await;
+    }
+}
+
+/// Pauses the project, so that nothing starts before it is resumed.
+async fn park(house: &House, id: ProjectId) -> anyhow::Result<Option<()>> {
+    eprintln!("\nParking the project; calls under way are handed back …");
+    tell(house, id, &ClientCommand::Pause).await?;
+    wait_until(house, id, |loaded| {
+        let head = &loaded.project.head;
+        head.over() || matches!(head.state, State::Paused { .. } | State::WaitingApproval | State::WaitingClient { .. })
+    })
+    .await?;
+    Ok(None)
+}
+
+fn parked(house: &House, id: ProjectId) -> Exit {
+    eprintln!("{}", resume_hint(house, id));
+    Exit::Parked
+}
+
+/// The command that goes on with a project.
+fn resume_hint(house: &House, id: ProjectId) -> String {
+    format!("nothing is lost; go on with: chorus resume {id}{}", house.config.flags)
+}
+
+/// Starts the services just long enough for a command to be folded.
+pub(super) async fn settle(house: &House, id: ProjectId) -> anyhow::Result<()> {
+    let services = Services::start(house);
+    let settled = wait_until(house, id, |loaded| loaded.project.head.over()).await;
+    services.stop().await;
+    settled
+}
+
+/// Writes deliverable and report, and says where they are.
+async fn finish(house: &House, id: ProjectId, session: &Session) -> anyhow::Result<Exit> {
+    let story = story(house, id, session.simulated).await?;
+    let out = &session.how.out;
+    let failed = || resume_hint(house, id);
+    if let Some(deliverable) = &story.deliverable {
+        deliver::files(&*house.artifacts, deliverable, out).await.with_context(failed)?;
+    }
+    let report = report::build(&story);
+    deliver::report(&report, out).with_context(failed)?;
+    say(&report, out);
+    Ok(match story.project.head.state {
+        State::Done { .. } => Exit::Done,
+        State::Partial { .. } => Exit::Partial,
+        _ => Exit::Failed,
+    })
+}
+
+fn say(report: &report::Report, out: &Path) {
+    let totals = &report.totals;
+    println!("{}: {}", report.title, report.state.replace('_', " "));
+    for file in &report.files {
+        println!("  {}  ({} bytes)", out.join(&file.path).display(), file.bytes);
+    }
+    println!("  {}", out.join("report.html").display());
+    println!(
+        "{} tasks in {:.1} s (critical path {:.1} s, calls one after another {:.1} s), {} deliveries, {} rate-limited, {} lost",
+        report.tasks.len(),
+        seconds(totals.makespan_ms),
+        seconds(totals.critical_path_ms),
+        seconds(totals.call_ms),
+        totals.deliveries,
+        totals.limited,
+        totals.lost
+    );
+    for defect in &report.defects {
+        println!("  defect: {defect}");
+    }
+}
+
+fn seconds(millis: u64) -> f64 {
+    Millis(millis).as_secs_f64()
+}
+
+async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<Story> {
+    let loaded = house.projects.load(id).await?.context("the project is gone")?;
+    let deliverable: Option<Deliverable> = match loaded.project.head.deliverable() {
+        Some(hash) => Some(artifact(house, hash).await?),
+        None => None,
+    };
+    Ok(Story {
+        events: events(house, id).await?,
+        deliveries: house.deliveries.of_project(id).await?,
+        money: house.deliveries.money(id).await?.unwrap_or_default(),
+        deliverable,
+        accounts: house.directory.accounts(&house.tenant).await?,
+        limits: house.limit_use(),
+        simulated,
+        project: loaded.project,
+    })
+}
+
+async fn plan(house: &House, loaded: &Loaded) -> anyhow::Result<Option<Plan>> {
+    match loaded.project.head.plan {
+        Some(plan) => Ok(Some(artifact(house, plan.hash).await?)),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn artifact<T: DeserializeOwned>(house: &House, hash: chorus_core::delivery::ArtifactHash) -> anyhow::Result<T> {
+    let bytes = house.artifacts.get(hash).await?.with_context(|| format!("the artifact {hash} is missing"))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("the artifact {hash} cannot be read"))
+}
+
+async fn events(house: &House, id: ProjectId) -> anyhow::Result<Vec<StoredEvent>> {
+    let mut all: Vec<StoredEvent> = Vec::new();
+    loop {
+        let after = all.last().map_or(Seq(0), |event| event.seq);
+        let page = house.projects.events(id, after, PAGE).await?;
+        let more = page.len() == PAGE as usize;
+        all.extend(page);
+        if !more {
+            return Ok(all);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Hands a brief in.
+
+use bytes::Bytes;
+use chorus_core::brief::{Attachment, Brief, Options};
+use chorus_core::delivery::ArtifactHash;
+use chorus_core::id::{EventId, ProjectId};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::projects::{NewProject, Submitted};
+use chorus_core::project::{ClientCommand, Head, NewHead};
+use chorus_core::record;
+
+use crate::house::House;
+use crate::input::Document;
+
+/// Letters of a title taken from the brief's first line.
+const TITLE: usize = 80;
+
+/// What was read from files.
+pub(crate) struct Input {
+    pub(crate) text: String,
+    pub(crate) documents: Vec<Document>,
+}
+
+/// A project to be handed in.
+pub(crate) struct Submission {
+    pub(crate) input: Input,
+    pub(crate) budget: MicroUsd,
+    /// State assumptions instead of asking.
+    pub(crate) assume: bool,
+    /// Wait for approval of the estimate.
+    pub(crate) approve: bool,
+}
+
+/// Hands it in; durable when this returns.
+pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Result<ProjectId> {
+    let Submission { input, budget, assume, approve } = submission;
+    let title = title(&input.text);
+    let mut attachments = Vec::new();
+    for document in input.documents {
+        let bytes = document.text.len() as u64;
+        let text = house.artifacts.put(Bytes::from(document.text)).await?;
+        attachments.push(Attachment { name: document.name, text, bytes });
+    }
+    let brief = Brief { version: 1, text: input.text, attachments, options: Options { assume, approve } };
+    let options = brief.options;
+    let body = Bytes::from(serde_json::to_vec(&brief)?);
+    let hash: ArtifactHash = house.artifacts.put(body).await?;
+    let id = ProjectId::new(house.clock.number());
+    let command = ClientCommand::Submit { brief: hash };
+    let record = record::command(EventId::new(house.clock.number()), &house.tenant, id, &command);
+    let head = Head::new(NewHead { id, tenant: house.tenant.clone(), title, created_at: house.clock.now(), brief: hash, options });
+    let new =
+        NewProject { id, tenant: house.tenant.clone(), idempotency_key: id.to_string(), body: hash, budget, head, record: record.clone() };
+    match house.projects.submit(new).await? {
+        Submitted::Accepted(id) => {
+            // The leader sends it again if this publication is lost.
+            if house.bus.publish(vec![record.clone()]).await.is_ok() {
+                house.outbox.mark_sent(vec![record.id]).await?;
+            }
+            Ok(id)
+        }
+        Submitted::KeyReused(other) => anyhow::bail!("the key of {id} was used for {other}"),
+    }
+}
+
+/// The brief's first heading or line, for lists.
+fn title(brief: &str) -> String {
+    let line = brief.lines().map(|line| line.trim_start_matches(['#', ' ']).trim()).find(|line| !line.is_empty());
+    line.unwrap_or("project").chars().take(TITLE).collect()
+}

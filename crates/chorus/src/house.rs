@@ -1,0 +1,96 @@
+//! The embedded house: one process with everything in it, on files of one folder.
+//!
+//! This is the only place where concrete adapters meet services. Opening it takes the folder for this process
+//! alone; closing it lets calls end or hands them back.
+
+mod open;
+mod services;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chorus_core::catalog::Catalog;
+use chorus_core::id::{AccountId, Tenant};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects, Upstream};
+use chorus_store::DataDir;
+use chorus_store::sql::Store;
+use chorus_upstream::Http;
+use chorus_upstream::address::AddressPolicy;
+use chorus_upstream::credential::EnvelopeKey;
+
+use crate::accounts::Importer;
+use crate::config::Config;
+use crate::report::LimitUse;
+
+pub(crate) use services::Services;
+
+/// All ports of one process, over embedded adapters.
+pub(crate) struct House {
+    pub(crate) config: Config,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) tenant: Tenant,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) projects: Arc<dyn Projects>,
+    pub(crate) attempts: Arc<dyn Attempts>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) leaders: Arc<dyn Leaders>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) artifacts: Arc<dyn ArtifactStore>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) limits: Arc<dyn LimitState>,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    levels: Arc<chorus_limits::Memory>,
+    store: Store,
+    key: EnvelopeKey,
+    http: Http,
+    _folder: DataDir,
+}
+
+impl House {
+    /// Everybody's work on a machine of one's own belongs to one tenant.
+    pub(crate) fn own_tenant() -> Tenant {
+        Tenant::new("local")
+    }
+
+    /// An importer of accounts for this house; with `check` it asks the providers whether credentials are alive.
+    pub(crate) fn importer(&self, check: bool) -> Importer {
+        Importer {
+            directory: Arc::clone(&self.directory),
+            clock: Arc::clone(&self.clock),
+            catalog: Arc::clone(&self.catalog),
+            key: self.key.clone(),
+            tenant: self.tenant.clone(),
+            addresses: self.addresses(),
+            probe: check.then(|| self.http.clone()),
+        }
+    }
+
+    /// Names of accounts, for people.
+    pub(crate) async fn account_names(&self) -> anyhow::Result<BTreeMap<AccountId, String>> {
+        Ok(self.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
+    }
+
+    /// How near each limit came since this process started.
+    pub(crate) fn limit_use(&self) -> Vec<LimitUse> {
+        let levels = self.levels.levels().into_iter();
+        levels
+            .map(|level| LimitUse {
+                group: level.group.to_string(),
+                dimension: format!("{:?}", level.dimension),
+                capacity: u64::try_from(level.capacity).unwrap_or(0),
+                least_left: level.lowest,
+            })
+            .collect()
+    }
+
+    /// Which addresses credentials may name.
+    fn addresses(&self) -> AddressPolicy {
+        AddressPolicy { private_targets: self.config.network.allow_private }
+    }
+
+    /// Lets the store finish what it was told.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+}

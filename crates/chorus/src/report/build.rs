@@ -1,0 +1,284 @@
+//! From rows to figures.
+
+use std::collections::BTreeMap;
+
+use chorus_core::delivery::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
+use chorus_core::id::{AccountId, TaskId};
+use chorus_core::llm::Usage;
+use chorus_core::project::{HistoryEvent, State, Task};
+use chorus_core::time::Timestamp;
+
+use super::figures::{
+    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span, TaskFigures, Totals, VerdictFigures,
+};
+use super::path;
+use super::story::Story;
+
+/// The report of a story.
+pub(crate) fn build(story: &Story) -> Report {
+    let took = call_times(story);
+    let (critical, critical_path_ms) = path::critical(&story.project.tasks, &took);
+    let head = &story.project.head;
+    Report {
+        version: 1,
+        project: head.id.to_string(),
+        title: head.title.clone(),
+        state: head.state_word().to_owned(),
+        simulated: story.simulated,
+        totals: totals(story, critical_path_ms),
+        tasks: tasks(story, &took, &critical),
+        accounts: accounts(story),
+        conflicts: conflicts(story),
+        verdicts: verdicts(story),
+        defects: match &head.state {
+            State::Partial { defects, .. } => defects.clone(),
+            State::Failed { why } => vec![why.clone()],
+            _ => Vec::new(),
+        },
+        assumptions: head.assumptions.clone(),
+        files: files(story),
+        happenings: happenings(story),
+    }
+}
+
+impl Story {
+    fn since(&self, at: Timestamp) -> u64 {
+        at.since(self.project.head.created_at).0
+    }
+
+    fn task(&self, id: TaskId) -> Option<&Task> {
+        self.project.tasks.get(&id)
+    }
+
+    fn account(&self, id: AccountId) -> String {
+        self.accounts.iter().find(|account| account.id == id).map_or_else(|| id.to_string(), |account| account.name.clone())
+    }
+}
+
+/// How a delivery ended, in one word.
+fn end_word(delivery: &DeliveryRow) -> &'static str {
+    match &delivery.end {
+        None => "open",
+        Some(DeliveryEnd::Unclaimed) => "unclaimed",
+        Some(DeliveryEnd::LostWorker) => "lost",
+        Some(DeliveryEnd::Cancelled) => "cancelled",
+        Some(DeliveryEnd::Finished { outcome }) => match outcome {
+            Outcome::Succeeded { .. } => "done",
+            Outcome::Asked { .. } => "asked",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Requeue { reason, .. } => match reason {
+                Requeue::Limited { .. } => "limited",
+                Requeue::Retry { .. } => "retried",
+                Requeue::Continue => "continued",
+                Requeue::Drained | Requeue::LeaseGone => "handed_back",
+            },
+        },
+    }
+}
+
+/// Time of the calls that gave each task its result, all deliveries of a continued answer together.
+fn call_times(story: &Story) -> BTreeMap<TaskId, u64> {
+    let mut took = BTreeMap::new();
+    for delivery in &story.deliveries {
+        if let (Some(claimed), Some(ended), "done" | "asked" | "continued") = (delivery.claimed_at, delivery.ended_at, end_word(delivery)) {
+            *took.entry(delivery.task).or_insert(0) += ended.since(claimed).0;
+        }
+    }
+    took
+}
+
+fn totals(story: &Story, critical_path_ms: u64) -> Totals {
+    let last = story.events.iter().map(|event| event.at).chain(story.deliveries.iter().filter_map(|row| row.ended_at)).max();
+    let usage = story.deliveries.iter().filter_map(|row| row.usage).fold(Usage::default(), |sum, usage| sum + usage);
+    let count = |word: &str| story.deliveries.iter().filter(|row| end_word(row) == word).count() as u64;
+    Totals {
+        makespan_ms: last.map_or(0, |last| story.since(last)),
+        critical_path_ms,
+        call_ms: story.deliveries.iter().filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0)).sum(),
+        deliveries: story.deliveries.len() as u64,
+        limited: count("limited"),
+        lost: count("lost"),
+        retried: count("retried"),
+        input_tokens: usage.prompt(),
+        cached_tokens: usage.cache_read,
+        output_tokens: usage.output,
+        reasoning_tokens: usage.reasoning,
+        budget: story.money.budget.0,
+        spent: story.money.spent.0,
+        wasted: story.money.wasted.0,
+    }
+}
+
+fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Vec<TaskFigures> {
+    let levels = path::levels(&story.project.tasks);
+    let figures = |task: &Task| TaskFigures {
+        id: task.id.to_string(),
+        key: task.key.to_string(),
+        title: task.title.clone(),
+        kind: word(&task.kind),
+        state: task.state.word().to_owned(),
+        plan_version: task.plan_version,
+        parents: task.parents.iter().map(ToString::to_string).collect(),
+        superseded: task.superseded_by.is_some(),
+        level: levels.get(&task.id).copied().unwrap_or(0),
+        deliveries: story.deliveries.iter().filter(|row| row.task == task.id).count() as u64,
+        call_ms: took.get(&task.id).copied().unwrap_or(0),
+        critical: critical.contains(&task.id),
+    };
+    story.project.tasks.values().map(figures).collect()
+}
+
+/// An enum's name as it is written in JSON.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => format!("{other:?}"),
+    }
+}
+
+fn accounts(story: &Story) -> Vec<AccountFigures> {
+    let mut lanes: BTreeMap<(String, String), AccountFigures> = BTreeMap::new();
+    for account in &story.accounts {
+        for credential in &account.credentials {
+            let limits = story.limits.iter().filter(|limit| credential.groups.iter().any(|of| of.group.id.as_str() == limit.group));
+            let lane = AccountFigures {
+                name: account.name.clone(),
+                provider: credential.provider.to_string(),
+                spans: Vec::new(),
+                limits: limits.map(limit).collect(),
+                cost: 0,
+            };
+            lanes.insert((account.name.clone(), credential.provider.to_string()), lane);
+        }
+    }
+    for delivery in &story.deliveries {
+        let key = (story.account(delivery.assignment.account), delivery.assignment.provider.to_string());
+        let lane = lanes.entry(key.clone()).or_insert_with(|| AccountFigures {
+            name: key.0,
+            provider: key.1,
+            spans: Vec::new(),
+            limits: Vec::new(),
+            cost: 0,
+        });
+        lane.cost += delivery.cost.0;
+        lane.spans.push(span(story, delivery));
+    }
+    lanes.into_values().collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "per cent for people")]
+fn limit(limit: &super::LimitUse) -> LimitFigures {
+    let taken = (limit.capacity as f64 - limit.least_left as f64).max(0.0);
+    LimitFigures {
+        group: limit.group.clone(),
+        dimension: limit.dimension.clone(),
+        capacity: limit.capacity,
+        peak_percent: (taken / (limit.capacity.max(1) as f64) * 1000.0).round() / 10.0,
+    }
+}
+
+fn span(story: &Story, delivery: &DeliveryRow) -> Span {
+    let task = story.task(delivery.task);
+    let start = delivery.claimed_at.unwrap_or(delivery.dispatched_at);
+    let usage = delivery.usage.unwrap_or_default();
+    Span {
+        task: delivery.task.to_string(),
+        key: task.map_or_else(String::new, |task| task.key.to_string()),
+        title: task.map_or_else(String::new, |task| task.title.clone()),
+        kind: word(&delivery.kind),
+        model: delivery.assignment.model.to_string(),
+        epoch: delivery.epoch.0,
+        start_ms: story.since(start),
+        end_ms: story.since(delivery.ended_at.unwrap_or(start)),
+        end: end_word(delivery).to_owned(),
+        input_tokens: usage.prompt(),
+        output_tokens: usage.output,
+        cost: delivery.cost.0,
+    }
+}
+
+fn conflicts(story: &Story) -> Vec<ConflictFigures> {
+    let Some(deliverable) = &story.deliverable else { return Vec::new() };
+    let settled = |id: &str| deliverable.settlements.iter().find(|settlement| settlement.conflict == id).cloned();
+    deliverable.conflicts.iter().map(|conflict| ConflictFigures { conflict: conflict.clone(), settlement: settled(&conflict.id) }).collect()
+}
+
+fn verdicts(story: &Story) -> Vec<VerdictFigures> {
+    let judged = story.events.iter().filter_map(|stored| match &stored.event {
+        HistoryEvent::Judged { verdict, score, round, .. } => {
+            Some(VerdictFigures { round: *round, at_ms: story.since(stored.at), score: *score, items: verdict.items.clone() })
+        }
+        _ => None,
+    });
+    judged.collect()
+}
+
+fn files(story: &Story) -> Vec<FileFigures> {
+    let files = story.deliverable.iter().flat_map(|deliverable| &deliverable.files);
+    files.map(|file| FileFigures { path: file.path.clone(), bytes: file.bytes, sha256: file.content.to_string() }).collect()
+}
+
+fn happenings(story: &Story) -> Vec<Happening> {
+    let of_events = story.events.iter().filter_map(|stored| {
+        let (kind, text) = event_sentence(&stored.event)?;
+        Some(Happening { at_ms: story.since(stored.at), kind: kind.to_owned(), text })
+    });
+    let of_deliveries = story.deliveries.iter().filter_map(|delivery| {
+        let (kind, text) = delivery_sentence(story, delivery)?;
+        Some(Happening { at_ms: story.since(delivery.ended_at?), kind: kind.to_owned(), text })
+    });
+    let mut all: Vec<Happening> = of_events.chain(of_deliveries).collect();
+    all.sort_by_key(|happening| happening.at_ms);
+    all
+}
+
+fn event_sentence(event: &HistoryEvent) -> Option<(&'static str, String)> {
+    Some(match event {
+        HistoryEvent::Planned { version, tasks, fallback: true, .. } => {
+            ("plan", format!("no reply of the planner could be used: a rule made plan {version} with {tasks} tasks"))
+        }
+        HistoryEvent::TaskFailed { task, cause } => {
+            ("failed", format!("task {} “{}” has no result: {}", task.key, task.title, word_of(cause)))
+        }
+        HistoryEvent::TaskSkipped { task } => ("failed", format!("task {} “{}” was skipped: its parents failed it", task.key, task.title)),
+        HistoryEvent::TaskAsked { task, question } => ("question", format!("task {} asked: {question}", task.key)),
+        HistoryEvent::ConflictFound { conflict } => {
+            let values: Vec<String> = conflict.claims.iter().map(|claim| format!("“{}”", claim.value)).collect();
+            ("conflict", format!("conflict {} about {}: {}", conflict.id, conflict.subject, values.join(" against ")))
+        }
+        HistoryEvent::ConflictSettled { settlement } => {
+            ("conflict", format!("conflict {} settled by {}: {}", settlement.conflict, word(&settlement.by), settlement.reason))
+        }
+        HistoryEvent::Reworked { round, tasks, .. } => {
+            let named: Vec<String> = tasks.iter().map(|(task, _)| format!("{} “{}”", task.key, task.title)).collect();
+            ("rework", format!("round {round} of rework: {}", named.join(", ")))
+        }
+        HistoryEvent::BudgetExhausted => ("budget", "the budget does not cover another call: nothing new is started".to_owned()),
+        _ => return None,
+    })
+}
+
+/// Why something failed, as its JSON name and words.
+fn word_of<T: serde::Serialize>(value: &T) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    let field = |name: &str| value.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().replace('_', " ");
+    let (why, message) = (field("why"), field("message"));
+    if message.is_empty() { why } else { format!("{why}: {message}") }
+}
+
+fn delivery_sentence(story: &Story, delivery: &DeliveryRow) -> Option<(&'static str, String)> {
+    let key = story.task(delivery.task).map_or_else(|| delivery.task.to_string(), |task| task.key.to_string());
+    let account = story.account(delivery.assignment.account);
+    Some(match &delivery.end {
+        Some(DeliveryEnd::LostWorker) => ("lost", format!("the worker that held task {key} on {account} was lost: delivered again")),
+        Some(DeliveryEnd::Unclaimed) => ("lost", format!("nobody claimed task {key} in time: queued again")),
+        Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Limited { class }, not_before, .. } }) => {
+            let wait = delivery.ended_at.map_or(0, |ended| not_before.since(ended).0);
+            ("limit", format!("{account} refused task {key} ({}): it waits {wait} ms, no attempt is burnt", word(class).replace('_', " ")))
+        }
+        Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Retry { class }, .. } }) => {
+            ("retry", format!("the call of task {key} on {account} failed in passing ({}): delivered again", word(class).replace('_', " ")))
+        }
+        _ => return None,
+    })
+}

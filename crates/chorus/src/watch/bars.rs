@@ -1,0 +1,124 @@
+//! A bar for each phase, a line for each running call, and the planner's thinking as it streams.
+
+use std::collections::BTreeMap;
+
+use chorus_core::delivery::TaskKind;
+use chorus_core::id::AttemptId;
+use chorus_core::port::projects::StoredEvent;
+use chorus_core::progress::Progress;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::View;
+use super::lines::sentence;
+use super::phase::{Phase, Tally};
+
+/// Most running calls that are shown.
+const SHOWN: usize = 12;
+
+/// Letters of thinking that are shown.
+const THOUGHT: usize = 100;
+
+/// Draws on standard error.
+pub(super) struct Bars {
+    all: MultiProgress,
+    phases: Vec<ProgressBar>,
+    money: ProgressBar,
+    thought: ProgressBar,
+    thinking: String,
+    calls: BTreeMap<AttemptId, ProgressBar>,
+    titles: BTreeMap<chorus_core::id::TaskId, String>,
+}
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        let all = MultiProgress::new();
+        let style =
+            |template: &str| ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("█▉▊▋▌▍▎▏ ");
+        let phases = Phase::ALL.map(|phase| {
+            let bar = all.add(ProgressBar::new(0));
+            bar.set_style(style("  {prefix:<7}{bar:34.cyan/blue} {pos}/{len}"));
+            bar.set_prefix(phase.name());
+            bar
+        });
+        let line = |template: &str| {
+            let bar = all.add(ProgressBar::new_spinner());
+            bar.set_style(style(template));
+            bar
+        };
+        let (money, thought) = (line("  {msg}"), line("  {msg:.dim}"));
+        Self { phases: phases.to_vec(), money, thought, all, thinking: String::new(), calls: BTreeMap::new(), titles: BTreeMap::new() }
+    }
+
+    fn call(&mut self, attempt: AttemptId) -> Option<&ProgressBar> {
+        if !self.calls.contains_key(&attempt) {
+            if self.calls.len() >= SHOWN {
+                return None;
+            }
+            let bar = self.all.add(ProgressBar::new_spinner());
+            bar.set_style(ProgressStyle::with_template("    {msg}").expect("the template is a constant"));
+            self.calls.insert(attempt, bar);
+        }
+        self.calls.get(&attempt)
+    }
+}
+
+impl View for Bars {
+    fn event(&mut self, event: &StoredEvent, _tally: &Tally) {
+        use chorus_core::project::HistoryEvent;
+        if let HistoryEvent::TaskReady { task, .. } = &event.event {
+            self.titles.insert(task.id, format!("{} {}", task.key, task.title));
+        }
+        if let Some(sentence) = sentence(&event.event) {
+            let _ = self.all.println(sentence);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress, account: &str) {
+        if progress.over {
+            if let Some(bar) = self.calls.remove(&progress.attempt) {
+                bar.finish_and_clear();
+                self.all.remove(&bar);
+            }
+        } else {
+            let title = self.titles.get(&progress.task).cloned().unwrap_or_default();
+            let again = if progress.epoch.0 > 0 { format!(", delivery {}", progress.epoch.0 + 1) } else { String::new() };
+            let message = format!(
+                "{title:.40}  {account}  {}  try {}{again}  ≈{} tokens",
+                progress.model,
+                progress.number,
+                (progress.text_chars + progress.reasoning_chars) / 4
+            );
+            if let Some(bar) = self.call(progress.attempt) {
+                bar.set_message(message);
+            }
+        }
+        if !progress.reasoning.is_empty() && matches!(progress.kind, TaskKind::Plan | TaskKind::Clarify | TaskKind::Answer) {
+            self.thinking.push_str(&progress.reasoning.replace('\n', " "));
+            let skip = self.thinking.chars().count().saturating_sub(THOUGHT);
+            self.thinking = self.thinking.chars().skip(skip).collect();
+            self.thought.set_message(format!("thinking: …{}", self.thinking));
+        }
+    }
+
+    fn standing(&mut self, tally: &Tally) {
+        for (bar, (over, all)) in self.phases.iter().zip(tally.phases) {
+            bar.set_length(all);
+            bar.set_position(over);
+        }
+        if tally.phases[Phase::Plan as usize].0 == tally.phases[Phase::Plan as usize].1 {
+            self.thought.set_message("");
+        }
+        self.money.set_message(format!(
+            "{}: {} tasks under way, {} spent, {} reserved, budget {}",
+            tally.state.replace('_', " "),
+            tally.ready.len(),
+            tally.money.spent,
+            tally.money.reserved,
+            tally.money.budget
+        ));
+    }
+
+    fn rest(&mut self) {
+        let _ = self.all.clear();
+    }
+}

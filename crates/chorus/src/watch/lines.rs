@@ -1,0 +1,110 @@
+//! Plain lines, for files and pipes: one for each thing that happened, none for running calls but the
+//! planner's first thoughts.
+
+use chorus_core::delivery::FailureCause;
+use chorus_core::port::projects::StoredEvent;
+use chorus_core::progress::Progress;
+use chorus_core::project::HistoryEvent;
+use chorus_core::time::Timestamp;
+
+use super::View;
+use super::phase::Tally;
+
+/// Writes to standard error.
+pub(super) struct Lines {
+    began: Option<Timestamp>,
+    state: String,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self { began: None, state: String::new() }
+    }
+}
+
+impl View for Lines {
+    fn event(&mut self, event: &StoredEvent, _tally: &Tally) {
+        let began = *self.began.get_or_insert(event.at);
+        if let Some(sentence) = sentence(&event.event) {
+            eprintln!("{:>7.1}s  {sentence}", event.at.since(began).as_secs_f64());
+        }
+    }
+
+    fn progress(&mut self, _progress: &Progress, _account: &str) {}
+
+    fn standing(&mut self, tally: &Tally) {
+        if self.state != tally.state {
+            self.state.clone_from(&tally.state);
+            eprintln!("          [{}] spent {}", tally.state.replace('_', " "), tally.money.spent);
+        }
+    }
+
+    fn rest(&mut self) {}
+}
+
+/// One event in words; none for what the state line says already.
+pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
+    Some(match event {
+        HistoryEvent::Submitted => "accepted".to_owned(),
+        HistoryEvent::Clarified { assumptions } if assumptions.is_empty() => "the brief is clear".to_owned(),
+        HistoryEvent::Clarified { assumptions } => format!("assuming: {}", assumptions.join("; ")),
+        HistoryEvent::QuestionsAsked { questions, .. } => format!("{} questions for you", questions.len()),
+        HistoryEvent::Answered { answers } => format!("{} answers", answers.len()),
+        HistoryEvent::Planned { version, title, tasks, fallback, warnings, .. } => {
+            let how = if *fallback { ", made by a rule: no reply of the planner could be used" } else { "" };
+            let repaired = if warnings.is_empty() { String::new() } else { format!(", repaired: {}", warnings.join("; ")) };
+            format!("plan {version} “{title}” with {tasks} tasks{how}{repaired}")
+        }
+        HistoryEvent::ApprovalAsked | HistoryEvent::Approved => return None,
+        HistoryEvent::Rejected { reason } => format!("plan refused: {reason}"),
+        HistoryEvent::TaskReady { task, number, why, .. } if *number > 1 => format!("{} “{}” try {number}: {why}", task.key, task.title),
+        HistoryEvent::TaskReady { .. } => return None,
+        HistoryEvent::TaskSucceeded { task, .. } => format!("{} “{}” done", task.key, task.title),
+        HistoryEvent::TaskFailed { task, cause } => format!("{} “{}” has no result: {}", task.key, task.title, cause_words(cause)),
+        HistoryEvent::TaskAsked { task, question } => format!("{} asks: {question}", task.key),
+        HistoryEvent::TaskAnswered { task, answer, assumed, .. } => {
+            format!("{} is told{}: {answer}", task.key, if *assumed { " (assumed)" } else { "" })
+        }
+        HistoryEvent::TaskSkipped { task } => format!("{} “{}” skipped: its parents failed it", task.key, task.title),
+        HistoryEvent::ConflictFound { conflict } => {
+            let values: Vec<&str> = conflict.claims.iter().map(|claim| claim.value.as_str()).collect();
+            format!("conflict {} about {}: {}", conflict.id, conflict.subject, values.join(" against "))
+        }
+        HistoryEvent::ConflictSettled { settlement } => {
+            let kept = settlement.keep.as_ref().map_or_else(|| "both kept".to_owned(), |claim| format!("kept {claim}"));
+            format!("conflict {} settled, {kept}: {}", settlement.conflict, settlement.reason)
+        }
+        HistoryEvent::Merged { files, .. } => format!("merged: {}", files.join(", ")),
+        HistoryEvent::Judged { score, verdict, .. } => {
+            let unmet: Vec<&str> = verdict.items.iter().filter(|item| !item.met).map(|item| item.requirement.as_str()).collect();
+            let missing = if unmet.is_empty() { String::new() } else { format!(", not met: {}", unmet.join(", ")) };
+            format!("judged: {}.{} %{missing}", score / 10, score % 10)
+        }
+        HistoryEvent::Reworked { round, tasks, .. } => {
+            let named: Vec<String> = tasks.iter().map(|(task, _)| format!("{} “{}”", task.key, task.title)).collect();
+            format!("rework, round {round}: {}", named.join(", "))
+        }
+        HistoryEvent::Paused => "paused".to_owned(),
+        HistoryEvent::Resumed => "goes on".to_owned(),
+        HistoryEvent::BudgetExhausted => "the budget does not cover another call: nothing new is started".to_owned(),
+        HistoryEvent::Done { .. } => "done".to_owned(),
+        HistoryEvent::Partial { defects, .. } => format!("delivered in part: {}", defects.join("; ")),
+        HistoryEvent::Failed { why } => format!("failed: {why}"),
+        HistoryEvent::Cancelled => "cancelled".to_owned(),
+    })
+}
+
+/// Why a task has no result, in words.
+fn cause_words(cause: &FailureCause) -> String {
+    match cause {
+        FailureCause::Request { message } => format!("the provider refuses the request: {message}"),
+        FailureCause::Upstream { message, .. } => format!("calls kept failing: {message}"),
+        FailureCause::Empty => "the model said nothing".to_owned(),
+        FailureCause::Refused { message } => format!("the model declined: {message}"),
+        FailureCause::Endless => "the answer never ended".to_owned(),
+        FailureCause::KillsWorkers => "its workers died too often".to_owned(),
+        FailureCause::NoAccount { message } => format!("no account can serve it: {message}"),
+        FailureCause::OverBudget => "the budget does not cover it".to_owned(),
+        FailureCause::MissingArtifact { message } => format!("something it needs is not there: {message}"),
+    }
+}

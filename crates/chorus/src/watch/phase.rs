@@ -1,0 +1,80 @@
+//! How far each phase of a project has come, counted from its events.
+
+use std::collections::BTreeSet;
+
+use chorus_core::delivery::{Money, TaskKind};
+use chorus_core::id::TaskId;
+use chorus_core::port::projects::StoredEvent;
+use chorus_core::project::{HistoryEvent, Project, TaskState};
+
+/// The phases, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    Plan,
+    Work,
+    Settle,
+    Judge,
+}
+
+impl Phase {
+    pub(super) const ALL: [Self; 4] = [Self::Plan, Self::Work, Self::Settle, Self::Judge];
+
+    /// The phase of a task.
+    pub(super) const fn of(kind: TaskKind) -> Self {
+        match kind {
+            TaskKind::Clarify | TaskKind::Plan => Self::Plan,
+            TaskKind::Work | TaskKind::Answer => Self::Work,
+            TaskKind::Settle => Self::Settle,
+            TaskKind::Judge => Self::Judge,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Work => "work",
+            Self::Settle => "settle",
+            Self::Judge => "judge",
+        }
+    }
+}
+
+/// Where a project stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    /// State in one word.
+    pub(super) state: String,
+    pub(super) money: Money,
+    /// Tasks of each phase that are over, and all of them.
+    pub(super) phases: [(u64, u64); 4],
+    /// Tasks that have an attempt queued or under way.
+    pub(super) ready: BTreeSet<TaskId>,
+}
+
+impl Tally {
+    /// Counts one event.
+    pub(super) fn add(&mut self, event: &StoredEvent) {
+        match &event.event {
+            HistoryEvent::TaskReady { task, .. } => {
+                self.ready.insert(task.id);
+            }
+            HistoryEvent::TaskSucceeded { task, .. } | HistoryEvent::TaskFailed { task, .. } | HistoryEvent::TaskAsked { task, .. } => {
+                self.ready.remove(&task.id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the counts from the project as it is.
+    pub(super) fn stand(&mut self, project: &Project, money: Money) {
+        project.head.state_word().clone_into(&mut self.state);
+        self.money = money;
+        self.phases = [(0, 0); 4];
+        for task in project.tasks.values().filter(|task| task.superseded_by.is_none() && !matches!(task.state, TaskState::Cancelled)) {
+            let (over, all) = &mut self.phases[Phase::of(task.kind) as usize];
+            *all += 1;
+            *over += u64::from(task.state.over());
+        }
+        self.ready.retain(|id| project.tasks.get(id).is_some_and(|task| task.doing().is_some()));
+    }
+}
