@@ -2,7 +2,7 @@
 
 use chorus_core::brief;
 use chorus_core::delivery::{AttemptDone, Outcome, TaskKind};
-use chorus_core::merge::{self, WorkReply};
+use chorus_core::merge;
 use chorus_core::plan::{self, Plan, Scope};
 use chorus_core::project::{Estimate, Ledger, Planned, Reading, Task};
 use chorus_core::verdict;
@@ -17,6 +17,7 @@ pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDon
     let waiting = |task: &&Task| task.doing().is_some_and(|doing| doing.attempt == done.attempt);
     let Some(task) = aggregate.project.tasks.get(&done.task).filter(waiting).cloned() else { return Ok(Reading::Nothing) };
     let text = match &done.outcome {
+        Outcome::Succeeded { .. } if task.kind == TaskKind::Work => None,
         Outcome::Succeeded { result } => Some(aggregate.shelf.text(shop, "a result", *result).await?),
         Outcome::Asked { question } => Some(aggregate.shelf.text(shop, "a question", *question).await?),
         Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
@@ -24,7 +25,7 @@ pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDon
     match (task.kind, text) {
         (TaskKind::Plan, text) => planned(shop, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
-        (TaskKind::Work, Some(text)) => worked(shop, aggregate, &task, &done.outcome, &text).await,
+        (TaskKind::Work, Some(text)) => Ok(Reading::Question(question(&text))),
         (TaskKind::Clarify, Some(text)) => Ok(Reading::Clarification(brief::read_clarification(&text))),
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
         (TaskKind::Settle, Some(text)) => settled(shop, aggregate, &text).await,
@@ -35,14 +36,10 @@ pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDon
     }
 }
 
-async fn worked(shop: &Shop, aggregate: &mut Aggregate, task: &Task, outcome: &Outcome, text: &str) -> Result<Reading, Missing> {
-    let Some(plan) = opening::plan(shop, aggregate).await? else { return Ok(Reading::Nothing) };
-    let question = match merge::read_reply(text, material::media_type(&plan, &task.key)) {
-        WorkReply::Question(question) => Some(question),
-        WorkReply::Result(_) if matches!(outcome, Outcome::Asked { .. }) => Some(text.trim().to_owned()),
-        WorkReply::Result(_) => None,
-    };
-    Ok(Reading::Work { question })
+/// The question without the word that marks it.
+fn question(text: &str) -> String {
+    let text = text.trim();
+    text.strip_prefix("QUESTION:").unwrap_or(text).trim().to_owned()
 }
 
 async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {

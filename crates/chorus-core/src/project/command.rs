@@ -96,7 +96,7 @@ pub enum Command {
 /// is asked again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
-    /// Nothing to read: the attempt failed, or its task needs no reading any more.
+    /// Nothing to read: a part is read when it is merged, and the attempt failed or is not waited for else.
     Nothing,
     /// A clarify task's.
     Clarification(Result<Clarification, Vec<String>>),
@@ -109,11 +109,8 @@ pub enum Reading {
     },
     /// An answer task's.
     Answer(Result<AnswerReply, Vec<String>>),
-    /// A work task's: a question where its worker asked one, else the result stands.
-    Work {
-        /// The question.
-        question: Option<String>,
-    },
+    /// What a work task's worker asked.
+    Question(String),
     /// A settle task's.
     Settlements(Result<Vec<Settlement>, Vec<String>>),
     /// A judge task's.

@@ -48,7 +48,7 @@ pub const PROJECT_ARROWS: [Arrow; OWN.len() + 4 * LIVE.len()] = {
 };
 
 /// Every arrow of a task.
-pub const TASK_ARROWS: [Arrow; 12] = [
+pub const TASK_ARROWS: [Arrow; 13] = [
     Arrow::new("pending", "ready", "parents' policy holds"),
     Arrow::new("pending", "skipped", "policy can never hold"),
     Arrow::new("pending", "cancelled", "not wanted"),
@@ -61,4 +61,5 @@ pub const TASK_ARROWS: [Arrow; 12] = [
     Arrow::new("asking", "failed", "out of budget"),
     Arrow::new("ready", "ready", "another try"),
     Arrow::new("pending", "pending", "a parent is over"),
+    Arrow::new("asking", "asking", "asked again, or of the client"),
 ];

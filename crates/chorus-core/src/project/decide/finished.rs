@@ -1,10 +1,11 @@
 //! A finished attempt: folded by task and attempt, whatever the plan's version is by now.
 
 use super::super::draft::Draft;
-use super::super::{About, Doing, HistoryEvent, Reading, Task, TaskState};
-use super::{Effect, Refusal, begin, judge, plan, question, stop, work};
+use super::super::{About, Doing, HistoryEvent, Reading, State, Task, TaskState};
+use super::{Effect, Refusal, TRIES, begin, judge, plan, question, stop, work};
 use crate::brief::Clarification;
 use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
+use crate::id::TaskId;
 
 pub(super) fn fold(draft: &mut Draft<'_>, done: AttemptDone, reading: Reading) -> Result<(), Refusal> {
     let task = draft.task(done.task).ok_or(Refusal::Stale)?.clone();
@@ -34,7 +35,7 @@ struct Try {
 fn worked(draft: &mut Draft<'_>, ended: Try, reading: Reading) {
     let Try { task, doing, outcome } = ended;
     match (outcome, reading) {
-        (Outcome::Succeeded { .. } | Outcome::Asked { .. }, Reading::Work { question: Some(text) }) => {
+        (Outcome::Asked { .. }, Reading::Question(text)) => {
             work::asks(draft, &task, &doing, text);
         }
         (Outcome::Succeeded { result }, _) => work::succeed(draft, &task, &doing, result),
@@ -118,7 +119,7 @@ enum Steered<T> {
 
 fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<String>>>) -> Steered<T> {
     let Try { task, doing, outcome } = ended;
-    let (result, wrong) = match (outcome, read) {
+    let wrong = match (outcome, read) {
         (Outcome::Succeeded { result }, Some(Ok(value))) => {
             succeed(draft, task, doing, *result);
             return Steered::Says(value);
@@ -130,14 +131,36 @@ fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<Str
             fail(draft, task, cause.clone());
             return Steered::GaveUp;
         }
-        (_, Some(Err(wrong))) => (wrong.join("; "), wrong),
-        (_, _) => ("it cannot be used".to_owned(), vec!["The last answer cannot be used.".to_owned()]),
+        (_, Some(Err(wrong))) => wrong,
+        (_, _) => vec!["The last answer cannot be used.".to_owned()],
     };
-    if work::retry(draft, task, doing, wrong) {
+    fail(draft, task, FailureCause::Refused { message: format!("no readable answer: {}", wrong.join("; ")) });
+    if doing.number < TRIES && !draft.head.out_of_budget {
+        ask_again(draft, task, doing.number + 1, wrong);
         return Steered::Tries;
     }
-    fail(draft, task, FailureCause::Refused { message: format!("no readable answer: {result}") });
     Steered::GaveUp
+}
+
+/// Asks the same in a task of its own: the attempt that gave the unreadable answer succeeded, and no task has two
+/// attempts that did.
+fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>) {
+    let id = TaskId::new(draft.number());
+    draft.add(Task { id, state: TaskState::Pending { succeeded: 0, over: 0 }, ..task.clone() });
+    draft.change(task.id, |task| task.superseded_by = Some(id));
+    let why = wrong.join("; ");
+    draft.queue(id, number, wrong, &why);
+    match draft.head.state {
+        State::Clarifying { .. } => draft.enter(State::Clarifying { task: id }),
+        State::Planning { .. } => draft.enter(State::Planning { task: id }),
+        State::Merging { .. } => draft.enter(State::Merging { settle: id }),
+        _ => {}
+    }
+    if let About::Question { task: asking, text } = &task.about
+        && let Some(TaskState::Asking { number, .. }) = draft.task(*asking).map(|task| task.state.clone())
+    {
+        draft.set(*asking, TaskState::Asking { question: text.clone(), answerer: Some(id), number });
+    }
 }
 
 fn succeed(draft: &mut Draft<'_>, task: &Task, doing: &Doing, result: ArtifactHash) {

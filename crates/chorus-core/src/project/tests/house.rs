@@ -1,0 +1,242 @@
+//! A shell without ports: keeps the attempts that are under way, merges by hashing, checks every decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::brief::Options;
+use crate::delivery::{ArtifactHash, AttemptDone, AttemptState, Outcome, TaskKind};
+use crate::id::{AttemptId, EventId, ProjectId, TaskId, TaskKey, Tenant};
+use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
+use crate::project::{
+    Command, Decision, Effect, Estimate, Given, Head, HistoryEvent, Merge, NewHead, Planned, Project, Queue, Reading, Refusal, Task,
+    TaskState,
+};
+use crate::time::Timestamp;
+use crate::verdict::Verdict;
+
+pub(super) struct House {
+    pub(super) project: Project,
+    pub(super) history: Vec<HistoryEvent>,
+    pub(super) attempts: BTreeMap<AttemptId, (Queue, AttemptState)>,
+    /// Rows that the last decision wrote.
+    pub(super) touched: usize,
+    /// How many parts the judge's work is cut into.
+    pub(super) parts: u32,
+    numbers: u128,
+}
+
+impl House {
+    pub(super) fn new(options: Options) -> Self {
+        let head = Head::new(NewHead {
+            id: ProjectId::new(1),
+            tenant: Tenant::new("home"),
+            title: "a project".into(),
+            created_at: Timestamp(0),
+            brief: ArtifactHash::of(b"brief"),
+            options,
+        });
+        let project = Project { head, tasks: BTreeMap::new() };
+        Self { project, history: Vec::new(), attempts: BTreeMap::new(), touched: 0, parts: 1, numbers: 1_000 }
+    }
+
+    /// A project that was submitted, with everything left to the planner.
+    pub(super) fn begun(options: Options) -> Self {
+        let mut house = Self::new(options);
+        house.tell(Command::Submit { outline: ArtifactHash::of(b"outline") }).expect("a new project takes its submission");
+        house
+    }
+
+    pub(super) fn tell(&mut self, command: Command) -> Result<(), Refusal> {
+        self.numbers += 1;
+        let event = EventId::new(self.numbers);
+        self.tell_as(event, command)
+    }
+
+    pub(super) fn tell_as(&mut self, event: EventId, command: Command) -> Result<(), Refusal> {
+        self.touched = 0;
+        let mut commands = vec![command];
+        while let Some(command) = commands.pop() {
+            let numbers = &mut self.numbers;
+            let mut number = || {
+                *numbers += 1;
+                *numbers
+            };
+            let decision = self.project.decide(command, Given { event, number: &mut number })?;
+            if let Some(merge) = self.carry_out(&decision) {
+                commands.push(Command::Merged(merge));
+            }
+        }
+        self.check();
+        Ok(())
+    }
+
+    fn carry_out(&mut self, decision: &Decision) -> Option<Merge> {
+        self.check_absorbed(decision);
+        self.project.apply(decision);
+        self.history.extend(decision.history.iter().cloned());
+        self.touched += decision.tasks.len();
+        let mut merge = None;
+        for effect in &decision.effects {
+            match effect {
+                Effect::Queue(queue) => {
+                    let before = self.attempts.insert(queue.attempt, (queue.clone(), AttemptState::Queued));
+                    assert_eq!(before, None, "an attempt is queued once");
+                }
+                Effect::Cancel(attempt) => {
+                    let row = self.attempts.get_mut(attempt);
+                    row.into_iter().filter(|(_, state)| !state.over()).for_each(|row| row.1 = AttemptState::Cancelled);
+                }
+                Effect::Merge { ask_model, .. } => merge = Some((self.parts, *ask_model)),
+            }
+        }
+        merge.map(|(parts, _)| self.merged(parts))
+    }
+
+    fn merged(&self, parts: u32) -> Merge {
+        let results: Vec<_> = self.results().into_iter().map(|(key, hash)| format!("{key}={hash}")).collect();
+        Merge::Whole {
+            ledger: ArtifactHash::of(b"ledger"),
+            found: Vec::new(),
+            settled: Vec::new(),
+            deliverable: ArtifactHash::of(results.join("\n").as_bytes()),
+            files: vec!["all.md".into()],
+            missing: Vec::new(),
+            check: Verdict::default(),
+            parts,
+        }
+    }
+
+    /// Results of the tasks that stand, by key.
+    pub(super) fn results(&self) -> BTreeMap<TaskKey, ArtifactHash> {
+        let work = self.project.standing().filter(|task| task.kind == TaskKind::Work);
+        work.filter_map(|task| Some((task.key.clone(), task.result()?))).collect()
+    }
+
+    /// Attempts that wait for an answer.
+    pub(super) fn live(&self) -> Vec<Queue> {
+        self.attempts.values().filter(|(_, state)| !state.over()).map(|(queue, _)| queue.clone()).collect()
+    }
+
+    pub(super) fn task(&self, id: TaskId) -> &Task {
+        &self.project.tasks[&id]
+    }
+
+    /// The task of this key that stands.
+    pub(super) fn named(&self, key: &str) -> &Task {
+        self.project.standing().find(|task| task.key.as_str() == key).expect("a task of this key stands")
+    }
+
+    /// Ends a live attempt, as its worker or the dispatcher would, and tells the project.
+    pub(super) fn end(&mut self, attempt: AttemptId, outcome: Outcome, reading: Reading) -> Result<(), Refusal> {
+        let (queue, state) = self.attempts.get_mut(&attempt).expect("an attempt ends after it was queued");
+        assert!(!state.over(), "an attempt ends once");
+        *state = match outcome {
+            Outcome::Succeeded { .. } => AttemptState::Succeeded,
+            Outcome::Asked { .. } => AttemptState::Asked,
+            Outcome::Failed { .. } | Outcome::Requeue { .. } => AttemptState::Failed,
+        };
+        let done = AttemptDone { attempt, task: queue.task, outcome };
+        self.tell(Command::Finished { done, reading })
+    }
+
+    /// Ends the live attempt of the task of this key with a usable result.
+    pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
+        let attempt = self.named(key).doing().expect("the task is ready").attempt;
+        let result = ArtifactHash::of(key.as_bytes());
+        self.end(attempt, Outcome::Succeeded { result }, reading).expect("its task waits for it");
+    }
+
+    /// Ends the live attempt of the task of this key with a question.
+    pub(super) fn question(&mut self, key: &str, text: &str) {
+        let attempt = self.named(key).doing().expect("the task is ready").attempt;
+        let question = ArtifactHash::of(text.as_bytes());
+        self.end(attempt, Outcome::Asked { question }, Reading::Question(text.to_owned())).expect("its task waits for it");
+    }
+
+    /// A task that is over stays as it is, except that another may stand in its place.
+    fn check_absorbed(&self, decision: &Decision) {
+        for task in &decision.tasks {
+            if let Some(before) = self.project.tasks.get(&task.id).filter(|before| before.state.over()) {
+                assert_eq!(before.state, task.state, "task {} was over", task.key);
+            }
+        }
+    }
+
+    fn check(&self) {
+        let Project { head, tasks } = &self.project;
+        let count = |wanted: &dyn Fn(&Task) -> bool| u32::try_from(tasks.values().filter(|task| wanted(task)).count()).unwrap_or(u32::MAX);
+        assert_eq!(head.unfinished, count(&|task| task.kind == TaskKind::Work && !task.state.over()), "unfinished tasks");
+        assert_eq!(head.ready, count(&|task| task.doing().is_some()), "ready tasks");
+        assert!(head.round <= 3, "rounds of rework");
+        tasks.values().for_each(|task| self.check_task(task));
+        self.check_attempts();
+        if head.over() {
+            assert!(tasks.values().all(|task| task.state.over()), "nothing is live in a project that is over");
+        }
+    }
+
+    fn check_task(&self, task: &Task) {
+        assert!(task.superseded_by.is_none() || task.state.over(), "a replaced task is over");
+        for parent in &task.parents {
+            let known = self.task(*parent).children.contains(&task.id) || task.superseded_by.is_some();
+            assert!(known, "{} knows its reader {}", self.task(*parent).key, task.key);
+        }
+        if matches!(task.state, TaskState::Ready(_) | TaskState::Asking { .. }) {
+            assert!(self.policy_holds(task), "task {} began before its parents allowed it", task.key);
+        }
+    }
+
+    fn policy_holds(&self, task: &Task) -> bool {
+        let states: Vec<_> = task.parents.iter().map(|parent| &self.task(*parent).state).collect();
+        let succeeded = states.iter().filter(|state| matches!(state, TaskState::Succeeded { .. })).count();
+        match task.policy {
+            ParentPolicy::All => succeeded == states.len(),
+            ParentPolicy::Any => succeeded >= 1 || states.is_empty(),
+            ParentPolicy::AtLeast(least) => succeeded >= states.len().min(least as usize),
+            ParentPolicy::Settled => states.iter().all(|state| state.over()),
+        }
+    }
+
+    /// At most one attempt of a task succeeded; while the project is not paused, the attempts under way are
+    /// those of the ready tasks.
+    fn check_attempts(&self) {
+        let mut succeeded = BTreeSet::new();
+        for (queue, state) in self.attempts.values() {
+            assert!(*state != AttemptState::Succeeded || succeeded.insert(queue.task), "two attempts of one task succeeded");
+        }
+        let live: BTreeSet<_> = self.live().into_iter().map(|queue| queue.attempt).collect();
+        let wanted: BTreeSet<_> = self.project.tasks.values().filter_map(|task| task.doing()).map(|doing| doing.attempt).collect();
+        if self.project.head.state_word() == "paused" {
+            assert!(live.is_empty(), "nothing is under way in a paused project");
+        } else {
+            assert_eq!(live, wanted, "attempts under way");
+        }
+    }
+}
+
+/// A task of a plan: its key, its parents, its policy.
+pub(super) fn planned_task(key: &str, parents: &[&str], policy: ParentPolicy) -> PlannedTask {
+    PlannedTask {
+        key: TaskKey::new(key),
+        title: format!("part {key}"),
+        instructions: "write it".into(),
+        sections: Vec::new(),
+        parents: parents.iter().map(TaskKey::new).collect(),
+        policy,
+        covers: vec!["r1".into()],
+        acceptance: vec!["it is there".into()],
+        output_tokens: 100,
+    }
+}
+
+pub(super) fn plan_of(tasks: Vec<PlannedTask>) -> Planned {
+    let parts = tasks.iter().map(|task| Part::Task { task: task.key.clone() }).collect();
+    let plan = Plan {
+        version: 1,
+        title: "a plan".into(),
+        assumptions: Vec::new(),
+        requirements: vec![Requirement { id: "r1".into(), text: "all is there".into() }],
+        tasks,
+        files: vec![PlannedFile { path: "all.md".into(), media_type: "text/markdown".into(), parts }],
+    };
+    Planned { plan: Box::new(plan), hash: ArtifactHash::of(b"plan"), warnings: Vec::new(), estimate: Estimate::default() }
+}
