@@ -185,6 +185,8 @@ pub struct Form {
     pub stream_usage: bool,
     /// It takes `cache_control` on pieces of text.
     pub cache_control: bool,
+    /// It takes `top_k`.
+    pub top_k: bool,
 }
 
 /// How a wish for thinking is written on the wire.
@@ -210,6 +212,7 @@ impl Default for Form {
             reasoning_field: "reasoning_content".to_owned(),
             stream_usage: true,
             cache_control: false,
+            top_k: false,
         }
     }
 }

@@ -74,7 +74,12 @@ fn fit_format(request: &mut Request, target: &Target<'_>) {
         other => (other, None),
     };
     request.response_format = format;
-    request.system.extend(words.map(Content::text));
+    if let Some(words) = words {
+        match request.system.last_mut() {
+            Some(Content::Text { text, cache: None, .. }) => text.extend(["\n\n", &words]),
+            _ => request.system.push(Content::text(words)),
+        }
+    }
 }
 
 const OBJECT_WORDS: &str = "Answer with one JSON object and nothing around it.";

@@ -26,6 +26,7 @@ const FOREIGN: &[&str] = &[
     "repetition_penalty",
     "route",
     "safety_identifier",
+    "service_tier",
     "store",
     "structured_outputs",
     "top_a",

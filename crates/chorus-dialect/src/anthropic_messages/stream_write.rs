@@ -15,6 +15,8 @@ pub struct StreamWriter {
     /// Canonical piece -> block on the wire, of blocks that are open.
     open: BTreeMap<u32, Block>,
     next: u32,
+    /// Id and model, kept until the first counts may be told with them.
+    start: Option<(String, String)>,
     finish: Option<FinishReason>,
     usage: Usage,
     extra: Extra,
@@ -35,13 +37,12 @@ impl StreamWriter {
 
     /// The bytes of one piece; empty when the piece waits for the end.
     pub fn write(&mut self, event: StreamEvent) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        if let StreamEvent::Usage(usage) = event {
+            self.usage = usage;
+        }
+        let mut bytes = self.begin();
         match event {
-            StreamEvent::Start { id, model } => {
-                let message = json!({ "id": id, "type": "message", "role": "assistant", "model": model, "content": [],
-                    "stop_reason": null, "stop_sequence": null, "usage": stop::write_usage(&self.usage) });
-                frame(&mut bytes, "message_start", Object::new().with("message", message));
-            }
+            StreamEvent::Start { id, model } => self.start = Some((id, model)),
             StreamEvent::Text { index, delta } | StreamEvent::Refusal { index, delta } => {
                 let at = self.block(index, || json!({ "type": "text", "text": "" }), &mut bytes);
                 grow(&mut bytes, at, json!({ "type": "text_delta", "text": delta }));
@@ -64,14 +65,32 @@ impl StreamWriter {
                 let at = self.block(index, || json!({ "type": "tool_use", "id": "", "name": "", "input": {} }), &mut bytes);
                 grow(&mut bytes, at, json!({ "type": "input_json_delta", "partial_json": delta }));
             }
-            StreamEvent::Usage(usage) => self.usage = usage,
+            StreamEvent::Usage(_) => {}
             StreamEvent::Finish(reason) => self.finish = Some(reason),
             StreamEvent::Extra(extra) => self.extra.extend(extra),
             StreamEvent::Error { kind, message } => {
                 let error = WireError { kind: Some(kind), message, ..WireError::default() };
-                bytes = sse::frame(Some("error"), &super::write_error(&error).to_string());
+                bytes.extend(sse::frame(Some("error"), &super::write_error(&error).to_string()));
             }
             StreamEvent::End => self.end(&mut bytes),
+        }
+        bytes
+    }
+
+    /// The beginning of the message, once.
+    fn begin(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Some((id, model)) = self.start.take() {
+            let message = Object::new()
+                .with("id", id)
+                .with("type", "message")
+                .with("role", "assistant")
+                .with("model", model)
+                .with("content", Value::Array(Vec::new()))
+                .with("stop_reason", Value::Null)
+                .with("stop_sequence", Value::Null)
+                .with("usage", stop::write_usage(&self.usage));
+            frame(&mut bytes, "message_start", Object::new().with("message", message.build()));
         }
         bytes
     }

@@ -184,6 +184,9 @@ pub(super) fn write_assistant(pieces: &[Content], extra: &Extra, reasoning_field
     let said =
         write(pieces.iter().filter(|piece| matches!(piece, Content::Text { .. } | Content::Image(_) | Content::Unknown { .. })), false);
     let refusal = pieces.iter().find_map(|piece| if let Content::Refusal { text } = piece { Some(text.as_str()) } else { None });
-    let object = Object::new().with("role", "assistant").with("content", said.unwrap_or(Value::Null)).with_some("refusal", refusal);
-    with_reasoning(object, pieces, reasoning_field).with_some("tool_calls", write_calls(pieces)).with_extra(extra, &[]).build()
+    let calls = write_calls(pieces);
+    // Servers refuse a message that says nothing at all.
+    let silent = if calls.is_some() || refusal.is_some() { Value::Null } else { Value::from("") };
+    let object = Object::new().with("role", "assistant").with("content", said.unwrap_or(silent)).with_some("refusal", refusal);
+    with_reasoning(object, pieces, reasoning_field).with_some("tool_calls", calls).with_extra(extra, &[]).build()
 }

@@ -29,7 +29,7 @@ pub fn write_request(request: &Request, form: &Form) -> Value {
         .with_some(&form.max_tokens_field, sampling.max_tokens)
         .with_some("temperature", sampling.temperature)
         .with_some("top_p", sampling.top_p)
-        .with_some("top_k", sampling.top_k)
+        .with_some("top_k", sampling.top_k.filter(|_| form.top_k))
         .with_some("frequency_penalty", sampling.frequency_penalty)
         .with_some("presence_penalty", sampling.presence_penalty)
         .with_some("seed", sampling.seed)

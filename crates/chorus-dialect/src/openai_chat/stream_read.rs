@@ -129,10 +129,10 @@ impl StreamReader {
         }
         let counted = counted.or_else(|| chunk.take_lenient::<Value>("x_groq").and_then(|groq| groq.get("usage").cloned()));
         chunk.take::<Value>("object")?;
+        self.tell_extra(chunk.rest(), events);
         if let Some(choice) = choices.first_mut() {
             self.read_choice(choice, events)?;
         }
-        self.tell_extra(chunk.rest(), events);
         events.extend(counted.as_ref().and_then(usage::read).map(StreamEvent::Usage));
         Ok(())
     }
