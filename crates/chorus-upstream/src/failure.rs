@@ -43,7 +43,7 @@ impl Exchange {
 
     /// The provider refused the call.
     pub(crate) fn refused(&self, error: &WireError, headers: &HeaderMap, now: Timestamp) -> CallFailure {
-        let status = self.status.unwrap_or_default();
+        let status = told_status(self.status.unwrap_or_default(), error);
         let class = match (classify(&self.provider.errors, status, error), should_retry(headers)) {
             (FailureClass::Transient, Some(false)) => FailureClass::Request,
             (FailureClass::Request, Some(true)) => FailureClass::Transient,
@@ -61,6 +61,12 @@ impl Exchange {
             levels: observed(self.provider.limit_headers, headers, now),
         }
     }
+}
+
+/// Some servers answer 200 and put the true status into the body.
+fn told_status(status: u16, error: &WireError) -> u16 {
+    let told = error.code.as_ref().and_then(|code| code.parse().ok()).filter(|code| (400..600).contains(code));
+    if status < 400 { told.unwrap_or(status) } else { status }
 }
 
 /// The first row whose conditions all hold; what no row knows may pass.
