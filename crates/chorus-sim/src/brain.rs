@@ -6,6 +6,20 @@
 use crate::config::Omission;
 use crate::engine::call::{Ask, Role};
 
+mod clarify;
+mod code;
+mod extract;
+mod judge;
+mod plan;
+mod prompt;
+mod settle;
+mod text;
+mod translate;
+mod wishes;
+mod work;
+
+use prompt::Prompt;
+
 /// A reply: what is thought aloud and what is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Thought {
@@ -16,13 +30,35 @@ pub struct Thought {
 }
 
 /// The kind of task that a conversation names, or `chat`.
-pub fn kind(_ask: &Ask) -> &'static str {
-    "chat"
+pub fn kind(ask: &Ask) -> &'static str {
+    const KINDS: [&str; 6] = ["clarify", "plan", "answer", "work", "settle", "judge"];
+    let named = ask.turns.iter().find_map(|turn| prompt::kind(&turn.text));
+    named.and_then(|named| KINDS.into_iter().find(|kind| *kind == named)).unwrap_or("chat")
 }
 
 /// The reply to a conversation. One that was begun before is gone on with where it stopped.
-pub fn reply(ask: &Ask, _omissions: &[Omission]) -> Thought {
-    chat(ask)
+pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
+    let Some(turn) = ask.turns.iter().find(|turn| prompt::kind(&turn.text).is_some()) else { return chat(ask) };
+    let read = Prompt::read(&turn.text);
+    let thought = match kind(ask) {
+        "clarify" => clarify::clarify(&read),
+        "plan" => plan::plan(&read),
+        "answer" => settle::answer(&read),
+        "settle" => settle::settle(&read),
+        "judge" => judge::judge(&read),
+        "work" => work::work(&read, &turn.text, omissions),
+        _ => return chat(ask),
+    };
+    go_on(ask, thought)
+}
+
+/// Leaves out what earlier turns of the model said already, when the reply is the same from its beginning.
+fn go_on(ask: &Ask, thought: Thought) -> Thought {
+    let said: String = ask.turns.iter().filter(|turn| turn.role == Role::Assistant).map(|turn| turn.text.as_str()).collect();
+    match thought.text.strip_prefix(&said).filter(|rest| !said.is_empty() && !rest.is_empty()) {
+        Some(rest) => Thought { reasoning: "I go on where I stopped.".to_owned(), text: rest.to_owned() },
+        None => thought,
+    }
 }
 
 /// A reply to a conversation that is no task: what was understood of it.

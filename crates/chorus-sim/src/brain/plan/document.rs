@@ -1,0 +1,254 @@
+//! A plan for a document that is worked on chapter by chapter.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Chapter, Draft, Reading, short, unquoted};
+use crate::brain::text::{Language, mentions, quoted, range_before, words};
+use crate::brain::translate;
+use crate::brain::wishes::{Wish, main_wishes, wishes};
+
+/// Drafts a plan from what the brief wishes of the document.
+pub(super) fn draft(reading: &Reading) -> Draft {
+    let wished = wishes(&reading.text);
+    let mut making = Making { reading, draft: Draft::default(), parts: Vec::new(), summaries: BTreeMap::new() };
+    let asks = wished.contains(&Wish::Questions);
+    let translated = making.translations();
+    let by_chapter =
+        mentions(&reading.text, &["each chapter", "by chapter", "chapter by chapter", "each section", "từng chương", "mỗi chương"]);
+    let summarises = by_chapter || asks || translated.is_empty() || wished.contains(&Wish::Summary);
+    let room = reading.chapters.len() * if asks { 2 } else { 1 } + translated.len() < reading.max_tasks;
+    if summarises && room {
+        for (at, chapter) in reading.chapters.iter().enumerate() {
+            making.summary(at, chapter);
+            if asks {
+                making.questions(at, chapter);
+            }
+        }
+    } else if summarises {
+        making.summaries_of_all(asks);
+    }
+    for (at, (chapter, wish)) in translated.iter().enumerate() {
+        making.translation(at, *chapter, wish);
+    }
+    if wished.contains(&Wish::Introduction) && summarises {
+        making.introduction();
+    }
+    making.finished(&wished, translated.len())
+}
+
+struct Making<'a> {
+    reading: &'a Reading,
+    draft: Draft,
+    parts: Vec<Value>,
+    summaries: BTreeMap<usize, String>,
+}
+
+impl Making<'_> {
+    fn say(&self, english: &str, vietnamese: &str) -> String {
+        self.reading.language.choose(english, vietnamese).to_owned()
+    }
+
+    fn add(&mut self, task: Value) {
+        self.parts.push(json!({"task": task["id"]}));
+        self.draft.task(task);
+    }
+
+    fn covers(&self, wanted: &[Wish]) -> Vec<String> {
+        self.reading.covering(|text| main_wishes(text).iter().any(|wish| wanted.contains(wish)))
+    }
+
+    fn range(&self, nouns: &[&str], about: Wish) -> Option<(usize, usize)> {
+        self.reading.lines().iter().filter(|line| wishes(line).contains(&about)).find_map(|line| range_before(line, nouns))
+    }
+
+    /// What a chapter's summary is asked for, with its headings.
+    fn summary_instructions(&self, title: &str) -> String {
+        let (low, high) = self.range(&["word", "từ", "chữ"], Wish::Summary).unwrap_or((90, 160));
+        let (few, many) = self.range(&["key point", "point", "ý chính"], Wish::KeyPoints).unwrap_or((4, 6));
+        match self.reading.language {
+            Language::English => format!(
+                "Summarise \"{title}\" in {low} to {high} words under the heading \"## {title}\". Then list {few} to {many} key points as bullets under the heading \"### Key points\". Keep names, dates and figures as in the text, and name its facts and terms."
+            ),
+            Language::Vietnamese => format!(
+                "Tóm tắt \"{title}\" trong {low} đến {high} từ dưới tiêu đề \"## {title}\". Sau đó liệt kê {few} đến {many} ý chính dưới tiêu đề \"### Các ý chính\". Giữ nguyên tên, ngày tháng và số liệu."
+            ),
+        }
+    }
+
+    fn summary_acceptance(&self) -> Vec<String> {
+        let heading = self.say("Key points", "Các ý chính");
+        vec![
+            self.say("The summary is there, in full sentences", "Có phần tóm tắt bằng câu đầy đủ"),
+            format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề")),
+        ]
+    }
+
+    fn summary(&mut self, at: usize, chapter: &Chapter) {
+        let id = format!("s{}", at + 1);
+        let title = unquoted(&chapter.title);
+        self.summaries.insert(at, id.clone());
+        let task = json!({
+            "id": id,
+            "title": format!("{} {title}", self.say("Summary of", "Tóm tắt")),
+            "instructions": self.summary_instructions(&title),
+            "sections": chapter.sections,
+            "depends_on": [],
+            "covers": self.covers(&[Wish::Summary, Wish::KeyPoints]),
+            "acceptance": self.summary_acceptance(),
+            "output_tokens": self.reading.max_output.min(2_200),
+        });
+        self.add(task);
+    }
+
+    fn questions_instructions(&self, title: &str) -> String {
+        let (count, _) = self.range(&["question", "câu hỏi"], Wish::Questions).unwrap_or((3, 3));
+        match self.reading.language {
+            Language::English => format!(
+                "Write {count} questions that can be answered from \"{title}\", as a numbered list under the heading \"### Questions for self-study\"."
+            ),
+            Language::Vietnamese => {
+                format!("Viết {count} câu hỏi có thể trả lời từ \"{title}\", đánh số, dưới tiêu đề \"### Câu hỏi tự học\".")
+            }
+        }
+    }
+
+    fn questions(&mut self, at: usize, chapter: &Chapter) {
+        let title = unquoted(&chapter.title);
+        let heading = self.say("Questions for self-study", "Câu hỏi tự học");
+        let task = json!({
+            "id": format!("q{}", at + 1),
+            "title": format!("{} {title}", self.say("Questions on", "Câu hỏi về")),
+            "instructions": self.questions_instructions(&title),
+            "sections": chapter.sections,
+            "depends_on": self.summaries.get(&at).into_iter().collect::<Vec<_>>(),
+            "covers": self.covers(&[Wish::Questions]),
+            "acceptance": [format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề"))],
+            "output_tokens": self.reading.max_output.min(500),
+        });
+        self.add(task);
+    }
+
+    /// One task that stands for all sections, where there are too many chapters for tasks of their own.
+    fn summaries_of_all(&mut self, asks: bool) {
+        let questions = if asks { format!(" {}", self.questions_instructions("{section}")) } else { String::new() };
+        let task = json!({
+            "id": "s",
+            "for_each": "section",
+            "title": format!("{} {{section}}", self.say("Summary of", "Tóm tắt")),
+            "instructions": self.summary_instructions("{section}") + &questions,
+            "sections": ["*"],
+            "depends_on": [],
+            "covers": self.covers(&[Wish::Summary, Wish::KeyPoints, Wish::Questions]),
+            "acceptance": self.summary_acceptance(),
+            "output_tokens": self.reading.max_output.min(2_200),
+        });
+        self.summaries.insert(0, "s".to_owned());
+        self.add(task);
+    }
+
+    /// The chapters that lines of the brief want translated, each with its line.
+    fn translations(&self) -> Vec<(usize, String)> {
+        let lines: Vec<String> = self.reading.lines().into_iter().filter(|line| wishes(line).contains(&Wish::Translation)).collect();
+        let mut found: Vec<(usize, String)> = Vec::new();
+        for line in &lines {
+            for chapter in named_chapters(&self.reading.chapters, line) {
+                let same = |(other, before): &(usize, String)| *other == chapter && quoted(before) == quoted(line);
+                if !found.iter().any(same) {
+                    found.push((chapter, line.clone()));
+                }
+            }
+        }
+        if found.is_empty() && !lines.is_empty() {
+            return (0..self.reading.chapters.len()).map(|at| (at, lines[0].clone())).collect();
+        }
+        found
+    }
+
+    fn translation(&mut self, at: usize, chapter: usize, wish: &str) {
+        let Chapter { title, sections } = &self.reading.chapters[chapter];
+        let target = translate::target(&format!("{wish} {}", self.reading.text));
+        let named: Vec<String> = quoted(wish).iter().map(|title| unquoted(title)).collect();
+        let place = named.first().cloned().unwrap_or_else(|| unquoted(title));
+        let what = if named.is_empty() { String::new() } else { format!("the section \"{place}\" of ") };
+        let task = json!({
+            "id": format!("x{}", at + 1),
+            "title": format!("{} {target}: {place}", self.say("Translation into", "Bản dịch sang")),
+            "instructions": format!("Translate {what}\"{}\" into {target}, complete, paragraph by paragraph, under the heading \"## {target}: {place}\". Use the terms of the glossary.", unquoted(title)),
+            "sections": sections,
+            "depends_on": self.summaries.get(&chapter).or_else(|| self.summaries.get(&0)).into_iter().collect::<Vec<_>>(),
+            "covers": self.reading.covering(|text| main_wishes(text) == [Wish::Translation] && (text == wish || named_chapters(&self.reading.chapters, text).is_empty())),
+            "acceptance": [self.say("Every paragraph is rendered", "Mọi đoạn đều được dịch")],
+            "output_tokens": self.reading.max_output.min(1_500),
+        });
+        self.add(task);
+    }
+
+    fn introduction(&mut self) {
+        let (_, most) = self.range(&["word", "từ", "chữ"], Wish::Introduction).unwrap_or((120, 120));
+        let title = unquoted(&self.reading.title);
+        let heading = self.say("Introduction", "Lời mở đầu");
+        let instructions = match self.reading.language {
+            Language::English => {
+                format!("Write an introduction of at most {most} words. Begin with the headings \"# {title}\" and \"## {heading}\".")
+            }
+            Language::Vietnamese => {
+                format!("Viết lời mở đầu tối đa {most} từ. Bắt đầu bằng các tiêu đề \"# {title}\" và \"## {heading}\".")
+            }
+        };
+        let task = json!({
+            "id": "i1",
+            "title": self.say("Introduction", "Lời mở đầu"),
+            "instructions": instructions,
+            "sections": [],
+            "depends_on": self.summaries.values().collect::<Vec<_>>(),
+            "policy": "all",
+            "covers": self.covers(&[Wish::Introduction]),
+            "acceptance": [format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề"))],
+            "output_tokens": self.reading.max_output.min(500),
+        });
+        self.parts.insert(0, json!({"task": "i1"}));
+        self.draft.task(task);
+    }
+
+    fn finished(mut self, wished: &[Wish], translations: usize) -> Draft {
+        if wished.contains(&Wish::Glossary) {
+            self.parts.push(json!({"glossary": self.say("Glossary", "Bảng thuật ngữ")}));
+        }
+        if wished.contains(&Wish::Conflicts) {
+            self.parts.push(json!({"conflicts": self.say("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
+        }
+        self.draft.files.push(json!({"path": self.reading.output_path(), "media_type": "text/markdown", "parts": self.parts}));
+        let last = self.draft.tasks.len().saturating_sub(1);
+        self.draft.cover_all(self.reading, last);
+        let wishes: Vec<String> = self.reading.requirements.iter().take(8).map(|text| short(text)).collect();
+        self.draft.structure = format!(
+            "The work falls into chapters: each can be done by itself, {translations} parts are translated, and what joins them comes last. Wished for: {}.",
+            wishes.join("; ")
+        );
+        self.draft
+    }
+}
+
+/// The chapters that a line names by number.
+fn named_chapters(chapters: &[Chapter], line: &str) -> Vec<usize> {
+    let words = words(line);
+    let mut found = Vec::new();
+    let mut near = 0_u32;
+    for word in &words {
+        if ["chapter", "chương", "part", "phần"].iter().any(|name| word.starts_with(name)) {
+            near = 8;
+        } else if near > 0
+            && let Ok(number) = word.parse::<usize>()
+        {
+            let titled =
+                |chapter: &Chapter| super::super::text::words(&chapter.title).iter().take(3).any(|part| *part == number.to_string());
+            let place = chapters.iter().position(titled).or_else(|| (1..=chapters.len()).contains(&number).then(|| number - 1));
+            found.extend(place.filter(|place| !found.contains(place)));
+        } else {
+            near = if ["and", "và", "to", "or"].contains(&word.as_str()) { near } else { near.saturating_sub(3) };
+        }
+    }
+    found
+}

@@ -1,0 +1,111 @@
+//! A plan for files that a brief lists: one task a file, those that others build upon first.
+
+use serde_json::json;
+
+use super::{Draft, Reading, items, unquoted};
+use crate::brain::code;
+use crate::brain::text::{backticked, first_words};
+use crate::brain::wishes::lead;
+
+/// The paths that begin list items of a brief, in order, without those of attached documents.
+pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (_, line) in items(text) {
+        if let Some(path) = leading_path(&line)
+            && !found.contains(&path)
+            && !super::is_document(documents, &path)
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Drafts a plan with a task for each path.
+pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
+    let described = |path: &String| -> String {
+        let lines = items(&reading.text).into_iter().filter(|(_, line)| leading_path(line).as_ref() == Some(path));
+        lines.map(|(_, line)| after_lead(&line)).collect::<Vec<_>>().join("\n- ")
+    };
+    let mut order: Vec<(usize, usize)> = (0..paths.len()).map(|at| (rank(&paths[at]), at)).collect();
+    order.sort_unstable();
+    let mut draft = Draft::default();
+    for (place, (_, at)) in order.iter().enumerate() {
+        let path = &paths[*at];
+        let description = described(path);
+        let before = order[..place].iter().map(|(_, other)| *other);
+        let parents: Vec<String> =
+            before.filter(|other| needs(path, &description, &paths[*other])).map(|other| format!("f{}", other + 1)).collect();
+        let covers = reading.covering(|text| leading_path(text).as_ref() == Some(path));
+        draft.task(json!({
+            "id": format!("f{}", at + 1),
+            "title": format!("Write `{path}`"),
+            "instructions": format!("Write the file `{path}`. {description}"),
+            "sections": if reading.sections > 0 { vec!["*"] } else { Vec::new() },
+            "depends_on": parents,
+            "covers": covers,
+            "acceptance": [format!("The file is complete: {}", first_words(&unquoted(&description).replace('\n', " "), 30))],
+            "output_tokens": reading.max_output.min(2_500),
+        }));
+    }
+    draft.files = (paths.iter().enumerate())
+        .map(|(at, path)| json!({"path": path, "media_type": media_type(path), "parts": [{"task": format!("f{}", at + 1)}]}))
+        .collect();
+    draft.cover_all(reading, paths.len() - 1);
+    draft.structure =
+        format!("The brief lists {} files. I begin with what others import and end with tests and texts about the whole.", paths.len());
+    draft
+}
+
+/// The path in backticks with which a line begins.
+fn leading_path(line: &str) -> Option<String> {
+    let rest = line.trim_start_matches("**").strip_prefix('`')?;
+    let (path, _) = rest.split_once('`')?;
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let plain = !path.contains(' ') && file.contains('.') && !path.starts_with(['/', '.', '-']) && !path.contains(['(', '=']);
+    plain.then(|| path.to_owned())
+}
+
+fn after_lead(line: &str) -> String {
+    let rest = &line[lead(line).len()..];
+    let text = if rest.is_empty() { line } else { rest.trim_start_matches([' ', '–', '—', '-', ':']) };
+    text.to_owned()
+}
+
+/// What comes first: data shapes, models, everything else, programs, package heads, tests, texts about it.
+fn rank(path: &str) -> usize {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    if name.starts_with("test_") || path.starts_with("tests/") {
+        5
+    } else if name.starts_with("__init__") {
+        4
+    } else if name.contains("readme") || std::path::Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+        6
+    } else if ["cli", "main", "app"].iter().any(|word| name.starts_with(word)) {
+        3
+    } else if ["model", "interface", "types", "schema"].iter().any(|word| name.contains(word)) {
+        usize::from(!name.contains("schema"))
+    } else if name.ends_with(".toml") || name.ends_with(".json") {
+        0
+    } else {
+        2
+    }
+}
+
+/// Whether a file builds upon another: its description names it, or it comes after everything.
+fn needs(path: &str, description: &str, other: &str) -> bool {
+    let module = code::module_of(other);
+    let stem = other.rsplit('/').next().unwrap_or(other);
+    let named = backticked(description).iter().any(|name| *name == other || *name == stem || *name == module);
+    named || rank(path) >= 5 && rank(other) <= 3 && other.ends_with(".py")
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("md") => "text/markdown",
+        Some("json") => "application/json",
+        Some("toml") => "application/toml",
+        Some("py") => "text/x-python",
+        _ => "text/plain",
+    }
+}

@@ -1,0 +1,70 @@
+//! Simulated translation: word by word with a small dictionary, and marked as such in the result.
+
+use std::collections::BTreeMap;
+
+use super::text::Language;
+
+/// English function words and everyday words with a Vietnamese rendering.
+const PAIRS: &str = "a=một;an=một;the=;and=và;or=hoặc;but=nhưng;not=không;no=không;of=của;in=trong;on=trên;at=tại;to=đến;from=từ;by=bởi;for=cho;\
+with=với;without=không có;into=vào;over=qua;under=dưới;above=trên;below=dưới;between=giữa;before=trước;after=sau;during=trong khi;\
+when=khi;where=nơi;while=trong khi;because=vì;if=nếu;then=rồi;than=hơn;as=như;so=nên;that=rằng;which=mà;who=người mà;what=điều gì;this=này;these=những này;\
+those=những kia;there=ở đó;here=ở đây;is=là;are=là;was=đã là;were=đã là;be=là;been=đã;has=có;have=có;had=đã có;does=làm;did=đã làm;\
+can=có thể;could=có thể;will=sẽ;would=sẽ;must=phải;should=nên;may=có thể;might=có thể;it=nó;its=của nó;he=ông;she=bà;they=họ;we=chúng ta;his=của ông;her=của bà;\
+their=của họ;our=của chúng ta;one=một;two=hai;three=ba;four=bốn;five=năm;six=sáu;seven=bảy;eight=tám;nine=chín;ten=mười;hundred=trăm;thousand=nghìn;\
+first=đầu tiên;second=thứ hai;third=thứ ba;last=cuối cùng;new=mới;old=cũ;great=lớn;large=lớn;small=nhỏ;long=dài;short=ngắn;high=cao;low=thấp;deep=sâu;\
+day=ngày;night=đêm;year=năm;years=năm;month=tháng;week=tuần;hour=giờ;hours=giờ;time=thời gian;water=nước;sea=biển;river=sông;land=đất;wind=gió;fire=lửa;\
+light=ánh sáng;stone=đá;iron=sắt;wood=gỗ;house=nhà;town=thị trấn;city=thành phố;road=đường;ship=tàu;boat=thuyền;man=người đàn ông;men=người;woman=phụ nữ;\
+people=mọi người;child=đứa trẻ;children=trẻ em;work=công việc;name=tên;word=từ;words=từ;book=cuốn sách;story=câu chuyện;chapter=chương;all=tất cả;every=mỗi;\
+each=mỗi;many=nhiều;much=nhiều;more=hơn;most=nhất;few=ít;some=một số;any=bất kỳ;other=khác;same=cùng;only=chỉ;also=cũng;very=rất;again=lại;never=không bao giờ;\
+always=luôn luôn;often=thường;now=bây giờ;still=vẫn;already=đã;made=đã làm;make=làm;came=đã đến;come=đến;went=đã đi;go=đi;said=đã nói;say=nói;wrote=đã viết;\
+write=viết;read=đọc;saw=đã thấy;see=thấy;knew=đã biết;know=biết;found=đã tìm thấy;find=tìm thấy;took=đã lấy;take=lấy;gave=đã cho;give=cho;built=đã xây;build=xây";
+
+/// Translates paragraphs into a language, as far as the dictionary goes; the first line says what it is.
+pub(super) fn translate(paragraphs: &[String], target: &str, glossary: &BTreeMap<String, String>) -> String {
+    let vietnamese = target.to_lowercase().starts_with("viet") || target.to_lowercase().contains("việt");
+    let marker = if vietnamese {
+        "> Bản dịch mô phỏng, từng từ một, do mô hình giả lập tạo ra.".to_owned()
+    } else {
+        format!("> Simulated rendering into {target}, word by word, made by a simulated model.")
+    };
+    let dictionary = if vietnamese { dictionary() } else { BTreeMap::new() };
+    let rendered = paragraphs.iter().map(|paragraph| paragraph_of(paragraph, &dictionary, glossary));
+    std::iter::once(marker).chain(rendered).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The language that instructions want a translation in.
+pub(super) fn target(instructions: &str) -> String {
+    let wanted = ["into ", "in ", "sang tiếng "].iter().find_map(|word| {
+        let mut rest = instructions;
+        while let Some((_, tail)) = rest.split_once(word) {
+            let name: String = tail.chars().take_while(|letter| letter.is_alphabetic()).collect();
+            if name.chars().next().is_some_and(char::is_uppercase) {
+                return Some(name);
+            }
+            rest = tail;
+        }
+        None
+    });
+    wanted.unwrap_or_else(|| if Language::of(instructions) == Language::Vietnamese { "Vietnamese".into() } else { "English".into() })
+}
+
+fn dictionary() -> BTreeMap<&'static str, &'static str> {
+    PAIRS.split(';').filter_map(|pair| pair.trim().split_once('=')).collect()
+}
+
+/// Words of the glossary stay as they are; words of the dictionary are rendered; everything else is kept.
+fn paragraph_of(paragraph: &str, dictionary: &BTreeMap<&str, &str>, glossary: &BTreeMap<String, String>) -> String {
+    let kept: Vec<String> = glossary.keys().flat_map(|term| super::text::words(term)).collect();
+    let rendered = paragraph.split_whitespace().filter_map(|word| {
+        let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+        let lower = bare.to_lowercase();
+        match dictionary.get(lower.as_str()).filter(|_| !kept.contains(&lower)) {
+            Some(&"") => None,
+            Some(rendering) => Some(word.replacen(bare, rendering, 1)),
+            None => Some(word.to_owned()),
+        }
+    });
+    let line = rendered.collect::<Vec<_>>().join(" ");
+    let mut letters = line.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
