@@ -154,6 +154,7 @@ impl Run<'_> {
         let finish = Finish { holding: self.holding.clone(), outcome, usage, cost, record };
         let attempts = &self.shop.ports.attempts;
         let done = until_answered(self.shop.clock(), "a finish", || attempts.finish(finish.clone())).await;
+        tracing::debug!(delivery.ours = done, delivery.outcome = ?finish.outcome, cost.micro_usd = cost.0, "a delivery is over");
         done.then_some(finish.record)
     }
 

@@ -66,6 +66,8 @@ fn continued(order: &WorkOrder, so_far: String) -> WorkOrder {
         // The last two turns are the ones that an earlier cut put there.
         request.messages.truncate(request.messages.len().saturating_sub(2));
     }
+    // A model that must answer with an object would begin a new one.
+    request.response_format = None;
     request.messages.push(turn(Role::Assistant, &so_far));
     request.messages.push(turn(Role::User, GO_ON));
     WorkOrder { version: order.version, request, so_far }
@@ -78,10 +80,11 @@ fn turn(role: Role, text: &str) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chorus_core::llm::Request;
+    use chorus_core::llm::{Request, ResponseFormat};
 
     fn order(so_far: &str) -> WorkOrder {
-        let request = Request { messages: vec![turn(Role::User, "write")], ..Request::default() };
+        let response_format = Some(ResponseFormat::JsonObject);
+        let request = Request { messages: vec![turn(Role::User, "write")], response_format, ..Request::default() };
         let first = WorkOrder { version: 1, request, so_far: String::new() };
         if so_far.is_empty() { first } else { continued(&first, so_far.to_owned()) }
     }
@@ -132,5 +135,6 @@ mod tests {
         let turns: Vec<_> = second.request.messages.iter().map(|message| message.role).collect();
         assert_eq!(turns, [Role::User, Role::Assistant, Role::User]);
         assert_eq!(second.request.messages[1], turn(Role::Assistant, "one two "));
+        assert_eq!(second.request.response_format, None);
     }
 }

@@ -101,3 +101,56 @@ fn rolling_spend(groups: &[Arc<QuotaGroup>], retry_after: Option<Millis>, now: T
 fn next(window: Window, now: Timestamp) -> Timestamp {
     window.period(now).map_or(now, |(_, next)| next)
 }
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::id::{GroupId, Pool, ProviderId};
+    use chorus_core::limit::{Limit, ReserveRule};
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn groups(dimension: Dimension, window: Window) -> Vec<Arc<QuotaGroup>> {
+        let reserve = ReserveRule::Estimate;
+        let limit = Limit { dimension, amount: 1, burst: None, window, reserve, cache_read_percent: 0, output_weight: 1 };
+        vec![Arc::new(QuotaGroup { id: GroupId::new("g"), limits: vec![limit] })]
+    }
+
+    /// Until when a failure at 1970-01-01 12:00 UTC parks a credential of these groups.
+    fn check(class: FailureClass, retry_after: Option<Millis>, groups: &[Arc<QuotaGroup>], expected: Option<i64>) {
+        let (provider, message) = (ProviderId::new("p"), String::new());
+        let failure = CallFailure { class, provider, status: Some(429), kind: None, message, retry_after, sent_at: None, levels: vec![] };
+        let until = match credential_state(&failure, groups, Timestamp(12 * HOUR)) {
+            Some(CredentialState::Parked { until, .. }) => Some(until.0),
+            None => None,
+            other => panic!("{class:?} gave {other:?}"),
+        };
+        assert_eq!(until, expected, "{class:?}");
+    }
+
+    #[test]
+    fn credentials_are_parked_until_their_own_calendar_says() {
+        let minute = Some(Millis(60_000));
+        check(FailureClass::QuotaDay, minute, &[], Some(24 * HOUR));
+        check(FailureClass::QuotaDay, None, &groups(Dimension::Requests, Window::Day { offset_minutes: -480 }), Some(32 * HOUR));
+        check(FailureClass::Spend, minute, &groups(Dimension::Spend, Window::Month), Some(31 * 24 * HOUR));
+        check(FailureClass::Spend, None, &groups(Dimension::Spend, Window::Sliding { per_ms: 600_000 }), Some(12 * HOUR + 600_000));
+        check(FailureClass::Spend, minute, &groups(Dimension::Spend, Window::Sliding { per_ms: 600_000 }), Some(12 * HOUR + 60_000));
+        check(FailureClass::RateWindow, minute, &groups(Dimension::Spend, Window::Month), None);
+        check(FailureClass::Overload, None, &[], None);
+    }
+
+    #[test]
+    fn waits_double_up_to_their_cap_and_honour_what_was_asked() {
+        let settings = Settings::of_pool(Pool::new("claude"));
+        let schedule = Schedule { settings: &settings, now: Timestamp(0), chance: &|below| below - 1 };
+        let waits = |earlier, asked| schedule.after_failure(earlier, asked).0;
+        assert_eq!(
+            [waits(0, None), waits(1, None), waits(4, None), waits(5, None), waits(u32::MAX, None)],
+            [1_000, 2_000, 16_000, 30_000, 30_000]
+        );
+        assert_eq!(waits(0, Some(Millis(5_000))), 6_000);
+        assert_eq!(waits(0, Some(Millis(9_000_000))), 31_000);
+    }
+}

@@ -1,6 +1,7 @@
 //! A worker under virtual time, with in-memory limits, bus and artifacts and a provider that follows a script.
 
 mod bench;
+mod faults;
 mod rows;
 mod script;
 mod time;

@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub(super) store: Store,
     pub(super) limits: Arc<Memory>,
     pub(super) bus: Embedded,
+    /// What the worker sees of the bus, if that is something else.
+    pub(super) failing: Option<Arc<dyn Bus>>,
     pub(super) script: Arc<Script>,
     pub(super) settings: Settings,
     leases: u128,
@@ -116,6 +118,7 @@ impl Bench {
             rows: Arc::new(Rows::new(clock.clone(), attempt)),
             limits: Arc::new(Memory::new(clock.clone(), Start::Full)),
             bus: Embedded::new(),
+            failing: None,
             settings: Settings { slots: 2, ..Settings::of_pool(Pool::new("claude")) },
             time,
             clock,
@@ -214,7 +217,7 @@ impl Bench {
             artifacts: store.clone(),
             limits: self.limits.clone(),
             upstream: self.script.clone(),
-            bus: Arc::new(self.bus.clone()),
+            bus: self.failing.clone().unwrap_or_else(|| Arc::new(self.bus.clone())),
             directory: store,
             clock: self.clock.clone(),
         };
