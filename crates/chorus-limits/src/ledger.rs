@@ -41,7 +41,7 @@ pub enum Start {
 }
 
 /// Limits, leases, and what is left.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     start: Start,
     groups: BTreeMap<GroupId, Group>,
@@ -129,10 +129,10 @@ impl Ledger {
 
     /// Lets time do its work: what was never sent is given back, what was sent frees its slot.
     pub fn expire(&mut self, now: Timestamp) {
-        while let Some((_, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((at, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             match self.leases.get(&lease).map(|entry| entry.life.clone()) {
-                Some(Life::Reserved) => self.give_back(lease, now),
-                Some(Life::Sent { .. } | Life::Aborted { .. }) => self.lapse(lease, now),
+                Some(Life::Reserved) => self.give_back(lease, at),
+                Some(Life::Sent { .. } | Life::Aborted { .. }) => self.lapse(lease, at),
                 Some(Life::Expired { .. } | Life::Over { .. }) | None => self.forget(lease),
             }
         }
@@ -156,9 +156,33 @@ impl Ledger {
             Start::Full => Tally::full,
             Start::Empty => Tally::empty,
         };
-        match self.groups.get_mut(&config.id) {
+        let changed = match self.groups.get_mut(&config.id) {
             Some(group) => group.configure(config, now),
-            None => drop(self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), now, tally))),
+            None => self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), now, tally)).is_none(),
+        };
+        if changed {
+            self.hold_again(&config.id, now);
+        }
+    }
+
+    /// A group has new limits, or was unknown when leases on it were restored: what live leases have set aside
+    /// is counted anew.
+    fn hold_again(&mut self, id: &GroupId, now: Timestamp) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        group.meters.iter_mut().for_each(|meter| meter.held = 0);
+        group.in_flight = 0;
+        let mut sent = Vec::new();
+        for entry in self.leases.values().filter(|entry| entry.is_live() && entry.groups.contains(id)) {
+            group.in_flight += 1;
+            sent.extend(Some(entry.lease.id).filter(|_| entry.life != Life::Reserved));
+            for part in entry.parts.iter().filter(|part| part.group == *id && part.charged.is_none()) {
+                if let Some(meter) = group.meter(part.dimension, part.nth) {
+                    meter.hold(now, part.set_aside);
+                }
+            }
+        }
+        for lease in sent {
+            self.charge_sent(lease, now);
         }
     }
 
@@ -282,3 +306,6 @@ fn both(one: Fit, other: Fit) -> Fit {
         (Fit::Now { headroom: one }, Fit::Now { headroom: other }) => Fit::Now { headroom: one.min(other) },
     }
 }
+
+#[cfg(test)]
+mod tests;

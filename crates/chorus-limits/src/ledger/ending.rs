@@ -50,7 +50,7 @@ impl Ledger {
 
     /// Charges what providers charge when a call begins.
     pub(super) fn charge_sent(&mut self, lease: LeaseId, now: Timestamp) {
-        self.settle(lease, now, |meter, part| meter.charged_when_sent().then_some(part.set_aside));
+        self.settle(lease, now, |meter, part| (part.charged.is_none() && meter.charged_when_sent()).then_some(part.set_aside));
     }
 
     /// Nothing was sent: everything comes back.

@@ -52,10 +52,10 @@ impl Group {
         Self { meters, closed_until: Timestamp(i64::MIN), in_flight: 0, ramp: None, config, waiting: BTreeMap::new() }
     }
 
-    /// Takes over a new configuration; what headers taught about an unchanged one stays.
-    pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
+    /// Takes over a new configuration; what headers taught about an unchanged one stays. True when it was new.
+    pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) -> bool {
         if Arc::ptr_eq(&self.config, config) || self.config == *config {
-            return;
+            return false;
         }
         let places = places(&config.limits);
         let meters = config.limits.iter().zip(places).map(|(limit, (dimension, nth))| {
@@ -68,6 +68,7 @@ impl Group {
         });
         self.meters = meters.collect();
         self.config = Arc::clone(config);
+        true
     }
 
     /// Where the nth limit of a dimension stands.

@@ -26,7 +26,7 @@ impl Ramp {
     /// A call ended well while at least half of the cap was in use: one more after each round of them.
     pub(crate) fn raise(&mut self, in_flight: u64) {
         if in_flight * 2 >= self.cap() {
-            self.milli += 1000 / self.cap().max(1);
+            self.milli += 1000_u64.div_ceil(self.cap().max(1));
         }
     }
 }
