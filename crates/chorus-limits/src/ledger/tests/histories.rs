@@ -14,7 +14,7 @@ use super::limit;
 use crate::ledger::{Ledger, Start};
 
 /// One step of a history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Pass(u64),
     Reserve { input: u64, output: u64, groups: u8, interactive: bool },
