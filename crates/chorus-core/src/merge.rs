@@ -7,6 +7,7 @@
 mod conflicts;
 mod files;
 mod framed;
+mod json_parts;
 mod reply;
 mod settle;
 mod value;

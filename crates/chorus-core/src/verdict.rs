@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::TaskKey;
 
 pub use check::check;
-pub use read::{read, unite};
+pub use read::{read, read_whole, unite};
 pub use ruling::{Ruling, Standing, rule, score};
 
 /// The judge's answer, one item for each requirement.

@@ -164,7 +164,8 @@ fn titles(cuts: &[&Heading], level: u8) -> Vec<String> {
 
 fn opening(text: &str) -> String {
     let start = text.char_indices().nth(OPENING * 4).map_or(text.len(), |(at, _)| at);
-    text[..start].split_whitespace().collect::<Vec<_>>().join(" ").chars().take(OPENING).collect()
+    let words = text[..start].split_whitespace().filter(|word| word.contains(|letter| letter != '#'));
+    words.collect::<Vec<_>>().join(" ").chars().take(OPENING).collect()
 }
 
 #[cfg(test)]

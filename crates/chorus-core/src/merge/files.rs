@@ -62,6 +62,11 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn file(&self, file: &PlannedFile) -> FileText {
+        if file.media_type.ends_with("json")
+            && let Some(joined) = self.json(file)
+        {
+            return joined;
+        }
         let prose = is_prose(&file.media_type);
         let mut text = String::new();
         let mut parts = Vec::new();
@@ -87,6 +92,17 @@ impl Merge<'_> {
             text.push('\n');
         }
         FileText { path: file.path.clone(), media_type: file.media_type.clone(), text, parts }
+    }
+
+    /// A JSON file of several parts, when all are lists or all are objects without a key in common.
+    fn json(&self, file: &PlannedFile) -> Option<FileText> {
+        let part = |part: &Part| match part {
+            Part::Task { task } => self.results.get(task).map(|result| (task.clone(), result.text.trim())),
+            Part::Glossary { .. } | Part::Conflicts { .. } => None,
+        };
+        let parts: Option<Vec<_>> = file.parts.iter().map(part).collect();
+        let (text, parts) = super::json_parts::joined(&parts?)?;
+        Some(FileText { path: file.path.clone(), media_type: file.media_type.clone(), text, parts })
     }
 
     /// The terms of all results, each once: the first definition in plan order, or the one that a settlement keeps.

@@ -140,6 +140,22 @@ fn code_is_joined_by_lines_and_keeps_its_indentation() {
 }
 
 #[test]
+fn json_parts_become_one_value_where_they_can() {
+    let mut plan = plan(&["t1", "t2"], vec![part("t1"), part("t2")]);
+    plan.files[0] = PlannedFile { path: "a.json".into(), media_type: "application/json".into(), parts: plan.files[0].parts.clone() };
+    let merged = |first: &str, second: &str| {
+        files(&plan, &results([("t1", result(first, &[], &[])), ("t2", result(second, &[], &[]))]), &[], &[])[0].clone()
+    };
+    let lists = merged("[1,\n 2]", "[ 3 ]");
+    assert_eq!(lists.text, "[\n1,\n 2,\n3\n]\n");
+    assert_eq!(lists.parts.iter().map(|part| &lists.text[part.range.clone()]).collect::<Vec<_>>(), ["1,\n 2", "3"]);
+    assert_eq!(merged("{\"a\":1}", "{\"b\":2}").text, "{\n\"a\":1,\n\"b\":2\n}\n");
+    assert_eq!(merged("{\"a\":1}", "{\"a\":2}").text, "{\"a\":1}\n{\"a\":2}\n");
+    assert_eq!(merged("{\"a\":1}", "[2]").text, "{\"a\":1}\n[2]\n");
+    assert_eq!(merged("[1]", "[").text, "[1]\n[\n");
+}
+
+#[test]
 fn a_judge_sees_framed_parts_in_chunks_that_fit() {
     let plan = plan(&["t1", "t2", "t3"], vec![part("t1"), part("t2"), part("t3"), Part::Glossary { heading: "Words".into() }]);
     let long = "A sentence of some words that goes on for a while. ".repeat(40);

@@ -22,6 +22,18 @@ pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     Ok(unite(vec![Verdict { items }]))
 }
 
+/// Reads the answer of a judge who saw the whole deliverable. He must speak of every requirement, or call at least one unmet:
+/// silence is no consent.
+pub fn read_whole(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
+    let verdict = read(answer, plan)?;
+    let judged = |id: &str| verdict.items.iter().any(|item| item.requirement == id);
+    let omitted: Vec<&str> = plan.requirements.iter().map(|requirement| requirement.id.as_str()).filter(|id| !judged(id)).collect();
+    if !omitted.is_empty() && verdict.items.iter().all(|item| item.met) {
+        return Err(vec![format!("there is no item about {}", omitted.join(", "))]);
+    }
+    Ok(verdict)
+}
+
 /// One verdict of several: a requirement is met only if all that speak of it say so.
 pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
     let mut items: Vec<VerdictItem> = Vec::new();

@@ -107,6 +107,18 @@ fn a_judges_answer_is_mended_and_mapped() {
 }
 
 #[test]
+fn silence_about_a_requirement_is_no_consent() {
+    let plan = plan("guide.md", "text/markdown", "x");
+    let about = |met: bool, ids: &[&str]| {
+        let items = ids.iter().map(|id| format!(r#"{{"requirement":"{id}","met":{met}}}"#)).collect::<Vec<_>>().join(",");
+        read_whole(&format!(r#"{{"items":[{items}]}}"#), &plan)
+    };
+    assert_eq!(about(true, &["r1"]).expect_err("r2 was passed over"), ["there is no item about r2"]);
+    assert!(about(true, &["r2", "r1"]).is_ok());
+    assert!(about(false, &["r1"]).is_ok());
+}
+
+#[test]
 fn a_united_verdict_is_as_strict_as_its_strictest() {
     let item = |met: bool, redo: &str| VerdictItem {
         requirement: "r1".into(),

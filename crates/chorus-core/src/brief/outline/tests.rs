@@ -89,9 +89,10 @@ fn one_giant_line_is_cut_at_sentences() {
 fn a_book_of_half_a_million_words_gets_a_few_hundred_sections() {
     let book: String = (1..=50).map(|number| format!("CHAPTER {number}\n\n{}\n\n", prose(10_000))).collect();
     let documents = [("book.txt".to_owned(), book.as_str())];
-    let sections = outline(&documents, section_target(&documents)).sections;
+    let target = section_target(&documents);
+    let sections = outline(&documents, target).sections;
     assert!((160..=300).contains(&sections.len()), "{}", sections.len());
-    assert!(sections.iter().all(|section| section.tokens <= 2 * section_target(&documents)));
+    assert!(sections.iter().all(|section| section.tokens <= 2 * target));
 }
 
 proptest! {
