@@ -60,6 +60,19 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// Gives sections to plans that forgot them: a `for_each` without a list means all, and when nobody reads anything
+/// although documents are attached, the tasks that wait for none read everything. Tells whether the latter was so.
+pub(super) fn remember(tasks: &mut [DraftTask], scope: &Scope<'_>) -> bool {
+    for task in tasks.iter_mut().filter(|task| task.for_each && task.sections.is_empty()) {
+        task.sections = vec!["*".into()];
+    }
+    let forgotten = !scope.outline.sections.is_empty() && tasks.iter().all(|task| task.sections.is_empty());
+    for task in tasks.iter_mut().filter(|task| forgotten && task.parents.is_empty()) {
+        task.sections = vec!["*".into()];
+    }
+    forgotten
+}
+
 /// Replaces selectors by section names and every `for_each` task by its tasks.
 pub(super) fn expand(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<DraftTask> {
     let sections = Sections::of(scope);

@@ -53,7 +53,10 @@ impl Notes {
 
 fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, Refused> {
     let draft = drafted(reply, &mut notes)?;
-    let tasks = named(draft.tasks, scope, &mut notes);
+    let mut tasks = named(draft.tasks, scope, &mut notes);
+    if expand::remember(&mut tasks, scope) {
+        notes.fault("no task reads any section of the attached documents: name them in `sections`".into());
+    }
     notes.settled()?;
     if tasks.is_empty() {
         return Err(Refused { errors: vec!["there is no task with instructions".into()] });

@@ -101,6 +101,19 @@ fn adding_a_chapter_adds_a_task() {
 }
 
 #[test]
+fn forgotten_sections_are_asked_for_or_given() {
+    let reply = json!({"tasks": [{"id": "t", "instructions": "Summarise {section}", "for_each": "section"}]});
+    check(&[10, 10], &reply, "t.1 d1.1, t.2 d1.2 | deliverable.md: t.1 t.2");
+    let reply =
+        json!({"tasks": [{"id": "t", "instructions": "Summarise the book"}, {"id": "u", "instructions": "Join", "depends_on": ["t"]}]});
+    check(&[600, 600], &reply, "refused: no task reads any section");
+    check(&[], &reply, "t, u(t) | deliverable.md: u");
+    let outline = outline(&[600, 600]);
+    let lenient = read_leniently(&reply.to_string(), &scope(&outline)).expect("a plan").plan;
+    assert_eq!(drawn(&lenient), "t.1 d1.1, t.2 d1.2, u(t.1 t.2) | deliverable.md: u");
+}
+
+#[test]
 fn forms_that_models_like_are_coerced() {
     let reply = json!({"steps": [
         {"id": 1, "name": "First", "description": "Do it", "sections": "d1.1", "output_tokens": "~1,200"},
@@ -175,7 +188,7 @@ fn a_rubric_is_made_where_there_is_none() {
     assert_eq!(texts, ["80 words", "The part does all that its instructions ask: End"]);
     assert_eq!(plan.tasks.iter().map(|task| task.covers.join(",")).collect::<Vec<_>>(), ["r1", "r1", "r2"]);
     let reply = json!({"requirements": ["An index of harbours", "A preface"], "tasks": [{"id": "t", "instructions": "Write the preface"}, {"id": "u", "instructions": "List the harbours"}]});
-    let plan = read(&reply.to_string(), &scope(&outline)).expect("a plan").plan;
+    let plan = read_leniently(&reply.to_string(), &scope(&outline)).expect("a plan").plan;
     assert_eq!(plan.tasks.iter().map(|task| task.covers.join(",")).collect::<Vec<_>>(), ["r2", "r1"]);
 }
 
