@@ -2,7 +2,7 @@
 //!
 //! Bodies that the interfaces leave open stay open and say so; nothing is pretended to work.
 
-use super::text::{backticked, heading, item, number, sentences, words};
+use super::text::{backticked, heading, item, number, words};
 use super::work::Given;
 
 const CODE: [&str; 12] = ["py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql"];
@@ -194,7 +194,7 @@ fn json(path: &str) -> String {
 }
 
 fn readme(instructions: &str, results: &[Given]) -> String {
-    let said: Vec<String> = sentences(instructions).into_iter().filter(|sentence| !sentence.starts_with("Write the file")).collect();
+    let said: Vec<&str> = description(instructions).lines().filter(|line| item(line).is_none()).collect();
     let files = results.iter().filter_map(|result| backticked(&result.title).first().map(|path| format!("- `{path}`")));
     let commands: Vec<&str> = backticked(instructions).into_iter().filter(|name| name.contains(' ')).collect();
     let items = instructions.lines().filter_map(item).map(|line| format!("- {line}"));
@@ -215,9 +215,16 @@ fn comment(instructions: &str) -> String {
     instructions.lines().map(|line| format!("# {line}")).collect::<Vec<_>>().join("\n")
 }
 
+/// What the instructions say of a file, on one line that can stand in a docstring.
 fn summary(instructions: &str, path: &str) -> String {
-    let first = sentences(instructions).into_iter().nth(1).unwrap_or_else(|| path.to_owned());
-    first.replace(['`', '"', '\\'], "")
+    let said = description(instructions).lines().next().map(|line| super::text::first_words(line, 20).replace(['`', '"', '\\'], ""));
+    said.filter(|said| !said.is_empty()).unwrap_or_else(|| path.to_owned())
+}
+
+/// The instructions without the sentence that names the file.
+fn description(instructions: &str) -> &str {
+    let named = instructions.starts_with("Write the file `");
+    instructions.split_once("`. ").filter(|_| named).map_or(instructions, |(_, rest)| rest).trim()
 }
 
 fn is_name(name: &str) -> bool {

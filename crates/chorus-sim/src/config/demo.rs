@@ -1,7 +1,7 @@
 //! The pool of the demo: seven organisations of three providers with unequal, tight limits on a fast clock.
 //!
-//! One organisation grants less than it was said to, so a rate limit is met; one stream dies in the middle;
-//! one first result lacks a part. A project of some seventy calls ends within a minute.
+//! Two organisations grant less than they are believed to, so rate limits are met; one stream dies in the middle;
+//! one first result lacks a part. A project of some fifty calls ends within a minute.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::engine::fault::{Fault, FaultRule};
 use crate::engine::quota::Counted;
 
 /// How much faster than real providers the demo's are.
-const SPEED: f64 = 12.0;
+const SPEED: f64 = 10.0;
 
 /// The demo's providers and the accounts through which they are used.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,9 +60,9 @@ pub fn demo(seed: u64) -> Demo {
         seed,
         speed: SPEED,
         providers: vec![
-            provider(Dialect::Anthropic, &customers, 30, 25),
-            provider(Dialect::Openai, &customers, 25, 22),
-            provider(Dialect::Deepseek, &customers, 20, 30),
+            provider(Dialect::Anthropic, &customers, 32, 25),
+            provider(Dialect::Openai, &customers, 28, 22),
+            provider(Dialect::Deepseek, &customers, 60, 30),
         ],
         faults: faults(),
         omissions: vec![Omission { contains: "section=\"d1.3\"".to_owned() }],
@@ -91,20 +91,15 @@ fn customers() -> Vec<Customer> {
     };
     let openai = |requests, tokens| Limits { requests_per_minute: Some(requests), tokens_per_minute: Some(tokens), ..Limits::default() };
     let deepseek = |calls| Limits { concurrency: Some(calls), ..Limits::default() };
-    let honest = |dialect, id, owners, speed, limits| Customer { dialect, id, owners, speed, limits, believed: limits };
+    let optimistic =
+        |dialect, id, owners, speed, [limits, believed]: [Limits; 2]| Customer { dialect, id, owners, speed, limits, believed };
+    let honest = |dialect, id, owners, speed, limits| optimistic(dialect, id, owners, speed, [limits, limits]);
     vec![
-        honest(Dialect::Anthropic, "org-amber", &["an.tran", "binh.le"], 1.3, anthropic(16, 60_000, 12_000)),
-        honest(Dialect::Anthropic, "org-birch", &["carla.diaz"], 1.0, anthropic(10, 40_000, 8_000)),
-        honest(Dialect::Anthropic, "org-cedar", &["dmitri.orlov"], 0.7, anthropic(6, 30_000, 5_000)),
-        honest(Dialect::Openai, "org-dune", &["emma.hall"], 1.0, openai(12, 60_000)),
-        Customer {
-            dialect: Dialect::Openai,
-            id: "org-ember",
-            owners: &["farid.noor"],
-            speed: 1.1,
-            limits: openai(5, 36_000),
-            believed: openai(12, 60_000),
-        },
+        honest(Dialect::Anthropic, "org-amber", &["an.tran", "binh.le"], 1.3, anthropic(8, 20_000, 7_000)),
+        honest(Dialect::Anthropic, "org-birch", &["carla.diaz"], 1.0, anthropic(4, 20_000, 5_000)),
+        optimistic(Dialect::Anthropic, "org-cedar", &["dmitri.orlov"], 0.7, [anthropic(3, 14_000, 4_000), anthropic(5, 14_000, 4_000)]),
+        honest(Dialect::Openai, "org-dune", &["emma.hall"], 1.0, openai(6, 40_000)),
+        optimistic(Dialect::Openai, "org-ember", &["farid.noor"], 1.1, [openai(3, 30_000), openai(6, 40_000)]),
         honest(Dialect::Deepseek, "org-fjord", &["grace.kim"], 1.2, deepseek(3)),
         honest(Dialect::Deepseek, "org-grove", &["hugo.blanc"], 0.8, deepseek(2)),
     ]

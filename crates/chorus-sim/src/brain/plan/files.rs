@@ -92,12 +92,13 @@ fn rank(path: &str) -> usize {
     }
 }
 
-/// Whether a file builds upon another: its description names it, or it comes after everything.
+/// Whether a file builds upon another: its description names it, or it is a program, a test or a text about the whole.
 fn needs(path: &str, description: &str, other: &str) -> bool {
     let module = code::module_of(other);
     let stem = other.rsplit('/').next().unwrap_or(other);
     let named = backticked(description).iter().any(|name| *name == other || *name == stem || *name == module);
-    named || rank(path) >= 5 && rank(other) <= 3 && other.ends_with(".py")
+    let program = rank(path) == 3 && matches!(rank(other), 1 | 2);
+    named || (program || rank(path) >= 5 && rank(other) <= 3) && other.ends_with(".py")
 }
 
 fn media_type(path: &str) -> &'static str {
