@@ -77,7 +77,7 @@ pub struct DirectorySecrets {
     directory: Arc<dyn Directory>,
     key: EnvelopeKey,
     tenant: Tenant,
-    kept: Mutex<BTreeMap<CredentialId, Opened>>,
+    kept: Mutex<BTreeMap<(CredentialId, ProviderId), Opened>>,
 }
 
 impl DirectorySecrets {
@@ -86,7 +86,7 @@ impl DirectorySecrets {
         Self { directory, key, tenant, kept: Mutex::new(BTreeMap::new()) }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<CredentialId, Opened>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CredentialId, ProviderId), Opened>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,7 +94,8 @@ impl DirectorySecrets {
 #[async_trait]
 impl Secrets for DirectorySecrets {
     async fn open(&self, credential: CredentialId, provider: &ProviderId) -> Result<Opened, SecretsError> {
-        if let Some(opened) = self.kept().get(&credential) {
+        let name = (credential, provider.clone());
+        if let Some(opened) = self.kept().get(&name) {
             return Ok(opened.clone());
         }
         let accounts = self.directory.accounts(&self.tenant).await?;
@@ -102,11 +103,113 @@ impl Secrets for DirectorySecrets {
         let row = rows.find(|row| row.id == credential && row.provider == *provider).ok_or(SecretsError::Missing(credential))?;
         let sealed = self.directory.secret(credential).await?.ok_or(SecretsError::Missing(credential))?;
         let opened = Opened { secret: self.key.open(&sealed, credential, provider)?, base_url: row.base_url };
-        self.kept().insert(credential, opened.clone());
+        self.kept().insert(name, opened.clone());
         Ok(opened)
     }
 
     fn forget(&self, credential: CredentialId) {
-        self.kept().remove(&credential);
+        self.kept().retain(|(kept, _), _| *kept != credential);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use chorus_core::id::AccountId;
+    use chorus_core::port::directory::{Account, Credential, CredentialState, Entitlement, Imported, NewAccount, SealedSecret};
+    use chorus_core::time::Timestamp;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// One account with one credential at its own address, and how often its secret was read.
+    struct OneAccount {
+        sealed: SealedSecret,
+        reads: AtomicU32,
+    }
+
+    const CREDENTIAL: CredentialId = CredentialId::new(7);
+
+    #[async_trait]
+    impl Directory for OneAccount {
+        async fn import(&self, _: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
+            Err(StoreError::Broken("read only".into()))
+        }
+
+        async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
+            let credential = Credential {
+                id: CREDENTIAL,
+                provider: "sim-openai".into(),
+                base_url: Some("http://127.0.0.1:9/v1".into()),
+                groups: Vec::new(),
+                state: CredentialState::Active,
+            };
+            let entitlement = Entitlement { kind: "own".into(), attested_by: "test".into(), attested_at: Timestamp(0) };
+            let account = Account {
+                id: AccountId::new(1),
+                name: "a@example.com".into(),
+                owner: "a".into(),
+                entitlement,
+                same_owner_spill: false,
+                credentials: vec![credential],
+            };
+            Ok(if tenant.as_str() == "home" { vec![account] } else { Vec::new() })
+        }
+
+        async fn secret(&self, _: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            Ok(Some(self.sealed.clone()))
+        }
+
+        async fn set_state(&self, _: CredentialId, _: CredentialState) -> Result<(), StoreError> {
+            Err(StoreError::Broken("read only".into()))
+        }
+
+        async fn remove(&self, _: &Tenant, _: AccountId) -> Result<bool, StoreError> {
+            Err(StoreError::Broken("read only".into()))
+        }
+    }
+
+    fn secrets(tenant: &str) -> (DirectorySecrets, Arc<OneAccount>) {
+        let key = EnvelopeKey::generate();
+        let sealed = key.seal(&Secret::new("sk-home"), CREDENTIAL, &"sim-openai".into());
+        let directory = Arc::new(OneAccount { sealed, reads: AtomicU32::new(0) });
+        (DirectorySecrets::new(Arc::<OneAccount>::clone(&directory), key, Tenant::new(tenant)), directory)
+    }
+
+    fn open(secrets: &DirectorySecrets, number: u128, provider: &str) -> Result<Opened, SecretsError> {
+        secrets.open(CredentialId::new(number), &provider.into()).now_or_never().expect("nothing here waits")
+    }
+
+    #[test]
+    fn a_secret_is_opened_once_until_it_is_forgotten() {
+        let (secrets, directory) = secrets("home");
+        for _ in 0..3 {
+            let opened = open(&secrets, 7, "sim-openai").expect("a secret");
+            assert_eq!((opened.secret.expose(), opened.base_url.as_deref()), ("sk-home", Some("http://127.0.0.1:9/v1")));
+        }
+        assert_eq!(directory.reads.load(Ordering::Relaxed), 1);
+        assert!(matches!(open(&secrets, 7, "openai"), Err(SecretsError::Missing(_))), "a kept secret goes to its own provider only");
+        secrets.forget(CREDENTIAL);
+        open(&secrets, 7, "sim-openai").expect("a secret");
+        assert_eq!(directory.reads.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn another_tenants_provider_or_credential_is_not_opened() {
+        for (tenant, number, provider) in [("away", 7, "sim-openai"), ("home", 8, "sim-openai"), ("home", 7, "openai")] {
+            let (secrets, directory) = secrets(tenant);
+            assert!(matches!(open(&secrets, number, provider), Err(SecretsError::Missing(_))), "{tenant} {number} {provider}");
+            assert_eq!(directory.reads.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn a_secret_shows_itself_to_nobody() {
+        let (secrets, _directory) = secrets("home");
+        let opened = open(&secrets, 7, "sim-openai").expect("a secret");
+        assert!(!format!("{opened:?}").contains("sk-home"));
+        assert_eq!(opened.secret.blot("key sk-home is wrong"), "key [secret] is wrong");
     }
 }

@@ -173,7 +173,9 @@ impl StreamReader {
     fn think(&mut self, piece: Content, events: &mut Vec<StreamEvent>) {
         let Content::Reasoning { text, signature, redacted } = piece else { return };
         if let Some(value) = redacted {
-            return events.push(StreamEvent::Redacted { index: self.pieces.begin(Kind::Reasoning), value });
+            events.push(StreamEvent::Redacted { index: self.pieces.begin(Kind::Reasoning), value });
+            self.pieces.open = None;
+            return;
         }
         let index = self.pieces.of(Kind::Reasoning);
         if !text.is_empty() {
