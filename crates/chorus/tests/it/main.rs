@@ -1,1 +1,7 @@
 //! The one integration-test binary: real adapters, real sockets, real processes.
+
+mod bad_input;
+mod books;
+mod kill;
+mod loop_of_briefs;
+mod stage;

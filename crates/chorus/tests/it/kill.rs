@@ -1,0 +1,71 @@
+//! SIGKILL at each point where a task changes hands, then `resume`: nothing is lost, every call is accounted
+//! for, and the deliverable is the same to the byte.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+
+use chorus_core::delivery::{DeliveryEnd, DeliveryRow};
+use chorus_sim::engine::journal::Entry;
+
+use crate::books::Book;
+use crate::stage::{Stage, quick, said};
+
+const BOOK: Book = Book { seed: 7, chapters: 5, contradiction: true };
+
+/// Points and how often each is passed before the kill, so that planning and work are both hit.
+const KILLS: [(&str, u32); 9] =
+    [("reserve", 1), ("reserve", 4), ("dispatch", 3), ("publish", 4), ("claim", 2), ("claim", 5), ("offset", 4), ("reply", 4), ("finish", 5)];
+
+async fn stage() -> Stage {
+    let stage = Stage::new(quick()).await;
+    stage.write("brief.md", &Book::brief());
+    stage.write("docs/chronicle.md", &BOOK.text());
+    stage
+}
+
+const RUN: [&str; 8] = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounted_for() {
+    let undisturbed = stage().await;
+    let output = undisturbed.chorus(&RUN);
+    assert!(output.status.success(), "{}", said(&output));
+    let expected = undisturbed.hashes("out");
+    assert!(!expected.is_empty());
+    check_books(&undisturbed.journal(), &undisturbed.deliveries(undisturbed.project()).await);
+    undisturbed.end().await;
+    for (point, times) in KILLS {
+        let stage = stage().await;
+        let killed = stage.chorus_killed_at(&format!("{point}:{times}"), &RUN);
+        assert_eq!(killed.status.signal(), Some(9), "{point}:{times} was not reached: {}", said(&killed));
+        let id = stage.project();
+        let resumed = stage.chorus(&["resume", &id.to_string(), "--out", "out", "--yes", "--assume"]);
+        assert!(resumed.status.success(), "{point}:{times}: {}", said(&resumed));
+        assert_eq!(stage.hashes("out"), expected, "{point}:{times}: another deliverable");
+        check_books(&stage.journal(), &stage.deliveries(id).await);
+        stage.end().await;
+    }
+}
+
+/// Each call that the providers saw belongs to one delivery; each delivery that tells of a usage has its call; a
+/// delivery without one is known to be lost or never sent.
+fn check_books(journal: &[Entry], rows: &[DeliveryRow]) {
+    let mut calls: BTreeMap<String, u32> = BTreeMap::new();
+    for entry in journal {
+        *calls.entry(entry.client_request.clone().expect("every call names its delivery")).or_default() += 1;
+    }
+    for row in rows {
+        let name = format!("{}.{}", row.attempt, row.epoch.0);
+        let seen = calls.remove(&name).unwrap_or(0);
+        match &row.end {
+            Some(DeliveryEnd::Finished { .. }) if row.usage.is_some() => assert_eq!(seen, 1, "{name} finished with a usage: {row:?}"),
+            Some(DeliveryEnd::Unclaimed) => assert_eq!(seen, 0, "{name} was never claimed: {row:?}"),
+            Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. }) => assert!(seen <= 1, "{name}: {row:?}"),
+            None => panic!("{name} is still open: {row:?}"),
+        }
+        if seen == 1 && matches!(row.end, Some(DeliveryEnd::LostWorker)) {
+            assert!(row.cost.0 > 0, "the lost call of {name} shows as waste: {row:?}");
+        }
+    }
+    assert!(calls.is_empty(), "calls that no delivery accounts for: {calls:?}");
+}

@@ -1,0 +1,180 @@
+//! What a test needs around the real binary: simulated providers on a real socket, a folder, accounts, and the
+//! books of both sides afterwards.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use chorus_core::delivery::DeliveryRow;
+use chorus_core::id::ProjectId;
+use chorus_core::port::Deliveries;
+use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
+use chorus_sim::engine::journal::Entry;
+use chorus_sim::http::Witness;
+use chorus_sim::Server;
+use chorus_store::sql::{Pending, Place, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Simulated providers and a folder; both are gone when it is dropped.
+pub(crate) struct Stage {
+    folder: TempDir,
+    address: SocketAddr,
+    witness: Witness,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// Providers that answer at once and limit little.
+pub(crate) fn quick() -> Config {
+    let organisation = |id: &str, key: &str| OrganisationConfig {
+        id: id.to_owned(),
+        keys: vec![key.to_owned()],
+        speed: 1.0,
+        limits: Limits { concurrency: Some(4), ..Limits::default() },
+        groups: std::collections::BTreeMap::new(),
+        standing: Standing::Good,
+    };
+    let model = ModelConfig { id: "deepseek-v4-pro".to_owned(), group: None, context: 400_000, max_output: 32_000, thinks: true };
+    let service = Service { first_token_ms: 200, reads_per_second: 100_000, writes_per_second: 2_000, jitter_percent: 20, abort_grace_ms: 100, keep_alive_ms: 2_000 };
+    let provider = ProviderConfig {
+        name: "deepseek".to_owned(),
+        dialect: Dialect::Deepseek,
+        models: vec![model],
+        organisations: vec![organisation("org-one", "sk-sim-one-0001"), organisation("org-two", "sk-sim-two-0002")],
+        service,
+    };
+    Config { seed: 1, speed: 20.0, providers: vec![provider], faults: Vec::new(), omissions: Vec::new(), journal: None }
+}
+
+impl Stage {
+    /// Providers that are up, and their accounts imported by the real command.
+    pub(crate) async fn new(config: Config) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+        let witness = server.witness();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
+        let stage = Self { folder, address, witness, stop: Some(stop), serving };
+        stage.write("accounts.toml", &stage.accounts());
+        let imported = stage.chorus(&["account", "import", "accounts.toml"]);
+        assert!(imported.status.success(), "{}", said(&imported));
+        stage
+    }
+
+    fn accounts(&self) -> String {
+        let account = |name: &str, key: &str| {
+            format!(
+                "[[account]]\nemail = \"{name}@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\nkey = \"{key}\"\n\
+                 base_url = \"http://{}/deepseek\"\nlimits = [{{ dimension = \"concurrency\", amount = 4, window = {{ kind = \"held\" }} }}]\n\n",
+                self.address
+            )
+        };
+        account("one", "sk-sim-one-0001") + &account("two", "sk-sim-two-0002")
+    }
+
+    /// A path in the stage's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file into the folder.
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::write(path, content).expect("the file is written");
+    }
+
+    /// Runs the real binary to its end, with the stage's data folder and nothing of this machine's environment.
+    pub(crate) fn chorus(&self, arguments: &[&str]) -> Output {
+        self.command(arguments, None)
+    }
+
+    /// The same, killed at a point.
+    pub(crate) fn chorus_killed_at(&self, point: &str, arguments: &[&str]) -> Output {
+        self.command(arguments, Some(point))
+    }
+
+    fn command(&self, arguments: &[&str], crash: Option<&str>) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").current_dir(self.folder.path());
+        command.arg("--data").arg(self.path("data")).arg("--config").arg(self.config());
+        command.args(arguments).stdin(Stdio::null());
+        if let Some(point) = crash {
+            command.env("CHORUS_CRASH", point);
+        }
+        command.output().expect("the binary runs")
+    }
+
+    /// Short times, so that what a killed process held is taken back soon.
+    fn config(&self) -> PathBuf {
+        let path = self.path("chorus.toml");
+        if !path.exists() {
+            let text = "[delivery]\nbeat_ms = 200\nsilent_ms = 1500\nunclaimed_ms = 1000\n[roles]\nplanner = [[\"deepseek/deepseek-v4-pro\"]]\n\
+                        worker = [[\"deepseek/deepseek-v4-pro\"]]\nmerger = [[\"deepseek/deepseek-v4-pro\"]]\njudge = [[\"deepseek/deepseek-v4-pro\"]]\n";
+            std::fs::write(&path, text).expect("the file is written");
+        }
+        path
+    }
+
+    /// Every call that the providers saw.
+    pub(crate) fn journal(&self) -> Vec<Entry> {
+        self.witness.journal().lines().map(|line| serde_json::from_str(line).expect("a line of the journal")).collect()
+    }
+
+    /// The only project of the data folder.
+    pub(crate) fn project(&self) -> ProjectId {
+        let listed = self.chorus(&["project", "list"]);
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let id = text.split_whitespace().find(|word| word.starts_with("prj_")).expect("a project in the list");
+        id.parse().expect("an id")
+    }
+
+    /// Every delivery of a project, read from the database.
+    pub(crate) async fn deliveries(&self, project: ProjectId) -> Vec<DeliveryRow> {
+        let place = Place::Sqlite(self.path("data").join("chorus.db"));
+        let store = Store::open(place, Pending::Refuse).await.expect("the database opens");
+        let rows = store.of_project(project).await.expect("the rows are read");
+        store.close().await;
+        rows
+    }
+
+    /// The report of a result folder.
+    pub(crate) fn report(&self, out: &str) -> Value {
+        let path = self.path(out).join("report.json");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).expect("a report")
+    }
+
+    /// Every file of a deliverable with its hash, as the report tells.
+    pub(crate) fn hashes(&self, out: &str) -> Vec<(String, String)> {
+        let report = self.report(out);
+        let files = report["files"].as_array().expect("files").iter();
+        files.map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
+    }
+
+    /// Ends the providers.
+    pub(crate) async fn end(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        self.serving.await.expect("the providers did not panic").expect("the providers ended well");
+    }
+}
+
+/// A JSON text.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// Everything that a process said.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Reads a file below a folder.
+pub(crate) fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
