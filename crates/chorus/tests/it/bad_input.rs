@@ -44,7 +44,12 @@ fn a_wrong_configuration_names_file_key_found_and_expected() {
 
 #[test]
 fn a_brief_that_cannot_be_taken_is_refused_before_anything_is_opened() {
-    let desk = Desk::new().with("empty.md", b" \n").with("latin.md", b"caf\xe9").with("huge.md", &[b'x'; 200_001]).with("good.md", b"Write a poem.").with("a.bin", b"\0\x01");
+    let desk = Desk::new()
+        .with("empty.md", b" \n")
+        .with("latin.md", b"caf\xe9")
+        .with("huge.md", &[b'x'; 200_001])
+        .with("good.md", b"Write a poem.")
+        .with("a.bin", b"\0\x01");
     check(&desk.chorus(&["run", "empty.md"]), 64, &["the brief empty.md is empty"]);
     check(&desk.chorus(&["run", "latin.md"]), 64, &["latin.md is not UTF-8"]);
     check(&desk.chorus(&["run", "huge.md"]), 64, &["huge.md has 200001 bytes", "--attach"]);
@@ -73,7 +78,17 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
     check(
         &output,
         1,
-        &["added    fine@example.com", "line 2 (good@example.com)", "expected one of", "line 3 (oat@example.com)", "official API key", "line 4", "line 6 (twin@example.com)", "there already", "1 added, 4 refused"],
+        &[
+            "added    fine@example.com",
+            "line 2 (good@example.com)",
+            "expected one of",
+            "line 3 (oat@example.com)",
+            "official API key",
+            "line 4",
+            "line 6 (twin@example.com)",
+            "there already",
+            "1 added, 4 refused",
+        ],
     );
     assert!(!said(&output).contains("abcdefghijkl"), "a secret was shown");
     check(&desk.chorus(&["account", "list"]), 0, &["fine@example.com"]);
@@ -84,7 +99,7 @@ fn a_second_process_on_the_same_folder_and_a_broken_database_are_told_apart() {
     let desk = Desk::new();
     check(&desk.chorus(&["--data", "data", "project", "list"]), 0, &["No projects yet"]);
     let lock = chorus_store::DataDir::open(desk.0.path().join("data")).expect("nobody holds it");
-    check(&desk.chorus(&["--data", "data", "project", "list"]), 1, &["data", "another process"]);
+    check(&desk.chorus(&["--data", "data", "project", "list"]), 1, &["data", "is in use by process"]);
     drop(lock);
     std::fs::write(desk.0.path().join("data/chorus.db"), b"this is no database, it only looks like a file").expect("written");
     check(&desk.chorus(&["--data", "data", "project", "list"]), 1, &["chorus.db"]);

@@ -10,8 +10,21 @@ pub(crate) struct Book {
 }
 
 const PLACES: [&str; 8] = ["harbour", "mill", "bridge", "quarry", "orchard", "tunnel", "market", "observatory"];
-const DEEDS: [&str; 6] = ["was rebuilt by the guild", "was flooded twice", "was leased to the town", "was measured anew", "was painted white", "was closed for repairs"];
-const REASONS: [&str; 5] = ["because the old stones had cracked", "after a long dispute over water", "so that barges could pass", "although nobody had asked for it", "when the frost came early"];
+const DEEDS: [&str; 6] = [
+    "was rebuilt by the guild",
+    "was flooded twice",
+    "was leased to the town",
+    "was measured anew",
+    "was painted white",
+    "was closed for repairs",
+];
+const REASONS: [&str; 5] = [
+    "because the old stones had cracked",
+    "after a long dispute over water",
+    "so that barges could pass",
+    "although nobody had asked for it",
+    "when the frost came early",
+];
 
 impl Book {
     /// The brief that goes with it.

@@ -13,8 +13,17 @@ use crate::stage::{Stage, quick, said};
 const BOOK: Book = Book { seed: 7, chapters: 5, contradiction: true };
 
 /// Points and how often each is passed before the kill, so that planning and work are both hit.
-const KILLS: [(&str, u32); 9] =
-    [("reserve", 1), ("reserve", 4), ("dispatch", 3), ("publish", 4), ("claim", 2), ("claim", 5), ("offset", 4), ("reply", 4), ("finish", 5)];
+const KILLS: [(&str, u32); 9] = [
+    ("reserve", 1),
+    ("reserve", 4),
+    ("dispatch", 3),
+    ("publish", 4),
+    ("claim", 2),
+    ("claim", 5),
+    ("offset", 4),
+    ("reply", 4),
+    ("finish", 5),
+];
 
 async fn stage() -> Stage {
     let stage = Stage::new(quick()).await;

@@ -46,17 +46,20 @@ async fn a_contradiction_between_chapters_is_found_recorded_and_settled_once() {
     let (report, guide) = run(Book { seed: 5, chapters: 5, contradiction: true }, |_| {}).await;
     let conflicts = report["conflicts"].as_array().expect("conflicts");
     assert_eq!(conflicts.len(), 1, "{conflicts:?}");
-    let values: Vec<String> = conflicts[0]["conflict"]["claims"].as_array().expect("claims").iter().map(|claim| text(&claim["value"])).collect();
+    let values: Vec<String> =
+        conflicts[0]["conflict"]["claims"].as_array().expect("claims").iter().map(|claim| text(&claim["value"])).collect();
     assert!(values.iter().any(|value| value.contains("1874")) && values.iter().any(|value| value.contains("1879")), "{values:?}");
     assert!(conflicts[0]["settlement"].is_object(), "{conflicts:?}");
-    let settles = report["tasks"].as_array().expect("tasks").iter().filter(|task| task["kind"] == "settle" && task["state"] == "succeeded").count();
+    let settles =
+        report["tasks"].as_array().expect("tasks").iter().filter(|task| task["kind"] == "settle" && task["state"] == "succeeded").count();
     assert_eq!(settles, 1);
     assert!(guide.contains("1874") && guide.contains("1879"), "{guide}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_part_is_judged_incomplete_and_done_again() {
-    let omit = |config: &mut chorus_sim::Config| config.omissions = vec![chorus_sim::config::Omission { contains: "section=\"d1.2\"".to_owned() }];
+    let omit =
+        |config: &mut chorus_sim::Config| config.omissions = vec![chorus_sim::config::Omission { contains: "section=\"d1.2\"".to_owned() }];
     let (report, _) = run(Book { seed: 9, chapters: 4, contradiction: false }, omit).await;
     assert_eq!(report["state"], "done", "{}", report["defects"]);
     let verdicts = report["verdicts"].as_array().expect("verdicts");

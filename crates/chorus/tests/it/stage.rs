@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 use chorus_core::delivery::DeliveryRow;
 use chorus_core::id::ProjectId;
 use chorus_core::port::Deliveries;
+use chorus_sim::Server;
 use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
 use chorus_sim::engine::journal::Entry;
 use chorus_sim::http::Witness;
-use chorus_sim::Server;
 use chorus_store::sql::{Pending, Place, Store};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,7 +38,14 @@ pub(crate) fn quick() -> Config {
         standing: Standing::Good,
     };
     let model = ModelConfig { id: "deepseek-v4-pro".to_owned(), group: None, context: 400_000, max_output: 32_000, thinks: true };
-    let service = Service { first_token_ms: 200, reads_per_second: 100_000, writes_per_second: 2_000, jitter_percent: 20, abort_grace_ms: 100, keep_alive_ms: 2_000 };
+    let service = Service {
+        first_token_ms: 200,
+        reads_per_second: 100_000,
+        writes_per_second: 2_000,
+        jitter_percent: 20,
+        abort_grace_ms: 100,
+        keep_alive_ms: 2_000,
+    };
     let provider = ProviderConfig {
         name: "deepseek".to_owned(),
         dialect: Dialect::Deepseek,
