@@ -1,0 +1,138 @@
+//! Briefs nobody has seen before: a book of chapters with terms and facts, and what is to be made of it.
+//!
+//! Everything is drawn from the stream of chance that is handed in, so that one seed always writes one book.
+//! A contradiction between two chapters can be planted.
+
+use std::fmt::Write as _;
+
+use fastrand::Rng;
+
+/// What is handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The brief.
+    pub text: String,
+    /// Attached documents: names and texts.
+    pub documents: Vec<(String, String)>,
+}
+
+/// What the book is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// How many chapters it has.
+    pub chapters: usize,
+    /// Whether its last chapter contradicts its first.
+    pub contradiction: bool,
+}
+
+const PLACES: [&str; 10] = ["Harrow", "Linden", "Ostra", "Pell", "Quarry", "Rushmoor", "Selby", "Tarn", "Ulvik", "Weir"];
+const WORKS: [&str; 6] = ["lock", "bridge", "mill", "aqueduct", "lighthouse", "tunnel"];
+const MAKERS: [&str; 6] = ["Ada Birk", "Jonas Reed", "Mira Sol", "Piet Haan", "Ruth Carver", "Tomas Lind"];
+const TERMS: [(&str, &str); 8] = [
+    ("sluice", "a gate that lets water through by degrees"),
+    ("weir", "a low wall that keeps a river at one height"),
+    ("keystone", "the last stone of an arch, which holds the others"),
+    ("headrace", "the channel that leads water to a wheel"),
+    ("coping", "the course of stone that covers a wall"),
+    ("caisson", "a box in which men can dig below water"),
+    ("puddle", "wet clay that is trodden until it is tight"),
+    ("culvert", "a covered drain below a road"),
+];
+
+/// One work of engineering, with what a chapter says of it.
+struct Fact {
+    name: String,
+    year: u32,
+    maker: &'static str,
+    length: u32,
+}
+
+/// Writes a brief with its book.
+pub fn write(shape: Shape, chance: &mut Rng) -> Written {
+    let mut places = PLACES;
+    chance.shuffle(&mut places);
+    let mut terms = TERMS;
+    chance.shuffle(&mut terms);
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut book = String::from("# The Book of Works\n\n");
+    for chapter in 0..shape.chapters {
+        let fact = Fact {
+            name: format!("{} {}", places[chapter % places.len()], WORKS[chance.usize(0..WORKS.len())]),
+            year: chance.u32(1700..1900),
+            maker: MAKERS[chance.usize(0..MAKERS.len())],
+            length: chance.u32(20..900),
+        };
+        let earlier = facts.first().filter(|_| shape.contradiction && chapter + 1 == shape.chapters);
+        chapter_text(&mut book, chapter + 1, &fact, terms[chapter % terms.len()], earlier, chance);
+        facts.push(fact);
+    }
+    Written { text: brief_text(shape.chapters), documents: vec![("book.md".to_owned(), book)] }
+}
+
+fn chapter_text(book: &mut String, number: usize, fact: &Fact, term: (&str, &str), earlier: Option<&Fact>, chance: &mut Rng) {
+    let Fact { name, year, maker, length } = fact;
+    let (term, meaning) = term;
+    let mut say = |text: &str| {
+        book.push_str(text);
+        book.push_str("\n\n");
+    };
+    say(&format!("## Chapter {number}: The {name}"));
+    say(&format!(
+        "The {name} was opened in {year}. It was built by {maker}, who had worked on smaller schemes before and learnt from each of \
+         them what stone and water do to one another. The {name} is {length} metres long."
+    ));
+    say(&format!("A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."));
+    for _ in 0..chance.usize(1..4) {
+        let (weeks, men) = (chance.u32(3..40), chance.u32(12..300));
+        say(&format!(
+            "The work was slow. For {weeks} weeks the ground stood under water, and {men} men carried clay by hand until the bank was \
+             tight. Those who came later praised the patience of the plan more than its boldness, and the accounts show why."
+        ));
+    }
+    if let Some(earlier) = earlier {
+        say(&format!("The {} was opened in {}, as every child of the valley knows.", earlier.name, earlier.year + 7));
+    }
+}
+
+fn brief_text(chapters: usize) -> String {
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "# A study guide to \"The Book of Works\"\n\nThe attached book, `book.md`, has {chapters} chapters. Please make one study guide from it. \
+         Work from the attached text alone.\n\n## What to deliver\n\n\
+         1. **Chapter summaries** – for each chapter of the attached book, one section with a summary of 40 to 80 words and 2 key points.\n\
+         2. **Glossary** – every term that the book defines, each defined once.\n\
+         3. **Note on contradictions** – each place in which two chapters state the same fact with different values.\n\
+         4. **Study guide** – all of the above bound in one file, `study-guide.md`.\n\n\
+         ## Requirements\n\n- All {chapters} chapters are present and in the order of the book.\n- Nothing is added that is not in the book.\n"
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance;
+
+    fn check(chapters: usize, contradiction: bool) -> Written {
+        write(Shape { chapters, contradiction }, &mut chance::stream(5, "brief"))
+    }
+
+    #[test]
+    fn one_stream_writes_one_book() {
+        assert_eq!(check(3, true), check(3, true));
+    }
+
+    #[test]
+    fn each_chapter_has_its_heading() {
+        let book = &check(4, false).documents[0].1;
+        assert_eq!(book.matches("\n## Chapter ").count(), 4);
+    }
+
+    #[test]
+    fn a_planted_contradiction_gives_one_work_two_years() {
+        let (plain, contradicted) = (check(3, false), check(3, true));
+        assert_eq!(plain.documents[0].1.matches("was opened in").count(), 3);
+        assert_eq!(contradicted.documents[0].1.matches("was opened in").count(), 4);
+    }
+}

@@ -1,0 +1,224 @@
+//! The simulated providers in process: real wire bytes over virtual time, no sockets.
+//!
+//! Each process has a transport of its own, so that a call dies with the process that makes it. The monitor
+//! sees every request at the moment it arrives and every connection at the moment it is over.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_core::id::{CredentialId, ProviderId};
+use chorus_core::time::{Millis, Timestamp};
+use chorus_sim::engine::journal::{CallId, Entry};
+use chorus_sim::engine::{Chunk, Delivery, End, HttpRequest, Providers, Scripted};
+use chorus_store::memory::Store;
+use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, Transport, TransportError};
+use futures_util::StreamExt;
+
+use crate::executor::Timeline;
+use crate::fate::Site;
+use crate::invariant::{CallStart, Monitor};
+
+/// The simulated providers, shared by all processes.
+pub struct Simulated {
+    timeline: Arc<Timeline>,
+    monitor: Arc<Monitor>,
+    store: Store,
+    keys: BTreeMap<String, CredentialId>,
+    providers: Mutex<Providers>,
+}
+
+impl Simulated {
+    /// Providers whose keys belong to these credentials.
+    pub fn new(
+        timeline: &Arc<Timeline>,
+        monitor: &Arc<Monitor>,
+        store: &Store,
+        keys: BTreeMap<String, CredentialId>,
+        providers: Providers,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            timeline: Arc::clone(timeline),
+            monitor: Arc::clone(monitor),
+            store: store.clone(),
+            keys,
+            providers: Mutex::new(providers),
+        })
+    }
+
+    /// What the providers saw.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.lock().journal().entries().cloned().collect()
+    }
+
+    fn handle(&self, request: &HttpRequest) -> Scripted {
+        self.lock().handle(self.now_ms(), request)
+    }
+
+    fn finished(&self, call: CallId, delivery: Delivery) {
+        self.lock().finished(self.now_ms(), call, delivery);
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.timeline.now().0.unsigned_abs()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Providers> {
+        self.providers.lock().expect("one thread alone plays the providers")
+    }
+
+    /// Whose credential the request shows.
+    fn credential(&self, request: &HttpRequest) -> Option<CredentialId> {
+        let shown = request.headers.iter().find_map(|(name, value)| match name.as_str() {
+            "authorization" => value.strip_prefix("Bearer ").map(str::to_owned),
+            "x-api-key" => Some(value.clone()),
+            _ => None,
+        });
+        self.keys.get(&shown?).copied()
+    }
+}
+
+/// The way of one process to the providers.
+pub struct InProcess {
+    simulated: Arc<Simulated>,
+    site: Site,
+}
+
+impl InProcess {
+    /// The way of the process at `site`.
+    pub const fn new(simulated: Arc<Simulated>, site: Site) -> Self {
+        Self { simulated, site }
+    }
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        let request = plain(request);
+        let reference = request.headers.iter().find(|(name, _)| name == "x-client-request-id").map(|(_, value)| value.clone());
+        let reference = reference.unwrap_or_default();
+        let Some(credential) = self.simulated.credential(&request) else {
+            return Err(TransportError::Connect("the request shows no key of this world".to_owned()));
+        };
+        let scripted = self.simulated.handle(&request);
+        self.site.note(format_args!("calls {} for {reference}: {}", request.path, scripted.status));
+        let start = CallStart { reference: &reference, credential };
+        self.simulated.store.with_rows(|rows| self.simulated.monitor.call_started(&start, rows));
+        let mut line = Line {
+            simulated: Arc::clone(&self.simulated),
+            site: self.site.clone(),
+            reference,
+            call: scripted.call,
+            chunks: scripted.chunks.into(),
+            end: scripted.end,
+            at: self.simulated.timeline.now(),
+            delivered: 0,
+        };
+        let first = line.chunks.front().map_or(0, |chunk| chunk.delay_ms);
+        line.wait(first).await;
+        if let Some(chunk) = line.chunks.front_mut() {
+            chunk.delay_ms = 0;
+        }
+        let mut response = http::Response::builder().status(scripted.status);
+        for (name, value) in &scripted.headers {
+            response = response.header(name, value);
+        }
+        response.body(line.stream()).map_err(|error| TransportError::Broken(error.to_string()))
+    }
+}
+
+fn plain(request: http::Request<Bytes>) -> HttpRequest {
+    let (head, body) = request.into_parts();
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    HttpRequest {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        headers: head.headers.iter().map(header).collect(),
+        body,
+    }
+}
+
+/// One connection. Dropping it before its end hangs up.
+struct Line {
+    simulated: Arc<Simulated>,
+    site: Site,
+    reference: String,
+    call: Option<CallId>,
+    chunks: VecDeque<Chunk>,
+    end: End,
+    at: Timestamp,
+    delivered: u64,
+}
+
+impl Line {
+    /// Chunks come at the times of the script, however late they are taken.
+    async fn wait(&mut self, delay_ms: u64) {
+        self.at = self.at + Millis(delay_ms);
+        self.simulated.timeline.sleep_until(self.at).await;
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        if let Some(chunk) = self.chunks.pop_front() {
+            self.wait(chunk.delay_ms).await;
+            self.delivered += chunk.bytes.len() as u64;
+            return Some(Ok(chunk.bytes));
+        }
+        match self.end {
+            End::Hang => futures_util::future::pending().await,
+            End::Close | End::Died => {
+                self.hang_up(Delivery::All);
+                None
+            }
+            End::Cut => {
+                let broke = self.call.is_some();
+                self.hang_up(Delivery::All);
+                broke.then(|| Err(TransportError::Broken("the provider closed the connection".to_owned())))
+            }
+        }
+    }
+
+    fn hang_up(&mut self, delivery: Delivery) {
+        if let Some(call) = self.call.take() {
+            self.simulated.finished(call, delivery);
+        }
+    }
+
+    fn stream(self) -> BodyStream {
+        futures_util::stream::unfold(self, |mut line| async move { line.next().await.map(|item| (item, line)) }).boxed()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.call.is_some() {
+            self.site.note(format_args!("hangs up on {} after {} bytes", self.reference, self.delivered));
+        }
+        let delivered = self.delivered;
+        self.hang_up(Delivery::Bytes(delivered));
+        self.simulated.monitor.call_ended(&self.reference);
+    }
+}
+
+/// The keys of this world, which are no secrets.
+pub struct OpenKeys(BTreeMap<CredentialId, Opened>);
+
+impl OpenKeys {
+    /// The keys by credential.
+    pub fn new(keys: impl IntoIterator<Item = (CredentialId, String)>) -> Self {
+        let opened = |key| Opened { secret: Secret::new(key), base_url: None };
+        Self(keys.into_iter().map(|(credential, key)| (credential, opened(key))).collect())
+    }
+}
+
+#[async_trait]
+impl Secrets for OpenKeys {
+    async fn open(&self, credential: CredentialId, _provider: &ProviderId) -> Result<Opened, SecretsError> {
+        self.0.get(&credential).cloned().ok_or(SecretsError::Missing(credential))
+    }
+
+    fn forget(&self, _credential: CredentialId) {}
+}
