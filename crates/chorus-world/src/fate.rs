@@ -151,11 +151,11 @@ impl Fate {
 fn blow(mix: &Mix, chance: &mut Rng) -> Option<Blow> {
     if permille(chance, mix.crashes) {
         let down = [Millis(20), Millis(2_000), Millis(45_000), Millis(120_000)];
-        return Some(Blow::Crash(down[chance.usize(0..down.len())]));
+        return Some(Blow::Crash(down[chance.usize(0..if mix.quick { 2 } else { down.len() })]));
     }
     if permille(chance, mix.pauses) {
         let length = [Millis(3_000), Millis(25_000), Millis(90_000), Millis(400_000)];
-        return Some(Blow::Pause(length[chance.usize(0..length.len())]));
+        return Some(Blow::Pause(length[chance.usize(0..if mix.quick { 1 } else { length.len() })]));
     }
     None
 }

@@ -174,6 +174,11 @@ impl Monitor {
         self.lock().leases.flush();
     }
 
+    /// In this world no lease expires by itself.
+    pub fn leases_never_expire(&self) {
+        self.lock().leases.never_expire();
+    }
+
     /// A request reached a provider.
     pub fn call_started(&self, call: &CallStart<'_>, rows: &Rows) {
         self.judge(|state, now| state.calls.start(call, &mut state.leases, rows, now));

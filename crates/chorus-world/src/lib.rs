@@ -13,3 +13,7 @@ pub mod faulty;
 pub mod invariant;
 pub mod log;
 pub mod watched;
+pub mod brief;
+pub mod providers;
+pub mod world;
+pub mod cli;

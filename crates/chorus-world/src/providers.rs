@@ -3,13 +3,13 @@
 //! Each process has a transport of its own, so that a call dies with the process that makes it. The monitor
 //! sees every request at the moment it arrives and every connection at the moment it is over.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::id::{CredentialId, ProviderId};
+use chorus_core::port::StoreError;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_sim::engine::journal::{CallId, Entry};
 use chorus_sim::engine::{Chunk, Delivery, End, HttpRequest, Providers, Scripted};
@@ -18,7 +18,7 @@ use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, Transpo
 use futures_util::StreamExt;
 
 use crate::executor::Timeline;
-use crate::fate::Site;
+use crate::fate::{Part, Site};
 use crate::invariant::{CallStart, Monitor};
 
 /// The simulated providers, shared by all processes.
@@ -203,22 +203,34 @@ impl Drop for Line {
     }
 }
 
-/// The keys of this world, which are no secrets.
-pub struct OpenKeys(BTreeMap<CredentialId, Opened>);
+/// The keys of this world, which are no secrets. A process reads each once, through the store.
+pub struct OpenKeys {
+    keys: BTreeMap<CredentialId, (String, String)>,
+    known: Mutex<BTreeSet<CredentialId>>,
+    site: Site,
+}
 
 impl OpenKeys {
-    /// The keys by credential.
-    pub fn new(keys: impl IntoIterator<Item = (CredentialId, String)>) -> Self {
-        let opened = |key| Opened { secret: Secret::new(key), base_url: None };
-        Self(keys.into_iter().map(|(credential, key)| (credential, opened(key))).collect())
+    /// Keys and addresses by credential, for the process at `site`.
+    pub const fn new(keys: BTreeMap<CredentialId, (String, String)>, site: Site) -> Self {
+        Self { keys, known: Mutex::new(BTreeSet::new()), site }
     }
 }
 
 #[async_trait]
 impl Secrets for OpenKeys {
     async fn open(&self, credential: CredentialId, _provider: &ProviderId) -> Result<Opened, SecretsError> {
-        self.0.get(&credential).cloned().ok_or(SecretsError::Missing(credential))
+        let (key, address) = self.keys.get(&credential).cloned().ok_or(SecretsError::Missing(credential))?;
+        let known = self.known.lock().expect("one thread alone opens keys").contains(&credential);
+        if !known {
+            let read = async { Ok::<(), StoreError>(()) };
+            self.site.call(Part::Store, &format!("open key of {credential}"), |()| "open".to_owned(), read).await?;
+            self.known.lock().expect("one thread alone opens keys").insert(credential);
+        }
+        Ok(Opened { secret: Secret::new(key), base_url: Some(address) })
     }
 
-    fn forget(&self, _credential: CredentialId) {}
+    fn forget(&self, credential: CredentialId) {
+        self.known.lock().expect("one thread alone opens keys").remove(&credential);
+    }
 }

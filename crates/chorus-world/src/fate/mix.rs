@@ -6,6 +6,21 @@ use fastrand::Rng;
 use super::Part;
 use crate::chance::{self, permille};
 
+/// The mixes that seeds draw from.
+const NAMES: [&str; 11] = [
+    "crashes",
+    "quick crashes",
+    "one machine",
+    "pauses",
+    "lost replies",
+    "bus",
+    "store only",
+    "outages",
+    "slow",
+    "providers",
+    "everything",
+];
+
 /// Which faults happen how often, in a thousand port calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mix {
@@ -39,6 +54,10 @@ pub struct Mix {
     pub topics_dropped: Vec<Timestamp>,
     /// Whether only the store and dispatchers may fail: then no paid call may be thrown away.
     pub store_only: bool,
+    /// Whether all services live in one process, whose limiter dies with it.
+    pub one_machine: bool,
+    /// Whether the dead rise and the frozen thaw within seconds.
+    pub quick: bool,
 }
 
 /// A time in which a part answers nobody.
@@ -71,37 +90,38 @@ impl Mix {
             outages: Vec::new(),
             topics_dropped: Vec::new(),
             store_only: false,
+            one_machine: false,
+            quick: false,
         }
     }
 
     /// The mix of this seed: each kind of trouble alone in some worlds, everything together in others.
     pub fn drawn(seed: u64, start: Timestamp) -> Self {
-        let mut chance = chance::stream(seed, "mix");
-        let until = start + Millis::from_secs(chance.u64(60..600));
-        let calm = Self { until, ..Self::calm(start) };
-        match chance.u32(0..10) {
-            0 => Self { name: "crashes", crashes: 8, most_blows: 8, ..calm },
-            1 => Self { name: "pauses", pauses: 8, most_blows: 6, ..calm },
-            2 => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
-            3 => Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }
-                .with_topics_dropped(&mut chance, start),
-            4 => Self { name: "store only", store_only: true, ..calm }.with_outages(&mut chance, start, Part::Store),
-            5 => Self { name: "outages", ..calm }
-                .with_outages(&mut chance, start, Part::Store)
-                .with_outages(&mut chance, start, Part::Bus)
-                .with_outages(&mut chance, start, Part::Limits),
-            6 => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
-            7 => Self { name: "providers", provider: 250, ..calm },
-            8 => Self {
-                name: "crashes and lost replies",
-                crashes: 5,
-                most_blows: 6,
-                fails: 15,
-                loses_reply: 30,
-                records_doubled: 50,
-                ..calm
-            },
-            _ => Self {
+        let name = NAMES[chance::stream(seed, "mix").usize(0..NAMES.len())];
+        Self::named(name, seed, start)
+    }
+
+    /// The mix of this name, with the times of this seed; an unknown name is the calm one.
+    pub fn named(name: &str, seed: u64, start: Timestamp) -> Self {
+        let chance = &mut chance::stream(seed, name);
+        let calm = Self { until: start + Millis::from_secs(chance.u64(60..600)), ..Self::calm(start) };
+        match name {
+            "crashes" => Self { name: "crashes", crashes: 8, most_blows: 8, ..calm },
+            "quick crashes" => Self { name: "quick crashes", crashes: 12, most_blows: 12, quick: true, ..calm },
+            "one machine" => Self { name: "one machine", crashes: 6, most_blows: 4, one_machine: true, ..calm },
+            "pauses" => Self { name: "pauses", pauses: 8, most_blows: 6, ..calm },
+            "lost replies" => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
+            "bus" => Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(chance, start),
+            "store only" => {
+                Self { name: "store only", store_only: true, crashes: 4, most_blows: 3, ..calm }.with_outages(chance, start, Part::Store)
+            }
+            "outages" => Self { name: "outages", ..calm }
+                .with_outages(chance, start, Part::Store)
+                .with_outages(chance, start, Part::Bus)
+                .with_outages(chance, start, Part::Limits),
+            "slow" => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
+            "providers" => Self { name: "providers", provider: 250, ..calm },
+            "everything" => Self {
                 name: "everything",
                 fails: 15,
                 loses_reply: 20,
@@ -115,8 +135,9 @@ impl Mix {
                 provider: 80,
                 ..calm
             }
-            .with_outages(&mut chance, start, Part::Store)
-            .with_topics_dropped(&mut chance, start),
+            .with_outages(chance, start, Part::Store)
+            .with_topics_dropped(chance, start),
+            _ => Self::calm(start),
         }
     }
 
@@ -152,7 +173,7 @@ mod tests {
         let start = Timestamp(1_000_000);
         assert_eq!(Mix::drawn(9, start), Mix::drawn(9, start));
         let names: std::collections::BTreeSet<&str> = (0..200).map(|seed| Mix::drawn(seed, start).name).collect();
-        assert_eq!(names.len(), 10);
+        assert_eq!(names.len(), NAMES.len());
     }
 
     #[test]

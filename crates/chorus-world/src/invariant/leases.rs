@@ -42,6 +42,7 @@ pub enum LeaseDeed<'a> {
 pub struct Leases {
     leases: BTreeMap<LeaseId, Kept>,
     forgetful: bool,
+    immortal: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -154,7 +155,15 @@ impl Leases {
         self.leases.iter().filter(|(_, kept)| kept.is_live()).map(|(id, _)| *id).collect()
     }
 
+    /// Time ends no lease.
+    pub(super) const fn never_expire(&mut self) {
+        self.immortal = true;
+    }
+
     fn expire(&mut self, now: Timestamp) {
+        if self.immortal {
+            return;
+        }
         self.leases.values_mut().for_each(|kept| kept.expire(now));
     }
 

@@ -9,6 +9,8 @@ use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
 use chorus_limits::{Level, Memory, Start};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::invariant::{LeaseDeed, Monitor};
@@ -21,8 +23,12 @@ pub struct WatchedLimits {
 }
 
 impl WatchedLimits {
-    /// A full limiter, watched by this monitor.
-    pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>) -> Self {
+    /// A full limiter, watched by this monitor. Without `expiry` its time stands still: no lease ever expires.
+    pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>, expiry: bool) -> Self {
+        let clock = if expiry { clock } else { Arc::new(Standing(clock.now())) };
+        if !expiry {
+            monitor.leases_never_expire();
+        }
         let memory = Mutex::new(Arc::new(Memory::new(Arc::clone(&clock), Start::Full)));
         Self { clock, memory, monitor }
     }
@@ -81,5 +87,26 @@ impl LimitState for WatchedLimits {
 
     fn changed(&self) -> BoxStream<'static, GroupId> {
         self.memory().changed()
+    }
+}
+
+/// A clock that stands still.
+struct Standing(Timestamp);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn sleep_until(&self, _at: Timestamp) -> BoxFuture<'static, ()> {
+        futures_util::future::pending().boxed()
+    }
+
+    fn number(&self) -> u128 {
+        0
+    }
+
+    fn chance(&self, _below: u64) -> u64 {
+        0
     }
 }

@@ -188,9 +188,13 @@ fn provider_config(row: &Row, organisations: Vec<OrganisationConfig>) -> Provide
 /// Each role draws its model: the planner thinks, the others need not.
 fn roles(chance: &mut Rng) -> Roles {
     const WORKERS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-6-luna", "deepseek/deepseek-flash"];
-    let mut any = || vec![ModelSlug::new(WORKERS[chance.usize(0..WORKERS.len())])];
+    let mut any = || {
+        let mut models = WORKERS.map(ModelSlug::new);
+        chance.shuffle(&mut models);
+        vec![models[..chance.usize(1..4)].to_vec()]
+    };
     Roles::from([
-        (Role::Planner, vec![ModelSlug::new("deepseek/deepseek-r1")]),
+        (Role::Planner, vec![vec![ModelSlug::new("deepseek/deepseek-r1")]]),
         (Role::Worker, any()),
         (Role::Merger, any()),
         (Role::Judge, any()),

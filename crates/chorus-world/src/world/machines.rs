@@ -1,0 +1,157 @@
+//! The processes of a world: each service with its ports, behind the fate of its process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chorus_core::catalog::Catalog;
+use chorus_core::id::{BootId, CredentialId, Pool};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects};
+use chorus_core::time::Millis;
+use chorus_dispatcher::Dispatcher;
+use chorus_orchestrator::Orchestrator;
+use chorus_pool::Roles;
+use chorus_store::memory::Store;
+use chorus_upstream::Http;
+use chorus_upstream::address::AddressPolicy;
+use chorus_worker::Worker;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, pending};
+
+use super::client;
+use super::nets::{Nets, NoResend, NoUnclaimed};
+use crate::clock::VirtualClock;
+use crate::executor::{Boot, Timeline};
+use crate::fate::{Fate, Site};
+use crate::faulty::{Courier, Faulty, FaultyBus};
+use crate::providers::{InProcess, OpenKeys, Simulated};
+use crate::watched::{WatchedLimits, WatchedStore};
+
+/// Everything that processes are made of.
+pub(super) struct Works {
+    pub(super) seed: u64,
+    pub(super) timeline: Arc<Timeline>,
+    pub(super) fate: Arc<Fate>,
+    pub(super) store: Store,
+    pub(super) watched: WatchedStore,
+    pub(super) limits: Arc<WatchedLimits>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) courier: Arc<Courier>,
+    pub(super) simulated: Arc<Simulated>,
+    pub(super) keys: BTreeMap<CredentialId, (String, String)>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) roles: Roles,
+    pub(super) nets: Nets,
+}
+
+/// The ports as one boot of one process sees them.
+struct Desk {
+    site: Site,
+    clock: Arc<dyn Clock>,
+    bus: Arc<dyn Bus>,
+    attempts: Arc<dyn Attempts>,
+    outbox: Arc<dyn Outbox>,
+    deliveries: Arc<dyn Deliveries>,
+    projects: Arc<dyn Projects>,
+    artifacts: Arc<dyn ArtifactStore>,
+    directory: Arc<dyn Directory>,
+    leaders: Arc<dyn Leaders>,
+    limits: Arc<dyn LimitState>,
+}
+
+impl Works {
+    fn desk(&self, name: &str, boot: Boot, mortal: bool) -> Desk {
+        let site = Site::new(name, boot.process, mortal, &self.fate);
+        let clock = VirtualClock::new(&self.timeline, self.seed, &format!("{name}/{}", boot.number));
+        let store = || Arc::new(self.store.clone());
+        let watched = || Arc::new(self.watched.clone());
+        let attempts: Arc<dyn Attempts> = if self.nets.unclaimed { watched() } else { Arc::new(NoUnclaimed(watched())) };
+        let outbox: Arc<dyn Outbox> = if self.nets.resend { store() } else { Arc::new(NoResend(store())) };
+        Desk {
+            clock: Arc::new(clock),
+            bus: Arc::new(FaultyBus::new(Arc::clone(&self.bus), site.clone(), Arc::clone(&self.courier))),
+            attempts: Arc::new(Faulty::<dyn Attempts>::new(attempts, site.clone())),
+            outbox: Arc::new(Faulty::<dyn Outbox>::new(outbox, site.clone())),
+            deliveries: Arc::new(Faulty::<dyn Deliveries>::new(watched(), site.clone())),
+            projects: Arc::new(Faulty::<dyn Projects>::new(watched(), site.clone())),
+            artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), site.clone())),
+            directory: Arc::new(Faulty::<dyn Directory>::new(store(), site.clone())),
+            leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), site.clone())),
+            limits: Arc::new(Faulty::<dyn LimitState>::new(Arc::clone(&self.limits) as Arc<dyn LimitState>, site.clone())),
+            site,
+        }
+    }
+
+    /// An orchestrator's future.
+    pub(super) fn orchestrator(&self, name: &str, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+        let desk = self.desk(name, boot, mortal);
+        let ports = chorus_orchestrator::Ports {
+            projects: desk.projects,
+            outbox: desk.outbox,
+            deliveries: desk.deliveries,
+            artifacts: desk.artifacts,
+            bus: desk.bus,
+            clock: desk.clock,
+        };
+        Orchestrator::new(ports, chorus_orchestrator::Settings::default()).run(pending()).boxed()
+    }
+
+    /// A dispatcher's future.
+    pub(super) fn dispatcher(&self, name: &str, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+        let desk = self.desk(name, boot, mortal);
+        let id = BootId::new(desk.clock.number());
+        let ports = chorus_dispatcher::Ports {
+            attempts: desk.attempts,
+            outbox: desk.outbox,
+            leaders: desk.leaders,
+            deliveries: desk.deliveries,
+            directory: desk.directory,
+            limits: desk.limits,
+            bus: desk.bus,
+            clock: desk.clock,
+        };
+        let settings = chorus_dispatcher::Settings::default();
+        Dispatcher::new(ports, settings, Arc::clone(&self.catalog), self.roles.clone(), id).run(pending()).boxed()
+    }
+
+    /// A worker's future.
+    pub(super) fn worker(&self, name: &str, pool: &Pool, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+        let desk = self.desk(name, boot, mortal);
+        let id = BootId::new(desk.clock.number());
+        let upstream = Http::new(chorus_upstream::Parts {
+            catalog: Arc::clone(&self.catalog),
+            transport: Arc::new(InProcess::new(Arc::clone(&self.simulated), desk.site.clone())),
+            secrets: Arc::new(OpenKeys::new(self.keys.clone(), desk.site)),
+            clock: Arc::clone(&desk.clock),
+            addresses: AddressPolicy::default(),
+        });
+        let ports = chorus_worker::Ports {
+            attempts: desk.attempts,
+            deliveries: desk.deliveries,
+            artifacts: desk.artifacts,
+            limits: desk.limits,
+            upstream: Arc::new(upstream),
+            bus: desk.bus,
+            directory: desk.directory,
+            clock: desk.clock,
+        };
+        let settings = chorus_worker::Settings {
+            slots: 12,
+            call_timeout: Millis::from_secs(150),
+            ..chorus_worker::Settings::of_pool(pool.clone())
+        };
+        Worker::new(ports, Arc::clone(&self.catalog), settings, id).run(pending()).boxed()
+    }
+
+    /// The future of one client, who never dies.
+    pub(super) fn client(&self, name: &str, wish: client::Wish, boot: Boot) -> BoxFuture<'static, ()> {
+        let desk = self.desk(name, boot, false);
+        let ports = client::Ports {
+            projects: desk.projects,
+            artifacts: desk.artifacts,
+            outbox: desk.outbox,
+            bus: desk.bus,
+            clock: desk.clock,
+        };
+        client::serve(ports, wish).boxed()
+    }
+}
