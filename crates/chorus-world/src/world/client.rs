@@ -81,21 +81,21 @@ fn changes_of_mind(chance: &mut Rng) -> Vec<(Millis, ClientCommand)> {
 
 /// The ways in which a client reaches the world.
 #[derive(Clone)]
-pub struct Ports {
+pub(super) struct Ports {
     /// Projects.
-    pub projects: Arc<dyn Projects>,
+    pub(super) projects: Arc<dyn Projects>,
     /// Briefs.
-    pub artifacts: Arc<dyn ArtifactStore>,
+    pub(super) artifacts: Arc<dyn ArtifactStore>,
     /// Records of commits.
-    pub outbox: Arc<dyn Outbox>,
+    pub(super) outbox: Arc<dyn Outbox>,
     /// Transport.
-    pub bus: Arc<dyn Bus>,
+    pub(super) bus: Arc<dyn Bus>,
     /// Time and chance.
-    pub clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Hands the project in and sees it through to its end.
-pub async fn serve(ports: Ports, wish: Wish) {
+pub(super) async fn serve(ports: Ports, wish: Wish) {
     ports.clock.sleep_until(wish.at).await;
     hand_in(&ports, &wish).await;
     let mut commands = wish.commands.iter().peekable();
@@ -147,7 +147,8 @@ async fn hand_in(ports: &Ports, wish: &Wish) {
 
 async fn tell(ports: &Ports, project: ProjectId, command: &ClientCommand) {
     let record = record::command(event(ports), &tenant(), project, command);
-    until_answered(ports, || ports.projects.command(&tenant(), project, record.clone())).await;
+    let tenant = &tenant();
+    until_answered(ports, || ports.projects.command(tenant, project, record.clone())).await;
     publish(ports, record).await;
 }
 

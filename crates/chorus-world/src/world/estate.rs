@@ -35,29 +35,29 @@ const ROWS: [Row; 3] = [
 
 /// What one world has.
 #[derive(Debug, Clone)]
-pub struct Estate {
+pub(super) struct Estate {
     /// The accounts to be imported.
-    pub accounts: Vec<NewAccount>,
+    pub(super) accounts: Vec<NewAccount>,
     /// The key of each credential, and the address that stands for its provider's own.
-    pub keys: BTreeMap<CredentialId, (String, String)>,
+    pub(super) keys: BTreeMap<CredentialId, (String, String)>,
     /// The simulated providers.
-    pub simulated: Config,
+    pub(super) simulated: Config,
     /// Pools that have accounts.
-    pub pools: Vec<Pool>,
+    pub(super) pools: Vec<Pool>,
     /// Who does what.
-    pub roles: Roles,
+    pub(super) roles: Roles,
     /// Whether concurrency is the only limit that a call can meet.
-    pub slots_only: bool,
+    pub(super) slots_only: bool,
 }
 
 /// The tenant of every project and account.
-pub fn tenant() -> Tenant {
+pub(super) fn tenant() -> Tenant {
     Tenant::new("world")
 }
 
 impl Estate {
     /// The estate of this seed; `provider` of a thousand calls fail in some way.
-    pub fn drawn(seed: u64, now: Timestamp, provider: u32, slots_only: bool) -> Self {
+    pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, slots_only: bool) -> Self {
         let mut chance = chance::stream(seed, "estate");
         let slots_only = slots_only || permille(&mut chance, 700);
         let mut estate = Self {

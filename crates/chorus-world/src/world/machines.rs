@@ -127,6 +127,7 @@ impl Works {
         let ports = chorus_worker::Ports {
             attempts: desk.attempts,
             deliveries: desk.deliveries,
+            outbox: desk.outbox,
             artifacts: desk.artifacts,
             limits: desk.limits,
             upstream: Arc::new(upstream),
