@@ -194,11 +194,11 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if self.call.is_some() {
+        let whole = self.chunks.is_empty() && matches!(self.end, End::Close | End::Died);
+        if self.call.is_some() && !whole {
             self.site.note(format_args!("hangs up on {} after {} bytes", self.reference, self.delivered));
         }
-        let delivered = self.delivered;
-        self.hang_up(Delivery::Bytes(delivered));
+        self.hang_up(if whole { Delivery::All } else { Delivery::Bytes(self.delivered) });
         self.simulated.monitor.call_ended(&self.reference);
     }
 }

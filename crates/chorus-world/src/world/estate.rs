@@ -30,8 +30,15 @@ struct Row {
 const ROWS: [Row; 3] = [
     Row { name: "anthropic", dialect: Dialect::Anthropic, pool: "claude", models: &[("claude-sonnet-5", false)] },
     Row { name: "openai", dialect: Dialect::Openai, pool: "gpt", models: &[("gpt-6-luna", false)] },
-    Row { name: "deepseek", dialect: Dialect::Deepseek, pool: "deepseek", models: &[("deepseek-r1", true), ("deepseek-flash", false)] },
+    Row { name: "deepseek", dialect: Dialect::Deepseek, pool: "deepseek", models: &[("deepseek-v4-pro", true), ("deepseek-flash", false)] },
 ];
+
+impl Row {
+    /// The models as the catalogue names them.
+    fn slugs(&self) -> Vec<ModelSlug> {
+        self.models.iter().map(|(model, _)| ModelSlug::new(format!("{}/{model}", self.name))).collect()
+    }
+}
 
 /// What one world has.
 #[derive(Debug, Clone)]
@@ -163,7 +170,7 @@ fn account(
             base_url: None,
             secret: SealedSecret { sealed: String::new(), key_id: "none".to_owned() },
             fingerprint: format!("{organisation}-{holder}"),
-            groups: vec![GroupOf { group: group.clone(), models: Vec::new() }],
+            groups: vec![GroupOf { group: group.clone(), models: row.slugs() }],
         }],
     }
 }
@@ -194,7 +201,7 @@ fn roles(chance: &mut Rng) -> Roles {
         vec![models[..chance.usize(1..4)].to_vec()]
     };
     Roles::from([
-        (Role::Planner, vec![vec![ModelSlug::new("deepseek/deepseek-r1")]]),
+        (Role::Planner, vec![vec![ModelSlug::new("deepseek/deepseek-v4-pro")]]),
         (Role::Worker, any()),
         (Role::Merger, any()),
         (Role::Judge, any()),
