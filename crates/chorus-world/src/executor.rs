@@ -137,7 +137,7 @@ impl Executor {
             self.obey(process, order);
         }
         let Some(task) = self.draw() else { return self.advance() };
-        self.digest = self.digest.rotate_left(5) ^ (u64::from(task.process.0) << 32 | u64::from(task.number));
+        self.digest = (self.digest ^ (u64::from(task.process.0) << 32 | u64::from(task.number))).wrapping_mul(0x0100_0000_01b3);
         self.poll(task);
         Step::Polled(task.process)
     }

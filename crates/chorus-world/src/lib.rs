@@ -4,7 +4,9 @@
 //! monitor of `invariant`, which stands between the wrappers and the in-memory adapters. Nothing here opens a
 //! socket, a file or a thread, reads a clock, or draws chance that is not from the seed.
 
+pub mod brief;
 pub mod chance;
+pub mod cli;
 pub mod clock;
 pub mod contract;
 pub mod executor;
@@ -12,8 +14,6 @@ pub mod fate;
 pub mod faulty;
 pub mod invariant;
 pub mod log;
-pub mod watched;
-pub mod brief;
 pub mod providers;
+pub mod watched;
 pub mod world;
-pub mod cli;

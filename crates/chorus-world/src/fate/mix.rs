@@ -111,7 +111,9 @@ impl Mix {
             "one machine" => Self { name: "one machine", crashes: 6, most_blows: 4, one_machine: true, ..calm },
             "pauses" => Self { name: "pauses", pauses: 8, most_blows: 6, ..calm },
             "lost replies" => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
-            "bus" => Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(chance, start),
+            "bus" => {
+                Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(chance, start)
+            }
             "store only" => {
                 Self { name: "store only", store_only: true, crashes: 4, most_blows: 3, ..calm }.with_outages(chance, start, Part::Store)
             }

@@ -18,9 +18,10 @@ impl World {
     pub(super) fn is_quiet(&self) -> bool {
         let settled = self.store.with_rows(|rows| {
             rows.outbox.values().all(|row| row.sent_at.is_some())
-                && rows.attempts.values().all(|row| {
-                    !matches!(row.state, AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running)
-                })
+                && rows
+                    .attempts
+                    .values()
+                    .all(|row| !matches!(row.state, AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running))
         });
         settled && self.limits.levels().iter().all(|level| level.held == 0)
     }

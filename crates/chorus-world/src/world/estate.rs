@@ -70,14 +70,7 @@ impl Estate {
         let mut estate = Self {
             accounts: Vec::new(),
             keys: BTreeMap::new(),
-            simulated: Config {
-                seed,
-                speed: 1.0,
-                providers: Vec::new(),
-                faults: faults(provider),
-                omissions: Vec::new(),
-                journal: None,
-            },
+            simulated: Config { seed, speed: 1.0, providers: Vec::new(), faults: faults(provider), omissions: Vec::new(), journal: None },
             pools: ROWS.iter().map(|row| Pool::new(row.pool)).collect(),
             roles: roles(&mut chance),
             slots_only,
@@ -128,8 +121,7 @@ fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
         cache_read_percent: 0,
         output_weight: 1,
     };
-    let mut limits =
-        vec![limit(Dimension::Concurrency, slots, Window::Held), limit(Dimension::Spend, 1_000_000_000_000, Window::Month)];
+    let mut limits = vec![limit(Dimension::Concurrency, slots, Window::Held), limit(Dimension::Spend, 1_000_000_000_000, Window::Month)];
     if let Some((requests, tokens)) = rates {
         limits.push(limit(Dimension::Requests, requests, Window::Bucket { per_ms: 60_000 }));
         limits.push(limit(Dimension::InputTokens, tokens, Window::Bucket { per_ms: 60_000 }));

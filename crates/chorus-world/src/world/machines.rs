@@ -135,24 +135,16 @@ impl Works {
             directory: desk.directory,
             clock: desk.clock,
         };
-        let settings = chorus_worker::Settings {
-            slots: 12,
-            call_timeout: Millis::from_secs(150),
-            ..chorus_worker::Settings::of_pool(pool.clone())
-        };
+        let settings =
+            chorus_worker::Settings { slots: 12, call_timeout: Millis::from_secs(150), ..chorus_worker::Settings::of_pool(pool.clone()) };
         Worker::new(ports, Arc::clone(&self.catalog), settings, id).run(pending()).boxed()
     }
 
     /// The future of one client, who never dies.
     pub(super) fn client(&self, name: &str, wish: client::Wish, boot: Boot) -> BoxFuture<'static, ()> {
         let desk = self.desk(name, boot, false);
-        let ports = client::Ports {
-            projects: desk.projects,
-            artifacts: desk.artifacts,
-            outbox: desk.outbox,
-            bus: desk.bus,
-            clock: desk.clock,
-        };
+        let ports =
+            client::Ports { projects: desk.projects, artifacts: desk.artifacts, outbox: desk.outbox, bus: desk.bus, clock: desk.clock };
         client::serve(ports, wish).boxed()
     }
 }
