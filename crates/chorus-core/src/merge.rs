@@ -10,6 +10,7 @@ mod framed;
 mod json_parts;
 mod reply;
 mod settle;
+mod told;
 mod value;
 
 use serde::{Deserialize, Serialize};

@@ -3,11 +3,10 @@
 //! Nothing here depends on the order in which results came: equal results give equal bytes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::ops::Range;
 
 use super::conflicts::{in_order, term_subject};
-use super::{Conflict, SettledBy, Settlement, WorkResult};
+use super::{Conflict, Settlement, WorkResult, told};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
@@ -121,41 +120,17 @@ impl Merge<'_> {
         };
         let lines: Vec<String> = sorted.iter().map(line).collect();
         let body = lines.join("\n");
-        section(heading, media_type, if lines.is_empty() { "No terms were named." } else { &body })
+        section(heading, media_type, if lines.is_empty() { told::words(heading).no_terms } else { &body })
     }
 
     fn conflict_list(&self, heading: &str, media_type: &str) -> String {
+        let words = told::words(heading);
         if self.conflicts.is_empty() {
-            return section(heading, media_type, "None were found.");
+            return section(heading, media_type, words.no_conflicts);
         }
-        let told: Vec<String> = self.conflicts.iter().map(|conflict| self.told(conflict)).collect();
+        let told: Vec<String> =
+            self.conflicts.iter().map(|conflict| told::conflict(self.plan, conflict, self.settlement(conflict), words)).collect();
         section(heading, media_type, &told.join("\n"))
-    }
-
-    /// One conflict with its sides and how it was settled.
-    fn told(&self, conflict: &Conflict) -> String {
-        let mut text = format!("- {}:", one_line(&conflict.subject));
-        for claim in &conflict.claims {
-            let tasks = claim.tasks.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(", ");
-            let quote = if claim.quote.is_empty() { String::new() } else { format!(", “{}”", one_line(&claim.quote)) };
-            write!(text, "\n  - {} ({tasks}{quote})", one_line(&claim.value)).expect("a string takes all text");
-        }
-        let settlement = self.settlement(conflict);
-        let kept = settlement
-            .and_then(|settlement| settlement.keep.as_ref())
-            .and_then(|keep| conflict.claims.iter().find(|claim| claim.id == *keep));
-        let reason = settlement.map(|settlement| one_line(&settlement.reason)).filter(|reason| !reason.is_empty());
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let by = match settlement.map(|settlement| settlement.by) {
-            Some(SettledBy::Vote) => " by vote",
-            Some(SettledBy::Model) => " by the merger",
-            Some(SettledBy::Nobody) | None => "",
-        };
-        let end = match kept {
-            Some(claim) => format!("\n  - Settled{by} for “{}”{reason}. Where a part says otherwise, read it so.", one_line(&claim.value)),
-            None => format!("\n  - Not settled; both are kept{reason}."),
-        };
-        text + &end
     }
 
     fn settlement(&self, conflict: &Conflict) -> Option<&Settlement> {
@@ -165,8 +140,7 @@ impl Merge<'_> {
     /// The value that was kept for a subject.
     fn kept(&self, subject: &str) -> Option<&str> {
         let conflict = self.conflicts.iter().find(|conflict| conflict.subject == subject)?;
-        let keep = self.settlement(conflict)?.keep.as_ref()?;
-        conflict.claims.iter().find(|claim| claim.id == *keep).map(|claim| claim.value.as_str())
+        told::kept(conflict, self.settlement(conflict)).map(|claim| claim.value.as_str())
     }
 }
 
@@ -182,7 +156,8 @@ fn section(heading: &str, media_type: &str, body: &str) -> String {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// A text without line breaks.
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -101,9 +101,9 @@ fn files_hold_parts_glossary_and_settled_conflicts() {
     ## Contradictions
 
     - height:
-      - 42 (t1, “It was 42.”)
-      - 45 (t2, “It was 45.”)
-      - Settled by the merger for “45”: the log says so. Where a part says otherwise, read it so.
+      - 42: “It was 42.” (Part t1)
+      - 45: “It was 45.” (Part t2)
+      - Settled for “45”: the log says so. Where a part says otherwise, read it so.
     "#);
     let spans: Vec<&str> = merged[0].parts.iter().map(|part| &merged[0].text[part.range.clone()]).collect();
     assert_eq!(spans, ["# Guide", "## One\n\nText."]);
@@ -118,6 +118,16 @@ fn conflicts_without_a_place_get_a_file_of_their_own() {
     assert_eq!(merged.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["guide.md", "CONFLICTS.md"]);
     assert!(merged[1].text.contains("Not settled; both are kept"), "{}", merged[1].text);
     assert_eq!(files(&plan, &results, &[], &[]).len(), 1);
+}
+
+#[test]
+fn conflicts_are_told_in_the_language_of_their_heading() {
+    let plan = plan(
+        &["t1"],
+        vec![part("t1"), Part::Glossary { heading: "Thuật ngữ".into() }, Part::Conflicts { heading: "Mâu thuẫn trong nguồn".into() }],
+    );
+    let text = files(&plan, &results([("t1", result("a", &[], &[]))]), &[], &[])[0].text.clone();
+    assert!(text.contains("## Thuật ngữ\n\nKhông có thuật ngữ nào.") && text.ends_with("Không tìm thấy mâu thuẫn nào.\n"), "{text}");
 }
 
 #[test]

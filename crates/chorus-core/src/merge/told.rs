@@ -1,0 +1,83 @@
+//! Conflicts told to the client, in the language of the heading under which they stand.
+
+use std::fmt::Write;
+
+use super::files::one_line;
+use super::{Claim, Conflict, SettledBy, Settlement};
+use crate::id::TaskKey;
+use crate::plan::Plan;
+
+/// Most places named for one claim.
+const PLACES: usize = 3;
+
+/// The fixed words of merged parts.
+pub(super) struct Words {
+    pub no_terms: &'static str,
+    pub no_conflicts: &'static str,
+    by_vote: &'static str,
+    settled: &'static str,
+    elsewhere: &'static str,
+    open: &'static str,
+    more: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    no_terms: "No terms were named.",
+    no_conflicts: "None were found.",
+    by_vote: "Settled by most of the readings for",
+    settled: "Settled for",
+    elsewhere: "Where a part says otherwise, read it so.",
+    open: "Not settled; both are kept",
+    more: "and others",
+};
+
+const VIETNAMESE: Words = Words {
+    no_terms: "Không có thuật ngữ nào.",
+    no_conflicts: "Không tìm thấy mâu thuẫn nào.",
+    by_vote: "Chọn theo đa số:",
+    settled: "Chọn:",
+    elsewhere: "Nếu một phần nói khác, xin hiểu theo giá trị này.",
+    open: "Chưa phân định; giữ cả hai",
+    more: "và những phần khác",
+};
+
+/// The words for what stands under a heading.
+pub(super) fn words(heading: &str) -> &'static Words {
+    let marked = |letter: char| matches!(letter, 'ă' | 'đ' | 'ơ' | 'ư' | 'Ă' | 'Đ' | 'Ơ' | 'Ư' | '\u{1ea0}'..='\u{1ef9}');
+    if heading.contains(marked) { &VIETNAMESE } else { &ENGLISH }
+}
+
+/// One conflict with its sides, where each stands, and how it was settled.
+pub(super) fn conflict(plan: &Plan, conflict: &Conflict, settlement: Option<&Settlement>, words: &Words) -> String {
+    let mut text = format!("- {}:", one_line(&conflict.subject));
+    for claim in &conflict.claims {
+        let quote = if claim.quote.is_empty() { String::new() } else { format!(": “{}”", one_line(&claim.quote)) };
+        write!(text, "\n  - {}{quote} ({})", one_line(&claim.value), places(plan, &claim.tasks, words)).expect("a string takes all text");
+    }
+    let reason = settlement.map(|settlement| one_line(settlement.reason.trim_end_matches('.'))).filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let end = match (kept(conflict, settlement), settlement.map(|settlement| settlement.by)) {
+        (Some(claim), by) => {
+            let settled = if by == Some(SettledBy::Vote) { words.by_vote } else { words.settled };
+            format!("{settled} “{}”{reason}. {}", one_line(&claim.value), words.elsewhere)
+        }
+        (None, _) => format!("{}{reason}.", words.open),
+    };
+    format!("{text}\n  - {end}")
+}
+
+/// The claim that a settlement keeps.
+pub(super) fn kept<'a>(conflict: &'a Conflict, settlement: Option<&Settlement>) -> Option<&'a Claim> {
+    let keep = settlement?.keep.as_ref()?;
+    conflict.claims.iter().find(|claim| claim.id == *keep)
+}
+
+/// The titles of the tasks that claim something: clients know titles, not keys.
+fn places(plan: &Plan, tasks: &[TaskKey], words: &Words) -> String {
+    let title = |key: &TaskKey| plan.tasks.iter().find(|task| task.key == *key).map_or(key.as_str(), |task| &task.title).to_owned();
+    let mut titles: Vec<String> = tasks.iter().take(PLACES).map(title).collect();
+    if tasks.len() > PLACES {
+        titles.push(words.more.to_owned());
+    }
+    titles.join("; ")
+}
