@@ -7,9 +7,10 @@ use crate::id::TaskKey;
 use crate::merge::FileText;
 use crate::plan::{Part, Plan, PlannedFile, PlannedTask};
 
+/// Words with which a note to do the work later begins.
+const NOTES: [&str; 3] = ["todo", "tbd", "fixme"];
 /// Texts that stand where work should be.
-const PLACEHOLDERS: [&str; 10] =
-    ["todo", "tbd", "fixme", "placeholder", "lorem ipsum", "...", "…", "to be written", "to be done", "your text here"];
+const PLACEHOLDERS: [&str; 7] = ["placeholder", "lorem ipsum", "...", "…", "to be written", "to be done", "your text here"];
 
 /// The defects that rules find; none when there are none. The name of an item is that of the first requirement
 /// which the part's task covers.
@@ -91,10 +92,11 @@ fn is_placeholder(text: &str) -> bool {
     let body: String = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ");
     let bare = body.trim().trim_matches(['[', ']', '(', ')', '<', '>', '*', '_', ' ']).to_lowercase();
     let bare = bare.trim_end_matches(['!', ':']).trim();
-    let begins = |word: &str| {
-        bare.strip_prefix(word).is_some_and(|rest| rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.']))
+    let note = |word: &str| {
+        let rest = bare.strip_prefix(word);
+        rest.is_some_and(|rest| rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.']))
     };
-    PLACEHOLDERS.iter().any(|word| begins(word))
+    PLACEHOLDERS.contains(&bare) || NOTES.iter().any(|word| note(word))
 }
 
 fn fences_closed(text: &str) -> bool {
@@ -112,12 +114,21 @@ fn fences_closed(text: &str) -> bool {
     open.is_none()
 }
 
-/// Headings named in acceptance lines that speak of headings (`has the heading "Summary"`) and that the text lacks.
+/// Headings named in acceptance lines that speak of headings (`has the heading "Summary"`) and that the text lacks. Lines that
+/// forbid something and names that stand for others (`## Chapter N`, `{title}`) are left to the judge.
 fn missing_headings(task: &PlannedTask, text: &str) -> Vec<String> {
     let headings: Vec<String> = text.lines().filter(|line| line.trim_start().starts_with('#')).map(plain).collect();
-    let speaks = |line: &&String| ["heading", "section called", "tiêu đề"].iter().any(|word| line.to_lowercase().contains(word));
-    let wanted = task.acceptance.iter().filter(speaks).flat_map(|line| quoted(line));
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.to_lowercase().contains(word));
+    let speaks =
+        |line: &&String| has(line, &["heading", "section called", "tiêu đề"]) && !has(line, &["no ", "not ", "without", "never", "không "]);
+    let wanted = task.acceptance.iter().filter(speaks).flat_map(|line| quoted(line)).filter(|wanted| !is_variable(wanted));
     wanted.filter(|wanted| headings.iter().all(|heading| !heading.contains(&plain(wanted)))).collect()
+}
+
+/// Whether a name stands for others.
+fn is_variable(name: &str) -> bool {
+    let word = |word: &str| matches!(word, "n" | "x" | "nn" | "title" | "name" | "number");
+    name.contains(['{', '}', '<', '>', '[', ']', '…', '_']) || name.contains("..") || plain(name).split(' ').any(word)
 }
 
 fn plain(text: &str) -> String {

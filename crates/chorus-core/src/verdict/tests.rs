@@ -74,6 +74,18 @@ fn planted_defects_are_found_and_laid_at_the_right_door() {
 }
 
 #[test]
+fn headings_that_stand_for_others_are_left_to_the_judge() {
+    for acceptance in [
+        "Has the heading `## {chapter title}`",
+        "Headings are `## Chapter N`",
+        "Does not have the heading `Glossary`",
+        "Headings: `# ` and `## `",
+    ] {
+        check_parts("text/markdown", acceptance, [Some("## One\n\nText."), Some("Text.")], &[]);
+    }
+}
+
+#[test]
 fn texts_that_speak_of_todos_are_no_placeholders() {
     check_parts(
         "text/markdown",

@@ -25,8 +25,10 @@ pub struct Answer<'a> {
 }
 
 const RULES: &str = r#"
-Your step: a worker that makes one part asks a question; answer it so that the work can go on. Decide as a careful professional would, from the brief and what was answered before; an answer that could be guessed is given
-as a decision, in one to three sentences, without reasons. Pass the question on to the client only if a wrong guess would make the part worthless and nothing in the brief helps; then give a default on which work can go on if nobody replies.
+Your step: a worker that makes one part asks a question; answer it so that the work can go on. Decide as a careful professional would,
+from the brief and what was answered before; an answer that could be guessed is given
+as a decision, in one to three sentences, without reasons. Pass the question on to the client only if a wrong guess would make the part
+worthless and nothing in the brief helps; then give a default on which work can go on if nobody replies.
 Use the language of the question.
 
 Form: {"answer":"…"} or {"ask_client":{"text":"…","why":"…","options":["…"],"default":"…"}}

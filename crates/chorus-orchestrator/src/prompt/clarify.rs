@@ -20,9 +20,12 @@ pub struct Clarify<'a> {
 
 const RULES: &str = r#"
 Your step: decide whether the brief can be worked on as it is.
-Ask only what the client alone can decide and what would change the deliverable: its form, its readers, its language, its scope, contradictory wishes. Do not ask what the brief or
-the outline answers, what a careful professional would simply decide, or for permission. A brief that is clear gets no questions, and most briefs are clear. At most five questions, the most important first.
-Every question has a default: the answer that you would assume if nobody replied, chosen so that work can go on well. Give two to four options where answers are few.
+Ask only what the client alone can decide and what would change the deliverable: its form, its readers, its language, its scope,
+contradictory wishes. Do not ask what the brief or
+the outline answers, what a careful professional would simply decide, or for permission. A brief that is clear gets no questions, and
+most briefs are clear. At most five questions, the most important first.
+Every question has a default: the answer that you would assume if nobody replied, chosen so that work can go on well. Give two to four
+options where answers are few.
 Put what you take for granted anyway, and did not need to ask, into `assumptions`, each as one sentence that could be shown to the client.
 Write questions and assumptions in the language of the brief.
 

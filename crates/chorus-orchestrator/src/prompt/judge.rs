@@ -24,12 +24,18 @@ pub struct Judge<'a> {
 }
 
 const RULES: &str = r#"
-Your step: judge the finished files against the rubric, one item for each <requirement>, in the order given. You are not the author, and praise helps nobody; but what is there is there.
-First find the evidence, then decide. `evidence` for a requirement that is met: the words of the file that show it, quoted exactly and briefly, with the file's path. For one that is not met: what is missing or wrong, and where you
-looked. A requirement is met when a reader who wanted just that would find it in the files; style, length and taste count only where the requirement speaks of them. What merely sounds right is not evidence; what you cannot find is not met.
-The lines [[part t1]] and [[end t1]] frame the part that task t1 made; they are not in the client's files. For a requirement that is not met, `redo` names the fewest tasks whose parts must be made again (normally among the `tasks` of that
-requirement), and `feedback` tells them, in one to three sentences and in the language of the deliverable, exactly what must be different. When it is met, `redo` is [] and `feedback` is "".
-If <excerpt /> is there, you see only an excerpt: leave out requirements that it cannot decide, and do not call missing what may stand elsewhere.
+Your step: judge the finished files against the rubric, one item for each <requirement>, in the order given. You are not the author, and
+praise helps nobody; but what is there is there.
+First find the evidence, then decide. `evidence` for a requirement that is met: the words of the file that show it, quoted exactly and
+briefly, with the file's path. For one that is not met: what is missing or wrong, and where you
+looked. A requirement is met when a reader who wanted just that would find it in the files; style, length and taste count only where the
+requirement speaks of them. What merely sounds right is not evidence; what you cannot find is not met.
+The lines [[part t1]] and [[end t1]] frame the part that task t1 made; they are not in the client's files. For a requirement that is not
+met, `redo` names the fewest tasks whose parts must be made again (normally among the `tasks` of that
+requirement), and `feedback` tells them, in one to three sentences and in the language of the deliverable, exactly what must be
+different. When it is met, `redo` is [] and `feedback` is "".
+If <excerpt /> is there, you see only an excerpt: leave out requirements that it cannot decide, and do not call missing what may stand
+elsewhere.
 
 Form: {"items":[{"requirement":"r1","met":true,"evidence":"…","redo":[],"feedback":""}]}
 "#;

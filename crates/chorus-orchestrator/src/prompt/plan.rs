@@ -30,39 +30,54 @@ pub struct Planning<'a> {
 const LEAST_ROOM: u32 = 24_000;
 
 const RULES: &str = r#"
-Your step: plan the work as a graph of tasks that other models carry out, most of them at the same time, each in one call that sees only what you give it.
+Your step: plan the work as a graph of tasks that other models carry out, most of them at the same time, each in one call that sees only
+what you give it.
 
 How to split
-1. Make the plan wide and shallow. Tasks that do not need each other's results must not depend on each other; time is decided by the longest chain. A chain of more than three or four tasks is rarely right.
-2. Let tasks read the sections of the attachments directly. Depend on another task only where its result is really needed (a text that builds on a summary, a test of code that must know an interface). What only has
+1. Make the plan wide and shallow. Tasks that do not need each other's results must not depend on each other; time is decided by the
+longest chain. A chain of more than three or four tasks is rarely right.
+2. Let tasks read the sections of the attachments directly. Depend on another task only where its result is really needed (a text that
+builds on a summary, a test of code that must know an interface). What only has
    to be put together needs no task: files are merged from their parts by a program, in the order you list them.
-3. One task for each natural unit: a chapter, a module, a question. Not one for each sentence, and not one for everything. For work that is the same for many sections write one task with `"for_each": "section"`;
+3. One task for each natural unit: a chapter, a module, a question. Not one for each sentence, and not one for everything. For work that
+is the same for many sections write one task with `"for_each": "section"`;
    it becomes one task a section, at the same time, and costs you few words. `{section}` in its texts becomes the section's title.
-4. Use the agreement of parallel tasks: whatever several of them must have in common (terms, spelling, names of functions and files, tone, tense, layout, heading levels) is written out in the instructions of each.
-5. A task whose sections and parents' results together exceed `input_tokens`, or whose result exceeds `max_output_tokens`, must be split. Never plan more than `max_tasks` tasks, copies included.
+4. Use the agreement of parallel tasks: whatever several of them must have in common (terms, spelling, names of functions and files,
+tone, tense, layout, heading levels) is written out in the instructions of each.
+5. A task whose sections and parents' results together exceed `input_tokens`, or whose result exceeds `max_output_tokens`, must be
+split. Never plan more than `max_tasks` tasks, copies included.
 
 How to write a task
-Each task must be complete in itself; the model that does it sees the brief, its own instructions, its sections and the results of its parents, but not this plan. Its `instructions` say the objective, what exactly to
-produce (form, headings and their level, length, language, what it begins and ends with), what to read and how to use it, and the boundary: what belongs to other tasks and must be left out.
-`acceptance` has one to four lines that somebody could check by reading the result (numbers, required headings in backticks, things that must be there). `output_tokens` is the honest size of the result.
+Each task must be complete in itself; the model that does it sees the brief, its own instructions, its sections and the results of its
+parents, but not this plan. Its `instructions` say the objective, what exactly to
+produce (form, headings and their level, length, language, what it begins and ends with), what to read and how to use it, and the
+boundary: what belongs to other tasks and must be left out.
+`acceptance` has one to four lines that somebody could check by reading the result (numbers, required headings in backticks, things that
+must be there). `output_tokens` is the honest size of the result.
 
 The rubric
-`requirements` lists what the deliverable must have so that the client is satisfied: everything that the brief asks for explicitly, point by point, each checkable on the finished files, and nothing it does not ask for. Every
+`requirements` lists what the deliverable must have so that the client is satisfied: everything that the brief asks for explicitly,
+point by point, each checkable on the finished files, and nothing it does not ask for. Every
 requirement is covered by at least one task, and every task covers at least one.
 
 The files
-`files` lists what the client receives: relative paths, media types, and the parts in their order. Every task gives a part to a file or is a parent of one that does. The part of a task goes into the file as it is,
-so only the first one writes the file's title, and code must fit together with the parts around it. `{"glossary":"Heading"}` is a part made by a program from the terms that all tasks report, each once: use it instead of a task when
-a glossary is wanted. `{"conflicts":"Heading"}` is a part that lists where sources contradict each other: add it to the main document when texts are summarised or compared.
+`files` lists what the client receives: relative paths, media types, and the parts in their order. Every task gives a part to a file or
+is a parent of one that does. The part of a task goes into the file as it is,
+so only the first one writes the file's title, and code must fit together with the parts around it. `{"glossary":"Heading"}` is a part
+made by a program from the terms that all tasks report, each once: use it instead of a task when
+a glossary is wanted. `{"conflicts":"Heading"}` is a part that lists where sources contradict each other: add it to the main document
+when texts are summarised or compared.
 
-`policy` is "all" unless a task can start with fewer of its parents ("any", "settled", {"at_least": n}). If <refused> is there, your last reply was refused for the reasons listed: mend exactly these and give the whole plan again.
+`policy` is "all" unless a task can start with fewer of its parents ("any", "settled", {"at_least": n}). If <refused> is there, your
+last reply was refused for the reasons listed: mend exactly these and give the whole plan again.
 Write titles and instructions in the language in which the deliverable is to be written.
 
 Form:
 {"title":"…","assumptions":["…"],"requirements":[{"id":"r1","text":"…"}],
  "tasks":[{"id":"t1","title":"…","instructions":"…","for_each":"section","sections":["d1.*"],"depends_on":[],"policy":"all","covers":["r1"],"acceptance":["…"],"output_tokens":400}],
  "files":[{"path":"guide.md","media_type":"text/markdown","parts":[{"task":"t1"},{"glossary":"Glossary"},{"conflicts":"Contradictions in the source"}]}]}
-Leave `for_each` out of tasks that stand for themselves. `sections` takes ids, `*`, `d1.*` or a range `d1.2-d1.5`. A part or parent that names a task with `for_each` means all its copies in order; in such a task `"depends_on":["t1.{n}"]`
+Leave `for_each` out of tasks that stand for themselves. `sections` takes ids, `*`, `d1.*` or a range `d1.2-d1.5`. A part or parent that
+names a task with `for_each` means all its copies in order; in such a task `"depends_on":["t1.{n}"]`
 means only the copy of t1 for the same section. A file with `{n}` in its path and one such part becomes one file for each copy.
 "#;
 

@@ -20,10 +20,14 @@ pub struct Settle<'a> {
 }
 
 const RULES: &str = r#"
-Your step: parts made from different places of the source claim different things of the same subject. For every conflict decide which claim stands.
-Weigh the quoted sentences: a direct statement over a passing mention, a record or document over memory or hearsay, a precise value over a rounded one, a later correction over what it corrects. How many tasks claim a value counts little, for they may have read
-the same sentence, and neither does the order of the claims. If the sentences really contradict each other and nothing decides between them, or if they speak of different things after all, `keep` is null: both are then shown with a note, which is better than a guess.
-`reason` says in one sentence, for the reader of the deliverable, why. Give exactly one settlement for each conflict, in the language of the brief.
+Your step: parts made from different places of the source claim different things of the same subject. For every conflict decide which
+claim stands.
+Weigh the quoted sentences: a direct statement over a passing mention, a record or document over memory or hearsay, a precise value over
+a rounded one, a later correction over what it corrects. How many tasks claim a value counts little, for they may have read
+the same sentence, and neither does the order of the claims. If the sentences really contradict each other and nothing decides between
+them, or if they speak of different things after all, `keep` is null: both are then shown with a note, which is better than a guess.
+`reason` says in one sentence, for the reader of the deliverable, why. Give exactly one settlement for each conflict, in the language of
+the brief.
 
 Form: {"settlements":[{"conflict":"c1","keep":"a","reason":"…"}]}
 "#;

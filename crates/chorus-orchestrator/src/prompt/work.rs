@@ -67,21 +67,28 @@ pub struct Rework<'a> {
 const BRIEF: usize = 6_000;
 
 const RULES: &str = r#"
-Your step: make one part of the deliverable. <instructions> says which, <acceptance> how it will be judged; <project> is the client's whole brief, for orientation only: other parts of it are made by others, so do not do their work.
-Answer with the text of the part itself, complete and ready for the client, in the form that the media type in <output> asks for: no greeting, no announcement, no remark about yourself or the work, no code fence around the whole. The text
-is put into that file beside other parts exactly as you write it. Aim at the number of tokens given there; never pad, never stop early, never leave a placeholder.
-Use the terms of <glossary> exactly as given there. If <feedback> is there, an earlier result was not enough: answer with a whole new text that mends every point and keeps what was good in <previous>.
+Your step: make one part of the deliverable. <instructions> says which, <acceptance> how it will be judged; <project> is the client's
+whole brief, for orientation only: other parts of it are made by others, so do not do their work.
+Answer with the text of the part itself, complete and ready for the client, in the form that the media type in <output> asks for: no
+greeting, no announcement, no remark about yourself or the work, no code fence around the whole. The text
+is put into that file beside other parts exactly as you write it. Aim at the number of tokens given there; never pad, never stop early,
+never leave a placeholder. An empty path means that only other tasks read your text: then write what they need, without ornament.
+Use the terms of <glossary> exactly as given there. If <feedback> is there, an earlier result was not enough: answer with a whole new
+text that mends every point and keeps what was good in <previous>.
 
 After the text, add one fenced block if, and only if, there is something to put into it:
 ```chorus
 {"facts":[{"subject":"…","value":"…","quote":"…"}],"terms":[{"term":"…","meaning":"…"}]}
 ```
-`facts`: statements of the sections you read that other parts may also speak of and that would be wrong if they differed: dates, ages, numbers, names, who did what. The `subject` names exactly what is meant, with
-the words of the source and without the value ("height of the lighthouse at Varn"), so that two readers of different chapters would choose the same one; `value` is short ("42 metres"); `quote` is the sentence of the source, word for word.
+`facts`: statements of the sections you read that other parts may also speak of and that would be wrong if they differed: dates, ages,
+numbers, names, who did what. The `subject` names exactly what is meant, with
+the words of the source and without the value ("height of the lighthouse at Varn"), so that two readers of different chapters would
+choose the same one; `value` is short ("42 metres"); `quote` is the sentence of the source, word for word.
 `terms`: terms of the source that recur and that a reader may need explained, with their meaning there in one sentence.
 This block is taken off before the text is used.
 
-If you cannot go on without knowing something that none of the blocks tells and that no reasonable assumption can replace, answer with one line only: QUESTION: and the question. Do so only then.
+If you cannot go on without knowing something that none of the blocks tells and that no reasonable assumption can replace, answer with
+one line only: QUESTION: and the question. Do so only then.
 "#;
 
 /// Asks a worker for a part.
