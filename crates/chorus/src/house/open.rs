@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use chorus_core::port::{ArtifactStore, Clock};
 use chorus_limits::{Memory, Start};
 use chorus_store::sql::{Pending, Place, Store};
@@ -22,7 +23,9 @@ impl House {
         let folder = DataDir::open(&config.data.dir)?;
         let key = envelope_key(&config.data.key_file)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Store::open(Place::Sqlite(folder.database()), Pending::Apply).await?;
+        let file = folder.database();
+        let opened = Store::open(Place::Sqlite(file.clone()), Pending::Apply).await;
+        let store = opened.with_context(|| format!("cannot open {}", file.display()))?;
         let artifacts: Arc<dyn ArtifactStore> = Arc::new(LocalDirectory::open(folder.artifacts())?);
         let catalog = Arc::new(chorus_upstream::catalog::load());
         let levels = Arc::new(Memory::new(Arc::clone(&clock), Start::Full));
