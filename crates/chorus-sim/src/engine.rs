@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::brain::{self, Thought};
+use crate::brain;
 use crate::config::{Config, Omission};
 use call::Ask;
 use fault::{Fault, FaultRule, Faults, Occasion, Planted};
 use hash::Hash;
 use journal::{CallId, Entry, Journal, Outcome};
 use provider::{Count, Place, Provider};
+pub use script::{Chunk, Delivery, End, HttpRequest, Scripted};
 use wire::{Addressee, Finish, Refusal, Route, Wire, Written};
 
 pub mod bucket;
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod provider;
 pub mod quota;
 pub mod schedule;
+pub mod script;
 mod spoil;
 pub mod tokens;
 pub mod wire;
@@ -44,65 +46,6 @@ pub struct Providers {
     received: u64,
     seen: BTreeMap<u64, u64>,
     open: BTreeMap<CallId, Open>,
-}
-
-/// A request as it came in.
-#[derive(Debug, Clone, Default)]
-pub struct HttpRequest {
-    /// `GET` or `POST`.
-    pub method: String,
-    /// The path, which begins with the provider's name; no query.
-    pub path: String,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
-}
-
-/// What is to be answered, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scripted {
-    /// HTTP status.
-    pub status: u16,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// The body; status and headers go out with the first chunk.
-    pub chunks: Vec<Chunk>,
-    /// What comes after the last chunk.
-    pub end: End,
-    /// The call that must be reported as finished; none when there is nothing to report.
-    pub call: Option<CallId>,
-}
-
-/// A part of a body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chunk {
-    /// Milliseconds after the one before it.
-    pub delay_ms: u64,
-    /// The bytes.
-    pub bytes: Bytes,
-}
-
-/// What comes after the last chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The body is complete.
-    Close,
-    /// The body is complete, but its last event was an error.
-    Died,
-    /// The connection breaks.
-    Cut,
-    /// Nothing, ever.
-    Hang,
-}
-
-/// How much of a body went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// The script was played to its end.
-    All,
-    /// The client hung up after so many bytes.
-    Bytes(u64),
 }
 
 /// A call that is being served.
@@ -267,7 +210,7 @@ impl Providers {
         });
         entry.fault = planted.and_then(|planted| serde_json::to_value(planted.fault).ok()?.as_str().map(str::to_owned));
         let provider = &mut self.providers[at];
-        if let Some(refusal) = planted.and_then(|planted| planted_refusal(planted.fault, ask.stream, provider)) {
+        if let Some(refusal) = planted.and_then(|planted| spoil::refusal(planted.fault, ask.stream, provider)) {
             return Err((refusal, Some(place)));
         }
         match provider.admit(&place, &ask, now_ms) {
@@ -289,7 +232,8 @@ impl Providers {
             thought.reasoning.clear();
         }
         let spoiled = planted.map_or(Finish::Stop, |planted| spoil::spoil(&mut thought, planted.fault, planted.after_percent));
-        let finish = if shorten(&mut thought, ask.max_tokens.unwrap_or(max_output).min(max_output)) { Finish::Length } else { spoiled };
+        let finish =
+            if spoil::shorten(&mut thought, ask.max_tokens.unwrap_or(max_output).min(max_output)) { Finish::Length } else { spoiled };
         let thinking = tokens::count(&thought.reasoning);
         let output = thinking + tokens::count(&thought.text);
         let lie = if planted.is_some_and(|planted| planted.fault == Fault::WrongUsage) { 10 } else { 1 };
@@ -348,37 +292,6 @@ fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
     let body: Value =
         serde_json::from_slice(&request.body).map_err(|error| Refusal::Invalid(format!("The request body is not valid JSON: {error}")))?;
     provider.wire().read(&request.headers, &body).map_err(Refusal::Invalid)
-}
-
-/// The refusal that a fault stands for, if it stands for one.
-fn planted_refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
-    match fault {
-        Fault::RateLimit => Some(Refusal::Rate(quota::Exceeded {
-            counted: quota::Counted::Requests,
-            limit: 1,
-            used: 1,
-            requested: 1,
-            wait_ms: Some(provider.real_ms(2_000)),
-        })),
-        Fault::Overloaded => Some(Refusal::Overloaded),
-        Fault::Die if !streamed => Some(Refusal::Overloaded),
-        Fault::ServerError => Some(Refusal::Failed),
-        Fault::DeadKey => Some(Refusal::DeadKey),
-        Fault::Unpaid => Some(Refusal::Unpaid),
-        Fault::Capped => Some(Refusal::Capped),
-        _ => None,
-    }
-}
-
-/// Cuts a thought to the most tokens that it may have; true when something was cut.
-fn shorten(thought: &mut Thought, most: u64) -> bool {
-    let (thinking, said) = (tokens::count(&thought.reasoning), tokens::count(&thought.text));
-    if thinking + said <= most {
-        return false;
-    }
-    thought.reasoning.truncate(tokens::first(&thought.reasoning, most).len());
-    thought.text.truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
-    true
 }
 
 fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64) -> Scripted {

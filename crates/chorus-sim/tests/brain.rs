@@ -269,3 +269,16 @@ fn judged(plan: &Value, file: &str) -> Value {
         file.replace("</", "<\\/")
     ))
 }
+
+#[test]
+fn titles_in_quotes_do_not_change_what_is_done() {
+    let input = format!("<input section=\"d1.1\" title=\"Introduction\">{}</input>", chapter(3));
+    let questions = reply(&work(
+        "Write 2 questions that can be answered from \"Introduction\", as a numbered list under the heading \"### Questions\".",
+        &input,
+        "",
+    ));
+    assert!(questions.starts_with("### Questions\n\n1. ") && questions.contains('?'), "{questions}");
+    let summary = reply(&work("Summarise \"Introduction\" in 40 to 90 words under the heading \"## Introduction\".", &input, ""));
+    assert!(summary.starts_with("## Introduction\n\n") && summary.contains("```chorus"), "{summary}");
+}

@@ -71,7 +71,8 @@ impl Judged {
         let mut seen = Vec::new();
         self.check_parts(&tasks, &mut faults);
         self.check_files(&text, &tasks, &mut faults, &mut seen);
-        for wish in main_wishes(&text) {
+        let wishes = if backticked(lead(&text)).iter().any(|name| is_path(name)) { Vec::new() } else { main_wishes(&text) };
+        for wish in wishes {
             self.check_wish(wish, &text, &tasks, &mut faults, &mut seen);
         }
         let met = faults.reasons.is_empty();
@@ -216,7 +217,7 @@ fn role_of(part: &str) -> Role {
     let first = part.lines().find_map(heading);
     if mentions(part, &["> simulated rendering", "> bản dịch mô phỏng"]) {
         Role::Translation
-    } else if first.is_some_and(|(_, title)| mentions(title, &["question", "câu hỏi"])) {
+    } else if first.is_some_and(|(level, title)| level >= 3 && mentions(title, &["question", "câu hỏi"])) {
         Role::Questions
     } else if first.is_some_and(|(level, _)| level == 1) {
         Role::Introduction

@@ -80,7 +80,7 @@ impl<'a> Work<'a> {
     }
 
     fn kind(&self) -> Kind {
-        let first = sentences(&self.instructions).into_iter().next().unwrap_or_default();
+        let first = without_quotes(&sentences(&self.instructions).into_iter().next().unwrap_or_default());
         let path = self.path();
         if code::is_code(&path) || mentions(&self.instructions, &["write the file `"]) {
             Kind::File
@@ -242,6 +242,11 @@ impl<'a> Work<'a> {
             (low, high)
         }
     }
+}
+
+/// A sentence without what stands in quotes: titles say nothing of what is to be done.
+fn without_quotes(sentence: &str) -> String {
+    sentence.split('"').step_by(2).collect::<Vec<_>>().join(" ")
 }
 
 fn bullets(lines: &[String]) -> String {

@@ -1,10 +1,12 @@
-//! Replies that are wrong on purpose: what a planted fault makes of a good one.
+//! Replies that are wrong on purpose: what a planted fault makes of a good one, or which refusal it stands for.
 
 use serde_json::{Value, json};
 
 use super::fault::Fault;
+use super::provider::Provider;
+use super::quota::{Counted, Exceeded};
 use super::tokens;
-use super::wire::Finish;
+use super::wire::{Finish, Refusal};
 use crate::brain::Thought;
 
 /// Spoils a thought, and says why the reply ends.
@@ -60,4 +62,35 @@ fn spoil_plan(thought: &mut Thought, fault: Fault) {
         }
     }
     thought.text = plan.to_string();
+}
+
+/// The refusal that a fault stands for, if it stands for one.
+pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
+    match fault {
+        Fault::RateLimit => Some(Refusal::Rate(Exceeded {
+            counted: Counted::Requests,
+            limit: 1,
+            used: 1,
+            requested: 1,
+            wait_ms: Some(provider.real_ms(2_000)),
+        })),
+        Fault::Overloaded => Some(Refusal::Overloaded),
+        Fault::Die if !streamed => Some(Refusal::Overloaded),
+        Fault::ServerError => Some(Refusal::Failed),
+        Fault::DeadKey => Some(Refusal::DeadKey),
+        Fault::Unpaid => Some(Refusal::Unpaid),
+        Fault::Capped => Some(Refusal::Capped),
+        _ => None,
+    }
+}
+
+/// Cuts a thought to the most tokens that it may have; true when something was cut.
+pub(super) fn shorten(thought: &mut Thought, most: u64) -> bool {
+    let (thinking, said) = (tokens::count(&thought.reasoning), tokens::count(&thought.text));
+    if thinking + said <= most {
+        return false;
+    }
+    thought.reasoning.truncate(tokens::first(&thought.reasoning, most).len());
+    thought.text.truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
+    true
 }

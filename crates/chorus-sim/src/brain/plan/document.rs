@@ -32,7 +32,7 @@ pub(super) fn draft(reading: &Reading) -> Draft {
     for (at, (chapter, wish)) in translated.iter().enumerate() {
         making.translation(at, *chapter, wish);
     }
-    if wished.contains(&Wish::Introduction) && summarises {
+    if wished.contains(&Wish::Introduction) {
         making.introduction();
     }
     making.finished(&wished, translated.len())
@@ -197,12 +197,14 @@ impl Making<'_> {
                 format!("Viết lời mở đầu tối đa {most} từ. Bắt đầu bằng các tiêu đề \"# {title}\" và \"## {heading}\".")
             }
         };
+        let all: Vec<Value> = self.draft.tasks.iter().map(|task| task["id"].clone()).collect();
+        let read: Vec<Value> = self.summaries.values().map(|id| id.as_str().into()).collect();
         let task = json!({
             "id": "i1",
             "title": self.say("Introduction", "Lời mở đầu"),
             "instructions": instructions,
             "sections": [],
-            "depends_on": self.summaries.values().collect::<Vec<_>>(),
+            "depends_on": if read.is_empty() { all } else { read },
             "policy": "all",
             "covers": self.covers(&[Wish::Introduction]),
             "acceptance": [format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề"))],

@@ -44,7 +44,7 @@ pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
             "sections": if reading.sections > 0 { vec!["*"] } else { Vec::new() },
             "depends_on": parents,
             "covers": covers,
-            "acceptance": [format!("The file is complete: {}", first_words(&unquoted(&description).replace('\n', " "), 30))],
+            "acceptance": [format!("The file is complete: {}", first_words(&unquoted(&description).replace('`', "").replace('\n', " "), 30))],
             "output_tokens": reading.max_output.min(2_500),
         }));
     }

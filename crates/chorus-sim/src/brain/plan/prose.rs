@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Draft, Reading, short, unquoted};
 use crate::brain::text::{Language, item};
+use crate::brain::wishes::{Wish, wishes};
 
 /// Drafts a plan from the list of a brief.
 pub(super) fn draft(reading: &Reading) -> Draft {
@@ -33,7 +34,14 @@ pub(super) fn draft(reading: &Reading) -> Draft {
             "output_tokens": reading.max_output.min(600),
         }));
     }
-    let list: Vec<Value> = (1..=parts.len()).map(|at| json!({"task": format!("p{at}")})).collect();
+    let mut list: Vec<Value> = (1..=parts.len()).map(|at| json!({"task": format!("p{at}")})).collect();
+    let wished = wishes(&reading.text);
+    if wished.contains(&Wish::Glossary) {
+        list.push(json!({"glossary": reading.language.choose("Glossary", "Bảng thuật ngữ")}));
+    }
+    if wished.contains(&Wish::Conflicts) {
+        list.push(json!({"conflicts": reading.language.choose("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
+    }
     draft.files.push(json!({"path": reading.output_path(), "media_type": "text/markdown", "parts": list}));
     draft.cover_all(reading, 0);
     draft.structure = format!("Nothing is attached, so the text is made of {} parts that follow from the brief alone.", parts.len());
@@ -43,12 +51,12 @@ pub(super) fn draft(reading: &Reading) -> Draft {
 const fn usual(language: Language) -> &'static [(&'static str, &'static str)] {
     match language {
         Language::English => &[
-            ("Opening", "Say what this is about and for whom."),
+            ("Introduction", "Say what this is about and for whom."),
             ("The matter itself", "Tell what the brief gives, in its order."),
             ("What comes next", "Close, and name what is still open."),
         ],
         Language::Vietnamese => &[
-            ("Mở đầu", "Nói rõ đây là gì và dành cho ai."),
+            ("Lời mở đầu", "Nói rõ đây là gì và dành cho ai."),
             ("Nội dung chính", "Trình bày những gì yêu cầu nêu, theo thứ tự."),
             ("Bước tiếp theo", "Kết lại và nêu những điều còn bỏ ngỏ."),
         ],
