@@ -28,3 +28,6 @@ mod shop;
 pub use orchestrator::Orchestrator;
 pub use settings::{Rooms, Settings};
 pub use shop::Ports;
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ enum Event {
 struct Folded {
     project: ProjectId,
     places: Vec<Position>,
-    aggregate: Option<Aggregate>,
+    aggregate: Option<Box<Aggregate>>,
 }
 
 impl Orchestrator {
@@ -113,7 +113,7 @@ impl Desk<'_> {
             self.folds.push(Box::pin(async move {
                 let (records, places) = batch.into_iter().map(|taken| (taken.record, taken.at)).unzip();
                 let aggregate = fold::fold(&shop, project, aggregate, records).await;
-                Folded { project, places, aggregate }
+                Folded { project, places, aggregate: aggregate.map(Box::new) }
             }));
         }
     }
@@ -121,7 +121,7 @@ impl Desk<'_> {
     fn folded(&mut self, folded: Folded) -> Vec<Position> {
         let Folded { project, places, aggregate } = folded;
         if let Some(aggregate) = aggregate.filter(|aggregate| !aggregate.project.head.over()) {
-            self.cache.insert(project, aggregate);
+            self.cache.insert(project, *aggregate);
             while self.cache.len() > self.shop.settings.cached {
                 self.cache.pop_first();
             }

@@ -114,7 +114,7 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
     let files = material::files(shop, aggregate, &plan).await?;
     let chunks = framed_for_judge(&plan, &files, shop.settings.judge_tokens);
     let About::Part { number, .. } = task.about else { unreachable!("a judge task is about a part") };
-    let chunk = chunks.get(number as usize).or(chunks.last()).expect("there is always a chunk");
+    let chunk = chunks.get(number as usize).or_else(|| chunks.last()).expect("there is always a chunk");
     let request = prompt::judge(&Judge { brief: &brief, plan: &plan, chunk, room: shop.settings.rooms.judge });
     Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
 }

@@ -70,15 +70,15 @@ impl Script {
         let task = house.task(queue.task);
         let result = ArtifactHash::of(format!("{} {draw}", task.key).as_bytes());
         let fallback = || Some(self.plan());
-        if draw % 5 == 0 {
+        if draw.is_multiple_of(5) {
             let reading =
                 if task.kind == TaskKind::Plan { Reading::Plan { read: Err(Vec::new()), fallback: fallback() } } else { Reading::Nothing };
             return (Outcome::Failed { cause: self.cause(draw / 5) }, reading);
         }
-        let (garbled, draw) = (draw % 7 == 0, draw / 7);
+        let (garbled, draw) = (draw.is_multiple_of(7), draw / 7);
         let wrong = || vec!["unreadable".to_owned()];
         let reading = match task.kind {
-            TaskKind::Work if draw % 4 == 0 => return (Outcome::Asked { question: result }, Reading::Question("which?".into())),
+            TaskKind::Work if draw.is_multiple_of(4) => return (Outcome::Asked { question: result }, Reading::Question("which?".into())),
             TaskKind::Work => Reading::Nothing,
             TaskKind::Clarify if garbled => Reading::Clarification(Err(wrong())),
             TaskKind::Clarify => {
@@ -88,7 +88,7 @@ impl Script {
             TaskKind::Plan if garbled => Reading::Plan { read: Err(wrong()), fallback: fallback() },
             TaskKind::Plan => Reading::Plan { read: Ok(self.plan()), fallback: None },
             TaskKind::Answer if garbled => Reading::Answer(Err(wrong())),
-            TaskKind::Answer if draw % 3 == 0 => Reading::Answer(Ok(AnswerReply::AskClient(question()))),
+            TaskKind::Answer if draw.is_multiple_of(3) => Reading::Answer(Ok(AnswerReply::AskClient(question()))),
             TaskKind::Answer => Reading::Answer(Ok(AnswerReply::Answer("this".into()))),
             TaskKind::Settle => Reading::Settlements(Ok(Vec::new())),
             TaskKind::Judge if garbled => Reading::Verdict(Err(wrong())),
@@ -110,7 +110,7 @@ impl Script {
     fn verdict(&self, draw: u64, about: &About) -> Verdict {
         let About::Part { number, .. } = about else { panic!("a judge task is about a part") };
         let item = |at: u64| {
-            let met = (draw >> at) % 3 != 0;
+            let met = !(draw >> at).is_multiple_of(3);
             let redo = if met { Vec::new() } else { vec![TaskKey::new(format!("t{}", (draw >> at) % self.plan.len() as u64))] };
             VerdictItem { requirement: format!("r{number}.{at}"), met, evidence: "seen".into(), redo, feedback: "more".into() }
         };
@@ -148,7 +148,7 @@ impl Script {
         let command = match house.project.head.state_word() {
             "paused" => Command::Resume,
             "waiting_client" => Command::Answer { answers: std::collections::BTreeMap::new(), assume_rest: true },
-            "waiting_approval" if self.answers % 3 == 0 && house.project.head.rejections.is_empty() => {
+            "waiting_approval" if self.answers.is_multiple_of(3) && house.project.head.rejections.is_empty() => {
                 Command::Reject { reason: "no".into() }
             }
             "waiting_approval" => Command::Approve { plan: self.plan().plan },
