@@ -402,6 +402,22 @@ pub enum FailureCause {
     },
 }
 
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { message } => write!(f, "the provider says that the request is wrong: {message}"),
+            Self::Upstream { message, .. } => write!(f, "calls kept failing: {message}"),
+            Self::Empty => f.write_str("the model said nothing"),
+            Self::Refused { message } => write!(f, "the model declined: {message}"),
+            Self::Endless => f.write_str("the answer never came to an end"),
+            Self::KillsWorkers => f.write_str("its workers died too often"),
+            Self::NoAccount { message } => write!(f, "no account can serve it: {message}"),
+            Self::OverBudget => f.write_str("the budget does not cover it"),
+            Self::MissingArtifact { message } => write!(f, "an artifact is missing: {message}"),
+        }
+    }
+}
+
 /// The payload of `task.done`: an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptDone {

@@ -3,6 +3,7 @@
 
 use chorus_core::delivery::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
 use chorus_core::id::EventId;
+use chorus_core::plan::Plan;
 use chorus_core::port::bus::Record;
 use chorus_core::project::{ClientCommand, Command, Given, Project, TaskState};
 use chorus_core::record::{self, Unreadable};
@@ -66,7 +67,7 @@ impl<'a> Deciding<'a> {
                 Err(missing) => return self.lost(&missing).await,
             },
             ClientCommand::Approve => match opening::plan(self.shop, &mut self.aggregate).await {
-                Ok(Some(plan)) => Command::Approve { plan: Box::new(plan) },
+                Ok(Some(plan)) => Command::Approve { plan: Box::new(Plan::clone(&plan)) },
                 Ok(None) => return,
                 Err(missing) => return self.lost(&missing).await,
             },

@@ -2,6 +2,7 @@
 //! from the brief and the results alone; ids and times of this run are never part of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chorus_core::delivery::TaskKind;
 use chorus_core::id::TaskKey;
@@ -51,10 +52,10 @@ pub(crate) async fn results(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan)
 }
 
 /// The ledger of conflicts; empty before the first merge.
-pub(crate) async fn ledger(shop: &Shop, aggregate: &mut Aggregate) -> Result<Ledger, Missing> {
+pub(crate) async fn ledger(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Ledger>, Missing> {
     match aggregate.project.head.ledger {
         Some(hash) => aggregate.shelf.value(shop, "the ledger of conflicts", hash).await,
-        None => Ok(Ledger::default()),
+        None => Ok(Arc::default()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a project begins with: the brief, the outline of its attachments, and later its plan.
 
+use std::sync::Arc;
+
 use chorus_core::brief::{self, Brief, Outline};
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::plan::Plan;
@@ -9,7 +11,7 @@ use crate::shelf::Missing;
 use crate::shop::Shop;
 
 /// The brief.
-pub(crate) async fn brief(shop: &Shop, aggregate: &mut Aggregate) -> Result<Brief, Missing> {
+pub(crate) async fn brief(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Brief>, Missing> {
     aggregate.shelf.value(shop, "the brief", aggregate.project.head.brief).await
 }
 
@@ -27,15 +29,15 @@ pub(crate) async fn outline(shop: &Shop, aggregate: &mut Aggregate) -> Result<Ar
 }
 
 /// The stored outline; empty before the submission was folded.
-pub(crate) async fn stored_outline(shop: &Shop, aggregate: &mut Aggregate) -> Result<Outline, Missing> {
+pub(crate) async fn stored_outline(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Outline>, Missing> {
     match aggregate.project.head.outline {
         Some(hash) => aggregate.shelf.value(shop, "the outline", hash).await,
-        None => Ok(Outline::default()),
+        None => Ok(Arc::default()),
     }
 }
 
 /// The plan, if there is one.
-pub(crate) async fn plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Option<Plan>, Missing> {
+pub(crate) async fn plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Option<Arc<Plan>>, Missing> {
     match aggregate.project.head.plan {
         Some(plan) => aggregate.shelf.value(shop, "the plan", plan.hash).await.map(Some),
         None => Ok(None),

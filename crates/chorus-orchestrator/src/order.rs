@@ -1,9 +1,12 @@
 //! From a task that is to be done to its attempt: the prompt is built and stored as a work order.
 
+use std::sync::Arc;
+
 use chorus_core::brief::Answered;
 use chorus_core::delivery::{NewAttempt, TaskKind, WorkOrder};
 use chorus_core::llm::Request;
 use chorus_core::merge::framed_for_judge;
+use chorus_core::plan::Plan;
 use chorus_core::project::{About, Queue, Task};
 
 use crate::aggregate::Aggregate;
@@ -63,14 +66,14 @@ async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
 }
 
 async fn clarify(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
-    let request = prompt::clarify(&Clarify { brief: &brief, outline: &outline, room: shop.settings.rooms.planner });
+    let request = prompt::clarify(&Clarify { brief: &brief.text, outline: &outline, room: shop.settings.rooms.planner });
     Ok(Call { request, output: CLARIFICATION })
 }
 
 async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
     let head = &aggregate.project.head;
     let rejected = head.rejections.iter().map(|reason| format!("The client refused the plan: {reason}"));
@@ -78,7 +81,7 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
     let refused: Vec<_> = rejected.chain(unread).collect();
     let answers = part::known(&aggregate.project);
     let request = prompt::plan(&Planning {
-        brief: &brief,
+        brief: &brief.text,
         answers: &answers,
         outline: &outline,
         limits: shop.settings.limits,
@@ -89,7 +92,7 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
 }
 
 async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
     let About::Question { task: asking, text } = &task.about else { unreachable!("an answer task is about a question") };
     let asking = aggregate.project.tasks.get(asking).expect("a question is asked by a task of the project");
@@ -97,29 +100,29 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
         material::planned(&plan, &asking.key).ok_or(Missing { what: "the asking task's plan", hash: aggregate.project.head.brief })?;
     let answers: Vec<Answered> = part::known(&aggregate.project);
     let room = shop.settings.rooms.planner;
-    let request = prompt::answer(&Answer { brief: &brief, answers: &answers, task: planned, question: text, room });
+    let request = prompt::answer(&Answer { brief: &brief.text, answers: &answers, task: planned, question: text, room });
     Ok(Call { request, output: ANSWER })
 }
 
 async fn settle(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let open = material::ledger(shop, aggregate).await?.open();
-    let request = prompt::settle(&Settle { brief: &brief, conflicts: &open, room: shop.settings.rooms.merger });
+    let request = prompt::settle(&Settle { brief: &brief.text, conflicts: &open, room: shop.settings.rooms.merger });
     Ok(Call { request, output: SETTLEMENT * open.len() as u64 })
 }
 
 async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
     let files = material::files(shop, aggregate, &plan).await?;
     let chunks = framed_for_judge(&plan, &files, shop.settings.judge_tokens);
     let About::Part { number, .. } = task.about else { unreachable!("a judge task is about a part") };
     let chunk = chunks.get(number as usize).or_else(|| chunks.last()).expect("there is always a chunk");
-    let request = prompt::judge(&Judge { brief: &brief, plan: &plan, chunk, room: shop.settings.rooms.judge });
+    let request = prompt::judge(&Judge { brief: &brief.text, plan: &plan, chunk, room: shop.settings.rooms.judge });
     Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
 }
 
-pub(crate) async fn stored_plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<chorus_core::plan::Plan, Missing> {
+pub(crate) async fn stored_plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Plan>, Missing> {
     let hash = aggregate.project.head.brief;
     opening::plan(shop, aggregate).await?.ok_or(Missing { what: "the plan", hash })
 }

@@ -51,11 +51,11 @@ async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<R
 async fn planned(shop: &Shop, aggregate: &mut Aggregate, text: Option<String>) -> Result<Reading, Missing> {
     let outline = opening::stored_outline(shop, aggregate).await?;
     let scope = Scope { outline: &outline, limits: shop.settings.limits };
-    let brief = opening::brief(shop, aggregate).await?.text;
+    let brief = opening::brief(shop, aggregate).await?;
     let strict = text.as_deref().map(|text| plan::read(text, &scope));
     let wrong = match strict {
         Some(Ok(reading)) => {
-            let planned = store(shop, aggregate, (reading.plan, reading.warnings), &scope, &brief).await;
+            let planned = store(shop, aggregate, (reading.plan, reading.warnings), &scope, &brief.text).await;
             return Ok(Reading::Plan { read: Ok(planned), fallback: None });
         }
         Some(Err(refused)) => refused.errors,
@@ -64,9 +64,9 @@ async fn planned(shop: &Shop, aggregate: &mut Aggregate, text: Option<String>) -
     let lenient = text.as_deref().and_then(|text| plan::read_leniently(text, &scope).ok());
     let (plan, warnings) = match lenient {
         Some(reading) => (reading.plan, reading.warnings),
-        None => (plan::fallback(&aggregate.project.head.title, &brief, &scope), wrong.clone()),
+        None => (plan::fallback(&aggregate.project.head.title, &brief.text, &scope), wrong.clone()),
     };
-    let fallback = store(shop, aggregate, (plan, warnings), &scope, &brief).await;
+    let fallback = store(shop, aggregate, (plan, warnings), &scope, &brief.text).await;
     Ok(Reading::Plan { read: Err(wrong), fallback: Some(fallback) })
 }
 

@@ -55,8 +55,8 @@ impl Default for Settings {
             judge_tokens: 24_000,
             records: 1_000,
             batch: 64,
-            cached: 256,
-            shelf_bytes: 32 << 20,
+            cached: 64,
+            shelf_bytes: 8 << 20,
             publish: Millis::from_secs(5),
         }
     }

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use std::any::Any;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chorus_core::delivery::ArtifactHash;
 use serde::Serialize;
@@ -18,10 +21,11 @@ pub(crate) struct Missing {
     pub(crate) hash: ArtifactHash,
 }
 
-/// Artifacts that were read or written lately.
-#[derive(Debug, Default)]
+/// Artifacts that were read or written lately, and the values that were read from them.
+#[derive(Default)]
 pub(crate) struct Shelf {
     kept: BTreeMap<ArtifactHash, Bytes>,
+    values: BTreeMap<ArtifactHash, Arc<dyn Any + Send + Sync>>,
     bytes: usize,
 }
 
@@ -41,12 +45,20 @@ impl Shelf {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    pub(crate) async fn value<T: DeserializeOwned>(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<T, Missing> {
+    pub(crate) async fn value<T>(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<Arc<T>, Missing>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        if let Some(value) = self.values.get(&hash).and_then(|value| value.clone().downcast().ok()) {
+            return Ok(value);
+        }
         let bytes = self.get(shop, what, hash).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let value: Arc<T> = serde_json::from_slice(&bytes).map(Arc::new).map_err(|error| {
             tracing::error!(error = %error, artifact.hash = %hash, "{what} cannot be read");
             Missing { what, hash }
-        })
+        })?;
+        self.values.insert(hash, value.clone());
+        Ok(value)
     }
 
     /// Puts a value; it is durable when this returns.
@@ -68,6 +80,7 @@ impl Shelf {
     fn keep(&mut self, shop: &Shop, hash: ArtifactHash, bytes: Bytes) {
         if self.bytes + bytes.len() > shop.settings.shelf_bytes {
             self.kept.clear();
+            self.values.clear();
             self.bytes = 0;
         }
         self.bytes += bytes.len();

@@ -209,7 +209,7 @@ impl Bench {
     /// The service is dropped in the middle of whatever it does, and begun again.
     fn crash(&mut self) {
         if self.crashes && self.chance.u8(0..100) < 15 {
-            self.services.remove(self.chance.usize(0..self.services.len()));
+            drop(self.services.remove(self.chance.usize(0..self.services.len())));
             self.add_orchestrator();
         }
     }

@@ -14,8 +14,7 @@ pub(super) fn begin(draft: &mut Draft<'_>) {
         return stop::deliver_best(draft);
     }
     if !any {
-        let why =
-            first_failure(draft).map_or_else(|| "no task has a result".to_owned(), |cause| format!("no task has a result: {cause:?}"));
+        let why = first_failure(draft).map_or_else(|| "no task has a result".to_owned(), |cause| format!("no task has a result: {cause}"));
         return stop::fail(draft, why);
     }
     let ask_model = !draft.head.out_of_budget;
