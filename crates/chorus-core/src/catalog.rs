@@ -179,6 +179,8 @@ pub struct Form {
     pub max_tokens_field: String,
     /// How a wish for thinking is written.
     pub reasoning: ReasoningForm,
+    /// Its word for as much thinking as the model can.
+    pub max_effort: String,
     /// The field in which thinking is sent back.
     pub reasoning_field: String,
     /// It takes `stream_options`, and tells the usage of a stream only when asked so.
@@ -209,6 +211,7 @@ impl Default for Form {
         Self {
             max_tokens_field: "max_tokens".to_owned(),
             reasoning: ReasoningForm::Effort,
+            max_effort: "high".to_owned(),
             reasoning_field: "reasoning_content".to_owned(),
             stream_usage: true,
             cache_control: false,

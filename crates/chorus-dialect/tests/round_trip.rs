@@ -15,7 +15,14 @@ use serde_json::json;
 
 /// A server that takes everything the dialect can say.
 fn form() -> Form {
-    Form { reasoning: ReasoningForm::Object, reasoning_field: "reasoning".into(), cache_control: true, top_k: true, ..Form::default() }
+    Form {
+        reasoning: ReasoningForm::Object,
+        reasoning_field: "reasoning".into(),
+        max_effort: "max".into(),
+        cache_control: true,
+        top_k: true,
+        ..Form::default()
+    }
 }
 
 fn words() -> impl Strategy<Value = String> {

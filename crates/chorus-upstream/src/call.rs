@@ -5,10 +5,12 @@ mod prepare;
 mod streamed;
 mod tapped;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::catalog::Catalog;
+use chorus_core::catalog::{Catalog, Dialect, Provider};
+use chorus_core::id::ProviderId;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::FinishReason;
 use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
@@ -44,12 +46,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Http {
     pub(crate) parts: Parts,
+    /// The catalogue's providers, each held by the calls that run there.
+    providers: Arc<BTreeMap<ProviderId, Arc<Provider>>>,
 }
 
 impl Http {
     /// Calls made of these parts.
-    pub const fn new(parts: Parts) -> Self {
-        Self { parts }
+    pub fn new(parts: Parts) -> Self {
+        let providers = parts.catalog.providers.iter().map(|row| (row.id.clone(), Arc::new(row.clone()))).collect();
+        Self { parts, providers: Arc::new(providers) }
     }
 }
 
@@ -118,7 +123,7 @@ impl Http {
                 let tap = tapped::Tap { exchange: exchange.clone(), quirks: quirks.clone(), reader, clock, deadline: call.deadline };
                 Ok(AnswerBody::Verbatim { status: head.status.as_u16(), content_type: content_type.to_owned(), body: tap.stream(body) })
             }
-            Body::Canonical(request) if request.stream && !content_type.contains("json") => {
+            Body::Canonical(request) if request.stream && !content_type.starts_with("application/json") => {
                 let stream = streamed::Streamed { exchange: exchange.clone(), reader: reader(), clock, deadline: call.deadline };
                 Ok(AnswerBody::Stream(stream.stream(body)))
             }
@@ -172,8 +177,8 @@ fn unreached(exchange: &Exchange, error: &TransportError) -> CallFailure {
 
 fn read_error(exchange: &Exchange, bytes: &[u8]) -> WireError {
     match exchange.provider.dialect {
-        chorus_core::catalog::Dialect::OpenaiChat => chorus_dialect::openai_chat::read_error(bytes),
-        chorus_core::catalog::Dialect::AnthropicMessages => chorus_dialect::anthropic_messages::read_error(bytes),
+        Dialect::OpenaiChat => chorus_dialect::openai_chat::read_error(bytes),
+        Dialect::AnthropicMessages => chorus_dialect::anthropic_messages::read_error(bytes),
     }
 }
 
@@ -183,7 +188,7 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The headers of a probe.
-pub(crate) fn probe_headers(provider: &chorus_core::catalog::Provider, secret: &crate::secrets::Secret) -> Result<HeaderMap, String> {
+pub(crate) fn probe_headers(provider: &Provider, secret: &crate::secrets::Secret) -> Result<HeaderMap, String> {
     prepare::headers(provider, secret, "probe")
 }
 

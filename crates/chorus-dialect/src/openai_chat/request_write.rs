@@ -35,7 +35,7 @@ pub fn write_request(request: &Request, form: &Form) -> Value {
         .with_some("seed", sampling.seed)
         .with_some("stop", stop)
         .with_some("response_format", request.response_format.as_ref().map(write_format));
-    with_reasoning(object, request.reasoning.as_ref(), form.reasoning)
+    with_reasoning(object, request.reasoning.as_ref(), form)
         .with_some("stream", request.stream.then_some(true))
         .with_some("stream_options", usage_wish)
         .with_extra(&request.extra, if is_anthropic_metadata(request) { FOREIGN_WITH_METADATA } else { FOREIGN })
@@ -141,10 +141,10 @@ fn write_format(format: &ResponseFormat) -> Value {
     }
 }
 
-fn with_reasoning(object: Object, wish: Option<&Reasoning>, form: ReasoningForm) -> Object {
+fn with_reasoning(object: Object, wish: Option<&Reasoning>, form: &Form) -> Object {
     let Some(wish) = wish else { return object };
-    let effort = wish.effort.map(write_effort);
-    match form {
+    let effort = wish.effort.map(|effort| write_effort(effort, form));
+    match form.reasoning {
         ReasoningForm::None => object,
         ReasoningForm::Effort => object.with_some("reasoning_effort", effort.or_else(|| (wish.enabled == Some(false)).then_some("none"))),
         ReasoningForm::Object => {
@@ -160,13 +160,13 @@ fn with_reasoning(object: Object, wish: Option<&Reasoning>, form: ReasoningForm)
     }
 }
 
-const fn write_effort(effort: ReasoningEffort) -> &'static str {
+fn write_effort(effort: ReasoningEffort, form: &Form) -> &str {
     match effort {
         ReasoningEffort::None => "none",
         ReasoningEffort::Minimal => "minimal",
         ReasoningEffort::Low => "low",
         ReasoningEffort::Medium => "medium",
         ReasoningEffort::High => "high",
-        ReasoningEffort::Max => "max",
+        ReasoningEffort::Max => &form.max_effort,
     }
 }

@@ -26,9 +26,8 @@ pub(super) struct Prepared {
 impl Http {
     pub(super) async fn prepare(&self, call: &Call) -> Result<Prepared, CallFailure> {
         let unfit = |message: String| unsent(call, FailureClass::Request, "catalogue", message);
-        let catalog = &self.parts.catalog;
-        let provider = catalog.provider(&call.provider).ok_or_else(|| unfit(format!("no provider {}", call.provider)))?;
-        let model = catalog.model(&call.model).ok_or_else(|| unfit(format!("no model {}", call.model)))?;
+        let provider = self.providers.get(&call.provider).ok_or_else(|| unfit(format!("no provider {}", call.provider)))?;
+        let model = self.parts.catalog.model(&call.model).ok_or_else(|| unfit(format!("no model {}", call.model)))?;
         let wire_name = model.routes.get(&provider.id).ok_or_else(|| unfit(format!("{} does not serve {}", provider.id, model.slug)))?;
         let opened = self.parts.secrets.open(call.credential, &call.provider).await.map_err(|error| sealed(call, &error))?;
         let url = self.endpoint(provider, &opened, &provider.path).map_err(|error| unsent(call, FailureClass::Auth, "address", error))?;
@@ -45,8 +44,7 @@ impl Http {
         let mut request =
             http::Request::post(url).body(body).map_err(|error| unsent(call, FailureClass::Auth, "address", error.to_string()))?;
         *request.headers_mut() = headers;
-        let provider = Arc::new(provider.clone());
-        let exchange = Exchange { provider, secret: opened.secret, sent_at: None, status: None, levels: Vec::new() };
+        let exchange = Exchange { provider: Arc::clone(provider), secret: opened.secret, sent_at: None, status: None, levels: Vec::new() };
         Ok(Prepared { exchange, request, quirks: model.quirks.clone() })
     }
 
