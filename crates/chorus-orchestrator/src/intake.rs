@@ -58,6 +58,11 @@ impl Intake {
         Some((project, batch))
     }
 
+    /// Projects that are being folded.
+    pub(crate) fn busy(&self) -> impl Iterator<Item = ProjectId> {
+        self.busy.iter().copied()
+    }
+
     /// A batch is folded: the places that can be acknowledged now, one a partition.
     pub(crate) fn end(&mut self, project: ProjectId, places: impl IntoIterator<Item = Position>) -> Vec<Position> {
         self.busy.remove(&project);

@@ -1,6 +1,6 @@
 //! The orchestrator: one future that takes records, folds each project's in turn, and acknowledges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -48,7 +48,13 @@ impl Orchestrator {
     /// Works until `stop`. What is being folded then is left as it is: nothing of it is acknowledged, so it
     /// comes again.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let mut desk = Desk { shop: &self.shop, intake: Intake::default(), cache: BTreeMap::new(), folds: FuturesUnordered::new() };
+        let mut desk = Desk {
+            shop: &self.shop,
+            intake: Intake::default(),
+            cache: BTreeMap::new(),
+            void: BTreeSet::new(),
+            folds: FuturesUnordered::new(),
+        };
         desk.serve(pin!(stop)).await;
     }
 }
@@ -58,6 +64,8 @@ struct Desk<'a> {
     shop: &'a Arc<Shop>,
     intake: Intake,
     cache: BTreeMap<ProjectId, Aggregate>,
+    /// Projects that went to somebody else while they were folded here: not to be cached after that.
+    void: BTreeSet<ProjectId>,
     folds: FuturesUnordered<BoxFuture<'static, Folded>>,
 }
 
@@ -120,7 +128,8 @@ impl Desk<'_> {
 
     fn folded(&mut self, folded: Folded) -> Vec<Position> {
         let Folded { project, places, aggregate } = folded;
-        if let Some(aggregate) = aggregate.filter(|aggregate| !aggregate.project.head.over()) {
+        let void = self.void.remove(&project);
+        if let Some(aggregate) = aggregate.filter(|aggregate| !void && !aggregate.project.head.over()) {
             self.cache.insert(project, *aggregate);
             while self.cache.len() > self.shop.settings.cached {
                 self.cache.pop_first();
@@ -133,11 +142,13 @@ impl Desk<'_> {
     /// A fold under way may end; its commit is guarded by the version.
     fn forget(&mut self, gone: impl Fn(&Partition) -> bool) {
         self.intake.forget(&gone);
-        self.cache.retain(|project, _| {
+        let ours = |project: &ProjectId| {
             let key = project.to_string();
             let of = |topic: Topic| Partition { number: partition_of(&key, topic.partitions()), topic };
             !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
-        });
+        };
+        self.cache.retain(|project, _| ours(project));
+        self.void.extend(self.intake.busy().filter(|project| !ours(project)));
     }
 }
 

@@ -98,6 +98,8 @@ pub enum Refusal {
 
 /// Tries of one task before it fails.
 const TRIES: u32 = 3;
+/// Answers of the judge that are read before the programmatic checks decide alone.
+const READINGS_OF_JUDGE: u32 = 2;
 /// Questions that a worker may ask about one task.
 const QUESTIONS: usize = 3;
 /// Client commands remembered for deduplication; older ones are known to the store alone.

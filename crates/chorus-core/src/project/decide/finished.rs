@@ -2,7 +2,7 @@
 
 use super::super::draft::Draft;
 use super::super::{About, Doing, HistoryEvent, Reading, State, Task, TaskState};
-use super::{Effect, Refusal, TRIES, begin, judge, plan, question, stop, work};
+use super::{Effect, READINGS_OF_JUDGE, Refusal, TRIES, begin, judge, plan, question, stop, work};
 use crate::brief::Clarification;
 use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
 use crate::id::TaskId;
@@ -135,7 +135,8 @@ fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<Str
         (_, _) => vec!["The last answer cannot be used.".to_owned()],
     };
     fail(draft, task, FailureCause::Refused { message: format!("no readable answer: {}", wrong.join("; ")) });
-    if doing.number < TRIES && !draft.head.out_of_budget {
+    let tries = if task.kind == TaskKind::Judge { READINGS_OF_JUDGE } else { TRIES };
+    if doing.number < tries && !draft.head.out_of_budget {
         ask_again(draft, task, doing.number + 1, wrong);
         return Steered::Tries;
     }

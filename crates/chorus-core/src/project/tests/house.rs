@@ -21,6 +21,8 @@ pub(super) struct House {
     pub(super) touched: usize,
     /// How many parts the judge's work is cut into.
     pub(super) parts: u32,
+    /// Whether merging finds conflicts that rules cannot settle.
+    pub(super) conflicts: bool,
     numbers: u128,
 }
 
@@ -35,7 +37,7 @@ impl House {
             options,
         });
         let project = Project { head, tasks: BTreeMap::new() };
-        Self { project, history: Vec::new(), attempts: BTreeMap::new(), touched: 0, parts: 1, numbers: 1_000 }
+        Self { project, history: Vec::new(), attempts: BTreeMap::new(), touched: 0, parts: 1, conflicts: false, numbers: 1_000 }
     }
 
     /// A project that was submitted, with everything left to the planner.
@@ -85,13 +87,17 @@ impl House {
                     let row = self.attempts.get_mut(attempt);
                     row.into_iter().filter(|(_, state)| !state.over()).for_each(|row| row.1 = AttemptState::Cancelled);
                 }
-                Effect::Merge { ask_model, .. } => merge = Some((self.parts, *ask_model)),
+                Effect::Merge { ask_model, .. } => merge = Some(self.conflicts && *ask_model),
             }
         }
-        merge.map(|(parts, _)| self.merged(parts))
+        merge.map(|open| if open { self.open_merge() } else { self.merged() })
     }
 
-    fn merged(&self, parts: u32) -> Merge {
+    fn open_merge(&self) -> Merge {
+        Merge::Open { ledger: ArtifactHash::of(b"open ledger"), found: Vec::new(), settled: Vec::new() }
+    }
+
+    fn merged(&self) -> Merge {
         let results: Vec<_> = self.results().into_iter().map(|(key, hash)| format!("{key}={hash}")).collect();
         Merge::Whole {
             ledger: ArtifactHash::of(b"ledger"),
@@ -101,7 +107,7 @@ impl House {
             files: vec!["all.md".into()],
             missing: Vec::new(),
             check: Verdict::default(),
-            parts,
+            parts: self.parts,
         }
     }
 

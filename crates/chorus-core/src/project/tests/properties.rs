@@ -22,6 +22,7 @@ struct Script {
     order: Vec<u8>,
     parts: u32,
     money: bool,
+    conflicts: bool,
 }
 
 fn scripts() -> impl Strategy<Value = Script> {
@@ -35,13 +36,9 @@ fn scripts() -> impl Strategy<Value = Script> {
     let plan = proptest::collection::vec(task, 1..9);
     let options = (any::<bool>(), any::<bool>()).prop_map(|(assume, approve)| Options { assume, approve });
     let order = proptest::collection::vec(any::<u8>(), 1..40);
-    (options, plan, any::<u64>(), order, 1..3u32, any::<bool>()).prop_map(|(options, plan, answers, order, parts, money)| Script {
-        options,
-        plan,
-        answers,
-        order,
-        parts,
-        money,
+    (options, plan, any::<u64>(), order, 1..3u32, any::<(bool, bool)>()).prop_map(|(options, plan, answers, order, parts, with)| {
+        let (money, conflicts) = with;
+        Script { options, plan, answers, order, parts, money, conflicts }
     })
 }
 
@@ -90,6 +87,7 @@ impl Script {
             TaskKind::Answer if garbled => Reading::Answer(Err(wrong())),
             TaskKind::Answer if draw.is_multiple_of(3) => Reading::Answer(Ok(AnswerReply::AskClient(question()))),
             TaskKind::Answer => Reading::Answer(Ok(AnswerReply::Answer("this".into()))),
+            TaskKind::Settle if garbled => Reading::Settlements(Err(wrong())),
             TaskKind::Settle => Reading::Settlements(Ok(Vec::new())),
             TaskKind::Judge if garbled => Reading::Verdict(Err(wrong())),
             TaskKind::Judge => Reading::Verdict(Ok(self.verdict(draw, &task.about))),
@@ -121,6 +119,7 @@ impl Script {
     fn run(&self, mut meddle: impl FnMut(&mut House, u8)) -> House {
         let mut house = House::begun(self.options);
         house.parts = self.parts;
+        house.conflicts = self.conflicts;
         for step in 0..2_000usize {
             if house.project.head.over() {
                 return house;
