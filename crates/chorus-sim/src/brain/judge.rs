@@ -18,6 +18,8 @@ const STUB_WORDS: usize = 8;
 struct Judged {
     files: BTreeMap<String, String>,
     parts: BTreeMap<String, String>,
+    /// Tasks are named whose parts are not shown: this is a piece of a larger deliverable, and what is not in it may be elsewhere.
+    piece: bool,
 }
 
 /// What is wrong with a requirement: which tasks must be done again, and why.
@@ -52,7 +54,7 @@ pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
 
 impl Judged {
     fn of(prompt: &Prompt<'_>) -> Self {
-        let mut judged = Self { files: BTreeMap::new(), parts: BTreeMap::new() };
+        let mut judged = Self { files: BTreeMap::new(), parts: BTreeMap::new(), piece: false };
         for file in prompt.all("file") {
             let text = file.text();
             for (task, part) in parts(&text) {
@@ -60,13 +62,14 @@ impl Judged {
             }
             judged.files.insert(file.attribute("path"), text);
         }
+        let named = prompt.all("requirement").flat_map(tasks_of);
+        judged.piece = !judged.parts.is_empty() && named.into_iter().any(|task| !judged.parts.contains_key(&task));
         judged
     }
 
     fn item(&self, requirement: &Block<'_>) -> Value {
         let (id, text) = (requirement.attribute("id"), requirement.text());
-        let tasks: Vec<String> =
-            requirement.attribute("tasks").split(',').map(|task| task.trim().to_owned()).filter(|task| !task.is_empty()).collect();
+        let tasks = tasks_of(requirement);
         let mut faults = Faults::default();
         let mut seen = Vec::new();
         self.check_parts(&tasks, &mut faults);
@@ -88,6 +91,7 @@ impl Judged {
     fn check_parts(&self, tasks: &[String], faults: &mut Faults) {
         for task in tasks {
             match self.parts.get(task) {
+                None if self.piece => {}
                 None => faults.add(task, format!("the part of {task} is missing")),
                 Some(part) if part.split_whitespace().count() < STUB_WORDS && !is_data(part) => {
                     faults.add(task, format!("the part of {task} is only a stub"));
@@ -101,7 +105,9 @@ impl Judged {
     fn check_files(&self, text: &str, tasks: &[String], faults: &mut Faults, seen: &mut Vec<String>) {
         let Some(path) = backticked(lead(text)).into_iter().find(|name| self.files.contains_key(*name) || is_path(name)) else { return };
         let Some(file) = self.files.get(path) else {
-            faults.all(tasks, format!("the file {path} is missing"));
+            if !self.piece {
+                faults.all(tasks, format!("the file {path} is missing"));
+            }
             return;
         };
         seen.push(format!("the file {path} is there"));
@@ -179,6 +185,7 @@ impl Judged {
         });
         match found {
             Some(evidence) => seen.push(evidence),
+            None if self.piece => {}
             None => faults.all(tasks, format!("no file has a section \"{}\"", wanted[0])),
         }
     }
@@ -198,6 +205,11 @@ impl Faults {
         }
         self.reasons.push(reason);
     }
+}
+
+/// The tasks that a requirement names.
+fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
+    requirement.attribute("tasks").split(',').map(|task| task.trim().to_owned()).filter(|task| !task.is_empty()).collect()
 }
 
 /// The parts between `[[part t]]` and `[[end t]]`.
