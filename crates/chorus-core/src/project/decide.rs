@@ -8,7 +8,7 @@ mod judge;
 mod merge;
 mod plan;
 mod question;
-mod rework;
+pub(super) mod rework;
 mod stop;
 mod work;
 

@@ -10,7 +10,7 @@ use crate::delivery::TaskKind;
 use crate::id::{TaskId, TaskKey};
 
 /// Begins a round; false when none of the named tasks exists.
-pub(super) fn begin(draft: &mut Draft<'_>, redo: &BTreeMap<TaskKey, String>) -> bool {
+pub(in crate::project) fn begin(draft: &mut Draft<'_>, redo: &BTreeMap<TaskKey, String>) -> bool {
     let named = draft.ids(|task| task.kind == TaskKind::Work && redo.contains_key(&task.key));
     let Some(plan) = draft.head.plan.as_mut().filter(|_| !named.is_empty()) else { return false };
     plan.version += 1;

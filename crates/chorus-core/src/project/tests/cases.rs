@@ -192,6 +192,25 @@ fn rework_replaces_named_tasks_and_their_readers() {
 }
 
 #[test]
+fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_new_task() {
+    let tasks =
+        vec![planned_task("a", &[], All), planned_task("b", &["a"], All), planned_task("c", &["b", "d"], All), planned_task("d", &[], All)];
+    let mut house = running(tasks);
+    house.succeed("a", work());
+    house.succeed("d", work());
+    let (b, c) = (house.named("b").clone(), house.named("c").id);
+    house.rework("a");
+    let attempt = b.doing().expect("b was ready").attempt;
+    assert_eq!(house.attempts[&attempt].1, crate::delivery::AttemptState::Cancelled);
+    assert_eq!((house.task(b.id).state.word(), house.named("b").state.word()), ("cancelled", "pending"));
+    assert_eq!((house.named("c").id, house.named("c").parents[0]), (c, house.named("b").id), "what had not begun is the same task");
+    for key in ["a", "b", "c"] {
+        house.succeed(key, work());
+    }
+    assert_eq!(house.project.head.state_word(), "evaluating");
+}
+
+#[test]
 fn rework_that_does_not_help_delivers_the_best_so_far() {
     let mut house = running(vec![planned_task("a", &[], All)]);
     house.succeed("a", work());

@@ -6,6 +6,8 @@ use crate::brief::Options;
 use crate::delivery::{ArtifactHash, AttemptDone, AttemptState, Outcome, TaskKind};
 use crate::id::{AttemptId, EventId, ProjectId, TaskId, TaskKey, Tenant};
 use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
+use crate::project::decide::rework;
+use crate::project::draft::Draft;
 use crate::project::{
     Command, Decision, Effect, Estimate, Given, Head, HistoryEvent, Merge, NewHead, Planned, Project, Queue, Reading, Refusal, Task,
     TaskState,
@@ -158,6 +160,20 @@ impl House {
         self.end(attempt, Outcome::Asked { question }, Reading::Question(text.to_owned())).expect("its task waits for it");
     }
 
+    /// Has tasks done again while others are still under way.
+    pub(super) fn rework(&mut self, key: &str) {
+        let numbers = &mut self.numbers;
+        let mut number = || {
+            *numbers += 1;
+            *numbers
+        };
+        let mut draft = Draft::new(&self.project, Given { event: EventId::new(0), number: &mut number });
+        assert!(rework::begin(&mut draft, &BTreeMap::from([(TaskKey::new(key), "longer".to_owned())])), "the task exists");
+        let decision = draft.finish();
+        self.carry_out(&decision);
+        self.check();
+    }
+
     /// A task that is over stays as it is, except that another may stand in its place.
     fn check_absorbed(&self, decision: &Decision) {
         for task in &decision.tasks {
@@ -185,6 +201,11 @@ impl House {
         for parent in &task.parents {
             let known = self.task(*parent).children.contains(&task.id) || task.superseded_by.is_some();
             assert!(known, "{} knows its reader {}", self.task(*parent).key, task.key);
+        }
+        if let TaskState::Pending { succeeded, over } = task.state {
+            let count = |wanted: fn(&TaskState) -> bool| task.parents.iter().filter(|parent| wanted(&self.task(**parent).state)).count();
+            let counted = (count(|state| matches!(state, TaskState::Succeeded { .. })), count(TaskState::over));
+            assert_eq!((succeeded as usize, over as usize), counted, "parents of {}", task.key);
         }
         if matches!(task.state, TaskState::Ready(_) | TaskState::Asking { .. }) {
             assert!(self.policy_holds(task), "task {} began before its parents allowed it", task.key);
