@@ -1,4 +1,118 @@
-//! What every implementation of a port must do: one suite of named cases a port, run against each of them.
-//! A case panics when the contract is broken. Runs print how many cases each adapter passed.
+//! What every implementation of a port must do: a suite of named cases a port, run against each of them.
+//!
+//! The bus has its suite in [`bus`]; everything else here is about the ports of a store.
+//!
+//! A case gets a [`Stage`]: a fresh, empty store with its ports and a hand on its clock. Cases speak to ports only,
+//! so the same ones run on the memory store (here), on SQLite and on PostgreSQL (in the integration binary). An
+//! expectation that does not hold panics with the case's name in the run's output.
 
 pub mod bus;
+pub mod given;
+pub mod history;
+pub mod stage;
+
+mod artifacts;
+mod claims;
+mod commits;
+mod deliveries;
+mod directory;
+mod dispatches;
+mod finishes;
+mod leaders;
+mod outbox;
+mod projects;
+mod reclaims;
+
+use async_trait::async_trait;
+use chorus_core::port::StoreError;
+use futures_util::future::LocalBoxFuture;
+
+pub use stage::{Ports, Stage};
+
+/// How a case ends: an error of the store fails it, a broken expectation panics.
+pub type Outcome = Result<(), StoreError>;
+
+/// One named case.
+pub struct Case {
+    name: &'static str,
+    run: fn(Stage) -> LocalBoxFuture<'static, Outcome>,
+}
+
+/// An implementation to be held against the contract.
+#[async_trait]
+pub trait Bench: Send + Sync {
+    /// What it is called in the output.
+    fn name(&self) -> &'static str;
+
+    /// A new, empty store.
+    async fn fresh(&self) -> Ports;
+}
+
+/// The suites, by port.
+pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("projects", projects::cases()),
+        ("commits", commits::cases()),
+        ("dispatches", dispatches::cases()),
+        ("claims and beats", claims::cases()),
+        ("finishes", finishes::cases()),
+        ("reclaims", reclaims::cases()),
+        ("deliveries", deliveries::cases()),
+        ("outbox", outbox::cases()),
+        ("leaders", leaders::cases()),
+        ("directory", directory::cases()),
+        ("artifacts", artifacts::cases()),
+    ]
+}
+
+/// Runs every case of every suite on this implementation; returns how many ran and prints the counts.
+pub async fn run(bench: &dyn Bench) -> usize {
+    let mut total = 0;
+    for (suite, cases) in suites() {
+        let count = run_cases(bench, suite, &cases).await;
+        println!("{}: {suite}: {count} cases", bench.name());
+        total += count;
+    }
+    println!("{}: {total} cases in all", bench.name());
+    total
+}
+
+/// Runs one suite; returns how many cases it had.
+pub async fn run_cases(bench: &dyn Bench, suite: &str, cases: &[Case]) -> usize {
+    for case in cases {
+        println!("{}: {suite}: {}", bench.name(), case.name);
+        let outcome = (case.run)(Stage::new(bench.fresh().await)).await;
+        if let Err(error) = outcome {
+            panic!("{}: {suite}: {}: {error}", bench.name(), case.name);
+        }
+    }
+    cases.len()
+}
+
+/// Does the deed twice, as a caller does whose first reply was lost: it was carried out, the caller heard an error
+/// and asked again with the same arguments. The answer is the second one.
+pub(crate) async fn with_lost_reply<T>(deed: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let swallowed = deed().await.and_then(|_| Err::<T, _>(StoreError::Unavailable("the reply was lost".to_owned())));
+    match swallowed {
+        Err(StoreError::Unavailable(_)) => deed().await,
+        other => other,
+    }
+}
+
+/// Names a function as a case: its name is a sentence.
+macro_rules! cases {
+    ($($function:ident),* $(,)?) => {
+        vec![$($crate::contract::Case::new(stringify!($function), |stage| Box::pin($function(stage)))),*]
+    };
+}
+pub(crate) use cases;
+
+impl Case {
+    /// A case with its name.
+    pub(crate) const fn new(name: &'static str, run: fn(Stage) -> LocalBoxFuture<'static, Outcome>) -> Self {
+        Self { name, run }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The memory store under its contract, on a clock that the cases set by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chorus_core::port::Clock;
+use chorus_core::time::Timestamp;
+use chorus_store::memory::Store;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::stage::Hands;
+use super::{Bench, Ports, run};
+
+#[derive(Default)]
+struct HandClock {
+    now: AtomicI64,
+    drawn: AtomicU64,
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::Relaxed))
+    }
+
+    fn sleep_until(&self, _: Timestamp) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn number(&self) -> u128 {
+        u128::from(self.drawn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn chance(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+#[async_trait]
+impl Hands for HandClock {
+    async fn set(&self, at: Timestamp) {
+        self.now.store(at.0, Ordering::Relaxed);
+    }
+}
+
+struct Memory;
+
+#[async_trait]
+impl Bench for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn fresh(&self) -> Ports {
+        let clock = Arc::new(HandClock::default());
+        let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        Ports::of(&store, clock)
+    }
+}
+
+#[test]
+fn the_memory_store_keeps_its_contract() {
+    let ran = run(&Memory).now_or_never().expect("the memory store never waits");
+    assert!(ran > 60, "only {ran} cases ran");
+}
