@@ -80,8 +80,16 @@ pub async fn migrate(place: &Place) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Opens the database.
+    /// Opens the database; an error names it.
     pub async fn open(place: Place, on_pending: Pending) -> Result<Self, StoreError> {
+        let name = place.name();
+        Self::opened(place, on_pending).await.map_err(|error| match error {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}")),
+            StoreError::Broken(why) => StoreError::Broken(format!("{name}: {why}")),
+        })
+    }
+
+    async fn opened(place: Place, on_pending: Pending) -> Result<Self, StoreError> {
         let mut connection = place.connect().await?;
         let missing = migrate::pending(&mut connection).await?;
         match on_pending {
@@ -118,6 +126,11 @@ impl Store {
     /// Replaces the database's own time by a fixed one, for tests that say what time it is.
     pub async fn hold_clock(&self, at: Timestamp) -> Result<(), StoreError> {
         Ok(migrate::hold_clock(&mut self.shared.place.connect().await?, at).await?)
+    }
+
+    /// Lets SQLite's file grow no further, for tests of a full disk.
+    pub async fn hold_size(&self) -> Result<(), StoreError> {
+        self.carry_out(migrate::HoldSize).await
     }
 
     /// Reads the whole database for damage; one line for each finding, none when it is sound.

@@ -127,7 +127,7 @@ const BATCH: usize = 8;
 
 const BEAT: &str = "UPDATE attempts SET beat_at = $1 WHERE state = 'running' AND (id, epoch, holder) IN (VALUES \
     ($2, $3, $4), ($5, $6, $7), ($8, $9, $10), ($11, $12, $13), ($14, $15, $16), ($17, $18, $19), ($20, $21, $22), ($23, $24, $25)) \
-    RETURNING id";
+    RETURNING id, epoch, holder";
 
 struct Beat(Vec<Holding>);
 
@@ -143,9 +143,14 @@ impl Deed for Beat {
                 statement = statement.bind(attempt.to_string()).bind(i64::from(epoch.0)).bind(holder.as_str().to_owned());
             }
             let rows = tx.rows(statement).await?;
-            let ours = rows.iter().map(|row| Cells::new("attempts", "id", row).parsed("id")).collect::<Result<Vec<AttemptId>, Fault>>()?;
-            gone.extend(batch.iter().filter(|holding| !ours.contains(&holding.attempt)).cloned());
+            let ours = rows.iter().map(holding).collect::<Result<Vec<_>, Fault>>()?;
+            gone.extend(batch.iter().filter(|holding| !ours.contains(holding)).cloned());
         }
         Ok(Verdict::Keep(gone))
     }
+}
+
+fn holding(row: &AnyRow) -> Result<Holding, Fault> {
+    let cells = Cells::new("attempts", "id", row);
+    Ok(Holding { attempt: cells.parsed("id")?, epoch: Epoch(cells.count("epoch")?), holder: Holder::new(cells.text("holder")?) })
 }

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor};
 use super::fault::Fault;
 
 /// Where the database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Place {
     /// A file on this machine, made when it is not there.
     Sqlite(PathBuf),
@@ -47,6 +47,14 @@ impl Place {
         Ok(options.connect_with(self.options()?).await?)
     }
 
+    /// What people call it; a URL is not shown, because it may hold a password.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Sqlite(file) => file.display().to_string(),
+            Self::Postgres(_) => "the database of database.url".to_owned(),
+        }
+    }
+
     pub(super) const fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
     }
@@ -59,6 +67,12 @@ impl Place {
             Self::Postgres(url) => url.parse().map_err(|_| Fault::Broken("database.url is not a URL".to_owned()))?,
         };
         Ok(options.disable_statement_logging())
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name())
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! What differs between the databases is one view, `db_clock`: its text is written here, before the first file.
 
+use async_trait::async_trait;
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::time::Timestamp;
 use sqlx::{AnyConnection, Connection, Error, Executor, Row};
 
 use super::connect::Place;
 use super::fault::Fault;
+use super::tx::{Deed, Tx, Verdict};
 
 struct Migration {
     number: i64,
@@ -59,6 +61,19 @@ pub(super) async fn hold_clock(connection: &mut AnyConnection, at: Timestamp) ->
     sqlx::query("INSERT INTO held_clock (now_ms) VALUES ($1)").bind(at.0).execute(&mut *transaction).await?;
     transaction.execute("CREATE VIEW db_clock AS SELECT now_ms FROM held_clock").await?;
     Ok(transaction.commit().await?)
+}
+
+/// Lets SQLite's file grow no further: the least that this setting takes is what the file has.
+pub(super) struct HoldSize;
+
+#[async_trait]
+impl Deed for HoldSize {
+    type Answer = ();
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+        tx.rows(sqlx::query("PRAGMA max_page_count = 1")).await?;
+        Ok(Verdict::Keep(()))
+    }
 }
 
 async fn missing(connection: &mut AnyConnection) -> Result<Vec<&'static Migration>, Fault> {

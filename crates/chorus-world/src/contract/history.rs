@@ -132,7 +132,7 @@ impl Author {
         let row = self.attempt(rows, AttemptState::Queued)?;
         let epoch = self.epoch(row);
         let not_after = self.now + Millis(self.rng.u64(..40_000));
-        let assignment = given::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(..3_000)));
+        let assignment = given::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(0..3_000)));
         let (decision, record) = if self.rng.u8(..8) == 0 {
             (DispatchDecision::Refuse(FailureCause::KillsWorkers), given::record(&self.ids, Topic::TaskDone, "key"))
         } else {
@@ -153,7 +153,7 @@ impl Author {
         let outcome = self.outcome();
         let usage = self.rng.bool().then(given::usage);
         let record = given::record(&self.ids, Topic::TaskDone, "key");
-        Step::Finish(Box::new(Finish { holding, outcome, usage, cost: MicroUsd(self.rng.i64(..4_000)), record }))
+        Step::Finish(Box::new(Finish { holding, outcome, usage, cost: MicroUsd(self.rng.i64(0..4_000)), record }))
     }
 
     fn outcome(&mut self) -> Outcome {
@@ -174,7 +174,7 @@ impl Author {
         if self.rng.bool()
             && let Some(row) = self.pick(rows.deliveries.values())
         {
-            let cost = MicroUsd(self.rng.i64(..4_000));
+            let cost = MicroUsd(self.rng.i64(0..4_000));
             let event = self.ids.event();
             return Step::Late(LateUsage { attempt: row.story.attempt, epoch: row.story.epoch, usage: given::usage(), cost, event });
         }

@@ -5,3 +5,4 @@ mod books;
 mod kill;
 mod loop_of_briefs;
 mod stage;
+mod store;

@@ -1,0 +1,82 @@
+//! The same contract and the same histories on a real PostgreSQL, when the run is given one.
+
+use futures_util::future::join_all;
+use sqlx::{ConnectOptions, Executor};
+
+use super::*;
+
+/// A server on which each store gets a database of its own.
+struct Postgres {
+    url: String,
+    run: u32,
+    drawn: AtomicU64,
+}
+
+impl Postgres {
+    /// The server named in the environment, if any.
+    fn given() -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where the server is")]
+        let url = std::env::var("CHORUS_TEST_POSTGRES").ok()?;
+        Some(Self { url, run: std::process::id(), drawn: AtomicU64::new(0) })
+    }
+
+    async fn store(&self, suite: &str) -> Store {
+        sqlx::any::install_default_drivers();
+        let name = format!("chorus_{suite}_{}_{}", self.run, self.drawn.fetch_add(1, Ordering::Relaxed));
+        let server: sqlx::any::AnyConnectOptions = self.url.parse().expect("CHORUS_TEST_POSTGRES is a URL");
+        let mut connection = server.connect().await.expect("the server of CHORUS_TEST_POSTGRES answers");
+        let create = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
+        connection.execute(create).await.expect("databases may be made there");
+        let (server, _) = self.url.rsplit_once('/').expect("the URL names a database");
+        opened(Place::Postgres(format!("{server}/{name}"))).await
+    }
+}
+
+#[async_trait]
+impl Bench for Postgres {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn fresh(&self) -> Ports {
+        ports(self.store("contract").await)
+    }
+}
+
+#[tokio::test]
+async fn postgres_keeps_the_contract() {
+    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    assert!(run(&server).await > 60);
+}
+
+#[tokio::test]
+async fn postgres_answers_random_histories_like_the_model() {
+    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    for seed in 100..106 {
+        check_history(seed, 250, &server.store("history").await).await;
+    }
+}
+
+#[tokio::test]
+async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
+    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    let store = server.store("race").await;
+    let stage = chorus_world::contract::Stage::new(ports(store.clone()));
+    let project = stage.project(chorus_world::contract::stage::AMPLE).await.expect("it answers");
+    let mut held = Vec::new();
+    for _ in 0..24 {
+        let attempt = stage.queued(project).await.expect("it answers");
+        held.push(stage.run(&attempt, chorus_core::id::Epoch(0)).await.expect("it answers"));
+    }
+    let commit = stage.decision(project).await.expect("it answers");
+    let cancel = Commit { cancel: held.iter().map(|holding| holding.attempt).take(12).collect(), ..commit };
+    let finishes = held.iter().map(|holding| stage.ports.attempts.finish(stage.finish(holding, given::succeeded())));
+    let (decided, finished, beaten) =
+        futures_util::future::join3(stage.ports.projects.commit(cancel), join_all(finishes), stage.ports.attempts.beat(held.clone())).await;
+    assert!(matches!(decided, Ok(Committed::Done(_))), "{decided:?}");
+    assert!(beaten.is_ok(), "{beaten:?}");
+    let finished = finished.into_iter().map(|done| done.expect("it answers"));
+    assert!(finished.skip(12).all(|done| done), "nobody cancelled these");
+    let rows = store.snapshot().await.expect("every row can be read");
+    assert_eq!(unsound(&rows), None);
+}
