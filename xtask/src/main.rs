@@ -1,5 +1,6 @@
 //! Checks and drawings of the house, run as `cargo xtask <name>`.
 
+mod bench;
 mod test;
 mod tidy;
 
@@ -12,7 +13,8 @@ struct Task {
     run: fn(&[String]) -> anyhow::Result<()>,
 }
 
-const TASKS: [Task; 2] = [
+const TASKS: [Task; 3] = [
+    Task { name: "bench", what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline", run: bench::run },
     Task { name: "tidy", what: "arrows between crates, banned names, lengths of files and functions", run: tidy::run },
     Task { name: "test", what: "every test there is; --quick leaves out what takes minutes", run: test::run },
 ];

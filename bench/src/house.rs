@@ -1,0 +1,169 @@
+//! The services as the embedded default wires them, over a model that answers at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use chorus_core::brief::{Attachment, Brief, Options};
+use chorus_core::id::{AccountId, BootId, CredentialId, EventId, Pool, ProjectId, ProviderId, Tenant};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::directory::{Entitlement, NewAccount, NewCredential, SealedSecret};
+use chorus_core::port::projects::NewProject;
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, Outbox, Projects};
+use chorus_core::project::{ClientCommand, Head, NewHead};
+use chorus_core::record;
+use chorus_core::time::{Millis, Timestamp};
+use chorus_dispatcher::Dispatcher;
+use chorus_limits::{Memory, Start};
+use chorus_orchestrator::Orchestrator;
+use chorus_store::LocalDirectory;
+use chorus_store::memory;
+use chorus_store::sql::{Pending, Place, Store};
+use chorus_worker::Worker;
+use tokio::sync::Notify;
+
+use crate::clock::MachineClock;
+use crate::instant::Instant;
+use crate::{Kind, books};
+
+/// The pool of the one model.
+const POOL: &str = "other";
+
+/// Ports and running services.
+pub(crate) struct House {
+    pub(crate) projects: Arc<dyn Projects>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) upstream: Arc<Instant>,
+    artifacts: Arc<dyn ArtifactStore>,
+    outbox: Arc<dyn Outbox>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    tenant: Tenant,
+}
+
+/// The ports that a store implements.
+trait Rows: Projects + Attempts + Deliveries + Outbox + Leaders + Directory {}
+impl<T: Projects + Attempts + Deliveries + Outbox + Leaders + Directory> Rows for T {}
+
+impl House {
+    /// Opens the store in a folder and starts every service.
+    pub(crate) async fn open(kind: Kind, folder: &Path) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+        match kind {
+            Kind::Memory => {
+                let store = Arc::new(memory::Store::new(Arc::clone(&clock)));
+                Self::start(store.clone(), store, clock).await
+            }
+            Kind::Sqlite => {
+                let store = Store::open(Place::Sqlite(folder.join("chorus.db")), Pending::Apply).await?;
+                let artifacts = Arc::new(LocalDirectory::open(folder.join("artifacts"))?);
+                Self::start(Arc::new(store), artifacts, clock).await
+            }
+        }
+    }
+
+    async fn start<R: Rows + 'static>(rows: Arc<R>, artifacts: Arc<dyn ArtifactStore>, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let tenant = Tenant::new("bench");
+        rows.import(vec![account(&*clock, &tenant)]).await?;
+        let bus: Arc<dyn Bus> = Arc::new(chorus_bus::Embedded::new());
+        let limits = Arc::new(Memory::new(Arc::clone(&clock), Start::Full));
+        let upstream = Arc::new(Instant { clock: Arc::clone(&clock), calls: AtomicU64::new(0), called: Notify::new() });
+        let catalog = Arc::new(chorus_upstream::catalog::load());
+        let boot = || BootId::new(clock.number());
+        let orchestrator = chorus_orchestrator::Ports {
+            projects: rows.clone(),
+            outbox: rows.clone(),
+            deliveries: rows.clone(),
+            artifacts: artifacts.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+        };
+        let dispatcher = chorus_dispatcher::Ports {
+            attempts: rows.clone(),
+            outbox: rows.clone(),
+            leaders: rows.clone(),
+            deliveries: rows.clone(),
+            directory: rows.clone(),
+            limits: limits.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+        };
+        let worker = chorus_worker::Ports {
+            attempts: rows.clone(),
+            deliveries: rows.clone(),
+            artifacts: artifacts.clone(),
+            limits,
+            upstream: upstream.clone(),
+            outbox: rows.clone(),
+            bus: bus.clone(),
+            directory: rows.clone(),
+            clock: clock.clone(),
+        };
+        let never = std::future::pending::<()>;
+        tokio::spawn(Orchestrator::new(orchestrator, chorus_orchestrator::Settings::default()).run(never()));
+        let roles = BTreeMap::new();
+        tokio::spawn(Dispatcher::new(dispatcher, chorus_dispatcher::Settings::default(), catalog.clone(), roles, boot()).run(never()));
+        tokio::spawn(Worker::new(worker, catalog, chorus_worker::Settings::of_pool(Pool::new(POOL)), boot()).run(never()));
+        Ok(Self { projects: rows.clone(), deliveries: rows.clone(), upstream, artifacts, outbox: rows, bus, clock, tenant })
+    }
+
+    /// Hands in a brief with so many chapters.
+    pub(crate) async fn submit(&self, chapters: u32) -> anyhow::Result<ProjectId> {
+        let text = books::text(chapters);
+        let bytes = text.len() as u64;
+        let attachment = Attachment { name: "chronicle.md".to_owned(), text: self.artifacts.put(Bytes::from(text)).await?, bytes };
+        let options = Options { assume: true, approve: false };
+        let brief = Brief { version: 1, text: books::BRIEF.to_owned(), attachments: vec![attachment], options };
+        let brief = self.artifacts.put(Bytes::from(serde_json::to_vec(&brief)?)).await?;
+        let id = ProjectId::new(self.clock.number());
+        let record = record::command(EventId::new(self.clock.number()), &self.tenant, id, &ClientCommand::Submit { brief });
+        let head = NewHead { id, tenant: self.tenant.clone(), title: "bench".to_owned(), created_at: self.clock.now(), brief, options };
+        let new = NewProject {
+            id,
+            tenant: self.tenant.clone(),
+            idempotency_key: id.to_string(),
+            body: brief,
+            budget: MicroUsd::from_dollars(1_000),
+            head: Head::new(head),
+            record: record.clone(),
+        };
+        self.projects.submit(new).await?;
+        self.bus.publish(vec![record.clone()]).await?;
+        self.outbox.mark_sent(vec![record.id]).await?;
+        Ok(id)
+    }
+
+    /// Waits until a project is over.
+    pub(crate) async fn finished(&self, id: ProjectId) -> anyhow::Result<()> {
+        loop {
+            let loaded = self.projects.load(id).await?;
+            if loaded.is_some_and(|loaded| loaded.project.head.over()) {
+                return Ok(());
+            }
+            self.clock.sleep(Millis(5)).await;
+        }
+    }
+}
+
+/// An account without limits.
+fn account(clock: &dyn Clock, tenant: &Tenant) -> NewAccount {
+    let id = AccountId::new(clock.number());
+    NewAccount {
+        id,
+        tenant: tenant.clone(),
+        name: format!("{id}@example.com"),
+        owner: "bench".to_owned(),
+        entitlement: Entitlement { kind: "own".to_owned(), attested_by: "bench".to_owned(), attested_at: Timestamp(0) },
+        same_owner_spill: false,
+        credentials: vec![NewCredential {
+            id: CredentialId::new(clock.number()),
+            provider: ProviderId::new("compatible"),
+            base_url: Some("http://127.0.0.1:1/v1".to_owned()),
+            secret: SealedSecret { sealed: String::new(), key_id: String::new() },
+            fingerprint: id.to_string(),
+            groups: Vec::new(),
+        }],
+    }
+}

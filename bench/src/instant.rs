@@ -1,0 +1,63 @@
+//! A model that answers at once, in process: what remains is the machinery's own cost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chorus_core::llm::{Content, FinishReason, Role, StreamEvent, Usage};
+use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
+use chorus_core::port::{Clock, Upstream};
+use chorus_sim::engine::call::{Ask, Role as TurnRole, Turn};
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+
+/// Answers by the simulators' rules, without a wire between.
+pub(crate) struct Instant {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) calls: AtomicU64,
+    pub(crate) called: Notify,
+}
+
+#[async_trait]
+impl Upstream for Instant {
+    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.called.notify_one();
+        let Body::Canonical(request) = call.body else { unreachable!("workers send canonical requests") };
+        let turn = |message: &chorus_core::llm::Message| Turn {
+            role: if message.role == Role::Assistant { TurnRole::Assistant } else { TurnRole::User },
+            text: message.content.iter().map(text).collect(),
+        };
+        let ask = Ask {
+            model: call.model.to_string(),
+            system: String::new(),
+            turns: request.messages.iter().map(turn).collect(),
+            max_tokens: None,
+            stream: true,
+            stream_usage: true,
+            think: None,
+        };
+        let said = chorus_sim::brain::reply(&ask, &[]).text;
+        let usage = Usage { input: request.text_len() as u64 / 4, output: said.len() as u64 / 4, ..Usage::default() };
+        let events = [
+            StreamEvent::Start { id: call.reference, model: call.model.to_string() },
+            StreamEvent::Text { index: 0, delta: said },
+            StreamEvent::Usage(usage),
+            StreamEvent::Finish(FinishReason::Stop),
+            StreamEvent::End,
+        ];
+        Ok(Answer {
+            sent_at: self.clock.now(),
+            request_id: None,
+            levels: Vec::new(),
+            body: AnswerBody::Stream(futures_util::stream::iter(events.map(Ok)).boxed()),
+        })
+    }
+}
+
+fn text(content: &Content) -> &str {
+    match content {
+        Content::Text { text, .. } => text,
+        _ => "",
+    }
+}

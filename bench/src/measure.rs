@@ -1,0 +1,100 @@
+//! One measurement in this process.
+
+use std::collections::BTreeMap;
+
+use chorus_core::id::{AttemptId, ProjectId, Seq};
+use chorus_core::project::HistoryEvent;
+
+use crate::clock::stopwatch;
+use crate::house::House;
+use crate::process::{cpu_ms, resident_mib};
+use crate::{Kind, What};
+
+/// What one process measured, by name; units in the names.
+pub(crate) type Figures = BTreeMap<String, f64>;
+
+/// Events read at once.
+const PAGE: u32 = 1000;
+
+/// Measures one thing.
+pub(crate) async fn one(what: What, kind: Kind, tasks: u32) -> anyhow::Result<Figures> {
+    let folder = tempfile::tempdir()?;
+    match what {
+        What::Busy => busy(kind, folder.path(), tasks).await,
+        What::Calm => calm(kind, folder.path(), tasks).await,
+        What::Cold => cold(kind, folder.path()).await,
+    }
+}
+
+/// Four projects at once, all tasks of one ready together.
+async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
+    let house = House::open(kind, folder).await?;
+    let first = house.submit(1).await?;
+    house.finished(first).await?;
+    let (idle, cpu, took) = (resident_mib()?, cpu_ms()?, stopwatch());
+    let mut projects = Vec::new();
+    for _ in 0..4 {
+        projects.push(house.submit(tasks.div_ceil(4)).await?);
+    }
+    for id in &projects {
+        house.finished(*id).await?;
+    }
+    let (seconds, cpu) = (took(), cpu_ms()? - cpu);
+    let busy = resident_mib()?;
+    let mut calls = 0.0;
+    for id in &projects {
+        calls += count(house.deliveries.of_project(*id).await?.len());
+    }
+    Ok(figures(&[
+        ("tasks", calls),
+        ("tasks per second", calls / seconds),
+        ("CPU ms per task", cpu / calls),
+        ("resident MiB idle", idle),
+        ("resident MiB busy", busy),
+    ]))
+}
+
+/// Small projects one after the other: nothing waits for anything but the machinery.
+async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
+    let house = House::open(kind, folder).await?;
+    let mut waits = Vec::new();
+    for _ in 0..tasks.div_ceil(4) {
+        let id = house.submit(1).await?;
+        house.finished(id).await?;
+        waits.extend(ready_to_claimed(&house, id).await?);
+    }
+    waits.sort_by(f64::total_cmp);
+    let at = |share: f64| waits.get(((count(waits.len()) - 1.0) * share) as usize).copied().unwrap_or(f64::NAN);
+    Ok(figures(&[("Ready to claimed ms p50", at(0.5)), ("Ready to claimed ms p95", at(0.95)), ("Ready to claimed ms p99", at(0.99))]))
+}
+
+/// For each task the time from the event that it can be done to the claim of its first delivery.
+async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f64>> {
+    let events = house.projects.events(id, Seq(0), PAGE).await?;
+    let ready: BTreeMap<AttemptId, i64> = events
+        .iter()
+        .filter_map(|stored| match &stored.event {
+            HistoryEvent::TaskReady { attempt, .. } => Some((*attempt, stored.at.0)),
+            _ => None,
+        })
+        .collect();
+    let rows = house.deliveries.of_project(id).await?;
+    let firsts = rows.iter().filter(|row| row.epoch.0 == 0);
+    Ok(firsts.filter_map(|row| Some((row.claimed_at?.0 - ready.get(&row.attempt)?) as f64)).collect())
+}
+
+/// Opens, submits, and waits for the first call; the parent measures the whole process.
+async fn cold(kind: Kind, folder: &std::path::Path) -> anyhow::Result<Figures> {
+    let house = House::open(kind, folder).await?;
+    house.submit(1).await?;
+    house.upstream.called.notified().await;
+    Ok(figures(&[("calls", house.upstream.calls.load(std::sync::atomic::Ordering::Relaxed) as f64)]))
+}
+
+fn figures(pairs: &[(&str, f64)]) -> Figures {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+}
+
+fn count(number: usize) -> f64 {
+    number as f64
+}
