@@ -10,6 +10,7 @@ use chorus_store::memory::Store;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::history::{Author, perform, unsound};
 use super::stage::Hands;
 use super::{Bench, Ports, run};
 
@@ -63,4 +64,19 @@ impl Bench for Memory {
 fn the_memory_store_keeps_its_contract() {
     let ran = run(&Memory).now_or_never().expect("the memory store never waits");
     assert!(ran > 60, "only {ran} cases ran");
+}
+
+#[test]
+fn money_and_deliveries_agree_at_every_step_of_random_histories() {
+    for seed in 0..40 {
+        let clock = Arc::new(HandClock::default());
+        let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let ports = Ports::of(&store, clock);
+        let (mut author, mut now) = (Author::new(seed), Timestamp(0));
+        for at in 0..300 {
+            let step = author.next(&store.snapshot());
+            perform(&ports, &mut now, step.clone()).now_or_never().expect("the memory store never waits");
+            assert_eq!(store.with_rows(unsound), None, "seed {seed}, step {at}: {step:?}");
+        }
+    }
 }
