@@ -21,3 +21,6 @@ mod watch;
 pub use dispatcher::Dispatcher;
 pub use office::Ports;
 pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

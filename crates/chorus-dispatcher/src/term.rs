@@ -37,6 +37,7 @@ struct Desk<'a> {
     tenants: BTreeSet<Tenant>,
     accounts_due: Timestamp,
     read_at: Timestamp,
+    read_last: Timestamp,
 }
 
 /// What the desk waits for.
@@ -59,6 +60,7 @@ impl<'a> Desk<'a> {
             tenants: BTreeSet::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
+            read_last: Timestamp(i64::MIN),
         }
     }
 
@@ -98,11 +100,17 @@ impl<'a> Desk<'a> {
             }
             match self.event(&mut feed).await {
                 Event::Decided(verdicts) => self.dispatch(verdicts).await,
-                Event::News(News::Queue) => self.read_at = self.read_at.min(self.office.now() + self.office.settings.wake_gap),
+                Event::News(News::Queue) => self.read_soon(),
                 Event::News(News::Accounts) => self.accounts_due = self.office.now(),
                 Event::Tick => {}
             }
         }
+    }
+
+    /// At once, unless the rows were read a moment ago.
+    fn read_soon(&mut self) {
+        let soonest = self.read_last + self.office.settings.wake_gap;
+        self.read_at = self.read_at.min(soonest.max(self.office.now()));
     }
 
     async fn event(&mut self, feed: &mut Feed) -> Event {
@@ -117,7 +125,8 @@ impl<'a> Desk<'a> {
 
     /// Brings the book up to date with the queued rows.
     async fn read_rows(&mut self) {
-        self.read_at = self.office.now() + self.office.settings.poll;
+        self.read_last = self.office.now();
+        self.read_at = self.read_last + self.office.settings.poll;
         let Ok(rows) = read_queue(self.office).await else { return };
         let whole = rows.len() < self.office.settings.queue_size as usize;
         let changes = self.book.compare(rows, whole);

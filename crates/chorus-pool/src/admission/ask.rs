@@ -3,7 +3,7 @@
 use chorus_core::catalog::Model;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Candidate, Demand, End, Lease, Reserved};
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 
 use super::queue::LineKey;
 use super::{Admission, Grant, Rest, Verdict, Wish};
@@ -39,17 +39,17 @@ impl Admission {
     }
 
     async fn ask(&mut self, key: &LineKey, head: LeaseId, now: Timestamp) -> Answer {
-        let net = now + self.settings.poll;
+        let (soon, net) = (now + Millis(1), now + self.settings.poll.max(Millis(1)));
         let Some(wish) = self.queue.wish(head) else { return Answer::Decided };
         let candidates = self.candidates(key, wish, now);
         if candidates.is_empty() {
-            return Answer::Blocked(self.route_opens(key, wish, now).unwrap_or(net).clamp(now, net));
+            return Answer::Blocked(self.route_opens(key, wish, now).unwrap_or(net).clamp(soon, net));
         }
         let not_after = now + self.settings.lease_lasts;
         let demand = Demand { lease: head, interactive: wish.interactive, not_after, candidates };
         match self.limits.reserve(demand).await {
             Ok(Reserved::Granted(lease)) => self.granted(key, head, lease, now).await,
-            Ok(Reserved::Wait { at }) => Answer::Blocked(at.map_or(net, |at| at.min(net))),
+            Ok(Reserved::Wait { at }) => Answer::Blocked(at.unwrap_or(net).clamp(soon, net)),
             Ok(Reserved::Never(why)) => {
                 self.decided.extend(self.queue.remove(head).map(|wish| Verdict::Never { wish: Box::new(wish), why }));
                 Answer::Decided

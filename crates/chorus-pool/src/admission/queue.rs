@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId};
+use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Admission, Verdict, Wants, Wish};
@@ -26,6 +26,7 @@ pub(super) struct Queue {
     wishes: BTreeMap<LeaseId, Waiting>,
     pub(super) lines: BTreeMap<LineKey, (Line, Rates)>,
     asleep: BTreeSet<(Timestamp, LeaseId)>,
+    tenants: BTreeMap<Tenant, usize>,
     pub(super) fairness: Fairness,
     /// When a parked credential comes back.
     pub(super) line_up_at: Option<Timestamp>,
@@ -75,6 +76,7 @@ impl Queue {
 
     pub(super) fn remove(&mut self, lease: LeaseId) -> Option<Wish> {
         let waiting = self.wishes.remove(&lease)?;
+        self.leaves(&waiting.wish.tenant);
         match waiting.spot {
             Spot::Asleep(at) => drop(self.asleep.remove(&(at, lease))),
             Spot::InLine(key, work) => {
@@ -91,12 +93,24 @@ impl Queue {
 
     fn sleep(&mut self, wish: Wish, until: Timestamp) {
         self.asleep.insert((until, wish.lease));
+        *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
         self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::Asleep(until) });
     }
 
+    fn leaves(&mut self, tenant: &Tenant) {
+        if let Some(waiting) = self.tenants.get_mut(tenant) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.tenants.remove(tenant);
+            }
+        }
+    }
+
     fn join(&mut self, wish: Wish, key: LineKey, work: Work, rates: impl FnOnce() -> Rates) {
-        let tenants = self.wishes.values().filter(|waiting| waiting.wish.tenant != wish.tenant).map(|waiting| &waiting.wish.tenant);
-        self.fairness.joins(&wish.tenant, tenants);
+        if !self.tenants.contains_key(&wish.tenant) {
+            self.fairness.joins(&wish.tenant, self.tenants.keys());
+        }
+        *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
         let (line, _) = self.lines.entry(key.clone()).or_insert_with(|| (Line::default(), rates()));
         line.push(&place(&wish), work);
         self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::InLine(key, work) });

@@ -1,5 +1,7 @@
 //! Admission over the in-memory limiter, under virtual time.
 
+mod utilisation;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chorus_core::catalog::Catalog;

@@ -1,7 +1,8 @@
 //! How fast a set of credentials can work, and how long it needs for what is left.
 //!
 //! Levels are the limiter's and are not known here: what is saved up is not subtracted, so the time is too
-//! long by at most one burst, and the oldest call is preferred a little longer at the start of a run.
+//! long by at most one burst, and the oldest call is preferred a little longer at the start of a run. Nor are
+//! tasks known that are not ready yet: they shorten the time, which prefers long paths, as a graph wants it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Sub};

@@ -1,0 +1,6 @@
+//! Dispatchers over the in-memory ports, under virtual time, with a store that may fail.
+
+mod house;
+mod outages;
+mod queueing;
+mod time;

@@ -1,0 +1,306 @@
+//! A small world: one project, some accounts, a store whose replies may be lost.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_bus::Embedded;
+use chorus_core::brief::Options;
+use chorus_core::catalog::{Catalog, Model, Price, Quirks};
+use chorus_core::delivery::{
+    ArtifactHash, AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt, QueuedAttempt, Reclaim,
+    Reclaimed, Role, TaskKind,
+};
+use chorus_core::id::{
+    AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId, ProviderId, TaskId, Tenant, Version,
+};
+use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Sent, Window};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::bus::{Record, Topic};
+use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
+use chorus_core::port::projects::{Commit, NewProject};
+use chorus_core::port::{Attempts, Clock, Directory, LimitState, Projects, StoreError};
+use chorus_core::project::{Head, NewHead};
+use chorus_core::time::{Millis, Timestamp};
+use chorus_limits::{Memory, Start};
+use chorus_store::memory::Store;
+use chorus_store::rows::AttemptRow;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all, pending, select};
+
+use super::time::Handle;
+use crate::{Dispatcher, Ports, Settings};
+
+pub(super) struct House {
+    pub(super) time: Handle,
+    pub(super) store: Store,
+    pub(super) attempts: Arc<Faulty>,
+    pub(super) bus: Arc<Embedded>,
+    pub(super) limits: Arc<Memory>,
+    pub(super) services: Vec<BoxFuture<'static, ()>>,
+    version: u64,
+}
+
+/// The store's attempts, with replies that are lost and times at which nothing answers.
+pub(super) struct Faulty {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    pub(super) faults: Mutex<Faults>,
+}
+
+#[derive(Default)]
+pub(super) struct Faults {
+    /// So many dispatches are done and their replies lost.
+    pub(super) lose_dispatches: u32,
+    /// Nothing answers between these times.
+    pub(super) down: Option<(i64, i64)>,
+    /// All batches that were asked for.
+    pub(super) asked: Vec<Vec<Dispatch>>,
+}
+
+pub(super) const PROJECT: ProjectId = ProjectId::new(1);
+
+pub(super) fn slots(amount: u64) -> Vec<Limit> {
+    let (dimension, window) = (Dimension::Concurrency, Window::Held);
+    vec![Limit { dimension, amount, burst: None, window, reserve: ReserveRule::Estimate, cache_read_percent: 0, output_weight: 1 }]
+}
+
+impl House {
+    /// A project with this budget, one account with these limits, and no dispatcher yet.
+    pub(super) fn new(budget: MicroUsd, limits: Vec<Limit>) -> Self {
+        let time = Handle::default();
+        let store = Store::new(time.port());
+        let attempts = Arc::new(Faulty { store: store.clone(), clock: time.port(), faults: Mutex::default() });
+        let limiter = Arc::new(Memory::new(time.port(), Start::Full));
+        let house = Self { time, store, attempts, bus: Arc::new(Embedded::new()), limits: limiter, services: Vec::new(), version: 0 };
+        house.time.run(house.store.import(vec![account(limits)])).expect("memory answers");
+        house.time.run(house.store.submit(project(budget))).expect("memory answers");
+        house
+    }
+
+    pub(super) fn start(&mut self, boot: u128) {
+        self.start_with(boot, Settings::default());
+    }
+
+    pub(super) fn start_with(&mut self, boot: u128, settings: Settings) {
+        let ports = Ports {
+            attempts: self.attempts.clone(),
+            outbox: Arc::new(self.store.clone()),
+            leaders: Arc::new(self.store.clone()),
+            deliveries: Arc::new(self.store.clone()),
+            directory: Arc::new(self.store.clone()),
+            limits: self.limits.clone(),
+            bus: self.bus.clone(),
+            clock: self.time.port(),
+        };
+        let slug = ModelSlug::new("claude/sonnet");
+        let model = Model {
+            slug: slug.clone(),
+            pool: "claude".into(),
+            routes: [(ProviderId::new("anthropic"), "sonnet".to_owned())].into(),
+            context: 200_000,
+            max_output: 8_000,
+            price: Price { input: MicroUsd(3_000_000), output: MicroUsd(15_000_000), ..Price::default() },
+            strength: 80,
+            reasoning: false,
+            quirks: Quirks::default(),
+        };
+        let catalog = Catalog { providers: Vec::new(), models: vec![model] };
+        let roles = [(Role::Worker, vec![vec![slug]])].into();
+        let dispatcher = Dispatcher::new(ports, settings, Arc::new(catalog), roles, BootId::new(boot));
+        self.services.push(dispatcher.run(pending()).boxed());
+    }
+
+    /// Lets the services run until a time.
+    pub(super) fn run_until(&mut self, at: i64) {
+        let end = self.time.port().sleep_until(Timestamp(at));
+        self.time.run(select(join_all(self.services.iter_mut()).then(|_| pending::<()>()), end));
+    }
+
+    /// Queues attempts with these numbers.
+    pub(super) fn queue(&mut self, numbers: impl IntoIterator<Item = u128>) {
+        let attempts = numbers.into_iter().map(attempt).collect();
+        self.commit(attempts, Vec::new());
+    }
+
+    pub(super) fn cancel(&mut self, number: u128) {
+        self.commit(Vec::new(), vec![AttemptId::new(number)]);
+    }
+
+    fn commit(&mut self, attempts: Vec<NewAttempt>, cancel: Vec<AttemptId>) {
+        let commit = Commit {
+            project: PROJECT,
+            expected: Version(self.version),
+            head: head(),
+            tasks: Vec::new(),
+            attempts,
+            cancel,
+            events: Vec::new(),
+            outbox: Vec::new(),
+            folded: Vec::new(),
+        };
+        self.version += 1;
+        self.time.run(self.store.commit(commit)).expect("the decision is valid");
+    }
+
+    pub(super) fn row(&self, number: u128) -> AttemptRow {
+        self.store.with_rows(|rows| rows.attempts[&AttemptId::new(number)].clone())
+    }
+
+    #[track_caller]
+    pub(super) fn is(&self, number: u128, state: AttemptState, epoch: u32) {
+        let row = self.row(number);
+        assert_eq!((row.state, row.epoch), (state, Epoch(epoch)));
+    }
+
+    /// A worker claims the delivery, sends its lease, and says nothing more; false when it is denied.
+    pub(super) fn claim_and_send(&self, number: u128, deadline: i64) -> bool {
+        let epoch = self.row(number).epoch;
+        let holder = Holder::new(format!("worker/{number}/{}", epoch.0));
+        let claim = Claim { attempt: AttemptId::new(number), epoch, holder: holder.clone(), deadline: Timestamp(deadline) };
+        let Some(delivery) = self.time.run(self.store.claim(claim)).expect("memory answers") else { return false };
+        let sent = self.time.run(self.limits.send(delivery.assignment.lease.id, &holder, Timestamp(deadline))).expect("memory answers");
+        sent == Sent::Sent
+    }
+
+    /// The attempt's worker is heard of.
+    pub(super) fn store_beat(&self, number: u128) {
+        let row = self.row(number);
+        if let Some(holder) = row.holder {
+            let holding = Holding { attempt: AttemptId::new(number), epoch: row.epoch, holder };
+            self.time.run(self.store.beat(vec![holding])).expect("memory answers");
+        }
+    }
+
+    /// Lets time pass while the attempt's worker beats every second.
+    pub(super) fn beat_until(&mut self, number: u128, at: i64) {
+        while self.time.port().now().0 < at {
+            self.store_beat(number);
+            let next = self.time.port().now().0 + 1_000;
+            self.run_until(next.min(at));
+        }
+    }
+
+    pub(super) fn sent_at(&self, id: EventId) -> Option<Timestamp> {
+        self.store.with_rows(|rows| rows.outbox[&id].sent_at)
+    }
+
+    /// Records of a topic in the outbox, and whether each was sent.
+    pub(super) fn records(&self, topic: &Topic) -> Vec<(Record, bool)> {
+        self.store.with_rows(|rows| {
+            let rows = rows.outbox.values().filter(|row| row.record.topic == *topic);
+            rows.map(|row| (row.record.clone(), row.sent_at.is_some())).collect()
+        })
+    }
+}
+
+fn attempt(number: u128) -> NewAttempt {
+    NewAttempt {
+        id: AttemptId::new(number),
+        task: TaskId::new(number),
+        project: PROJECT,
+        tenant: Tenant::new("home"),
+        plan_version: 1,
+        kind: TaskKind::Work,
+        number: 1,
+        order: ArtifactHash::of(b"order"),
+        size: CallSize { input: 1_000, output: 200, max_tokens: 800 },
+        priority: 100,
+        path: Millis(1_000),
+        not_before: Timestamp(0),
+    }
+}
+
+fn head() -> Head {
+    Head::new(NewHead {
+        id: PROJECT,
+        tenant: Tenant::new("home"),
+        title: "a project".into(),
+        created_at: Timestamp(0),
+        brief: ArtifactHash::of(b"brief"),
+        options: Options { assume: true, approve: false },
+    })
+}
+
+fn project(budget: MicroUsd) -> NewProject {
+    let record =
+        Record { id: EventId::new(1), topic: Topic::ProjectCmd, key: PROJECT.to_string(), headers: Vec::new(), payload: Bytes::new() };
+    NewProject {
+        id: PROJECT,
+        tenant: Tenant::new("home"),
+        idempotency_key: "once".into(),
+        body: ArtifactHash::of(b"body"),
+        budget,
+        head: head(),
+        record,
+    }
+}
+
+fn account(limits: Vec<Limit>) -> NewAccount {
+    let group = QuotaGroup { id: "anthropic/org".into(), limits };
+    NewAccount {
+        id: AccountId::new(1),
+        tenant: Tenant::new("home"),
+        name: "ann@example.org".into(),
+        owner: "ann".into(),
+        entitlement: Entitlement { kind: "own".into(), attested_by: "ann".into(), attested_at: Timestamp(0) },
+        same_owner_spill: false,
+        credentials: vec![NewCredential {
+            id: CredentialId::new(1),
+            provider: "anthropic".into(),
+            base_url: None,
+            secret: SealedSecret { sealed: String::new(), key_id: "k".into() },
+            fingerprint: "f".into(),
+            groups: vec![GroupOf { group, models: Vec::new() }],
+        }],
+    }
+}
+
+impl Faulty {
+    fn answers(&self) -> Result<(), StoreError> {
+        let now = self.clock.now().0;
+        match self.faults.lock().expect("one thread").down {
+            Some((from, to)) if (from..to).contains(&now) => Err(StoreError::Unavailable("down".into())),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Attempts for Faulty {
+    async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
+        self.answers()?;
+        self.store.queued(limit).await
+    }
+
+    async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
+        self.answers()?;
+        self.faults.lock().expect("one thread").asked.push(batch.clone());
+        let answer = self.store.dispatch(batch).await;
+        let mut faults = self.faults.lock().expect("one thread");
+        match faults.lose_dispatches.checked_sub(1) {
+            Some(left) => {
+                faults.lose_dispatches = left;
+                Err(StoreError::Unavailable("the reply was lost".into()))
+            }
+            None => answer,
+        }
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        self.store.claim(claim).await
+    }
+
+    async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
+        self.store.beat(held).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.store.finish(finish).await
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
+        self.answers()?;
+        self.store.reclaim(reclaim).await
+    }
+}

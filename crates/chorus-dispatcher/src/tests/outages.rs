@@ -1,0 +1,109 @@
+//! Dispatchers die, stores are away, records get lost: nothing is taken away too early, nothing stays undone.
+
+use std::sync::Arc;
+
+use chorus_core::delivery::AttemptState;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::bus::Topic;
+use chorus_limits::{Memory, Start};
+
+use super::house::{House, slots};
+use crate::Settings;
+
+const RICH: MicroUsd = MicroUsd::from_dollars(100);
+
+#[test]
+fn what_nobody_claims_is_queued_again_with_another_lease() {
+    let mut house = House::new(RICH, slots(1));
+    house.start(1);
+    house.queue([1]);
+    house.run_until(30_900);
+    house.is(1, AttemptState::Dispatched, 0);
+    house.run_until(40_000);
+    house.is(1, AttemptState::Dispatched, 1);
+    assert_eq!(house.limits.live_leases(), 1);
+    assert_eq!(house.row(1).lost, 0, "no worker was lost");
+}
+
+#[test]
+fn after_an_outage_nothing_is_taken_away_for_one_whole_lease() {
+    let mut house = House::new(RICH, slots(8));
+    house.start(1);
+    house.queue([1]);
+    house.run_until(1_100);
+    assert!(house.claim_and_send(1, 500_000));
+    let wait = i64::try_from(Settings::default().whole_lease().0).expect("small");
+    house.attempts.faults.lock().expect("one thread").down = Some((60_000, 90_000));
+    // It beats until the store goes away, and cannot while it is.
+    for second in 1..60 {
+        house.run_until(second * 1_000);
+        house.store_beat(1);
+    }
+    house.run_until(90_000 + wait - 2_000);
+    house.is(1, AttemptState::Running, 0);
+    house.run_until(90_000 + wait + 5_000);
+    assert_eq!(house.row(1).lost, 1, "a worker that stays silent is lost all the same");
+}
+
+#[test]
+fn a_new_term_waits_one_whole_lease_too() {
+    let mut house = House::new(RICH, slots(8));
+    house.start(1);
+    house.queue([1]);
+    house.run_until(1_100);
+    assert!(house.claim_and_send(1, 500_000));
+    house.run_until(20_000);
+    house.services.clear();
+    house.run_until(50_000);
+    house.start(2);
+    house.run_until(79_000);
+    house.is(1, AttemptState::Running, 0);
+    house.run_until(85_000);
+    assert_eq!(house.row(1).lost, 1);
+}
+
+#[test]
+fn a_second_dispatcher_takes_over_with_the_leases_of_the_first() {
+    let mut house = House::new(RICH, slots(1));
+    house.start(1);
+    house.start(2);
+    house.queue(1..=2);
+    house.run_until(1_100);
+    assert!(house.claim_and_send(1, 100_000));
+    // The first dies, and the limiter forgets everything.
+    drop(house.services.remove(0));
+    house.services.clear();
+    house.limits = Arc::new(Memory::new(house.time.port(), Start::Full));
+    house.start(3);
+    house.run_until(30_000);
+    assert_eq!(house.limits.live_leases(), 1, "the lease of the running call is put back before anything is reserved");
+    house.is(2, AttemptState::Queued, 0);
+    house.beat_until(1, 100_000);
+    house.run_until(101_500);
+    house.is(2, AttemptState::Dispatched, 0);
+}
+
+#[test]
+fn only_one_of_two_dispatchers_works_at_a_time() {
+    let mut house = House::new(RICH, slots(8));
+    house.start(1);
+    house.start(2);
+    house.queue(1..=5);
+    house.run_until(10_000);
+    assert_eq!(house.limits.live_leases(), 5);
+    let faults = house.attempts.faults.lock().expect("one thread");
+    let terms: Vec<u64> = faults.asked.iter().flatten().map(|dispatch| dispatch.term.0).collect();
+    assert_eq!(terms, [1; 5]);
+}
+
+#[test]
+fn records_that_were_never_sent_are_swept_and_unfolded_ones_are_sent_again() {
+    let mut house = House::new(RICH, slots(8));
+    house.start(1);
+    house.run_until(5_000);
+    let (command, sent) = house.records(&Topic::ProjectCmd).remove(0);
+    assert!(sent, "the submission's record was left unsent by whoever committed it");
+    let first = house.sent_at(command.id);
+    house.run_until(25_000);
+    assert!(house.sent_at(command.id) > first, "nobody folded it, so it is sent again");
+}

@@ -1,0 +1,89 @@
+//! A clock whose time passes only when everything waits.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use chorus_core::port::Clock;
+use chorus_core::time::Timestamp;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, poll_fn};
+
+#[derive(Default)]
+pub(crate) struct VirtualTime {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    now: i64,
+    numbers: u128,
+    timers: BTreeSet<i64>,
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A handle that can be put behind the port.
+#[derive(Clone, Default)]
+pub(crate) struct Handle(Arc<VirtualTime>);
+
+impl Handle {
+    pub(crate) fn port(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clone())
+    }
+
+    /// Runs a future to its end; time jumps to the next timer whenever nothing else can happen.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&woken));
+        loop {
+            while woken.0.swap(false, Ordering::Relaxed) {
+                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return value;
+                }
+            }
+            let mut state = self.0.state.lock().expect("one thread");
+            state.now = state.timers.pop_first().expect("something waits for time");
+            woken.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Clock for Handle {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.state.lock().expect("one thread").now)
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let time = Arc::clone(&self.0);
+        poll_fn(move |_| {
+            let mut state = time.state.lock().expect("one thread");
+            if state.now >= at.0 {
+                return Poll::Ready(());
+            }
+            state.timers.insert(at.0);
+            Poll::Pending
+        })
+        .boxed()
+    }
+
+    fn number(&self) -> u128 {
+        let mut state = self.0.state.lock().expect("one thread");
+        state.numbers += 1;
+        state.numbers
+    }
+
+    fn chance(&self, below: u64) -> u64 {
+        below / 2
+    }
+}
