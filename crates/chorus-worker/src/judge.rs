@@ -160,7 +160,9 @@ impl Case<'_> {
             retry_after: failure.retry_after,
             levels: failure.levels.clone(),
         });
-        Judgement { usage: Some(Usage::default()), end, seen, ..self.failed(failure) }
+        // A call that never left the house used nothing because there was none.
+        let usage = sent_at.map(|_| Usage::default());
+        Judgement { usage, end, seen, ..self.failed(failure) }
     }
 
     /// What every failed call has in common; usage, lease and limits are filled in by those who know them.

@@ -39,6 +39,17 @@ const TERMS: [(&str, &str); 8] = [
     ("culvert", "a covered drain below a road"),
 ];
 
+const TOLD: [&str; 8] = [
+    "For {number} weeks the ground stood under water. The men carried clay by hand until the bank was tight.",
+    "The accounts name {number} masons and twice as many carters. Each was paid on Saturdays, in coin.",
+    "A flood carried away the first piers after {number} days. The second ones were founded on oak piles and stood.",
+    "The stone came from a quarry {number} furlongs to the north. Its colour still tells the old courses from the new.",
+    "The valley paid a toll of {number} pence a year for its upkeep. The toll was lifted when the railway came.",
+    "A keeper was appointed with a house and {number} acres. His daughter kept the book of levels after him.",
+    "The engineers measured the stream on {number} mornings. Their tables were copied by everyone who came after.",
+    "The {name} was mended {number} times in its first century. None of the repairs changed its line.",
+];
+
 /// One work of engineering, with what a chapter says of it.
 struct Fact {
     name: String,
@@ -82,12 +93,10 @@ fn chapter_text(book: &mut String, number: usize, fact: &Fact, term: (&str, &str
          them what stone and water do to one another. The {name} is {length} metres long."
     ));
     say(&format!("A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."));
-    for _ in 0..chance.usize(1..4) {
-        let (weeks, men) = (chance.u32(3..40), chance.u32(12..300));
-        say(&format!(
-            "The work was slow. For {weeks} weeks the ground stood under water, and {men} men carried clay by hand until the bank was \
-             tight. Those who came later praised the patience of the plan more than its boldness, and the accounts show why."
-        ));
+    let mut told = TOLD;
+    chance.shuffle(&mut told);
+    for told in &told[..chance.usize(4..7)] {
+        say(&told.replace("{number}", &chance.u32(3..300).to_string()).replace("{name}", name));
     }
     if let Some(earlier) = earlier {
         say(&format!("The {} was opened in {}, as every child of the valley knows.", earlier.name, earlier.year + 7));
@@ -100,7 +109,7 @@ fn brief_text(chapters: usize) -> String {
         text,
         "# A study guide to \"The Book of Works\"\n\nThe attached book, `book.md`, has {chapters} chapters. Please make one study guide from it. \
          Work from the attached text alone.\n\n## What to deliver\n\n\
-         1. **Chapter summaries** – for each chapter of the attached book, one section with a summary of 40 to 80 words and 2 key points.\n\
+         1. **Chapter summaries** – for each chapter of the attached book, one section with a summary of 30 to 80 words and 2 key points.\n\
          2. **Glossary** – every term that the book defines, each defined once.\n\
          3. **Note on contradictions** – each place in which two chapters state the same fact with different values.\n\
          4. **Study guide** – all of the above bound in one file, `study-guide.md`.\n\n\

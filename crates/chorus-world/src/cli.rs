@@ -33,8 +33,9 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let outcomes = run_all(&asked);
     let mut failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.violation.is_some()).collect();
     failed.sort_by_key(|outcome| outcome.seed);
-    if asked.seeds == 1 || asked.brief {
-        outcomes.iter().for_each(|outcome| println!("{}", line(outcome)));
+    for outcome in outcomes.iter().filter(|_| asked.seeds == 1 || asked.brief) {
+        println!("{}", line(outcome));
+        outcome.defects.iter().for_each(|defect| println!("  {defect}"));
     }
     for outcome in failed.iter().take(if asked.brief { 0 } else { 3 }) {
         println!("{}", story(outcome, &asked.options));

@@ -76,6 +76,8 @@ pub struct Outcome {
     pub steps: u64,
     /// How its projects ended, in a word each.
     pub ends: Vec<&'static str>,
+    /// What is wrong with what was delivered, or why nothing was.
+    pub defects: Vec<String>,
     /// Calls that providers saw.
     pub calls: usize,
     /// Plans and deliverables of the projects that are done.

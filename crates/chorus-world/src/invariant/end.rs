@@ -87,8 +87,9 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
     }
     for (key, row) in &ending.rows.deliveries {
         let calls = paid.get(key).copied().unwrap_or(0);
-        if row.story.usage.is_some() && calls != 1 {
-            return broken(format!("{}.{} has usage, its provider saw {calls} paid calls", key.0, key.1.0));
+        let made = state.calls.made().get(key).copied().unwrap_or(0);
+        if row.story.usage.is_some_and(|usage| usage.total() > 0) && made != 1 {
+            return broken(format!("{}.{} has usage, its provider saw {made} calls", key.0, key.1.0));
         }
         if calls > 0 && !tells_of_its_call(row) {
             return broken(format!("{}.{} made a paid call, its row says {:?}", key.0, key.1.0, row.story.end));

@@ -36,14 +36,15 @@ impl World {
 
     /// What is told of the run.
     pub(super) fn outcome(self, steps: u64, lasted: Millis) -> Outcome {
-        let (ends, delivered) = self.store.with_rows(|rows| {
+        let (ends, defects, delivered) = self.store.with_rows(|rows| {
             let ends = rows.projects.values().map(|row| row.project.head.state_word()).collect();
             let delivered = rows.projects.iter().filter_map(|(id, row)| {
                 let head = &row.project.head;
                 let State::Done { deliverable } = head.state else { return None };
                 Some((*id, Delivered { plan: head.plan?.hash, deliverable }))
             });
-            (ends, delivered.collect::<BTreeMap<ProjectId, Delivered>>())
+            let defects = rows.projects.values().flat_map(|row| defects(&row.project.head.state)).collect();
+            (ends, defects, delivered.collect::<BTreeMap<ProjectId, Delivered>>())
         });
         Outcome {
             seed: self.seed,
@@ -54,9 +55,19 @@ impl World {
             lasted,
             steps,
             ends,
+            defects,
             calls: self.simulated.journal().len(),
             delivered,
         }
+    }
+}
+
+/// What is wrong with what was delivered, or why nothing was.
+fn defects(state: &State) -> Vec<String> {
+    match state {
+        State::Partial { defects, .. } => defects.clone(),
+        State::Failed { why } => vec![why.clone()],
+        _ => Vec::new(),
     }
 }
 
