@@ -63,6 +63,7 @@ async fn project(house: House, input: submit::Input, accounts: &[Account], addre
 /// Short times, so that a lost worker is noticed while one watches, and models of three families that share
 /// the work.
 fn prepare(config: &mut Config, folder: &Path) {
+    config.passing = true;
     config.data.dir = folder.join("data");
     config.data.key_file = folder.join("envelope.key");
     config.delivery.beat_ms = Millis(200);

@@ -24,6 +24,9 @@ pub(crate) struct Config {
     /// `--config` and `--data` as they were typed, for commands that are printed.
     #[serde(skip)]
     pub(crate) flags: String,
+    /// Whether the data folder is gone when the command is over.
+    #[serde(skip)]
+    pub(crate) passing: bool,
 }
 
 /// Where things are kept.

@@ -1,6 +1,5 @@
 //! Opening the house: the folder, the key, the database, the adapters.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -21,7 +20,7 @@ impl House {
     /// Takes the data folder for this process, makes what is missing in it, and opens everything.
     pub(crate) async fn open(config: Config, crash: Option<Crash>) -> anyhow::Result<Self> {
         let folder = DataDir::open(&config.data.dir)?;
-        let key = envelope_key(&config.data.key_file)?;
+        let key = envelope_key(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let file = folder.database();
         let opened = Store::open(Place::Sqlite(file.clone()), Pending::Apply).await;
@@ -72,10 +71,11 @@ impl House {
     }
 }
 
-/// The envelope key: read, or made on the first run, said loudly then.
-fn envelope_key(file: &Path) -> anyhow::Result<EnvelopeKey> {
+/// The envelope key: read, or made on the first run, said loudly then unless nothing here is kept.
+fn envelope_key(config: &Config) -> anyhow::Result<EnvelopeKey> {
+    let file = &config.data.key_file;
     let (key, made) = EnvelopeKey::from_file_or_new(file)?;
-    if made {
+    if made && !config.passing {
         eprintln!("A key that seals your credentials was made: {}", file.display());
         eprintln!("Back it up: without it the credentials must be imported again.\n");
     }

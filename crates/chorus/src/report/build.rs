@@ -87,6 +87,23 @@ fn call_times(story: &Story) -> BTreeMap<TaskId, u64> {
     took
 }
 
+/// For each task the time from the first moment it could be done until a worker first had it.
+fn waits(story: &Story) -> BTreeMap<TaskId, u64> {
+    let mut ready = BTreeMap::new();
+    for stored in &story.events {
+        if let HistoryEvent::TaskReady { task, .. } = &stored.event {
+            ready.entry(task.id).or_insert(stored.at);
+        }
+    }
+    let mut claimed: BTreeMap<TaskId, Timestamp> = BTreeMap::new();
+    for row in &story.deliveries {
+        if let Some(at) = row.claimed_at {
+            claimed.entry(row.task).and_modify(|first| *first = at.min(*first)).or_insert(at);
+        }
+    }
+    ready.into_iter().filter_map(|(id, at)| Some((id, claimed.get(&id)?.since(at).0))).collect()
+}
+
 fn totals(story: &Story, critical_path_ms: u64) -> Totals {
     let last = story.events.iter().map(|event| event.at).chain(story.deliveries.iter().filter_map(|row| row.ended_at)).max();
     let usage = story.deliveries.iter().filter_map(|row| row.usage).fold(Usage::default(), |sum, usage| sum + usage);
@@ -95,6 +112,7 @@ fn totals(story: &Story, critical_path_ms: u64) -> Totals {
         makespan_ms: last.map_or(0, |last| story.since(last)),
         critical_path_ms,
         call_ms: story.deliveries.iter().filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0)).sum(),
+        waited_ms: waits(story).values().sum(),
         deliveries: story.deliveries.len() as u64,
         limited: count("limited"),
         lost: count("lost"),
@@ -111,6 +129,7 @@ fn totals(story: &Story, critical_path_ms: u64) -> Totals {
 
 fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Vec<TaskFigures> {
     let levels = path::levels(&story.project.tasks);
+    let waited = waits(story);
     let figures = |task: &Task| TaskFigures {
         id: task.id.to_string(),
         key: task.key.to_string(),
@@ -123,6 +142,7 @@ fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Ve
         level: levels.get(&task.id).copied().unwrap_or(0),
         deliveries: story.deliveries.iter().filter(|row| row.task == task.id).count() as u64,
         call_ms: took.get(&task.id).copied().unwrap_or(0),
+        waited_ms: waited.get(&task.id).copied().unwrap_or(0),
         critical: critical.contains(&task.id),
     };
     story.project.tasks.values().map(figures).collect()

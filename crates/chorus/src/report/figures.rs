@@ -38,6 +38,8 @@ pub(crate) struct Totals {
     pub(crate) critical_path_ms: u64,
     /// Time of all calls added up.
     pub(crate) call_ms: u64,
+    /// Time that tasks which could be done waited until a worker had them: for room within the limits, mostly.
+    pub(crate) waited_ms: u64,
     pub(crate) deliveries: u64,
     /// Deliveries that were refused for a limit's sake.
     pub(crate) limited: u64,
@@ -72,6 +74,8 @@ pub(crate) struct TaskFigures {
     pub(crate) deliveries: u64,
     /// Time of the call that gave its result.
     pub(crate) call_ms: u64,
+    /// From the moment it could be done until a worker first had it.
+    pub(crate) waited_ms: u64,
     /// Whether it lies on the critical path.
     pub(crate) critical: bool,
 }

@@ -49,7 +49,13 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
         HistoryEvent::Clarified { assumptions } if assumptions.is_empty() => "the brief is clear".to_owned(),
         HistoryEvent::Clarified { assumptions } => format!("assuming: {}", assumptions.join("; ")),
         HistoryEvent::QuestionsAsked { questions, .. } => format!("{} questions for you", questions.len()),
-        HistoryEvent::Answered { answers } => format!("{} answers", answers.len()),
+        HistoryEvent::Answered { answers } => {
+            let told = answers.iter().map(|answered| {
+                let how = if answered.assumed { "assumed" } else { "answered" };
+                format!("{how}: {} {}", answered.question.text, answered.answer)
+            });
+            told.collect::<Vec<_>>().join("\n          ")
+        }
         HistoryEvent::Planned { version, title, tasks, fallback, warnings, .. } => {
             let how = if *fallback { ", made by a rule: no reply of the planner could be used" } else { "" };
             let repaired = if warnings.is_empty() { String::new() } else { format!(", repaired: {}", warnings.join("; ")) };
