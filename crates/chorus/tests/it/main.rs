@@ -1,6 +1,7 @@
 //! The one integration-test binary: real adapters, real sockets, real processes.
 
 mod bad_input;
+mod bad_models;
 mod books;
 mod kill;
 mod loop_of_briefs;

@@ -126,6 +126,13 @@ impl Stage {
         path
     }
 
+    /// Adds sections to the configuration.
+    pub(crate) fn configure(&self, sections: &str) {
+        let path = self.config();
+        let text = read(self.folder.path(), "chorus.toml");
+        std::fs::write(path, text + sections).expect("the file is written");
+    }
+
     /// Every call that the providers saw.
     pub(crate) fn journal(&self) -> Vec<Entry> {
         self.witness.journal().lines().map(|line| serde_json::from_str(line).expect("a line of the journal")).collect()
