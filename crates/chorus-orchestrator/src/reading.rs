@@ -4,7 +4,7 @@ use chorus_core::brief;
 use chorus_core::delivery::{AttemptDone, Outcome, TaskKind};
 use chorus_core::merge;
 use chorus_core::plan::{self, Plan, Scope};
-use chorus_core::project::{Estimate, Ledger, Planned, Reading, Task};
+use chorus_core::project::{About, Estimate, Ledger, Planned, Reading, Task};
 use chorus_core::verdict;
 
 use crate::aggregate::Aggregate;
@@ -31,7 +31,8 @@ pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDon
         (TaskKind::Settle, Some(text)) => settled(shop, aggregate, &text).await,
         (TaskKind::Judge, Some(text)) => {
             let plan = opening::plan(shop, aggregate).await?;
-            Ok(plan.map_or(Reading::Nothing, |plan| Reading::Verdict(verdict::read(&text, &plan))))
+            let read = if matches!(task.about, About::Part { of: 1, .. }) { verdict::read_whole } else { verdict::read };
+            Ok(plan.map_or(Reading::Nothing, |plan| Reading::Verdict(read(&text, &plan))))
         }
     }
 }

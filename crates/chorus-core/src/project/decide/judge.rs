@@ -52,16 +52,18 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
     let rounds = draft.head.round;
     let ruling = verdict::rule(&Standing { rounds, best, reworks: &reworks }, &verdict);
     let out_of_money = unread && draft.head.out_of_budget;
-    // Where no judge's answer could be read, the checks decide: they found nothing.
-    let accepted = ruling == Ruling::Accept || verdict.items.is_empty();
-    let score = if accepted { 1_000 } else { verdict::score(&verdict) };
+    // Silence is no consent: what no judge's answer could be read about was not accepted by anybody.
+    let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
+    let score = if accepted { 1_000 } else if verdict.items.is_empty() { 0 } else { verdict::score(&verdict) };
     let mut defects = defects(&verdict);
     draft.record(HistoryEvent::Judged { deliverable, verdict, score, round: rounds });
-    if accepted && !out_of_money {
+    if accepted {
         return stop::done(draft, deliverable);
     }
     if out_of_money {
         defects.push("the budget was used up before all of it was judged".to_owned());
+    } else if unread {
+        defects.push("the judge gave no answer that could be read: not all of it was judged".to_owned());
     }
     if best.is_none_or(|best| score > best) {
         draft.head.best = Some(Best { deliverable, score, defects });

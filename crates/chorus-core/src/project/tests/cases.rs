@@ -222,13 +222,13 @@ fn rework_that_does_not_help_delivers_the_best_so_far() {
 }
 
 #[test]
-fn a_judge_that_cannot_be_read_leaves_it_to_the_checks() {
+fn a_judge_that_cannot_be_read_is_no_consent() {
     let mut house = running(vec![planned_task("a", &[], All)]);
     house.succeed("a", work());
     while house.project.head.state_word() == "evaluating" {
         house.succeed("judge.1", Reading::Verdict(Err(vec!["no JSON".into()])));
     }
-    assert_eq!(house.project.head.state_word(), "done");
+    assert_eq!(house.project.head.state_word(), "partial");
 }
 
 #[test]
