@@ -5,6 +5,7 @@
 //! lease that gave everything back.
 
 use chorus_core::delivery::{Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome, QueuedAttempt};
+use chorus_core::money::MicroUsd;
 use chorus_core::record;
 use chorus_pool::Grant;
 
@@ -46,7 +47,9 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                 (Fate::Send(grant), Dispatched::Lost) => office.end_unused(grant.lease.id).await,
                 (Fate::Send(grant), Dispatched::OverBudget) => {
                     office.end_unused(grant.lease.id).await;
-                    next.push(Decided { row, fate: Fate::Refuse(FailureCause::OverBudget) });
+                    if !may_suffice_later(office, &row, &grant).await {
+                        next.push(Decided { row, fate: Fate::Refuse(FailureCause::OverBudget) });
+                    }
                 }
                 (Fate::Refuse(_), Dispatched::Lost | Dispatched::OverBudget) => {}
             }
@@ -55,6 +58,17 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
         round = next;
     }
     sent
+}
+
+/// Whether the budget would cover the call if calls under way cost nothing: then the row stays queued and is tried
+/// again with the next reading, because calls mostly cost less than what is set aside for them.
+async fn may_suffice_later(office: &Office, row: &QueuedAttempt, grant: &Grant) -> bool {
+    let read = office.statement("read a project's money", office.ports.deliveries.money(row.attempt.project));
+    match read.await {
+        Ok(Some(money)) => money.reserved > MicroUsd::ZERO && money.spent + grant.estimate.cost <= money.budget,
+        Ok(None) => false,
+        Err(_) => true,
+    }
 }
 
 async fn until_answered(office: &Office, batch: &[Dispatch]) -> Vec<Dispatched> {

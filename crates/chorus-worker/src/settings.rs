@@ -1,5 +1,6 @@
 //! What an operator may turn, with the values that fit most installations.
 
+use chorus_core::delivery::TaskKind;
 use chorus_core::id::Pool;
 use chorus_core::time::Millis;
 
@@ -16,8 +17,10 @@ pub struct Settings {
     pub call_timeout: Millis,
     /// Failed calls of one attempt that may be followed by another.
     pub max_retries: u32,
-    /// Answers of one attempt that may be cut by `max_tokens` and continued.
+    /// Answers of one attempt that may be cut by `max_tokens` and continued, where a part is made.
     pub max_continues: u32,
+    /// The same for everything else: a plan or verdict that is longer is not worth its tokens.
+    pub max_steering_continues: u32,
     /// Bound of the first wait after a failed call; it doubles with each retry.
     pub retry_base: Millis,
     /// Longest time for which a task is kept from the queue after a failure or a refusal.
@@ -42,6 +45,7 @@ impl Settings {
             call_timeout: Millis::from_secs(600),
             max_retries: 8,
             max_continues: 16,
+            max_steering_continues: 2,
             retry_base: Millis::from_secs(1),
             retry_cap: Millis::from_secs(30),
             progress_every: Millis(250),
@@ -54,5 +58,13 @@ impl Settings {
     /// The consumer group of the pool's workers.
     pub fn group(&self) -> String {
         format!("worker.{}", self.pool)
+    }
+
+    /// How often an answer of this kind may be continued.
+    pub const fn continues(&self, kind: TaskKind) -> u32 {
+        match kind {
+            TaskKind::Work => self.max_continues,
+            TaskKind::Clarify | TaskKind::Plan | TaskKind::Answer | TaskKind::Settle | TaskKind::Judge => self.max_steering_continues,
+        }
     }
 }

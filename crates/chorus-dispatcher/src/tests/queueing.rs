@@ -47,14 +47,24 @@ fn a_lost_reply_repeats_the_same_statement_until_it_answers() {
 
 #[test]
 fn what_the_budget_does_not_cover_is_refused_and_holds_nothing() {
+    let mut house = House::new(MicroUsd(100), slots(8));
+    house.start(1);
+    house.queue([1]);
+    house.run_until(1_100);
+    house.is(1, AttemptState::Failed, 0);
+    assert_eq!(house.limits.live_leases(), 0);
+    assert_eq!(cause(&house), [FailureCause::OverBudget]);
+}
+
+#[test]
+fn what_the_budget_may_cover_once_a_call_under_way_is_paid_waits() {
     let mut house = House::new(MicroUsd(12_000), slots(8));
     house.start(1);
     house.queue(1..=2);
     house.run_until(1_100);
     house.is(1, AttemptState::Dispatched, 0);
-    house.is(2, AttemptState::Failed, 0);
+    house.is(2, AttemptState::Queued, 0);
     assert_eq!(house.limits.live_leases(), 1);
-    assert_eq!(cause(&house), [FailureCause::OverBudget]);
 }
 
 #[test]

@@ -71,7 +71,6 @@ impl Roles {
 pub(crate) struct Project {
     budget_usd: Dollars,
     pub(crate) max_tasks: u32,
-    pub(crate) rework_rounds: u32,
     pub(crate) max_brief_bytes: u64,
     pub(crate) max_attachment_bytes: u64,
 }

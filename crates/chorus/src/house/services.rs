@@ -82,7 +82,8 @@ fn orchestrator(house: &House) -> Orchestrator {
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
-    let settings = chorus_orchestrator::Settings::default();
+    let mut settings = chorus_orchestrator::Settings::default();
+    settings.limits.max_tasks = house.config.project.max_tasks;
     Orchestrator::new(ports, settings)
 }
 
