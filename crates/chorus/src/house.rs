@@ -5,6 +5,7 @@
 
 mod open;
 mod services;
+mod sizes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

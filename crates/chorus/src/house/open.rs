@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chorus_core::port::{ArtifactStore, Clock};
+use chorus_core::port::{ArtifactStore, Clock, Deliveries};
 use chorus_limits::{Memory, Start};
 use chorus_store::sql::{Pending, Place, Store};
 use chorus_store::{DataDir, LocalDirectory};
@@ -27,8 +27,10 @@ impl House {
         let store = opened.with_context(|| format!("cannot open {}", file.display()))?;
         let artifacts: Arc<dyn ArtifactStore> = Arc::new(LocalDirectory::open(folder.artifacts())?);
         let catalog = Arc::new(chorus_upstream::catalog::load());
-        let levels = Arc::new(Memory::new(Arc::clone(&clock), Start::Full));
         let shared = Arc::new(store.clone());
+        // Calls of a process that died may still count at their providers: then nothing is thought to be left.
+        let start = if shared.outstanding().await?.is_empty() { Start::Full } else { Start::Empty };
+        let levels = Arc::new(Memory::new(Arc::clone(&clock), start));
         let secrets = DirectorySecrets::new(shared.clone(), key.clone(), Self::own_tenant());
         let http = Http::new(Parts {
             catalog: Arc::clone(&catalog),

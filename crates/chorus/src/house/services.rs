@@ -10,7 +10,7 @@ use chorus_worker::Worker;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::House;
+use super::{House, sizes};
 
 /// The pools that have workers here.
 const POOLS: [&str; 5] = ["claude", "gpt", "deepseek", "gemini", "other"];
@@ -27,14 +27,15 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts orchestrator, dispatcher and a worker for each pool.
-    pub(crate) fn start(house: &House) -> Self {
+    pub(crate) async fn start(house: &House) -> anyhow::Result<Self> {
         let (stop, _) = watch::channel(false);
-        let tasks = vec![tokio::spawn(orchestrator(house).run(stopped(&stop))), tokio::spawn(dispatcher(house).run(stopped(&stop)))];
+        let orchestrator = orchestrator(house, sizes::settings(house).await?);
+        let tasks = vec![tokio::spawn(orchestrator.run(stopped(&stop))), tokio::spawn(dispatcher(house).run(stopped(&stop)))];
         let mut services = Self { stop, tasks, workers: Vec::new() };
         for pool in POOLS {
             services.hire(house, &Pool::new(pool));
         }
-        services
+        Ok(services)
     }
 
     /// Starts one more worker of a pool.
@@ -73,7 +74,7 @@ fn boot(house: &House) -> BootId {
     BootId::new(house.clock.number())
 }
 
-fn orchestrator(house: &House) -> Orchestrator {
+fn orchestrator(house: &House, settings: chorus_orchestrator::Settings) -> Orchestrator {
     let ports = chorus_orchestrator::Ports {
         projects: Arc::clone(&house.projects),
         outbox: Arc::clone(&house.outbox),
@@ -82,8 +83,6 @@ fn orchestrator(house: &House) -> Orchestrator {
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
-    let mut settings = chorus_orchestrator::Settings::default();
-    settings.limits.max_tasks = house.config.project.max_tasks;
     Orchestrator::new(ports, settings)
 }
 

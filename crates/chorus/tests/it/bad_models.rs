@@ -50,10 +50,15 @@ async fn a_bad_plan_that_is_followed_by_a_good_one_leaves_no_trace_but_the_calls
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
-    for bad in [Fault::Empty, Fault::Refusal, Fault::Die, Fault::Cut, Fault::Overloaded, Fault::ServerError, Fault::RateLimit, Fault::Garbage] {
+    for bad in
+        [Fault::Empty, Fault::Refusal, Fault::Die, Fault::Cut, Fault::Overloaded, Fault::ServerError, Fault::RateLimit, Fault::Garbage]
+    {
         let (code, report, said) = run(vec![fault(bad, "work", Some(2))], "").await;
         assert_eq!(code, Some(0), "{bad:?}: {said}");
-        assert!(report["totals"]["deliveries"].as_u64() > Some(report["tasks"].as_array().expect("tasks").len() as u64), "{bad:?}: nothing went wrong");
+        assert!(
+            report["totals"]["deliveries"].as_u64() > Some(report["tasks"].as_array().expect("tasks").len() as u64),
+            "{bad:?}: nothing went wrong"
+        );
     }
 }
 
