@@ -1,3 +1,5 @@
+//! Order, time, crashes and pauses, as processes of a simulated machine meet them.
+
 use std::sync::Mutex;
 
 use chorus_core::time::Millis;

@@ -1,3 +1,5 @@
+//! Calm worlds, lost replies, outages and restarts, as a caller of a port meets them.
+
 use std::sync::Mutex;
 
 use chorus_core::id::{BootId, Term};

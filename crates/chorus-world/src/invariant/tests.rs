@@ -1,3 +1,5 @@
+//! The first violation is the one that is told.
+
 use super::*;
 
 fn check(violation: Violation) -> Option<Violation> {

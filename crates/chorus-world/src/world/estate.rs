@@ -102,7 +102,8 @@ impl Estate {
             let suffix = if row.dialect == Dialect::Openai { "/v1" } else { "" };
             let suffix = if row.dialect == Dialect::Anthropic { "/v1" } else { suffix };
             self.keys.insert(credential, (key.clone(), format!("https://providers.invalid/{}{suffix}", row.name)));
-            self.accounts.push(account(row, &id, holder, credential, &group, chance, now));
+            let holder = Holder { organisation: &id, number: holder, credential };
+            self.accounts.push(holder.account(row, &group, AccountId::new(chance.u128(..)), now));
             keys.push(key);
         }
         OrganisationConfig {
@@ -147,30 +148,32 @@ fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
     }
 }
 
-fn account(
-    row: &Row,
-    organisation: &str,
-    holder: usize,
+/// One of the people of an organisation.
+struct Holder<'a> {
+    organisation: &'a str,
+    number: usize,
     credential: CredentialId,
-    group: &QuotaGroup,
-    chance: &mut Rng,
-    now: Timestamp,
-) -> NewAccount {
-    NewAccount {
-        id: AccountId::new(chance.u128(..)),
-        tenant: tenant(),
-        name: format!("{organisation}-{holder}@example.com"),
-        owner: format!("owner-{organisation}"),
-        entitlement: Entitlement { kind: "own".to_owned(), attested_by: "the world".to_owned(), attested_at: now },
-        same_owner_spill: true,
-        credentials: vec![NewCredential {
-            id: credential,
-            provider: ProviderId::new(row.name),
-            base_url: None,
-            secret: SealedSecret { sealed: String::new(), key_id: "none".to_owned() },
-            fingerprint: format!("{organisation}-{holder}"),
-            groups: vec![GroupOf { group: group.clone(), models: row.slugs() }],
-        }],
+}
+
+impl Holder<'_> {
+    fn account(&self, row: &Row, group: &QuotaGroup, id: AccountId, now: Timestamp) -> NewAccount {
+        let Self { organisation, number, credential } = self;
+        NewAccount {
+            id,
+            tenant: tenant(),
+            name: format!("{organisation}-{number}@example.com"),
+            owner: format!("owner-{organisation}"),
+            entitlement: Entitlement { kind: "own".to_owned(), attested_by: "the world".to_owned(), attested_at: now },
+            same_owner_spill: true,
+            credentials: vec![NewCredential {
+                id: *credential,
+                provider: ProviderId::new(row.name),
+                base_url: None,
+                secret: SealedSecret { sealed: String::new(), key_id: "none".to_owned() },
+                fingerprint: format!("{organisation}-{number}"),
+                groups: vec![GroupOf { group: group.clone(), models: row.slugs() }],
+            }],
+        }
     }
 }
 
