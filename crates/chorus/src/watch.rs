@@ -21,6 +21,7 @@ use chorus_core::project::State;
 use chorus_core::record;
 use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use bars::Bars;
 use lines::Lines;
@@ -31,6 +32,9 @@ const PATIENCE: Millis = Millis(400);
 
 /// Events read at once.
 const PAGE: u32 = 500;
+
+/// Words that wait to be shown.
+const NOTES: usize = 16;
 
 /// What the watcher reads.
 #[derive(Clone)]
@@ -63,6 +67,9 @@ trait View: Send {
     /// Where the project stands.
     fn standing(&mut self, tally: &Tally);
 
+    /// Says something that is no event of the project.
+    fn note(&mut self, text: &str);
+
     /// Leaves the terminal as it was, for questions or for good.
     fn rest(&mut self);
 }
@@ -74,6 +81,7 @@ pub(crate) struct Watcher {
     accounts: BTreeMap<AccountId, String>,
     view: Box<dyn View>,
     news: Box<dyn Subscription>,
+    notes: (Sender<String>, Receiver<String>),
     seen: Seq,
     tally: Tally,
 }
@@ -83,7 +91,12 @@ impl Watcher {
     pub(crate) async fn new(ports: Ports, project: ProjectId, accounts: BTreeMap<AccountId, String>) -> anyhow::Result<Self> {
         let news = ports.bus.tail(vec![Topic::Event]).await?;
         let view: Box<dyn View> = if std::io::stderr().is_terminal() { Box::new(Bars::new()) } else { Box::new(Lines::new()) };
-        Ok(Self { ports, project, accounts, view, news, seen: Seq(0), tally: Tally::default() })
+        Ok(Self { ports, project, accounts, view, news, notes: channel(NOTES), seen: Seq(0), tally: Tally::default() })
+    }
+
+    /// Takes words to be shown that are no event of the project.
+    pub(crate) fn notes(&self) -> Sender<String> {
+        self.notes.0.clone()
     }
 
     /// Passes over what happened before, so that a resumed project does not tell its old story again.
@@ -96,6 +109,9 @@ impl Watcher {
     pub(crate) async fn follow(&mut self) -> anyhow::Result<Pause> {
         loop {
             while self.catch_up(true).await? {}
+            while let Ok(note) = self.notes.1.try_recv() {
+                self.view.note(&note);
+            }
             let loaded = self.load().await?;
             self.stand(&loaded).await?;
             if let Some(pause) = pause_of(&loaded) {

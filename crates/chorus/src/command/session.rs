@@ -13,6 +13,7 @@ use chorus_core::port::projects::{Loaded, StoredEvent};
 use chorus_core::project::{ClientCommand, State};
 use chorus_core::time::Millis;
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::Sender;
 
 use super::project::tell;
 use super::{Exit, estimate};
@@ -39,14 +40,20 @@ pub(crate) struct Session {
 /// Goes with the project until it is over or parked, and closes the house.
 pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
     let mut services = Services::start(&house).await?;
+    let mut watcher = Watcher::new(ports(&house), id, house.account_names().await?).await?;
+    let notes = watcher.notes();
     let outcome = tokio::select! {
         biased;
-        outcome = accompany(&house, id, &session) => outcome,
-        error = mishap(&house, &mut services, session.mishap.as_ref()) => Err(error),
+        outcome = accompany(&house, id, &session, &mut watcher) => outcome,
+        error = mishap(&house, &mut services, session.mishap.as_ref(), &notes) => Err(error),
     };
     services.stop().await;
     let exit = match outcome {
         Ok(Some(())) => finish(&house, id, &session).await,
+        Ok(None) if session.simulated => {
+            eprintln!("The demo is over; its data is gone. `chorus demo` begins anew.");
+            Ok(Exit::Parked)
+        }
         Ok(None) => Ok(parked(&house, id)),
         Err(error) => Err(error.context(resume_hint(&house, id))),
     };
@@ -55,7 +62,7 @@ pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow
 }
 
 /// Loses a worker of the pool while it holds a call, and hires another; returns only when that fails.
-async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>) -> anyhow::Error {
+async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>, notes: &Sender<String>) -> anyhow::Error {
     let Some(pool) = pool else { return pending().await };
     loop {
         let open = match house.deliveries.outstanding().await {
@@ -65,7 +72,9 @@ async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>) -> 
         let pool_of = |model| house.catalog.model(model).map(|model| &model.pool);
         if open.iter().any(|call| call.sent_until.is_some() && pool_of(&call.model) == Some(pool)) && services.lose(pool) {
             services.hire(house, pool);
-            tracing::warn!(pool = %pool, "a worker was ended on purpose in the middle of its calls");
+            // A watcher that shows nothing more needs no words.
+            let _ = notes
+                .try_send(format!("the worker of pool {pool} was ended on purpose in the middle of its calls; see what becomes of them"));
             return pending().await;
         }
         house.clock.sleep(Millis(100)).await;
@@ -73,8 +82,7 @@ async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>) -> 
 }
 
 /// Follows the project; none when it was parked.
-async fn accompany(house: &House, id: ProjectId, session: &Session) -> anyhow::Result<Option<()>> {
-    let mut watcher = Watcher::new(ports(house), id, house.account_names().await?).await?;
+async fn accompany(house: &House, id: ProjectId, session: &Session, watcher: &mut Watcher) -> anyhow::Result<Option<()>> {
     if !session.fresh {
         watcher.skip_past().await?;
         if matches!(watcher.load().await?.project.head.state, State::Paused { .. }) {

@@ -36,7 +36,7 @@ impl Bars {
             |template: &str| ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("█▉▊▋▌▍▎▏ ");
         let phases = Phase::ALL.map(|phase| {
             let bar = all.add(ProgressBar::new(0));
-            bar.set_style(style("  {prefix:<7}{bar:34.cyan/blue} {pos}/{len}"));
+            bar.set_style(style("  {prefix:<7}{bar:34.cyan/blue} {msg}"));
             bar.set_prefix(phase.name());
             bar
         });
@@ -102,8 +102,9 @@ impl View for Bars {
 
     fn standing(&mut self, tally: &Tally) {
         for (bar, (over, all)) in self.phases.iter().zip(tally.phases) {
-            bar.set_length(all);
+            bar.set_length(all.max(1));
             bar.set_position(over);
+            bar.set_message(if all == 0 { String::new() } else { format!("{over}/{all}") });
         }
         if tally.phases[Phase::Plan as usize].0 == tally.phases[Phase::Plan as usize].1 {
             self.thought.set_message("");
@@ -116,6 +117,10 @@ impl View for Bars {
             tally.money.reserved,
             tally.money.budget
         ));
+    }
+
+    fn note(&mut self, text: &str) {
+        let _ = self.all.println(text);
     }
 
     fn rest(&mut self) {

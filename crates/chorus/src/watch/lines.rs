@@ -39,6 +39,10 @@ impl View for Lines {
         }
     }
 
+    fn note(&mut self, text: &str) {
+        eprintln!("          {text}");
+    }
+
     fn rest(&mut self) {}
 }
 
