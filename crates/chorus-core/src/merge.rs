@@ -101,7 +101,7 @@ pub struct Settlement {
 pub enum SettledBy {
     /// A rule: most claims by a clear margin.
     Vote,
-    /// The merger model.
+    /// The merger model: for one claim, or for keeping both.
     Model,
     /// Nobody could: both are kept.
     Nobody,

@@ -41,8 +41,8 @@ pub fn read_settlements(answer: &str, conflicts: &[Conflict]) -> Result<Vec<Sett
         let keep = keep.and_then(|keep| conflict.claims.iter().find(|claim| claim.id == keep || claim.value == keep));
         let reason = json::text_of(object, &["reason", "why"]).unwrap_or_default();
         if named.insert(conflict.id.clone()) {
-            let by = if keep.is_some() { SettledBy::Model } else { SettledBy::Nobody };
-            settlements.push(Settlement { conflict: conflict.id.clone(), keep: keep.map(|claim| claim.id.clone()), reason, by });
+            let keep = keep.map(|claim| claim.id.clone());
+            settlements.push(Settlement { conflict: conflict.id.clone(), keep, reason, by: SettledBy::Model });
         }
     }
     let rest = conflicts.iter().filter(|conflict| !named.contains(&conflict.id));
@@ -95,7 +95,7 @@ mod tests {
             {"conflict":"c1","keep":"a"},{"conflict":"c9","keep":"a"}]}"#;
         let settled = read_settlements(answer, &conflicts).expect("it is an answer");
         let seen: Vec<_> = settled.iter().map(|one| (one.conflict.as_str(), one.keep.as_deref(), one.by)).collect();
-        assert_eq!(seen, [("c1", Some("b"), SettledBy::Model), ("c2", None, SettledBy::Nobody), ("c3", None, SettledBy::Nobody)]);
+        assert_eq!(seen, [("c1", Some("b"), SettledBy::Model), ("c2", None, SettledBy::Nobody), ("c3", None, SettledBy::Model)]);
         assert!(read_settlements("the second one", &conflicts).is_err());
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Words {
     by_vote: &'static str,
     settled: &'static str,
     elsewhere: &'static str,
+    both: &'static str,
     open: &'static str,
     more: &'static str,
 }
@@ -27,6 +28,7 @@ const ENGLISH: Words = Words {
     by_vote: "Settled by most of the readings for",
     settled: "Settled for",
     elsewhere: "Where a part says otherwise, read it so.",
+    both: "Both are kept",
     open: "Not settled; both are kept",
     more: "and others",
 };
@@ -37,6 +39,7 @@ const VIETNAMESE: Words = Words {
     by_vote: "Chọn theo đa số:",
     settled: "Chọn:",
     elsewhere: "Nếu một phần nói khác, xin hiểu theo giá trị này.",
+    both: "Giữ cả hai",
     open: "Chưa phân định; giữ cả hai",
     more: "và những phần khác",
 };
@@ -61,6 +64,7 @@ pub(super) fn conflict(plan: &Plan, conflict: &Conflict, settlement: Option<&Set
             let settled = if by == Some(SettledBy::Vote) { words.by_vote } else { words.settled };
             format!("{settled} “{}”{reason}. {}", one_line(&claim.value), words.elsewhere)
         }
+        (None, Some(SettledBy::Model)) => format!("{}{reason}.", words.both),
         (None, _) => format!("{}{reason}.", words.open),
     };
     format!("{text}\n  - {end}")
