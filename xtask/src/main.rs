@@ -1,6 +1,7 @@
 //! Checks and drawings of the house, run as `cargo xtask <name>`.
 
 mod bench;
+mod mutants;
 mod test;
 mod tidy;
 
@@ -13,7 +14,12 @@ struct Task {
     run: fn(&[String]) -> anyhow::Result<()>,
 }
 
-const TASKS: [Task; 3] = [
+const TASKS: [Task; 4] = [
+    Task {
+        name: "mutants",
+        what: "faults planted on purpose, each found by the test world; a name runs only those like it",
+        run: mutants::run,
+    },
     Task { name: "bench", what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline", run: bench::run },
     Task { name: "tidy", what: "arrows between crates, banned names, lengths of files and functions", run: tidy::run },
     Task { name: "test", what: "every test there is; --quick leaves out what takes minutes", run: test::run },

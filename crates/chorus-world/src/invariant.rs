@@ -52,7 +52,7 @@ pub enum Invariant {
     FoldedOnce,
     /// One call in flight for each epoch (I4).
     OneCallPerEpoch,
-    /// No call without a lease that was sent and has not expired (I3).
+    /// No call without a lease that was sent and has not expired, and none outlives its lease (I3).
     CallNeedsLease,
     /// No lease draws two calls (I3).
     OneCallALease,
@@ -186,7 +186,8 @@ impl Monitor {
 
     /// The connection of a call is over.
     pub fn call_ended(&self, reference: &str) {
-        self.lock().calls.end(reference);
+        let State { calls, leases, .. } = &mut *self.lock();
+        calls.end(reference, leases);
     }
 
     /// Judges the whole run when everything is over.

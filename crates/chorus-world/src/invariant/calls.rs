@@ -1,8 +1,8 @@
 //! Calls as providers saw them: each on a lease of its own, one in flight for each epoch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chorus_core::id::{AttemptId, CredentialId, Epoch};
+use chorus_core::id::{AttemptId, CredentialId, Epoch, LeaseId};
 use chorus_core::time::Timestamp;
 use chorus_store::rows::Rows;
 
@@ -20,7 +20,7 @@ pub struct CallStart<'a> {
 /// All calls ever made.
 #[derive(Debug, Default)]
 pub struct Calls {
-    flying: BTreeSet<(AttemptId, Epoch)>,
+    flying: BTreeMap<(AttemptId, Epoch), LeaseId>,
     made: BTreeMap<(AttemptId, Epoch), u32>,
 }
 
@@ -30,7 +30,7 @@ impl Calls {
             return Err(Violation::new(Invariant::CallsAccounted, format!("a call names itself {:?}", call.reference)));
         };
         *self.made.entry(key).or_default() += 1;
-        if !self.flying.insert(key) {
+        if self.flying.contains_key(&key) {
             return Err(Violation::new(Invariant::OneCallPerEpoch, format!("a second call of {} is in flight", call.reference)));
         }
         let Some(delivery) = rows.deliveries.get(&key) else {
@@ -41,12 +41,13 @@ impl Calls {
             let what = format!("call {} ran on {}, its lease is for {}", call.reference, call.credential, lease.credential);
             return Err(Violation::new(Invariant::CallNeedsLease, what));
         }
+        self.flying.insert(key, lease.id);
         leases.call(lease.id, now)
     }
 
-    pub(super) fn end(&mut self, reference: &str) {
-        if let Some(key) = parsed(reference) {
-            self.flying.remove(&key);
+    pub(super) fn end(&mut self, reference: &str, leases: &mut Leases) {
+        if let Some(lease) = parsed(reference).and_then(|key| self.flying.remove(&key)) {
+            leases.call_over(lease);
         }
     }
 

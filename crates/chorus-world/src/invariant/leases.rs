@@ -41,6 +41,7 @@ pub enum LeaseDeed<'a> {
 #[derive(Debug, Default)]
 pub struct Leases {
     leases: BTreeMap<LeaseId, Kept>,
+    calling: BTreeSet<LeaseId>,
     forgetful: bool,
     immortal: bool,
 }
@@ -115,6 +116,9 @@ impl Leases {
             }
             LeaseDeed::Send { lease, holder, deadline, sent: Sent::Sent } => self.send(*lease, holder, *deadline)?,
             LeaseDeed::End(lease, end) => {
+                if self.calling.contains(lease) && **end != End::Unused {
+                    return Err(Violation::new(Invariant::CallNeedsLease, format!("{lease} is ended while its call is in flight")));
+                }
                 if let Some(kept) = self.leases.get_mut(lease) {
                     kept.apply(end, now);
                 }
@@ -139,6 +143,7 @@ impl Leases {
             return Err(Violation::new(Invariant::CallNeedsLease, format!("a call begins on {lease}, which nobody granted")));
         };
         kept.calls += 1;
+        self.calling.insert(lease);
         if kept.calls > 1 {
             return Err(Violation::new(Invariant::OneCallALease, format!("{lease} draws {} calls", kept.calls)));
         }
@@ -147,6 +152,11 @@ impl Leases {
             _ if self.forgetful => Ok(()),
             _ => Err(Violation::new(Invariant::CallNeedsLease, format!("a call begins on {lease} while it is {:?}", kept.life))),
         }
+    }
+
+    /// The connection of a lease's call is over.
+    pub(super) fn call_over(&mut self, lease: LeaseId) {
+        self.calling.remove(&lease);
     }
 
     /// Leases that hold a slot or an amount.

@@ -1,0 +1,89 @@
+//! `cargo xtask mutants`: plants one fault at a time in a copy of the sources and lets the test world find it.
+//!
+//! A mutant is text in one file and what stands in its place. The text must occur exactly once, so that the
+//! check cannot rot unseen. A mutant that no seed of its worlds finds, or that another invariant than the
+//! expected ones finds, fails the command. Faults that a second safety net hides are planted in worlds without
+//! that net, in which the program as it is must hold.
+
+mod field;
+mod table;
+
+use std::time::Duration;
+
+use anyhow::bail;
+use field::{Field, Found};
+use table::{MUTANTS, Mutant, World};
+
+/// Seeds that the program as it is must survive in each world without a net.
+const SOUND_SEEDS: u64 = 40;
+
+/// What came of one mutant.
+struct Verdict {
+    name: &'static str,
+    found: Option<Found>,
+    wrong: Option<String>,
+    took: Duration,
+}
+
+/// Runs all mutants, or those whose names contain an argument.
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let wanted = |mutant: &&Mutant| arguments.is_empty() || arguments.iter().any(|argument| mutant.name.contains(argument));
+    let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
+    if mutants.is_empty() {
+        bail!("no mutant is called like {arguments:?}");
+    }
+    let field = Field::lay_out()?;
+    let mut wrong = sound(&field, &mutants)?;
+    for mutant in &mutants {
+        let verdict = try_one(&field, mutant)?;
+        println!("{}", row(&verdict));
+        wrong.extend(verdict.wrong.map(|problem| format!("{}: {problem}", verdict.name)));
+    }
+    if wrong.is_empty() {
+        println!("{} mutants, each found", mutants.len());
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\n"))
+}
+
+/// The program as it is must hold in every world in which a mutant is looked for and a net is missing.
+fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
+    let mut worlds: Vec<World> = Vec::new();
+    for mutant in mutants.iter().filter(|mutant| !mutant.world.without.is_empty()) {
+        if !worlds.contains(&mutant.world) {
+            worlds.push(mutant.world);
+        }
+    }
+    field.build()?;
+    let mut wrong = Vec::new();
+    for world in worlds {
+        match field.search(world, SOUND_SEEDS)? {
+            None => println!("{:<62} holds for {SOUND_SEEDS} seeds", format!("(the program as it is, {world})")),
+            Some(found) => wrong.push(format!("the program as it is breaks {} in seed {} of {world}", found.invariant, found.seed)),
+        }
+    }
+    Ok(wrong)
+}
+
+fn try_one(field: &Field, mutant: &Mutant) -> anyhow::Result<Verdict> {
+    let start = field.clock();
+    let planted = field.plant(mutant.edits)?;
+    field.build()?;
+    let found = field.search(mutant.world, mutant.seeds)?;
+    planted.pull_out()?;
+    let wrong = match &found {
+        None => Some(format!("survived {} seeds of {}", mutant.seeds, mutant.world)),
+        Some(found) if !mutant.expected.contains(&found.invariant.as_str()) => {
+            Some(format!("was found by {}, expected one of {:?}", found.invariant, mutant.expected))
+        }
+        Some(_) => None,
+    };
+    Ok(Verdict { name: mutant.name, found, wrong, took: start.elapsed() })
+}
+
+fn row(verdict: &Verdict) -> String {
+    let Verdict { name, found, wrong, took } = verdict;
+    let by = found.as_ref().map_or_else(|| "SURVIVED".to_owned(), |found| format!("{} in seed {}", found.invariant, found.seed));
+    let mark = if wrong.is_some() && found.is_some() { " UNEXPECTED" } else { "" };
+    format!("{name:<62} {by}{mark} ({} s)", took.as_secs())
+}

@@ -1,0 +1,171 @@
+//! The copy of the sources in which mutants are planted, built and searched.
+//!
+//! It lies in `target/mutants` and stays there, so that the next run builds only what changed. Builds share the
+//! workspace's target directory for everything that others wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use cargo_metadata::MetadataCommand;
+
+use super::table::{Edit, World};
+
+/// What of the workspace is copied.
+const COPIED: [&str; 6] = ["crates", "xtask", "catalog", ".cargo", "Cargo.toml", "Cargo.lock"];
+
+/// The copy.
+pub(super) struct Field {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+/// Edits that are in place; they are pulled out again.
+pub(super) struct Planted {
+    originals: Vec<(PathBuf, String)>,
+}
+
+/// A violation that a world reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The invariant's name.
+    pub(super) invariant: String,
+    /// The seed.
+    pub(super) seed: u64,
+}
+
+impl Field {
+    /// Brings the copy up to date with the workspace.
+    pub(super) fn lay_out() -> anyhow::Result<Self> {
+        let metadata = MetadataCommand::new().no_deps().exec().context("read the workspace")?;
+        let target = metadata.target_directory.into_std_path_buf();
+        let root = target.join("mutants");
+        for name in COPIED {
+            let from = metadata.workspace_root.as_std_path().join(name);
+            if from.exists() {
+                copy(&from, &root.join(name))?;
+            }
+        }
+        Ok(Self { root, target })
+    }
+
+    /// The wall clock, for telling people how long it took.
+    #[expect(clippy::disallowed_methods, reason = "a tool that tells people how long it took")]
+    pub(super) fn clock(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Puts the edits in place. Each text must occur exactly once in its file.
+    pub(super) fn plant(&self, edits: &[Edit]) -> anyhow::Result<Planted> {
+        let mut planted = Planted { originals: Vec::new() };
+        for edit in edits {
+            let path = self.root.join(edit.file);
+            let text = fs::read_to_string(&path).with_context(|| format!("read {}", edit.file))?;
+            let times = text.matches(edit.find).count();
+            ensure!(times == 1, "{} holds the text of a mutant {times} times, not once: {:?}", edit.file, edit.find);
+            fs::write(&path, text.replacen(edit.find, edit.replace, 1)).with_context(|| format!("write {}", edit.file))?;
+            planted.originals.push((path, text));
+        }
+        Ok(planted)
+    }
+
+    /// Builds the world as it now stands in the copy.
+    pub(super) fn build(&self) -> anyhow::Result<()> {
+        let built = Command::new("cargo")
+            .args(["build", "--quiet", "--package", "chorus-world", "--bin", "world"])
+            .env("CARGO_TARGET_DIR", &self.target)
+            .current_dir(&self.root)
+            .output()
+            .context("start cargo")?;
+        let told = String::from_utf8_lossy(&built.stderr);
+        ensure!(built.status.success(), "the copy in {} does not build:\n{told}", self.root.display());
+        Ok(())
+    }
+
+    /// Runs so many seeds of a world until one breaks an invariant.
+    pub(super) fn search(&self, world: World, seeds: u64) -> anyhow::Result<Option<Found>> {
+        let mut command = Command::new(self.target.join("debug").join("world"));
+        command.args(["--seeds", &seeds.to_string(), "--mix", world.mix]);
+        for net in world.without {
+            command.args(["--without", net]);
+        }
+        let run = command.output().context("start the world")?;
+        let told = String::from_utf8_lossy(&run.stdout);
+        match told.lines().find_map(broken) {
+            Some(found) => Ok(Some(found)),
+            None if run.status.success() => Ok(None),
+            None => Ok(Some(crashed(&String::from_utf8_lossy(&run.stderr))?)),
+        }
+    }
+}
+
+/// Reads `seed 7 [mix] BROKEN Invariant: …`.
+fn broken(line: &str) -> Option<Found> {
+    let (seed, rest) = line.strip_prefix("seed ")?.split_once(' ')?;
+    let (_, invariant) = rest.split_once("] BROKEN ")?;
+    Some(Found { invariant: invariant.split_once(':')?.0.to_owned(), seed: seed.parse().ok()? })
+}
+
+/// A world in which an assertion of the services failed.
+fn crashed(told: &str) -> anyhow::Result<Found> {
+    match told.lines().find(|line| line.contains("panicked")) {
+        Some(_) => Ok(Found { invariant: "Panic".to_owned(), seed: 0 }),
+        None => bail!("the world ended without a word: {told}"),
+    }
+}
+
+impl Planted {
+    /// Puts the original texts back.
+    pub(super) fn pull_out(self) -> anyhow::Result<()> {
+        for (path, text) in self.originals.into_iter().rev() {
+            fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies files that differ and removes those that are gone, so that what did not change is not built again.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if from.is_file() {
+        let fresh = fs::read(from).with_context(|| format!("read {}", from.display()))?;
+        if fs::read(to).ok().as_ref() != Some(&fresh) {
+            fs::create_dir_all(to.parent().unwrap_or(to)).with_context(|| format!("make the folder of {}", to.display()))?;
+            fs::write(to, fresh).with_context(|| format!("write {}", to.display()))?;
+        }
+        return Ok(());
+    }
+    fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    for entry in fs::read_dir(to).with_context(|| format!("list {}", to.display()))? {
+        let stale = entry?.path();
+        if stale.file_name().is_some_and(|name| !from.join(name).exists()) {
+            let gone = if stale.is_dir() { fs::remove_dir_all(&stale) } else { fs::remove_file(&stale) };
+            gone.with_context(|| format!("remove {}", stale.display()))?;
+        }
+    }
+    for entry in fs::read_dir(from).with_context(|| format!("list {}", from.display()))? {
+        let entry = entry?;
+        if entry.file_name() != "target" {
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Option<(&str, u64)>) {
+        let expected = expected.map(|(invariant, seed)| Found { invariant: invariant.to_owned(), seed });
+        assert_eq!(broken(line), expected, "{line}");
+    }
+
+    #[test]
+    fn a_broken_seed_is_read_from_its_line() {
+        check("seed 7 [quick crashes] BROKEN OneWriter: prj changed; 3.0 s", Some(("OneWriter", 7)));
+        check("seed 7 [calm] holds; 3.0 s", None);
+        check("10 worlds, 3 calls; broken {}", None);
+    }
+}
