@@ -13,8 +13,8 @@ use cargo_metadata::MetadataCommand;
 
 use super::table::{Edit, World};
 
-/// What of the workspace is copied.
-const COPIED: [&str; 6] = ["crates", "xtask", "catalog", ".cargo", "Cargo.toml", "Cargo.lock"];
+/// What of the workspace is not copied, wherever it stands.
+const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
 /// The copy.
 pub(super) struct Field {
@@ -42,12 +42,7 @@ impl Field {
         let metadata = MetadataCommand::new().no_deps().exec().context("read the workspace")?;
         let target = metadata.target_directory.into_std_path_buf();
         let root = target.join("mutants");
-        for name in COPIED {
-            let from = metadata.workspace_root.as_std_path().join(name);
-            if from.exists() {
-                copy(&from, &root.join(name))?;
-            }
-        }
+        copy(metadata.workspace_root.as_std_path(), &root)?;
         Ok(Self { root, target })
     }
 
@@ -139,14 +134,14 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
     for entry in fs::read_dir(to).with_context(|| format!("list {}", to.display()))? {
         let stale = entry?.path();
-        if stale.file_name().is_some_and(|name| !from.join(name).exists()) {
+        if stale.file_name().is_some_and(|name| !from.join(name).exists() && !LEFT_OUT.iter().any(|left| name == *left)) {
             let gone = if stale.is_dir() { fs::remove_dir_all(&stale) } else { fs::remove_file(&stale) };
             gone.with_context(|| format!("remove {}", stale.display()))?;
         }
     }
     for entry in fs::read_dir(from).with_context(|| format!("list {}", from.display()))? {
         let entry = entry?;
-        if entry.file_name() != "target" {
+        if !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         }
     }
