@@ -64,6 +64,10 @@ impl Upstream for Http {
         let clock = &self.parts.clock;
         let prepared = clock.deadline(call.deadline, self.prepare(&call)).await;
         let mut prepared = prepared.unwrap_or_else(|| Err(prepare::too_late(&call)))?;
+        // A process that was frozen meanwhile must not begin a call whose lease has expired.
+        if clock.now() >= call.deadline {
+            return Err(prepare::too_late(&call));
+        }
         let result = self.exchange(&call, &mut prepared).await;
         if result.as_ref().is_err_and(|failure| failure.class == FailureClass::Auth) {
             self.parts.secrets.forget(call.credential);

@@ -8,12 +8,12 @@ mod mix;
 mod site;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-pub use mix::{Mix, Outage};
+pub use mix::{Kind, Mix, Outage};
 pub use site::{Lost, Site};
 
 use crate::chance::{self, permille};
@@ -63,6 +63,7 @@ pub struct Fate {
 struct State {
     streams: BTreeMap<ProcessId, Rng>,
     blows: u32,
+    frozen: BTreeMap<ProcessId, (Timestamp, Timestamp)>,
     seed: u64,
 }
 
@@ -74,7 +75,7 @@ impl Fate {
             timeline: Arc::clone(timeline),
             control: Arc::clone(control),
             log: Arc::clone(log),
-            state: Mutex::new(State { streams: BTreeMap::new(), blows: 0, seed }),
+            state: Mutex::new(State { streams: BTreeMap::new(), blows: 0, frozen: BTreeMap::new(), seed }),
         })
     }
 
@@ -91,8 +92,8 @@ impl Fate {
 
     /// The lot of one call of `process`, which may be struck down only if `mortal`.
     fn lot(&self, process: ProcessId, mortal: bool) -> Lot {
-        let mut state = self.state.lock().expect("one thread alone draws lots");
-        let State { streams, blows, seed } = &mut *state;
+        let mut state = self.lock();
+        let State { streams, blows, seed, .. } = &mut *state;
         let chance = streams.entry(process).or_insert_with(|| chance::stream(*seed, &format!("fate {}", process.0)));
         let mix = &self.mix;
         let quiet = self.timeline.now() >= mix.until;
@@ -127,6 +128,7 @@ impl Fate {
             Blow::Pause(length) => {
                 self.control.order(now, process, Order::Pause);
                 self.control.order(now + length, process, Order::Resume);
+                self.lock().frozen.insert(process, (now, now + length));
             }
         }
     }
@@ -141,8 +143,18 @@ impl Fate {
         self.draw(process, |chance| Millis(chance.u64(1..=most.0.max(1))))
     }
 
+    /// For how long this process has been frozen now.
+    pub fn frozen_for(&self, process: ProcessId) -> Millis {
+        let now = self.timeline.now();
+        self.lock().frozen.get(&process).filter(|(_, until)| now < *until).map_or(Millis::ZERO, |(since, _)| now.since(*since))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("one thread alone draws lots")
+    }
+
     fn draw<T>(&self, process: ProcessId, draw: impl FnOnce(&mut Rng) -> T) -> T {
-        let mut state = self.state.lock().expect("one thread alone draws lots");
+        let mut state = self.lock();
         let seed = state.seed;
         draw(state.streams.entry(process).or_insert_with(|| chance::stream(seed, &format!("fate {}", process.0))))
     }

@@ -23,7 +23,7 @@ use futures_util::FutureExt;
 
 use crate::clock::VirtualClock;
 use crate::executor::{Executor, Step};
-use crate::fate::{Fate, Mix};
+use crate::fate::{Fate, Kind, Mix};
 use crate::faulty::Courier;
 use crate::invariant::{Invariant, Monitor, Violation};
 use crate::log::Log;
@@ -89,6 +89,8 @@ pub struct Outcome {
 pub struct Delivered {
     /// The plan.
     pub plan: ArtifactHash,
+    /// Rounds of rework: what was made with feedback is another text.
+    pub rounds: u32,
     /// The deliverable.
     pub deliverable: ArtifactHash,
 }
@@ -136,7 +138,7 @@ impl World {
         let keys = estate.keys.iter().map(|(credential, (key, _))| (key.clone(), *credential)).collect();
         let simulated = Simulated::new(&timeline, &monitor, &store, keys, Providers::new(estate.simulated.clone()));
         let bus: Arc<dyn Bus> = Arc::new(Embedded::new());
-        let courier = Courier::new(&timeline, mix.topics_dropped.clone());
+        let courier = Courier::new(&timeline, &fate);
         let works = Arc::new(Works {
             seed,
             timeline: Arc::clone(&timeline),
@@ -217,17 +219,18 @@ fn populate(executor: &mut Executor, works: &Arc<Works>, pools: &[Pool], mix: &M
         executor.spawn("serve", Box::new(machine));
         return;
     }
-    let immortal = mix.store_only;
+    let mortal = |kind| mix.strikes(kind);
+    let (orchestrators, dispatchers, workers) = (mortal(Kind::Orchestrator), mortal(Kind::Dispatcher), mortal(Kind::Worker));
     for number in 0..2 {
         let (here, name) = (Arc::clone(works), format!("orch-{number}"));
-        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.orchestrator(&name, boot, !immortal)]));
+        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.orchestrator(&name, boot, orchestrators)]));
         let (here, name) = (Arc::clone(works), format!("disp-{number}"));
-        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.dispatcher(&name, boot, true)]));
+        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.dispatcher(&name, boot, dispatchers)]));
     }
     for pool in pools {
         for number in 0..2 {
             let (here, pool, name) = (Arc::clone(works), pool.clone(), format!("{pool}-{number}"));
-            executor.spawn(&name.clone(), Box::new(move |boot| vec![here.worker(&name, &pool, boot, !immortal)]));
+            executor.spawn(&name.clone(), Box::new(move |boot| vec![here.worker(&name, &pool, boot, workers)]));
         }
     }
 }

@@ -289,7 +289,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                     self.intake.take(record, at);
                 }",
         }],
-        world: World { mix: "quick crashes", without: &["unclaimed"] },
+        world: World { mix: "workers die", without: &["unclaimed"] },
         seeds: 300,
         expected: &["NoProjectLost", "NothingLeft"],
     },
@@ -303,7 +303,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                     self.take(record, at, &mut feed).await;
                 }",
         }],
-        world: World { mix: "quick crashes", without: &["resend"] },
+        world: World { mix: "orchestrators die", without: &["resend"] },
         seeds: 300,
         expected: &["NoProjectLost", "NothingLeft"],
     },

@@ -54,10 +54,23 @@ pub struct Mix {
     pub topics_dropped: Vec<Timestamp>,
     /// Whether only the store and dispatchers may fail: then no paid call may be thrown away.
     pub store_only: bool,
+    /// The only processes that crash or freeze; all of them when there is none.
+    pub only: Option<Kind>,
     /// Whether all services live in one process, whose limiter dies with it.
     pub one_machine: bool,
     /// Whether the dead rise and the frozen thaw within seconds.
     pub quick: bool,
+}
+
+/// A kind of process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Writes projects.
+    Orchestrator,
+    /// Admits and reconciles.
+    Dispatcher,
+    /// Makes calls.
+    Worker,
 }
 
 /// A time in which a part answers nobody.
@@ -90,6 +103,7 @@ impl Mix {
             outages: Vec::new(),
             topics_dropped: Vec::new(),
             store_only: false,
+            only: None,
             one_machine: false,
             quick: false,
         }
@@ -108,15 +122,18 @@ impl Mix {
         match name {
             "crashes" => Self { name: "crashes", crashes: 8, most_blows: 8, ..calm },
             "quick crashes" => Self { name: "quick crashes", crashes: 12, most_blows: 12, quick: true, ..calm },
+            "workers die" => Self { name: "workers die", only: Some(Kind::Worker), crashes: 12, most_blows: 12, quick: true, ..calm },
+            "orchestrators die" => {
+                Self { name: "orchestrators die", only: Some(Kind::Orchestrator), crashes: 12, most_blows: 12, quick: true, ..calm }
+            }
             "one machine" => Self { name: "one machine", crashes: 6, most_blows: 4, one_machine: true, ..calm },
-            "pauses" => Self { name: "pauses", pauses: 8, most_blows: 6, ..calm },
+            "pauses" => Self { name: "pauses", pauses: 8, most_blows: 8, slow: 10, ..calm },
             "lost replies" => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
             "bus" => {
                 Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(chance, start)
             }
-            "store only" => {
-                Self { name: "store only", store_only: true, crashes: 4, most_blows: 3, ..calm }.with_outages(chance, start, Part::Store)
-            }
+            "store only" => Self { name: "store only", store_only: true, only: Some(Kind::Dispatcher), crashes: 4, most_blows: 3, ..calm }
+                .with_outages(chance, start, Part::Store),
             "outages" => Self { name: "outages", ..calm }
                 .with_outages(chance, start, Part::Store)
                 .with_outages(chance, start, Part::Bus)
@@ -141,6 +158,11 @@ impl Mix {
             .with_topics_dropped(chance, start),
             _ => Self::calm(start),
         }
+    }
+
+    /// Whether processes of this kind crash and freeze.
+    pub fn strikes(&self, kind: Kind) -> bool {
+        self.only.is_none_or(|only| only == kind)
     }
 
     /// How long one call takes.

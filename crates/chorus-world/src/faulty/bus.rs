@@ -2,7 +2,9 @@
 //! topics are dropped. The courier carries the late ones.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use chorus_core::id::EventId;
@@ -11,16 +13,18 @@ use chorus_core::port::bus::{BusError, Incoming, Position, Record, Subscription,
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Faulty, done};
-use crate::executor::Timeline;
-use crate::fate::{Part, Site};
+use crate::executor::{ProcessId, Timeline};
+use crate::fate::{Fate, Part, Site};
 
 /// How late a record may be.
 const LATEST: Millis = Millis(30_000);
+/// How long a member may be silent before its group gives it up.
+const SESSION: Millis = Millis(30_000);
 
 /// What all wrappers of one bus share: when each record was published last, and those that are still on their way.
 pub struct Courier {
     timeline: Arc<Timeline>,
-    dropped: Vec<Timestamp>,
+    fate: Arc<Fate>,
     state: Mutex<State>,
 }
 
@@ -28,15 +32,19 @@ pub struct Courier {
 struct State {
     published: BTreeMap<EventId, Timestamp>,
     late: BTreeMap<Timestamp, Vec<Record>>,
+    sessions: Vec<(ProcessId, Weak<Session>)>,
 }
 
+/// A subscription until its member is given up for dead.
+type Session = Mutex<Option<Box<dyn Subscription>>>;
+
 impl Courier {
-    /// A courier who knows when all topics are dropped.
-    pub fn new(timeline: &Arc<Timeline>, dropped: Vec<Timestamp>) -> Arc<Self> {
-        Arc::new(Self { timeline: Arc::clone(timeline), dropped, state: Mutex::default() })
+    /// A courier who knows when all topics are dropped, and who is frozen.
+    pub fn new(timeline: &Arc<Timeline>, fate: &Arc<Fate>) -> Arc<Self> {
+        Arc::new(Self { timeline: Arc::clone(timeline), fate: Arc::clone(fate), state: Mutex::default() })
     }
 
-    /// Publishes late records when they are due, for ever.
+    /// Publishes late records when they are due, and ends the sessions of members that do not poll, for ever.
     pub async fn run(self: Arc<Self>, bus: Arc<dyn Bus>) {
         loop {
             let now = self.timeline.now();
@@ -45,31 +53,55 @@ impl Courier {
                 // The bus in memory takes every record.
                 let _ = bus.publish(vec![record]).await;
             }
+            self.end_sessions();
             self.timeline.sleep_until(now + Millis(500)).await;
         }
     }
 
+    /// A member that was frozen for too long leaves its group: others take its partitions, it does not know yet.
+    fn end_sessions(&self) {
+        let ended: Vec<Arc<Session>> = {
+            let mut state = self.lock();
+            state.sessions.retain(|(_, session)| session.strong_count() > 0);
+            let frozen = state.sessions.iter().filter(|(process, _)| self.fate.frozen_for(*process) >= SESSION);
+            frozen.filter_map(|(_, session)| session.upgrade()).collect()
+        };
+        for session in ended {
+            drop(session.lock().expect("one thread alone reads").take());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("one thread alone carries records")
+    }
+
+    fn open(&self, process: ProcessId, subscription: Box<dyn Subscription>) -> Arc<Session> {
+        let session = Arc::new(Mutex::new(Some(subscription)));
+        self.lock().sessions.push((process, Arc::downgrade(&session)));
+        session
+    }
+
     fn due(&self, now: Timestamp) -> Vec<Record> {
-        let mut state = self.state.lock().expect("one thread alone carries records");
+        let mut state = self.lock();
         let later = state.late.split_off(&(Timestamp(now.0 + 1)));
         std::mem::replace(&mut state.late, later).into_values().flatten().collect()
     }
 
     fn note(&self, record: &Record) {
         let now = self.timeline.now();
-        self.state.lock().expect("one thread alone carries records").published.insert(record.id, now);
+        self.lock().published.insert(record.id, now);
     }
 
     fn delay(&self, record: Record, until: Timestamp) {
-        self.state.lock().expect("one thread alone carries records").late.entry(until).or_default().push(record);
+        self.lock().late.entry(until).or_default().push(record);
     }
 
     /// Whether topics were dropped since this record was published.
     fn is_gone(&self, record: &Record) -> bool {
         let now = self.timeline.now();
-        let state = self.state.lock().expect("one thread alone carries records");
+        let state = self.lock();
         let since = state.published.get(&record.id).copied();
-        since.is_some_and(|since| self.dropped.iter().any(|dropped| since <= *dropped && *dropped < now))
+        since.is_some_and(|since| self.fate.mix().topics_dropped.iter().any(|dropped| since <= *dropped && *dropped < now))
     }
 }
 
@@ -83,6 +115,12 @@ impl FaultyBus {
     /// The bus as the process at `site` sees it.
     pub const fn new(inner: Arc<dyn Bus>, site: Site, courier: Arc<Courier>) -> Self {
         Self { port: Faulty::new(inner, site), courier }
+    }
+
+    fn listen(&self, inner: Box<dyn Subscription>) -> Box<dyn Subscription> {
+        let site = self.port.site.clone();
+        let session = self.courier.open(site.process(), inner);
+        Box::new(FaultySubscription { session, site, courier: Arc::clone(&self.courier) })
     }
 
     /// The records that arrive at once, with copies.
@@ -122,19 +160,33 @@ impl Bus for FaultyBus {
     async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
         let what = format!("subscribe {group}");
         let inner = self.port.site.call(Part::Bus, &what, |_| "joined".to_owned(), self.port.inner.subscribe(topics, group)).await?;
-        Ok(Box::new(FaultySubscription { inner, site: self.port.site.clone(), courier: Arc::clone(&self.courier) }))
+        Ok(self.listen(inner))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
         let inner = self.port.site.call(Part::Bus, "tail", |_| "joined".to_owned(), self.port.inner.tail(topics)).await?;
-        Ok(Box::new(FaultySubscription { inner, site: self.port.site.clone(), courier: Arc::clone(&self.courier) }))
+        Ok(self.listen(inner))
     }
 }
 
 struct FaultySubscription {
-    inner: Box<dyn Subscription>,
+    session: Arc<Session>,
     site: Site,
     courier: Arc<Courier>,
+}
+
+impl FaultySubscription {
+    /// Polls one act of the subscription anew each time; what it waits for is kept by the bus itself.
+    fn poll<T>(
+        &self,
+        context: &mut Context<'_>,
+        act: impl FnOnce(&mut Box<dyn Subscription>, &mut Context<'_>) -> Poll<Result<T, BusError>>,
+    ) -> Poll<Result<T, BusError>> {
+        match self.session.lock().expect("one thread alone reads").as_mut() {
+            Some(inner) => act(inner, context),
+            None => Poll::Ready(Err(BusError("the member was given up for dead".to_owned()))),
+        }
+    }
 }
 
 #[async_trait]
@@ -142,7 +194,7 @@ impl Subscription for FaultySubscription {
     /// Fate comes before the wait: after a record was taken nothing may wait, or cancelling would lose it.
     async fn next(&mut self) -> Result<Incoming, BusError> {
         loop {
-            let incoming = self.inner.next().await?;
+            let incoming = poll_fn(|context| self.poll(context, |inner, context| inner.next().as_mut().poll(context))).await?;
             match &incoming {
                 Incoming::Record { record, .. } if self.courier.is_gone(record) => {
                     self.site.note(format_args!("record {} went with its topic", record.id));
@@ -165,10 +217,11 @@ impl Subscription for FaultySubscription {
 
     async fn ack(&mut self, at: &Position) -> Result<(), BusError> {
         let what = format!("ack {} {}:{}", at.partition.topic, at.partition.number, at.offset);
-        self.site.call(Part::Bus, &what, done, self.inner.ack(at)).await
+        let deed = poll_fn(|context| self.poll(context, |inner, context| inner.ack(at).as_mut().poll(context)));
+        self.site.call(Part::Bus, &what, done, deed).await
     }
 
     async fn pause(&mut self, paused: bool) -> Result<(), BusError> {
-        self.inner.pause(paused).await
+        poll_fn(|context| self.poll(context, |inner, context| inner.pause(paused).as_mut().poll(context))).await
     }
 }

@@ -41,7 +41,7 @@ impl World {
             let delivered = rows.projects.iter().filter_map(|(id, row)| {
                 let head = &row.project.head;
                 let State::Done { deliverable } = head.state else { return None };
-                Some((*id, Delivered { plan: head.plan?.hash, deliverable }))
+                Some((*id, Delivered { plan: head.plan?.hash, rounds: head.round, deliverable }))
             });
             let defects = rows.projects.values().flat_map(|row| defects(&row.project.head.state)).collect();
             (ends, defects, delivered.collect::<BTreeMap<ProjectId, Delivered>>())
@@ -74,7 +74,9 @@ fn defects(state: &State) -> Vec<String> {
 /// Holds what was delivered against the undisturbed run: the same plan must give the same bytes.
 pub(super) fn compare(mut disturbed: Outcome, calm: &Outcome) -> Outcome {
     let differs = disturbed.delivered.iter().find(|(id, delivered)| {
-        calm.delivered.get(id).is_some_and(|calm| calm.plan == delivered.plan && calm.deliverable != delivered.deliverable)
+        calm.delivered
+            .get(id)
+            .is_some_and(|calm| (calm.plan, calm.rounds) == (delivered.plan, delivered.rounds) && calm.deliverable != delivered.deliverable)
     });
     if let Some((id, delivered)) = differs {
         let what = format!("{id} delivered {}, not what the undisturbed run delivers", delivered.deliverable);
