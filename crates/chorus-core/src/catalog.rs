@@ -46,6 +46,14 @@ pub struct Model {
     pub quirks: Quirks,
 }
 
+impl Model {
+    /// Most tokens of an answer to a prompt of so many tokens; 0 when the prompt alone fills its context.
+    pub fn room(&self, prompt: u64) -> u32 {
+        let left = u64::from(self.context).saturating_sub(prompt);
+        u32::try_from(left).unwrap_or(u32::MAX).min(self.max_output)
+    }
+}
+
 /// Micro-dollars for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +197,21 @@ pub struct Form {
     pub cache_control: bool,
     /// It takes `top_k`.
     pub top_k: bool,
+    /// How a wished form of the answer is written.
+    pub schema: SchemaForm,
+}
+
+/// How a JSON schema that the answer must follow is written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaForm {
+    /// `response_format: {type: "json_schema", json_schema: {name, schema}}`.
+    #[default]
+    Named,
+    /// `response_format: {type: "json_object", schema}`.
+    InObject,
+    /// In words of the prompt alone: the server may refuse either form.
+    Words,
 }
 
 /// How a wish for thinking is written on the wire.
@@ -216,6 +239,7 @@ impl Default for Form {
             stream_usage: true,
             cache_control: false,
             top_k: false,
+            schema: SchemaForm::Named,
         }
     }
 }

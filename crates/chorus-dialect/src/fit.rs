@@ -3,7 +3,7 @@
 //!
 //! Neighbours: the dialects write what comes out of here. Nothing here knows a wire form.
 
-use chorus_core::catalog::{Dialect, Quirks, ReplayReasoning};
+use chorus_core::catalog::{Dialect, Form, Quirks, ReplayReasoning, SchemaForm};
 use chorus_core::llm::{Content, Message, Request, ResponseFormat, Role, ToolChoice};
 
 /// The model that a request is written for.
@@ -15,6 +15,8 @@ pub struct Target<'a> {
     pub dialect: Dialect,
     /// Where it departs from the dialect.
     pub quirks: &'a Quirks,
+    /// How the provider's server wants what the dialect leaves open.
+    pub form: &'a Form,
     /// Most tokens of one answer.
     pub max_output: u32,
 }
@@ -63,11 +65,13 @@ fn fit_sampling(request: &mut Request, target: &Target<'_>) {
     };
 }
 
-/// A form that the model cannot be held to is lowered: schema, then any object, then words.
+/// A form that the model or its server cannot be held to is lowered: schema, then any object, then words.
 fn fit_format(request: &mut Request, target: &Target<'_>) {
-    let json_object = target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
+    let told = target.form.schema != SchemaForm::Words;
+    let json_object = told && target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
+    let json_schema = told && target.quirks.json_schema;
     let (format, words) = match request.response_format.take() {
-        Some(ResponseFormat::JsonSchema { schema, .. }) if !target.quirks.json_schema => {
+        Some(ResponseFormat::JsonSchema { schema, .. }) if !json_schema => {
             (json_object.then_some(ResponseFormat::JsonObject), Some(schema_words(&schema)))
         }
         Some(ResponseFormat::JsonObject) if !json_object => (None, Some(OBJECT_WORDS.to_owned())),

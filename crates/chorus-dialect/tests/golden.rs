@@ -98,7 +98,8 @@ impl Case {
 
     fn fitted(&self, request: &Request, dialect: Dialect) -> Request {
         let quirks = self.quirks.clone().unwrap_or_default();
-        fit(request, &Target { model: &request.model, dialect, quirks: &quirks, max_output: 16_000 })
+        let form = self.form.clone().unwrap_or_default();
+        fit(request, &Target { model: &request.model, dialect, quirks: &quirks, form: &form, max_output: 16_000 })
     }
 
     const fn dialect(&self) -> Option<Dialect> {

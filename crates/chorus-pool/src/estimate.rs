@@ -58,10 +58,10 @@ impl Estimator {
     pub fn estimate(&self, provider: &ProviderId, model: &Model, kind: TaskKind, size: &CallSize) -> Estimate {
         let input = self.input(provider, &model.slug);
         let output = self.outputs.get(&(model.slug.clone(), kind)).copied().unwrap_or_else(|| Learned::first(1.0, 0.5));
-        let most = u64::from(size.max_tokens.min(model.max_output).max(1));
         let at = |learned: Learned, deviations: f64, base: u64| scaled(base, learned.quantile(deviations));
         let expected = expected_output(size);
         let input_p90 = at(input, P90, size.input);
+        let most = u64::from(size.max_tokens.min(model.room(input_p90)).max(1));
         let output_p90 = at(output, P90, expected).clamp(1, most);
         let usage = Usage { input: input_p90, output: output_p90, ..Usage::default() };
         Estimate {

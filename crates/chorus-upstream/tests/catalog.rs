@@ -25,10 +25,10 @@ fn check(file: &str, from: &str, to: &str, expected: &str) {
 fn every_provider_that_the_design_names_is_there() {
     let catalog = load();
     let ids: Vec<&str> = catalog.providers.iter().map(|row| row.id.as_str()).collect();
-    for id in ["anthropic", "openai", "deepseek", "openrouter", "groq", "mistral", "gemini", "xai", "compatible"] {
+    for id in ["anthropic", "openai", "deepseek", "openrouter", "groq", "mistral", "gemini", "xai", "compatible", "llama-cpp"] {
         assert!(ids.contains(&id), "{id} is missing");
     }
-    for id in ["sim-anthropic", "sim-openai", "sim-deepseek", "compatible"] {
+    for id in ["sim-anthropic", "sim-openai", "sim-deepseek", "compatible", "llama-cpp"] {
         assert_eq!(catalog.provider(&ProviderId::new(id)).expect("a row").base_url, "", "{id} is named by its account");
     }
 }
@@ -79,7 +79,7 @@ fn general_rules_stand_after_each_providers_own() {
 #[test]
 fn a_wrong_row_is_refused_by_file_and_key() {
     check("providers", "title = \"OpenAI\"", "titel = \"OpenAI\"", "providers.toml: provider[1].titel: unknown field `titel`");
-    check("providers", "abort_grace = 500", "abort_grace = \"long\"", "providers.toml: provider[9].abort_grace");
+    check("providers", "abort_grace = 500", "abort_grace = \"long\"", "providers.toml: provider[10].abort_grace");
     check("providers", "dialect = \"openai_chat\"", "dialect = \"telnet\"", "unknown variant `telnet`");
     check("providers", "id = \"openai\"", "id = \"anthropic\"", "anthropic stands twice");
     check("providers", "https://api.openai.com/v1", "http://api.openai.com/v1", "needs https");

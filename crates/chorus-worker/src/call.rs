@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 
+use crate::estimate;
 use crate::held::Stop;
 use crate::progress::Telling;
 use crate::workshop::Workshop;
@@ -101,13 +102,16 @@ pub(crate) async fn make(shop: &Workshop, delivery: &Delivery, order: &WorkOrder
     called
 }
 
-/// The order's request in the words of this delivery's route.
+/// The order's request in the words of this delivery's route. It never asks for more than the model can give.
 fn request(delivery: &Delivery, order: &WorkOrder, model: Option<&Model>) -> Request {
     let assignment = &delivery.assignment;
     let mut request = order.request.clone();
     let wire_name = model.and_then(|model| model.routes.get(&assignment.provider));
     request.model = wire_name.map_or_else(|| assignment.model.to_string(), Clone::clone);
-    request.sampling.max_tokens.get_or_insert(delivery.attempt.size.max_tokens);
+    let size = &delivery.attempt.size;
+    let asked = request.sampling.max_tokens.unwrap_or(size.max_tokens);
+    let most = model.map_or(asked, |model| estimate::room(size, &order.so_far, model));
+    request.sampling.max_tokens = Some(asked.min(most).max(1));
     request.stream = true;
     request
 }

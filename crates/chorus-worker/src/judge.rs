@@ -125,6 +125,7 @@ impl Case<'_> {
             Reading::Result(text) => Word::Result(text),
             Reading::Question(question) => Word::Question(question),
             Reading::Cut(_) if self.delivery.continues >= self.settings.continues(self.delivery.attempt.kind) => Word::Failed(FailureCause::Endless),
+            Reading::Cut(order) if self.is_full(&order) => Word::Failed(FailureCause::Endless),
             Reading::Cut(order) => Word::Again { reason: Requeue::Continue, not_before: self.now, order: Some(order) },
             Reading::Empty => Word::Failed(FailureCause::Empty),
             Reading::Refused(message) => Word::Failed(FailureCause::Refused { message }),
@@ -133,6 +134,11 @@ impl Case<'_> {
                 refusal::word(self.delivery, &failure, &self.schedule())
             }
         }
+    }
+
+    /// Whether prompt and answer fill the model's context, so that nothing can be added.
+    fn is_full(&self, order: &WorkOrder) -> bool {
+        self.model.is_some_and(|model| estimate::room(&self.delivery.attempt.size, &order.so_far, model) == 0)
     }
 
     /// The stream broke after it had begun: what was produced is paid for.

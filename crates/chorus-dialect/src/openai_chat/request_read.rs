@@ -151,15 +151,21 @@ fn read_effort(word: &str, path: &str) -> Result<ReasoningEffort, ReadError> {
     }
 }
 
+/// The name of a schema that came without one.
+const UNNAMED: &str = "answer";
+
 fn read_format(fields: &mut Fields) -> Result<Option<ResponseFormat>, ReadError> {
     let Some(mut format) = fields.take_object("response_format")? else { return Ok(None) };
     let kind: String = format.need("type")?;
     match kind.as_str() {
         "text" => Ok(Some(ResponseFormat::Text)),
-        "json_object" => Ok(Some(ResponseFormat::JsonObject)),
+        "json_object" => Ok(Some(match format.take("schema")? {
+            Some(schema) => ResponseFormat::JsonSchema { name: UNNAMED.to_owned(), schema, strict: None },
+            None => ResponseFormat::JsonObject,
+        })),
         "json_schema" => {
             let mut inner = Fields::of(format.need("json_schema")?, format.at("json_schema"))?;
-            let name = inner.take("name")?.unwrap_or_else(|| "answer".to_owned());
+            let name = inner.take("name")?.unwrap_or_else(|| UNNAMED.to_owned());
             Ok(Some(ResponseFormat::JsonSchema { name, schema: inner.need("schema")?, strict: inner.take("strict")? }))
         }
         other => Err(ReadError::new(format.at("type"), format!("{other:?} is no response format"))),

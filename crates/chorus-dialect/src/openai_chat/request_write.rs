@@ -1,6 +1,6 @@
 //! A request as an OpenAI-compatible server wants it. What the model cannot take was met before, in `fit`.
 
-use chorus_core::catalog::{Form, ReasoningForm};
+use chorus_core::catalog::{Form, ReasoningForm, SchemaForm};
 use chorus_core::llm::{Content, Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Tool, ToolChoice};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub fn write_request(request: &Request, form: &Form) -> Value {
         .with_some("presence_penalty", sampling.presence_penalty)
         .with_some("seed", sampling.seed)
         .with_some("stop", stop)
-        .with_some("response_format", request.response_format.as_ref().map(write_format));
+        .with_some("response_format", request.response_format.as_ref().map(|format| write_format(format, form.schema)));
     with_reasoning(object, request.reasoning.as_ref(), form)
         .with_some("stream", request.stream.then_some(true))
         .with_some("stream_options", usage_wish)
@@ -130,10 +130,11 @@ fn write_choice(choice: &ToolChoice) -> Value {
     }
 }
 
-fn write_format(format: &ResponseFormat) -> Value {
+fn write_format(format: &ResponseFormat, form: SchemaForm) -> Value {
     match format {
         ResponseFormat::Text => json!({ "type": "text" }),
         ResponseFormat::JsonObject => json!({ "type": "json_object" }),
+        ResponseFormat::JsonSchema { schema, .. } if form == SchemaForm::InObject => json!({ "type": "json_object", "schema": schema }),
         ResponseFormat::JsonSchema { name, schema, strict } => {
             let inner = Object::new().with("name", name.as_str()).with("schema", schema.clone()).with_some("strict", *strict);
             json!({ "type": "json_schema", "json_schema": inner.build() })
