@@ -15,6 +15,8 @@ from llama_cpp.server.settings import ModelSettings, ServerSettings
 
 CONTEXT_TOKENS = 8192
 THREADS = 2
+# The same prompts are answered in the same words, run after run.
+SEED = 1
 
 
 class Journal:
@@ -80,7 +82,13 @@ def main():
     arguments.add_argument("--journal", required=True)
     given = arguments.parse_args()
     model = ModelSettings(
-        model=given.model, model_alias=given.name, n_ctx=CONTEXT_TOKENS, n_threads=THREADS, n_threads_batch=THREADS, verbose=False
+        model=given.model,
+        model_alias=given.name,
+        n_ctx=CONTEXT_TOKENS,
+        n_threads=THREADS,
+        n_threads_batch=THREADS,
+        seed=SEED,
+        verbose=False,
     )
     # Calls wait for each other; without the last setting a new one would cut off the one that runs.
     server = ServerSettings(host="127.0.0.1", port=given.port, interrupt_requests=False)

@@ -8,13 +8,8 @@ use chorus_dialect::{ReadError, anthropic_messages, openai_chat};
 
 /// The body of a canonical request for this model at this provider.
 pub(crate) fn write_request(request: &Request, provider: &Provider, model: &Model, wire_name: &str) -> Bytes {
-    let target = Target {
-        model: wire_name,
-        dialect: provider.dialect,
-        quirks: &model.quirks,
-        form: &provider.form,
-        max_output: model.max_output,
-    };
+    let target =
+        Target { model: wire_name, dialect: provider.dialect, quirks: &model.quirks, form: &provider.form, max_output: model.max_output };
     let fitted = fit(request, &target);
     let value = match provider.dialect {
         Dialect::OpenaiChat => openai_chat::write_request(&fitted, &provider.form),

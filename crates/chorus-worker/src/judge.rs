@@ -124,7 +124,9 @@ impl Case<'_> {
         match reading::read(self.delivery.attempt.kind, self.order, reply) {
             Reading::Result(text) => Word::Result(text),
             Reading::Question(question) => Word::Question(question),
-            Reading::Cut(_) if self.delivery.continues >= self.settings.continues(self.delivery.attempt.kind) => Word::Failed(FailureCause::Endless),
+            Reading::Cut(_) if self.delivery.continues >= self.settings.continues(self.delivery.attempt.kind) => {
+                Word::Failed(FailureCause::Endless)
+            }
             Reading::Cut(order) if self.is_full(&order) => Word::Failed(FailureCause::Endless),
             Reading::Cut(order) => Word::Again { reason: Requeue::Continue, not_before: self.now, order: Some(order) },
             Reading::Empty => Word::Failed(FailureCause::Empty),

@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_models;
 mod books;
 mod kill;
+mod local_model;
 mod loop_of_briefs;
 mod stage;
 mod store;

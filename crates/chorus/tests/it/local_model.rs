@@ -1,0 +1,209 @@
+//! One small project through a real model on this machine: real tokens, really streamed, whatever its wit.
+//!
+//! What proves it is the model server's own journal: every call that the project counts stands there, and no
+//! simulator was started. The server is `scripts/local-model`'s, and `cargo xtask test` says where it listens. The quality of what
+//! is delivered is not tried: a model of this size has none.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use chorus_core::delivery::{DeliveryEnd, DeliveryRow};
+use chorus_core::port::Deliveries;
+use chorus_store::sql::{Pending, Place, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::stage::read;
+
+/// The provider row that speaks to the server, and the model row that names what it serves.
+const PROVIDER: &str = "llama-cpp";
+const MODEL: &str = "local/smollm2-135m";
+
+/// The four steps that no project can do without: what is unclear, the plan, a part, the verdict.
+const LEAST_CALLS: usize = 4;
+
+/// Longer than the slowest machine has needed.
+const LONGEST: Duration = Duration::from_secs(1_200);
+
+/// What the environment says of the local model.
+enum Given {
+    Model(LocalModel),
+    /// It is left out, for this reason.
+    No(&'static str),
+}
+
+/// A server that runs, and its journal of completions.
+struct LocalModel {
+    base_url: String,
+    journal: PathBuf,
+}
+
+impl Given {
+    fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where the server is")]
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let text = match (variable("CHORUS_TEST_LOCAL_MODEL"), variable("CI")) {
+            (Some(text), _) if text == "skip" => return Self::No("CHORUS_TEST_LOCAL_MODEL says skip"),
+            (Some(text), _) => text,
+            (None, Some(_)) => panic!("CI must try a real model: set CHORUS_TEST_LOCAL_MODEL, to `skip` to leave it out on purpose"),
+            (None, None) => return Self::No("CHORUS_TEST_LOCAL_MODEL is not set; `cargo xtask test` starts a model and sets it"),
+        };
+        let (base_url, journal) = text.split_once(';').expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
+        Self::Model(LocalModel { base_url: base_url.to_owned(), journal: PathBuf::from(journal) })
+    }
+}
+
+/// One completion in the journal of the model's server.
+struct Completion {
+    streamed: bool,
+    status: u64,
+    pieces: u64,
+    took_ms: u64,
+    form: Option<String>,
+}
+
+impl LocalModel {
+    /// Everything that the server answered, by the reference that the caller gave.
+    fn completions(&self) -> BTreeMap<String, Vec<Completion>> {
+        let text = std::fs::read_to_string(&self.journal).expect("the server keeps its journal");
+        let mut completions: BTreeMap<String, Vec<Completion>> = BTreeMap::new();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).expect("a line of the journal");
+            let number = |key: &str| line[key].as_u64().unwrap_or_default();
+            completions.entry(line["reference"].as_str().unwrap_or_default().to_owned()).or_default().push(Completion {
+                streamed: line["stream"] == true,
+                status: number("status"),
+                pieces: number("pieces"),
+                took_ms: number("took_ms"),
+                form: line["response_format"].as_str().map(ToOwned::to_owned),
+            });
+        }
+        completions
+    }
+}
+
+/// A folder with the brief, one account at the local server, and the real binary.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new(model: &LocalModel) -> Self {
+        let desk = Self(tempfile::tempdir().expect("a temporary folder"));
+        let account = format!(
+            "[[account]]\nemail = \"me@example.com\"\n[[account.credential]]\nprovider = \"{PROVIDER}\"\nbase_url = \"{}\"\nmodels = [\"{MODEL}\"]\n\
+             limits = [{{ dimension = \"concurrency\", amount = 1, window = {{ kind = \"held\" }} }}]\n",
+            model.base_url
+        );
+        let roles: String = ["planner", "worker", "merger", "judge"].map(|role| format!("{role} = [[\"{MODEL}\"]]\n")).concat();
+        let files = [
+            ("accounts.toml", account),
+            ("chorus.toml", format!("[roles]\n{roles}")),
+            ("brief.md", "Write one short paragraph that explains to a child why the sky is blue.\n".to_owned()),
+        ];
+        for (name, text) in files {
+            std::fs::write(desk.path(name), text).expect("the file is written");
+        }
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs the real binary to its end, but not for ever; with what it said.
+    fn chorus(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        let errors = self.path("errors.txt");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+        command.env_clear().env("HOME", self.0.path()).env("PATH", "/usr/bin:/bin").current_dir(self.0.path());
+        command.args(["--data", "data", "--config", "chorus.toml"]).args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(File::create(&errors).expect("a file for what it complains of"));
+        let mut child = command.spawn().expect("the binary starts");
+        let mut output = child.stdout.take().expect("its output is piped");
+        let (told, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = output.read_to_end(&mut said);
+            let _ = told.send(said);
+        });
+        let said = ended.recv_timeout(LONGEST);
+        if said.is_err() {
+            child.kill().expect("the binary can be killed");
+        }
+        let status = child.wait().expect("the binary ends");
+        let errors = std::fs::read_to_string(errors).unwrap_or_default();
+        let said = said.unwrap_or_else(|_| panic!("chorus {} did not end within {LONGEST:?}: {errors}", arguments.join(" ")));
+        (status, format!("{}{errors}", String::from_utf8_lossy(&said)))
+    }
+
+    /// Every delivery that a worker finished.
+    async fn deliveries(&self) -> Vec<DeliveryRow> {
+        let (_, listed) = self.chorus(&["project", "list"]);
+        let id = listed.split_whitespace().find(|word| word.starts_with("prj_")).expect("a project in the list");
+        let place = Place::Sqlite(self.path("data").join("chorus.db"));
+        let store = Store::open(place, Pending::Refuse).await.expect("the database opens");
+        let mut rows = store.of_project(id.parse().expect("an id")).await.expect("the rows are read");
+        store.close().await;
+        rows.retain(|row| matches!(row.end, Some(DeliveryEnd::Finished { .. })));
+        rows
+    }
+}
+
+/// The one completion behind a delivery.
+fn completion<'a>(completions: &'a BTreeMap<String, Vec<Completion>>, row: &DeliveryRow) -> &'a Completion {
+    let reference = format!("{}.{}", row.attempt, row.epoch.0);
+    match completions.get(&reference).map(Vec::as_slice) {
+        Some([completion]) => completion,
+        other => panic!("{reference} stands {} times in the journal of the model's server", other.map_or(0, <[_]>::len)),
+    }
+}
+
+fn check_files(out: &Path, report: &Value) {
+    let files = report["files"].as_array().expect("files");
+    assert!(!files.is_empty(), "nothing was delivered");
+    for file in files {
+        let name = file["path"].as_str().expect("a path");
+        assert!(!read(out, name).trim().is_empty(), "{name} is empty");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_real_model_brings_a_project_to_its_end() {
+    let model = match Given::read() {
+        Given::Model(model) => model,
+        Given::No(why) => return println!("SKIPPED: no real model was tried: {why}"),
+    };
+    let desk = Desk::new(&model);
+    let (imported, said) = desk.chorus(&["account", "import", "accounts.toml"]);
+    assert!(imported.success(), "{said}");
+
+    let (status, said) = desk.chorus(&["run", "brief.md", "--out", "out", "--yes", "--assume"]);
+    assert!(matches!(status.code(), Some(0 | 2)), "{status}\n{said}");
+
+    let out = desk.path("out");
+    let report: Value = serde_json::from_str(&read(&out, "report.json")).expect("a report");
+    assert_eq!(report["simulated"], false);
+    let done = if status.success() { "done" } else { "partial" };
+    assert_eq!(report["state"], done, "{said}");
+    check_files(&out, &report);
+
+    let rows = desk.deliveries().await;
+    let completions = model.completions();
+    let calls: Vec<&Completion> = rows.iter().map(|row| completion(&completions, row)).collect();
+    for (row, call) in rows.iter().zip(&calls) {
+        assert_eq!((row.assignment.provider.as_str(), row.assignment.model.as_str()), (PROVIDER, MODEL));
+        assert!(row.usage.is_some_and(|usage| usage.prompt() > 0), "{row:?}");
+        assert!(call.streamed && call.status == 200, "{} was answered {}, streamed: {}", row.attempt, call.status, call.streamed);
+    }
+    let spoken = calls.iter().filter(|call| call.pieces > 1).count();
+    assert!(spoken >= LEAST_CALLS, "{spoken} of {} calls were streamed in pieces", calls.len());
+    assert!(calls.iter().any(|call| call.form.as_deref() == Some("json_object")), "no call was held to a schema");
+
+    let (pieces, spent) = calls.iter().fold((0, 0), |(pieces, spent), call| (pieces + call.pieces, spent + call.took_ms));
+    let tokens = &report["totals"]["output_tokens"];
+    assert!(tokens.as_u64().is_some_and(|tokens| tokens > 0), "{}", report["totals"]);
+    println!("a real model: {done} after {} calls, {tokens} tokens in {pieces} pieces, {spent} ms in the server", calls.len());
+}

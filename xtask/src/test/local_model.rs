@@ -1,0 +1,83 @@
+//! The tests that want a real model: one is started for them and stopped after them.
+//!
+//! Installing, starting and stopping are the work of `scripts/local-model`; the tests themselves are in the
+//! integration-test binary.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use anyhow::{Context, bail};
+
+use super::{Tried, cargo, variable};
+
+/// Tells the tests where the model is: `<base url>;<journal file>`, or `skip`.
+pub(super) const VARIABLE: &str = "CHORUS_TEST_LOCAL_MODEL";
+
+const SCRIPT: &str = "scripts/local-model";
+const TEST: [&str; 7] = ["test", "--workspace", "--test", "it", "local_model", "--", "--nocapture"];
+
+/// Tries the model that the environment names, else one of our own. Where none can be had, that is an error in CI.
+pub(super) fn run(quick: bool) -> Tried {
+    match variable(VARIABLE) {
+        Some(given) if given == "skip" => return Tried::No(format!("{VARIABLE} says skip")),
+        Some(given) => return test(&given),
+        None if quick => return Tried::No("left out by --quick".to_owned()),
+        None => {}
+    }
+    match Model::start() {
+        Ok(model) => test(&model.given),
+        Err(error) if variable("CI").is_some() => Tried::Yes(Err(error.context(format!("CI must try it, unless {VARIABLE}=skip")))),
+        Err(error) => Tried::No(format!("{error:#}")),
+    }
+}
+
+fn test(given: &str) -> Tried {
+    Tried::Yes(cargo(&TEST, &[(VARIABLE, given)]).map(|()| given.to_owned()))
+}
+
+/// A model's server. One that was started here is stopped when it is dropped.
+struct Model {
+    given: String,
+    ours: bool,
+}
+
+impl Model {
+    fn start() -> anyhow::Result<Self> {
+        let ours = !script(&["status"])?.status.success();
+        println!("+ {SCRIPT} up (the first time it installs its engine, which takes some minutes)");
+        let port = free_port()?.to_string();
+        let base_url = said(&["up", "--port", &port])?;
+        let mut model = Self { given: String::new(), ours };
+        model.given = format!("{base_url};{}", said(&["journal"])?);
+        Ok(model)
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(error) = said(&["down"])
+        {
+            eprintln!("the local model could not be stopped: {error:#}");
+        }
+    }
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
+    Ok(listener.local_addr().context("find a free port")?.port())
+}
+
+/// What the script prints; an error with what it complains of when it fails.
+fn said(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = script(arguments)?;
+    if !output.status.success() {
+        bail!("{SCRIPT} {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn script(arguments: &[&str]) -> anyhow::Result<Output> {
+    Command::new("bash").arg(SCRIPT).args(arguments).output().with_context(|| format!("start {SCRIPT}"))
+}
