@@ -3,10 +3,13 @@
 //! Tests against real services run where the service can be had, and the end says which ran and which did not.
 
 mod local_model;
+mod postgres;
+mod tally;
 
-use std::process::Command;
+use std::net::TcpListener;
 
 use anyhow::{Context, bail};
+use tally::Tally;
 
 /// What became of the tests against one real service.
 #[derive(Debug)]
@@ -25,12 +28,17 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let quick = !arguments.is_empty();
     crate::tidy::run(&[])?;
     // The model takes both cores for itself: its test has a run of its own.
-    let all = cargo(&["test", "--workspace", "--no-fail-fast"], &[(local_model::VARIABLE, "skip")]);
-    let real = [("local model", local_model::run(quick)), ("PostgreSQL", postgres(&all))];
+    let server = postgres::Given::find();
+    let mut variables = vec![(local_model::VARIABLE, "skip")];
+    variables.extend(server.url().map(|url| (postgres::VARIABLE, url)));
+    let mut tally = Tally::default();
+    let all = tally.cargo(&["test", "--workspace", "--no-fail-fast"], &variables);
+    let real = [("local model", local_model::run(quick, &mut tally)), ("PostgreSQL", server.tried())];
     println!("\nagainst real services:");
     for (service, tried) in &real {
         println!("  {service:<12} {}", told(tried));
     }
+    println!("\n{tally}");
     let wrong = real.into_iter().find_map(|(service, tried)| match tried {
         Tried::Yes(Err(error)) => Some(error.context(service)),
         Tried::Yes(Ok(_)) | Tried::No(_) => None,
@@ -46,23 +54,10 @@ fn told(tried: &Tried) -> String {
     }
 }
 
-/// Its tests run among all others, when a server is named.
-fn postgres(all: &anyhow::Result<()>) -> Tried {
-    match variable("CHORUS_TEST_POSTGRES") {
-        None => Tried::No("CHORUS_TEST_POSTGRES is not set".to_owned()),
-        Some(_) if all.is_err() => Tried::Yes(Ok("among the tests above, of which some failed".to_owned())),
-        Some(_) => Tried::Yes(Ok("the server of CHORUS_TEST_POSTGRES".to_owned())),
-    }
-}
-
-/// Runs cargo with some variables more; its output is the user's.
-fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
-    println!("+ cargo {}", arguments.join(" "));
-    let status = Command::new("cargo").args(arguments).envs(variables.iter().copied()).status().context("start cargo")?;
-    if !status.success() {
-        bail!("cargo {} failed", arguments.join(" "));
-    }
-    Ok(())
+/// A port that nobody listened on a moment ago.
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
+    Ok(listener.local_addr().context("find a free port")?.port())
 }
 
 /// What the environment says; nothing where it is empty.

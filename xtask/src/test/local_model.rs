@@ -3,12 +3,12 @@
 //! Installing, starting and stopping are the work of `scripts/local-model`; the tests themselves are in the
 //! integration-test binary.
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use anyhow::{Context, bail};
 
-use super::{Tried, cargo, variable};
+use super::tally::Tally;
+use super::{Tried, free_port, variable};
 
 /// Tells the tests where the model is: `<base url>;<journal file>`, or `skip`.
 pub(super) const VARIABLE: &str = "CHORUS_TEST_LOCAL_MODEL";
@@ -17,22 +17,22 @@ const SCRIPT: &str = "scripts/local-model";
 const TEST: [&str; 7] = ["test", "--workspace", "--test", "it", "local_model", "--", "--nocapture"];
 
 /// Tries the model that the environment names, else one of our own. Where none can be had, that is an error in CI.
-pub(super) fn run(quick: bool) -> Tried {
+pub(super) fn run(quick: bool, tally: &mut Tally) -> Tried {
     match variable(VARIABLE) {
         Some(given) if given == "skip" => return Tried::No(format!("{VARIABLE} says skip")),
-        Some(given) => return test(&given),
+        Some(given) => return test(&given, tally),
         None if quick => return Tried::No("left out by --quick".to_owned()),
         None => {}
     }
     match Model::start() {
-        Ok(model) => test(&model.given),
+        Ok(model) => test(&model.given, tally),
         Err(error) if variable("CI").is_some() => Tried::Yes(Err(error.context(format!("CI must try it, unless {VARIABLE}=skip")))),
         Err(error) => Tried::No(format!("{error:#}")),
     }
 }
 
-fn test(given: &str) -> Tried {
-    Tried::Yes(cargo(&TEST, &[(VARIABLE, given)]).map(|()| given.to_owned()))
+fn test(given: &str, tally: &mut Tally) -> Tried {
+    Tried::Yes(tally.cargo(&TEST, &[(VARIABLE, given)]).map(|()| given.to_owned()))
 }
 
 /// A model's server. One that was started here is stopped when it is dropped.
@@ -61,12 +61,6 @@ impl Drop for Model {
             eprintln!("the local model could not be stopped: {error:#}");
         }
     }
-}
-
-/// A port that nobody listened on a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
-    Ok(listener.local_addr().context("find a free port")?.port())
 }
 
 /// What the script prints; an error with what it complains of when it fails.
