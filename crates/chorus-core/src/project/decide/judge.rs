@@ -54,7 +54,13 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
     let out_of_money = unread && draft.head.out_of_budget;
     // Silence is no consent: what no judge's answer could be read about was not accepted by anybody.
     let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
-    let score = if accepted { 1_000 } else if verdict.items.is_empty() { 0 } else { verdict::score(&verdict) };
+    let score = if accepted {
+        1_000
+    } else if verdict.items.is_empty() {
+        0
+    } else {
+        verdict::score(&verdict)
+    };
     let mut defects = defects(&verdict);
     draft.record(HistoryEvent::Judged { deliverable, verdict, score, round: rounds });
     if accepted {
