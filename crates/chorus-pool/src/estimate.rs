@@ -186,4 +186,16 @@ mod tests {
         assert_eq!((estimate.output_p50, estimate.output_p90, estimate.max_tokens), (64, 64, 64));
         assert!(estimate.cost.0 > 0);
     }
+
+    #[test]
+    fn an_answer_is_estimated_within_what_the_prompt_leaves_of_the_context() {
+        let model = Model { context: 8_192, max_output: 4_096, ..model("local/model", &["sim"], 10) };
+        let most = |input| {
+            Estimator::default().estimate(&"sim".into(), &model, TaskKind::Plan, &CallSize { input, output: 0, max_tokens: 24_000 })
+        };
+        assert_eq!(most(100).max_tokens, 4_096);
+        let estimate = most(5_000);
+        assert_eq!(estimate.max_tokens, 8_192 - estimate.input);
+        assert_eq!(most(9_000).max_tokens, 1);
+    }
 }
