@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chorus_core::delivery::AttemptState;
 use chorus_core::id::ProjectId;
-use chorus_core::project::State;
+use chorus_core::project::{State, TaskState};
 use chorus_core::time::Millis;
 
 use super::{Delivered, Outcome, World};
@@ -41,6 +41,11 @@ impl World {
             let delivered = rows.projects.iter().filter_map(|(id, row)| {
                 let head = &row.project.head;
                 let State::Done { deliverable } = head.state else { return None };
+                // What a failed task left out is another text.
+                let whole = row.project.tasks.values().all(|task| !matches!(task.state, TaskState::Failed { .. } | TaskState::Skipped));
+                if !whole {
+                    return None;
+                }
                 Some((*id, Delivered { plan: head.plan?.hash, rounds: head.round, deliverable }))
             });
             let defects = rows.projects.values().flat_map(|row| defects(&row.project.head.state)).collect();
