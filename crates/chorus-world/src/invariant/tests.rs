@@ -1,18 +1,133 @@
-//! The first violation is the one that is told.
+use std::sync::Arc;
+
+use chorus_core::id::{AttemptId, CredentialId, Epoch, GroupId, Holder, LeaseId};
+use chorus_core::limit::{Charge, Demand, Dimension, End, Lease, Reserved, Sent, Window};
+use chorus_core::money::MicroUsd;
 
 use super::*;
 
-fn check(violation: Violation) -> Option<Violation> {
-    let timeline = Timeline::new(Timestamp(0));
-    let log = Log::new(&timeline, false);
-    let monitor = Monitor::new(&timeline, &log);
-    monitor.accuse(violation);
-    monitor.accuse(Violation::new(Invariant::Money, "later"));
-    monitor.violation()
+const LEASE: LeaseId = LeaseId::new(1);
+const DEADLINE: Timestamp = Timestamp(5_000);
+
+/// Something that happens to the one lease of these tests.
+enum Deed {
+    Granted,
+    Sent(&'static str),
+    Used,
+    Unused,
+    Call,
+    CallOver,
+    Passed(i64),
+}
+
+fn lease() -> Lease {
+    let group = GroupId::new("g");
+    let charge = |dimension, amount| Charge { group: group.clone(), dimension, amount };
+    Lease {
+        id: LEASE,
+        credential: CredentialId::new(1),
+        charges: vec![charge(Dimension::Concurrency, 1), charge(Dimension::Spend, 70)],
+        granted_at: Timestamp(0),
+        not_after: Timestamp(1_000),
+    }
+}
+
+/// The books that a limiter without fault would show.
+fn books(held: i64, booked: i64) -> Vec<Level> {
+    let level = |dimension, window, capacity, left, held| Level {
+        group: GroupId::new("g"),
+        dimension,
+        window,
+        left,
+        capacity,
+        held,
+        lowest: 0,
+        closed_until: None,
+    };
+    vec![level(Dimension::Concurrency, Window::Held, 2, 2 - held, held), level(Dimension::Spend, Window::Month, 1_000, 1_000 - booked, 0)]
+}
+
+/// Lets deeds happen, then shows books, and returns the invariant that breaks.
+fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
+    let mut leases = Leases::default();
+    let mut now = Timestamp(0);
+    let holder = |name: &str| Holder::new(name);
+    let demand = Demand { lease: LEASE, interactive: false, not_after: Timestamp(1_000), candidates: Vec::new() };
+    let used = End::Used { usage: chorus_core::llm::Usage::default(), cost: MicroUsd(50) };
+    for deed in deeds {
+        let seen = match deed {
+            Deed::Granted => leases.look(&LeaseDeed::Reserve(&demand, &Reserved::Granted(lease())), &[], now),
+            Deed::Sent(name) => {
+                leases.look(&LeaseDeed::Send { lease: LEASE, holder: &holder(name), deadline: DEADLINE, sent: Sent::Sent }, &[], now)
+            }
+            Deed::Used => leases.look(&LeaseDeed::End(LEASE, &used), &[], now),
+            Deed::Unused => leases.look(&LeaseDeed::End(LEASE, &End::Unused), &[], now),
+            Deed::Call => leases.call(LEASE, now),
+            Deed::CallOver => {
+                leases.call_over(LEASE);
+                Ok(())
+            }
+            Deed::Passed(at) => {
+                now = Timestamp(*at);
+                Ok(())
+            }
+        };
+        if let Err(violation) = seen {
+            return Some(violation.invariant);
+        }
+    }
+    leases.look(&LeaseDeed::Observe, &books(held, booked), now).err().map(|violation| violation.invariant)
+}
+
+#[test]
+fn the_books_of_a_good_limiter_agree() {
+    use Deed::{Call, CallOver, Granted, Passed, Sent, Unused, Used};
+    assert_eq!(check(&[], 0, 0), None);
+    assert_eq!(check(&[Granted], 1, 70), None);
+    assert_eq!(check(&[Granted, Unused], 0, 0), None);
+    assert_eq!(check(&[Granted, Passed(1_001)], 0, 0), None);
+    assert_eq!(check(&[Granted, Sent("w"), Call, Passed(1_001)], 1, 70), None);
+    assert_eq!(check(&[Granted, Sent("w"), Unused], 1, 70), None);
+    assert_eq!(check(&[Granted, Sent("w"), Call, CallOver, Used, Used], 0, 50), None);
+    assert_eq!(check(&[Granted, Sent("w"), Passed(5_000)], 0, 70), None);
+}
+
+#[test]
+fn books_that_give_back_or_charge_twice_are_seen() {
+    use Deed::{Granted, Passed, Sent, Used};
+    assert_eq!(check(&[Granted, Sent("w"), Passed(5_000)], 0, 0), Some(Invariant::Books));
+    assert_eq!(check(&[Granted, Sent("w"), Used, Used], 0, 100), Some(Invariant::Books));
+    assert_eq!(check(&[Granted, Sent("w")], 0, 70), Some(Invariant::Books));
+    assert_eq!(check(&[Granted], 3, 70), Some(Invariant::OwnCount));
+}
+
+#[test]
+fn a_call_needs_a_lease_of_its_own_that_was_sent() {
+    use Deed::{Call, CallOver, Granted, Passed, Sent, Used};
+    assert_eq!(check(&[Call], 0, 0), Some(Invariant::CallNeedsLease));
+    assert_eq!(check(&[Granted, Call], 1, 70), Some(Invariant::CallNeedsLease));
+    assert_eq!(check(&[Granted, Sent("w"), Passed(5_000), Call], 0, 70), Some(Invariant::CallNeedsLease));
+    assert_eq!(check(&[Granted, Sent("w"), Call, CallOver, Call], 1, 70), Some(Invariant::OneCallALease));
+    assert_eq!(check(&[Granted, Sent("w"), Call, Used], 0, 50), Some(Invariant::CallNeedsLease));
+    assert_eq!(check(&[Granted, Sent("w"), Sent("v")], 1, 70), Some(Invariant::SentOnce));
+    assert_eq!(check(&[Granted, Sent("w"), Sent("w")], 1, 70), None);
+}
+
+#[test]
+fn a_call_names_its_attempt_and_epoch() {
+    let attempt = AttemptId::new(7);
+    assert_eq!(calls::parsed(&format!("{attempt}.3")), Some((attempt, Epoch(3))));
+    assert_eq!(calls::parsed("probe"), None);
 }
 
 #[test]
 fn the_first_violation_is_kept() {
+    let timeline = Timeline::new(Timestamp(0));
+    let log = Log::new(&timeline, false);
+    let monitor = Monitor::new(&timeline, &log);
     let first = Violation::new(Invariant::Arrows, "first");
-    assert_eq!(check(first.clone()), Some(first));
+    monitor.accuse(first.clone());
+    monitor.accuse(Violation::new(Invariant::Money, "later"));
+    assert_eq!(Arc::clone(&monitor).violation(), Some(first));
+    assert!(log.tail(5).iter().any(|line| line.contains("VIOLATION Arrows: first")));
 }

@@ -26,7 +26,7 @@ fn check(seeds: u64) -> Vec<Outcome> {
             }
             let outcome = run(&options(seed));
             if outcome.violation.is_some() {
-                broken.lock().unwrap().push(outcome);
+                broken.lock().expect("no world panics").push(outcome);
             }
         }
     };
@@ -34,7 +34,7 @@ fn check(seeds: u64) -> Vec<Outcome> {
         scope.spawn(work);
         scope.spawn(work);
     });
-    broken.into_inner().unwrap()
+    broken.into_inner().expect("no world panics")
 }
 
 #[test]
