@@ -54,8 +54,10 @@ fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
             worlds.push(mutant.world);
         }
     }
-    field.build()?;
     let mut wrong = Vec::new();
+    if !worlds.is_empty() {
+        field.build()?;
+    }
     for world in worlds {
         match field.search(world, SOUND_SEEDS)? {
             None => println!("{:<62} holds for {SOUND_SEEDS} seeds", format!("(the program as it is, {world})")),

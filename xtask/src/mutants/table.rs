@@ -184,7 +184,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "commit without the version guard",
         edits: &[Edit { file: MEMORY_COMMIT, find: "row.version != commit.expected || ", replace: "" }],
-        world: World::of("pauses"),
+        world: World::of("orchestrators freeze"),
         seeds: 200,
         expected: &["OneWriter"],
     },
@@ -214,7 +214,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 replace: "                Aggregate { version: fresh.version, seq: fresh.seq, ..decided }\n",
             },
         ],
-        world: World::of("crashes"),
+        world: World::of("orchestrators freeze"),
         seeds: 200,
         expected: &["TerminalAbsorbs", "ReadyHasAttempt", "ParentPolicy", "NoProjectLost", "Panic"],
     },

@@ -126,6 +126,9 @@ impl Mix {
             "orchestrators die" => {
                 Self { name: "orchestrators die", only: Some(Kind::Orchestrator), crashes: 12, most_blows: 12, quick: true, ..calm }
             }
+            "orchestrators freeze" => {
+                Self { name: "orchestrators freeze", only: Some(Kind::Orchestrator), pauses: 40, most_blows: 12, ..calm }
+            }
             "one machine" => Self { name: "one machine", crashes: 6, most_blows: 4, one_machine: true, ..calm },
             "pauses" => Self { name: "pauses", pauses: 8, most_blows: 8, slow: 10, ..calm },
             "lost replies" => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
