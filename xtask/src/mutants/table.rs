@@ -183,7 +183,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "commit without the version guard",
-        edits: &[Edit { file: MEMORY_COMMIT, find: "row.version != commit.expected || ", replace: "" }],
+        // The folded records are a second net under the same fall, so both are taken away.
+        edits: &[
+            Edit { file: MEMORY_COMMIT, find: "row.version != commit.expected || ", replace: "" },
+            Edit { file: MEMORY_COMMIT, find: "commit.folded.iter().any(|id| self.rows.folded.contains(id))", replace: "false" },
+        ],
         world: World::of("orchestrators freeze"),
         seeds: 200,
         expected: &["OneWriter"],
@@ -214,7 +218,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 replace: "                Aggregate { version: fresh.version, seq: fresh.seq, ..decided }\n",
             },
         ],
-        world: World::of("orchestrators freeze"),
+        world: World::of("crashes"),
         seeds: 200,
         expected: &["TerminalAbsorbs", "ReadyHasAttempt", "ParentPolicy", "NoProjectLost", "Panic"],
     },
