@@ -190,7 +190,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ],
         world: World::of("orchestrators freeze"),
         seeds: 200,
-        expected: &["OneWriter"],
+        expected: &["OneWriter", "FoldedOnce"],
     },
     Mutant {
         name: "no deduplication of records",
