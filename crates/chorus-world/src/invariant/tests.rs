@@ -1,3 +1,5 @@
+//! Of several violations the first is kept and told.
+
 use std::sync::Arc;
 
 use chorus_core::id::{AttemptId, CredentialId, Epoch, GroupId, Holder, LeaseId};
