@@ -1,4 +1,4 @@
-//! Of several violations the first is kept and told.
+//! Books and calls that break an invariant are seen, good ones are not, and the first violation is kept.
 
 use std::sync::Arc;
 
