@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::invariant::Invariant;
 use crate::world::{self, Nets, Options, Outcome};
 
-const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--mix NAME] [--without unclaimed|expiry|resend] [--trace] [--keep-going] [--brief]";
+const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--mix NAME] [--without unclaimed|expiry|resend|folded] [--trace] [--keep-going] [--brief]";
 
 /// What was asked for.
 #[derive(Debug, Clone)]
@@ -70,6 +70,7 @@ fn switch_off(nets: &mut Nets, name: &str) -> Result<(), String> {
         "unclaimed" => nets.unclaimed = false,
         "expiry" => nets.expiry = false,
         "resend" => nets.resend = false,
+        "folded" => nets.folded = false,
         unknown => return Err(format!("there is no net {unknown:?}")),
     }
     Ok(())
@@ -113,7 +114,8 @@ pub fn story(outcome: &Outcome, options: &Options) -> String {
     if let Some(mix) = &options.mix {
         text.push_str(&format!(" --mix {mix:?}"));
     }
-    for (there, name) in [(options.nets.unclaimed, "unclaimed"), (options.nets.expiry, "expiry"), (options.nets.resend, "resend")] {
+    let Nets { unclaimed, expiry, resend, folded } = options.nets;
+    for (there, name) in [(unclaimed, "unclaimed"), (expiry, "expiry"), (resend, "resend"), (folded, "folded")] {
         if !there {
             text.push_str(&format!(" --without {name}"));
         }

@@ -144,7 +144,7 @@ impl World {
             timeline: Arc::clone(&timeline),
             fate,
             store: store.clone(),
-            watched: WatchedStore::new(store.clone(), Arc::clone(&monitor)),
+            watched: WatchedStore::new(store.clone(), Arc::clone(&monitor), options.nets.folded),
             limits: Arc::clone(&limits),
             bus: Arc::clone(&bus),
             courier: Arc::clone(&courier),

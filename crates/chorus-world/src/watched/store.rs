@@ -20,12 +20,15 @@ use crate::invariant::{Monitor, RowDeed};
 pub struct WatchedStore {
     store: Store,
     monitor: Arc<Monitor>,
+    /// Whether a decision that folds a record for the second time is refused.
+    folded: bool,
 }
 
 impl WatchedStore {
-    /// The store, watched by this monitor.
-    pub const fn new(store: Store, monitor: Arc<Monitor>) -> Self {
-        Self { store, monitor }
+    /// The store, watched by this monitor. Without the net of `folded` records, such a decision is held against
+    /// the project's version alone.
+    pub const fn new(store: Store, monitor: Arc<Monitor>, folded: bool) -> Self {
+        Self { store, monitor, folded }
     }
 
     fn look(&self, deed: RowDeed<'_>) {
@@ -107,7 +110,10 @@ impl Projects for WatchedStore {
         self.store.load(project).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+    async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
+        if !self.folded {
+            self.store.with_rows(|rows| commit.folded.retain(|id| !rows.folded.contains(id)));
+        }
         let (project, expected, folded) = (commit.project, commit.expected, commit.folded.clone());
         let answer = self.store.commit(commit).await;
         let done = matches!(answer, Ok(Committed::Done(_)));

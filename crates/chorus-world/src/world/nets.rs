@@ -19,11 +19,13 @@ pub struct Nets {
     pub expiry: bool,
     /// Commands and finished attempts that nobody folded are sent again.
     pub resend: bool,
+    /// A decision that folds a record for the second time is refused.
+    pub folded: bool,
 }
 
 impl Nets {
     /// All nets are there.
-    pub const ALL: Self = Self { unclaimed: true, expiry: true, resend: true };
+    pub const ALL: Self = Self { unclaimed: true, expiry: true, resend: true, folded: true };
 }
 
 impl Default for Nets {

@@ -79,6 +79,7 @@ fn worlds_without_a_net_hold() {
     let nets = [
         ("workers die", Nets { unclaimed: false, ..Nets::ALL }),
         ("orchestrators die", Nets { resend: false, ..Nets::ALL }),
+        ("orchestrators freeze", Nets { folded: false, ..Nets::ALL }),
         ("calm", Nets { expiry: false, ..Nets::ALL }),
     ];
     for (mix, nets) in nets {
