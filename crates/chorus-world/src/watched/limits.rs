@@ -39,6 +39,11 @@ impl WatchedLimits {
         self.monitor.flushed();
     }
 
+    /// How many leases hold something, those of groups not met yet too.
+    pub fn live_leases(&self) -> usize {
+        self.memory().live_leases()
+    }
+
     /// All limits as they stand.
     pub fn levels(&self) -> Vec<Level> {
         self.memory().levels()

@@ -23,7 +23,7 @@ impl World {
                     .values()
                     .all(|row| !matches!(row.state, AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running))
         });
-        settled && self.limits.levels().iter().all(|level| level.held == 0)
+        settled && self.limits.live_leases() == 0 && self.limits.levels().iter().all(|level| level.held == 0)
     }
 
     /// The last look of the monitor.
