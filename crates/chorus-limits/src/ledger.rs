@@ -5,7 +5,6 @@
 //! frees its slots and keeps its charges. Headers and refusals correct the meters. The ledger knows nothing
 //! of queues, order or retries: that is the pool's.
 
-mod calendar;
 mod ending;
 mod group;
 mod lease;

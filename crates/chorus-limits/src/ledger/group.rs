@@ -7,7 +7,6 @@ use chorus_core::id::LeaseId;
 use chorus_core::limit::{Candidate, Dimension, FailureClass, Limit, Observation, ObservedLevel, QuotaGroup, Window};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::calendar;
 use super::meter::Meter;
 use super::ramp::Ramp;
 use super::tally::Tally;
@@ -199,7 +198,7 @@ impl Group {
     fn next_period(&self, otherwise: Window, now: Timestamp) -> Timestamp {
         let wanted = std::mem::discriminant(&otherwise);
         let own = self.meters.iter().map(|meter| meter.limit.window).find(|window| std::mem::discriminant(window) == wanted);
-        calendar::period(own.unwrap_or(otherwise), now).map_or(now, |(_, end)| end)
+        own.unwrap_or(otherwise).period(now).map_or(now, |(_, end)| end)
     }
 
     fn money_comes_back(&self, told: &Observation, now: Timestamp) -> Timestamp {

@@ -8,8 +8,6 @@ use std::collections::VecDeque;
 use chorus_core::limit::{Limit, Window};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::calendar;
-
 /// What has been charged.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tally {
@@ -114,7 +112,7 @@ impl Tally {
                     (room >= need).then(|| *at + Millis(per_ms(limit)))
                 })
             }
-            Self::Calendar { .. } => calendar::period(limit.window, now).map(|(_, end)| end),
+            Self::Calendar { .. } => limit.window.period(now).map(|(_, end)| end),
             Self::Held => None,
         }
     }
@@ -191,5 +189,5 @@ fn per_ms(limit: &Limit) -> u64 {
 }
 
 fn period_start(limit: &Limit, now: Timestamp) -> Timestamp {
-    calendar::period(limit.window, now).map_or(now, |(start, _)| start)
+    limit.window.period(now).map_or(now, |(start, _)| start)
 }
