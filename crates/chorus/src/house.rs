@@ -13,6 +13,7 @@ use std::sync::Arc;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{AccountId, Tenant};
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects, Upstream};
+use chorus_pool::Roster;
 use chorus_store::DataDir;
 use chorus_store::sql::Store;
 use chorus_upstream::Http;
@@ -70,6 +71,13 @@ impl House {
     /// Names of accounts, for people.
     pub(crate) async fn account_names(&self) -> anyhow::Result<BTreeMap<AccountId, String>> {
         Ok(self.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
+    }
+
+    /// Who can serve what, as the directory says now.
+    pub(crate) async fn roster(&self) -> anyhow::Result<Roster> {
+        let mut roster = Roster::new(Arc::clone(&self.catalog));
+        roster.set(&self.tenant, self.directory.accounts(&self.tenant).await?);
+        Ok(roster)
     }
 
     /// How near each limit came since this process started.

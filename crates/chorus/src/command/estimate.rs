@@ -38,8 +38,7 @@ pub(crate) async fn of(house: &House, id: ProjectId, loaded: &Loaded, plan: &Pla
     let outline: Outline = artifact(house, head.outline.context("the outline is missing")?).await?;
     let brief: chorus_core::brief::Brief = artifact(house, head.brief).await?;
     let forecast = forecast(plan, &outline, &brief.text);
-    let mut roster = Roster::new(house.catalog.clone());
-    roster.set(&house.tenant, house.directory.accounts(&house.tenant).await?);
+    let roster = house.roster().await?;
     let now = house.clock.now();
     let roles = house.config.roles.lists();
     let choose = |role| roster.choose(&house.tenant, role, &roles, now);

@@ -12,8 +12,7 @@ const INPUT_PERCENT: u64 = 60;
 /// The orchestrator's settings for the accounts that there are now. A role that nobody can serve keeps the usual
 /// sizes: its tasks will say what is missing.
 pub(super) async fn settings(house: &House) -> anyhow::Result<Settings> {
-    let mut roster = Roster::new(house.catalog.clone());
-    roster.set(&house.tenant, house.directory.accounts(&house.tenant).await?);
+    let roster = house.roster().await?;
     let mut settings = Settings::default();
     settings.limits.max_tasks = house.config.project.max_tasks;
     if let Some(worker) = Least::of(house, &roster, Role::Worker) {
