@@ -102,6 +102,8 @@ ids! {
     CommandId "cmd",
     /// One start of a process.
     BootId "bot",
+    /// An API key, as people speak of it; its secret is another text.
+    KeyId "key",
 }
 
 macro_rules! names {

@@ -9,6 +9,7 @@ mod commit;
 mod deliveries;
 mod directory;
 mod dispatch;
+mod keys;
 mod leaders;
 mod outbox;
 mod projects;
@@ -24,6 +25,7 @@ use chorus_core::time::Timestamp;
 
 use crate::rows::Rows;
 use directory::Accounts;
+use keys::KeptKeys;
 
 /// A store in memory; clones share it.
 #[derive(Clone)]
@@ -36,6 +38,7 @@ pub struct Store {
 struct State {
     rows: Rows,
     accounts: Accounts,
+    keys: KeptKeys,
     artifacts: BTreeMap<ArtifactHash, Bytes>,
 }
 

@@ -18,6 +18,7 @@ mod directory;
 mod dispatch;
 mod fault;
 mod finish;
+mod keys;
 mod leaders;
 mod migrate;
 mod outbox;

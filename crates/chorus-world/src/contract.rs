@@ -18,6 +18,7 @@ mod deliveries;
 mod directory;
 mod dispatches;
 mod finishes;
+mod keys;
 mod leaders;
 mod outbox;
 mod projects;
@@ -61,6 +62,7 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
         ("outbox", outbox::cases()),
         ("leaders", leaders::cases()),
         ("directory", directory::cases()),
+        ("keys", keys::cases()),
         ("artifacts", artifacts::cases()),
     ]
 }

@@ -17,7 +17,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { number: 1, name: "0001_begin", text: include_str!("../../migrations/0001_begin.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "0001_begin", text: include_str!("../../migrations/0001_begin.sql") },
+    Migration { number: 2, name: "0002_keys", text: include_str!("../../migrations/0002_keys.sql") },
+];
 
 const HISTORY: &str =
     "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

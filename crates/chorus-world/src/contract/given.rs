@@ -6,8 +6,8 @@ use bytes::Bytes;
 use chorus_core::brief::Options;
 use chorus_core::delivery::{ArtifactHash, Assignment, CallSize, NewAttempt, Outcome, Requeue, TaskKind};
 use chorus_core::id::{
-    AccountId, AttemptId, CredentialId, Epoch, EventId, GroupId, Holder, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Seq, TaskId,
-    TaskKey, Tenant,
+    AccountId, AttemptId, CredentialId, Epoch, EventId, GroupId, Holder, KeyId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Seq,
+    TaskId, TaskKey, Tenant,
 };
 use chorus_core::limit::{Charge, Dimension, Lease, QuotaGroup};
 use chorus_core::llm::Usage;
@@ -15,6 +15,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::plan::ParentPolicy;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
+use chorus_core::port::keys::{KeyHash, NewKey, Scopes};
 use chorus_core::port::projects::{NewProject, StoredEvent};
 use chorus_core::project::{About, Head, HistoryEvent, NewHead, Task, TaskState};
 use chorus_core::time::{Millis, Timestamp};
@@ -157,6 +158,18 @@ pub fn succeeded() -> Outcome {
 /// A wish for another delivery, not before a time, with the order that there is.
 pub fn requeue(reason: Requeue, not_before: Timestamp) -> Outcome {
     Outcome::Requeue { reason, not_before, order: None }
+}
+
+/// A key that never expires and may do everything.
+pub fn key(ids: &Ids, tenant: &Tenant, text: &str) -> NewKey {
+    NewKey {
+        id: KeyId::new(ids.number()),
+        tenant: tenant.clone(),
+        name: format!("name of {text}"),
+        hash: KeyHash::of(text),
+        scopes: Scopes::all(),
+        expires_at: None,
+    }
 }
 
 /// An account with one credential for each of these secrets.

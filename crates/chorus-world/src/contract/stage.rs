@@ -8,7 +8,7 @@ use chorus_core::delivery::{Claim, Dispatch, DispatchDecision, Dispatched, Finis
 use chorus_core::id::{Epoch, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
-use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Leaders, Outbox, Projects, StoreError};
+use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::given::{self, Ids};
@@ -35,6 +35,8 @@ pub struct Ports {
     pub leaders: Arc<dyn Leaders>,
     /// Accounts.
     pub directory: Arc<dyn Directory>,
+    /// API keys.
+    pub keys: Arc<dyn Keys>,
     /// Artifacts.
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Its clock.
@@ -45,7 +47,7 @@ impl Ports {
     /// The ports of a store that implements all of them.
     pub fn of<S>(store: &Arc<S>, clock: Arc<dyn Hands>) -> Self
     where
-        S: Projects + Attempts + Deliveries + Outbox + Leaders + Directory + ArtifactStore + 'static,
+        S: Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore + 'static,
     {
         Self {
             projects: Arc::clone(store) as Arc<dyn Projects>,
@@ -54,6 +56,7 @@ impl Ports {
             outbox: Arc::clone(store) as Arc<dyn Outbox>,
             leaders: Arc::clone(store) as Arc<dyn Leaders>,
             directory: Arc::clone(store) as Arc<dyn Directory>,
+            keys: Arc::clone(store) as Arc<dyn Keys>,
             artifacts: Arc::clone(store) as Arc<dyn ArtifactStore>,
             clock,
         }

@@ -1,0 +1,85 @@
+//! API keys.
+
+use chorus_core::id::{KeyId, Tenant};
+use chorus_core::port::keys::{ApiKey, KeyHash, NewKey, Scope, Scopes};
+use chorus_core::time::{Millis, Timestamp};
+
+use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        a_key_is_found_by_the_hash_of_its_text_only,
+        the_creation_whose_reply_was_lost_is_one_key,
+        keys_are_listed_within_their_tenant_newest_first,
+        a_revoked_key_says_since_when,
+        a_stranger_cannot_revoke,
+    ]
+}
+
+fn tenant() -> Tenant {
+    Tenant::new("tenant")
+}
+
+/// The key as it is shown, made now.
+fn shown(new: &NewKey, created_at: Timestamp) -> ApiKey {
+    let NewKey { id, tenant, name, scopes, expires_at, .. } = new.clone();
+    ApiKey { id, tenant, name, scopes, created_at, expires_at, revoked_at: None }
+}
+
+async fn a_key_is_found_by_the_hash_of_its_text_only(stage: Stage) -> Outcome {
+    stage.pass(Millis(7)).await;
+    let scopes: Scopes = [Scope::ProjectsRead].into_iter().collect();
+    let new = NewKey { scopes, expires_at: Some(Timestamp(99)), ..given::key(&stage.ids, &tenant(), "text") };
+    stage.ports.keys.create(new.clone()).await?;
+    assert_eq!(stage.ports.keys.find(KeyHash::of("text")).await?, Some(shown(&new, Timestamp(7))));
+    assert_eq!(stage.ports.keys.find(KeyHash::of("Text")).await?, None);
+    assert_eq!(stage.ports.keys.find(KeyHash::of(&new.id.to_string())).await?, None);
+    Ok(())
+}
+
+async fn the_creation_whose_reply_was_lost_is_one_key(stage: Stage) -> Outcome {
+    let new = given::key(&stage.ids, &tenant(), "text");
+    with_lost_reply(async || stage.ports.keys.create(new.clone()).await).await?;
+    assert_eq!(stage.ports.keys.list(&tenant()).await?, [shown(&new, Timestamp(0))]);
+    assert!(stage.ports.keys.revoke(&tenant(), new.id).await?);
+    stage.ports.keys.create(new.clone()).await?;
+    let found = stage.ports.keys.find(new.hash).await?.expect("it was made");
+    assert_eq!(found.revoked_at, Some(Timestamp(0)), "a late repetition does not bring a revoked key back");
+    Ok(())
+}
+
+async fn keys_are_listed_within_their_tenant_newest_first(stage: Stage) -> Outcome {
+    let mut mine = Vec::new();
+    for text in ["one", "two", "three"] {
+        stage.pass(Millis(10)).await;
+        let new = given::key(&stage.ids, &tenant(), text);
+        stage.ports.keys.create(new.clone()).await?;
+        mine.insert(0, shown(&new, stage.now()));
+    }
+    stage.ports.keys.create(given::key(&stage.ids, &Tenant::new("stranger"), "theirs")).await?;
+    assert_eq!(stage.ports.keys.list(&tenant()).await?, mine);
+    assert_eq!(stage.ports.keys.list(&Tenant::new("nobody")).await?, []);
+    Ok(())
+}
+
+async fn a_revoked_key_says_since_when(stage: Stage) -> Outcome {
+    let new = given::key(&stage.ids, &tenant(), "text");
+    stage.ports.keys.create(new.clone()).await?;
+    for (at, revoked_at) in [(5, 5), (4, 5)] {
+        stage.pass(Millis(at)).await;
+        assert!(with_lost_reply(async || stage.ports.keys.revoke(&tenant(), new.id).await).await?);
+        let found = stage.ports.keys.find(new.hash).await?.expect("it is kept");
+        assert_eq!(found.revoked_at, Some(Timestamp(revoked_at)));
+        assert_eq!(stage.ports.keys.list(&tenant()).await?, [found]);
+    }
+    Ok(())
+}
+
+async fn a_stranger_cannot_revoke(stage: Stage) -> Outcome {
+    let new = given::key(&stage.ids, &tenant(), "text");
+    stage.ports.keys.create(new.clone()).await?;
+    assert!(!stage.ports.keys.revoke(&Tenant::new("stranger"), new.id).await?);
+    assert!(!stage.ports.keys.revoke(&tenant(), KeyId::new(999)).await?);
+    assert_eq!(stage.ports.keys.find(new.hash).await?.expect("it is kept").revoked_at, None);
+    Ok(())
+}
