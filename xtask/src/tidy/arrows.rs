@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Crates and the crates of ours that they may name outside tests; everything else is a fault.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("chorus-core", &[]),
     ("chorus-dialect", &["chorus-core"]),
     ("chorus-pool", &["chorus-core"]),
@@ -14,6 +14,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("chorus-orchestrator", &["chorus-core"]),
     ("chorus-dispatcher", &["chorus-core", "chorus-pool"]),
     ("chorus-worker", &["chorus-core"]),
+    ("chorus-report", &["chorus-core"]),
+    ("chorus-gateway", &["chorus-core", "chorus-pool", "chorus-report"]),
     ("chorus-sim", &[]),
     ("chorus-world", ANY),
     ("chorus", ANY),
@@ -28,7 +30,8 @@ const ANY: &[&str] = &["*"];
 const IMPURE: [&str; 9] = ["tokio", "tokio-util", "sqlx", "axum", "reqwest", "hyper", "fastrand", "jiff", "rdkafka"];
 
 /// Crates without runtime, sockets, databases, clocks and chance.
-const PURE: [&str; 6] = ["chorus-core", "chorus-dialect", "chorus-pool", "chorus-orchestrator", "chorus-dispatcher", "chorus-worker"];
+const PURE: [&str; 7] =
+    ["chorus-core", "chorus-dialect", "chorus-pool", "chorus-report", "chorus-orchestrator", "chorus-dispatcher", "chorus-worker"];
 
 /// Arrows that the drawing does not have.
 pub(super) fn faults(metadata: &Metadata) -> Vec<String> {

@@ -15,7 +15,7 @@ use super::path;
 use super::story::Story;
 
 /// The report of a story.
-pub(crate) fn build(story: &Story) -> Report {
+pub fn build(story: &Story) -> Report {
     let took = call_times(story);
     let (critical, critical_path_ms) = path::critical(&story.project.tasks, &took);
     let head = &story.project.head;

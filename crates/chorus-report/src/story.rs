@@ -7,27 +7,34 @@ use chorus_core::port::projects::StoredEvent;
 use chorus_core::project::Project;
 
 /// What a report is made from.
-pub(crate) struct Story {
-    pub(crate) project: Project,
+pub struct Story {
+    /// The project with its tasks.
+    pub project: Project,
     /// What happened, in order.
-    pub(crate) events: Vec<StoredEvent>,
+    pub events: Vec<StoredEvent>,
     /// Every delivery, in order of dispatch.
-    pub(crate) deliveries: Vec<DeliveryRow>,
-    pub(crate) money: Money,
-    pub(crate) deliverable: Option<Deliverable>,
-    pub(crate) accounts: Vec<Account>,
+    pub deliveries: Vec<DeliveryRow>,
+    /// Its money.
+    pub money: Money,
+    /// What was delivered, if anything.
+    pub deliverable: Option<Deliverable>,
+    /// Accounts, for their names.
+    pub accounts: Vec<Account>,
     /// How near each limit came, as far as this process saw.
-    pub(crate) limits: Vec<LimitUse>,
+    pub limits: Vec<LimitUse>,
     /// Whether the providers were simulated.
-    pub(crate) simulated: bool,
+    pub simulated: bool,
 }
 
 /// How near one limit came.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LimitUse {
-    pub(crate) group: String,
-    pub(crate) dimension: String,
-    pub(crate) capacity: u64,
+pub struct LimitUse {
+    /// The quota group.
+    pub group: String,
+    /// What is limited.
+    pub dimension: String,
+    /// How much there may be.
+    pub capacity: u64,
     /// Least that was left at any time.
-    pub(crate) least_left: i64,
+    pub least_left: i64,
 }

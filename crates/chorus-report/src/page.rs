@@ -9,7 +9,7 @@ const PAGE: &str = include_str!("page.html");
 const MARK: &str = "/*FIGURES*/null";
 
 /// The page of a report. `<` is written as an escape, so that no text of a client can end the script.
-pub(crate) fn page(report: &Report) -> Result<String, serde_json::Error> {
+pub fn page(report: &Report) -> Result<String, serde_json::Error> {
     let figures = serde_json::to_string(report)?.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     Ok(PAGE.replacen(MARK, &figures, 1))
 }

@@ -1,0 +1,106 @@
+//! What the gateway is given: ports and settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chorus_core::catalog::Catalog;
+use chorus_core::delivery::Role;
+use chorus_core::id::{ModelSlug, Tenant};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Directory, Keys, Outbox, Projects};
+use chorus_core::time::Millis;
+
+/// What the gateway reads and writes.
+#[derive(Clone)]
+pub struct Ports {
+    /// Projects, their commands and events.
+    pub projects: Arc<dyn Projects>,
+    /// The story of deliveries, for money and reports.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// Records that were published at once are marked here.
+    pub outbox: Arc<dyn Outbox>,
+    /// Names of accounts, and who can serve what, for estimates.
+    pub directory: Arc<dyn Directory>,
+    /// Briefs, attachments, plans, deliverables.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Publishes commands, and wakes those who follow a project.
+    pub bus: Arc<dyn Bus>,
+    /// Time, ids and chance.
+    pub clock: Arc<dyn Clock>,
+    /// API keys.
+    pub keys: Arc<dyn Keys>,
+}
+
+/// How the gateway behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who may come in.
+    pub auth: Auth,
+    /// Sizes of what is handed in.
+    pub bounds: Bounds,
+    /// Most that a project may spend when its client names no budget.
+    pub budget: MicroUsd,
+    /// Most that a client may name as a budget.
+    pub most_budget: MicroUsd,
+    /// Models and prices, for estimates.
+    pub catalog: Arc<Catalog>,
+    /// Models for each role, for estimates.
+    pub roles: BTreeMap<Role, Vec<Vec<ModelSlug>>>,
+    /// How long a request may take until its reply begins.
+    pub deadline: Millis,
+    /// How often a silent stream of events says that it is alive.
+    pub keep_alive: Millis,
+    /// How often a stream of events looks at the rows although nothing woke it.
+    pub poll: Millis,
+    /// Most streams of events at once.
+    pub streams: usize,
+    /// Most submissions that are read at once; each may take as much memory as a body may have bytes.
+    pub uploads: usize,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// Whoever presents a key; the key says whose work is seen and done.
+    Keys,
+    /// Everybody on this machine, as this tenant. Refused when the listener can be reached from elsewhere.
+    Open(Tenant),
+}
+
+/// Sizes of what is handed in, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The brief.
+    pub brief: u64,
+    /// One attachment.
+    pub attachment: u64,
+    /// A whole request.
+    pub body: usize,
+    /// How many attachments, not how large.
+    pub attachments: usize,
+}
+
+impl Settings {
+    /// The usual settings for this catalogue and these roles.
+    pub fn usual(catalog: Arc<Catalog>, roles: BTreeMap<Role, Vec<Vec<ModelSlug>>>) -> Self {
+        Self {
+            auth: Auth::Keys,
+            bounds: Bounds::default(),
+            budget: MicroUsd::from_dollars(5),
+            most_budget: MicroUsd::from_dollars(1000),
+            catalog,
+            roles,
+            deadline: Millis::from_secs(60),
+            keep_alive: Millis::from_secs(10),
+            poll: Millis::from_secs(1),
+            streams: 4096,
+            uploads: 8,
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { brief: 200_000, attachment: 32 << 20, body: 64 << 20, attachments: 1000 }
+    }
+}
