@@ -43,7 +43,7 @@ use fault::Fault;
 use tx::{Deed, Statement, Tx, Verdict};
 use writer::Writer;
 
-/// Readers beside SQLite's writer; all connections of one process on PostgreSQL.
+/// Readers beside SQLite's writer; all connections of one process on PostgreSQL, unless told otherwise.
 const CONNECTIONS: u32 = 8;
 /// How often a transaction that lost to another is tried.
 const TRIES: u32 = 10;
@@ -83,14 +83,19 @@ pub async fn migrate(place: &Place) -> Result<(), StoreError> {
 impl Store {
     /// Opens the database; an error names it.
     pub async fn open(place: Place, on_pending: Pending) -> Result<Self, StoreError> {
+        Self::open_with(place, on_pending, CONNECTIONS).await
+    }
+
+    /// The same, with so many connections.
+    pub async fn open_with(place: Place, on_pending: Pending, connections: u32) -> Result<Self, StoreError> {
         let name = place.name();
-        Self::opened(place, on_pending).await.map_err(|error| match error {
+        Self::opened(place, on_pending, connections).await.map_err(|error| match error {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}")),
             StoreError::Broken(why) => StoreError::Broken(format!("{name}: {why}")),
         })
     }
 
-    async fn opened(place: Place, on_pending: Pending) -> Result<Self, StoreError> {
+    async fn opened(place: Place, on_pending: Pending, connections: u32) -> Result<Self, StoreError> {
         let mut connection = place.connect().await?;
         let missing = migrate::pending(&mut connection).await?;
         match on_pending {
@@ -101,7 +106,7 @@ impl Store {
                 return Err(StoreError::Broken(format!("the database lacks {missing}; run `chorus migrate` first")));
             }
         }
-        let pool = place.pool(CONNECTIONS).await?;
+        let pool = place.pool(connections).await?;
         let touched = Arc::new(AtomicU64::new(0));
         let writer = place.is_sqlite().then(|| Writer::start(place.clone(), connection, Arc::clone(&touched)));
         let writer = Mutex::new(writer.map(|(writer, task)| (Arc::new(writer), task)));
@@ -164,7 +169,7 @@ impl Store {
     async fn on_a_connection<D: Deed>(&self, deed: &D) -> Result<D::Answer, Fault> {
         let mut tries = 1;
         loop {
-            match self.in_transaction(deed).await {
+            match connect::in_time(self.in_transaction(deed)).await {
                 Err(Fault::Again(_)) if tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
@@ -191,6 +196,12 @@ impl Store {
 
     /// The rows of one reading statement.
     async fn read(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Fault> {
-        Ok(statement.fetch_all(&self.shared.pool).await?)
+        connect::in_time(async { Ok(statement.fetch_all(&self.shared.pool).await?) }).await
+    }
+
+    /// Whether the database answers, and which migrations it lacks.
+    pub async fn ping(&self) -> Result<Vec<&'static str>, StoreError> {
+        let mut connection = self.shared.pool.acquire().await.map_err(Fault::from)?;
+        Ok(connect::in_time(migrate::pending(&mut connection)).await?)
     }
 }

@@ -37,6 +37,14 @@ pub(crate) enum Command {
     /// Accounts and their credentials.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Bring the database, and Kafka's topics where there is Kafka, up to date.
+    Migrate,
+    /// Make a key that seals credentials, for processes that share a database.
+    EnvelopeKey {
+        /// Write it to this file, which only you can read then; else it is printed.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Run the simulated providers alone, for any client.
     Sim(Sim),
 }

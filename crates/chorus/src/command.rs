@@ -2,7 +2,9 @@
 
 mod account;
 mod demo;
+mod envelope_key;
 mod estimate;
+mod migrate;
 mod project;
 mod session;
 mod sim;
@@ -16,7 +18,7 @@ use crate::accounts::from_environment;
 use crate::cli::{Cli, Command, Resume, Run};
 use crate::config::{Config, Environment, Process};
 use crate::crash::Crash;
-use crate::house::House;
+use crate::house::{House, Opening};
 use crate::input::{self, Bounds};
 
 /// How a command ended; the process's exit code.
@@ -39,6 +41,8 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Demo(demo) => demo::run(config, demo).await,
         Command::Sim(sim) => sim::run(&sim).await,
+        Command::Migrate => migrate::run(&config).await,
+        Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(run) => project_run(config, run).await,
         Command::Resume(resume) => project_resume(config, resume).await,
         Command::Project(command) => {
@@ -58,7 +62,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
 
 async fn open(config: Config) -> anyhow::Result<House> {
     let crash = Process.variable("CHORUS_CRASH").map(|text| text.parse::<Crash>()).transpose().map_err(anyhow::Error::msg)?;
-    House::open(config, crash).await
+    House::open(config, Opening { crash, migrate: false }).await
 }
 
 /// Bounds of what is read.

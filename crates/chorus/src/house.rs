@@ -1,10 +1,14 @@
-//! The embedded house: one process with everything in it, on files of one folder.
+//! The house: all ports of one process, over the adapters that the configuration asks for, and the services on them.
 //!
-//! This is the only place where concrete adapters meet services. Opening it takes the folder for this process
-//! alone; closing it lets calls end or hands them back.
+//! This is the only place where concrete adapters meet services. With SQLite it takes the data folder for this
+//! process alone; over PostgreSQL, Kafka and Redis any number of processes have a house each.
 
+mod adapters;
+mod health;
+mod key;
 mod open;
 mod services;
+mod shared;
 mod sizes;
 
 use std::collections::BTreeMap;
@@ -12,21 +16,25 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{AccountId, Tenant};
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects, Upstream};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState, Outbox, Projects, Upstream,
+};
 use chorus_pool::Roster;
-use chorus_store::DataDir;
-use chorus_store::sql::Store;
 use chorus_upstream::Http;
-use chorus_upstream::address::AddressPolicy;
 use chorus_upstream::credential::EnvelopeKey;
 
 use crate::accounts::Importer;
 use crate::config::Config;
 use crate::report::LimitUse;
 
+use adapters::Adapters;
+
+pub(crate) use adapters::place;
+pub(crate) use health::Dependency;
+pub(crate) use open::Opening;
 pub(crate) use services::Services;
 
-/// All ports of one process, over embedded adapters.
+/// All ports of one process.
 pub(crate) struct House {
     pub(crate) config: Config,
     pub(crate) catalog: Arc<Catalog>,
@@ -38,15 +46,14 @@ pub(crate) struct House {
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) leaders: Arc<dyn Leaders>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) keys: Arc<dyn Keys>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) limits: Arc<dyn LimitState>,
     pub(crate) upstream: Arc<dyn Upstream>,
-    levels: Arc<chorus_limits::Memory>,
-    store: Store,
+    adapters: Adapters,
     key: EnvelopeKey,
     http: Http,
-    _folder: DataDir,
 }
 
 impl House {
@@ -63,7 +70,7 @@ impl House {
             catalog: Arc::clone(&self.catalog),
             key: self.key.clone(),
             tenant: self.tenant.clone(),
-            addresses: self.addresses(),
+            addresses: self.config.addresses(),
             probe: check.then(|| self.http.clone()),
         }
     }
@@ -80,9 +87,9 @@ impl House {
         Ok(roster)
     }
 
-    /// How near each limit came since this process started.
+    /// How near each limit came since this process started; nothing where the ledger is shared.
     pub(crate) fn limit_use(&self) -> Vec<LimitUse> {
-        let levels = self.levels.levels().into_iter();
+        let levels = self.adapters.levels.iter().flat_map(|levels| levels.levels());
         levels
             .map(|level| LimitUse {
                 group: level.group.to_string(),
@@ -93,13 +100,13 @@ impl House {
             .collect()
     }
 
-    /// Which addresses credentials may name.
-    fn addresses(&self) -> AddressPolicy {
-        AddressPolicy { private_targets: self.config.network.allow_private }
+    /// What this process needs besides itself.
+    pub(crate) fn dependencies(&self) -> &[Dependency] {
+        &self.adapters.dependencies
     }
 
     /// Lets the store finish what it was told.
     pub(crate) async fn close(self) {
-        self.store.close().await;
+        self.adapters.store.close().await;
     }
 }

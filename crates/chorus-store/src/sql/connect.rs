@@ -18,13 +18,25 @@ pub enum Place {
     Postgres(String),
 }
 
+/// How long one may wait for a connection. A server that is away is asked again until then, so this is also how soon
+/// its absence is known.
+const SQLITE_WAIT: Duration = Duration::from_secs(10);
+const POSTGRES_WAIT: Duration = Duration::from_secs(3);
+
+/// How long a server may be silent before its answer counts as lost: TCP alone would wait for minutes.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// The server gives up before we do, so that nothing runs on behind our back.
+const POSTGRES_SETTINGS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '20s'";
+
 /// Durable before a commit returns, readers beside the one writer. The second fork of the SQL text is the clock.
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 
 impl Place {
     /// One connection.
     pub(super) async fn connect(&self) -> Result<AnyConnection, Fault> {
-        let mut connection = self.options()?.connect().await?;
+        let options = self.options()?;
+        let mut connection = in_time(async { Ok(options.connect().await?) }).await?;
         if self.is_sqlite() {
             connection.execute(SQLITE_PRAGMAS).await?;
         }
@@ -34,12 +46,15 @@ impl Place {
     /// A pool of connections; on SQLite they only read.
     pub(super) async fn pool(&self, size: u32) -> Result<AnyPool, Fault> {
         let sqlite = self.is_sqlite();
-        let options = AnyPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(10));
+        let wait = if sqlite { SQLITE_WAIT } else { POSTGRES_WAIT };
+        let options = AnyPoolOptions::new().max_connections(size).acquire_timeout(wait);
         let options = options.after_connect(move |connection, _| {
             Box::pin(async move {
                 if sqlite {
                     connection.execute(SQLITE_PRAGMAS).await?;
                     connection.execute("PRAGMA query_only = ON").await?;
+                } else {
+                    connection.execute(POSTGRES_SETTINGS).await?;
                 }
                 Ok(())
             })
@@ -74,6 +89,13 @@ impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name())
     }
+}
+
+/// The answer, unless the server fell silent: then what was asked may have been done.
+#[expect(clippy::disallowed_methods, reason = "an adapter bounds its own waits, it has no Clock")]
+pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let silent = |_| Err(Fault::Away(format!("no answer within {} s", SILENCE.as_secs())));
+    tokio::time::timeout(SILENCE, answer).await.unwrap_or_else(silent)
 }
 
 fn sqlite_url(file: &Path) -> String {

@@ -14,4 +14,9 @@ pub(crate) enum ConfigError {
     /// A key is unknown, missing, or has a value of another kind.
     #[error("{file}: key `{key}`: {reason}")]
     Key { file: String, key: String, reason: String },
+    /// A role cannot be a process of its own on what is configured.
+    #[error(
+        "`chorus {role}` is a process among others and needs what they share: {missing}. `chorus serve` runs all roles in one process without that"
+    )]
+    Alone { role: &'static str, missing: String },
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::check::{BUILT, check};
 use super::{Config, ConfigError, DEFAULTS};
 
 /// What the loader reads of the process's surroundings; a port, so that it is tested without touching them.
@@ -34,6 +35,9 @@ impl Environment for Process {
 /// Variables of that prefix which are not settings.
 const NOT_SETTINGS: [&str; 2] = ["CHORUS_CONFIG", "CHORUS_CRASH"];
 
+/// Variables of the test suites, which may be set where a tested process starts.
+const OF_TESTS: &str = "CHORUS_TEST_";
+
 /// The configuration: defaults, then `file` (or the one named by `CHORUS_CONFIG`), then variables.
 pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result<Config, ConfigError> {
     let mut table = parse("chorus.default.toml", DEFAULTS)?;
@@ -47,11 +51,12 @@ pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result
         overlay(&source, &mut table, given)?;
     }
     for (name, text) in environment.own() {
-        if !NOT_SETTINGS.contains(&name.as_str()) {
+        if !NOT_SETTINGS.contains(&name.as_str()) && !name.starts_with(OF_TESTS) {
             set(&mut table, &name, &text)?;
         }
     }
     let mut config = typed(&source, table)?;
+    check(&config, BUILT, &source)?;
     if let Some(home) = environment.variable("HOME") {
         config.data.dir = expand(&config.data.dir, &home);
         config.data.key_file = expand(&config.data.key_file, &home);
@@ -146,7 +151,7 @@ mod tests {
         }
     }
 
-    fn check(file: &str, variables: Vec<(&'static str, &'static str)>) -> Result<Config, String> {
+    fn load_both(file: &str, variables: Vec<(&'static str, &'static str)>) -> Result<Config, String> {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("my.toml");
         std::fs::write(&path, file).expect("the file is written");
@@ -155,14 +160,14 @@ mod tests {
 
     #[test]
     fn the_default_file_is_a_whole_configuration() {
-        let config = check("", vec![("HOME", "/home/me")]).expect("the defaults are valid");
+        let config = load_both("", vec![("HOME", "/home/me")]).expect("the defaults are valid");
         assert_eq!(config.data.dir, Path::new("/home/me/.local/share/chorus/data"));
         assert_eq!(config.project.budget().to_string(), "$5.00");
     }
 
     #[test]
     fn a_file_and_then_a_variable_override_a_key() {
-        let config = check("[worker]\nslots = 7\nmax_retries = 2\n", vec![("CHORUS_WORKER_SLOTS", "9")]).expect("valid");
+        let config = load_both("[worker]\nslots = 7\nmax_retries = 2\n", vec![("CHORUS_WORKER_SLOTS", "9")]).expect("valid");
         assert_eq!((config.worker.slots, config.worker.max_retries), (9, 2));
     }
 
@@ -172,7 +177,7 @@ mod tests {
             ("[worker]\nslot = 7\n", "/my.toml: key `worker.slot`: unknown key, expected one of: call_timeout_seconds, max_retries, slots"),
             (
                 "[wroker]\n",
-                "/my.toml: key `wroker`: unknown section, expected one of: data, delivery, log, network, project, roles, worker",
+                "/my.toml: key `wroker`: unknown section, expected one of: artifacts, bus, data, database, delivery, drain, gateway, limits, log, network, probe, project, roles, worker",
             ),
             ("[worker]\nslots = \"many\"\n", "/my.toml: key `worker.slots`: found string \"many\", expected u32"),
             (
@@ -183,13 +188,13 @@ mod tests {
             ("[worker\n", "/my.toml, line 1: not valid TOML: unclosed table, expected `]`"),
         ];
         for (file, expected) in cases {
-            assert_eq!(check(file, vec![]).expect_err(file), expected);
+            assert_eq!(load_both(file, vec![]).expect_err(file), expected);
         }
     }
 
     #[test]
     fn a_variable_that_is_no_setting_is_refused() {
-        let refusal = check("", vec![("CHORUS_WORKER_SLOTZ", "9")]).expect_err("there is no such key");
+        let refusal = load_both("", vec![("CHORUS_WORKER_SLOTZ", "9")]).expect_err("there is no such key");
         assert!(refusal.contains("CHORUS_WORKER_SLOTZ"), "{refusal}");
     }
 

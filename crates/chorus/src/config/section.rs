@@ -6,14 +6,25 @@ use chorus_core::delivery::Role;
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Millis;
+use chorus_upstream::address::AddressPolicy;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+use super::hidden::Hidden;
+use super::services::{Artifacts, Bus, Database, Gateway, Limits, Probe};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) data: Data,
+    pub(crate) database: Database,
+    pub(crate) bus: Bus,
+    pub(crate) limits: Limits,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) gateway: Gateway,
+    pub(crate) probe: Probe,
+    pub(crate) drain: Drain,
     /// Models for each role, best first.
     pub(crate) roles: Roles,
     pub(crate) project: Project,
@@ -29,12 +40,35 @@ pub(crate) struct Config {
     pub(crate) passing: bool,
 }
 
+impl Config {
+    /// Which addresses credentials may name.
+    pub(crate) const fn addresses(&self) -> AddressPolicy {
+        AddressPolicy { private_targets: self.network.allow_private }
+    }
+}
+
 /// Where things are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Data {
     pub(crate) dir: PathBuf,
     pub(crate) key_file: PathBuf,
+    /// The envelope key itself; empty for the one in the file.
+    pub(crate) key: Hidden,
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Drain {
+    seconds: u64,
+}
+
+impl Drain {
+    /// How long calls may go on after the process was told to stop.
+    pub(crate) const fn grace(&self) -> Millis {
+        Millis::from_secs(self.seconds)
+    }
 }
 
 /// Models for each role, best first; models of one inner list share the work.

@@ -1,51 +1,53 @@
-//! Opening the house: the folder, the key, the database, the adapters.
+//! Opening the house: what the configuration asks for, behind the ports.
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use chorus_core::port::{ArtifactStore, Clock, Deliveries};
-use chorus_limits::{Memory, Start};
-use chorus_store::sql::{Pending, Place, Store};
-use chorus_store::{DataDir, LocalDirectory};
-use chorus_upstream::address::AddressPolicy;
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_core::port::{Clock, Upstream};
+use chorus_store::sql::Pending;
 use chorus_upstream::{DirectorySecrets, Http, HttpTransport, Parts};
 
 use super::House;
+use super::adapters::Adapters;
+use super::key;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::crash::{Crash, Wrapped};
 
+/// What a command says about opening.
+#[derive(Default)]
+pub(crate) struct Opening {
+    /// Where this process kills itself.
+    pub(crate) crash: Option<Crash>,
+    /// Bring a shared database up to date instead of refusing one that is not.
+    pub(crate) migrate: bool,
+}
+
+impl Opening {
+    /// A file of one's own is always brought up to date; a database that others use, when it is asked for.
+    const fn pending(&self, shared: bool) -> Pending {
+        if shared && !self.migrate { Pending::Refuse } else { Pending::Apply }
+    }
+}
+
 impl House {
-    /// Takes the data folder for this process, makes what is missing in it, and opens everything.
-    pub(crate) async fn open(config: Config, crash: Option<Crash>) -> anyhow::Result<Self> {
-        let folder = DataDir::open(&config.data.dir)?;
-        let key = envelope_key(&config)?;
+    /// Opens everything. With SQLite the data folder is taken for this process alone, and what is missing in it is
+    /// made; a shared database needs no folder.
+    pub(crate) async fn open(config: Config, opening: Opening) -> anyhow::Result<Self> {
+        let key = key::envelope(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let file = folder.database();
-        let opened = Store::open(Place::Sqlite(file.clone()), Pending::Apply).await;
-        let store = opened.with_context(|| format!("cannot open {}", file.display()))?;
-        let artifacts: Arc<dyn ArtifactStore> = Arc::new(LocalDirectory::open(folder.artifacts())?);
+        let adapters = Adapters::open(&config, &clock, opening.pending(config.database.is_shared())).await?;
         let catalog = Arc::new(chorus_upstream::catalog::load());
-        let shared = Arc::new(store.clone());
-        // Calls of a process that died may still count at their providers: then nothing is thought to be left.
-        let start = if shared.outstanding().await?.is_empty() { Start::Full } else { Start::Empty };
-        let levels = Arc::new(Memory::new(Arc::clone(&clock), start));
-        let secrets = DirectorySecrets::new(shared.clone(), key.clone(), Self::own_tenant());
+        let shared = Arc::new(adapters.store.clone());
         let http = Http::new(Parts {
             catalog: Arc::clone(&catalog),
             transport: Arc::new(HttpTransport::new()?),
-            secrets: Arc::new(secrets),
+            secrets: Arc::new(DirectorySecrets::new(shared.clone(), key.clone(), Self::own_tenant())),
             clock: Arc::clone(&clock),
-            addresses: AddressPolicy { private_targets: config.network.allow_private },
+            addresses: config.addresses(),
         });
-        let ports = Wrapped {
-            attempts: shared.clone(),
-            limits: levels.clone(),
-            bus: Arc::new(chorus_bus::Embedded::new()),
-            upstream: Arc::new(http.clone()),
-        };
-        let ports = match crash {
+        let upstream: Arc<dyn Upstream> = Arc::new(http.clone());
+        let ports = Wrapped { attempts: shared.clone(), limits: adapters.limits.clone(), bus: adapters.bus.clone(), upstream };
+        let ports = match opening.crash {
             Some(crash) => ports.with(&Arc::new(crash)),
             None => ports,
         };
@@ -58,28 +60,16 @@ impl House {
             deliveries: shared.clone(),
             outbox: shared.clone(),
             leaders: shared.clone(),
-            directory: shared,
-            artifacts,
+            directory: shared.clone(),
+            keys: shared,
+            artifacts: adapters.artifacts.clone(),
             bus: ports.bus,
             limits: ports.limits,
             upstream: ports.upstream,
-            levels,
-            store,
+            adapters,
             key,
             http,
-            _folder: folder,
             config,
         })
     }
-}
-
-/// The envelope key: read, or made on the first run, said loudly then unless nothing here is kept.
-fn envelope_key(config: &Config) -> anyhow::Result<EnvelopeKey> {
-    let file = &config.data.key_file;
-    let (key, made) = EnvelopeKey::from_file_or_new(file)?;
-    if made && !config.passing {
-        eprintln!("A key that seals your credentials was made: {}", file.display());
-        eprintln!("Back it up: without it the credentials must be imported again.\n");
-    }
-    Ok(key)
 }

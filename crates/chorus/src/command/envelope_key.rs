@@ -1,0 +1,22 @@
+//! `chorus envelope-key`: makes a key that seals credentials, for processes that share a database.
+
+use std::path::Path;
+
+use anyhow::bail;
+use chorus_upstream::credential::EnvelopeKey;
+
+use super::Exit;
+
+/// Writes a fresh key to a file that only its owner may read, or to standard output.
+pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<Exit> {
+    let Some(file) = file else {
+        println!("{}", EnvelopeKey::generate().to_text().as_str());
+        return Ok(Exit::Done);
+    };
+    if file.exists() {
+        bail!("{} is there already; it may seal credentials, so it is not replaced", file.display());
+    }
+    EnvelopeKey::from_file_or_new(file)?;
+    eprintln!("A key was made: {}. Back it up: without it the credentials must be imported again.", file.display());
+    Ok(Exit::Done)
+}

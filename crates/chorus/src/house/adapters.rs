@@ -1,0 +1,93 @@
+//! The adapters that the configuration asks for.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState};
+use chorus_limits::{Memory, Start};
+use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::{DataDir, LocalDirectory};
+
+use super::health::Dependency;
+use super::shared;
+use crate::config::{BusKind, Config, LimitsKind};
+
+/// Everything outside of this process's memory, and what stands in for it.
+pub(super) struct Adapters {
+    pub(super) store: Store,
+    pub(super) artifacts: Arc<dyn ArtifactStore>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) limits: Arc<dyn LimitState>,
+    /// The ledger, when it is in this process.
+    pub(super) levels: Option<Arc<Memory>>,
+    /// What can be missing.
+    pub(super) dependencies: Vec<Dependency>,
+    _folder: Option<DataDir>,
+}
+
+impl Adapters {
+    pub(super) async fn open(config: &Config, clock: &Arc<dyn Clock>, pending: Pending) -> anyhow::Result<Self> {
+        let folder = if config.database.is_shared() { None } else { Some(DataDir::open(&config.data.dir)?) };
+        let store = Store::open_with(place(config), pending, config.database.connections).await.context("cannot open the database")?;
+        let mut dependencies = vec![Dependency::database(&store, config.database_name())];
+        let artifacts = artifacts(config, &store, &mut dependencies)?;
+        let bus = bus(config, &mut dependencies).await?;
+        let (limits, levels) = limits(config, clock, &store, &mut dependencies).await?;
+        Ok(Self { store, artifacts, bus, limits, levels, dependencies, _folder: folder })
+    }
+}
+
+/// Where the database is.
+pub(crate) fn place(config: &Config) -> Place {
+    if config.database.is_shared() {
+        Place::Postgres(config.database.url.expose().to_owned())
+    } else {
+        Place::Sqlite(config.data.dir.join("chorus.db"))
+    }
+}
+
+fn artifacts(config: &Config, store: &Store, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Arc<dyn ArtifactStore>> {
+    if config.artifacts_in_database() {
+        return Ok(Arc::new(store.clone()));
+    }
+    let folder = config.data.dir.join("artifacts");
+    let directory = LocalDirectory::open(&folder)?;
+    let shown = folder.display().to_string();
+    dependencies.push(Dependency::new("artifacts", shown, move || {
+        let gone = if folder.is_dir() { Ok(()) } else { Err(format!("{} is not there", folder.display())) };
+        async { gone }
+    }));
+    Ok(Arc::new(directory))
+}
+
+async fn bus(config: &Config, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Arc<dyn Bus>> {
+    match config.bus.kind {
+        BusKind::Embedded => Ok(Arc::new(chorus_bus::Embedded::new())),
+        BusKind::Kafka => {
+            let shared = shared::kafka(&config.bus).await?;
+            dependencies.push(shared.dependency);
+            Ok(shared.bus)
+        }
+    }
+}
+
+type Ledger = (Arc<dyn LimitState>, Option<Arc<Memory>>);
+
+async fn limits(config: &Config, clock: &Arc<dyn Clock>, store: &Store, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Ledger> {
+    match config.limits.kind {
+        LimitsKind::Memory => {
+            let levels = Arc::new(Memory::new(Arc::clone(clock), start(store).await?));
+            Ok((levels.clone(), Some(levels)))
+        }
+        LimitsKind::Redis => {
+            let shared = shared::redis(&config.limits, clock).await?;
+            dependencies.push(shared.dependency);
+            Ok((shared.limits, None))
+        }
+    }
+}
+
+/// Calls of a process that died may still count at their providers: then nothing is thought to be left.
+async fn start(store: &Store) -> anyhow::Result<Start> {
+    Ok(if store.outstanding().await?.is_empty() { Start::Full } else { Start::Empty })
+}
