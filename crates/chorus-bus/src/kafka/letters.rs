@@ -1,0 +1,133 @@
+//! The dead letters: what no consumer could read, for an operator to look at and to send again.
+//!
+//! Nothing is taken out of the topic; a letter that was replayed is followed by a note that says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus_core::id::EventId;
+use chorus_core::port::bus::{BusError, Position, Topic};
+use chorus_core::time::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::topic_partition_list::Offset;
+
+use super::message::{EVENT_ID, ORIGIN_TOPIC, REASON, REPLAYED, Raw};
+use super::names::{self, Names};
+use super::publisher::Publisher;
+use super::settings::Settings;
+use super::voice::Voice;
+use super::{failed, next_number};
+
+/// How long one look for the next letter takes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Reads the dead letters and sends them again.
+pub struct Letters {
+    settings: Arc<Settings>,
+    publisher: Arc<Publisher>,
+}
+
+/// One dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The letter's own id.
+    pub id: EventId,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The key of the record that it was.
+    pub key: String,
+    /// What was wrong with it.
+    pub reason: String,
+    /// Where it came from, when that is a topic of ours.
+    pub origin: Option<Topic>,
+    /// Bytes of its payload.
+    pub bytes: usize,
+    /// Whether it was sent again.
+    pub replayed: bool,
+    raw: Raw,
+}
+
+impl Letters {
+    pub(super) const fn new(settings: Arc<Settings>, publisher: Arc<Publisher>) -> Self {
+        Self { settings, publisher }
+    }
+
+    /// All dead letters that the brokers keep, oldest first.
+    pub async fn list(&self) -> Result<Vec<Letter>, BusError> {
+        let settings = self.settings.clone();
+        let reading = tokio::task::spawn_blocking(move || read_all(&settings));
+        let (mut letters, replayed) =
+            reading.await.map_err(|problem| BusError(format!("failed to read the dead letters: {problem}")))??;
+        letters.sort_by_key(|letter| (letter.at, letter.id));
+        for letter in &mut letters {
+            letter.replayed = replayed.contains(&letter.id.to_string());
+        }
+        Ok(letters)
+    }
+
+    /// Publishes what the letter was to where it came from, and notes that.
+    pub async fn replay(&self, letter: &Letter) -> Result<(), BusError> {
+        let origin = letter.origin.as_ref().ok_or_else(|| BusError(format!("letter {} names no topic that it came from", letter.id)))?;
+        self.publisher.send(origin, &letter.raw.revived()).await?;
+        let headers = vec![(REPLAYED.to_owned(), letter.id.to_string().into_bytes())];
+        let note = Raw { key: letter.raw.key.clone(), headers: Some(headers), payload: Some(Vec::new()) };
+        self.publisher.send(&Topic::Dlq, &note).await
+    }
+}
+
+/// Everything in the topic, and the ids of the letters that were replayed.
+fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusError> {
+    let names = Names::new(settings);
+    let consumer = reader(settings, &names)?;
+    let (mut letters, mut replayed) = (BTreeMap::new(), BTreeSet::new());
+    let (mut ended, mut idle) = (BTreeSet::new(), Duration::ZERO);
+    while ended.len() < Topic::Dlq.partitions() as usize {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => {
+                idle = Duration::ZERO;
+                let raw = Raw::of(&message);
+                match raw.header(REPLAYED) {
+                    Some(id) => drop(replayed.insert(id.to_owned())),
+                    None => drop(letter(&names, &message, raw).map(|letter| letters.insert(letter.id, letter))),
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
+            Some(Err(problem @ KafkaError::MessageConsumptionFatal(_))) => return Err(failed("read the dead letters", &problem)),
+            Some(Err(_)) | None => idle += LOOK,
+        }
+        if idle.as_millis() > u128::from(settings.answer_timeout.0) {
+            return Err(BusError("the brokers did not give the dead letters in time".to_owned()));
+        }
+    }
+    Ok((letters.into_values().collect(), replayed))
+}
+
+fn reader(settings: &Settings, names: &Names) -> Result<BaseConsumer<Voice>, BusError> {
+    let mut config = settings.tail(next_number());
+    config.set("enable.partition.eof", "true");
+    let consumer: BaseConsumer<Voice> = config.create_with_context(Voice).map_err(|problem| failed("make a consumer", &problem))?;
+    let partitions: Vec<_> = names::partitions(&Topic::Dlq).collect();
+    let mut places = names.list(&partitions);
+    let assigned = places.set_all_offsets(Offset::Beginning).and_then(|()| consumer.assign(&places));
+    assigned.map_err(|problem| failed("read the dead letters", &problem))?;
+    Ok(consumer)
+}
+
+fn letter(names: &Names, message: &BorrowedMessage<'_>, raw: Raw) -> Option<Letter> {
+    let partition = names.partition(message.topic(), message.partition())?;
+    let at = Position { partition, offset: u64::try_from(message.offset()).ok()? };
+    let id = raw.header(EVENT_ID).and_then(|text| text.parse().ok()).unwrap_or_else(|| EventId::new(raw.number(&at)));
+    Some(Letter {
+        id,
+        at: Timestamp(message.timestamp().to_millis().unwrap_or_default()),
+        key: String::from_utf8_lossy(raw.key.as_deref().unwrap_or_default()).into_owned(),
+        reason: raw.header(REASON).unwrap_or("it does not say").to_owned(),
+        origin: raw.header(ORIGIN_TOPIC).and_then(names::topic),
+        bytes: raw.payload.as_ref().map_or(0, Vec::len),
+        replayed: false,
+        raw,
+    })
+}

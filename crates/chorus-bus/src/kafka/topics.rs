@@ -1,0 +1,235 @@
+//! Questions and orders to the brokers that are not about single records: which topics there are, where their
+//! partitions end, how far groups have come, and whether anybody answers at all.
+//!
+//! Every answer is waited for as long as the settings say and no longer. The client library asks with calls
+//! that block, so they run on the runtime's threads for such calls.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chorus_core::id::Pool;
+use chorus_core::port::bus::{BusError, Partition, Position, Topic};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::names::{Names, partitions, wire};
+use super::settings::Settings;
+use super::voice::Voice;
+use super::{failed, next_number};
+
+const HOUR: u64 = 3_600_000;
+
+/// Asks the brokers about topics and groups, and makes topics.
+pub struct Topics {
+    settings: Settings,
+    names: Names,
+    admin: AdminClient<Voice>,
+    asker: Arc<BaseConsumer<Voice>>,
+    /// By group, a client that asks for its offsets and never joins it.
+    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Voice>>>>,
+}
+
+/// A topic that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The topic.
+    pub topic: Topic,
+    /// Its name on the broker.
+    pub name: String,
+    /// How many partitions it has there; none when it is not there at all.
+    pub partitions: u32,
+}
+
+/// How far a group is behind on one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// The topic.
+    pub topic: Topic,
+    /// Records that the group has not acknowledged, over all partitions.
+    pub records: u64,
+}
+
+impl Topics {
+    /// Asks the brokers of these settings. Nothing is asked yet.
+    pub fn new(settings: Settings) -> Result<Self, BusError> {
+        settings.check()?;
+        let connection = settings.connection(next_number());
+        let admin = connection.create_with_context(Voice).map_err(|problem| failed("make an admin client", &problem))?;
+        let asker = settings.connection(next_number()).create_with_context(Voice);
+        let asker = Arc::new(asker.map_err(|problem| failed("make a client", &problem))?);
+        Ok(Self { names: Names::new(&settings), admin, asker, groups: Mutex::default(), settings })
+    }
+
+    /// Whether a broker answers.
+    pub async fn ping(&self) -> Result<(), BusError> {
+        let name = self.names.of(&Topic::Control);
+        self.ask("reach a broker", &self.asker, move |client, within| client.fetch_metadata(Some(&name), within).map(drop)).await
+    }
+
+    /// Makes the topics that are not there, for these pools; which they were. Nothing that is there is changed.
+    pub async fn create(&self, pools: &[Pool]) -> Result<Vec<Topic>, BusError> {
+        let missing: Vec<Missing> = self.missing(pools).await?.into_iter().filter(|missing| missing.partitions == 0).collect();
+        let replication = i32::from(self.settings.replication);
+        let kept: Vec<_> = missing.iter().map(|missing| keeping(&missing.topic)).collect();
+        let new = missing.iter().zip(&kept).map(|(missing, kept)| {
+            let topic = NewTopic::new(&missing.name, wire(missing.topic.partitions()), TopicReplication::Fixed(replication));
+            kept.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let new: Vec<NewTopic<'_>> = new.collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let made = self.admin.create_topics(&new, &self.options()).await.map_err(|problem| failed("create topics", &problem))?;
+        for (name, code) in made.into_iter().filter_map(Result::err) {
+            if code != RDKafkaErrorCode::TopicAlreadyExists {
+                return Err(BusError(format!("failed to create topic {name}: {code}")));
+            }
+        }
+        self.settle(pools, Vec::is_empty).await?;
+        Ok(missing.into_iter().map(|missing| missing.topic).collect())
+    }
+
+    /// Deletes all topics for these pools, with all their records: nothing but time is lost by it.
+    pub async fn delete(&self, pools: &[Pool]) -> Result<(), BusError> {
+        let names: Vec<String> = all(pools).iter().map(|topic| self.names.of(topic)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let gone = self.admin.delete_topics(&names, &self.options()).await.map_err(|problem| failed("delete topics", &problem))?;
+        for (name, code) in gone.into_iter().filter_map(Result::err) {
+            if code != RDKafkaErrorCode::UnknownTopicOrPartition {
+                return Err(BusError(format!("failed to delete topic {name}: {code}")));
+            }
+        }
+        let count = names.len();
+        self.settle(pools, move |missing| missing.len() == count).await
+    }
+
+    /// The topics for these pools that are not there, or have another number of partitions.
+    pub async fn missing(&self, pools: &[Pool]) -> Result<Vec<Missing>, BusError> {
+        let found = self
+            .ask("list topics", &self.asker, |client, within| {
+                let metadata = client.fetch_metadata(None, within)?;
+                let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+                Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect::<BTreeMap<_, _>>())
+            })
+            .await?;
+        let judged = all(pools).into_iter().map(|topic| {
+            let name = self.names.of(&topic);
+            let partitions = found.get(&name).map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX));
+            Missing { topic, name, partitions }
+        });
+        Ok(judged.filter(|missing| missing.partitions != missing.topic.partitions()).collect())
+    }
+
+    /// How far a group is behind on these topics.
+    pub async fn lag(&self, group: &str, topics: &[Topic]) -> Result<Vec<Lag>, BusError> {
+        let list: Vec<Partition> = topics.iter().flat_map(partitions).collect();
+        let committed = self.names.list(&list);
+        let client = self.group(&self.settings.named(group))?;
+        let committed =
+            self.ask("read a group's offsets", &client, move |client, within| client.committed_offsets(committed, within)).await?;
+        let mut lags: BTreeMap<Topic, u64> = topics.iter().map(|topic| (topic.clone(), 0)).collect();
+        let begins = self.offsets(list.clone(), Offset::Beginning).await?;
+        for (end, begin) in self.offsets(list, Offset::End).await?.into_iter().zip(begins) {
+            let number = wire(end.partition.number);
+            let done = match committed.find_partition(&self.names.of(&end.partition.topic), number).map(|found| found.offset()) {
+                Some(Offset::Offset(offset)) => u64::try_from(offset).unwrap_or(0),
+                _ => 0,
+            };
+            // What was acknowledged of a log that is gone says nothing about the one that is there.
+            let done = if done > end.offset { 0 } else { done };
+            *lags.entry(end.partition.topic).or_default() += end.offset - done.max(begin.offset).min(end.offset);
+        }
+        Ok(lags.into_iter().map(|(topic, records)| Lag { topic, records }).collect())
+    }
+
+    /// Where the partitions end now: the place of the next record of each.
+    pub(super) async fn ends(&self, partitions: Vec<Partition>) -> Result<Vec<Position>, BusError> {
+        self.offsets(partitions, Offset::End).await
+    }
+
+    async fn offsets(&self, partitions: Vec<Partition>, which: Offset) -> Result<Vec<Position>, BusError> {
+        let names = self.names.clone();
+        self.ask("find the ends of topics", &self.asker, move |client, within| {
+            let mut wanted = names.list(&partitions);
+            wanted.set_all_offsets(which)?;
+            let found: TopicPartitionList = client.offsets_for_times(wanted, within)?;
+            let places = found.elements().into_iter().map(|element| {
+                element.error()?;
+                let offset = match element.offset() {
+                    Offset::Offset(offset) => u64::try_from(offset).unwrap_or(0),
+                    _ => 0,
+                };
+                Ok(names.partition(element.topic(), element.partition()).map(|partition| Position { partition, offset }))
+            });
+            places.filter_map(Result::transpose).collect()
+        })
+        .await
+    }
+
+    /// Waits until what the brokers say of the topics is as wanted.
+    async fn settle(&self, pools: &[Pool], wanted: impl Fn(&Vec<Missing>) -> bool + Send) -> Result<(), BusError> {
+        let rounds = self.settings.answer_timeout.0 / 50 + 1;
+        for _ in 0..rounds {
+            if wanted(&self.missing(pools).await?) {
+                return Ok(());
+            }
+            self.ask("wait for topics", &self.asker, |client, _| Ok(client.poll(Duration::from_millis(50)).map(drop))).await?;
+        }
+        Err(BusError("the brokers did not agree on the topics in time".to_owned()))
+    }
+
+    /// Asks with a call that blocks, on a thread for such calls.
+    async fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        client: &Arc<BaseConsumer<Voice>>,
+        question: impl FnOnce(&BaseConsumer<Voice>, Duration) -> KafkaResult<T> + Send + 'static,
+    ) -> Result<T, BusError> {
+        let (client, within) = (client.clone(), Duration::from_millis(self.settings.answer_timeout.0));
+        let answer = tokio::task::spawn_blocking(move || {
+            // What the library reports meanwhile is in the log already; here it would only pile up.
+            while client.poll(Duration::ZERO).is_some() {}
+            question(&client, within)
+        });
+        let answer = answer.await.map_err(|problem| BusError(format!("failed to {what}: {problem}")))?;
+        answer.map_err(|problem| failed(what, &problem))
+    }
+
+    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Voice>>, BusError> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = groups.get(group) {
+            return Ok(client.clone());
+        }
+        let mut config = self.settings.connection(next_number());
+        config.set("group.id", group).set("enable.auto.commit", "false");
+        let client = Arc::new(config.create_with_context(Voice).map_err(|problem| failed("make a client", &problem))?);
+        groups.insert(group.to_owned(), Arc::clone(&client));
+        Ok(client)
+    }
+
+    fn options(&self) -> AdminOptions {
+        let within = Duration::from_millis(self.settings.answer_timeout.0);
+        AdminOptions::new().operation_timeout(Some(within)).request_timeout(Some(within))
+    }
+}
+
+/// All topics of an installation with these pools.
+fn all(pools: &[Pool]) -> Vec<Topic> {
+    let fixed = [Topic::ProjectCmd, Topic::TaskReady, Topic::TaskDone, Topic::Event, Topic::Usage, Topic::Control, Topic::Dlq];
+    fixed.into_iter().chain(pools.iter().cloned().map(Topic::TaskDispatch)).collect()
+}
+
+/// How long the brokers keep a topic's records. The rows are kept apart from that, for as long as a project lives.
+fn keeping(topic: &Topic) -> Vec<(&'static str, String)> {
+    let hours = match topic {
+        // The last word on each account.
+        Topic::Control => return vec![("cleanup.policy", "compact".to_owned())],
+        Topic::TaskReady | Topic::TaskDispatch(_) | Topic::Event => 24,
+        Topic::ProjectCmd | Topic::TaskDone => 7 * 24,
+        Topic::Usage | Topic::Dlq => 30 * 24,
+    };
+    vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", (hours * HOUR).to_string())]
+}
