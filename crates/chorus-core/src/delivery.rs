@@ -264,7 +264,8 @@ pub struct Claim {
     pub epoch: Epoch,
     /// Boot id and nonce of this record: a retry finds itself, a doubled record is denied.
     pub holder: Holder,
-    /// Wall-clock deadline of the call, kept with the delivery.
+    /// Until when its lease may hold something: the call's wall-clock deadline and the time for which a provider
+    /// may go on after it was cut. Kept with the delivery.
     pub deadline: Timestamp,
 }
 
@@ -470,7 +471,7 @@ pub struct DeliveryRow {
     pub dispatched_at: Timestamp,
     /// When a worker claimed it.
     pub claimed_at: Option<Timestamp>,
-    /// Wall-clock deadline of its call.
+    /// Until when its lease may hold something: its call's deadline and the provider's grace after it.
     pub deadline: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,

@@ -236,7 +236,7 @@ pub struct Charge {
 /// The answer to `send`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// The call may be made; the lease lives until the call's deadline.
+    /// The call may be made; the lease lives until the deadline.
     Sent,
     /// The lease is not there any more: no call may be made on it.
     Gone,

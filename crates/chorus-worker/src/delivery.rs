@@ -13,7 +13,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::CredentialState;
 use chorus_core::record::{self, CredentialNotice};
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Millis;
 use futures_channel::oneshot;
 use futures_util::future::join;
 
@@ -33,7 +33,7 @@ const END_WITHIN: Millis = Millis(60_000);
 
 /// Carries a claimed delivery to its end.
 pub(crate) async fn carry_out(shop: Arc<Workshop>, claimed: Claimed, stop: oneshot::Receiver<Stop>) {
-    let run = Run { shop: &shop, delivery: &claimed.delivery, holding: &claimed.holding, deadline: claimed.deadline };
+    let run = Run { shop: &shop, claimed: &claimed, delivery: &claimed.delivery, holding: &claimed.holding };
     let judgement = run.perform(stop).await;
     run.record(judgement).await;
     shop.held.remove(&claimed.holding);
@@ -53,15 +53,15 @@ pub(crate) fn span(delivery: &Delivery) -> tracing::Span {
 
 struct Run<'a> {
     shop: &'a Workshop,
+    claimed: &'a Claimed,
     delivery: &'a Delivery,
     holding: &'a Holding,
-    deadline: Timestamp,
 }
 
 impl Run<'_> {
     /// Everything up to the end of the call.
     async fn perform(&self, mut stop: oneshot::Receiver<Stop>) -> Judgement {
-        let mut cut = Cut::new(self.shop, self.deadline, &mut stop);
+        let mut cut = Cut::new(self.shop, self.claimed.cut_at, &mut stop);
         let order = match cut.or(self.prepare()).await {
             Ok(Ok(order)) => order,
             Ok(Err(word)) => return Judgement::uncalled(word),
@@ -69,7 +69,8 @@ impl Run<'_> {
             Err(CallEnd::Stopped(Stop::Drained)) => return Judgement::uncalled(self.again(Requeue::Drained)),
             Err(_) => return Judgement::uncalled(self.again(Requeue::LeaseGone)),
         };
-        let called = call::make(self.shop, self.delivery, &order, cut, self.deadline).await;
+        let called = call::make(self.shop, self.delivery, &order, cut, self.claimed.cut_at).await;
+        let now = self.shop.clock().now();
         let assignment = &self.delivery.assignment;
         let groups = self.groups().await;
         let case = Case {
@@ -79,7 +80,8 @@ impl Run<'_> {
             model: self.shop.catalog.model(&assignment.model),
             groups: &groups,
             settings: &self.shop.settings,
-            now: self.shop.clock().now(),
+            now,
+            cut_at: self.claimed.cut_at,
             chance: &|below| self.shop.clock().chance(below),
         };
         case.judge(called)
@@ -97,9 +99,9 @@ impl Run<'_> {
         let lease = self.delivery.assignment.lease.id;
         let limits = &self.shop.ports.limits;
         let holder = &self.holding.holder;
-        let sent = until_answered(self.shop.clock(), "sending a lease", || limits.send(lease, holder, self.deadline)).await;
+        let sent = until_answered(self.shop.clock(), "sending a lease", || limits.send(lease, holder, self.claimed.lease_until)).await;
         match sent {
-            Sent::Sent if self.shop.clock().now() < self.deadline => Ok(order),
+            Sent::Sent if self.shop.clock().now() < self.claimed.cut_at => Ok(order),
             Sent::Sent | Sent::Gone => Err(self.again(Requeue::LeaseGone)),
         }
     }

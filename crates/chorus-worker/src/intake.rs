@@ -37,7 +37,10 @@ pub(crate) struct Answered {
 pub(crate) struct Claimed {
     pub(crate) delivery: Delivery,
     pub(crate) holding: Holding,
-    pub(crate) deadline: Timestamp,
+    /// When the call is cut.
+    pub(crate) cut_at: Timestamp,
+    /// Until when the lease lives: a provider may go on for a while after the cut.
+    pub(crate) lease_until: Timestamp,
 }
 
 impl Intake {
@@ -100,16 +103,18 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
         tracing::debug!(task.attempt = %notice.attempt, "a dispatch came after its time, the reconciler takes it back");
         return Answered { at, claimed: None };
     }
+    // Whose provider it is nobody knows before the claim is granted.
+    let cut_at = now + shop.settings.call_timeout;
     let claim = Claim {
         attempt: notice.attempt,
         epoch: notice.epoch,
         holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.number())),
-        deadline: now + shop.settings.call_timeout,
+        deadline: cut_at + shop.longest_grace(),
     };
     let delivery = until_answered(clock, "a claim", || shop.ports.attempts.claim(claim.clone())).await;
     let claimed = delivery.map(|delivery| {
         let holding = Holding { attempt: claim.attempt, epoch: claim.epoch, holder: claim.holder.clone() };
-        Box::new(Claimed { delivery: *delivery, holding, deadline: claim.deadline })
+        Box::new(Claimed { delivery: *delivery, holding, cut_at, lease_until: claim.deadline })
     });
     Answered { at, claimed }
 }

@@ -18,7 +18,7 @@ use crate::refusal::{self, Schedule};
 use crate::{Settings, estimate};
 
 /// How long a provider that is not in the catalogue may go on after we hang up.
-const USUAL_GRACE: Millis = Millis(10_000);
+pub(crate) const USUAL_GRACE: Millis = Millis(10_000);
 
 /// The facts on which a call is judged.
 pub(crate) struct Case<'a> {
@@ -28,7 +28,10 @@ pub(crate) struct Case<'a> {
     pub(crate) model: Option<&'a Model>,
     pub(crate) groups: &'a [Arc<QuotaGroup>],
     pub(crate) settings: &'a Settings,
+    /// When the call was over.
     pub(crate) now: Timestamp,
+    /// When it had to be.
+    pub(crate) cut_at: Timestamp,
     pub(crate) chance: &'a dyn Fn(u64) -> u64,
 }
 
@@ -100,6 +103,10 @@ impl Case<'_> {
         match (end, heard) {
             (CallEnd::Whole, Some(heard)) => self.answered(heard),
             (CallEnd::Whole, None) => self.cut(Word::Failed(FailureCause::Empty), None),
+            // Whoever of us noticed first: the call was cut on our side.
+            (CallEnd::Failed(_), Some(heard)) if self.now >= self.cut_at => {
+                self.judge(Called { heard: Some(heard), end: CallEnd::Deadline })
+            }
             (CallEnd::Failed(failure), Some(heard)) => self.broke(&failure, heard),
             (CallEnd::Failed(failure), None) => self.refused(&failure),
             (CallEnd::TooLong, heard) => self.cut(Word::Failed(FailureCause::Endless), heard),

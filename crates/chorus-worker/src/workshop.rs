@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, EventId};
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Outbox, Upstream};
+use chorus_core::time::Millis;
 
 use crate::Settings;
 use crate::held::Held;
+use crate::judge::USUAL_GRACE;
 use crate::roster::Roster;
 
 /// The ways in which a worker reaches the world.
@@ -53,6 +55,11 @@ impl Workshop {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.ports.clock
+    }
+
+    /// The longest time for which any provider may go on after a call was cut.
+    pub(crate) fn longest_grace(&self) -> Millis {
+        self.catalog.providers.iter().map(|provider| provider.abort_grace).fold(USUAL_GRACE, Millis::max)
     }
 
     pub(crate) fn event_id(&self) -> EventId {

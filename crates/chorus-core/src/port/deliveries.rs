@@ -9,8 +9,8 @@ use crate::id::ProjectId;
 /// Every dispatch left one row here, by attempt and epoch.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// Leases that may still hold something: dispatched and not past `not_after`, or claimed and not past the
-    /// call's deadline, deliveries that were taken back included.
+    /// Leases that may still hold something: dispatched and not past `not_after`, or claimed and not past their
+    /// deadline, deliveries that were taken back included.
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError>;
 
     /// All deliveries of a project, in order of dispatch.

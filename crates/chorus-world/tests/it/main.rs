@@ -73,6 +73,17 @@ fn a_call_does_not_begin_after_its_deadline() {
     assert_eq!(outcome.violation, None, "{}", story(&outcome, &options(91)));
 }
 
+/// Found by the world: a call that was cut at its deadline gave its slot back at once, while its provider was still
+/// at work on it.
+#[test]
+fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
+    for (mix, seed) in [("providers", 95), ("providers", 118)] {
+        let wanted = Options { mix: Some(mix.to_owned()), ..options(seed) };
+        let outcome = run(&wanted);
+        assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
+    }
+}
+
 /// A world without a safety net is one in which the first line of defence must hold alone.
 #[test]
 fn worlds_without_a_net_hold() {
