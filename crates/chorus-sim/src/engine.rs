@@ -146,7 +146,7 @@ impl Providers {
                     levels: &levels,
                     now_ms,
                 };
-                let scripted = refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS));
+                let scripted = Scripted { passed: entry.passed, ..refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS)) };
                 (entry.status, entry.outcome, entry.ended_ms) = (scripted.status, Outcome::Refused, Some(now_ms));
                 self.journal.open(entry);
                 scripted
@@ -175,6 +175,7 @@ impl Providers {
             output_tokens: 0,
             streamed: false,
             fault: None,
+            passed: None,
             started_ms: now_ms,
             ended_ms: None,
             outcome: Outcome::Open,
@@ -215,7 +216,10 @@ impl Providers {
         }
         match provider.admit(&place, &ask, now_ms) {
             Ok(()) => Ok(Admitted { ask, place, thinks, max_output, planted }),
-            Err(exceeded) => Err((Refusal::Rate(exceeded), Some(place))),
+            Err(exceeded) => {
+                entry.passed = Some(exceeded.counted);
+                Err((Refusal::Rate(exceeded), Some(place)))
+            }
         }
     }
 
@@ -270,7 +274,7 @@ impl Providers {
         self.open.insert(call, Open { provider: at, place, end: timed.end, bytes });
         entry.output_tokens = output;
         self.journal.open(entry);
-        Scripted { status: 200, headers, chunks: timed.chunks, end: timed.end, call: Some(call) }
+        Scripted { status: 200, headers, chunks: timed.chunks, end: timed.end, call: Some(call), passed: None }
     }
 
     fn count(&self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
@@ -304,7 +308,7 @@ fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64
 fn plain(status: u16, mut headers: Vec<(String, String)>, body: &Value, delay_ms: u64) -> Scripted {
     headers.push(content_type("application/json"));
     let chunks = vec![Chunk { delay_ms, bytes: Bytes::from(body.to_string()) }];
-    Scripted { status, headers, chunks, end: End::Close, call: None }
+    Scripted { status, headers, chunks, end: End::Close, call: None, passed: None }
 }
 
 fn content_type(value: &str) -> (String, String) {

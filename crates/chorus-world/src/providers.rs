@@ -28,6 +28,7 @@ pub struct Simulated {
     store: Store,
     keys: BTreeMap<String, CredentialId>,
     providers: Mutex<Providers>,
+    due: Mutex<BTreeSet<(Timestamp, CallId)>>,
 }
 
 impl Simulated {
@@ -45,19 +46,42 @@ impl Simulated {
             store: store.clone(),
             keys,
             providers: Mutex::new(providers),
+            due: Mutex::default(),
         })
     }
 
     /// What the providers saw.
     pub fn journal(&self) -> Vec<Entry> {
+        self.send_out();
         self.lock().journal().entries().cloned().collect()
     }
 
     fn handle(&self, request: &HttpRequest) -> Scripted {
-        self.lock().handle(self.now_ms(), request)
+        self.send_out();
+        let scripted = self.lock().handle(self.now_ms(), request);
+        if let Some(call) = scripted.call.filter(|_| scripted.end != End::Hang) {
+            let length: u64 = scripted.chunks.iter().map(|chunk| chunk.delay_ms).sum();
+            self.due().insert((self.timeline.now() + Millis(length), call));
+        }
+        scripted
+    }
+
+    /// Providers send in their own time, whether or not a process that is frozen listens.
+    fn send_out(&self) {
+        let now = self.timeline.now();
+        let mut due = self.due();
+        while let Some((at, call)) = due.first().copied().filter(|(at, _)| *at < now) {
+            due.pop_first();
+            self.lock().finished(at.0.unsigned_abs(), call, Delivery::All);
+        }
+    }
+
+    fn due(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, CallId)>> {
+        self.due.lock().expect("one thread alone plays the providers")
     }
 
     fn finished(&self, call: CallId, delivery: Delivery) {
+        self.send_out();
         self.lock().finished(self.now_ms(), call, delivery);
     }
 
@@ -104,7 +128,7 @@ impl Transport for InProcess {
         };
         let scripted = self.simulated.handle(&request);
         self.site.note(format_args!("calls {} for {reference}: {}", request.path, scripted.status));
-        let start = CallStart { reference: &reference, credential };
+        let start = CallStart { reference: &reference, credential, passed: scripted.passed };
         self.simulated.store.with_rows(|rows| self.simulated.monitor.call_started(&start, rows));
         let mut line = Line {
             simulated: Arc::clone(&self.simulated),

@@ -54,6 +54,8 @@ const COMMIT_RULES: &str = "crates/chorus-store/src/rows/commit.rs";
 const ATTEMPT_ROW: &str = "crates/chorus-store/src/rows/attempt.rs";
 const LEDGER_ENDING: &str = "crates/chorus-limits/src/ledger/ending.rs";
 const LEDGER_GROUP: &str = "crates/chorus-limits/src/ledger/group.rs";
+const ROSTER: &str = "crates/chorus-pool/src/roster.rs";
+const JUDGE: &str = "crates/chorus-worker/src/judge.rs";
 const RECONCILER: &str = "crates/chorus-dispatcher/src/reconciler.rs";
 const DELIVERY: &str = "crates/chorus-worker/src/delivery.rs";
 const INTAKE: &str = "crates/chorus-worker/src/intake.rs";
@@ -96,7 +98,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a call before its lease is sent",
         edits: &[Edit {
             file: DELIVERY,
-            find: "let sent = until_answered(self.shop.clock(), \"sending a lease\", || limits.send(lease, holder, self.deadline)).await;",
+            find: "let sent = until_answered(self.shop.clock(), \"sending a lease\", || limits.send(lease, holder, self.claimed.lease_until)).await;",
             replace: "let sent = { let _ = (limits, holder, lease); Sent::Sent };",
         }],
         world: World::of("calm"),
@@ -159,6 +161,35 @@ pub(super) const MUTANTS: &[Mutant] = &[
         world: World::of("calm"),
         seeds: 60,
         expected: &["OwnCount"],
+    },
+    Mutant {
+        name: "two keys of one organisation counted apart",
+        edits: &[Edit {
+            file: ROSTER,
+            find: "credential.groups.iter().map(|of| (Arc::new(of.group.clone()), of.models.clone())).collect()",
+            replace: "credential
+                .groups
+                .iter()
+                .map(|of| {
+                    let id = GroupId::new(format!(\"{}/{}\", of.group.id, credential.id));
+                    (Arc::new(QuotaGroup { id, ..of.group.clone() }), of.models.clone())
+                })
+                .collect()",
+        }],
+        world: World::of("calm"),
+        seeds: 60,
+        expected: &["ProviderCount"],
+    },
+    Mutant {
+        name: "a call cut at its deadline that frees its slot at once",
+        edits: &[Edit {
+            file: JUDGE,
+            find: "(CallEnd::Failed(_), Some(heard)) if self.now >= self.cut_at =>",
+            replace: "(CallEnd::Failed(_), Some(heard)) if false =>",
+        }],
+        world: World::of("providers"),
+        seeds: 60,
+        expected: &["ProviderCount"],
     },
     Mutant {
         name: "no reconciliation of unclaimed dispatches",

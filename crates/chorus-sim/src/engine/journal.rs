@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::quota::Counted;
+
 /// One call that a provider received, in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,6 +42,9 @@ pub struct Entry {
     pub streamed: bool,
     /// The fault that was planted, if any.
     pub fault: Option<String>,
+    /// The limit that the call would have passed by the provider's own count; none for refusals that were planted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Counted>,
     /// When it arrived.
     pub started_ms: u64,
     /// When it was over; none while it runs.

@@ -3,7 +3,7 @@
 //! Each provider charges in its own way: OpenAI at entry, Anthropic's output as it is produced, DeepSeek by
 //! calls in flight. The provider's own count is exact and is shown in `/_sim/limits`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
 use super::journal::CallId;
@@ -24,7 +24,7 @@ pub struct Quota {
 }
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
     /// Calls.

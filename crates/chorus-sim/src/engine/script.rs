@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::journal::CallId;
+use super::quota::Counted;
 
 /// A request as it came in.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,8 @@ pub struct Scripted {
     pub end: End,
     /// The call that must be reported as finished; none when there is nothing to report.
     pub call: Option<CallId>,
+    /// The limit that the call would have passed, by the provider's own count.
+    pub passed: Option<Counted>,
 }
 
 /// A part of a body.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chorus_core::id::{AttemptId, CredentialId, Epoch, LeaseId};
 use chorus_core::time::Timestamp;
+use chorus_sim::engine::quota::Counted;
 use chorus_store::rows::Rows;
 
 use super::{Invariant, Leases, Violation};
@@ -15,6 +16,8 @@ pub struct CallStart<'a> {
     pub reference: &'a str,
     /// The credential it showed.
     pub credential: CredentialId,
+    /// The limit that it would have passed, by the provider's own count.
+    pub passed: Option<Counted>,
 }
 
 /// All calls ever made.
@@ -42,7 +45,14 @@ impl Calls {
             return Err(Violation::new(Invariant::CallNeedsLease, what));
         }
         self.flying.insert(key, lease.id);
-        leases.call(lease.id, now)
+        leases.call(lease.id, now)?;
+        match call.passed {
+            Some(counted) => {
+                let what = format!("call {} on {} would pass the provider's limit of {counted:?}", call.reference, lease.credential);
+                Err(Violation::new(Invariant::ProviderCount, what))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn end(&mut self, reference: &str, leases: &mut Leases) {
