@@ -33,6 +33,20 @@ async fn another_chapter_adds_tasks_and_a_section() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_slot_of_a_provider_is_used_and_none_beyond_it() {
+    let mut config = quick();
+    config.speed = 4.0;
+    config.providers[0].organisations.iter_mut().for_each(|organisation| organisation.limits.concurrency = Some(2));
+    let stage = Stage::new(config).await;
+    stage.write("brief.md", &Book::brief());
+    stage.write("docs/chronicle.md", &Book { seed: 4, chapters: 9, contradiction: false }.text());
+    let output = stage.chorus(&["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(stage.most_in_flight(), 2, "nothing pressed against the limit");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_complete_deliverable_is_accepted_at_once() {
     let (report, _) = run(Book { seed: 11, chapters: 3, contradiction: false }, |_| {}).await;
     assert_eq!(report["state"], "done");

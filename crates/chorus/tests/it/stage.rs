@@ -11,6 +11,7 @@ use chorus_core::port::Deliveries;
 use chorus_sim::Server;
 use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
 use chorus_sim::engine::journal::Entry;
+use chorus_sim::engine::quota::Counted;
 use chorus_sim::http::Witness;
 use chorus_store::sql::{Pending, Place, Store};
 use serde_json::Value;
@@ -60,22 +61,24 @@ impl Stage {
     /// Providers that are up, and their accounts imported by the real command.
     pub(crate) async fn new(config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let slots = config.providers[0].organisations[0].limits.concurrency.expect("calls in flight are limited");
         let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let witness = server.witness();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
         let stage = Self { folder, address, witness, stop: Some(stop), serving };
-        stage.write("accounts.toml", &stage.accounts());
+        stage.write("accounts.toml", &stage.accounts(slots));
         let imported = stage.chorus(&["account", "import", "accounts.toml"]);
         assert!(imported.status.success(), "{}", said(&imported));
         stage
     }
 
-    fn accounts(&self) -> String {
+    /// One account an organisation, whose limit is what the provider's is.
+    fn accounts(&self, slots: u64) -> String {
         let account = |name: &str, key: &str| {
             format!(
                 "[[account]]\nemail = \"{name}@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\nkey = \"{key}\"\n\
-                 base_url = \"http://{}/deepseek\"\nlimits = [{{ dimension = \"concurrency\", amount = 4, window = {{ kind = \"held\" }} }}]\n\n",
+                 base_url = \"http://{}/deepseek\"\nlimits = [{{ dimension = \"concurrency\", amount = {slots}, window = {{ kind = \"held\" }} }}]\n\n",
                 self.address
             )
         };
@@ -169,8 +172,28 @@ impl Stage {
         files.map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
     }
 
-    /// Ends the providers.
+    /// The most calls that any organisation ever had in flight, by the providers' own count.
+    pub(crate) fn most_in_flight(&self) -> u64 {
+        let peaks = self.witness.counts().into_iter().flat_map(|count| count.limits);
+        peaks.filter(|peak| peak.counted == Counted::Concurrency).map(|peak| peak.peak).max().unwrap_or(0)
+    }
+
+    /// By the providers' own count no call was made beyond a limit that the accounts know of, and nothing used
+    /// more than its limit at any moment. Refusals that were planted are not of their limits' making.
+    fn check_limits(&self) {
+        let passed: Vec<Entry> = self.journal().into_iter().filter(|entry| entry.passed.is_some()).collect();
+        assert!(passed.is_empty(), "calls beyond a limit: {passed:#?}");
+        for count in self.witness.counts() {
+            assert_eq!(count.refused, 0, "{count:?}");
+            for peak in &count.limits {
+                assert!(peak.peak <= peak.limit, "{count:?}");
+            }
+        }
+    }
+
+    /// Holds the limits against the providers' own count and ends the providers.
     pub(crate) async fn end(mut self) {
+        self.check_limits();
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
