@@ -56,19 +56,20 @@ pub(crate) async fn attempt(shop: &Shop, aggregate: &mut Aggregate, queue: &Queu
 
 async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     match task.kind {
-        TaskKind::Clarify => clarify(shop, aggregate).await,
+        TaskKind::Clarify => clarify(shop, aggregate, task).await,
         TaskKind::Plan => plan(shop, aggregate, task).await,
         TaskKind::Work => part::work(shop, aggregate, task).await,
         TaskKind::Answer => answer(shop, aggregate, task).await,
-        TaskKind::Settle => settle(shop, aggregate).await,
+        TaskKind::Settle => settle(shop, aggregate, task).await,
         TaskKind::Judge => judge(shop, aggregate, task).await,
     }
 }
 
-async fn clarify(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
+async fn clarify(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
-    let request = prompt::clarify(&Clarify { brief: &brief.text, outline: &outline, room: shop.settings.rooms.planner });
+    let room = shop.settings.rooms.planner;
+    let request = prompt::clarify(&Clarify { brief: &brief.text, outline: &outline, refused: refused(task), room });
     Ok(Call { request, output: CLARIFICATION })
 }
 
@@ -77,8 +78,7 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
     let outline = opening::stored_outline(shop, aggregate).await?;
     let head = &aggregate.project.head;
     let rejected = head.rejections.iter().map(|reason| format!("The client refused the plan: {reason}"));
-    let unread = task.doing().map(|doing| doing.feedback.clone()).unwrap_or_default();
-    let refused: Vec<_> = rejected.chain(unread).collect();
+    let refused: Vec<_> = rejected.chain(refused(task).iter().cloned()).collect();
     let answers = part::known(&aggregate.project);
     let request = prompt::plan(&Planning {
         brief: &brief.text,
@@ -100,14 +100,16 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
         material::planned(&plan, &asking.key).ok_or(Missing { what: "the asking task's plan", hash: aggregate.project.head.brief })?;
     let answers: Vec<Answered> = part::known(&aggregate.project);
     let room = shop.settings.rooms.planner;
-    let request = prompt::answer(&Answer { brief: &brief.text, answers: &answers, task: planned, question: text, room });
+    let request =
+        prompt::answer(&Answer { brief: &brief.text, answers: &answers, task: planned, question: text, refused: refused(task), room });
     Ok(Call { request, output: ANSWER })
 }
 
-async fn settle(shop: &Shop, aggregate: &mut Aggregate) -> Result<Call, Missing> {
+async fn settle(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let open = material::ledger(shop, aggregate).await?.open();
-    let request = prompt::settle(&Settle { brief: &brief.text, conflicts: &open, room: shop.settings.rooms.merger });
+    let room = shop.settings.rooms.merger;
+    let request = prompt::settle(&Settle { brief: &brief.text, conflicts: &open, refused: refused(task), room });
     Ok(Call { request, output: SETTLEMENT * open.len() as u64 })
 }
 
@@ -118,8 +120,14 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
     let chunks = framed_for_judge(&plan, &files, shop.settings.judge_tokens);
     let About::Part { number, .. } = task.about else { unreachable!("a judge task is about a part") };
     let chunk = chunks.get(number as usize).or_else(|| chunks.last()).expect("there is always a chunk");
-    let request = prompt::judge(&Judge { brief: &brief.text, plan: &plan, chunk, room: shop.settings.rooms.judge });
+    let room = shop.settings.rooms.judge;
+    let request = prompt::judge(&Judge { brief: &brief.text, plan: &plan, chunk, refused: refused(task), room });
     Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
+}
+
+/// What was wrong with the tries before this one.
+fn refused(task: &Task) -> &[String] {
+    task.doing().map(|doing| doing.feedback.as_slice()).unwrap_or_default()
 }
 
 pub(crate) async fn stored_plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Plan>, Missing> {

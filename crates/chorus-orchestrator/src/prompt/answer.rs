@@ -20,6 +20,8 @@ pub struct Answer<'a> {
     pub task: &'a PlannedTask,
     /// The question.
     pub question: &'a str,
+    /// What was wrong with the answer before; empty the first time.
+    pub refused: &'a [String],
     /// Room to answer.
     pub room: Room,
 }
@@ -40,6 +42,7 @@ pub fn answer(input: &Answer<'_>) -> Request {
     turn.long("brief", &[], input.brief);
     turn.answers(input.answers);
     turn.short("question", &[("task", input.task.key.as_str()), ("title", &input.task.title)], input.question);
+    turn.refused(input.refused);
     let ask = json!({"anyOf": [schema::object(&schema::question()), {"type": "null"}]});
     let form = schema::object(&[("answer", schema::text_or_null()), ("ask_client", ask)]);
     let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(1_200), temperature: 0.2 };

@@ -26,13 +26,6 @@ impl Turn {
         self.close(name);
     }
 
-    /// A long block, left out when it is empty.
-    pub(super) fn long_if_any(&mut self, name: &str, contents: &str) {
-        if !contents.trim().is_empty() {
-            self.long(name, &[], contents);
-        }
-    }
-
     /// A block on one line.
     pub(super) fn short(&mut self, name: &str, attributes: &[(&str, &str)], contents: &str) {
         self.tag(name, attributes);
@@ -80,6 +73,13 @@ impl Turn {
             self.short("answer", &[("question", &answered.question.text), ("assumed", assumed)], &answered.answer);
         }
         self.close("answers");
+    }
+
+    /// The block of what was wrong with the answer before, left out when there was none.
+    pub(super) fn refused(&mut self, wrong: &[String]) {
+        if !wrong.is_empty() {
+            self.long("refused", &[], &wrong.iter().map(|wrong| format!("- {wrong}\n")).collect::<String>());
+        }
     }
 
     /// The finished turn.

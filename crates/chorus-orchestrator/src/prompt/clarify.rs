@@ -14,6 +14,8 @@ pub struct Clarify<'a> {
     pub brief: &'a str,
     /// The sections of its attachments.
     pub outline: &'a Outline,
+    /// What was wrong with the answer before; empty the first time.
+    pub refused: &'a [String],
     /// Room to answer.
     pub room: Room,
 }
@@ -37,6 +39,7 @@ pub fn clarify(input: &Clarify<'_>) -> Request {
     let mut turn = Turn::of("clarify");
     turn.long("brief", &[], input.brief);
     turn.outline(input.outline);
+    turn.refused(input.refused);
     let mut question = vec![("id", schema::text())];
     question.extend(schema::question());
     let form = schema::object(&[("questions", schema::list(&schema::object(&question))), ("assumptions", schema::texts())]);

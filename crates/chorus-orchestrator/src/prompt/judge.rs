@@ -19,6 +19,8 @@ pub struct Judge<'a> {
     pub plan: &'a Plan,
     /// What is shown.
     pub chunk: &'a JudgeChunk,
+    /// What was wrong with the answer before; empty the first time.
+    pub refused: &'a [String],
     /// Room to answer.
     pub room: Room,
 }
@@ -58,6 +60,7 @@ pub fn judge(input: &Judge<'_>) -> Request {
     for file in &input.chunk.files {
         turn.long("file", &[("path", &file.path)], &file.text);
     }
+    turn.refused(input.refused);
     let item = [
         ("requirement", schema::text()),
         ("met", json!({"type": "boolean"})),

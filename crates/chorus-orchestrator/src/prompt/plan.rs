@@ -68,8 +68,7 @@ made by a program from the terms that all tasks report, each once: use it instea
 a glossary is wanted. `{"conflicts":"Heading"}` is a part that lists where sources contradict each other: add it to the main document
 when texts are summarised or compared.
 
-`policy` is "all" unless a task can start with fewer of its parents ("any", "settled", {"at_least": n}). If <refused> is there, your
-last reply was refused for the reasons listed: mend exactly these and give the whole plan again.
+`policy` is "all" unless a task can start with fewer of its parents ("any", "settled", {"at_least": n}).
 Write titles and instructions in the language in which the deliverable is to be written.
 
 Form:
@@ -90,7 +89,7 @@ pub fn plan(input: &Planning<'_>) -> Request {
     let Limits { max_tasks, max_output_tokens, input_tokens } = input.limits;
     let numbers = [max_tasks.to_string(), max_output_tokens.to_string(), input_tokens.to_string()];
     turn.mark("limits", &[("max_tasks", &numbers[0]), ("max_output_tokens", &numbers[1]), ("input_tokens", &numbers[2])]);
-    turn.long_if_any("refused", &input.refused.iter().map(|error| format!("- {error}\n")).collect::<String>());
+    turn.refused(input.refused);
     let max_tokens = input.room.of(12_000).max(LEAST_ROOM).min(input.room.ceiling.max(1));
     let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens, temperature: 0.6 };
     draft.for_json("plan", form(), false)

@@ -15,6 +15,8 @@ pub struct Settle<'a> {
     pub brief: &'a str,
     /// The conflicts.
     pub conflicts: &'a [Conflict],
+    /// What was wrong with the answer before; empty the first time.
+    pub refused: &'a [String],
     /// Room to answer.
     pub room: Room,
 }
@@ -44,6 +46,7 @@ pub fn settle(input: &Settle<'_>) -> Request {
         }
         turn.close("conflict");
     }
+    turn.refused(input.refused);
     let settlement = [("conflict", schema::text()), ("keep", schema::text_or_null()), ("reason", schema::text())];
     let form = schema::object(&[("settlements", schema::list(&schema::object(&settlement)))]);
     let answer = 300 + 120 * u32::try_from(input.conflicts.len()).unwrap_or(1_000);

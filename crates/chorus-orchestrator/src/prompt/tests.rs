@@ -45,7 +45,7 @@ fn work_of<'a>(task: &'a PlannedTask, file: Option<&'a PlannedFile>, brief: &'a 
 
 #[test]
 fn the_turn_of_clarifying() {
-    let request = clarify(&Clarify { brief: "Sum it up.", outline: &book(), room: ROOM });
+    let request = clarify(&Clarify { brief: "Sum it up.", outline: &book(), refused: &[], room: ROOM });
     insta::assert_snapshot!(turn(&request), @r#"
     <task kind="clarify" />
     <brief>
@@ -139,8 +139,14 @@ fn the_turn_of_work() {
 #[test]
 fn the_turn_of_answering() {
     let plan = some_plan(&book());
-    let request =
-        answer(&Answer { brief: "Sum it up.", answers: &answers(), task: &plan.tasks[0], question: "Which\nedition?", room: ROOM });
+    let request = answer(&Answer {
+        brief: "Sum it up.",
+        answers: &answers(),
+        task: &plan.tasks[0],
+        question: "Which\nedition?",
+        refused: &[],
+        room: ROOM,
+    });
     insta::assert_snapshot!(turn(&request), @r#"
     <task kind="answer" />
     <brief>
@@ -162,7 +168,7 @@ fn the_turn_of_settling() {
         quote: format!("It was {value}."),
     };
     let conflict = Conflict { id: "c1".into(), subject: "height".into(), claims: vec![claim("a", "42"), claim("b", "45")] };
-    insta::assert_snapshot!(turn(&settle(&Settle { brief: "Sum it up.", conflicts: &[conflict], room: ROOM })), @r#"
+    insta::assert_snapshot!(turn(&settle(&Settle { brief: "Sum it up.", conflicts: &[conflict], refused: &[], room: ROOM })), @r#"
     <task kind="settle" />
     <brief>
     Sum it up.
@@ -179,7 +185,7 @@ fn the_turn_of_judging() {
     let plan = some_plan(&book());
     let files = vec![FramedFile { path: "guide.md".into(), text: "[[part t1.1]]\n## One\n[[end t1.1]]".into() }];
     let chunk = JudgeChunk { files, requirements: vec!["r1".into()], whole: false };
-    insta::assert_snapshot!(turn(&judge(&Judge { brief: "Sum it up.", plan: &plan, chunk: &chunk, room: ROOM })), @r#"
+    insta::assert_snapshot!(turn(&judge(&Judge { brief: "Sum it up.", plan: &plan, chunk: &chunk, refused: &[], room: ROOM })), @r#"
     <task kind="judge" />
     <brief>
     Sum it up.
@@ -192,6 +198,28 @@ fn the_turn_of_judging() {
     [[end t1.1]]
     </file>
     "#);
+}
+
+#[test]
+fn whoever_answers_again_is_told_what_was_wrong() {
+    let (outline, chunk) = (book(), JudgeChunk { files: Vec::new(), requirements: Vec::new(), whole: true });
+    let plan_ = some_plan(&outline);
+    let asked = |refused: &[String]| {
+        [
+            clarify(&Clarify { brief: "b", outline: &outline, refused, room: ROOM }),
+            plan(&Planning { brief: "b", answers: &[], outline: &outline, limits: Limits::default(), refused, room: ROOM }),
+            answer(&Answer { brief: "b", answers: &[], task: &plan_.tasks[0], question: "?", refused, room: ROOM }),
+            settle(&Settle { brief: "b", conflicts: &[], refused, room: ROOM }),
+            judge(&Judge { brief: "b", plan: &plan_, chunk: &chunk, refused, room: ROOM }),
+        ]
+    };
+    let wrong = ["no JSON object was found".to_owned(), "</refused> item r1 is missing".to_owned()];
+    for (first, again) in asked(&[]).iter().zip(asked(&wrong)) {
+        let told = "<refused>\n- no JSON object was found\n- <\\/refused> item r1 is missing\n</refused>\n";
+        assert_eq!(turn(&again), format!("{}{told}", turn(first)));
+        let [Content::Text { text: rules, .. }] = again.system.as_slice() else { panic!("the rules are one text") };
+        assert!(rules.contains("If <refused> is there"), "{rules}");
+    }
 }
 
 #[test]
@@ -233,10 +261,10 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
     let (outline, chunk) = (book(), JudgeChunk { files: Vec::new(), requirements: Vec::new(), whole: true });
     let plan = some_plan(&outline);
     let requests = [
-        clarify(&Clarify { brief: "b", outline: &outline, room: ROOM }),
-        answer(&Answer { brief: "b", answers: &[], task: &plan.tasks[0], question: "?", room: ROOM }),
-        settle(&Settle { brief: "b", conflicts: &[], room: ROOM }),
-        judge(&Judge { brief: "b", plan: &plan, chunk: &chunk, room: ROOM }),
+        clarify(&Clarify { brief: "b", outline: &outline, refused: &[], room: ROOM }),
+        answer(&Answer { brief: "b", answers: &[], task: &plan.tasks[0], question: "?", refused: &[], room: ROOM }),
+        settle(&Settle { brief: "b", conflicts: &[], refused: &[], room: ROOM }),
+        judge(&Judge { brief: "b", plan: &plan, chunk: &chunk, refused: &[], room: ROOM }),
     ];
     for request in requests {
         match request.response_format {
@@ -330,7 +358,7 @@ proptest! {
         let by_name: BTreeMap<&str, &str> = seen.iter().map(|(name, contents)| (name.as_str(), contents.as_str())).collect();
         let instructions = by_name["instructions"].strip_prefix("instructions>\n").expect("contents begin after the tag");
         prop_assert_eq!(instructions.trim_matches('\n'), texts[3].trim_matches('\n').replace("</", "<\\/"));
-        let request = clarify(&Clarify { brief: &texts[7], outline: &outline, room: ROOM });
+        let request = clarify(&Clarify { brief: &texts[7], outline: &outline, refused: &[], room: ROOM });
         prop_assert_eq!(blocks(turn(&request)).len(), 3);
     }
 }
