@@ -30,6 +30,8 @@ use futures_util::future::LocalBoxFuture;
 
 pub use stage::{Ports, Stage};
 
+use crate::real;
+
 /// How a case ends: an error of the store fails it, a broken expectation panics.
 pub type Outcome = Result<(), StoreError>;
 
@@ -67,19 +69,17 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
     ]
 }
 
-/// Runs every case of every suite on this implementation; returns how many ran and prints the counts.
+/// Runs every case of every suite on this implementation; returns how many ran and accounts for them.
 pub async fn run(bench: &dyn Bench) -> usize {
     let mut total = 0;
     for (suite, cases) in suites() {
-        let count = run_cases(bench, suite, &cases).await;
-        println!("{}: {suite}: {count} cases", bench.name());
-        total += count;
+        total += run_cases(bench, suite, &cases).await;
     }
-    println!("{}: {total} cases in all", bench.name());
+    real::ran(bench.name(), "contract of the store", total);
     total
 }
 
-/// Runs one suite; returns how many cases it had.
+/// Runs one suite, prints what it ran; returns how many cases it had.
 pub async fn run_cases(bench: &dyn Bench, suite: &str, cases: &[Case]) -> usize {
     for case in cases {
         println!("{}: {suite}: {}", bench.name(), case.name);
@@ -88,6 +88,7 @@ pub async fn run_cases(bench: &dyn Bench, suite: &str, cases: &[Case]) -> usize 
             panic!("{}: {suite}: {}: {error}", bench.name(), case.name);
         }
     }
+    println!("{}: {suite}: {} cases", bench.name(), cases.len());
     cases.len()
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Processes run under [`executor`], see every port through the wrappers of `faulty`, and are watched by the
 //! monitor of `invariant`, which stands between the wrappers and the in-memory adapters. Nothing here opens a
-//! socket, a file or a thread, reads a clock, or draws chance that is not from the seed.
+//! socket, a file or a thread, reads a clock, or draws chance that is not from the seed; but [`real`] tells tests of
+//! the adapters which servers they were given, and writes down what ran against them.
 
 pub mod brief;
 pub mod chance;
@@ -15,5 +16,6 @@ pub mod faulty;
 pub mod invariant;
 pub mod log;
 pub mod providers;
+pub mod real;
 pub mod watched;
 pub mod world;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use chorus_core::delivery::{DeliveryEnd, DeliveryRow};
 use chorus_core::port::Deliveries;
 use chorus_store::sql::{Pending, Place, Store};
+use chorus_world::real;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,32 +31,10 @@ const LEAST_CALLS: usize = 4;
 /// Longer than the slowest machine has needed.
 const LONGEST: Duration = Duration::from_secs(1_200);
 
-/// What the environment says of the local model.
-enum Given {
-    Model(LocalModel),
-    /// It is left out, for this reason.
-    No(&'static str),
-}
-
 /// A server that runs, and its journal of completions.
 struct LocalModel {
     base_url: String,
     journal: PathBuf,
-}
-
-impl Given {
-    fn read() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where the server is")]
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let text = match (variable("CHORUS_TEST_LOCAL_MODEL"), variable("CI")) {
-            (Some(text), _) if text == "skip" => return Self::No("CHORUS_TEST_LOCAL_MODEL says skip"),
-            (Some(text), _) => text,
-            (None, Some(_)) => panic!("CI must try a real model: set CHORUS_TEST_LOCAL_MODEL, to `skip` to leave it out on purpose"),
-            (None, None) => return Self::No("CHORUS_TEST_LOCAL_MODEL is not set; `cargo xtask test` starts a model and sets it"),
-        };
-        let (base_url, journal) = text.split_once(';').expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
-        Self::Model(LocalModel { base_url: base_url.to_owned(), journal: PathBuf::from(journal) })
-    }
 }
 
 /// One completion in the journal of the model's server.
@@ -68,6 +47,13 @@ struct Completion {
 }
 
 impl LocalModel {
+    /// The one named in the environment, if any.
+    fn given() -> Option<Self> {
+        let text = real::LOCAL_MODEL.given()?;
+        let (base_url, journal) = text.split_once(';').expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
+        Some(Self { base_url: base_url.to_owned(), journal: PathBuf::from(journal) })
+    }
+
     /// Everything that the server answered, by the reference that the caller gave.
     fn completions(&self) -> BTreeMap<String, Vec<Completion>> {
         let text = std::fs::read_to_string(&self.journal).expect("the server keeps its journal");
@@ -190,10 +176,7 @@ fn project(model: &LocalModel) -> (Desk, ExitStatus, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_real_model_brings_a_project_to_its_end() {
-    let model = match Given::read() {
-        Given::Model(model) => model,
-        Given::No(why) => return println!("SKIPPED: no real model was tried: {why}"),
-    };
+    let Some(model) = LocalModel::given() else { return };
     let (desk, status, said) = project(&model);
     assert!(matches!(status.code(), Some(0 | 2)), "{status}\n{said}");
 
@@ -220,4 +203,5 @@ async fn a_small_real_model_brings_a_project_to_its_end() {
     let tokens = &report["totals"]["output_tokens"];
     assert!(tokens.as_u64().is_some_and(|tokens| tokens > 0), "{}", report["totals"]);
     println!("a real model: {done} after {} calls, {tokens} tokens in {pieces} pieces, {spent} ms in the server", calls.len());
+    real::ran("local model", "a whole project, calls", calls.len());
 }

@@ -18,6 +18,7 @@ use chorus_world::contract::given::{self, Ids};
 use chorus_world::contract::history::{Author, perform, told, unsound};
 use chorus_world::contract::stage::Hands;
 use chorus_world::contract::{Bench, Ports, run, run_cases, suites};
+use chorus_world::real;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
@@ -94,6 +95,7 @@ async fn a_local_directory_keeps_the_contract_of_artifacts() {
     let artifacts = suites().into_iter().filter(|(suite, _)| *suite == "artifacts");
     for (suite, cases) in artifacts {
         assert!(run_cases(&Files(Sqlite::new()), suite, &cases).await > 0);
+        real::ran("local directory", "contract of artifacts", cases.len());
     }
 }
 
@@ -152,6 +154,7 @@ async fn sqlite_answers_random_histories_like_the_model() {
     for seed in 0..12 {
         check_history(seed, 250, &bench.store().await).await;
     }
+    real::ran("sqlite", "random histories", 12);
 }
 
 #[tokio::test]

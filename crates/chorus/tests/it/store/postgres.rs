@@ -15,9 +15,7 @@ struct Postgres {
 impl Postgres {
     /// The server named in the environment, if any.
     fn given() -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where the server is")]
-        let url = std::env::var("CHORUS_TEST_POSTGRES").ok()?;
-        Some(Self { url, run: std::process::id(), drawn: AtomicU64::new(0) })
+        Some(Self { url: real::POSTGRES.given()?, run: std::process::id(), drawn: AtomicU64::new(0) })
     }
 
     async fn store(&self, suite: &str) -> Store {
@@ -45,21 +43,22 @@ impl Bench for Postgres {
 
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
-    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    let Some(server) = Postgres::given() else { return };
     assert!(run(&server).await > 60);
 }
 
 #[tokio::test]
 async fn postgres_answers_random_histories_like_the_model() {
-    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    let Some(server) = Postgres::given() else { return };
     for seed in 100..106 {
         check_history(seed, 250, &server.store("history").await).await;
     }
+    real::ran(server.name(), "random histories", 6);
 }
 
 #[tokio::test]
 async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
-    let Some(server) = Postgres::given() else { return println!("CHORUS_TEST_POSTGRES is not set: PostgreSQL was not tried") };
+    let Some(server) = Postgres::given() else { return };
     let store = server.store("race").await;
     let stage = chorus_world::contract::Stage::new(ports(store.clone()));
     let project = stage.project(chorus_world::contract::stage::AMPLE).await.expect("it answers");
@@ -79,4 +78,5 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
     assert!(finished.skip(12).all(|done| done), "nobody cancelled these");
     let rows = store.snapshot().await.expect("every row can be read");
     assert_eq!(unsound(&rows), None);
+    real::ran(server.name(), "racing writers", held.len());
 }
