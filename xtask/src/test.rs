@@ -1,22 +1,45 @@
 //! `cargo xtask test`: every test there is, through cargo alone. `.ci/run` calls this too.
 //!
-//! Tests against real services run where the service can be had, and the end says which ran and which did not.
+//! Tests against real services run where the service can be had; the end says which suites ran on what, and what was
+//! not tried and why. With `CI` set, a service that cannot be had is a failure.
 
+mod account;
 mod local_model;
-mod postgres;
+mod script;
+mod services;
 mod tally;
 
 use std::net::TcpListener;
 
-use anyhow::{Context, bail};
+use account::Account;
+use anyhow::{Context, anyhow, bail};
+use services::{Instance, SERVICES};
 use tally::Tally;
 
-/// What became of the tests against one real service.
+/// What the variable of a service says when it is left out on purpose.
+const SKIP: &str = "skip";
+
+/// What the binary is built with, so that every adapter is there. The lints of `.ci/run` use the same.
+const EVERYTHING: [&str; 4] = ["test", "--workspace", "--features", "chorus/distributed"];
+
+/// A server outside our processes.
+struct Service {
+    /// For people.
+    name: &'static str,
+    /// As the tests call it in their account.
+    key: &'static str,
+    /// Tells the tests where it is.
+    variable: &'static str,
+}
+
+/// What became of one real service.
 #[derive(Debug)]
 enum Tried {
-    /// They ran; where, or what they found wrong.
-    Yes(anyhow::Result<String>),
-    /// They did not, for this reason.
+    /// The tests were given it: which.
+    Yes(String),
+    /// It was left out on purpose.
+    LeftOut(String),
+    /// It could not be had, for this reason.
     No(String),
 }
 
@@ -27,31 +50,51 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     let quick = !arguments.is_empty();
     crate::tidy::run(&[])?;
-    // The model takes both cores for itself: its test has a run of its own.
-    let server = postgres::Given::find();
-    let mut variables = vec![(local_model::VARIABLE, "skip")];
-    variables.extend(server.url().map(|url| (postgres::VARIABLE, url)));
+    let report = account::File::new()?;
     let mut tally = Tally::default();
-    let all = tally.cargo(&["test", "--workspace", "--no-fail-fast"], &variables);
-    let real = [("local model", local_model::run(quick, &mut tally)), ("PostgreSQL", server.tried())];
-    println!("\nagainst real services:");
-    for (service, tried) in &real {
-        println!("  {service:<12} {}", told(tried));
-    }
+    let mut instance = Instance::new();
+    let mut tried: Vec<(&Service, Tried)> = SERVICES.iter().map(|service| (service, instance.find(service))).collect();
+    // The model takes both cores for itself: its test has a run of its own.
+    let mut variables = vec![(account::VARIABLE, report.path()?), (local_model::SERVICE.variable, SKIP)];
+    variables.extend(instance.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let all = tally.cargo(&[EVERYTHING.as_slice(), &["--no-fail-fast"]].concat(), &variables);
+    drop(instance);
+    let (model, its_test) = local_model::run(quick, &mut tally, (account::VARIABLE, report.path()?));
+    tried.push((&local_model::SERVICE, model));
+    let account = report.read()?;
+    tell(&tried, &account);
     println!("\n{tally}");
-    let wrong = real.into_iter().find_map(|(service, tried)| match tried {
-        Tried::Yes(Err(error)) => Some(error.context(service)),
-        Tried::Yes(Ok(_)) | Tried::No(_) => None,
-    });
-    all.and(wrong.map_or(Ok(()), Err))
+    all.and(its_test).and_then(|()| check(&tried, &account, variable("CI").is_some()))
 }
 
-fn told(tried: &Tried) -> String {
-    match tried {
-        Tried::Yes(Ok(place)) => format!("tried: {place}"),
-        Tried::Yes(Err(error)) => format!("failed: {error:#}"),
-        Tried::No(why) => format!("NOT tried: {why}"),
+/// What ran on what, for people.
+fn tell(tried: &[(&Service, Tried)], account: &Account) {
+    println!("\nsuites without a server, and how many cases of each:");
+    for implementation in account.implementations().filter(|name| tried.iter().all(|(service, _)| service.key != *name)) {
+        println!("  {implementation:<15} {}", account.of(implementation).unwrap_or_default());
     }
+    println!("against real services:");
+    for (service, tried) in tried {
+        let told = match tried {
+            Tried::Yes(which) => format!("tried ({which}): {}", account.of(service.key).unwrap_or_else(|| "NOTHING ran on it".to_owned())),
+            Tried::LeftOut(why) => format!("left out: {why}"),
+            Tried::No(why) => format!("NOT tried: {why}"),
+        };
+        println!("  {:<15} {told}", service.name);
+    }
+}
+
+/// Whether what had to be tried was tried.
+fn check(tried: &[(&Service, Tried)], account: &Account, ci: bool) -> anyhow::Result<()> {
+    let wrong = tried.iter().filter_map(|(service, tried)| match tried {
+        Tried::Yes(_) if account.of(service.key).is_none() => Some(format!("{} was there, and no suite ran on it", service.name)),
+        Tried::No(_) if ci => {
+            Some(format!("{} was not tried, and CI must (set {}={SKIP} to leave it out)", service.name, service.variable))
+        }
+        Tried::Yes(_) | Tried::LeftOut(_) | Tried::No(_) => None,
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(anyhow!(wrong.join("; "))) }
 }
 
 /// A port that nobody listened on a moment ago.
@@ -64,4 +107,32 @@ fn free_port() -> anyhow::Result<u16> {
 #[expect(clippy::disallowed_methods, reason = "the caller of a test run chooses services by variables")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(tried: Tried, ran: &str, ci: bool) -> Result<(), String> {
+        let account = Account::parse(ran).expect("lines of the account");
+        check(&[(&SERVICES[2], tried)], &account, ci).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_service_that_is_not_there_fails_only_in_ci() {
+        let gone = || Tried::No("no java".to_owned());
+        assert_eq!(outcome(gone(), "", false), Ok(()));
+        assert_eq!(
+            outcome(gone(), "", true),
+            Err("Kafka was not tried, and CI must (set CHORUS_TEST_KAFKA=skip to leave it out)".to_owned())
+        );
+        assert_eq!(outcome(Tried::LeftOut("on purpose".to_owned()), "", true), Ok(()));
+    }
+
+    #[test]
+    fn a_service_on_which_nothing_ran_fails_everywhere() {
+        let there = || Tried::Yes("4.4.0".to_owned());
+        assert_eq!(outcome(there(), "kafka\tcontract of the bus\t13\n", true), Ok(()));
+        assert_eq!(outcome(there(), "redis\tcontract of limits\t20\n", false), Err("Kafka was there, and no suite ran on it".to_owned()));
+    }
 }

@@ -1,0 +1,87 @@
+//! The servers that the tests are given: what the caller names, else those of an instance of our own.
+//!
+//! Installing, starting and stopping are the work of `scripts/services`. The instance has its own data and ports, and
+//! ends with this process, however that goes.
+
+use super::script::Script;
+use super::{Service, Tried, variable};
+
+const SCRIPT: Script = Script("scripts/services");
+
+/// Those that run beside all tests.
+pub(super) const SERVICES: [Service; 3] = [
+    Service { name: "PostgreSQL", key: "postgres", variable: "CHORUS_TEST_POSTGRES" },
+    Service { name: "Redis", key: "redis", variable: "CHORUS_TEST_REDIS" },
+    Service { name: "Kafka", key: "kafka", variable: "CHORUS_TEST_KAFKA" },
+];
+
+/// An instance for one run. It is forgotten when this is dropped, and also when we end without a word.
+pub(super) struct Instance {
+    name: String,
+    /// What the tests are told of it.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+impl Instance {
+    /// One where nothing runs yet.
+    pub(super) fn new() -> Self {
+        Self { name: format!("test-{}", std::process::id()), variables: Vec::new() }
+    }
+
+    /// Takes the server that the environment names, else starts one.
+    pub(super) fn find(&mut self, service: &Service) -> Tried {
+        match variable(service.variable) {
+            Some(given) if given == super::SKIP => Tried::LeftOut(format!("{} says {given}", service.variable)),
+            Some(_) => Tried::Yes(format!("the server of {}", service.variable)),
+            None => {
+                println!("+ {} up {}", SCRIPT.0, service.key);
+                self.start(service.key).map_or_else(|error| Tried::No(format!("{error:#}")), Tried::Yes)
+            }
+        }
+    }
+
+    /// Starts one server, and says what it is.
+    fn start(&mut self, service: &str) -> anyhow::Result<String> {
+        let process = std::process::id().to_string();
+        self.said("up", &[service, "--with", &process])?;
+        let variables = self.said("env", &[service])?;
+        self.variables.extend(variables.lines().filter_map(exported).filter(|(name, _)| name.starts_with("CHORUS_TEST_")));
+        let status = self.said("status", &[service])?;
+        Ok(status.lines().next().unwrap_or_default().split_whitespace().skip(2).collect::<Vec<_>>().join(" "))
+    }
+
+    fn said(&self, command: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        SCRIPT.said(&[&[command, "--name", &self.name], arguments].concat())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Err(error) = self.said("down", &["--remove"]) {
+            eprintln!("servers of the tests may have been left behind: {error:#}");
+        }
+    }
+}
+
+/// The name and value of `export NAME='value'`.
+fn exported(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+    Some((name.to_owned(), value.trim_matches('\'').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Option<(&str, &str)>) {
+        let read = exported(line);
+        assert_eq!(read.as_ref().map(|(name, value)| (name.as_str(), value.as_str())), expected);
+    }
+
+    #[test]
+    fn variables_are_read_from_lines_for_a_shell() {
+        check("export CHORUS_TEST_KAFKA='127.0.0.1:9092'", Some(("CHORUS_TEST_KAFKA", "127.0.0.1:9092")));
+        check("export URL='redis://h/?a=b'", Some(("URL", "redis://h/?a=b")));
+        check("redis does not run", None);
+    }
+}
