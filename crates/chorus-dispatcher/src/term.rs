@@ -8,10 +8,11 @@ use std::sync::Arc;
 use chorus_core::catalog::Catalog;
 use chorus_core::delivery::{FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::id::Tenant;
-use chorus_core::limit::HeldLease;
+use chorus_core::limit::{End, HeldLease};
 use chorus_core::port::StoreError;
+use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
-use chorus_pool::{Admission, Roles, Roster, Verdict};
+use chorus_pool::{Admission, Lost, Roles, Roster, Verdict};
 use futures_util::future::{Either, select};
 
 use crate::book::Book;
@@ -43,6 +44,7 @@ struct Desk<'a> {
 /// What the desk waits for.
 enum Event {
     Decided(Vec<Verdict>),
+    Lost,
     News(News),
     Tick,
 }
@@ -64,7 +66,8 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Puts the leases of all outstanding deliveries back, fenced ones too, before anything is reserved.
+    /// Puts the leases of all outstanding deliveries back, fenced ones too, before anything is reserved: when the
+    /// term begins, and whenever the limiter has lost its state.
     async fn restore(&mut self) {
         loop {
             let read = self.office.statement("read outstanding deliveries", self.office.ports.deliveries.outstanding()).await;
@@ -95,11 +98,13 @@ impl<'a> Desk<'a> {
                 self.read_accounts().await;
             }
             if now >= self.read_at {
+                self.look_after_limits().await;
                 self.read_rows().await;
                 self.read_lessons().await;
             }
             match self.event(&mut feed).await {
                 Event::Decided(verdicts) => self.dispatch(verdicts).await,
+                Event::Lost => self.restore().await,
                 Event::News(News::Queue) => self.read_soon(),
                 Event::News(News::Accounts) => self.accounts_due = self.office.now(),
                 Event::Tick => {}
@@ -117,9 +122,18 @@ impl<'a> Desk<'a> {
         let tick = self.office.ports.clock.sleep_until(self.read_at.min(self.accounts_due));
         let news = pin!(feed.next());
         match select(Box::pin(self.admission.next()), select(news, tick)).await {
-            Either::Left((verdicts, _)) => Event::Decided(verdicts),
+            Either::Left((Ok(verdicts), _)) => Event::Decided(verdicts),
+            Either::Left((Err(Lost), _)) => Event::Lost,
             Either::Right((Either::Left((news, _)), _)) => Event::News(news),
             Either::Right((Either::Right(((), _)), _)) => Event::Tick,
+        }
+    }
+
+    /// Asks whether the limiter has lost its state, by ending a lease that nobody has: workers wait for the
+    /// restore even while nothing is queued.
+    async fn look_after_limits(&mut self) {
+        if let Err(LimiterError::Lost) = self.office.ports.limits.end(self.office.lease_id(), End::Unused).await {
+            self.restore().await;
         }
     }
 

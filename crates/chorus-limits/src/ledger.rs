@@ -35,7 +35,7 @@ pub enum Start {
     /// Everything: nobody called before.
     #[default]
     Full,
-    /// Nothing: the state was lost, and calls of the last window are not known.
+    /// Nothing since the ledger began: the state was lost then, and what calls used before is not known.
     Empty,
 }
 
@@ -43,6 +43,7 @@ pub enum Start {
 #[derive(Debug, Clone)]
 pub struct Ledger {
     start: Start,
+    began: Option<Timestamp>,
     groups: BTreeMap<GroupId, Group>,
     leases: BTreeMap<LeaseId, Entry>,
     due: BTreeSet<(Timestamp, LeaseId)>,
@@ -52,7 +53,7 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger that has seen nothing yet.
     pub const fn new(start: Start) -> Self {
-        Self { start, groups: BTreeMap::new(), leases: BTreeMap::new(), due: BTreeSet::new(), freed: BTreeSet::new() }
+        Self { start, began: None, groups: BTreeMap::new(), leases: BTreeMap::new(), due: BTreeSet::new(), freed: BTreeSet::new() }
     }
 
     /// Sets the demand's amounts aside on the lowest-ranked candidate with room, among equals the one with
@@ -128,6 +129,7 @@ impl Ledger {
 
     /// Lets time do its work: what was never sent is given back, what was sent frees its slot.
     pub fn expire(&mut self, now: Timestamp) {
+        self.began.get_or_insert(now);
         while let Some((at, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             match self.leases.get(&lease).map(|entry| entry.life.clone()) {
                 Some(Life::Reserved) => self.give_back(lease, at),
@@ -151,13 +153,13 @@ impl Ledger {
     }
 
     fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
-        let tally: fn(&Limit, Timestamp) -> Tally = match self.start {
-            Start::Full => Tally::full,
-            Start::Empty => Tally::empty,
+        let (tally, since): (fn(&Limit, Timestamp) -> Tally, Timestamp) = match self.start {
+            Start::Full => (Tally::full, now),
+            Start::Empty => (Tally::empty, self.began.unwrap_or(now)),
         };
         let changed = match self.groups.get_mut(&config.id) {
             Some(group) => group.configure(config, now),
-            None => self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), now, tally)).is_none(),
+            None => self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), since, tally)).is_none(),
         };
         if changed {
             self.hold_again(&config.id, now);

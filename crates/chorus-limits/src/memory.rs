@@ -1,12 +1,13 @@
 //! The ledger for one process: behind a mutex, with the time of the `Clock` port. The state is lost with the
-//! process; whoever starts anew restores the leases that the store still knows.
+//! process; whoever starts anew restores the leases that the store still knows. It can also be flushed, as a
+//! shared limiter can, and handles beside each other stand for processes that share it.
 
-use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -22,18 +23,36 @@ const HINTS: usize = 256;
 /// Limiter state in memory.
 pub struct Memory {
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// The life of the state in which this process last restored leases; none before it did.
+    restored_in: AtomicU64,
 }
 
 struct State {
     ledger: Ledger,
+    /// Which life it leads, counted from one: each loss ends one, each restore after it begins the next.
+    life: u64,
+    lost: bool,
     listeners: Vec<mpsc::Sender<GroupId>>,
 }
 
 impl Memory {
     /// An empty limiter. `Start::Empty` is for a process that takes over from one whose state was lost.
     pub fn new(clock: Arc<dyn Clock>, start: Start) -> Self {
-        Self { clock, state: Mutex::new(State { ledger: Ledger::new(start), listeners: Vec::new() }) }
+        let state = State { ledger: Ledger::new(start), life: 1, lost: false, listeners: Vec::new() };
+        Self { clock, state: Arc::new(Mutex::new(state)), restored_in: AtomicU64::new(0) }
+    }
+
+    /// Another process's way to the same state.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { clock: Arc::clone(&self.clock), state: Arc::clone(&self.state), restored_in: AtomicU64::new(0) }
+    }
+
+    /// Forgets everything. Until leases are restored, every question is answered with `Lost`.
+    pub fn flush(&self) {
+        let mut state = self.lock();
+        (state.ledger, state.lost) = (Ledger::new(Start::Empty), true);
     }
 
     /// All limits seen so far, as they stand now.
@@ -55,12 +74,14 @@ impl Memory {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> T {
+        self.lock().act(self.clock.now(), act)
+    }
+
+    /// The same, unless the state is lost.
+    fn known<T>(&self, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> Result<T, LimiterError> {
         let now = self.clock.now();
         let mut state = self.lock();
-        let answer = act(&mut state.ledger, now);
-        let freed = state.ledger.take_freed();
-        tell(&mut state.listeners, &freed);
-        answer
+        if state.lost { Err(LimiterError::Lost) } else { Ok(state.act(now, act)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,34 +89,45 @@ impl Memory {
     }
 }
 
-fn tell(listeners: &mut Vec<mpsc::Sender<GroupId>>, freed: &BTreeSet<GroupId>) {
-    for group in freed {
-        listeners.retain_mut(|listener| listener.try_send(group.clone()).is_ok() || !listener.is_closed());
+impl State {
+    /// Does something to the ledger and tells the listeners what it freed.
+    fn act<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> T {
+        let answer = act(&mut self.ledger, now);
+        for group in self.ledger.take_freed() {
+            self.listeners.retain_mut(|listener| listener.try_send(group.clone()).is_ok() || !listener.is_closed());
+        }
+        answer
     }
 }
 
 #[async_trait]
 impl LimitState for Memory {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
-        Ok(self.with(|ledger, now| ledger.reserve(&demand, now)))
+        let restored_in = self.restored_in.load(Ordering::Relaxed);
+        if restored_in != 0 && restored_in != self.lock().life {
+            return Err(LimiterError::Lost);
+        }
+        self.known(|ledger, now| ledger.reserve(&demand, now))
     }
 
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
-        Ok(self.with(|ledger, now| ledger.send(lease, holder, deadline, now)))
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        self.known(|ledger, now| ledger.send(lease.id, holder, deadline, now))
     }
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
-        self.with(|ledger, now| ledger.end(lease, &end, now));
-        Ok(())
+        self.known(|ledger, now| ledger.end(lease, &end, now))
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        self.with(|ledger, now| ledger.observe(&observation, now));
-        Ok(())
+        self.known(|ledger, now| ledger.observe(&observation, now))
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        self.with(|ledger, now| ledger.restore(leases, now));
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.act(now, |ledger, now| ledger.restore(leases, now));
+        state.life += u64::from(std::mem::take(&mut state.lost));
+        self.restored_in.store(state.life, Ordering::Relaxed);
         Ok(())
     }
 

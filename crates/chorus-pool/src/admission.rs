@@ -117,6 +117,11 @@ pub enum Verdict {
     },
 }
 
+/// The limiter has lost its state: leases must be restored before anything is reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the limiter has lost its state")]
+pub struct Lost;
+
 /// The queue with its limiter.
 pub struct Admission {
     limits: Arc<dyn LimitState>,
@@ -129,6 +134,7 @@ pub struct Admission {
     queue: Queue,
     resting: BTreeMap<LineKey, Rest>,
     decided: Vec<Verdict>,
+    lost: bool,
     changes: BoxStream<'static, GroupId>,
 }
 
@@ -154,6 +160,7 @@ impl Admission {
             queue: Queue::default(),
             resting: BTreeMap::new(),
             decided: Vec::new(),
+            lost: false,
             changes,
         }
     }
@@ -213,14 +220,17 @@ impl Admission {
     }
 
     /// Waits until something was decided, and returns all of it. Dropping the wait loses nothing: what was
-    /// reserved meanwhile is returned by the next one.
-    pub async fn next(&mut self) -> Vec<Verdict> {
+    /// reserved meanwhile is returned by the next one. What was decided before a loss comes before the news of it.
+    pub async fn next(&mut self) -> Result<Vec<Verdict>, Lost> {
         loop {
             let now = self.clock.now();
             self.wake(now);
             self.ask_all_lines(now).await;
             if !self.decided.is_empty() {
-                return std::mem::take(&mut self.decided);
+                return Ok(std::mem::take(&mut self.decided));
+            }
+            if std::mem::take(&mut self.lost) {
+                return Err(Lost);
             }
             self.sleep(now).await;
         }

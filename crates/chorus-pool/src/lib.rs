@@ -12,7 +12,7 @@ pub mod order;
 pub mod reaction;
 pub mod roster;
 
-pub use admission::{Admission, Grant, Verdict, Wish};
+pub use admission::{Admission, Grant, Lost, Verdict, Wish};
 pub use roster::{RoleChoice, Roles, Roster};
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::CredentialState;
+use chorus_core::port::limit_state::LimiterError;
 use chorus_core::record::{self, CredentialNotice};
 use chorus_core::time::Millis;
 use futures_channel::oneshot;
@@ -96,13 +97,18 @@ impl Run<'_> {
         if self.shop.draining() {
             return Err(self.again(Requeue::Drained));
         }
-        let lease = self.delivery.assignment.lease.id;
-        let limits = &self.shop.ports.limits;
-        let holder = &self.holding.holder;
-        let sent = until_answered(self.shop.clock(), "sending a lease", || limits.send(lease, holder, self.claimed.lease_until)).await;
-        match sent {
+        match until_answered(self.shop.clock(), "sending a lease", || self.send()).await {
             Sent::Sent if self.shop.clock().now() < self.claimed.cut_at => Ok(order),
             Sent::Sent | Sent::Gone => Err(self.again(Requeue::LeaseGone)),
+        }
+    }
+
+    /// A limiter that has lost its state is asked again until it was restored, or the lease's time is over.
+    async fn send(&self) -> Result<Sent, LimiterError> {
+        let lease = &self.delivery.assignment.lease;
+        match self.shop.ports.limits.send(lease, &self.holding.holder, self.claimed.lease_until).await {
+            Err(LimiterError::Lost) if self.shop.clock().now() > lease.not_after => Ok(Sent::Gone),
+            other => other,
         }
     }
 

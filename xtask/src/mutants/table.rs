@@ -98,8 +98,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a call before its lease is sent",
         edits: &[Edit {
             file: DELIVERY,
-            find: "let sent = until_answered(self.shop.clock(), \"sending a lease\", || limits.send(lease, holder, self.claimed.lease_until)).await;",
-            replace: "let sent = { let _ = (limits, holder, lease); Sent::Sent };",
+            find: "match until_answered(self.shop.clock(), \"sending a lease\", || self.send()).await {",
+            replace: "drop(self.send());
+        match Sent::Sent {",
         }],
         world: World::of("calm"),
         seeds: 10,

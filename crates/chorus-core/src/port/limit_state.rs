@@ -4,15 +4,26 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::id::{GroupId, Holder, LeaseId};
-use crate::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use crate::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use crate::time::Timestamp;
 
-/// The limiter did not answer; the deed may have been done.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the limiter did not answer: {0}")]
-pub struct LimiterError(pub String);
+/// Why the limiter cannot say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimiterError {
+    /// It did not answer; the deed may have been done. Ask again.
+    #[error("the limiter did not answer: {0}")]
+    Unavailable(String),
+    /// It knows nothing any more, and nothing was done. Whoever knows all outstanding leases restores them;
+    /// everybody else waits for that and asks again.
+    #[error("the limiter has lost its state, leases must be restored first")]
+    Lost,
+}
 
 /// Reserve, send, end, observe. Every method is idempotent per lease.
+///
+/// A limiter that has lost its state says so to every question until leases are restored. A limiter that was
+/// restored by somebody else since this process did it says so to `reserve` as well: that other process may
+/// have known less.
 #[async_trait]
 pub trait LimitState: Send + Sync {
     /// Sets the demand's amounts aside on its best candidate that has room, or says when to ask again.
@@ -20,7 +31,8 @@ pub trait LimitState: Send + Sync {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError>;
 
     /// The call begins: the lease now lives until `deadline`. The same holder may repeat it; another gets `Gone`.
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError>;
+    /// The lease is named with its amounts, so that it can be honoured where its grant is not known.
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError>;
 
     /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError>;
@@ -28,7 +40,8 @@ pub trait LimitState: Send + Sync {
     /// Corrects the mirror of one group by what a reply or refusal told.
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError>;
 
-    /// Puts leases back after the state was lost; known leases are left as they are.
+    /// Puts leases back, after the state was lost or a new leader took over; known leases are left as they are.
+    /// The leases must be all that are outstanding, read after the loss was heard of.
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError>;
 
     /// Groups in which something was freed or corrected; a hint that may be late, doubled or missing.

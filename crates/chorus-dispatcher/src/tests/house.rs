@@ -159,7 +159,7 @@ impl House {
         let holder = Holder::new(format!("worker/{number}/{}", epoch.0));
         let claim = Claim { attempt: AttemptId::new(number), epoch, holder: holder.clone(), deadline: Timestamp(deadline) };
         let Some(delivery) = self.time.run(self.store.claim(claim)).expect("memory answers") else { return false };
-        let sent = self.time.run(self.limits.send(delivery.assignment.lease.id, &holder, Timestamp(deadline))).expect("memory answers");
+        let sent = self.time.run(self.limits.send(&delivery.assignment.lease, &holder, Timestamp(deadline))).expect("memory answers");
         sent == Sent::Sent
     }
 

@@ -46,8 +46,8 @@ pub(crate) enum Fit {
 }
 
 impl Group {
-    pub(crate) fn new(config: Arc<QuotaGroup>, now: Timestamp, tally: fn(&Limit, Timestamp) -> Tally) -> Self {
-        let meters = config.limits.iter().map(|limit| Meter::new(limit.clone(), tally(limit, now))).collect();
+    pub(crate) fn new(config: Arc<QuotaGroup>, since: Timestamp, tally: fn(&Limit, Timestamp) -> Tally) -> Self {
+        let meters = config.limits.iter().map(|limit| Meter::new(limit.clone(), tally(limit, since))).collect();
         Self { meters, closed_until: Timestamp(i64::MIN), in_flight: 0, ramp: None, config, waiting: BTreeMap::new() }
     }
 

@@ -3,6 +3,7 @@
 use chorus_core::catalog::Model;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Candidate, Demand, End, Lease, Reserved};
+use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::queue::LineKey;
@@ -15,6 +16,8 @@ enum Answer {
     Decided,
     /// The head waits, and nobody passes it.
     Blocked(Timestamp),
+    /// The limiter knows nothing: nobody is asked for before it does.
+    Lost,
 }
 
 impl Admission {
@@ -28,9 +31,16 @@ impl Admission {
                     break;
                 }
                 self.resting.remove(&key);
-                if let Answer::Blocked(until) = self.ask(&key, head, now).await {
-                    self.resting.insert(key.clone(), Rest { head, until });
-                    break;
+                match self.ask(&key, head, now).await {
+                    Answer::Decided => {}
+                    Answer::Blocked(until) => {
+                        self.resting.insert(key.clone(), Rest { head, until });
+                        break;
+                    }
+                    Answer::Lost => {
+                        self.lost = true;
+                        return;
+                    }
                 }
             }
         }
@@ -54,7 +64,8 @@ impl Admission {
                 self.decided.extend(self.queue.remove(head).map(|wish| Verdict::Never { wish: Box::new(wish), why }));
                 Answer::Decided
             }
-            Err(problem) => {
+            Err(LimiterError::Lost) => Answer::Lost,
+            Err(problem @ LimiterError::Unavailable(_)) => {
                 tracing::warn!(error = %problem, "failed to reserve, asking again");
                 Answer::Blocked(net)
             }

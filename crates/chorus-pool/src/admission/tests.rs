@@ -5,7 +5,7 @@ mod utilisation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chorus_core::catalog::Catalog;
-use chorus_core::id::Holder;
+use chorus_core::id::{CredentialId, Holder};
 use chorus_core::limit::{Demand, Dimension, End, HeldLease, Limit, Observation, Reserved, Sent, Window};
 use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
@@ -64,9 +64,20 @@ impl Pool {
         self.admission.push(wish);
     }
 
+    fn send(&self, lease: u128, until: i64) {
+        let lease = Lease {
+            id: LeaseId::new(lease),
+            credential: CredentialId::new(1),
+            charges: Vec::new(),
+            granted_at: Timestamp(0),
+            not_after: Timestamp(30_000),
+        };
+        self.time.run(self.memory.send(&lease, &Holder::new("h"), Timestamp(until))).expect("memory answers");
+    }
+
     /// Waits for the next decisions: when they came, and each lease with the account it got.
     fn next(&mut self) -> (i64, Vec<(u128, Option<u128>)>) {
-        let verdicts = self.time.run(self.admission.next());
+        let verdicts = self.time.run(self.admission.next()).expect("the limiter lost nothing");
         let told = verdicts.into_iter().map(|verdict| match verdict {
             Verdict::Granted { wish, grant } => (wish.lease.number(), Some(grant.account.number())),
             Verdict::Never { wish, .. } => (wish.lease.number(), None),
@@ -80,7 +91,7 @@ fn the_head_is_admitted_at_the_very_instant_at_which_it_fits() {
     let mut pool = Pool::new(vec![account(1, "ann", "anthropic", vec![requests(7, 1)])]);
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(pool.next(), (0, vec![(1, Some(1))]));
-    pool.time.run(pool.memory.send(LeaseId::new(1), &Holder::new("h"), Timestamp(90_000))).expect("memory answers");
+    pool.send(1, 90_000);
     assert_eq!(pool.next(), (8_572, vec![(2, Some(1))]), "a request comes back every 8571.4 ms");
 }
 
@@ -91,7 +102,7 @@ fn nobody_passes_a_blocked_head() {
     pool.push_with(2, |wish| wish.size.input = 4_500);
     pool.push_with(3, |wish| wish.size.input = 10);
     assert_eq!(pool.next().1, [(1, Some(1))]);
-    pool.time.run(pool.memory.send(LeaseId::new(1), &Holder::new("h"), Timestamp(900_000))).expect("memory answers");
+    pool.send(1, 900_000);
     let (at, admitted) = pool.next();
     assert!(at > 20_000, "the small one waited behind the large one: {at}");
     assert_eq!(admitted, [(2, Some(1))]);
@@ -111,7 +122,7 @@ fn a_freed_slot_wakes_the_line_at_once() {
     let mut next = Box::pin(pool.admission.next());
     let verdicts = pool.time.run(async {
         match select(&mut next, Box::pin(free)).await {
-            Either::Left((verdicts, _)) => verdicts,
+            Either::Left((verdicts, _)) => verdicts.expect("the limiter lost nothing"),
             Either::Right(((), _)) => Vec::new(),
         }
     });
@@ -123,7 +134,7 @@ fn an_interactive_call_goes_before_tasks_that_wait_longer() {
     let mut pool = Pool::new(vec![account(1, "ann", "anthropic", vec![requests(60, 1)])]);
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(pool.next().1, [(1, Some(1))]);
-    pool.time.run(pool.memory.send(LeaseId::new(1), &Holder::new("h"), Timestamp(90_000))).expect("memory answers");
+    pool.send(1, 90_000);
     pool.push_with(9, |wish| wish.interactive = true);
     assert_eq!(pool.next().1, [(9, Some(1))]);
 }
@@ -193,10 +204,10 @@ impl LimitState for Forgetful {
         let answer = self.inner.reserve(demand).await;
         self.clock.sleep(Millis(40)).await;
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if asked % 3 == 2 { answer } else { Err(LimiterError("the reply was lost".to_owned())) }
+        if asked % 3 == 2 { answer } else { Err(LimiterError::Unavailable("the reply was lost".to_owned())) }
     }
 
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
         self.inner.send(lease, holder, deadline).await
     }
 
@@ -231,9 +242,9 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
     let mut granted = Vec::new();
     while granted.len() < 4 {
         let verdicts = pool.time.run(async { clock.deadline(clock.now() + Millis(25), pool.admission.next()).await });
-        granted.extend(verdicts.into_iter().flatten());
+        granted.extend(verdicts.into_iter().flatten().flatten());
         let verdicts = pool.time.run(async { clock.deadline(clock.now() + Millis(1_900), pool.admission.next()).await });
-        granted.extend(verdicts.into_iter().flatten());
+        granted.extend(verdicts.into_iter().flatten().flatten());
     }
     assert_eq!(pool.memory.live_leases(), 4);
     let mut leases: Vec<u128> = granted

@@ -31,7 +31,7 @@ impl Lost for BusError {
 
 impl Lost for LimiterError {
     fn lost(words: &str) -> Self {
-        Self(words.to_owned())
+        Self::Unavailable(words.to_owned())
     }
 }
 

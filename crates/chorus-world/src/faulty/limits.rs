@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use chorus_core::port::LimitState;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -23,8 +23,8 @@ impl LimitState for Faulty<dyn LimitState> {
         self.site.call(Part::Limits, &what, show, self.inner.reserve(demand)).await
     }
 
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
-        let what = format!("send {lease} by {holder}");
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        let what = format!("send {} by {holder}", lease.id);
         self.site.call(Part::Limits, &what, |sent| format!("{sent:?}"), self.inner.send(lease, holder, deadline)).await
     }
 

@@ -1,10 +1,10 @@
 //! The limiter, which can be flushed: then it knows nothing any more, like a server whose memory is lost.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -17,8 +17,7 @@ use crate::invariant::{LeaseDeed, Monitor};
 
 /// The limiter in memory, watched.
 pub struct WatchedLimits {
-    clock: Arc<dyn Clock>,
-    memory: Mutex<Arc<Memory>>,
+    memory: Memory,
     monitor: Arc<Monitor>,
 }
 
@@ -29,28 +28,29 @@ impl WatchedLimits {
         if !expiry {
             monitor.leases_never_expire();
         }
-        let memory = Mutex::new(Arc::new(Memory::new(Arc::clone(&clock), Start::Full)));
-        Self { clock, memory, monitor }
+        Self { memory: Memory::new(clock, Start::Full), monitor }
+    }
+
+    /// The limiter as another process sees it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { memory: self.memory.beside(), monitor: Arc::clone(&self.monitor) }
     }
 
     /// Forgets everything. Rates start from nothing, as nobody knows what was used.
     pub fn flush(&self) {
-        *self.memory.lock().expect("one thread alone flushes") = Arc::new(Memory::new(Arc::clone(&self.clock), Start::Empty));
+        self.memory.flush();
         self.monitor.flushed();
     }
 
     /// How many leases hold something, those of groups not met yet too.
     pub fn live_leases(&self) -> usize {
-        self.memory().live_leases()
+        self.memory.live_leases()
     }
 
     /// All limits as they stand.
     pub fn levels(&self) -> Vec<Level> {
-        self.memory().levels()
-    }
-
-    fn memory(&self) -> Arc<Memory> {
-        Arc::clone(&self.memory.lock().expect("one thread alone flushes"))
+        self.memory.levels()
     }
 
     fn look(&self, deed: &LeaseDeed<'_>) {
@@ -61,37 +61,37 @@ impl WatchedLimits {
 #[async_trait]
 impl LimitState for WatchedLimits {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
-        let reserved = self.memory().reserve(demand.clone()).await?;
+        let reserved = self.memory.reserve(demand.clone()).await?;
         self.look(&LeaseDeed::Reserve(&demand, &reserved));
         Ok(reserved)
     }
 
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
-        let sent = self.memory().send(lease, holder, deadline).await?;
-        self.look(&LeaseDeed::Send { lease, holder, deadline, sent });
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+        let sent = self.memory.send(lease, holder, deadline).await?;
+        self.look(&LeaseDeed::Send { lease: lease.id, holder, deadline, sent });
         Ok(sent)
     }
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
-        self.memory().end(lease, end.clone()).await?;
+        self.memory.end(lease, end.clone()).await?;
         self.look(&LeaseDeed::End(lease, &end));
         Ok(())
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        self.memory().observe(observation).await?;
+        self.memory.observe(observation).await?;
         self.look(&LeaseDeed::Observe);
         Ok(())
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        self.memory().restore(leases.clone()).await?;
+        self.memory.restore(leases.clone()).await?;
         self.look(&LeaseDeed::Restore(&leases));
         Ok(())
     }
 
     fn changed(&self) -> BoxStream<'static, GroupId> {
-        self.memory().changed()
+        self.memory.changed()
     }
 }
 

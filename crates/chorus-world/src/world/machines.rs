@@ -76,7 +76,7 @@ impl Works {
             artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), site.clone())),
             directory: Arc::new(Faulty::<dyn Directory>::new(store(), site.clone())),
             leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), site.clone())),
-            limits: Arc::new(Faulty::<dyn LimitState>::new(Arc::clone(&self.limits) as Arc<dyn LimitState>, site.clone())),
+            limits: Arc::new(Faulty::<dyn LimitState>::new(Arc::new(self.limits.beside()), site.clone())),
             site,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use chorus_core::port::LimitState;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -27,7 +27,7 @@ impl LimitState for Wrap {
         answer
     }
 
-    async fn send(&self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
         self.inner.send(lease, holder, deadline).await
     }
 

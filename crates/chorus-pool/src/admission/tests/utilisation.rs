@@ -92,12 +92,12 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
         let next_end = running.first_key_value().map_or(i64::MAX / 2, |((at, _), _): (&(i64, u128), _)| *at);
         let verdicts = pool.time.run(clock.deadline(Timestamp(next_end), pool.admission.next()));
         let now = clock.now();
-        for verdict in verdicts.into_iter().flatten() {
+        for verdict in verdicts.into_iter().flatten().flatten() {
             let Verdict::Granted { wish, grant } = verdict else { panic!("every call fits somewhere") };
             let (lease, place) = (wish.lease, usize::try_from(grant.account.number()).expect("small") - 1);
             let name = names[&lease.number()];
             let task = &tasks[name];
-            pool.time.run(pool.memory.send(lease, &Holder::new("h"), now + Millis(600_000))).expect("memory answers");
+            pool.time.run(pool.memory.send(&grant.lease, &Holder::new("h"), now + Millis(600_000))).expect("memory answers");
             if truths[place].arrives(now.0, [1.0, task.usage.input as f64, task.usage.output as f64]) {
                 running.insert((now.0 + task.service.cast_signed(), lease.number()), (place, name));
             } else {
