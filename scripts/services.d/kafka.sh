@@ -45,7 +45,7 @@ kafka_fetch() {
         trap 'rm -rf "$part"' EXIT
         say "fetching $(wc -l <"$kafka_list") jars of Kafka $kafka_release into $jars (once, 43 MB)"
         if ! { kafka_by_maven "$part" || kafka_by_curl "$part"; } || ! kafka_check "$part"; then
-            say "Kafka's jars could not be fetched; with neither mvn nor Maven Central within reach, CHORUS_MAVEN_URL names a mirror:" \
+            say "Kafka's jars could not be fetched; with neither mvn nor Maven Central within reach, CHORUS_SERVICES_MAVEN_URL names a mirror:" \
                 "$(tail -n 5 "$part/log" 2>/dev/null)"
             exit 1
         fi
@@ -73,7 +73,7 @@ POM
 
 kafka_by_curl() {
     command -v curl >/dev/null || return 1
-    local from=${CHORUS_MAVEN_URL:-https://repo1.maven.org/maven2} path
+    local from=${CHORUS_SERVICES_MAVEN_URL:-https://repo1.maven.org/maven2} path
     while read -r _ path; do
         printf 'url = "%s"\noutput = "%s"\n' "${from%/}/$path" "$1/$path"
     done <"$kafka_list" >"$1/curl"

@@ -35,8 +35,8 @@ impl Environment for Process {
 /// Variables of that prefix which are not settings.
 const NOT_SETTINGS: [&str; 2] = ["CHORUS_CONFIG", "CHORUS_CRASH"];
 
-/// Variables of the test suites, which may be set where a tested process starts.
-const OF_TESTS: &str = "CHORUS_TEST_";
+/// Variables of the test suites and of the scripts that start servers, which may be set where a process starts.
+const OF_OTHERS: [&str; 3] = ["CHORUS_TEST_", "CHORUS_SERVICES_", "CHORUS_LOCAL_MODEL_"];
 
 /// The configuration: defaults, then `file` (or the one named by `CHORUS_CONFIG`), then variables.
 pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result<Config, ConfigError> {
@@ -51,7 +51,7 @@ pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result
         overlay(&source, &mut table, given)?;
     }
     for (name, text) in environment.own() {
-        if !NOT_SETTINGS.contains(&name.as_str()) && !name.starts_with(OF_TESTS) {
+        if !NOT_SETTINGS.contains(&name.as_str()) && !OF_OTHERS.iter().any(|prefix| name.starts_with(prefix)) {
             set(&mut table, &name, &text)?;
         }
     }
