@@ -11,6 +11,8 @@ pub mod local_directory;
 pub mod memory;
 pub mod rows;
 pub mod sql;
+pub mod trouble;
 
 pub use data_dir::DataDir;
 pub use local_directory::LocalDirectory;
+pub use trouble::Trouble;

@@ -14,12 +14,15 @@ use bytes::Bytes;
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::port::{ArtifactStore, StoreError};
 
+use crate::Trouble;
+
 /// Artifacts in a local directory; clones share it.
 #[derive(Debug, Clone)]
 pub struct LocalDirectory {
     root: Arc<PathBuf>,
     /// Tells the unfinished files of this process apart.
     unfinished: Arc<AtomicU64>,
+    trouble: Trouble,
 }
 
 impl LocalDirectory {
@@ -32,7 +35,13 @@ impl LocalDirectory {
             _ => fs::create_dir_all(&unfinished),
         };
         made.map_err(|error| explain("make the artifact folder", &unfinished, &error))?;
-        Ok(Self { root: Arc::new(root), unfinished: Arc::default() })
+        Ok(Self { root: Arc::new(root), unfinished: Arc::default(), trouble: Trouble::default() })
+    }
+
+    /// The same directory, which tells there that writing failed for good.
+    #[must_use]
+    pub fn telling(self, trouble: &Trouble) -> Self {
+        Self { trouble: trouble.clone(), ..self }
     }
 
     fn path(&self, hash: ArtifactHash) -> PathBuf {
@@ -84,7 +93,9 @@ impl LocalDirectory {
 #[async_trait]
 impl ArtifactStore for LocalDirectory {
     async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
-        self.aside(move |this| this.write(&bytes)).await
+        let kept = self.aside(move |this| this.write(&bytes)).await;
+        self.trouble.note(&kept);
+        kept
     }
 
     async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {

@@ -39,6 +39,7 @@ use tokio::task::JoinHandle;
 
 pub use connect::Place;
 
+use crate::Trouble;
 use fault::Fault;
 use tx::{Deed, Statement, Tx, Verdict};
 use writer::Writer;
@@ -59,6 +60,7 @@ struct Shared {
     pool: AnyPool,
     writer: Mutex<Option<(Arc<Writer>, JoinHandle<()>)>>,
     touched: Arc<AtomicU64>,
+    trouble: Trouble,
 }
 
 /// What to do at the start when the database's schema is older than this program.
@@ -110,7 +112,7 @@ impl Store {
         let touched = Arc::new(AtomicU64::new(0));
         let writer = place.is_sqlite().then(|| Writer::start(place.clone(), connection, Arc::clone(&touched)));
         let writer = Mutex::new(writer.map(|(writer, task)| (Arc::new(writer), task)));
-        Ok(Self { shared: Arc::new(Shared { place, pool, writer, touched }) })
+        Ok(Self { shared: Arc::new(Shared { place, pool, writer, touched, trouble: Trouble::default() }) })
     }
 
     /// Waits until what was asked for is done, then closes every connection.
@@ -150,15 +152,22 @@ impl Store {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Where it tells that writing failed for good.
+    pub fn trouble(&self) -> &Trouble {
+        &self.shared.trouble
+    }
+
     /// Has a deed carried out and committed.
     async fn carry_out<D: Deed>(&self, deed: D) -> Result<D::Answer, StoreError> {
         if !self.shared.place.is_sqlite() {
             return Ok(self.on_a_connection(&deed).await?);
         }
-        match self.writer() {
+        let answer = match self.writer() {
             Some(writer) => writer.carry_out(deed).await,
             None => Err(StoreError::Unavailable("the store is closed".to_owned())),
-        }
+        };
+        self.shared.trouble.note(&answer);
+        answer
     }
 
     fn writer(&self) -> Option<Arc<Writer>> {

@@ -100,6 +100,11 @@ impl House {
             .collect()
     }
 
+    /// Returns when nothing can be written any more, with the reason.
+    pub(crate) async fn trouble(&self) -> String {
+        self.adapters.store.trouble().lasting().await
+    }
+
     /// What this process needs besides itself.
     pub(crate) fn dependencies(&self) -> &[Dependency] {
         &self.adapters.dependencies

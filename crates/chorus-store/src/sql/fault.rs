@@ -49,10 +49,16 @@ impl From<Error> for Fault {
 /// SQLite's codes are numbers, PostgreSQL's have five places.
 fn by_code(code: &str, text: String) -> Fault {
     match code.parse::<u32>() {
+        Ok(NO_ROOM_FOR_SHM) => by_sqlite_code(FULL, &text),
         Ok(number) if code.len() < 5 => by_sqlite_code(number & 0xff, &text),
         _ => by_postgres_code(code, text),
     }
 }
+
+/// SQLite's word for a full disk.
+const FULL: u32 = 13;
+/// The file through which SQLite's readers share their log cannot grow: the disk is full, by another name.
+const NO_ROOM_FOR_SHM: u32 = 4874;
 
 fn by_sqlite_code(primary: u32, text: &str) -> Fault {
     match primary {
@@ -60,7 +66,7 @@ fn by_sqlite_code(primary: u32, text: &str) -> Fault {
         8 | 14 => Fault::Broken(format!("the database file cannot be opened for writing ({text}); check its folder's permissions")),
         10 => Fault::Broken(format!("the disk failed while the database was used ({text}); check the disk")),
         11 | 26 => Fault::Broken(format!("the database file is damaged ({text}); restore it from a backup, or move it away to begin anew")),
-        13 => Fault::Broken(format!("the disk is full ({text}); free some space and start again, nothing accepted is lost")),
+        FULL => Fault::Broken(format!("the disk is full ({text}); free some space and start again, nothing accepted is lost")),
         _ => Fault::Broken(text.to_owned()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use chorus_core::id::{Pool, ProjectId, Seq};
 use chorus_core::merge::Deliverable;
 use chorus_core::plan::Plan;
@@ -46,8 +46,14 @@ pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow
         biased;
         outcome = accompany(&house, id, &session, &mut watcher) => outcome,
         error = mishap(&house, &mut services, session.mishap.as_ref(), &notes) => Err(error),
+        why = house.trouble() => Err(anyhow!(why)),
     };
-    services.stop().await;
+    if outcome.is_ok() {
+        services.stop().await;
+    } else {
+        watcher.rest();
+        services.abandon().await;
+    }
     let exit = match outcome {
         Ok(Some(())) => finish(&house, id, &session).await,
         Ok(None) if session.simulated => {

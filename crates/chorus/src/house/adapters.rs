@@ -51,7 +51,7 @@ fn artifacts(config: &Config, store: &Store, dependencies: &mut Vec<Dependency>)
         return Ok(Arc::new(store.clone()));
     }
     let folder = config.data.dir.join("artifacts");
-    let directory = LocalDirectory::open(&folder)?;
+    let directory = LocalDirectory::open(&folder)?.telling(store.trouble());
     let shown = folder.display().to_string();
     dependencies.push(Dependency::new("artifacts", shown, move || {
         let gone = if folder.is_dir() { Ok(()) } else { Err(format!("{} is not there", folder.display())) };

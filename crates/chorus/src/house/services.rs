@@ -51,6 +51,15 @@ impl Services {
         true
     }
 
+    /// Ends all services at once, wherever they are: where nothing can be written, nothing can be handed back.
+    pub(crate) async fn abandon(self) {
+        for task in self.workers.into_iter().map(|(_, task)| task).chain(self.tasks) {
+            task.abort();
+            // It was aborted: there is nothing to learn from its end.
+            let _ = task.await;
+        }
+    }
+
     /// Tells all services to stop and waits until they have.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);

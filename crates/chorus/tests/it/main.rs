@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_models;
 mod books;
+mod full_disk;
 mod kill;
 mod local_model;
 mod loop_of_briefs;
