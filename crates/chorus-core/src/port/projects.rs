@@ -27,11 +27,20 @@ pub trait Projects: Send + Sync {
     /// One decision, whole or not at all.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
-    /// Projects of a tenant, newest first.
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError>;
+    /// Projects of a tenant, newest first, from the one after `before` on.
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError>;
 
     /// What happened after `after`, in order.
     async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError>;
+}
+
+/// A project's place in the list of its tenant: newer ones come first, of one time the greater id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Which it is.
+    pub id: ProjectId,
 }
 
 /// A project that is handed in.

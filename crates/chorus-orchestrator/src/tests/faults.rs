@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chorus_core::delivery::{ArtifactHash, DeliveryRow, LateUsage, Money, Outstanding};
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{ArtifactStore, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_core::time::Millis;
@@ -68,8 +68,8 @@ impl<P: Projects> Projects for Flaky<P> {
         self.through(self.port.commit(commit)).await
     }
 
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
-        self.through(self.port.list(tenant, limit)).await
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+        self.through(self.port.list(tenant, before, limit)).await
     }
 
     async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Project, Summary};
 use chorus_core::time::Timestamp;
@@ -37,10 +37,12 @@ impl Projects for Store {
         self.act(|state, now| state.commit(commit, now))
     }
 
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
         Ok(self.with_rows(|rows| {
+            let place = |summary: &Summary| Place { created_at: summary.created_at, id: summary.id };
             let mut found: Vec<_> = rows.projects.values().filter(|row| row.tenant == *tenant).map(summary).collect();
-            found.sort_by_key(|summary| std::cmp::Reverse((summary.created_at, summary.id)));
+            found.retain(|summary| before.is_none_or(|before| place(summary) < before));
+            found.sort_by_key(|summary| std::cmp::Reverse(place(summary)));
             found.truncate(limit as usize);
             found
         }))

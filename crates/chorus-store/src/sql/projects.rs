@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Head, Project, Summary, Task};
 use sqlx::any::AnyRow;
@@ -35,11 +35,15 @@ impl Projects for Store {
         self.carry_out(super::commit::Decide(commit)).await
     }
 
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
         let statement = sqlx::query(
-            "SELECT id, title, state, over, created_at, spent FROM projects WHERE tenant = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+            "SELECT id, title, state, over, created_at, spent FROM projects \
+             WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4",
         );
-        let rows = self.read(statement.bind(tenant.as_str().to_owned()).bind(i64::from(limit))).await?;
+        // Everything is older than the end of time.
+        let (time, id) = before.map_or((i64::MAX, String::new()), |before| (before.created_at.0, before.id.to_string()));
+        let statement = statement.bind(tenant.as_str().to_owned()).bind(time).bind(id).bind(i64::from(limit));
+        let rows = self.read(statement).await?;
         Ok(rows.iter().map(summary).collect::<Result<_, Fault>>()?)
     }
 

@@ -49,7 +49,7 @@ async fn a_decision_is_seen_whole(stage: Stage) -> Outcome {
     let queued = stage.ports.attempts.queued(10).await?;
     assert_eq!((&queued[0].attempt, queued[0].epoch, queued[0].created_at), (&attempt, Epoch(0), stage.now()));
     assert_eq!(stage.unsent_topics().await?, ["chorus.project.cmd.v1", "chorus.event.v1"]);
-    assert_eq!(stage.ports.projects.list(&head.tenant, 1).await?[0].title, head.title);
+    assert_eq!(stage.ports.projects.list(&head.tenant, None, 1).await?[0].title, head.title);
     Ok(())
 }
 

@@ -259,7 +259,7 @@ pub async fn told(ports: &Ports, rows: &Rows) -> String {
     told += &format!("{:?}", ports.outbox.unsent(Millis(3_000), 9).await);
     told += &format!("{:?}", ports.outbox.unfolded(Millis(3_000), 9).await);
     for tenant in ["one", "other"] {
-        told += &format!("{:?}", ports.projects.list(&Tenant::new(tenant), 5).await);
+        told += &format!("{:?}", ports.projects.list(&Tenant::new(tenant), None, 5).await);
     }
     for project in rows.projects.keys() {
         told += &format!("{:?}", ports.projects.load(*project).await);

@@ -3,7 +3,7 @@
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Topic;
-use chorus_core::port::projects::{Commit, NewProject, Submitted};
+use chorus_core::port::projects::{Commit, NewProject, Place, Submitted};
 use chorus_core::time::Millis;
 
 use super::stage::AMPLE;
@@ -19,6 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         an_unknown_project_is_not_there,
         events_are_read_in_order_after_a_place,
         a_list_is_of_one_tenant_newest_first,
+        a_list_goes_on_after_any_of_its_projects,
     ]
 }
 
@@ -104,9 +105,25 @@ async fn a_list_is_of_one_tenant_newest_first(stage: Stage) -> Outcome {
     stage.pass(Millis::from_secs(1)).await;
     let foreign = given::project(&stage.ids, &Tenant::new("stranger"), stage.now(), AMPLE);
     stage.ports.projects.submit(foreign).await?;
-    let list = stage.ports.projects.list(&Tenant::new("tenant"), 2).await?;
+    let list = stage.ports.projects.list(&Tenant::new("tenant"), None, 2).await?;
     assert_eq!(list.iter().map(|summary| summary.id).collect::<Vec<_>>(), [mine[2], mine[1]]);
     let head = given::head(mine[2], &Tenant::new("tenant"), list[0].created_at);
     assert_eq!((list[0].title.as_str(), list[0].state.as_str(), list[0].over), (head.title.as_str(), head.state_word(), head.over()));
+    Ok(())
+}
+
+async fn a_list_goes_on_after_any_of_its_projects(stage: Stage) -> Outcome {
+    let tenant = Tenant::new("tenant");
+    for second in [0, 0, 0, 1, 1] {
+        stage.pass(Millis::from_secs(second)).await;
+        stage.ports.projects.submit(given::project(&stage.ids, &tenant, stage.now(), AMPLE)).await?;
+    }
+    let all = stage.ports.projects.list(&tenant, None, 9).await?;
+    assert_eq!(all.len(), 5);
+    for (at, summary) in all.iter().enumerate() {
+        let before = Some(Place { created_at: summary.created_at, id: summary.id });
+        assert_eq!(stage.ports.projects.list(&tenant, before, 9).await?, all[at + 1..]);
+        assert_eq!(stage.ports.projects.list(&Tenant::new("stranger"), before, 9).await?, []);
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{AccountId, CredentialId, EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{ArtifactStore, Directory, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_core::time::Millis;
@@ -47,9 +47,9 @@ impl Projects for Faulty<dyn Projects> {
         self.site.call(Part::Store, &what, |committed| format!("{committed:?}"), self.inner.commit(commit)).await
     }
 
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
         let show = |found: &Vec<Summary>| format!("{} projects", found.len());
-        self.site.call(Part::Store, "list", show, self.inner.list(tenant, limit)).await
+        self.site.call(Part::Store, "list", show, self.inner.list(tenant, before, limit)).await
     }
 
     async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {

@@ -8,7 +8,7 @@ use chorus_core::delivery::{
 };
 use chorus_core::id::{ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, StoredEvent, Submitted};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{Attempts, Deliveries, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_store::memory::Store;
@@ -121,8 +121,8 @@ impl Projects for WatchedStore {
         answer
     }
 
-    async fn list(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Summary>, StoreError> {
-        self.store.list(tenant, limit).await
+    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+        self.store.list(tenant, before, limit).await
     }
 
     async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {

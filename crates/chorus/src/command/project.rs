@@ -24,7 +24,7 @@ pub(super) fn parse(id: &str) -> anyhow::Result<ProjectId> {
 }
 
 async fn list(house: &House) -> anyhow::Result<Exit> {
-    let projects = house.projects.list(&house.tenant, 100).await?;
+    let projects = house.projects.list(&house.tenant, None, 100).await?;
     if projects.is_empty() {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     }
