@@ -51,6 +51,12 @@ pub struct Options {
     pub approve: bool,
 }
 
+/// The brief's first heading or line, at most so many letters long: what a project is called until its plan names it.
+pub fn title(brief: &str, letters: usize) -> String {
+    let line = brief.lines().map(|line| line.trim_start_matches(['#', ' ']).trim()).find(|line| !line.is_empty());
+    line.unwrap_or("project").chars().take(letters).collect()
+}
+
 /// Name of a section: `d<document>.<section>`, both from 1, for instance `d1.3`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -2,15 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+use crate::desk::Desk;
+use crate::routes::router;
 use crate::settings::{Auth, Ports, Settings};
 
 /// The gateway, not yet listening.
 pub struct Gateway {
-    #[expect(dead_code, reason = "the routes that read it are in the next commits")]
     ports: Ports,
     settings: Settings,
     beside: Router,
@@ -41,12 +44,24 @@ impl Gateway {
     }
 
     /// Serves until `stop` resolves: then nothing new is taken, streams of events end (their clients go on elsewhere), and
-    /// requests under way are answered.
+    /// requests under way are answered. Whoever cannot wait that long drops the future.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
         let address = listener.local_addr()?;
         if matches!(self.settings.auth, Auth::Open(_)) && !address.ip().is_loopback() {
             return Err(ServeError::OpenToAll(address));
         }
-        Ok(axum::serve(listener, self.beside).with_graceful_shutdown(stop).await?)
+        let (close, closed) = watch::channel(false);
+        let desk = Arc::new(Desk::new(self.ports, self.settings, closed));
+        let tail = Arc::clone(&desk.hub).run(Arc::clone(&desk.ports.bus), Arc::clone(&desk.ports.clock));
+        let told = async move {
+            stop.await;
+            close.send_replace(true);
+        };
+        let routes = router(desk).merge(self.beside);
+        tokio::select! {
+            biased;
+            served = axum::serve(listener, routes).with_graceful_shutdown(told) => Ok(served?),
+            () = tail => unreachable!("the tail never ends"),
+        }
     }
 }

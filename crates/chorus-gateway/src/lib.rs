@@ -7,8 +7,22 @@
 //! Deliberately absent: deciding anything about a project (the orchestrator's), calling models, adapters,
 //! clocks and chance other than the `Clock` port's.
 
+mod auth;
+mod desk;
+pub mod estimate;
+mod fault;
+mod follow;
+mod frame;
 mod gateway;
+mod hub;
+mod openapi;
+mod projects;
+mod query;
+pub mod resource;
+mod routes;
 mod settings;
+mod submission;
 
+pub use auth::Secret;
 pub use gateway::{Gateway, ServeError};
 pub use settings::{Auth, Bounds, Ports, Settings};

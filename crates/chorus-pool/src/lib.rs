@@ -9,6 +9,7 @@ pub mod bound;
 pub mod breaker;
 pub mod estimate;
 pub mod order;
+pub mod prospect;
 pub mod reaction;
 pub mod roster;
 

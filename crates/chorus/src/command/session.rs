@@ -8,7 +8,6 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use chorus_core::id::{Pool, ProjectId, Seq};
 use chorus_core::merge::Deliverable;
-use chorus_core::plan::Plan;
 use chorus_core::port::projects::{Loaded, StoredEvent};
 use chorus_core::project::{ClientCommand, State};
 use chorus_core::time::Millis;
@@ -149,8 +148,7 @@ async fn questions(house: &House, id: ProjectId, loaded: &Loaded, session: &Sess
 
 /// Shows the estimate and asks for approval; false when nobody can be asked or the answer is no.
 async fn approval(house: &House, id: ProjectId, loaded: &Loaded, session: &Session) -> anyhow::Result<bool> {
-    let plan: Plan = plan(house, loaded).await?.context("the plan that waits for approval is missing")?;
-    eprintln!("\n{}", estimate::of(house, id, loaded, &plan).await?);
+    eprintln!("\n{}", estimate::of(house, loaded).await?);
     let approved = session.how.yes || (ask::possible() && ask::yes("Go on?")?);
     if !approved {
         if !ask::possible() {
@@ -266,14 +264,7 @@ async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<
     })
 }
 
-async fn plan(house: &House, loaded: &Loaded) -> anyhow::Result<Option<Plan>> {
-    match loaded.project.head.plan {
-        Some(plan) => Ok(Some(artifact(house, plan.hash).await?)),
-        None => Ok(None),
-    }
-}
-
-pub(super) async fn artifact<T: DeserializeOwned>(house: &House, hash: chorus_core::delivery::ArtifactHash) -> anyhow::Result<T> {
+async fn artifact<T: DeserializeOwned>(house: &House, hash: chorus_core::delivery::ArtifactHash) -> anyhow::Result<T> {
     let bytes = house.artifacts.get(hash).await?.with_context(|| format!("the artifact {hash} is missing"))?;
     serde_json::from_slice(&bytes).with_context(|| format!("the artifact {hash} cannot be read"))
 }

@@ -1,7 +1,7 @@
 //! Hands a brief in.
 
 use bytes::Bytes;
-use chorus_core::brief::{Attachment, Brief, Options};
+use chorus_core::brief::{self, Attachment, Brief, Options};
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::MicroUsd;
@@ -34,7 +34,7 @@ pub(crate) struct Submission {
 /// Hands it in; durable when this returns.
 pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Result<ProjectId> {
     let Submission { input, budget, assume, approve } = submission;
-    let title = title(&input.text);
+    let title = brief::title(&input.text, TITLE);
     let mut attachments = Vec::new();
     for document in input.documents {
         let bytes = document.text.len() as u64;
@@ -61,10 +61,4 @@ pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Res
         }
         Submitted::KeyReused(other) => anyhow::bail!("the key of {id} was used for {other}"),
     }
-}
-
-/// The brief's first heading or line, for lists.
-fn title(brief: &str) -> String {
-    let line = brief.lines().map(|line| line.trim_start_matches(['#', ' ']).trim()).find(|line| !line.is_empty());
-    line.unwrap_or("project").chars().take(TITLE).collect()
 }

@@ -1,0 +1,68 @@
+//! The estimate of a plan that waits for approval, from its artifacts and the tenant's accounts as they are now.
+
+use std::sync::Arc;
+
+use chorus_core::brief::{Brief, Outline};
+use chorus_core::catalog::Catalog;
+use chorus_core::delivery::ArtifactHash;
+use chorus_core::plan::{Plan, forecast};
+use chorus_core::port::projects::Loaded;
+use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
+use chorus_core::time::Timestamp;
+use chorus_pool::roster::Unserved;
+use chorus_pool::{Roles, Roster};
+use serde::de::DeserializeOwned;
+
+use crate::resource::Estimate;
+
+/// What an estimate is made from.
+pub struct Sources<'a> {
+    /// Plans, outlines, briefs.
+    pub artifacts: &'a dyn ArtifactStore,
+    /// The project's money.
+    pub deliveries: &'a dyn Deliveries,
+    /// The tenant's accounts.
+    pub directory: &'a dyn Directory,
+    /// Models and prices.
+    pub catalog: &'a Arc<Catalog>,
+    /// Models for each role.
+    pub roles: &'a Roles,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Why there is no estimate.
+#[derive(Debug, thiserror::Error)]
+pub enum Unknown {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No account can serve a role now.
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
+    /// There is no plan yet, or an artifact of it is missing or unreadable.
+    #[error("{0} is not there")]
+    Missing(&'static str),
+}
+
+/// The estimate.
+pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unknown> {
+    let head = &loaded.project.head;
+    let plan: Plan = sources.read(head.plan.map(|plan| plan.hash), "the plan").await?;
+    let outline: Outline = sources.read(head.outline, "the outline").await?;
+    let brief: Brief = sources.read(Some(head.brief), "the brief").await?;
+    let forecast = forecast(&plan, &outline, &brief.text);
+    let mut roster = Roster::new(Arc::clone(sources.catalog));
+    roster.set(&head.tenant, sources.directory.accounts(&head.tenant).await?);
+    let prospect = roster.prospect(&head.tenant, sources.roles, &forecast, sources.now)?;
+    let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
+    Ok(Estimate::new(&plan, &forecast, prospect, money))
+}
+
+impl Sources<'_> {
+    async fn read<T: DeserializeOwned>(&self, hash: Option<ArtifactHash>, what: &'static str) -> Result<T, Unknown> {
+        let hash = hash.ok_or(Unknown::Missing(what))?;
+        let bytes = self.artifacts.get(hash).await?.ok_or(Unknown::Missing(what))?;
+        serde_json::from_slice(&bytes).map_err(|_| Unknown::Missing(what))
+    }
+}

@@ -1,0 +1,86 @@
+//! What a plan will take, as clients see it and as people read it.
+
+use std::fmt;
+
+use chorus_core::delivery::{Money, Role};
+use chorus_core::id::ModelSlug;
+use chorus_core::money::MicroUsd;
+use chorus_core::plan::{Forecast, Plan};
+use chorus_core::time::Millis;
+use chorus_pool::prospect::Prospect;
+use serde::{Deserialize, Serialize};
+
+/// Calls, tokens, money and time of a plan that waits for approval. Spans are (likely, when much is done twice).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// What the plan is called.
+    pub title: String,
+    /// How many tasks it has.
+    pub tasks: u64,
+    /// Most tasks that can run at once.
+    pub widest: u32,
+    /// Calls.
+    pub calls: u32,
+    /// Prompt tokens of all calls.
+    pub input_tokens: u64,
+    /// Produced tokens of all calls.
+    pub output_tokens: u64,
+    /// Money in millionths of a dollar.
+    pub cost_micro_usd: (MicroUsd, MicroUsd),
+    /// Time in milliseconds.
+    pub time_ms: (Millis, Millis),
+    /// Spent so far, in millionths of a dollar.
+    pub spent_micro_usd: MicroUsd,
+    /// Most that may be spent, in millionths of a dollar.
+    pub budget_micro_usd: MicroUsd,
+    /// Which models serve which role.
+    pub models: Vec<RoleModels>,
+}
+
+/// The models that serve a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleModels {
+    /// The role.
+    pub role: Role,
+    /// Its models.
+    pub models: Vec<ModelSlug>,
+    /// Role, models, and why these, in words.
+    pub told: String,
+}
+
+impl Estimate {
+    pub(crate) fn new(plan: &Plan, forecast: &Forecast, prospect: Prospect, money: Money) -> Self {
+        let models = prospect.choices.into_iter();
+        Self {
+            title: plan.title.clone(),
+            tasks: plan.tasks.len() as u64,
+            widest: forecast.widest,
+            calls: forecast.calls,
+            input_tokens: forecast.input_tokens,
+            output_tokens: forecast.output_tokens,
+            cost_micro_usd: prospect.cost,
+            time_ms: prospect.time,
+            spent_micro_usd: money.spent,
+            budget_micro_usd: money.budget,
+            models: models.map(|choice| RoleModels { told: choice.to_string(), role: choice.role, models: choice.models }).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cost, time) = (self.cost_micro_usd, self.time_ms);
+        writeln!(f, "Plan “{}”: {} tasks, at most {} at once", self.title, self.tasks, self.widest)?;
+        writeln!(f, "  calls   about {}", self.calls)?;
+        writeln!(f, "  tokens  about {} in, {} out", self.input_tokens, self.output_tokens)?;
+        writeln!(f, "  money   about {} to {}; spent so far {}, budget {}", cost.0, cost.1, self.spent_micro_usd, self.budget_micro_usd)?;
+        writeln!(f, "  time    at least {}, likely below {}", time.0, time.1)?;
+        for choice in &self.models {
+            writeln!(f, "  {}", choice.told)?;
+        }
+        if self.spent_micro_usd + cost.1 > self.budget_micro_usd {
+            writeln!(f, "  The budget may not suffice: then the project stops cleanly and delivers what there is.")?;
+        }
+        Ok(())
+    }
+}
