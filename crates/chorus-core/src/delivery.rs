@@ -531,6 +531,8 @@ pub struct LateUsage {
 /// A delivery whose lease may still hold something, for `LimitState::restore`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outstanding {
+    /// Whose accounts it is on.
+    pub tenant: Tenant,
     /// The lease.
     pub lease: Lease,
     /// The credential's account.

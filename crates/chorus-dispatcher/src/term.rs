@@ -74,7 +74,13 @@ impl<'a> Desk<'a> {
             if let Ok(outstanding) = read
                 && let Ok(rows) = read_queue(self.office).await
             {
-                self.meet(rows.iter().map(|row| &row.attempt.tenant)).await;
+                let queued = rows.iter().map(|row| &row.attempt.tenant);
+                self.meet(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant))).await;
+                if !outstanding.iter().all(|delivery| self.admission.roster().knows(&delivery.tenant)) {
+                    // A lease without its groups would hold nothing.
+                    self.office.rest().await;
+                    continue;
+                }
                 let leases = outstanding.into_iter().map(|delivery| self.held(delivery)).collect();
                 match self.office.ports.limits.restore(leases).await {
                     Ok(()) => return,

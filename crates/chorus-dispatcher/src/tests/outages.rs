@@ -63,6 +63,22 @@ fn a_new_term_waits_one_whole_lease_too() {
 }
 
 #[test]
+fn a_lease_is_put_back_with_its_groups_although_nothing_of_its_tenant_is_queued() {
+    let mut house = House::new(RICH, slots(1));
+    house.start(1);
+    house.queue([1]);
+    house.run_until(1_100);
+    assert!(house.claim_and_send(1, 100_000));
+    house.services.clear();
+    house.limits = Arc::new(Memory::new(house.time.port(), Start::Full));
+    house.start(2);
+    house.run_until(30_000);
+    house.queue([2]);
+    house.run_until(35_000);
+    house.is(2, AttemptState::Queued, 0);
+}
+
+#[test]
 fn a_second_dispatcher_takes_over_with_the_leases_of_the_first() {
     let mut house = House::new(RICH, slots(1));
     house.start(1);

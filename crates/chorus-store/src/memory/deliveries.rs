@@ -6,12 +6,19 @@ use chorus_core::id::ProjectId;
 use chorus_core::port::{Deliveries, StoreError};
 
 use super::{State, Store};
+use crate::rows::KeptDelivery;
 use crate::rows::money::Movement;
 
 #[async_trait]
 impl Deliveries for Store {
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
-        Ok(self.act(|state, now| state.rows.deliveries.values().filter_map(|delivery| delivery.outstanding(now)).collect()))
+        Ok(self.act(|state, now| {
+            let of = |delivery: &KeptDelivery| {
+                let row = state.rows.attempts.get(&delivery.story.attempt)?;
+                delivery.outstanding(&row.attempt.tenant, now)
+            };
+            state.rows.deliveries.values().filter_map(of).collect()
+        }))
     }
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {

@@ -1,7 +1,7 @@
 //! A delivery's row: one dispatch of one attempt, kept after it is over.
 
 use chorus_core::delivery::{Assignment, DeliveryEnd, DeliveryRow, Outstanding};
-use chorus_core::id::{Epoch, EventId, Holder, ProjectId, Term};
+use chorus_core::id::{Epoch, EventId, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
 
@@ -61,7 +61,7 @@ impl KeptDelivery {
 
     /// Its lease, if that may still hold something at `now`. What was taken back after a claim may still be
     /// calling until its deadline; what was finished, or taken back before a claim, is not.
-    pub fn outstanding(&self, now: Timestamp) -> Option<Outstanding> {
+    pub fn outstanding(&self, tenant: &Tenant, now: Timestamp) -> Option<Outstanding> {
         let DeliveryRow { assignment, claimed_at, deadline, end, .. } = &self.story;
         let calling = matches!(end, None | Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled));
         let alive = match claimed_at {
@@ -69,6 +69,7 @@ impl KeptDelivery {
             Some(_) => calling && deadline.is_some_and(|deadline| now <= deadline),
         };
         alive.then(|| Outstanding {
+            tenant: tenant.clone(),
             lease: assignment.lease.clone(),
             account: assignment.account,
             model: assignment.model.clone(),

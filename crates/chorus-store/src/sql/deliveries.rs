@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chorus_core::delivery::{DeliveryRow, LateUsage, Money, Outstanding};
-use chorus_core::id::{Epoch, Holder, ProjectId, Term};
+use chorus_core::id::{Epoch, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::{Deliveries, StoreError};
 use chorus_core::time::Timestamp;
@@ -19,13 +19,16 @@ use crate::rows::money::Movement;
 impl Deliveries for Store {
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
         let statement = sqlx::query(
-            "SELECT d.*, c.now_ms FROM deliveries d CROSS JOIN db_clock c \
+            "SELECT d.*, p.tenant, c.now_ms FROM deliveries d JOIN projects p ON p.id = d.project CROSS JOIN db_clock c \
              WHERE (d.claimed_at IS NULL AND d.end_word IS NULL AND d.not_after >= (SELECT now_ms FROM db_clock)) \
              OR (d.claimed_at IS NOT NULL AND d.deadline >= (SELECT now_ms FROM db_clock)) ORDER BY d.attempt, d.epoch",
         );
         let rows = self.read(statement).await?;
-        let found =
-            rows.iter().map(|row| Ok(delivery(row)?.outstanding(Timestamp(Cells::new("db_clock", "attempt", row).number("now_ms")?))));
+        let found = rows.iter().map(|row| {
+            let cells = Cells::new("deliveries", "attempt", row);
+            let tenant = Tenant::new(cells.text("tenant")?);
+            Ok(delivery(row)?.outstanding(&tenant, Timestamp(cells.number("now_ms")?)))
+        });
         Ok(found.filter_map(Result::transpose).collect::<Result<_, Fault>>()?)
     }
 

@@ -35,6 +35,7 @@ async fn a_dispatched_lease_is_outstanding_until_its_last_moment(stage: Stage) -
     stage.pass(CLAIMABLE).await;
     let found = stage.ports.deliveries.outstanding().await?;
     assert_eq!((found.len(), found[0].sent_until, found[0].lease.not_after), (1, None, stage.now()));
+    assert_eq!(found[0].tenant, attempt.tenant, "the tenant names the accounts, and those the groups of the lease");
     stage.pass(Millis(1)).await;
     assert_eq!(outstanding(&stage).await?, 0);
     Ok(())
