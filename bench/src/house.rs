@@ -102,7 +102,8 @@ impl House {
             clock: clock.clone(),
         };
         let never = std::future::pending::<()>;
-        tokio::spawn(Orchestrator::new(orchestrator, chorus_orchestrator::Settings::default()).run(never()));
+        let sizes = Arc::new(chorus_orchestrator::Sizes::default());
+        tokio::spawn(Orchestrator::new(orchestrator, chorus_orchestrator::Settings::default(), sizes).run(never()));
         let roles = BTreeMap::new();
         tokio::spawn(Dispatcher::new(dispatcher, chorus_dispatcher::Settings::default(), catalog.clone(), roles, boot()).run(never()));
         tokio::spawn(Worker::new(worker, catalog, chorus_worker::Settings::of_pool(Pool::new(POOL)), boot()).run(never()));

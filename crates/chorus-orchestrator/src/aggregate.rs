@@ -5,6 +5,7 @@ use chorus_core::id::{Seq, Version};
 use chorus_core::port::projects::Loaded;
 use chorus_core::project::Project;
 
+use crate::settings::Sizes;
 use crate::shelf::Shelf;
 
 /// A cached project.
@@ -13,11 +14,13 @@ pub(crate) struct Aggregate {
     pub(crate) seq: Seq,
     pub(crate) project: Project,
     pub(crate) shelf: Shelf,
+    /// As they were when the batch at hand was begun: one decision rests on one measure.
+    pub(crate) sizes: Sizes,
 }
 
 impl Aggregate {
-    pub(crate) fn new(loaded: Loaded, shelf: Shelf) -> Self {
+    pub(crate) fn new(loaded: Loaded, shelf: Shelf, sizes: Sizes) -> Self {
         let Loaded { version, seq, project } = loaded;
-        Self { version, seq, project, shelf }
+        Self { version, seq, project, shelf, sizes }
     }
 }

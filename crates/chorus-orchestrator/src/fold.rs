@@ -16,7 +16,7 @@ use crate::shop::Shop;
 /// Folds the records, in order, and returns the project as it is then; none when there is no such project.
 pub(crate) async fn fold(shop: &Shop, project: ProjectId, cached: Option<Aggregate>, records: Vec<Record>) -> Option<Aggregate> {
     let mut aggregate = match cached {
-        Some(cached) => cached,
+        Some(cached) => Aggregate { sizes: shop.measure.sizes(&cached.project.head.tenant).await, ..cached },
         None => load(shop, project, Shelf::default()).await?,
     };
     let mut batches = VecDeque::from([records]);
@@ -66,7 +66,9 @@ async fn load(shop: &Shop, project: ProjectId, shelf: Shelf) -> Option<Aggregate
     if loaded.is_none() {
         tracing::error!(project.id = %project, "records name a project that does not exist, they are dropped");
     }
-    Some(Aggregate::new(loaded?, shelf))
+    let loaded = loaded?;
+    let sizes = shop.measure.sizes(&loaded.project.head.tenant).await;
+    Some(Aggregate::new(loaded, shelf, sizes))
 }
 
 /// Sends what was committed. Failures are no matter: the leader sweeps what is not marked as sent.

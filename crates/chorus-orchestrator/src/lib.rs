@@ -26,7 +26,7 @@ mod shelf;
 mod shop;
 
 pub use orchestrator::Orchestrator;
-pub use settings::{Rooms, Settings};
+pub use settings::{Measure, Rooms, Settings, Sizes};
 pub use shop::Ports;
 
 #[cfg(test)]

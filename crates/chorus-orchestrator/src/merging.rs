@@ -39,7 +39,7 @@ pub(crate) async fn merge(shop: &Shop, aggregate: &mut Aggregate, settlements: V
         files: deliverable.files.iter().map(|file| file.path.clone()).collect(),
         missing: missing(&plan, &results),
         check: Verdict { items: verdict::check(&plan, &files) },
-        parts: u32::try_from(merge::framed_for_judge(&plan, &files, shop.settings.judge_tokens).len()).unwrap_or(u32::MAX),
+        parts: u32::try_from(merge::framed_for_judge(&plan, &files, aggregate.sizes.judge_tokens).len()).unwrap_or(u32::MAX),
     })
 }
 

@@ -13,12 +13,12 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use crate::Settings;
 use crate::aggregate::Aggregate;
 use crate::feed::{Feed, News};
 use crate::fold;
 use crate::intake::{Intake, Taken};
 use crate::shop::{Ports, Shop};
+use crate::{Measure, Settings};
 
 /// Writes projects: folds their commands and finished attempts into decisions.
 pub struct Orchestrator {
@@ -40,13 +40,13 @@ struct Folded {
 }
 
 impl Orchestrator {
-    /// An orchestrator over these ports.
-    pub fn new(ports: Ports, settings: Settings) -> Self {
-        Self { shop: Arc::new(Shop { ports, settings }) }
+    /// An orchestrator over these ports; `measure` says how large things may be.
+    pub fn new(ports: Ports, settings: Settings, measure: Arc<dyn Measure>) -> Self {
+        Self { shop: Arc::new(Shop { ports, settings, measure }) }
     }
 
-    /// Works until `stop`. What is being folded then is left as it is: nothing of it is acknowledged, so it
-    /// comes again.
+    /// Works until `stop`; then takes nothing more and lets folds under way end within the drain time. What is
+    /// left is not acknowledged, so it comes again.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let mut desk = Desk {
             shop: &self.shop,
@@ -75,7 +75,7 @@ impl Desk<'_> {
         loop {
             feed.pause(self.intake.len() >= self.shop.settings.records).await;
             match self.next_event(&mut feed, stop.as_mut()).await {
-                Event::Stop => return,
+                Event::Stop => return self.drain(&mut feed).await,
                 Event::Folded(folded) => {
                     for at in self.folded(folded) {
                         feed.ack(&at).await;
@@ -87,6 +87,16 @@ impl Desk<'_> {
                 Event::News(News::Incoming(Incoming::Assigned(_))) => {}
             }
             self.begin();
+        }
+    }
+
+    async fn drain(&mut self, feed: &mut Feed<'_>) {
+        let clock = &self.shop.ports.clock;
+        let over = clock.now() + self.shop.settings.drain;
+        while let Some(Some(folded)) = clock.deadline(over, self.folds.next()).await {
+            for at in self.folded(folded) {
+                feed.ack(&at).await;
+            }
         }
     }
 

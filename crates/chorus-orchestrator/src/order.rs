@@ -68,7 +68,7 @@ async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
 async fn clarify(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
-    let room = shop.settings.rooms.planner;
+    let room = aggregate.sizes.rooms.planner;
     let request = prompt::clarify(&Clarify { brief: &brief.text, outline: &outline, refused: refused(task), room });
     Ok(Call { request, output: CLARIFICATION })
 }
@@ -84,9 +84,9 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
         brief: &brief.text,
         answers: &answers,
         outline: &outline,
-        limits: shop.settings.limits,
+        limits: aggregate.sizes.limits,
         refused: &refused,
-        room: shop.settings.rooms.planner,
+        room: aggregate.sizes.rooms.planner,
     });
     Ok(Call { request, output: PLAN })
 }
@@ -99,7 +99,7 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
     let planned =
         material::planned(&plan, &asking.key).ok_or(Missing { what: "the asking task's plan", hash: aggregate.project.head.brief })?;
     let answers: Vec<Answered> = part::known(&aggregate.project);
-    let room = shop.settings.rooms.planner;
+    let room = aggregate.sizes.rooms.planner;
     let request =
         prompt::answer(&Answer { brief: &brief.text, answers: &answers, task: planned, question: text, refused: refused(task), room });
     Ok(Call { request, output: ANSWER })
@@ -108,7 +108,7 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
 async fn settle(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let open = material::ledger(shop, aggregate).await?.open();
-    let room = shop.settings.rooms.merger;
+    let room = aggregate.sizes.rooms.merger;
     let request = prompt::settle(&Settle { brief: &brief.text, conflicts: &open, refused: refused(task), room });
     Ok(Call { request, output: SETTLEMENT * open.len() as u64 })
 }
@@ -117,10 +117,16 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
     let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
     let files = material::files(shop, aggregate, &plan).await?;
-    let chunks = framed_for_judge(&plan, &files, shop.settings.judge_tokens);
-    let About::Part { number, .. } = task.about else { unreachable!("a judge task is about a part") };
+    let About::Part { number, of } = task.about else { unreachable!("a judge task is about a part") };
+    let mut tokens = aggregate.sizes.judge_tokens;
+    let mut chunks = framed_for_judge(&plan, &files, tokens);
+    // Sizes may have changed since the parts were counted; as many judges as there are must see the whole.
+    while chunks.len() > of.max(1) as usize {
+        tokens = tokens.saturating_mul(2).max(1);
+        chunks = framed_for_judge(&plan, &files, tokens);
+    }
     let chunk = chunks.get(number as usize).or_else(|| chunks.last()).expect("there is always a chunk");
-    let room = shop.settings.rooms.judge;
+    let room = aggregate.sizes.rooms.judge;
     let request = prompt::judge(&Judge { brief: &brief.text, plan: &plan, chunk, refused: refused(task), room });
     Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
 }

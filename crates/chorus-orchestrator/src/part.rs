@@ -37,7 +37,7 @@ pub(crate) async fn work(shop: &Shop, aggregate: &mut Aggregate, task: &Task) ->
         glossary: &glossary(parents.iter().map(|(_, result)| result)),
         answers: &answers,
         rework: (!feedback.is_empty()).then_some(Rework { feedback: &feedback, previous: &previous }),
-        room: shop.settings.rooms.worker,
+        room: aggregate.sizes.rooms.worker,
     });
     Ok(Call { request, output: u64::from(task.output_tokens) })
 }

@@ -51,7 +51,7 @@ async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<R
 /// The planner's plan, or what stands in for it: its reply read with more indulgence, else the plan by rule.
 async fn planned(shop: &Shop, aggregate: &mut Aggregate, text: Option<String>) -> Result<Reading, Missing> {
     let outline = opening::stored_outline(shop, aggregate).await?;
-    let scope = Scope { outline: &outline, limits: shop.settings.limits };
+    let scope = Scope { outline: &outline, limits: aggregate.sizes.limits };
     let brief = opening::brief(shop, aggregate).await?;
     let strict = text.as_deref().map(|text| plan::read(text, &scope));
     let wrong = match strict {

@@ -1,5 +1,7 @@
 //! What an operator may turn, with the values that fit most installations.
 
+use async_trait::async_trait;
+use chorus_core::id::Tenant;
 use chorus_core::plan::Limits;
 use chorus_core::time::Millis;
 
@@ -8,12 +10,6 @@ use crate::prompt::Room;
 /// How an orchestrator works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How large plans and their tasks may be.
-    pub limits: Limits,
-    /// How much the models of each role may produce.
-    pub rooms: Rooms,
-    /// Most tokens of a deliverable that one call of the judge is shown.
-    pub judge_tokens: u64,
     /// Records that are taken in before those at hand are folded; beyond it the subscription pauses.
     pub records: usize,
     /// Most records of one project that are folded in one commit.
@@ -24,6 +20,35 @@ pub struct Settings {
     pub shelf_bytes: usize,
     /// How long the bus may take to accept records after a commit; the leader sweeps what it did not.
     pub publish: Millis,
+    /// How long folds under way may go on after the orchestrator was told to stop.
+    pub drain: Millis,
+}
+
+/// How large plans, prompts and answers may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes {
+    /// How large plans and their tasks may be.
+    pub limits: Limits,
+    /// How much the models of each role may produce.
+    pub rooms: Rooms,
+    /// Most tokens of a deliverable that one call of the judge is shown.
+    pub judge_tokens: u64,
+}
+
+/// Says how large things may be for a tenant now. Sizes follow the models that the tenant's accounts can serve,
+/// and accounts come and go while an orchestrator runs; asked once for each batch that is folded.
+#[async_trait]
+pub trait Measure: Send + Sync {
+    /// The sizes. There is always an answer: one that is old or usual serves where no better one is known.
+    async fn sizes(&self, tenant: &Tenant) -> Sizes;
+}
+
+/// The same for everybody.
+#[async_trait]
+impl Measure for Sizes {
+    async fn sizes(&self, _: &Tenant) -> Sizes {
+        self.clone()
+    }
 }
 
 /// How many tokens the models of each role may produce in one answer.
@@ -47,17 +72,14 @@ impl Default for Rooms {
     }
 }
 
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { limits: Limits::default(), rooms: Rooms::default(), judge_tokens: 24_000 }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            rooms: Rooms::default(),
-            judge_tokens: 24_000,
-            records: 1_000,
-            batch: 64,
-            cached: 64,
-            shelf_bytes: 8 << 20,
-            publish: Millis::from_secs(5),
-        }
+        Self { records: 1_000, batch: 64, cached: 64, shelf_bytes: 8 << 20, publish: Millis::from_secs(5), drain: Millis::from_secs(5) }
     }
 }

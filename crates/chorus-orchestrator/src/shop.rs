@@ -7,7 +7,7 @@ use chorus_core::id::EventId;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::time::Millis;
 
-use crate::Settings;
+use crate::{Measure, Settings};
 
 const FIRST_WAIT: u64 = 100;
 const LONGEST_WAIT: u64 = 5_000;
@@ -29,10 +29,11 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Ports and settings.
+/// Ports, settings and measure.
 pub(crate) struct Shop {
     pub(crate) ports: Ports,
     pub(crate) settings: Settings,
+    pub(crate) measure: Arc<dyn Measure>,
 }
 
 impl Shop {

@@ -30,7 +30,7 @@ use futures_util::future::BoxFuture;
 use super::brain::{Brain, Said};
 use super::faults::Flaky;
 use super::time::Still;
-use crate::{Orchestrator, Ports, Settings};
+use crate::{Orchestrator, Ports, Settings, Sizes};
 
 const PROJECT: ProjectId = ProjectId::new(1);
 const BOOK: &str = "# One\nThe lighthouse was built in 1870.\n\n# Two\nThe lighthouse was built in 1871.\n\n# Three\nIt stands in 1870.\n";
@@ -110,7 +110,7 @@ impl Bench {
             bus: Arc::new(self.bus.clone()),
             clock: Arc::new(self.clock.clone()),
         };
-        let service = Orchestrator::new(ports, Settings { records: 4, batch: 3, ..Settings::default() });
+        let service = Orchestrator::new(ports, Settings { records: 4, batch: 3, ..Settings::default() }, Arc::new(Sizes::default()));
         self.services.push(Box::pin(service.run(std::future::pending())));
     }
 

@@ -92,7 +92,8 @@ impl Works {
             bus: desk.bus,
             clock: desk.clock,
         };
-        Orchestrator::new(ports, chorus_orchestrator::Settings::default()).run(pending()).boxed()
+        let sizes = Arc::new(chorus_orchestrator::Sizes::default());
+        Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes).run(pending()).boxed()
     }
 
     /// A dispatcher's future.

@@ -10,7 +10,8 @@ use chorus_worker::Worker;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{House, sizes};
+use super::House;
+use super::sizes::ByAccounts;
 
 /// The pools that have workers here.
 const POOLS: [&str; 5] = ["claude", "gpt", "deepseek", "gemini", "other"];
@@ -27,15 +28,15 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts orchestrator, dispatcher and a worker for each pool.
-    pub(crate) async fn start(house: &House) -> anyhow::Result<Self> {
+    pub(crate) fn start(house: &House) -> Self {
         let (stop, _) = watch::channel(false);
-        let orchestrator = orchestrator(house, sizes::settings(house).await?);
+        let orchestrator = orchestrator(house);
         let tasks = vec![tokio::spawn(orchestrator.run(stopped(&stop))), tokio::spawn(dispatcher(house).run(stopped(&stop)))];
         let mut services = Self { stop, tasks, workers: Vec::new() };
         for pool in POOLS {
             services.hire(house, &Pool::new(pool));
         }
-        Ok(services)
+        services
     }
 
     /// Starts one more worker of a pool.
@@ -83,7 +84,7 @@ fn boot(house: &House) -> BootId {
     BootId::new(house.clock.number())
 }
 
-fn orchestrator(house: &House, settings: chorus_orchestrator::Settings) -> Orchestrator {
+fn orchestrator(house: &House) -> Orchestrator {
     let ports = chorus_orchestrator::Ports {
         projects: Arc::clone(&house.projects),
         outbox: Arc::clone(&house.outbox),
@@ -92,7 +93,7 @@ fn orchestrator(house: &House, settings: chorus_orchestrator::Settings) -> Orche
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
-    Orchestrator::new(ports, settings)
+    Orchestrator::new(ports, chorus_orchestrator::Settings::default(), Arc::new(ByAccounts::new(house)))
 }
 
 fn dispatcher(house: &House) -> Dispatcher {

@@ -1,41 +1,124 @@
-//! How large plans, prompts and answers may be, given the models that will really serve each role.
+//! How large plans, prompts and answers may be, given the models that a tenant's accounts can serve.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chorus_core::catalog::Catalog;
 use chorus_core::delivery::Role;
-use chorus_orchestrator::Settings;
-use chorus_pool::Roster;
+use chorus_core::id::Tenant;
+use chorus_core::port::{Clock, Directory};
+use chorus_core::time::{Millis, Timestamp};
+use chorus_orchestrator::{Measure, Sizes};
+use chorus_pool::{Roles, Roster};
 
 use super::House;
 
 /// Share of a context that a task's input may fill, in per cent; the rest is for instructions and the answer.
 const INPUT_PERCENT: u64 = 60;
 
-/// The orchestrator's settings for the accounts that there are now. A role that nobody can serve keeps the usual
-/// sizes: its tasks will say what is missing.
-pub(super) async fn settings(house: &House) -> anyhow::Result<Settings> {
-    let roster = house.roster().await?;
-    let mut settings = Settings::default();
-    settings.limits.max_tasks = house.config.project.max_tasks;
-    if let Some(worker) = Least::of(house, &roster, Role::Worker) {
-        let limits = &mut settings.limits;
-        limits.input_tokens = limits.input_tokens.min(worker.context * INPUT_PERCENT / 100);
-        limits.max_output_tokens = limits.max_output_tokens.min(worker.max_output);
-    }
-    let rooms = &mut settings.rooms;
-    for (role, room) in [
-        (Role::Planner, &mut rooms.planner),
-        (Role::Worker, &mut rooms.worker),
-        (Role::Merger, &mut rooms.merger),
-        (Role::Judge, &mut rooms.judge),
-    ] {
-        if let Some(least) = Least::of(house, &roster, role) {
-            room.ceiling = room.ceiling.min(least.max_output);
-            room.thinking = if least.thinks { room.thinking.min(least.max_output / 2) } else { 0 };
+/// How long a measure holds: a new account is noticed as late as this.
+const KEPT_FOR: Millis = Millis::from_secs(10);
+
+/// Measures by the accounts in the directory.
+pub(super) struct ByAccounts {
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    catalog: Arc<Catalog>,
+    roles: Roles,
+    max_tasks: u32,
+    kept: Mutex<BTreeMap<Tenant, (Timestamp, Sizes)>>,
+}
+
+impl ByAccounts {
+    pub(super) fn new(house: &House) -> Self {
+        Self {
+            directory: Arc::clone(&house.directory),
+            clock: Arc::clone(&house.clock),
+            catalog: Arc::clone(&house.catalog),
+            roles: house.config.roles.lists(),
+            max_tasks: house.config.project.max_tasks,
+            kept: Mutex::new(BTreeMap::new()),
         }
     }
-    if let Some(judge) = Least::of(house, &roster, Role::Judge) {
-        settings.judge_tokens = settings.judge_tokens.min(judge.context * INPUT_PERCENT / 100);
+
+    fn usual(&self) -> Sizes {
+        let mut sizes = Sizes::default();
+        sizes.limits.max_tasks = self.max_tasks;
+        sizes
     }
-    Ok(settings)
+
+    /// A role that nobody can serve keeps the usual sizes: its tasks will say what is missing.
+    fn measured(&self, tenant: &Tenant, roster: &Roster) -> Sizes {
+        let least = |role| self.least(tenant, roster, role);
+        let mut sizes = self.usual();
+        if let Some(worker) = least(Role::Worker) {
+            let limits = &mut sizes.limits;
+            limits.input_tokens = limits.input_tokens.min(worker.context * INPUT_PERCENT / 100);
+            limits.max_output_tokens = limits.max_output_tokens.min(worker.max_output);
+        }
+        let rooms = &mut sizes.rooms;
+        for (role, room) in [
+            (Role::Planner, &mut rooms.planner),
+            (Role::Worker, &mut rooms.worker),
+            (Role::Merger, &mut rooms.merger),
+            (Role::Judge, &mut rooms.judge),
+        ] {
+            if let Some(least) = least(role) {
+                room.ceiling = room.ceiling.min(least.max_output);
+                room.thinking = if least.thinks { room.thinking.min(least.max_output / 2) } else { 0 };
+            }
+        }
+        if let Some(judge) = least(Role::Judge) {
+            sizes.judge_tokens = sizes.judge_tokens.min(judge.context * INPUT_PERCENT / 100);
+        }
+        sizes
+    }
+
+    fn least(&self, tenant: &Tenant, roster: &Roster, role: Role) -> Option<Least> {
+        let choice = roster.choose(tenant, role, &self.roles, self.clock.now()).ok()?;
+        let models = choice.models.iter().filter_map(|slug| self.catalog.model(slug));
+        models.fold(None, |least: Option<Least>, model| {
+            let own = Least { context: u64::from(model.context), max_output: model.max_output, thinks: model.reasoning };
+            Some(match least {
+                None => own,
+                Some(least) => Least {
+                    context: least.context.min(own.context),
+                    max_output: least.max_output.min(own.max_output),
+                    thinks: least.thinks || own.thinks,
+                },
+            })
+        })
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Tenant, (Timestamp, Sizes)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Measure for ByAccounts {
+    async fn sizes(&self, tenant: &Tenant) -> Sizes {
+        let now = self.clock.now();
+        let known = self.kept().get(tenant).cloned();
+        if let Some((since, sizes)) = &known
+            && now.since(*since) < KEPT_FOR
+        {
+            return sizes.clone();
+        }
+        let accounts = match self.directory.accounts(tenant).await {
+            Ok(accounts) => accounts,
+            Err(error) => {
+                tracing::warn!(error = %error, "the directory did not answer, older sizes are used");
+                return known.map_or_else(|| self.usual(), |(_, sizes)| sizes);
+            }
+        };
+        let mut roster = Roster::new(Arc::clone(&self.catalog));
+        roster.set(tenant, accounts);
+        let sizes = self.measured(tenant, &roster);
+        self.kept().insert(tenant.clone(), (now, sizes.clone()));
+        sizes
+    }
 }
 
 /// What the least of a role's models can do.
@@ -44,22 +127,4 @@ struct Least {
     max_output: u32,
     /// Whether any of them thinks first.
     thinks: bool,
-}
-
-impl Least {
-    fn of(house: &House, roster: &Roster, role: Role) -> Option<Self> {
-        let choice = roster.choose(&house.tenant, role, &house.config.roles.lists(), house.clock.now()).ok()?;
-        let models = choice.models.iter().filter_map(|slug| house.catalog.model(slug));
-        models.fold(None, |least: Option<Self>, model| {
-            let own = Self { context: u64::from(model.context), max_output: model.max_output, thinks: model.reasoning };
-            Some(match least {
-                None => own,
-                Some(least) => Self {
-                    context: least.context.min(own.context),
-                    max_output: least.max_output.min(own.max_output),
-                    thinks: least.thinks || own.thinks,
-                },
-            })
-        })
-    }
 }
