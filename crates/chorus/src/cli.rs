@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::{Granted, Lifetime};
 use crate::config::Dollars;
+use crate::house::OWN_TENANT;
 
 /// One endpoint in front of many LLM accounts, and an orchestrator of large projects.
 #[derive(Debug, Parser)]
@@ -32,11 +34,13 @@ pub(crate) enum Command {
     /// Go on with a project that was parked or interrupted.
     Resume(Resume),
     /// Look at projects, or cancel one.
-    #[command(subcommand)]
-    Project(ProjectCommand),
+    Project(Project),
     /// Accounts and their credentials.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// API keys for clients of the gateway.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Bring the database, and Kafka's topics where there is Kafka, up to date.
     Migrate,
     /// Make a key that seals credentials, for processes that share a database.
@@ -80,6 +84,20 @@ pub(crate) struct Run {
     /// Most that the project may spend, in US dollars.
     #[arg(long, value_name = "USD")]
     pub(crate) budget: Option<Dollars>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// Where the project is: here, or on a server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct At {
+    /// A Chorus gateway, for instance http://127.0.0.1:8780, instead of this machine's own data; several with commas
+    /// between them are tried in turn.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The API key for it; better given as CHORUS_API_KEY, which other users of this machine cannot see.
+    #[arg(long, global = true, value_name = "KEY", requires = "server")]
+    pub(crate) api_key: Option<String>,
 }
 
 /// How a project is run and where its result goes.
@@ -104,6 +122,51 @@ pub(crate) struct Resume {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) how: How,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `chorus project`
+#[derive(Debug, Args)]
+pub(crate) struct Project {
+    #[command(flatten)]
+    pub(crate) at: At,
+    #[command(subcommand)]
+    pub(crate) command: ProjectCommand,
+}
+
+/// `chorus key …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and show it, this once.
+    Create {
+        /// Whose projects it sees and hands in.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
+        /// What people call it.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// When it ends by itself: 45m, 12h, 30d. Else it lasts until it is revoked.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+        /// What it may do: projects:read, projects:write, accounts:read; may be given several times. All, when absent.
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<Granted>,
+    },
+    /// All keys of a tenant, without their secrets.
+    List {
+        /// The tenant.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
+    },
+    /// Have a key refused from now on.
+    Revoke {
+        /// The key's id, `key_…`.
+        id: String,
+        /// The tenant.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
+    },
 }
 
 /// `chorus project …`

@@ -4,8 +4,10 @@ mod account;
 mod demo;
 mod envelope_key;
 mod estimate;
+mod key;
 mod migrate;
 mod project;
+mod remote;
 mod session;
 mod sim;
 mod submit;
@@ -15,11 +17,14 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::accounts::from_environment;
-use crate::cli::{Cli, Command, Resume, Run};
+use crate::cli::{Cli, Command, Project, Resume, Run};
 use crate::config::{Config, Environment, Process};
 use crate::crash::Crash;
 use crate::house::{House, Opening};
 use crate::input::{self, Bounds};
+
+pub(crate) use key::{Granted, Lifetime};
+pub(crate) use session::say;
 
 /// How a command ended; the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,11 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(run) => project_run(config, run).await,
         Command::Resume(resume) => project_resume(config, resume).await,
-        Command::Project(command) => {
+        Command::Key(command) => key::run(&config, command).await,
+        Command::Project(Project { at, command }) => {
+            if let Some(api) = remote::api(&at)? {
+                return remote::project(&api, command).await;
+            }
             let house = open(config).await?;
             let exit = project::run(&house, command).await;
             house.close().await;
@@ -88,6 +97,9 @@ pub(crate) struct Unusable(#[from] input::InputError);
 
 async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
     let input = read_input(&config, &run.brief, &run.attach)?;
+    if let Some(api) = remote::api(&run.at)? {
+        return remote::run(&api, input, run.budget, &run.how).await;
+    }
     let budget = run.budget.map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let house = open(config).await?;
     from_environment(&house.importer(false), &Process).await?;
@@ -106,6 +118,9 @@ async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
 
 async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> {
     let id = project::parse(&resume.id)?;
+    if let Some(api) = remote::api(&resume.at)? {
+        return remote::resume(&api, id, &resume.how).await;
+    }
     let house = open(config).await?;
     from_environment(&house.importer(false), &Process).await?;
     house.projects.load(id).await?.with_context(|| project::missing(id))?;

@@ -13,7 +13,7 @@ mod services;
 pub(crate) use error::ConfigError;
 pub(crate) use load::{Environment, Process, load};
 pub(crate) use section::{Config, Dollars, LogFormat, Roles};
-pub(crate) use services::{Bus, BusKind, Limits, LimitsKind};
+pub(crate) use services::{Bus, BusKind, GatewayAuth, Limits, LimitsKind};
 
 /// The defaults, which are also their documentation.
 pub(crate) const DEFAULTS: &str = include_str!("../../../chorus.default.toml");

@@ -14,11 +14,16 @@ pub(crate) async fn files(artifacts: &dyn ArtifactStore, deliverable: &Deliverab
     for file in &deliverable.files {
         let bytes =
             artifacts.get(file.content).await?.with_context(|| format!("the content of {} is missing from the artifacts", file.path))?;
-        let path = out.join(inside(&file.path)?);
-        write(&path, &bytes)?;
-        written.push(path);
+        written.push(self::file(&file.path, &bytes, out)?);
     }
     Ok(written)
+}
+
+/// Writes one file of a deliverable below `out`; returns its path.
+pub(crate) fn file(path: &str, bytes: &[u8], out: &Path) -> anyhow::Result<PathBuf> {
+    let path = out.join(inside(path)?);
+    write(&path, bytes)?;
+    Ok(path)
 }
 
 /// Writes `report.json` and `report.html` into `out`.

@@ -4,6 +4,7 @@
 //! process alone; over PostgreSQL, Kafka and Redis any number of processes have a house each.
 
 mod adapters;
+mod gateway;
 mod health;
 mod key;
 mod open;
@@ -34,6 +35,9 @@ pub(crate) use health::Dependency;
 pub(crate) use open::Opening;
 pub(crate) use services::Services;
 
+/// Whose work it is on a machine of one's own.
+pub(crate) const OWN_TENANT: &str = "local";
+
 /// All ports of one process.
 pub(crate) struct House {
     pub(crate) config: Config,
@@ -59,7 +63,7 @@ pub(crate) struct House {
 impl House {
     /// Everybody's work on a machine of one's own belongs to one tenant.
     pub(crate) fn own_tenant() -> Tenant {
-        Tenant::new("local")
+        Tenant::new(OWN_TENANT)
     }
 
     /// An importer of accounts for this house; with `check` it asks the providers whether credentials are alive.

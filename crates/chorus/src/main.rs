@@ -10,6 +10,7 @@ mod crash;
 mod deliver;
 mod house;
 mod input;
+mod remote;
 mod report;
 mod watch;
 

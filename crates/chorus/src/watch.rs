@@ -25,7 +25,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use bars::Bars;
 use lines::Lines;
-use phase::Tally;
+
+pub(crate) use phase::{Phase, Tally};
 
 /// How long nothing may come before rows are looked at again.
 const PATIENCE: Millis = Millis(400);
@@ -56,8 +57,13 @@ pub(crate) enum Pause {
     Approval,
 }
 
+/// Bars on a terminal, plain lines elsewhere.
+pub(crate) fn view() -> Box<dyn View> {
+    if std::io::stderr().is_terminal() { Box::new(Bars::new()) } else { Box::new(Lines::new()) }
+}
+
 /// Shows what is told.
-trait View: Send {
+pub(crate) trait View: Send {
     /// Something happened.
     fn event(&mut self, event: &StoredEvent, tally: &Tally);
 
@@ -90,8 +96,7 @@ impl Watcher {
     /// A watcher that begins at the project's first event: bars on a terminal, plain lines elsewhere.
     pub(crate) async fn new(ports: Ports, project: ProjectId, accounts: BTreeMap<AccountId, String>) -> anyhow::Result<Self> {
         let news = ports.bus.tail(vec![Topic::Event]).await?;
-        let view: Box<dyn View> = if std::io::stderr().is_terminal() { Box::new(Bars::new()) } else { Box::new(Lines::new()) };
-        Ok(Self { ports, project, accounts, view, news, notes: channel(NOTES), seen: Seq(0), tally: Tally::default() })
+        Ok(Self { ports, project, accounts, view: view(), news, notes: channel(NOTES), seen: Seq(0), tally: Tally::default() })
     }
 
     /// Takes words to be shown that are no event of the project.

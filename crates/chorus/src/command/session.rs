@@ -220,7 +220,8 @@ async fn finish(house: &House, id: ProjectId, session: &Session) -> anyhow::Resu
     })
 }
 
-fn say(report: &report::Report, out: &Path) {
+/// Says what came of a project and where it lies.
+pub(crate) fn say(report: &report::Report, out: &Path) {
     let totals = &report.totals;
     println!("{}: {}", report.title, report.state.replace('_', " "));
     for file in &report.files {

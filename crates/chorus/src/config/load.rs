@@ -33,7 +33,7 @@ impl Environment for Process {
 }
 
 /// Variables of that prefix which are not settings.
-const NOT_SETTINGS: [&str; 2] = ["CHORUS_CONFIG", "CHORUS_CRASH"];
+const NOT_SETTINGS: [&str; 3] = ["CHORUS_CONFIG", "CHORUS_CRASH", "CHORUS_API_KEY"];
 
 /// Variables of the test suites and of the scripts that start servers, which may be set where a process starts.
 const OF_OTHERS: [&str; 3] = ["CHORUS_TEST_", "CHORUS_SERVICES_", "CHORUS_LOCAL_MODEL_"];

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use chorus_core::money::MicroUsd;
 use chorus_core::time::Millis;
 use serde::Deserialize;
 
 use super::hidden::Hidden;
+use super::section::Dollars;
 
 /// Where rows are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -122,6 +124,26 @@ pub(crate) enum ArtifactPlace {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Gateway {
     pub(crate) listen: SocketAddr,
+    pub(crate) auth: GatewayAuth,
+    max_budget_usd: Dollars,
+    pub(crate) max_body_bytes: usize,
+}
+
+impl Gateway {
+    /// Most that a client may name as the budget of a project.
+    pub(crate) const fn most_budget(&self) -> MicroUsd {
+        self.max_budget_usd.0
+    }
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GatewayAuth {
+    /// Whoever presents an API key.
+    Keys,
+    /// Everybody on this machine.
+    Open,
 }
 
 /// Where the state of a process can be asked for.

@@ -112,7 +112,7 @@ impl View for Bars {
         self.money.set_message(format!(
             "{}: {} tasks under way, {} spent, {} reserved, budget {}",
             tally.state.replace('_', " "),
-            tally.ready.len(),
+            tally.under_way,
             tally.money.spent,
             tally.money.reserved,
             tally.money.budget

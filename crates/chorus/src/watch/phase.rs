@@ -9,7 +9,7 @@ use chorus_core::project::{HistoryEvent, Project, TaskState};
 
 /// The phases, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Plan,
     Work,
     Settle,
@@ -17,10 +17,10 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub(super) const ALL: [Self; 4] = [Self::Plan, Self::Work, Self::Settle, Self::Judge];
+    pub(crate) const ALL: [Self; 4] = [Self::Plan, Self::Work, Self::Settle, Self::Judge];
 
     /// The phase of a task.
-    pub(super) const fn of(kind: TaskKind) -> Self {
+    pub(crate) const fn of(kind: TaskKind) -> Self {
         match kind {
             TaskKind::Clarify | TaskKind::Plan => Self::Plan,
             TaskKind::Work | TaskKind::Answer => Self::Work,
@@ -29,7 +29,7 @@ impl Phase {
         }
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::Work => "work",
@@ -41,19 +41,20 @@ impl Phase {
 
 /// Where a project stands.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// State in one word.
-    pub(super) state: String,
-    pub(super) money: Money,
+    pub(crate) state: String,
+    pub(crate) money: Money,
     /// Tasks of each phase that are over, and all of them.
-    pub(super) phases: [(u64, u64); 4],
+    pub(crate) phases: [(u64, u64); 4],
     /// Tasks that have an attempt queued or under way.
-    pub(super) ready: BTreeSet<TaskId>,
+    pub(crate) under_way: u64,
+    ready: BTreeSet<TaskId>,
 }
 
 impl Tally {
     /// Counts one event.
-    pub(super) fn add(&mut self, event: &StoredEvent) {
+    pub(crate) fn add(&mut self, event: &StoredEvent) {
         match &event.event {
             HistoryEvent::TaskReady { task, .. } => {
                 self.ready.insert(task.id);
@@ -66,7 +67,7 @@ impl Tally {
     }
 
     /// Takes the counts from the project as it is.
-    pub(super) fn stand(&mut self, project: &Project, money: Money) {
+    pub(crate) fn stand(&mut self, project: &Project, money: Money) {
         project.head.state_word().clone_into(&mut self.state);
         self.money = money;
         self.phases = [(0, 0); 4];
@@ -76,5 +77,6 @@ impl Tally {
             *over += u64::from(task.state.over());
         }
         self.ready.retain(|id| project.tasks.get(id).is_some_and(|task| task.doing().is_some()));
+        self.under_way = self.ready.len() as u64;
     }
 }
