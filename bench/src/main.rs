@@ -5,11 +5,13 @@
 
 mod books;
 mod clock;
+#[cfg(feature = "distributed")]
+mod distributed;
 mod house;
 mod instant;
 mod measure;
-mod process;
 mod report;
+mod spread;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -30,6 +32,12 @@ enum Command {
         /// Tasks of the busy run.
         #[arg(long, default_value_t = 400)]
         tasks: u32,
+        /// One process a role over PostgreSQL, Kafka and Redis instead of one process over SQLite.
+        #[arg(long)]
+        distributed: bool,
+        /// The binary whose processes are measured, for `--distributed`.
+        #[arg(long, default_value = "target/release/chorus")]
+        chorus: std::path::PathBuf,
     },
     /// One measurement, as one JSON line; the other command starts these.
     #[command(hide = true)]
@@ -65,7 +73,14 @@ enum Kind {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Orchestrator { runs, tasks } => report::orchestrator(runs, tasks),
+        Command::Orchestrator { runs, tasks, distributed: false, .. } => report::orchestrator(runs, tasks),
+        #[cfg(feature = "distributed")]
+        Command::Orchestrator { runs, tasks, chorus, .. } => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(distributed::orchestrator(&chorus, runs, tasks))
+        }
+        #[cfg(not(feature = "distributed"))]
+        Command::Orchestrator { .. } => anyhow::bail!("--distributed needs the feature distributed: use `cargo xtask bench`"),
         Command::One { what, store, tasks } => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let figures = runtime.block_on(measure::one(what, store, tasks))?;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chorus_bench::time::stopwatch;
+use chorus_bench::usage::{cpu_ms, resident_mib};
 use chorus_core::id::{AttemptId, ProjectId, Seq};
 use chorus_core::project::HistoryEvent;
 
-use crate::clock::stopwatch;
 use crate::house::House;
-use crate::process::{cpu_ms, resident_mib};
 use crate::{Kind, What};
 
 /// What one process measured, by name; units in the names.
@@ -28,10 +28,10 @@ pub(crate) async fn one(what: What, kind: Kind, tasks: u32) -> anyhow::Result<Fi
 
 /// Many small projects at once, about four tasks each.
 async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
-    let house = House::open(kind, folder).await?;
+    let (house, me) = (House::open(kind, folder).await?, std::process::id());
     let first = house.submit(1).await?;
     house.finished(first).await?;
-    let (idle, cpu, took) = (resident_mib()?, cpu_ms()?, stopwatch());
+    let (idle, cpu, took) = (resident_mib(me)?, cpu_ms(me)?, stopwatch());
     let mut projects = Vec::new();
     for _ in 0..tasks.div_ceil(4) {
         projects.push(house.submit(1).await?);
@@ -39,8 +39,8 @@ async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
     for id in &projects {
         house.finished(*id).await?;
     }
-    let (seconds, cpu) = (took(), cpu_ms()? - cpu);
-    let busy = resident_mib()?;
+    let (seconds, cpu) = (took(), cpu_ms(me)? - cpu);
+    let busy = resident_mib(me)?;
     let mut calls = 0.0;
     for id in &projects {
         calls += count(house.deliveries.of_project(*id).await?.len());

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use chorus_bench::time::stopwatch;
 
-use crate::clock::stopwatch;
 use crate::measure::Figures;
+use crate::spread::Spread;
 
 /// Runs all measurements of the orchestrator; baseline and subject alternate, so that noise hits both.
 pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
@@ -44,23 +45,4 @@ fn child(what: &str, store: &str, tasks: u32) -> anyhow::Result<Figures> {
         bail!("{what} over {store} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     serde_json::from_slice(&output.stdout).context("read a measurement")
-}
-
-/// Median, least and most.
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        Self { least: at(0), median: at(values.len() / 2), most: at(values.len().saturating_sub(1)) }
-    }
-
-    fn shown(&self) -> String {
-        format!("{:.1} ({:.1} to {:.1})", self.median, self.least, self.most)
-    }
 }

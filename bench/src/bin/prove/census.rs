@@ -1,0 +1,74 @@
+//! Everything that both sides hold after a run: our rows, the providers' journal and counts, Kafka's records.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use chorus_bench::stage::house::House;
+use chorus_bench::stage::providers::Count;
+use chorus_bench::stage::rows::{AttemptRow, DeliveryRow, Files, ProjectRow};
+use chorus_bench::stage::witness::{Seen, Witness};
+use chorus_bench::time::until;
+use chorus_core::merge::Deliverable;
+use chorus_core::project::{Head, Task};
+use chorus_sim::engine::journal::{Entry, Outcome};
+
+/// How long the last calls and rows may take to come to rest.
+const REST: Duration = Duration::from_secs(60);
+
+/// All of it.
+pub(crate) struct Census {
+    pub(crate) projects: Vec<ProjectRow>,
+    pub(crate) tasks: Vec<(String, Task)>,
+    pub(crate) attempts: Vec<AttemptRow>,
+    pub(crate) deliveries: Vec<DeliveryRow>,
+    /// Places of events, by project, in order.
+    pub(crate) events: BTreeMap<String, Vec<i64>>,
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) counts: Vec<Count>,
+    pub(crate) seen: Vec<Seen>,
+    /// Records never sent, and records never folded.
+    pub(crate) unsettled: (i64, i64),
+}
+
+impl Census {
+    /// Waits until nothing moves any more, and reads everything.
+    pub(crate) async fn take(house: &House, witness: &Witness) -> anyhow::Result<Self> {
+        let rows = &house.rows;
+        // Whatever never comes to rest is a finding of the checks, not the end of the proof.
+        let _ = until("everything has come to rest", REST, async || {
+            let open = rows.deliveries().await?.iter().any(|row| row.end_word.is_none());
+            let calls = house.providers.journal().await?.iter().any(|entry| entry.outcome == Outcome::Open);
+            Ok((!open && !calls && rows.unsettled().await? == (0, 0)).then_some(()))
+        })
+        .await;
+        let mut events: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (project, place, ..) in rows.events().await? {
+            events.entry(project).or_default().push(place);
+        }
+        Ok(Self {
+            projects: rows.projects().await?,
+            tasks: rows.tasks().await?,
+            attempts: rows.attempts().await?,
+            deliveries: rows.deliveries().await?,
+            events,
+            journal: house.providers.journal().await?,
+            counts: house.providers.counts().await?,
+            seen: witness.seen(),
+            unsettled: rows.unsettled().await?,
+        })
+    }
+
+    /// The row of a project.
+    pub(crate) fn project(&self, id: &str) -> anyhow::Result<&ProjectRow> {
+        self.projects.iter().find(|project| project.id == id).with_context(|| format!("{id} has no row"))
+    }
+}
+
+/// The files of a project's deliverable, as rows and artifacts tell; none when there is none.
+pub(crate) async fn files(house: &House, project: &ProjectRow) -> anyhow::Result<Files> {
+    let head: Head = serde_json::from_str(&project.head).context("a project's head")?;
+    let Some(hash) = head.deliverable() else { return Ok(Files::new()) };
+    let deliverable: Deliverable = house.rows.artifact(&hash.to_string()).await?;
+    Ok(deliverable.files.into_iter().map(|file| (file.path, file.content.to_string())).collect())
+}

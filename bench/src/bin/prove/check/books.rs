@@ -1,0 +1,76 @@
+//! The providers' journal against the rows of deliveries, call by call.
+
+use std::collections::BTreeMap;
+
+use chorus_bench::stage::rows::DeliveryRow;
+use chorus_sim::engine::journal::Entry;
+
+use super::Check;
+
+/// Both books, added up.
+pub(crate) struct Books {
+    pub(crate) check: Check,
+    /// Calls that were answered and bought nothing: their worker was lost, or nobody wanted them any more.
+    pub(crate) wasted: usize,
+    /// Deliveries with more than one call.
+    pub(crate) doubled: usize,
+}
+
+/// Each call belongs to one delivery, each delivery that tells of a usage has its call, and a delivery without
+/// one is known to be lost, cancelled or never sent.
+pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
+    let mut faults = Vec::new();
+    let mut calls: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for entry in journal {
+        match &entry.client_request {
+            Some(name) => calls.entry(name.clone()).or_default().push(entry),
+            None => faults.push(format!("call {} names no delivery", entry.sequence.0)),
+        }
+    }
+    let (mut paid, mut refused, mut wasted, mut doubled) = (0, 0, 0, 0);
+    for row in rows {
+        let name = format!("{}.{}", row.attempt, row.epoch);
+        let seen = calls.remove(&name).unwrap_or_default();
+        if let Some(fault) = fault(row, seen.len()) {
+            faults.push(format!("{name}: {fault}"));
+        }
+        doubled += usize::from(seen.len() > 1);
+        match seen.first() {
+            Some(_) if row.usage.is_some() && is(row, "finished") => paid += 1,
+            Some(call) if call.status == 200 => wasted += 1,
+            Some(_) => refused += 1,
+            None => {}
+        }
+    }
+    faults.extend(calls.keys().map(|name| format!("{name}: a call that no delivery accounts for")));
+    let ends = |word: &str| rows.iter().filter(|row| is(row, word)).count();
+    let saw = format!(
+        "{} calls = {paid} paid and used + {wasted} wasted + {refused} refused or failed; {} deliveries = {} finished + {} never claimed + {} lost with their worker + {} cancelled",
+        journal.len(),
+        rows.len(),
+        ends("finished"),
+        ends("unclaimed"),
+        ends("lost_worker"),
+        ends("cancelled"),
+    );
+    if journal.len() != paid + wasted + refused {
+        faults.push(format!("{} calls, but {} are accounted for", journal.len(), paid + wasted + refused));
+    }
+    Books { check: Check::new("the providers' journal equals the rows", saw, faults), wasted, doubled }
+}
+
+fn fault(row: &DeliveryRow, calls: usize) -> Option<String> {
+    let wrong = match row.end_word.as_deref() {
+        None => Some("is still open"),
+        Some("finished") if row.usage.is_some() => (calls != 1).then_some("finished with a usage"),
+        Some("unclaimed") => (calls != 0).then_some("was never claimed"),
+        Some(_) if calls > 1 => Some("was called more than once"),
+        Some("lost_worker") if calls == 1 && row.cost == 0 => Some("was lost after its call, and does not show as waste"),
+        Some(_) => None,
+    };
+    wrong.map(|wrong| format!("{wrong}, the providers saw {calls} calls"))
+}
+
+fn is(row: &DeliveryRow, word: &str) -> bool {
+    row.end_word.as_deref() == Some(word)
+}

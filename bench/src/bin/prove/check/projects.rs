@@ -1,0 +1,92 @@
+//! What clients see: states, deliverables, events.
+
+use std::collections::BTreeMap;
+
+use chorus_bench::stage::rows::Files;
+
+use super::Check;
+use crate::census::Census;
+use crate::runs::Run;
+
+/// Every project of a run is done.
+pub(crate) fn done(census: &Census, run: &Run) -> Check {
+    let mut states: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (name, id) in &run.projects {
+        let state = census.project(id).map_or("missing", |project| project.state.as_str());
+        *states.entry(state).or_default() += 1;
+        if state != "done" {
+            faults.push(format!("{name} ({id}) is {state}"));
+        }
+    }
+    if run.projects.is_empty() {
+        faults.push("there was no project".to_owned());
+    }
+    let saw = states.iter().map(|(state, many)| format!("{many} {state}")).collect::<Vec<_>>().join(", ");
+    Check::new(&format!("every project of the {} run completes", run.name), format!("{saw} in {:.0} s", run.seconds), faults)
+}
+
+/// Every deliverable of a run is that of the undisturbed run, to the byte.
+pub(crate) fn equal(run: &str, undisturbed: &BTreeMap<String, Files>, files: &BTreeMap<String, Files>) -> Check {
+    let mut faults = Vec::new();
+    for (name, own) in files {
+        match undisturbed.get(name) {
+            _ if own.is_empty() => faults.push(format!("{name}: there is no file")),
+            Some(expected) if expected == own => {}
+            Some(expected) => faults.push(format!("{name}: {own:?}, undisturbed {expected:?}")),
+            None => faults.push(format!("{name}: there was no undisturbed run")),
+        }
+    }
+    let count: usize = files.values().map(BTreeMap::len).sum();
+    Check::new(
+        &format!("deliverables of the {run} run equal the undisturbed ones"),
+        format!("{count} files of {} projects", files.len()),
+        faults,
+    )
+}
+
+/// Events have consecutive places in the rows, and each client heard each of them once, in order.
+pub(crate) fn heard(census: &Census, run: &Run) -> Check {
+    let mut faults = Vec::new();
+    let (mut events, mut listeners) = (0, 0);
+    for (name, id) in &run.projects {
+        let places = census.events.get(id).cloned().unwrap_or_default();
+        events += places.len();
+        let expected: Vec<i64> = (1..).take(places.len()).collect();
+        if places.is_empty() || places != expected {
+            faults.push(format!("{name}: the places in the rows are {places:?}"));
+        }
+        if let Some(heard) = run.heard.get(id) {
+            listeners += 1;
+            if heard.places() != expected {
+                faults.push(format!("{name}: the client heard {:?}", heard.places()));
+            }
+        }
+    }
+    let saw = format!("{events} events of {} projects, {listeners} clients heard theirs", run.projects.len());
+    Check::new(&format!("events of the {} run are consecutive, none missing, none doubled", run.name), saw, faults)
+}
+
+/// Nothing is left under way: no live attempt, no money set aside, no record unsent or unfolded.
+pub(crate) fn settled(census: &Census) -> Check {
+    let terminal = ["succeeded", "asked", "failed", "cancelled"];
+    let mut faults: Vec<String> = census
+        .attempts
+        .iter()
+        .filter(|attempt| !terminal.contains(&attempt.state.as_str()))
+        .map(|attempt| format!("{} of {} is {} at epoch {}", attempt.id, attempt.project, attempt.state, attempt.epoch))
+        .collect();
+    faults.extend(
+        census
+            .projects
+            .iter()
+            .filter(|project| project.reserved != 0)
+            .map(|project| format!("{} still has {} millionths of a dollar set aside", project.id, project.reserved)),
+    );
+    if census.unsettled != (0, 0) {
+        faults.push(format!("{} records were never sent, {} never folded", census.unsettled.0, census.unsettled.1));
+    }
+    let wasted: i64 = census.projects.iter().map(|project| project.wasted).sum();
+    let saw = format!("{} attempts over; {:.4} dollars of waste shown", census.attempts.len(), wasted as f64 / 1e6);
+    Check::new("nothing is left under way", saw, faults)
+}

@@ -1,0 +1,170 @@
+//! Carrying the disturbances out, each when there is something to disturb.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use chorus_bench::stage::fleet::Role;
+use chorus_bench::stage::house::House;
+use chorus_bench::stage::membership::owners;
+use chorus_bench::stage::services::{Server, Services};
+use chorus_bench::stage::witness::Witness;
+use chorus_bench::time::{now_ms, pause, stopwatch, until};
+use chorus_core::port::bus::{Topic, partition_of};
+
+use crate::order::{Disturbance, Step};
+use crate::story::Story;
+
+/// How long there may be nothing to disturb, and how long until something moves again afterwards.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long Kafka is away.
+const KAFKA_AWAY: Duration = Duration::from_secs(20);
+/// The group of the orchestrators.
+const ORCHESTRATORS: &str = "orchestrator";
+/// A call is held open for at least this long before its worker is killed, so that it has reached the provider.
+const HELD_MS: i64 = 150;
+
+/// Who disturbs whom.
+pub(crate) struct Disturber<'a> {
+    pub(crate) house: &'a mut House,
+    pub(crate) services: &'a Services,
+    pub(crate) witness: &'a mut Witness,
+    pub(crate) story: &'a Story,
+    /// When the topics were deleted, by the machine's clock: from and until.
+    pub(crate) without_topics: Vec<(i64, i64)>,
+    pub(crate) happened: Vec<Disturbance>,
+}
+
+impl Disturber<'_> {
+    /// Carries the steps out, one after the other; after each it waits until tasks flow again.
+    pub(crate) async fn run(&mut self, steps: &[Step]) -> anyhow::Result<()> {
+        for step in steps {
+            pause(step.after).await;
+            self.step(step).await.with_context(|| format!("{:?}", step.what))?;
+            self.happened.push(step.what);
+            self.flow_again().await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
+        match step.what {
+            Disturbance::Worker => {
+                let at = self.holder().await?;
+                self.strike(at, step.away, "which holds an open call").await
+            }
+            Disturbance::Owner => {
+                let at = self.owner().await?;
+                self.strike(at, step.away, "which owns the project in which something happened last").await
+            }
+            Disturbance::Leader => {
+                let (at, term) = self.leader().await?;
+                self.strike(at, step.away, &format!("which leads in term {term}")).await
+            }
+            Disturbance::Gateway => {
+                let at = self.house.fleet.with_role(Role::Gateway)[0];
+                self.strike(at, step.away, "which clients listen to").await
+            }
+            Disturbance::Kafka => {
+                self.services.stop(Server::Kafka)?;
+                self.story.tell("Kafka is stopped");
+                pause(KAFKA_AWAY).await;
+                self.services.start(Server::Kafka)?;
+                self.story.tell("Kafka is back");
+                Ok(())
+            }
+            Disturbance::Postgres => {
+                self.services.kill(Server::Postgres)?;
+                self.story.tell("PostgreSQL is killed");
+                pause(step.away).await;
+                self.services.start(Server::Postgres)?;
+                self.story.tell("PostgreSQL is back");
+                Ok(())
+            }
+            Disturbance::Redis => {
+                self.services.flush_redis().await?;
+                self.story.tell("Redis is flushed");
+                Ok(())
+            }
+            Disturbance::Topics => self.topics(step.away).await,
+        }
+    }
+
+    /// Kills a process, and starts it again after a while.
+    async fn strike(&mut self, at: usize, away: Duration, who: &str) -> anyhow::Result<()> {
+        let fleet = &mut self.house.fleet;
+        self.story.tell(&format!("{} is killed, {who}", fleet.name(at)));
+        fleet.kill(at);
+        pause(away).await;
+        fleet.again(at)?;
+        self.story.tell(&format!("{} is started again", self.house.fleet.name(at)));
+        Ok(())
+    }
+
+    async fn topics(&mut self, away: Duration) -> anyhow::Result<()> {
+        let from = now_ms();
+        let topics = self.witness.delete_topics().await?;
+        self.story.tell(&format!("all {} topics are deleted", topics.len()));
+        pause(away).await;
+        let ground = &self.house.ground;
+        until("`chorus migrate` has made the topics again", PATIENCE, async || Ok(ground.command(&["migrate"]).ok())).await?;
+        self.without_topics.push((from, now_ms()));
+        self.story.tell("the topics are made again");
+        Ok(())
+    }
+
+    /// The worker that holds an open call.
+    async fn holder(&self) -> anyhow::Result<usize> {
+        let house = &self.house;
+        until("a worker holds an open call", PATIENCE, async || {
+            let holders = house.rows.holders(HELD_MS).await.unwrap_or_default();
+            let boots = holders.iter().filter_map(|holder| holder.split('.').next());
+            Ok(boots.filter_map(|boot| house.fleet.that_said(boot)).find(|at| alive(house, *at)))
+        })
+        .await
+    }
+
+    /// The orchestrator that owns the project in which something happened last, as Kafka tells.
+    async fn owner(&self) -> anyhow::Result<usize> {
+        let (house, kafka) = (&self.house, &self.services.kafka);
+        until("an orchestrator owns a project under way", PATIENCE, async || {
+            let Ok(Some(project)) = house.rows.liveliest().await else { return Ok(None) };
+            let partition = i32::try_from(partition_of(&project, Topic::TaskDone.partitions()))?;
+            let Ok(owners) = owners(kafka, ORCHESTRATORS) else { return Ok(None) };
+            let topic = Topic::TaskDone.to_string();
+            let owner = owners.iter().find(|owner| owner.owned.contains(&(topic.clone(), partition)));
+            Ok(owner.and_then(|owner| house.fleet.with_pid(owner.pid)))
+        })
+        .await
+    }
+
+    /// The leading dispatcher and its term.
+    async fn leader(&self) -> anyhow::Result<(usize, i64)> {
+        let house = &self.house;
+        until("a dispatcher leads", PATIENCE, async || {
+            let leader = house.rows.leader("dispatcher").await.ok().flatten();
+            Ok(leader.and_then(|leader| Some((house.fleet.that_said(&leader.boot).filter(|at| alive(house, *at))?, leader.term))))
+        })
+        .await
+    }
+
+    /// Waits until a delivery is claimed after what happened, unless everything is over.
+    async fn flow_again(&self) -> anyhow::Result<()> {
+        let (rows, took) = (&self.house.rows, stopwatch());
+        let before = until("the database answers", PATIENCE, async || Ok(rows.claimed().await.ok())).await?;
+        let moved = until("a task is claimed again", PATIENCE, async || {
+            let claimed = rows.claimed().await.is_ok_and(|claimed| claimed > before);
+            let over = rows.projects().await.is_ok_and(|projects| projects.iter().all(|project| project.over == 1));
+            Ok(if claimed { Some(true) } else { over.then_some(false) })
+        });
+        if moved.await? {
+            self.story.tell(&format!("tasks flow {:.1} s later", took()));
+        } else {
+            self.story.tell("nothing is left to do");
+        }
+        Ok(())
+    }
+}
+
+fn alive(house: &House, at: usize) -> bool {
+    house.fleet.members[at].process.pid().is_some()
+}

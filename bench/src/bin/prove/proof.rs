@@ -1,0 +1,185 @@
+//! The three runs and the checks after them.
+
+use std::collections::BTreeMap;
+
+use chorus_bench::stage::briefs::{self, Work};
+use chorus_bench::stage::fleet::Role;
+use chorus_bench::stage::hand_in::Door;
+use chorus_bench::stage::house::{House, Place};
+use chorus_bench::stage::providers::Temper;
+use chorus_bench::stage::rows::Files;
+use chorus_bench::stage::services::Services;
+use chorus_bench::stage::settings::Settings;
+use chorus_bench::stage::witness::Witness;
+
+use crate::census::Census;
+use crate::check::{self, Check};
+use crate::disturb::Disturber;
+use crate::order;
+use crate::points::{self, POINTS};
+use crate::runs::{Entrance, Run};
+use crate::story::Story;
+
+/// What is proved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) briefs: u32,
+    pub(crate) disturb: bool,
+    pub(crate) points: bool,
+    pub(crate) direct: bool,
+}
+
+/// The processes.
+const PEOPLE: [Role; 9] = [
+    Role::Gateway,
+    Role::Orchestrator,
+    Role::Orchestrator,
+    Role::Dispatcher,
+    Role::Dispatcher,
+    Role::Worker("deepseek"),
+    Role::Worker("deepseek"),
+    Role::Worker("claude"),
+    Role::Worker("claude"),
+];
+
+/// How many of them are workers.
+const WORKERS: usize = 4;
+
+const SETTINGS: fn() -> Settings = || Settings {
+    database: "prove".to_owned(),
+    namespace: String::new(),
+    bus: "kafka",
+    limits: "redis",
+    slots: 16,
+    models: &["deepseek/deepseek-v4-pro", "anthropic/claude-sonnet-5"],
+    log: "info",
+};
+
+/// Everything that stands while the proof runs.
+struct Scene {
+    house: House,
+    services: Services,
+    witness: Witness,
+    entrance: Entrance,
+    story: Story,
+    works: Vec<Work>,
+    checks: Vec<Check>,
+    runs: Vec<Run>,
+    without_topics: Vec<(i64, i64)>,
+}
+
+/// Sets the scene, plays the runs, and checks; whether everything holds.
+pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
+    let mut scene = Scene::set(place, plan).await?;
+    scene.calm().await?;
+    let census = Census::take(&scene.house, &scene.witness).await?;
+    scene.checks.push(check::shares(&census, &scene.runs[0], WORKERS));
+    let undisturbed = scene.runs[0].files(&scene.house, &census).await?;
+    if plan.disturb {
+        scene.disturbed(plan.seed).await?;
+    }
+    if plan.points {
+        scene.points(plan.seed).await?;
+    }
+    scene.judge(&undisturbed).await
+}
+
+impl Scene {
+    async fn set(place: &Place, plan: Plan) -> anyhow::Result<Self> {
+        let story = Story::begin();
+        let services = Services::up(place.services())?;
+        story.tell("PostgreSQL, Redis and Kafka are up");
+        let settings = SETTINGS();
+        let mut house = House::found(place, &services, &settings, Temper::Real).await?;
+        let witness = Witness::attach(&services.kafka)?;
+        house.people(if plan.direct { &PEOPLE[1..] } else { &PEOPLE }).await?;
+        story.tell(&format!("{} processes are ready", house.fleet.members.len()));
+        let entrance =
+            if plan.direct { Entrance::Rows(Door::open(&house.database, "local").await?) } else { Entrance::Gateway(house.client()?) };
+        let mut works = vec![briefs::long_document(&place.root)?];
+        works.extend(briefs::surveys(plan.seed, plan.briefs));
+        Ok(Self { house, services, witness, entrance, story, works, checks: Vec::new(), runs: Vec::new(), without_topics: Vec::new() })
+    }
+
+    async fn calm(&mut self) -> anyhow::Result<()> {
+        let mut run = Run::new("undisturbed");
+        run.hand_in(&self.entrance, &self.works).await?;
+        self.story.tell(&format!("{} briefs are handed in, nothing is disturbed", self.works.len()));
+        run.over(&self.house).await?;
+        self.story.tell(&format!("the undisturbed run took {:.0} s", run.seconds));
+        self.runs.push(run);
+        Ok(())
+    }
+
+    async fn disturbed(&mut self, seed: u64) -> anyhow::Result<()> {
+        let steps = order::steps(seed);
+        let mut run = Run::new("disturbed");
+        run.hand_in(&self.entrance, &self.works).await?;
+        self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {seed}", steps.len()));
+        let Self { house, services, witness, story, .. } = self;
+        let mut disturber = Disturber { house, services, witness, story, without_topics: Vec::new(), happened: Vec::new() };
+        disturber.run(&steps).await?;
+        let happened = disturber.happened.len();
+        self.without_topics.extend(std::mem::take(&mut disturber.without_topics));
+        let unfinished = run.unfinished(&self.house).await.unwrap_or(0);
+        let late = if unfinished == 0 { vec!["no project was under way any more at the last disturbance".to_owned()] } else { Vec::new() };
+        let saw = format!("{happened} disturbances, {unfinished} projects under way after the last");
+        self.checks.push(Check::new("every disturbance met work under way", saw, late));
+        run.over(&self.house).await?;
+        self.story.tell(&format!("the disturbed run took {:.0} s", run.seconds));
+        self.runs.push(run);
+        Ok(())
+    }
+
+    async fn points(&mut self, seed: u64) -> anyhow::Result<()> {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let mut run = Run::new("fail points'");
+        let portion = self.works.len().div_ceil(POINTS.len());
+        let mut portions = self.works.chunks(portion);
+        for point in POINTS {
+            run.hand_in(&self.entrance, portions.next().unwrap_or_default()).await?;
+            points::hit(&mut self.house, &self.story, point, &mut chance).await?;
+        }
+        run.over(&self.house).await?;
+        self.story.tell(&format!("the run with the fail points took {:.0} s", run.seconds));
+        self.checks.push(Check::new(
+            "every point at which a task changes hands was hit by name",
+            POINTS.map(|(point, _)| point).join(", "),
+            Vec::new(),
+        ));
+        self.runs.push(run);
+        Ok(())
+    }
+
+    /// Takes stock, checks, and ends the processes in order.
+    async fn judge(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
+        let census = Census::take(&self.house, &self.witness).await?;
+        let (books, tasks) = (check::books(&census.journal, &census.deliveries), check::tasks(&census)?);
+        let mut checks = std::mem::take(&mut self.checks);
+        for run in &self.runs {
+            checks.push(check::done(&census, run));
+            checks.push(check::heard(&census, run));
+        }
+        for run in &self.runs[1..] {
+            checks.push(check::equal(run.name, undisturbed, &run.files(&self.house, &census).await?));
+        }
+        let ended = self.house.fleet.ended()?;
+        checks.extend([
+            tasks.check,
+            books.check,
+            check::limits(&census.counts),
+            check::carried(&census, &self.without_topics),
+            check::settled(&census),
+        ]);
+        checks.push(Check::new("no process ended by itself", format!("{} processes run", PEOPLE.len() - ended.len()), ended));
+        let drained = self.house.fleet.drain().await?;
+        checks.push(Check::new("SIGTERM ends every process in order", format!("{} processes", PEOPLE.len()), drained));
+        self.services.down()?;
+        self.story.tell("what was found:");
+        let holds = checks.iter().filter(|check| !check.tell()).count() == 0;
+        println!("took {:.0} s", self.story.seconds());
+        println!("{} tasks, {} lost, {} doubled, {} calls wasted", tasks.all, tasks.lost, tasks.doubled + books.doubled, books.wasted);
+        Ok(holds)
+    }
+}

@@ -1,0 +1,18 @@
+//! Everything around the binary: services, providers, processes, briefs, and the rows they leave.
+
+pub mod briefs;
+pub mod client;
+pub mod fleet;
+pub mod hand_in;
+pub mod house;
+#[cfg(feature = "distributed")]
+pub mod membership;
+pub mod ports;
+pub mod process;
+pub mod providers;
+pub mod rows;
+pub mod services;
+pub mod settings;
+pub mod web;
+#[cfg(feature = "distributed")]
+pub mod witness;

@@ -1,0 +1,162 @@
+//! A client of the gateway: hands projects in and listens to each, through every gateway's death.
+//!
+//! It believes nothing but the wire: a submission is repeated with its key until it is answered, a broken stream
+//! is opened again behind the last event that came.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use super::briefs::Work;
+use super::rows::Files;
+use super::web::Web;
+use crate::time::{pause, until};
+
+/// How long a submission is repeated.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Rest before a broken stream is opened again.
+const REST: Duration = Duration::from_millis(200);
+
+/// A client with a key.
+#[derive(Debug, Clone)]
+pub struct Client {
+    web: Web,
+    gateway: SocketAddr,
+    key: String,
+}
+
+/// What one client heard of one project, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    places: Vec<i64>,
+    streams: u32,
+}
+
+impl Heard {
+    /// Places of the events, in the order in which they came.
+    pub fn places(&self) -> Vec<i64> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.clone()
+    }
+
+    /// How many streams it took.
+    pub fn streams(&self) -> u32 {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).streams
+    }
+
+    fn last(&self) -> Option<i64> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.last().copied()
+    }
+
+    fn hear(&self, place: i64) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.push(place);
+    }
+
+    fn open(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).streams += 1;
+    }
+}
+
+impl Client {
+    /// A client of the gateway at this address.
+    pub const fn new(web: Web, gateway: SocketAddr, key: String) -> Self {
+        Self { web, gateway, key }
+    }
+
+    /// Hands a project in, again with the same key until it is answered; its id.
+    pub async fn hand_in(&self, work: &Work, key: &str) -> anyhow::Result<String> {
+        let attachments: Vec<Value> = work.attachments.iter().map(|(name, text)| json!({"name": name, "text": text})).collect();
+        let body = json!({"brief": work.brief, "attachments": attachments, "title": work.name, "budget_usd": 100.0, "assume": true, "approve": "auto"});
+        until(&format!("{} is taken", work.name), PATIENCE, async || {
+            let request = self.web.client().post(self.address("/v1/projects")).bearer_auth(&self.key).header("idempotency-key", key);
+            let Ok(response) =
+                request.timeout(Duration::from_secs(10)).header("content-type", "application/json").body(body.to_string()).send().await
+            else {
+                return Ok(None);
+            };
+            let status = response.status();
+            let Ok(text) = response.text().await else { return Ok(None) };
+            if status.is_server_error() {
+                return Ok(None);
+            }
+            if !status.is_success() {
+                bail!("{} is refused: {status} {text}", work.name);
+            }
+            let taken: Value = serde_json::from_str(&text).context("the reply to a submission")?;
+            Ok(Some(taken["id"].as_str().context("a project's id")?.to_owned()))
+        })
+        .await
+    }
+
+    /// Listens to a project from its first event until it is over; ends by itself.
+    pub fn listen(&self, id: &str) -> Heard {
+        let heard = Heard::default();
+        let (client, own, id) = (self.clone(), heard.clone(), id.to_owned());
+        tokio::spawn(async move {
+            while !client.stream(&id, &own).await {
+                pause(REST).await;
+            }
+        });
+        heard
+    }
+
+    /// One stream of events behind the last one heard; whether the project is over.
+    async fn stream(&self, id: &str, heard: &Heard) -> bool {
+        let mut request = self.web.client().get(self.address(&format!("/v1/projects/{id}/events"))).bearer_auth(&self.key);
+        request = request.header("accept", "text/event-stream");
+        if let Some(last) = heard.last() {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let Ok(response) = request.send().await else { return false };
+        if !response.status().is_success() {
+            return false;
+        }
+        heard.open();
+        let mut bytes = response.bytes_stream();
+        let mut text = Vec::new();
+        while let Some(Ok(piece)) = bytes.next().await {
+            text.extend_from_slice(&piece);
+            while let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
+                let event: Vec<u8> = text.drain(..end + 2).collect();
+                if hears(&String::from_utf8_lossy(&event), heard) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The files of a project's deliverable, as the gateway tells.
+    pub async fn files(&self, id: &str) -> anyhow::Result<Files> {
+        let request = self.web.client().get(self.address(&format!("/v1/projects/{id}/deliverable"))).bearer_auth(&self.key);
+        let response = request.header("accept", "application/json").send().await.context("ask for a deliverable")?;
+        let status = response.status();
+        let text = response.text().await.context("read a deliverable")?;
+        anyhow::ensure!(status.is_success(), "the deliverable of {id}: {status} {text}");
+        let deliverable: Value = serde_json::from_str(&text).context("a deliverable")?;
+        let file = |file: &Value| Some((file["path"].as_str()?.to_owned(), file["sha256"].as_str()?.to_owned()));
+        let files = deliverable["files"].as_array().context("the files of a deliverable")?;
+        files.iter().map(|one| file(one).context("a file of a deliverable")).collect()
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("http://{}{path}", self.gateway)
+    }
+}
+
+/// Takes one event of a stream; whether it is the project's last.
+fn hears(event: &str, heard: &Heard) -> bool {
+    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_start);
+    if let Some(place) = field("id").and_then(|id| id.trim().parse().ok()) {
+        heard.hear(place);
+    }
+    field("event") == Some("end")
+}

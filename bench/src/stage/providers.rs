@@ -1,0 +1,211 @@
+//! Simulated providers as a process, the accounts that stand for them, and what they witnessed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
+use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
+use chorus_sim::engine::journal::Entry;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::process::{Launch, Process};
+use super::web::Web;
+use crate::time::until;
+
+/// Simulated providers that run.
+#[derive(Debug)]
+pub struct Providers {
+    /// Where they listen.
+    pub address: SocketAddr,
+    _process: Process,
+    web: Web,
+}
+
+/// The provider's own count of one organisation's limits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Count {
+    /// The provider.
+    pub provider: String,
+    /// The organisation.
+    pub organisation: String,
+    /// Calls admitted.
+    pub admitted: u64,
+    /// Calls refused because of a limit.
+    pub refused: u64,
+    /// The most that was used of each limit.
+    pub limits: Vec<Peak>,
+}
+
+/// The most that was used of one limit.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Peak {
+    /// What is counted.
+    pub counted: String,
+    /// The limit's amount.
+    pub limit: u64,
+    /// The most that was used of it at one moment.
+    pub peak: u64,
+}
+
+/// How the providers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Temper {
+    /// Two families with two organisations each; calls take a second or two, and limits bind.
+    Real,
+    /// One family that answers at once and limits nothing.
+    Instant,
+}
+
+impl Providers {
+    /// Starts them; `program` is the binary, whose command `sim` they are.
+    pub async fn start(config: &Config, program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let file = folder.join("providers.toml");
+        std::fs::write(&file, toml::to_string(config).context("write the providers")?)?;
+        let address = super::ports::free()?;
+        let arguments = ["sim", "--listen", &address.to_string(), "--providers", "providers.toml", "--journal", "journal.jsonl"];
+        let process = Process::start(Launch {
+            name: "sim".to_owned(),
+            program: program.to_owned(),
+            arguments: arguments.map(str::to_owned).to_vec(),
+            variables: Vec::new(),
+            folder: folder.to_owned(),
+        })?;
+        let web = Web::new()?;
+        until("the simulated providers answer", Duration::from_secs(20), async || Ok(web.get(address, "/_sim/health").await)).await?;
+        Ok(Self { address, _process: process, web })
+    }
+
+    /// Every call that they saw.
+    pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
+        let (_, lines) = self.web.get(self.address, "/_sim/journal").await.context("the providers do not answer")?;
+        lines.lines().map(|line| serde_json::from_str(line).context("a line of the journal")).collect()
+    }
+
+    /// Their own count of every limit.
+    pub async fn counts(&self) -> anyhow::Result<Vec<Count>> {
+        Ok(serde_json::from_value(self.web.json(self.address, "/_sim/limits").await?)?)
+    }
+}
+
+/// The providers of a temper.
+pub fn config(temper: Temper) -> Config {
+    match temper {
+        Temper::Real => Config {
+            seed: 1,
+            speed: SPEED,
+            providers: vec![
+                provider(Dialect::Deepseek, REAL, &[("org-one", 4), ("org-two", 3)].map(|(id, calls)| (id, slots(calls)))),
+                provider(Dialect::Anthropic, REAL, &[("org-three", 16), ("org-four", 12)].map(|(id, calls)| (id, rates(calls)))),
+            ],
+            faults: Vec::new(),
+            omissions: Vec::new(),
+            journal: None,
+        },
+        Temper::Instant => Config {
+            seed: 1,
+            speed: 1_000.0,
+            providers: vec![provider(Dialect::Deepseek, INSTANT, &[("org-one", Limits::default())])],
+            faults: Vec::new(),
+            omissions: Vec::new(),
+            journal: None,
+        },
+    }
+}
+
+/// The accounts of these providers, in the form that `chorus account import` reads.
+pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> {
+    let mut accounts = Vec::new();
+    for provider in &config.providers {
+        for organisation in &provider.organisations {
+            let limits = limits(organisation.limits, config.speed).iter().map(Value::try_from).collect::<Result<Vec<_>, _>>()?;
+            let credential = Table::from_iter([
+                ("provider".to_owned(), provider.name.clone().into()),
+                ("key".to_owned(), organisation.keys[0].clone().into()),
+                ("organization".to_owned(), organisation.id.clone().into()),
+                ("base_url".to_owned(), format!("http://{address}/{}", provider.name).into()),
+                ("limits".to_owned(), Value::Array(limits)),
+            ]);
+            accounts.push(Value::Table(Table::from_iter([
+                ("email".to_owned(), format!("{}@example.com", organisation.id).into()),
+                ("credential".to_owned(), Value::Array(vec![Value::Table(credential)])),
+            ])));
+        }
+    }
+    Ok(toml::to_string(&Table::from_iter([("account".to_owned(), Value::Array(accounts))]))?)
+}
+
+/// How much faster than real providers.
+const SPEED: f64 = 5.0;
+
+const REAL: Service = Service {
+    first_token_ms: 1_500,
+    reads_per_second: 20_000,
+    writes_per_second: 80,
+    jitter_percent: 20,
+    abort_grace_ms: 1_000,
+    keep_alive_ms: 2_000,
+};
+
+const INSTANT: Service = Service {
+    first_token_ms: 1,
+    reads_per_second: 1_000_000,
+    writes_per_second: 1_000_000,
+    jitter_percent: 0,
+    abort_grace_ms: 1,
+    keep_alive_ms: 2_000,
+};
+
+fn slots(calls: u64) -> Limits {
+    Limits { concurrency: Some(calls), ..Limits::default() }
+}
+
+fn rates(calls: u64) -> Limits {
+    Limits {
+        requests_per_minute: Some(calls),
+        input_tokens_per_minute: Some(calls * 6_000),
+        output_tokens_per_minute: Some(calls * 2_000),
+        ..Limits::default()
+    }
+}
+
+fn provider(dialect: Dialect, service: Service, organisations: &[(&str, Limits)]) -> ProviderConfig {
+    let (name, model, thinks) = match dialect {
+        Dialect::Anthropic => ("anthropic", "claude-sonnet-5", false),
+        Dialect::Openai => ("openai", "gpt-6-luna", false),
+        Dialect::Deepseek => ("deepseek", "deepseek-v4-pro", true),
+    };
+    let organisation = |(id, limits): &(&str, Limits)| OrganisationConfig {
+        id: (*id).to_owned(),
+        keys: vec![format!("sk-ant-api03-sim-{id}")],
+        speed: 1.0,
+        limits: *limits,
+        groups: BTreeMap::new(),
+        standing: Standing::Good,
+    };
+    ProviderConfig {
+        name: name.to_owned(),
+        dialect,
+        models: vec![ModelConfig { id: model.to_owned(), group: None, context: 400_000, max_output: 32_000, thinks }],
+        organisations: organisations.iter().map(organisation).collect(),
+        service,
+    }
+}
+
+/// Limits in real time, in the words of the pool.
+fn limits(limits: Limits, speed: f64) -> Vec<Limit> {
+    let minute = Window::Bucket { per_ms: (60_000.0 / speed).round() as u64 };
+    let rows = [
+        (Dimension::Requests, limits.requests_per_minute, minute, ReserveRule::Estimate),
+        (Dimension::InputTokens, limits.input_tokens_per_minute, minute, ReserveRule::Estimate),
+        (Dimension::OutputTokens, limits.output_tokens_per_minute, minute, ReserveRule::AsProduced),
+        (Dimension::Concurrency, limits.concurrency, Window::Held, ReserveRule::Estimate),
+    ];
+    let limit = |(dimension, amount, window, reserve)| {
+        Some(Limit { dimension, amount: amount?, burst: None, window, reserve, cache_read_percent: 0, output_weight: 1 })
+    };
+    rows.into_iter().filter_map(limit).collect()
+}
