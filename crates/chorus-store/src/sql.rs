@@ -213,4 +213,11 @@ impl Store {
         let mut connection = self.shared.pool.acquire().await.map_err(Fault::from)?;
         Ok(connect::in_time(migrate::pending(&mut connection)).await?)
     }
+
+    /// What time the database thinks it is: the clock by which deliveries are judged.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        let rows = self.read(sqlx::query("SELECT now_ms FROM db_clock")).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Broken("the clock of the database has no row".to_owned()))?;
+        Ok(cells::Cells::new("db_clock", "now", row).time("now_ms")?)
+    }
 }

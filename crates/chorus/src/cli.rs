@@ -51,6 +51,8 @@ pub(crate) enum Command {
     },
     /// Run the simulated providers alone, for any client.
     Sim(Sim),
+    /// Check configuration, key, database, bus, limits, clocks and accounts; say what to do about what is wrong.
+    Doctor,
 }
 
 /// `chorus demo`

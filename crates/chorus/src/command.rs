@@ -20,6 +20,7 @@ use crate::accounts::from_environment;
 use crate::cli::{Cli, Command, Project, Resume, Run};
 use crate::config::{Config, Environment, Process};
 use crate::crash::Crash;
+use crate::doctor;
 use crate::house::{House, Opening};
 use crate::input::{self, Bounds};
 
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Demo(demo) => demo::run(config, demo).await,
         Command::Sim(sim) => sim::run(&sim).await,
+        Command::Doctor => Ok(doctor::run(&config).await),
         Command::Migrate => migrate::run(&config).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(run) => project_run(config, run).await,

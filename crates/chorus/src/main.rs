@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod crash;
 mod deliver;
+mod doctor;
 mod house;
 mod input;
 mod remote;
