@@ -1,0 +1,319 @@
+-- The deeds (ledger.rs, memory.rs): what each does and answers.
+
+local CHANNEL = prefix .. ':changed'
+-- A process that reserved within this time counts as a member.
+local MEMBER_LASTS = 30000
+
+local life = redis.call('HMGET', LIFE, 'server', 'token', 'began')
+local lost = not life[2] or life[1] ~= server
+local began = tonumber(life[3])
+
+local function save()
+  for id, group in pairs(groups) do
+    if group and group.dirty then
+      group.dirty = nil
+      redis.call('HSET', GROUPS, id, cmsgpack.pack(group))
+    end
+  end
+  for id, lease in pairs(leases) do
+    if lease and lease.dirty then
+      lease.dirty = nil
+      if lease.life == 'o' then
+        lease = { id = id, life = 'o', sent = lease.sent, till = lease.till, parts = {}, groups = {} }
+      end
+      redis.call('HSET', LEASES, id, cmsgpack.pack(lease))
+    end
+  end
+  local told = {}
+  for id in pairs(freed) do
+    told[#told + 1] = id
+  end
+  if #told > 0 then
+    redis.call('PUBLISH', CHANNEL, table.concat(told, '\n'))
+  end
+end
+
+-- What is left of each limit of these groups, what is only set aside not counted.
+local function rooms(ids)
+  local told = {}
+  for _, id in ipairs(ids) do
+    local group, left = load_group(id), {}
+    for place, meter in ipairs(group.meters) do
+      left[place] = charged_room(group, meter, now)
+    end
+    told[#told + 1] = id
+    told[#told + 1] = left
+  end
+  return told
+end
+
+local function count_members()
+  redis.call('ZADD', MEMBERS, string.format('%.0f', now), words.member)
+  redis.call('ZREMRANGEBYSCORE', MEMBERS, '-inf', string.format('(%.0f', now - MEMBER_LASTS))
+  return redis.call('ZCARD', MEMBERS)
+end
+
+local function grant_of(lease)
+  local charges = {}
+  for _, part in ipairs(lease.parts) do
+    charges[#charges + 1] = part.group
+    charges[#charges + 1] = part.dim
+    charges[#charges + 1] = part.aside
+  end
+  return { 'granted', words.members, lease.credential, lease.granted_at, lease.not_after, charges, {} }
+end
+
+local function fit(candidate)
+  local kind, value = 'now', 9007199254740991
+  for _, id in ipairs(candidate.groups) do
+    local one, what = fit_group(groups[id], candidate.estimate, candidate.floor, words.interactive)
+    if kind == 'never' then
+      -- The first limit that it is larger than is the one to name.
+    elseif one == 'never' then
+      kind, value = one, what
+    elseif kind == 'freed' or one == 'freed' then
+      kind, value = 'freed', nil
+    elseif kind == 'at' and one == 'at' then
+      value = math.max(value, what)
+    elseif one == 'at' then
+      kind, value = one, what
+    elseif kind == 'now' then
+      value = math.min(value, what)
+    end
+  end
+  return kind, value
+end
+
+local function each_group(act)
+  for _, candidate in ipairs(words.candidates) do
+    for _, id in ipairs(candidate.groups) do
+      act(groups[id])
+    end
+  end
+end
+
+local function grant(candidate)
+  local charges = {}
+  for _, id in ipairs(candidate.groups) do
+    for _, meter in ipairs(groups[id].meters) do
+      charges[#charges + 1] = { id, meter.dim, need_of(meter, candidate.estimate) }
+    end
+  end
+  if words.interactive then
+    each_group(function(group)
+      if group.waiting[words.lease] then
+        group.waiting[words.lease], group.dirty, freed[group.id] = nil, true, true
+      end
+    end)
+  end
+  local reply = grant_of(insert(words.lease, candidate.credential, now, words.not_after, charges))
+  reply[7] = rooms(candidate.groups)
+  return reply
+end
+
+local function refuse(never, soonest)
+  if never then
+    return { 'never', words.members, never }
+  end
+  if words.interactive then
+    each_group(function(group) group.waiting[words.lease], group.dirty = now + FLAG, true end)
+  end
+  return { 'wait', words.members, soonest or '' }
+end
+
+local function reserve()
+  words.members = count_members()
+  local lease = load_lease(words.lease)
+  if lease and is_live(lease) then
+    return grant_of(lease)
+  elseif lease and (lease.life == 'e' or lease.sent) then
+    return { 'never', words.members, 'over' }
+  elseif lease then
+    forget(words.lease)
+  end
+  local ids = {}
+  for _, group in ipairs(words.groups) do
+    ids[#ids + 1] = group[1]
+  end
+  load_groups(ids)
+  for _, group in ipairs(words.groups) do
+    configure(group[1], group[2], began)
+  end
+  local best, rank, most, soonest, never = nil, nil, nil, nil, 'none'
+  for _, candidate in ipairs(words.candidates) do
+    local kind, value = fit(candidate)
+    if kind == 'now' and (not best or candidate.rank < rank or (candidate.rank == rank and value > most)) then
+      best, rank, most = candidate, candidate.rank, value
+    elseif kind == 'at' then
+      soonest = math.min(soonest or value, value)
+    end
+    if kind ~= 'never' then
+      never = nil
+    elseif never then
+      never = value
+    end
+  end
+  if best then
+    return grant(best)
+  end
+  return refuse(never, soonest)
+end
+
+local function wipe()
+  for _, id in ipairs(redis.call('SMEMBERS', NAMES)) do
+    local group = load_group(id)
+    if group then
+      for _, meter in ipairs(group.meters) do
+        drop_lists(group, meter)
+      end
+    end
+    redis.call('DEL', live_key(id))
+  end
+  redis.call('DEL', GROUPS, LEASES, DUE, NAMES)
+  groups, leases = {}, {}
+end
+
+-- Begins a new life of the state: rates hold what the restoring process last saw, or nothing.
+local function begin_life()
+  wipe()
+  began, life[2] = now, words.token
+  redis.call('HSET', LIFE, 'server', server, 'token', words.token, 'began', string.format('%.0f', now))
+  for _, mirror in ipairs(words.mirrors) do
+    configure(mirror.group, mirror.config, began)
+    local group = groups[mirror.group]
+    for place, meter in ipairs(group.meters) do
+      set_room(group, meter, now, mirror.rooms[place])
+      meter.lowest = tally_room(meter)
+    end
+    if mirror.closed ~= NONE then
+      group.closed = mirror.closed
+    end
+  end
+end
+
+local function put_back(held)
+  for _, group in ipairs(held.groups) do
+    configure(group[1], group[2], began)
+  end
+  local lease = insert(held.lease, held.credential, held.granted_at, held.not_after, held.charges)
+  if held.sent_until ~= NONE then
+    if held.holder ~= NONE then
+      lease.holder = held.holder
+    end
+    live_on(lease, 's', held.sent_until)
+    charge_sent(lease, now)
+  end
+  return lease
+end
+
+local function restore()
+  for _, held in ipairs(words.leases) do
+    if not load_lease(held.lease) then
+      put_back(held)
+    end
+  end
+  expire()
+  return { 'ok', life[2], count_members() }
+end
+
+-- What a process did by itself while it could not reach us: leases that it granted, sent or ended.
+local function merge()
+  for _, held in ipairs(words.leases) do
+    local lease = load_lease(held.lease)
+    if held.charges ~= NONE and (not lease or (lease.life == 'o' and not lease.sent and held.sent_until ~= NONE)) then
+      if lease then
+        forget(held.lease)
+      end
+      lease = put_back(held)
+    elseif lease and lease.life == 'r' and held.sent_until ~= NONE then
+      lease.holder = held.holder ~= NONE and held.holder or nil
+      live_on(lease, 's', held.sent_until)
+      charge_sent(lease, now)
+    end
+    if lease and held.word ~= NONE then
+      finish(lease, held.word)
+    end
+  end
+  expire()
+  return { 'ok' }
+end
+
+-- Another process saw less than is believed here.
+local function lower()
+  for _, mirror in ipairs(words.mirrors) do
+    configure(mirror.group, mirror.config, began)
+    local group = groups[mirror.group]
+    for place, meter in ipairs(group.meters) do
+      set_room(group, meter, now, math.min(charged_room(group, meter, now), mirror.rooms[place]))
+      note_lowest(group, meter, now)
+    end
+    group.dirty, freed[mirror.group] = true, true
+  end
+  return { 'ok' }
+end
+
+local function observe()
+  configure(words.group, words.config, began)
+  local group = groups[words.group]
+  observe_group(group, words)
+  freed[words.group] = true
+  return { 'ok', rooms({ words.group }), group.closed or '' }
+end
+
+-- All limits as they stand, and how many leases hold something.
+local function levels()
+  local ids, told, live = redis.call('HKEYS', GROUPS), {}, 0
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    local group = load_group(id)
+    for _, meter in ipairs(group.meters) do
+      local closed = group.closed and group.closed > now and group.closed or ''
+      told[#told + 1] = { id, meter.text, meter_room(group, meter, now), meter.cap, meter.held, meter.lowest, closed }
+    end
+  end
+  for _, id in ipairs(redis.call('HKEYS', LEASES)) do
+    if is_live(load_lease(id)) then
+      live = live + 1
+    end
+  end
+  return { 'ok', told, live }
+end
+
+local deeds = {
+  reserve = reserve,
+  restore = restore,
+  merge = merge,
+  lower = lower,
+  observe = observe,
+  levels = levels,
+  send = function()
+    local lease = load_lease(words.lease)
+    return { lease and send(lease, words.holder, words.deadline) and 'sent' or 'gone' }
+  end,
+  ['end'] = function()
+    local lease = load_lease(words.lease)
+    if lease then
+      finish(lease, words.word)
+    end
+    return { 'ok' }
+  end,
+  open = function()
+    local group = load_group(words.group)
+    if group then
+      group.closed, group.dirty, freed[words.group] = nil, true, true
+    end
+    return { 'ok' }
+  end,
+}
+
+if deed == 'restore' and lost then
+  begin_life()
+elseif lost or (words.token and words.token ~= NONE and words.token ~= life[2] and deed == 'reserve') then
+  return { 'lost' }
+end
+local reply = { 'more' }
+if expire() then
+  reply = deeds[deed]()
+end
+save()
+return reply

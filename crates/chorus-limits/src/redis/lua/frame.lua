@@ -1,0 +1,68 @@
+-- One deed on the shared ledger, atomically. Arithmetic follows src/ledger/*.rs line by line; every number is a
+-- whole one below 2^53, which a double holds exactly.
+--
+-- KEYS[1] prefix of all keys; ARGV: deed, its words as JSON, time in milliseconds (empty: the server's), the server's run id.
+
+local prefix, deed, words = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
+local now, server = tonumber(ARGV[3]), ARGV[4]
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local NONE = cjson.null
+local REMEMBERED = 3600000
+-- Leases that time may change in one run of this script; the caller asks again for the rest.
+local MOST_DUE = 400
+
+local GROUPS, LEASES, DUE = prefix .. ':groups', prefix .. ':leases', prefix .. ':due'
+local LIFE, NAMES, MEMBERS = prefix .. ':life', prefix .. ':names', prefix .. ':members'
+
+-- Groups and leases that were read in this run, what must be written, and which groups were freed or corrected.
+local groups, leases, freed = {}, {}, {}
+
+local function live_key(group)
+  return prefix .. ':live:' .. group
+end
+
+local function list_key(group, meter, what)
+  return prefix .. ':' .. what .. ':' .. group .. ':' .. meter.id
+end
+
+-- The floor of a / b for whole numbers, b above zero.
+local function div(a, b)
+  local quotient = math.floor(a / b)
+  if quotient * b > a then
+    return quotient - 1
+  elseif (quotient + 1) * b <= a then
+    return quotient + 1
+  end
+  return quotient
+end
+
+local function ceiling(a, b)
+  return -div(-a, b)
+end
+
+-- a / b, cut towards zero.
+local function cut(a, b)
+  if a < 0 then
+    return -div(-a, b)
+  end
+  return div(a, b)
+end
+
+local function gcd(a, b)
+  while b > 0 do
+    a, b = b, a % b
+  end
+  return a
+end
+
+local function split(text, mark)
+  local parts = {}
+  for part in string.gmatch(text, '[^' .. mark .. ']+') do
+    parts[#parts + 1] = part
+  end
+  return parts
+end

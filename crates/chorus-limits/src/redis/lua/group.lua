@@ -1,0 +1,237 @@
+-- One quota group (group.rs): its meters, which are asked and charged together, and what closes it as a whole.
+
+local FLAG, REST, SPEND_REST = 1000, 1000, 60000
+
+local function load_group(id)
+  local group = groups[id]
+  if group == nil then
+    local packed = redis.call('HGET', GROUPS, id)
+    group = packed and cmsgpack.unpack(packed) or false
+    groups[id] = group
+  end
+  return group
+end
+
+local function load_groups(ids)
+  if #ids > 0 then
+    for place, packed in ipairs(redis.call('HMGET', GROUPS, unpack(ids))) do
+      if groups[ids[place]] == nil then
+        groups[ids[place]] = packed and cmsgpack.unpack(packed) or false
+      end
+    end
+  end
+end
+
+local function nth_meter(meters, dim, nth)
+  for _, meter in ipairs(meters) do
+    if meter.dim == dim then
+      if nth == 0 then
+        return meter
+      end
+      nth = nth - 1
+    end
+  end
+end
+
+-- Takes over a configuration; true when it is new.
+local function configure_group(id, config, at, began)
+  local group = load_group(id)
+  if group and group.config == config then
+    return false
+  end
+  local known = group
+  if not known then
+    group = { id = id, made = 0, flight = 0, waiting = {}, meters = {} }
+    groups[id] = group
+    redis.call('SADD', NAMES, id)
+  end
+  local meters, seen, kept = {}, {}, {}
+  for _, text in ipairs(split(config, ';')) do
+    local dim = string.sub(text, 1, 1)
+    local nth = seen[dim] or 0
+    seen[dim] = nth + 1
+    local old = nth_meter(group.meters, dim, nth)
+    local meter
+    if old and old.text == text then
+      meter = old
+    elseif old then
+      meter = reconfigured(group, old, text, at)
+    else
+      meter = begin(group, text, known and at or began, not known)
+    end
+    if old then
+      kept[old] = true
+    end
+    meters[#meters + 1] = meter
+  end
+  for _, old in ipairs(group.meters) do
+    if not kept[old] then
+      drop_lists(group, old)
+    end
+  end
+  group.meters, group.config, group.dirty = meters, config, true
+  return true
+end
+
+local function ramp_cap(group)
+  return math.floor(group.ramp / 1000)
+end
+
+-- Whether a call fits: 'now' with its headroom, 'at' with the instant, 'freed', or 'never' with the dimension.
+local function fit_group(group, estimate, floor, interactive)
+  local at = math.max(now, group.closed or now)
+  local headroom, waits = 9007199254740991, group.ramp ~= nil and group.flight >= ramp_cap(group)
+  for _, meter in ipairs(group.meters) do
+    local need = need_of(meter, estimate)
+    if need > meter.cap then
+      return 'never', meter.dim
+    end
+    local instant = earliest(group, meter, now, need, floor)
+    if instant then
+      at = math.max(at, instant)
+    else
+      waits = true
+    end
+    local cap, left = math.max(meter.cap, 1), meter_room(group, meter, now) - need
+    local sign = left < 0 and -1 or 1
+    -- Parts per million in two steps, so that no product passes 2^53.
+    local whole = div(left * sign, cap)
+    local rest = (left * sign - whole * cap) * 1000
+    local milli = div(rest, cap)
+    headroom = math.min(headroom, sign * (whole * 1000000 + milli * 1000 + div((rest - milli * cap) * 1000, cap)))
+  end
+  for lease, till in pairs(group.waiting) do
+    if till <= now then
+      group.waiting[lease], group.dirty = nil, true
+    elseif not interactive then
+      at = math.max(at, till)
+    end
+  end
+  if waits then
+    return 'freed'
+  elseif at > now then
+    return 'at', at
+  end
+  return 'now', headroom
+end
+
+local function close(group, till)
+  group.closed = math.max(group.closed or till, till)
+end
+
+local function is_rate(meter)
+  return meter.kind == 'b' or meter.kind == 's'
+end
+
+local function window_length(meter)
+  if is_rate(meter) then
+    return meter.per
+  end
+  return meter.kind == 'd' and DAY or meter.kind == 'm' and 31 * DAY or math.huge
+end
+
+-- The limit that a header speaks of: the one of that amount, else the one of the shortest window.
+local function meter_of(group, told)
+  local shortest
+  for _, meter in ipairs(group.meters) do
+    if meter.dim == told.dim then
+      if told.limit ~= NONE and (told.limit == meter.amount or told.limit == meter.configured) then
+        return meter
+      end
+      if not shortest or window_length(meter) < window_length(shortest) then
+        shortest = meter
+      end
+    end
+  end
+  return shortest
+end
+
+local function scarcest(group)
+  local found, least
+  for _, meter in ipairs(group.meters) do
+    if is_rate(meter) then
+      local share = cut(meter_room(group, meter, now) * 1000, math.max(meter.cap, 1))
+      if not least or share < least then
+        found, least = meter, share
+      end
+    end
+  end
+  return found
+end
+
+local function refused_for_rate(group, told, rest)
+  local culprits = {}
+  for _, level in ipairs(told.levels) do
+    if level.remaining == 0 then
+      culprits[#culprits + 1] = meter_of(group, level)
+    end
+  end
+  if #culprits == 0 then
+    culprits[1] = scarcest(group)
+  end
+  for _, meter in ipairs(culprits) do
+    set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
+  end
+  close(group, now + rest)
+end
+
+local function next_period(group, kind)
+  local offset = 0
+  for _, meter in ipairs(group.meters) do
+    if meter.kind == kind then
+      offset = meter.per
+      break
+    end
+  end
+  local _, last = period(kind, offset, now)
+  return last
+end
+
+local function money_comes_back(group, told)
+  if told.retry ~= NONE then
+    return now + told.retry
+  end
+  for _, meter in ipairs(group.meters) do
+    if meter.dim == 's' and is_rate(meter) then
+      return now + SPEND_REST
+    end
+  end
+  return next_period(group, 'm')
+end
+
+local function observe_group(group, told)
+  for _, level in ipairs(told.levels) do
+    local meter = meter_of(group, level)
+    if meter then
+      observe_level(group, meter, now, told.sent_at, level)
+    end
+  end
+  local rest = told.retry ~= NONE and told.retry or REST
+  if told.failure == 'rate_window' then
+    refused_for_rate(group, told, rest)
+  elseif told.failure == 'ramp' then
+    local most = group.flight * 1000
+    group.ramp = math.max(math.floor((group.ramp and math.min(group.ramp, most) or most) / 2), 1000)
+    close(group, now + rest)
+  elseif told.failure == 'concurrency' then
+    local lowered = math.max(math.max(group.flight - 1, 0), 1) * 1000
+    if not group.ramp or ramp_cap(group) >= math.floor(lowered / 1000) then
+      group.ramp = lowered
+    end
+  elseif told.failure == 'quota_day' then
+    close(group, next_period(group, 'd'))
+  elseif told.failure == 'spend' then
+    close(group, money_comes_back(group, told))
+  end
+  group.dirty = true
+end
+
+-- A call ended well.
+local function praise(group)
+  if group.ramp then
+    local cap = ramp_cap(group)
+    if group.flight * 2 >= cap then
+      group.ramp = group.ramp + ceiling(1000, math.max(cap, 1))
+    end
+  end
+end

@@ -1,0 +1,235 @@
+-- The life of leases (lease.rs, ending.rs): reserved, sent, aborted, expired, over.
+
+local function load_lease(id)
+  local lease = leases[id]
+  if lease == nil then
+    local packed = redis.call('HGET', LEASES, id)
+    lease = packed and cmsgpack.unpack(packed) or false
+    leases[id] = lease
+  end
+  return lease
+end
+
+local function is_live(lease)
+  return lease.life == 'r' or lease.life == 's' or lease.life == 'a'
+end
+
+local function live_on(lease, life, till)
+  lease.life, lease.till, lease.dirty = life, till, true
+  redis.call('ZADD', DUE, string.format('%.0f', till), lease.id)
+end
+
+local function forget(id)
+  redis.call('ZREM', DUE, id)
+  redis.call('HDEL', LEASES, id)
+  leases[id] = false
+end
+
+local function part_meter(part)
+  local group = load_group(part.group)
+  if group then
+    return group, nth_meter(group.meters, part.dim, part.nth)
+  end
+end
+
+-- Makes the lease's charges what `used` says, limit by limit; nil leaves a limit as it is.
+local function settle(lease, at, used)
+  for _, part in ipairs(lease.parts) do
+    local group, meter = part_meter(part)
+    local amount = meter and part.dim ~= 'c' and used(meter, part)
+    if amount then
+      if part.charged_at then
+        correct(group, meter, at, part.charged_at, amount - part.charged)
+      else
+        charge(group, meter, at, part.aside, amount)
+        part.charged_at = at
+      end
+      part.charged, group.dirty, lease.dirty = amount, true, true
+    end
+  end
+end
+
+local function charge_sent(lease, at)
+  settle(lease, at, function(meter, part)
+    return not part.charged_at and charged_when_sent(meter) and part.aside or nil
+  end)
+end
+
+-- Frees the lease's slots and lets it live on.
+local function free(lease, at, life, till)
+  live_on(lease, life, till)
+  for _, part in ipairs(lease.parts) do
+    if part.dim == 'c' and not part.charged_at then
+      part.charged_at, part.charged = at, 0
+      local group, meter = part_meter(part)
+      if meter then
+        meter.held, group.dirty = meter.held - part.aside, true
+      end
+    end
+  end
+  for _, id in ipairs(lease.groups) do
+    local group = load_group(id)
+    if group then
+      group.flight, group.dirty = math.max(0, group.flight - 1), true
+    end
+    redis.call('SREM', live_key(id), lease.id)
+    freed[id] = true
+  end
+end
+
+local function over(lease, at, sent)
+  lease.sent = sent
+  free(lease, at, 'o', at + REMEMBERED)
+end
+
+local function give_back(lease, at)
+  settle(lease, at, function() return 0 end)
+  over(lease, at, false)
+end
+
+-- Its time is up after it was sent: the slot is free, what was set aside is charged.
+local function lapse(lease, at)
+  settle(lease, at, function(_, part) return not part.charged_at and part.aside or nil end)
+  free(lease, at, 'e', at + REMEMBERED)
+end
+
+-- Lets time do its work; false when more is due than one run may do.
+local function expire()
+  local done = 0
+  while true do
+    local due = redis.call('ZRANGE', DUE, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 50, 'WITHSCORES')
+    if #due == 0 then
+      return true
+    elseif done >= MOST_DUE then
+      return false
+    end
+    for place = 1, #due, 2 do
+      local lease, at = load_lease(due[place]), tonumber(due[place + 1])
+      if lease and lease.life == 'r' then
+        give_back(lease, at)
+      elseif lease and (lease.life == 's' or lease.life == 'a') then
+        lapse(lease, at)
+      else
+        forget(due[place])
+      end
+      done = done + 1
+    end
+  end
+end
+
+-- Enters a lease as reserved and holds its amounts: charges are {group, dimension, amount}.
+local function insert(id, credential, granted_at, not_after, charges)
+  local lease = { id = id, credential = credential, granted_at = granted_at, not_after = not_after, parts = {}, groups = {} }
+  local seen, known = {}, {}
+  for _, one in ipairs(charges) do
+    local place = one[1] .. '\n' .. one[2]
+    local nth = seen[place] or 0
+    seen[place] = nth + 1
+    local part = { group = one[1], dim = one[2], nth = nth, aside = one[3] }
+    lease.parts[#lease.parts + 1] = part
+    local group, meter = part_meter(part)
+    if meter then
+      hold(group, meter, now, part.aside)
+    end
+    if not known[part.group] then
+      known[part.group] = true
+      lease.groups[#lease.groups + 1] = part.group
+      redis.call('SADD', live_key(part.group), id)
+      redis.call('SADD', NAMES, part.group)
+      if group then
+        group.flight, group.dirty = group.flight + 1, true
+      end
+    end
+  end
+  leases[id] = lease
+  live_on(lease, 'r', not_after + 1)
+  return lease
+end
+
+-- A group has new limits, or was unknown when leases on it were restored: what live leases have set aside is
+-- counted anew.
+local function hold_again(group)
+  for _, meter in ipairs(group.meters) do
+    meter.held = 0
+  end
+  group.flight = 0
+  local live, sent = redis.call('SMEMBERS', live_key(group.id)), {}
+  table.sort(live)
+  for _, id in ipairs(live) do
+    local lease = load_lease(id)
+    group.flight = group.flight + 1
+    if lease.life ~= 'r' then
+      sent[#sent + 1] = lease
+    end
+    for _, part in ipairs(lease.parts) do
+      local meter = part.group == group.id and not part.charged_at and nth_meter(group.meters, part.dim, part.nth)
+      if meter then
+        hold(group, meter, now, part.aside)
+      end
+    end
+  end
+  for _, lease in ipairs(sent) do
+    charge_sent(lease, now)
+  end
+end
+
+local function configure(id, config, began)
+  if configure_group(id, config, now, began) then
+    hold_again(groups[id])
+  end
+end
+
+local function send(lease, holder, deadline)
+  if lease.life == 's' and lease.holder == holder then
+    return true
+  elseif lease.life == 's' and not lease.holder then
+    lease.holder, lease.dirty = holder, true
+    return true
+  elseif lease.life ~= 'r' or deadline <= now then
+    return false
+  end
+  lease.holder = holder
+  live_on(lease, 's', deadline)
+  charge_sent(lease, now)
+  return true
+end
+
+local function settle_late(lease, word)
+  settle(lease, now, function(meter) return charged_for(meter, word.usage, word.cost) end)
+  for _, id in ipairs(lease.groups) do
+    freed[id] = true
+  end
+end
+
+-- The lease is over, in one of the ways of `End`.
+local function finish(lease, word)
+  local life, how = lease.life, word.how
+  local begun = life == 'r' or life == 's'
+  if how == 'unused' and life == 'r' then
+    give_back(lease, now)
+  elseif how == 'used' and begun then
+    settle(lease, now, function(meter) return charged_for(meter, word.usage, word.cost) end)
+    if life ~= 'r' then
+      for _, id in ipairs(lease.groups) do
+        local group = load_group(id)
+        if group then
+          praise(group)
+          group.dirty = true
+        end
+      end
+    end
+    over(lease, now, true)
+  elseif how == 'used' and life == 'e' then
+    settle_late(lease, word)
+    lease.sent = true
+    live_on(lease, 'o', now + REMEMBERED)
+  elseif how == 'used' and life == 'a' then
+    settle_late(lease, word)
+  elseif how == 'aborted' and begun then
+    settle(lease, now, function(meter, part) return math.max(part.aside, charged_for(meter, word.usage, 0)) end)
+    live_on(lease, 'a', now + word.grace)
+  elseif how == 'refused' and (begun or life == 'a') then
+    settle(lease, now, function(meter) return meter.dim == 'q' and word.counts or 0 end)
+    over(lease, now, true)
+  end
+end

@@ -1,0 +1,216 @@
+-- One limit of a group (meter.rs): what is charged and set aside, and how headers correct it.
+
+local PROMPT = 5000
+local SHOWN_BACK = 300000
+
+local function charged_room(group, meter, at)
+  advance(group, meter, at)
+  return tally_room(meter)
+end
+
+local function meter_room(group, meter, at)
+  return charged_room(group, meter, at) - meter.held
+end
+
+-- Reads a limit from its text: dimension:amount:burst:window:length:reserve:cache_read_percent:output_weight.
+local function read_limit(text)
+  local part = split(text, ':')
+  local meter = { text = text, dim = part[1], amount = tonumber(part[2]), burst = tonumber(part[3]), kind = part[4] }
+  meter.per, meter.reserve, meter.percent, meter.weight = tonumber(part[5]), part[6], tonumber(part[7]), tonumber(part[8])
+  meter.configured, meter.held, meter.recent = meter.amount, 0, 0
+  shape(meter)
+  return meter
+end
+
+local function begin(group, text, at, empty)
+  local meter = read_limit(text)
+  group.made = group.made + 1
+  meter.id = group.made
+  begin_full(meter, at)
+  if empty and (meter.kind == 'b' or meter.kind == 's') then
+    set_room(group, meter, at, 0)
+  end
+  meter.lowest = tally_room(meter)
+  return meter
+end
+
+local function drop_lists(group, meter)
+  redis.call('DEL', list_key(group.id, meter, 'charges'), list_key(group.id, meter, 'recent'))
+end
+
+-- Takes another amount; what is left stays what it was.
+local function change_amount(group, meter, at, amount, burst)
+  local room = charged_room(group, meter, at)
+  local cap = burst or amount
+  local full = meter.kind == 'b' and meter.level >= cap * meter.scale
+  meter.amount, meter.burst = amount, burst
+  shape(meter)
+  if full then
+    meter.full = math.max(meter.full, meter.at)
+  end
+  if meter.kind == 'b' then
+    meter.level = room * meter.scale
+  end
+  set_room(group, meter, at, room)
+end
+
+-- A meter of a new configuration takes over what the old one holds, and its charges if it counts alike.
+local function reconfigured(group, old, text, at)
+  local new = read_limit(text)
+  if old.kind == new.kind and old.per == new.per then
+    change_amount(group, old, at, new.amount, new.burst)
+    old.text, old.configured, old.dim = text, new.amount, new.dim
+    old.reserve, old.percent, old.weight = new.reserve, new.percent, new.weight
+    return old
+  end
+  drop_lists(group, old)
+  local fresh = begin(group, text, at, false)
+  fresh.held = old.held
+  return fresh
+end
+
+local function reserved_for(meter, estimate)
+  local output = estimate.max
+  if meter.reserve == 'e' then
+    output = estimate.p90
+  elseif meter.reserve == 'p' then
+    output = estimate.p50
+  end
+  if meter.dim == 'q' or meter.dim == 'c' then
+    return 1
+  elseif meter.dim == 'i' then
+    return meter.reserve == 'i' and estimate.input + estimate.max or estimate.input
+  elseif meter.dim == 'o' then
+    return output
+  elseif meter.dim == 't' then
+    return meter.reserve == 'm' and math.max(estimate.input, estimate.max) or estimate.input + output
+  end
+  return estimate.cost
+end
+
+local function charged_for(meter, usage, cost)
+  local input = usage.input + usage.write + math.floor(usage.read * meter.percent / 100)
+  local output = usage.output * meter.weight
+  if meter.dim == 'q' or meter.dim == 'c' then
+    return 1
+  elseif meter.dim == 'i' then
+    return input
+  elseif meter.dim == 'o' then
+    return output
+  elseif meter.dim == 't' then
+    return input + output
+  end
+  return cost
+end
+
+local function certain_part(meter, estimate)
+  local guessed = meter.reserve == 'e' or meter.reserve == 'p'
+  if meter.dim == 'o' and guessed then
+    return 0
+  elseif meter.dim == 't' and guessed then
+    return estimate.input
+  end
+  return reserved_for(meter, estimate)
+end
+
+local function need_of(meter, estimate)
+  return math.min(reserved_for(meter, estimate), math.max(meter.cap, certain_part(meter, estimate)))
+end
+
+local function charged_when_sent(meter)
+  if meter.dim == 'q' or meter.dim == 'i' then
+    return true
+  end
+  return (meter.dim == 'o' or meter.dim == 't') and (meter.reserve == 'i' or meter.reserve == 'm')
+end
+
+local function earliest(group, meter, at, need, floor)
+  advance(group, meter, at)
+  local free = div(meter.cap * floor + 999, 1000)
+  free = math.max(0, math.min(free, meter.cap - need))
+  return tally_earliest(group, meter, at, need + free + meter.held)
+end
+
+local function note_lowest(group, meter, at)
+  meter.lowest = math.min(meter.lowest, meter_room(group, meter, at))
+end
+
+local function hold(group, meter, at, amount)
+  meter.held = meter.held + amount
+  note_lowest(group, meter, at)
+end
+
+-- What was set aside is used now.
+local function charge(group, meter, at, set_aside, used)
+  meter.held = meter.held - set_aside
+  if used <= 0 or meter.kind == 'h' then
+    return
+  end
+  tally_charge(group, meter, at, used)
+  local key = list_key(group.id, meter, 'recent')
+  if meter.recent > 0 and meter.recent_first + SHOWN_BACK < at then
+    local _, dropped, first = drop_old(key, function(time) return time + SHOWN_BACK < at end)
+    meter.recent, meter.recent_first = meter.recent - dropped, first
+  end
+  redis.call('RPUSH', key, string.format('%.0f:%.0f', at, used))
+  if meter.recent == 0 then
+    meter.recent_first = at
+  end
+  meter.recent = meter.recent + 1
+  note_lowest(group, meter, at)
+end
+
+-- A charge turned out to be other than it was. If a header has shown it since, the header knew better.
+local function correct(group, meter, at, charged_at, more)
+  if not meter.shown or meter.shown < charged_at then
+    tally_correct(group, meter, at, charged_at, more)
+    note_lowest(group, meter, at)
+  end
+end
+
+-- What was charged after a time, which a header of a request of that time need not show.
+local function charged_after(group, meter, sent_at)
+  local key, seen, sum = list_key(group.id, meter, 'recent'), 0, 0
+  while seen < meter.recent do
+    local chunk = redis.call('LRANGE', key, -seen - 32, -seen - 1)
+    for place = #chunk, 1, -1 do
+      local at, amount = entry(chunk[place])
+      if at <= sent_at then
+        return sum
+      end
+      sum = sum + amount
+    end
+    seen = seen + 32
+  end
+  return sum
+end
+
+local function scaled_burst(meter, amount)
+  if not meter.burst then
+    return nil
+  end
+  local from = math.max(meter.amount, 1)
+  local whole = div(meter.burst, from)
+  return whole * amount + math.floor((meter.burst - whole * from) * amount / from)
+end
+
+local function observe_level(group, meter, at, sent_at, told)
+  if meter.kind == 'h' then
+    return
+  end
+  if told.limit ~= NONE and told.limit > 0 and told.limit ~= meter.amount then
+    change_amount(group, meter, at, told.limit, scaled_burst(meter, told.limit))
+  end
+  if told.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at then
+    return
+  end
+  local rounding = div(told.rounded, 2)
+  local least = told.remaining - charged_after(group, meter, sent_at) - rounding
+  local most = least
+  if at - sent_at > PROMPT then
+    most = math.max(least, told.remaining - rounding)
+  end
+  set_room(group, meter, at, math.min(math.max(charged_room(group, meter, at), least), most))
+  meter.shown = sent_at
+  note_lowest(group, meter, at)
+end

@@ -1,0 +1,118 @@
+//! What the script answers, read.
+
+use chorus_core::id::{GroupId, LeaseId};
+use chorus_core::limit::{Charge, Lease, Reserved};
+use chorus_core::time::Timestamp;
+use redis::Value;
+
+use super::text::{read_dimension, read_limit};
+use crate::ledger::Level;
+
+/// An answer of the script: a word, then what belongs to it.
+pub(super) struct Reply {
+    /// The word.
+    pub(super) word: String,
+    rest: std::vec::IntoIter<Value>,
+}
+
+/// What is left of each limit of some groups.
+pub(super) type Rooms = Vec<(GroupId, Vec<i64>)>;
+
+impl Reply {
+    /// Reads the word.
+    pub(super) fn new(value: Value) -> Option<Self> {
+        let mut rest = list(value)?.into_iter();
+        Some(Self { word: text(rest.next()?)?, rest })
+    }
+
+    /// The next number.
+    pub(super) fn number(&mut self) -> Option<i64> {
+        number(&self.rest.next()?)
+    }
+
+    /// The next text.
+    pub(super) fn text(&mut self) -> Option<String> {
+        text(self.rest.next()?)
+    }
+
+    /// The next time, if there is one.
+    pub(super) fn time(&mut self) -> Option<Option<Timestamp>> {
+        Some(number(&self.rest.next()?).map(Timestamp))
+    }
+
+    /// What is left of each limit of some groups.
+    pub(super) fn rooms(&mut self) -> Option<Rooms> {
+        let mut values = list(self.rest.next()?)?.into_iter();
+        let mut rooms = Vec::new();
+        while let (Some(group), Some(left)) = (values.next(), values.next()) {
+            let left: Option<Vec<i64>> = list(left)?.iter().map(number).collect();
+            rooms.push((GroupId::new(text(group)?), left?));
+        }
+        Some(rooms)
+    }
+
+    /// The answer to a demand for `lease`, after the count of members was read.
+    pub(super) fn reserved(&mut self, lease: LeaseId) -> Option<(Reserved, Rooms)> {
+        let answer = match self.word.as_str() {
+            "granted" => {
+                let credential = self.text()?.parse().ok()?;
+                let (granted_at, not_after) = (Timestamp(self.number()?), Timestamp(self.number()?));
+                let charges = charges(list(self.rest.next()?)?)?;
+                let lease = Lease { id: lease, credential, charges, granted_at, not_after };
+                return Some((Reserved::Granted(lease), self.rooms()?));
+            }
+            "wait" => Reserved::Wait { at: self.time()? },
+            "never" => Reserved::Never(never(lease, &self.text()?)?),
+            _ => return None,
+        };
+        Some((answer, Vec::new()))
+    }
+
+    /// All limits as they stand.
+    pub(super) fn levels(&mut self) -> Option<Vec<Level>> {
+        list(self.rest.next()?)?.into_iter().map(level).collect()
+    }
+}
+
+fn never(lease: LeaseId, why: &str) -> Option<String> {
+    Some(match why {
+        "over" => format!("{lease} is over"),
+        "none" => "there is no credential for it".to_owned(),
+        dimension => format!("the call is larger than the limit on {:?} of every credential", read_dimension(dimension)?),
+    })
+}
+
+fn charges(values: Vec<Value>) -> Option<Vec<Charge>> {
+    let mut values = values.into_iter();
+    let mut charges = Vec::new();
+    while let Some(group) = values.next() {
+        let dimension = read_dimension(&text(values.next()?)?)?;
+        let amount = u64::try_from(number(&values.next()?)?).ok()?;
+        charges.push(Charge { group: GroupId::new(text(group)?), dimension, amount });
+    }
+    Some(charges)
+}
+
+fn level(value: Value) -> Option<Level> {
+    let mut parts = Reply { word: String::new(), rest: list(value)?.into_iter() };
+    let group = GroupId::new(parts.text()?);
+    let (dimension, window) = read_limit(&parts.text()?)?;
+    let (left, capacity, held, lowest) = (parts.number()?, parts.number()?, parts.number()?, parts.number()?);
+    Some(Level { group, dimension, window, left, capacity, held, lowest, closed_until: parts.time()? })
+}
+
+fn list(value: Value) -> Option<Vec<Value>> {
+    if let Value::Array(values) = value { Some(values) } else { None }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<i64> {
+    if let Value::Int(number) = value { Some(*number) } else { None }
+}

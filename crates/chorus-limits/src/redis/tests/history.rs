@@ -1,0 +1,326 @@
+//! A random history, played step by step on Redis and on the ledger in memory.
+
+use std::fmt::Debug;
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use chorus_core::id::{CredentialId, Holder, LeaseId};
+use chorus_core::limit::{
+    Candidate, Charge, Demand, Dimension, End, Estimate, FailureClass, HeldLease, Lease, Limit, Observation, ObservedLevel, QuotaGroup,
+    ReserveRule, Reserved, Sent, Window,
+};
+use chorus_core::llm::Usage;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{Clock, LimitState};
+use chorus_core::time::{Millis, Timestamp};
+use fastrand::Rng;
+
+use super::server::{Hand, Server};
+use crate::redis::Redis;
+use crate::{Memory, Start};
+
+/// One step.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Pass(i64),
+    Reserve(Box<Demand>),
+    Send { lease: Lease, holder: Holder, deadline: Timestamp },
+    End(LeaseId, End),
+    Observe(Box<Observation>),
+    Restore(Vec<HeldLease>),
+    Configure,
+    Flush,
+}
+
+/// What came of the steps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Played {
+    pub(super) granted: u32,
+    pub(super) waited: u32,
+    pub(super) never: u32,
+    pub(super) sent: u32,
+    pub(super) gone: u32,
+    pub(super) lost: u32,
+}
+
+impl AddAssign for Played {
+    fn add_assign(&mut self, other: Self) {
+        self.granted += other.granted;
+        self.waited += other.waited;
+        self.never += other.never;
+        self.sent += other.sent;
+        self.gone += other.gone;
+        self.lost += other.lost;
+    }
+}
+
+/// Both limiters.
+pub(super) struct Pair<'a> {
+    server: &'a Server,
+    namespace: String,
+    clock: Arc<Hand>,
+    memory: Memory,
+    pub(super) redis: Redis,
+    chance: Rng,
+    groups: Vec<Arc<QuotaGroup>>,
+    asked: Vec<Demand>,
+    granted: Vec<Lease>,
+    next: u128,
+    lost: bool,
+    pub(super) played: Played,
+}
+
+impl<'a> Pair<'a> {
+    pub(super) async fn new(server: &'a Server, seed: u64) -> Self {
+        let (namespace, clock) = (Server::namespace(), Hand::at(1_772_409_600_000));
+        let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, Start::Empty);
+        let redis = server.limiter(&namespace, &clock);
+        let mut chance = Rng::with_seed(seed);
+        let groups = (0..3).map(|number| group(number, &mut chance)).collect();
+        for limiter in [&redis as &dyn LimitState, &memory] {
+            limiter.restore(Vec::new()).await.expect("the server answers");
+        }
+        // Rates start from nothing; let them come back in most histories.
+        clock.pass(if chance.u8(0..8) == 0 { 0 } else { 120_000 });
+        let (asked, granted) = (Vec::new(), Vec::new());
+        Self {
+            server,
+            namespace,
+            clock,
+            memory,
+            redis,
+            chance,
+            groups,
+            asked,
+            granted,
+            next: u128::from(seed) << 32,
+            lost: false,
+            played: Played::default(),
+        }
+    }
+
+    pub(super) fn draw(&mut self) -> Step {
+        if self.lost && self.chance.u8(0..4) == 0 {
+            return Step::Restore(self.held());
+        }
+        match self.chance.u8(0..100) {
+            0..20 => Step::Pass(self.length()),
+            20..50 => Step::Reserve(Box::new(self.demand_or_again())),
+            50..66 => match self.lease() {
+                Some(lease) => {
+                    let holder = Holder::new(["one", "one", "one", "two"][self.chance.usize(0..4)]);
+                    let deadline = Timestamp(self.clock.now().0 + self.chance.i64(-1..60_000));
+                    Step::Send { lease, holder, deadline }
+                }
+                None => Step::Pass(1),
+            },
+            66..82 => match self.lease() {
+                Some(lease) => Step::End(lease.id, self.end()),
+                None => Step::Pass(1),
+            },
+            82..94 => Step::Observe(Box::new(self.observation())),
+            94..96 => Step::Restore(self.held()),
+            96..99 => Step::Configure,
+            _ => Step::Flush,
+        }
+    }
+
+    fn length(&mut self) -> i64 {
+        match self.chance.u8(0..20) {
+            0..6 => 1,
+            6..14 => self.chance.i64(1..2_000),
+            14..18 => self.chance.i64(1_000..70_000),
+            18 => self.chance.i64(60_000..4_000_000),
+            _ => self.chance.i64(3_000_000..90_000_000),
+        }
+    }
+
+    fn demand_or_again(&mut self) -> Demand {
+        if !self.asked.is_empty() && self.chance.u8(0..6) == 0 {
+            return self.asked[self.chance.usize(0..self.asked.len())].clone();
+        }
+        self.demand()
+    }
+
+    pub(super) fn demand(&mut self) -> Demand {
+        self.next += 1;
+        let candidates = (0..self.chance.u128(0..4)).map(|number| self.candidate(number)).collect::<Vec<_>>();
+        let candidates = if candidates.is_empty() && self.chance.u8(0..4) > 0 { vec![self.candidate(1)] } else { candidates };
+        let not_after = Timestamp(self.clock.now().0 + self.chance.i64(0..30_000));
+        Demand { lease: LeaseId::new(self.next), interactive: self.chance.u8(0..8) == 0, not_after, candidates }
+    }
+
+    fn candidate(&mut self, number: u128) -> Candidate {
+        let some = self.chance.u8(0..8);
+        let groups = self.groups.iter().enumerate().filter(|(place, _)| some & (1 << place) != 0).map(|(_, group)| Arc::clone(group));
+        let groups = groups.collect();
+        let output = self.chance.u64(1..900);
+        let estimate = Estimate {
+            input: if self.chance.u8(0..30) == 0 { 9_000 } else { self.chance.u64(1..900) },
+            output_p50: output / 2,
+            output_p90: output,
+            max_tokens: self.chance.u64(1..1_500),
+            cost: MicroUsd(self.chance.i64(-1..5_000)),
+        };
+        let floor_permille = if self.chance.u8(0..4) == 0 { self.chance.u16(0..300) } else { 0 };
+        Candidate { credential: CredentialId::new(number + 1), groups, estimate, rank: self.chance.u32(0..2), floor_permille }
+    }
+
+    fn lease(&mut self) -> Option<Lease> {
+        let recent = self.granted.len().saturating_sub(12);
+        (recent < self.granted.len()).then(|| self.granted[self.chance.usize(recent..self.granted.len())].clone())
+    }
+
+    fn end(&mut self) -> End {
+        let mut tokens = || self.chance.u64(0..1_500);
+        let usage = Usage { input: tokens(), output: tokens(), cache_read: tokens(), cache_write: tokens() / 4, reasoning: 0 };
+        match self.chance.u8(0..8) {
+            0 => End::Unused,
+            1 => End::Aborted { usage: Some(usage).filter(|usage| usage.input % 2 == 0), grace: Millis(self.chance.u64(0..9_000)) },
+            2 => End::Refused { counts_request: usage.input % 2 == 0 },
+            _ => End::Used { usage, cost: MicroUsd(self.chance.i64(-1..9_000)) },
+        }
+    }
+
+    fn observation(&mut self) -> Observation {
+        let group = Arc::clone(&self.groups[self.chance.usize(0..self.groups.len())]);
+        let levels = (0..self.chance.u8(0..3)).map(|_| self.header(&group)).collect();
+        let failure = [
+            None,
+            None,
+            None,
+            Some(FailureClass::RateWindow),
+            Some(FailureClass::Ramp),
+            Some(FailureClass::Concurrency),
+            Some(FailureClass::QuotaDay),
+            Some(FailureClass::Spend),
+            Some(FailureClass::Overload),
+        ];
+        // Groups that are closed for days would end the history.
+        let failure = failure[if self.chance.u8(0..4) == 0 { self.chance.usize(0..9) } else { self.chance.usize(0..6) }];
+        let retry_after = (self.chance.u8(0..3) > 0).then(|| Millis(self.chance.u64(0..20_000)));
+        let longest = [10, 4_000, 20_000, 400_000][self.chance.usize(0..4)];
+        let sent_at = Timestamp(self.clock.now().0 - self.chance.i64(0..longest));
+        Observation { group, sent_at, failure, retry_after, levels }
+    }
+
+    fn header(&mut self, group: &QuotaGroup) -> ObservedLevel {
+        let limit = &group.limits[self.chance.usize(0..group.limits.len())];
+        let told = [limit.amount, limit.amount, limit.amount / 2, limit.amount * 2 + 1, 0][self.chance.usize(0..5)];
+        let most = told.max(limit.amount);
+        ObservedLevel {
+            dimension: if self.chance.u8(0..9) == 0 { Dimension::OutputTokens } else { limit.dimension },
+            limit: (self.chance.u8(0..4) > 0).then_some(told),
+            remaining: (self.chance.u8(0..5) > 0).then(|| if self.chance.bool() { 0 } else { self.chance.u64(0..most + 1) }),
+            full_at: None,
+            rounded_to: [1, 1, 1_000, 7][self.chance.usize(0..4)],
+        }
+    }
+
+    /// Some of the leases that were granted, and one that never was.
+    fn held(&mut self) -> Vec<HeldLease> {
+        let now = self.clock.now().0;
+        let mut leases = self.granted[self.granted.len().saturating_sub(6)..].to_vec();
+        self.next += 1;
+        let charges = vec![
+            Charge { group: "g0".into(), dimension: Dimension::InputTokens, amount: 100 },
+            Charge { group: "unknown".into(), dimension: Dimension::Concurrency, amount: 1 },
+        ];
+        let id = LeaseId::new(self.next);
+        leases.push(Lease { id, credential: CredentialId::new(1), charges, granted_at: Timestamp(now), not_after: Timestamp(now + 9_000) });
+        self.granted.extend(leases.last().cloned());
+        let held = |lease: Lease| HeldLease {
+            groups: if self.chance.bool() { self.groups.clone() } else { Vec::new() },
+            sent_until: self.chance.bool().then(|| Timestamp(now + self.chance.i64(-100..40_000))),
+            lease,
+        };
+        leases.into_iter().map(held).collect()
+    }
+
+    /// Takes the step on both and compares answers and levels.
+    pub(super) async fn take(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Pass(length) => self.clock.pass(*length),
+            Step::Configure => {
+                let place = self.chance.usize(0..self.groups.len());
+                self.groups[place] = group(place, &mut self.chance);
+            }
+            Step::Flush => {
+                self.server.flush(&self.namespace).await;
+                self.redis = self.server.limiter(&self.namespace, &self.clock);
+                self.memory.flush();
+                self.memory = self.memory.beside();
+                self.lost = true;
+            }
+            Step::Reserve(demand) => {
+                let answer = same(self.redis.reserve(*demand.clone()).await, self.memory.reserve(*demand.clone()).await)?;
+                self.asked.push(*demand.clone());
+                match answer {
+                    Ok(Reserved::Granted(lease)) => {
+                        self.played.granted += 1;
+                        self.granted.push(lease);
+                    }
+                    Ok(Reserved::Wait { .. }) => self.played.waited += 1,
+                    Ok(Reserved::Never(_)) => self.played.never += 1,
+                    Err(_) => self.played.lost += 1,
+                }
+            }
+            Step::Send { lease, holder, deadline } => {
+                let answer = same(self.redis.send(lease, holder, *deadline).await, self.memory.send(lease, holder, *deadline).await)?;
+                self.played.sent += u32::from(answer == Ok(Sent::Sent));
+                self.played.gone += u32::from(answer == Ok(Sent::Gone));
+            }
+            Step::End(lease, end) => drop(same(self.redis.end(*lease, end.clone()).await, self.memory.end(*lease, end.clone()).await)?),
+            Step::Observe(told) => drop(same(self.redis.observe(*told.clone()).await, self.memory.observe(*told.clone()).await)?),
+            Step::Restore(leases) => {
+                same(self.redis.restore(leases.clone()).await, self.memory.restore(leases.clone()).await)?.map_err(|lost| lost.to_string())?;
+                self.lost = false;
+            }
+        }
+        if self.lost {
+            return Ok(());
+        }
+        same(self.redis.levels().await, Ok(self.memory.levels()))?.map_err(|problem| problem.to_string())?;
+        same(self.redis.live_leases().await, Ok(self.memory.live_leases())).map(drop)
+    }
+}
+
+fn same<T: PartialEq + Debug>(redis: Result<T, LimiterError>, memory: Result<T, LimiterError>) -> Result<Result<T, LimiterError>, String> {
+    if redis == memory { Ok(redis) } else { Err(format!("Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}")) }
+}
+
+/// A group with some limits of every kind.
+fn group(number: usize, chance: &mut Rng) -> Arc<QuotaGroup> {
+    let mut limits: Vec<Limit> = (0..chance.usize(1..5)).map(|_| limit(chance)).collect();
+    if chance.bool() {
+        limits.push(Limit { amount: chance.u64(1..5), burst: None, window: Window::Held, dimension: Dimension::Concurrency, ..limits[0].clone() });
+    }
+    Arc::new(QuotaGroup { id: format!("g{number}").as_str().into(), limits })
+}
+
+fn limit(chance: &mut Rng) -> Limit {
+    let dimension =
+        [Dimension::Requests, Dimension::InputTokens, Dimension::OutputTokens, Dimension::TotalTokens, Dimension::Spend][chance.usize(0..5)];
+    let amount = match dimension {
+        Dimension::Requests => chance.u64(3..40),
+        Dimension::Spend => chance.u64(10_000..200_000),
+        _ => chance.u64(900..9_000),
+    };
+    let window = match chance.u8(0..8) {
+        0..4 => Window::Bucket { per_ms: [1_000, 60_000, 59_999, 600_000][chance.usize(0..4)] },
+        4..6 => Window::Sliding { per_ms: [10_000, 60_000][chance.usize(0..2)] },
+        6 => Window::Day { offset_minutes: [0, -480, 60][chance.usize(0..3)] },
+        _ => Window::Month,
+    };
+    let reserve = [ReserveRule::Estimate, ReserveRule::AsProduced, ReserveRule::InputPlusMax, ReserveRule::MaxOfBoth][chance.usize(0..4)];
+    Limit {
+        dimension,
+        amount,
+        burst: (chance.u8(0..4) == 0).then(|| chance.u64(amount / 2..amount * 2)),
+        window,
+        reserve,
+        cache_read_percent: [0, 100, 33][chance.usize(0..3)],
+        output_weight: [1, 1, 5][chance.usize(0..3)],
+    }
+}

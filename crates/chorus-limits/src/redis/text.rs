@@ -1,0 +1,124 @@
+//! Numbers and limits as the script reads them: every number is a whole one that a double holds exactly, and a
+//! group's limits are one text, so that an unchanged configuration is recognised by comparing texts.
+
+use std::fmt::Write;
+
+use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
+use chorus_core::time::Timestamp;
+
+/// Amounts beyond this are taken for this: the script multiplies them by at most a thousand.
+const MOST: u64 = 1 << 42;
+/// Times beyond this lie 140,000 years away.
+const FARTHEST: i64 = 1 << 52;
+
+/// An amount that the script can count with.
+pub(super) fn amount(amount: u64) -> u64 {
+    amount.min(MOST)
+}
+
+/// A time that the script can count with.
+pub(super) fn time(at: Timestamp) -> i64 {
+    at.0.clamp(-FARTHEST, FARTHEST)
+}
+
+/// All limits of a group.
+pub(super) fn config(group: &QuotaGroup) -> String {
+    let mut text = String::with_capacity(group.limits.len() * 24);
+    for limit in &group.limits {
+        if !text.is_empty() {
+            text.push(';');
+        }
+        write_limit(&mut text, limit);
+    }
+    text
+}
+
+fn write_limit(text: &mut String, limit: &Limit) {
+    let (kind, length) = match limit.window {
+        Window::Bucket { per_ms } => ('b', amount(per_ms.max(1)).cast_signed()),
+        Window::Sliding { per_ms } => ('s', amount(per_ms.max(1)).cast_signed()),
+        Window::Day { offset_minutes } => ('d', i64::from(offset_minutes)),
+        Window::Month => ('m', 0),
+        Window::Held => ('h', 0),
+    };
+    let burst = limit.burst.map_or_else(|| "-".to_owned(), |burst| amount(burst).to_string());
+    let Limit { cache_read_percent, output_weight, .. } = limit;
+    let (dimension, reserve) = (dimension(limit.dimension), reserve(limit.reserve));
+    let most = amount(limit.amount);
+    write!(text, "{dimension}:{most}:{burst}:{kind}:{length}:{reserve}:{cache_read_percent}:{output_weight}")
+        .expect("a string takes whatever is written");
+}
+
+/// What is counted, in a letter.
+pub(super) const fn dimension(dimension: Dimension) -> char {
+    match dimension {
+        Dimension::Requests => 'q',
+        Dimension::InputTokens => 'i',
+        Dimension::OutputTokens => 'o',
+        Dimension::TotalTokens => 't',
+        Dimension::Spend => 's',
+        Dimension::Concurrency => 'c',
+    }
+}
+
+/// The dimension of a letter.
+pub(super) fn read_dimension(letter: &str) -> Option<Dimension> {
+    const ALL: [Dimension; 6] = [
+        Dimension::Requests,
+        Dimension::InputTokens,
+        Dimension::OutputTokens,
+        Dimension::TotalTokens,
+        Dimension::Spend,
+        Dimension::Concurrency,
+    ];
+    ALL.into_iter().find(|one| letter.chars().eq([dimension(*one)]))
+}
+
+/// Dimension and window of a limit's text.
+pub(super) fn read_limit(text: &str) -> Option<(Dimension, Window)> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [dimension, _, _, kind, length, ..] = parts[..] else { return None };
+    let window = match kind {
+        "b" => Window::Bucket { per_ms: length.parse().ok()? },
+        "s" => Window::Sliding { per_ms: length.parse().ok()? },
+        "d" => Window::Day { offset_minutes: length.parse().ok()? },
+        "m" => Window::Month,
+        "h" => Window::Held,
+        _ => return None,
+    };
+    Some((read_dimension(dimension)?, window))
+}
+
+const fn reserve(rule: ReserveRule) -> char {
+    match rule {
+        ReserveRule::Estimate => 'e',
+        ReserveRule::AsProduced => 'p',
+        ReserveRule::InputPlusMax => 'i',
+        ReserveRule::MaxOfBoth => 'm',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_one_text_and_numbers_that_a_double_cannot_hold_are_cut() {
+        let day = Limit {
+            dimension: Dimension::TotalTokens,
+            amount: u64::MAX,
+            burst: Some(7),
+            window: Window::Day { offset_minutes: -480 },
+            reserve: ReserveRule::MaxOfBoth,
+            cache_read_percent: 100,
+            output_weight: 5,
+        };
+        let slots = Limit { dimension: Dimension::Concurrency, amount: 3, burst: None, window: Window::Held, ..day.clone() };
+        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day, slots] });
+        assert_eq!(text, "t:4398046511104:7:d:-480:m:100:5;c:3:-:h:0:m:100:5");
+        let read: Vec<_> = text.split(';').map(read_limit).collect();
+        let expected = [(Dimension::TotalTokens, Window::Day { offset_minutes: -480 }), (Dimension::Concurrency, Window::Held)];
+        assert_eq!(read, expected.map(Some));
+        assert_eq!(time(Timestamp(i64::MAX)), 1 << 52);
+    }
+}

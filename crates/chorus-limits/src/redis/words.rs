@@ -1,0 +1,113 @@
+//! What the script is told: demands, ends, observations and leases as JSON.
+
+use std::collections::BTreeSet;
+
+use chorus_core::id::GroupId;
+use chorus_core::limit::{Demand, End, Estimate, FailureClass, HeldLease, Lease, Observation, QuotaGroup};
+use chorus_core::llm::Usage;
+use chorus_core::money::MicroUsd;
+use serde_json::{Value, json};
+
+use super::mirror::Mirror;
+use super::text::{amount, config, dimension, time};
+
+/// A demand by a member of the namespace that restored leases in the life `token`.
+pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Value {
+    let mut seen = BTreeSet::new();
+    let groups = demand.candidates.iter().flat_map(|candidate| &candidate.groups);
+    let groups: Vec<(GroupId, String)> =
+        groups.map(|group| (group.id.clone(), config(group))).filter(|group| seen.insert(group.clone())).collect();
+    let candidates: Vec<Value> = demand.candidates.iter().map(candidate).collect();
+    json!({
+        "lease": demand.lease, "interactive": demand.interactive, "not_after": time(demand.not_after),
+        "member": member, "token": token, "groups": groups, "candidates": candidates,
+    })
+}
+
+fn candidate(candidate: &chorus_core::limit::Candidate) -> Value {
+    let groups: Vec<&GroupId> = candidate.groups.iter().map(|group| &group.id).collect();
+    let Estimate { input, output_p50, output_p90, max_tokens, cost } = candidate.estimate;
+    json!({
+        "credential": candidate.credential, "groups": groups, "rank": candidate.rank, "floor": candidate.floor_permille,
+        "estimate": {
+            "input": amount(input), "p50": amount(output_p50), "p90": amount(output_p90), "max": amount(max_tokens),
+            "cost": money(cost),
+        },
+    })
+}
+
+fn money(cost: MicroUsd) -> u64 {
+    amount(u64::try_from(cost.0).unwrap_or(0))
+}
+
+/// How a lease ends.
+pub(super) fn end(end: &End) -> Value {
+    match end {
+        End::Unused => json!({ "how": "unused" }),
+        End::Used { usage, cost } => json!({ "how": "used", "usage": counted(usage), "cost": money(*cost) }),
+        End::Aborted { usage, grace } => {
+            json!({ "how": "aborted", "usage": counted(&usage.unwrap_or_default()), "grace": amount(grace.0) })
+        }
+        End::Refused { counts_request } => json!({ "how": "refused", "counts": u8::from(*counts_request) }),
+    }
+}
+
+fn counted(usage: &Usage) -> Value {
+    let Usage { input, cache_read, cache_write, output, .. } = *usage;
+    json!({ "input": amount(input), "read": amount(cache_read), "write": amount(cache_write), "output": amount(output) })
+}
+
+/// What a reply or refusal told.
+pub(super) fn observe(told: &Observation) -> Value {
+    let levels = told.levels.iter().map(|level| {
+        json!({
+            "dim": dimension(level.dimension), "limit": level.limit.map(amount), "remaining": level.remaining.map(amount),
+            "rounded": amount(level.rounded_to),
+        })
+    });
+    json!({
+        "group": told.group.id, "config": config(&told.group), "sent_at": time(told.sent_at),
+        "failure": told.failure.map_or("", failure), "retry": told.retry_after.map(|wait| amount(wait.0)),
+        "levels": levels.collect::<Vec<_>>(),
+    })
+}
+
+const fn failure(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::RateWindow => "rate_window",
+        FailureClass::Ramp => "ramp",
+        FailureClass::Concurrency => "concurrency",
+        FailureClass::QuotaDay => "quota_day",
+        FailureClass::Spend => "spend",
+        FailureClass::Overload
+        | FailureClass::Auth
+        | FailureClass::Forbidden
+        | FailureClass::Request
+        | FailureClass::Transient
+        | FailureClass::MidStream => "",
+    }
+}
+
+/// A lease with its groups, reserved or sent.
+pub(super) fn held(held: &HeldLease) -> Value {
+    let Lease { id, credential, charges, granted_at, not_after } = &held.lease;
+    let charges: Vec<_> =
+        charges.iter().map(|charge| json!([charge.group, dimension(charge.dimension), amount(charge.amount)])).collect();
+    json!({
+        "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
+        "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),
+        "sent_until": held.sent_until.map(time), "holder": null, "word": null,
+    })
+}
+
+fn known(group: &QuotaGroup) -> Value {
+    json!([group.id, config(group)])
+}
+
+/// What this process last saw of some groups.
+pub(super) fn mirrors<'a>(mirrors: impl Iterator<Item = (&'a GroupId, &'a Mirror)>) -> Value {
+    let one = |(group, mirror): (&GroupId, &Mirror)| {
+        json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed_until.map(time) })
+    };
+    mirrors.map(one).collect()
+}
