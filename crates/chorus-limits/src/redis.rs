@@ -106,15 +106,19 @@ impl Redis {
 
     /// All limits seen so far, as they stand now. The server reads everything it has: not for every second.
     pub async fn levels(&self) -> Result<Vec<Level>, LimiterError> {
-        let mut reply = self.link.run("levels", &json!({})).await?;
-        reply.levels().ok_or_else(|| unreadable("levels"))
+        Ok(self.state().await?.0)
     }
 
     /// How many leases hold a slot or an amount now.
     pub async fn live_leases(&self) -> Result<usize, LimiterError> {
+        Ok(self.state().await?.1)
+    }
+
+    async fn state(&self) -> Result<(Vec<Level>, usize), LimiterError> {
         let mut reply = self.link.run("levels", &json!({})).await?;
-        let live = reply.levels().and_then(|_| reply.number()).and_then(|live| usize::try_from(live).ok());
-        live.ok_or_else(|| unreadable("levels"))
+        let levels = reply.levels();
+        let live = reply.number().and_then(|live| usize::try_from(live).ok());
+        levels.zip(live).ok_or_else(|| unreadable("levels"))
     }
 
     /// Opens a group that was closed for a quota or for money, because a person put it right.

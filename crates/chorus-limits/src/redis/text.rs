@@ -113,8 +113,8 @@ mod tests {
             cache_read_percent: 100,
             output_weight: 5,
         };
-        let slots = Limit { dimension: Dimension::Concurrency, amount: 3, burst: None, window: Window::Held, ..day.clone() };
-        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day, slots] });
+        let slots = Limit { dimension: Dimension::Concurrency, amount: 3, burst: None, window: Window::Held, ..day };
+        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day.clone(), slots] });
         assert_eq!(text, "t:4398046511104:7:d:-480:m:100:5;c:3:-:h:0:m:100:5");
         let read: Vec<_> = text.split(';').map(read_limit).collect();
         let expected = [(Dimension::TotalTokens, Window::Day { offset_minutes: -480 }), (Dimension::Concurrency, Window::Held)];

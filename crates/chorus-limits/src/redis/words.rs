@@ -91,8 +91,7 @@ const fn failure(class: FailureClass) -> &'static str {
 /// A lease with its groups, reserved or sent.
 pub(super) fn held(held: &HeldLease) -> Value {
     let Lease { id, credential, charges, granted_at, not_after } = &held.lease;
-    let charges: Vec<_> =
-        charges.iter().map(|charge| json!([charge.group, dimension(charge.dimension), amount(charge.amount)])).collect();
+    let charges: Vec<_> = charges.iter().map(|charge| json!([charge.group, dimension(charge.dimension), amount(charge.amount)])).collect();
     json!({
         "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
         "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),
@@ -106,8 +105,6 @@ fn known(group: &QuotaGroup) -> Value {
 
 /// What this process last saw of some groups.
 pub(super) fn mirrors<'a>(mirrors: impl Iterator<Item = (&'a GroupId, &'a Mirror)>) -> Value {
-    let one = |(group, mirror): (&GroupId, &Mirror)| {
-        json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed_until.map(time) })
-    };
+    let one = |(group, mirror): (&GroupId, &Mirror)| json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed_until.map(time) });
     mirrors.map(one).collect()
 }

@@ -177,8 +177,10 @@ impl<'a> Pair<'a> {
         let usage = Usage { input: tokens(), output: tokens(), cache_read: tokens(), cache_write: tokens() / 4, reasoning: 0 };
         match self.chance.u8(0..8) {
             0 => End::Unused,
-            1 => End::Aborted { usage: Some(usage).filter(|usage| usage.input % 2 == 0), grace: Millis(self.chance.u64(0..9_000)) },
-            2 => End::Refused { counts_request: usage.input % 2 == 0 },
+            1 => {
+                End::Aborted { usage: Some(usage).filter(|usage| usage.input.is_multiple_of(2)), grace: Millis(self.chance.u64(0..9_000)) }
+            }
+            2 => End::Refused { counts_request: usage.input.is_multiple_of(2) },
             _ => End::Used { usage, cost: MicroUsd(self.chance.i64(-1..9_000)) },
         }
     }
@@ -254,7 +256,7 @@ impl<'a> Pair<'a> {
                 self.lost = true;
             }
             Step::Reserve(demand) => {
-                let answer = same(self.redis.reserve(*demand.clone()).await, self.memory.reserve(*demand.clone()).await)?;
+                let answer = same(self.redis.reserve(*demand.clone()).await, &self.memory.reserve(*demand.clone()).await)?;
                 self.asked.push(*demand.clone());
                 match answer {
                     Ok(Reserved::Granted(lease)) => {
@@ -267,41 +269,49 @@ impl<'a> Pair<'a> {
                 }
             }
             Step::Send { lease, holder, deadline } => {
-                let answer = same(self.redis.send(lease, holder, *deadline).await, self.memory.send(lease, holder, *deadline).await)?;
+                let answer = same(self.redis.send(lease, holder, *deadline).await, &self.memory.send(lease, holder, *deadline).await)?;
                 self.played.sent += u32::from(answer == Ok(Sent::Sent));
                 self.played.gone += u32::from(answer == Ok(Sent::Gone));
             }
-            Step::End(lease, end) => drop(same(self.redis.end(*lease, end.clone()).await, self.memory.end(*lease, end.clone()).await)?),
-            Step::Observe(told) => drop(same(self.redis.observe(*told.clone()).await, self.memory.observe(*told.clone()).await)?),
+            Step::End(lease, end) => drop(same(self.redis.end(*lease, end.clone()).await, &self.memory.end(*lease, end.clone()).await)?),
+            Step::Observe(told) => drop(same(self.redis.observe(*told.clone()).await, &self.memory.observe(*told.clone()).await)?),
             Step::Restore(leases) => {
-                same(self.redis.restore(leases.clone()).await, self.memory.restore(leases.clone()).await)?.map_err(|lost| lost.to_string())?;
+                same(self.redis.restore(leases.clone()).await, &self.memory.restore(leases.clone()).await)?
+                    .map_err(|lost| lost.to_string())?;
                 self.lost = false;
             }
         }
         if self.lost {
             return Ok(());
         }
-        same(self.redis.levels().await, Ok(self.memory.levels()))?.map_err(|problem| problem.to_string())?;
-        same(self.redis.live_leases().await, Ok(self.memory.live_leases())).map(drop)
+        same(self.redis.state().await, &Ok((self.memory.levels(), self.memory.live_leases()))).map(drop)
     }
 }
 
-fn same<T: PartialEq + Debug>(redis: Result<T, LimiterError>, memory: Result<T, LimiterError>) -> Result<Result<T, LimiterError>, String> {
-    if redis == memory { Ok(redis) } else { Err(format!("Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}")) }
+type Answer<T> = Result<T, LimiterError>;
+
+fn same<T: PartialEq + Debug>(redis: Answer<T>, memory: &Answer<T>) -> Result<Answer<T>, String> {
+    if redis == *memory { Ok(redis) } else { Err(format!("Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}")) }
 }
 
 /// A group with some limits of every kind.
 fn group(number: usize, chance: &mut Rng) -> Arc<QuotaGroup> {
     let mut limits: Vec<Limit> = (0..chance.usize(1..5)).map(|_| limit(chance)).collect();
     if chance.bool() {
-        limits.push(Limit { amount: chance.u64(1..5), burst: None, window: Window::Held, dimension: Dimension::Concurrency, ..limits[0].clone() });
+        limits.push(Limit {
+            amount: chance.u64(1..5),
+            burst: None,
+            window: Window::Held,
+            dimension: Dimension::Concurrency,
+            ..limits[0].clone()
+        });
     }
     Arc::new(QuotaGroup { id: format!("g{number}").as_str().into(), limits })
 }
 
 fn limit(chance: &mut Rng) -> Limit {
-    let dimension =
-        [Dimension::Requests, Dimension::InputTokens, Dimension::OutputTokens, Dimension::TotalTokens, Dimension::Spend][chance.usize(0..5)];
+    let dimension = [Dimension::Requests, Dimension::InputTokens, Dimension::OutputTokens, Dimension::TotalTokens, Dimension::Spend]
+        [chance.usize(0..5)];
     let amount = match dimension {
         Dimension::Requests => chance.u64(3..40),
         Dimension::Spend => chance.u64(10_000..200_000),
