@@ -88,6 +88,9 @@ pub enum Refusal {
         /// The state.
         state: &'static str,
     },
+    /// A later word on pausing and resuming was folded before it.
+    #[error("a later word was folded before it")]
+    Overtaken,
     /// No open question bears such an id.
     #[error("no such question is open")]
     NothingAsked,
@@ -123,7 +126,7 @@ impl Project {
             Command::Lost { what } => stop::fail(&mut draft, format!("{what} is gone from the artifact store")),
             command => {
                 client::remember(&mut draft, event)?;
-                client::fold(&mut draft, command)?;
+                client::fold(&mut draft, event, command)?;
             }
         }
         if !draft.head.over() {

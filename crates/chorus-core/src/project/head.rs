@@ -69,6 +69,10 @@ pub struct Head {
     /// Whether the money ran out: nothing new is started, what there is becomes the deliverable.
     #[serde(default)]
     pub out_of_budget: bool,
+    /// The latest word of a client on pausing and resuming that was folded; words that were given before it and come
+    /// after it mean nothing.
+    #[serde(default)]
+    pub switched: Option<EventId>,
     /// Client commands that were folded, for deduplication.
     #[serde(default)]
     pub folded: BTreeSet<EventId>,
@@ -152,6 +156,7 @@ impl Head {
             unfinished: 0,
             ready: 0,
             out_of_budget: false,
+            switched: None,
             folded: BTreeSet::new(),
         }
     }

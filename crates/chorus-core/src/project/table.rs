@@ -37,8 +37,8 @@ pub const PROJECT_ARROWS: [Arrow; OWN.len() + 4 * LIVE.len()] = {
     }
     let mut live = 0;
     while live < LIVE.len() {
-        arrows[at] = Arrow::new(LIVE[live], "paused", "pause");
-        arrows[at + 1] = Arrow::new("paused", LIVE[live], "resume");
+        arrows[at] = Arrow::new(LIVE[live], "paused", "pause, the latest word");
+        arrows[at + 1] = Arrow::new("paused", LIVE[live], "resume, the latest word");
         arrows[at + 2] = Arrow::new(LIVE[live], "cancelled", "cancel");
         arrows[at + 3] = Arrow::new(LIVE[live], "failed", "nothing to deliver");
         at += 4;

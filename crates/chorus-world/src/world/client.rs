@@ -109,11 +109,6 @@ pub(super) async fn serve(ports: Ports, wish: Wish) {
             Ok(Some(loaded)) if loaded.project.head.state == State::WaitingApproval => {
                 tell(&ports, wish.project, &ClientCommand::Approve).await;
             }
-            // Its pause may have come after its resumption, when the bus lost it first.
-            Ok(Some(loaded)) if commands.peek().is_none() && matches!(loaded.project.head.state, State::Paused { .. }) => {
-                tell(&ports, wish.project, &ClientCommand::Resume).await;
-                ports.clock.sleep(Millis(20_000)).await;
-            }
             Ok(_) | Err(_) => {}
         }
     }

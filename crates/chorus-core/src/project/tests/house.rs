@@ -50,9 +50,14 @@ impl House {
     }
 
     pub(super) fn tell(&mut self, command: Command) -> Result<(), Refusal> {
-        self.numbers += 1;
-        let event = EventId::new(self.numbers);
+        let event = self.event();
         self.tell_as(event, command)
+    }
+
+    /// The id of a client's next word.
+    pub(super) const fn event(&mut self) -> EventId {
+        self.numbers += 1;
+        EventId::new(self.numbers)
     }
 
     pub(super) fn tell_as(&mut self, event: EventId, command: Command) -> Result<(), Refusal> {

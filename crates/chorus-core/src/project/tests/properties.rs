@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::house::{House, plan_of, planned_task};
 use crate::brief::{AnswerReply, Clarification, Options, Question};
 use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
-use crate::id::{EventId, TaskKey};
+use crate::id::TaskKey;
 use crate::limit::FailureClass;
 use crate::plan::{ParentPolicy, PlannedTask};
 use crate::project::{About, Command, Planned, Queue, Reading};
@@ -188,6 +188,25 @@ proptest! {
     }
 
     #[test]
+    fn the_latest_word_on_pausing_holds_in_whatever_order_words_come(
+        words in proptest::collection::vec((any::<bool>(), any::<u32>(), 1..3usize), 1..8),
+    ) {
+        let mut house = House::begun(Options { assume: true, approve: false });
+        let spoken: Vec<_> = words.iter().map(|(pause, place, times)| (*place, house.event(), *pause, *times)).collect();
+        let mut coming = spoken.clone();
+        coming.sort_unstable();
+        for (_, event, pause, times) in coming {
+            for _ in 0..times {
+                // Words that were overtaken or repeated are refused; what holds in the end is what counts.
+                let _ = house.tell_as(event, if pause { Command::Pause } else { Command::Resume });
+            }
+        }
+        let (.., last, _) = spoken[spoken.len() - 1];
+        prop_assert_eq!(house.project.head.state_word() == "paused", last);
+        prop_assert_eq!(house.live().is_empty(), last);
+    }
+
+    #[test]
     fn clients_who_meddle_at_any_time_break_nothing(script in scripts()) {
         let mut stale = Vec::new();
         let house = script.run(|house, pick| {
@@ -199,7 +218,7 @@ proptest! {
                 4 if pick == 4 => Command::Cancel,
                 _ => return,
             };
-            let event = EventId::new(u128::from(pick));
+            let event = house.event();
             let told = house.tell_as(event, command.clone());
             stale.push((event, command, told.is_ok()));
             for (event, command, done) in stale.clone() {
