@@ -30,6 +30,7 @@ pub(crate) async fn work(shop: &Shop, aggregate: &mut Aggregate, task: &Task) ->
     let request = prompt::work(&Work {
         title: &aggregate.project.head.title,
         brief: &brief.text,
+        known: &known(&aggregate.project),
         task: planned,
         file: material::file_of(&plan, &task.key),
         inputs: &inputs,

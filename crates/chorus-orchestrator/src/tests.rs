@@ -75,6 +75,23 @@ fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
 }
 
 #[test]
+fn whoever_answers_in_prose_is_told_and_mends_it() {
+    let mut bench = Bench::new(10, Brain { mumbles: true, asks: true, ..Brain::honest() }, FREE);
+    check(&mut bench, "done");
+    let answered = |key: &str| {
+        let ends = bench.history().into_iter().filter_map(|event| match event {
+            HistoryEvent::TaskFailed { task, .. } if task.key.as_str() == key => Some(false),
+            HistoryEvent::TaskSucceeded { task, .. } if task.key.as_str() == key => Some(true),
+            _ => None,
+        });
+        ends.collect::<Vec<_>>()
+    };
+    for key in ["clarify", "plan", "answer.t2.1", "settle.1", "judge.1"] {
+        assert_eq!(answered(key), [false, true], "{key}");
+    }
+}
+
+#[test]
 fn a_worker_that_asks_is_answered_and_goes_on() {
     let mut bench = Bench::new(4, Brain { asks: true, ..Brain::honest() }, FREE);
     let (_, text) = check(&mut bench, "done");
@@ -118,7 +135,8 @@ fn questions_to_the_client_wait_for_answers() {
     let mut bench = Bench::new(8, Brain { unclear: true, ..Brain::honest() }, Options { assume: false, approve: false });
     bench.run_until("waiting_client");
     bench.command(&ClientCommand::Answer { answers: BTreeMap::from([("q1".into(), "students".into())]), assume_rest: false });
-    check(&mut bench, "done");
+    let (_, text) = check(&mut bench, "done");
+    assert!(text.contains("for students"), "workers are told what the client said: {text}");
 }
 
 #[test]

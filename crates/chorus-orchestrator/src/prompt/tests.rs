@@ -40,7 +40,7 @@ fn some_plan(outline: &Outline) -> Plan {
 }
 
 fn work_of<'a>(task: &'a PlannedTask, file: Option<&'a PlannedFile>, brief: &'a str, room: Room) -> Work<'a> {
-    Work { title: "Guide", brief, task, file, inputs: &[], results: &[], glossary: &[], answers: &[], rework: None, room }
+    Work { title: "Guide", brief, known: &[], task, file, inputs: &[], results: &[], glossary: &[], answers: &[], rework: None, room }
 }
 
 #[test]
@@ -97,6 +97,7 @@ fn the_turn_of_work() {
         inputs: &inputs,
         results: &[Given { task: &parent, title: "Names", text: "Varn" }],
         glossary: &[Term { term: "Varn".into(), meaning: "a harbour".into() }],
+        known: &answers(),
         answers: &answers(),
         rework: Some(Rework { feedback: "Too short.", previous: "It began." }),
         ..work_of(&plan.tasks[0], plan.files.first(), "Sum it up.", ROOM)
@@ -106,6 +107,9 @@ fn the_turn_of_work() {
     <project title="Guide">
     Sum it up.
     </project>
+    <answers>
+    <answer question="For &lt;whom>?" assumed="true">Pupils of 12</answer>
+    </answers>
     <instructions>
     Summarise it.
     </instructions>
@@ -281,6 +285,17 @@ fn a_long_brief_is_shortened_for_workers() {
     let request = work(&work_of(&plan.tasks[0], None, &"é".repeat(9_000), ROOM));
     assert_eq!(turn(&request).matches('é').count(), 6_000);
     assert!(turn(&request).contains("é…\n</project>"));
+}
+
+#[test]
+fn what_was_settled_about_the_brief_is_shown_to_workers_as_far_as_there_is_room() {
+    let (outline, long) = (book(), "é".repeat(1_500));
+    let plan = some_plan(&outline);
+    let answered = |text: &str| Answered { answer: text.to_owned(), ..answers()[0].clone() };
+    let known = [answered("short"), answered(&long), answered(&long), answered(&long)];
+    let request = work(&Work { known: &known, ..work_of(&plan.tasks[0], None, "b", ROOM) });
+    assert!(turn(&request).contains(">short</answer>"));
+    assert_eq!(turn(&request).matches('é').count(), 3_000);
 }
 
 /// Reads a turn as `docs/prompts.md` says: from an opening tag to the first closing tag of its name. Gives the names

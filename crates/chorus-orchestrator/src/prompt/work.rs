@@ -16,6 +16,8 @@ pub struct Work<'a> {
     pub title: &'a str,
     /// The brief's text.
     pub brief: &'a str,
+    /// What was settled about the brief: the client's answers, and what is assumed.
+    pub known: &'a [Answered],
     /// The task.
     pub task: &'a PlannedTask,
     /// The file into which its result goes; none when only other tasks read it.
@@ -65,10 +67,13 @@ pub struct Rework<'a> {
 
 /// Most characters of the brief that a worker is shown.
 const BRIEF: usize = 6_000;
+/// Most characters of what was settled about the brief, questions included.
+const KNOWN: usize = 4_000;
 
 const RULES: &str = r#"
 Your step: make one part of the deliverable. <instructions> says which, <acceptance> how it will be judged; <project> is the client's
-whole brief, for orientation only: other parts of it are made by others, so do not do their work.
+whole brief, for orientation only: other parts of it are made by others, so do not do their work. <answers> says what the client decided
+about the brief, or what is assumed: keep to whatever of it concerns your part.
 Answer with the text of the part itself, complete and ready for the client, in the form that the media type in <output> asks for: no
 greeting, no announcement, no remark about yourself or the work, no code fence around the whole. The text
 is put into that file beside other parts exactly as you write it. Aim at the number of tokens given there; never pad, never stop early,
@@ -96,6 +101,7 @@ pub fn work(input: &Work<'_>) -> Request {
     let task = input.task;
     let mut turn = Turn::of("work");
     turn.long("project", &[("title", input.title)], &beginning(input.brief));
+    turn.answers(first(input.known));
     turn.long("instructions", &[], &task.instructions);
     turn.open("acceptance", &[]);
     for line in &task.acceptance {
@@ -130,6 +136,18 @@ fn material(input: &Work<'_>, turn: &mut Turn) {
         }
         turn.close("glossary");
     }
+}
+
+/// As many as there is room for; what the client said comes before what is assumed.
+fn first(known: &[Answered]) -> &[Answered] {
+    let mut room = KNOWN;
+    let fits = |answered: &&Answered| {
+        let length = answered.question.text.chars().count() + answered.answer.chars().count();
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    };
+    &known[..known.iter().take_while(fits).count()]
 }
 
 fn beginning(brief: &str) -> String {

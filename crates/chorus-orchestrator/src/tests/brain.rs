@@ -14,6 +14,8 @@ pub(super) struct Brain {
     pub(super) asks: bool,
     /// The judge is content in the end.
     pub(super) content: bool,
+    /// Nobody answers in JSON before they are told that it was missing.
+    pub(super) mumbles: bool,
 }
 
 /// What a model says.
@@ -29,12 +31,15 @@ const PLAN: &str = r#"{"title":"A guide","requirements":[{"id":"r1","text":"each
 
 impl Brain {
     pub(super) const fn honest() -> Self {
-        Self { plans: true, unclear: false, asks: false, content: true }
+        Self { plans: true, unclear: false, asks: false, content: true, mumbles: false }
     }
 
     pub(super) fn answer(&self, kind: TaskKind, request: &Request) -> Said {
         let turn = turn(request);
+        let told = block(&turn, "refused").starts_with("- ");
         Said::Text(match kind {
+            TaskKind::Work => return self.work(&turn),
+            _ if self.mumbles && !told => "Well.".into(),
             TaskKind::Clarify if self.unclear => {
                 r#"{"questions":[{"id":"q1","text":"for whom?","default":"all"}],"assumptions":[]}"#.into()
             }
@@ -43,22 +48,22 @@ impl Brain {
             TaskKind::Plan => "I would begin with the first chapter.".into(),
             TaskKind::Answer => r#"{"answer":"British"}"#.into(),
             TaskKind::Settle => r#"{"settlements":[{"conflict":"c1","keep":"a","reason":"the first is nearer"}]}"#.into(),
-            TaskKind::Work => return self.work(&turn),
             TaskKind::Judge => self.judge(&turn),
         })
     }
 
     fn work(&self, turn: &str) -> Said {
         let part = block(turn, "instructions");
-        let answered = turn.contains("<answer question=");
+        let answered = turn.contains("<answer question=\"which spelling?\"");
         if self.asks && part == "Whole" && !answered {
             return Said::Question("QUESTION: which spelling?".into());
         }
         let spelling = if answered { ", in British spelling" } else { "" };
+        let readers = if block(turn, "answers").contains(">students</answer>") { ", for students" } else { "" };
         let mended = if turn.contains("<feedback>") { ", mended" } else { "" };
         let parts = turn.matches("<result ").count();
         let year = if part.ends_with("Two") { 1871 } else { 1870 };
-        let text = format!("## {part}\nwritten from {parts} results{spelling}{mended}.");
+        let text = format!("## {part}\nwritten from {parts} results{spelling}{readers}{mended}.");
         if part == "Whole" {
             return Said::Text(text);
         }
