@@ -71,6 +71,11 @@ impl Kafka {
         })
     }
 
+    /// How the brokers are reached.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What else can be asked of the brokers.
     pub fn topics(&self) -> &Topics {
         &self.topics

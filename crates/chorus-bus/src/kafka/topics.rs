@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chorus_core::id::Pool;
 use chorus_core::port::bus::{BusError, Partition, Position, Topic};
+use chorus_core::time::Millis;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
@@ -21,6 +22,9 @@ use super::voice::Voice;
 use super::{failed, next_number};
 
 const HOUR: u64 = 3_600_000;
+
+/// Between two looks whether an order was carried out.
+const SETTLING: Millis = Millis(50);
 
 /// Asks the brokers about topics and groups, and makes topics.
 pub struct Topics {
@@ -88,8 +92,11 @@ impl Topics {
                 return Err(BusError(format!("failed to create topic {name}: {code}")));
             }
         }
-        self.settle(pools, Vec::is_empty).await?;
-        Ok(missing.into_iter().map(|missing| missing.topic).collect())
+        let made: Vec<Topic> = missing.into_iter().map(|missing| missing.topic).collect();
+        // A broker tells of a topic a moment before it serves it.
+        let places: Vec<Partition> = made.iter().flat_map(partitions).collect();
+        self.settle(async || Ok(self.missing(pools).await?.is_empty() && self.ends(places.clone()).await.is_ok())).await?;
+        Ok(made)
     }
 
     /// Deletes all topics for these pools, with all their records: nothing but time is lost by it.
@@ -103,7 +110,7 @@ impl Topics {
             }
         }
         let count = names.len();
-        self.settle(pools, move |missing| missing.len() == count).await
+        self.settle(async || Ok(self.missing(pools).await?.len() == count)).await
     }
 
     /// The topics for these pools that are not there, or have another number of partitions.
@@ -169,14 +176,13 @@ impl Topics {
         .await
     }
 
-    /// Waits until what the brokers say of the topics is as wanted.
-    async fn settle(&self, pools: &[Pool], wanted: impl Fn(&Vec<Missing>) -> bool + Send) -> Result<(), BusError> {
-        let rounds = self.settings.answer_timeout.0 / 50 + 1;
-        for _ in 0..rounds {
-            if wanted(&self.missing(pools).await?) {
+    /// Waits until the brokers agree on what was ordered.
+    async fn settle<F: Future<Output = Result<bool, BusError>> + Send>(&self, agreed: impl Fn() -> F + Send) -> Result<(), BusError> {
+        for _ in 0..self.settings.answer_timeout.0 / SETTLING.0 + 1 {
+            if agreed().await? {
                 return Ok(());
             }
-            self.ask("wait for topics", &self.asker, |client, _| Ok(client.poll(Duration::from_millis(50)).map(drop))).await?;
+            self.ask("wait for topics", &self.asker, |client, _| Ok(client.poll(Duration::from_millis(SETTLING.0)).map(drop))).await?;
         }
         Err(BusError("the brokers did not agree on the topics in time".to_owned()))
     }
