@@ -1,5 +1,5 @@
 //! What only a broker can do, on a real Kafka, when the run is given one: forget its topics, keep dead letters, count
-//! how far a group is behind. What every bus must do is in the contract suite of `chorus-world`.
+//! how far a group is behind. What every bus must do is in `contract`.
 //!
 //! Each test has a namespace of its own, so that tests and runs share one broker.
 
@@ -12,7 +12,10 @@ use chorus_core::id::{EventId, Pool};
 use chorus_core::port::Bus;
 use chorus_core::port::bus::{Incoming, Record, Subscription, Topic};
 use chorus_core::time::Millis;
+use chorus_world::real;
 
+mod contract;
+mod leaving;
 mod letters;
 mod loss;
 
@@ -21,11 +24,7 @@ const PATIENCE: Millis = Millis(30_000);
 
 /// A bus on the broker that the environment names, if any, with topics for these pools in a namespace of its own.
 async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
-    let Some(brokers) = variable("CHORUS_TEST_KAFKA") else {
-        assert_ne!(variable("CI").as_deref(), Some("true"), "CHORUS_TEST_KAFKA is not set, and with CI=true Kafka must be tried");
-        println!("CHORUS_TEST_KAFKA is not set: Kafka was not tried");
-        return None;
-    };
+    let brokers = real::KAFKA.given()?;
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let namespace = format!("test-{test}-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
     let settings = Settings { namespace, session_timeout: Millis::from_secs(6), ..Settings::new(brokers) };
@@ -34,11 +33,6 @@ async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
     bus.topics().delete(pools).await.expect("topics may be deleted there");
     bus.topics().create(pools).await.expect("topics may be created there");
     Some(bus)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where the broker is")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// All topics go with their records and are made again.
@@ -76,17 +70,19 @@ async fn within<T>(length: Millis, future: impl Future<Output = T>) -> Option<T>
     tokio::time::timeout(Duration::from_millis(length.0), future).await.ok()
 }
 
-/// Reads and acknowledges until records of all these numbers have come.
-async fn read_all(subscription: &mut Box<dyn Subscription>, numbers: std::ops::Range<u128>) {
-    let mut missing: BTreeSet<u128> = numbers.collect();
+/// Reads and acknowledges until records of all these numbers have come; what else came.
+async fn read_all(subscription: &mut Box<dyn Subscription>, numbers: std::ops::Range<u128>) -> BTreeSet<u128> {
+    let (mut missing, mut others): (BTreeSet<u128>, _) = (numbers.clone().collect(), BTreeSet::new());
     while !missing.is_empty() {
         let incoming = within(PATIENCE, subscription.next()).await;
         let incoming = incoming.unwrap_or_else(|| panic!("records {missing:?} did not come"));
         if let Incoming::Record { record, at } = incoming.expect("the bus gives records") {
             missing.remove(&record.id.number());
+            others.extend(Some(record.id.number()).filter(|number| !numbers.contains(number)));
             subscription.ack(&at).await.expect("the bus takes acknowledgements");
         }
     }
+    others
 }
 
 /// Waits until a question that is asked again and again is answered with yes.

@@ -80,7 +80,9 @@ impl Bench {
 
     /// A member of a group for which records may be waiting.
     async fn rejoin(&self, group: &str) -> Reader {
-        let subscription = self.bus.subscribe(vec![self.topic()], group).await.expect("the bus takes members");
+        // A group that cases shared would share out its partitions anew whenever one of them began or ended.
+        let group = format!("{}-{group}", self.topic());
+        let subscription = self.bus.subscribe(vec![self.topic()], &group).await.expect("the bus takes members");
         Reader { bench: self.clone(), subscription, owned: BTreeSet::new() }
     }
 

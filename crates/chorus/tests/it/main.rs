@@ -3,8 +3,6 @@
 mod bad_input;
 mod bad_models;
 mod books;
-#[cfg(feature = "distributed")]
-mod bus;
 mod full_disk;
 mod kill;
 mod local_model;
