@@ -10,10 +10,9 @@ use std::time::Duration;
 use chorus_core::port::bus::{BusError, Position, Topic};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::runtime::Handle;
 
 use super::desk::{Desk, Flow};
@@ -25,6 +24,9 @@ use super::voice::Voice;
 
 /// Longest sleep of the thread while nothing comes: within it a closed subscription is noticed.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How often a leaving member tries its last commit, with a poll between two tries.
+const LAST_WORDS: u32 = 60;
 
 /// The client library's reader, which tells a desk of its partitions.
 pub(super) type Consumer = BaseConsumer<Watcher>;
@@ -53,6 +55,25 @@ impl Reader {
                 Some(Ok(message)) => self.take(&message),
                 Some(Err(problem)) => self.trouble(&problem),
                 None => {}
+            }
+        }
+        self.say_last_words();
+    }
+
+    /// Commits what was acknowledged before leaving. While the group shares out its partitions, a coordinator
+    /// takes no commits, and the client library would leave without.
+    fn say_last_words(&self) {
+        if self.letters.is_none() || self.consumer.assignment().is_ok_and(|owned| owned.count() == 0) {
+            return;
+        }
+        for _ in 0..LAST_WORDS {
+            match self.consumer.commit_consumer_state(CommitMode::Sync) {
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => drop(self.consumer.poll(POLL)),
+                Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return,
+                Err(problem) => {
+                    tracing::debug!(error = %problem, "left a group without a last commit: what was acknowledged just now comes again");
+                    return;
+                }
             }
         }
     }
@@ -152,12 +173,6 @@ impl ConsumerContext for Watcher {
             && let Err(problem) = consumer.resume(list)
         {
             tracing::debug!(error = %problem, "partitions that came could not be resumed");
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(problem) = result {
-            tracing::debug!(error = %problem, "acknowledgements were not taken, their records may come again");
         }
     }
 }
