@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_models;
 mod books;
 mod full_disk;
+mod gateway;
 mod kill;
 mod local_model;
 mod loop_of_briefs;

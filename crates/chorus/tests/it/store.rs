@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
 mod damage;
-mod postgres;
+pub(crate) mod postgres;
 
 /// The hand on a database's clock.
 struct Held(Store);

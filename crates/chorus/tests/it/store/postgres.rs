@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions, Executor};
 use super::*;
 
 /// A server on which each store gets a database of its own.
-struct Postgres {
+pub(crate) struct Postgres {
     url: String,
     run: u32,
     drawn: AtomicU64,
@@ -14,11 +14,16 @@ struct Postgres {
 
 impl Postgres {
     /// The server named in the environment, if any.
-    fn given() -> Option<Self> {
+    pub(crate) fn given() -> Option<Self> {
         Some(Self { url: real::POSTGRES.given()?, run: std::process::id(), drawn: AtomicU64::new(0) })
     }
 
     async fn store(&self, suite: &str) -> Store {
+        opened(self.place(suite).await).await
+    }
+
+    /// A new, empty database.
+    pub(crate) async fn place(&self, suite: &str) -> Place {
         sqlx::any::install_default_drivers();
         let name = format!("chorus_{suite}_{}_{}", self.run, self.drawn.fetch_add(1, Ordering::Relaxed));
         let server: sqlx::any::AnyConnectOptions = self.url.parse().expect("CHORUS_TEST_POSTGRES is a URL");
@@ -26,7 +31,7 @@ impl Postgres {
         let create = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
         connection.execute(create).await.expect("databases may be made there");
         let (server, _) = self.url.rsplit_once('/').expect("the URL names a database");
-        opened(Place::Postgres(format!("{server}/{name}"))).await
+        Place::Postgres(format!("{server}/{name}"))
     }
 }
 

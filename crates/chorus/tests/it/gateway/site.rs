@@ -1,0 +1,232 @@
+//! A store, a bus and gateways over them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use chorus_bus::Embedded;
+use chorus_core::brief::Options;
+use chorus_core::delivery::ArtifactHash;
+use chorus_core::id::{EventId, KeyId, ProjectId, Seq, Tenant};
+use chorus_core::merge::{Deliverable, MergedFile};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::Clock;
+use chorus_core::port::keys::{NewKey, Scopes};
+use chorus_core::port::projects::{Commit, Committed, NewProject, StoredEvent, Submitted};
+use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead, State};
+use chorus_core::record::{self, EventNotice};
+use chorus_core::time::{Millis, Timestamp};
+use chorus_gateway::{Gateway, Ports, Secret, ServeError, Settings};
+use chorus_store::sql::{Pending, Place, Store};
+use chorus_world::real;
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::store::postgres::Postgres;
+
+/// A store with what stands on it.
+pub(super) struct Site {
+    pub(super) ports: Ports,
+    pub(super) store: Store,
+    _folder: TempDir,
+}
+
+/// A gateway that serves until it is stopped or dropped.
+pub(super) struct Served {
+    /// `http://127.0.0.1:port`
+    pub(super) base: String,
+    pub(super) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+/// Runs a check over SQLite, and over PostgreSQL where the run was given one.
+pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
+    check(Site::sqlite().await).await;
+    real::ran("gateway on sqlite", suite, 1);
+    if let Some(server) = Postgres::given() {
+        check(Site::over(server.place("gateway").await).await).await;
+        real::ran("gateway on postgres", suite, 1);
+    }
+}
+
+/// Real time and real chance.
+struct RealClock;
+
+impl Clock for RealClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock of a test with real sockets")]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).expect("it is this millennium"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock of a test with real sockets")]
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(at.since(self.now()).0)))
+    }
+
+    fn number(&self) -> u128 {
+        Uuid::now_v7().as_u128()
+    }
+
+    fn chance(&self, below: u64) -> u64 {
+        u64::try_from(Uuid::new_v4().as_u128() % u128::from(below.max(1))).expect("it is below a u64")
+    }
+}
+
+impl Site {
+    pub(super) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = Place::Sqlite(folder.path().join("chorus.db"));
+        Self { _folder: folder, ..Self::over(place).await }
+    }
+
+    async fn over(place: Place) -> Self {
+        let store = Store::open(place, Pending::Apply).await.expect("a new database opens");
+        let shared = Arc::new(store.clone());
+        let ports = Ports {
+            projects: shared.clone(),
+            deliveries: shared.clone(),
+            outbox: shared.clone(),
+            directory: shared.clone(),
+            artifacts: shared.clone(),
+            bus: Arc::new(Embedded::new()),
+            clock: Arc::new(RealClock),
+            keys: shared,
+        };
+        Self { ports, store, _folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// The usual settings, with the keep-alive and the poll of a test.
+    pub(super) fn settings() -> Settings {
+        let usual = Settings::usual(Arc::new(chorus_upstream::catalog::load()), BTreeMap::new());
+        Settings { keep_alive: Millis(300), poll: Millis(100), ..usual }
+    }
+
+    /// A gateway on a free port.
+    pub(super) async fn gateway(&self) -> Served {
+        self.gateway_with(Self::settings(), SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// A gateway with these settings at this address.
+    pub(super) async fn gateway_with(&self, settings: Settings, address: SocketAddr) -> Served {
+        let listener = TcpListener::bind(address).await.expect("the port is free");
+        let address = listener.local_addr().expect("it listens");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let gateway = Gateway::new(self.ports.clone(), settings);
+        let serving = tokio::spawn(gateway.serve(listener, async { drop(stopped.await) }));
+        Served { base: format!("http://{address}"), address, stop: Some(stop), serving }
+    }
+
+    /// A key of a tenant with these scopes; its text.
+    pub(super) async fn key_with(&self, tenant: &str, scopes: Scopes, expires_at: Option<Timestamp>) -> (KeyId, String) {
+        let mut chance = [0; 32];
+        chance[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+        let (id, secret) = (KeyId::new(self.ports.clock.number()), Secret::mint(chance));
+        let key = NewKey { id, tenant: Tenant::new(tenant), name: "test".to_owned(), hash: secret.hash(), scopes, expires_at };
+        self.ports.keys.create(key).await.expect("the store answers");
+        (id, secret.reveal().to_owned())
+    }
+
+    /// A key of a tenant that may do everything.
+    pub(super) async fn key(&self, tenant: &str) -> String {
+        self.key_with(tenant, Scopes::all(), None).await.1
+    }
+
+    /// A project of a tenant, handed in without a gateway.
+    pub(super) async fn project(&self, tenant: &str) -> ProjectId {
+        let (clock, tenant) = (&self.ports.clock, Tenant::new(tenant));
+        let id = ProjectId::new(clock.number());
+        let brief = self.ports.artifacts.put(Bytes::from_static(b"{}")).await.expect("the store answers");
+        let options = Options { assume: false, approve: true };
+        let title = "Played".to_owned();
+        let head = Head::new(NewHead { id, tenant: tenant.clone(), title, created_at: clock.now(), brief, options });
+        let record = record::command(EventId::new(clock.number()), &tenant, id, &ClientCommand::Submit { brief });
+        let new = NewProject { id, tenant, idempotency_key: id.to_string(), body: brief, budget: MicroUsd::from_dollars(5), head, record };
+        let answer = self.ports.projects.submit(new).await.expect("the store answers");
+        assert_eq!(answer, Submitted::Accepted(id));
+        id
+    }
+
+    /// What an orchestrator does: changes the head, and tells events, on the bus too when `told`.
+    pub(super) async fn decide(&self, id: ProjectId, events: Vec<HistoryEvent>, told: bool, change: impl FnOnce(&mut Head)) {
+        let Ports { projects, clock, bus, .. } = &self.ports;
+        let loaded = projects.load(id).await.expect("the store answers").expect("the project is there");
+        let mut head = loaded.project.head;
+        change(&mut head);
+        let tenant = head.tenant.clone();
+        let stored = |(seq, event)| StoredEvent { project: id, seq: Seq(seq), at: clock.now(), event };
+        let events: Vec<StoredEvent> = (loaded.seq.0 + 1..).zip(events).map(stored).collect();
+        let notice = EventNotice { project: id, first: Seq(loaded.seq.0 + 1), last: Seq(loaded.seq.0 + events.len() as u64) };
+        let commit = Commit {
+            project: id,
+            expected: loaded.version,
+            head,
+            tasks: vec![],
+            attempts: vec![],
+            cancel: vec![],
+            events,
+            outbox: vec![],
+            folded: vec![],
+        };
+        let answer = projects.commit(commit).await.expect("the store answers");
+        assert!(matches!(answer, Committed::Done(_)), "{answer:?}");
+        if told {
+            let record = record::event(EventId::new(clock.number()), &tenant, &notice);
+            bus.publish(vec![record]).await.expect("the bus takes it");
+        }
+    }
+
+    /// So many events of no consequence.
+    pub(super) async fn happen(&self, id: ProjectId, count: u64, told: bool) {
+        let noise = |number: u64| HistoryEvent::Clarified { assumptions: vec![format!("assumption {number}")] };
+        self.decide(id, (0..count).map(noise).collect(), told, |_| {}).await;
+    }
+
+    /// A deliverable of these files.
+    pub(super) async fn deliverable(&self, files: &[(&str, &str, &[u8])]) -> ArtifactHash {
+        let mut merged = Vec::new();
+        for (path, media_type, content) in files {
+            let content_hash = self.ports.artifacts.put(Bytes::copy_from_slice(content)).await.expect("the store answers");
+            let (path, media_type) = ((*path).to_owned(), (*media_type).to_owned());
+            merged.push(MergedFile { path, media_type, content: content_hash, bytes: content.len() as u64 });
+        }
+        let deliverable = Deliverable { version: 1, files: merged, conflicts: vec![], settlements: vec![] };
+        let text = serde_json::to_vec(&deliverable).expect("plain structs");
+        self.ports.artifacts.put(Bytes::from(text)).await.expect("the store answers")
+    }
+
+    /// The project is over, with this deliverable.
+    pub(super) async fn done(&self, id: ProjectId, deliverable: ArtifactHash) {
+        self.decide(id, vec![HistoryEvent::Done { deliverable }], true, |head| head.state = State::Done { deliverable }).await;
+    }
+
+    /// Commands that lie in the outbox or were published, by schema and key, in order.
+    pub(super) async fn commands(&self, id: ProjectId) -> Vec<ClientCommand> {
+        let rows = self.store.snapshot().await.expect("every row can be read");
+        let own = rows.outbox.values().map(|row| &row.record).filter(|record| record.key == id.to_string());
+        own.map(|record| record::read(record, record::COMMAND).expect("it is a command")).collect()
+    }
+}
+
+impl Served {
+    /// Tells the gateway to stop and waits until it has.
+    pub(super) async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        self.serving.await.expect("the gateway did not panic").expect("the gateway ended well");
+    }
+
+    /// Ends the gateway at once, in the middle of whatever it does.
+    pub(super) async fn kill(self) {
+        self.serving.abort();
+        let _ = self.serving.await;
+    }
+}
