@@ -86,7 +86,9 @@ fn roles(config: &Config, accounts: Vec<Account>, now: Timestamp) -> Vec<Finding
     let lists = config.roles.lists();
     let choose = |role| match roster.choose(&tenant, role, &lists, now) {
         Ok(choice) => Finding::well("roles", choice.to_string()),
-        Err(unserved) => Finding::wrong("roles", unserved.to_string()).advise("import an account that serves a model of the list in [roles]"),
+        Err(unserved) => {
+            Finding::wrong("roles", unserved.to_string()).advise("import an account that serves a model of the list in [roles]")
+        }
     };
     [Role::Planner, Role::Worker, Role::Merger, Role::Judge].map(choose).into()
 }
@@ -95,5 +97,8 @@ async fn client_keys(store: &Store, now: Timestamp) -> Result<Finding, StoreErro
     let keys = store.list(&House::own_tenant()).await?;
     let good = keys.iter().filter(|key| key.standing(now) == Standing::Good).count();
     let dead = keys.len() - good;
-    Ok(Finding::well("client keys", format!("{good} in use, {dead} revoked or expired; `chorus key create` makes one for a client of the gateway")))
+    Ok(Finding::well(
+        "client keys",
+        format!("{good} in use, {dead} revoked or expired; `chorus key create` makes one for a client of the gateway"),
+    ))
 }

@@ -8,7 +8,7 @@ use chorus_store::sql::{Pending, Place, Store};
 
 use crate::stage::{Stage, quick, said};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_use() {
     let stage = Stage::new(quick()).await;
     let made = stage.chorus(&["key", "create", "--name", "laptop", "--expires", "30d", "--scope", "projects:read"]);
@@ -40,7 +40,7 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
     stage.end().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_lifetime_or_scope_is_named() {
     let stage = Stage::new(quick()).await;
     for (flag, value, words) in [("--expires", "soon", "12h or 30d"), ("--scope", "all", "projects:write")] {

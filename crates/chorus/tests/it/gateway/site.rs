@@ -51,7 +51,7 @@ pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     check(Site::sqlite().await).await;
     real::ran("gateway on sqlite", suite, 1);
     if let Some(server) = Postgres::given() {
-        check(Site::over(server.place("gateway").await).await).await;
+        check(Site::over(server.place(&format!("gateway_{:x}", Uuid::new_v4().as_fields().0)).await).await).await;
         real::ran("gateway on postgres", suite, 1);
     }
 }
@@ -207,11 +207,12 @@ impl Site {
         self.decide(id, vec![HistoryEvent::Done { deliverable }], true, |head| head.state = State::Done { deliverable }).await;
     }
 
-    /// Commands that lie in the outbox or were published, by schema and key, in order.
+    /// Commands that lie in the outbox or were published, in the order in which they were committed.
     pub(super) async fn commands(&self, id: ProjectId) -> Vec<ClientCommand> {
         let rows = self.store.snapshot().await.expect("every row can be read");
-        let own = rows.outbox.values().map(|row| &row.record).filter(|record| record.key == id.to_string());
-        own.map(|record| record::read(record, record::COMMAND).expect("it is a command")).collect()
+        let mut own: Vec<_> = rows.outbox.values().filter(|row| row.record.key == id.to_string()).collect();
+        own.sort_by_key(|row| (row.created_at, row.record.id));
+        own.into_iter().map(|row| record::read(&row.record, record::COMMAND).expect("it is a command")).collect()
     }
 }
 
