@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use chorus_core::id::Pool;
+
 use crate::command::{Granted, Lifetime};
 use crate::config::Dollars;
-use crate::house::OWN_TENANT;
+use crate::house::{OWN_TENANT, Staff};
 
 /// One endpoint in front of many LLM accounts, and an orchestrator of large projects.
 #[derive(Debug, Parser)]
@@ -41,6 +43,25 @@ pub(crate) enum Command {
     /// API keys for clients of the gateway.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Run gateway, orchestrator, dispatcher and workers in this one process, until a signal.
+    Serve(Process),
+    /// Serve clients: one process of any number.
+    Gateway(Process),
+    /// Plan, merge and judge projects: one process of any number.
+    Orchestrator(Process),
+    /// Admit and dispatch; one of any number leads, the others stand by.
+    Dispatcher(Process),
+    /// Make calls: one process of any number.
+    Worker {
+        /// Whose calls: claude, gpt, deepseek, gemini or other; may be given several times. All of them when absent.
+        #[arg(long = "pool", value_name = "POOL", value_parser = pool)]
+        pools: Vec<Pool>,
+        #[command(flatten)]
+        process: Process,
+    },
+    /// Records that no process could read.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Bring the database, and Kafka's topics where there is Kafka, up to date.
     Migrate,
     /// Make a key that seals credentials, for processes that share a database.
@@ -206,6 +227,40 @@ pub(crate) enum AccountCommand {
         /// Its e-mail address.
         email: String,
     },
+}
+
+/// What all long-running processes are told.
+#[derive(Debug, Args)]
+pub(crate) struct Process {
+    /// Bring the database up to date first, instead of refusing one that is not.
+    #[arg(long)]
+    pub(crate) migrate: bool,
+}
+
+/// `chorus dlq …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// All of them, oldest first, with what was wrong.
+    List,
+    /// Send one of them, or all, to where they came from.
+    Replay {
+        /// Its id, as `chorus dlq list` says it.
+        id: Option<String>,
+        /// All that were not replayed yet.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+}
+
+/// A pool that there is.
+fn pool(name: &str) -> Result<Pool, String> {
+    let pools = Staff::pools();
+    let names = || pools.iter().map(Pool::to_string).collect::<Vec<_>>().join(", ");
+    pools
+        .iter()
+        .find(|pool| pool.to_string() == name)
+        .cloned()
+        .ok_or_else(|| format!("there is no such pool; expected one of: {}", names()))
 }
 
 /// `chorus sim`

@@ -2,12 +2,14 @@
 
 mod account;
 mod demo;
+mod dlq;
 mod envelope_key;
 mod estimate;
 mod key;
 mod migrate;
 mod project;
 mod remote;
+mod role;
 mod session;
 mod sim;
 mod submit;
@@ -18,13 +20,14 @@ use anyhow::Context;
 
 use crate::accounts::from_environment;
 use crate::cli::{Cli, Command, Project, Resume, Run};
-use crate::config::{Config, Environment, Process};
+use crate::config::{Config, Environment, Process, Role};
 use crate::crash::Crash;
 use crate::doctor;
 use crate::house::{House, Opening};
 use crate::input::{self, Bounds};
 
 pub(crate) use key::{Granted, Lifetime};
+use role::Post;
 pub(crate) use session::say;
 
 /// How a command ended; the process's exit code.
@@ -48,7 +51,13 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Demo(demo) => demo::run(config, demo).await,
         Command::Sim(sim) => sim::run(&sim).await,
         Command::Doctor => Ok(doctor::run(&config).await),
+        Command::Serve(process) => role::run(config, Post::Whole, process.migrate).await,
+        Command::Gateway(process) => role::run(config, Post::One(Role::Gateway), process.migrate).await,
+        Command::Orchestrator(process) => role::run(config, Post::One(Role::Orchestrator), process.migrate).await,
+        Command::Dispatcher(process) => role::run(config, Post::One(Role::Dispatcher), process.migrate).await,
+        Command::Worker { pools, process } => role::run(config, Post::Workers(pools), process.migrate).await,
         Command::Migrate => migrate::run(&config).await,
+        Command::Dlq(command) => dlq::run(&config, &command).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(run) => project_run(config, run).await,
         Command::Resume(resume) => project_resume(config, resume).await,
@@ -72,8 +81,12 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
 }
 
 async fn open(config: Config) -> anyhow::Result<House> {
-    let crash = Process.variable("CHORUS_CRASH").map(|text| text.parse::<Crash>()).transpose().map_err(anyhow::Error::msg)?;
-    House::open(config, Opening { crash, migrate: false }).await
+    House::open(config, Opening { crash: crash()?, ..Opening::default() }).await
+}
+
+/// Where this process kills itself, for tests.
+fn crash() -> anyhow::Result<Option<Crash>> {
+    Process.variable("CHORUS_CRASH").map(|text| text.parse::<Crash>()).transpose().map_err(anyhow::Error::msg)
 }
 
 /// Bounds of what is read.

@@ -10,9 +10,12 @@ mod load;
 mod section;
 mod services;
 
+pub(crate) use check::Role;
 pub(crate) use error::ConfigError;
 pub(crate) use load::{Environment, Process, load};
 pub(crate) use section::{Config, Dollars, LogFormat, Roles};
+#[cfg(feature = "distributed")]
+pub(crate) use services::Security;
 pub(crate) use services::{Bus, BusKind, GatewayAuth, Limits, LimitsKind};
 
 /// The defaults, which are also their documentation.

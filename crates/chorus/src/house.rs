@@ -20,7 +20,7 @@ use chorus_core::id::{AccountId, Tenant};
 use chorus_core::port::{
     ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState, Outbox, Projects, Upstream,
 };
-use chorus_pool::Roster;
+use chorus_core::time::Millis;
 use chorus_upstream::Http;
 use chorus_upstream::credential::EnvelopeKey;
 
@@ -33,7 +33,11 @@ use adapters::Adapters;
 pub(crate) use adapters::place;
 pub(crate) use health::Dependency;
 pub(crate) use open::Opening;
-pub(crate) use services::Services;
+pub(crate) use services::{Services, Staff};
+pub(crate) use shared::{DeadLetter, create_topics, dead_letters, replay};
+
+/// How long leaving the bus may take.
+const LEAVING: Millis = Millis::from_secs(5);
 
 /// Whose work it is on a machine of one's own.
 pub(crate) const OWN_TENANT: &str = "local";
@@ -84,13 +88,6 @@ impl House {
         Ok(self.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
     }
 
-    /// Who can serve what, as the directory says now.
-    pub(crate) async fn roster(&self) -> anyhow::Result<Roster> {
-        let mut roster = Roster::new(Arc::clone(&self.catalog));
-        roster.set(&self.tenant, self.directory.accounts(&self.tenant).await?);
-        Ok(roster)
-    }
-
     /// How near each limit came since this process started; nothing where the ledger is shared.
     pub(crate) fn limit_use(&self) -> Vec<LimitUse> {
         let levels = self.adapters.levels.iter().flat_map(|levels| levels.levels());
@@ -110,12 +107,17 @@ impl House {
     }
 
     /// What this process needs besides itself.
-    pub(crate) fn dependencies(&self) -> &[Dependency] {
-        &self.adapters.dependencies
+    pub(crate) fn dependencies(&self) -> Arc<[Dependency]> {
+        Arc::clone(&self.adapters.dependencies)
     }
 
-    /// Lets the store finish what it was told.
+    /// Leaves the bus, so that others need not wait for this process, and lets the store finish what it was told.
     pub(crate) async fn close(self) {
+        if let Some(leave) = &self.adapters.close_bus
+            && !leave(LEAVING).await
+        {
+            tracing::warn!("the bus was not left in time, others notice it by this process's silence");
+        }
         self.adapters.store.close().await;
     }
 }

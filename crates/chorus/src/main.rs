@@ -11,8 +11,11 @@ mod deliver;
 mod doctor;
 mod house;
 mod input;
+mod probe;
 mod remote;
 mod report;
+mod stop;
+mod telemetry;
 mod watch;
 
 use std::process::ExitCode;

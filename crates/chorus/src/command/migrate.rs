@@ -1,12 +1,13 @@
 //! `chorus migrate`: brings what the processes share up to date, and says what it did. Doing it twice changes nothing.
 
 use anyhow::Context;
+use chorus_core::port::bus::Topic;
 use chorus_store::DataDir;
 use chorus_store::sql;
 
 use super::Exit;
-use crate::config::Config;
-use crate::house;
+use crate::config::{BusKind, Config};
+use crate::house::{self, Staff};
 
 /// Carries the command out. No process need be stopped for it: each release runs on the schema of the next.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
@@ -20,6 +21,15 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
     match missing.as_slice() {
         [] => println!("database {name}: up to date"),
         missing => println!("database {name}: applied {}", missing.join(", ")),
+    }
+    if config.bus.kind == BusKind::Kafka {
+        let made = house::create_topics(&config.bus, &Staff::pools()).await.context("cannot create Kafka's topics")?;
+        match made.as_slice() {
+            [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
+            made => {
+                println!("Kafka at {}: created {}", config.bus.brokers, made.iter().map(Topic::to_string).collect::<Vec<_>>().join(", "))
+            }
+        }
     }
     Ok(Exit::Done)
 }

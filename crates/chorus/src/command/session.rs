@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::project::tell;
 use super::{Exit, estimate};
 use crate::cli::How;
-use crate::house::{House, Services};
+use crate::house::{House, Services, Staff};
 use crate::report::{self, Story};
 use crate::watch::{self, Pause, Watcher};
 use crate::{ask, deliver};
@@ -38,7 +38,7 @@ pub(crate) struct Session {
 
 /// Goes with the project until it is over or parked, and closes the house.
 pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
-    let mut services = Services::start(&house);
+    let mut services = Services::start(&house, &Staff::whole());
     let mut watcher = Watcher::new(ports(&house), id, house.account_names().await?).await?;
     let notes = watcher.notes();
     let outcome = tokio::select! {
@@ -196,7 +196,7 @@ fn resume_hint(house: &House, id: ProjectId) -> String {
 
 /// Starts the services just long enough for a command to be folded.
 pub(super) async fn settle(house: &House, id: ProjectId) -> anyhow::Result<()> {
-    let services = Services::start(house);
+    let services = Services::start(house, &Staff::whole());
     let settled = wait_until(house, id, |loaded| loaded.project.head.over()).await;
     services.stop().await;
     settled

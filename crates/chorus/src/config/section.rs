@@ -139,6 +139,7 @@ pub(crate) struct Delivery {
     pub(crate) beat_ms: Millis,
     pub(crate) silent_ms: Millis,
     pub(crate) unclaimed_ms: Millis,
+    pub(crate) term_ms: Millis,
 }
 
 /// What may be reached.

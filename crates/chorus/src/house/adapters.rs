@@ -17,11 +17,13 @@ pub(super) struct Adapters {
     pub(super) store: Store,
     pub(super) artifacts: Arc<dyn ArtifactStore>,
     pub(super) bus: Arc<dyn Bus>,
+    /// Leaves a bus that is shared.
+    pub(super) close_bus: Option<shared::Close>,
     pub(super) limits: Arc<dyn LimitState>,
     /// The ledger, when it is in this process.
     pub(super) levels: Option<Arc<Memory>>,
     /// What can be missing.
-    pub(super) dependencies: Vec<Dependency>,
+    pub(super) dependencies: Arc<[Dependency]>,
     _folder: Option<DataDir>,
 }
 
@@ -31,9 +33,9 @@ impl Adapters {
         let store = Store::open_with(place(config), pending, config.database.connections).await.context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
         let artifacts = artifacts(config, &store, &mut dependencies)?;
-        let bus = bus(config, &mut dependencies).await?;
+        let (bus, close_bus) = bus(config, &mut dependencies)?;
         let (limits, levels) = limits(config, clock, &store, &mut dependencies).await?;
-        Ok(Self { store, artifacts, bus, limits, levels, dependencies, _folder: folder })
+        Ok(Self { store, artifacts, bus, close_bus, limits, levels, dependencies: dependencies.into(), _folder: folder })
     }
 }
 
@@ -60,13 +62,15 @@ fn artifacts(config: &Config, store: &Store, dependencies: &mut Vec<Dependency>)
     Ok(Arc::new(directory))
 }
 
-async fn bus(config: &Config, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Arc<dyn Bus>> {
+type Transport = (Arc<dyn Bus>, Option<shared::Close>);
+
+fn bus(config: &Config, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Transport> {
     match config.bus.kind {
-        BusKind::Embedded => Ok(Arc::new(chorus_bus::Embedded::new())),
+        BusKind::Embedded => Ok((Arc::new(chorus_bus::Embedded::new()), None)),
         BusKind::Kafka => {
-            let shared = shared::kafka(&config.bus).await?;
+            let shared = shared::kafka(&config.bus)?;
             dependencies.push(shared.dependency);
-            Ok(shared.bus)
+            Ok((shared.bus, Some(shared.close)))
         }
     }
 }
@@ -80,7 +84,7 @@ async fn limits(config: &Config, clock: &Arc<dyn Clock>, store: &Store, dependen
             Ok((levels.clone(), Some(levels)))
         }
         LimitsKind::Redis => {
-            let shared = shared::redis(&config.limits, clock).await?;
+            let shared = shared::redis(&config.limits, clock)?;
             dependencies.push(shared.dependency);
             Ok((shared.limits, None))
         }

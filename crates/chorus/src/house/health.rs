@@ -16,7 +16,7 @@ pub(crate) struct Dependency {
 
 impl Dependency {
     /// A dependency that is asked in this way.
-    pub(super) fn new<F, E>(name: &'static str, what: String, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn new<F, E>(name: &'static str, what: String, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,

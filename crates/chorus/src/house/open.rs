@@ -12,12 +12,15 @@ use super::key;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::crash::{Crash, Wrapped};
+use crate::telemetry::{Ports, Telemetry};
 
 /// What a command says about opening.
 #[derive(Default)]
 pub(crate) struct Opening {
     /// Where this process kills itself.
     pub(crate) crash: Option<Crash>,
+    /// What counts what passes through the ports.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// Bring a shared database up to date instead of refusing one that is not.
     pub(crate) migrate: bool,
 }
@@ -51,10 +54,7 @@ impl House {
             Some(crash) => ports.with(&Arc::new(crash)),
             None => ports,
         };
-        Ok(Self {
-            catalog,
-            tenant: Self::own_tenant(),
-            clock,
+        let ports = Ports {
             projects: shared.clone(),
             attempts: ports.attempts,
             deliveries: shared.clone(),
@@ -63,6 +63,26 @@ impl House {
             directory: shared.clone(),
             keys: shared,
             artifacts: adapters.artifacts.clone(),
+            bus: ports.bus,
+            limits: ports.limits,
+            upstream: ports.upstream,
+        };
+        let ports = match opening.telemetry {
+            Some(telemetry) => telemetry.measure(ports),
+            None => ports,
+        };
+        Ok(Self {
+            catalog,
+            tenant: Self::own_tenant(),
+            clock,
+            projects: ports.projects,
+            attempts: ports.attempts,
+            deliveries: ports.deliveries,
+            outbox: ports.outbox,
+            leaders: ports.leaders,
+            directory: ports.directory,
+            keys: ports.keys,
+            artifacts: ports.artifacts,
             bus: ports.bus,
             limits: ports.limits,
             upstream: ports.upstream,

@@ -7,41 +7,75 @@ use chorus_core::time::Millis;
 use chorus_dispatcher::Dispatcher;
 use chorus_orchestrator::Orchestrator;
 use chorus_worker::Worker;
+use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::House;
 use super::sizes::ByAccounts;
 
-/// The pools that have workers here.
+/// The pools that there are.
 const POOLS: [&str; 5] = ["claude", "gpt", "deepseek", "gemini", "other"];
 
-/// A leader's term: no other process can use the folder, so the one before is known to be gone.
-const TERM: Millis = Millis::from_secs(3);
+/// How long calls may go on where a person waits for the process to end.
+const SHORT_DRAIN: Millis = Millis::from_secs(5);
+
+/// Which services a process has, and how they end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Staff {
+    pub(crate) orchestrator: bool,
+    pub(crate) dispatcher: bool,
+    /// Pools that have a worker.
+    pub(crate) pools: Vec<Pool>,
+    /// How long calls and folds may go on after the process was told to stop.
+    pub(crate) drain: Millis,
+}
+
+impl Staff {
+    /// All pools that there are.
+    pub(crate) fn pools() -> Vec<Pool> {
+        POOLS.map(Pool::new).to_vec()
+    }
+
+    /// Everybody, for as long as a person waits.
+    pub(crate) fn whole() -> Self {
+        Self { orchestrator: true, dispatcher: true, pools: Self::pools(), drain: SHORT_DRAIN }
+    }
+
+    /// Nobody yet.
+    pub(crate) const fn none(drain: Millis) -> Self {
+        Self { orchestrator: false, dispatcher: false, pools: Vec::new(), drain }
+    }
+}
 
 /// Running services. Dropping them without `stop` is a crash, as far as they can tell.
 pub(crate) struct Services {
     stop: watch::Sender<bool>,
+    drain: Millis,
     tasks: Vec<JoinHandle<()>>,
     workers: Vec<(Pool, JoinHandle<()>)>,
 }
 
 impl Services {
-    /// Starts orchestrator, dispatcher and a worker for each pool.
-    pub(crate) fn start(house: &House) -> Self {
+    /// Starts these services.
+    pub(crate) fn start(house: &House, staff: &Staff) -> Self {
         let (stop, _) = watch::channel(false);
-        let orchestrator = orchestrator(house);
-        let tasks = vec![tokio::spawn(orchestrator.run(stopped(&stop))), tokio::spawn(dispatcher(house).run(stopped(&stop)))];
-        let mut services = Self { stop, tasks, workers: Vec::new() };
-        for pool in POOLS {
-            services.hire(house, &Pool::new(pool));
+        let mut services = Self { stop, drain: staff.drain, tasks: Vec::new(), workers: Vec::new() };
+        if staff.orchestrator {
+            services.tasks.push(tokio::spawn(orchestrator(house, staff.drain).run(stopped(&services.stop))));
+        }
+        if staff.dispatcher {
+            services.tasks.push(tokio::spawn(dispatcher(house).run(stopped(&services.stop))));
+        }
+        for pool in &staff.pools {
+            services.hire(house, pool);
         }
         services
     }
 
     /// Starts one more worker of a pool.
     pub(crate) fn hire(&mut self, house: &House, pool: &Pool) {
-        let running = worker(house, pool).run(stopped(&self.stop));
+        let running = worker(house, pool, self.drain).run(stopped(&self.stop));
         self.workers.push((pool.clone(), tokio::spawn(running)));
     }
 
@@ -58,6 +92,22 @@ impl Services {
             task.abort();
             // It was aborted: there is nothing to learn from its end.
             let _ = task.await;
+        }
+    }
+
+    /// Returns when a service ended although nobody told it to; never, when there is none.
+    pub(crate) async fn ended(&mut self) {
+        let tasks: Vec<_> = self.tasks.iter_mut().chain(self.workers.iter_mut().map(|(_, task)| task)).collect();
+        if tasks.is_empty() {
+            return std::future::pending().await;
+        }
+        // A service that panicked has said so on standard error.
+        let (_, at, _) = select_all(tasks).await;
+        let of_all = self.tasks.len();
+        if at < of_all {
+            drop(self.tasks.remove(at));
+        } else {
+            drop(self.workers.remove(at - of_all));
         }
     }
 
@@ -84,7 +134,7 @@ fn boot(house: &House) -> BootId {
     BootId::new(house.clock.number())
 }
 
-fn orchestrator(house: &House) -> Orchestrator {
+fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
     let ports = chorus_orchestrator::Ports {
         projects: Arc::clone(&house.projects),
         outbox: Arc::clone(&house.outbox),
@@ -93,7 +143,8 @@ fn orchestrator(house: &House) -> Orchestrator {
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
-    Orchestrator::new(ports, chorus_orchestrator::Settings::default(), Arc::new(ByAccounts::new(house)))
+    let settings = chorus_orchestrator::Settings { drain, ..chorus_orchestrator::Settings::default() };
+    Orchestrator::new(ports, settings, Arc::new(ByAccounts::new(house)))
 }
 
 fn dispatcher(house: &House) -> Dispatcher {
@@ -107,20 +158,28 @@ fn dispatcher(house: &House) -> Dispatcher {
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
+    Dispatcher::new(ports, pace(house), Arc::clone(&house.catalog), house.config.roles.lists(), boot(house))
+}
+
+/// Short times: one process alone waits for nobody, and processes that share the work should notice soon that one
+/// of them is gone. What the bus may have lost is sent again less eagerly where it may only be late.
+fn pace(house: &House) -> chorus_dispatcher::Settings {
     let delivery = &house.config.delivery;
     let usual = chorus_dispatcher::Settings::default();
-    let settings = chorus_dispatcher::Settings {
-        term_lasts: TERM,
+    let paced = chorus_dispatcher::Settings {
+        term_lasts: delivery.term_ms,
+        renew: Millis(delivery.term_ms.0 / 3),
+        stand_by: Millis(delivery.term_ms.0 / 6),
         beat_stale: delivery.silent_ms,
         admission: chorus_pool::admission::Settings { lease_lasts: delivery.unclaimed_ms, ..usual.admission },
         sweep: Millis(500),
-        unfolded_after: Millis::from_secs(5),
         ..usual
     };
-    Dispatcher::new(ports, settings, Arc::clone(&house.catalog), house.config.roles.lists(), boot(house))
+    let unfolded_after = if house.config.database.is_shared() { paced.unfolded_after } else { Millis::from_secs(5) };
+    chorus_dispatcher::Settings { unfolded_after, ..paced }
 }
 
-fn worker(house: &House, pool: &Pool) -> Worker {
+fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
     let ports = chorus_worker::Ports {
         attempts: Arc::clone(&house.attempts),
         deliveries: Arc::clone(&house.deliveries),
@@ -138,7 +197,7 @@ fn worker(house: &House, pool: &Pool) -> Worker {
         beat: config.delivery.beat_ms,
         call_timeout: config.worker.call_timeout(),
         max_retries: config.worker.max_retries,
-        drain: Millis::from_secs(5),
+        drain,
         ..chorus_worker::Settings::of_pool(pool.clone())
     };
     Worker::new(ports, Arc::clone(&house.catalog), settings, boot(house))

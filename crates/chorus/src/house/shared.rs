@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use chorus_core::port::{Bus, LimitState};
+use chorus_core::time::{Millis, Timestamp};
+use futures_util::future::BoxFuture;
 
 use super::health::Dependency;
 
@@ -14,18 +16,37 @@ mod absent;
 mod present;
 
 #[cfg(not(feature = "distributed"))]
+pub(crate) use absent::{create_topics, dead_letters, replay};
+#[cfg(not(feature = "distributed"))]
 pub(super) use absent::{kafka, redis};
+#[cfg(feature = "distributed")]
+pub(crate) use present::{create_topics, dead_letters, replay};
 #[cfg(feature = "distributed")]
 pub(super) use present::{kafka, redis};
 
-/// A bus between processes, and how to ask whether it is there.
+/// Leaves a bus within a time; false when that was too short.
+pub(super) type Close = Box<dyn Fn(Millis) -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// A bus between processes, how to ask whether it is there, and how to leave it.
 pub(super) struct SharedBus {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) dependency: Dependency,
+    pub(super) close: Close,
 }
 
 /// A ledger between processes, and how to ask whether it is there.
 pub(super) struct SharedLimits {
     pub(super) limits: Arc<dyn LimitState>,
     pub(super) dependency: Dependency,
+}
+
+/// A record that nobody could read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeadLetter {
+    pub(crate) id: String,
+    pub(crate) at: Timestamp,
+    pub(crate) origin: String,
+    pub(crate) key: String,
+    pub(crate) reason: String,
+    pub(crate) replayed: bool,
 }

@@ -3,15 +3,31 @@
 use std::sync::Arc;
 
 use anyhow::bail;
+use chorus_core::id::Pool;
 use chorus_core::port::Clock;
+use chorus_core::port::bus::Topic;
 
-use super::{SharedBus, SharedLimits};
+use super::{DeadLetter, SharedBus, SharedLimits};
 use crate::config;
 
-pub(in crate::house) async fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
-    bail!("this program was built without Kafka")
+const NO_KAFKA: &str = "this program was built without Kafka";
+
+pub(in crate::house) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
+    bail!(NO_KAFKA)
 }
 
-pub(in crate::house) async fn redis(_: &config::Limits, _: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
+pub(in crate::house) fn redis(_: &config::Limits, _: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
     bail!("this program was built without Redis")
+}
+
+pub(crate) async fn create_topics(_: &config::Bus, _: &[Pool]) -> anyhow::Result<Vec<Topic>> {
+    bail!(NO_KAFKA)
+}
+
+pub(crate) async fn dead_letters(_: &config::Bus) -> anyhow::Result<Vec<DeadLetter>> {
+    bail!(NO_KAFKA)
+}
+
+pub(crate) async fn replay(_: &config::Bus, _: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Vec<DeadLetter>> {
+    bail!(NO_KAFKA)
 }

@@ -2,16 +2,103 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::Context;
+use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Security, Settings, Tls};
+use chorus_core::id::Pool;
 use chorus_core::port::Clock;
+use chorus_core::port::bus::Topic;
+use chorus_limits::redis::{self, Redis};
+use futures_util::FutureExt;
 
-use super::{SharedBus, SharedLimits};
+use super::{DeadLetter, SharedBus, SharedLimits};
 use crate::config;
+use crate::house::health::Dependency;
 
-pub(in crate::house) async fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
-    bail!("this program was built without Kafka")
+/// The bus over Kafka; nothing is asked of the brokers yet.
+pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
+    let kafka = open(config)?;
+    let asked = kafka.clone();
+    let dependency = Dependency::new("bus", format!("Kafka at {}", config.brokers), move || {
+        let kafka = asked.clone();
+        async move { kafka.topics().ping().await }
+    });
+    let closed = kafka.clone();
+    let close = Box::new(move |within| {
+        let kafka = closed.clone();
+        async move { kafka.close(within).await }.boxed()
+    });
+    Ok(SharedBus { bus: Arc::new(kafka), dependency, close })
 }
 
-pub(in crate::house) async fn redis(_: &config::Limits, _: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
-    bail!("this program was built without Redis")
+/// The ledger in Redis; nothing is connected yet.
+pub(in crate::house) fn redis(config: &config::Limits, clock: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
+    let settings = redis::Settings::new(config.url.expose(), config.namespace.clone());
+    let redis = Arc::new(Redis::open(&settings, Arc::clone(clock)).context("limits.url cannot be used")?);
+    let asked = redis.clone();
+    let dependency = Dependency::new("limits", config.url.url(), move || {
+        let redis = asked.clone();
+        async move { redis.ping().await }
+    });
+    Ok(SharedLimits { limits: redis, dependency })
+}
+
+/// Makes the topics that are not there; which they were.
+pub(crate) async fn create_topics(config: &config::Bus, pools: &[Pool]) -> anyhow::Result<Vec<Topic>> {
+    Ok(open(config)?.topics().create(pools).await?)
+}
+
+/// All dead letters, oldest first.
+pub(crate) async fn dead_letters(config: &config::Bus) -> anyhow::Result<Vec<DeadLetter>> {
+    Ok(open(config)?.letters().list().await?.into_iter().map(|letter| shown(&letter)).collect())
+}
+
+/// Sends the letters that are chosen to where they came from; those that were sent.
+pub(crate) async fn replay(config: &config::Bus, chosen: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Vec<DeadLetter>> {
+    let letters = open(config)?.letters();
+    let mut sent = Vec::new();
+    for letter in letters.list().await? {
+        let shown = shown(&letter);
+        if chosen(&shown) {
+            letters.replay(&letter).await.with_context(|| format!("cannot replay {}", letter.id))?;
+            sent.push(shown);
+        }
+    }
+    Ok(sent)
+}
+
+fn shown(letter: &Letter) -> DeadLetter {
+    DeadLetter {
+        id: letter.id.to_string(),
+        at: letter.at,
+        origin: letter.origin.as_ref().map_or_else(|| "a topic of others".to_owned(), Topic::to_string),
+        key: letter.key.clone(),
+        reason: letter.reason.clone(),
+        replayed: letter.replayed,
+    }
+}
+
+fn open(config: &config::Bus) -> anyhow::Result<Kafka> {
+    Ok(Kafka::new(settings(config)?)?)
+}
+
+fn settings(config: &config::Bus) -> anyhow::Result<Settings> {
+    let tls = || Tls { ca_file: (!config.ca_file.is_empty()).then(|| config.ca_file.clone().into()) };
+    let security = match config.security {
+        config::Security::Plaintext => Security::Plaintext,
+        config::Security::Ssl => Security::Ssl(tls()),
+        config::Security::SaslPlaintext => Security::SaslPlaintext(login(config)?),
+        config::Security::SaslSsl => Security::SaslSsl(login(config)?, tls()),
+    };
+    Ok(Settings {
+        namespace: config.namespace.clone(),
+        security,
+        replication: config.replication,
+        session_timeout: config.session_timeout_ms,
+        ..Settings::new(config.brokers.clone())
+    })
+}
+
+fn login(config: &config::Bus) -> anyhow::Result<Login> {
+    let mechanism: Mechanism = config.sasl_mechanism.parse()?;
+    Ok(Login { mechanism, username: config.sasl_username.clone(), password: config.sasl_password.expose().to_owned() })
 }

@@ -1,0 +1,191 @@
+//! What a process says about itself over HTTP: whether it lives, whether it can work, and its figures.
+//!
+//! Neighbours: `house::health` knows what to ask, `telemetry` has the figures; the gateway serves these routes beside
+//! its own, other roles where `probe.listen` says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use chorus_core::port::Clock;
+use chorus_core::time::{Millis, Timestamp};
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use crate::house::Dependency;
+use crate::telemetry::Telemetry;
+
+/// How long a dependency has for its answer.
+const PATIENCE: Millis = Millis(1_500);
+
+/// How long an answer is repeated, so that many who ask cost no more than one.
+const KEPT_FOR: Millis = Millis(500);
+
+/// Answers for one process.
+pub(crate) struct Probe {
+    dependencies: Arc<[Dependency]>,
+    /// Names of those without which this process is of no use.
+    needed: &'static [&'static str],
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+    stopping: AtomicBool,
+    kept: Mutex<Option<(Timestamp, Readiness)>>,
+}
+
+/// Whether the process can work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Readiness {
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    dependencies: Vec<Found>,
+}
+
+/// One dependency and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Found {
+    name: &'static str,
+    there: bool,
+    /// Whether this process can do nothing without it.
+    needed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
+}
+
+impl Probe {
+    pub(crate) fn new(
+        dependencies: Arc<[Dependency]>,
+        needed: &'static [&'static str],
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        Self { dependencies, needed, clock, telemetry, stopping: AtomicBool::new(false), kept: Mutex::new(None) }
+    }
+
+    /// From now on the process is not ready: nobody should send it anything new.
+    pub(crate) fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    async fn readiness(&self) -> Readiness {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Readiness { ready: false, reason: Some("the process was told to stop"), dependencies: Vec::new() };
+        }
+        let mut kept = self.kept.lock().await;
+        let now = self.clock.now();
+        if let Some((at, readiness)) = &*kept
+            && now.since(*at) < KEPT_FOR
+        {
+            return readiness.clone();
+        }
+        let dependencies = join_all(self.dependencies.iter().map(|dependency| self.find(dependency))).await;
+        let ready = dependencies.iter().all(|found| found.there || !found.needed);
+        let reason = (!ready).then_some("what is needed is missing");
+        let readiness = Readiness { ready, reason, dependencies };
+        *kept = Some((self.clock.now(), readiness.clone()));
+        readiness
+    }
+
+    async fn find(&self, dependency: &Dependency) -> Found {
+        let answer = self.clock.deadline(self.clock.now() + PATIENCE, dependency.ask()).await;
+        let missing = answer.unwrap_or_else(|| Err(format!("no answer within {} ms", PATIENCE.0))).err();
+        Found { name: dependency.name, there: missing.is_none(), needed: self.needed.contains(&dependency.name), missing }
+    }
+}
+
+/// `/healthz`, `/readyz`, `/metrics`.
+pub(crate) fn routes(probe: Arc<Probe>) -> Router {
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(probe)
+}
+
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+async fn ready(State(probe): State<Arc<Probe>>) -> Response {
+    let readiness = probe.readiness().await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+async fn metrics(State(probe): State<Arc<Probe>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], probe.telemetry.text()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn probe(dependencies: Vec<Dependency>, needed: &'static [&'static str]) -> Probe {
+        let telemetry = Telemetry::new(&chorus_upstream::catalog::load());
+        Probe::new(dependencies.into(), needed, Arc::new(SystemClock), Arc::new(telemetry))
+    }
+
+    fn dependency(name: &'static str, answer: Result<(), &'static str>) -> Dependency {
+        Dependency::new(name, String::new(), move || async move { answer })
+    }
+
+    #[tokio::test]
+    async fn a_process_is_ready_while_all_that_it_needs_is_there() {
+        let probe = probe(vec![dependency("database", Ok(())), dependency("limits", Err("gone"))], &["database"]);
+        let readiness = probe.readiness().await;
+        assert!(readiness.ready, "{readiness:?}");
+        assert_eq!(readiness.dependencies[1].missing.as_deref(), Some("gone"));
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_named() {
+        let probe = probe(vec![dependency("database", Ok(())), dependency("limits", Err("gone"))], &["database", "limits"]);
+        let text = serde_json::to_string(&probe.readiness().await).expect("plain structs");
+        assert!(
+            text.contains(r#""ready":false"#) && text.contains(r#"{"name":"limits","there":false,"needed":true,"missing":"gone"}"#),
+            "{text}"
+        );
+    }
+
+    /// Time that is over as soon as somebody waits for it.
+    struct Hasty;
+
+    impl Clock for Hasty {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        fn sleep_until(&self, _: Timestamp) -> futures_util::future::BoxFuture<'static, ()> {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn number(&self) -> u128 {
+            0
+        }
+
+        fn chance(&self, _: u64) -> u64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_dependency_counts_as_missing() {
+        let silent = Dependency::new("bus", String::new(), std::future::pending::<Result<(), String>>);
+        let probe = Probe { clock: Arc::new(Hasty), ..probe(vec![silent], &["bus"]) };
+        let readiness = probe.readiness().await;
+        assert!(
+            !readiness.ready && readiness.dependencies[0].missing.as_ref().is_some_and(|why| why.contains("no answer")),
+            "{readiness:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_told_to_stop_is_not_ready() {
+        let probe = probe(vec![dependency("database", Ok(()))], &["database"]);
+        probe.stopping();
+        assert!(!probe.readiness().await.ready);
+    }
+}

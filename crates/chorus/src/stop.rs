@@ -1,0 +1,72 @@
+//! Signals: the first one asks the process to end in order, the second one ends it at once.
+
+use tokio::sync::watch;
+
+/// Tells everybody who asks whether the process shall end.
+#[derive(Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Listens for SIGTERM and Ctrl-C from now on.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let mut signals = Signals::new()?;
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            signals.next().await;
+            eprintln!("stopping in order; a second signal ends at once");
+            tell.send_replace(true);
+            signals.next().await;
+            std::process::exit(i32::from(AT_ONCE));
+        });
+        Ok(Self(told))
+    }
+
+    /// Resolves when the process shall end.
+    pub(crate) fn told(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut told = self.0.clone();
+        async move {
+            // Whoever tells is a task that ends with the process only.
+            let _ = told.wait_for(|stop| *stop).await;
+        }
+    }
+}
+
+/// Exit code of a process that was ended in the middle of its work.
+const AT_ONCE: u8 = 130;
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

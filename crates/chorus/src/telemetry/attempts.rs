@@ -1,0 +1,149 @@
+//! The queue as the leading dispatcher reads it, and what becomes of deliveries.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::delivery::{
+    Claim, Delivery, Dispatch, DispatchDecision, Dispatched, Finish, Holding, Outcome, QueuedAttempt, Reclaim, Reclaimed,
+};
+use chorus_core::port::{Attempts, StoreError};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Became {
+    outcome: &'static str,
+}
+
+/// The queue and its deliveries.
+pub(super) struct Queue {
+    queued: Gauge,
+    running: Gauge,
+    dispatches: Family<Became, Counter>,
+    claims: Family<Became, Counter>,
+    finishes: Family<Became, Counter>,
+    taken_back: Family<Became, Counter>,
+}
+
+impl Queue {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let queue = Self {
+            queued: Gauge::default(),
+            running: Gauge::default(),
+            dispatches: Family::default(),
+            claims: Family::default(),
+            finishes: Family::default(),
+            taken_back: Family::default(),
+        };
+        registry.register(
+            "attempts_queued",
+            "Attempts that wait for admission, as the leading dispatcher read them last",
+            queue.queued.clone(),
+        );
+        registry.register("deliveries_running", "Deliveries that workers of this process hold", queue.running.clone());
+        registry.register("dispatches", "Attempts that were decided: sent, refused, over_budget, lost", queue.dispatches.clone());
+        registry.register("claims", "Claims of deliveries: granted, denied", queue.claims.clone());
+        registry.register("finishes", "Deliveries that ended: succeeded, asked, failed, requeued, moved_on", queue.finishes.clone());
+        registry.register(
+            "deliveries_taken_back",
+            "Deliveries that the reconciler took back: unclaimed, lost_worker",
+            queue.taken_back.clone(),
+        );
+        queue
+    }
+
+    /// Nobody reads the queue here now.
+    pub(super) fn is_read_elsewhere(&self) {
+        self.queued.set(0);
+    }
+}
+
+fn count(family: &Family<Became, Counter>, outcome: &'static str) {
+    family.get_or_create(&Became { outcome }).inc();
+}
+
+/// Attempts whose arrows are counted.
+pub(super) struct Counted {
+    pub(super) inner: Arc<dyn Attempts>,
+    pub(super) queue: Arc<Queue>,
+}
+
+#[async_trait]
+impl Attempts for Counted {
+    async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
+        let answer = self.inner.queued(limit).await;
+        if let Ok(rows) = &answer {
+            self.queue.queued.set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        }
+        answer
+    }
+
+    async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
+        let sent: Vec<bool> = batch.iter().map(|dispatch| matches!(dispatch.decision, DispatchDecision::Send(_))).collect();
+        let answer = self.inner.dispatch(batch).await;
+        for (sent, dispatched) in sent.into_iter().zip(answer.iter().flatten()) {
+            let outcome = match (dispatched, sent) {
+                (Dispatched::Done, true) => "sent",
+                (Dispatched::Done, false) => "refused",
+                (Dispatched::OverBudget, _) => "over_budget",
+                (Dispatched::Lost, _) => "lost",
+            };
+            count(&self.queue.dispatches, outcome);
+        }
+        answer
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        let answer = self.inner.claim(claim).await;
+        match &answer {
+            Ok(Some(_)) => {
+                self.queue.running.inc();
+                count(&self.queue.claims, "granted");
+            }
+            Ok(None) => count(&self.queue.claims, "denied"),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
+        let answer = self.inner.beat(held).await;
+        if let Ok(gone) = &answer {
+            self.queue.running.dec_by(i64::try_from(gone.len()).unwrap_or(0));
+        }
+        answer
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        let outcome = match &finish.outcome {
+            Outcome::Succeeded { .. } => "succeeded",
+            Outcome::Asked { .. } => "asked",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Requeue { .. } => "requeued",
+        };
+        let answer = self.inner.finish(finish).await;
+        match answer {
+            Ok(true) => {
+                self.queue.running.dec();
+                count(&self.queue.finishes, outcome);
+            }
+            Ok(false) => {
+                self.queue.running.dec();
+                count(&self.queue.finishes, "moved_on");
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
+        let answer = self.inner.reclaim(reclaim).await;
+        for taken in answer.iter().flatten() {
+            count(&self.queue.taken_back, if taken.lost_worker { "lost_worker" } else { "unclaimed" });
+        }
+        answer
+    }
+}

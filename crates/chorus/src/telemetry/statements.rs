@@ -1,0 +1,147 @@
+//! Statements to the store: how many, how long, how many without an answer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_core::delivery::{
+    ArtifactHash, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Money, Outstanding, QueuedAttempt,
+    Reclaim, Reclaimed,
+};
+use chorus_core::id::{AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term};
+use chorus_core::port::bus::Record;
+use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
+use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
+use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
+use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError};
+use chorus_core::project::Summary;
+use chorus_core::time::Millis;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use super::stopwatch::Stopwatch;
+
+/// Which method of which port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    port: &'static str,
+    method: &'static str,
+}
+
+/// The figures of all statements.
+pub(super) struct Statements {
+    failed: Family<Method, Counter>,
+    seconds: Family<Method, Histogram>,
+}
+
+impl Statements {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let failed = Family::default();
+        let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
+        registry.register("store_failures", "Statements that the store did not answer, or could not carry out", failed.clone());
+        registry.register_with_unit(
+            "store_statement",
+            "Time until the store answered; its count is the number of statements",
+            Unit::Seconds,
+            Family::clone(&seconds),
+        );
+        Self { failed, seconds }
+    }
+
+    async fn time<T>(
+        &self,
+        port: &'static str,
+        method: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let (watch, method) = (Stopwatch::start(), Method { port, method });
+        let answer = answer.await;
+        if answer.is_err() {
+            self.failed.get_or_create(&method).inc();
+        }
+        self.seconds.get_or_create(&method).observe(watch.seconds());
+        answer
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 4.0, 9))
+}
+
+/// A port of the store whose statements are timed.
+pub(super) struct Timed<T: ?Sized> {
+    pub(super) inner: Arc<T>,
+    pub(super) statements: Arc<Statements>,
+}
+
+/// Forwards each method of a port and times it.
+macro_rules! timed {
+    ($port:ident, $name:literal, $(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl $port for Timed<dyn $port> {
+            $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                self.statements.time($name, stringify!($method), self.inner.$method($($argument),*)).await
+            })*
+        }
+    };
+}
+
+timed! { Projects, "projects",
+    fn submit(new: NewProject) -> Submitted;
+    fn command(tenant: &Tenant, project: ProjectId, record: Record) -> bool;
+    fn load(project: ProjectId) -> Option<Loaded>;
+    fn commit(commit: Commit) -> Committed;
+    fn list(tenant: &Tenant, before: Option<Place>, limit: u32) -> Vec<Summary>;
+    fn events(project: ProjectId, after: Seq, limit: u32) -> Vec<StoredEvent>;
+}
+
+timed! { Attempts, "attempts",
+    fn queued(limit: u32) -> Vec<QueuedAttempt>;
+    fn dispatch(batch: Vec<Dispatch>) -> Vec<Dispatched>;
+    fn claim(claim: Claim) -> Option<Box<Delivery>>;
+    fn beat(held: Vec<Holding>) -> Vec<Holding>;
+    fn finish(finish: Finish) -> bool;
+    fn reclaim(reclaim: Reclaim) -> Vec<Reclaimed>;
+}
+
+timed! { Deliveries, "deliveries",
+    fn outstanding() -> Vec<Outstanding>;
+    fn of_project(project: ProjectId) -> Vec<DeliveryRow>;
+    fn late(late: LateUsage) -> ();
+    fn money(project: ProjectId) -> Option<Money>;
+}
+
+timed! { Outbox, "outbox",
+    fn unsent(older_than: Millis, limit: u32) -> Vec<Record>;
+    fn mark_sent(ids: Vec<EventId>) -> ();
+    fn unfolded(older_than: Millis, limit: u32) -> Vec<Record>;
+}
+
+timed! { Leaders, "leaders",
+    fn acquire(name: &str, boot: BootId, lasts: Millis) -> Option<Term>;
+    fn renew(name: &str, term: Term, lasts: Millis) -> bool;
+    fn resign(name: &str, term: Term) -> ();
+}
+
+timed! { Directory, "directory",
+    fn import(accounts: Vec<NewAccount>) -> Vec<Imported>;
+    fn accounts(tenant: &Tenant) -> Vec<Account>;
+    fn secret(credential: CredentialId) -> Option<SealedSecret>;
+    fn set_state(credential: CredentialId, state: CredentialState) -> ();
+    fn remove(tenant: &Tenant, account: AccountId) -> bool;
+}
+
+timed! { Keys, "keys",
+    fn create(key: NewKey) -> ();
+    fn find(hash: KeyHash) -> Option<ApiKey>;
+    fn list(tenant: &Tenant) -> Vec<ApiKey>;
+    fn revoke(tenant: &Tenant, key: KeyId) -> bool;
+}
+
+timed! { ArtifactStore, "artifacts",
+    fn put(bytes: Bytes) -> ArtifactHash;
+    fn get(hash: ArtifactHash) -> Option<Bytes>;
+}
