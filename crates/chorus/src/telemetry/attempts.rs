@@ -1,11 +1,13 @@
 //! The queue as the leading dispatcher reads it, and what becomes of deliveries.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
     Claim, Delivery, Dispatch, DispatchDecision, Dispatched, Finish, Holding, Outcome, QueuedAttempt, Reclaim, Reclaimed,
 };
+use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::port::{Attempts, StoreError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +24,7 @@ struct Became {
 pub(super) struct Queue {
     queued: Gauge,
     running: Gauge,
+    held: Mutex<BTreeSet<(AttemptId, Epoch)>>,
     dispatches: Family<Became, Counter>,
     claims: Family<Became, Counter>,
     finishes: Family<Became, Counter>,
@@ -33,6 +36,7 @@ impl Queue {
         let queue = Self {
             queued: Gauge::default(),
             running: Gauge::default(),
+            held: Mutex::default(),
             dispatches: Family::default(),
             claims: Family::default(),
             finishes: Family::default(),
@@ -53,6 +57,13 @@ impl Queue {
             queue.taken_back.clone(),
         );
         queue
+    }
+
+    /// What workers of this process hold changes.
+    fn holds(&self, change: impl FnOnce(&mut BTreeSet<(AttemptId, Epoch)>)) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut held);
+        self.running.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
     }
 
     /// Nobody reads the queue here now.
@@ -97,10 +108,11 @@ impl Attempts for Counted {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        let holding = (claim.attempt, claim.epoch);
         let answer = self.inner.claim(claim).await;
         match &answer {
             Ok(Some(_)) => {
-                self.queue.running.inc();
+                self.queue.holds(|held| drop(held.insert(holding)));
                 count(&self.queue.claims, "granted");
             }
             Ok(None) => count(&self.queue.claims, "denied"),
@@ -112,7 +124,7 @@ impl Attempts for Counted {
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
         let answer = self.inner.beat(held).await;
         if let Ok(gone) = &answer {
-            self.queue.running.dec_by(i64::try_from(gone.len()).unwrap_or(0));
+            self.queue.holds(|held| held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of)));
         }
         answer
     }
@@ -124,17 +136,11 @@ impl Attempts for Counted {
             Outcome::Failed { .. } => "failed",
             Outcome::Requeue { .. } => "requeued",
         };
+        let holding = (finish.holding.attempt, finish.holding.epoch);
         let answer = self.inner.finish(finish).await;
-        match answer {
-            Ok(true) => {
-                self.queue.running.dec();
-                count(&self.queue.finishes, outcome);
-            }
-            Ok(false) => {
-                self.queue.running.dec();
-                count(&self.queue.finishes, "moved_on");
-            }
-            Err(_) => {}
+        if let Ok(ours) = answer {
+            self.queue.holds(|held| drop(held.remove(&holding)));
+            count(&self.queue.finishes, if ours { outcome } else { "moved_on" });
         }
         answer
     }
