@@ -27,8 +27,10 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
         match made.as_slice() {
             [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
             made => {
-                println!("Kafka at {}: created {}", config.bus.brokers, made.iter().map(Topic::to_string).collect::<Vec<_>>().join(", "))
+                let names: Vec<String> = made.iter().map(Topic::to_string).collect();
+                println!("Kafka at {}: created {}", config.bus.brokers, names.join(", "));
             }
+        }
         }
     }
     Ok(Exit::Done)

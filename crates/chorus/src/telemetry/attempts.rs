@@ -112,7 +112,7 @@ impl Attempts for Counted {
         let answer = self.inner.claim(claim).await;
         match &answer {
             Ok(Some(_)) => {
-                self.queue.holds(|held| drop(held.insert(holding)));
+                self.queue.holds(|held| held.extend([holding]));
                 count(&self.queue.claims, "granted");
             }
             Ok(None) => count(&self.queue.claims, "denied"),
@@ -139,7 +139,7 @@ impl Attempts for Counted {
         let holding = (finish.holding.attempt, finish.holding.epoch);
         let answer = self.inner.finish(finish).await;
         if let Ok(ours) = answer {
-            self.queue.holds(|held| drop(held.remove(&holding)));
+            self.queue.holds(|held| held.retain(|of| *of != holding));
             count(&self.queue.finishes, if ours { outcome } else { "moved_on" });
         }
         answer

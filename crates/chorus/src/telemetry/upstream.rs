@@ -60,7 +60,7 @@ impl Calls {
             tokens: Family::default(),
             dollars: Family::default(),
             under_way: Gauge::default(),
-            prices: catalog.models.iter().map(|model| (model.slug.clone(), model.price.clone())).collect(),
+            prices: catalog.models.iter().map(|model| (model.slug.clone(), model.price)).collect(),
         };
         registry.register(
             "upstream_calls",
