@@ -31,7 +31,6 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
                 println!("Kafka at {}: created {}", config.bus.brokers, names.join(", "));
             }
         }
-        }
     }
     Ok(Exit::Done)
 }
