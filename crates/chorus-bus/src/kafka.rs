@@ -4,7 +4,8 @@
 //! lag; [`Letters`] lists and replays what nobody could read. A record is published when every replica that must
 //! have it has it; an acknowledgement is committed within a quarter of a second, so what a killed member repeats
 //! is little and is denied by the rows. Brokers that go away and come back, and topics that are deleted and made
-//! again, heal without help. Deliberately absent: transactions, because rows and not offsets say what was done.
+//! again, heal without help; only a new log that outgrew a reader's old place before the reader looked is read from that
+//! place, and the rows send the rest again. Deliberately absent: transactions, because rows and not offsets say what was done.
 
 mod desk;
 mod ledger;

@@ -120,10 +120,13 @@ impl Reader {
 
     /// Connections heal by themselves; only what is fatal to the client library ends the subscription.
     fn trouble(&self, problem: &KafkaError) {
-        if matches!(problem, KafkaError::MessageConsumptionFatal(_)) {
-            self.desk.fail(failed("read records", problem));
-        } else {
-            tracing::warn!(error = %problem, "reading from Kafka has trouble");
+        match problem {
+            KafkaError::MessageConsumptionFatal(_) => self.desk.fail(failed("read records", problem)),
+            // The library logs what connections do.
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
+            ) => tracing::debug!(error = %problem, "reading from Kafka has trouble"),
+            _ => tracing::warn!(error = %problem, "reading from Kafka has trouble"),
         }
     }
 }

@@ -22,8 +22,9 @@ impl ClientContext for Voice {
         }
     }
 
+    /// The library's own log lines say the same, and say it once where this would say it every time.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(error = %error, "the connection to Kafka has trouble: {reason}");
+        tracing::debug!(error = %error, "the connection to Kafka has trouble: {reason}");
     }
 }
 
