@@ -3,7 +3,6 @@
 pub mod briefs;
 pub mod client;
 pub mod fleet;
-pub mod hand_in;
 pub mod house;
 #[cfg(feature = "distributed")]
 pub mod membership;

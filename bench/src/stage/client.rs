@@ -4,14 +4,18 @@
 //! is opened again behind the last event that came.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use chorus_core::delivery::ArtifactHash;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::briefs::Work;
+use super::fleet::Ground;
+use super::process::Process;
 use super::rows::Files;
 use super::web::Web;
 use crate::time::{pause, until};
@@ -39,6 +43,27 @@ pub struct Heard {
 struct Inner {
     places: Vec<i64>,
     streams: u32,
+}
+
+/// The command line, on its way with one project.
+#[derive(Debug)]
+pub struct Errand {
+    process: Process,
+    out: PathBuf,
+}
+
+impl Errand {
+    /// Waits until the command line is back; the files of a deliverable as they lie in its folder.
+    pub async fn brought(&mut self, expected: &Files) -> anyhow::Result<Files> {
+        let ended = until("the command line is back", PATIENCE, async || self.process.ended()).await?;
+        anyhow::ensure!(ended.success(), "the command line ended with {ended}: {}", self.process.said());
+        let mut files = Files::new();
+        for path in expected.keys() {
+            let bytes = std::fs::read(self.out.join(path)).with_context(|| format!("read {path} as the command line wrote it"))?;
+            files.insert(path.clone(), ArtifactHash::of(&bytes).to_string());
+        }
+        Ok(files)
+    }
 }
 
 impl Heard {
@@ -69,6 +94,24 @@ impl Client {
     /// A client of the gateway at this address.
     pub const fn new(web: Web, gateway: SocketAddr, key: String) -> Self {
         Self { web, gateway, key }
+    }
+
+    /// Starts the command line as the client: it hands the work in, follows it, and writes the deliverable below the
+    /// folder's `out`.
+    pub fn errand(&self, ground: &Ground, work: &Work, name: &str) -> anyhow::Result<Errand> {
+        let folder = ground.folder.join(name);
+        std::fs::create_dir_all(folder.join("docs")).with_context(|| format!("make {}", folder.display()))?;
+        std::fs::write(folder.join("brief.md"), &work.brief).context("write a brief")?;
+        for (name, text) in &work.attachments {
+            std::fs::write(folder.join("docs").join(name), text).context("write an attachment")?;
+        }
+        let server = format!("http://{}", self.gateway);
+        let arguments = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server", &server];
+        let mut launch = ground.launch(name, &arguments);
+        launch.arguments.drain(..2);
+        launch.variables.push(("CHORUS_API_KEY".to_owned(), self.key.clone()));
+        launch.folder.clone_from(&folder);
+        Ok(Errand { process: Process::start(launch)?, out: folder.join("out") })
     }
 
     /// Hands a project in, again with the same key until it is answered; its id.

@@ -45,7 +45,7 @@ pub struct Member {
     pub role: Role,
     /// The process.
     pub process: Process,
-    /// Where it tells how it is.
+    /// Where it tells how it is, if it serves no clients.
     pub probe: SocketAddr,
     /// Where it serves clients, if it does.
     pub serves: SocketAddr,
@@ -98,6 +98,16 @@ impl Role {
     }
 }
 
+impl Member {
+    /// Where it tells how it is: whoever serves clients tells it there.
+    pub const fn answers(&self) -> SocketAddr {
+        match self.role {
+            Role::Gateway | Role::Serve => self.serves,
+            Role::Orchestrator | Role::Dispatcher | Role::Worker(_) => self.probe,
+        }
+    }
+}
+
 impl Fleet {
     /// No process yet.
     pub fn none() -> anyhow::Result<Self> {
@@ -129,7 +139,7 @@ impl Fleet {
             if let Some(status) = member.process.ended()? {
                 anyhow::bail!("{name} ended while starting: {status}; see {name}.log");
             }
-            Ok(web.get(member.probe, "/readyz").await.filter(|(status, _)| *status == 200))
+            Ok(web.get(member.answers(), "/readyz").await.filter(|(status, _)| *status == 200))
         })
         .await?;
         Ok(())

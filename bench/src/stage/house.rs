@@ -46,9 +46,7 @@ impl House {
         let ground = Ground { program: place.program.clone(), folder };
         let write = |name: &str, text: &str| std::fs::write(ground.folder.join(name), text).with_context(|| format!("write {name}"));
         write("chorus.toml", &settings.file(services))?;
-        write("envelope.key", &ground.command(&["envelope-key"])?)?;
-        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(ground.folder.join("envelope.key"), own).context("keep the key from others")?;
+        ground.command(&["envelope-key", "--out", "envelope.key"])?;
         Rows::make(&services.postgres, &settings.database).await?;
         ground.command(&["migrate"])?;
         let config = providers::config(temper);
@@ -61,7 +59,7 @@ impl House {
 
     /// A client of the first gateway (or of the one process of all roles), with a key of its own.
     pub fn client(&self) -> anyhow::Result<Client> {
-        let said = self.ground.command(&["key", "create", "client"])?;
+        let said = self.ground.command(&["key", "create", "--name", "client"])?;
         let key = said.split_whitespace().find(|word| word.starts_with("chorus-sk-")).context("`chorus key create` shows no key")?;
         let gateway = self.fleet.members.iter().find(|member| matches!(member.role, Role::Gateway | Role::Serve));
         Ok(Client::new(Web::new()?, gateway.context("there is no gateway")?.serves, key.to_owned()))

@@ -44,9 +44,6 @@ struct Cli {
     /// Only the undisturbed run and the points at which a task changes hands.
     #[arg(long)]
     fail_points: bool,
-    /// Without a gateway.
-    #[arg(long)]
-    direct: bool,
 }
 
 fn main() -> ExitCode {
@@ -63,7 +60,6 @@ fn main() -> ExitCode {
 fn start(cli: &Cli) -> anyhow::Result<bool> {
     let absolute = |path: &PathBuf| std::path::absolute(path);
     let place = Place { program: absolute(&cli.chorus)?, root: absolute(&cli.root)?, folder: absolute(&cli.folder)? };
-    let plan =
-        proof::Plan { seed: cli.seed, briefs: cli.briefs, disturb: !cli.calm && !cli.fail_points, points: !cli.calm, direct: cli.direct };
+    let plan = proof::Plan { seed: cli.seed, briefs: cli.briefs, disturb: !cli.calm && !cli.fail_points, points: !cli.calm };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(proof::prove(&place, plan))
 }

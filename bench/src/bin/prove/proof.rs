@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chorus_bench::stage::briefs::{self, Work};
+use chorus_bench::stage::client::Client;
 use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::hand_in::Door;
 use chorus_bench::stage::house::{House, Place};
 use chorus_bench::stage::providers::Temper;
 use chorus_bench::stage::rows::Files;
@@ -17,7 +17,7 @@ use crate::check::{self, Check};
 use crate::disturb::Disturber;
 use crate::order;
 use crate::points::{self, POINTS};
-use crate::runs::{Entrance, Run};
+use crate::runs::Run;
 use crate::story::Story;
 
 /// What is proved.
@@ -27,7 +27,6 @@ pub(crate) struct Plan {
     pub(crate) briefs: u32,
     pub(crate) disturb: bool,
     pub(crate) points: bool,
-    pub(crate) direct: bool,
 }
 
 /// The processes.
@@ -61,7 +60,7 @@ struct Scene {
     house: House,
     services: Services,
     witness: Witness,
-    entrance: Entrance,
+    client: Client,
     story: Story,
     works: Vec<Work>,
     checks: Vec<Check>,
@@ -93,18 +92,18 @@ impl Scene {
         let settings = SETTINGS();
         let mut house = House::found(place, &services, &settings, Temper::Real).await?;
         let witness = Witness::attach(&services.kafka)?;
-        house.people(if plan.direct { &PEOPLE[1..] } else { &PEOPLE }).await?;
+        house.people(&PEOPLE).await?;
         story.tell(&format!("{} processes are ready", house.fleet.members.len()));
-        let entrance =
-            if plan.direct { Entrance::Rows(Door::open(&house.database, "local").await?) } else { Entrance::Gateway(house.client()?) };
+        let client = house.client()?;
         let mut works = vec![briefs::long_document(&place.root)?];
         works.extend(briefs::surveys(plan.seed, plan.briefs));
-        Ok(Self { house, services, witness, entrance, story, works, checks: Vec::new(), runs: Vec::new(), without_topics: Vec::new() })
+        Ok(Self { house, services, witness, client, story, works, checks: Vec::new(), runs: Vec::new(), without_topics: Vec::new() })
     }
 
     async fn calm(&mut self) -> anyhow::Result<()> {
         let mut run = Run::new("undisturbed");
-        run.hand_in(&self.entrance, &self.works).await?;
+        run.send(&self.house, &self.client, &self.works[0]).await?;
+        run.hand_in(&self.client, &self.works[1..]).await?;
         self.story.tell(&format!("{} briefs are handed in, nothing is disturbed", self.works.len()));
         run.over(&self.house).await?;
         self.story.tell(&format!("the undisturbed run took {:.0} s", run.seconds));
@@ -115,7 +114,8 @@ impl Scene {
     async fn disturbed(&mut self, seed: u64) -> anyhow::Result<()> {
         let steps = order::steps(seed);
         let mut run = Run::new("disturbed");
-        run.hand_in(&self.entrance, &self.works).await?;
+        run.send(&self.house, &self.client, &self.works[0]).await?;
+        run.hand_in(&self.client, &self.works[1..]).await?;
         self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {seed}", steps.len()));
         let Self { house, services, witness, story, .. } = self;
         let mut disturber = Disturber { house, services, witness, story, without_topics: Vec::new(), happened: Vec::new() };
@@ -138,7 +138,7 @@ impl Scene {
         let portion = self.works.len().div_ceil(POINTS.len());
         let mut portions = self.works.chunks(portion);
         for point in POINTS {
-            run.hand_in(&self.entrance, portions.next().unwrap_or_default()).await?;
+            run.hand_in(&self.client, portions.next().unwrap_or_default()).await?;
             points::hit(&mut self.house, &self.story, point, &mut chance).await?;
         }
         run.over(&self.house).await?;
@@ -161,8 +161,12 @@ impl Scene {
             checks.push(check::done(&census, run));
             checks.push(check::heard(&census, run));
         }
-        for run in &self.runs[1..] {
-            checks.push(check::equal(run.name, undisturbed, &run.files(&self.house, &census).await?));
+        for (at, run) in self.runs.iter_mut().enumerate() {
+            let files = run.files(&self.house, &census).await?;
+            if at > 0 {
+                checks.push(check::equal(run.name, undisturbed, &files));
+            }
+            checks.push(check::received(run.name, &files, &run.in_hand(&self.client, &files).await));
         }
         let ended = self.house.fleet.ended()?;
         checks.extend([

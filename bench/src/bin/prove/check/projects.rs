@@ -26,7 +26,7 @@ pub(crate) fn done(census: &Census, run: &Run) -> Check {
     Check::new(&format!("every project of the {} run completes", run.name), format!("{saw} in {:.0} s", run.seconds), faults)
 }
 
-/// Every deliverable of a run is that of the undisturbed run, to the byte.
+/// Every deliverable of a run is that of the undisturbed run, to the byte, in the rows and in the clients' hands.
 pub(crate) fn equal(run: &str, undisturbed: &BTreeMap<String, Files>, files: &BTreeMap<String, Files>) -> Check {
     let mut faults = Vec::new();
     for (name, own) in files {
@@ -38,17 +38,29 @@ pub(crate) fn equal(run: &str, undisturbed: &BTreeMap<String, Files>, files: &BT
         }
     }
     let count: usize = files.values().map(BTreeMap::len).sum();
-    Check::new(
-        &format!("deliverables of the {run} run equal the undisturbed ones"),
-        format!("{count} files of {} projects", files.len()),
-        faults,
-    )
+    let saw = format!("{count} files of {} projects", files.len());
+    Check::new(&format!("deliverables of the {run} run equal the undisturbed ones"), saw, faults)
+}
+
+/// What clients got is what the rows hold.
+pub(crate) fn received(run: &str, files: &BTreeMap<String, Files>, in_hand: &BTreeMap<String, anyhow::Result<Files>>) -> Check {
+    let mut faults = Vec::new();
+    for (name, got) in in_hand {
+        let expected = files.get(name.trim_end_matches(" by the command line"));
+        match got {
+            Ok(got) if Some(got) == expected => {}
+            Ok(got) => faults.push(format!("{name}: the client has {got:?}")),
+            Err(error) => faults.push(format!("{name}: {error:#}")),
+        }
+    }
+    let saw = format!("{} deliverables fetched from the gateway or written by the command line", in_hand.len());
+    Check::new(&format!("clients of the {run} run have what was delivered"), saw, faults)
 }
 
 /// Events have consecutive places in the rows, and each client heard each of them once, in order.
 pub(crate) fn heard(census: &Census, run: &Run) -> Check {
     let mut faults = Vec::new();
-    let (mut events, mut listeners) = (0, 0);
+    let (mut events, mut listeners, mut streams) = (0, 0, 0);
     for (name, id) in &run.projects {
         let places = census.events.get(id).cloned().unwrap_or_default();
         events += places.len();
@@ -58,12 +70,13 @@ pub(crate) fn heard(census: &Census, run: &Run) -> Check {
         }
         if let Some(heard) = run.heard.get(id) {
             listeners += 1;
+            streams += heard.streams();
             if heard.places() != expected {
                 faults.push(format!("{name}: the client heard {:?}", heard.places()));
             }
         }
     }
-    let saw = format!("{events} events of {} projects, {listeners} clients heard theirs", run.projects.len());
+    let saw = format!("{events} events of {} projects, {listeners} clients heard theirs over {streams} streams", run.projects.len());
     Check::new(&format!("events of the {} run are consecutive, none missing, none doubled", run.name), saw, faults)
 }
 
