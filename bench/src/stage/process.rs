@@ -69,8 +69,23 @@ impl Process {
 
     /// SIGTERM; it may take its time.
     pub fn terminate(&self) -> anyhow::Result<()> {
+        self.signal("TERM")
+    }
+
+    /// SIGSTOP: it holds everything and does nothing.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal("STOP")
+    }
+
+    /// SIGCONT: it goes on as if nothing had been.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> anyhow::Result<()> {
         if let Some(pid) = self.pid() {
-            Command::new("kill").args(["-TERM", &pid.to_string()]).status().context("send SIGTERM")?;
+            let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().context("send a signal")?;
+            anyhow::ensure!(sent.success(), "{} could not be sent SIG{name}", self.launch.name);
         }
         Ok(())
     }

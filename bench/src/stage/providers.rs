@@ -98,8 +98,8 @@ pub fn config(temper: Temper) -> Config {
             seed: 1,
             speed: SPEED,
             providers: vec![
-                provider(Dialect::Deepseek, REAL, &[("org-one", 4), ("org-two", 3)].map(|(id, calls)| (id, slots(calls)))),
-                provider(Dialect::Anthropic, REAL, &[("org-three", 16), ("org-four", 12)].map(|(id, calls)| (id, rates(calls)))),
+                provider(Dialect::Deepseek, REAL, &[("org-one", 3), ("org-two", 2)].map(|(id, calls)| (id, slots(calls)))),
+                provider(Dialect::Anthropic, REAL, &[("org-three", 10), ("org-four", 8)].map(|(id, calls)| (id, rates(calls)))),
             ],
             faults: Vec::new(),
             omissions: Vec::new(),
@@ -126,7 +126,7 @@ pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> 
                 ("provider".to_owned(), provider.name.clone().into()),
                 ("key".to_owned(), organisation.keys[0].clone().into()),
                 ("organization".to_owned(), organisation.id.clone().into()),
-                ("base_url".to_owned(), format!("http://{address}/{}", provider.name).into()),
+                ("base_url".to_owned(), format!("http://{address}/{}{}", provider.name, path(provider.dialect)).into()),
                 ("limits".to_owned(), Value::Array(limits)),
             ]);
             accounts.push(Value::Table(Table::from_iter([
@@ -138,13 +138,21 @@ pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> 
     Ok(toml::to_string(&Table::from_iter([("account".to_owned(), Value::Array(accounts))]))?)
 }
 
+/// What stands behind a provider's name in its own address.
+const fn path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic | Dialect::Openai => "/v1",
+        Dialect::Deepseek => "",
+    }
+}
+
 /// How much faster than real providers.
 const SPEED: f64 = 5.0;
 
 const REAL: Service = Service {
-    first_token_ms: 1_500,
-    reads_per_second: 20_000,
-    writes_per_second: 80,
+    first_token_ms: 5_000,
+    reads_per_second: 40_000,
+    writes_per_second: 400,
     jitter_percent: 20,
     abort_grace_ms: 1_000,
     keep_alive_ms: 2_000,
@@ -166,8 +174,8 @@ fn slots(calls: u64) -> Limits {
 fn rates(calls: u64) -> Limits {
     Limits {
         requests_per_minute: Some(calls),
-        input_tokens_per_minute: Some(calls * 6_000),
-        output_tokens_per_minute: Some(calls * 2_000),
+        input_tokens_per_minute: Some(calls * 8_000),
+        output_tokens_per_minute: Some(calls * 3_000),
         ..Limits::default()
     }
 }

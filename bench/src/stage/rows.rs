@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chorus_core::project::{HistoryEvent, Task};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Row as _};
@@ -19,7 +20,7 @@ pub struct Rows {
 }
 
 /// A project.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ProjectRow {
     /// Its id.
     pub id: String,
@@ -38,7 +39,7 @@ pub struct ProjectRow {
 }
 
 /// A delivery.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DeliveryRow {
     /// The attempt.
     pub attempt: String,
@@ -67,7 +68,7 @@ pub struct DeliveryRow {
 }
 
 /// An attempt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AttemptRow {
     /// Its id.
     pub id: String,
@@ -84,7 +85,7 @@ pub struct AttemptRow {
 }
 
 /// Who leads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct LeaderRow {
     /// The term.
     pub term: i64,

@@ -2,7 +2,7 @@
 //!
 //! It is written against librdkafka alone and knows of Chorus only the names of topics and headers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,6 +22,12 @@ const POLL: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(10);
 /// The topics read, by pattern, whatever namespace is before them.
 const READ: &str = r"^.*chorus\.task\.(dispatch\..*|ready)\.v1$";
+
+/// Part of the names of all of them, and of those that begin likewise and are not read.
+const PREFIX: &str = "chorus.task.";
+const NOT_READ: &str = "chorus.task.done";
+/// How long reading everything may take.
+const CATCH_UP: Duration = Duration::from_secs(30);
 
 /// One record as Kafka carried it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +56,8 @@ pub struct Witness {
 
 struct Reader {
     stop: Arc<AtomicBool>,
+    /// Records read in this life.
+    read: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
@@ -64,6 +72,16 @@ impl Witness {
     /// Everything that it saw so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it has read everything that its topics hold.
+    pub async fn catch_up(&self) -> anyhow::Result<()> {
+        let consumer: BaseConsumer = self.config().create().context("a client of Kafka")?;
+        until("the independent consumer has read everything", CATCH_UP, async || {
+            let read = self.reader.as_ref().map_or(0, |reader| reader.read.load(Ordering::Relaxed));
+            Ok((held(&consumer)? == read).then_some(()))
+        })
+        .await
     }
 
     /// Deletes every topic of Chorus; their names. Afterwards it reads those that are made anew.
@@ -106,17 +124,19 @@ impl Witness {
         let consumer: BaseConsumer = config.create().context("a consumer of Kafka")?;
         consumer.subscribe(&[READ]).context("subscribe to the dispatches")?;
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.seen));
-        let told = Arc::clone(&stop);
+        let (told, read) = (Arc::clone(&stop), Arc::new(AtomicU64::new(0)));
+        let count = Arc::clone(&read);
         let thread = std::thread::spawn(move || {
             while !told.load(Ordering::Relaxed) {
                 // Errors pass: a broker that is away comes back, a topic that is not there yet will be.
                 let Some(Ok(message)) = consumer.poll(POLL) else { continue };
-                if let Some(record) = read(&message) {
+                count.fetch_add(1, Ordering::Relaxed);
+                if let Some(record) = taken(&message) {
                     seen.lock().unwrap_or_else(PoisonError::into_inner).push(record);
                 }
             }
         });
-        self.reader = Some(Reader { stop, thread });
+        self.reader = Some(Reader { stop, read, thread });
         Ok(())
     }
 
@@ -135,7 +155,20 @@ impl Drop for Witness {
     }
 }
 
-fn read(message: &impl Message) -> Option<Seen> {
+/// How many records the topics hold that are read; none was removed from them yet.
+fn held(consumer: &BaseConsumer) -> anyhow::Result<u64> {
+    let metadata = consumer.fetch_metadata(None, ANSWER).context("ask Kafka for its topics")?;
+    let mut held = 0;
+    for topic in metadata.topics().iter().filter(|topic| topic.name().contains(PREFIX) && !topic.name().contains(NOT_READ)) {
+        for partition in topic.partitions() {
+            let (_, end) = consumer.fetch_watermarks(topic.name(), partition.id(), ANSWER).context("ask for the end of a partition")?;
+            held += u64::try_from(end).unwrap_or(0);
+        }
+    }
+    Ok(held)
+}
+
+fn taken(message: &impl Message) -> Option<Seen> {
     let headers = message.headers()?;
     let header = |name: &str| {
         let found = headers.iter().find(|header| header.key == name)?;

@@ -1,6 +1,7 @@
 //! Everything that both sides hold after a run: our rows, the providers' journal and counts, Kafka's records.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use chorus_bench::time::until;
 use chorus_core::merge::Deliverable;
 use chorus_core::project::{Head, Task};
 use chorus_sim::engine::journal::{Entry, Outcome};
+use serde::Serialize;
 
 /// How long the last calls and rows may take to come to rest.
 const REST: Duration = Duration::from_secs(60);
@@ -42,6 +44,7 @@ impl Census {
             Ok((!open && !calls && rows.unsettled().await? == (0, 0)).then_some(()))
         })
         .await;
+        witness.catch_up().await?;
         let mut events: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for (project, place, ..) in rows.events().await? {
             events.entry(project).or_default().push(place);
@@ -59,10 +62,24 @@ impl Census {
         })
     }
 
+    /// Puts the rows into files of the folder, one JSON line each, for whoever looks for what went wrong.
+    pub(crate) fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+        keep(folder, "projects", &self.projects)?;
+        keep(folder, "tasks", &self.tasks)?;
+        keep(folder, "attempts", &self.attempts)?;
+        keep(folder, "deliveries", &self.deliveries)?;
+        keep(folder, "journal", &self.journal)
+    }
+
     /// The row of a project.
     pub(crate) fn project(&self, id: &str) -> anyhow::Result<&ProjectRow> {
         self.projects.iter().find(|project| project.id == id).with_context(|| format!("{id} has no row"))
     }
+}
+
+fn keep(folder: &Path, name: &str, rows: &[impl Serialize]) -> anyhow::Result<()> {
+    let lines: Vec<String> = rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    std::fs::write(folder.join(format!("{name}.rows")), lines.join("\n")).with_context(|| format!("keep the {name}"))
 }
 
 /// The files of a project's deliverable, as rows and artifacts tell; none when there is none.

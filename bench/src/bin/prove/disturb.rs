@@ -6,9 +6,10 @@ use anyhow::Context;
 use chorus_bench::stage::fleet::Role;
 use chorus_bench::stage::house::House;
 use chorus_bench::stage::membership::owners;
+use chorus_bench::stage::process::Process;
 use chorus_bench::stage::services::{Server, Services};
 use chorus_bench::stage::witness::Witness;
-use chorus_bench::time::{now_ms, pause, stopwatch, until};
+use chorus_bench::time::{pause, stopwatch, until};
 use chorus_core::port::bus::{Topic, partition_of};
 
 use crate::order::{Disturbance, Step};
@@ -29,8 +30,6 @@ pub(crate) struct Disturber<'a> {
     pub(crate) services: &'a Services,
     pub(crate) witness: &'a mut Witness,
     pub(crate) story: &'a Story,
-    /// When the topics were deleted, by the machine's clock: from and until.
-    pub(crate) without_topics: Vec<(i64, i64)>,
     pub(crate) happened: Vec<Disturbance>,
 }
 
@@ -101,13 +100,20 @@ impl Disturber<'_> {
     }
 
     async fn topics(&mut self, away: Duration) -> anyhow::Result<()> {
-        let from = now_ms();
-        let topics = self.witness.delete_topics().await?;
-        self.story.tell(&format!("all {} topics are deleted", topics.len()));
+        // Dispatchers are frozen for a moment, so that the consumer has seen all there was: what is published after
+        // that meets topics that are gone.
+        let dispatchers = self.house.fleet.with_role(Role::Dispatcher);
+        let all =
+            |act: fn(&Process) -> anyhow::Result<()>| dispatchers.iter().try_for_each(|at| act(&self.house.fleet.members[*at].process));
+        all(Process::freeze)?;
+        let caught_up = self.witness.catch_up().await;
+        let topics = self.witness.delete_topics().await;
+        all(Process::thaw)?;
+        caught_up?;
+        self.story.tell(&format!("all {} topics are deleted", topics?.len()));
         pause(away).await;
         let ground = &self.house.ground;
         until("`chorus migrate` has made the topics again", PATIENCE, async || Ok(ground.command(&["migrate"]).ok())).await?;
-        self.without_topics.push((from, now_ms()));
         self.story.tell("the topics are made again");
         Ok(())
     }

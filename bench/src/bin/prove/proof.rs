@@ -65,7 +65,6 @@ struct Scene {
     works: Vec<Work>,
     checks: Vec<Check>,
     runs: Vec<Run>,
-    without_topics: Vec<(i64, i64)>,
 }
 
 /// Sets the scene, plays the runs, and checks; whether everything holds.
@@ -97,7 +96,7 @@ impl Scene {
         let client = house.client()?;
         let mut works = vec![briefs::long_document(&place.root)?];
         works.extend(briefs::surveys(plan.seed, plan.briefs));
-        Ok(Self { house, services, witness, client, story, works, checks: Vec::new(), runs: Vec::new(), without_topics: Vec::new() })
+        Ok(Self { house, services, witness, client, story, works, checks: Vec::new(), runs: Vec::new() })
     }
 
     async fn calm(&mut self) -> anyhow::Result<()> {
@@ -118,10 +117,9 @@ impl Scene {
         run.hand_in(&self.client, &self.works[1..]).await?;
         self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {seed}", steps.len()));
         let Self { house, services, witness, story, .. } = self;
-        let mut disturber = Disturber { house, services, witness, story, without_topics: Vec::new(), happened: Vec::new() };
+        let mut disturber = Disturber { house, services, witness, story, happened: Vec::new() };
         disturber.run(&steps).await?;
         let happened = disturber.happened.len();
-        self.without_topics.extend(std::mem::take(&mut disturber.without_topics));
         let unfinished = run.unfinished(&self.house).await.unwrap_or(0);
         let late = if unfinished == 0 { vec!["no project was under way any more at the last disturbance".to_owned()] } else { Vec::new() };
         let saw = format!("{happened} disturbances, {unfinished} projects under way after the last");
@@ -155,6 +153,7 @@ impl Scene {
     /// Takes stock, checks, and ends the processes in order.
     async fn judge(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
         let census = Census::take(&self.house, &self.witness).await?;
+        census.keep(&self.house.ground.folder)?;
         let (books, tasks) = (check::books(&census.journal, &census.deliveries), check::tasks(&census)?);
         let mut checks = std::mem::take(&mut self.checks);
         for run in &self.runs {
@@ -169,13 +168,7 @@ impl Scene {
             checks.push(check::received(run.name, &files, &run.in_hand(&self.client, &files).await));
         }
         let ended = self.house.fleet.ended()?;
-        checks.extend([
-            tasks.check,
-            books.check,
-            check::limits(&census.counts),
-            check::carried(&census, &self.without_topics),
-            check::settled(&census),
-        ]);
+        checks.extend([tasks.check, books.check, check::limits(&census.counts), check::carried(&census), check::settled(&census)]);
         checks.push(Check::new("no process ended by itself", format!("{} processes run", PEOPLE.len() - ended.len()), ended));
         let drained = self.house.fleet.drain().await?;
         checks.push(Check::new("SIGTERM ends every process in order", format!("{} processes", PEOPLE.len()), drained));
