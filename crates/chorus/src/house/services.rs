@@ -130,8 +130,11 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
     }
 }
 
-fn boot(house: &House) -> BootId {
-    BootId::new(house.clock.number())
+/// The id of one start of a service. Rows name their holder by it, so the log says whose it is.
+fn boot(house: &House, service: &str) -> BootId {
+    let boot = BootId::new(house.clock.number());
+    tracing::info!(boot.id = %boot, service, "a service begins");
+    boot
 }
 
 fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
@@ -158,7 +161,7 @@ fn dispatcher(house: &House) -> Dispatcher {
         bus: Arc::clone(&house.bus),
         clock: Arc::clone(&house.clock),
     };
-    Dispatcher::new(ports, pace(house), Arc::clone(&house.catalog), house.config.roles.lists(), boot(house))
+    Dispatcher::new(ports, pace(house), Arc::clone(&house.catalog), house.config.roles.lists(), boot(house, "dispatcher"))
 }
 
 /// Short times: one process alone waits for nobody, and processes that share the work should notice soon that one
@@ -200,5 +203,5 @@ fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
         drain,
         ..chorus_worker::Settings::of_pool(pool.clone())
     };
-    Worker::new(ports, Arc::clone(&house.catalog), settings, boot(house))
+    Worker::new(ports, Arc::clone(&house.catalog), settings, boot(house, "worker"))
 }
