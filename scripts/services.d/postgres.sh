@@ -85,7 +85,7 @@ postgres_database() {
     binaries=$(postgres_binaries)
     connection=(-h 127.0.0.1 -p "$(port_of postgres/port)" -U postgres)
     [ "$("$binaries/psql" "${connection[@]}" -XAtqc "select 1 from pg_database where datname = 'chorus'" postgres)" = 1 ] ||
-        "$binaries/createdb" "${connection[@]}" chorus
+        "$binaries/createdb" "${connection[@]}" chorus || return 1
 }
 
 postgres_stop() {
