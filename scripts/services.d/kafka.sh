@@ -108,9 +108,10 @@ kafka_start() {
         rm -rf "$folder/data"
         kafka_format "$java" "$classpath" "$folder" || return 1
     fi
-    detached "$java" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError -Dlog4j2.configurationFile="$parts/kafka-log4j2.properties" \
-        -cp "$classpath" kafka.Kafka "$folder/server.properties" >>"$folder/log" 2>&1
-    echo $! >"$folder/pid"
+    # In a file, or the list of processes would show nothing but its jars.
+    printf '%s\n' -cp "\"$classpath\"" >"$folder/java-classpath"
+    launch kafka "$java" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError -Dlog4j2.configurationFile="$parts/kafka-log4j2.properties" \
+        "@$folder/java-classpath" kafka.Kafka "$folder/server.properties"
 }
 
 kafka_format() {

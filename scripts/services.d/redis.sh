@@ -10,8 +10,7 @@ redis_start() {
     choose_port redis/port 16379 CHORUS_SERVICES_REDIS_PORT || return 1
     # The title would hide the folder by which our own process is known.
     printf '%s\n' 'bind 127.0.0.1' "port $(port_of redis/port)" 'save ""' 'appendonly no' "dir \"$folder\"" 'set-proc-title no' >"$folder/redis.conf"
-    detached redis-server "$folder/redis.conf" >>"$folder/log" 2>&1
-    echo $! >"$folder/pid"
+    launch redis redis-server "$folder/redis.conf"
 }
 
 redis_stop() {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_models;
 mod books;
+mod deploy;
 mod full_disk;
 mod gateway;
 mod kill;
