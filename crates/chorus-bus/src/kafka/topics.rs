@@ -1,7 +1,7 @@
 //! Questions and orders to the brokers that are not about single records: which topics there are, where their
 //! partitions end, how far groups have come, and whether anybody answers at all.
 //!
-//! Every answer is waited for as long as the settings say and no longer. The client library asks with calls
+//! Every answer is waited for as long as the settings say, an order for a minute. The client library asks with calls
 //! that block, so they run on the runtime's threads for such calls.
 
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ use super::{failed, next_number};
 
 const HOUR: u64 = 3_600_000;
 
+/// How long brokers may take to make or delete topics: nobody but an operator waits for it.
+const ORDERED: Millis = Millis::from_secs(60);
 /// Between two looks whether an order was carried out.
 const SETTLING: Millis = Millis(50);
 
@@ -86,7 +88,7 @@ impl Topics {
         if new.is_empty() {
             return Ok(Vec::new());
         }
-        let made = self.admin.create_topics(&new, &self.options()).await.map_err(|problem| failed("create topics", &problem))?;
+        let made = self.admin.create_topics(&new, &options()).await.map_err(|problem| failed("create topics", &problem))?;
         for (name, code) in made.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::TopicAlreadyExists {
                 return Err(BusError(format!("failed to create topic {name}: {code}")));
@@ -103,7 +105,7 @@ impl Topics {
     pub async fn delete(&self, pools: &[Pool]) -> Result<(), BusError> {
         let names: Vec<String> = all(pools).iter().map(|topic| self.names.of(topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let gone = self.admin.delete_topics(&names, &self.options()).await.map_err(|problem| failed("delete topics", &problem))?;
+        let gone = self.admin.delete_topics(&names, &options()).await.map_err(|problem| failed("delete topics", &problem))?;
         for (name, code) in gone.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::UnknownTopicOrPartition {
                 return Err(BusError(format!("failed to delete topic {name}: {code}")));
@@ -178,7 +180,7 @@ impl Topics {
 
     /// Waits until the brokers agree on what was ordered.
     async fn settle<F: Future<Output = Result<bool, BusError>> + Send>(&self, agreed: impl Fn() -> F + Send) -> Result<(), BusError> {
-        for _ in 0..self.settings.answer_timeout.0 / SETTLING.0 + 1 {
+        for _ in 0..ORDERED.0 / SETTLING.0 {
             if agreed().await? {
                 return Ok(());
             }
@@ -215,11 +217,11 @@ impl Topics {
         groups.insert(group.to_owned(), Arc::clone(&client));
         Ok(client)
     }
+}
 
-    fn options(&self) -> AdminOptions {
-        let within = Duration::from_millis(self.settings.answer_timeout.0);
-        AdminOptions::new().operation_timeout(Some(within)).request_timeout(Some(within))
-    }
+fn options() -> AdminOptions {
+    let within = Duration::from_millis(ORDERED.0);
+    AdminOptions::new().operation_timeout(Some(within)).request_timeout(Some(within))
 }
 
 /// All topics of an installation with these pools.
