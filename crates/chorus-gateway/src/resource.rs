@@ -3,15 +3,16 @@
 
 mod estimate;
 mod project;
+mod work;
 
 use chorus_core::id::ProjectId;
 use serde::{Deserialize, Serialize};
 
 pub use estimate::{Estimate, RoleModels};
 pub use project::{
-    DeliverableFile, DeliverableResource, Links, MoneyResource, PhaseCount, Phases, PlanResource, PlanTask, ProjectList, ProjectResource,
-    QuestionResource, SummaryResource, TaskCounts, VerdictResource,
+    Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource, SummaryResource, TaskCounts, VerdictResource,
 };
+pub use work::{DeliverableFile, DeliverableResource, PlanResource, PlanTask};
 
 /// The body of every error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,9 @@
 //! A project as clients see it.
 
 use chorus_core::brief::Question;
-use chorus_core::delivery::{ArtifactHash, Money, TaskKind};
-use chorus_core::id::{ProjectId, TaskId, TaskKey};
-use chorus_core::merge::{Conflict, Settlement};
+use chorus_core::delivery::{Money, TaskKind};
+use chorus_core::id::{ProjectId, TaskId};
 use chorus_core::money::MicroUsd;
-use chorus_core::plan::Plan;
 use chorus_core::port::projects::Loaded;
 use chorus_core::project::{Head, Project, State, Summary, Task, TaskState, Waits};
 use chorus_core::time::Timestamp;
@@ -177,70 +175,6 @@ pub struct SummaryResource {
     pub spent_usd: f64,
 }
 
-/// The plan of a project with its tasks as they are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanResource {
-    /// Its version; grows with every rework.
-    pub version: u32,
-    /// The plan.
-    pub plan: Plan,
-    /// The tasks of all its versions, and those around it.
-    pub tasks: Vec<PlanTask>,
-}
-
-/// A task as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanTask {
-    /// Its id.
-    pub id: TaskId,
-    /// Its short name in the plan.
-    pub key: TaskKey,
-    /// What it is for.
-    pub kind: TaskKind,
-    /// What people call it.
-    pub title: String,
-    /// The version of the plan that made it.
-    pub plan_version: u32,
-    /// Where it stands.
-    pub state: String,
-    /// Tasks whose results it reads.
-    pub parents: Vec<TaskId>,
-    /// The task that stands in its place.
-    #[serde(default)]
-    pub superseded_by: Option<TaskId>,
-}
-
-/// What was delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliverableResource {
-    /// The project.
-    pub project: ProjectId,
-    /// The files, by path.
-    pub files: Vec<DeliverableFile>,
-    /// Contradictions in what it is made from.
-    pub conflicts: Vec<Conflict>,
-    /// How each was settled.
-    pub settlements: Vec<Settlement>,
-}
-
-/// A file of what was delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliverableFile {
-    /// Relative path with `/`.
-    pub path: String,
-    /// For instance `text/markdown`.
-    pub media_type: String,
-    /// How many bytes.
-    pub bytes: u64,
-    /// Their SHA-256.
-    pub sha256: ArtifactHash,
-    /// Where the file is.
-    pub href: String,
-    /// Its text, where it is text and not long.
-    #[serde(default)]
-    pub text: Option<String>,
-}
-
 impl ProjectResource {
     /// A project as it is in the store.
     pub(crate) fn new(loaded: &Loaded, money: Money, estimate: Option<Estimate>) -> Self {
@@ -355,20 +289,5 @@ impl From<Summary> for SummaryResource {
     fn from(summary: Summary) -> Self {
         let Summary { id, title, state, over, created_at, spent } = summary;
         Self { id, title, state, over, created_at_ms: created_at, spent_usd: dollars(spent) }
-    }
-}
-
-impl From<&Task> for PlanTask {
-    fn from(task: &Task) -> Self {
-        Self {
-            id: task.id,
-            key: task.key.clone(),
-            kind: task.kind,
-            title: task.title.clone(),
-            plan_version: task.plan_version,
-            state: task.state.word().to_owned(),
-            parents: task.parents.clone(),
-            superseded_by: task.superseded_by,
-        }
     }
 }

@@ -143,6 +143,15 @@ async fn what_cannot_be_taken_is_refused_with_its_field() {
         let refused = client.post("/v1/projects", &body.to_string()).await;
         assert_eq!(refused.refusal(), (status, code.to_owned(), field.to_owned()), "{body:.200}");
     }
+    assert_eq!(client.get("/v1/projects").await.json()["projects"], json!([]), "nothing of it was taken");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_of_the_wrong_form_is_refused_with_its_part() {
+    let site = Site::sqlite().await;
+    let (gateway, key) = (narrow(&site).await, site.key("home").await);
+    let client = Client::new(&gateway.base, &key);
     for (content_type, body, expected) in [
         ("application/json", "{", (400, "malformed_request", "")),
         ("application/json", "{\"brief\":\"a\"} x", (400, "malformed_request", "")),
