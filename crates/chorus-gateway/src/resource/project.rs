@@ -42,7 +42,7 @@ pub struct ProjectResource {
     /// What the plan will take, while it waits for approval.
     #[serde(default)]
     pub estimate: Option<Estimate>,
-    /// What the judge thought of the best deliverable so far.
+    /// What the judge thought of what was delivered, or of the best so far.
     #[serde(default)]
     pub verdict: Option<VerdictResource>,
     /// What is wrong with what was delivered, or why nothing was.
@@ -228,7 +228,11 @@ fn questions(head: &Head) -> Vec<QuestionResource> {
     shown.collect()
 }
 
+/// A project is done when the judge accepted all; the head keeps the best of what was not accepted.
 fn verdict(head: &Head) -> Option<VerdictResource> {
+    if matches!(head.state, State::Done { .. }) {
+        return Some(VerdictResource { score: 1.0, defects: Vec::new(), rounds: head.round });
+    }
     let best = head.best.as_ref()?;
     Some(VerdictResource { score: f64::from(best.score) / 1000.0, defects: best.defects.clone(), rounds: head.round })
 }

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 
 use chorus_core::delivery::ArtifactHash;
-use chorus_core::project::{HistoryEvent, State};
+use chorus_core::project::{Best, HistoryEvent, State};
 use serde_json::json;
 
 use super::site::{Site, on_each_store};
@@ -28,7 +28,16 @@ async fn json_zip_and_files_are_the_artifacts() {
             ("data.bin", "no media\ntype", b"\xff\x00\xfe"),
         ];
         let deliverable = site.deliverable(&files).await;
+        let defects = vec!["the glossary is missing".to_owned()];
+        site.decide(id, vec![], false, |head| {
+            head.best = Some(Best { deliverable, score: 900, defects });
+            head.round = 1;
+        })
+        .await;
         site.done(id, deliverable).await;
+
+        let project = client.get(&format!("/v1/projects/{id}")).await.json();
+        assert_eq!(project["verdict"], json!({"score": 1.0, "defects": [], "rounds": 1}), "not what was said of the round before");
 
         let told = client.get(&path).await.json();
         for (file, (path, media_type, content)) in told["files"].as_array().expect("files").iter().zip(&files) {
