@@ -68,6 +68,8 @@ pub(crate) async fn run(config: Config, post: Post, migrate: bool) -> anyhow::Re
 /// The front and the services run until they are told to stop; an error when one of them ends by itself.
 async fn watch(services: &mut Services, mut front: Front, stop: &Stop) -> (anyhow::Result<()>, Front) {
     let ended = tokio::select! {
+        biased;
+        // The same signal ends the listener; whoever of both is seen first, this was no failure.
         () = stop.told() => Ok(()),
         () = services.ended() => Err(anyhow::anyhow!("a service ended by itself, which it never should; its last words are above")),
         failed = &mut front.serving => Err(failed.map_or_else(anyhow::Error::from, |served| served.err().unwrap_or_else(|| anyhow::anyhow!("the listener ended")))),
