@@ -9,5 +9,7 @@ mod gateway;
 mod kill;
 mod local_model;
 mod loop_of_briefs;
+#[cfg(all(unix, feature = "distributed"))]
+mod roles;
 mod stage;
 mod store;

@@ -60,16 +60,36 @@ pub(crate) fn quick() -> Config {
 impl Stage {
     /// Providers that are up, and their accounts imported by the real command.
     pub(crate) async fn new(config: Config) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::over(config, "").await
+    }
+
+    /// The same, on services that other processes share: the sections of the configuration say which.
+    pub(crate) async fn over(config: Config, sections: &str) -> Self {
         let slots = config.providers[0].organisations[0].limits.concurrency.expect("calls in flight are limited");
+        let stage = Self::bare(config, sections).await;
+        stage.write("accounts.toml", &stage.accounts(slots));
+        if !sections.is_empty() {
+            let migrated = stage.chorus(&["migrate"]);
+            assert!(migrated.status.success(), "{}", said(&migrated));
+        }
+        let imported = stage.chorus(&["account", "import", "accounts.toml"]);
+        assert!(imported.status.success(), "{}", said(&imported));
+        stage
+    }
+
+    /// The same, with nothing in the database.
+    pub(crate) async fn bare(config: Config, sections: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let witness = server.witness();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
         let stage = Self { folder, address, witness, stop: Some(stop), serving };
-        stage.write("accounts.toml", &stage.accounts(slots));
-        let imported = stage.chorus(&["account", "import", "accounts.toml"]);
-        assert!(imported.status.success(), "{}", said(&imported));
+        if !sections.is_empty() {
+            stage.configure(sections);
+            let made = stage.chorus(&["envelope-key", "--out", "data.key"]);
+            assert!(made.status.success(), "{}", said(&made));
+        }
         stage
     }
 
@@ -108,14 +128,20 @@ impl Stage {
     }
 
     fn command(&self, arguments: &[&str], crash: Option<&str>) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").current_dir(self.folder.path());
-        command.arg("--data").arg(self.path("data")).arg("--config").arg(self.config());
-        command.args(arguments).stdin(Stdio::null());
+        let mut command = self.process(arguments);
         if let Some(point) = crash {
             command.env("CHORUS_CRASH", point);
         }
         command.output().expect("the binary runs")
+    }
+
+    /// The real binary, ready to be started.
+    pub(crate) fn process(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").current_dir(self.folder.path());
+        command.arg("--data").arg(self.path("data")).arg("--config").arg(self.config());
+        command.args(arguments).stdin(Stdio::null());
+        command
     }
 
     /// Short times, so that what a killed process held is taken back soon.

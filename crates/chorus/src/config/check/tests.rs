@@ -51,7 +51,7 @@ fn sections_that_fit_each_other_are_taken() {
     assert_eq!(
         verdict(WHOLE, |config| {
             shared(config);
-            config.database.url = Default::default()
+            config.database.url = Default::default();
         }),
         "fits",
         "SQLite with the rest"
@@ -77,7 +77,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.bus.brokers.clear()
+                c.bus.brokers.clear();
             },
             "bus.brokers",
             "127.0.0.1:9092",
@@ -88,7 +88,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             SMALL,
             |c| {
                 c.limits.kind = LimitsKind::Redis;
-                c.limits.url = "redis://x".into()
+                c.limits.url = "redis://x".into();
             },
             "limits.kind",
             "--features distributed",
@@ -97,7 +97,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.limits.url = Default::default()
+                c.limits.url = Default::default();
             },
             "limits.url",
             "redis://127.0.0.1:6379",
@@ -107,7 +107,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.limits.url = "http://:s3cret@x".into()
+                c.limits.url = "http://:s3cret@x".into();
             },
             "limits.url",
             "expected \"redis://",
@@ -120,7 +120,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.bus.security = Security::SaslPlaintext
+                c.bus.security = Security::SaslPlaintext;
             },
             "bus.sasl_mechanism",
             "needs it",
@@ -129,7 +129,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.bus.sasl_password = "s3cret".into()
+                c.bus.sasl_password = "s3cret".into();
             },
             "bus.sasl_password",
             "would not use it",
@@ -138,7 +138,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             WHOLE,
             |c| {
                 shared(c);
-                c.bus.replication = 0
+                c.bus.replication = 0;
             },
             "bus.replication",
             "at least 1",
@@ -167,7 +167,7 @@ fn artifacts_go_where_the_database_is_shared() {
     assert!(
         !config(|config| {
             shared(config);
-            config.artifacts.place = ArtifactPlace::Directory
+            config.artifacts.place = ArtifactPlace::Directory;
         })
         .artifacts_in_database()
     );

@@ -1,0 +1,120 @@
+//! Processes around shared services: each test has a database, topics and keys of its own on the servers that it is given.
+
+mod process;
+
+use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chorus_core::delivery::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
+use chorus_core::port::Deliveries;
+use chorus_sim::config::Config;
+use chorus_store::sql::{Pending, Place, Store};
+use chorus_world::real;
+use sqlx::{ConnectOptions, Executor};
+use tokio::time::{Instant, sleep_until};
+
+use crate::books::Book;
+use crate::stage::{Stage, said};
+
+pub(super) use process::{Ended, Process};
+
+/// Longest that anything in a town is waited for.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A stage whose processes share services.
+pub(super) struct Town {
+    pub(super) stage: Stage,
+    database: String,
+}
+
+impl Town {
+    /// A town where everything is up to date; none when the run is not given all three servers.
+    pub(super) async fn new(config: Config, sections: &str) -> Option<Self> {
+        let (shared, database) = shared().await?;
+        let stage = Stage::over(config, &(shared + sections)).await;
+        Some(Self { stage, database })
+    }
+
+    /// A town whose database is empty.
+    pub(super) async fn unmigrated(config: Config) -> Option<Self> {
+        let (shared, database) = shared().await?;
+        let stage = Stage::bare(config, &shared).await;
+        Some(Self { stage, database })
+    }
+
+    /// Starts a process and waits until it says that it is up.
+    pub(super) fn start(&self, role: &[&str]) -> Process {
+        self.start_with(role, &[])
+    }
+
+    /// The same, with variables.
+    pub(super) fn start_with(&self, role: &[&str], variables: &[(&str, &str)]) -> Process {
+        let mut command = self.stage.process(role);
+        command.envs(variables.iter().copied());
+        Process::start(command, role)
+    }
+
+    /// A client that hands a book in and waits for the guide to it.
+    pub(super) fn client(&self, gateway: &Process, book: Book) -> Child {
+        let created = self.stage.chorus(&["key", "create"]);
+        assert!(created.status.success(), "{}", said(&created));
+        self.stage.write("brief.md", &Book::brief());
+        self.stage.write("docs/chronicle.md", &book.text());
+        let server = format!("http://{}", gateway.address());
+        let arguments = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server", &server];
+        let mut command = self.stage.process(&arguments);
+        command.env("CHORUS_API_KEY", String::from_utf8_lossy(&created.stdout).trim());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the client starts")
+    }
+
+    /// The same, to its end.
+    pub(super) fn run_on_server(&self, gateway: &Process, book: Book) -> Output {
+        self.client(gateway, book).wait_with_output().expect("the client ends")
+    }
+
+    /// Every delivery of the only project.
+    pub(super) async fn deliveries(&self) -> Vec<DeliveryRow> {
+        let store = Store::open(Place::Postgres(self.database.clone()), Pending::Refuse).await.expect("the database opens");
+        let rows = store.of_project(self.stage.project()).await.expect("the rows are read");
+        store.close().await;
+        rows
+    }
+}
+
+/// Whether a worker that was told to stop gave it back.
+pub(super) fn was_handed_back(row: &DeliveryRow) -> bool {
+    matches!(row.end, Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Drained, .. } }))
+}
+
+/// Waits until something holds.
+pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let over = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < over, "{what}: not within {} s", PATIENCE.as_secs());
+        sleep_until(Instant::now() + LOOK_AGAIN).await;
+    }
+}
+
+/// Sections that name the servers, with a database, topics and keys of their own; and the database's URL.
+async fn shared() -> Option<(String, String)> {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let (postgres, kafka, redis) = (real::POSTGRES.given()?, real::KAFKA.given()?, real::REDIS.given()?);
+    let name = format!("chorus_roles_{}_{}", std::process::id(), DRAWN.fetch_add(1, Ordering::Relaxed));
+    sqlx::any::install_default_drivers();
+    let server: sqlx::any::AnyConnectOptions = postgres.parse().expect("CHORUS_TEST_POSTGRES is a URL");
+    let mut connection = server.connect().await.expect("the server of CHORUS_TEST_POSTGRES answers");
+    let create = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
+    connection.execute(create).await.expect("databases may be made there");
+    let (server, _) = postgres.rsplit_once('/').expect("the URL names a database");
+    let database = format!("{server}/{name}");
+    let sections = format!(
+        "[database]\nurl = \"{database}\"\n[bus]\nkind = \"kafka\"\nbrokers = \"{kafka}\"\nnamespace = \"{name}\"\n\
+         [limits]\nkind = \"redis\"\nurl = \"{redis}\"\nnamespace = \"{name}\"\n\
+         [gateway]\nlisten = \"127.0.0.1:0\"\n[probe]\nlisten = \"127.0.0.1:0\"\n"
+    );
+    Some((sections, database))
+}

@@ -1,0 +1,148 @@
+//! One process of the real binary, that is asked over HTTP and told by signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a process may take until it is up, and an answer until it is there.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process that is up. It is killed when the test is over before it is.
+pub(in super::super) struct Process {
+    role: String,
+    address: String,
+    id: u32,
+    heard: Arc<Mutex<String>>,
+    ended: Receiver<ExitStatus>,
+    over: bool,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Ended {
+    /// By itself, with this code.
+    Code(i32),
+    /// By a signal.
+    Killed,
+}
+
+impl Process {
+    /// Starts it, and waits for the line that says where it answers.
+    pub(super) fn start(mut command: Command, role: &[&str]) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let heard = Arc::new(Mutex::new(String::new()));
+        let (tell, lines) = channel();
+        listen(child.stdout.take().expect("it is piped"), &heard, Some(tell));
+        listen(child.stderr.take().expect("it is piped"), &heard, None);
+        let id = child.id();
+        let mut process = Self { role: role.join(" "), address: String::new(), id, heard, ended: waited_for(child), over: false };
+        let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{} is not up: {}", process.role, process.said()));
+        let (_, address) = line.rsplit_once("http://").unwrap_or_else(|| panic!("{line} names no address"));
+        process.address = address.to_owned();
+        process
+    }
+
+    /// Where it answers.
+    pub(in super::super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The status and body of an answer.
+    pub(in super::super) fn get(&self, path: &str) -> (u16, String) {
+        let answer = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(&self.address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            write!(stream, "GET {path} HTTP/1.1\r\nhost: chorus\r\nconnection: close\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        let text = answer().unwrap_or_else(|error| panic!("{} {path}: {error}: {}", self.role, self.said()));
+        let status = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        (status.unwrap_or_else(|| panic!("{text} is no answer")), body)
+    }
+
+    /// One of its figures, without labels; zero when it does not have it.
+    pub(in super::super) fn figure(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").1;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a figure"))
+    }
+
+    /// Asks it to end.
+    pub(in super::super) fn signal(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.id.to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "{} is gone already: {}", self.role, self.said());
+    }
+
+    /// Whether it said these words.
+    pub(in super::super) fn has_said(&self, words: &str) -> bool {
+        self.said().contains(words)
+    }
+
+    /// How it ended.
+    pub(in super::super) fn ended(mut self, within: Duration) -> Ended {
+        let status = self.ended.recv_timeout(within);
+        let status = status.unwrap_or_else(|_| panic!("{} has not ended after {within:?}: {}", self.role, self.said()));
+        self.over = true;
+        status.code().map_or(Ended::Killed, Ended::Code)
+    }
+
+    /// Asks it to end; it does so within this time and says that all is well.
+    pub(in super::super) fn ends_in_order(self, within: Duration) {
+        self.signal();
+        let (role, heard) = (self.role.clone(), Arc::clone(&self.heard));
+        let ended = self.ended(within);
+        assert_eq!(ended, Ended::Code(0), "{role}: {}", text(&heard));
+    }
+
+    fn said(&self) -> String {
+        text(&self.heard)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.over {
+            // It may have ended meanwhile.
+            let _ = Command::new("kill").args(["-KILL", &self.id.to_string()]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+fn text(heard: &Mutex<String>) -> String {
+    heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Keeps what is said, and tells each line to who wants to know.
+fn listen(stream: impl Read + Send + 'static, heard: &Arc<Mutex<String>>, tell: Option<Sender<String>>) {
+    let heard = Arc::clone(heard);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push_str(&line);
+            heard.push('\n');
+            if let Some(tell) = &tell {
+                // Only the first line is waited for.
+                let _ = tell.send(line);
+            }
+        }
+    });
+}
+
+/// Reaps the process, and tells how it ended.
+fn waited_for(mut child: Child) -> Receiver<ExitStatus> {
+    let (tell, ended) = channel();
+    thread::spawn(move || {
+        if let Ok(status) = child.wait() {
+            // The test may be over.
+            let _ = tell.send(status);
+        }
+    });
+    ended
+}
