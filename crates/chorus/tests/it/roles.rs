@@ -39,9 +39,9 @@ async fn a_brief_that_is_handed_to_the_gateway_is_finished_by_one_process_for_ea
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_completes() {
     let mut slow = quick();
-    // A call takes seconds, so the grace is over before it is.
+    // A call takes seconds, and there is no grace at all.
     slow.speed = 0.15;
-    let Some(town) = Town::new(slow, "[drain]\nseconds = 1\n").await else { return };
+    let Some(town) = Town::new(slow, "[drain]\nseconds = 0\n").await else { return };
     let gateway = town.start(&["gateway"]);
     let steady = [town.start(&["orchestrator"]), town.start(&["dispatcher"])];
     let leaver = town.start(&["worker"]);
