@@ -1,13 +1,20 @@
 //! `chorus migrate`: brings what the processes share up to date, and says what it did. Doing it twice changes nothing.
 
 use anyhow::Context;
+use chorus_core::port::Clock as _;
 use chorus_core::port::bus::Topic;
+use chorus_core::time::Millis;
 use chorus_store::DataDir;
 use chorus_store::sql;
 
 use super::Exit;
+use crate::clock::SystemClock;
 use crate::config::{BusKind, Config};
 use crate::house::{self, Staff};
+
+/// How often topics are asked for, and how long it rests between.
+const TRIES: u32 = 10;
+const AGAIN: Millis = Millis::from_secs(1);
 
 /// Carries the command out. No process need be stopped for it: each release runs on the schema of the next.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
@@ -23,7 +30,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
         missing => println!("database {name}: applied {}", missing.join(", ")),
     }
     if config.bus.kind == BusKind::Kafka {
-        let made = house::create_topics(&config.bus, &Staff::pools()).await.context("cannot create Kafka's topics")?;
+        let made = topics(config).await?;
         match made.as_slice() {
             [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
             made => {
@@ -33,4 +40,17 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Creates the topics that are not there. Brokers that have just started, or lost sight of each other for a moment, refuse
+/// that for a while.
+async fn topics(config: &Config) -> anyhow::Result<Vec<Topic>> {
+    for _ in 1..TRIES {
+        match house::create_topics(&config.bus, &Staff::pools()).await {
+            Ok(made) => return Ok(made),
+            Err(error) => eprintln!("trying again: {error:#}"),
+        }
+        SystemClock.sleep_until(SystemClock.now() + AGAIN).await;
+    }
+    house::create_topics(&config.bus, &Staff::pools()).await.context("cannot create Kafka's topics")
 }
