@@ -6,7 +6,6 @@ mod books;
 mod deploy;
 mod full_disk;
 mod gateway;
-mod deploy;
 mod kill;
 mod local_model;
 mod loop_of_briefs;

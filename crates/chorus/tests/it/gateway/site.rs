@@ -49,10 +49,10 @@ pub(super) struct Served {
 /// Runs a check over SQLite, and over PostgreSQL where the run was given one.
 pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     check(Site::sqlite().await).await;
-    real::ran("gateway on sqlite", suite, 1);
+    real::ran("sqlite", &format!("gateway: {suite}"), 1);
     if let Some(server) = Postgres::given() {
         check(Site::over(server.place(&format!("gateway_{:x}", Uuid::new_v4().as_fields().0)).await).await).await;
-        real::ran("gateway on postgres", suite, 1);
+        real::ran("postgres", &format!("gateway: {suite}"), 1);
     }
 }
 
