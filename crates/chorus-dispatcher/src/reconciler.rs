@@ -1,4 +1,4 @@
-//! Sending again what the bus may have lost, and taking back what nobody does any more.
+//! Sending again what the bus may have lost, taking back what nobody does any more, and collecting what is done with.
 
 use chorus_core::delivery::Reclaim;
 
@@ -6,10 +6,15 @@ use crate::office::Office;
 
 /// Sweeps for as long as the term lasts.
 pub(crate) async fn run(office: &Office) -> std::convert::Infallible {
+    let mut collected = office.now();
     loop {
         office.ports.clock.sleep(office.settings.sweep).await;
         resend(office).await;
         reclaim(office).await;
+        if office.now().since(collected) >= office.settings.collect {
+            collect(office).await;
+            collected = office.now();
+        }
     }
 }
 
@@ -20,6 +25,17 @@ async fn resend(office: &Office) {
     office.publish(unsent.unwrap_or_default()).await;
     let unfolded = office.statement("read unfolded records", outbox.unfolded(settings.unfolded_after, settings.sweep_size)).await;
     office.publish(unfolded.unwrap_or_default()).await;
+}
+
+/// Forgets old records, a handful at a time, so that nobody else waits for the store.
+async fn collect(office: &Office) {
+    let (outbox, settings) = (&office.ports.outbox, &office.settings);
+    while let Ok(forgotten) = office.statement("forget old records", outbox.forget(settings.keep_records, settings.sweep_size)).await {
+        if forgotten < settings.sweep_size {
+            return;
+        }
+        office.rest().await;
+    }
 }
 
 /// Takes back overdue deliveries, unless the store was away within the last whole lease.

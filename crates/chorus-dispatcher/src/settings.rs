@@ -30,6 +30,10 @@ pub struct Settings {
     pub unsent_after: Millis,
     /// A command or finished attempt that nobody folded for this long is sent again.
     pub unfolded_after: Millis,
+    /// How often records that are done with are collected.
+    pub collect: Millis,
+    /// How long records are kept after they were sent and folded: longer than any record stays on the bus.
+    pub keep_records: Millis,
     /// Most rows or records in one statement of the reconciler.
     pub sweep_size: u32,
     /// How often accounts are read anew.
@@ -59,6 +63,8 @@ impl Default for Settings {
             sweep: Millis::from_secs(2),
             unsent_after: Millis::from_secs(2),
             unfolded_after: Millis::from_secs(15),
+            collect: Millis::from_secs(60),
+            keep_records: Millis::from_secs(7 * 24 * 3600),
             sweep_size: 500,
             accounts: Millis::from_secs(5),
             learn: Millis::from_secs(2),

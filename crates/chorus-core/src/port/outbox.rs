@@ -19,4 +19,8 @@ pub trait Outbox: Send + Sync {
     /// Commands and finished attempts (`ProjectCmd`, `TaskDone`) that were sent at least this long ago and
     /// that no orchestrator has folded: the bus may have lost them.
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError>;
+
+    /// Forgets records that were sent at least this long ago, commands and finished attempts among them only when they
+    /// were folded at least as long ago, and that they were folded; the longest sent first. Returns how many.
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError>;
 }

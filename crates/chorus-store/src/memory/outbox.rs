@@ -33,6 +33,19 @@ impl Outbox for Store {
             state.oldest(waiting, now - older_than, limit)
         }))
     }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        Ok(self.act(|state, now| {
+            let by = now - older_than;
+            let settled = |row: &OutboxRow| !is_folded(&row.record.topic) || row.folded_at.is_some_and(|folded| folded <= by);
+            let done = state.oldest(|row| row.sent_at.filter(|_| settled(row)), by, limit);
+            for record in &done {
+                state.rows.outbox.remove(&record.id);
+                state.rows.folded.remove(&record.id);
+            }
+            u32::try_from(done.len()).unwrap_or(limit)
+        }))
+    }
 }
 
 impl State {

@@ -20,6 +20,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "0001_begin", text: include_str!("../../migrations/0001_begin.sql") },
     Migration { number: 2, name: "0002_keys", text: include_str!("../../migrations/0002_keys.sql") },
+    Migration { number: 3, name: "0003_collecting", text: include_str!("../../migrations/0003_collecting.sql") },
 ];
 
 const HISTORY: &str =

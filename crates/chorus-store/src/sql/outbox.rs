@@ -37,6 +37,35 @@ impl Outbox for Store {
         let rows = self.read(statement.bind(stored(older_than.0)?).bind(i64::from(limit))).await?;
         Ok(rows.iter().map(record).collect::<Result<_, Fault>>()?)
     }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        self.carry_out(Forget { older_than, limit }).await
+    }
+}
+
+struct Forget {
+    older_than: Millis,
+    limit: u32,
+}
+
+#[async_trait]
+impl Deed for Forget {
+    type Answer = u32;
+
+    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<u32>, Fault> {
+        let by = tx.now - self.older_than;
+        let statement = sqlx::query(
+            "SELECT id FROM outbox WHERE sent_at IS NOT NULL AND sent_at <= $1 AND (folds = 0 OR folded_at <= $1) \
+             ORDER BY sent_at, id LIMIT $2",
+        );
+        let rows = tx.rows(statement.bind(by.0).bind(i64::from(self.limit))).await?;
+        let done: Vec<EventId> = rows.iter().map(|row| Cells::new("outbox", "id", row).parsed("id")).collect::<Result<_, Fault>>()?;
+        for id in &done {
+            tx.change(sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id.to_string())).await?;
+            tx.change(sqlx::query("DELETE FROM folded WHERE event = $1").bind(id.to_string())).await?;
+        }
+        Ok(Verdict::Keep(u32::try_from(done.len()).unwrap_or(self.limit)))
+    }
 }
 
 struct MarkSent(Vec<EventId>);

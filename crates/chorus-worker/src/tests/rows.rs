@@ -160,4 +160,8 @@ impl Outbox for Rows {
     async fn unfolded(&self, _: Millis, _: u32) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }
+
+    async fn forget(&self, _: Millis, _: u32) -> Result<u32, StoreError> {
+        Ok(0)
+    }
 }

@@ -17,6 +17,9 @@ pub(super) fn cases() -> Vec<Case> {
         only_sent_commands_and_ends_wait_to_be_folded,
         sending_again_starts_the_wait_anew,
         what_was_folded_waits_no_more,
+        what_was_sent_and_folded_long_ago_is_forgotten,
+        what_is_young_or_still_waits_is_kept,
+        the_longest_sent_are_forgotten_first_and_once,
     ]
 }
 
@@ -110,5 +113,57 @@ async fn what_was_folded_waits_no_more(stage: Stage) -> Outcome {
     let commit = stage.decision(project).await?;
     stage.decide(Commit { folded: vec![record.id], ..commit }).await?;
     assert_eq!(unfolded(&stage, Millis::ZERO).await?, []);
+    Ok(())
+}
+
+/// Sends every record and folds those; time passes.
+async fn send_and_fold(stage: &Stage, records: &[Record], folded: Vec<EventId>, pass: Millis) -> Outcome {
+    stage.ports.outbox.mark_sent(records.iter().map(|record| record.id).collect()).await?;
+    let project = stage.project(AMPLE).await?;
+    let commit = stage.decision(project).await?;
+    stage.decide(Commit { folded, ..commit }).await?;
+    stage.pass(pass).await;
+    Ok(())
+}
+
+async fn what_was_sent_and_folded_long_ago_is_forgotten(stage: Stage) -> Outcome {
+    let records = every_topic(&stage);
+    commit_records(&stage, records.clone()).await?;
+    let (command, done) = (records[0].id, records[3].id);
+    send_and_fold(&stage, &records, vec![done], Millis::from_secs(10)).await?;
+    // All but the command that nobody folded, and the submission's command, which was folded when the records came.
+    assert_eq!(stage.ports.outbox.forget(Millis::from_secs(10), 100).await?, 8);
+    assert_eq!(unfolded(&stage, Millis::ZERO).await?, [command]);
+    assert_eq!(stage.ports.outbox.forget(Millis::ZERO, 100).await?, 0);
+    Ok(())
+}
+
+async fn what_is_young_or_still_waits_is_kept(stage: Stage) -> Outcome {
+    let records = every_topic(&stage);
+    commit_records(&stage, records.clone()).await?;
+    stage.pass(Millis::from_secs(10)).await;
+    // The submission's command alone was sent.
+    assert_eq!(stage.ports.outbox.forget(Millis::from_secs(10), 100).await?, 1);
+    assert_eq!(stage.ports.outbox.unsent(Millis::ZERO, 100).await?.len(), records.len());
+    send_and_fold(&stage, &records, vec![records[3].id], Millis::from_secs(10)).await?;
+    assert_eq!(stage.ports.outbox.forget(Millis::from_secs(12), 100).await?, 0);
+    // What was folded a moment ago is kept, however long ago it was sent.
+    let project = stage.project(AMPLE).await?;
+    let commit = stage.decision(project).await?;
+    stage.decide(Commit { folded: vec![records[0].id], ..commit }).await?;
+    assert_eq!(stage.ports.outbox.forget(Millis::from_secs(10), 100).await?, 7);
+    Ok(())
+}
+
+async fn the_longest_sent_are_forgotten_first_and_once(stage: Stage) -> Outcome {
+    let records: Vec<_> = (0..3).map(|_| given::record(&stage.ids, Topic::Event, "key")).collect();
+    commit_records(&stage, records.clone()).await?;
+    stage.ports.outbox.mark_sent(vec![records[2].id]).await?;
+    stage.pass(Millis::from_secs(5)).await;
+    stage.ports.outbox.mark_sent(vec![records[0].id, records[1].id]).await?;
+    stage.pass(Millis::from_secs(5)).await;
+    assert_eq!(stage.ports.outbox.forget(Millis::from_secs(10), 100).await?, 2);
+    let repeated = with_lost_reply(async || stage.ports.outbox.forget(Millis::from_secs(5), 1).await).await?;
+    assert_eq!((repeated, stage.ports.outbox.forget(Millis::from_secs(5), 100).await?), (1, 0));
     Ok(())
 }

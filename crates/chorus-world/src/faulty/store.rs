@@ -74,6 +74,10 @@ impl Outbox for Faulty<dyn Outbox> {
         let show = |found: &Vec<Record>| format!("{} records", found.len());
         self.site.call(Part::Store, "unfolded", show, self.inner.unfolded(older_than, limit)).await
     }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        self.site.call(Part::Store, "forget", |count| format!("{count} records"), self.inner.forget(older_than, limit)).await
+    }
 }
 
 #[async_trait]

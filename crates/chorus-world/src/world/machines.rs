@@ -26,6 +26,11 @@ use crate::faulty::{Courier, Faulty, FaultyBus};
 use crate::providers::{InProcess, OpenKeys, Simulated};
 use crate::watched::{WatchedLimits, WatchedStore};
 
+/// How often and after which time records are forgotten in a world: soon, but later than a frozen process or a late
+/// record can bring one back.
+const COLLECT: Millis = Millis::from_secs(30);
+const KEEP_RECORDS: Millis = Millis::from_secs(600);
+
 /// Everything that processes are made of.
 pub(super) struct Works {
     pub(super) seed: u64,
@@ -110,7 +115,8 @@ impl Works {
             bus: desk.bus,
             clock: desk.clock,
         };
-        let settings = chorus_dispatcher::Settings::default();
+        let settings =
+            chorus_dispatcher::Settings { collect: COLLECT, keep_records: KEEP_RECORDS, ..chorus_dispatcher::Settings::default() };
         Dispatcher::new(ports, settings, Arc::clone(&self.catalog), self.roles.clone(), id).run(pending()).boxed()
     }
 

@@ -83,4 +83,8 @@ impl Outbox for NoResend {
     async fn unfolded(&self, _older_than: Millis, _limit: u32) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        self.0.forget(older_than, limit).await
+    }
 }

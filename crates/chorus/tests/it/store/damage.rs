@@ -75,7 +75,8 @@ async fn a_full_disk_is_told_and_what_was_accepted_stays() {
 async fn an_old_schema_is_refused_unless_it_may_be_brought_up_to_date() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let place = place(&folder);
-    assert_eq!(pending(&place).await.expect("an empty database answers"), ["0001_begin"]);
+    let lacking = pending(&place).await.expect("an empty database answers");
+    assert!(lacking.starts_with(&["0001_begin"]) && lacking.is_sorted(), "{lacking:?}");
     let refusal = Store::open(place.clone(), Pending::Refuse).await.err().expect("it lacks everything");
     assert!(matches!(&refusal, StoreError::Broken(text) if text.contains("chorus migrate")), "{refusal}");
     migrate(&place).await.expect("it can be brought up to date");
