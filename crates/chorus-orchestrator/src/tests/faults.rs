@@ -101,6 +101,10 @@ impl<P: Outbox> Outbox for Flaky<P> {
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
         self.through(self.port.unfolded(older_than, limit)).await
     }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        self.through(self.port.forget(older_than, limit)).await
+    }
 }
 
 #[async_trait]
