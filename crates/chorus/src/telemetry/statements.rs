@@ -118,6 +118,7 @@ timed! { Outbox, "outbox",
     fn unsent(older_than: Millis, limit: u32) -> Vec<Record>;
     fn mark_sent(ids: Vec<EventId>) -> ();
     fn unfolded(older_than: Millis, limit: u32) -> Vec<Record>;
+    fn forget(older_than: Millis, limit: u32) -> u32;
 }
 
 timed! { Leaders, "leaders",
