@@ -2,7 +2,8 @@
 //!
 //! It is written against librdkafka alone and knows of Chorus only the names of topics and headers.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -54,10 +55,13 @@ pub struct Witness {
     lives: u32,
 }
 
+/// The place behind the last record, by topic and partition.
+type Positions = BTreeMap<(String, i32), i64>;
+
 struct Reader {
     stop: Arc<AtomicBool>,
-    /// Records read in this life.
-    read: Arc<AtomicU64>,
+    /// How far it has read in this life.
+    read: Arc<Mutex<Positions>>,
     thread: JoinHandle<()>,
 }
 
@@ -77,9 +81,13 @@ impl Witness {
     /// Waits until it has read everything that its topics hold.
     pub async fn catch_up(&self) -> anyhow::Result<()> {
         let consumer: BaseConsumer = self.config().create().context("a client of Kafka")?;
+        let nothing = Arc::default();
+        let read = self.reader.as_ref().map_or(&nothing, |reader| &reader.read);
         until("the independent consumer has read everything", CATCH_UP, async || {
-            let read = self.reader.as_ref().map_or(0, |reader| reader.read.load(Ordering::Relaxed));
-            Ok((held(&consumer)? == read).then_some(()))
+            let ends = ends(&consumer)?;
+            let read = read.lock().unwrap_or_else(PoisonError::into_inner);
+            let behind = ends.iter().any(|(place, end)| *end > read.get(place).copied().unwrap_or(0));
+            Ok((!behind).then_some(()))
         })
         .await
     }
@@ -124,13 +132,14 @@ impl Witness {
         let consumer: BaseConsumer = config.create().context("a consumer of Kafka")?;
         consumer.subscribe(&[READ]).context("subscribe to the dispatches")?;
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.seen));
-        let (told, read) = (Arc::clone(&stop), Arc::new(AtomicU64::new(0)));
-        let count = Arc::clone(&read);
+        let (told, read) = (Arc::clone(&stop), Arc::new(Mutex::new(Positions::new())));
+        let positions = Arc::clone(&read);
         let thread = std::thread::spawn(move || {
             while !told.load(Ordering::Relaxed) {
                 // Errors pass: a broker that is away comes back, a topic that is not there yet will be.
                 let Some(Ok(message)) = consumer.poll(POLL) else { continue };
-                count.fetch_add(1, Ordering::Relaxed);
+                let place = (message.topic().to_owned(), message.partition());
+                positions.lock().unwrap_or_else(PoisonError::into_inner).insert(place, message.offset() + 1);
                 if let Some(record) = taken(&message) {
                     seen.lock().unwrap_or_else(PoisonError::into_inner).push(record);
                 }
@@ -155,17 +164,17 @@ impl Drop for Witness {
     }
 }
 
-/// How many records the topics hold that are read; none was removed from them yet.
-fn held(consumer: &BaseConsumer) -> anyhow::Result<u64> {
+/// Where the partitions end that are read.
+fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
     let metadata = consumer.fetch_metadata(None, ANSWER).context("ask Kafka for its topics")?;
-    let mut held = 0;
+    let mut ends = Positions::new();
     for topic in metadata.topics().iter().filter(|topic| topic.name().contains(PREFIX) && !topic.name().contains(NOT_READ)) {
         for partition in topic.partitions() {
             let (_, end) = consumer.fetch_watermarks(topic.name(), partition.id(), ANSWER).context("ask for the end of a partition")?;
-            held += u64::try_from(end).unwrap_or(0);
+            ends.insert((topic.name().to_owned(), partition.id()), end);
         }
     }
-    Ok(held)
+    Ok(ends)
 }
 
 fn taken(message: &impl Message) -> Option<Seen> {
