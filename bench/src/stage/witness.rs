@@ -14,6 +14,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::time::{now_ms, until};
 
@@ -21,12 +22,9 @@ use crate::time::{now_ms, until};
 const POLL: Duration = Duration::from_millis(200);
 /// How long the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// The topics read, by pattern, whatever namespace is before them.
-const READ: &str = r"^.*chorus\.task\.(dispatch\..*|ready)\.v1$";
+/// Parts of the names of the topics that are read, whatever namespace is before them.
+const READ: [&str; 2] = ["chorus.task.dispatch.", "chorus.task.ready."];
 
-/// Part of the names of all of them, and of those that begin likewise and are not read.
-const PREFIX: &str = "chorus.task.";
-const NOT_READ: &str = "chorus.task.done";
 /// How long reading everything may take.
 const CATCH_UP: Duration = Duration::from_secs(30);
 
@@ -52,7 +50,6 @@ pub struct Witness {
     brokers: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     reader: Option<Reader>,
-    lives: u32,
 }
 
 /// The place behind the last record, by topic and partition.
@@ -68,7 +65,7 @@ struct Reader {
 impl Witness {
     /// Begins to read.
     pub fn attach(brokers: &str) -> anyhow::Result<Self> {
-        let mut witness = Self { brokers: brokers.to_owned(), seen: Arc::default(), reader: None, lives: 0 };
+        let mut witness = Self { brokers: brokers.to_owned(), seen: Arc::default(), reader: None };
         witness.read_from_the_beginning()?;
         Ok(witness)
     }
@@ -92,7 +89,7 @@ impl Witness {
         .await
     }
 
-    /// Deletes every topic of Chorus; their names. Afterwards it reads those that are made anew.
+    /// Deletes every topic of Chorus; their names. It reads nothing until it is told to again.
     pub async fn delete_topics(&mut self) -> anyhow::Result<Vec<String>> {
         let admin: AdminClient<DefaultClientContext> = self.config().create().context("an admin client of Kafka")?;
         let topics = self.topics()?;
@@ -104,7 +101,6 @@ impl Witness {
         }
         self.stop();
         until("the topics are gone", ANSWER, async || Ok(self.topics()?.is_empty().then_some(()))).await?;
-        self.read_from_the_beginning()?;
         Ok(topics)
     }
 
@@ -121,16 +117,19 @@ impl Witness {
         config
     }
 
-    /// A group of its own for each life: positions of deleted topics must not be taken over.
-    fn read_from_the_beginning(&mut self) -> anyhow::Result<()> {
+    /// Reads every partition from its first record; the topics must be there. No group: nothing that other consumers do,
+    /// and no coordinator's rest after a restart, changes what it sees.
+    pub fn read_from_the_beginning(&mut self) -> anyhow::Result<()> {
         self.stop();
-        self.lives += 1;
         let mut config = self.config();
-        config.set("group.id", format!("prove-witness-{}-{}", std::process::id(), self.lives));
-        config.set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
-        config.set("topic.metadata.refresh.interval.ms", "500");
+        config.set("group.id", "prove").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
         let consumer: BaseConsumer = config.create().context("a consumer of Kafka")?;
-        consumer.subscribe(&[READ]).context("subscribe to the dispatches")?;
+        let mut all = TopicPartitionList::new();
+        for (topic, partition) in partitions(&consumer)? {
+            all.add_partition_offset(&topic, partition, Offset::Beginning).context("a partition")?;
+        }
+        anyhow::ensure!(all.count() > 0, "there is no topic to read");
+        consumer.assign(&all).context("read the topics")?;
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.seen));
         let (told, read) = (Arc::clone(&stop), Arc::new(Mutex::new(Positions::new())));
         let positions = Arc::clone(&read);
@@ -166,15 +165,18 @@ impl Drop for Witness {
 
 /// Where the partitions end that are read.
 fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
+    let end = |(topic, partition): (String, i32)| {
+        let (_, end) = consumer.fetch_watermarks(&topic, partition, ANSWER).context("ask for the end of a partition")?;
+        Ok(((topic, partition), end))
+    };
+    partitions(consumer)?.into_iter().map(end).collect()
+}
+
+/// The partitions that are read.
+fn partitions(consumer: &BaseConsumer) -> anyhow::Result<Vec<(String, i32)>> {
     let metadata = consumer.fetch_metadata(None, ANSWER).context("ask Kafka for its topics")?;
-    let mut ends = Positions::new();
-    for topic in metadata.topics().iter().filter(|topic| topic.name().contains(PREFIX) && !topic.name().contains(NOT_READ)) {
-        for partition in topic.partitions() {
-            let (_, end) = consumer.fetch_watermarks(topic.name(), partition.id(), ANSWER).context("ask for the end of a partition")?;
-            ends.insert((topic.name().to_owned(), partition.id()), end);
-        }
-    }
-    Ok(ends)
+    let read = metadata.topics().iter().filter(|topic| READ.iter().any(|part| topic.name().contains(part)));
+    Ok(read.flat_map(|topic| topic.partitions().iter().map(|partition| (topic.name().to_owned(), partition.id()))).collect())
 }
 
 fn taken(message: &impl Message) -> Option<Seen> {

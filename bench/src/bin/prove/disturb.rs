@@ -114,6 +114,7 @@ impl Disturber<'_> {
         pause(away).await;
         let ground = &self.house.ground;
         until("`chorus migrate` has made the topics again", PATIENCE, async || Ok(ground.command(&["migrate"]).ok())).await?;
+        self.witness.read_from_the_beginning()?;
         self.story.tell("the topics are made again");
         Ok(())
     }
