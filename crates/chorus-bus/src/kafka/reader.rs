@@ -118,16 +118,25 @@ impl Reader {
         }
     }
 
-    /// Connections heal by themselves; only what is fatal to the client library ends the subscription.
+    /// Connections heal by themselves; what is fatal to the client library ends the subscription, and so does a topic
+    /// that went away while it was read: the library does not always find its way to the one that is made in its place.
     fn trouble(&self, problem: &KafkaError) {
         match problem {
             KafkaError::MessageConsumptionFatal(_) => self.desk.fail(failed("read records", problem)),
+            KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) if self.reads() => {
+                self.desk.fail(failed("read records", problem));
+            }
             // The library logs what connections do.
             KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
             ) => tracing::debug!(error = %problem, "reading from Kafka has trouble"),
             _ => tracing::warn!(error = %problem, "reading from Kafka has trouble"),
         }
+    }
+
+    /// Whether it has partitions: one that waits for topics which were never there has none.
+    fn reads(&self) -> bool {
+        self.consumer.assignment().is_ok_and(|owned| owned.count() > 0)
     }
 }
 

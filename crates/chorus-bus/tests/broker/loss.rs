@@ -6,6 +6,12 @@ fn pools() -> [Pool; 1] {
     [Pool::new("claude")]
 }
 
+/// Waits until the subscription is told to be over.
+async fn broken(subscription: &mut Box<dyn Subscription>) {
+    let over = async { while subscription.next().await.is_ok() {} };
+    assert!(within(PATIENCE, over).await.is_some(), "a subscription of a deleted topic goes on");
+}
+
 fn dispatch() -> Topic {
     Topic::TaskDispatch(Pool::new("claude"))
 }
@@ -20,6 +26,11 @@ async fn readers_begin_anew_when_all_topics_were_deleted_and_made_again() {
     read_all(&mut tail, 0..200).await;
 
     lose_everything(&bus, &pools(), &dispatch()).await;
+    // Whoever reads hears that its topic went away, and opens its subscription again, as services do.
+    broken(&mut member).await;
+    broken(&mut tail).await;
+    member = bus.subscribe(vec![dispatch()], "workers").await.expect("the bus takes members");
+    tail = bus.tail(vec![dispatch()]).await.expect("the bus takes tails");
     until("records are taken again", async || bus.publish(records(1_000..1_100, &dispatch())).await.is_ok()).await;
     read_all(&mut member, 1_000..1_100).await;
     read_all(&mut tail, 1_000..1_100).await;
