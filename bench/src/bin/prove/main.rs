@@ -41,6 +41,9 @@ struct Cli {
     /// Only the undisturbed run.
     #[arg(long)]
     calm: bool,
+    /// Only these disturbances, by name (`Kafka`, `Topics`, …), with commas between them.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Only the undisturbed run and the points at which a task changes hands.
     #[arg(long)]
     fail_points: bool,
@@ -60,6 +63,12 @@ fn main() -> ExitCode {
 fn start(cli: &Cli) -> anyhow::Result<bool> {
     let absolute = |path: &PathBuf| std::path::absolute(path);
     let place = Place { program: absolute(&cli.chorus)?, root: absolute(&cli.root)?, folder: absolute(&cli.folder)? };
-    let plan = proof::Plan { seed: cli.seed, briefs: cli.briefs, disturb: !cli.calm && !cli.fail_points, points: !cli.calm };
+    let plan = proof::Plan {
+        seed: cli.seed,
+        briefs: cli.briefs,
+        disturb: !cli.calm && !cli.fail_points,
+        points: !cli.calm && cli.only.is_empty(),
+        only: cli.only.clone(),
+    };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(proof::prove(&place, plan))
 }

@@ -21,12 +21,14 @@ use crate::runs::Run;
 use crate::story::Story;
 
 /// What is proved.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) briefs: u32,
     pub(crate) disturb: bool,
     pub(crate) points: bool,
+    /// Names of the only disturbances; none for all.
+    pub(crate) only: Vec<String>,
 }
 
 /// The processes.
@@ -69,13 +71,13 @@ struct Scene {
 
 /// Sets the scene, plays the runs, and checks; whether everything holds.
 pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
-    let mut scene = Scene::set(place, plan).await?;
+    let mut scene = Scene::set(place, &plan).await?;
     scene.calm().await?;
     let census = Census::take(&scene.house, &scene.witness).await?;
     scene.checks.push(check::shares(&census, &scene.runs[0], WORKERS));
     let undisturbed = scene.runs[0].files(&scene.house, &census).await?;
     if plan.disturb {
-        scene.disturbed(plan.seed).await?;
+        scene.disturbed(&plan).await?;
     }
     if plan.points {
         scene.points(plan.seed).await?;
@@ -84,7 +86,7 @@ pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
 }
 
 impl Scene {
-    async fn set(place: &Place, plan: Plan) -> anyhow::Result<Self> {
+    async fn set(place: &Place, plan: &Plan) -> anyhow::Result<Self> {
         let story = Story::begin();
         let services = Services::up(place.services())?;
         story.tell("PostgreSQL, Redis and Kafka are up");
@@ -110,12 +112,13 @@ impl Scene {
         Ok(())
     }
 
-    async fn disturbed(&mut self, seed: u64) -> anyhow::Result<()> {
-        let steps = order::steps(seed);
+    async fn disturbed(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let mut steps = order::steps(plan.seed);
+        steps.retain(|step| plan.only.is_empty() || plan.only.contains(&format!("{:?}", step.what)));
         let mut run = Run::new("disturbed");
         run.send(&self.house, &self.client, &self.works[0]).await?;
         run.hand_in(&self.client, &self.works[1..]).await?;
-        self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {seed}", steps.len()));
+        self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {}", steps.len(), plan.seed));
         let Self { house, services, witness, story, .. } = self;
         let mut disturber = Disturber { house, services, witness, story, happened: Vec::new() };
         disturber.run(&steps).await?;
