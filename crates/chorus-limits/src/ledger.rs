@@ -11,13 +11,14 @@ mod lease;
 mod level;
 mod meter;
 mod ramp;
+mod restoring;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Candidate, Charge, Demand, Dimension, HeldLease, Lease, Limit, Observation, QuotaGroup, Reserved, Sent};
+use chorus_core::limit::{Candidate, Charge, Demand, Dimension, Lease, Limit, Observation, QuotaGroup, Reserved, Sent};
 use chorus_core::time::{Millis, Timestamp};
 
 pub use level::Level;
@@ -105,26 +106,6 @@ impl Ledger {
             group.observe(told, now);
             self.freed.insert(told.group.id.clone());
         }
-    }
-
-    /// Puts leases back after the state was lost; known ones stay as they are.
-    pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
-        self.expire(now);
-        for held in leases {
-            if self.leases.contains_key(&held.lease.id) {
-                continue;
-            }
-            for group in &held.groups {
-                self.configure(group, now);
-            }
-            let id = held.lease.id;
-            self.insert(held.lease, now);
-            if let Some(until) = held.sent_until {
-                self.live_on(id, Life::Sent { holder: None, until });
-                self.charge_sent(id, now);
-            }
-        }
-        self.expire(now);
     }
 
     /// Lets time do its work: what was never sent is given back, what was sent frees its slot.

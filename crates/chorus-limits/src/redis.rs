@@ -2,8 +2,11 @@
 //!
 //! The script (`lua/`) is the ledger once more, over all groups and dimensions of all candidates of a demand in
 //! one round trip, in the server's time. `Ledger` is the model that it is held against. What the state is, and
-//! why one hash tag holds all of it, is told in `docs/adr`.
+//! why one hash tag holds all of it, is told in `docs/adr`. While the server is away a process goes on with its
+//! share of the limits (`alone`).
 
+mod alone;
+mod away;
 mod hints;
 mod link;
 mod mirror;
@@ -12,8 +15,7 @@ mod text;
 mod words;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,8 +28,8 @@ use futures_util::stream::BoxStream;
 use serde_json::json;
 
 use crate::ledger::Level;
+use away::Shared;
 use link::{Link, unreadable};
-use mirror::Mirrors;
 
 pub use link::Time;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub namespace: String,
     /// How long one connection or answer may take.
     pub patience: Millis,
+    /// How long the server may be away before this process goes on with its share of the limits.
+    pub grace: Millis,
     /// Whose time counts.
     pub time: Time,
 }
@@ -47,7 +51,7 @@ pub struct Settings {
 impl Settings {
     /// The usual values for a server and a namespace.
     pub fn new(url: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self { url: url.into(), namespace: namespace.into(), patience: Millis(1_000), time: Time::Server }
+        Self { url: url.into(), namespace: namespace.into(), patience: Millis(1_000), grace: Millis(2_000), time: Time::Server }
     }
 }
 
@@ -64,17 +68,8 @@ pub struct UnusableUrl(String);
 
 /// Limiter state on a Redis server.
 pub struct Redis {
-    link: Arc<Link>,
+    shared: Arc<Shared>,
     member: String,
-    members: AtomicU32,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The life of the shared state in which this process last restored leases.
-    token: Option<String>,
-    mirrors: Mirrors,
 }
 
 impl fmt::Debug for Redis {
@@ -91,17 +86,22 @@ impl Redis {
         let member = format!("{:032x}", clock.number());
         let patience = Duration::from_millis(settings.patience.0);
         let link = Link::new(client, prefix, settings.time, clock, patience);
-        Ok(Self { link: Arc::new(link), member, members: AtomicU32::new(0), state: Mutex::default() })
+        Ok(Self { shared: Shared::new(Arc::new(link), settings.grace), member })
     }
 
     /// Whether the server answers.
     pub async fn ping(&self) -> Result<(), LimiterError> {
-        self.link.ping().await
+        self.shared.link.ping().await
     }
 
     /// How many processes reserve, as far as this one was told; zero when it never was.
     pub fn members(&self) -> u32 {
-        self.members.load(Ordering::Relaxed)
+        self.shared.lock().members
+    }
+
+    /// Whether the server is away and this process goes on with its share.
+    pub fn is_alone(&self) -> bool {
+        self.shared.lock().alone.is_some()
     }
 
     /// All limits seen so far, as they stand now. The server reads everything it has: not for every second.
@@ -114,8 +114,9 @@ impl Redis {
         Ok(self.state().await?.1)
     }
 
-    async fn state(&self) -> Result<(Vec<Level>, usize), LimiterError> {
-        let mut reply = self.link.run("levels", &json!({})).await?;
+    /// All limits, and how many leases hold something.
+    pub async fn state(&self) -> Result<(Vec<Level>, usize), LimiterError> {
+        let mut reply = self.shared.run("levels", &json!({})).await?;
         let levels = reply.levels();
         let live = reply.number().and_then(|live| usize::try_from(live).ok());
         levels.zip(live).ok_or_else(|| unreadable("levels"))
@@ -123,70 +124,67 @@ impl Redis {
 
     /// Opens a group that was closed for a quota or for money, because a person put it right.
     pub async fn open_group(&self, group: &GroupId) -> Result<(), LimiterError> {
-        self.link.run("open", &json!({ "group": group })).await.map(drop)
+        self.shared.run("open", &json!({ "group": group })).await.map(drop)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn reserve_shared(&self, demand: &Demand) -> Result<Reserved, LimiterError> {
+        let token = self.shared.lock().token.clone();
+        let words = words::reserve(demand, &self.member, token.as_deref());
+        let mut reply = self.shared.run("reserve", &words).await?;
+        let answer = reply.number().zip(reply.reserved(demand.lease));
+        let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;
+        let mut state = self.shared.lock();
+        state.counted(members);
+        state.mirrors.saw(demand.candidates.iter().flat_map(|candidate| &candidate.groups), rooms);
+        Ok(answer)
     }
 
-    fn counted(&self, members: i64) {
-        self.members.store(u32::try_from(members).unwrap_or(1), Ordering::Relaxed);
+    async fn observe_shared(&self, observation: &Observation) -> Result<(), LimiterError> {
+        let mut reply = self.shared.run("observe", &words::observe(observation)).await?;
+        let (rooms, closed_until) = reply.rooms().zip(reply.time()).ok_or_else(|| unreadable("observe"))?;
+        let mut state = self.shared.lock();
+        state.mirrors.saw([&observation.group], rooms);
+        state.mirrors.closed(&observation.group.id, closed_until);
+        Ok(())
     }
 }
 
 #[async_trait]
 impl LimitState for Redis {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
-        let token = self.lock().token.clone();
-        let words = words::reserve(&demand, &self.member, token.as_deref());
-        let mut reply = self.link.run("reserve", &words).await?;
-        let answer = reply.number().zip(reply.reserved(demand.lease));
-        let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;
-        self.counted(members);
-        self.lock().mirrors.saw(demand.candidates.iter().flat_map(|candidate| &candidate.groups), rooms);
-        Ok(answer)
+        let answer = self.reserve_shared(&demand).await;
+        self.shared.or_alone(answer, away::Needs::Share, |alone, now| alone.reserve(demand, now))
     }
 
     async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
         let words = json!({ "lease": lease.id, "holder": holder, "deadline": text::time(deadline) });
-        match self.link.run("send", &words).await?.word.as_str() {
-            "sent" => Ok(Sent::Sent),
-            _ => Ok(Sent::Gone),
-        }
+        let reply = self.shared.run("send", &words).await;
+        let answer = reply.map(|reply| if reply.word == "sent" { Sent::Sent } else { Sent::Gone });
+        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| Ok(alone.send(lease, holder, deadline, now)))
     }
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
-        self.link.run("end", &json!({ "lease": lease, "word": words::end(&end) })).await.map(drop)
+        let answer = self.shared.run("end", &json!({ "lease": lease, "word": words::end(&end) })).await.map(drop);
+        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| alone.end(lease, end, now))
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        let mut reply = self.link.run("observe", &words::observe(&observation)).await?;
-        let (rooms, closed_until) = reply.rooms().zip(reply.time()).ok_or_else(|| unreadable("observe"))?;
-        let mut state = self.lock();
-        state.mirrors.saw([&observation.group], rooms);
-        state.mirrors.closed(&observation.group.id, closed_until);
-        Ok(())
+        let answer = self.observe_shared(&observation).await;
+        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| {
+            alone.observe(observation, now);
+            Ok(())
+        })
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        let words = {
-            let state = self.lock();
-            let token = format!("{:032x}", self.link.clock().number());
-            let leases: Vec<_> = leases.iter().map(words::held).collect();
-            json!({ "leases": leases, "token": token, "mirrors": words::mirrors(state.mirrors.iter()), "member": self.member })
-        };
-        let mut reply = self.link.run("restore", &words).await?;
-        let (token, members) = reply.text().zip(reply.number()).ok_or_else(|| unreadable("restore"))?;
-        self.counted(members);
-        self.lock().token = Some(token);
-        Ok(())
+        let answer = self.shared.restore(&leases, &self.member).await;
+        self.shared.or_alone(answer, away::Needs::Share, |alone, now| {
+            alone.restore(leases, now);
+            Ok(())
+        })
     }
 
     fn changed(&self) -> BoxStream<'static, GroupId> {
-        hints::listen(Arc::clone(&self.link))
+        hints::listen(Arc::clone(&self.shared.link))
     }
 }
-
-#[cfg(test)]
-mod tests;

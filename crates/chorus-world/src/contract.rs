@@ -1,6 +1,6 @@
 //! What every implementation of a port must do: a suite of named cases a port, run against each of them.
 //!
-//! The bus has its suite in [`bus`]; everything else here is about the ports of a store.
+//! The bus has its suite in [`bus`], limits have theirs in [`limits`]; everything else here is about the ports of a store.
 //!
 //! A case gets a [`Stage`]: a fresh, empty store with its ports and a hand on its clock. Cases speak to ports only,
 //! so the same ones run on the memory store (here), on SQLite and on PostgreSQL (in the integration binary). An
@@ -9,6 +9,7 @@
 pub mod bus;
 pub mod given;
 pub mod history;
+pub mod limits;
 pub mod stage;
 
 mod artifacts;

@@ -157,6 +157,10 @@ impl World {
         executor.spawn("courier", Box::new(move |_| vec![Arc::clone(&courier).run(Arc::clone(&bus)).boxed()]));
         import(&store, &estate);
         populate(&mut executor, &works, &estate.pools, &mix);
+        if !mix.flushes.is_empty() {
+            let (here, times) = (Arc::clone(&works), mix.flushes.clone());
+            executor.spawn("flusher", Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]));
+        }
         let wishes = Wish::drawn(seed, START, mix.name != "calm" && !mix.store_only);
         let clients = wishes.len();
         for (number, wish) in wishes.into_iter().enumerate() {

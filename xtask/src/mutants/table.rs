@@ -53,6 +53,7 @@ const MEMORY_COMMIT: &str = "crates/chorus-store/src/memory/commit.rs";
 const COMMIT_RULES: &str = "crates/chorus-store/src/rows/commit.rs";
 const ATTEMPT_ROW: &str = "crates/chorus-store/src/rows/attempt.rs";
 const LEDGER_ENDING: &str = "crates/chorus-limits/src/ledger/ending.rs";
+const LIMITS_MEMORY: &str = "crates/chorus-limits/src/memory.rs";
 const LEDGER_GROUP: &str = "crates/chorus-limits/src/ledger/group.rs";
 const ROSTER: &str = "crates/chorus-pool/src/roster.rs";
 const JUDGE: &str = "crates/chorus-worker/src/judge.rs";
@@ -190,6 +191,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         }],
         world: World::of("providers"),
         seeds: 60,
+        expected: &["ProviderCount"],
+    },
+    Mutant {
+        name: "a reserve after a flush without a restore",
+        edits: &[Edit {
+            file: LIMITS_MEMORY,
+            find: "if state.lost { Err(LimiterError::Lost) } else { Ok(state.act(now, act)) }",
+            replace: "Ok(state.act(now, act))",
+        }],
+        world: World::of("flushes"),
+        seeds: 100,
         expected: &["ProviderCount"],
     },
     Mutant {

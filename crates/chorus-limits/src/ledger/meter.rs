@@ -106,6 +106,11 @@ impl Meter {
         }
     }
 
+    /// Makes what is left what somebody else has seen; what is set aside comes off it.
+    pub(crate) fn set_room(&mut self, now: Timestamp, room: i64) {
+        self.tally.set_room(&self.limit, now, room);
+    }
+
     /// Nothing is left, somebody was refused for it.
     pub(crate) fn used_up(&mut self, now: Timestamp) {
         let room = self.charged_room(now).min(self.held);

@@ -18,7 +18,7 @@ pub(super) struct Mirror {
     pub(super) group: Arc<QuotaGroup>,
     /// Their text.
     pub(super) config: String,
-    /// What was left of each, what was only set aside not counted.
+    /// What was left of each; what was set aside counts as used, as nobody here may hear how it ends.
     pub(super) rooms: Vec<i64>,
     /// When it opens, if a refusal closed it.
     pub(super) closed_until: Option<Timestamp>,
@@ -48,6 +48,11 @@ impl Mirrors {
         if let Some(mirror) = self.groups.get_mut(group) {
             mirror.closed_until = until;
         }
+    }
+
+    /// One group.
+    pub(super) fn get(&self, group: &GroupId) -> Option<&Mirror> {
+        self.groups.get(group)
     }
 
     /// All of them.

@@ -104,17 +104,18 @@ mod tests {
 
     #[test]
     fn a_group_is_one_text_and_numbers_that_a_double_cannot_hold_are_cut() {
-        let day = Limit {
-            dimension: Dimension::TotalTokens,
-            amount: u64::MAX,
-            burst: Some(7),
-            window: Window::Day { offset_minutes: -480 },
+        let limit = |dimension, amount, burst, window| Limit {
+            dimension,
+            amount,
+            burst,
+            window,
             reserve: ReserveRule::MaxOfBoth,
             cache_read_percent: 100,
             output_weight: 5,
         };
-        let slots = Limit { dimension: Dimension::Concurrency, amount: 3, burst: None, window: Window::Held, ..day };
-        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day.clone(), slots] });
+        let day = limit(Dimension::TotalTokens, u64::MAX, Some(7), Window::Day { offset_minutes: -480 });
+        let slots = limit(Dimension::Concurrency, 3, None, Window::Held);
+        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day, slots] });
         assert_eq!(text, "t:4398046511104:7:d:-480:m:100:5;c:3:-:h:0:m:100:5");
         let read: Vec<_> = text.split(';').map(read_limit).collect();
         let expected = [(Dimension::TotalTokens, Window::Day { offset_minutes: -480 }), (Dimension::Concurrency, Window::Held)];

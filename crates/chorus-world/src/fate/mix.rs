@@ -7,7 +7,7 @@ use super::Part;
 use crate::chance::{self, permille};
 
 /// The mixes that seeds draw from.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "crashes",
     "quick crashes",
     "one machine",
@@ -18,6 +18,7 @@ const NAMES: [&str; 11] = [
     "outages",
     "slow",
     "providers",
+    "flushes",
     "everything",
 ];
 
@@ -52,6 +53,8 @@ pub struct Mix {
     pub outages: Vec<Outage>,
     /// Times at which all records on the bus vanish.
     pub topics_dropped: Vec<Timestamp>,
+    /// Times at which the limiter forgets everything.
+    pub flushes: Vec<Timestamp>,
     /// Whether only the store and dispatchers may fail: then no paid call may be thrown away.
     pub store_only: bool,
     /// The only processes that crash or freeze; all of them when there is none.
@@ -102,6 +105,7 @@ impl Mix {
             provider: 0,
             outages: Vec::new(),
             topics_dropped: Vec::new(),
+            flushes: Vec::new(),
             store_only: false,
             only: None,
             one_machine: false,
@@ -142,6 +146,7 @@ impl Mix {
                 .with_outages(chance, start, Part::Bus)
                 .with_outages(chance, start, Part::Limits),
             "slow" => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
+            "flushes" => Self { name: "flushes", loses_reply: 10, pauses: 4, most_blows: 4, ..calm }.with_flushes(chance, start),
             "providers" => Self { name: "providers", provider: 250, ..calm },
             "everything" => Self {
                 name: "everything",
@@ -158,7 +163,8 @@ impl Mix {
                 ..calm
             }
             .with_outages(chance, start, Part::Store)
-            .with_topics_dropped(chance, start),
+            .with_topics_dropped(chance, start)
+            .with_flushes(chance, start),
             _ => Self::calm(start),
         }
     }
@@ -187,6 +193,14 @@ impl Mix {
         for _ in 0..chance.u32(1..3) {
             self.topics_dropped.push(start + Millis(chance.u64(0..self.until.since(start).0)));
         }
+        self
+    }
+
+    fn with_flushes(mut self, chance: &mut Rng, start: Timestamp) -> Self {
+        for _ in 0..chance.u32(1..5) {
+            self.flushes.push(start + Millis(chance.u64(0..self.until.since(start).0)));
+        }
+        self.flushes.sort_unstable();
         self
     }
 }

@@ -51,6 +51,8 @@ struct Kept {
     groups: BTreeSet<GroupId>,
     money: BTreeMap<GroupId, i64>,
     life: Life,
+    /// Whether the limiter has heard of it since it last forgot everything.
+    known: bool,
     calls: u32,
 }
 
@@ -68,7 +70,7 @@ impl Kept {
         let groups = lease.charges.iter().map(|charge| charge.group.clone()).collect();
         let spend = lease.charges.iter().filter(|charge| charge.dimension == Dimension::Spend);
         let money = spend.map(|charge| (charge.group.clone(), i64::try_from(charge.amount).unwrap_or(i64::MAX))).collect();
-        Self { groups, money, life: Life::Reserved { not_after: lease.not_after }, calls: 0 }
+        Self { groups, money, life: Life::Reserved { not_after: lease.not_after }, known: true, calls: 0 }
     }
 
     const fn is_live(&self) -> bool {
@@ -110,6 +112,7 @@ impl Leases {
         match deed {
             LeaseDeed::Reserve(_, Reserved::Granted(lease)) => {
                 let kept = self.leases.entry(lease.id).or_insert_with(|| Kept::new(lease));
+                kept.known = true;
                 if kept.life == (Life::Over { sent: false }) {
                     *kept = Kept::new(lease);
                 }
@@ -127,12 +130,15 @@ impl Leases {
             LeaseDeed::Reserve(..) | LeaseDeed::Send { .. } | LeaseDeed::Observe => {}
         }
         self.expire(now);
+        if let LeaseDeed::Reserve(_, Reserved::Granted(lease)) = deed {
+            levels.iter().filter(|level| lease.charges.iter().any(|charge| charge.group == level.group)).try_for_each(has_room)?;
+        }
         levels.iter().try_for_each(|level| self.compare(level))
     }
 
     /// The limiter forgot everything: what it is told again is known again.
     pub(super) fn flush(&mut self) {
-        self.leases.values_mut().for_each(|kept| kept.life = Life::Over { sent: false });
+        self.leases.values_mut().for_each(|kept| (kept.life, kept.known) = (Life::Over { sent: false }, false));
         self.forgetful = true;
     }
 
@@ -196,7 +202,7 @@ impl Leases {
 
     fn restore(&mut self, held: &HeldLease) {
         let kept = self.leases.entry(held.lease.id).or_insert_with(|| Kept::new(&held.lease));
-        if self.forgetful && !kept.is_live() {
+        if !kept.known {
             let calls = kept.calls;
             *kept = Kept { calls, ..Kept::new(&held.lease) };
             if let Some(until) = held.sent_until {
@@ -210,9 +216,8 @@ impl Leases {
         match (level.dimension, level.window) {
             (Dimension::Concurrency, _) => {
                 let live: Vec<LeaseId> = of_group().filter(|(_, kept)| kept.is_live()).map(|(id, _)| *id).collect();
-                if level.held > level.capacity {
-                    let what = format!("{} holds {} slots of {}", level.group, level.held, level.capacity);
-                    return Err(Violation::new(Invariant::OwnCount, what));
+                if !self.forgetful {
+                    has_room(level)?;
                 }
                 if i64::try_from(live.len()).unwrap_or(i64::MAX) == level.held {
                     return Ok(());
@@ -231,4 +236,12 @@ impl Leases {
             _ => Ok(()),
         }
     }
+}
+
+/// Leases that are put back may be more than there are slots, as some of them ended unheard; nobody is granted one then.
+fn has_room(level: &Level) -> Result<(), Violation> {
+    if level.dimension != Dimension::Concurrency || level.held <= level.capacity {
+        return Ok(());
+    }
+    Err(Violation::new(Invariant::OwnCount, format!("{} holds {} slots of {}", level.group, level.held, level.capacity)))
 }

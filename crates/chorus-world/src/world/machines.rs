@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, CredentialId, Pool};
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects};
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_dispatcher::Dispatcher;
 use chorus_orchestrator::Orchestrator;
 use chorus_pool::Roles;
@@ -145,6 +145,14 @@ impl Works {
         let settings =
             chorus_worker::Settings { slots: 12, call_timeout: Millis::from_secs(150), ..chorus_worker::Settings::of_pool(pool.clone()) };
         Worker::new(ports, Arc::clone(&self.catalog), settings, id).run(pending()).boxed()
+    }
+
+    /// Lets the limiter forget everything at these times.
+    pub(super) async fn flush_limits(self: Arc<Self>, times: Vec<Timestamp>) {
+        for at in times {
+            self.timeline.sleep_until(at).await;
+            self.limits.flush();
+        }
     }
 
     /// The future of one client, who never dies.

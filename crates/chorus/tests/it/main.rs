@@ -7,6 +7,8 @@ mod deploy;
 mod full_disk;
 mod gateway;
 mod kill;
+#[cfg(feature = "distributed")]
+mod limits;
 mod local_model;
 mod loop_of_briefs;
 #[cfg(all(unix, feature = "distributed"))]

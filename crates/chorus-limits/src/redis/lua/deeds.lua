@@ -33,13 +33,13 @@ local function save()
   end
 end
 
--- What is left of each limit of these groups, what is only set aside not counted.
+-- What is left of each limit of these groups.
 local function rooms(ids)
   local told = {}
   for _, id in ipairs(ids) do
     local group, left = load_group(id), {}
     for place, meter in ipairs(group.meters) do
-      left[place] = charged_room(group, meter, now)
+      left[place] = meter_room(group, meter, now)
     end
     told[#told + 1] = id
     told[#told + 1] = left
@@ -238,20 +238,6 @@ local function merge()
   return { 'ok' }
 end
 
--- Another process saw less than is believed here.
-local function lower()
-  for _, mirror in ipairs(words.mirrors) do
-    configure(mirror.group, mirror.config, began)
-    local group = groups[mirror.group]
-    for place, meter in ipairs(group.meters) do
-      set_room(group, meter, now, math.min(charged_room(group, meter, now), mirror.rooms[place]))
-      note_lowest(group, meter, now)
-    end
-    group.dirty, freed[mirror.group] = true, true
-  end
-  return { 'ok' }
-end
-
 local function observe()
   configure(words.group, words.config, began)
   local group = groups[words.group]
@@ -283,7 +269,6 @@ local deeds = {
   reserve = reserve,
   restore = restore,
   merge = merge,
-  lower = lower,
   observe = observe,
   levels = levels,
   send = function()

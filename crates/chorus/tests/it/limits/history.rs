@@ -16,14 +16,15 @@ use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-use super::server::{Hand, Server};
-use crate::redis::Redis;
-use crate::{Memory, Start};
+use chorus_limits::{Memory, Redis, Start};
+use chorus_world::contract::limits::Hand;
+
+use super::server::Server;
 
 /// One step.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Pass(i64),
+    Pass(u64),
     Reserve(Box<Demand>),
     Send { lease: Lease, holder: Holder, deadline: Timestamp },
     End(LeaseId, End),
@@ -58,8 +59,8 @@ impl AddAssign for Played {
 /// Both limiters.
 pub(super) struct Pair<'a> {
     server: &'a Server,
-    namespace: String,
-    clock: Arc<Hand>,
+    pub(super) namespace: String,
+    pub(super) clock: Arc<Hand>,
     memory: Memory,
     pub(super) redis: Redis,
     chance: Rng,
@@ -73,7 +74,7 @@ pub(super) struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     pub(super) async fn new(server: &'a Server, seed: u64) -> Self {
-        let (namespace, clock) = (Server::namespace(), Hand::at(1_772_409_600_000));
+        let (namespace, clock) = (Server::namespace(), Arc::new(Hand::default()));
         let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, Start::Empty);
         let redis = server.limiter(&namespace, &clock);
         let mut chance = Rng::with_seed(seed);
@@ -82,7 +83,7 @@ impl<'a> Pair<'a> {
             limiter.restore(Vec::new()).await.expect("the server answers");
         }
         // Rates start from nothing; let them come back in most histories.
-        clock.pass(if chance.u8(0..8) == 0 { 0 } else { 120_000 });
+        clock.pass(Millis(if chance.u8(0..8) == 0 { 0 } else { 120_000 }));
         let (asked, granted) = (Vec::new(), Vec::new());
         Self {
             server,
@@ -126,13 +127,13 @@ impl<'a> Pair<'a> {
         }
     }
 
-    fn length(&mut self) -> i64 {
+    fn length(&mut self) -> u64 {
         match self.chance.u8(0..20) {
             0..6 => 1,
-            6..14 => self.chance.i64(1..2_000),
-            14..18 => self.chance.i64(1_000..70_000),
-            18 => self.chance.i64(60_000..4_000_000),
-            _ => self.chance.i64(3_000_000..90_000_000),
+            6..14 => self.chance.u64(1..2_000),
+            14..18 => self.chance.u64(1_000..70_000),
+            18 => self.chance.u64(60_000..4_000_000),
+            _ => self.chance.u64(3_000_000..90_000_000),
         }
     }
 
@@ -149,6 +150,25 @@ impl<'a> Pair<'a> {
         let candidates = if candidates.is_empty() && self.chance.u8(0..4) > 0 { vec![self.candidate(1)] } else { candidates };
         let not_after = Timestamp(self.clock.now().0 + self.chance.i64(0..30_000));
         Demand { lease: LeaseId::new(self.next), interactive: self.chance.u8(0..8) == 0, not_after, candidates }
+    }
+
+    /// A call of so many tokens on a group that has 5,000 of them.
+    pub(super) fn demand_for_tokens(&mut self, input: u64) -> Demand {
+        let mut demand = self.demand();
+        let limit = Limit {
+            dimension: Dimension::InputTokens,
+            amount: 5_000,
+            burst: None,
+            window: Window::Bucket { per_ms: 60_000 },
+            reserve: ReserveRule::Estimate,
+            cache_read_percent: 0,
+            output_weight: 1,
+        };
+        let mut candidate = self.candidate(1);
+        candidate.groups = vec![Arc::new(QuotaGroup { id: "tokens".into(), limits: vec![limit] })];
+        (candidate.estimate.input, candidate.floor_permille) = (input, 0);
+        (demand.interactive, demand.candidates) = (false, vec![candidate]);
+        demand
     }
 
     fn candidate(&mut self, number: u128) -> Candidate {
@@ -243,7 +263,7 @@ impl<'a> Pair<'a> {
     /// Takes the step on both and compares answers and levels.
     pub(super) async fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Pass(length) => self.clock.pass(*length),
+            Step::Pass(length) => self.clock.pass(Millis(*length)),
             Step::Configure => {
                 let place = self.chance.usize(0..self.groups.len());
                 self.groups[place] = group(place, &mut self.chance);

@@ -1,0 +1,81 @@
+//! Putting the state back: leases after a loss, and levels that somebody else has seen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chorus_core::id::{GroupId, LeaseId};
+use chorus_core::limit::{HeldLease, QuotaGroup};
+use chorus_core::time::Timestamp;
+
+use super::Ledger;
+use super::lease::Life;
+
+impl Ledger {
+    /// Puts leases back after the state was lost; known ones stay as they are.
+    pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
+        self.expire(now);
+        for held in leases {
+            if !self.leases.contains_key(&held.lease.id) {
+                self.put_back(held, now);
+            }
+        }
+        self.expire(now);
+    }
+
+    /// Makes these the leases that hold something, because somebody who knows says so. Of the others it is not
+    /// known how they ended: their slots are free, and what they had set aside counts as used.
+    pub fn replace(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
+        self.expire(now);
+        let named: BTreeSet<LeaseId> = leases.iter().map(|held| held.lease.id).collect();
+        let live = self.leases.iter().filter(|(id, entry)| entry.is_live() && !named.contains(id)).map(|(id, _)| *id);
+        for lease in live.collect::<Vec<_>>() {
+            self.lapse(lease, now);
+        }
+        for held in leases {
+            match (self.leases.get(&held.lease.id).map(|entry| &entry.life), held.sent_until) {
+                (None, _) => self.put_back(held, now),
+                (Some(Life::Reserved), Some(until)) => self.sent_by_somebody(held.lease.id, until, now),
+                (Some(_), _) => {}
+            }
+        }
+        self.expire(now);
+    }
+
+    /// Whether the lease is known, live or not.
+    pub fn knows(&self, lease: LeaseId) -> bool {
+        self.leases.contains_key(&lease)
+    }
+
+    /// What is left of each limit of a group.
+    pub fn rooms(&mut self, group: &GroupId, now: Timestamp) -> Option<Vec<i64>> {
+        let group = self.groups.get_mut(group)?;
+        Some(group.meters.iter_mut().map(|meter| meter.room(now)).collect())
+    }
+
+    /// Makes what is left of each limit of a group what somebody else has seen.
+    pub fn set_rooms(&mut self, config: &Arc<QuotaGroup>, rooms: &[i64], closed_until: Option<Timestamp>, now: Timestamp) {
+        self.expire(now);
+        self.configure(config, now);
+        let Some(group) = self.groups.get_mut(&config.id) else { return };
+        for (meter, room) in group.meters.iter_mut().zip(rooms) {
+            meter.set_room(now, *room);
+        }
+        group.closed_until = closed_until.map_or(group.closed_until, |until| group.closed_until.max(until));
+    }
+
+    fn put_back(&mut self, held: HeldLease, now: Timestamp) {
+        for group in &held.groups {
+            self.configure(group, now);
+        }
+        let id = held.lease.id;
+        self.insert(held.lease, now);
+        if let Some(until) = held.sent_until {
+            self.sent_by_somebody(id, until, now);
+        }
+    }
+
+    fn sent_by_somebody(&mut self, lease: LeaseId, until: Timestamp, now: Timestamp) {
+        self.live_on(lease, Life::Sent { holder: None, until });
+        self.charge_sent(lease, now);
+    }
+}

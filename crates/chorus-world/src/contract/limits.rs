@@ -1,0 +1,112 @@
+//! The contract of `LimitState`: leases and limits as any number of processes see them.
+//!
+//! Cases speak to the port only. What is left of a limit is found out by asking for it, as a caller would.
+
+mod leases;
+mod losses;
+mod rooms;
+mod subject;
+
+use futures_util::future::BoxFuture;
+
+pub use subject::{Hand, Limiters, Process, Subject};
+
+/// One case; it panics when the contract is broken.
+pub type Case = fn(Subject) -> BoxFuture<'static, ()>;
+
+macro_rules! cases {
+    ($($module:ident: $($name:ident,)*;)*) => {
+        /// All cases by name.
+        pub const CASES: &[(&str, Case)] = &[$($((stringify!($name), |subject| Box::pin($module::$name(subject))),)*)*];
+    };
+}
+
+cases! {
+    leases:
+        asking_again_after_a_lost_reply_gives_the_same_grant_once,
+        a_lease_is_sent_by_its_first_holder_who_may_repeat_it,
+        a_lease_that_nobody_granted_is_gone,
+        unused_acts_on_leases_that_were_never_sent,
+        every_end_that_is_repeated_changes_nothing,
+        a_reserved_lease_gives_everything_back_when_its_time_is_over,
+        a_sent_lease_frees_its_slot_at_its_deadline_and_keeps_its_charge,
+        a_late_usage_corrects_the_charge_and_never_the_slot,
+        an_aborted_call_keeps_its_slot_for_its_grace,
+        a_refused_call_charges_what_refusals_count,
+        a_lease_that_ended_is_never_granted_again,;
+    rooms:
+        the_lowest_rank_with_room_is_taken,
+        all_groups_of_a_credential_are_charged_or_none,
+        a_wait_names_the_instant_at_which_it_fits,
+        a_call_larger_than_every_limit_is_never_granted,
+        tasks_step_aside_for_an_interactive_call_that_waits,
+        a_header_lowers_what_is_left,
+        a_refusal_closes_the_group_until_the_named_time,
+        what_is_freed_is_told_to_every_process,
+        many_processes_at_once_never_pass_a_limit,;
+    losses:
+        restored_leases_hold_again_and_known_ones_stay,
+        a_flushed_limiter_says_so_to_everything_until_it_is_restored,
+        calls_under_way_hold_their_slots_after_a_loss,
+        a_restored_lease_goes_to_the_holder_that_asks_first,
+        rates_do_not_start_full_after_a_loss,
+        a_lease_that_nobody_restored_is_gone,
+        a_process_that_restored_hears_of_another_restore_after_a_loss,;
+}
+
+/// Runs every case on this implementation; returns how many ran.
+pub async fn run(limiters: &dyn Limiters) -> usize {
+    for (name, case) in CASES {
+        println!("{}: limits: {name}", limiters.name());
+        case(limiters.fresh().await).await;
+    }
+    crate::real::ran(limiters.name(), "limits", CASES.len());
+    CASES.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use chorus_core::port::LimitState;
+    use chorus_limits::{Memory, Start};
+
+    use super::*;
+
+    struct InMemory;
+
+    struct Flushable(Memory);
+
+    #[async_trait]
+    impl Process for Flushable {
+        fn another(&self) -> Arc<dyn LimitState> {
+            Arc::new(self.0.beside())
+        }
+
+        async fn flush(&self) {
+            self.0.flush();
+        }
+
+        async fn breathe(&self) {}
+    }
+
+    #[async_trait]
+    impl Limiters for InMemory {
+        fn name(&self) -> &'static str {
+            "memory"
+        }
+
+        async fn fresh(&self) -> Subject {
+            let hand = Arc::new(Hand::default());
+            let memory = Memory::new(Arc::clone(&hand) as _, Start::Full);
+            Subject::new(Box::new(Flushable(memory)), hand).await
+        }
+    }
+
+    #[test]
+    fn memory_keeps_the_contract_of_limits() {
+        let ran = futures_util::FutureExt::now_or_never(run(&InMemory)).expect("memory answers at once");
+        assert!(ran > 20);
+    }
+}

@@ -1,0 +1,142 @@
+//! Who fits where and when, and what replies teach.
+
+use std::sync::Arc;
+
+use chorus_core::id::CredentialId;
+use chorus_core::limit::{Dimension, End, FailureClass, Observation, ObservedLevel, Reserved};
+use chorus_core::time::Millis;
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt};
+
+use super::subject::{Subject, group, used};
+
+pub(super) async fn the_lowest_rank_with_room_is_taken(subject: Subject) {
+    let candidate = |number: u128, tokens: u64, rank: u32| {
+        let mut candidate = subject.candidate(100);
+        candidate.groups = vec![group(&format!("org-{number}"), tokens, 99)];
+        (candidate.credential, candidate.rank) = (CredentialId::new(number), rank);
+        candidate
+    };
+    let mut chosen = Vec::new();
+    for _ in 0..2 {
+        let mut demand = subject.demand(100);
+        demand.candidates = vec![candidate(1, 150, 0), candidate(2, 1_000, 1), candidate(3, 9_000, 1)];
+        let Reserved::Granted(lease) = subject.answer(&demand).await else { panic!("there is room") };
+        chosen.push(lease.credential.number());
+    }
+    assert_eq!(chosen, [1, 3], "the first has no room left, the third has most");
+}
+
+pub(super) async fn all_groups_of_a_credential_are_charged_or_none(subject: Subject) {
+    let small = group("project/model", 1_000, 2);
+    let mut demand = subject.demand(600);
+    demand.candidates[0].groups.push(Arc::clone(&small));
+    let Reserved::Granted(lease) = subject.answer(&demand).await else { panic!("there is room") };
+    assert_eq!(lease.charges.len(), 4);
+    subject.has_tokens(5_400).await;
+    let mut second = subject.demand(600);
+    second.candidates[0].groups.push(small);
+    assert!(matches!(subject.answer(&second).await, Reserved::Wait { .. }));
+    subject.has_tokens(5_400).await;
+    subject.has_slots(1).await;
+}
+
+pub(super) async fn a_wait_names_the_instant_at_which_it_fits(subject: Subject) {
+    subject.sent(6_000, 1_000).await;
+    let demand = subject.demand(100);
+    let answer = subject.answer(&demand).await;
+    assert_eq!(answer, Reserved::Wait { at: Some(subject.now() + Millis(1_000)) });
+    subject.pass(999);
+    assert!(matches!(subject.answer(&demand).await, Reserved::Wait { .. }));
+    subject.pass(1);
+    assert!(matches!(subject.answer(&demand).await, Reserved::Granted(_)));
+    subject.sent(0, 9_000).await;
+    assert_eq!(subject.answer(&subject.demand(0)).await, Reserved::Wait { at: None }, "only a freed slot helps");
+}
+
+pub(super) async fn a_call_larger_than_every_limit_is_never_granted(subject: Subject) {
+    assert!(matches!(subject.answer(&subject.demand(6_001)).await, Reserved::Never(_)));
+    let mut nobody = subject.demand(1);
+    nobody.candidates.clear();
+    assert!(matches!(subject.answer(&nobody).await, Reserved::Never(_)));
+}
+
+pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(subject: Subject) {
+    subject.sent(6_000, 60_000).await;
+    let mut person = subject.demand(3_000);
+    person.interactive = true;
+    assert!(matches!(subject.answer(&person).await, Reserved::Wait { .. }));
+    subject.pass(500);
+    let task = subject.demand(10);
+    assert_eq!(subject.answer(&task).await, Reserved::Wait { at: Some(subject.now() + Millis(500)) });
+    subject.pass(500);
+    assert!(matches!(subject.answer(&task).await, Reserved::Granted(_)), "it asked no more, so nobody waits for it");
+}
+
+pub(super) async fn a_header_lowers_what_is_left(subject: Subject) {
+    subject.has_tokens(6_000).await;
+    subject.pass(10);
+    let level =
+        ObservedLevel { dimension: Dimension::InputTokens, limit: Some(6_000), remaining: Some(2_000), full_at: None, rounded_to: 1 };
+    let told =
+        Observation { group: Arc::clone(&subject.group), sent_at: subject.now(), failure: None, retry_after: None, levels: vec![level] };
+    for _ in 0..2 {
+        subject.limits.observe(told.clone()).await.expect("it answers");
+        subject.has_tokens(2_000).await;
+    }
+}
+
+pub(super) async fn a_refusal_closes_the_group_until_the_named_time(subject: Subject) {
+    let told = Observation {
+        group: Arc::clone(&subject.group),
+        sent_at: subject.now(),
+        failure: Some(FailureClass::Spend),
+        retry_after: Some(Millis(7_000)),
+        levels: Vec::new(),
+    };
+    subject.limits.observe(told).await.expect("it answers");
+    assert_eq!(subject.answer(&subject.demand(1)).await, Reserved::Wait { at: Some(subject.now() + Millis(7_000)) });
+    subject.pass(7_000);
+    subject.has_slots(2).await;
+}
+
+pub(super) async fn what_is_freed_is_told_to_every_process(subject: Subject) {
+    let (one, other) = (subject.another(), subject.another());
+    for process in [one, other] {
+        let mut changes = process.changed();
+        let mut heard = None;
+        // A signal from before the listener stood is lost, as hints may be.
+        for _ in 0..500 {
+            heard = heard.or_else(|| changes.next().now_or_never().flatten());
+            if heard.is_some() {
+                break;
+            }
+            let lease = subject.granted(1).await;
+            subject.end(&lease, End::Unused).await;
+            subject.breathe().await;
+        }
+        assert_eq!(heard.as_ref(), Some(&subject.group.id));
+    }
+}
+
+pub(super) async fn many_processes_at_once_never_pass_a_limit(mut subject: Subject) {
+    subject.group = group("org/busy", 6_000, 5);
+    let processes: Vec<_> = (0..8).map(|_| subject.another()).collect();
+    let mut granted = Vec::new();
+    for _ in 0..4 {
+        let demands: Vec<_> = (0..40).map(|_| subject.demand(500)).collect();
+        let answers = demands.iter().zip(processes.iter().cycle()).map(|(demand, process)| process.reserve(demand.clone()));
+        for answer in join_all(answers).await {
+            if let Reserved::Granted(lease) = answer.expect("it answers") {
+                granted.push(lease);
+            }
+        }
+        assert_eq!(granted.len(), 5, "slots");
+        for lease in granted.drain(..).take(5) {
+            subject.send(&lease, "one", 9_000).await.expect("it answers");
+            subject.end(&lease, used(500)).await;
+        }
+        subject.pass(30_000);
+    }
+    subject.has_slots(5).await;
+}

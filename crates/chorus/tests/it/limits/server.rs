@@ -1,0 +1,95 @@
+//! The server that a run of tests was given, with a namespace for each test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chorus_core::port::{Clock, LimitState};
+use chorus_limits::Redis;
+use chorus_limits::redis::{Settings, Time};
+use chorus_world::contract::limits::{Hand, Limiters, Process, Subject};
+use chorus_world::real;
+
+/// A server that tests may use.
+#[derive(Clone)]
+pub(super) struct Server {
+    url: String,
+}
+
+impl Server {
+    /// The one that this run was given.
+    pub(super) fn given() -> Option<Self> {
+        Some(Self { url: real::REDIS.given()? })
+    }
+
+    /// A namespace that no test has.
+    pub(super) fn namespace() -> String {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
+        format!("test-{}-{}", std::process::id(), DRAWN.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The limiter of a namespace as a new process sees it, in the time of this clock.
+    pub(super) fn limiter(&self, namespace: &str, clock: &Arc<Hand>) -> Redis {
+        let settings = Settings { time: Time::Clock, ..Settings::new(&self.url, namespace) };
+        Redis::open(&settings, Arc::clone(clock) as Arc<dyn Clock>).expect("CHORUS_TEST_REDIS is a URL")
+    }
+
+    async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> T {
+        let client = redis::Client::open(self.url.as_str()).expect("CHORUS_TEST_REDIS is a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
+        command.query_async(&mut connection).await.expect("the server answers")
+    }
+
+    /// Everything that this namespace has.
+    pub(super) async fn keys(&self, namespace: &str) -> Vec<String> {
+        self.ask(redis::cmd("KEYS").arg(format!("{{{namespace}}}:*"))).await
+    }
+
+    /// Deletes everything that this namespace has.
+    pub(super) async fn flush(&self, namespace: &str) {
+        let keys = self.keys(namespace).await;
+        if !keys.is_empty() {
+            self.ask::<()>(redis::cmd("DEL").arg(&keys)).await;
+        }
+    }
+
+    /// The server forgets the scripts that it was taught.
+    pub(super) async fn forget_scripts(&self) {
+        self.ask::<()>(redis::cmd("SCRIPT").arg("FLUSH")).await;
+    }
+}
+
+/// One namespace, with processes beside each other.
+struct Namespace {
+    server: Server,
+    name: String,
+    hand: Arc<Hand>,
+}
+
+#[async_trait]
+impl Process for Namespace {
+    fn another(&self) -> Arc<dyn LimitState> {
+        Arc::new(self.server.limiter(&self.name, &self.hand))
+    }
+
+    async fn flush(&self) {
+        self.server.flush(&self.name).await;
+    }
+
+    async fn breathe(&self) {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+}
+
+#[async_trait]
+impl Limiters for Server {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn fresh(&self) -> Subject {
+        let hand = Arc::new(Hand::default());
+        let namespace = Namespace { server: self.clone(), name: Self::namespace(), hand: Arc::clone(&hand) };
+        Subject::new(Box::new(namespace), hand).await
+    }
+}
