@@ -7,6 +7,7 @@
 
 mod alone;
 mod away;
+mod examine;
 mod hints;
 mod link;
 mod mirror;
@@ -31,6 +32,7 @@ use crate::ledger::Level;
 use away::Shared;
 use link::{Link, unreadable};
 
+pub use examine::{Examined, examine};
 pub use link::Time;
 
 /// Where the shared limits are and how long to wait for them.

@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config) -> Exit {
     findings.extend(ground::folder(config));
     let (store, found) = database::look(config, &clock).await;
     findings.extend(found);
-    findings.extend(servers::bus(config).await);
+    findings.extend(servers::bus(config, &clock).await);
     findings.extend(servers::limits(config, &clock).await);
     if let Some(store) = &store {
         findings.extend(accounts::look(config, store, key.as_ref(), clock.now()).await);

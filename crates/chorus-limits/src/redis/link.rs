@@ -170,6 +170,6 @@ pub(super) fn unreadable(deed: &str) -> LimiterError {
 }
 
 /// Errors of the client name addresses at most, never a password.
-fn unavailable(problem: &redis::RedisError) -> LimiterError {
+pub(super) fn unavailable(problem: &redis::RedisError) -> LimiterError {
     LimiterError::Unavailable(problem.to_string())
 }

@@ -16,11 +16,11 @@ mod absent;
 mod present;
 
 #[cfg(not(feature = "distributed"))]
-pub(crate) use absent::{create_topics, dead_letters, replay};
+pub(crate) use absent::{create_topics, dead_letters, look_at_bus, look_at_limits, replay};
 #[cfg(not(feature = "distributed"))]
 pub(super) use absent::{kafka, redis};
 #[cfg(feature = "distributed")]
-pub(crate) use present::{create_topics, dead_letters, replay};
+pub(crate) use present::{create_topics, dead_letters, look_at_bus, look_at_limits, replay};
 #[cfg(feature = "distributed")]
 pub(super) use present::{kafka, redis};
 
@@ -49,4 +49,25 @@ pub(crate) struct DeadLetter {
     pub(crate) key: String,
     pub(crate) reason: String,
     pub(crate) replayed: bool,
+}
+
+/// How the brokers stand, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BusState {
+    /// Topics that are not there, or have another number of partitions, each with what is wrong.
+    pub(crate) unfit: Vec<String>,
+    /// By consumer group, records that it has not acknowledged.
+    pub(crate) lag: Vec<(String, u64)>,
+    /// Dead letters that nobody replayed yet.
+    pub(crate) letters: usize,
+}
+
+/// How the server of limits stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LimitsState {
+    pub(crate) release: String,
+    /// What it does when its memory is full.
+    pub(crate) eviction: String,
+    pub(crate) evicted: u64,
+    pub(crate) now: Timestamp,
 }

@@ -7,17 +7,18 @@ use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 use chorus_core::port::bus::Topic;
 
-use super::{DeadLetter, SharedBus, SharedLimits};
+use super::{BusState, DeadLetter, LimitsState, SharedBus, SharedLimits};
 use crate::config;
 
 const NO_KAFKA: &str = "this program was built without Kafka";
+const NO_REDIS: &str = "this program was built without Redis";
 
 pub(in crate::house) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
     bail!(NO_KAFKA)
 }
 
 pub(in crate::house) fn redis(_: &config::Limits, _: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
-    bail!("this program was built without Redis")
+    bail!(NO_REDIS)
 }
 
 pub(crate) async fn create_topics(_: &config::Bus, _: &[Pool]) -> anyhow::Result<Vec<Topic>> {
@@ -30,4 +31,12 @@ pub(crate) async fn dead_letters(_: &config::Bus) -> anyhow::Result<Vec<DeadLett
 
 pub(crate) async fn replay(_: &config::Bus, _: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Vec<DeadLetter>> {
     bail!(NO_KAFKA)
+}
+
+pub(crate) async fn look_at_bus(_: &config::Bus, _: &[Pool]) -> anyhow::Result<BusState> {
+    bail!(NO_KAFKA)
+}
+
+pub(crate) async fn look_at_limits(_: &config::Limits) -> anyhow::Result<LimitsState> {
+    bail!(NO_REDIS)
 }

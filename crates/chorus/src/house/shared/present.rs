@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Security, Settings, Tls};
+use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls};
 use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 use chorus_core::port::bus::Topic;
 use chorus_limits::redis::{self, Redis};
 use futures_util::FutureExt;
 
-use super::{DeadLetter, SharedBus, SharedLimits};
+use super::{BusState, DeadLetter, LimitsState, SharedBus, SharedLimits};
 use crate::config;
 use crate::house::health::Dependency;
 
@@ -40,6 +40,37 @@ pub(in crate::house) fn redis(config: &config::Limits, clock: &Arc<dyn Clock>) -
         async move { redis.ping().await }
     });
     Ok(SharedLimits { limits: redis, dependency })
+}
+
+/// How the brokers stand; an error when none answers.
+pub(crate) async fn look_at_bus(config: &config::Bus, pools: &[Pool]) -> anyhow::Result<BusState> {
+    let kafka = open(config)?;
+    let topics = kafka.topics();
+    topics.ping().await?;
+    let missing = topics.missing(pools).await?;
+    if !missing.is_empty() {
+        let unfit = |missing: &Missing| match missing.partitions {
+            0 => format!("{} is missing", missing.name),
+            found => format!("{} has {found} partitions, not {}", missing.name, missing.topic.partitions()),
+        };
+        return Ok(BusState { unfit: missing.iter().map(unfit).collect(), lag: Vec::new(), letters: 0 });
+    }
+    let mut groups = vec![("orchestrator".to_owned(), vec![Topic::ProjectCmd, Topic::TaskDone])];
+    groups.extend(pools.iter().map(|pool| (format!("worker.{pool}"), vec![Topic::TaskDispatch(pool.clone())])));
+    let mut lag = Vec::new();
+    for (group, topics_of) in groups {
+        let behind = topics.lag(&group, &topics_of).await?;
+        lag.push((group, behind.iter().map(|lag| lag.records).sum()));
+    }
+    let letters = kafka.letters().list().await?.iter().filter(|letter| !letter.replayed).count();
+    Ok(BusState { unfit: Vec::new(), lag, letters })
+}
+
+/// How the server of limits stands; an error when it does not answer.
+pub(crate) async fn look_at_limits(config: &config::Limits) -> anyhow::Result<LimitsState> {
+    let settings = redis::Settings::new(config.url.expose(), config.namespace.clone());
+    let redis::Examined { release, eviction, evicted, now } = redis::examine(&settings).await?;
+    Ok(LimitsState { release, eviction, evicted, now })
 }
 
 /// Makes the topics that are not there; which they were.

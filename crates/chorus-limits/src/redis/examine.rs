@@ -1,0 +1,43 @@
+//! What a person should know of the server: asked on a connection of its own, by nobody who works.
+
+use std::time::Duration;
+
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::time::Timestamp;
+use redis::{AsyncConnectionConfig, Client, InfoDict};
+
+use super::Settings;
+use super::link::{unavailable, unreadable};
+
+/// How a server stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// Its release.
+    pub release: String,
+    /// What it does when its memory is full; anything but `noeviction` forgets limits.
+    pub eviction: String,
+    /// Keys that it has thrown away since it started.
+    pub evicted: u64,
+    /// What time it thinks it is: the clock by which limits are kept.
+    pub now: Timestamp,
+}
+
+/// Asks the server of these settings.
+pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
+    let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(&problem))?;
+    let patience = Duration::from_millis(settings.patience.0);
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(Some(patience));
+    let asked = async {
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
+        let time: (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        Ok((info, time))
+    };
+    let (info, (seconds, micros)) = asked.await.map_err(|problem: redis::RedisError| unavailable(&problem))?;
+    Ok(Examined {
+        release: info.get("redis_version").ok_or_else(|| unreadable("INFO"))?,
+        eviction: info.get("maxmemory_policy").ok_or_else(|| unreadable("INFO"))?,
+        evicted: info.get("evicted_keys").ok_or_else(|| unreadable("INFO"))?,
+        now: Timestamp(seconds * 1000 + micros / 1000),
+    })
+}
