@@ -114,7 +114,8 @@ fn make(config: &ClientConfig) -> Result<FutureProducer<Voice>, BusError> {
     config.create_with_context(Voice).map_err(|problem| failed("make a producer", &problem))
 }
 
-/// Whether somebody stands still until the record comes.
+/// Whether somebody stands still until the record comes: a worker's slot, or the dispatcher before an attempt that is
+/// ready.
 const fn urgent(topic: &Topic) -> bool {
-    matches!(topic, Topic::TaskDispatch(_))
+    matches!(topic, Topic::TaskDispatch(_) | Topic::TaskReady)
 }
