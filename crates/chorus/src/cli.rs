@@ -76,6 +76,13 @@ pub(crate) enum Command {
     Doctor,
 }
 
+impl Command {
+    /// Whether it runs until a signal.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Gateway(_) | Self::Orchestrator(_) | Self::Dispatcher(_) | Self::Worker { .. })
+    }
+}
+
 /// `chorus demo`
 #[derive(Debug, Args)]
 pub(crate) struct Demo {

@@ -18,6 +18,7 @@ mod stop;
 mod telemetry;
 mod watch;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -44,7 +45,7 @@ fn start(cli: Cli) -> anyhow::Result<Exit> {
         config.data.key_file = data.with_extension("key");
         config.data.dir.clone_from(data);
     }
-    log(&config);
+    log(&config, cli.command.is_lasting());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(command::run(cli, config))
 }
@@ -56,9 +57,14 @@ fn flags(cli: &Cli) -> String {
 }
 
 /// Logs go to standard error, so that standard output stays what the command says.
-fn log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.log.level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+fn log(config: &Config, lasting: bool) {
+    let level = match (config.log.level.as_str(), lasting) {
+        ("auto", true) => "info,sqlx=warn",
+        ("auto", false) => "error",
+        (level, _) => level,
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use super::{BusState, DeadLetter, LimitsState, SharedBus, SharedLimits};
 use crate::config;
 use crate::house::health::Dependency;
+use crate::house::services::Staff;
 
 /// The bus over Kafka; nothing is asked of the brokers yet.
 pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
@@ -20,7 +21,7 @@ pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus>
     let asked = kafka.clone();
     let dependency = Dependency::new("bus", format!("Kafka at {}", config.brokers), move || {
         let kafka = asked.clone();
-        async move { kafka.topics().ping().await }
+        async move { has_topics(&kafka).await }
     });
     let closed = kafka.clone();
     let close = Box::new(move |within| {
@@ -28,6 +29,13 @@ pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus>
         async move { kafka.close(within).await }.boxed()
     });
     Ok(SharedBus { bus: Arc::new(kafka), dependency, close })
+}
+
+/// Whether the brokers answer and have all topics.
+async fn has_topics(kafka: &Kafka) -> Result<(), String> {
+    let missing = kafka.topics().missing(&Staff::pools()).await.map_err(|error| error.to_string())?;
+    let gone: Vec<&str> = missing.iter().filter(|topic| topic.partitions == 0).map(|topic| topic.name.as_str()).collect();
+    if gone.is_empty() { Ok(()) } else { Err(format!("it lacks {}; run `chorus migrate`", gone.join(", "))) }
 }
 
 /// The ledger in Redis; nothing is connected yet.
