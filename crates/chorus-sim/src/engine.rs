@@ -176,6 +176,7 @@ impl Providers {
             streamed: false,
             fault: None,
             passed: None,
+            early_ms: None,
             started_ms: now_ms,
             ended_ms: None,
             outcome: Outcome::Open,
@@ -217,7 +218,7 @@ impl Providers {
         match provider.admit(&place, &ask, now_ms) {
             Ok(()) => Ok(Admitted { ask, place, thinks, max_output, planted }),
             Err(exceeded) => {
-                entry.passed = Some(exceeded.counted);
+                (entry.passed, entry.early_ms) = (Some(exceeded.counted), exceeded.wait_ms);
                 Err((Refusal::Rate(exceeded), Some(place)))
             }
         }

@@ -45,6 +45,9 @@ pub struct Entry {
     /// The limit that the call would have passed by the provider's own count; none for refusals that were planted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Counted>,
+    /// How much too early such a call came; none where time alone would not have let it pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_ms: Option<u64>,
     /// When it arrived.
     pub started_ms: u64,
     /// When it was over; none while it runs.
