@@ -171,7 +171,13 @@ impl Scene {
             checks.push(check::received(run.name, &files, &run.in_hand(&self.client, &files).await));
         }
         let ended = self.house.fleet.ended()?;
-        checks.extend([tasks.check, books.check, check::limits(&census.counts), check::carried(&census), check::settled(&census)]);
+        checks.extend([
+            tasks.check,
+            books.check,
+            check::limits(&census.counts, &census.journal),
+            check::carried(&census),
+            check::settled(&census),
+        ]);
         checks.push(Check::new("no process ended by itself", format!("{} processes run", PEOPLE.len() - ended.len()), ended));
         let drained = self.house.fleet.drain().await?;
         checks.push(Check::new("SIGTERM ends every process in order", format!("{} processes", PEOPLE.len()), drained));

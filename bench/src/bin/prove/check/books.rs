@@ -36,9 +36,9 @@ pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
         }
         doubled += usize::from(seen.len() > 1);
         match seen.first() {
+            Some(call) if call.status != 200 => refused += 1,
             Some(_) if row.usage.is_some() && is(row, "finished") => paid += 1,
-            Some(call) if call.status == 200 => wasted += 1,
-            Some(_) => refused += 1,
+            Some(_) => wasted += 1,
             None => {}
         }
     }
