@@ -20,7 +20,7 @@ use tally::Tally;
 const SKIP: &str = "skip";
 
 /// What the binary is built with, so that every adapter is there. The lints of `.ci/run` use the same.
-const EVERYTHING: [&str; 4] = ["test", "--workspace", "--features", "chorus/distributed"];
+const EVERYTHING: [&str; 4] = ["test", "--workspace", "--features", "chorus/distributed,chorus-bench/distributed"];
 
 /// A server outside our processes.
 struct Service {
