@@ -1,5 +1,6 @@
 //! Limits on a real Redis: the contract that memory keeps too, and the same random histories on both.
 
+mod away;
 mod history;
 mod server;
 
