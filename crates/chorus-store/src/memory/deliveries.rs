@@ -14,8 +14,8 @@ impl Deliveries for Store {
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
         Ok(self.act(|state, now| {
             let of = |delivery: &KeptDelivery| {
-                let row = state.rows.attempts.get(&delivery.story.attempt)?;
-                delivery.outstanding(&row.attempt.tenant, now)
+                let project = state.rows.projects.get(&delivery.project)?;
+                delivery.outstanding(&project.tenant, now)
             };
             state.rows.deliveries.values().filter_map(of).collect()
         }))
