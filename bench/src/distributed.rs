@@ -72,7 +72,8 @@ async fn one(place: &Place, services: &Services, wiring: &Wiring, (run, at): (u3
         limits: "redis",
         slots: 64,
         models: &["deepseek/deepseek-v4-pro"],
-        log: "error",
+        // Who leads is read from the log.
+        log: "error,chorus::house::services=info",
     };
     let mut house = House::found(place, services, &settings, Temper::Instant).await?;
     let witness = Witness::attach(&services.kafka)?;
