@@ -37,7 +37,9 @@ pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Finding>
 fn bus_state(brokers: &str, state: &BusState) -> Vec<Finding> {
     if !state.unfit.is_empty() {
         let found = Finding::wrong(BUS, format!("Kafka at {brokers} answers, but {}", state.unfit.join(", ")));
-        return vec![found.advise("run `chorus migrate`; it makes what is missing. Partitions of a topic that is there are yours to change")];
+        return vec![
+            found.advise("run `chorus migrate`; it makes what is missing. Partitions of a topic that is there are yours to change"),
+        ];
     }
     let mut findings = vec![Finding::well(BUS, format!("Kafka at {brokers} answers and has every topic"))];
     for (group, behind) in state.lag.iter().filter(|(_, behind)| *behind > MUCH) {
