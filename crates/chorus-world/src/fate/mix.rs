@@ -197,8 +197,10 @@ impl Mix {
     }
 
     fn with_flushes(mut self, chance: &mut Rng, start: Timestamp) -> Self {
-        for _ in 0..chance.u32(1..5) {
-            self.flushes.push(start + Millis(chance.u64(0..self.until.since(start).0)));
+        // Most projects are over within two minutes, and a flush of an idle limiter shows nothing.
+        let busy = self.until.since(start).0.min(120_000);
+        for _ in 0..chance.u32(2..7) {
+            self.flushes.push(start + Millis(chance.u64(0..busy)));
         }
         self.flushes.sort_unstable();
         self
