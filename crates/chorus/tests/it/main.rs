@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_models;
 mod books;
 mod deploy;
+mod doctor;
 mod full_disk;
 mod gateway;
 mod kill;

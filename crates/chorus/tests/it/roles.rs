@@ -107,3 +107,21 @@ async fn a_second_signal_ends_at_once() {
     assert!(matches!(ended, Ended::Code(130 | 0)), "{ended:?}: at once, unless it was done already");
     real::ran("distributed", "signals", 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
+    let Some(town) = Town::unmigrated(quick()).await else { return };
+    let sick = town.stage.chorus(&["doctor"]);
+    assert_eq!(sick.status.code(), Some(1), "{}", said(&sick));
+    for line in ["it answers, and lacks 0001_begin", "chorus.task.done.v1 is missing", "run `chorus migrate`"] {
+        assert!(said(&sick).contains(line), "{line:?} is not in\n{}", said(&sick));
+    }
+    let migrated = town.stage.chorus(&["migrate"]);
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    let well = town.stage.chorus(&["doctor"]);
+    assert_eq!(well.status.code(), Some(0), "{}", said(&well));
+    for line in ["answers and has every topic", "limits         well   Redis", "Nothing is wrong"] {
+        assert!(said(&well).contains(line), "{line:?} is not in\n{}", said(&well));
+    }
+    real::ran("distributed", "the doctor", 1);
+}
