@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
@@ -18,6 +18,7 @@ use chorus_limits::Redis;
 use chorus_limits::redis::Settings;
 use chorus_world::real;
 use futures_util::future::{BoxFuture, FutureExt};
+use tokio::time::{Instant, sleep_until};
 
 /// A server of this test's own.
 struct OwnServer {
@@ -79,7 +80,7 @@ impl Clock for Wall {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        tokio::time::sleep(Duration::from_millis(at.since(self.now()).0)).boxed()
+        tokio::time::sleep_until(Instant::now() + Duration::from_millis(at.since(self.now()).0)).boxed()
     }
 
     fn number(&self) -> u128 {
@@ -123,12 +124,12 @@ async fn until<T: std::fmt::Debug, F: Future<Output = T>>(what: &str, ask: impl 
             return answer;
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{what}: still {answer:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep_until(Instant::now() + Duration::from_millis(20)).await;
     }
 }
 
 async fn ready(redis: &Redis) {
-    until("the server is there", || redis.ping(), Result::is_ok).await;
+    drop(until("the server is there", || redis.ping(), Result::is_ok).await);
 }
 
 async fn granted(redis: &Redis) -> Lease {
@@ -160,7 +161,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
 
     let until_then = Wall.now() + Millis(60_000);
     assert!(matches!(dispatcher.reserve(demand()).await, Err(LimiterError::Unavailable(_))), "not before the grace is over");
-    until("the share needs the leases", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await;
+    drop(until("the share needs the leases", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
     assert!(dispatcher.is_alone());
     // The database says: one call runs, one dispatch waits for its worker. Half of four slots is taken.
     let outstanding = vec![held(&first, Some(until_then)), held(&second, None)];
@@ -181,7 +182,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     server.start_again();
     ready(&worker).await;
     // It knows nothing any more, and is told by whoever knows the database.
-    until("the loss is heard", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await;
+    drop(until("the loss is heard", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
     dispatcher.restore(vec![held(&second, Some(until_then)), held(&third, None)]).await.expect("it answers");
     until("the worker's words are told", || async { worker.is_alone() }, |alone| !alone).await;
     assert!(!dispatcher.is_alone());
@@ -200,9 +201,9 @@ async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() 
     let (holder, until_then) = (Holder::new("worker/1"), Wall.now() + Millis(60_000));
     assert_eq!(process.send(&running, &holder, until_then).await, Ok(Sent::Sent));
     server.stop(true);
-    until("the process goes on alone", || process.end(running.id, used()), Result::is_ok).await;
+    drop(until("the process goes on alone", || process.end(running.id, used()), Result::is_ok).await);
     assert_eq!(process.send(&waiting, &holder, until_then).await, Ok(Sent::Sent));
-    until("the leases are asked for", || process.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await;
+    drop(until("the leases are asked for", || process.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
     process.restore(vec![held(&waiting, Some(until_then))]).await.expect("its own ledger takes them");
     let own = granted(&process).await;
     server.stop(false);
