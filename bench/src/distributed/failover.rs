@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chorus_bench::stage::briefs;
 use chorus_bench::stage::client::Client;
-use chorus_bench::stage::fleet::{Fleet, Role};
+use chorus_bench::stage::fleet::Role;
 use chorus_bench::stage::house::House;
 use chorus_bench::time::{now_ms, until};
 
@@ -16,8 +16,8 @@ const TAKE_OVER: Duration = Duration::from_secs(60);
 
 /// Kills the leader so many times, with work under way, while another stands by.
 pub(super) async fn measure(house: &mut House, client: &Client, times: u32) -> anyhow::Result<Figures> {
-    let mut more = Fleet::start(&house.ground, &[Role::Dispatcher]).await?;
-    house.fleet.members.append(&mut more.members);
+    let stand_by = house.fleet.hire(&house.ground, Role::Dispatcher)?;
+    house.fleet.ready(stand_by).await?;
     let mut waits = Vec::new();
     for time in 0..times {
         let leader = until("a dispatcher leads", TAKE_OVER, async || house.rows.leader("dispatcher").await).await?;

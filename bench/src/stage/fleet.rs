@@ -117,18 +117,24 @@ impl Fleet {
     /// Starts one process for each role named and waits until all are ready.
     pub async fn start(ground: &Ground, roles: &[Role]) -> anyhow::Result<Self> {
         let mut fleet = Self::none()?;
-        for (at, role) in roles.iter().enumerate() {
-            let number = 1 + roles[..at].iter().filter(|other| other.word() == role.word()).count();
-            let (probe, serves) = (ports::free()?, ports::free()?);
-            let mut launch = ground.launch(&format!("{}-{number}", role.word()), &role.arguments());
-            launch.variables =
-                vec![("CHORUS_PROBE_LISTEN".to_owned(), probe.to_string()), ("CHORUS_GATEWAY_LISTEN".to_owned(), serves.to_string())];
-            fleet.members.push(Member { role: *role, process: Process::start(launch)?, probe, serves });
+        for role in roles {
+            fleet.hire(ground, *role)?;
         }
         for at in 0..fleet.members.len() {
             fleet.ready(at).await?;
         }
         Ok(fleet)
+    }
+
+    /// Starts one more process, with a name and a log of its own, and does not wait for it; its place.
+    pub fn hire(&mut self, ground: &Ground, role: Role) -> anyhow::Result<usize> {
+        let number = 1 + self.with_role(role).len();
+        let (probe, serves) = (ports::free()?, ports::free()?);
+        let mut launch = ground.launch(&format!("{}-{number}", role.word()), &role.arguments());
+        launch.variables =
+            vec![("CHORUS_PROBE_LISTEN".to_owned(), probe.to_string()), ("CHORUS_GATEWAY_LISTEN".to_owned(), serves.to_string())];
+        self.members.push(Member { role, process: Process::start(launch)?, probe, serves });
+        Ok(self.members.len() - 1)
     }
 
     /// Waits until a process says that it is ready.

@@ -37,8 +37,8 @@ impl Settings {
              [delivery]\nbeat_ms = 300\nsilent_ms = 2500\nunclaimed_ms = 2500\n\
              [log]\nlevel = \"{log}\"\nformat = \"json\"\n",
             self.database_url(services),
-            services.kafka,
-            services.redis,
+            if *bus == "kafka" { services.kafka.as_str() } else { "" },
+            if *limits == "redis" { services.redis.as_str() } else { "" },
         )
     }
 
