@@ -70,7 +70,8 @@ impl Default for Settings {
             learn: Millis::from_secs(2),
             slow_statement: Millis::from_secs(2),
             repeat_after: Millis(200),
-            lost_limit: 3,
+            // A process that dies takes all its calls with it, so those of the innocent count too.
+            lost_limit: 5,
         }
     }
 }

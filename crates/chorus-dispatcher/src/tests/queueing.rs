@@ -106,8 +106,8 @@ fn an_attempt_that_keeps_losing_its_workers_is_given_up() {
             claims += usize::from(house.claim_and_send(1, second * 1_000 + 10_000));
         }
     }
-    assert_eq!(claims, 3);
-    house.is(1, AttemptState::Failed, 3);
+    assert_eq!(claims, 5);
+    house.is(1, AttemptState::Failed, 5);
     assert_eq!(cause(&house), [FailureCause::KillsWorkers]);
     assert_eq!(house.limits.live_leases(), 0);
 }
