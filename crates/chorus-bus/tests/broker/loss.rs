@@ -9,7 +9,7 @@ fn pools() -> [Pool; 1] {
 /// Reads as services do, who open a subscription again that ends because its topic went away, until all of these came.
 async fn read_as_services_do(bus: &Kafka, member: &mut Box<dyn Subscription>, wanted: std::ops::Range<u128>) {
     let reading = async {
-        let mut missing: std::collections::BTreeSet<u128> = wanted.collect();
+        let mut missing: BTreeSet<u128> = wanted.collect();
         while !missing.is_empty() {
             match member.next().await {
                 Ok(Incoming::Record { record, at }) => {
