@@ -14,6 +14,8 @@ use super::tally::{Tally, capacity, units};
 /// A header that came within this time of its request shows what stood before that request; a later one may
 /// show anything up to its arrival.
 const PROMPT: Millis = Millis(5_000);
+/// A call that was charged within this time before another was sent may have arrived after it.
+const OVERTAKEN: Millis = Millis(2_000);
 /// How far back charges are remembered for reading headers.
 const REMEMBERED: Millis = Millis(300_000);
 
@@ -120,7 +122,8 @@ impl Meter {
     /// Clamps the ledger to what a header of a request sent at `sent_at` makes possible.
     ///
     /// What was charged after that request may or may not be shown. A header that came at once shows none of
-    /// it; one that came late may show all of it, so it may only lower the ledger to what it says itself.
+    /// it; one that came late may show all of it, so it may only lower the ledger to what it says itself. What was
+    /// charged shortly before it may have been overtaken on the way: it never raises the ledger beyond that.
     pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, told: &ObservedLevel) {
         if self.limit.window == Window::Held {
             return;
@@ -133,11 +136,16 @@ impl Meter {
             return;
         }
         let rounding = units(told.rounded_to) / 2;
+        let shown = units(remaining) - rounding;
         let unseen: i64 = self.recent.iter().filter(|(at, _)| *at > sent_at).map(|(_, amount)| amount).sum();
-        let least = units(remaining) - unseen - rounding;
-        let most = if now.since(sent_at) <= PROMPT { least } else { units(remaining) - rounding };
-        let room = self.charged_room(now).clamp(least, most.max(least));
-        self.tally.set_room(&self.limit, now, room);
+        let least = shown - unseen - self.overtaken(sent_at);
+        let most = if now.since(sent_at) <= PROMPT { shown - unseen } else { shown };
+        let known = self.charged_room(now);
+        let room = known.clamp(least, most.max(least));
+        // A part of a unit that has come back already is kept where nothing is corrected.
+        if room != known {
+            self.tally.set_room(&self.limit, now, room);
+        }
         self.shown = Some(sent_at);
         self.lowest = self.lowest.min(self.room(now));
     }
@@ -166,6 +174,16 @@ impl Meter {
             | Dimension::Spend
             | Dimension::Concurrency => units(self.limit.reserved_for(estimate)),
         }
+    }
+
+    /// What other calls than the one sent at `sent_at` may have had under way before it; its own charge is among
+    /// them, and none is smaller than the smallest.
+    fn overtaken(&self, sent_at: Timestamp) -> i64 {
+        if !self.charged_when_sent() {
+            return 0;
+        }
+        let before = self.recent.iter().filter(|(at, _)| *at <= sent_at && *at + OVERTAKEN > sent_at).map(|(_, amount)| *amount);
+        before.clone().sum::<i64>() - before.min().unwrap_or(0)
     }
 
     fn charged_room(&mut self, now: Timestamp) -> i64 {

@@ -8,10 +8,15 @@ use std::collections::VecDeque;
 use chorus_core::limit::{Limit, Window};
 use chorus_core::time::{Millis, Timestamp};
 
+/// How long a call may travel between its charge here and its count at the provider, at most. A rate of a short
+/// window gives a sixtieth of it.
+const TRAVEL: Millis = Millis(500);
+
 /// What has been charged.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tally {
-    /// Level times `per_ms`; below zero when more was used than there was.
+    /// Level times `per_ms` as of `at`, below zero when more was used than there was. Nothing comes back before `at`,
+    /// which lies ahead while a call travels to a provider whose own bucket may still be full.
     Bucket { scaled: i128, at: Timestamp, full_at: Timestamp },
     /// Charges inside the window, oldest first.
     Sliding { charges: VecDeque<(Timestamp, i64)> },
@@ -58,13 +63,14 @@ impl Tally {
                 let elapsed = now.since(*at);
                 let after = *scaled + i128::from(limit.amount) * i128::from(elapsed.0);
                 if after >= cap {
-                    *full_at = (*full_at).max(*at + until_refilled(cap - *scaled, limit.amount).unwrap_or(Millis::ZERO));
+                    let filled_at = *at + until_refilled(cap - *scaled, limit.amount).unwrap_or(Millis::ZERO);
+                    *full_at = (*full_at).max(filled_at.min(now));
                 }
                 *scaled = after.min(cap);
                 *at = (*at).max(now);
             }
             Self::Sliding { charges } => {
-                let start = now - Millis(per_ms(limit));
+                let start = now - lasts(limit);
                 while charges.front().is_some_and(|(at, _)| *at <= start) {
                     charges.pop_front();
                 }
@@ -101,15 +107,15 @@ impl Tally {
             return None;
         }
         match self {
-            Self::Bucket { scaled, .. } => {
+            Self::Bucket { scaled, at, .. } => {
                 let missing = i128::from(need) * i128::from(per_ms(limit)) - scaled;
-                until_refilled(missing, limit.amount).map(|wait| now + wait)
+                until_refilled(missing, limit.amount).map(|wait| now.max(*at) + wait)
             }
             Self::Sliding { charges } => {
                 let mut room = self.room(limit);
                 charges.iter().find_map(|(at, amount)| {
                     room += amount;
-                    (room >= need).then(|| *at + Millis(per_ms(limit)))
+                    (room >= need).then(|| *at + lasts(limit))
                 })
             }
             Self::Calendar { .. } => limit.window.period(now).map(|(_, end)| end),
@@ -121,7 +127,12 @@ impl Tally {
     pub(crate) fn charge(&mut self, limit: &Limit, now: Timestamp, amount: i64) {
         self.advance(limit, now);
         match self {
-            Self::Bucket { scaled, .. } => *scaled -= i128::from(amount) * i128::from(per_ms(limit)),
+            Self::Bucket { scaled, at, .. } => {
+                if amount > 0 {
+                    *at = begins_to_refill(limit, *scaled, *at, now);
+                }
+                *scaled -= i128::from(amount) * i128::from(per_ms(limit));
+            }
             Self::Sliding { charges } => match charges.back_mut() {
                 Some((at, sum)) if *at == now => *sum += amount,
                 _ => charges.push_back((now, amount)),
@@ -142,7 +153,10 @@ impl Tally {
         match self {
             Self::Bucket { full_at, .. } if charged_at < *full_at => {}
             Self::Bucket { scaled, .. } => *scaled -= i128::from(more) * i128::from(per_ms(limit)),
-            Self::Sliding { charges } => take_back(charges, charged_at, -more),
+            Self::Sliding { charges } => {
+                let made = charges.partition_point(|(at, _)| *at <= charged_at);
+                take_out(charges, made, -more, true);
+            }
             Self::Calendar { since, .. } if charged_at < *since => {}
             Self::Calendar { used, .. } => *used = (*used + more).max(0),
             Self::Held => {}
@@ -157,7 +171,8 @@ impl Tally {
         let surplus = self.room(limit) - room;
         match self {
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
-            Self::Sliding { charges } if surplus < 0 => take_back(charges, now, -surplus),
+            // Which charges were none is not known: the oldest would be the first to leave anyway.
+            Self::Sliding { charges } if surplus < 0 => take_out(charges, charges.len(), -surplus, false),
             Self::Sliding { .. } => self.charge(limit, now, surplus),
             Self::Calendar { used, .. } => *used = capacity(limit) - room,
             Self::Held => {}
@@ -165,14 +180,39 @@ impl Tally {
     }
 }
 
-/// Takes an amount out of the charges made until `charged_at`, newest first.
-fn take_back(charges: &mut VecDeque<(Timestamp, i64)>, charged_at: Timestamp, mut amount: i64) {
-    for (_, charge) in charges.iter_mut().rev().filter(|(at, _)| *at <= charged_at) {
+/// Takes an amount out of the first `count` charges, the newest or the oldest of them first.
+fn take_out(charges: &mut VecDeque<(Timestamp, i64)>, count: usize, mut amount: i64, newest: bool) {
+    let mut take = |(_, charge): &mut (Timestamp, i64)| {
         let taken = amount.min(*charge).max(0);
         *charge -= taken;
         amount -= taken;
+    };
+    if newest {
+        charges.range_mut(..count).rev().for_each(&mut take);
+    } else {
+        charges.range_mut(..count).for_each(&mut take);
     }
     charges.retain(|(_, charge)| *charge > 0);
+}
+
+/// When a bucket that is charged now comes back. The provider's own bucket gains nothing while it is full, and it
+/// is full until the call arrives: what ours would gain meanwhile beyond being full itself, is not counted.
+fn begins_to_refill(limit: &Limit, scaled: i128, at: Timestamp, now: Timestamp) -> Timestamp {
+    let missing = i128::from(capacity(limit)) * i128::from(per_ms(limit)) - scaled;
+    let from = at.max(now);
+    match until_refilled(missing, limit.amount).map(|wait| (from + wait).since(now)) {
+        Some(until_full) if until_full < travel(limit) => from + Millis(travel(limit).0 - until_full.0),
+        _ => at,
+    }
+}
+
+/// How long a charge stays in a sliding window: as long as at the provider, which counts it when the call arrives.
+fn lasts(limit: &Limit) -> Millis {
+    Millis(per_ms(limit) + travel(limit).0)
+}
+
+fn travel(limit: &Limit) -> Millis {
+    TRAVEL.min(Millis(per_ms(limit) / 60))
 }
 
 /// The time in which `amount` a window brings this much of scaled units.

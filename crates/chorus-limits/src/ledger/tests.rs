@@ -2,6 +2,7 @@
 
 mod histories;
 mod refusals;
+mod travel;
 
 use std::sync::Arc;
 
@@ -104,13 +105,13 @@ fn a_sent_lease_frees_its_slot_at_its_deadline_and_keeps_its_charge() {
     assert_eq!(told.send(1, 10_000), Sent::Sent);
     told.now = 10_000;
     told.left(Dimension::Concurrency, 2);
-    told.left(Dimension::InputTokens, 1_000);
+    told.left(Dimension::InputTokens, 950);
     told.end(1, &used(4_000, 1));
-    told.left(Dimension::InputTokens, 3_000);
+    told.left(Dimension::InputTokens, 2_950);
     told.left(Dimension::Concurrency, 2);
     told.end(1, &used(1, 1));
     told.end(1, &End::Unused);
-    told.left(Dimension::InputTokens, 3_000);
+    told.left(Dimension::InputTokens, 2_950);
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn an_aborted_call_keeps_slot_and_charge_for_its_grace() {
     told.left(Dimension::Concurrency, 1);
     told.now = 6_000;
     told.left(Dimension::Concurrency, 2);
-    told.left(Dimension::InputTokens, 600);
+    told.left(Dimension::InputTokens, 550);
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn more_real_use_than_there_was_is_a_debt_that_time_pays() {
     told.send(1, 60_000);
     told.end(1, &used(9_000, 1));
     told.left(Dimension::InputTokens, -3_000);
-    told.waits_until(2, 100, Some(31_000));
+    told.waits_until(2, 100, Some(31_500));
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
         let mut fresh = Told { ledger: Ledger::new(Start::Full), group: Arc::clone(&told.group), now: 100 };
         let held = HeldLease { lease: lease.clone(), groups, sent_until: Some(Timestamp(5_000)) };
         fresh.ledger.restore(vec![held.clone(), held], Timestamp(100));
-        fresh.waits_until(9, 2_001, Some(110));
+        fresh.waits_until(9, 2_001, Some(610));
         fresh.left(Dimension::Concurrency, 1);
         assert_eq!(fresh.send(1, 5_000), Sent::Sent, "the holder that asks first after the loss goes on");
         fresh.now = 5_000;
@@ -252,18 +253,18 @@ fn tasks_step_aside_while_an_interactive_call_waits_and_a_second_longer() {
     told.send(1, 40_000);
     let mut person = demand(2, &told.group, 3_000, 1);
     person.interactive = true;
-    assert_eq!(told.ledger.reserve(&person, Timestamp(0)), Reserved::Wait { at: Some(Timestamp(30_000)) });
+    assert_eq!(told.ledger.reserve(&person, Timestamp(0)), Reserved::Wait { at: Some(Timestamp(30_500)) });
     told.now = 500;
     told.waits_until(3, 10, Some(1_000));
     told.now = 1_000;
     told.granted(3, 10, 1);
     told.end(3, &End::Unused);
-    told.now = 29_900;
-    assert!(matches!(told.ledger.reserve(&person, Timestamp(29_900)), Reserved::Wait { .. }));
-    told.now = 30_000;
-    told.waits_until(4, 10, Some(30_900));
+    told.now = 30_400;
+    assert!(matches!(told.ledger.reserve(&person, Timestamp(30_400)), Reserved::Wait { .. }));
+    told.now = 30_500;
+    told.waits_until(4, 10, Some(31_400));
     person.not_after = Timestamp(60_000);
-    assert!(matches!(told.ledger.reserve(&person, Timestamp(30_000)), Reserved::Granted(_)));
+    assert!(matches!(told.ledger.reserve(&person, Timestamp(30_500)), Reserved::Granted(_)));
     assert!(told.ledger.take_freed().contains(&told.group.id), "those who stepped aside are told");
 }
 

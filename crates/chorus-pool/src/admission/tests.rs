@@ -92,7 +92,7 @@ fn the_head_is_admitted_at_the_very_instant_at_which_it_fits() {
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(pool.next(), (0, vec![(1, Some(1))]));
     pool.send(1, 90_000);
-    assert_eq!(pool.next(), (8_572, vec![(2, Some(1))]), "a request comes back every 8571.4 ms");
+    assert_eq!(pool.next(), (9_072, vec![(2, Some(1))]), "500 ms to arrive, and a request comes back every 8571.4 ms");
 }
 
 #[test]

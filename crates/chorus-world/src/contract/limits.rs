@@ -41,6 +41,7 @@ cases! {
         a_call_larger_than_every_limit_is_never_granted,
         tasks_step_aside_for_an_interactive_call_that_waits,
         a_header_lowers_what_is_left,
+        a_header_gives_nothing_back_of_a_call_that_it_overtook,
         a_refusal_closes_the_group_until_the_named_time,
         what_is_freed_is_told_to_every_process,
         many_processes_at_once_never_pass_a_limit,;

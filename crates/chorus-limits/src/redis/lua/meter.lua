@@ -1,6 +1,7 @@
 -- One limit of a group (meter.rs): what is charged and set aside, and how headers correct it.
 
 local PROMPT = 5000
+local OVERTAKEN = 2000
 local SHOWN_BACK = 300000
 
 local function charged_room(group, meter, at)
@@ -168,21 +169,26 @@ local function correct(group, meter, at, charged_at, more)
   end
 end
 
--- What was charged after a time, which a header of a request of that time need not show.
-local function charged_after(group, meter, sent_at)
-  local key, seen, sum = list_key(group.id, meter, 'recent'), 0, 0
+-- What was charged after `sent_at`, which a header of a request of that time need not show, and what other calls
+-- may have had under way before it.
+local function unseen_at(group, meter, sent_at)
+  local key, seen, after, before, smallest = list_key(group.id, meter, 'recent'), 0, 0, 0, nil
+  local since = charged_when_sent(meter) and sent_at - OVERTAKEN or sent_at
   while seen < meter.recent do
     local chunk = redis.call('LRANGE', key, -seen - 32, -seen - 1)
     for place = #chunk, 1, -1 do
       local at, amount = entry(chunk[place])
-      if at <= sent_at then
-        return sum
+      if at <= since then
+        return after, before - (smallest or 0)
+      elseif at > sent_at then
+        after = after + amount
+      else
+        before, smallest = before + amount, math.min(smallest or amount, amount)
       end
-      sum = sum + amount
     end
     seen = seen + 32
   end
-  return sum
+  return after, before - (smallest or 0)
 end
 
 local function scaled_burst(meter, amount)
@@ -204,13 +210,17 @@ local function observe_level(group, meter, at, sent_at, told)
   if told.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at then
     return
   end
-  local rounding = div(told.rounded, 2)
-  local least = told.remaining - charged_after(group, meter, sent_at) - rounding
-  local most = least
-  if at - sent_at > PROMPT then
-    most = math.max(least, told.remaining - rounding)
+  local shown = told.remaining - div(told.rounded, 2)
+  local unseen, overtaken = unseen_at(group, meter, sent_at)
+  local least, most = shown - unseen - overtaken, shown
+  if at - sent_at <= PROMPT then
+    most = shown - unseen
   end
-  set_room(group, meter, at, math.min(math.max(charged_room(group, meter, at), least), most))
+  local known = charged_room(group, meter, at)
+  local room = math.min(math.max(known, least), math.max(most, least))
+  if room ~= known then
+    set_room(group, meter, at, room)
+  end
   meter.shown = sent_at
   note_lowest(group, meter, at)
 end

@@ -2,6 +2,7 @@
 -- of which `rate` come back each millisecond; charges of a sliding window stand in a list, their sum in the meter.
 
 local DAY = 86400000
+local TRAVEL = 500
 -- A debt of a bucket stays below this.
 local MOST_DEBT = 4294967296
 local MOST_SCALED = 4503599627370496
@@ -18,6 +19,10 @@ local function shape(meter)
       meter.rate = math.max(0, math.floor(meter.amount / meter.per * meter.scale) - 1)
     end
   end
+end
+
+local function travel(meter)
+  return math.min(TRAVEL, div(meter.per, 60))
 end
 
 local function month_days(year, month)
@@ -98,13 +103,13 @@ local function advance(group, meter, at)
       wait = meter.rate > 0 and ceiling(missing, meter.rate) or math.huge
     end
     if elapsed >= wait then
-      meter.full, meter.level = math.max(meter.full, meter.at + wait), meter.cap * meter.scale
+      meter.full, meter.level = math.max(meter.full, math.min(meter.at + wait, at)), meter.cap * meter.scale
     else
       meter.level = meter.level + meter.rate * elapsed
     end
     meter.at = math.max(meter.at, at)
   elseif meter.kind == 's' then
-    local start = at - meter.per
+    local start = at - meter.per - travel(meter)
     if meter.count > 0 and meter.first <= start then
       local sum, dropped, first = drop_old(list_key(group.id, meter, 'charges'), function(time) return time <= start end)
       meter.sum, meter.count, meter.first = meter.sum - sum, meter.count - dropped, first
@@ -138,7 +143,8 @@ local function tally_earliest(group, meter, at, need)
   elseif need > meter.cap or meter.kind == 'h' then
     return nil
   elseif meter.kind == 'b' then
-    return meter.rate > 0 and at + ceiling(math.max(0, need * meter.scale - meter.level), meter.rate) or nil
+    local from = math.max(at, meter.at)
+    return meter.rate > 0 and from + ceiling(math.max(0, need * meter.scale - meter.level), meter.rate) or nil
   elseif meter.kind == 's' then
     local key, from = list_key(group.id, meter, 'charges'), 0
     while from < meter.count do
@@ -146,7 +152,7 @@ local function tally_earliest(group, meter, at, need)
         local time, amount = entry(text)
         room = room + amount
         if room >= need then
-          return time + meter.per
+          return time + meter.per + travel(meter)
         end
       end
       from = from + 32
@@ -157,9 +163,25 @@ local function tally_earliest(group, meter, at, need)
   return last
 end
 
+-- When a bucket that is charged now comes back.
+local function begins_to_refill(meter, at)
+  local missing, from = meter.cap * meter.scale - meter.level, math.max(meter.at, at)
+  if meter.rate <= 0 then
+    return meter.at
+  end
+  local until_full = math.max(0, from + ceiling(math.max(0, missing), meter.rate) - at)
+  if until_full < travel(meter) then
+    return from + travel(meter) - until_full
+  end
+  return meter.at
+end
+
 local function tally_charge(group, meter, at, amount)
   advance(group, meter, at)
   if meter.kind == 'b' then
+    if amount > 0 then
+      meter.at = begins_to_refill(meter, at)
+    end
     meter.level = meter.level - amount * meter.scale
   elseif meter.kind == 's' and amount > 0 then
     local key = list_key(group.id, meter, 'charges')
@@ -179,12 +201,15 @@ local function tally_charge(group, meter, at, amount)
   end
 end
 
--- Takes an amount out of the charges made until `charged_at`, newest first.
-local function take_back(group, meter, charged_at, amount)
-  local key, place, emptied = list_key(group.id, meter, 'charges'), -1, 0
-  while amount > 0 and -place <= meter.count do
+-- Takes an amount out of the charges: those made until `charged_at`, newest first, or without it the oldest first.
+local function take_out(group, meter, charged_at, amount)
+  local key, place, step, emptied = list_key(group.id, meter, 'charges'), charged_at and -1 or 0, charged_at and -1 or 1, 0
+  for _ = 1, meter.count do
+    if amount <= 0 then
+      break
+    end
     local at, charge = entry(redis.call('LINDEX', key, place))
-    if at <= charged_at then
+    if not charged_at or at <= charged_at then
       local taken = math.min(amount, charge)
       amount, meter.sum = amount - taken, meter.sum - taken
       if taken == charge then
@@ -194,10 +219,10 @@ local function take_back(group, meter, charged_at, amount)
         redis.call('LSET', key, place, string.format('%.0f:%.0f', at, charge - taken))
       end
     end
-    place = place - 1
+    place = place + step
   end
   if emptied > 0 then
-    redis.call('LREM', key, -emptied, 'gone')
+    redis.call('LREM', key, 0, 'gone')
     meter.count = meter.count - emptied
     meter.first, meter.last = nil, nil
     if meter.count > 0 then
@@ -216,7 +241,7 @@ local function tally_correct(group, meter, at, charged_at, more)
       meter.level = meter.level - more * meter.scale
     end
   elseif meter.kind == 's' then
-    take_back(group, meter, charged_at, -more)
+    take_out(group, meter, charged_at, -more)
   elseif meter.kind ~= 'h' and charged_at >= meter.since then
     meter.used = math.max(0, meter.used + more)
   end
@@ -230,7 +255,7 @@ local function set_room(group, meter, at, room)
   if meter.kind == 'b' then
     meter.level = room * meter.scale
   elseif meter.kind == 's' and surplus < 0 then
-    take_back(group, meter, at, -surplus)
+    take_out(group, meter, nil, -surplus)
   elseif meter.kind == 's' then
     tally_charge(group, meter, at, surplus)
   elseif meter.kind ~= 'h' then

@@ -76,18 +76,18 @@ pub(super) async fn a_sent_lease_frees_its_slot_at_its_deadline_and_keeps_its_ch
     subject.has_slots(1).await;
     subject.pass(1);
     subject.has_slots(2).await;
-    subject.has_tokens(1_000).await;
+    subject.has_tokens(950).await;
     assert_eq!(subject.send(&lease, "one", 9_000).await, Ok(Sent::Gone));
 }
 
 pub(super) async fn a_late_usage_corrects_the_charge_and_never_the_slot(subject: Subject) {
     let lease = subject.sent(4_000, 1_000).await;
     subject.pass(1_000);
-    subject.has_tokens(2_100).await;
+    subject.has_tokens(2_050).await;
     let other = subject.sent(0, 60_000).await;
     subject.end(&lease, used(3_000)).await;
     subject.end(&lease, used(1)).await;
-    subject.has_tokens(3_100).await;
+    subject.has_tokens(3_050).await;
     subject.has_slots(1).await;
     subject.end(&other, used(0)).await;
     subject.has_slots(2).await;
@@ -101,7 +101,7 @@ pub(super) async fn an_aborted_call_keeps_its_slot_for_its_grace(subject: Subjec
     subject.has_slots(1).await;
     subject.pass(1);
     subject.has_slots(2).await;
-    subject.has_tokens(600).await;
+    subject.has_tokens(550).await;
 }
 
 pub(super) async fn a_refused_call_charges_what_refusals_count(mut subject: Subject) {

@@ -68,7 +68,7 @@ pub(super) async fn rates_do_not_start_full_after_a_loss(subject: Subject) {
     subject.limits.restore(Vec::new()).await.expect("it answers");
     let answer = subject.answer(&subject.demand(1_001)).await;
     assert!(matches!(answer, Reserved::Wait { at: Some(_) }), "5,000 of 6,000 tokens had been used: {answer:?}");
-    subject.pass(60_000);
+    subject.pass(61_000);
     subject.has_tokens(6_000).await;
 }
 

@@ -45,8 +45,8 @@ pub(super) async fn a_wait_names_the_instant_at_which_it_fits(subject: Subject) 
     subject.sent(6_000, 1_000).await;
     let demand = subject.demand(100);
     let answer = subject.answer(&demand).await;
-    assert_eq!(answer, Reserved::Wait { at: Some(subject.now() + Millis(1_000)) });
-    subject.pass(999);
+    assert_eq!(answer, Reserved::Wait { at: Some(subject.now() + Millis(1_500)) }, "half a second to arrive, one second to refill");
+    subject.pass(1_499);
     assert!(matches!(subject.answer(&demand).await, Reserved::Wait { .. }));
     subject.pass(1);
     assert!(matches!(subject.answer(&demand).await, Reserved::Granted(_)));
@@ -84,6 +84,20 @@ pub(super) async fn a_header_lowers_what_is_left(subject: Subject) {
         subject.limits.observe(told.clone()).await.expect("it answers");
         subject.has_tokens(2_000).await;
     }
+}
+
+pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(subject: Subject) {
+    let overtaken = subject.sent(1_000, 60_000).await;
+    subject.pass(10);
+    subject.sent(2_000, 60_000).await;
+    let sent_at = subject.now();
+    subject.pass(10);
+    let level =
+        ObservedLevel { dimension: Dimension::InputTokens, limit: Some(6_000), remaining: Some(4_000), full_at: None, rounded_to: 1 };
+    let told = Observation { group: Arc::clone(&subject.group), sent_at, failure: None, retry_after: None, levels: vec![level] };
+    subject.limits.observe(told).await.expect("it answers");
+    subject.end(&overtaken, used(1_000)).await;
+    subject.has_tokens(3_000).await;
 }
 
 pub(super) async fn a_refusal_closes_the_group_until_the_named_time(subject: Subject) {
