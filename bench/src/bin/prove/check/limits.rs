@@ -9,7 +9,7 @@ use super::Check;
 /// Neither a ledger nor a header can know how long a request will travel.
 const TRAVEL_MS: u64 = 150;
 /// How many of a thousand calls may come too early by that little.
-const EARLY_PERMILLE: usize = 5;
+const EARLY_PERMILLE: usize = 2;
 
 /// No limit was passed: no call was refused for one, but for the few that were overtaken on their way.
 pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
