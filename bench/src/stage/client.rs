@@ -43,6 +43,7 @@ pub struct Heard {
 struct Inner {
     places: Vec<i64>,
     streams: u32,
+    ended: bool,
 }
 
 /// The command line, on its way with one project.
@@ -75,6 +76,11 @@ impl Heard {
     /// How many streams it took.
     pub fn streams(&self) -> u32 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).streams
+    }
+
+    /// Whether the gateway said that nothing more will come.
+    pub fn ended(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
 
     fn last(&self) -> Option<i64> {
@@ -147,6 +153,7 @@ impl Client {
             while !client.stream(&id, &own).await {
                 pause(REST).await;
             }
+            own.inner.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         });
         heard
     }

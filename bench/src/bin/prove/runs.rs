@@ -16,6 +16,8 @@ use crate::census::{self, Census};
 
 /// How long all projects of a run may take together.
 const ALL: Duration = Duration::from_secs(300);
+/// How long clients may take to hear of the end after it stands in the rows.
+const TOLD: Duration = Duration::from_secs(20);
 /// How long the command line may take to hand its project in.
 const TAKEN: Duration = Duration::from_secs(60);
 
@@ -64,11 +66,16 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until every project is over, however it ended.
+    /// Waits until every project is over, however it ended, and every client was told.
     pub(crate) async fn over(&mut self, house: &House) -> anyhow::Result<()> {
         let waited = until("every project is over", ALL, async || Ok((self.unfinished(house).await == Some(0)).then_some(()))).await;
         self.seconds = (self.took)();
-        // Projects that never end are a finding of the checks, which tell which.
+        let told = async || Ok(self.heard.values().all(Heard::ended).then_some(()));
+        let waited = match waited {
+            Ok(()) => until("every client hears the end", TOLD, told).await,
+            late @ Err(_) => late,
+        };
+        // Projects that never end, or whose clients never hear of it, are a finding of the checks, which tell which.
         if let Err(error) = waited {
             println!("{error:#}");
         }
