@@ -15,6 +15,7 @@ pub mod limit;
 pub mod llm;
 pub mod merge;
 pub mod money;
+mod numerals;
 pub mod plan;
 pub mod port;
 pub mod progress;

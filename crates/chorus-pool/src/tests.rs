@@ -1,7 +1,5 @@
 //! Accounts, models and groups for the tests of this crate.
 
-pub(crate) mod virtual_time;
-
 use std::collections::BTreeMap;
 
 use chorus_core::catalog::{Model, Price};

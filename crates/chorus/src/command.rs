@@ -118,7 +118,7 @@ async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
     let budget = run.budget.map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let house = open(config).await?;
     from_environment(&house.importer(false), &Process).await?;
-    if house.directory.accounts(&house.tenant).await?.is_empty() {
+    if house.ports.directory.accounts(&house.tenant).await?.is_empty() {
         house.close().await;
         anyhow::bail!(
             "no account yet. Set a key, for instance DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENROUTER_API_KEY, \
@@ -138,7 +138,7 @@ async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> 
     }
     let house = open(config).await?;
     from_environment(&house.importer(false), &Process).await?;
-    house.projects.load(id).await?.with_context(|| project::missing(id))?;
+    house.ports.projects.load(id).await?.with_context(|| project::missing(id))?;
     let session = session::Session { how: resume.how, simulated: false, fresh: false, mishap: None };
     session::run(house, id, session).await
 }

@@ -17,15 +17,14 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{AccountId, Tenant};
-use chorus_core::port::{
-    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState, Outbox, Projects, Upstream,
-};
+use chorus_core::port::Clock;
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
 use chorus_upstream::credential::EnvelopeKey;
 
 use crate::accounts::Importer;
 use crate::config::Config;
+use crate::ports::Ports;
 use crate::report::LimitUse;
 
 use adapters::Adapters;
@@ -48,17 +47,7 @@ pub(crate) struct House {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) tenant: Tenant,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) projects: Arc<dyn Projects>,
-    pub(crate) attempts: Arc<dyn Attempts>,
-    pub(crate) deliveries: Arc<dyn Deliveries>,
-    pub(crate) outbox: Arc<dyn Outbox>,
-    pub(crate) leaders: Arc<dyn Leaders>,
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) keys: Arc<dyn Keys>,
-    pub(crate) artifacts: Arc<dyn ArtifactStore>,
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) limits: Arc<dyn LimitState>,
-    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) ports: Ports,
     adapters: Adapters,
     key: EnvelopeKey,
     http: Http,
@@ -73,7 +62,7 @@ impl House {
     /// An importer of accounts for this house; with `check` it asks the providers whether credentials are alive.
     pub(crate) fn importer(&self, check: bool) -> Importer {
         Importer {
-            directory: Arc::clone(&self.directory),
+            directory: Arc::clone(&self.ports.directory),
             clock: Arc::clone(&self.clock),
             catalog: Arc::clone(&self.catalog),
             key: self.key.clone(),
@@ -85,7 +74,7 @@ impl House {
 
     /// Names of accounts, for people.
     pub(crate) async fn account_names(&self) -> anyhow::Result<BTreeMap<AccountId, String>> {
-        Ok(self.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
+        Ok(self.ports.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
     }
 
     /// How near each limit came since this process started; nothing where the ledger is shared.

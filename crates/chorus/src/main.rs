@@ -11,6 +11,7 @@ mod deliver;
 mod doctor;
 mod house;
 mod input;
+mod ports;
 mod probe;
 mod remote;
 mod report;

@@ -15,31 +15,17 @@ mod upstream;
 use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Deliveries, Directory, Keys, Leaders, LimitState, Outbox, Projects, Upstream};
+use chorus_core::port::{Attempts, Leaders};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use crate::ports::Ports;
 
 use attempts::Queue;
 use leaders::Leadership;
 use limits::Reservations;
 use statements::{Statements, Timed};
-
-/// All ports that are measured.
-#[derive(Clone)]
-pub(crate) struct Ports {
-    pub(crate) projects: Arc<dyn Projects>,
-    pub(crate) attempts: Arc<dyn Attempts>,
-    pub(crate) deliveries: Arc<dyn Deliveries>,
-    pub(crate) outbox: Arc<dyn Outbox>,
-    pub(crate) leaders: Arc<dyn Leaders>,
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) keys: Arc<dyn Keys>,
-    pub(crate) artifacts: Arc<dyn ArtifactStore>,
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) limits: Arc<dyn LimitState>,
-    pub(crate) upstream: Arc<dyn Upstream>,
-}
 
 /// The figures of one process.
 pub(crate) struct Telemetry {

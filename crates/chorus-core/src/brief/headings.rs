@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::numerals;
+
 /// A line that begins a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heading {
@@ -46,30 +48,6 @@ const CHAPTER_WORDS: [(&str, u8); 18] = [
 /// Lines that are chapters without a number.
 const LONE_WORDS: [&str; 9] =
     ["prologue", "epilogue", "preface", "introduction", "foreword", "afterword", "lời nói đầu", "lời mở đầu", "lời kết"];
-
-const NUMBER_WORDS: [&str; 21] = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-];
 
 /// Longest line that can be a heading, in characters.
 const LONGEST: usize = 90;
@@ -196,7 +174,10 @@ fn title_case(text: &str, word: &str) -> bool {
 
 fn is_number(word: &str) -> bool {
     let roman = word.len() <= 8 && word.bytes().all(|byte| b"ivxlc".contains(&byte));
-    let words = NUMBER_WORDS.iter().any(|number| word == *number || word.strip_prefix(number).is_some_and(|rest| rest.starts_with('-')));
+    let words = numerals::SMALL[1..]
+        .iter()
+        .chain(&numerals::TENS)
+        .any(|number| word == *number || word.strip_prefix(number).is_some_and(|rest| rest.starts_with('-')));
     let ordinal = ["first", "second", "third", "fourth", "fifth", "sixth", "last", "nhất", "hai", "ba", "cuối"].contains(&word);
     !word.is_empty() && (word.bytes().all(|byte| byte.is_ascii_digit()) || roman || words || ordinal)
 }

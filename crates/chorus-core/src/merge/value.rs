@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::numerals::{SMALL, TENS};
+
 const ARTICLES: [&str; 3] = ["the", "a", "an"];
 const NEGATIONS: [&str; 9] = ["not", "no", "never", "without", "nor", "không", "chẳng", "chưa", "isn't"];
 const MONTHS: [&str; 12] =
@@ -21,29 +23,6 @@ const UNITS: [(&str, &str); 12] = [
     ("%", "percent"),
     ("ft", "foot"),
 ];
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// The form in which equal subjects are equal: lower case, no punctuation, no articles; `x of y` is `y x`.
 pub(super) fn subject(text: &str) -> String {

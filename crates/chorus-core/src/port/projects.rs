@@ -34,6 +34,21 @@ pub trait Projects: Send + Sync {
     async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError>;
 }
 
+/// Everything that happened in a project so far, in order, read page by page.
+pub async fn every_event(projects: &dyn Projects, project: ProjectId) -> Result<Vec<StoredEvent>, StoreError> {
+    const PAGE: u32 = 1_000;
+    let mut all: Vec<StoredEvent> = Vec::new();
+    loop {
+        let after = all.last().map_or(Seq(0), |event| event.seq);
+        let page = projects.events(project, after, PAGE).await?;
+        let more = page.len() == PAGE as usize;
+        all.extend(page);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
 /// A project's place in the list of its tenant: newer ones come first, of one time the greater id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {

@@ -25,10 +25,10 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
 use chorus_store::rows::AttemptRow;
+use chorus_virtual_time::Handle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all, pending, select};
 
-use super::time::Handle;
 use crate::{Dispatcher, Ports, Settings};
 
 pub(super) struct House {

@@ -6,8 +6,7 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
-use chorus_core::id::{ProjectId, Seq};
-use chorus_core::port::projects::StoredEvent;
+use chorus_core::port::projects::every_event;
 use chorus_report::{Story, build, page};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -16,9 +15,6 @@ use crate::auth::Caller;
 use crate::desk::Desk;
 use crate::fault::{Code, Fault};
 use crate::query::Query;
-
-/// Events read at once.
-const PAGE: u32 = 1000;
 
 /// The page's own script draws it; nothing else may be loaded or reached.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -50,7 +46,7 @@ async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<Story, Fault> {
         None => None,
     };
     Ok(Story {
-        events: events(desk, project).await?,
+        events: every_event(&*desk.ports.projects, project).await?,
         deliveries: desk.ports.deliveries.of_project(project).await?,
         money: desk.money(project).await?,
         deliverable,
@@ -59,17 +55,4 @@ async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<Story, Fault> {
         simulated: false,
         project: loaded.project,
     })
-}
-
-async fn events(desk: &Desk, project: ProjectId) -> Result<Vec<StoredEvent>, Fault> {
-    let mut all: Vec<StoredEvent> = Vec::new();
-    loop {
-        let after = all.last().map_or(Seq(0), |event| event.seq);
-        let page = desk.ports.projects.events(project, after, PAGE).await?;
-        let more = page.len() == PAGE as usize;
-        all.extend(page);
-        if !more {
-            return Ok(all);
-        }
-    }
 }

@@ -10,9 +10,9 @@ use chorus_core::limit::{Demand, Dimension, End, HeldLease, Limit, Observation, 
 use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_limits::{Memory, Start};
+use chorus_virtual_time::Handle;
 
 use super::*;
-use crate::tests::virtual_time::Handle;
 use crate::tests::{MINUTE, account, home, limit, model};
 
 struct Pool {

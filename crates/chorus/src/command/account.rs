@@ -28,10 +28,10 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
         }
         AccountCommand::List => list(house).await,
         AccountCommand::Remove { email } => {
-            let accounts = house.directory.accounts(&house.tenant).await?;
+            let accounts = house.ports.directory.accounts(&house.tenant).await?;
             let account = accounts.iter().find(|account| account.name == email);
             let account = account.with_context(|| format!("there is no account {email}; see `chorus account list`"))?;
-            house.directory.remove(&house.tenant, account.id).await?;
+            house.ports.directory.remove(&house.tenant, account.id).await?;
             println!("{email} is removed with its credentials.");
             Ok(Exit::Done)
         }
@@ -39,7 +39,7 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
 }
 
 async fn list(house: &House) -> anyhow::Result<Exit> {
-    let accounts = house.directory.accounts(&house.tenant).await?;
+    let accounts = house.ports.directory.accounts(&house.tenant).await?;
     if accounts.is_empty() {
         println!("No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY.");
     }

@@ -9,9 +9,9 @@ use crate::house::House;
 /// The estimate of a plan that waits for approval.
 pub(crate) async fn of(house: &House, loaded: &Loaded) -> anyhow::Result<Estimate> {
     let sources = Sources {
-        artifacts: &*house.artifacts,
-        deliveries: &*house.deliveries,
-        directory: &*house.directory,
+        artifacts: &*house.ports.artifacts,
+        deliveries: &*house.ports.deliveries,
+        directory: &*house.ports.directory,
         catalog: &house.catalog,
         roles: &house.config.roles.lists(),
         now: house.clock.now(),

@@ -24,7 +24,7 @@ pub(super) fn parse(id: &str) -> anyhow::Result<ProjectId> {
 }
 
 async fn list(house: &House) -> anyhow::Result<Exit> {
-    let projects = house.projects.list(&house.tenant, None, 100).await?;
+    let projects = house.ports.projects.list(&house.tenant, None, 100).await?;
     if projects.is_empty() {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     }
@@ -35,8 +35,8 @@ async fn list(house: &House) -> anyhow::Result<Exit> {
 }
 
 async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house.projects.load(id).await?.with_context(|| missing(id))?;
-    let money = house.deliveries.money(id).await?.unwrap_or_default();
+    let loaded = house.ports.projects.load(id).await?.with_context(|| missing(id))?;
+    let money = house.ports.deliveries.money(id).await?.unwrap_or_default();
     let head = &loaded.project.head;
     println!("{}\n{id}: {}", head.title, head.state_word().replace('_', " "));
     println!("spent {} of {}, {} of it wasted\n", money.spent, money.budget, money.wasted);
@@ -51,7 +51,7 @@ async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
 }
 
 async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house.projects.load(id).await?.with_context(|| missing(id))?;
+    let loaded = house.ports.projects.load(id).await?.with_context(|| missing(id))?;
     if loaded.project.head.over() {
         println!("{id} is over already: {}", loaded.project.head.state_word().replace('_', " "));
         return Ok(Exit::Done);
@@ -69,11 +69,11 @@ pub(super) fn missing(id: ProjectId) -> String {
 /// Puts a command into the outbox of a project.
 pub(super) async fn tell(house: &House, id: ProjectId, command: &ClientCommand) -> anyhow::Result<()> {
     let record = record::command(EventId::new(house.clock.number()), &house.tenant, id, command);
-    let there = house.projects.command(&house.tenant, id, record.clone()).await?;
+    let there = house.ports.projects.command(&house.tenant, id, record.clone()).await?;
     anyhow::ensure!(there, missing(id));
     // The leader sends it again if this publication is lost.
-    if house.bus.publish(vec![record.clone()]).await.is_ok() {
-        house.outbox.mark_sent(vec![record.id]).await?;
+    if house.ports.bus.publish(vec![record.clone()]).await.is_ok() {
+        house.ports.outbox.mark_sent(vec![record.id]).await?;
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::future::pending;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use chorus_core::id::{Pool, ProjectId, Seq};
+use chorus_core::id::{Pool, ProjectId};
 use chorus_core::merge::Deliverable;
-use chorus_core::port::projects::{Loaded, StoredEvent};
+use chorus_core::port::projects::{Loaded, every_event};
 use chorus_core::project::{ClientCommand, State};
 use chorus_core::time::Millis;
 use serde::de::DeserializeOwned;
@@ -21,9 +21,6 @@ use crate::house::{House, Services, Staff};
 use crate::report::{self, Story};
 use crate::watch::{self, Pause, Watcher};
 use crate::{ask, deliver};
-
-/// Events read at once.
-const PAGE: u32 = 1000;
 
 /// How a person goes with a project.
 pub(crate) struct Session {
@@ -70,7 +67,7 @@ pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow
 async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>, notes: &Sender<String>) -> anyhow::Error {
     let Some(pool) = pool else { return pending().await };
     loop {
-        let open = match house.deliveries.outstanding().await {
+        let open = match house.ports.deliveries.outstanding().await {
             Ok(open) => open,
             Err(error) => return error.into(),
         };
@@ -117,9 +114,9 @@ async fn accompany(house: &House, id: ProjectId, session: &Session, watcher: &mu
 
 pub(super) fn ports(house: &House) -> watch::Ports {
     watch::Ports {
-        projects: house.projects.clone(),
-        deliveries: house.deliveries.clone(),
-        bus: house.bus.clone(),
+        projects: house.ports.projects.clone(),
+        deliveries: house.ports.deliveries.clone(),
+        bus: house.ports.bus.clone(),
         clock: house.clock.clone(),
     }
 }
@@ -164,7 +161,7 @@ async fn approval(house: &House, id: ProjectId, loaded: &Loaded, session: &Sessi
 /// Waits until the project's row shows what a command asked for.
 async fn wait_until(house: &House, id: ProjectId, holds: impl Fn(&Loaded) -> bool + Send) -> anyhow::Result<()> {
     loop {
-        let loaded = house.projects.load(id).await?.context("the project is gone")?;
+        let loaded = house.ports.projects.load(id).await?.context("the project is gone")?;
         if holds(&loaded) {
             return Ok(());
         }
@@ -208,7 +205,7 @@ async fn finish(house: &House, id: ProjectId, session: &Session) -> anyhow::Resu
     let out = &session.how.out;
     let failed = || resume_hint(house, id);
     if let Some(deliverable) = &story.deliverable {
-        deliver::files(&*house.artifacts, deliverable, out).await.with_context(failed)?;
+        deliver::files(&*house.ports.artifacts, deliverable, out).await.with_context(failed)?;
     }
     let report = report::build(&story);
     deliver::report(&report, out).with_context(failed)?;
@@ -248,17 +245,17 @@ fn seconds(millis: u64) -> f64 {
 }
 
 async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<Story> {
-    let loaded = house.projects.load(id).await?.context("the project is gone")?;
+    let loaded = house.ports.projects.load(id).await?.context("the project is gone")?;
     let deliverable: Option<Deliverable> = match loaded.project.head.deliverable() {
         Some(hash) => Some(artifact(house, hash).await?),
         None => None,
     };
     Ok(Story {
-        events: events(house, id).await?,
-        deliveries: house.deliveries.of_project(id).await?,
-        money: house.deliveries.money(id).await?.unwrap_or_default(),
+        events: every_event(&*house.ports.projects, id).await?,
+        deliveries: house.ports.deliveries.of_project(id).await?,
+        money: house.ports.deliveries.money(id).await?.unwrap_or_default(),
         deliverable,
-        accounts: house.directory.accounts(&house.tenant).await?,
+        accounts: house.ports.directory.accounts(&house.tenant).await?,
         limits: house.limit_use(),
         simulated,
         project: loaded.project,
@@ -266,19 +263,6 @@ async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<
 }
 
 async fn artifact<T: DeserializeOwned>(house: &House, hash: chorus_core::delivery::ArtifactHash) -> anyhow::Result<T> {
-    let bytes = house.artifacts.get(hash).await?.with_context(|| format!("the artifact {hash} is missing"))?;
+    let bytes = house.ports.artifacts.get(hash).await?.with_context(|| format!("the artifact {hash} is missing"))?;
     serde_json::from_slice(&bytes).with_context(|| format!("the artifact {hash} cannot be read"))
-}
-
-async fn events(house: &House, id: ProjectId) -> anyhow::Result<Vec<StoredEvent>> {
-    let mut all: Vec<StoredEvent> = Vec::new();
-    loop {
-        let after = all.last().map_or(Seq(0), |event| event.seq);
-        let page = house.projects.events(id, after, PAGE).await?;
-        let more = page.len() == PAGE as usize;
-        all.extend(page);
-        if !more {
-            return Ok(all);
-        }
-    }
 }

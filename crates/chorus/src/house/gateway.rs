@@ -11,14 +11,14 @@ impl House {
     /// The gateway, not yet listening. Probes and metrics go beside it; then it serves a listener.
     pub(crate) fn gateway(&self) -> Gateway {
         let ports = Ports {
-            projects: Arc::clone(&self.projects),
-            deliveries: Arc::clone(&self.deliveries),
-            outbox: Arc::clone(&self.outbox),
-            directory: Arc::clone(&self.directory),
-            artifacts: Arc::clone(&self.artifacts),
-            bus: Arc::clone(&self.bus),
+            projects: Arc::clone(&self.ports.projects),
+            deliveries: Arc::clone(&self.ports.deliveries),
+            outbox: Arc::clone(&self.ports.outbox),
+            directory: Arc::clone(&self.ports.directory),
+            artifacts: Arc::clone(&self.ports.artifacts),
+            bus: Arc::clone(&self.ports.bus),
             clock: Arc::clone(&self.clock),
-            keys: Arc::clone(&self.keys),
+            keys: Arc::clone(&self.ports.keys),
         };
         let config = &self.config;
         let usual = Settings::usual(Arc::clone(&self.catalog), config.roles.lists());

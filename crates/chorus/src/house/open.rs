@@ -12,7 +12,8 @@ use super::key;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::crash::{Crash, Wrapped};
-use crate::telemetry::{Ports, Telemetry};
+use crate::ports::Ports;
+use crate::telemetry::Telemetry;
 
 /// What a command says about opening.
 #[derive(Default)]
@@ -71,25 +72,6 @@ impl House {
             Some(telemetry) => telemetry.measure(ports),
             None => ports,
         };
-        Ok(Self {
-            catalog,
-            tenant: Self::own_tenant(),
-            clock,
-            projects: ports.projects,
-            attempts: ports.attempts,
-            deliveries: ports.deliveries,
-            outbox: ports.outbox,
-            leaders: ports.leaders,
-            directory: ports.directory,
-            keys: ports.keys,
-            artifacts: ports.artifacts,
-            bus: ports.bus,
-            limits: ports.limits,
-            upstream: ports.upstream,
-            adapters,
-            key,
-            http,
-            config,
-        })
+        Ok(Self { catalog, tenant: Self::own_tenant(), clock, ports, adapters, key, http, config })
     }
 }

@@ -139,11 +139,11 @@ fn boot(house: &House, service: &str) -> BootId {
 
 fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
     let ports = chorus_orchestrator::Ports {
-        projects: Arc::clone(&house.projects),
-        outbox: Arc::clone(&house.outbox),
-        deliveries: Arc::clone(&house.deliveries),
-        artifacts: Arc::clone(&house.artifacts),
-        bus: Arc::clone(&house.bus),
+        projects: Arc::clone(&house.ports.projects),
+        outbox: Arc::clone(&house.ports.outbox),
+        deliveries: Arc::clone(&house.ports.deliveries),
+        artifacts: Arc::clone(&house.ports.artifacts),
+        bus: Arc::clone(&house.ports.bus),
         clock: Arc::clone(&house.clock),
     };
     let settings = chorus_orchestrator::Settings { drain, ..chorus_orchestrator::Settings::default() };
@@ -152,13 +152,13 @@ fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
 
 fn dispatcher(house: &House) -> Dispatcher {
     let ports = chorus_dispatcher::Ports {
-        attempts: Arc::clone(&house.attempts),
-        outbox: Arc::clone(&house.outbox),
-        leaders: Arc::clone(&house.leaders),
-        deliveries: Arc::clone(&house.deliveries),
-        directory: Arc::clone(&house.directory),
-        limits: Arc::clone(&house.limits),
-        bus: Arc::clone(&house.bus),
+        attempts: Arc::clone(&house.ports.attempts),
+        outbox: Arc::clone(&house.ports.outbox),
+        leaders: Arc::clone(&house.ports.leaders),
+        deliveries: Arc::clone(&house.ports.deliveries),
+        directory: Arc::clone(&house.ports.directory),
+        limits: Arc::clone(&house.ports.limits),
+        bus: Arc::clone(&house.ports.bus),
         clock: Arc::clone(&house.clock),
     };
     Dispatcher::new(ports, pace(house), Arc::clone(&house.catalog), house.config.roles.lists(), boot(house, "dispatcher"))
@@ -184,14 +184,14 @@ fn pace(house: &House) -> chorus_dispatcher::Settings {
 
 fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
     let ports = chorus_worker::Ports {
-        attempts: Arc::clone(&house.attempts),
-        deliveries: Arc::clone(&house.deliveries),
-        artifacts: Arc::clone(&house.artifacts),
-        limits: Arc::clone(&house.limits),
-        upstream: Arc::clone(&house.upstream),
-        outbox: Arc::clone(&house.outbox),
-        bus: Arc::clone(&house.bus),
-        directory: Arc::clone(&house.directory),
+        attempts: Arc::clone(&house.ports.attempts),
+        deliveries: Arc::clone(&house.ports.deliveries),
+        artifacts: Arc::clone(&house.ports.artifacts),
+        limits: Arc::clone(&house.ports.limits),
+        upstream: Arc::clone(&house.ports.upstream),
+        outbox: Arc::clone(&house.ports.outbox),
+        bus: Arc::clone(&house.ports.bus),
+        directory: Arc::clone(&house.ports.directory),
         clock: Arc::clone(&house.clock),
     };
     let config = &house.config;

@@ -33,7 +33,7 @@ pub(super) struct ByAccounts {
 impl ByAccounts {
     pub(super) fn new(house: &House) -> Self {
         Self {
-            directory: Arc::clone(&house.directory),
+            directory: Arc::clone(&house.ports.directory),
             clock: Arc::clone(&house.clock),
             catalog: Arc::clone(&house.catalog),
             roles: house.config.roles.lists(),

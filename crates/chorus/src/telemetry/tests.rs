@@ -1,6 +1,7 @@
 //! What passes through the ports is found in the text again.
 
 use chorus_core::id::{BootId, Tenant};
+use chorus_core::port::Upstream;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::time::Millis;
 use chorus_limits::{Memory, Start};

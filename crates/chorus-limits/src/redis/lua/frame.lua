@@ -21,6 +21,17 @@ local LIFE, NAMES, MEMBERS = prefix .. ':life', prefix .. ':names', prefix .. ':
 -- Groups and leases that were read in this run, what must be written, and which groups were freed or corrected.
 local groups, leases, freed = {}, {}, {}
 
+-- One entry of a hash, read once in a run; false when there is none.
+local function load(known, hash, id)
+  local one = known[id]
+  if one == nil then
+    local packed = redis.call('HGET', hash, id)
+    one = packed and cmsgpack.unpack(packed) or false
+    known[id] = one
+  end
+  return one
+end
+
 local function live_key(group)
   return prefix .. ':live:' .. group
 end

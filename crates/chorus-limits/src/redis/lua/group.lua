@@ -3,13 +3,7 @@
 local FLAG, REST, SPEND_REST = 1000, 1000, 60000
 
 local function load_group(id)
-  local group = groups[id]
-  if group == nil then
-    local packed = redis.call('HGET', GROUPS, id)
-    group = packed and cmsgpack.unpack(packed) or false
-    groups[id] = group
-  end
-  return group
+  return load(groups, GROUPS, id)
 end
 
 local function load_groups(ids)

@@ -1,13 +1,7 @@
 -- The life of leases (lease.rs, ending.rs): reserved, sent, aborted, expired, over.
 
 local function load_lease(id)
-  local lease = leases[id]
-  if lease == nil then
-    local packed = redis.call('HGET', LEASES, id)
-    lease = packed and cmsgpack.unpack(packed) or false
-    leases[id] = lease
-  end
-  return lease
+  return load(leases, LEASES, id)
 end
 
 local function is_live(lease)

@@ -1,4 +1,4 @@
-//! A clock whose time passes only when everything waits.
+//! Virtual time for tests of services on one thread: a clock whose time passes only when everything waits.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -12,12 +12,12 @@ use chorus_core::time::Timestamp;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, poll_fn};
 
-#[derive(Default)]
-pub(crate) struct VirtualTime {
+#[derive(Debug, Default)]
+struct VirtualTime {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     now: i64,
     numbers: u128,
@@ -33,16 +33,20 @@ impl Wake for Woken {
 }
 
 /// A handle that can be put behind the port.
-#[derive(Clone, Default)]
-pub(crate) struct Handle(Arc<VirtualTime>);
+#[derive(Debug, Clone, Default)]
+pub struct Handle(Arc<VirtualTime>);
 
 impl Handle {
-    pub(crate) fn port(&self) -> Arc<dyn Clock> {
+    /// The clock.
+    pub fn port(&self) -> Arc<dyn Clock> {
         Arc::new(self.clone())
     }
 
     /// Runs a future to its end; time jumps to the next timer whenever nothing else can happen.
-    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    ///
+    /// # Panics
+    /// When the future waits for something that no timer brings.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&woken));
