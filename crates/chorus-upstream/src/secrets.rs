@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use chorus_core::id::{CredentialId, ProviderId, Tenant};
+use chorus_core::id::{CredentialId, ProviderId};
+use chorus_core::port::directory::Deposit;
 use chorus_core::port::{Directory, StoreError};
 use zeroize::Zeroizing;
 
@@ -72,18 +73,18 @@ pub enum SecretsError {
     Store(#[from] StoreError),
 }
 
-/// Secrets of one tenant, read from the directory, opened with the envelope key and kept in memory.
+/// Secrets read from the directory, opened with the envelope key and kept in memory. Whose credential a call may use
+/// is the pool's to say; here it only goes to its own provider.
 pub struct DirectorySecrets {
     directory: Arc<dyn Directory>,
     key: EnvelopeKey,
-    tenant: Tenant,
     kept: Mutex<BTreeMap<(CredentialId, ProviderId), Opened>>,
 }
 
 impl DirectorySecrets {
     /// Nothing opened yet.
-    pub fn new(directory: Arc<dyn Directory>, key: EnvelopeKey, tenant: Tenant) -> Self {
-        Self { directory, key, tenant, kept: Mutex::new(BTreeMap::new()) }
+    pub fn new(directory: Arc<dyn Directory>, key: EnvelopeKey) -> Self {
+        Self { directory, key, kept: Mutex::new(BTreeMap::new()) }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CredentialId, ProviderId), Opened>> {
@@ -98,11 +99,9 @@ impl Secrets for DirectorySecrets {
         if let Some(opened) = self.kept().get(&name) {
             return Ok(opened.clone());
         }
-        let accounts = self.directory.accounts(&self.tenant).await?;
-        let mut rows = accounts.into_iter().flat_map(|account| account.credentials);
-        let row = rows.find(|row| row.id == credential && row.provider == *provider).ok_or(SecretsError::Missing(credential))?;
-        let sealed = self.directory.secret(credential).await?.ok_or(SecretsError::Missing(credential))?;
-        let opened = Opened { secret: self.key.open(&sealed, credential, provider)?, base_url: row.base_url };
+        let deposit = self.directory.secret(credential).await?.filter(|deposit| deposit.provider == *provider);
+        let Deposit { base_url, secret, .. } = deposit.ok_or(SecretsError::Missing(credential))?;
+        let opened = Opened { secret: self.key.open(&secret, credential, provider)?, base_url };
         self.kept().insert(name, opened.clone());
         Ok(opened)
     }
@@ -116,9 +115,8 @@ impl Secrets for DirectorySecrets {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use chorus_core::id::AccountId;
-    use chorus_core::port::directory::{Account, Credential, CredentialState, Entitlement, Imported, NewAccount, SealedSecret};
-    use chorus_core::time::Timestamp;
+    use chorus_core::id::{AccountId, Tenant};
+    use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -137,29 +135,15 @@ mod tests {
             Err(StoreError::Broken("read only".into()))
         }
 
-        async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
-            let credential = Credential {
-                id: CREDENTIAL,
-                provider: "sim-openai".into(),
-                base_url: Some("http://127.0.0.1:9/v1".into()),
-                groups: Vec::new(),
-                state: CredentialState::Active,
-            };
-            let entitlement = Entitlement { kind: "own".into(), attested_by: "test".into(), attested_at: Timestamp(0) };
-            let account = Account {
-                id: AccountId::new(1),
-                name: "a@example.com".into(),
-                owner: "a".into(),
-                entitlement,
-                same_owner_spill: false,
-                credentials: vec![credential],
-            };
-            Ok(if tenant.as_str() == "home" { vec![account] } else { Vec::new() })
+        async fn accounts(&self, _: &Tenant) -> Result<Vec<Account>, StoreError> {
+            Err(StoreError::Broken("nobody asks".into()))
         }
 
-        async fn secret(&self, _: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
+        async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
             self.reads.fetch_add(1, Ordering::Relaxed);
-            Ok(Some(self.sealed.clone()))
+            let base_url = Some("http://127.0.0.1:9/v1".into());
+            let deposit = Deposit { provider: "sim-openai".into(), base_url, secret: self.sealed.clone() };
+            Ok((credential == CREDENTIAL).then_some(deposit))
         }
 
         async fn set_state(&self, _: CredentialId, _: CredentialState) -> Result<(), StoreError> {
@@ -171,11 +155,11 @@ mod tests {
         }
     }
 
-    fn secrets(tenant: &str) -> (DirectorySecrets, Arc<OneAccount>) {
+    fn secrets() -> (DirectorySecrets, Arc<OneAccount>) {
         let key = EnvelopeKey::generate();
         let sealed = key.seal(&Secret::new("sk-home"), CREDENTIAL, &"sim-openai".into());
         let directory = Arc::new(OneAccount { sealed, reads: AtomicU32::new(0) });
-        (DirectorySecrets::new(Arc::<OneAccount>::clone(&directory), key, Tenant::new(tenant)), directory)
+        (DirectorySecrets::new(Arc::<OneAccount>::clone(&directory), key), directory)
     }
 
     fn open(secrets: &DirectorySecrets, number: u128, provider: &str) -> Result<Opened, SecretsError> {
@@ -184,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_opened_once_until_it_is_forgotten() {
-        let (secrets, directory) = secrets("home");
+        let (secrets, directory) = secrets();
         for _ in 0..3 {
             let opened = open(&secrets, 7, "sim-openai").expect("a secret");
             assert_eq!((opened.secret.expose(), opened.base_url.as_deref()), ("sk-home", Some("http://127.0.0.1:9/v1")));
@@ -197,17 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn another_tenants_provider_or_credential_is_not_opened() {
-        for (tenant, number, provider) in [("away", 7, "sim-openai"), ("home", 8, "sim-openai"), ("home", 7, "openai")] {
-            let (secrets, directory) = secrets(tenant);
-            assert!(matches!(open(&secrets, number, provider), Err(SecretsError::Missing(_))), "{tenant} {number} {provider}");
-            assert_eq!(directory.reads.load(Ordering::Relaxed), 0);
+    fn another_providers_or_an_unknown_credential_is_not_opened() {
+        for (number, provider) in [(8, "sim-openai"), (7, "openai")] {
+            let (secrets, _directory) = secrets();
+            assert!(matches!(open(&secrets, number, provider), Err(SecretsError::Missing(_))), "{number} {provider}");
         }
     }
 
     #[test]
     fn a_secret_shows_itself_to_nobody() {
-        let (secrets, _directory) = secrets("home");
+        let (secrets, _directory) = secrets();
         let opened = open(&secrets, 7, "sim-openai").expect("a secret");
         assert!(!format!("{opened:?}").contains("sk-home"));
         assert_eq!(opened.secret.blot("key sk-home is wrong"), "key [secret] is wrong");

@@ -223,16 +223,26 @@ pub(crate) enum AccountCommand {
     Import {
         /// The file.
         file: PathBuf,
+        /// Whose projects may use them.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
         /// Do not ask the providers whether the credentials are alive.
         #[arg(long)]
         no_check: bool,
     },
-    /// All accounts, without their secrets.
-    List,
+    /// All accounts of a tenant, without their secrets.
+    List {
+        /// The tenant.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
+    },
     /// Remove an account with its credentials.
     Remove {
         /// Its e-mail address.
         email: String,
+        /// Whose it is.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
     },
 }
 

@@ -117,7 +117,7 @@ async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
     }
     let budget = run.budget.map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let house = open(config).await?;
-    from_environment(&house.importer(false), &Process).await?;
+    from_environment(&house.importer(&house.tenant, false), &Process).await?;
     if house.ports.directory.accounts(&house.tenant).await?.is_empty() {
         house.close().await;
         anyhow::bail!(
@@ -137,7 +137,7 @@ async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> 
         return remote::resume(&api, id, &resume.how).await;
     }
     let house = open(config).await?;
-    from_environment(&house.importer(false), &Process).await?;
+    from_environment(&house.importer(&house.tenant, false), &Process).await?;
     house.ports.projects.load(id).await?.with_context(|| project::missing(id))?;
     let session = session::Session { how: resume.how, simulated: false, fresh: false, mishap: None };
     session::run(house, id, session).await

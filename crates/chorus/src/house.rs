@@ -59,14 +59,14 @@ impl House {
         Tenant::new(OWN_TENANT)
     }
 
-    /// An importer of accounts for this house; with `check` it asks the providers whether credentials are alive.
-    pub(crate) fn importer(&self, check: bool) -> Importer {
+    /// An importer of a tenant's accounts; with `check` it asks the providers whether credentials are alive.
+    pub(crate) fn importer(&self, tenant: &Tenant, check: bool) -> Importer {
         Importer {
             directory: Arc::clone(&self.ports.directory),
             clock: Arc::clone(&self.clock),
             catalog: Arc::clone(&self.catalog),
             key: self.key.clone(),
-            tenant: self.tenant.clone(),
+            tenant: tenant.clone(),
             addresses: self.config.addresses(),
             probe: check.then(|| self.http.clone()),
         }

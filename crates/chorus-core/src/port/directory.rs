@@ -18,8 +18,8 @@ pub trait Directory: Send + Sync {
     /// All accounts with their credentials, without secrets, by name.
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError>;
 
-    /// The sealed secret of a credential.
-    async fn secret(&self, credential: CredentialId) -> Result<Option<SealedSecret>, StoreError>;
+    /// The sealed secret of a credential, whoever's it is, and where it may be sent.
+    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError>;
 
     /// Changes what may be done with a credential.
     async fn set_state(&self, credential: CredentialId, state: CredentialState) -> Result<(), StoreError>;
@@ -41,6 +41,17 @@ impl std::fmt::Debug for SealedSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SealedSecret(key {})", self.key_id)
     }
+}
+
+/// A sealed secret with the place for which it is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deposit {
+    /// The only provider that may get it.
+    pub provider: ProviderId,
+    /// Another address than the provider's own.
+    pub base_url: Option<String>,
+    /// The secret.
+    pub secret: SealedSecret,
 }
 
 /// An identity with its credentials, ready to be stored.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, Credential, CredentialState, Directory, Imported, NewAccount, NewCredential, SealedSecret};
+use chorus_core::port::directory::{
+    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, NewCredential, SealedSecret,
+};
 
 use super::Store;
 
@@ -34,8 +36,13 @@ impl Directory for Store {
         Ok(self.act(|state, _| state.accounts.of(tenant)))
     }
 
-    async fn secret(&self, credential: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
-        Ok(self.act(|state, _| state.accounts.credentials.get(&credential).map(|kept| kept.secret.clone())))
+    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
+        let deposit = |kept: &KeptCredential| Deposit {
+            provider: kept.shown.provider.clone(),
+            base_url: kept.shown.base_url.clone(),
+            secret: kept.secret.clone(),
+        };
+        Ok(self.act(|state, _| state.accounts.credentials.get(&credential).map(deposit)))
     }
 
     async fn set_state(&self, credential: CredentialId, to: CredentialState) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, Credential, CredentialState, Directory, Imported, NewAccount, SealedSecret};
+use chorus_core::port::directory::{Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, SealedSecret};
 use sqlx::any::AnyRow;
 
 use super::Store;
@@ -38,13 +38,15 @@ impl Directory for Store {
         Ok(found)
     }
 
-    async fn secret(&self, credential: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
-        let rows = self.read(sqlx::query("SELECT id, sealed, key_id FROM credentials WHERE id = $1").bind(credential.to_string())).await?;
-        let sealed = |row| {
+    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
+        let query = sqlx::query("SELECT id, provider, base_url, sealed, key_id FROM credentials WHERE id = $1");
+        let rows = self.read(query.bind(credential.to_string())).await?;
+        let deposit = |row| {
             let cells = Cells::new("credentials", "id", row);
-            Ok(SealedSecret { sealed: cells.text("sealed")?, key_id: cells.text("key_id")? })
+            let secret = SealedSecret { sealed: cells.text("sealed")?, key_id: cells.text("key_id")? };
+            Ok(Deposit { provider: cells.text("provider")?.as_str().into(), base_url: cells.text_or_none("base_url")?, secret })
         };
-        Ok(rows.first().map(sealed).transpose().map_err(|fault: Fault| fault)?)
+        Ok(rows.first().map(deposit).transpose().map_err(|fault: Fault| fault)?)
     }
 
     async fn set_state(&self, credential: CredentialId, state: CredentialState) -> Result<(), StoreError> {

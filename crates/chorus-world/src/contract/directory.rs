@@ -2,7 +2,7 @@
 
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{CredentialState, Imported, NewAccount};
+use chorus_core::port::directory::{CredentialState, Deposit, Imported, NewAccount};
 use chorus_core::time::Timestamp;
 
 use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
@@ -48,7 +48,8 @@ async fn accounts_are_listed_by_name_without_secrets(stage: Stage) -> Outcome {
     assert!(shown.same_owner_spill);
     for (credential, new) in shown.credentials.iter().zip(&zoe.credentials) {
         assert_eq!((credential.id, &credential.groups, &credential.state), (new.id, &new.groups, &CredentialState::Active));
-        assert_eq!(stage.ports.directory.secret(new.id).await?, Some(new.secret.clone()));
+        let expected = Deposit { provider: new.provider.clone(), base_url: new.base_url.clone(), secret: new.secret.clone() };
+        assert_eq!(stage.ports.directory.secret(new.id).await?, Some(expected));
     }
     assert_eq!(stage.ports.directory.secret(CredentialId::new(999)).await?, None);
     Ok(())

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{AccountId, CredentialId, EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
+use chorus_core::port::directory::{Account, CredentialState, Deposit, Imported, NewAccount};
 use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{ArtifactStore, Directory, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
@@ -110,7 +110,7 @@ impl Directory for Faulty<dyn Directory> {
         self.site.call(Part::Store, "accounts", show, self.inner.accounts(tenant)).await
     }
 
-    async fn secret(&self, credential: CredentialId) -> Result<Option<SealedSecret>, StoreError> {
+    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
         self.site.call(Part::Store, "secret", |_| "read".to_owned(), self.inner.secret(credential)).await
     }
 

@@ -1,6 +1,7 @@
 //! `chorus account import|list|remove`
 
 use anyhow::Context;
+use chorus_core::id::Tenant;
 use chorus_core::port::directory::CredentialState;
 
 use super::Exit;
@@ -11,9 +12,9 @@ use crate::house::House;
 /// Carries the command out.
 pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Result<Exit> {
     match command {
-        AccountCommand::Import { file, no_check } => {
+        AccountCommand::Import { file, tenant, no_check } => {
             let rows = accounts::read(&file)?;
-            let report = house.importer(!no_check).import(rows).await?;
+            let report = house.importer(&Tenant::new(tenant), !no_check).import(rows).await?;
             for name in &report.added {
                 println!("added    {name}");
             }
@@ -26,20 +27,21 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
             println!("{} added, {} refused", report.added.len(), report.refused.len());
             Ok(if report.refused.is_empty() { Exit::Done } else { Exit::Failed })
         }
-        AccountCommand::List => list(house).await,
-        AccountCommand::Remove { email } => {
-            let accounts = house.ports.directory.accounts(&house.tenant).await?;
+        AccountCommand::List { tenant } => list(house, &Tenant::new(tenant)).await,
+        AccountCommand::Remove { email, tenant } => {
+            let tenant = Tenant::new(tenant);
+            let accounts = house.ports.directory.accounts(&tenant).await?;
             let account = accounts.iter().find(|account| account.name == email);
             let account = account.with_context(|| format!("there is no account {email}; see `chorus account list`"))?;
-            house.ports.directory.remove(&house.tenant, account.id).await?;
+            house.ports.directory.remove(&tenant, account.id).await?;
             println!("{email} is removed with its credentials.");
             Ok(Exit::Done)
         }
     }
 }
 
-async fn list(house: &House) -> anyhow::Result<Exit> {
-    let accounts = house.ports.directory.accounts(&house.tenant).await?;
+async fn list(house: &House, tenant: &Tenant) -> anyhow::Result<Exit> {
+    let accounts = house.ports.directory.accounts(tenant).await?;
     if accounts.is_empty() {
         println!("No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY.");
     }

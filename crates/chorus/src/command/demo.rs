@@ -50,7 +50,7 @@ pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> 
 
 async fn project(house: House, input: submit::Input, accounts: &[Account], address: SocketAddr, demo: &Demo) -> anyhow::Result<Exit> {
     let rows = accounts.iter().map(|account| Ok(row(&house.catalog, account, address))).collect();
-    let report = house.importer(false).import(rows).await?;
+    let report = house.importer(&house.tenant, false).import(rows).await?;
     if let Some(refused) = report.refused.first() {
         bail!("a simulated account was refused: {refused}");
     }

@@ -50,7 +50,7 @@ pub(crate) async fn run(config: Config, post: Post, migrate: bool) -> anyhow::Re
     let telemetry = Arc::new(Telemetry::new(&chorus_upstream::catalog::load()));
     let Some(house) = open(config, migrate, &telemetry, &stop).await? else { return Ok(Exit::Done) };
     if post == Post::Whole {
-        from_environment(&house.importer(false), &Process).await?;
+        from_environment(&house.importer(&house.tenant, false), &Process).await?;
     }
     let staff = post.staff(&house.config);
     telemetry.slots(u64::from(house.config.worker.slots) * staff.pools.len() as u64);

@@ -67,7 +67,7 @@ fn state(account: &Account, credential: &Credential, now: Timestamp) -> Option<F
 async fn sealed(store: &Store, account: &Account, credential: &Credential, key: &EnvelopeKey) -> Option<Finding> {
     let whose = format!("{} at {}", account.name, credential.provider);
     match store.secret(credential.id).await {
-        Ok(Some(sealed)) => match key.open(&sealed, credential.id, &credential.provider) {
+        Ok(Some(deposit)) => match key.open(&deposit.secret, credential.id, &credential.provider) {
             Ok(_) => None,
             Err(error) => {
                 let found = Finding::wrong(PART, format!("{whose}: the secret cannot be opened: {error}"));

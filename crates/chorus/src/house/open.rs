@@ -45,7 +45,7 @@ impl House {
         let http = Http::new(Parts {
             catalog: Arc::clone(&catalog),
             transport: Arc::new(HttpTransport::new()?),
-            secrets: Arc::new(DirectorySecrets::new(shared.clone(), key.clone(), Self::own_tenant())),
+            secrets: Arc::new(DirectorySecrets::new(shared.clone(), key.clone())),
             clock: Arc::clone(&clock),
             addresses: config.addresses(),
         });

@@ -10,7 +10,7 @@ use chorus_core::delivery::{
 };
 use chorus_core::id::{AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term};
 use chorus_core::port::bus::Record;
-use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
+use chorus_core::port::directory::{Account, CredentialState, Deposit, Imported, NewAccount};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
 use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError};
@@ -130,7 +130,7 @@ timed! { Leaders, "leaders",
 timed! { Directory, "directory",
     fn import(accounts: Vec<NewAccount>) -> Vec<Imported>;
     fn accounts(tenant: &Tenant) -> Vec<Account>;
-    fn secret(credential: CredentialId) -> Option<SealedSecret>;
+    fn secret(credential: CredentialId) -> Option<Deposit>;
     fn set_state(credential: CredentialId, state: CredentialState) -> ();
     fn remove(tenant: &Tenant, account: AccountId) -> bool;
 }

@@ -97,6 +97,28 @@ async fn a_database_that_lacks_migrations_is_refused_until_they_are_asked_for() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
+    let Some(town) = Town::unmigrated(quick()).await else { return };
+    town.stage.write("accounts.toml", &town.stage.accounts(3));
+    for command in [&["migrate"][..], &["account", "import", "accounts.toml", "--tenant", "acme", "--no-check"]] {
+        let done = town.stage.chorus(command);
+        assert!(done.status.success(), "{}", said(&done));
+    }
+    let others = town.stage.chorus(&["account", "list"]);
+    assert!(said(&others).contains("No accounts yet"), "{}", said(&others));
+    let serving = town.start(&["serve"]);
+    until("it is ready", || serving.get("/readyz").0 == 200).await;
+    let finished = town.client_of("acme", &serving, Book { chapters: 2, ..BOOK }).wait_with_output().expect("the client ends");
+    assert!(finished.status.success(), "{}", said(&finished));
+    assert!(!town.stage.hashes("out").is_empty());
+    let removed = town.stage.chorus(&["account", "remove", "one@example.com", "--tenant", "elsewhere"]);
+    assert_eq!(removed.status.code(), Some(1), "accounts of other tenants are not there: {}", said(&removed));
+    serving.ends_in_order(Duration::from_secs(25));
+    real::ran("distributed", "accounts of a tenant", 1);
+    town.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_at_once() {
     let Some(town) = Town::new(quick(), "").await else { return };
     let worker = town.start(&["worker", "--pool", "deepseek"]);

@@ -94,7 +94,7 @@ impl Stage {
     }
 
     /// One account an organisation, whose limit is what the provider's is.
-    fn accounts(&self, slots: u64) -> String {
+    pub(crate) fn accounts(&self, slots: u64) -> String {
         let account = |name: &str, key: &str| {
             format!(
                 "[[account]]\nemail = \"{name}@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\nkey = \"{key}\"\n\

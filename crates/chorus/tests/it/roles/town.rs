@@ -60,7 +60,12 @@ impl Town {
 
     /// A client that hands a book in and waits for the guide to it.
     pub(super) fn client(&self, gateway: &Process, book: Book) -> Child {
-        let created = self.stage.chorus(&["key", "create"]);
+        self.client_of("local", gateway, book)
+    }
+
+    /// The same for a tenant.
+    pub(super) fn client_of(&self, tenant: &str, gateway: &Process, book: Book) -> Child {
+        let created = self.stage.chorus(&["key", "create", "--tenant", tenant]);
         assert!(created.status.success(), "{}", said(&created));
         self.stage.write("brief.md", &Book::brief());
         self.stage.write("docs/chronicle.md", &book.text());
