@@ -25,7 +25,8 @@ pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Finding>
     match asked {
         Some(Ok(state)) => bus_state(brokers, &state),
         Some(Err(error)) => vec![Finding::wrong(BUS, format!("Kafka at {brokers}: {error:#}")).advise(
-            "start the brokers, or mend bus.brokers (CHORUS_BUS_BROKERS) and bus.security; the brokers' advertised.listeners must be reachable from here",
+            "start the brokers, or mend bus.brokers (CHORUS_BUS_BROKERS), bus.security, bus.ca_file or the bus.sasl_ keys (a refused password \
+             looks like this, too); the brokers' advertised.listeners must be reachable from here",
         )],
         None => vec![
             Finding::wrong(BUS, format!("Kafka at {brokers} gave no answer within {} s", PATIENCE.0 / 1000))
