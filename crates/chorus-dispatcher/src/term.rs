@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chorus_core::catalog::Catalog;
 use chorus_core::delivery::{FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::id::Tenant;
-use chorus_core::limit::{End, HeldLease};
+use chorus_core::limit::HeldLease;
 use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -135,10 +135,9 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Asks whether the limiter has lost its state, by ending a lease that nobody has: workers wait for the
-    /// restore even while nothing is queued.
+    /// Asks whether the limiter has lost its state: workers wait for the restore even while nothing is queued.
     async fn look_after_limits(&mut self) {
-        if let Err(LimiterError::Lost) = self.office.ports.limits.end(self.office.lease_id(), End::Unused).await {
+        if let Err(LimiterError::Lost) = self.office.ports.limits.intact().await {
             self.restore().await;
         }
     }

@@ -131,6 +131,10 @@ impl LimitState for Memory {
         Ok(())
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.known(|_, _| ())
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         let (listener, hints) = mpsc::channel(HINTS);
         self.lock().listeners.push(listener);

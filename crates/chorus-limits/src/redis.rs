@@ -186,6 +186,11 @@ impl LimitState for Redis {
         })
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        let answer = self.shared.run("intact", &json!({})).await.map(drop);
+        self.shared.or_alone(answer, away::Needs::Nothing, |_, _| Ok(()))
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         hints::listen(Arc::clone(&self.shared.link))
     }

@@ -44,6 +44,9 @@ pub trait LimitState: Send + Sync {
     /// The leases must be all that are outstanding, read after the loss was heard of.
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError>;
 
+    /// Whether it knows what it was told, and nothing else: a question that changes nothing.
+    async fn intact(&self) -> Result<(), LimiterError>;
+
     /// Groups in which something was freed or corrected; a hint that may be late, doubled or missing.
     fn changed(&self) -> BoxStream<'static, GroupId>;
 }

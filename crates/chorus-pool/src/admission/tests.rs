@@ -223,6 +223,10 @@ impl LimitState for Forgetful {
         self.inner.restore(leases).await
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.inner.intact().await
+    }
+
     fn changed(&self) -> futures_util::stream::BoxStream<'static, GroupId> {
         self.inner.changed()
     }

@@ -43,6 +43,10 @@ impl LimitState for Faulty<dyn LimitState> {
         self.site.call(Part::Limits, &what, done, self.inner.restore(leases)).await
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.site.call(Part::Limits, "intact", done, self.inner.intact()).await
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         self.inner.changed()
     }

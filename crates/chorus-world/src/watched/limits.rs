@@ -90,6 +90,10 @@ impl LimitState for WatchedLimits {
         Ok(())
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.memory.intact().await
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         self.memory.changed()
     }

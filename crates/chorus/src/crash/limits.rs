@@ -43,6 +43,10 @@ impl LimitState for Wrap {
         self.inner.restore(leases).await
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.inner.intact().await
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         self.inner.changed()
     }

@@ -114,6 +114,10 @@ impl LimitState for Counted {
         answer
     }
 
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.inner.intact().await
+    }
+
     fn changed(&self) -> BoxStream<'static, GroupId> {
         self.inner.changed()
     }

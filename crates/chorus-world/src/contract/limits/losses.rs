@@ -33,11 +33,13 @@ pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored
             assert_eq!(process.reserve(subject.demand(1)).await, Err(LimiterError::Lost));
             assert_eq!(process.end(lease.id, End::Unused).await, Err(LimiterError::Lost));
             assert_eq!(process.observe(told.clone()).await, Err(LimiterError::Lost));
+            assert_eq!(process.intact().await, Err(LimiterError::Lost));
         }
         assert_eq!(subject.send(&lease, "one", 9_000).await, Err(LimiterError::Lost));
     }
     subject.limits.restore(Vec::new()).await.expect("it answers");
     subject.limits.observe(told).await.expect("it was restored");
+    subject.another().intact().await.expect("it was restored");
     subject.has_slots(2).await;
 }
 

@@ -163,6 +163,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     assert!(matches!(dispatcher.reserve(demand()).await, Err(LimiterError::Unavailable(_))), "not before the grace is over");
     drop(until("the share needs the leases", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
     assert!(dispatcher.is_alone());
+    assert_eq!(dispatcher.intact().await, Ok(()), "nothing is lost that it goes on with");
     // The database says: one call runs, one dispatch waits for its worker. Half of four slots is taken.
     let outstanding = vec![held(&first, Some(until_then)), held(&second, None)];
     dispatcher.restore(outstanding).await.expect("its own ledger takes them");
