@@ -1,7 +1,7 @@
 //! The copy of the sources in which mutants are planted, built and searched.
 //!
-//! It lies in `target/mutants` and stays there, so that the next run builds only what changed. Builds share the
-//! workspace's target directory for everything that others wrote.
+//! It lies in `target/mutants` and stays there, so that the next run builds only what changed. What it builds stays there
+//! too: a crate is known to cargo by its path in the workspace, so in a shared directory a mutant would pass for the real one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,10 +40,9 @@ impl Field {
     /// Brings the copy up to date with the workspace.
     pub(super) fn lay_out() -> anyhow::Result<Self> {
         let metadata = MetadataCommand::new().no_deps().exec().context("read the workspace")?;
-        let target = metadata.target_directory.into_std_path_buf();
-        let root = target.join("mutants");
+        let root = metadata.target_directory.into_std_path_buf().join("mutants");
         copy(metadata.workspace_root.as_std_path(), &root)?;
-        Ok(Self { root, target })
+        Ok(Self { target: root.join("target"), root })
     }
 
     /// The wall clock, for telling people how long it took.
