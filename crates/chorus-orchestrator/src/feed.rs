@@ -5,7 +5,8 @@ use chorus_core::time::{Millis, Timestamp};
 
 use crate::shop::Shop;
 
-const GROUP: &str = "orchestrator";
+/// The consumer group of orchestrators.
+pub const GROUP: &str = "orchestrator";
 const REOPEN_AFTER: Millis = Millis(500);
 
 /// Commands and finished attempts, as a member of the group of orchestrators.

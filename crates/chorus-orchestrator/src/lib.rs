@@ -25,6 +25,7 @@ mod settings;
 mod shelf;
 mod shop;
 
+pub use feed::GROUP;
 pub use orchestrator::Orchestrator;
 pub use settings::{Measure, Rooms, Settings, Sizes};
 pub use shop::Ports;

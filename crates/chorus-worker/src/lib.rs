@@ -25,7 +25,7 @@ mod settings;
 mod worker;
 mod workshop;
 
-pub use settings::Settings;
+pub use settings::{Settings, group};
 pub use worker::Worker;
 pub use workshop::Ports;
 

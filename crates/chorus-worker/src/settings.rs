@@ -55,11 +55,6 @@ impl Settings {
         }
     }
 
-    /// The consumer group of the pool's workers.
-    pub fn group(&self) -> String {
-        format!("worker.{}", self.pool)
-    }
-
     /// How often an answer of this kind may be continued.
     pub const fn continues(&self, kind: TaskKind) -> u32 {
         match kind {
@@ -67,4 +62,9 @@ impl Settings {
             TaskKind::Clarify | TaskKind::Plan | TaskKind::Answer | TaskKind::Settle | TaskKind::Judge => self.max_steering_continues,
         }
     }
+}
+
+/// The consumer group of a pool's workers.
+pub fn group(pool: &Pool) -> String {
+    format!("worker.{pool}")
 }

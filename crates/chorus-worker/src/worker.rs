@@ -18,7 +18,7 @@ use crate::feed::Feed;
 use crate::held::Stop;
 use crate::intake::{Answered, Claimed, Intake};
 use crate::workshop::{Ports, Workshop};
-use crate::{Settings, beat, delivery};
+use crate::{Settings, beat, delivery, group};
 
 /// Makes the calls of one pool.
 pub struct Worker {
@@ -68,7 +68,7 @@ impl<'a> Desk<'a> {
     ) {
         let settings = &self.shop.settings;
         let topic = Topic::TaskDispatch(settings.pool.clone());
-        let mut feed = Feed::of_group(self.shop.ports.bus.clone(), self.shop.ports.clock.clone(), topic, settings.group());
+        let mut feed = Feed::of_group(self.shop.ports.bus.clone(), self.shop.ports.clock.clone(), topic, group(&settings.pool));
         loop {
             feed.pause(self.intake.len() + self.running.len() >= settings.slots).await;
             match self.next_event(&mut feed, stop.as_mut(), beats.as_mut()).await {

@@ -73,7 +73,11 @@ pub(crate) enum Command {
     /// Run the simulated providers alone, for any client.
     Sim(Sim),
     /// Check configuration, key, database, bus, limits, clocks and accounts; say what to do about what is wrong.
-    Doctor,
+    Doctor {
+        /// Whose accounts and keys to look at.
+        #[arg(long, default_value = OWN_TENANT)]
+        tenant: String,
+    },
 }
 
 impl Command {

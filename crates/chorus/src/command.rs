@@ -17,6 +17,7 @@ mod submit;
 use std::path::Path;
 
 use anyhow::Context;
+use chorus_core::id::Tenant;
 
 use crate::accounts::from_environment;
 use crate::cli::{Cli, Command, Project, Resume, Run};
@@ -50,7 +51,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Demo(demo) => demo::run(config, demo).await,
         Command::Sim(sim) => sim::run(&sim).await,
-        Command::Doctor => Ok(doctor::run(&config).await),
+        Command::Doctor { tenant } => Ok(doctor::run(&config, &Tenant::new(tenant)).await),
         Command::Serve(process) => role::run(config, Post::Whole, process.migrate).await,
         Command::Gateway(process) => role::run(config, Post::One(Role::Gateway), process.migrate).await,
         Command::Orchestrator(process) => role::run(config, Post::One(Role::Orchestrator), process.migrate).await,

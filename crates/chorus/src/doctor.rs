@@ -12,6 +12,7 @@ mod work;
 
 use std::sync::Arc;
 
+use chorus_core::id::Tenant;
 use chorus_core::port::Clock;
 use chorus_core::time::{Millis, Timestamp};
 
@@ -27,7 +28,7 @@ const PATIENCE: Millis = Millis::from_secs(8);
 const CLOCK_BOUND: Millis = Millis::from_secs(1);
 
 /// Looks at everything, prints what it finds, and ends with what is wrong.
-pub(crate) async fn run(config: &Config) -> Exit {
+pub(crate) async fn run(config: &Config, tenant: &Tenant) -> Exit {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut findings = vec![ground::configuration(config)];
     let (key, found) = ground::key(config);
@@ -35,10 +36,13 @@ pub(crate) async fn run(config: &Config) -> Exit {
     findings.extend(ground::folder(config));
     let (store, found) = database::look(config, &clock).await;
     findings.extend(found);
-    findings.extend(servers::bus(config, &clock).await);
+    let (bus, found) = servers::bus(config, &clock).await;
+    findings.extend(found);
     findings.extend(servers::limits(config, &clock).await);
     if let Some(store) = &store {
-        findings.extend(accounts::look(config, store, key.as_ref(), clock.now()).await);
+        let (pools, found) = accounts::look(config, store, tenant, key.as_ref(), clock.now()).await;
+        findings.extend(found);
+        findings.extend(bus.map(|state| servers::readers(&state, &pools)));
         findings.extend(work::look(store, clock.now()).await);
         store.close().await;
     }

@@ -33,7 +33,7 @@ pub(crate) use adapters::place;
 pub(crate) use health::Dependency;
 pub(crate) use open::Opening;
 pub(crate) use services::{Services, Staff};
-pub(crate) use shared::{BusState, DeadLetter, create_topics, dead_letters, look_at_bus, look_at_limits, replay};
+pub(crate) use shared::{BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay};
 
 /// How long leaving the bus may take.
 const LEAVING: Millis = Millis::from_secs(5);

@@ -154,6 +154,16 @@ impl Topics {
         Ok(lags.into_iter().map(|(topic, records)| Lag { topic, records }).collect())
     }
 
+    /// How many members a group has. One that was killed counts until the brokers take it for dead.
+    pub async fn members(&self, group: &str) -> Result<usize, BusError> {
+        let group = self.settings.named(group);
+        self.ask("read a group's members", &self.asker, move |client, within| {
+            let found = client.fetch_group_list(Some(&group), within)?;
+            Ok(found.groups().iter().map(|group| group.members().len()).sum())
+        })
+        .await
+    }
+
     /// Where the partitions end now: the place of the next record of each.
     pub(super) async fn ends(&self, partitions: Vec<Partition>) -> Result<Vec<Position>, BusError> {
         self.offsets(partitions, Offset::End).await

@@ -1,28 +1,35 @@
 //! Accounts, their credentials, who would serve each role, and the keys of clients.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chorus_core::delivery::Role;
+use chorus_core::id::{Pool, Tenant};
 use chorus_core::port::directory::{Account, Credential, CredentialState};
 use chorus_core::port::keys::Standing;
 use chorus_core::port::{Directory, Keys, StoreError};
 use chorus_core::time::Timestamp;
-use chorus_pool::Roster;
+use chorus_pool::roster::Unserved;
+use chorus_pool::{RoleChoice, Roster};
 use chorus_store::sql::Store;
 use chorus_upstream::credential::EnvelopeKey;
 
 use super::finding::Finding;
 use crate::config::Config;
-use crate::house::House;
 
 const PART: &str = "accounts";
 
-/// All that can be said of who makes the calls.
-pub(super) async fn look(config: &Config, store: &Store, key: Option<&EnvelopeKey>, now: Timestamp) -> Vec<Finding> {
-    let read = store.accounts(&House::own_tenant()).await;
-    let accounts = match read {
+/// All that can be said of who makes a tenant's calls, and the pools that these go to.
+pub(super) async fn look(
+    config: &Config,
+    store: &Store,
+    tenant: &Tenant,
+    key: Option<&EnvelopeKey>,
+    now: Timestamp,
+) -> (BTreeSet<Pool>, Vec<Finding>) {
+    let accounts = match store.accounts(tenant).await {
         Ok(accounts) => accounts,
-        Err(error) => return vec![Finding::wrong(PART, format!("they cannot be read: {error}"))],
+        Err(error) => return (BTreeSet::new(), vec![Finding::wrong(PART, format!("they cannot be read: {error}"))]),
     };
     let mut findings = vec![counted(&accounts)];
     for account in &accounts {
@@ -33,11 +40,18 @@ pub(super) async fn look(config: &Config, store: &Store, key: Option<&EnvelopeKe
             }
         }
     }
+    let mut pools = BTreeSet::new();
     if !accounts.is_empty() {
-        findings.extend(roles(config, accounts, now));
+        let mut roster = Roster::new(Arc::new(chorus_upstream::catalog::load()));
+        roster.set(tenant, accounts);
+        for choice in roles(config, &roster, tenant, now) {
+            let models = choice.iter().flat_map(|choice| &choice.models);
+            pools.extend(models.filter_map(|slug| Some(roster.catalog().model(slug)?.pool.clone())));
+            findings.push(role(choice));
+        }
     }
-    findings.push(client_keys(store, now).await.unwrap_or_else(|error| Finding::wrong("client keys", error.to_string())));
-    findings
+    findings.push(client_keys(store, tenant, now).await.unwrap_or_else(|error| Finding::wrong("client keys", error.to_string())));
+    (pools, findings)
 }
 
 fn counted(accounts: &[Account]) -> Finding {
@@ -79,22 +93,22 @@ async fn sealed(store: &Store, account: &Account, credential: &Credential, key: 
     }
 }
 
-fn roles(config: &Config, accounts: Vec<Account>, now: Timestamp) -> Vec<Finding> {
-    let mut roster = Roster::new(Arc::new(chorus_upstream::catalog::load()));
-    let tenant = House::own_tenant();
-    roster.set(&tenant, accounts);
+fn roles(config: &Config, roster: &Roster, tenant: &Tenant, now: Timestamp) -> [Result<RoleChoice, Unserved>; 4] {
     let lists = config.roles.lists();
-    let choose = |role| match roster.choose(&tenant, role, &lists, now) {
+    [Role::Planner, Role::Worker, Role::Merger, Role::Judge].map(|role| roster.choose(tenant, role, &lists, now))
+}
+
+fn role(choice: Result<RoleChoice, Unserved>) -> Finding {
+    match choice {
         Ok(choice) => Finding::well("roles", choice.to_string()),
         Err(unserved) => {
             Finding::wrong("roles", unserved.to_string()).advise("import an account that serves a model of the list in [roles]")
         }
-    };
-    [Role::Planner, Role::Worker, Role::Merger, Role::Judge].map(choose).into()
+    }
 }
 
-async fn client_keys(store: &Store, now: Timestamp) -> Result<Finding, StoreError> {
-    let keys = store.list(&House::own_tenant()).await?;
+async fn client_keys(store: &Store, tenant: &Tenant, now: Timestamp) -> Result<Finding, StoreError> {
+    let keys = store.list(tenant).await?;
     let good = keys.iter().filter(|key| key.standing(now) == Standing::Good).count();
     let dead = keys.len() - good;
     Ok(Finding::well(

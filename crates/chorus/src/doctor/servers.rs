@@ -1,29 +1,34 @@
 //! Kafka and Redis, where the configuration asks for them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
 use crate::config::{BusKind, Config, LimitsKind};
-use crate::house::{self, BusState, Staff};
+use crate::house::{self, BusState, Group, Staff};
 
 const BUS: &str = "bus";
 const LIMITS: &str = "limits";
 /// Records that a group may be behind before a person should look.
 const MUCH: u64 = 10_000;
 
-/// The brokers: whether they answer, have the topics, and whether anybody reads them.
-pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+/// The brokers: whether they answer, have the topics, and whether what lies there is read. Their state, when it can be used.
+pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> (Option<BusState>, Vec<Finding>) {
     if config.bus.kind == BusKind::Embedded {
-        return Vec::new();
+        return (None, Vec::new());
     }
     let brokers = &config.bus.brokers;
     let pools = Staff::pools();
     let asked = clock.deadline(clock.now() + PATIENCE, house::look_at_bus(&config.bus, &pools)).await;
-    match asked {
-        Some(Ok(state)) => bus_state(brokers, &state),
+    let found = match asked {
+        Some(Ok(state)) => {
+            let findings = bus_state(brokers, &state);
+            return (state.unfit.is_empty().then_some(state), findings);
+        }
         Some(Err(error)) => vec![Finding::wrong(BUS, format!("Kafka at {brokers}: {error:#}")).advise(
             "start the brokers, or mend bus.brokers (CHORUS_BUS_BROKERS), bus.security, bus.ca_file or the bus.sasl_ keys (a refused password \
              looks like this, too); the brokers' advertised.listeners must be reachable from here",
@@ -32,7 +37,26 @@ pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Finding>
             Finding::wrong(BUS, format!("Kafka at {brokers} gave no answer within {} s", PATIENCE.0 / 1000))
                 .advise("see whether the address is right, and that bus.security fits the brokers' listener (TLS against plain text waits for ever)"),
         ],
+    };
+    (None, found)
+}
+
+/// Whether somebody is there for each step of a project: an orchestrator, and workers of the pools that its tasks go to.
+pub(super) fn readers(state: &BusState, pools: &BTreeSet<Pool>) -> Finding {
+    let needed = state.groups.iter().filter(|group| group.pool.as_ref().is_none_or(|pool| pools.contains(pool)));
+    let (there, absent): (Vec<&Group>, Vec<&Group>) = needed.partition(|group| group.members > 0);
+    if absent.is_empty() {
+        let there: Vec<String> = there.iter().map(|group| format!("{} ({})", group.name, group.members)).collect();
+        return Finding::well(BUS, format!("read by {}", there.join(", ")));
     }
+    let names: Vec<&str> = absent.iter().map(|group| group.name.as_str()).collect();
+    let start = |group: &&Group| match &group.pool {
+        None => "`chorus orchestrator`".to_owned(),
+        Some(pool) => format!("`chorus worker --pool {pool}`"),
+    };
+    let commands: Vec<String> = absent.iter().map(start).collect();
+    Finding::doubtful(BUS, format!("nobody reads as {}: projects wait for them", names.join(", ")))
+        .advise(format!("start {}, or `chorus serve` for all roles in one process", commands.join(", ")))
 }
 
 fn bus_state(brokers: &str, state: &BusState) -> Vec<Finding> {
@@ -43,8 +67,8 @@ fn bus_state(brokers: &str, state: &BusState) -> Vec<Finding> {
         ];
     }
     let mut findings = vec![Finding::well(BUS, format!("Kafka at {brokers} answers and has every topic"))];
-    for (group, behind) in state.lag.iter().filter(|(_, behind)| *behind > MUCH) {
-        let found = Finding::doubtful(BUS, format!("the group {group} is {behind} records behind"));
+    for group in state.groups.iter().filter(|group| group.behind > MUCH) {
+        let found = Finding::doubtful(BUS, format!("the group {} is {} records behind", group.name, group.behind));
         findings.push(found.advise("see that its processes run (/readyz) and are not starved; add some"));
     }
     if state.letters > 0 {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chorus_core::id::Pool;
 use chorus_core::port::{Bus, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::BoxFuture;
@@ -56,10 +57,21 @@ pub(crate) struct DeadLetter {
 pub(crate) struct BusState {
     /// Topics that are not there, or have another number of partitions, each with what is wrong.
     pub(crate) unfit: Vec<String>,
-    /// By consumer group, records that it has not acknowledged.
-    pub(crate) lag: Vec<(String, u64)>,
+    /// The consumer groups that a project needs, those of all pools.
+    pub(crate) groups: Vec<Group>,
     /// Dead letters that nobody replayed yet.
     pub(crate) letters: usize,
+}
+
+/// How one consumer group stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    /// The pool whose workers it is; none for the orchestrators'.
+    pub(crate) pool: Option<Pool>,
+    pub(crate) members: usize,
+    /// Records that it has not acknowledged.
+    pub(crate) behind: u64,
 }
 
 /// How the server of limits stands, for people.

@@ -142,8 +142,20 @@ async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
     assert!(migrated.status.success(), "{}", said(&migrated));
     let well = town.stage.chorus(&["doctor"]);
     assert_eq!(well.status.code(), Some(0), "{}", said(&well));
-    for line in ["answers and has every topic", "limits         well   Redis", "Nothing is wrong"] {
+    for line in ["answers and has every topic", "limits         well   Redis", "Nothing is wrong", "start `chorus orchestrator`, or"] {
         assert!(said(&well).contains(line), "{line:?} is not in\n{}", said(&well));
+    }
+    town.stage.write("accounts.toml", &town.stage.accounts(3));
+    let imported = town.stage.chorus(&["account", "import", "accounts.toml", "--tenant", "acme", "--no-check"]);
+    assert!(imported.status.success(), "{}", said(&imported));
+    let orchestrator = town.start(&["orchestrator"]);
+    let says = |tenant: &str, line: &str| said(&town.stage.chorus(&["doctor", "--tenant", tenant])).contains(line);
+    until("it knows who reads", || says("local", "read by orchestrator (1)\n")).await;
+    until("it knows whom a tenant's projects wait for", || says("acme", "nobody reads as worker.deepseek: projects")).await;
+    let worker = town.start(&["worker", "--pool", "deepseek"]);
+    until("it knows that nobody is missing", || says("acme", "read by orchestrator (1), worker.deepseek (1)\n")).await;
+    for process in [orchestrator, worker] {
+        process.ends_in_order(Duration::from_secs(25));
     }
     real::ran("distributed", "the doctor", 1);
 }

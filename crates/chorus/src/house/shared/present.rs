@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls};
+use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls, Topics};
 use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 use chorus_core::port::bus::Topic;
 use chorus_limits::redis::{self, Redis};
 use futures_util::FutureExt;
 
-use super::{BusState, DeadLetter, LimitsState, SharedBus, SharedLimits};
+use super::{BusState, DeadLetter, Group, LimitsState, SharedBus, SharedLimits};
 use crate::config;
 use crate::house::health::Dependency;
 use crate::house::services::Staff;
@@ -61,17 +61,19 @@ pub(crate) async fn look_at_bus(config: &config::Bus, pools: &[Pool]) -> anyhow:
             0 => format!("{} is missing", missing.name),
             found => format!("{} has {found} partitions, not {}", missing.name, missing.topic.partitions()),
         };
-        return Ok(BusState { unfit: missing.iter().map(unfit).collect(), lag: Vec::new(), letters: 0 });
+        return Ok(BusState { unfit: missing.iter().map(unfit).collect(), groups: Vec::new(), letters: 0 });
     }
-    let mut groups = vec![("orchestrator".to_owned(), vec![Topic::ProjectCmd, Topic::TaskDone])];
-    groups.extend(pools.iter().map(|pool| (format!("worker.{pool}"), vec![Topic::TaskDispatch(pool.clone())])));
-    let mut lag = Vec::new();
-    for (group, topics_of) in groups {
-        let behind = topics.lag(&group, &topics_of).await?;
-        lag.push((group, behind.iter().map(|lag| lag.records).sum()));
+    let mut groups = vec![group(topics, chorus_orchestrator::GROUP.to_owned(), None, &[Topic::ProjectCmd, Topic::TaskDone]).await?];
+    for pool in pools {
+        groups.push(group(topics, chorus_worker::group(pool), Some(pool.clone()), &[Topic::TaskDispatch(pool.clone())]).await?);
     }
     let letters = kafka.letters().list().await?.iter().filter(|letter| !letter.replayed).count();
-    Ok(BusState { unfit: Vec::new(), lag, letters })
+    Ok(BusState { unfit: Vec::new(), groups, letters })
+}
+
+async fn group(topics: &Topics, name: String, pool: Option<Pool>, read: &[Topic]) -> anyhow::Result<Group> {
+    let behind = topics.lag(&name, read).await?.iter().map(|lag| lag.records).sum();
+    Ok(Group { members: topics.members(&name).await?, name, pool, behind })
 }
 
 /// How the server of limits stands; an error when it does not answer.
