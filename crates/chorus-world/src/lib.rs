@@ -15,6 +15,7 @@ pub mod fate;
 pub mod faulty;
 pub mod invariant;
 pub mod log;
+pub mod network;
 pub mod providers;
 pub mod real;
 pub mod watched;

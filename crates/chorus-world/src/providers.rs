@@ -1,7 +1,5 @@
-//! The simulated providers in process: real wire bytes over virtual time, no sockets.
-//!
-//! Each process has a transport of its own, so that a call dies with the process that makes it. The monitor
-//! sees every request at the moment it arrives and every connection at the moment it is over.
+//! The simulated providers in process: real wire bytes over virtual time, no sockets. The monitor sees every request
+//! at the moment it arrives and every connection at the moment it is over.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,7 +12,7 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_sim::engine::journal::{CallId, Entry};
 use chorus_sim::engine::{Chunk, Delivery, End, HttpRequest, Providers, Scripted};
 use chorus_store::memory::Store;
-use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, Transport, TransportError};
+use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, TransportError};
 use futures_util::StreamExt;
 
 use crate::executor::Timeline;
@@ -56,6 +54,26 @@ impl Simulated {
         self.lock().journal().entries().cloned().collect()
     }
 
+    /// A request arrives from the process at `site`; the connection on which it is answered.
+    pub(crate) fn arrived(self: &Arc<Self>, call: Call, site: Site) -> Line {
+        let scripted = self.handle(&call.request);
+        site.note(format_args!("calls {} for {}: {}", call.request.path, call.reference, scripted.status));
+        let start = CallStart { reference: &call.reference, credential: call.credential, passed: scripted.passed };
+        self.store.with_rows(|rows| self.monitor.call_started(&start, rows));
+        Line {
+            simulated: Arc::clone(self),
+            site,
+            reference: call.reference,
+            status: scripted.status,
+            headers: scripted.headers,
+            call: scripted.call,
+            chunks: scripted.chunks.into(),
+            end: scripted.end,
+            at: self.timeline.now(),
+            delivered: 0,
+        }
+    }
+
     fn handle(&self, request: &HttpRequest) -> Scripted {
         self.send_out();
         let scripted = self.lock().handle(self.now_ms(), request);
@@ -94,7 +112,7 @@ impl Simulated {
     }
 
     /// Whose credential the request shows.
-    fn credential(&self, request: &HttpRequest) -> Option<CredentialId> {
+    pub(crate) fn credential(&self, request: &HttpRequest) -> Option<CredentialId> {
         let shown = request.headers.iter().find_map(|(name, value)| match name.as_str() {
             "authorization" => value.strip_prefix("Bearer ").map(str::to_owned),
             "x-api-key" => Some(value.clone()),
@@ -104,73 +122,21 @@ impl Simulated {
     }
 }
 
-/// The way of one process to the providers.
-pub struct InProcess {
-    simulated: Arc<Simulated>,
-    site: Site,
-}
-
-impl InProcess {
-    /// The way of the process at `site`.
-    pub const fn new(simulated: Arc<Simulated>, site: Site) -> Self {
-        Self { simulated, site }
-    }
-}
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
-        let request = plain(request);
-        let reference = request.headers.iter().find(|(name, _)| name == "x-client-request-id").map(|(_, value)| value.clone());
-        let reference = reference.unwrap_or_default();
-        let Some(credential) = self.simulated.credential(&request) else {
-            return Err(TransportError::Connect("the request shows no key of this world".to_owned()));
-        };
-        let scripted = self.simulated.handle(&request);
-        self.site.note(format_args!("calls {} for {reference}: {}", request.path, scripted.status));
-        let start = CallStart { reference: &reference, credential, passed: scripted.passed };
-        self.simulated.store.with_rows(|rows| self.simulated.monitor.call_started(&start, rows));
-        let mut line = Line {
-            simulated: Arc::clone(&self.simulated),
-            site: self.site.clone(),
-            reference,
-            call: scripted.call,
-            chunks: scripted.chunks.into(),
-            end: scripted.end,
-            at: self.simulated.timeline.now(),
-            delivered: 0,
-        };
-        let first = line.chunks.front().map_or(0, |chunk| chunk.delay_ms);
-        line.wait(first).await;
-        if let Some(chunk) = line.chunks.front_mut() {
-            chunk.delay_ms = 0;
-        }
-        let mut response = http::Response::builder().status(scripted.status);
-        for (name, value) in &scripted.headers {
-            response = response.header(name, value);
-        }
-        response.body(line.stream()).map_err(|error| TransportError::Broken(error.to_string()))
-    }
-}
-
-fn plain(request: http::Request<Bytes>) -> HttpRequest {
-    let (head, body) = request.into_parts();
-    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    HttpRequest {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        headers: head.headers.iter().map(header).collect(),
-        body,
-    }
+/// A request with what it names.
+pub(crate) struct Call {
+    pub(crate) request: HttpRequest,
+    /// `x-client-request-id`: attempt and epoch.
+    pub(crate) reference: String,
+    pub(crate) credential: CredentialId,
 }
 
 /// One connection. Dropping it before its end hangs up.
-struct Line {
+pub(crate) struct Line {
     simulated: Arc<Simulated>,
     site: Site,
     reference: String,
+    status: u16,
+    headers: Vec<(String, String)>,
     call: Option<CallId>,
     chunks: VecDeque<Chunk>,
     end: End,
@@ -179,6 +145,20 @@ struct Line {
 }
 
 impl Line {
+    /// Waits for the head of the answer.
+    pub(crate) async fn response(mut self) -> Result<http::Response<BodyStream>, TransportError> {
+        let first = self.chunks.front().map_or(0, |chunk| chunk.delay_ms);
+        self.wait(first).await;
+        if let Some(chunk) = self.chunks.front_mut() {
+            chunk.delay_ms = 0;
+        }
+        let mut response = http::Response::builder().status(self.status);
+        for (name, value) in std::mem::take(&mut self.headers) {
+            response = response.header(name, value);
+        }
+        response.body(self.stream()).map_err(|error| TransportError::Broken(error.to_string()))
+    }
+
     /// Chunks come at the times of the script, however late they are taken.
     async fn wait(&mut self, delay_ms: u64) {
         self.at = self.at + Millis(delay_ms);

@@ -27,9 +27,10 @@ use crate::fate::{Fate, Kind, Mix};
 use crate::faulty::Courier;
 use crate::invariant::{Invariant, Monitor, Violation};
 use crate::log::Log;
+use crate::network::Network;
 use crate::providers::Simulated;
 use crate::watched::{WatchedLimits, WatchedStore};
-use estate::Estate;
+use estate::{Estate, Tight};
 use machines::Works;
 
 pub use client::Wish;
@@ -133,10 +134,16 @@ impl World {
         let monitor = Monitor::new(&timeline, &log);
         let clock = |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
-        let estate = Estate::drawn(seed, START, mix.provider, mix.store_only || !options.nets.expiry);
+        let tight = match (mix.store_only || !options.nets.expiry, mix.overtaken > 0) {
+            (true, _) => Some(Tight::Slots),
+            (false, true) => Some(Tight::Rates),
+            (false, false) => None,
+        };
+        let estate = Estate::drawn(seed, START, mix.provider, tight);
         let limits = Arc::new(WatchedLimits::new(clock("limits"), Arc::clone(&monitor), options.nets.expiry));
         let keys = estate.keys.iter().map(|(credential, (key, _))| (key.clone(), *credential)).collect();
         let simulated = Simulated::new(&timeline, &monitor, &store, keys, Providers::new(estate.simulated.clone()));
+        let network = Network::new(seed, &timeline, &simulated, mix.overtaken);
         let bus: Arc<dyn Bus> = Arc::new(Embedded::new());
         let courier = Courier::new(&timeline, &fate);
         let works = Arc::new(Works {
@@ -148,13 +155,14 @@ impl World {
             limits: Arc::clone(&limits),
             bus: Arc::clone(&bus),
             courier: Arc::clone(&courier),
-            simulated: Arc::clone(&simulated),
+            network: Arc::clone(&network),
             keys: estate.keys.clone(),
             catalog: Arc::new(chorus_upstream::catalog::load()),
             roles: estate.roles.clone(),
             nets: options.nets,
         });
         executor.spawn("courier", Box::new(move |_| vec![Arc::clone(&courier).run(Arc::clone(&bus)).boxed()]));
+        executor.spawn("network", Box::new(move |_| vec![Arc::clone(&network).run().boxed()]));
         import(&store, &estate);
         populate(&mut executor, &works, &estate.pools, &mix);
         if !mix.flushes.is_empty() {

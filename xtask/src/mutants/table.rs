@@ -54,6 +54,8 @@ const COMMIT_RULES: &str = "crates/chorus-store/src/rows/commit.rs";
 const ATTEMPT_ROW: &str = "crates/chorus-store/src/rows/attempt.rs";
 const LEDGER_ENDING: &str = "crates/chorus-limits/src/ledger/ending.rs";
 const LIMITS_MEMORY: &str = "crates/chorus-limits/src/memory.rs";
+const LEDGER_METER: &str = "crates/chorus-limits/src/ledger/meter.rs";
+const LEDGER_TALLY: &str = "crates/chorus-limits/src/ledger/tally.rs";
 const LEDGER_GROUP: &str = "crates/chorus-limits/src/ledger/group.rs";
 const ROSTER: &str = "crates/chorus-pool/src/roster.rs";
 const JUDGE: &str = "crates/chorus-worker/src/judge.rs";
@@ -191,6 +193,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         }],
         world: World::of("providers"),
         seeds: 60,
+        expected: &["ProviderCount"],
+    },
+    Mutant {
+        name: "a header that gives back a call that it had overtaken",
+        edits: &[Edit {
+            file: LEDGER_METER,
+            find: "const OVERTAKEN: Millis = Millis(2_000);",
+            replace: "const OVERTAKEN: Millis = Millis(0);",
+        }],
+        world: World::of("overtaking"),
+        seeds: 100,
+        expected: &["ProviderCount"],
+    },
+    Mutant {
+        name: "a full bucket that fills while the call travels",
+        edits: &[Edit { file: LEDGER_TALLY, find: "const TRAVEL: Millis = Millis(500);", replace: "const TRAVEL: Millis = Millis(0);" }],
+        world: World::of("overtaking"),
+        seeds: 100,
         expected: &["ProviderCount"],
     },
     Mutant {

@@ -7,7 +7,7 @@ use super::Part;
 use crate::chance::{self, permille};
 
 /// The mixes that seeds draw from.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "crashes",
     "quick crashes",
     "one machine",
@@ -18,6 +18,7 @@ const NAMES: [&str; 12] = [
     "outages",
     "slow",
     "providers",
+    "overtaking",
     "flushes",
     "everything",
 ];
@@ -49,6 +50,8 @@ pub struct Mix {
     pub records_late: u32,
     /// Provider calls that fail in some way.
     pub provider: u32,
+    /// Provider calls that travel so long that later ones may overtake them.
+    pub overtaken: u32,
     /// Times at which a part answers nobody.
     pub outages: Vec<Outage>,
     /// Times at which all records on the bus vanish.
@@ -103,6 +106,7 @@ impl Mix {
             records_doubled: 0,
             records_late: 0,
             provider: 0,
+            overtaken: 0,
             outages: Vec::new(),
             topics_dropped: Vec::new(),
             flushes: Vec::new(),
@@ -148,6 +152,7 @@ impl Mix {
             "slow" => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
             "flushes" => Self { name: "flushes", loses_reply: 10, pauses: 4, most_blows: 4, ..calm }.with_flushes(chance, start),
             "providers" => Self { name: "providers", provider: 250, ..calm },
+            "overtaking" => Self { name: "overtaking", overtaken: 500, ..calm },
             "everything" => Self {
                 name: "everything",
                 fails: 15,

@@ -53,8 +53,19 @@ pub(super) struct Estate {
     pub(super) pools: Vec<Pool>,
     /// Who does what.
     pub(super) roles: Roles,
-    /// Whether concurrency is the only limit that a call can meet.
-    pub(super) slots_only: bool,
+    /// Which limits a call can meet.
+    tight: Tight,
+}
+
+/// Which limits are tight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tight {
+    /// Concurrency, and there are no others.
+    Slots,
+    /// Concurrency, and rates that are met now and then.
+    Both,
+    /// Requests by the minute, and slots enough to use them all at once.
+    Rates,
 }
 
 /// The tenant of every project and account.
@@ -63,10 +74,11 @@ pub(super) fn tenant() -> Tenant {
 }
 
 impl Estate {
-    /// The estate of this seed; `provider` of a thousand calls fail in some way.
-    pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, slots_only: bool) -> Self {
+    /// The estate of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
+    /// unless it is said.
+    pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
         let mut chance = chance::stream(seed, "estate");
-        let slots_only = slots_only || permille(&mut chance, 700);
+        let tight = tight.unwrap_or_else(|| if permille(&mut chance, 700) { Tight::Slots } else { Tight::Both });
         let mut estate = Self {
             accounts: Vec::new(),
             keys: BTreeMap::new(),
@@ -80,7 +92,7 @@ impl Estate {
             },
             pools: ROWS.iter().map(|row| Pool::new(row.pool)).collect(),
             roles: roles(&mut chance),
-            slots_only,
+            tight,
         };
         for row in &ROWS {
             let organisations = (0..chance.usize(1..3)).map(|number| estate.organisation(row, number, &mut chance, now)).collect();
@@ -92,8 +104,13 @@ impl Estate {
     /// An organisation with its limits and one or two accounts that draw on them.
     fn organisation(&mut self, row: &Row, number: usize, chance: &mut Rng, now: Timestamp) -> OrganisationConfig {
         let id = format!("org-{}-{number}", row.name);
-        let slots = chance.u64(1..4);
-        let rates = (!self.slots_only).then(|| (chance.u64(8..30), chance.u64(40_000..200_000)));
+        let slots = chance.u64(if self.tight == Tight::Rates { 8..12 } else { 1..4 });
+        let requests = match self.tight {
+            Tight::Slots => None,
+            Tight::Both => Some(chance.u64(8..30)),
+            Tight::Rates => Some(chance.u64(3..8)),
+        };
+        let rates = requests.map(|requests| (requests, chance.u64(40_000..200_000)));
         let group = QuotaGroup { id: GroupId::new(format!("{}/{id}", row.name)), limits: believed(slots, rates) };
         let mut keys = Vec::new();
         for holder in 0..chance.usize(1..3) {

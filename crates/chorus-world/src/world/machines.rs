@@ -23,7 +23,8 @@ use crate::clock::VirtualClock;
 use crate::executor::{Boot, Timeline};
 use crate::fate::{Fate, Site};
 use crate::faulty::{Courier, Faulty, FaultyBus};
-use crate::providers::{InProcess, OpenKeys, Simulated};
+use crate::network::{InProcess, Network};
+use crate::providers::OpenKeys;
 use crate::watched::{WatchedLimits, WatchedStore};
 
 /// How often and after which time records are forgotten in a world: soon, but later than a frozen process or a late
@@ -41,7 +42,7 @@ pub(super) struct Works {
     pub(super) limits: Arc<WatchedLimits>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) courier: Arc<Courier>,
-    pub(super) simulated: Arc<Simulated>,
+    pub(super) network: Arc<Network>,
     pub(super) keys: BTreeMap<CredentialId, (String, String)>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) roles: Roles,
@@ -126,7 +127,7 @@ impl Works {
         let id = BootId::new(desk.clock.number());
         let upstream = Http::new(chorus_upstream::Parts {
             catalog: Arc::clone(&self.catalog),
-            transport: Arc::new(InProcess::new(Arc::clone(&self.simulated), desk.site.clone())),
+            transport: Arc::new(InProcess::new(Arc::clone(&self.network), desk.site.clone())),
             secrets: Arc::new(OpenKeys::new(self.keys.clone(), desk.site)),
             clock: Arc::clone(&desk.clock),
             addresses: AddressPolicy::default(),
