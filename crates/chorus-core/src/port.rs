@@ -1,4 +1,5 @@
-//! The ports: what services want of the world, one trait a file, six methods at most.
+//! The ports: what services want of the world, one trait a file, seven methods at most; and [`feed`], which is
+//! made of two of them.
 //!
 //! Adapters implement them; services hold them as `Arc<dyn …>`; only the binary and the test world name an
 //! adapter. Every port has one contract suite that all its implementations pass. An error of a port means
@@ -11,6 +12,7 @@ pub mod bus;
 pub mod clock;
 pub mod deliveries;
 pub mod directory;
+pub mod feed;
 pub mod keys;
 pub mod leaders;
 pub mod limit_state;

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chorus_core::id::{ProjectId, Seq};
-use chorus_core::port::bus::{BusError, Topic};
-use chorus_core::port::bus::{Incoming, Record};
+use chorus_core::port::bus::{Incoming, Record, Topic};
+use chorus_core::port::feed::{Fed, Feed};
 use chorus_core::port::{Bus, Clock};
 use chorus_core::progress::{self, Progress};
 use chorus_core::record::{self, EventNotice};
-use chorus_core::time::Millis;
 use tokio::sync::{broadcast, watch};
-
-/// How long the tail rests after the bus failed.
-const REST: Millis = Millis::from_secs(1);
 
 /// Pieces of progress that a slow reader may lag behind before it loses the oldest.
 const LAG: usize = 64;
@@ -49,21 +45,16 @@ impl Hub {
         Listener { hub: Arc::clone(self), project, news: channel.news.subscribe(), progress: channel.progress.subscribe() }
     }
 
-    /// Reads the topic for ever; a bus that fails is tailed again.
+    /// Reads the topic for ever.
     pub(crate) async fn run(self: Arc<Self>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) {
+        let mut feed = Feed::of_all(bus, clock, vec![Topic::Event]);
         loop {
-            if let Err(error) = self.tail(&*bus).await {
-                tracing::warn!(bus.error = %error, "the tail of events broke; rows are read once a second meanwhile");
-            }
-            clock.sleep(REST).await;
-        }
-    }
-
-    async fn tail(&self, bus: &dyn Bus) -> Result<(), BusError> {
-        let mut tail = bus.tail(vec![Topic::Event]).await?;
-        loop {
-            if let Incoming::Record { record, .. } = tail.next().await? {
-                self.take(&record);
+            match feed.next().await {
+                Fed::Incoming(Incoming::Record { record, .. }) => self.take(&record),
+                Fed::Broken(error) => {
+                    tracing::warn!(bus.error = %error, "the tail of events broke; rows are read once a second meanwhile");
+                }
+                Fed::Opened | Fed::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
             }
         }
     }

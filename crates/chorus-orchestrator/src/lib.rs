@@ -9,7 +9,6 @@
 
 mod aggregate;
 mod deciding;
-mod feed;
 mod fold;
 mod gathered;
 mod intake;
@@ -25,8 +24,7 @@ mod settings;
 mod shelf;
 mod shop;
 
-pub use feed::GROUP;
-pub use orchestrator::Orchestrator;
+pub use orchestrator::{GROUP, Orchestrator};
 pub use settings::{Measure, Rooms, Settings, Sizes};
 pub use shop::Ports;
 

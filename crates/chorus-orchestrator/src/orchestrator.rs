@@ -8,17 +8,20 @@ use std::task::Poll;
 
 use chorus_core::id::ProjectId;
 use chorus_core::port::bus::{Incoming, Partition, Position, Record, Topic, partition_of};
+use chorus_core::port::feed::{Fed, Feed};
 use chorus_core::record::{self, Unreadable};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use crate::aggregate::Aggregate;
-use crate::feed::{Feed, News};
 use crate::fold;
 use crate::intake::{Intake, Taken};
 use crate::shop::{Ports, Shop};
 use crate::{Measure, Settings};
+
+/// The consumer group of orchestrators.
+pub const GROUP: &str = "orchestrator";
 
 /// Writes projects: folds their commands and finished attempts into decisions.
 pub struct Orchestrator {
@@ -29,7 +32,7 @@ pub struct Orchestrator {
 enum Event {
     Stop,
     Folded(Folded),
-    News(News),
+    Fed(Fed),
 }
 
 /// A batch of one project that was folded.
@@ -71,7 +74,9 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
-        let mut feed = Feed::new(self.shop);
+        let ports = &self.shop.ports;
+        let topics = vec![Topic::ProjectCmd, Topic::TaskDone];
+        let mut feed = Feed::of_group(ports.bus.clone(), ports.clock.clone(), topics, GROUP.to_owned());
         loop {
             feed.pause(self.intake.len() >= self.shop.settings.records).await;
             match self.next_event(&mut feed, stop.as_mut()).await {
@@ -81,16 +86,19 @@ impl Desk<'_> {
                         feed.ack(&at).await;
                     }
                 }
-                Event::News(News::Broken) => self.forget(|_| true),
-                Event::News(News::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,
-                Event::News(News::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),
-                Event::News(News::Incoming(Incoming::Assigned(_))) => {}
+                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,
+                Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),
+                Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
+                Event::Fed(Fed::Broken(error)) => {
+                    tracing::warn!(error = %error, "the subscription to commands and results broke, opening it again");
+                    self.forget(|_| true);
+                }
             }
             self.begin();
         }
     }
 
-    async fn drain(&mut self, feed: &mut Feed<'_>) {
+    async fn drain(&mut self, feed: &mut Feed) {
         let clock = &self.shop.ports.clock;
         let over = clock.now() + self.shop.settings.drain;
         while let Some(Some(folded)) = clock.deadline(over, self.folds.next()).await {
@@ -100,8 +108,8 @@ impl Desk<'_> {
         }
     }
 
-    async fn next_event(&mut self, feed: &mut Feed<'_>, mut stop: Pin<&mut impl Future<Output = ()>>) -> Event {
-        let mut news = pin!(feed.next());
+    async fn next_event(&mut self, feed: &mut Feed, mut stop: Pin<&mut impl Future<Output = ()>>) -> Event {
+        let mut fed = pin!(feed.next());
         poll_fn(|context| {
             if stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
@@ -109,12 +117,12 @@ impl Desk<'_> {
             if let Poll::Ready(Some(folded)) = self.folds.poll_next_unpin(context) {
                 return Poll::Ready(Event::Folded(folded));
             }
-            news.as_mut().poll(context).map(Event::News)
+            fed.as_mut().poll(context).map(Event::Fed)
         })
         .await
     }
 
-    async fn take(&mut self, record: Record, at: Position, feed: &mut Feed<'_>) {
+    async fn take(&mut self, record: Record, at: Position, feed: &mut Feed) {
         match record::project_of(&record) {
             Ok(project) => self.intake.take(project, Taken { record, at }),
             Err(problem) => {

@@ -4,23 +4,23 @@
 use std::convert::Infallible;
 
 use chorus_core::port::bus::{Incoming, Topic};
+use chorus_core::port::feed::{Fed, Feed};
 use chorus_core::record::{self, CANCELLED, CancelledNotice};
 use futures_util::future::{Either, select};
 use std::pin::pin;
 
-use crate::feed::Feed;
 use crate::held::Stop;
 use crate::workshop::Workshop;
 
 /// Beats for ever: at the set pace, and at once when a cancellation names something that is held.
 pub(crate) async fn keep(shop: &Workshop) -> Infallible {
     let clock = shop.clock();
-    let mut control = Feed::of_all(shop.ports.bus.clone(), shop.ports.clock.clone(), Topic::Control);
+    let mut control = Feed::of_all(shop.ports.bus.clone(), shop.ports.clock.clone(), vec![Topic::Control]);
     let mut next = clock.now() + shop.settings.beat;
     loop {
         let due = clock.sleep_until(next);
-        if let Either::Left((incoming, _)) = select(pin!(control.next()), due).await
-            && !concerns(shop, &incoming)
+        if let Either::Left((fed, _)) = select(pin!(control.next()), due).await
+            && !concerns(shop, &fed)
         {
             continue;
         }
@@ -29,8 +29,11 @@ pub(crate) async fn keep(shop: &Workshop) -> Infallible {
     }
 }
 
-fn concerns(shop: &Workshop, incoming: &Incoming) -> bool {
-    let Incoming::Record { record, .. } = incoming else { return false };
+fn concerns(shop: &Workshop, fed: &Fed) -> bool {
+    if let Fed::Broken(error) = fed {
+        tracing::warn!(error = %error, "the tail of cancellations broke, opening it again; beats hear of them meanwhile");
+    }
+    let Fed::Incoming(Incoming::Record { record, .. }) = fed else { return false };
     record::read::<CancelledNotice>(record, CANCELLED).is_ok_and(|notice| shop.held.any_of(&notice.attempts))
 }
 

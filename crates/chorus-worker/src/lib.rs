@@ -12,7 +12,6 @@ mod beat;
 mod call;
 mod delivery;
 mod estimate;
-mod feed;
 mod held;
 mod intake;
 mod judge;

@@ -9,12 +9,12 @@ use std::task::Poll;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::BootId;
 use chorus_core::port::bus::{Incoming, Topic};
+use chorus_core::port::feed::{Fed, Feed};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tracing::Instrument as _;
 
-use crate::feed::Feed;
 use crate::held::Stop;
 use crate::intake::{Answered, Claimed, Intake};
 use crate::workshop::{Ports, Workshop};
@@ -30,7 +30,7 @@ enum Event {
     Stop,
     Over,
     Answered(Answered),
-    Incoming(Incoming),
+    Fed(Fed),
 }
 
 impl Worker {
@@ -67,8 +67,8 @@ impl<'a> Desk<'a> {
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) {
         let settings = &self.shop.settings;
-        let topic = Topic::TaskDispatch(settings.pool.clone());
-        let mut feed = Feed::of_group(self.shop.ports.bus.clone(), self.shop.ports.clock.clone(), topic, group(&settings.pool));
+        let topics = vec![Topic::TaskDispatch(settings.pool.clone())];
+        let mut feed = Feed::of_group(self.shop.ports.bus.clone(), self.shop.ports.clock.clone(), topics, group(&settings.pool));
         loop {
             feed.pause(self.intake.len() + self.running.len() >= settings.slots).await;
             match self.next_event(&mut feed, stop.as_mut(), beats.as_mut()).await {
@@ -78,9 +78,10 @@ impl<'a> Desk<'a> {
                     self.start(claimed);
                     feed.ack(&at).await;
                 }
-                Event::Incoming(Incoming::Record { record, at }) => self.intake.take(record, at),
-                Event::Incoming(Incoming::Revoked(partitions)) => self.intake.forget(&partitions),
-                Event::Incoming(Incoming::Assigned(_)) => {}
+                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.intake.take(record, at),
+                Event::Fed(Fed::Incoming(Incoming::Revoked(partitions))) => self.intake.forget(&partitions),
+                Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
+                Event::Fed(Fed::Broken(error)) => tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again"),
             }
         }
     }
@@ -91,7 +92,7 @@ impl<'a> Desk<'a> {
         mut stop: Pin<&mut impl Future<Output = ()>>,
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) -> Event {
-        let mut incoming = pin!(feed.next());
+        let mut fed = pin!(feed.next());
         poll_fn(|context| {
             if stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
@@ -103,7 +104,7 @@ impl<'a> Desk<'a> {
             if let Poll::Ready(answered) = self.intake.poll_answered(context) {
                 return Poll::Ready(Event::Answered(answered));
             }
-            incoming.as_mut().poll(context).map(Event::Incoming)
+            fed.as_mut().poll(context).map(Event::Fed)
         })
         .await
     }

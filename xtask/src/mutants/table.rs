@@ -274,8 +274,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: ORCHESTRATOR,
-                find: "Event::News(News::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),",
-                replace: "Event::News(News::Incoming(Incoming::Revoked(gone))) => self.intake.forget(|partition| gone.contains(partition)),",
+                find: "Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),",
+                replace: "Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.intake.forget(|partition| gone.contains(partition)),",
             },
             Edit {
                 file: FOLD,
@@ -357,8 +357,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the offset stored before the claim",
         edits: &[Edit {
             file: WORKER,
-            find: "Event::Incoming(Incoming::Record { record, at }) => self.intake.take(record, at),",
-            replace: "Event::Incoming(Incoming::Record { record, at }) => {
+            find: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.intake.take(record, at),",
+            replace: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
                     feed.ack(&at).await;
                     self.intake.take(record, at);
                 }",
@@ -371,8 +371,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "task.done acknowledged before it is folded",
         edits: &[Edit {
             file: ORCHESTRATOR,
-            find: "Event::News(News::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,",
-            replace: "Event::News(News::Incoming(Incoming::Record { record, at })) => {
+            find: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,",
+            replace: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
                     feed.ack(&at).await;
                     self.take(record, at, &mut feed).await;
                 }",
@@ -393,3 +393,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         expected: &["NothingLeft", "NoProjectLost"],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_every_mutant_stands_once_in_its_file() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        for mutant in MUTANTS {
+            for edit in mutant.edits {
+                let text = std::fs::read_to_string(root.join(edit.file)).expect("the file is there");
+                assert_eq!(text.matches(edit.find).count(), 1, "{}: {:?} in {}", mutant.name, edit.find, edit.file);
+            }
+        }
+    }
+}
