@@ -9,5 +9,8 @@ pub(crate) fn text(chapters: u32) -> String {
         let body = format!("The bridge of ward {number} was rebuilt by the guild because the old stones had cracked. ").repeat(12);
         format!("## Chapter {number}: Ward {number}\n\n{body}\n\n")
     };
-    format!("# The chronicle\n\n{}", (1..=chapters).map(chapter).collect::<String>())
+    format!(
+        "# The chronicle\n\n{}",
+        (1..=chapters).map(chapter).collect::<String>()
+    )
 }

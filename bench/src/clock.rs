@@ -25,6 +25,10 @@ impl Clock for MachineClock {
     }
 
     fn chance(&self, below: u64) -> u64 {
-        if below == 0 { 0 } else { (Uuid::new_v4().as_u64_pair().1 >> 4) % below }
+        if below == 0 {
+            0
+        } else {
+            (Uuid::new_v4().as_u64_pair().1 >> 4) % below
+        }
     }
 }

@@ -22,7 +22,13 @@ use crate::measure::Figures;
 use crate::spread::Spread;
 
 /// One process a role; workers are two.
-const APART: [Role; 5] = [Role::Gateway, Role::Orchestrator, Role::Dispatcher, Role::Worker("deepseek"), Role::Worker("deepseek")];
+const APART: [Role; 5] = [
+    Role::Gateway,
+    Role::Orchestrator,
+    Role::Dispatcher,
+    Role::Worker("deepseek"),
+    Role::Worker("deepseek"),
+];
 /// All roles in one process.
 const TOGETHER: [Role; 1] = [Role::Serve];
 /// Tasks of the calm part.
@@ -38,15 +44,31 @@ struct Wiring {
 }
 
 const WIRINGS: [Wiring; 3] = [
-    Wiring { name: "apart", bus: "kafka", roles: &APART },
-    Wiring { name: "together, Kafka", bus: "kafka", roles: &TOGETHER },
-    Wiring { name: "together, embedded", bus: "embedded", roles: &TOGETHER },
+    Wiring {
+        name: "apart",
+        bus: "kafka",
+        roles: &APART,
+    },
+    Wiring {
+        name: "together, Kafka",
+        bus: "kafka",
+        roles: &TOGETHER,
+    },
+    Wiring {
+        name: "together, embedded",
+        bus: "embedded",
+        roles: &TOGETHER,
+    },
 ];
 
 /// Runs all measurements and prints median and spread.
 pub(crate) async fn orchestrator(chorus: &Path, runs: u32, tasks: u32) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let place = Place { program: std::path::absolute(chorus)?, root: std::path::absolute(".")?, folder: folder.path().to_owned() };
+    let place = Place {
+        program: std::path::absolute(chorus)?,
+        root: std::path::absolute(".")?,
+        folder: folder.path().to_owned(),
+    };
     let services = Services::up(place.services())?;
     let mut found: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
     for run in 1..=runs {
@@ -63,7 +85,13 @@ pub(crate) async fn orchestrator(chorus: &Path, runs: u32, tasks: u32) -> anyhow
 }
 
 /// One installation, measured.
-async fn one(place: &Place, services: &Services, wiring: &Wiring, (run, at): (u32, usize), tasks: u32) -> anyhow::Result<Figures> {
+async fn one(
+    place: &Place,
+    services: &Services,
+    wiring: &Wiring,
+    (run, at): (u32, usize),
+    tasks: u32,
+) -> anyhow::Result<Figures> {
     let name = format!("bench{run}x{at}");
     let settings = Settings {
         namespace: name.clone(),
@@ -90,15 +118,31 @@ async fn one(place: &Place, services: &Services, wiring: &Wiring, (run, at): (u3
 
 fn print(runs: u32, found: &BTreeMap<(usize, String), Vec<f64>>) {
     let of = |at: usize, name: &str| found.get(&(at, name.to_owned())).cloned().map(Spread::of);
-    println!("{runs} runs; median (least to most); PostgreSQL and Redis everywhere; models answer at once\n");
-    println!("{:<52} {:>26} {:>26} {:>26} {:>8}", "", "one process a role", "one process, Kafka", "one process, embedded bus", "Kafka/");
-    println!("{:<52} {:>26} {:>26} {:>26} {:>8}", "", "", "", "(baseline)", "embedded");
+    println!(
+        "{runs} runs; median (least to most); PostgreSQL and Redis everywhere; models answer at once\n"
+    );
+    println!(
+        "{:<52} {:>26} {:>26} {:>26} {:>8}",
+        "", "one process a role", "one process, Kafka", "one process, embedded bus", "Kafka/"
+    );
+    println!(
+        "{:<52} {:>26} {:>26} {:>26} {:>8}",
+        "", "", "", "(baseline)", "embedded"
+    );
     let mut names: Vec<&String> = found.keys().map(|(_, name)| name).collect();
     names.sort();
     names.dedup();
     for name in names {
         let shown = |at| of(at, name).map_or_else(String::new, |spread| spread.shown());
-        let ratio = of(1, name).zip(of(2, name)).map(|(kafka, embedded)| format!("{:.2}", kafka.median / embedded.median));
-        println!("{name:<52} {:>26} {:>26} {:>26} {:>8}", shown(0), shown(1), shown(2), ratio.unwrap_or_default());
+        let ratio = of(1, name)
+            .zip(of(2, name))
+            .map(|(kafka, embedded)| format!("{:.2}", kafka.median / embedded.median));
+        println!(
+            "{name:<52} {:>26} {:>26} {:>26} {:>8}",
+            shown(0),
+            shown(1),
+            shown(2),
+            ratio.unwrap_or_default()
+        );
     }
 }

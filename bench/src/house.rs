@@ -7,11 +7,15 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use chorus_core::brief::{Attachment, Brief, Options};
-use chorus_core::id::{AccountId, BootId, CredentialId, EventId, Pool, ProjectId, ProviderId, Tenant};
+use chorus_core::id::{
+    AccountId, BootId, CredentialId, EventId, Pool, ProjectId, ProviderId, Tenant,
+};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Entitlement, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::NewProject;
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, Outbox, Projects};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, Outbox, Projects,
+};
 use chorus_core::project::{ClientCommand, Head, NewHead};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
@@ -57,19 +61,28 @@ impl House {
                 Self::start(store.clone(), store, clock).await
             }
             Kind::Sqlite => {
-                let store = Store::open(Place::Sqlite(folder.join("chorus.db")), Pending::Apply).await?;
+                let store =
+                    Store::open(Place::Sqlite(folder.join("chorus.db")), Pending::Apply).await?;
                 let artifacts = Arc::new(LocalDirectory::open(folder.join("artifacts"))?);
                 Self::start(Arc::new(store), artifacts, clock).await
             }
         }
     }
 
-    async fn start<R: Rows + 'static>(rows: Arc<R>, artifacts: Arc<dyn ArtifactStore>, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    async fn start<R: Rows + 'static>(
+        rows: Arc<R>,
+        artifacts: Arc<dyn ArtifactStore>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let tenant = Tenant::new("bench");
         rows.import(vec![account(&*clock, &tenant)]).await?;
         let bus: Arc<dyn Bus> = Arc::new(chorus_bus::Embedded::new());
         let limits = Arc::new(Memory::new(Arc::clone(&clock), Start::Full));
-        let upstream = Arc::new(Instant { clock: Arc::clone(&clock), calls: AtomicU64::new(0), called: Notify::new() });
+        let upstream = Arc::new(Instant {
+            clock: Arc::clone(&clock),
+            calls: AtomicU64::new(0),
+            called: Notify::new(),
+        });
         let catalog = Arc::new(chorus_upstream::catalog::load());
         let boot = || BootId::new(clock.number());
         let orchestrator = chorus_orchestrator::Ports {
@@ -103,24 +116,84 @@ impl House {
         };
         let never = std::future::pending::<()>;
         let sizes = Arc::new(chorus_orchestrator::Sizes::default());
-        tokio::spawn(Orchestrator::new(orchestrator, chorus_orchestrator::Settings::default(), sizes).run(never()));
+        tokio::spawn(
+            Orchestrator::new(
+                orchestrator,
+                chorus_orchestrator::Settings::default(),
+                sizes,
+            )
+            .run(never()),
+        );
         let roles = BTreeMap::new();
-        tokio::spawn(Dispatcher::new(dispatcher, chorus_dispatcher::Settings::default(), catalog.clone(), roles, boot()).run(never()));
-        tokio::spawn(Worker::new(worker, catalog, chorus_worker::Settings::of_pool(Pool::new(POOL)), boot()).run(never()));
-        Ok(Self { projects: rows.clone(), deliveries: rows.clone(), upstream, artifacts, outbox: rows, bus, clock, tenant })
+        tokio::spawn(
+            Dispatcher::new(
+                dispatcher,
+                chorus_dispatcher::Settings::default(),
+                catalog.clone(),
+                roles,
+                boot(),
+            )
+            .run(never()),
+        );
+        tokio::spawn(
+            Worker::new(
+                worker,
+                catalog,
+                chorus_worker::Settings::of_pool(Pool::new(POOL)),
+                boot(),
+            )
+            .run(never()),
+        );
+        Ok(Self {
+            projects: rows.clone(),
+            deliveries: rows.clone(),
+            upstream,
+            artifacts,
+            outbox: rows,
+            bus,
+            clock,
+            tenant,
+        })
     }
 
     /// Hands in a brief with so many chapters.
     pub(crate) async fn submit(&self, chapters: u32) -> anyhow::Result<ProjectId> {
         let text = books::text(chapters);
         let bytes = text.len() as u64;
-        let attachment = Attachment { name: "chronicle.md".to_owned(), text: self.artifacts.put(Bytes::from(text)).await?, bytes };
-        let options = Options { assume: true, approve: false };
-        let brief = Brief { version: 1, text: books::BRIEF.to_owned(), attachments: vec![attachment], options };
-        let brief = self.artifacts.put(Bytes::from(serde_json::to_vec(&brief)?)).await?;
+        let attachment = Attachment {
+            name: "chronicle.md".to_owned(),
+            text: self.artifacts.put(Bytes::from(text)).await?,
+            bytes,
+        };
+        let options = Options {
+            assume: true,
+            approve: false,
+        };
+        let brief = Brief {
+            version: 1,
+            text: books::BRIEF.to_owned(),
+            attachments: vec![attachment],
+            options,
+        };
+        let brief = self
+            .artifacts
+            .put(Bytes::from(serde_json::to_vec(&brief)?))
+            .await?;
         let id = ProjectId::new(self.clock.number());
-        let record = record::command(EventId::new(self.clock.number()), &self.tenant, id, &ClientCommand::Submit { brief });
-        let head = NewHead { id, tenant: self.tenant.clone(), title: "bench".to_owned(), created_at: self.clock.now(), brief, options };
+        let record = record::command(
+            EventId::new(self.clock.number()),
+            &self.tenant,
+            id,
+            &ClientCommand::Submit { brief },
+        );
+        let head = NewHead {
+            id,
+            tenant: self.tenant.clone(),
+            title: "bench".to_owned(),
+            created_at: self.clock.now(),
+            brief,
+            options,
+        };
         let new = NewProject {
             id,
             tenant: self.tenant.clone(),
@@ -156,13 +229,20 @@ fn account(clock: &dyn Clock, tenant: &Tenant) -> NewAccount {
         tenant: tenant.clone(),
         name: format!("{id}@example.com"),
         owner: "bench".to_owned(),
-        entitlement: Entitlement { kind: "own".to_owned(), attested_by: "bench".to_owned(), attested_at: Timestamp(0) },
+        entitlement: Entitlement {
+            kind: "own".to_owned(),
+            attested_by: "bench".to_owned(),
+            attested_at: Timestamp(0),
+        },
         same_owner_spill: false,
         credentials: vec![NewCredential {
             id: CredentialId::new(clock.number()),
             provider: ProviderId::new("compatible"),
             base_url: Some("http://127.0.0.1:1/v1".to_owned()),
-            secret: SealedSecret { sealed: String::new(), key_id: String::new() },
+            secret: SealedSecret {
+                sealed: String::new(),
+                key_id: String::new(),
+            },
             fingerprint: id.to_string(),
             groups: Vec::new(),
         }],

@@ -23,9 +23,15 @@ impl Upstream for Instant {
     async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.called.notify_one();
-        let Body::Canonical(request) = call.body else { unreachable!("workers send canonical requests") };
+        let Body::Canonical(request) = call.body else {
+            unreachable!("workers send canonical requests")
+        };
         let turn = |message: &chorus_core::llm::Message| Turn {
-            role: if message.role == Role::Assistant { TurnRole::Assistant } else { TurnRole::User },
+            role: if message.role == Role::Assistant {
+                TurnRole::Assistant
+            } else {
+                TurnRole::User
+            },
             text: message.content.iter().map(text).collect(),
         };
         let ask = Ask {
@@ -38,10 +44,20 @@ impl Upstream for Instant {
             think: None,
         };
         let said = chorus_sim::brain::reply(&ask, &[]).text;
-        let usage = Usage { input: request.text_len() as u64 / 4, output: said.len() as u64 / 4, ..Usage::default() };
+        let usage = Usage {
+            input: request.text_len() as u64 / 4,
+            output: said.len() as u64 / 4,
+            ..Usage::default()
+        };
         let events = [
-            StreamEvent::Start { id: call.reference, model: call.model.to_string() },
-            StreamEvent::Text { index: 0, delta: said },
+            StreamEvent::Start {
+                id: call.reference,
+                model: call.model.to_string(),
+            },
+            StreamEvent::Text {
+                index: 0,
+                delta: said,
+            },
             StreamEvent::Usage(usage),
             StreamEvent::Finish(FinishReason::Stop),
             StreamEvent::End,

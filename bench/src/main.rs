@@ -73,16 +73,32 @@ enum Kind {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Orchestrator { runs, tasks, distributed: false, .. } => report::orchestrator(runs, tasks),
+        Command::Orchestrator {
+            runs,
+            tasks,
+            distributed: false,
+            ..
+        } => report::orchestrator(runs, tasks),
         #[cfg(feature = "distributed")]
-        Command::Orchestrator { runs, tasks, chorus, .. } => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        Command::Orchestrator {
+            runs,
+            tasks,
+            chorus,
+            ..
+        } => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(distributed::orchestrator(&chorus, runs, tasks))
         }
         #[cfg(not(feature = "distributed"))]
-        Command::Orchestrator { .. } => anyhow::bail!("--distributed needs the feature distributed: use `cargo xtask bench`"),
+        Command::Orchestrator { .. } => {
+            anyhow::bail!("--distributed needs the feature distributed: use `cargo xtask bench`")
+        }
         Command::One { what, store, tasks } => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
             let figures = runtime.block_on(measure::one(what, store, tasks))?;
             println!("{}", serde_json::to_string(&figures)?);
             Ok(())

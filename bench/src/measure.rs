@@ -64,8 +64,17 @@ async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
         waits.extend(ready_to_claimed(&house, id).await?);
     }
     waits.sort_by(f64::total_cmp);
-    let at = |share: f64| waits.get(((count(waits.len()) - 1.0) * share) as usize).copied().unwrap_or(f64::NAN);
-    Ok(figures(&[("Ready to claimed ms p50", at(0.5)), ("Ready to claimed ms p95", at(0.95)), ("Ready to claimed ms p99", at(0.99))]))
+    let at = |share: f64| {
+        waits
+            .get(((count(waits.len()) - 1.0) * share) as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    Ok(figures(&[
+        ("Ready to claimed ms p50", at(0.5)),
+        ("Ready to claimed ms p95", at(0.95)),
+        ("Ready to claimed ms p99", at(0.99)),
+    ]))
 }
 
 /// For each task the time from the event that it can be done to the claim of its first delivery.
@@ -80,7 +89,9 @@ async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f6
         .collect();
     let rows = house.deliveries.of_project(id).await?;
     let firsts = rows.iter().filter(|row| row.epoch.0 == 0);
-    Ok(firsts.filter_map(|row| Some((row.claimed_at?.0 - ready.get(&row.attempt)?) as f64)).collect())
+    Ok(firsts
+        .filter_map(|row| Some((row.claimed_at?.0 - ready.get(&row.attempt)?) as f64))
+        .collect())
 }
 
 /// Opens, submits, and waits for the first call; the parent measures the whole process.
@@ -88,11 +99,20 @@ async fn cold(kind: Kind, folder: &std::path::Path) -> anyhow::Result<Figures> {
     let house = House::open(kind, folder).await?;
     house.submit(1).await?;
     house.upstream.called.notified().await;
-    Ok(figures(&[("calls", house.upstream.calls.load(std::sync::atomic::Ordering::Relaxed) as f64)]))
+    Ok(figures(&[(
+        "calls",
+        house
+            .upstream
+            .calls
+            .load(std::sync::atomic::Ordering::Relaxed) as f64,
+    )]))
 }
 
 fn figures(pairs: &[(&str, f64)]) -> Figures {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), *value))
+        .collect()
 }
 
 fn count(number: usize) -> f64 {

@@ -19,7 +19,10 @@ pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
                 let took = stopwatch();
                 let mut figures = child(what, store, size)?;
                 if what == "cold" {
-                    figures = BTreeMap::from([("cold start ms, process to first call".to_owned(), took() * 1000.0)]);
+                    figures = BTreeMap::from([(
+                        "cold start ms, process to first call".to_owned(),
+                        took() * 1000.0,
+                    )]);
                 }
                 for (name, value) in figures {
                     found.entry((name, store)).or_default().push(value);
@@ -27,22 +30,47 @@ pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
             }
         }
     }
-    println!("{runs} runs; median (least to most); baseline: the same services over the in-memory store\n");
-    println!("{:<40} {:>28} {:>28} {:>8}", "", "memory (baseline)", "SQLite (embedded default)", "ratio");
-    let names: Vec<String> = found.keys().filter(|(_, store)| *store == "sqlite").map(|(name, _)| name.clone()).collect();
+    println!(
+        "{runs} runs; median (least to most); baseline: the same services over the in-memory store\n"
+    );
+    println!(
+        "{:<40} {:>28} {:>28} {:>8}",
+        "", "memory (baseline)", "SQLite (embedded default)", "ratio"
+    );
+    let names: Vec<String> = found
+        .keys()
+        .filter(|(_, store)| *store == "sqlite")
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in names {
-        let of = |store: &'static str| found.get(&(name.clone(), store)).cloned().unwrap_or_default();
+        let of = |store: &'static str| {
+            found
+                .get(&(name.clone(), store))
+                .cloned()
+                .unwrap_or_default()
+        };
         let (baseline, subject) = (Spread::of(of("memory")), Spread::of(of("sqlite")));
-        println!("{name:<40} {:>28} {:>28} {:>8.2}", baseline.shown(), subject.shown(), subject.median / baseline.median);
+        println!(
+            "{name:<40} {:>28} {:>28} {:>8.2}",
+            baseline.shown(),
+            subject.shown(),
+            subject.median / baseline.median
+        );
     }
     Ok(())
 }
 
 fn child(what: &str, store: &str, tasks: u32) -> anyhow::Result<Figures> {
     let me = std::env::current_exe().context("find this program")?;
-    let output = Command::new(me).args(["one", what, store, &tasks.to_string()]).output().context("start a measurement")?;
+    let output = Command::new(me)
+        .args(["one", what, store, &tasks.to_string()])
+        .output()
+        .context("start a measurement")?;
     if !output.status.success() {
-        bail!("{what} over {store} failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{what} over {store} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     serde_json::from_slice(&output.stdout).context("read a measurement")
 }

@@ -8,33 +8,51 @@ use anyhow::bail;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Milliseconds of the machine's clock.
-#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Runs from now on and tells how many seconds it took.
-#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
 pub fn stopwatch() -> impl Fn() -> f64 {
     let began = Instant::now();
     move || began.elapsed().as_secs_f64()
 }
 
 /// Waits so long.
-#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
 pub async fn pause(long: Duration) {
     tokio::time::sleep(long).await;
 }
 
 /// The output of a future that is given so long; none when it takes longer.
-#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
 pub async fn within<T>(long: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(long, future).await.ok()
 }
 
 /// Looks again and again until there is something; fails with what was waited for when it takes too long.
-pub async fn until<T>(what: &str, long: Duration, mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+pub async fn until<T>(
+    what: &str,
+    long: Duration,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
     let took = stopwatch();
     loop {
         if let Some(found) = look().await? {

@@ -11,7 +11,12 @@ pub fn cpu_ms(pid: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let (_, after) = stat.rsplit_once(')').context("a process's stat")?;
     let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).context("a CPU field");
+    let ticks = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|field| field.parse::<f64>().ok())
+            .context("a CPU field")
+    };
     Ok((ticks(11)? + ticks(12)?) * TICK_MS)
 }
 
@@ -19,7 +24,15 @@ pub fn cpu_ms(pid: u32) -> anyhow::Result<f64> {
 pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse().context("VmRSS in kB")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
+    let kib: f64 = line
+        .trim()
+        .trim_end_matches(" kB")
+        .trim()
+        .parse()
+        .context("VmRSS in kB")?;
     Ok(kib / 1024.0)
 }

@@ -20,9 +20,21 @@ const TASKS: [Task; 4] = [
         what: "faults planted on purpose, each found by the test world; a name runs only those like it",
         run: mutants::run,
     },
-    Task { name: "bench", what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline", run: bench::run },
-    Task { name: "tidy", what: "arrows between crates, banned names, lengths of files and functions", run: tidy::run },
-    Task { name: "test", what: "every test there is; --quick leaves out what takes minutes", run: test::run },
+    Task {
+        name: "bench",
+        what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline",
+        run: bench::run,
+    },
+    Task {
+        name: "tidy",
+        what: "arrows between crates, banned names, lengths of files and functions",
+        run: tidy::run,
+    },
+    Task {
+        name: "test",
+        what: "every test there is; --quick leaves out what takes minutes",
+        run: test::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -27,7 +27,12 @@ struct Verdict {
 
 /// Runs all mutants, or those whose names contain an argument.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let wanted = |mutant: &&Mutant| arguments.is_empty() || arguments.iter().any(|argument| mutant.name.contains(argument));
+    let wanted = |mutant: &&Mutant| {
+        arguments.is_empty()
+            || arguments
+                .iter()
+                .any(|argument| mutant.name.contains(argument))
+    };
     let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
     if mutants.is_empty() {
         bail!("no mutant is called like {arguments:?}");
@@ -37,7 +42,11 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     for mutant in &mutants {
         let verdict = try_one(&field, mutant)?;
         println!("{}", row(&verdict));
-        wrong.extend(verdict.wrong.map(|problem| format!("{}: {problem}", verdict.name)));
+        wrong.extend(
+            verdict
+                .wrong
+                .map(|problem| format!("{}: {problem}", verdict.name)),
+        );
     }
     if wrong.is_empty() {
         println!("{} mutants, each found", mutants.len());
@@ -49,7 +58,10 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 /// The program as it is must hold in every world in which a mutant is looked for and a net is missing.
 fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
     let mut worlds: Vec<World> = Vec::new();
-    for mutant in mutants.iter().filter(|mutant| !mutant.world.without.is_empty()) {
+    for mutant in mutants
+        .iter()
+        .filter(|mutant| !mutant.world.without.is_empty())
+    {
         if !worlds.contains(&mutant.world) {
             worlds.push(mutant.world);
         }
@@ -60,8 +72,14 @@ fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
     }
     for world in worlds {
         match field.search(world, SOUND_SEEDS)? {
-            None => println!("{:<62} holds for {SOUND_SEEDS} seeds", format!("(the program as it is, {world})")),
-            Some(found) => wrong.push(format!("the program as it is breaks {} in seed {} of {world}", found.invariant, found.seed)),
+            None => println!(
+                "{:<62} holds for {SOUND_SEEDS} seeds",
+                format!("(the program as it is, {world})")
+            ),
+            Some(found) => wrong.push(format!(
+                "the program as it is breaks {} in seed {} of {world}",
+                found.invariant, found.seed
+            )),
         }
     }
     Ok(wrong)
@@ -74,18 +92,39 @@ fn try_one(field: &Field, mutant: &Mutant) -> anyhow::Result<Verdict> {
     let found = field.search(mutant.world, mutant.seeds)?;
     planted.pull_out()?;
     let wrong = match &found {
-        None => Some(format!("survived {} seeds of {}", mutant.seeds, mutant.world)),
-        Some(found) if !mutant.expected.contains(&found.invariant.as_str()) => {
-            Some(format!("was found by {}, expected one of {:?}", found.invariant, mutant.expected))
-        }
+        None => Some(format!(
+            "survived {} seeds of {}",
+            mutant.seeds, mutant.world
+        )),
+        Some(found) if !mutant.expected.contains(&found.invariant.as_str()) => Some(format!(
+            "was found by {}, expected one of {:?}",
+            found.invariant, mutant.expected
+        )),
         Some(_) => None,
     };
-    Ok(Verdict { name: mutant.name, found, wrong, took: start.elapsed() })
+    Ok(Verdict {
+        name: mutant.name,
+        found,
+        wrong,
+        took: start.elapsed(),
+    })
 }
 
 fn row(verdict: &Verdict) -> String {
-    let Verdict { name, found, wrong, took } = verdict;
-    let by = found.as_ref().map_or_else(|| "SURVIVED".to_owned(), |found| format!("{} in seed {}", found.invariant, found.seed));
-    let mark = if wrong.is_some() && found.is_some() { " UNEXPECTED" } else { "" };
+    let Verdict {
+        name,
+        found,
+        wrong,
+        took,
+    } = verdict;
+    let by = found.as_ref().map_or_else(
+        || "SURVIVED".to_owned(),
+        |found| format!("{} in seed {}", found.invariant, found.seed),
+    );
+    let mark = if wrong.is_some() && found.is_some() {
+        " UNEXPECTED"
+    } else {
+        ""
+    };
     format!("{name:<62} {by}{mark} ({} s)", took.as_secs())
 }

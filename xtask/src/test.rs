@@ -20,7 +20,12 @@ use tally::Tally;
 const SKIP: &str = "skip";
 
 /// What the binary is built with, so that every adapter is there. The lints of `.ci/run` use the same.
-const EVERYTHING: [&str; 4] = ["test", "--workspace", "--features", "chorus/distributed,chorus-bench/distributed"];
+const EVERYTHING: [&str; 4] = [
+    "test",
+    "--workspace",
+    "--features",
+    "chorus/distributed,chorus-bench/distributed",
+];
 
 /// A server outside our processes.
 struct Service {
@@ -53,30 +58,57 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let report = account::File::new()?;
     let mut tally = Tally::default();
     let mut instance = Instance::new();
-    let mut tried: Vec<(&Service, Tried)> = SERVICES.iter().map(|service| (service, instance.find(service))).collect();
+    let mut tried: Vec<(&Service, Tried)> = SERVICES
+        .iter()
+        .map(|service| (service, instance.find(service)))
+        .collect();
     // The model takes both cores for itself: its test has a run of its own.
-    let mut variables = vec![(account::VARIABLE, report.path()?), (local_model::SERVICE.variable, SKIP)];
-    variables.extend(instance.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let all = tally.cargo(&[EVERYTHING.as_slice(), &["--no-fail-fast"]].concat(), &variables);
+    let mut variables = vec![
+        (account::VARIABLE, report.path()?),
+        (local_model::SERVICE.variable, SKIP),
+    ];
+    variables.extend(
+        instance
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    let all = tally.cargo(
+        &[EVERYTHING.as_slice(), &["--no-fail-fast"]].concat(),
+        &variables,
+    );
     drop(instance);
-    let (model, its_test) = local_model::run(quick, &mut tally, (account::VARIABLE, report.path()?));
+    let (model, its_test) =
+        local_model::run(quick, &mut tally, (account::VARIABLE, report.path()?));
     tried.push((&local_model::SERVICE, model));
     let account = report.read()?;
     tell(&tried, &account);
     println!("\n{tally}");
-    all.and(its_test).and_then(|()| check(&tried, &account, variable("CI").is_some()))
+    all.and(its_test)
+        .and_then(|()| check(&tried, &account, variable("CI").is_some()))
 }
 
 /// What ran on what, for people.
 fn tell(tried: &[(&Service, Tried)], account: &Account) {
     println!("\nsuites without a server, and how many cases of each:");
-    for implementation in account.implementations().filter(|name| tried.iter().all(|(service, _)| service.key != *name)) {
-        println!("  {implementation:<15} {}", account.of(implementation).unwrap_or_default());
+    for implementation in account
+        .implementations()
+        .filter(|name| tried.iter().all(|(service, _)| service.key != *name))
+    {
+        println!(
+            "  {implementation:<15} {}",
+            account.of(implementation).unwrap_or_default()
+        );
     }
     println!("against real services:");
     for (service, tried) in tried {
         let told = match tried {
-            Tried::Yes(which) => format!("tried ({which}): {}", account.of(service.key).unwrap_or_else(|| "NOTHING ran on it".to_owned())),
+            Tried::Yes(which) => format!(
+                "tried ({which}): {}",
+                account
+                    .of(service.key)
+                    .unwrap_or_else(|| "NOTHING ran on it".to_owned())
+            ),
             Tried::LeftOut(why) => format!("left out: {why}"),
             Tried::No(why) => format!("NOT tried: {why}"),
         };
@@ -87,14 +119,22 @@ fn tell(tried: &[(&Service, Tried)], account: &Account) {
 /// Whether what had to be tried was tried.
 fn check(tried: &[(&Service, Tried)], account: &Account, ci: bool) -> anyhow::Result<()> {
     let wrong = tried.iter().filter_map(|(service, tried)| match tried {
-        Tried::Yes(_) if account.of(service.key).is_none() => Some(format!("{} was there, and no suite ran on it", service.name)),
-        Tried::No(_) if ci => {
-            Some(format!("{} was not tried, and CI must (set {}={SKIP} to leave it out)", service.name, service.variable))
-        }
+        Tried::Yes(_) if account.of(service.key).is_none() => Some(format!(
+            "{} was there, and no suite ran on it",
+            service.name
+        )),
+        Tried::No(_) if ci => Some(format!(
+            "{} was not tried, and CI must (set {}={SKIP} to leave it out)",
+            service.name, service.variable
+        )),
         Tried::Yes(_) | Tried::LeftOut(_) | Tried::No(_) => None,
     });
     let wrong: Vec<String> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(anyhow!(wrong.join("; "))) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow!(wrong.join("; ")))
+    }
 }
 
 /// A port that nobody listened on a moment ago.
@@ -104,7 +144,10 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 /// What the environment says; nothing where it is empty.
-#[expect(clippy::disallowed_methods, reason = "the caller of a test run chooses services by variables")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller of a test run chooses services by variables"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -124,15 +167,27 @@ mod tests {
         assert_eq!(outcome(gone(), "", false), Ok(()));
         assert_eq!(
             outcome(gone(), "", true),
-            Err("Kafka was not tried, and CI must (set CHORUS_TEST_KAFKA=skip to leave it out)".to_owned())
+            Err(
+                "Kafka was not tried, and CI must (set CHORUS_TEST_KAFKA=skip to leave it out)"
+                    .to_owned()
+            )
         );
-        assert_eq!(outcome(Tried::LeftOut("on purpose".to_owned()), "", true), Ok(()));
+        assert_eq!(
+            outcome(Tried::LeftOut("on purpose".to_owned()), "", true),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_service_on_which_nothing_ran_fails_everywhere() {
         let there = || Tried::Yes("4.4.0".to_owned());
-        assert_eq!(outcome(there(), "kafka\tcontract of the bus\t13\n", true), Ok(()));
-        assert_eq!(outcome(there(), "redis\tcontract of limits\t20\n", false), Err("Kafka was there, and no suite ran on it".to_owned()));
+        assert_eq!(
+            outcome(there(), "kafka\tcontract of the bus\t13\n", true),
+            Ok(())
+        );
+        assert_eq!(
+            outcome(there(), "redis\tcontract of limits\t20\n", false),
+            Err("Kafka was there, and no suite ran on it".to_owned())
+        );
     }
 }

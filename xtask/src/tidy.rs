@@ -13,14 +13,21 @@ use anyhow::{Context, bail};
 
 /// Runs all checks and prints what they found.
 pub(crate) fn run(_arguments: &[String]) -> anyhow::Result<()> {
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .context("cargo metadata")?;
     let root = metadata.workspace_root.as_std_path();
     let sources = sources(root)?;
     let mut faults = arrows::faults(&metadata);
     faults.extend(names::faults(root, &sources)?);
     faults.extend(lengths::report(root, &sources)?);
     if faults.is_empty() {
-        println!("tidy: {} crates, {} files, no fault", metadata.packages.len(), sources.len());
+        println!(
+            "tidy: {} crates, {} files, no fault",
+            metadata.packages.len(),
+            sources.len()
+        );
         return Ok(());
     }
     for fault in &faults {

@@ -36,10 +36,21 @@ pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyho
     let (busy, cpu_after) = (by_role(house, resident_mib)?, by_role(house, cpu_ms)?);
     let deliveries = house.rows.deliveries().await?;
     let own = &deliveries[warm..];
-    let first = own.iter().map(|row| row.dispatched_at).min().context("no delivery")?;
-    let last = own.iter().filter_map(|row| row.ended_at).max().context("no delivery ended")?;
+    let first = own
+        .iter()
+        .map(|row| row.dispatched_at)
+        .min()
+        .context("no delivery")?;
+    let last = own
+        .iter()
+        .filter_map(|row| row.ended_at)
+        .max()
+        .context("no delivery ended")?;
     let done = own.len() as f64;
-    let mut figures = Figures::from([("tasks per second".to_owned(), done * 1000.0 / (last - first).max(1) as f64)]);
+    let mut figures = Figures::from([(
+        "tasks per second".to_owned(),
+        done * 1000.0 / (last - first).max(1) as f64,
+    )]);
     let mut all = 0.0;
     for (role, after) in cpu_after {
         let spent = (after - cpu.get(role).copied().unwrap_or(0.0)) / done;
@@ -47,26 +58,45 @@ pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyho
         figures.insert(format!("CPU ms per task, {role}"), spent);
     }
     figures.insert("CPU ms per task, all processes".to_owned(), all);
-    figures.extend(idle.into_iter().map(|(role, mib)| (format!("resident MiB idle, {role}"), mib)));
-    figures.extend(busy.into_iter().map(|(role, mib)| (format!("resident MiB busy, {role}"), mib)));
+    figures.extend(
+        idle.into_iter()
+            .map(|(role, mib)| (format!("resident MiB idle, {role}"), mib)),
+    );
+    figures.extend(
+        busy.into_iter()
+            .map(|(role, mib)| (format!("resident MiB busy, {role}"), mib)),
+    );
     Ok(figures)
 }
 
 /// Waits until so many projects are over.
 pub(super) async fn over(house: &House, many: usize) -> anyhow::Result<()> {
     until(&format!("{many} projects are over"), ALL, async || {
-        let done = house.rows.projects().await?.iter().filter(|project| project.over == 1).count();
+        let done = house
+            .rows
+            .projects()
+            .await?
+            .iter()
+            .filter(|project| project.over == 1)
+            .count();
         Ok((done >= many).then_some(()))
     })
     .await
 }
 
 /// A figure of all processes of each role: the two workers' are added up.
-fn by_role(house: &House, figure: fn(u32) -> anyhow::Result<f64>) -> anyhow::Result<BTreeMap<&'static str, f64>> {
+fn by_role(
+    house: &House,
+    figure: fn(u32) -> anyhow::Result<f64>,
+) -> anyhow::Result<BTreeMap<&'static str, f64>> {
     let mut sums = BTreeMap::new();
     for member in &house.fleet.members {
         let pid = member.process.pid().context("a process is gone")?;
-        let role = if matches!(member.role, Role::Worker(_)) { "2 workers" } else { member.role.word() };
+        let role = if matches!(member.role, Role::Worker(_)) {
+            "2 workers"
+        } else {
+            member.role.word()
+        };
         *sums.entry(role).or_insert(0.0) += figure(pid)?;
     }
     Ok(sums)

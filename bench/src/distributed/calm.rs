@@ -16,11 +16,20 @@ use super::busy::over;
 use crate::measure::Figures;
 
 /// Measures it.
-pub(super) async fn measure(house: &House, client: &Client, witness: &Witness, tasks: u32) -> anyhow::Result<Figures> {
+pub(super) async fn measure(
+    house: &House,
+    client: &Client,
+    witness: &Witness,
+    tasks: u32,
+) -> anyhow::Result<Figures> {
     let before = house.rows.projects().await?.len();
     let mut own = Vec::new();
     for number in 0..tasks.div_ceil(4) {
-        own.push(client.hand_in(&briefs::small(1), &format!("calm-{number}")).await?);
+        own.push(
+            client
+                .hand_in(&briefs::small(1), &format!("calm-{number}"))
+                .await?,
+        );
         over(house, before + own.len()).await?;
     }
     let mut ready = BTreeMap::new();
@@ -33,8 +42,13 @@ pub(super) async fn measure(house: &House, client: &Client, witness: &Witness, t
     let (wakes, dispatches) = (records(witness, false), records(witness, true));
     let deliveries = house.rows.deliveries().await?;
     let mut spans: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for row in deliveries.iter().filter(|row| row.epoch == 0 && own.contains(&row.project)) {
-        let Some(moments) = Moments::of(row, &ready, &queued, (&wakes, &dispatches)) else { continue };
+    for row in deliveries
+        .iter()
+        .filter(|row| row.epoch == 0 && own.contains(&row.project))
+    {
+        let Some(moments) = Moments::of(row, &ready, &queued, (&wakes, &dispatches)) else {
+            continue;
+        };
         for (name, span) in moments.spans() {
             spans.entry(name).or_default().push(span);
         }
@@ -47,8 +61,20 @@ type Records = BTreeMap<(String, i64), (i64, i64)>;
 
 fn records(witness: &Witness, dispatch: bool) -> Records {
     let mut records = Records::new();
-    for Seen { attempt, epoch, produced_at, came_at, .. } in witness.seen().into_iter().filter(|seen| seen.dispatch == dispatch) {
-        records.entry((attempt, epoch)).or_insert((produced_at, came_at));
+    for Seen {
+        attempt,
+        epoch,
+        produced_at,
+        came_at,
+        ..
+    } in witness
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.dispatch == dispatch)
+    {
+        records
+            .entry((attempt, epoch))
+            .or_insert((produced_at, came_at));
     }
     records
 }
@@ -85,20 +111,39 @@ impl Moments {
         let mut spans = vec![
             ("Ready to claimed", self.decided, self.claimed),
             ("a. decided to row written", self.decided, self.queued),
-            ("b. row written to dispatch written", self.queued, self.dispatched),
-            ("c. dispatch written to claimed", self.dispatched, self.claimed),
+            (
+                "b. row written to dispatch written",
+                self.queued,
+                self.dispatched,
+            ),
+            (
+                "c. dispatch written to claimed",
+                self.dispatched,
+                self.claimed,
+            ),
         ];
         if let Some((produced, came)) = self.wake {
             spans.push(("b1. row written to wake-up produced", self.queued, produced));
             spans.push(("b2. wake-up produced to come", produced, came));
-            spans.push(("b3. wake-up come to dispatch written", came, self.dispatched));
+            spans.push((
+                "b3. wake-up come to dispatch written",
+                came,
+                self.dispatched,
+            ));
         }
         if let Some((produced, came)) = self.record {
-            spans.push(("c1. dispatch written to record produced", self.dispatched, produced));
+            spans.push((
+                "c1. dispatch written to record produced",
+                self.dispatched,
+                produced,
+            ));
             spans.push(("c2. record produced to come", produced, came));
             spans.push(("c3. record come to claimed", came, self.claimed));
         }
-        spans.into_iter().map(|(name, from, to)| (name, (to - from) as f64)).collect()
+        spans
+            .into_iter()
+            .map(|(name, from, to)| (name, (to - from) as f64))
+            .collect()
     }
 }
 
@@ -106,7 +151,12 @@ fn figures(spans: BTreeMap<&str, Vec<f64>>) -> Figures {
     let mut figures = Figures::new();
     for (name, mut values) in spans {
         values.sort_by(f64::total_cmp);
-        let at = |share: f64| values.get(((values.len() as f64 - 1.0) * share) as usize).copied().unwrap_or(f64::NAN);
+        let at = |share: f64| {
+            values
+                .get(((values.len() as f64 - 1.0) * share) as usize)
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
         figures.insert(format!("{name} ms p50"), at(0.5));
         if name == "Ready to claimed" {
             figures.insert(format!("{name} ms p95"), at(0.95));

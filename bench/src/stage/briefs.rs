@@ -15,8 +15,24 @@ pub struct Work {
     pub attachments: Vec<(String, String)>,
 }
 
-const PLACES: [&str; 8] = ["ferry", "granary", "lighthouse", "tannery", "weir", "chapel", "ropewalk", "nursery"];
-const DEEDS: [&str; 6] = ["was roofed anew", "was let to a cooper", "was fenced", "was whitewashed", "lost a wall", "was surveyed"];
+const PLACES: [&str; 8] = [
+    "ferry",
+    "granary",
+    "lighthouse",
+    "tannery",
+    "weir",
+    "chapel",
+    "ropewalk",
+    "nursery",
+];
+const DEEDS: [&str; 6] = [
+    "was roofed anew",
+    "was let to a cooper",
+    "was fenced",
+    "was whitewashed",
+    "lost a wall",
+    "was surveyed",
+];
 const REASONS: [&str; 5] = [
     "after the spring gale",
     "because the council had asked for it",
@@ -32,15 +48,27 @@ pub fn surveys(seed: u64, many: u32) -> Vec<Work> {
 
 /// A survey of so many short districts, and a brief that asks for one file.
 pub fn small(districts: u32) -> Work {
-    let survey = Survey { chance: fastrand::Rng::with_seed(1), districts, sentences: 8, contradiction: false };
+    let survey = Survey {
+        chance: fastrand::Rng::with_seed(1),
+        districts,
+        sentences: 8,
+        contradiction: false,
+    };
     let brief = "# A guide\n\nSummarise the attached survey district by district.\n\n## What to deliver\n\n- One file `guide.md` with a section for each district.\n";
-    Work { name: "small".to_owned(), brief: brief.to_owned(), attachments: vec![("survey.md".to_owned(), survey.text())] }
+    Work {
+        name: "small".to_owned(),
+        brief: brief.to_owned(),
+        attachments: vec![("survey.md".to_owned(), survey.text())],
+    }
 }
 
 /// The long document of the examples below `root`.
 pub fn long_document(root: &Path) -> anyhow::Result<Work> {
     let folder = root.join("examples/long-document");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).with_context(|| format!("read {name} of {}", folder.display()));
+    let read = |name: &str| {
+        std::fs::read_to_string(folder.join(name))
+            .with_context(|| format!("read {name} of {}", folder.display()))
+    };
     Ok(Work {
         name: "long-document".to_owned(),
         brief: read("brief.md")?,
@@ -49,15 +77,25 @@ pub fn long_document(root: &Path) -> anyhow::Result<Work> {
 }
 
 fn survey(seed: u64, number: u32) -> Work {
-    let mut chance = fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(u64::from(number)));
+    let mut chance =
+        fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(u64::from(number)));
     let districts = chance.u32(2..=6);
-    let survey = Survey { districts, sentences: chance.u32(15..40), contradiction: districts > 3 && chance.bool(), chance };
+    let survey = Survey {
+        districts,
+        sentences: chance.u32(15..40),
+        contradiction: districts > 3 && chance.bool(),
+        chance,
+    };
     let brief = format!(
         "# A guide to survey {number}\n\nSummarise the attached survey district by district and bind the summaries into one guide.\n\n\
          ## What to deliver\n\n- One file `guide-{number}.md` with a section for each district: a summary and its key points.\n\
          - A glossary of the terms that the survey defines.\n- A note that names contradictions between districts.\n"
     );
-    Work { name: format!("survey-{number}"), brief, attachments: vec![("survey.md".to_owned(), survey.text())] }
+    Work {
+        name: format!("survey-{number}"),
+        brief,
+        attachments: vec![("survey.md".to_owned(), survey.text())],
+    }
 }
 
 struct Survey {
@@ -71,16 +109,27 @@ struct Survey {
 
 impl Survey {
     fn text(mut self) -> String {
-        let districts: Vec<String> = (1..=self.districts).map(|number| self.district(number)).collect();
+        let districts: Vec<String> = (1..=self.districts)
+            .map(|number| self.district(number))
+            .collect();
         format!("# The survey\n\n{}", districts.concat())
     }
 
     fn district(&mut self, number: u32) -> String {
         let place = PLACES[number as usize % PLACES.len()];
-        let mut text = format!("## District {number}: The {place} of year {}\n\n", 1700 + number);
+        let mut text = format!(
+            "## District {number}: The {place} of year {}\n\n",
+            1700 + number
+        );
         for sentence in 1..=self.sentences {
-            let (deed, reason) = (DEEDS[self.chance.usize(..DEEDS.len())], REASONS[self.chance.usize(..REASONS.len())]);
-            text.push_str(&format!("In month {} the {place} of district {number} {deed} {reason}. ", self.chance.u32(1..13)));
+            let (deed, reason) = (
+                DEEDS[self.chance.usize(..DEEDS.len())],
+                REASONS[self.chance.usize(..REASONS.len())],
+            );
+            text.push_str(&format!(
+                "In month {} the {place} of district {number} {deed} {reason}. ",
+                self.chance.u32(1..13)
+            ));
             if sentence % 5 == 0 {
                 text.push_str("\n\n");
             }

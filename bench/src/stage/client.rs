@@ -56,11 +56,19 @@ pub struct Errand {
 impl Errand {
     /// Waits until the command line is back; the files of a deliverable as they lie in its folder.
     pub async fn brought(&mut self, expected: &Files) -> anyhow::Result<Files> {
-        let ended = until("the command line is back", PATIENCE, async || self.process.ended()).await?;
-        anyhow::ensure!(ended.success(), "the command line ended with {ended}: {}", self.process.said());
+        let ended = until("the command line is back", PATIENCE, async || {
+            self.process.ended()
+        })
+        .await?;
+        anyhow::ensure!(
+            ended.success(),
+            "the command line ended with {ended}: {}",
+            self.process.said()
+        );
         let mut files = Files::new();
         for path in expected.keys() {
-            let bytes = std::fs::read(self.out.join(path)).with_context(|| format!("read {path} as the command line wrote it"))?;
+            let bytes = std::fs::read(self.out.join(path))
+                .with_context(|| format!("read {path} as the command line wrote it"))?;
             files.insert(path.clone(), ArtifactHash::of(&bytes).to_string());
         }
         Ok(files)
@@ -70,29 +78,51 @@ impl Errand {
 impl Heard {
     /// Places of the events, in the order in which they came.
     pub fn places(&self) -> Vec<i64> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.clone()
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .places
+            .clone()
     }
 
     /// How many streams it took.
     pub fn streams(&self) -> u32 {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).streams
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .streams
     }
 
     /// Whether the gateway said that nothing more will come.
     pub fn ended(&self) -> bool {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).ended
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ended
     }
 
     fn last(&self) -> Option<i64> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.last().copied()
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .places
+            .last()
+            .copied()
     }
 
     fn hear(&self, place: i64) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.push(place);
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .places
+            .push(place);
     }
 
     fn open(&self) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).streams += 1;
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .streams += 1;
     }
 }
 
@@ -106,33 +136,57 @@ impl Client {
     /// folder's `out`.
     pub fn errand(&self, ground: &Ground, work: &Work, name: &str) -> anyhow::Result<Errand> {
         let folder = ground.folder.join(name);
-        std::fs::create_dir_all(folder.join("docs")).with_context(|| format!("make {}", folder.display()))?;
+        std::fs::create_dir_all(folder.join("docs"))
+            .with_context(|| format!("make {}", folder.display()))?;
         std::fs::write(folder.join("brief.md"), &work.brief).context("write a brief")?;
         for (name, text) in &work.attachments {
             std::fs::write(folder.join("docs").join(name), text).context("write an attachment")?;
         }
         let server = format!("http://{}", self.gateway);
-        let arguments = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server", &server];
+        let arguments = [
+            "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server",
+            &server,
+        ];
         let mut launch = ground.launch(name, &arguments);
         launch.arguments.drain(..2);
-        launch.variables.push(("CHORUS_API_KEY".to_owned(), self.key.clone()));
+        launch
+            .variables
+            .push(("CHORUS_API_KEY".to_owned(), self.key.clone()));
         launch.folder.clone_from(&folder);
-        Ok(Errand { process: Process::start(launch)?, out: folder.join("out") })
+        Ok(Errand {
+            process: Process::start(launch)?,
+            out: folder.join("out"),
+        })
     }
 
     /// Hands a project in, again with the same key until it is answered; its id.
     pub async fn hand_in(&self, work: &Work, key: &str) -> anyhow::Result<String> {
-        let attachments: Vec<Value> = work.attachments.iter().map(|(name, text)| json!({"name": name, "text": text})).collect();
+        let attachments: Vec<Value> = work
+            .attachments
+            .iter()
+            .map(|(name, text)| json!({"name": name, "text": text}))
+            .collect();
         let body = json!({"brief": work.brief, "attachments": attachments, "title": work.name, "budget_usd": 100.0, "assume": true, "approve": "auto"});
         until(&format!("{} is taken", work.name), PATIENCE, async || {
-            let request = self.web.client().post(self.address("/v1/projects")).bearer_auth(&self.key).header("idempotency-key", key);
-            let Ok(response) =
-                request.timeout(Duration::from_secs(10)).header("content-type", "application/json").body(body.to_string()).send().await
+            let request = self
+                .web
+                .client()
+                .post(self.address("/v1/projects"))
+                .bearer_auth(&self.key)
+                .header("idempotency-key", key);
+            let Ok(response) = request
+                .timeout(Duration::from_secs(10))
+                .header("content-type", "application/json")
+                .body(body.to_string())
+                .send()
+                .await
             else {
                 return Ok(None);
             };
             let status = response.status();
-            let Ok(text) = response.text().await else { return Ok(None) };
+            let Ok(text) = response.text().await else {
+                return Ok(None);
+            };
             if status.is_server_error() {
                 return Ok(None);
             }
@@ -140,7 +194,9 @@ impl Client {
                 bail!("{} is refused: {status} {text}", work.name);
             }
             let taken: Value = serde_json::from_str(&text).context("the reply to a submission")?;
-            Ok(Some(taken["id"].as_str().context("a project's id")?.to_owned()))
+            Ok(Some(
+                taken["id"].as_str().context("a project's id")?.to_owned(),
+            ))
         })
         .await
     }
@@ -153,19 +209,28 @@ impl Client {
             while !client.stream(&id, &own).await {
                 pause(REST).await;
             }
-            own.inner.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+            own.inner
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .ended = true;
         });
         heard
     }
 
     /// One stream of events behind the last one heard; whether the project is over.
     async fn stream(&self, id: &str, heard: &Heard) -> bool {
-        let mut request = self.web.client().get(self.address(&format!("/v1/projects/{id}/events"))).bearer_auth(&self.key);
+        let mut request = self
+            .web
+            .client()
+            .get(self.address(&format!("/v1/projects/{id}/events")))
+            .bearer_auth(&self.key);
         request = request.header("accept", "text/event-stream");
         if let Some(last) = heard.last() {
             request = request.header("last-event-id", last.to_string());
         }
-        let Ok(response) = request.send().await else { return false };
+        let Ok(response) = request.send().await else {
+            return false;
+        };
         if !response.status().is_success() {
             return false;
         }
@@ -186,15 +251,36 @@ impl Client {
 
     /// The files of a project's deliverable, as the gateway tells.
     pub async fn files(&self, id: &str) -> anyhow::Result<Files> {
-        let request = self.web.client().get(self.address(&format!("/v1/projects/{id}/deliverable"))).bearer_auth(&self.key);
-        let response = request.header("accept", "application/json").send().await.context("ask for a deliverable")?;
+        let request = self
+            .web
+            .client()
+            .get(self.address(&format!("/v1/projects/{id}/deliverable")))
+            .bearer_auth(&self.key);
+        let response = request
+            .header("accept", "application/json")
+            .send()
+            .await
+            .context("ask for a deliverable")?;
         let status = response.status();
         let text = response.text().await.context("read a deliverable")?;
-        anyhow::ensure!(status.is_success(), "the deliverable of {id}: {status} {text}");
+        anyhow::ensure!(
+            status.is_success(),
+            "the deliverable of {id}: {status} {text}"
+        );
         let deliverable: Value = serde_json::from_str(&text).context("a deliverable")?;
-        let file = |file: &Value| Some((file["path"].as_str()?.to_owned(), file["sha256"].as_str()?.to_owned()));
-        let files = deliverable["files"].as_array().context("the files of a deliverable")?;
-        files.iter().map(|one| file(one).context("a file of a deliverable")).collect()
+        let file = |file: &Value| {
+            Some((
+                file["path"].as_str()?.to_owned(),
+                file["sha256"].as_str()?.to_owned(),
+            ))
+        };
+        let files = deliverable["files"]
+            .as_array()
+            .context("the files of a deliverable")?;
+        files
+            .iter()
+            .map(|one| file(one).context("a file of a deliverable"))
+            .collect()
     }
 
     fn address(&self, path: &str) -> String {
@@ -204,7 +290,12 @@ impl Client {
 
 /// Takes one event of a stream; whether it is the project's last.
 fn hears(event: &str, heard: &Heard) -> bool {
-    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_start);
+    let field = |name: &str| {
+        event
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim_start)
+    };
     if let Some(place) = field("id").and_then(|id| id.trim().parse().ok()) {
         heard.hear(place);
     }

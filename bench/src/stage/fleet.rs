@@ -71,7 +71,11 @@ impl Ground {
         Launch {
             name: name.to_owned(),
             program: self.program.clone(),
-            arguments: config.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect(),
+            arguments: config
+                .iter()
+                .chain(arguments)
+                .map(|argument| (*argument).to_owned())
+                .collect(),
             variables: Vec::new(),
             folder: self.folder.clone(),
         }
@@ -111,7 +115,10 @@ impl Member {
 impl Fleet {
     /// No process yet.
     pub fn none() -> anyhow::Result<Self> {
-        Ok(Self { members: Vec::new(), web: Web::new()? })
+        Ok(Self {
+            members: Vec::new(),
+            web: Web::new()?,
+        })
     }
 
     /// Starts one process for each role named and waits until all are ready.
@@ -131,9 +138,16 @@ impl Fleet {
         let number = 1 + self.with_role(role).len();
         let (probe, serves) = (ports::free()?, ports::free()?);
         let mut launch = ground.launch(&format!("{}-{number}", role.word()), &role.arguments());
-        launch.variables =
-            vec![("CHORUS_PROBE_LISTEN".to_owned(), probe.to_string()), ("CHORUS_GATEWAY_LISTEN".to_owned(), serves.to_string())];
-        self.members.push(Member { role, process: Process::start(launch)?, probe, serves });
+        launch.variables = vec![
+            ("CHORUS_PROBE_LISTEN".to_owned(), probe.to_string()),
+            ("CHORUS_GATEWAY_LISTEN".to_owned(), serves.to_string()),
+        ];
+        self.members.push(Member {
+            role,
+            process: Process::start(launch)?,
+            probe,
+            serves,
+        });
         Ok(self.members.len() - 1)
     }
 
@@ -145,7 +159,10 @@ impl Fleet {
             if let Some(status) = member.process.ended()? {
                 anyhow::bail!("{name} ended while starting: {status}; see {name}.log");
             }
-            Ok(web.get(member.answers(), "/readyz").await.filter(|(status, _)| *status == 200))
+            Ok(web
+                .get(member.answers(), "/readyz")
+                .await
+                .filter(|(status, _)| *status == 200))
         })
         .await?;
         Ok(())
@@ -153,7 +170,9 @@ impl Fleet {
 
     /// Places of the processes with a role, whatever its pool.
     pub fn with_role(&self, like: Role) -> Vec<usize> {
-        (0..self.members.len()).filter(|at| self.members[*at].role.word() == like.word()).collect()
+        (0..self.members.len())
+            .filter(|at| self.members[*at].role.word() == like.word())
+            .collect()
     }
 
     /// The process that said a word (its boot's id, for instance) in its log.
@@ -163,7 +182,9 @@ impl Fleet {
 
     /// The process with this number.
     pub fn with_pid(&self, pid: u32) -> Option<usize> {
-        self.members.iter().position(|member| member.process.pid() == Some(pid))
+        self.members
+            .iter()
+            .position(|member| member.process.pid() == Some(pid))
     }
 
     /// What it is called.
@@ -201,7 +222,10 @@ impl Fleet {
         for member in &mut self.members {
             let process = &mut member.process;
             let name = process.name().to_owned();
-            let ended = until(&format!("{name} has stopped"), READY, async || process.ended()).await;
+            let ended = until(&format!("{name} has stopped"), READY, async || {
+                process.ended()
+            })
+            .await;
             match ended.context("after SIGTERM") {
                 Ok(status) if status.success() => {}
                 Ok(status) => bad.push(format!("{name}: {status}")),

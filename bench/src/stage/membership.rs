@@ -20,12 +20,20 @@ pub struct Owner {
 
 /// The members of a group.
 pub fn owners(brokers: &str, group: &str) -> anyhow::Result<Vec<Owner>> {
-    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers).create().context("a client of Kafka")?;
-    let list = consumer.fetch_group_list(Some(group), ANSWER).with_context(|| format!("ask for the group {group}"))?;
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()
+        .context("a client of Kafka")?;
+    let list = consumer
+        .fetch_group_list(Some(group), ANSWER)
+        .with_context(|| format!("ask for the group {group}"))?;
     let members = list.groups().iter().flat_map(|group| group.members());
     let owner = |member: &rdkafka::groups::GroupMemberInfo| {
         let pid = member.client_id().split('-').nth(1)?.parse().ok()?;
-        Some(Owner { pid, owned: assignment(member.assignment()?)? })
+        Some(Owner {
+            pid,
+            owned: assignment(member.assignment()?)?,
+        })
     };
     Ok(members.filter_map(owner).collect())
 }
@@ -63,10 +71,17 @@ mod tests {
             bytes.extend(u16::try_from(topic.len()).unwrap().to_be_bytes());
             bytes.extend(topic.as_bytes());
             bytes.extend(i32::try_from(partitions.len()).unwrap().to_be_bytes());
-            bytes.extend(partitions.iter().flat_map(|partition: &i32| partition.to_be_bytes()));
+            bytes.extend(
+                partitions
+                    .iter()
+                    .flat_map(|partition: &i32| partition.to_be_bytes()),
+            );
         }
         bytes.extend([0, 0, 0, 0]);
-        assert_eq!(assignment(&bytes), Some(vec![("a.b".to_owned(), 3), ("a.b".to_owned(), 7)]));
+        assert_eq!(
+            assignment(&bytes),
+            Some(vec![("a.b".to_owned(), 3), ("a.b".to_owned(), 7)])
+        );
         assert_eq!(assignment(&bytes[..9]), None);
     }
 }

@@ -19,5 +19,8 @@ pub fn free() -> anyhow::Result<SocketAddr> {
         let port = FIRST + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % MANY;
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
     });
-    addresses.into_iter().find(|address| TcpListener::bind(address).is_ok()).context("no port is free")
+    addresses
+        .into_iter()
+        .find(|address| TcpListener::bind(address).is_ok())
+        .context("no port is free")
 }

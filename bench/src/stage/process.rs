@@ -32,7 +32,10 @@ pub struct Process {
 impl Process {
     /// Starts it.
     pub fn start(launch: Launch) -> anyhow::Result<Self> {
-        let mut process = Self { launch, child: None };
+        let mut process = Self {
+            launch,
+            child: None,
+        };
         process.again(&[])?;
         Ok(process)
     }
@@ -41,10 +44,20 @@ impl Process {
     pub fn again(&mut self, more: &[(&str, &str)]) -> anyhow::Result<()> {
         self.kill();
         let launch = &self.launch;
-        let log = OpenOptions::new().create(true).append(true).open(self.log()).context("open a log")?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .context("open a log")?;
         let mut command = command(launch);
-        command.envs(more.iter().copied()).stdout(log.try_clone().context("share a log")?).stderr(log);
-        self.child = Some(command.spawn().with_context(|| format!("start {} as {}", launch.program.display(), launch.name))?);
+        command
+            .envs(more.iter().copied())
+            .stdout(log.try_clone().context("share a log")?)
+            .stderr(log);
+        self.child =
+            Some(command.spawn().with_context(|| {
+                format!("start {} as {}", launch.program.display(), launch.name)
+            })?);
         Ok(())
     }
 
@@ -84,8 +97,15 @@ impl Process {
 
     fn signal(&self, name: &str) -> anyhow::Result<()> {
         if let Some(pid) = self.pid() {
-            let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().context("send a signal")?;
-            anyhow::ensure!(sent.success(), "{} could not be sent SIG{name}", self.launch.name);
+            let sent = Command::new("kill")
+                .args([&format!("-{name}"), &pid.to_string()])
+                .status()
+                .context("send a signal")?;
+            anyhow::ensure!(
+                sent.success(),
+                "{} could not be sent SIG{name}",
+                self.launch.name
+            );
         }
         Ok(())
     }
@@ -93,7 +113,9 @@ impl Process {
     /// How it ended, if it did by itself.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         match &mut self.child {
-            Some(child) => child.try_wait().with_context(|| format!("look after {}", self.launch.name)),
+            Some(child) => child
+                .try_wait()
+                .with_context(|| format!("look after {}", self.launch.name)),
             None => Ok(None),
         }
     }
@@ -121,16 +143,31 @@ pub fn was_killed(status: ExitStatus) -> bool {
 
 /// Runs a program to its end; what it said on standard output, or everything as an error.
 pub fn finish(launch: &Launch) -> anyhow::Result<String> {
-    let output = command(launch).output().with_context(|| format!("start {}", launch.name))?;
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    anyhow::ensure!(output.status.success(), "{} failed: {}\n{out}{err}", launch.name, output.status);
+    let output = command(launch)
+        .output()
+        .with_context(|| format!("start {}", launch.name))?;
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    anyhow::ensure!(
+        output.status.success(),
+        "{} failed: {}\n{out}{err}",
+        launch.name,
+        output.status
+    );
     Ok(out.into_owned())
 }
 
 fn command(launch: &Launch) -> Command {
     let mut command = Command::new(&launch.program);
-    command.args(&launch.arguments).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    command.env("HOME", home(&launch.folder)).envs(launch.variables.iter().map(|(name, value)| (name, value)));
+    command
+        .args(&launch.arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command
+        .env("HOME", home(&launch.folder))
+        .envs(launch.variables.iter().map(|(name, value)| (name, value)));
     command.current_dir(&launch.folder).stdin(Stdio::null());
     command
 }

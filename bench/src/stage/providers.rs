@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
-use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
+use chorus_sim::config::{
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+};
 use chorus_sim::engine::journal::Entry;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -64,9 +66,20 @@ impl Providers {
     /// Starts them; `program` is the binary, whose command `sim` they are.
     pub async fn start(config: &Config, program: &Path, folder: &Path) -> anyhow::Result<Self> {
         let file = folder.join("providers.toml");
-        std::fs::write(&file, toml::to_string(config).context("write the providers")?)?;
+        std::fs::write(
+            &file,
+            toml::to_string(config).context("write the providers")?,
+        )?;
         let address = super::ports::free()?;
-        let arguments = ["sim", "--listen", &address.to_string(), "--providers", "providers.toml", "--journal", "journal.jsonl"];
+        let arguments = [
+            "sim",
+            "--listen",
+            &address.to_string(),
+            "--providers",
+            "providers.toml",
+            "--journal",
+            "journal.jsonl",
+        ];
         let process = Process::start(Launch {
             name: "sim".to_owned(),
             program: program.to_owned(),
@@ -75,19 +88,37 @@ impl Providers {
             folder: folder.to_owned(),
         })?;
         let web = Web::new()?;
-        until("the simulated providers answer", Duration::from_secs(20), async || Ok(web.get(address, "/_sim/health").await)).await?;
-        Ok(Self { address, _process: process, web })
+        until(
+            "the simulated providers answer",
+            Duration::from_secs(20),
+            async || Ok(web.get(address, "/_sim/health").await),
+        )
+        .await?;
+        Ok(Self {
+            address,
+            _process: process,
+            web,
+        })
     }
 
     /// Every call that they saw.
     pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
-        let (_, lines) = self.web.get(self.address, "/_sim/journal").await.context("the providers do not answer")?;
-        lines.lines().map(|line| serde_json::from_str(line).context("a line of the journal")).collect()
+        let (_, lines) = self
+            .web
+            .get(self.address, "/_sim/journal")
+            .await
+            .context("the providers do not answer")?;
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).context("a line of the journal"))
+            .collect()
     }
 
     /// Their own count of every limit.
     pub async fn counts(&self) -> anyhow::Result<Vec<Count>> {
-        Ok(serde_json::from_value(self.web.json(self.address, "/_sim/limits").await?)?)
+        Ok(serde_json::from_value(
+            self.web.json(self.address, "/_sim/limits").await?,
+        )?)
     }
 }
 
@@ -98,8 +129,16 @@ pub fn config(temper: Temper) -> Config {
             seed: 1,
             speed: SPEED,
             providers: vec![
-                provider(Dialect::Deepseek, REAL, &[("org-one", 3), ("org-two", 2)].map(|(id, calls)| (id, slots(calls)))),
-                provider(Dialect::Anthropic, REAL, &[("org-three", 10), ("org-four", 8)].map(|(id, calls)| (id, rates(calls)))),
+                provider(
+                    Dialect::Deepseek,
+                    REAL,
+                    &[("org-one", 3), ("org-two", 2)].map(|(id, calls)| (id, slots(calls))),
+                ),
+                provider(
+                    Dialect::Anthropic,
+                    REAL,
+                    &[("org-three", 10), ("org-four", 8)].map(|(id, calls)| (id, rates(calls))),
+                ),
             ],
             faults: Vec::new(),
             omissions: Vec::new(),
@@ -108,7 +147,11 @@ pub fn config(temper: Temper) -> Config {
         Temper::Instant => Config {
             seed: 1,
             speed: 1_000.0,
-            providers: vec![provider(Dialect::Deepseek, INSTANT, &[("org-one", Limits::default())])],
+            providers: vec![provider(
+                Dialect::Deepseek,
+                INSTANT,
+                &[("org-one", Limits::default())],
+            )],
             faults: Vec::new(),
             omissions: Vec::new(),
             journal: None,
@@ -121,21 +164,41 @@ pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> 
     let mut accounts = Vec::new();
     for provider in &config.providers {
         for organisation in &provider.organisations {
-            let limits = limits(organisation.limits, config.speed).iter().map(Value::try_from).collect::<Result<Vec<_>, _>>()?;
+            let limits = limits(organisation.limits, config.speed)
+                .iter()
+                .map(Value::try_from)
+                .collect::<Result<Vec<_>, _>>()?;
             let credential = Table::from_iter([
                 ("provider".to_owned(), provider.name.clone().into()),
                 ("key".to_owned(), organisation.keys[0].clone().into()),
                 ("organization".to_owned(), organisation.id.clone().into()),
-                ("base_url".to_owned(), format!("http://{address}/{}{}", provider.name, path(provider.dialect)).into()),
+                (
+                    "base_url".to_owned(),
+                    format!(
+                        "http://{address}/{}{}",
+                        provider.name,
+                        path(provider.dialect)
+                    )
+                    .into(),
+                ),
                 ("limits".to_owned(), Value::Array(limits)),
             ]);
             accounts.push(Value::Table(Table::from_iter([
-                ("email".to_owned(), format!("{}@example.com", organisation.id).into()),
-                ("credential".to_owned(), Value::Array(vec![Value::Table(credential)])),
+                (
+                    "email".to_owned(),
+                    format!("{}@example.com", organisation.id).into(),
+                ),
+                (
+                    "credential".to_owned(),
+                    Value::Array(vec![Value::Table(credential)]),
+                ),
             ])));
         }
     }
-    Ok(toml::to_string(&Table::from_iter([("account".to_owned(), Value::Array(accounts))]))?)
+    Ok(toml::to_string(&Table::from_iter([(
+        "account".to_owned(),
+        Value::Array(accounts),
+    )]))?)
 }
 
 /// What stands behind a provider's name in its own address.
@@ -168,7 +231,10 @@ const INSTANT: Service = Service {
 };
 
 fn slots(calls: u64) -> Limits {
-    Limits { concurrency: Some(calls), ..Limits::default() }
+    Limits {
+        concurrency: Some(calls),
+        ..Limits::default()
+    }
 }
 
 fn rates(calls: u64) -> Limits {
@@ -180,7 +246,11 @@ fn rates(calls: u64) -> Limits {
     }
 }
 
-fn provider(dialect: Dialect, service: Service, organisations: &[(&str, Limits)]) -> ProviderConfig {
+fn provider(
+    dialect: Dialect,
+    service: Service,
+    organisations: &[(&str, Limits)],
+) -> ProviderConfig {
     let (name, model, thinks) = match dialect {
         Dialect::Anthropic => ("anthropic", "claude-sonnet-5", false),
         Dialect::Openai => ("openai", "gpt-6-luna", false),
@@ -197,7 +267,13 @@ fn provider(dialect: Dialect, service: Service, organisations: &[(&str, Limits)]
     ProviderConfig {
         name: name.to_owned(),
         dialect,
-        models: vec![ModelConfig { id: model.to_owned(), group: None, context: 400_000, max_output: 32_000, thinks }],
+        models: vec![ModelConfig {
+            id: model.to_owned(),
+            group: None,
+            context: 400_000,
+            max_output: 32_000,
+            thinks,
+        }],
         organisations: organisations.iter().map(organisation).collect(),
         service,
     }
@@ -205,15 +281,45 @@ fn provider(dialect: Dialect, service: Service, organisations: &[(&str, Limits)]
 
 /// Limits in real time, in the words of the pool.
 fn limits(limits: Limits, speed: f64) -> Vec<Limit> {
-    let minute = Window::Bucket { per_ms: (60_000.0 / speed).round() as u64 };
+    let minute = Window::Bucket {
+        per_ms: (60_000.0 / speed).round() as u64,
+    };
     let rows = [
-        (Dimension::Requests, limits.requests_per_minute, minute, ReserveRule::Estimate),
-        (Dimension::InputTokens, limits.input_tokens_per_minute, minute, ReserveRule::Estimate),
-        (Dimension::OutputTokens, limits.output_tokens_per_minute, minute, ReserveRule::AsProduced),
-        (Dimension::Concurrency, limits.concurrency, Window::Held, ReserveRule::Estimate),
+        (
+            Dimension::Requests,
+            limits.requests_per_minute,
+            minute,
+            ReserveRule::Estimate,
+        ),
+        (
+            Dimension::InputTokens,
+            limits.input_tokens_per_minute,
+            minute,
+            ReserveRule::Estimate,
+        ),
+        (
+            Dimension::OutputTokens,
+            limits.output_tokens_per_minute,
+            minute,
+            ReserveRule::AsProduced,
+        ),
+        (
+            Dimension::Concurrency,
+            limits.concurrency,
+            Window::Held,
+            ReserveRule::Estimate,
+        ),
     ];
     let limit = |(dimension, amount, window, reserve)| {
-        Some(Limit { dimension, amount: amount?, burst: None, window, reserve, cache_read_percent: 0, output_weight: 1 })
+        Some(Limit {
+            dimension,
+            amount: amount?,
+            burst: None,
+            window,
+            reserve,
+            cache_read_percent: 0,
+            output_weight: 1,
+        })
     };
     rows.into_iter().filter_map(limit).collect()
 }

@@ -104,29 +104,70 @@ macro_rules! by_name {
     };
 }
 
-by_name!(ProjectRow { id, state, over, seq, wasted, reserved, head });
-by_name!(DeliveryRow { attempt, epoch, project, task, dispatched_at, claimed_at, holder, ended_at, end_word, outcome, usage, cost });
-by_name!(AttemptRow { id, project, task, state, epoch, spec });
+by_name!(ProjectRow {
+    id,
+    state,
+    over,
+    seq,
+    wasted,
+    reserved,
+    head
+});
+by_name!(DeliveryRow {
+    attempt,
+    epoch,
+    project,
+    task,
+    dispatched_at,
+    claimed_at,
+    holder,
+    ended_at,
+    end_word,
+    outcome,
+    usage,
+    cost
+});
+by_name!(AttemptRow {
+    id,
+    project,
+    task,
+    state,
+    epoch,
+    spec
+});
 by_name!(LeaderRow { term, boot });
 
 impl Rows {
     /// Makes an empty database.
     pub async fn make(server: &str, database: &str) -> anyhow::Result<()> {
-        let mut connection = PgConnection::connect(server).await.context("connect to PostgreSQL")?;
+        let mut connection = PgConnection::connect(server)
+            .await
+            .context("connect to PostgreSQL")?;
         let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}"));
-        connection.execute(statement).await.with_context(|| format!("make the database {database}"))?;
+        connection
+            .execute(statement)
+            .await
+            .with_context(|| format!("make the database {database}"))?;
         Ok(())
     }
 
     /// Statements on the database at this URL; connections are made when they are needed.
     pub fn open(url: &str) -> anyhow::Result<Self> {
-        let options = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(5));
-        Ok(Self { pool: options.connect_lazy(url).context("the URL of the database")? })
+        let options = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(Duration::from_secs(5));
+        Ok(Self {
+            pool: options
+                .connect_lazy(url)
+                .context("the URL of the database")?,
+        })
     }
 
     /// All projects.
     pub async fn projects(&self) -> anyhow::Result<Vec<ProjectRow>> {
-        let rows = sqlx::query_as("SELECT id, state, over, seq, wasted, reserved, head FROM projects ORDER BY created_at, id");
+        let rows = sqlx::query_as(
+            "SELECT id, state, over, seq, wasted, reserved, head FROM projects ORDER BY created_at, id",
+        );
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
@@ -141,29 +182,44 @@ impl Rows {
 
     /// All attempts.
     pub async fn attempts(&self) -> anyhow::Result<Vec<AttemptRow>> {
-        let rows = sqlx::query_as("SELECT id, project, task, state, epoch, spec FROM attempts ORDER BY id");
+        let rows = sqlx::query_as(
+            "SELECT id, project, task, state, epoch, spec FROM attempts ORDER BY id",
+        );
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
     /// When each attempt was queued for the first time.
     pub async fn queued_at(&self) -> anyhow::Result<BTreeMap<String, i64>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT id, created_at FROM attempts").fetch_all(&self.pool).await?;
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT id, created_at FROM attempts")
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows.into_iter().collect())
     }
 
     /// All tasks, each with its project.
     pub async fn tasks(&self) -> anyhow::Result<Vec<(String, Task)>> {
         let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT project, task FROM tasks ORDER BY project, id").fetch_all(&self.pool).await?;
-        rows.into_iter().map(|(project, task)| Ok((project, serde_json::from_str(&task).context("a task")?))).collect()
+            sqlx::query_as("SELECT project, task FROM tasks ORDER BY project, id")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter()
+            .map(|(project, task)| Ok((project, serde_json::from_str(&task).context("a task")?)))
+            .collect()
     }
 
     /// All events: project, place, time, what happened.
     pub async fn events(&self) -> anyhow::Result<Vec<(String, i64, i64, HistoryEvent)>> {
         let rows: Vec<(String, i64, i64, String)> =
-            sqlx::query_as("SELECT project, seq, at, event FROM events ORDER BY project, seq").fetch_all(&self.pool).await?;
+            sqlx::query_as("SELECT project, seq, at, event FROM events ORDER BY project, seq")
+                .fetch_all(&self.pool)
+                .await?;
         let read = |(project, seq, at, event): (String, i64, i64, String)| {
-            Ok((project, seq, at, serde_json::from_str(&event).context("an event")?))
+            Ok((
+                project,
+                seq,
+                at,
+                serde_json::from_str(&event).context("an event")?,
+            ))
         };
         rows.into_iter().map(read).collect()
     }
@@ -183,7 +239,11 @@ impl Rows {
     /// The leader of a name, if its term is not over.
     pub async fn leader(&self, name: &str) -> anyhow::Result<Option<LeaderRow>> {
         let row = sqlx::query_as("SELECT term, boot FROM leaders WHERE name = $1 AND until > $2");
-        Ok(row.bind(name).bind(crate::time::now_ms()).fetch_optional(&self.pool).await?)
+        Ok(row
+            .bind(name)
+            .bind(crate::time::now_ms())
+            .fetch_optional(&self.pool)
+            .await?)
     }
 
     /// The project under way in which something happened last.
@@ -198,7 +258,10 @@ impl Rows {
 
     /// How many deliveries were claimed so far.
     pub async fn claimed(&self) -> anyhow::Result<i64> {
-        let row: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE claimed_at IS NOT NULL").fetch_one(&self.pool).await?;
+        let row: (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE claimed_at IS NOT NULL")
+                .fetch_one(&self.pool)
+                .await?;
         Ok(row.0)
     }
 
@@ -213,9 +276,15 @@ impl Rows {
     /// An artifact of the database, as JSON.
     pub async fn artifact<T: DeserializeOwned>(&self, hash: &str) -> anyhow::Result<T> {
         let row: Option<(String,)> =
-            sqlx::query_as("SELECT content FROM artifacts WHERE hash = $1").bind(hash).fetch_optional(&self.pool).await?;
-        let (content,) = row.with_context(|| format!("the artifact {hash} is not in the database"))?;
-        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, content).context("an artifact's text")?;
-        serde_json::from_slice(&bytes).with_context(|| format!("the artifact {hash} cannot be read"))
+            sqlx::query_as("SELECT content FROM artifacts WHERE hash = $1")
+                .bind(hash)
+                .fetch_optional(&self.pool)
+                .await?;
+        let (content,) =
+            row.with_context(|| format!("the artifact {hash} is not in the database"))?;
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, content)
+            .context("an artifact's text")?;
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("the artifact {hash} cannot be read"))
     }
 }

@@ -45,15 +45,30 @@ impl Services {
     /// Starts an instance with nothing in it; it ends with this process.
     pub fn up(script: PathBuf) -> anyhow::Result<Self> {
         let me = std::process::id().to_string();
-        let mut services =
-            Self { script, name: format!("prove-{me}"), postgres: String::new(), redis: String::new(), kafka: String::new() };
+        let mut services = Self {
+            script,
+            name: format!("prove-{me}"),
+            postgres: String::new(),
+            redis: String::new(),
+            kafka: String::new(),
+        };
         services.call(&["up", "--with", &me])?;
         let said = services.call(&["env"])?;
         let value = |variable: &str| {
-            let found = said.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(variable)?.strip_prefix('='));
-            found.map(|value| value.trim_matches('\'').to_owned()).with_context(|| format!("scripts/services tells no {variable}"))
+            let found = said.lines().find_map(|line| {
+                line.strip_prefix("export ")?
+                    .strip_prefix(variable)?
+                    .strip_prefix('=')
+            });
+            found
+                .map(|value| value.trim_matches('\'').to_owned())
+                .with_context(|| format!("scripts/services tells no {variable}"))
         };
-        let (postgres, redis, kafka) = (value("CHORUS_TEST_POSTGRES")?, value("CHORUS_TEST_REDIS")?, value("CHORUS_TEST_KAFKA")?);
+        let (postgres, redis, kafka) = (
+            value("CHORUS_TEST_POSTGRES")?,
+            value("CHORUS_TEST_REDIS")?,
+            value("CHORUS_TEST_KAFKA")?,
+        );
         (services.postgres, services.redis, services.kafka) = (postgres, redis, kafka);
         Ok(services)
     }
@@ -75,11 +90,24 @@ impl Services {
 
     /// Forgets everything that Redis holds.
     pub async fn flush_redis(&self) -> anyhow::Result<()> {
-        let address = self.redis.trim_start_matches("redis://").split('/').next().unwrap_or_default();
-        let mut stream = TcpStream::connect(address).await.context("connect to Redis")?;
-        stream.write_all(b"FLUSHALL\r\n").await.context("send FLUSHALL")?;
+        let address = self
+            .redis
+            .trim_start_matches("redis://")
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        let mut stream = TcpStream::connect(address)
+            .await
+            .context("connect to Redis")?;
+        stream
+            .write_all(b"FLUSHALL\r\n")
+            .await
+            .context("send FLUSHALL")?;
         let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.context("read Redis's answer")?;
+        stream
+            .read_exact(&mut answer)
+            .await
+            .context("read Redis's answer")?;
         anyhow::ensure!(&answer == b"+OK\r\n", "Redis did not flush");
         Ok(())
     }
@@ -92,9 +120,15 @@ impl Services {
     fn call(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(&self.script);
         command.args(arguments).args(["--name", &self.name]);
-        let output = command.output().with_context(|| format!("run {}", self.script.display()))?;
+        let output = command
+            .output()
+            .with_context(|| format!("run {}", self.script.display()))?;
         let told = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "scripts/services {} failed: {told}", arguments.join(" "));
+        anyhow::ensure!(
+            output.status.success(),
+            "scripts/services {} failed: {told}",
+            arguments.join(" ")
+        );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }

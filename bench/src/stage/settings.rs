@@ -24,7 +24,14 @@ pub struct Settings {
 impl Settings {
     /// The file that every process reads. Times are short, so that what a killed process held is soon taken back.
     pub fn file(&self, services: &Services) -> String {
-        let Self { namespace, bus, limits, slots, log, .. } = self;
+        let Self {
+            namespace,
+            bus,
+            limits,
+            slots,
+            log,
+            ..
+        } = self;
         let thinks = format!("[[{:?}]]", self.models[0]);
         let work = format!("[{:?}]", self.models);
         format!(
@@ -37,16 +44,30 @@ impl Settings {
              [delivery]\nbeat_ms = 300\nsilent_ms = 2500\nunclaimed_ms = 2500\n\
              [log]\nlevel = \"{log}\"\nformat = \"json\"\n",
             self.database_url(services),
-            if *bus == "kafka" { services.kafka.as_str() } else { "" },
-            if *limits == "redis" { services.redis.as_str() } else { "" },
+            if *bus == "kafka" {
+                services.kafka.as_str()
+            } else {
+                ""
+            },
+            if *limits == "redis" {
+                services.redis.as_str()
+            } else {
+                ""
+            },
         )
     }
 
     /// Where the stage's rows are.
     pub fn database_url(&self, services: &Services) -> String {
         match services.postgres.rsplit_once('/') {
-            Some((server, _)) if server.contains("//") && !server.ends_with('/') => format!("{server}/{}", self.database),
-            _ => format!("{}/{}", services.postgres.trim_end_matches('/'), self.database),
+            Some((server, _)) if server.contains("//") && !server.ends_with('/') => {
+                format!("{server}/{}", self.database)
+            }
+            _ => format!(
+                "{}/{}",
+                services.postgres.trim_end_matches('/'),
+                self.database
+            ),
         }
     }
 }

@@ -17,10 +17,18 @@ impl Web {
     /// A client that follows nothing and asks no proxy.
     pub fn new() -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().connect_timeout(Duration::from_secs(2));
-        Ok(Self { client: client.build().context("make an HTTP client")? })
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?;
+        let tls = tls
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(2));
+        Ok(Self {
+            client: client.build().context("make an HTTP client")?,
+        })
     }
 
     /// The client itself, for requests that are not simple.
@@ -30,7 +38,10 @@ impl Web {
 
     /// Status and body of a GET; none while nobody answers.
     pub async fn get(&self, address: SocketAddr, path: &str) -> Option<(u16, String)> {
-        let request = self.client.get(format!("http://{address}{path}")).timeout(Duration::from_secs(5));
+        let request = self
+            .client
+            .get(format!("http://{address}{path}"))
+            .timeout(Duration::from_secs(5));
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
         Some((status, response.text().await.ok()?))
@@ -38,7 +49,10 @@ impl Web {
 
     /// The JSON of a GET that must succeed.
     pub async fn json(&self, address: SocketAddr, path: &str) -> anyhow::Result<Value> {
-        let (status, body) = self.get(address, path).await.with_context(|| format!("{path}: nobody answers"))?;
+        let (status, body) = self
+            .get(address, path)
+            .await
+            .with_context(|| format!("{path}: nobody answers"))?;
         anyhow::ensure!(status == 200, "{path}: {status} {body}");
         serde_json::from_str(&body).with_context(|| format!("{path}: not JSON"))
     }

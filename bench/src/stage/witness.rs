@@ -65,14 +65,21 @@ struct Reader {
 impl Witness {
     /// Begins to read.
     pub fn attach(brokers: &str) -> anyhow::Result<Self> {
-        let mut witness = Self { brokers: brokers.to_owned(), seen: Arc::default(), reader: None };
+        let mut witness = Self {
+            brokers: brokers.to_owned(),
+            seen: Arc::default(),
+            reader: None,
+        };
         witness.read_from_the_beginning()?;
         Ok(witness)
     }
 
     /// Everything that it saw so far.
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits until it has read everything that its topics hold.
@@ -80,40 +87,61 @@ impl Witness {
         let consumer: BaseConsumer = self.config().create().context("a client of Kafka")?;
         let nothing = Arc::default();
         let read = self.reader.as_ref().map_or(&nothing, |reader| &reader.read);
-        until("the independent consumer has read everything", CATCH_UP, async || {
-            let ends = ends(&consumer)?;
-            let read = read.lock().unwrap_or_else(PoisonError::into_inner);
-            let behind = ends.iter().any(|(place, end)| *end > read.get(place).copied().unwrap_or(0));
-            Ok((!behind).then_some(()))
-        })
+        until(
+            "the independent consumer has read everything",
+            CATCH_UP,
+            async || {
+                let ends = ends(&consumer)?;
+                let read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                let behind = ends
+                    .iter()
+                    .any(|(place, end)| *end > read.get(place).copied().unwrap_or(0));
+                Ok((!behind).then_some(()))
+            },
+        )
         .await
     }
 
     /// Deletes every topic of Chorus; their names. It reads nothing until it is told to again.
     pub async fn delete_topics(&mut self) -> anyhow::Result<Vec<String>> {
-        let admin: AdminClient<DefaultClientContext> = self.config().create().context("an admin client of Kafka")?;
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().context("an admin client of Kafka")?;
         let topics = self.topics()?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let results =
-            admin.delete_topics(&names, &AdminOptions::new().operation_timeout(Some(ANSWER))).await.context("delete the topics")?;
+        let results = admin
+            .delete_topics(&names, &AdminOptions::new().operation_timeout(Some(ANSWER)))
+            .await
+            .context("delete the topics")?;
         for result in results {
             result.map_err(|(topic, code)| anyhow::anyhow!("{topic} is not deleted: {code}"))?;
         }
         self.stop();
-        until("the topics are gone", ANSWER, async || Ok(self.topics()?.is_empty().then_some(()))).await?;
+        until("the topics are gone", ANSWER, async || {
+            Ok(self.topics()?.is_empty().then_some(()))
+        })
+        .await?;
         Ok(topics)
     }
 
     /// Names of all topics of Chorus.
     pub fn topics(&self) -> anyhow::Result<Vec<String>> {
         let consumer: BaseConsumer = self.config().create().context("a client of Kafka")?;
-        let metadata = consumer.fetch_metadata(None, ANSWER).context("ask Kafka for its topics")?;
-        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| name.contains("chorus.")).collect())
+        let metadata = consumer
+            .fetch_metadata(None, ANSWER)
+            .context("ask Kafka for its topics")?;
+        Ok(metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name().to_owned())
+            .filter(|name| name.contains("chorus."))
+            .collect())
     }
 
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers).set("client.id", "prove");
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", "prove");
         config
     }
 
@@ -122,11 +150,15 @@ impl Witness {
     pub fn read_from_the_beginning(&mut self) -> anyhow::Result<()> {
         self.stop();
         let mut config = self.config();
-        config.set("group.id", "prove").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+        config
+            .set("group.id", "prove")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest");
         let consumer: BaseConsumer = config.create().context("a consumer of Kafka")?;
         let mut all = TopicPartitionList::new();
         for (topic, partition) in partitions(&consumer)? {
-            all.add_partition_offset(&topic, partition, Offset::Beginning).context("a partition")?;
+            all.add_partition_offset(&topic, partition, Offset::Beginning)
+                .context("a partition")?;
         }
         anyhow::ensure!(all.count() > 0, "there is no topic to read");
         consumer.assign(&all).context("read the topics")?;
@@ -136,11 +168,18 @@ impl Witness {
         let thread = std::thread::spawn(move || {
             while !told.load(Ordering::Relaxed) {
                 // Errors pass: a broker that is away comes back, a topic that is not there yet will be.
-                let Some(Ok(message)) = consumer.poll(POLL) else { continue };
+                let Some(Ok(message)) = consumer.poll(POLL) else {
+                    continue;
+                };
                 let place = (message.topic().to_owned(), message.partition());
-                positions.lock().unwrap_or_else(PoisonError::into_inner).insert(place, message.offset() + 1);
+                positions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(place, message.offset() + 1);
                 if let Some(record) = taken(&message) {
-                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+                    seen.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(record);
                 }
             }
         });
@@ -166,7 +205,9 @@ impl Drop for Witness {
 /// Where the partitions end that are read.
 fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
     let end = |(topic, partition): (String, i32)| {
-        let (_, end) = consumer.fetch_watermarks(&topic, partition, ANSWER).context("ask for the end of a partition")?;
+        let (_, end) = consumer
+            .fetch_watermarks(&topic, partition, ANSWER)
+            .context("ask for the end of a partition")?;
         Ok(((topic, partition), end))
     };
     partitions(consumer)?.into_iter().map(end).collect()
@@ -174,9 +215,21 @@ fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
 
 /// The partitions that are read.
 fn partitions(consumer: &BaseConsumer) -> anyhow::Result<Vec<(String, i32)>> {
-    let metadata = consumer.fetch_metadata(None, ANSWER).context("ask Kafka for its topics")?;
-    let read = metadata.topics().iter().filter(|topic| READ.iter().any(|part| topic.name().contains(part)));
-    Ok(read.flat_map(|topic| topic.partitions().iter().map(|partition| (topic.name().to_owned(), partition.id()))).collect())
+    let metadata = consumer
+        .fetch_metadata(None, ANSWER)
+        .context("ask Kafka for its topics")?;
+    let read = metadata
+        .topics()
+        .iter()
+        .filter(|topic| READ.iter().any(|part| topic.name().contains(part)));
+    Ok(read
+        .flat_map(|topic| {
+            topic
+                .partitions()
+                .iter()
+                .map(|partition| (topic.name().to_owned(), partition.id()))
+        })
+        .collect())
 }
 
 fn taken(message: &impl Message) -> Option<Seen> {

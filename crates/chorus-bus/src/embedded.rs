@@ -52,10 +52,18 @@ impl Bus for Embedded {
         Ok(())
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let (id, wakers) = lock(&self.state).join(group, topics);
         wakers.into_iter().for_each(std::task::Waker::wake);
-        Ok(Box::new(Member::new(self.state.clone(), group.to_owned(), id)))
+        Ok(Box::new(Member::new(
+            self.state.clone(),
+            group.to_owned(),
+            id,
+        )))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {

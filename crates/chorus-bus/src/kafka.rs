@@ -105,12 +105,22 @@ impl Kafka {
             Some(group) => self.settings.member(number, &self.settings.named(group)),
             None => self.settings.tail(number),
         };
-        let watcher = Watcher { desk: desk.clone(), names: self.names.clone() };
-        config.create_with_context(watcher).map_err(|problem| failed("make a consumer", &problem))
+        let watcher = Watcher {
+            desk: desk.clone(),
+            names: self.names.clone(),
+        };
+        config
+            .create_with_context(watcher)
+            .map_err(|problem| failed("make a consumer", &problem))
     }
 
     /// Starts the thread that reads for a subscription.
-    fn read(&self, consumer: Consumer, desk: Arc<Desk>, member: bool) -> Result<Box<dyn Subscription>, BusError> {
+    fn read(
+        &self,
+        consumer: Consumer,
+        desk: Arc<Desk>,
+        member: bool,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let consumer = Arc::new(consumer);
         let subscribed = Subscribed {
             desk: desk.clone(),
@@ -119,13 +129,21 @@ impl Kafka {
             paused: false,
         };
         let letters = member.then(|| (self.publisher.clone(), Handle::current()));
-        let reader = Reader { consumer, desk, names: self.names.clone(), letters };
+        let reader = Reader {
+            consumer,
+            desk,
+            names: self.names.clone(),
+            letters,
+        };
         let present = Present::new(self.readers.clone());
-        let thread = std::thread::Builder::new().name("chorus-bus".to_owned()).spawn(move || {
-            reader.run();
-            drop(present);
-        });
-        thread.map_err(|problem| BusError(format!("failed to start a reading thread: {problem}")))?;
+        let thread = std::thread::Builder::new()
+            .name("chorus-bus".to_owned())
+            .spawn(move || {
+                reader.run();
+                drop(present);
+            });
+        thread
+            .map_err(|problem| BusError(format!("failed to start a reading thread: {problem}")))?;
         Ok(Box::new(subscribed))
     }
 }
@@ -136,36 +154,51 @@ impl Bus for Kafka {
         self.publisher.publish(records).await
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let desk = Arc::new(Desk::default());
         let consumer = self.consumer(Some(group), &desk)?;
         let names: Vec<String> = topics.iter().map(|topic| self.names.of(topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|problem| failed("subscribe", &problem))?;
+        consumer
+            .subscribe(&names)
+            .map_err(|problem| failed("subscribe", &problem))?;
         self.read(consumer, desk, true)
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
-        let ends = self.topics.ends(topics.iter().flat_map(partitions).collect()).await?;
+        let ends = self
+            .topics
+            .ends(topics.iter().flat_map(partitions).collect())
+            .await?;
         let desk = Arc::new(Desk::default());
         desk.assign(ends.iter().map(|at| at.partition.clone()).collect(), false);
         let consumer = self.consumer(None, &desk)?;
         let places: TopicPartitionList = self.names.places(&ends);
-        consumer.assign(&places).map_err(|problem| failed("tail", &problem))?;
+        consumer
+            .assign(&places)
+            .map_err(|problem| failed("tail", &problem))?;
         self.read(consumer, desk, false)
     }
 }
 
 impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kafka").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Kafka")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
 impl Readers {
     fn wait(&self, within: Duration) -> bool {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.gone.wait_timeout_while(count, within, |count| *count > 0);
+        let waited = self
+            .gone
+            .wait_timeout_while(count, within, |count| *count > 0);
         waited.is_ok_and(|(count, _)| *count == 0)
     }
 }

@@ -61,20 +61,54 @@ pub struct AttemptArrow {
 
 use AttemptState::{Asked, Cancelled, Dispatched, Failed, Queued, Running, Succeeded};
 
-const fn arrow(from: AttemptState, to: AttemptState, trigger: &'static str, who: Who, epoch: EpochRule) -> AttemptArrow {
-    AttemptArrow { from, to, trigger, who, epoch, counter: Counter::None }
+const fn arrow(
+    from: AttemptState,
+    to: AttemptState,
+    trigger: &'static str,
+    who: Who,
+    epoch: EpochRule,
+) -> AttemptArrow {
+    AttemptArrow {
+        from,
+        to,
+        trigger,
+        who,
+        epoch,
+        counter: Counter::None,
+    }
 }
 
 const fn again(trigger: &'static str, counter: Counter) -> AttemptArrow {
-    AttemptArrow { counter, ..arrow(Running, Queued, trigger, Who::Worker, EpochRule::Next) }
+    AttemptArrow {
+        counter,
+        ..arrow(Running, Queued, trigger, Who::Worker, EpochRule::Next)
+    }
 }
 
 /// Every arrow of an attempt.
 pub const ARROWS: [AttemptArrow; 16] = [
-    arrow(Queued, Dispatched, "admitted", Who::Dispatcher, EpochRule::Kept),
-    arrow(Queued, Failed, "refused: no account, kills workers, over budget", Who::Dispatcher, EpochRule::Kept),
+    arrow(
+        Queued,
+        Dispatched,
+        "admitted",
+        Who::Dispatcher,
+        EpochRule::Kept,
+    ),
+    arrow(
+        Queued,
+        Failed,
+        "refused: no account, kills workers, over budget",
+        Who::Dispatcher,
+        EpochRule::Kept,
+    ),
     arrow(Dispatched, Running, "claimed", Who::Worker, EpochRule::Kept),
-    arrow(Dispatched, Queued, "unclaimed", Who::Reconciler, EpochRule::Next),
+    arrow(
+        Dispatched,
+        Queued,
+        "unclaimed",
+        Who::Reconciler,
+        EpochRule::Next,
+    ),
     arrow(Running, Succeeded, "result", Who::Worker, EpochRule::Kept),
     arrow(Running, Asked, "question", Who::Worker, EpochRule::Kept),
     arrow(Running, Failed, "no result", Who::Worker, EpochRule::Kept),
@@ -83,15 +117,44 @@ pub const ARROWS: [AttemptArrow; 16] = [
     again("lease gone", Counter::None),
     again("failed in passing", Counter::Retries),
     again("cut by max_tokens", Counter::Continues),
-    AttemptArrow { counter: Counter::Lost, ..arrow(Running, Queued, "worker lost", Who::Reconciler, EpochRule::Next) },
-    arrow(Queued, Cancelled, "not wanted", Who::Orchestrator, EpochRule::Any),
-    arrow(Dispatched, Cancelled, "not wanted", Who::Orchestrator, EpochRule::Any),
-    arrow(Running, Cancelled, "not wanted", Who::Orchestrator, EpochRule::Any),
+    AttemptArrow {
+        counter: Counter::Lost,
+        ..arrow(
+            Running,
+            Queued,
+            "worker lost",
+            Who::Reconciler,
+            EpochRule::Next,
+        )
+    },
+    arrow(
+        Queued,
+        Cancelled,
+        "not wanted",
+        Who::Orchestrator,
+        EpochRule::Any,
+    ),
+    arrow(
+        Dispatched,
+        Cancelled,
+        "not wanted",
+        Who::Orchestrator,
+        EpochRule::Any,
+    ),
+    arrow(
+        Running,
+        Cancelled,
+        "not wanted",
+        Who::Orchestrator,
+        EpochRule::Any,
+    ),
 ];
 
 impl AttemptState {
     /// Every state.
-    pub const ALL: [Self; 7] = [Queued, Dispatched, Running, Succeeded, Asked, Failed, Cancelled];
+    pub const ALL: [Self; 7] = [
+        Queued, Dispatched, Running, Succeeded, Asked, Failed, Cancelled,
+    ];
 
     /// The state in one word, as stores and drawings write it.
     pub const fn word(self) -> &'static str {
@@ -117,7 +180,14 @@ impl AttemptState {
 
 /// The table in the form that drawings are printed from.
 pub fn drawn() -> Vec<Arrow> {
-    ARROWS.iter().map(|arrow| Arrow { from: arrow.from.word(), to: arrow.to.word(), trigger: arrow.trigger }).collect()
+    ARROWS
+        .iter()
+        .map(|arrow| Arrow {
+            from: arrow.from.word(),
+            to: arrow.to.word(),
+            trigger: arrow.trigger,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -128,7 +198,12 @@ mod tests {
     fn states_that_are_over_absorb() {
         assert!(ARROWS.iter().all(|arrow| !arrow.from.over()));
         for state in AttemptState::ALL.into_iter().filter(|state| !state.over()) {
-            assert!(ARROWS.iter().any(|arrow| arrow.from == state && arrow.to == Cancelled), "{state:?} can be cancelled");
+            assert!(
+                ARROWS
+                    .iter()
+                    .any(|arrow| arrow.from == state && arrow.to == Cancelled),
+                "{state:?} can be cancelled"
+            );
         }
     }
 
@@ -141,7 +216,11 @@ mod tests {
 
     #[test]
     fn only_lost_workers_count_towards_the_limit_of_lost_deliveries() {
-        let lost: Vec<_> = ARROWS.iter().filter(|arrow| arrow.counter == Counter::Lost).map(|arrow| arrow.trigger).collect();
+        let lost: Vec<_> = ARROWS
+            .iter()
+            .filter(|arrow| arrow.counter == Counter::Lost)
+            .map(|arrow| arrow.trigger)
+            .collect();
         assert_eq!(lost, ["worker lost"]);
     }
 }

@@ -53,7 +53,10 @@ pub struct Options {
 
 /// The brief's first heading or line, at most so many letters long: what a project is called until its plan names it.
 pub fn title(brief: &str, letters: usize) -> String {
-    let line = brief.lines().map(|line| line.trim_start_matches(['#', ' ']).trim()).find(|line| !line.is_empty());
+    let line = brief
+        .lines()
+        .map(|line| line.trim_start_matches(['#', ' ']).trim())
+        .find(|line| !line.is_empty());
     line.unwrap_or("project").chars().take(letters).collect()
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::id::{
-    AccountId, AttemptId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, TaskId, Tenant, Term,
+    AccountId, AttemptId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool,
+    ProjectId, ProviderId, TaskId, Tenant, Term,
 };
 use crate::limit::{FailureClass, Lease};
 use crate::llm::{Request, Usage};
@@ -44,7 +45,10 @@ impl std::str::FromStr for ArtifactHash {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digit = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let digit = |at: usize| {
+            text.get(at..at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        };
         let mut bytes = [0; 32];
         if text.len() != 64 {
             return Err(format!("{text:?} is not 64 hex digits"));
@@ -64,7 +68,9 @@ impl Serialize for ArtifactHash {
 
 impl<'de> Deserialize<'de> for ArtifactHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -406,7 +412,9 @@ pub enum FailureCause {
 impl fmt::Display for FailureCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request { message } => write!(f, "the provider says that the request is wrong: {message}"),
+            Self::Request { message } => {
+                write!(f, "the provider says that the request is wrong: {message}")
+            }
             Self::Upstream { message, .. } => write!(f, "calls kept failing: {message}"),
             Self::Empty => f.write_str("the model said nothing"),
             Self::Refused { message } => write!(f, "the model declined: {message}"),

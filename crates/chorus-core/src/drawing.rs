@@ -25,7 +25,9 @@ impl Arrow {
 
 /// Whether the table has an arrow between these states.
 pub fn leads(arrows: &[Arrow], from: &str, to: &str) -> bool {
-    arrows.iter().any(|arrow| arrow.from == from && arrow.to == to)
+    arrows
+        .iter()
+        .any(|arrow| arrow.from == from && arrow.to == to)
 }
 
 /// The text of `docs/machines.md`.
@@ -37,18 +39,35 @@ pub fn machines() -> String {
     section(&mut text, "Project", "submitted", &project::PROJECT_ARROWS);
     section(&mut text, "Task", "pending", &project::TASK_ARROWS);
     section(&mut text, "Attempt", "queued", &attempt::drawn());
-    text.push_str("\nWho moves an attempt, what happens to its epoch, and which counter grows:\n\n");
+    text.push_str(
+        "\nWho moves an attempt, what happens to its epoch, and which counter grows:\n\n",
+    );
     text.push_str("| from | to | trigger | who | epoch | counter |\n|---|---|---|---|---|---|\n");
     for arrow in attempt::ARROWS {
-        let attempt::AttemptArrow { from, to, trigger, who, epoch, counter } = arrow;
+        let attempt::AttemptArrow {
+            from,
+            to,
+            trigger,
+            who,
+            epoch,
+            counter,
+        } = arrow;
         let (from, to) = (from.word(), to.word());
-        writeln!(text, "| {from} | {to} | {trigger} | {who:?} | {epoch:?} | {counter:?} |").expect("a String takes every text");
+        writeln!(
+            text,
+            "| {from} | {to} | {trigger} | {who:?} | {epoch:?} | {counter:?} |"
+        )
+        .expect("a String takes every text");
     }
     text
 }
 
 fn section(text: &mut String, title: &str, start: &str, arrows: &[Arrow]) {
-    write!(text, "\n## {title}\n```mermaid\nstateDiagram-v2\n    [*] --> {start}\n").expect("a String takes every text");
+    write!(
+        text,
+        "\n## {title}\n```mermaid\nstateDiagram-v2\n    [*] --> {start}\n"
+    )
+    .expect("a String takes every text");
     for Arrow { from, to, trigger } in arrows {
         writeln!(text, "    {from} --> {to}: {trigger}").expect("a String takes every text");
     }
@@ -63,8 +82,13 @@ mod tests {
 
     #[test]
     fn the_page_shows_the_tables() {
-        let page = std::fs::read_to_string(PAGE).expect("docs/machines.md is part of the repository");
-        assert_eq!(page, machines(), "run `cargo test -p chorus-core write_the_page -- --ignored`");
+        let page =
+            std::fs::read_to_string(PAGE).expect("docs/machines.md is part of the repository");
+        assert_eq!(
+            page,
+            machines(),
+            "run `cargo test -p chorus-core write_the_page -- --ignored`"
+        );
     }
 
     #[test]

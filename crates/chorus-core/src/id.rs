@@ -163,7 +163,9 @@ names! {
 }
 
 /// Fencing number of an attempt's current holder; it only grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub u32);
 
@@ -176,17 +178,23 @@ impl Epoch {
 }
 
 /// Version of a project's row; each commit adds one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 
 /// Fencing number of a leader's term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Term(pub u64);
 
 /// Place of an event in its project's history, from 1, allocated by the project's writer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
@@ -204,7 +212,9 @@ mod tests {
     #[test]
     fn another_kinds_prefix_is_refused() {
         let text = TaskId::new(7).to_string();
-        let refusal = text.parse::<ProjectId>().expect_err("a task id is no project id");
+        let refusal = text
+            .parse::<ProjectId>()
+            .expect_err("a task id is no project id");
         assert!(refusal.to_string().contains("expected prj_"));
     }
 }

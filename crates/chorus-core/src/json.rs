@@ -45,7 +45,12 @@ pub fn read(answer: &str, wanted: &[&str]) -> Result<Found, String> {
         .or_else(|| fenced(text, wanted))
         .or_else(|| embedded(text, wanted))
         .or_else(|| repaired(text, wanted))
-        .ok_or_else(|| format!("the reply holds no JSON object; it begins {:?}", opening(text)))
+        .ok_or_else(|| {
+            format!(
+                "the reply holds no JSON object; it begins {:?}",
+                opening(text)
+            )
+        })
 }
 
 /// The answer without the thinking that some servers leave in its text.
@@ -83,50 +88,79 @@ pub fn texts(value: Option<&Value>) -> Vec<String> {
 
 /// The text under the first of these keys that has one.
 pub fn text_of(object: &Map<String, Value>, keys: &[&str]) -> Option<String> {
-    keys.iter().filter_map(|key| object.get(*key)).filter_map(text).find(|text| !text.is_empty())
+    keys.iter()
+        .filter_map(|key| object.get(*key))
+        .filter_map(text)
+        .find(|text| !text.is_empty())
 }
 
 /// The elements of the list under the first of these keys that is there; a lone value is a list of one.
 pub fn list_of<'a>(object: &'a Map<String, Value>, keys: &[&str]) -> &'a [Value] {
     match keys.iter().find_map(|key| object.get(*key)) {
         Some(Value::Array(values)) => values,
-        Some(value @ (Value::Object(_) | Value::String(_) | Value::Number(_))) => std::slice::from_ref(value),
+        Some(value @ (Value::Object(_) | Value::String(_) | Value::Number(_))) => {
+            std::slice::from_ref(value)
+        }
         _ => &[],
     }
 }
 
 fn strict(text: &str, wanted: &[&str]) -> Option<Found> {
-    object_in(text, wanted).map(|object| Found { object, rung: Rung::Strict })
+    object_in(text, wanted).map(|object| Found {
+        object,
+        rung: Rung::Strict,
+    })
 }
 
 fn fenced(text: &str, wanted: &[&str]) -> Option<Found> {
-    let objects = find::fences(text).into_iter().filter_map(|inside| object_in(inside, wanted)).collect();
-    best(objects, wanted).map(|object| Found { object, rung: Rung::Fenced })
+    let objects = find::fences(text)
+        .into_iter()
+        .filter_map(|inside| object_in(inside, wanted))
+        .collect();
+    best(objects, wanted).map(|object| Found {
+        object,
+        rung: Rung::Fenced,
+    })
 }
 
 fn embedded(text: &str, wanted: &[&str]) -> Option<Found> {
-    let objects: Vec<_> = find::balanced(text).into_iter().filter_map(|inside| object_in(inside, wanted)).collect();
-    let known = objects.into_iter().filter(|object| knows(object, wanted)).collect();
-    best(known, wanted).map(|object| Found { object, rung: Rung::Embedded })
+    let objects: Vec<_> = find::balanced(text)
+        .into_iter()
+        .filter_map(|inside| object_in(inside, wanted))
+        .collect();
+    let known = objects
+        .into_iter()
+        .filter(|object| knows(object, wanted))
+        .collect();
+    best(known, wanted).map(|object| Found {
+        object,
+        rung: Rung::Embedded,
+    })
 }
 
 fn repaired(text: &str, wanted: &[&str]) -> Option<Found> {
     let starts = find::fences(text).into_iter().chain(find::openings(text));
-    let found = starts.filter_map(relaxed::parse).filter_map(|(value, rung)| {
-        let object = as_object(value, wanted)?;
-        knows(&object, wanted).then_some(Found { object, rung })
-    });
+    let found = starts
+        .filter_map(relaxed::parse)
+        .filter_map(|(value, rung)| {
+            let object = as_object(value, wanted)?;
+            knows(&object, wanted).then_some(Found { object, rung })
+        });
     found.min_by_key(|found| found.rung)
 }
 
 fn object_in(text: &str, wanted: &[&str]) -> Option<Map<String, Value>> {
-    serde_json::from_str(text.trim()).ok().and_then(|value| as_object(value, wanted))
+    serde_json::from_str(text.trim())
+        .ok()
+        .and_then(|value| as_object(value, wanted))
 }
 
 fn as_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
     match value {
         Value::Object(object) => Some(object),
-        Value::Array(_) => wanted.first().map(|key| Map::from_iter([((*key).to_owned(), value)])),
+        Value::Array(_) => wanted
+            .first()
+            .map(|key| Map::from_iter([((*key).to_owned(), value)])),
         _ => None,
     }
 }
@@ -156,34 +190,68 @@ mod tests {
 
     fn check(answer: &str, rung: Rung, expected: &Value) {
         let found = read(answer, &["tasks"]).expect("an object is found");
-        assert_eq!((&Value::Object(found.object), found.rung), (expected, rung), "{answer}");
+        assert_eq!(
+            (&Value::Object(found.object), found.rung),
+            (expected, rung),
+            "{answer}"
+        );
     }
 
     #[test]
     fn each_rung_of_the_ladder_holds() {
         let one = json!({"tasks": [{"id": 1}]});
         check(r#"{"tasks":[{"id":1}]}"#, Rung::Strict, &one);
-        check("<think>maybe {\"tasks\":[]}?</think>\n{\"tasks\":[{\"id\":1}]}", Rung::Strict, &one);
-        check("thinking without a start tag</think>{\"tasks\":[{\"id\":1}]}", Rung::Strict, &one);
+        check(
+            "<think>maybe {\"tasks\":[]}?</think>\n{\"tasks\":[{\"id\":1}]}",
+            Rung::Strict,
+            &one,
+        );
+        check(
+            "thinking without a start tag</think>{\"tasks\":[{\"id\":1}]}",
+            Rung::Strict,
+            &one,
+        );
         check("[{\"id\":1}]", Rung::Strict, &one);
-        check("Here it is:\n```json\n{\"tasks\":[{\"id\":1}]}\n```\nGood luck!", Rung::Fenced, &one);
-        check("A draft {\"tasks\":[]} and then the plan: {\"tasks\":[{\"id\":1}]} {done}", Rung::Embedded, &one);
+        check(
+            "Here it is:\n```json\n{\"tasks\":[{\"id\":1}]}\n```\nGood luck!",
+            Rung::Fenced,
+            &one,
+        );
+        check(
+            "A draft {\"tasks\":[]} and then the plan: {\"tasks\":[{\"id\":1}]} {done}",
+            Rung::Embedded,
+            &one,
+        );
         check("{\"tasks\":[{\"id\":1,},],}", Rung::Repaired, &one);
         check("{'tasks': [{'id': 1}]} // all", Rung::Repaired, &one);
         check("{tasks: [{\"id\": 1} /* first */]}", Rung::Repaired, &one);
         check("```json\n{\"tasks\":[{\"id\":1}\n", Rung::Closed, &one);
-        check("{\"tasks\":[{\"id\":1},{\"id\":2,\"title\":\"unfini", Rung::Cut, &json!({"tasks": [{"id": 1}, {"id": 2}]}));
+        check(
+            "{\"tasks\":[{\"id\":1},{\"id\":2,\"title\":\"unfini",
+            Rung::Cut,
+            &json!({"tasks": [{"id": 1}, {"id": 2}]}),
+        );
     }
 
     #[test]
     fn odd_values_are_mended() {
         let expected = json!({"tasks": [null, null, true, false, null, "line\nbreak", "it's"]});
-        check("{\"tasks\":[NaN,Infinity,True,False,None,\"line\nbreak\",'it\\'s']}", Rung::Repaired, &expected);
+        check(
+            "{\"tasks\":[NaN,Infinity,True,False,None,\"line\nbreak\",'it\\'s']}",
+            Rung::Repaired,
+            &expected,
+        );
     }
 
     #[test]
     fn prose_and_thinking_alone_hold_no_object() {
-        for answer in ["", "I cannot do that.", "<think>{\"tasks\":[]}", "use {braces} wisely", "{}}}{{{"] {
+        for answer in [
+            "",
+            "I cannot do that.",
+            "<think>{\"tasks\":[]}",
+            "use {braces} wisely",
+            "{}}}{{{",
+        ] {
             assert!(read(answer, &["tasks"]).is_err(), "{answer}");
         }
     }

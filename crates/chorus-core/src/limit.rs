@@ -142,10 +142,14 @@ impl Limit {
         };
         match self.dimension {
             Dimension::Requests | Dimension::Concurrency => 1,
-            Dimension::InputTokens if self.reserve == ReserveRule::InputPlusMax => estimate.input + estimate.max_tokens,
+            Dimension::InputTokens if self.reserve == ReserveRule::InputPlusMax => {
+                estimate.input + estimate.max_tokens
+            }
             Dimension::InputTokens => estimate.input,
             Dimension::OutputTokens => output,
-            Dimension::TotalTokens if self.reserve == ReserveRule::MaxOfBoth => estimate.input.max(estimate.max_tokens),
+            Dimension::TotalTokens if self.reserve == ReserveRule::MaxOfBoth => {
+                estimate.input.max(estimate.max_tokens)
+            }
             Dimension::TotalTokens => estimate.input + output,
             Dimension::Spend => u64::try_from(estimate.cost.0).unwrap_or(0),
         }
@@ -153,7 +157,9 @@ impl Limit {
 
     /// What a call with this usage and cost finally counts.
     pub fn charged_for(&self, usage: &Usage, cost: MicroUsd) -> u64 {
-        let input = usage.input + usage.cache_write + usage.cache_read * u64::from(self.cache_read_percent) / 100;
+        let input = usage.input
+            + usage.cache_write
+            + usage.cache_read * u64::from(self.cache_read_percent) / 100;
         let output = usage.output * u64::from(self.output_weight);
         match self.dimension {
             Dimension::Requests | Dimension::Concurrency => 1,

@@ -10,8 +10,8 @@ mod usage;
 
 pub use reply::{FinishReason, Reply};
 pub use request::{
-    CacheHint, Content, Extra, Image, ImageSource, Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool,
-    ToolCall, ToolChoice, ToolResult,
+    CacheHint, Content, Extra, Image, ImageSource, Message, Reasoning, ReasoningEffort, Request,
+    ResponseFormat, Role, Sampling, Tool, ToolCall, ToolChoice, ToolResult,
 };
 pub use stream::{Assembler, StreamEvent};
 pub use usage::Usage;

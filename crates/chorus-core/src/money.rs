@@ -7,7 +7,9 @@ use std::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 /// Millionths of a US dollar; negative only as a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct MicroUsd(pub i64);
 
@@ -54,7 +56,12 @@ impl fmt::Display for MicroUsd {
         let sign = if self.0 < 0 { "-" } else { "" };
         let micros = self.0.unsigned_abs();
         if micros >= 1_000_000 || micros == 0 {
-            write!(f, "{sign}${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
+            write!(
+                f,
+                "{sign}${}.{:02}",
+                micros / 1_000_000,
+                micros % 1_000_000 / 10_000
+            )
         } else {
             write!(f, "{sign}$0.{micros:06}")
         }

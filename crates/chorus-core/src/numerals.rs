@@ -25,4 +25,6 @@ pub(crate) const SMALL: [&str; 20] = [
 ];
 
 /// The tens from twenty on.
-pub(crate) const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+pub(crate) const TENS: [&str; 8] = [
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];

@@ -46,7 +46,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_tasks: 200, max_output_tokens: 8_000, input_tokens: 38_000 }
+        Self {
+            max_tasks: 200,
+            max_output_tokens: 8_000,
+            input_tokens: 38_000,
+        }
     }
 }
 

@@ -66,11 +66,14 @@ impl Project {
     /// Puts the rows of a decision in place.
     pub fn apply(&mut self, decision: &Decision) {
         self.head.clone_from(&decision.head);
-        self.tasks.extend(decision.tasks.iter().map(|task| (task.id, task.clone())));
+        self.tasks
+            .extend(decision.tasks.iter().map(|task| (task.id, task.clone())));
     }
 
     /// The tasks that stand: those that no later plan version replaced, in order of id.
     pub fn standing(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.values().filter(|task| task.superseded_by.is_none())
+        self.tasks
+            .values()
+            .filter(|task| task.superseded_by.is_none())
     }
 }

@@ -102,7 +102,12 @@ pub struct CredentialNotice {
 }
 
 /// A client's command to a project.
-pub fn command(id: EventId, tenant: &Tenant, project: ProjectId, command: &ClientCommand) -> Record {
+pub fn command(
+    id: EventId,
+    tenant: &Tenant,
+    project: ProjectId,
+    command: &ClientCommand,
+) -> Record {
     project_record(id, Topic::ProjectCmd, COMMAND, tenant, project, command)
 }
 
@@ -112,11 +117,18 @@ pub fn event(id: EventId, tenant: &Tenant, notice: &EventNotice) -> Record {
 }
 
 /// Attempts that were cancelled by one decision, in as many records as needed; `ids` draws each record's id.
-pub fn cancelled(mut ids: impl FnMut() -> EventId, tenant: &Tenant, project: ProjectId, attempts: &[AttemptId]) -> Vec<Record> {
+pub fn cancelled(
+    mut ids: impl FnMut() -> EventId,
+    tenant: &Tenant,
+    project: ProjectId,
+    attempts: &[AttemptId],
+) -> Vec<Record> {
     attempts
         .chunks(CANCELLED_AT_ONCE)
         .map(|chunk| {
-            let notice = CancelledNotice { attempts: chunk.to_vec() };
+            let notice = CancelledNotice {
+                attempts: chunk.to_vec(),
+            };
             project_record(ids(), Topic::Control, CANCELLED, tenant, project, &notice)
         })
         .collect()
@@ -124,54 +136,117 @@ pub fn cancelled(mut ids: impl FnMut() -> EventId, tenant: &Tenant, project: Pro
 
 /// A running delivery as it is now; lossy, never in an outbox.
 pub fn progress(id: EventId, tenant: &Tenant, progress: &Progress) -> Record {
-    project_record(id, Topic::Event, progress::SCHEMA, tenant, progress.project, progress)
+    project_record(
+        id,
+        Topic::Event,
+        progress::SCHEMA,
+        tenant,
+        progress.project,
+        progress,
+    )
 }
 
 /// What may be done with a credential has changed.
 pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Record {
-    let headers = vec![header("chorus-schema", &CREDENTIAL), header("chorus-tenant", tenant), header("content-type", &"application/json")];
-    Record { id, topic: Topic::Control, key: notice.account.to_string(), headers, payload: json(notice) }
+    let headers = vec![
+        header("chorus-schema", &CREDENTIAL),
+        header("chorus-tenant", tenant),
+        header("content-type", &"application/json"),
+    ];
+    Record {
+        id,
+        topic: Topic::Control,
+        key: notice.account.to_string(),
+        headers,
+        payload: json(notice),
+    }
 }
 
 /// An attempt was queued, for the first time or again. The pool is not known before admission, so the
 /// key, which only chooses among one partition, is the role that serves the task.
 pub fn task_ready(id: EventId, attempt: &NewAttempt, epoch: Epoch) -> Record {
     let key = format!("{:?}", attempt.kind.role()).to_lowercase();
-    attempt_record(id, Topic::TaskReady, READY, key, (attempt, epoch), &ReadyNotice { attempt: attempt.id })
+    attempt_record(
+        id,
+        Topic::TaskReady,
+        READY,
+        key,
+        (attempt, epoch),
+        &ReadyNotice {
+            attempt: attempt.id,
+        },
+    )
 }
 
 /// A delivery for a worker of `pool`, to be claimed before `not_after`.
-pub fn task_dispatch(id: EventId, pool: &Pool, attempt: &NewAttempt, epoch: Epoch, not_after: Timestamp) -> Record {
-    let notice = DispatchNotice { attempt: attempt.id, epoch };
+pub fn task_dispatch(
+    id: EventId,
+    pool: &Pool,
+    attempt: &NewAttempt,
+    epoch: Epoch,
+    not_after: Timestamp,
+) -> Record {
+    let notice = DispatchNotice {
+        attempt: attempt.id,
+        epoch,
+    };
     let topic = Topic::TaskDispatch(pool.clone());
-    let mut record = attempt_record(id, topic, DISPATCH, attempt.task.to_string(), (attempt, epoch), &notice);
-    record.headers.push(header("chorus-not-after-ms", &not_after.0));
+    let mut record = attempt_record(
+        id,
+        topic,
+        DISPATCH,
+        attempt.task.to_string(),
+        (attempt, epoch),
+        &notice,
+    );
+    record
+        .headers
+        .push(header("chorus-not-after-ms", &not_after.0));
     record
 }
 
 /// An attempt ended: by its worker's finish, or refused by the dispatcher.
 pub fn task_done(id: EventId, attempt: &NewAttempt, epoch: Epoch, done: &AttemptDone) -> Record {
-    attempt_record(id, Topic::TaskDone, DONE, attempt.project.to_string(), (attempt, epoch), done)
+    attempt_record(
+        id,
+        Topic::TaskDone,
+        DONE,
+        attempt.project.to_string(),
+        (attempt, epoch),
+        done,
+    )
 }
 
 /// The payload of a record of this schema.
 pub fn read<T: DeserializeOwned>(record: &Record, schema: &'static str) -> Result<T, Unreadable> {
     let found = record.header("chorus-schema").unwrap_or_default();
     if found != schema {
-        return Err(Unreadable::Schema { found: found.to_owned(), expected: schema });
+        return Err(Unreadable::Schema {
+            found: found.to_owned(),
+            expected: schema,
+        });
     }
-    serde_json::from_slice(&record.payload).map_err(|problem| Unreadable::Payload { schema, problem: problem.to_string() })
+    serde_json::from_slice(&record.payload).map_err(|problem| Unreadable::Payload {
+        schema,
+        problem: problem.to_string(),
+    })
 }
 
 /// The project that a record is about.
 pub fn project_of(record: &Record) -> Result<ProjectId, Unreadable> {
     let name = "chorus-project";
-    record.header(name).and_then(|text| text.parse().ok()).ok_or(Unreadable::Header(name))
+    record
+        .header(name)
+        .and_then(|text| text.parse().ok())
+        .ok_or(Unreadable::Header(name))
 }
 
 /// Whose work a record is about.
 pub fn tenant_of(record: &Record) -> Result<Tenant, Unreadable> {
-    record.header("chorus-tenant").map(Tenant::new).ok_or(Unreadable::Header("chorus-tenant"))
+    record
+        .header("chorus-tenant")
+        .map(Tenant::new)
+        .ok_or(Unreadable::Header("chorus-tenant"))
 }
 
 /// The same content for an operator, when a consumer cannot read the record.
@@ -180,17 +255,36 @@ pub fn dead_letter(id: EventId, record: &Record, problem: &Unreadable) -> Record
     headers.push(header("dlq-origin-topic", &record.topic));
     headers.push(header("dlq-origin-id", &record.id));
     headers.push(header("dlq-reason", problem));
-    Record { id, topic: Topic::Dlq, key: record.key.clone(), headers, payload: record.payload.clone() }
+    Record {
+        id,
+        topic: Topic::Dlq,
+        key: record.key.clone(),
+        headers,
+        payload: record.payload.clone(),
+    }
 }
 
-fn project_record(id: EventId, topic: Topic, schema: &str, tenant: &Tenant, project: ProjectId, payload: &impl Serialize) -> Record {
+fn project_record(
+    id: EventId,
+    topic: Topic,
+    schema: &str,
+    tenant: &Tenant,
+    project: ProjectId,
+    payload: &impl Serialize,
+) -> Record {
     let headers = vec![
         header("chorus-schema", &schema),
         header("chorus-tenant", tenant),
         header("chorus-project", &project),
         header("content-type", &"application/json"),
     ];
-    Record { id, topic, key: project.to_string(), headers, payload: json(payload) }
+    Record {
+        id,
+        topic,
+        key: project.to_string(),
+        headers,
+        payload: json(payload),
+    }
 }
 
 fn attempt_record(
@@ -238,7 +332,11 @@ mod tests {
             kind: TaskKind::Work,
             number: 1,
             order: ArtifactHash::of(b"order"),
-            size: CallSize { input: 10, output: 5, max_tokens: 8 },
+            size: CallSize {
+                input: 10,
+                output: 5,
+                max_tokens: 8,
+            },
             priority: 100,
             path: Millis(9),
             not_before: Timestamp(0),
@@ -250,14 +348,25 @@ mod tests {
         let done = AttemptDone {
             attempt: AttemptId::new(3),
             task: TaskId::new(2),
-            outcome: Outcome::Succeeded { result: ArtifactHash::of(b"text") },
+            outcome: Outcome::Succeeded {
+                result: ArtifactHash::of(b"text"),
+            },
         };
         let record = task_done(EventId::new(7), &attempt(), Epoch(2), &done);
         assert_eq!(read::<AttemptDone>(&record, DONE), Ok(done));
         assert_eq!(record.key, ProjectId::new(1).to_string());
         assert_eq!(project_of(&record), Ok(ProjectId::new(1)));
-        assert_eq!((record.header("chorus-epoch"), record.header("chorus-plan-version")), (Some("2"), Some("4")));
-        assert!(matches!(read::<DispatchNotice>(&record, DISPATCH), Err(Unreadable::Schema { .. })));
+        assert_eq!(
+            (
+                record.header("chorus-epoch"),
+                record.header("chorus-plan-version")
+            ),
+            (Some("2"), Some("4"))
+        );
+        assert!(matches!(
+            read::<DispatchNotice>(&record, DISPATCH),
+            Err(Unreadable::Schema { .. })
+        ));
     }
 
     #[test]

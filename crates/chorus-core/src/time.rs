@@ -6,12 +6,16 @@ use std::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 /// A length of time in milliseconds, never negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
@@ -33,7 +37,10 @@ impl Millis {
     }
 
     /// The length in seconds.
-    #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "2^53 milliseconds are 285,000 years"
+    )]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -65,6 +72,10 @@ impl Add for Millis {
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 1000 { write!(f, "{} ms", self.0) } else { write!(f, "{:.1} s", self.as_secs_f64()) }
+        if self.0 < 1000 {
+            write!(f, "{} ms", self.0)
+        } else {
+            write!(f, "{:.1} s", self.as_secs_f64())
+        }
     }
 }

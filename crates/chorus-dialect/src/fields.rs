@@ -17,14 +17,18 @@ pub struct ReadError {
 
 impl ReadError {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
 /// Parses a whole body; blank lines and a byte order mark before it are no part of it.
 pub(crate) fn parse(body: &[u8]) -> Result<Fields, ReadError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let value = serde_json::from_slice(body).map_err(|error| ReadError::new("body", format!("not JSON: {error}")))?;
+    let value = serde_json::from_slice(body)
+        .map_err(|error| ReadError::new("body", format!("not JSON: {error}")))?;
     Fields::of(value, "")
 }
 
@@ -40,7 +44,10 @@ impl Fields {
         let path = path.into();
         match value {
             Value::Object(map) => Ok(Self { path, map }),
-            other => Err(ReadError::new(or_body(&path), format!("expected an object, found {}", name_of(&other)))),
+            other => Err(ReadError::new(
+                or_body(&path),
+                format!("expected an object, found {}", name_of(&other)),
+            )),
         }
     }
 
@@ -50,14 +57,17 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let found = name_of(&value);
-                serde_json::from_value(value).map(Some).map_err(|error| ReadError::new(self.at(name), format!("found {found}: {error}")))
+                serde_json::from_value(value).map(Some).map_err(|error| {
+                    ReadError::new(self.at(name), format!("found {found}: {error}"))
+                })
             }
         }
     }
 
     /// Takes a field that must be there.
     pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ReadError> {
-        self.take(name)?.ok_or_else(|| ReadError::new(self.at(name), "is missing"))
+        self.take(name)?
+            .ok_or_else(|| ReadError::new(self.at(name), "is missing"))
     }
 
     /// Takes a field whose wrong type is not worth an error.
@@ -68,14 +78,20 @@ impl Fields {
     /// Takes an object; none when it is absent.
     pub(crate) fn take_object(&mut self, name: &str) -> Result<Option<Self>, ReadError> {
         let path = self.at(name);
-        self.take::<Value>(name)?.map(|value| Self::of(value, path)).transpose()
+        self.take::<Value>(name)?
+            .map(|value| Self::of(value, path))
+            .transpose()
     }
 
     /// Takes a list of objects; empty when it is absent.
     pub(crate) fn take_objects(&mut self, name: &str) -> Result<Vec<Self>, ReadError> {
         let path = self.at(name);
         let items: Vec<Value> = self.take(name)?.unwrap_or_default();
-        items.into_iter().enumerate().map(|(index, item)| Self::of(item, format!("{path}[{index}]"))).collect()
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| Self::of(item, format!("{path}[{index}]")))
+            .collect()
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -94,12 +110,19 @@ impl Fields {
 
     /// The path of a field, for messages.
     pub(crate) fn at(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     /// What was not taken; `null` says nothing and is left out.
     pub(crate) fn rest(self) -> Extra {
-        self.map.into_iter().filter(|(_, value)| !value.is_null()).collect()
+        self.map
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect()
     }
 
     /// The whole object as it stands.

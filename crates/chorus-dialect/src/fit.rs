@@ -43,7 +43,10 @@ fn fit_tools(request: &mut Request, quirks: &Quirks) {
         request.tool_choice = None;
         request.parallel_tool_calls = None;
     }
-    let forces = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named { .. }));
+    let forces = matches!(
+        request.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Named { .. })
+    );
     if forces && !quirks.forced_tool {
         request.tool_choice = Some(ToolChoice::Auto);
     }
@@ -71,16 +74,19 @@ fn fit_format(request: &mut Request, target: &Target<'_>) {
     let json_object = told && target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
     let json_schema = told && target.quirks.json_schema;
     let (format, words) = match request.response_format.take() {
-        Some(ResponseFormat::JsonSchema { schema, .. }) if !json_schema => {
-            (json_object.then_some(ResponseFormat::JsonObject), Some(schema_words(&schema)))
-        }
+        Some(ResponseFormat::JsonSchema { schema, .. }) if !json_schema => (
+            json_object.then_some(ResponseFormat::JsonObject),
+            Some(schema_words(&schema)),
+        ),
         Some(ResponseFormat::JsonObject) if !json_object => (None, Some(OBJECT_WORDS.to_owned())),
         other => (other, None),
     };
     request.response_format = format;
     if let Some(words) = words {
         match request.system.last_mut() {
-            Some(Content::Text { text, cache: None, .. }) => text.extend(["\n\n", &words]),
+            Some(Content::Text {
+                text, cache: None, ..
+            }) => text.extend(["\n\n", &words]),
             _ => request.system.push(Content::text(words)),
         }
     }
@@ -95,23 +101,46 @@ fn schema_words(schema: &serde_json::Value) -> String {
 /// Unsigned thinking goes back only where the model demands it; signed thinking proves itself and is the
 /// dialect's to place.
 fn fit_thinking(messages: &mut [Message], target: &Target<'_>) {
-    let keep_all = target.dialect == Dialect::OpenaiChat && target.quirks.replay_reasoning == ReplayReasoning::AfterTools;
-    let is_turn =
-        |message: &Message| message.role != Role::Assistant && message.content.iter().any(|piece| !matches!(piece, Content::ToolResult(_)));
+    let keep_all = target.dialect == Dialect::OpenaiChat
+        && target.quirks.replay_reasoning == ReplayReasoning::AfterTools;
+    let is_turn = |message: &Message| {
+        message.role != Role::Assistant
+            && message
+                .content
+                .iter()
+                .any(|piece| !matches!(piece, Content::ToolResult(_)))
+    };
     let mut rest = messages;
     while !rest.is_empty() {
-        let length = rest.iter().skip(1).position(is_turn).map_or(rest.len(), |at| at + 1);
+        let length = rest
+            .iter()
+            .skip(1)
+            .position(is_turn)
+            .map_or(rest.len(), |at| at + 1);
         let (turn, later) = rest.split_at_mut(length);
-        let calls = turn.iter().any(|message| message.content.iter().any(|piece| matches!(piece, Content::ToolCall(_))));
+        let calls = turn.iter().any(|message| {
+            message
+                .content
+                .iter()
+                .any(|piece| matches!(piece, Content::ToolCall(_)))
+        });
         if !(keep_all && calls) {
-            turn.iter_mut().for_each(|message| message.content.retain(|piece| !is_unsigned_thinking(piece)));
+            turn.iter_mut()
+                .for_each(|message| message.content.retain(|piece| !is_unsigned_thinking(piece)));
         }
         rest = later;
     }
 }
 
 const fn is_unsigned_thinking(piece: &Content) -> bool {
-    matches!(piece, Content::Reasoning { signature: None, redacted: None, .. })
+    matches!(
+        piece,
+        Content::Reasoning {
+            signature: None,
+            redacted: None,
+            ..
+        }
+    )
 }
 
 /// Puts all instructions before the first user turn's own words, and later ones where they stood.
@@ -125,22 +154,45 @@ fn move_system(request: &mut Request) {
     if system.is_empty() {
         return;
     }
-    match request.messages.iter_mut().find(|message| message.role == Role::User) {
+    match request
+        .messages
+        .iter_mut()
+        .find(|message| message.role == Role::User)
+    {
         Some(first) => {
             first.content.splice(0..0, system);
         }
-        None => request.messages.insert(0, Message { role: Role::User, content: system, extra: Default::default() }),
+        None => request.messages.insert(
+            0,
+            Message {
+                role: Role::User,
+                content: system,
+                extra: Default::default(),
+            },
+        ),
     }
     merge_texts(&mut request.messages);
 }
 
 /// Neighbouring plain texts of one message become one, with a blank line between.
 fn merge_texts(messages: &mut [Message]) {
-    for message in messages.iter_mut().filter(|message| message.role == Role::User) {
+    for message in messages
+        .iter_mut()
+        .filter(|message| message.role == Role::User)
+    {
         let pieces = std::mem::take(&mut message.content);
         for piece in pieces {
             match (message.content.last_mut(), piece) {
-                (Some(Content::Text { text, cache: None, .. }), Content::Text { text: more, cache, extra }) if extra.is_empty() => {
+                (
+                    Some(Content::Text {
+                        text, cache: None, ..
+                    }),
+                    Content::Text {
+                        text: more,
+                        cache,
+                        extra,
+                    },
+                ) if extra.is_empty() => {
                     text.push_str("\n\n");
                     text.push_str(&more);
                     if let Some(Content::Text { cache: hint, .. }) = message.content.last_mut() {

@@ -49,7 +49,11 @@ impl Parser {
 
     fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
-        let unmarked = if self.begun { &line[..] } else { line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line) };
+        let unmarked = if self.begun {
+            &line[..]
+        } else {
+            line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line)
+        };
         self.begun = true;
         if unmarked.is_empty() {
             return self.end_event();
@@ -99,23 +103,35 @@ mod tests {
         let mut parser = Parser::new();
         let mut events: Vec<Event> = pieces.iter().flat_map(|piece| parser.push(piece)).collect();
         events.extend(parser.close());
-        let seen: Vec<_> = events.iter().map(|event| (event.name.as_deref(), event.data.as_str())).collect();
+        let seen: Vec<_> = events
+            .iter()
+            .map(|event| (event.name.as_deref(), event.data.as_str()))
+            .collect();
         assert_eq!(seen, expected);
     }
 
     #[test]
     fn every_line_end_and_a_byte_order_mark_are_taken() {
-        check(&[b"\xef\xbb\xbfdata: a\r\n\r\ndata:b\r\rdata: c\n\n"], &[(None, "a"), (None, "b"), (None, "c")]);
+        check(
+            &[b"\xef\xbb\xbfdata: a\r\n\r\ndata:b\r\rdata: c\n\n"],
+            &[(None, "a"), (None, "b"), (None, "c")],
+        );
     }
 
     #[test]
     fn comments_and_blank_lines_are_no_events() {
-        check(&[b"\n\n: keep-alive\n\n:\n\nevent: ping\n\ndata: x\n\n"], &[(None, "x")]);
+        check(
+            &[b"\n\n: keep-alive\n\n:\n\nevent: ping\n\ndata: x\n\n"],
+            &[(None, "x")],
+        );
     }
 
     #[test]
     fn data_lines_are_joined_and_one_space_is_dropped() {
-        check(&[b"event: m\ndata:  two\ndata\ndata:end\nid: 7\n\n"], &[(Some("m"), " two\n\nend")]);
+        check(
+            &[b"event: m\ndata:  two\ndata\ndata:end\nid: 7\n\n"],
+            &[(Some("m"), " two\n\nend")],
+        );
     }
 
     #[test]

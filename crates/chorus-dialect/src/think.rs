@@ -74,8 +74,13 @@ impl Splitter {
                     true
                 }
                 None => {
-                    let kept = self.held.split_off(self.held.len() - tail_of_close(&self.held));
-                    push(parts, Part::Thinking(std::mem::replace(&mut self.held, kept)));
+                    let kept = self
+                        .held
+                        .split_off(self.held.len() - tail_of_close(&self.held));
+                    push(
+                        parts,
+                        Part::Thinking(std::mem::replace(&mut self.held, kept)),
+                    );
                     false
                 }
             },
@@ -120,7 +125,10 @@ fn push(parts: &mut Vec<Part>, part: Part) {
 
 /// The bytes at the end that could be the beginning of the closing tag.
 fn tail_of_close(text: &str) -> usize {
-    (1..CLOSE.len()).rev().find(|&length| text.ends_with(&CLOSE[..length])).unwrap_or(0)
+    (1..CLOSE.len())
+        .rev()
+        .find(|&length| text.ends_with(&CLOSE[..length]))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -128,7 +136,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, thinking: Option<&str>, answer: &str) {
-        assert_eq!(split(text), (thinking.map(str::to_owned), answer.to_owned()), "whole {text:?}");
+        assert_eq!(
+            split(text),
+            (thinking.map(str::to_owned), answer.to_owned()),
+            "whole {text:?}"
+        );
         for cut in (0..=text.len()).filter(|&cut| text.is_char_boundary(cut)) {
             let mut splitter = Splitter::default();
             let mut parts = splitter.push(&text[..cut]);
@@ -142,7 +154,11 @@ mod tests {
                 };
                 parts.iter().map(of).collect()
             };
-            assert_eq!((joined(true), joined(false)), (thinking.unwrap_or_default().to_owned(), answer.to_owned()), "cut at {cut}");
+            assert_eq!(
+                (joined(true), joined(false)),
+                (thinking.unwrap_or_default().to_owned(), answer.to_owned()),
+                "cut at {cut}"
+            );
         }
     }
 
@@ -159,7 +175,11 @@ mod tests {
 
     #[test]
     fn words_about_tags_stay_text() {
-        check("Use <think> tags </think>.", None, "Use <think> tags </think>.");
+        check(
+            "Use <think> tags </think>.",
+            None,
+            "Use <think> tags </think>.",
+        );
         check("<thinner>", None, "<thinner>");
         check("<th", None, "<th");
     }

@@ -31,27 +31,43 @@ impl WireError {
             Some(error) => error,
             None => &first,
         };
-        let details = error.get("details").map(Value::to_string).unwrap_or_default();
-        let nested_code = error.get("details").and_then(|details| details.get("error_code"));
-        let message = text(error.get("message")).or_else(|| text(error.get("detail"))).unwrap_or_default();
+        let details = error
+            .get("details")
+            .map(Value::to_string)
+            .unwrap_or_default();
+        let nested_code = error
+            .get("details")
+            .and_then(|details| details.get("error_code"));
+        let message = text(error.get("message"))
+            .or_else(|| text(error.get("detail")))
+            .unwrap_or_default();
         Self {
             kind: text(error.get("type")).or_else(|| text(error.get("status"))),
             code: text(nested_code).or_else(|| text(error.get("code"))),
             retry_after: hidden_delay(error).or_else(|| spoken_delay(&message)),
-            message: if message.is_empty() { shortened(&error.to_string()) } else { shortened(&message) },
+            message: if message.is_empty() {
+                shortened(&error.to_string())
+            } else {
+                shortened(&message)
+            },
             details,
         }
     }
 
     fn prose(words: &str) -> Self {
-        Self { message: shortened(words.trim()), ..Self::default() }
+        Self {
+            message: shortened(words.trim()),
+            ..Self::default()
+        }
     }
 }
 
 /// Google's `RetryInfo.retryDelay`, for instance `38.2s`.
 fn hidden_delay(error: &Value) -> Option<Millis> {
     let details = error.get("details")?.as_array()?;
-    details.iter().find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?))
+    details
+        .iter()
+        .find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?))
 }
 
 /// "Please try again in 5.289s" or "in 120ms".
@@ -66,8 +82,14 @@ fn seconds(text: &str) -> Option<Millis> {
         None => (text.strip_suffix('s')?, 1000.0),
     };
     let millis = number.parse::<f64>().ok()? * scale;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded right here")]
-    (0.0..1e12).contains(&millis).then(|| Millis(millis.ceil() as u64))
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded right here"
+    )]
+    (0.0..1e12)
+        .contains(&millis)
+        .then(|| Millis(millis.ceil() as u64))
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
@@ -80,16 +102,33 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 2_000;
-    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST).chain(['…']).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(body: &str, kind: Option<&str>, code: Option<&str>, message: &str, retry_after: Option<u64>) {
+    fn check(
+        body: &str,
+        kind: Option<&str>,
+        code: Option<&str>,
+        message: &str,
+        retry_after: Option<u64>,
+    ) {
         let error = WireError::read(body.as_bytes());
-        assert_eq!((error.kind.as_deref(), error.code.as_deref(), error.message.as_str()), (kind, code, message));
+        assert_eq!(
+            (
+                error.kind.as_deref(),
+                error.code.as_deref(),
+                error.message.as_str()
+            ),
+            (kind, code, message)
+        );
         assert_eq!(error.retry_after, retry_after.map(Millis));
     }
 
@@ -120,8 +159,20 @@ mod tests {
 
     #[test]
     fn prose_and_odd_forms_become_the_message() {
-        check("<html>bad gateway</html>\n", None, None, "<html>bad gateway</html>", None);
-        check(r#"{"error":"model not loaded"}"#, None, None, "model not loaded", None);
+        check(
+            "<html>bad gateway</html>\n",
+            None,
+            None,
+            "<html>bad gateway</html>",
+            None,
+        );
+        check(
+            r#"{"error":"model not loaded"}"#,
+            None,
+            None,
+            "model not loaded",
+            None,
+        );
         check(r#"{"detail":"Not Found"}"#, None, None, "Not Found", None);
         check("", None, None, "", None);
     }

@@ -79,8 +79,19 @@ impl Case {
                 case.canonical = json!(events);
                 let mut openai = openai_chat::StreamWriter::new("reasoning_content", true);
                 let mut anthropic = anthropic_messages::StreamWriter::new();
-                case.openai_chat = lines_of(events.iter().cloned().flat_map(|event| openai.write(event)).collect());
-                case.anthropic_messages = lines_of(events.into_iter().flat_map(|event| anthropic.write(event)).collect());
+                case.openai_chat = lines_of(
+                    events
+                        .iter()
+                        .cloned()
+                        .flat_map(|event| openai.write(event))
+                        .collect(),
+                );
+                case.anthropic_messages = lines_of(
+                    events
+                        .into_iter()
+                        .flat_map(|event| anthropic.write(event))
+                        .collect(),
+                );
             }
         }
         case
@@ -92,14 +103,27 @@ impl Case {
             Some(dialect) => read_request(dialect, &self.input),
         };
         case.canonical = json!(request);
-        case.openai_chat = openai_chat::write_request(&self.fitted(&request, Dialect::OpenaiChat), &self.form.clone().unwrap_or_default());
-        case.anthropic_messages = anthropic_messages::write_request(&self.fitted(&request, Dialect::AnthropicMessages));
+        case.openai_chat = openai_chat::write_request(
+            &self.fitted(&request, Dialect::OpenaiChat),
+            &self.form.clone().unwrap_or_default(),
+        );
+        case.anthropic_messages =
+            anthropic_messages::write_request(&self.fitted(&request, Dialect::AnthropicMessages));
     }
 
     fn fitted(&self, request: &Request, dialect: Dialect) -> Request {
         let quirks = self.quirks.clone().unwrap_or_default();
         let form = self.form.clone().unwrap_or_default();
-        fit(request, &Target { model: &request.model, dialect, quirks: &quirks, form: &form, max_output: 16_000 })
+        fit(
+            request,
+            &Target {
+                model: &request.model,
+                dialect,
+                quirks: &quirks,
+                form: &form,
+                max_output: 16_000,
+            },
+        )
     }
 
     const fn dialect(&self) -> Option<Dialect> {
@@ -120,7 +144,9 @@ impl Case {
     fn read_reply(&self, dialect: Dialect, wire: &Value) -> Reply {
         let body = wire.to_string();
         match dialect {
-            Dialect::OpenaiChat => openai_chat::read_reply(body.as_bytes(), &self.quirks.clone().unwrap_or_default()),
+            Dialect::OpenaiChat => {
+                openai_chat::read_reply(body.as_bytes(), &self.quirks.clone().unwrap_or_default())
+            }
             Dialect::AnthropicMessages => anthropic_messages::read_reply(body.as_bytes()),
         }
         .expect("a reply")
@@ -131,7 +157,11 @@ impl Case {
         let whole = self.read_stream(dialect, wire);
         for cut in 0..=wire.len() {
             let (first, rest) = wire.split_at(cut);
-            assert_eq!(joined(&self.read_pieces(dialect, &[first, rest])), joined(&whole), "cut at {cut}");
+            assert_eq!(
+                joined(&self.read_pieces(dialect, &[first, rest])),
+                joined(&whole),
+                "cut at {cut}"
+            );
         }
         whole
     }
@@ -140,7 +170,11 @@ impl Case {
     fn read_stream(&self, dialect: Dialect, wire: &[u8]) -> Vec<StreamEvent> {
         let whole = self.read_pieces(dialect, &[wire]);
         let bytes: Vec<&[u8]> = wire.chunks(1).collect();
-        assert_eq!(joined(&self.read_pieces(dialect, &bytes)), joined(&whole), "byte by byte");
+        assert_eq!(
+            joined(&self.read_pieces(dialect, &bytes)),
+            joined(&whole),
+            "byte by byte"
+        );
         whole
     }
 
@@ -148,13 +182,18 @@ impl Case {
         let mut events = Vec::new();
         match dialect {
             Dialect::OpenaiChat => {
-                let mut reader = openai_chat::StreamReader::new(&self.quirks.clone().unwrap_or_default());
-                pieces.iter().for_each(|piece| events.extend(reader.push(piece)));
+                let mut reader =
+                    openai_chat::StreamReader::new(&self.quirks.clone().unwrap_or_default());
+                pieces
+                    .iter()
+                    .for_each(|piece| events.extend(reader.push(piece)));
                 events.extend(reader.close());
             }
             Dialect::AnthropicMessages => {
                 let mut reader = anthropic_messages::StreamReader::new();
-                pieces.iter().for_each(|piece| events.extend(reader.push(piece)));
+                pieces
+                    .iter()
+                    .for_each(|piece| events.extend(reader.push(piece)));
                 events.extend(reader.close());
             }
         }
@@ -166,18 +205,27 @@ impl Case {
         let wire = self.column(dialect);
         match self.kind {
             Kind::Request => {
-                let request: Request = serde_json::from_value(self.canonical.clone()).expect("a canonical request");
-                shown(&read_request(dialect, wire), &self.fitted(&request, dialect))
+                let request: Request =
+                    serde_json::from_value(self.canonical.clone()).expect("a canonical request");
+                shown(
+                    &read_request(dialect, wire),
+                    &self.fitted(&request, dialect),
+                )
             }
             Kind::Reply => {
-                let reply: Reply = serde_json::from_value(self.canonical.clone()).expect("a canonical reply");
+                let reply: Reply =
+                    serde_json::from_value(self.canonical.clone()).expect("a canonical reply");
                 shown(&essence(self.read_reply(dialect, wire)), &essence(reply))
             }
             Kind::Stream => {
-                let events: Vec<StreamEvent> = serde_json::from_value(self.canonical.clone()).expect("canonical pieces");
+                let events: Vec<StreamEvent> =
+                    serde_json::from_value(self.canonical.clone()).expect("canonical pieces");
                 let back = self.read_stream(dialect, text_of(wire).as_bytes());
                 let ended = |events: &[StreamEvent]| events.last() == Some(&StreamEvent::End);
-                shown(&(ended(&back), essence(assembled(back))), &(ended(&events), essence(assembled(events))))
+                shown(
+                    &(ended(&back), essence(assembled(back))),
+                    &(ended(&events), essence(assembled(events))),
+                )
             }
         }
     }
@@ -213,8 +261,20 @@ fn joined(events: &[StreamEvent]) -> Vec<StreamEvent> {
     let mut all: Vec<StreamEvent> = Vec::new();
     for event in events {
         match (all.last_mut(), event) {
-            (Some(StreamEvent::Text { index: a, delta }), StreamEvent::Text { index: b, delta: more }) if a == b => delta.push_str(more),
-            (Some(StreamEvent::Reasoning { index: a, delta }), StreamEvent::Reasoning { index: b, delta: more }) if a == b => {
+            (
+                Some(StreamEvent::Text { index: a, delta }),
+                StreamEvent::Text {
+                    index: b,
+                    delta: more,
+                },
+            ) if a == b => delta.push_str(more),
+            (
+                Some(StreamEvent::Reasoning { index: a, delta }),
+                StreamEvent::Reasoning {
+                    index: b,
+                    delta: more,
+                },
+            ) if a == b => {
                 delta.push_str(more);
             }
             _ => all.push(event.clone()),
@@ -240,9 +300,14 @@ fn cases() -> Vec<(String, PathBuf, Case)> {
         .expect("the folder of cases")
         .map(|entry| {
             let path = entry.expect("an entry").path();
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             let text = std::fs::read_to_string(&path).expect("a readable case");
-            let case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let case =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
             (name, path, case)
         })
         .collect();
@@ -257,7 +322,11 @@ fn every_case_is_written_as_expected_in_every_dialect() {
         let worked = case.work_out();
         assert_eq!(worked.canonical, case.canonical, "{name}: canonical");
         for dialect in DIALECTS {
-            assert_eq!(worked.column(dialect), case.column(dialect), "{name}: {dialect:?}");
+            assert_eq!(
+                worked.column(dialect),
+                case.column(dialect),
+                "{name}: {dialect:?}"
+            );
         }
     }
     println!("{} cases in {} dialects", cases.len(), DIALECTS.len());
@@ -271,8 +340,12 @@ fn what_is_written_is_read_back_unless_the_dialect_has_no_words_for_it() {
         for dialect in DIALECTS {
             let (found, expected) = case.read_back(dialect);
             match (found == expected, case.lossy.contains(&dialect)) {
-                (false, false) => wrong.push(format!("{name}: {dialect:?} loses something:\n{found}\ninstead of\n{expected}")),
-                (true, true) => wrong.push(format!("{name}: {dialect:?} is marked lossy and loses nothing")),
+                (false, false) => wrong.push(format!(
+                    "{name}: {dialect:?} loses something:\n{found}\ninstead of\n{expected}"
+                )),
+                (true, true) => wrong.push(format!(
+                    "{name}: {dialect:?} is marked lossy and loses nothing"
+                )),
                 (true, false) | (false, true) => {}
             }
         }
@@ -285,8 +358,13 @@ fn what_is_written_is_read_back_unless_the_dialect_has_no_words_for_it() {
 fn the_matrix_is_written_anew() {
     for (name, path, case) in cases() {
         let worked = serde_json::to_value(case.work_out()).expect("a case");
-        let Value::Object(fields) = worked else { panic!("{name} is no object") };
-        let fields: Map<String, Value> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let Value::Object(fields) = worked else {
+            panic!("{name} is no object")
+        };
+        let fields: Map<String, Value> = fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect();
         let text = serde_json::to_string_pretty(&fields).expect("JSON");
         std::fs::write(path, text + "\n").expect("a written case");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chorus_core::catalog::{Form, Quirks, ReasoningForm};
 use chorus_core::llm::{
-    Assembler, CacheHint, Content, FinishReason, Image, ImageSource, Message, Reasoning, Reply, Request, Role, Sampling, StreamEvent, Tool,
-    ToolCall, ToolChoice, ToolResult, Usage,
+    Assembler, CacheHint, Content, FinishReason, Image, ImageSource, Message, Reasoning, Reply,
+    Request, Role, Sampling, StreamEvent, Tool, ToolCall, ToolChoice, ToolResult, Usage,
 };
 use chorus_dialect::{anthropic_messages, openai_chat};
 use proptest::collection::vec;
@@ -30,19 +30,45 @@ fn words() -> impl Strategy<Value = String> {
 }
 
 fn cache() -> impl Strategy<Value = Option<CacheHint>> {
-    option::weighted(0.2, option::of(Just("1h".to_owned())).prop_map(|ttl| CacheHint { ttl }))
+    option::weighted(
+        0.2,
+        option::of(Just("1h".to_owned())).prop_map(|ttl| CacheHint { ttl }),
+    )
 }
 
 fn said() -> impl Strategy<Value = Content> {
-    let text = (words(), cache()).prop_map(|(text, cache)| Content::Text { text, cache, extra: BTreeMap::new() });
-    let inline = ImageSource::Inline { media_type: "image/png".into(), base64: "aGk=".into() };
-    let source = prop_oneof![Just(inline), Just(ImageSource::Url { url: "https://example.com/a.png".into() })];
+    let text = (words(), cache()).prop_map(|(text, cache)| Content::Text {
+        text,
+        cache,
+        extra: BTreeMap::new(),
+    });
+    let inline = ImageSource::Inline {
+        media_type: "image/png".into(),
+        base64: "aGk=".into(),
+    };
+    let source = prop_oneof![
+        Just(inline),
+        Just(ImageSource::Url {
+            url: "https://example.com/a.png".into()
+        })
+    ];
     prop_oneof![4 => text, 1 => source.prop_map(|source| Content::Image(Image { source, detail: None }))]
 }
 
 fn thinking() -> impl Strategy<Value = Content> {
-    let sealed = Just(Content::Reasoning { text: String::new(), signature: None, redacted: Some("c2VhbGVk".into()) });
-    prop_oneof![words().prop_map(|text| Content::Reasoning { text, signature: Some("c2ln".into()), redacted: None }), sealed]
+    let sealed = Just(Content::Reasoning {
+        text: String::new(),
+        signature: None,
+        redacted: Some("c2VhbGVk".into()),
+    });
+    prop_oneof![
+        words().prop_map(|text| Content::Reasoning {
+            text,
+            signature: Some("c2ln".into()),
+            redacted: None
+        }),
+        sealed
+    ]
 }
 
 fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
@@ -69,17 +95,38 @@ fn answer() -> impl Strategy<Value = Vec<Content>> {
 /// A question, its answer, and the results of the calls in it.
 fn exchange() -> impl Strategy<Value = Vec<Message>> {
     (vec(said(), 1..4), answer()).prop_map(|(question, answer)| {
-        let message = |role, content| Message { role, content, extra: BTreeMap::new() };
+        let message = |role, content| Message {
+            role,
+            content,
+            extra: BTreeMap::new(),
+        };
         let result = |piece: &Content| match piece {
-            Content::ToolCall(call) => {
-                Some(Content::ToolResult(ToolResult { call_id: call.id.clone(), content: vec![Content::text("done")], is_error: false }))
-            }
+            Content::ToolCall(call) => Some(Content::ToolResult(ToolResult {
+                call_id: call.id.clone(),
+                content: vec![Content::text("done")],
+                is_error: false,
+            })),
             _ => None,
         };
         let results: Vec<Content> = answer.iter().filter_map(result).collect();
-        let closing = if results.is_empty() { None } else { Some(message(Role::User, results)) };
-        let rest = closing.into_iter().flat_map(|results| [results, message(Role::Assistant, vec![Content::text("I see.")])]);
-        [message(Role::User, question), message(Role::Assistant, answer)].into_iter().chain(rest).collect()
+        let closing = if results.is_empty() {
+            None
+        } else {
+            Some(message(Role::User, results))
+        };
+        let rest = closing.into_iter().flat_map(|results| {
+            [
+                results,
+                message(Role::Assistant, vec![Content::text("I see.")]),
+            ]
+        });
+        [
+            message(Role::User, question),
+            message(Role::Assistant, answer),
+        ]
+        .into_iter()
+        .chain(rest)
+        .collect()
     })
 }
 
@@ -91,22 +138,34 @@ fn tools() -> impl Strategy<Value = (Vec<Tool>, Option<ToolChoice>, Option<bool>
         strict: None,
         extra: BTreeMap::new(),
     };
-    let choice = prop_oneof![Just(ToolChoice::Auto), Just(ToolChoice::Required), Just(ToolChoice::Named { name: "look".into() })];
-    let with = (choice, option::of(any::<bool>())).prop_map(move |(choice, parallel)| (vec![tool.clone()], Some(choice), parallel));
+    let choice = prop_oneof![
+        Just(ToolChoice::Auto),
+        Just(ToolChoice::Required),
+        Just(ToolChoice::Named {
+            name: "look".into()
+        })
+    ];
+    let with = (choice, option::of(any::<bool>()))
+        .prop_map(move |(choice, parallel)| (vec![tool.clone()], Some(choice), parallel));
     prop_oneof![Just((Vec::new(), None, None)), with]
 }
 
 fn sampling() -> impl Strategy<Value = Sampling> {
-    (1u32..9000, option::of(0u8..=4), option::of(1u8..=4), option::of(1u32..100), vec("[A-Z]{1,4}", 0..3)).prop_map(
-        |(max_tokens, temperature, top_p, top_k, stop)| Sampling {
+    (
+        1u32..9000,
+        option::of(0u8..=4),
+        option::of(1u8..=4),
+        option::of(1u32..100),
+        vec("[A-Z]{1,4}", 0..3),
+    )
+        .prop_map(|(max_tokens, temperature, top_p, top_k, stop)| Sampling {
             max_tokens: Some(max_tokens),
             temperature: temperature.map(|quarters| f64::from(quarters) / 4.0),
             top_p: top_p.map(|quarters| f64::from(quarters) / 4.0),
             top_k,
             stop,
             ..Sampling::default()
-        },
-    )
+        })
 }
 
 prop_compose! {
@@ -156,9 +215,15 @@ fn assembled(events: Vec<StreamEvent>) -> (bool, Reply) {
 }
 
 fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).chain([0, bytes.len()]).collect();
+    let mut cuts: Vec<usize> = cuts
+        .iter()
+        .map(|cut| cut % (bytes.len() + 1))
+        .chain([0, bytes.len()])
+        .collect();
     cuts.sort_unstable();
-    cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    cuts.windows(2)
+        .map(|pair| &bytes[pair[0]..pair[1]])
+        .collect()
 }
 
 proptest! {

@@ -28,13 +28,24 @@ impl Book {
     pub(crate) fn compare(&self, rows: Vec<QueuedAttempt>, whole: bool) -> Changes {
         let newest = rows.last().map(|row| row.created_at);
         let seen: BTreeSet<AttemptId> = rows.iter().map(|row| row.attempt.id).collect();
-        let is_gone =
-            |row: &QueuedAttempt| !seen.contains(&row.attempt.id) && (whole || newest.is_some_and(|newest| row.created_at < newest));
-        let mut gone: Vec<LeaseId> = self.rows.iter().filter(|(_, row)| is_gone(row)).map(|(lease, _)| *lease).collect();
+        let is_gone = |row: &QueuedAttempt| {
+            !seen.contains(&row.attempt.id)
+                && (whole || newest.is_some_and(|newest| row.created_at < newest))
+        };
+        let mut gone: Vec<LeaseId> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| is_gone(row))
+            .map(|(lease, _)| *lease)
+            .collect();
         let mut fresh = Vec::new();
         for row in rows {
             match self.leases.get(&row.attempt.id) {
-                Some(lease) if self.rows.get(lease).is_some_and(|known| known.epoch == row.epoch) => {}
+                Some(lease)
+                    if self
+                        .rows
+                        .get(lease)
+                        .is_some_and(|known| known.epoch == row.epoch) => {}
                 Some(lease) => {
                     gone.push(*lease);
                     fresh.push(row);

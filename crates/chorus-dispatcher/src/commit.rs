@@ -4,7 +4,10 @@
 //! something else) proves that a lease is not in the row; whoever released it on less would hand a worker a
 //! lease that gave everything back.
 
-use chorus_core::delivery::{Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome, QueuedAttempt};
+use chorus_core::delivery::{
+    Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
+    QueuedAttempt,
+};
 use chorus_core::money::MicroUsd;
 use chorus_core::record;
 use chorus_pool::Grant;
@@ -32,11 +35,15 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
     let mut sent = Vec::new();
     let mut round = decided;
     while !round.is_empty() {
-        let batch: Vec<Dispatch> = round.iter().map(|decided| statement(office, decided)).collect();
+        let batch: Vec<Dispatch> = round
+            .iter()
+            .map(|decided| statement(office, decided))
+            .collect();
         let answers = until_answered(office, &batch).await;
         let mut records = Vec::new();
         let mut next = Vec::new();
-        for ((Decided { row, fate }, dispatch), answer) in round.into_iter().zip(batch).zip(answers) {
+        for ((Decided { row, fate }, dispatch), answer) in round.into_iter().zip(batch).zip(answers)
+        {
             match (fate, answer) {
                 (fate, Dispatched::Done) => {
                     records.push(dispatch.record);
@@ -48,7 +55,10 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                 (Fate::Send(grant), Dispatched::OverBudget) => {
                     office.end_unused(grant.lease.id).await;
                     if !may_suffice_later(office, &row, &grant).await {
-                        next.push(Decided { row, fate: Fate::Refuse(FailureCause::OverBudget) });
+                        next.push(Decided {
+                            row,
+                            fate: Fate::Refuse(FailureCause::OverBudget),
+                        });
                     }
                 }
                 (Fate::Refuse(_), Dispatched::Lost | Dispatched::OverBudget) => {}
@@ -63,9 +73,14 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
 /// Whether the budget would cover the call if calls under way cost nothing: then the row stays queued and is tried
 /// again with the next reading, because calls mostly cost less than what is set aside for them.
 async fn may_suffice_later(office: &Office, row: &QueuedAttempt, grant: &Grant) -> bool {
-    let read = office.statement("read a project's money", office.ports.deliveries.money(row.attempt.project));
+    let read = office.statement(
+        "read a project's money",
+        office.ports.deliveries.money(row.attempt.project),
+    );
     match read.await {
-        Ok(Some(money)) => money.reserved > MicroUsd::ZERO && money.spent + grant.estimate.cost <= money.budget,
+        Ok(Some(money)) => {
+            money.reserved > MicroUsd::ZERO && money.spent + grant.estimate.cost <= money.budget
+        }
         Ok(None) => false,
         Err(_) => true,
     }
@@ -73,7 +88,13 @@ async fn may_suffice_later(office: &Office, row: &QueuedAttempt, grant: &Grant) 
 
 async fn until_answered(office: &Office, batch: &[Dispatch]) -> Vec<Dispatched> {
     loop {
-        match office.statement("commit dispatches", office.ports.attempts.dispatch(batch.to_vec())).await {
+        match office
+            .statement(
+                "commit dispatches",
+                office.ports.attempts.dispatch(batch.to_vec()),
+            )
+            .await
+        {
             Ok(answers) => return answers,
             Err(_) => office.rest().await,
         }
@@ -84,16 +105,37 @@ fn statement(office: &Office, Decided { row, fate }: &Decided) -> Dispatch {
     let (attempt, epoch) = (&row.attempt, row.epoch);
     let (decision, record) = match fate {
         Fate::Send(grant) => {
-            let record = record::task_dispatch(office.event_id(), &grant.pool, attempt, epoch, grant.lease.not_after);
+            let record = record::task_dispatch(
+                office.event_id(),
+                &grant.pool,
+                attempt,
+                epoch,
+                grant.lease.not_after,
+            );
             (DispatchDecision::Send(Box::new(assignment(grant))), record)
         }
         Fate::Refuse(cause) => {
-            let outcome = Outcome::Failed { cause: cause.clone() };
-            let done = AttemptDone { attempt: attempt.id, task: attempt.task, outcome };
-            (DispatchDecision::Refuse(cause.clone()), record::task_done(office.event_id(), attempt, epoch, &done))
+            let outcome = Outcome::Failed {
+                cause: cause.clone(),
+            };
+            let done = AttemptDone {
+                attempt: attempt.id,
+                task: attempt.task,
+                outcome,
+            };
+            (
+                DispatchDecision::Refuse(cause.clone()),
+                record::task_done(office.event_id(), attempt, epoch, &done),
+            )
         }
     };
-    Dispatch { attempt: attempt.id, epoch, term: office.term, decision, record }
+    Dispatch {
+        attempt: attempt.id,
+        epoch,
+        term: office.term,
+        decision,
+        record,
+    }
 }
 
 fn assignment(grant: &Grant) -> Assignment {

@@ -29,8 +29,20 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher of one process.
-    pub const fn new(ports: Ports, settings: Settings, catalog: Arc<Catalog>, roles: Roles, boot: BootId) -> Self {
-        Self { ports, settings, catalog, roles, boot }
+    pub const fn new(
+        ports: Ports,
+        settings: Settings,
+        catalog: Arc<Catalog>,
+        roles: Roles,
+        boot: BootId,
+    ) -> Self {
+        Self {
+            ports,
+            settings,
+            catalog,
+            roles,
+            boot,
+        }
     }
 
     /// Works until `stop`; then gives its term up, so that the next dispatcher need not wait for its end.
@@ -51,14 +63,21 @@ impl Dispatcher {
         let set = |term| *held.lock().unwrap_or_else(PoisonError::into_inner) = term;
         loop {
             let asked = self.ports.clock.now();
-            match self.ports.leaders.acquire(LEADERSHIP, self.boot, self.settings.term_lasts).await {
+            match self
+                .ports
+                .leaders
+                .acquire(LEADERSHIP, self.boot, self.settings.term_lasts)
+                .await
+            {
                 Ok(Some(term)) => {
                     set(Some(term));
                     self.serve(term, asked).await;
                     set(None);
                 }
                 Ok(None) => {}
-                Err(problem) => tracing::warn!(error = %problem, "failed to ask for the dispatcher's term"),
+                Err(problem) => {
+                    tracing::warn!(error = %problem, "failed to ask for the dispatcher's term")
+                }
             }
             self.ports.clock.sleep(self.settings.stand_by).await;
         }
@@ -68,7 +87,12 @@ impl Dispatcher {
     async fn serve(&self, term: Term, since: Timestamp) {
         tracing::info!(term = term.0, "the dispatcher's term begins");
         let watch = Watch::new(self.ports.clock.now());
-        let office = Office { ports: self.ports.clone(), settings: self.settings.clone(), term, watch };
+        let office = Office {
+            ports: self.ports.clone(),
+            settings: self.settings.clone(),
+            term,
+            watch,
+        };
         let work = Box::pin(term::work(&office, &self.catalog, &self.roles));
         select(Box::pin(keep(&office, since)), work).await;
         tracing::info!(term = term.0, "the dispatcher's term is over");
@@ -81,8 +105,15 @@ async fn keep(office: &Office, since: Timestamp) {
     loop {
         office.ports.clock.sleep(office.settings.renew).await;
         let asked = office.now();
-        let renewal = office.ports.leaders.renew(LEADERSHIP, office.term, office.settings.term_lasts);
-        match office.statement("renew the dispatcher's term", renewal).await {
+        let renewal =
+            office
+                .ports
+                .leaders
+                .renew(LEADERSHIP, office.term, office.settings.term_lasts);
+        match office
+            .statement("renew the dispatcher's term", renewal)
+            .await
+        {
             Ok(true) => renewed = asked,
             Ok(false) => return,
             Err(_) if office.now().since(renewed) >= office.settings.term_lasts => return,

@@ -22,7 +22,11 @@ pub(crate) struct Feed(feed::Feed);
 
 impl Feed {
     pub(crate) fn new(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Self {
-        Self(feed::Feed::of_all(bus, clock, vec![Topic::TaskReady, Topic::Control]))
+        Self(feed::Feed::of_all(
+            bus,
+            clock,
+            vec![Topic::TaskReady, Topic::Control],
+        ))
     }
 
     /// The next news. Dropping the wait loses nothing that matters.
@@ -31,12 +35,16 @@ impl Feed {
             match self.0.next().await {
                 // What was queued before the tail stood was not seen by it.
                 Fed::Opened => return News::Queue,
-                Fed::Incoming(Incoming::Record { record, .. }) if record.header("chorus-schema") == Some(record::CREDENTIAL) => {
+                Fed::Incoming(Incoming::Record { record, .. })
+                    if record.header("chorus-schema") == Some(record::CREDENTIAL) =>
+                {
                     return News::Accounts;
                 }
                 Fed::Incoming(Incoming::Record { .. }) => return News::Queue,
                 Fed::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
-                Fed::Broken(error) => tracing::warn!(error = %error, "the tail of queued attempts broke, opening it again"),
+                Fed::Broken(error) => {
+                    tracing::warn!(error = %error, "the tail of queued attempts broke, opening it again")
+                }
             }
         }
     }

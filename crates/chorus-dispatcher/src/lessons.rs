@@ -32,13 +32,20 @@ impl Lessons {
     /// A row went to a worker.
     pub(crate) fn expect(&mut self, row: &QueuedAttempt) {
         let project = self.projects.entry(row.attempt.project).or_default();
-        project.under_way.insert((row.attempt.id, row.epoch), (row.attempt.kind, row.attempt.size));
+        project.under_way.insert(
+            (row.attempt.id, row.epoch),
+            (row.attempt.kind, row.attempt.size),
+        );
     }
 
     /// The project to read next.
     pub(crate) fn due(&self, now: Timestamp) -> Option<ProjectId> {
-        let due = self.projects.iter().filter(|(_, project)| project.due <= now);
-        due.min_by_key(|(_, project)| project.due).map(|(id, _)| *id)
+        let due = self
+            .projects
+            .iter()
+            .filter(|(_, project)| project.due <= now);
+        due.min_by_key(|(_, project)| project.due)
+            .map(|(id, _)| *id)
     }
 
     /// The reading failed: later again.
@@ -47,8 +54,17 @@ impl Lessons {
     }
 
     /// Takes in the deliveries of a project; a long list is read less often.
-    pub(crate) fn read(&mut self, id: ProjectId, rows: &[DeliveryRow], admission: &mut Admission, now: Timestamp, every: Millis) {
-        let Some(project) = self.projects.get_mut(&id) else { return };
+    pub(crate) fn read(
+        &mut self,
+        id: ProjectId,
+        rows: &[DeliveryRow],
+        admission: &mut Admission,
+        now: Timestamp,
+        every: Millis,
+    ) {
+        let Some(project) = self.projects.get_mut(&id) else {
+            return;
+        };
         project.due = now + Millis(every.0 * (1 + rows.len() as u64 / ROWS_AN_INTERVAL));
         for row in rows.iter().filter(|row| row.ended_at.is_some()) {
             if let Some((kind, size)) = project.under_way.remove(&(row.attempt, row.epoch)) {
@@ -65,11 +81,20 @@ fn learn(admission: &mut Admission, row: &DeliveryRow, kind: TaskKind, size: Cal
     let place = &row.assignment;
     if let (Some(usage), Some(claimed), Some(ended)) = (row.usage, row.claimed_at, row.ended_at) {
         let took = ended.since(claimed);
-        admission.learn(&Lesson { provider: place.provider.clone(), model: place.model.clone(), kind, size, usage, took });
+        admission.learn(&Lesson {
+            provider: place.provider.clone(),
+            model: place.model.clone(),
+            kind,
+            size,
+            usage,
+            took,
+        });
     }
     match verdict(row.end.as_ref()) {
         Some(Ok(())) => admission.route_answered(&place.provider, &place.model, true),
-        Some(Err(class)) if reaction(class).trips_breaker => admission.route_answered(&place.provider, &place.model, false),
+        Some(Err(class)) if reaction(class).trips_breaker => {
+            admission.route_answered(&place.provider, &place.model, false)
+        }
         Some(Err(_)) | None => {}
     }
 }
@@ -79,9 +104,17 @@ fn verdict(end: Option<&DeliveryEnd>) -> Option<Result<(), FailureClass>> {
     match end? {
         DeliveryEnd::Finished { outcome } => match outcome {
             Outcome::Succeeded { .. } | Outcome::Asked { .. } => Some(Ok(())),
-            Outcome::Requeue { reason: Requeue::Continue, .. } => Some(Ok(())),
-            Outcome::Requeue { reason: Requeue::Retry { class } | Requeue::Limited { class }, .. } => Some(Err(*class)),
-            Outcome::Failed { cause: FailureCause::Upstream { class, .. } } => Some(Err(*class)),
+            Outcome::Requeue {
+                reason: Requeue::Continue,
+                ..
+            } => Some(Ok(())),
+            Outcome::Requeue {
+                reason: Requeue::Retry { class } | Requeue::Limited { class },
+                ..
+            } => Some(Err(*class)),
+            Outcome::Failed {
+                cause: FailureCause::Upstream { class, .. },
+            } => Some(Err(*class)),
             Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
         },
         DeliveryEnd::Unclaimed | DeliveryEnd::LostWorker | DeliveryEnd::Cancelled => None,

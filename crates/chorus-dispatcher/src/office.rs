@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chorus_core::id::{EventId, LeaseId, Term};
 use chorus_core::limit::End;
 use chorus_core::port::bus::Record;
-use chorus_core::port::{Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, StoreError};
+use chorus_core::port::{
+    Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, StoreError,
+};
 use chorus_core::time::Timestamp;
 
 use crate::settings::Settings;
@@ -55,7 +57,11 @@ impl Office {
     }
 
     /// One statement to the store; a failed or slow one is a gap.
-    pub(crate) async fn statement<T>(&self, what: &str, statement: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    pub(crate) async fn statement<T>(
+        &self,
+        what: &str,
+        statement: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let asked = self.now();
         let answer = statement.await;
         let now = self.now();
@@ -72,7 +78,10 @@ impl Office {
         }
         let ids = records.iter().map(|record| record.id).collect();
         match self.ports.bus.publish(records).await {
-            Ok(()) => drop(self.statement("mark records sent", self.ports.outbox.mark_sent(ids)).await),
+            Ok(()) => drop(
+                self.statement("mark records sent", self.ports.outbox.mark_sent(ids))
+                    .await,
+            ),
             Err(problem) => tracing::warn!(error = %problem, "failed to publish, the sweep will"),
         }
     }

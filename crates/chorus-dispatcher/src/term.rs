@@ -51,9 +51,18 @@ enum Event {
 
 impl<'a> Desk<'a> {
     fn new(office: &'a Office, catalog: &Arc<Catalog>, roles: &Roles) -> Self {
-        let (limits, clock) = (Arc::clone(&office.ports.limits), Arc::clone(&office.ports.clock));
+        let (limits, clock) = (
+            Arc::clone(&office.ports.limits),
+            Arc::clone(&office.ports.clock),
+        );
         let roster = Roster::new(Arc::clone(catalog));
-        let admission = Admission::new(limits, clock, office.settings.admission.clone(), roster, roles.clone());
+        let admission = Admission::new(
+            limits,
+            clock,
+            office.settings.admission.clone(),
+            roster,
+            roles.clone(),
+        );
         Self {
             office,
             admission,
@@ -70,21 +79,36 @@ impl<'a> Desk<'a> {
     /// term begins, and whenever the limiter has lost its state.
     async fn restore(&mut self) {
         loop {
-            let read = self.office.statement("read outstanding deliveries", self.office.ports.deliveries.outstanding()).await;
+            let read = self
+                .office
+                .statement(
+                    "read outstanding deliveries",
+                    self.office.ports.deliveries.outstanding(),
+                )
+                .await;
             if let Ok(outstanding) = read
                 && let Ok(rows) = read_queue(self.office).await
             {
                 let queued = rows.iter().map(|row| &row.attempt.tenant);
-                self.meet(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant))).await;
-                if !outstanding.iter().all(|delivery| self.admission.roster().knows(&delivery.tenant)) {
+                self.meet(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant)))
+                    .await;
+                if !outstanding
+                    .iter()
+                    .all(|delivery| self.admission.roster().knows(&delivery.tenant))
+                {
                     // A lease without its groups would hold nothing.
                     self.office.rest().await;
                     continue;
                 }
-                let leases = outstanding.into_iter().map(|delivery| self.held(delivery)).collect();
+                let leases = outstanding
+                    .into_iter()
+                    .map(|delivery| self.held(delivery))
+                    .collect();
                 match self.office.ports.limits.restore(leases).await {
                     Ok(()) => return,
-                    Err(problem) => tracing::warn!(error = %problem, "failed to restore leases, trying again"),
+                    Err(problem) => {
+                        tracing::warn!(error = %problem, "failed to restore leases, trying again")
+                    }
                 }
             }
             self.office.rest().await;
@@ -92,12 +116,22 @@ impl<'a> Desk<'a> {
     }
 
     fn held(&self, delivery: Outstanding) -> HeldLease {
-        let groups = self.admission.roster().groups_of(delivery.lease.credential, &delivery.model);
-        HeldLease { lease: delivery.lease, groups, sent_until: delivery.sent_until }
+        let groups = self
+            .admission
+            .roster()
+            .groups_of(delivery.lease.credential, &delivery.model);
+        HeldLease {
+            lease: delivery.lease,
+            groups,
+            sent_until: delivery.sent_until,
+        }
     }
 
     async fn run(&mut self) -> Infallible {
-        let mut feed = Feed::new(Arc::clone(&self.office.ports.bus), Arc::clone(&self.office.ports.clock));
+        let mut feed = Feed::new(
+            Arc::clone(&self.office.ports.bus),
+            Arc::clone(&self.office.ports.clock),
+        );
         loop {
             let now = self.office.now();
             if now >= self.accounts_due {
@@ -125,7 +159,11 @@ impl<'a> Desk<'a> {
     }
 
     async fn event(&mut self, feed: &mut Feed) -> Event {
-        let tick = self.office.ports.clock.sleep_until(self.read_at.min(self.accounts_due));
+        let tick = self
+            .office
+            .ports
+            .clock
+            .sleep_until(self.read_at.min(self.accounts_due));
         let news = pin!(feed.next());
         match select(Box::pin(self.admission.next()), select(news, tick)).await {
             Either::Left((Ok(verdicts), _)) => Event::Decided(verdicts),
@@ -146,7 +184,9 @@ impl<'a> Desk<'a> {
     async fn read_rows(&mut self) {
         self.read_last = self.office.now();
         self.read_at = self.read_last + self.office.settings.poll;
-        let Ok(rows) = read_queue(self.office).await else { return };
+        let Ok(rows) = read_queue(self.office).await else {
+            return;
+        };
         let whole = rows.len() < self.office.settings.queue_size as usize;
         let changes = self.book.compare(rows, whole);
         for lease in changes.gone {
@@ -154,9 +194,13 @@ impl<'a> Desk<'a> {
             self.admission.remove(lease);
             self.office.end_unused(lease).await;
         }
-        self.meet(changes.fresh.iter().map(|row| &row.attempt.tenant)).await;
+        self.meet(changes.fresh.iter().map(|row| &row.attempt.tenant))
+            .await;
         let lost_limit = self.office.settings.lost_limit;
-        let (killers, fresh): (Vec<_>, Vec<_>) = changes.fresh.into_iter().partition(|row| row.lost >= lost_limit);
+        let (killers, fresh): (Vec<_>, Vec<_>) = changes
+            .fresh
+            .into_iter()
+            .partition(|row| row.lost >= lost_limit);
         for row in fresh {
             if !self.admission.roster().knows(&row.attempt.tenant) {
                 continue;
@@ -164,13 +208,19 @@ impl<'a> Desk<'a> {
             let wish = self.book.enter(self.office.lease_id(), row);
             self.admission.push(wish);
         }
-        let refuse = |row| Decided { row, fate: Fate::Refuse(FailureCause::KillsWorkers) };
+        let refuse = |row| Decided {
+            row,
+            fate: Fate::Refuse(FailureCause::KillsWorkers),
+        };
         commit(self.office, killers.into_iter().map(refuse).collect()).await;
     }
 
     /// Reads the accounts of tenants that are new here.
     async fn meet(&mut self, tenants: impl Iterator<Item = &Tenant>) {
-        let new: BTreeSet<Tenant> = tenants.filter(|tenant| !self.admission.roster().knows(tenant)).cloned().collect();
+        let new: BTreeSet<Tenant> = tenants
+            .filter(|tenant| !self.admission.roster().knows(tenant))
+            .cloned()
+            .collect();
         for tenant in new {
             self.read_accounts_of(&tenant).await;
             self.tenants.insert(tenant);
@@ -187,15 +237,27 @@ impl<'a> Desk<'a> {
     async fn read_accounts_of(&mut self, tenant: &Tenant) {
         let accounts = self.office.ports.directory.accounts(tenant);
         if let Ok(accounts) = self.office.statement("read accounts", accounts).await {
-            self.admission.update_roster(|roster| roster.set(tenant, accounts));
+            self.admission
+                .update_roster(|roster| roster.set(tenant, accounts));
         }
     }
 
     async fn read_lessons(&mut self) {
         let (now, every) = (self.office.now(), self.office.settings.learn);
-        let Some(project) = self.lessons.due(now) else { return };
-        match self.office.statement("read finished deliveries", self.office.ports.deliveries.of_project(project)).await {
-            Ok(rows) => self.lessons.read(project, &rows, &mut self.admission, now, every),
+        let Some(project) = self.lessons.due(now) else {
+            return;
+        };
+        match self
+            .office
+            .statement(
+                "read finished deliveries",
+                self.office.ports.deliveries.of_project(project),
+            )
+            .await
+        {
+            Ok(rows) => self
+                .lessons
+                .read(project, &rows, &mut self.admission, now, every),
             Err(_) => self.lessons.put_off(project, now + every),
         }
     }
@@ -206,7 +268,9 @@ impl<'a> Desk<'a> {
         for verdict in verdicts {
             let (wish, fate) = match verdict {
                 Verdict::Granted { wish, grant } => (wish, Fate::Send(grant)),
-                Verdict::Never { wish, why } => (wish, Fate::Refuse(FailureCause::NoAccount { message: why })),
+                Verdict::Never { wish, why } => {
+                    (wish, Fate::Refuse(FailureCause::NoAccount { message: why }))
+                }
             };
             decided.extend(self.book.take(wish.lease).map(|row| Decided { row, fate }));
         }
@@ -217,5 +281,10 @@ impl<'a> Desk<'a> {
 }
 
 async fn read_queue(office: &Office) -> Result<Vec<QueuedAttempt>, StoreError> {
-    office.statement("read queued attempts", office.ports.attempts.queued(office.settings.queue_size)).await
+    office
+        .statement(
+            "read queued attempts",
+            office.ports.attempts.queued(office.settings.queue_size),
+        )
+        .await
 }

@@ -17,7 +17,9 @@ pub(crate) struct Watch {
 impl Watch {
     /// A term begins.
     pub(crate) const fn new(now: Timestamp) -> Self {
-        Self { well_since: AtomicI64::new(now.0) }
+        Self {
+            well_since: AtomicI64::new(now.0),
+        }
     }
 
     /// A statement failed or was slow.

@@ -54,13 +54,24 @@ async fn caller(desk: &Desk, request: &Parts) -> Result<Caller, Fault> {
     let caller = match &desk.settings.auth {
         Auth::Open(tenant) => {
             neighbour(&request.headers, &request.uri)?;
-            Caller { tenant: tenant.clone(), scopes: Scopes::all(), key: None }
+            Caller {
+                tenant: tenant.clone(),
+                scopes: Scopes::all(),
+                key: None,
+            }
         }
         Auth::Keys => keyed(desk, &request.headers).await?,
     };
-    let needed = if matches!(request.method, Method::GET | Method::HEAD) { Scope::ProjectsRead } else { Scope::ProjectsWrite };
+    let needed = if matches!(request.method, Method::GET | Method::HEAD) {
+        Scope::ProjectsRead
+    } else {
+        Scope::ProjectsWrite
+    };
     if !caller.scopes.allow(needed) {
-        return Err(Fault::new(Code::MissingScope, format!("this key lacks the scope {}", needed.word())));
+        return Err(Fault::new(
+            Code::MissingScope,
+            format!("this key lacks the scope {}", needed.word()),
+        ));
     }
     Ok(caller)
 }
@@ -71,33 +82,65 @@ async fn keyed(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Fault> {
     })?;
     let unknown = || Fault::new(Code::UnknownKey, "there is no such API key");
     let secret = Secret::read(presented).ok_or_else(unknown)?;
-    let key = desk.ports.keys.find(secret.hash()).await?.ok_or_else(unknown)?;
+    let key = desk
+        .ports
+        .keys
+        .find(secret.hash())
+        .await?
+        .ok_or_else(unknown)?;
     match key.standing(desk.ports.clock.now()) {
-        Standing::Good => Ok(Caller { tenant: key.tenant, scopes: key.scopes, key: Some(key.id) }),
-        Standing::Revoked => Err(Fault::new(Code::RevokedKey, format!("the API key {} was revoked", key.id))),
-        Standing::Expired => Err(Fault::new(Code::ExpiredKey, format!("the API key {} has expired", key.id))),
+        Standing::Good => Ok(Caller {
+            tenant: key.tenant,
+            scopes: key.scopes,
+            key: Some(key.id),
+        }),
+        Standing::Revoked => Err(Fault::new(
+            Code::RevokedKey,
+            format!("the API key {} was revoked", key.id),
+        )),
+        Standing::Expired => Err(Fault::new(
+            Code::ExpiredKey,
+            format!("the API key {} has expired", key.id),
+        )),
     }
 }
 
 /// The key's text, from either header.
 fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, rest) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
-    });
-    bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::trim))
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let (scheme, rest) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+        });
+    bearer.or_else(|| {
+        headers
+            .get("x-api-key")
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    })
 }
 
 /// Whether the request comes from this machine's own programs, as far as a browser tells.
 fn neighbour(headers: &HeaderMap, uri: &Uri) -> Result<(), Fault> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = uri.host().map(str::to_owned).or_else(|| text(header::HOST).map(str::to_owned));
-    let origin =
-        headers.get(header::ORIGIN).map(|_| text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map_or("", |(_, host)| host));
+    let host = uri
+        .host()
+        .map(str::to_owned)
+        .or_else(|| text(header::HOST).map(str::to_owned));
+    let origin = headers.get(header::ORIGIN).map(|_| {
+        text(header::ORIGIN)
+            .and_then(|origin| origin.split_once("://"))
+            .map_or("", |(_, host)| host)
+    });
     if host.is_none_or(|host| is_loopback(&host)) && origin.is_none_or(is_loopback) {
         return Ok(());
     }
-    Err(Fault::new(Code::ForeignOrigin, "without keys this gateway serves programs of its own machine only, under a loopback name"))
+    Err(Fault::new(
+        Code::ForeignOrigin,
+        "without keys this gateway serves programs of its own machine only, under a loopback name",
+    ))
 }
 
 /// Whether `name:port` is this machine under a loopback name.
@@ -106,7 +149,10 @@ fn is_loopback(authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => authority.split(':').next().unwrap_or(authority),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -119,7 +165,15 @@ mod tests {
     type Given = &'static [(&'static str, &'static str)];
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -129,8 +183,14 @@ mod tests {
             (&[("authorization", "Bearer one")], Some("one")),
             (&[("authorization", "bearer  one ")], Some("one")),
             (&[("authorization", "Basic one")], None),
-            (&[("authorization", "Basic one"), ("x-api-key", " two ")], Some("two")),
-            (&[("authorization", "Bearer one"), ("x-api-key", "two")], Some("one")),
+            (
+                &[("authorization", "Basic one"), ("x-api-key", " two ")],
+                Some("two"),
+            ),
+            (
+                &[("authorization", "Bearer one"), ("x-api-key", "two")],
+                Some("one"),
+            ),
         ];
         for (given, expected) in cases {
             assert_eq!(presented(&headers(given)), expected, "{given:?}");
@@ -142,16 +202,38 @@ mod tests {
         let cases: [(Given, bool); 9] = [
             (&[], true),
             (&[("host", "127.0.0.1:8780")], true),
-            (&[("host", "localhost:8780"), ("origin", "http://localhost:3000")], true),
+            (
+                &[
+                    ("host", "localhost:8780"),
+                    ("origin", "http://localhost:3000"),
+                ],
+                true,
+            ),
             (&[("host", "[::1]:8780")], true),
             (&[("host", "evil.example:8780")], false),
             (&[("host", "127.0.0.1.evil.example")], false),
-            (&[("host", "127.0.0.1:8780"), ("origin", "https://evil.example")], false),
+            (
+                &[
+                    ("host", "127.0.0.1:8780"),
+                    ("origin", "https://evil.example"),
+                ],
+                false,
+            ),
             (&[("host", "127.0.0.1:8780"), ("origin", "null")], false),
-            (&[("host", "127.0.0.1:8780"), ("origin", "https://127.0.0.1:8780")], true),
+            (
+                &[
+                    ("host", "127.0.0.1:8780"),
+                    ("origin", "https://127.0.0.1:8780"),
+                ],
+                true,
+            ),
         ];
         for (given, expected) in cases {
-            assert_eq!(neighbour(&headers(given), &Uri::from_static("/v1/projects")).is_ok(), expected, "{given:?}");
+            assert_eq!(
+                neighbour(&headers(given), &Uri::from_static("/v1/projects")).is_ok(),
+                expected,
+                "{given:?}"
+            );
         }
     }
 }

@@ -34,8 +34,18 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(ports: Ports, settings: Settings, stop: watch::Receiver<bool>) -> Self {
-        let (streams, uploads) = (Arc::new(Semaphore::new(settings.streams)), Semaphore::new(settings.uploads));
-        Self { ports, settings, hub: Arc::default(), stop, streams, uploads }
+        let (streams, uploads) = (
+            Arc::new(Semaphore::new(settings.streams)),
+            Semaphore::new(settings.uploads),
+        );
+        Self {
+            ports,
+            settings,
+            hub: Arc::default(),
+            stop,
+            streams,
+            uploads,
+        }
     }
 
     /// The caller's project of this name; somebody else's is as if it were not there.
@@ -43,11 +53,20 @@ impl Desk {
         let none = || Fault::no_such_project(id);
         let project: ProjectId = id.parse().map_err(|_| none())?;
         let loaded = self.ports.projects.load(project).await?.ok_or_else(none)?;
-        if loaded.project.head.tenant == caller.tenant { Ok(loaded) } else { Err(none()) }
+        if loaded.project.head.tenant == caller.tenant {
+            Ok(loaded)
+        } else {
+            Err(none())
+        }
     }
 
     pub(crate) async fn money(&self, project: ProjectId) -> Result<Money, Fault> {
-        Ok(self.ports.deliveries.money(project).await?.unwrap_or_default())
+        Ok(self
+            .ports
+            .deliveries
+            .money(project)
+            .await?
+            .unwrap_or_default())
     }
 
     /// The bytes of an artifact that a row names.
@@ -59,7 +78,10 @@ impl Desk {
     }
 
     /// An artifact that is JSON.
-    pub(crate) async fn artifact<T: DeserializeOwned>(&self, hash: ArtifactHash) -> Result<T, Fault> {
+    pub(crate) async fn artifact<T: DeserializeOwned>(
+        &self,
+        hash: ArtifactHash,
+    ) -> Result<T, Fault> {
         serde_json::from_slice(&self.bytes(hash).await?).map_err(|error| {
             tracing::error!(artifact.hash = %hash, artifact.error = %error, "an artifact cannot be read");
             Fault::new(Code::Internal, format!("the artifact {hash} cannot be read"))
@@ -68,20 +90,36 @@ impl Desk {
 
     /// The tenant's accounts as far as the caller may know them: all of them, or none.
     pub(crate) async fn accounts(&self, caller: &Caller) -> Result<Vec<Account>, Fault> {
-        if caller.scopes.allow(Scope::AccountsRead) { Ok(self.ports.directory.accounts(&caller.tenant).await?) } else { Ok(Vec::new()) }
+        if caller.scopes.allow(Scope::AccountsRead) {
+            Ok(self.ports.directory.accounts(&caller.tenant).await?)
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// The names of those accounts.
-    pub(crate) async fn account_names(&self, caller: &Caller) -> Result<BTreeMap<AccountId, String>, Fault> {
-        Ok(self.accounts(caller).await?.into_iter().map(|account| (account.id, account.name)).collect())
+    pub(crate) async fn account_names(
+        &self,
+        caller: &Caller,
+    ) -> Result<BTreeMap<AccountId, String>, Fault> {
+        Ok(self
+            .accounts(caller)
+            .await?
+            .into_iter()
+            .map(|account| (account.id, account.name))
+            .collect())
     }
 
     /// Publishes a record that is committed already, without waiting: the leader sends it again if this is lost.
     pub(crate) fn publish(&self, record: Record) {
-        let Ports { bus, outbox, clock, .. } = self.ports.clone();
+        let Ports {
+            bus, outbox, clock, ..
+        } = self.ports.clone();
         tokio::spawn(async move {
             let id = record.id;
-            let published = clock.deadline(clock.now() + PUBLISH, bus.publish(vec![record])).await;
+            let published = clock
+                .deadline(clock.now() + PUBLISH, bus.publish(vec![record]))
+                .await;
             if let Some(Ok(())) = published {
                 // Marked or not, it was sent; an unmarked one is sent once more and folded once.
                 let _ = outbox.mark_sent(vec![id]).await;
@@ -91,12 +129,20 @@ impl Desk {
 
     /// Room for one more stream of events.
     pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let full = |_| Fault::new(Code::Busy, "too many clients follow projects here; ask another gateway, or again");
+        let full = |_| {
+            Fault::new(
+                Code::Busy,
+                "too many clients follow projects here; ask another gateway, or again",
+            )
+        };
         Arc::clone(&self.streams).try_acquire_owned().map_err(full)
     }
 
     /// Waits for room to read one more submission.
     pub(crate) async fn upload(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
-        self.uploads.acquire().await.map_err(|_| Fault::new(Code::Busy, "this gateway stops"))
+        self.uploads
+            .acquire()
+            .await
+            .map_err(|_| Fault::new(Code::Busy, "this gateway stops"))
     }
 }

@@ -48,21 +48,34 @@ pub enum Unknown {
 /// The estimate.
 pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unknown> {
     let head = &loaded.project.head;
-    let plan: Plan = sources.read(head.plan.map(|plan| plan.hash), "the plan").await?;
+    let plan: Plan = sources
+        .read(head.plan.map(|plan| plan.hash), "the plan")
+        .await?;
     let outline: Outline = sources.read(head.outline, "the outline").await?;
     let brief: Brief = sources.read(Some(head.brief), "the brief").await?;
     let forecast = forecast(&plan, &outline, &brief.text);
     let mut roster = Roster::new(Arc::clone(sources.catalog));
-    roster.set(&head.tenant, sources.directory.accounts(&head.tenant).await?);
+    roster.set(
+        &head.tenant,
+        sources.directory.accounts(&head.tenant).await?,
+    );
     let prospect = roster.prospect(&head.tenant, sources.roles, &forecast, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
     Ok(Estimate::new(&plan, &forecast, prospect, money))
 }
 
 impl Sources<'_> {
-    async fn read<T: DeserializeOwned>(&self, hash: Option<ArtifactHash>, what: &'static str) -> Result<T, Unknown> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        hash: Option<ArtifactHash>,
+        what: &'static str,
+    ) -> Result<T, Unknown> {
         let hash = hash.ok_or(Unknown::Missing(what))?;
-        let bytes = self.artifacts.get(hash).await?.ok_or(Unknown::Missing(what))?;
+        let bytes = self
+            .artifacts
+            .get(hash)
+            .await?
+            .ok_or(Unknown::Missing(what))?;
         serde_json::from_slice(&bytes).map_err(|_| Unknown::Missing(what))
     }
 }

@@ -96,11 +96,31 @@ impl Code {
             Self::WrongState => ("wrong_state", StatusCode::CONFLICT, None),
             Self::IdempotencyKeyReused => ("idempotency_key_reused", StatusCode::CONFLICT, None),
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, None),
-            Self::UnsupportedMediaType => ("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
-            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, Some(Millis::from_secs(1))),
-            Self::TimedOut => ("timed_out", StatusCode::SERVICE_UNAVAILABLE, Some(Millis::from_secs(2))),
-            Self::StoreUnavailable => ("store_unavailable", StatusCode::SERVICE_UNAVAILABLE, Some(Millis::from_secs(2))),
-            Self::StoreBroken => ("store_broken", StatusCode::SERVICE_UNAVAILABLE, Some(Millis::from_secs(30))),
+            Self::UnsupportedMediaType => (
+                "unsupported_media_type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                None,
+            ),
+            Self::Busy => (
+                "busy",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some(Millis::from_secs(1)),
+            ),
+            Self::TimedOut => (
+                "timed_out",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some(Millis::from_secs(2)),
+            ),
+            Self::StoreUnavailable => (
+                "store_unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some(Millis::from_secs(2)),
+            ),
+            Self::StoreBroken => (
+                "store_broken",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some(Millis::from_secs(30)),
+            ),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, None),
         }
     }
@@ -120,22 +140,36 @@ impl Code {
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, project: None }
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            project: None,
+        }
     }
 
     /// Something is wrong with one field of what was sent.
     pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(Code::InvalidField, message) }
+        Self {
+            field: Some(field.into()),
+            ..Self::new(Code::InvalidField, message)
+        }
     }
 
     /// The same, naming the field.
     pub(crate) fn of_field(self, field: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..self }
+        Self {
+            field: Some(field.into()),
+            ..self
+        }
     }
 
     /// The same, naming a project.
     pub(crate) fn of_project(self, project: ProjectId) -> Self {
-        Self { project: Some(project), ..self }
+        Self {
+            project: Some(project),
+            ..self
+        }
     }
 
     pub(crate) fn no_such_project(id: &str) -> Self {
@@ -183,7 +217,10 @@ impl From<StoreError> for Fault {
             }
             StoreError::Broken(why) => {
                 tracing::error!(store.error = why, "the store cannot go on");
-                Self::new(Code::StoreBroken, "the store needs its operator; what was accepted is kept")
+                Self::new(
+                    Code::StoreBroken,
+                    "the store needs its operator; what was accepted is kept",
+                )
             }
         }
     }

@@ -35,9 +35,15 @@ const PAGE: u32 = 100;
 
 /// For proxies that would otherwise gather events before they pass them on.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+    (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    ),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    (
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    ),
 ];
 
 pub(crate) async fn events(
@@ -48,7 +54,10 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let query = Query::read(query.as_deref(), &["after"])?;
-    let after = Seq(query.number("after", 0..=i64::MAX.unsigned_abs())?.unwrap_or(0)).max(last_seen(&headers)?);
+    let after = Seq(query
+        .number("after", 0..=i64::MAX.unsigned_abs())?
+        .unwrap_or(0))
+    .max(last_seen(&headers)?);
     let room = desk.stream()?;
     let loaded = desk.project(&caller, &id).await?;
     let head = loaded.project.head;
@@ -66,18 +75,33 @@ pub(crate) async fn events(
         _room: room,
         desk,
     };
-    Ok((HEADERS, Body::from_stream(stream::unfold(follow, Follow::next))).into_response())
+    Ok((
+        HEADERS,
+        Body::from_stream(stream::unfold(follow, Follow::next)),
+    )
+        .into_response())
 }
 
 /// The place of the last event that the client has.
 fn last_seen(headers: &HeaderMap) -> Result<Seq, Fault> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(Seq(0)) };
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(Seq(0));
+    };
     let text = value.to_str().unwrap_or_default().trim();
     if text.is_empty() {
         return Ok(Seq(0));
     }
-    let wrong = || Fault::field("Last-Event-ID", "it must be the id of an event of this project, a whole number");
-    text.parse().ok().filter(|place| i64::try_from(*place).is_ok()).map(Seq).ok_or_else(wrong)
+    let wrong = || {
+        Fault::field(
+            "Last-Event-ID",
+            "it must be the id of an event of this project, a whole number",
+        )
+    };
+    text.parse()
+        .ok()
+        .filter(|place| i64::try_from(*place).is_ok())
+        .map(Seq)
+        .ok_or_else(wrong)
 }
 
 /// One client that follows one project.

@@ -22,11 +22,26 @@ const LONGEST_ID: usize = 128;
 pub(crate) async fn frame(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     let clock = &desk.ports.clock;
     let id = given_id(request.headers()).unwrap_or_else(|| format!("req_{:032x}", clock.number()));
-    let (method, path, began) = (request.method().clone(), request.uri().path().to_owned(), clock.now());
-    let late = || Fault::new(Code::TimedOut, "the request took too long; ask again, with the same Idempotency-Key where you gave one");
-    let reply = clock.deadline(began + desk.settings.deadline, next.run(request)).await;
+    let (method, path, began) = (
+        request.method().clone(),
+        request.uri().path().to_owned(),
+        clock.now(),
+    );
+    let late = || {
+        Fault::new(
+            Code::TimedOut,
+            "the request took too long; ask again, with the same Idempotency-Key where you gave one",
+        )
+    };
+    let reply = clock
+        .deadline(began + desk.settings.deadline, next.run(request))
+        .await;
     let reply = reply.unwrap_or_else(|| late().into_response());
-    let key = reply.extensions().get::<KeyId>().map(ToString::to_string).unwrap_or_default();
+    let key = reply
+        .extensions()
+        .get::<KeyId>()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let (status, took) = (reply.status().as_u16(), clock.now().since(began).0);
     tracing::info!(request.id = id, http.method = %method, http.path = path, http.status = status, request.ms = took, key.id = key, "request");
     framed(reply, &id)
@@ -35,7 +50,8 @@ pub(crate) async fn frame(State(desk): State<Arc<Desk>>, request: Request, next:
 /// The id that the client gave, if it can stand in a header and a log.
 fn given_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let fit = (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let fit =
+        (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     fit.then(|| text.to_owned())
 }
 
@@ -43,7 +59,9 @@ fn framed(mut reply: Response, id: &str) -> Response {
     let status = reply.status();
     let fault = reply.extensions_mut().remove::<Fault>();
     let bare = || Fault::new(Code::of_status(status), words(status));
-    if let Some(fault) = fault.or_else(|| (status.is_client_error() || status.is_server_error()).then(bare)) {
+    if let Some(fault) =
+        fault.or_else(|| (status.is_client_error() || status.is_server_error()).then(bare))
+    {
         let (_, status, again) = fault.code().row();
         let headers = reply.headers().clone();
         reply = (status, Json(fault.body(id))).into_response();
@@ -52,10 +70,16 @@ fn framed(mut reply: Response, id: &str) -> Response {
             reply.headers_mut().insert(name, value.clone());
         }
         if status == http::StatusCode::UNAUTHORIZED {
-            reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chorus\""));
+            reply.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"chorus\""),
+            );
         }
         if let Some(again) = again {
-            reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(again.0.div_ceil(1000)));
+            reply.headers_mut().insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(again.0.div_ceil(1000)),
+            );
         }
     }
     if let Ok(value) = HeaderValue::from_str(id) {
@@ -65,10 +89,17 @@ fn framed(mut reply: Response, id: &str) -> Response {
 }
 
 fn words(status: http::StatusCode) -> String {
-    let said = status.canonical_reason().unwrap_or("refused").to_lowercase();
+    let said = status
+        .canonical_reason()
+        .unwrap_or("refused")
+        .to_lowercase();
     match status {
-        http::StatusCode::NOT_FOUND => "there is nothing at this address; /openapi.json tells what there is".to_owned(),
-        http::StatusCode::METHOD_NOT_ALLOWED => "this address takes other methods; the header Allow names them".to_owned(),
+        http::StatusCode::NOT_FOUND => {
+            "there is nothing at this address; /openapi.json tells what there is".to_owned()
+        }
+        http::StatusCode::METHOD_NOT_ALLOWED => {
+            "this address takes other methods; the header Allow names them".to_owned()
+        }
         _ => said,
     }
 }

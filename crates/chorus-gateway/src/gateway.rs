@@ -26,14 +26,20 @@ pub enum ServeError {
     #[error("serve the gateway's socket")]
     Socket(#[from] io::Error),
     /// Without keys everybody who reaches the listener would be let in.
-    #[error("listen on {0} without keys: gateway.auth = \"open\" is for loopback addresses such as 127.0.0.1 only; use \"keys\"")]
+    #[error(
+        "listen on {0} without keys: gateway.auth = \"open\" is for loopback addresses such as 127.0.0.1 only; use \"keys\""
+    )]
     OpenToAll(SocketAddr),
 }
 
 impl Gateway {
     /// A gateway over these ports.
     pub fn new(ports: Ports, settings: Settings) -> Self {
-        Self { ports, settings, beside: Router::new() }
+        Self {
+            ports,
+            settings,
+            beside: Router::new(),
+        }
     }
 
     /// Routes of the caller's own, served beside the gateway's and without its keys: probes, metrics.
@@ -45,14 +51,19 @@ impl Gateway {
 
     /// Serves until `stop` resolves: then nothing new is taken, streams of events end (their clients go on elsewhere), and
     /// requests under way are answered. Whoever cannot wait that long drops the future.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError> {
         let address = listener.local_addr()?;
         if matches!(self.settings.auth, Auth::Open(_)) && !address.ip().is_loopback() {
             return Err(ServeError::OpenToAll(address));
         }
         let (close, closed) = watch::channel(false);
         let desk = Arc::new(Desk::new(self.ports, self.settings, closed));
-        let tail = Arc::clone(&desk.hub).run(Arc::clone(&desk.ports.bus), Arc::clone(&desk.ports.clock));
+        let tail =
+            Arc::clone(&desk.hub).run(Arc::clone(&desk.ports.bus), Arc::clone(&desk.ports.clock));
         let told = async move {
             stop.await;
             close.send_replace(true);

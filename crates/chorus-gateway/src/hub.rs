@@ -40,9 +40,16 @@ impl Hub {
     /// Listens to a project from now on.
     pub(crate) fn listen(self: &Arc<Self>, project: ProjectId) -> Listener {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let channel =
-            channels.entry(project).or_insert_with(|| Channel { news: watch::Sender::new(Seq(0)), progress: broadcast::Sender::new(LAG) });
-        Listener { hub: Arc::clone(self), project, news: channel.news.subscribe(), progress: channel.progress.subscribe() }
+        let channel = channels.entry(project).or_insert_with(|| Channel {
+            news: watch::Sender::new(Seq(0)),
+            progress: broadcast::Sender::new(LAG),
+        });
+        Listener {
+            hub: Arc::clone(self),
+            project,
+            news: channel.news.subscribe(),
+            progress: channel.progress.subscribe(),
+        }
     }
 
     /// Reads the topic for ever.
@@ -61,16 +68,21 @@ impl Hub {
 
     /// What cannot be read is of a later release, or nobody's: rows tell the rest.
     fn take(&self, record: &Record) {
-        let Ok(project) = record::project_of(record) else { return };
+        let Ok(project) = record::project_of(record) else {
+            return;
+        };
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(channel) = channels.get(&project) else { return };
+        let Some(channel) = channels.get(&project) else {
+            return;
+        };
         if record.header("chorus-schema") == Some(progress::SCHEMA) {
             if let Ok(progress) = record::read::<Progress>(record, progress::SCHEMA) {
                 // Nobody listening is no loss.
                 let _ = channel.progress.send(Arc::new(progress));
             }
         } else {
-            let last = record::read::<EventNotice>(record, record::EVENT).map_or(Seq(u64::MAX), |notice| notice.last);
+            let last = record::read::<EventNotice>(record, record::EVENT)
+                .map_or(Seq(u64::MAX), |notice| notice.last);
             channel.news.send_modify(|news| *news = last.max(*news));
         }
     }
@@ -78,15 +90,25 @@ impl Hub {
     /// How many projects are listened to.
     #[cfg(test)]
     fn projects(&self) -> usize {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let mut channels = self.hub.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self
+            .hub
+            .channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // This listener still counts.
-        if channels.get(&self.project).is_some_and(|channel| channel.news.receiver_count() <= 1) {
+        if channels
+            .get(&self.project)
+            .is_some_and(|channel| channel.news.receiver_count() <= 1)
+        {
             channels.remove(&self.project);
         }
     }
@@ -99,7 +121,15 @@ mod tests {
     use super::*;
 
     fn notice(project: ProjectId, last: u64) -> Record {
-        record::event(EventId::new(1), &Tenant::new("home"), &EventNotice { project, first: Seq(1), last: Seq(last) })
+        record::event(
+            EventId::new(1),
+            &Tenant::new("home"),
+            &EventNotice {
+                project,
+                first: Seq(1),
+                last: Seq(last),
+            },
+        )
     }
 
     #[test]
@@ -110,7 +140,10 @@ mod tests {
         hub.take(&notice(other, 9));
         hub.take(&notice(mine, 3));
         hub.take(&notice(mine, 2));
-        assert_eq!((*first.news.borrow(), *second.news.borrow()), (Seq(3), Seq(3)));
+        assert_eq!(
+            (*first.news.borrow(), *second.news.borrow()),
+            (Seq(3), Seq(3))
+        );
         drop(first);
         assert_eq!(hub.projects(), 1);
         drop(second);

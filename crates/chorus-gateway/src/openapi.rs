@@ -21,13 +21,21 @@ mod tests {
     #[test]
     fn every_route_is_specified_and_nothing_else() {
         let routes = routes::keyed().into_iter().chain(routes::open());
-        let routes: BTreeSet<(String, String)> = routes.map(|(method, path, _)| (path.replace("{*", "{"), method.to_owned())).collect();
+        let routes: BTreeSet<(String, String)> = routes
+            .map(|(method, path, _)| (path.replace("{*", "{"), method.to_owned()))
+            .collect();
         let document = document();
         let paths = document["paths"].as_object().expect("paths").iter();
         let specified: BTreeSet<(String, String)> = paths
             .flat_map(|(path, item)| {
-                let methods = item.as_object().expect("methods").keys().filter(|key| *key != "parameters");
-                methods.map(|method| (path.clone(), method.clone())).collect::<Vec<_>>()
+                let methods = item
+                    .as_object()
+                    .expect("methods")
+                    .keys()
+                    .filter(|key| *key != "parameters");
+                methods
+                    .map(|method| (path.clone(), method.clone()))
+                    .collect::<Vec<_>>()
             })
             .collect();
         assert_eq!(routes, specified);
@@ -36,10 +44,18 @@ mod tests {
     #[test]
     fn every_code_is_specified_with_its_status() {
         let document = document();
-        let told = document["components"]["schemas"]["Problem"]["properties"]["code"]["x-codes"].as_object().expect("codes");
-        let told: BTreeSet<(String, u64)> = told.iter().map(|(code, status)| (code.clone(), status.as_u64().expect("a status"))).collect();
-        let known: BTreeSet<(String, u64)> =
-            Code::ALL.into_iter().map(Code::row).map(|(word, status, _)| (word.to_owned(), u64::from(status.as_u16()))).collect();
+        let told = document["components"]["schemas"]["Problem"]["properties"]["code"]["x-codes"]
+            .as_object()
+            .expect("codes");
+        let told: BTreeSet<(String, u64)> = told
+            .iter()
+            .map(|(code, status)| (code.clone(), status.as_u64().expect("a status")))
+            .collect();
+        let known: BTreeSet<(String, u64)> = Code::ALL
+            .into_iter()
+            .map(Code::row)
+            .map(|(word, status, _)| (word.to_owned(), u64::from(status.as_u16())))
+            .collect();
         assert_eq!(told, known);
     }
 

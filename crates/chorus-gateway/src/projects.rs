@@ -36,7 +36,11 @@ pub(crate) async fn show(
 }
 
 /// The project as it is.
-pub(crate) async fn resource(desk: &Desk, caller: &Caller, id: &str) -> Result<ProjectResource, Fault> {
+pub(crate) async fn resource(
+    desk: &Desk,
+    caller: &Caller,
+    id: &str,
+) -> Result<ProjectResource, Fault> {
     let loaded = desk.project(caller, id).await?;
     let money = desk.money(loaded.project.head.id).await?;
     let estimate = estimate(desk, &loaded).await?;

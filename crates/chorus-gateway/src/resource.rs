@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use estimate::{Estimate, RoleModels};
 pub use project::{
-    Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource, SummaryResource, TaskCounts, VerdictResource,
+    Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource,
+    SummaryResource, TaskCounts, VerdictResource,
 };
 pub use work::{DeliverableFile, DeliverableResource, PlanResource, PlanTask};
 

@@ -28,8 +28,16 @@ pub(crate) fn keyed() -> Vec<Route> {
         ("get", "/v1/projects/{id}", get(projects::show)),
         ("get", "/v1/projects/{id}/plan", get(projects::plan)),
         ("get", "/v1/projects/{id}/events", get(events)),
-        ("get", "/v1/projects/{id}/deliverable", get(projects::deliverable)),
-        ("get", "/v1/projects/{id}/deliverable/{*path}", get(projects::file)),
+        (
+            "get",
+            "/v1/projects/{id}/deliverable",
+            get(projects::deliverable),
+        ),
+        (
+            "get",
+            "/v1/projects/{id}/deliverable/{*path}",
+            get(projects::file),
+        ),
         ("get", "/v1/projects/{id}/report", get(projects::report)),
         ("post", "/v1/projects/{id}/answers", post(projects::answer)),
         ("post", "/v1/projects/{id}/approve", post(projects::approve)),
@@ -51,8 +59,19 @@ async fn specification() -> Json<Value> {
 
 /// All routes in their frame.
 pub(crate) fn router(desk: Arc<Desk>) -> Router {
-    let gather = |routes: Vec<Route>| routes.into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
-    let missing = async || Fault::new(Code::NoSuchRoute, "there is nothing at this address; /openapi.json tells what there is");
+    let gather = |routes: Vec<Route>| {
+        routes
+            .into_iter()
+            .fold(Router::new(), |router, (_, path, handler)| {
+                router.route(path, handler)
+            })
+    };
+    let missing = async || {
+        Fault::new(
+            Code::NoSuchRoute,
+            "there is nothing at this address; /openapi.json tells what there is",
+        )
+    };
     gather(keyed())
         .route_layer(from_fn_with_state(Arc::clone(&desk), auth::admit))
         .merge(gather(open()))

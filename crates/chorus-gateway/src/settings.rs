@@ -101,6 +101,11 @@ impl Settings {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { brief: 200_000, attachment: 32 << 20, body: 64 << 20, attachments: 1000 }
+        Self {
+            brief: 200_000,
+            attachment: 32 << 20,
+            body: 64 << 20,
+            attachments: 1000,
+        }
     }
 }

@@ -48,20 +48,39 @@ pub(crate) async fn submit(
     match desk.ports.projects.submit(new.clone()).await? {
         Submitted::Accepted(id) if id == new.id => {
             desk.publish(new.record);
-            let project = Project { head: new.head, tasks: std::collections::BTreeMap::new() };
-            let loaded = Loaded { version: Version(0), seq: Seq(0), project };
-            let money = Money { budget, ..Money::default() };
-            Ok(reply(StatusCode::CREATED, ProjectResource::new(&loaded, money, None)))
+            let project = Project {
+                head: new.head,
+                tasks: std::collections::BTreeMap::new(),
+            };
+            let loaded = Loaded {
+                version: Version(0),
+                seq: Seq(0),
+                project,
+            };
+            let money = Money {
+                budget,
+                ..Money::default()
+            };
+            Ok(reply(
+                StatusCode::CREATED,
+                ProjectResource::new(&loaded, money, None),
+            ))
         }
         Submitted::Accepted(id) => {
             let resource = super::projects::resource(&desk, &caller, &id.to_string()).await?;
             let mut reply = reply(StatusCode::OK, resource);
-            reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            reply
+                .headers_mut()
+                .insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(reply)
         }
         Submitted::KeyReused(other) => {
-            let words = format!("this Idempotency-Key was used for {other} with another body; choose a new key for new work");
-            Err(Fault::new(Code::IdempotencyKeyReused, words).of_field("Idempotency-Key").of_project(other))
+            let words = format!(
+                "this Idempotency-Key was used for {other} with another body; choose a new key for new work"
+            );
+            Err(Fault::new(Code::IdempotencyKeyReused, words)
+                .of_field("Idempotency-Key")
+                .of_project(other))
         }
     }
 }
@@ -73,46 +92,113 @@ fn reply(status: StatusCode, resource: ProjectResource) -> Response {
 
 /// The client's key, if it gave one.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
-    let wrong = || Fault::field("Idempotency-Key", format!("it must be 1 to {LONGEST_KEY} visible ASCII letters"));
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
+    let wrong = || {
+        Fault::field(
+            "Idempotency-Key",
+            format!("it must be 1 to {LONGEST_KEY} visible ASCII letters"),
+        )
+    };
     Ok(Some(text.ok_or_else(wrong)?.to_owned()))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "at most 10^15 after the check")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most 10^15 after the check"
+)]
 fn budget(desk: &Desk, options: &SubmissionOptions) -> Result<MicroUsd, Fault> {
-    let Some(dollars) = options.budget_usd else { return Ok(desk.settings.budget) };
+    let Some(dollars) = options.budget_usd else {
+        return Ok(desk.settings.budget);
+    };
     let most = desk.settings.most_budget;
     let wrong = || Fault::field("budget_usd", format!("it must be between 0 and {most}"));
     if !(0.0..=1e9).contains(&dollars) {
         return Err(wrong());
     }
     let micros = MicroUsd((dollars * 1_000_000.0).round() as i64);
-    if micros <= most { Ok(micros) } else { Err(wrong()) }
+    if micros <= most {
+        Ok(micros)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Puts the artifacts in place and builds the project that names them.
-async fn store(desk: &Desk, caller: &Caller, intake: Intake, (key, budget): (Option<String>, MicroUsd)) -> Result<NewProject, Fault> {
-    let Intake { text, documents, options } = intake;
+async fn store(
+    desk: &Desk,
+    caller: &Caller,
+    intake: Intake,
+    (key, budget): (Option<String>, MicroUsd),
+) -> Result<NewProject, Fault> {
+    let Intake {
+        text,
+        documents,
+        options,
+    } = intake;
     let mut attachments = Vec::with_capacity(documents.len());
     for (name, text) in documents {
         let bytes = text.len() as u64;
         let text = desk.ports.artifacts.put(Bytes::from(text)).await?;
         attachments.push(Attachment { name, text, bytes });
     }
-    let title = options.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(|title| title.chars().take(TITLE).collect());
+    let title = options
+        .title
+        .as_deref()
+        .map(str::trim)
+        .filter(|title| !title.is_empty())
+        .map(|title| title.chars().take(TITLE).collect());
     let title: String = title.unwrap_or_else(|| brief::title(&text, TITLE));
-    let how = Options { assume: options.assume, approve: options.approve == Approval::Ask };
-    let written = |error: serde_json::Error| Fault::new(Code::Internal, format!("the brief cannot be written: {error}"));
-    let brief = serde_json::to_vec(&Brief { version: 1, text, attachments, options: how }).map_err(written)?;
+    let how = Options {
+        assume: options.assume,
+        approve: options.approve == Approval::Ask,
+    };
+    let written = |error: serde_json::Error| {
+        Fault::new(
+            Code::Internal,
+            format!("the brief cannot be written: {error}"),
+        )
+    };
+    let brief = serde_json::to_vec(&Brief {
+        version: 1,
+        text,
+        attachments,
+        options: how,
+    })
+    .map_err(written)?;
     let brief = desk.ports.artifacts.put(Bytes::from(brief)).await?;
     // What the client said, not what the server fills in: a changed default does not make a repetition another body.
     let said = serde_json::to_vec(&(brief, &options.title, options.budget_usd)).map_err(written)?;
     let clock = &desk.ports.clock;
     let id = ProjectId::new(clock.number());
     let tenant = caller.tenant.clone();
-    let record = record::command(EventId::new(clock.number()), &tenant, id, &ClientCommand::Submit { brief });
-    let head = Head::new(NewHead { id, tenant: tenant.clone(), title, created_at: clock.now(), brief, options: how });
+    let record = record::command(
+        EventId::new(clock.number()),
+        &tenant,
+        id,
+        &ClientCommand::Submit { brief },
+    );
+    let head = Head::new(NewHead {
+        id,
+        tenant: tenant.clone(),
+        title,
+        created_at: clock.now(),
+        brief,
+        options: how,
+    });
     let idempotency_key = key.unwrap_or_else(|| id.to_string());
-    Ok(NewProject { id, tenant, idempotency_key, body: ArtifactHash::of(&said), budget, head, record })
+    Ok(NewProject {
+        id,
+        tenant,
+        idempotency_key,
+        body: ArtifactHash::of(&said),
+        budget,
+        head,
+        record,
+    })
 }

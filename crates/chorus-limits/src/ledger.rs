@@ -18,7 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Candidate, Charge, Demand, Dimension, Lease, Limit, Observation, QuotaGroup, Reserved, Sent};
+use chorus_core::limit::{
+    Candidate, Charge, Demand, Dimension, Lease, Limit, Observation, QuotaGroup, Reserved, Sent,
+};
 use chorus_core::time::{Millis, Timestamp};
 
 pub use level::Level;
@@ -54,23 +56,46 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger that has seen nothing yet.
     pub const fn new(start: Start) -> Self {
-        Self { start, began: None, groups: BTreeMap::new(), leases: BTreeMap::new(), due: BTreeSet::new(), freed: BTreeSet::new() }
+        Self {
+            start,
+            began: None,
+            groups: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            due: BTreeSet::new(),
+            freed: BTreeSet::new(),
+        }
     }
 
     /// Sets the demand's amounts aside on the lowest-ranked candidate with room, among equals the one with
     /// most headroom, or says when the first one will have room.
     pub fn reserve(&mut self, demand: &Demand, now: Timestamp) -> Reserved {
         self.expire(now);
-        match self.leases.get(&demand.lease).map(|entry| (&entry.life, &entry.lease)) {
+        match self
+            .leases
+            .get(&demand.lease)
+            .map(|entry| (&entry.life, &entry.lease))
+        {
             None => {}
             Some((Life::Over { sent: false, .. }, _)) => self.forget(demand.lease),
-            Some((Life::Over { .. } | Life::Expired { .. }, _)) => return Reserved::Never(format!("{} is over", demand.lease)),
-            Some((Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }, lease)) => return Reserved::Granted(lease.clone()),
+            Some((Life::Over { .. } | Life::Expired { .. }, _)) => {
+                return Reserved::Never(format!("{} is over", demand.lease));
+            }
+            Some((Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }, lease)) => {
+                return Reserved::Granted(lease.clone());
+            }
         }
-        for group in demand.candidates.iter().flat_map(|candidate| &candidate.groups) {
+        for group in demand
+            .candidates
+            .iter()
+            .flat_map(|candidate| &candidate.groups)
+        {
             self.configure(group, now);
         }
-        let fits: Vec<Fit> = demand.candidates.iter().map(|candidate| self.fit(candidate, demand.interactive, now)).collect();
+        let fits: Vec<Fit> = demand
+            .candidates
+            .iter()
+            .map(|candidate| self.fit(candidate, demand.interactive, now))
+            .collect();
         match best(&demand.candidates, &fits) {
             Some(candidate) => {
                 self.served(demand);
@@ -81,19 +106,43 @@ impl Ledger {
     }
 
     /// The call begins. Only the first holder may send; what providers charge at once is charged now.
-    pub fn send(&mut self, lease: LeaseId, holder: &Holder, deadline: Timestamp, now: Timestamp) -> Sent {
+    pub fn send(
+        &mut self,
+        lease: LeaseId,
+        holder: &Holder,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Sent {
         self.expire(now);
-        let Some(entry) = self.leases.get_mut(&lease) else { return Sent::Gone };
+        let Some(entry) = self.leases.get_mut(&lease) else {
+            return Sent::Gone;
+        };
         match &mut entry.life {
-            Life::Sent { holder: Some(first), .. } if first == holder => return Sent::Sent,
-            Life::Sent { holder: unknown @ None, .. } => {
+            Life::Sent {
+                holder: Some(first),
+                ..
+            } if first == holder => return Sent::Sent,
+            Life::Sent {
+                holder: unknown @ None,
+                ..
+            } => {
                 *unknown = Some(holder.clone());
                 return Sent::Sent;
             }
             Life::Reserved if deadline > now => {}
-            Life::Reserved | Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. } | Life::Over { .. } => return Sent::Gone,
+            Life::Reserved
+            | Life::Sent { .. }
+            | Life::Aborted { .. }
+            | Life::Expired { .. }
+            | Life::Over { .. } => return Sent::Gone,
         }
-        self.live_on(lease, Life::Sent { holder: Some(holder.clone()), until: deadline });
+        self.live_on(
+            lease,
+            Life::Sent {
+                holder: Some(holder.clone()),
+                until: deadline,
+            },
+        );
         self.charge_sent(lease, now);
         Sent::Sent
     }
@@ -140,7 +189,13 @@ impl Ledger {
         };
         let changed = match self.groups.get_mut(&config.id) {
             Some(group) => group.configure(config, now),
-            None => self.groups.insert(config.id.clone(), Group::new(Arc::clone(config), since, tally)).is_none(),
+            None => self
+                .groups
+                .insert(
+                    config.id.clone(),
+                    Group::new(Arc::clone(config), since, tally),
+                )
+                .is_none(),
         };
         if changed {
             self.hold_again(&config.id, now);
@@ -150,14 +205,24 @@ impl Ledger {
     /// A group has new limits, or was unknown when leases on it were restored: what live leases have set aside
     /// is counted anew.
     fn hold_again(&mut self, id: &GroupId, now: Timestamp) {
-        let Some(group) = self.groups.get_mut(id) else { return };
+        let Some(group) = self.groups.get_mut(id) else {
+            return;
+        };
         group.meters.iter_mut().for_each(|meter| meter.held = 0);
         group.in_flight = 0;
         let mut sent = Vec::new();
-        for entry in self.leases.values().filter(|entry| entry.is_live() && entry.groups.contains(id)) {
+        for entry in self
+            .leases
+            .values()
+            .filter(|entry| entry.is_live() && entry.groups.contains(id))
+        {
             group.in_flight += 1;
             sent.extend(Some(entry.lease.id).filter(|_| entry.life != Life::Reserved));
-            for part in entry.parts.iter().filter(|part| part.group == *id && part.charged.is_none()) {
+            for part in entry
+                .parts
+                .iter()
+                .filter(|part| part.group == *id && part.charged.is_none())
+            {
                 if let Some(meter) = group.meter(part.dimension, part.nth) {
                     meter.hold(now, part.set_aside);
                 }
@@ -171,7 +236,9 @@ impl Ledger {
     fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
         let mut whole = Fit::Now { headroom: i64::MAX };
         for config in &candidate.groups {
-            let Some(group) = self.groups.get_mut(&config.id) else { continue };
+            let Some(group) = self.groups.get_mut(&config.id) else {
+                continue;
+            };
             whole = both(whole, group.fit(candidate, interactive, now));
         }
         whole
@@ -180,14 +247,22 @@ impl Ledger {
     fn grant(&mut self, demand: &Demand, candidate: &Candidate, now: Timestamp) -> Lease {
         let mut charges = Vec::new();
         for config in &candidate.groups {
-            let Some(group) = self.groups.get(&config.id) else { continue };
+            let Some(group) = self.groups.get(&config.id) else {
+                continue;
+            };
             charges.extend(group.meters.iter().map(|meter| Charge {
                 group: config.id.clone(),
                 dimension: meter.limit.dimension,
                 amount: meter.need(&candidate.estimate).unsigned_abs(),
             }));
         }
-        let lease = Lease { id: demand.lease, credential: candidate.credential, charges, granted_at: now, not_after: demand.not_after };
+        let lease = Lease {
+            id: demand.lease,
+            credential: candidate.credential,
+            charges,
+            granted_at: now,
+            not_after: demand.not_after,
+        };
         self.insert(lease.clone(), now);
         lease
     }
@@ -199,12 +274,28 @@ impl Ledger {
         for charge in &lease.charges {
             let next = seen.entry((&charge.group, charge.dimension)).or_insert(0);
             let set_aside = tally::units(charge.amount);
-            parts.push(Part { group: charge.group.clone(), dimension: charge.dimension, nth: *next, set_aside, charged: None });
+            parts.push(Part {
+                group: charge.group.clone(),
+                dimension: charge.dimension,
+                nth: *next,
+                set_aside,
+                charged: None,
+            });
             *next += 1;
         }
-        let groups: Vec<GroupId> = lease.charges.iter().map(|charge| charge.group.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        let groups: Vec<GroupId> = lease
+            .charges
+            .iter()
+            .map(|charge| charge.group.clone())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         for part in &parts {
-            if let Some(meter) = self.groups.get_mut(&part.group).and_then(|group| group.meter(part.dimension, part.nth)) {
+            if let Some(meter) = self
+                .groups
+                .get_mut(&part.group)
+                .and_then(|group| group.meter(part.dimension, part.nth))
+            {
                 meter.hold(now, part.set_aside);
             }
         }
@@ -213,7 +304,12 @@ impl Ledger {
                 group.in_flight += 1;
             }
         }
-        let entry = Entry { lease, parts, groups, life: Life::Reserved };
+        let entry = Entry {
+            lease,
+            parts,
+            groups,
+            life: Life::Reserved,
+        };
         self.due.insert((entry.due(), entry.lease.id));
         self.leases.insert(entry.lease.id, entry);
     }
@@ -223,7 +319,11 @@ impl Ledger {
             return Reserved::Never(why);
         }
         if demand.interactive {
-            for group in demand.candidates.iter().flat_map(|candidate| &candidate.groups) {
+            for group in demand
+                .candidates
+                .iter()
+                .flat_map(|candidate| &candidate.groups)
+            {
                 if let Some(group) = self.groups.get_mut(&group.id) {
                     group.wait(demand.lease, now);
                 }
@@ -238,8 +338,17 @@ impl Ledger {
 
     /// The demand waits no longer: tasks that stood back for it may go on.
     fn served(&mut self, demand: &Demand) {
-        for group in demand.candidates.iter().filter(|_| demand.interactive).flat_map(|candidate| &candidate.groups) {
-            if self.groups.get_mut(&group.id).is_some_and(|group| group.served(demand.lease)) {
+        for group in demand
+            .candidates
+            .iter()
+            .filter(|_| demand.interactive)
+            .flat_map(|candidate| &candidate.groups)
+        {
+            if self
+                .groups
+                .get_mut(&group.id)
+                .is_some_and(|group| group.served(demand.lease))
+            {
                 self.freed.insert(group.id.clone());
             }
         }
@@ -262,18 +371,27 @@ impl Ledger {
 
 /// The candidate of the lowest rank that fits now, among equals the one with most headroom, then the first.
 fn best<'a>(candidates: &'a [Candidate], fits: &[Fit]) -> Option<&'a Candidate> {
-    let fitting = candidates.iter().zip(fits).filter_map(|(candidate, fit)| match fit {
-        Fit::Now { headroom } => Some((candidate.rank, std::cmp::Reverse(*headroom), candidate)),
-        Fit::At(_) | Fit::WhenFreed | Fit::Never(_) => None,
-    });
-    fitting.min_by_key(|(rank, headroom, _)| (*rank, *headroom)).map(|(_, _, candidate)| candidate)
+    let fitting = candidates
+        .iter()
+        .zip(fits)
+        .filter_map(|(candidate, fit)| match fit {
+            Fit::Now { headroom } => {
+                Some((candidate.rank, std::cmp::Reverse(*headroom), candidate))
+            }
+            Fit::At(_) | Fit::WhenFreed | Fit::Never(_) => None,
+        });
+    fitting
+        .min_by_key(|(rank, headroom, _)| (*rank, *headroom))
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// Why no candidate will ever fit, if none will.
 fn never(fits: &[Fit]) -> Option<String> {
     let mut reason = "there is no credential for it".to_owned();
     for fit in fits {
-        let Fit::Never(dimension) = fit else { return None };
+        let Fit::Never(dimension) = fit else {
+            return None;
+        };
         reason = format!("the call is larger than the limit on {dimension:?} of every credential");
     }
     Some(reason)
@@ -285,7 +403,9 @@ fn both(one: Fit, other: Fit) -> Fit {
         (Fit::WhenFreed, _) | (_, Fit::WhenFreed) => Fit::WhenFreed,
         (Fit::At(one), Fit::At(other)) => Fit::At(one.max(other)),
         (Fit::At(at), Fit::Now { .. }) | (Fit::Now { .. }, Fit::At(at)) => Fit::At(at),
-        (Fit::Now { headroom: one }, Fit::Now { headroom: other }) => Fit::Now { headroom: one.min(other) },
+        (Fit::Now { headroom: one }, Fit::Now { headroom: other }) => Fit::Now {
+            headroom: one.min(other),
+        },
     }
 }
 

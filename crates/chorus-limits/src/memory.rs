@@ -39,14 +39,27 @@ struct State {
 impl Memory {
     /// An empty limiter. `Start::Empty` is for a process that takes over from one whose state was lost.
     pub fn new(clock: Arc<dyn Clock>, start: Start) -> Self {
-        let state = State { ledger: Ledger::new(start), life: 1, lost: false, listeners: Vec::new() };
-        Self { clock, state: Arc::new(Mutex::new(state)), restored_in: AtomicU64::new(0) }
+        let state = State {
+            ledger: Ledger::new(start),
+            life: 1,
+            lost: false,
+            listeners: Vec::new(),
+        };
+        Self {
+            clock,
+            state: Arc::new(Mutex::new(state)),
+            restored_in: AtomicU64::new(0),
+        }
     }
 
     /// Another process's way to the same state.
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self { clock: Arc::clone(&self.clock), state: Arc::clone(&self.state), restored_in: AtomicU64::new(0) }
+        Self {
+            clock: Arc::clone(&self.clock),
+            state: Arc::clone(&self.state),
+            restored_in: AtomicU64::new(0),
+        }
     }
 
     /// Forgets everything. Until leases are restored, every question is answered with `Lost`.
@@ -81,7 +94,11 @@ impl Memory {
     fn known<T>(&self, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> Result<T, LimiterError> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if state.lost { Err(LimiterError::Lost) } else { Ok(state.act(now, act)) }
+        if state.lost {
+            Err(LimiterError::Lost)
+        } else {
+            Ok(state.act(now, act))
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -94,7 +111,9 @@ impl State {
     fn act<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> T {
         let answer = act(&mut self.ledger, now);
         for group in self.ledger.take_freed() {
-            self.listeners.retain_mut(|listener| listener.try_send(group.clone()).is_ok() || !listener.is_closed());
+            self.listeners.retain_mut(|listener| {
+                listener.try_send(group.clone()).is_ok() || !listener.is_closed()
+            });
         }
         answer
     }
@@ -110,7 +129,12 @@ impl LimitState for Memory {
         self.known(|ledger, now| ledger.reserve(&demand, now))
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         self.known(|ledger, now| ledger.send(lease.id, holder, deadline, now))
     }
 

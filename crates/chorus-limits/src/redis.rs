@@ -53,13 +53,21 @@ pub struct Settings {
 impl Settings {
     /// The usual values for a server and a namespace.
     pub fn new(url: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self { url: url.into(), namespace: namespace.into(), patience: Millis(1_000), grace: Millis(2_000), time: Time::Server }
+        Self {
+            url: url.into(),
+            namespace: namespace.into(),
+            patience: Millis(1_000),
+            grace: Millis(2_000),
+            time: Time::Server,
+        }
     }
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,19 +84,25 @@ pub struct Redis {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("member", &self.member).finish_non_exhaustive()
+        f.debug_struct("Redis")
+            .field("member", &self.member)
+            .finish_non_exhaustive()
     }
 }
 
 impl Redis {
     /// The limiter of this namespace, as one process sees it. Nothing is connected before it is asked.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, UnusableUrl> {
-        let client = redis::Client::open(settings.url.as_str()).map_err(|problem| UnusableUrl(problem.to_string()))?;
+        let client = redis::Client::open(settings.url.as_str())
+            .map_err(|problem| UnusableUrl(problem.to_string()))?;
         let prefix = format!("{{{}}}", settings.namespace);
         let member = format!("{:032x}", clock.number());
         let patience = Duration::from_millis(settings.patience.0);
         let link = Link::new(client, prefix, settings.time, clock, patience);
-        Ok(Self { shared: Shared::new(Arc::new(link), settings.grace), member })
+        Ok(Self {
+            shared: Shared::new(Arc::new(link), settings.grace),
+            member,
+        })
     }
 
     /// Whether the server answers.
@@ -126,7 +140,10 @@ impl Redis {
 
     /// Opens a group that was closed for a quota or for money, because a person put it right.
     pub async fn open_group(&self, group: &GroupId) -> Result<(), LimiterError> {
-        self.shared.run("open", &json!({ "group": group })).await.map(drop)
+        self.shared
+            .run("open", &json!({ "group": group }))
+            .await
+            .map(drop)
     }
 
     async fn reserve_shared(&self, demand: &Demand) -> Result<Reserved, LimiterError> {
@@ -137,13 +154,25 @@ impl Redis {
         let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;
         let mut state = self.shared.lock();
         state.counted(members);
-        state.mirrors.saw(demand.candidates.iter().flat_map(|candidate| &candidate.groups), rooms);
+        state.mirrors.saw(
+            demand
+                .candidates
+                .iter()
+                .flat_map(|candidate| &candidate.groups),
+            rooms,
+        );
         Ok(answer)
     }
 
     async fn observe_shared(&self, observation: &Observation) -> Result<(), LimiterError> {
-        let mut reply = self.shared.run("observe", &words::observe(observation)).await?;
-        let (rooms, closed_until) = reply.rooms().zip(reply.time()).ok_or_else(|| unreadable("observe"))?;
+        let mut reply = self
+            .shared
+            .run("observe", &words::observe(observation))
+            .await?;
+        let (rooms, closed_until) = reply
+            .rooms()
+            .zip(reply.time())
+            .ok_or_else(|| unreadable("observe"))?;
         let mut state = self.shared.lock();
         state.mirrors.saw([&observation.group], rooms);
         state.mirrors.closed(&observation.group.id, closed_until);
@@ -155,40 +184,68 @@ impl Redis {
 impl LimitState for Redis {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
         let answer = self.reserve_shared(&demand).await;
-        self.shared.or_alone(answer, away::Needs::Share, |alone, now| alone.reserve(demand, now))
+        self.shared
+            .or_alone(answer, away::Needs::Share, |alone, now| {
+                alone.reserve(demand, now)
+            })
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
-        let words = json!({ "lease": lease.id, "holder": holder, "deadline": text::time(deadline) });
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
+        let words =
+            json!({ "lease": lease.id, "holder": holder, "deadline": text::time(deadline) });
         let reply = self.shared.run("send", &words).await;
-        let answer = reply.map(|reply| if reply.word == "sent" { Sent::Sent } else { Sent::Gone });
-        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| Ok(alone.send(lease, holder, deadline, now)))
+        let answer = reply.map(|reply| {
+            if reply.word == "sent" {
+                Sent::Sent
+            } else {
+                Sent::Gone
+            }
+        });
+        self.shared
+            .or_alone(answer, away::Needs::Nothing, |alone, now| {
+                Ok(alone.send(lease, holder, deadline, now))
+            })
     }
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
-        let answer = self.shared.run("end", &json!({ "lease": lease, "word": words::end(&end) })).await.map(drop);
-        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| alone.end(lease, end, now))
+        let answer = self
+            .shared
+            .run("end", &json!({ "lease": lease, "word": words::end(&end) }))
+            .await
+            .map(drop);
+        self.shared
+            .or_alone(answer, away::Needs::Nothing, |alone, now| {
+                alone.end(lease, end, now)
+            })
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
         let answer = self.observe_shared(&observation).await;
-        self.shared.or_alone(answer, away::Needs::Nothing, |alone, now| {
-            alone.observe(observation, now);
-            Ok(())
-        })
+        self.shared
+            .or_alone(answer, away::Needs::Nothing, |alone, now| {
+                alone.observe(observation, now);
+                Ok(())
+            })
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
         let answer = self.shared.restore(&leases, &self.member).await;
-        self.shared.or_alone(answer, away::Needs::Share, |alone, now| {
-            alone.restore(leases, now);
-            Ok(())
-        })
+        self.shared
+            .or_alone(answer, away::Needs::Share, |alone, now| {
+                alone.restore(leases, now);
+                Ok(())
+            })
     }
 
     async fn intact(&self) -> Result<(), LimiterError> {
         let answer = self.shared.run("intact", &json!({})).await.map(drop);
-        self.shared.or_alone(answer, away::Needs::Nothing, |_, _| Ok(()))
+        self.shared
+            .or_alone(answer, away::Needs::Nothing, |_, _| Ok(()))
     }
 
     fn changed(&self) -> BoxStream<'static, GroupId> {

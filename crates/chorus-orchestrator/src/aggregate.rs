@@ -20,7 +20,17 @@ pub(crate) struct Aggregate {
 
 impl Aggregate {
     pub(crate) fn new(loaded: Loaded, shelf: Shelf, sizes: Sizes) -> Self {
-        let Loaded { version, seq, project } = loaded;
-        Self { version, seq, project, shelf, sizes }
+        let Loaded {
+            version,
+            seq,
+            project,
+        } = loaded;
+        Self {
+            version,
+            seq,
+            project,
+            shelf,
+            sizes,
+        }
     }
 }

@@ -23,7 +23,11 @@ pub(crate) struct Deciding<'a> {
 
 impl<'a> Deciding<'a> {
     pub(crate) fn new(shop: &'a Shop, aggregate: Aggregate) -> Self {
-        Self { shop, aggregate, gathered: Gathered::default() }
+        Self {
+            shop,
+            aggregate,
+            gathered: Gathered::default(),
+        }
     }
 
     /// Folds one record; what it cannot do leaves the project as it is.
@@ -62,12 +66,16 @@ impl<'a> Deciding<'a> {
 
     async fn client(&mut self, event: EventId, command: ClientCommand) {
         let command = match command {
-            ClientCommand::Submit { .. } => match opening::outline(self.shop, &mut self.aggregate).await {
-                Ok(outline) => Command::Submit { outline },
-                Err(missing) => return self.lost(&missing).await,
-            },
+            ClientCommand::Submit { .. } => {
+                match opening::outline(self.shop, &mut self.aggregate).await {
+                    Ok(outline) => Command::Submit { outline },
+                    Err(missing) => return self.lost(&missing).await,
+                }
+            }
             ClientCommand::Approve => match opening::plan(self.shop, &mut self.aggregate).await {
-                Ok(Some(plan)) => Command::Approve { plan: Box::new(Plan::clone(&plan)) },
+                Ok(Some(plan)) => Command::Approve {
+                    plan: Box::new(Plan::clone(&plan)),
+                },
                 Ok(None) => return,
                 Err(missing) => return self.lost(&missing).await,
             },
@@ -75,7 +83,13 @@ impl<'a> Deciding<'a> {
                 self.ended_before_the_pause().await;
                 Command::Resume
             }
-            ClientCommand::Answer { answers, assume_rest } => Command::Answer { answers, assume_rest },
+            ClientCommand::Answer {
+                answers,
+                assume_rest,
+            } => Command::Answer {
+                answers,
+                assume_rest,
+            },
             ClientCommand::Reject { reason } => Command::Reject { reason },
             ClientCommand::Pause => Command::Pause,
             ClientCommand::Cancel => Command::Cancel,
@@ -85,7 +99,10 @@ impl<'a> Deciding<'a> {
 
     async fn finished(&mut self, event: EventId, done: AttemptDone) {
         match reading::of(self.shop, &mut self.aggregate, &done).await {
-            Ok(reading) => self.decide(event, Command::Finished { done, reading }).await,
+            Ok(reading) => {
+                self.decide(event, Command::Finished { done, reading })
+                    .await
+            }
             Err(missing) => self.lost(&missing).await,
         }
     }
@@ -94,18 +111,35 @@ impl<'a> Deciding<'a> {
     /// second attempt beside one that succeeded must not be. After the pause none of them can be live.
     async fn ended_before_the_pause(&mut self) {
         let Project { head, tasks } = &self.aggregate.project;
-        let waiting: Vec<_> = tasks.values().filter(|task| matches!(task.state, TaskState::Ready(_))).map(|task| task.id).collect();
+        let waiting: Vec<_> = tasks
+            .values()
+            .filter(|task| matches!(task.state, TaskState::Ready(_)))
+            .map(|task| task.id)
+            .collect();
         if head.state_word() != "paused" || waiting.is_empty() {
             return;
         }
         let project = head.id;
-        let rows = self.shop.until_answered("the story of deliveries", || self.shop.ports.deliveries.of_project(project)).await;
+        let rows = self
+            .shop
+            .until_answered("the story of deliveries", || {
+                self.shop.ports.deliveries.of_project(project)
+            })
+            .await;
         for row in rows.into_iter().filter(|row| waiting.contains(&row.task)) {
             if let Some(DeliveryEnd::Finished { outcome }) = row.end
                 && !matches!(outcome, Outcome::Requeue { .. })
             {
                 let event = self.shop.event_id();
-                Box::pin(self.finished(event, AttemptDone { attempt: row.attempt, task: row.task, outcome })).await;
+                Box::pin(self.finished(
+                    event,
+                    AttemptDone {
+                        attempt: row.attempt,
+                        task: row.task,
+                        outcome,
+                    },
+                ))
+                .await;
             }
         }
     }
@@ -113,16 +147,30 @@ impl<'a> Deciding<'a> {
     async fn lost(&mut self, missing: &Missing) {
         tracing::error!(project.id = %self.aggregate.project.head.id, artifact.hash = %missing.hash, "{} is gone", missing.what);
         let event = self.shop.event_id();
-        if let Some(wanted) = self.take(event, Command::Lost { what: missing.to_string() }) {
-            tracing::error!(merge.model = wanted.ask_model, "a failed project asks for a merge");
+        if let Some(wanted) = self.take(
+            event,
+            Command::Lost {
+                what: missing.to_string(),
+            },
+        ) {
+            tracing::error!(
+                merge.model = wanted.ask_model,
+                "a failed project asks for a merge"
+            );
         }
     }
 
     /// Decides, applies, and merges as long as decisions ask for it.
     async fn decide(&mut self, event: EventId, command: Command) {
         let mut wanted = self.take(event, command);
-        while let Some(MergeWanted { settlements, ask_model }) = wanted {
-            wanted = match merging::merge(self.shop, &mut self.aggregate, settlements, ask_model).await {
+        while let Some(MergeWanted {
+            settlements,
+            ask_model,
+        }) = wanted
+        {
+            wanted = match merging::merge(self.shop, &mut self.aggregate, settlements, ask_model)
+                .await
+            {
                 Ok(merge) => self.take(event, Command::Merged(merge)),
                 Err(missing) => return self.lost(&missing).await,
             };
@@ -131,7 +179,13 @@ impl<'a> Deciding<'a> {
 
     fn take(&mut self, event: EventId, command: Command) -> Option<MergeWanted> {
         let clock = &self.shop.ports.clock;
-        let decision = self.aggregate.project.decide(command, Given { event, number: &mut || clock.number() });
+        let decision = self.aggregate.project.decide(
+            command,
+            Given {
+                event,
+                number: &mut || clock.number(),
+            },
+        );
         match decision {
             Ok(decision) => {
                 self.aggregate.project.apply(&decision);
@@ -146,7 +200,8 @@ impl<'a> Deciding<'a> {
 
     fn set_aside(&mut self, record: &Record, problem: &Unreadable) {
         tracing::error!(error = %problem, bus.record = %record.id, "a record cannot be read, it goes to the dead letters");
-        self.gathered.set_aside(record::dead_letter(self.shop.event_id(), record, problem));
+        self.gathered
+            .set_aside(record::dead_letter(self.shop.event_id(), record, problem));
     }
 }
 

@@ -14,16 +14,26 @@ use crate::shelf::Shelf;
 use crate::shop::Shop;
 
 /// Folds the records, in order, and returns the project as it is then; none when there is no such project.
-pub(crate) async fn fold(shop: &Shop, project: ProjectId, cached: Option<Aggregate>, records: Vec<Record>) -> Option<Aggregate> {
+pub(crate) async fn fold(
+    shop: &Shop,
+    project: ProjectId,
+    cached: Option<Aggregate>,
+    records: Vec<Record>,
+) -> Option<Aggregate> {
     let mut aggregate = match cached {
-        Some(cached) => Aggregate { sizes: shop.measure.sizes(&cached.project.head.tenant).await, ..cached },
+        Some(cached) => Aggregate {
+            sizes: shop.measure.sizes(&cached.project.head.tenant).await,
+            ..cached
+        },
         None => load(shop, project, Shelf::default()).await?,
     };
     let mut batches = VecDeque::from([records]);
     while let Some(batch) = batches.pop_front() {
         let expected = aggregate.version;
         let (decided, commit) = decide(shop, aggregate, &batch).await;
-        let committed = shop.until_answered("a commit", || shop.ports.projects.commit(commit.clone())).await;
+        let committed = shop
+            .until_answered("a commit", || shop.ports.projects.commit(commit.clone()))
+            .await;
         aggregate = match committed {
             Committed::Done(version) => {
                 publish(shop, commit.outbox).await;
@@ -45,7 +55,10 @@ fn retry(batches: &mut VecDeque<Vec<Record>>, batch: Vec<Record>, same_version: 
     if !same_version {
         batches.push_front(batch);
     } else if batch.len() > 1 {
-        batch.into_iter().rev().for_each(|record| batches.push_front(vec![record]));
+        batch
+            .into_iter()
+            .rev()
+            .for_each(|record| batches.push_front(vec![record]));
     }
 }
 
@@ -62,7 +75,9 @@ async fn decide(shop: &Shop, aggregate: Aggregate, records: &[Record]) -> (Aggre
 }
 
 async fn load(shop: &Shop, project: ProjectId, shelf: Shelf) -> Option<Aggregate> {
-    let loaded = shop.until_answered("loading a project", || shop.ports.projects.load(project)).await;
+    let loaded = shop
+        .until_answered("loading a project", || shop.ports.projects.load(project))
+        .await;
     if loaded.is_none() {
         tracing::error!(project.id = %project, "records name a project that does not exist, they are dropped");
     }
@@ -80,11 +95,19 @@ async fn publish(shop: &Shop, outbox: Vec<Record>) {
     let clock = &shop.ports.clock;
     let sent = async {
         match shop.ports.bus.publish(outbox).await {
-            Ok(()) => shop.ports.outbox.mark_sent(ids).await.map_err(|error| error.to_string()),
+            Ok(()) => shop
+                .ports
+                .outbox
+                .mark_sent(ids)
+                .await
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
     };
-    match clock.deadline(clock.now() + shop.settings.publish, sent).await {
+    match clock
+        .deadline(clock.now() + shop.settings.publish, sent)
+        .await
+    {
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::debug!(error, "records wait for the sweep"),
         None => tracing::debug!("the bus took too long, records wait for the sweep"),

@@ -44,7 +44,8 @@ impl Gathered {
     /// committed never was.
     pub(crate) fn add(&mut self, decision: Decision) -> Option<MergeWanted> {
         let mut wanted = None;
-        self.changed.extend(decision.tasks.iter().map(|task| task.id));
+        self.changed
+            .extend(decision.tasks.iter().map(|task| task.id));
         self.history.extend(decision.history);
         for effect in decision.effects {
             match effect {
@@ -56,31 +57,68 @@ impl Gathered {
                         self.cancel.push(attempt);
                     }
                 }
-                Effect::Merge { settlements, ask_model } => wanted = Some(MergeWanted { settlements, ask_model }),
+                Effect::Merge {
+                    settlements,
+                    ask_model,
+                } => {
+                    wanted = Some(MergeWanted {
+                        settlements,
+                        ask_model,
+                    })
+                }
             }
         }
         wanted
     }
 
     /// The commit of everything, on the project as it was decided.
-    pub(crate) fn commit(self, shop: &Shop, project: &Project, (expected, seq): (Version, Seq), attempts: Vec<NewAttempt>) -> Commit {
+    pub(crate) fn commit(
+        self,
+        shop: &Shop,
+        project: &Project,
+        (expected, seq): (Version, Seq),
+        attempts: Vec<NewAttempt>,
+    ) -> Commit {
         let head = &project.head;
         let now = shop.ports.clock.now();
         let places = (seq.0 + 1..).map(Seq);
-        let stored = |(seq, event)| StoredEvent { project: head.id, seq, at: now, event };
+        let stored = |(seq, event)| StoredEvent {
+            project: head.id,
+            seq,
+            at: now,
+            event,
+        };
         let events: Vec<_> = places.zip(self.history).map(stored).collect();
         let mut outbox = self.letters;
-        outbox.extend(attempts.first().map(|first| record::task_ready(shop.event_id(), first, Epoch::default())));
-        outbox.extend(record::cancelled(|| shop.event_id(), &head.tenant, head.id, &self.cancel));
+        outbox.extend(
+            attempts
+                .first()
+                .map(|first| record::task_ready(shop.event_id(), first, Epoch::default())),
+        );
+        outbox.extend(record::cancelled(
+            || shop.event_id(),
+            &head.tenant,
+            head.id,
+            &self.cancel,
+        ));
         if let (Some(first), Some(last)) = (events.first(), events.last()) {
-            let notice = EventNotice { project: head.id, first: first.seq, last: last.seq };
+            let notice = EventNotice {
+                project: head.id,
+                first: first.seq,
+                last: last.seq,
+            };
             outbox.push(record::event(shop.event_id(), &head.tenant, &notice));
         }
         Commit {
             project: head.id,
             expected,
             head: head.clone(),
-            tasks: self.changed.iter().filter_map(|id| project.tasks.get(id)).cloned().collect(),
+            tasks: self
+                .changed
+                .iter()
+                .filter_map(|id| project.tasks.get(id))
+                .cloned()
+                .collect(),
             attempts,
             cancel: self.cancel,
             events,

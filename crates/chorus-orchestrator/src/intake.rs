@@ -48,7 +48,10 @@ impl Intake {
 
     /// The next project that is not being folded, with at most `most` of its records.
     pub(crate) fn begin(&mut self, most: usize) -> Option<(ProjectId, Vec<Taken>)> {
-        let project = *self.waiting.keys().find(|project| !self.busy.contains(project))?;
+        let project = *self
+            .waiting
+            .keys()
+            .find(|project| !self.busy.contains(project))?;
         let waiting = self.waiting.get_mut(&project)?;
         let batch = waiting.drain(..most.min(waiting.len())).collect();
         if waiting.is_empty() {
@@ -64,16 +67,27 @@ impl Intake {
     }
 
     /// A batch is folded: the places that can be acknowledged now, one a partition.
-    pub(crate) fn end(&mut self, project: ProjectId, places: impl IntoIterator<Item = Position>) -> Vec<Position> {
+    pub(crate) fn end(
+        &mut self,
+        project: ProjectId,
+        places: impl IntoIterator<Item = Position>,
+    ) -> Vec<Position> {
         self.busy.remove(&project);
         let mut partitions = BTreeSet::new();
         for at in places {
-            if let Some(folded) = self.open.get_mut(&at.partition).and_then(|places| places.get_mut(&at.offset)) {
+            if let Some(folded) = self
+                .open
+                .get_mut(&at.partition)
+                .and_then(|places| places.get_mut(&at.offset))
+            {
                 *folded = true;
                 partitions.insert(at.partition);
             }
         }
-        partitions.into_iter().filter_map(|partition| self.advance(partition)).collect()
+        partitions
+            .into_iter()
+            .filter_map(|partition| self.advance(partition))
+            .collect()
     }
 
     /// The last place of the partition before which everything is folded.
@@ -96,7 +110,9 @@ impl Intake {
     /// These partitions are somebody else's: their records will be given to them.
     pub(crate) fn forget(&mut self, mut gone: impl FnMut(&Partition) -> bool) {
         self.open.retain(|partition, _| !gone(partition));
-        self.waiting.values_mut().for_each(|waiting| waiting.retain(|taken| !gone(&taken.at.partition)));
+        self.waiting
+            .values_mut()
+            .for_each(|waiting| waiting.retain(|taken| !gone(&taken.at.partition)));
         self.waiting.retain(|_, waiting| !waiting.is_empty());
     }
 }
@@ -116,7 +132,16 @@ mod tests {
             headers: Vec::new(),
             payload: Bytes::new(),
         };
-        Taken { record, at: Position { partition: Partition { topic: Topic::TaskDone, number: 0 }, offset } }
+        Taken {
+            record,
+            at: Position {
+                partition: Partition {
+                    topic: Topic::TaskDone,
+                    number: 0,
+                },
+                offset,
+            },
+        }
     }
 
     #[test]
@@ -130,9 +155,16 @@ mod tests {
         let (project, one) = intake.begin(9).expect("two projects wait");
         let (other, two) = intake.begin(9).expect("one project waits");
         assert_eq!((project, other), (first, second));
-        assert!(intake.end(second, two.into_iter().map(|taken| taken.at)).is_empty());
+        assert!(
+            intake
+                .end(second, two.into_iter().map(|taken| taken.at))
+                .is_empty()
+        );
         let acknowledged = intake.end(first, one.into_iter().map(|taken| taken.at));
-        assert_eq!(acknowledged.iter().map(|at| at.offset).collect::<Vec<_>>(), [6]);
+        assert_eq!(
+            acknowledged.iter().map(|at| at.offset).collect::<Vec<_>>(),
+            [6]
+        );
         assert_eq!(intake.len(), 0);
     }
 

@@ -16,7 +16,11 @@ use crate::shop::Shop;
 
 /// The file into which a task's result goes.
 pub(crate) fn file_of<'a>(plan: &'a Plan, key: &TaskKey) -> Option<&'a PlannedFile> {
-    plan.files.iter().find(|file| file.parts.iter().any(|part| matches!(part, Part::Task { task } if task == key)))
+    plan.files.iter().find(|file| {
+        file.parts
+            .iter()
+            .any(|part| matches!(part, Part::Task { task } if task == key))
+    })
 }
 
 /// The form in which a task answers.
@@ -30,18 +34,36 @@ pub(crate) fn planned<'a>(plan: &'a Plan, key: &TaskKey) -> Option<&'a PlannedTa
 }
 
 /// A task's result, taken apart; none when it has none.
-pub(crate) async fn result(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan, task: &Task) -> Result<Option<WorkResult>, Missing> {
-    let Some(hash) = task.result() else { return Ok(None) };
+pub(crate) async fn result(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    plan: &Plan,
+    task: &Task,
+) -> Result<Option<WorkResult>, Missing> {
+    let Some(hash) = task.result() else {
+        return Ok(None);
+    };
     let text = aggregate.shelf.text(shop, "a result", hash).await?;
-    Ok(match merge::read_reply(&text, media_type(plan, &task.key)) {
-        WorkReply::Result(result) => Some(result),
-        WorkReply::Question(_) => None,
-    })
+    Ok(
+        match merge::read_reply(&text, media_type(plan, &task.key)) {
+            WorkReply::Result(result) => Some(result),
+            WorkReply::Question(_) => None,
+        },
+    )
 }
 
 /// The results of the tasks that stand.
-pub(crate) async fn results(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan) -> Result<BTreeMap<TaskKey, WorkResult>, Missing> {
-    let work: Vec<_> = aggregate.project.standing().filter(|task| task.kind == TaskKind::Work).cloned().collect();
+pub(crate) async fn results(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    plan: &Plan,
+) -> Result<BTreeMap<TaskKey, WorkResult>, Missing> {
+    let work: Vec<_> = aggregate
+        .project
+        .standing()
+        .filter(|task| task.kind == TaskKind::Work)
+        .cloned()
+        .collect();
     let mut results = BTreeMap::new();
     for task in work {
         if let Some(result) = result(shop, aggregate, plan, &task).await? {
@@ -54,14 +76,28 @@ pub(crate) async fn results(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan)
 /// The ledger of conflicts; empty before the first merge.
 pub(crate) async fn ledger(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Ledger>, Missing> {
     match aggregate.project.head.ledger {
-        Some(hash) => aggregate.shelf.value(shop, "the ledger of conflicts", hash).await,
+        Some(hash) => {
+            aggregate
+                .shelf
+                .value(shop, "the ledger of conflicts", hash)
+                .await
+        }
         None => Ok(Arc::default()),
     }
 }
 
 /// The merged files as they follow from the results and the ledger.
-pub(crate) async fn files(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan) -> Result<Vec<FileText>, Missing> {
+pub(crate) async fn files(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    plan: &Plan,
+) -> Result<Vec<FileText>, Missing> {
     let results = results(shop, aggregate, plan).await?;
     let ledger = ledger(shop, aggregate).await?;
-    Ok(merge::files(plan, &results, &ledger.conflicts, &ledger.settlements))
+    Ok(merge::files(
+        plan,
+        &results,
+        &ledger.conflicts,
+        &ledger.settlements,
+    ))
 }

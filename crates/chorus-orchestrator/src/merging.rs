@@ -16,30 +16,64 @@ use crate::{material, opening};
 const DELIVERABLE: u32 = 1;
 
 /// Merges the results that stand. `settlements` are a model's word on the conflicts that the ledger holds open.
-pub(crate) async fn merge(shop: &Shop, aggregate: &mut Aggregate, settlements: Vec<Settlement>, ask_model: bool) -> Result<Merge, Missing> {
-    let plan = opening::plan(shop, aggregate).await?.ok_or(Missing { what: "the plan", hash: aggregate.project.head.brief })?;
+pub(crate) async fn merge(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    settlements: Vec<Settlement>,
+    ask_model: bool,
+) -> Result<Merge, Missing> {
+    let plan = opening::plan(shop, aggregate).await?.ok_or(Missing {
+        what: "the plan",
+        hash: aggregate.project.head.brief,
+    })?;
     let results = material::results(shop, aggregate, &plan).await?;
     let before = material::ledger(shop, aggregate).await?;
     let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, settlements);
     if ask_model && !draft.ledger.open().is_empty() {
         let ledger = aggregate.shelf.put(shop, &draft.ledger).await;
-        return Ok(Merge::Open { ledger, found: draft.found, settled: draft.settled });
+        return Ok(Merge::Open {
+            ledger,
+            found: draft.found,
+            settled: draft.settled,
+        });
     }
     draft.close();
-    let LedgerDraft { ledger, found, settled } = draft;
+    let LedgerDraft {
+        ledger,
+        found,
+        settled,
+    } = draft;
     let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.settlements);
     let merged = store(shop, aggregate, &files).await;
-    let Ledger { conflicts, settlements, .. } = ledger.clone();
-    let deliverable = Deliverable { version: DELIVERABLE, files: merged, conflicts, settlements };
+    let Ledger {
+        conflicts,
+        settlements,
+        ..
+    } = ledger.clone();
+    let deliverable = Deliverable {
+        version: DELIVERABLE,
+        files: merged,
+        conflicts,
+        settlements,
+    };
     Ok(Merge::Whole {
         ledger: aggregate.shelf.put(shop, &ledger).await,
         found,
         settled,
         deliverable: aggregate.shelf.put(shop, &deliverable).await,
-        files: deliverable.files.iter().map(|file| file.path.clone()).collect(),
+        files: deliverable
+            .files
+            .iter()
+            .map(|file| file.path.clone())
+            .collect(),
         missing: missing(&plan, &results),
-        check: Verdict { items: verdict::check(&plan, &files) },
-        parts: u32::try_from(merge::framed_for_judge(&plan, &files, aggregate.sizes.judge_tokens).len()).unwrap_or(u32::MAX),
+        check: Verdict {
+            items: verdict::check(&plan, &files),
+        },
+        parts: u32::try_from(
+            merge::framed_for_judge(&plan, &files, aggregate.sizes.judge_tokens).len(),
+        )
+        .unwrap_or(u32::MAX),
     })
 }
 
@@ -53,25 +87,51 @@ struct LedgerDraft {
 impl LedgerDraft {
     /// Each conflict as it was settled before, else as the model says, else by rule.
     fn new(conflicts: Vec<merge::Conflict>, before: &Ledger, said: Vec<Settlement>) -> Self {
-        let found = conflicts.iter().filter(|conflict| !before.knows(conflict)).cloned().collect();
-        let mut settlements: Vec<_> = conflicts.iter().filter_map(|conflict| before.settled(conflict)).collect();
+        let found = conflicts
+            .iter()
+            .filter(|conflict| !before.knows(conflict))
+            .cloned()
+            .collect();
+        let mut settlements: Vec<_> = conflicts
+            .iter()
+            .filter_map(|conflict| before.settled(conflict))
+            .collect();
         let mut settled = Vec::new();
         for settlement in said.into_iter().chain(merge::settle_by_rule(&conflicts)) {
-            let known = conflicts.iter().any(|conflict| conflict.id == settlement.conflict);
-            if known && !settlements.iter().any(|other| other.conflict == settlement.conflict) {
+            let known = conflicts
+                .iter()
+                .any(|conflict| conflict.id == settlement.conflict);
+            if known
+                && !settlements
+                    .iter()
+                    .any(|other| other.conflict == settlement.conflict)
+            {
                 settlements.push(settlement.clone());
                 settled.push(settlement);
             }
         }
-        Self { ledger: Ledger { version: Ledger::VERSION, conflicts, settlements }.in_order(), found, settled }
+        Self {
+            ledger: Ledger {
+                version: Ledger::VERSION,
+                conflicts,
+                settlements,
+            }
+            .in_order(),
+            found,
+            settled,
+        }
     }
 
     /// Settles by nobody what nobody settled.
     fn close(&mut self) {
         let open = self.ledger.open();
         self.ledger = std::mem::take(&mut self.ledger).closed().in_order();
-        let by_nobody = |settlement: &&Settlement| open.iter().any(|conflict| conflict.id == settlement.conflict);
-        self.settled.extend(self.ledger.settlements.iter().filter(by_nobody).cloned());
+        let by_nobody = |settlement: &&Settlement| {
+            open.iter()
+                .any(|conflict| conflict.id == settlement.conflict)
+        };
+        self.settled
+            .extend(self.ledger.settlements.iter().filter(by_nobody).cloned());
     }
 }
 
@@ -90,10 +150,20 @@ async fn store(shop: &Shop, aggregate: &mut Aggregate, files: &[FileText]) -> Ve
     merged
 }
 
-fn missing<V>(plan: &Plan, results: &std::collections::BTreeMap<chorus_core::id::TaskKey, V>) -> Vec<chorus_core::id::TaskKey> {
-    let parts = plan.files.iter().flat_map(|file| &file.parts).filter_map(|part| match part {
-        Part::Task { task } => Some(task),
-        Part::Glossary { .. } | Part::Conflicts { .. } => None,
-    });
-    parts.filter(|task| !results.contains_key(task)).cloned().collect()
+fn missing<V>(
+    plan: &Plan,
+    results: &std::collections::BTreeMap<chorus_core::id::TaskKey, V>,
+) -> Vec<chorus_core::id::TaskKey> {
+    let parts = plan
+        .files
+        .iter()
+        .flat_map(|file| &file.parts)
+        .filter_map(|part| match part {
+            Part::Task { task } => Some(task),
+            Part::Glossary { .. } | Part::Conflicts { .. } => None,
+        });
+    parts
+        .filter(|task| !results.contains_key(task))
+        .cloned()
+        .collect()
 }

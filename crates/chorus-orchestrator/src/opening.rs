@@ -12,24 +12,39 @@ use crate::shop::Shop;
 
 /// The brief.
 pub(crate) async fn brief(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Brief>, Missing> {
-    aggregate.shelf.value(shop, "the brief", aggregate.project.head.brief).await
+    aggregate
+        .shelf
+        .value(shop, "the brief", aggregate.project.head.brief)
+        .await
 }
 
 /// Cuts the attachments into sections and stores the outline.
-pub(crate) async fn outline(shop: &Shop, aggregate: &mut Aggregate) -> Result<ArtifactHash, Missing> {
+pub(crate) async fn outline(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+) -> Result<ArtifactHash, Missing> {
     let brief = brief(shop, aggregate).await?;
     let mut texts = Vec::with_capacity(brief.attachments.len());
     for attachment in &brief.attachments {
-        let text = aggregate.shelf.text(shop, "an attachment", attachment.text).await?;
+        let text = aggregate
+            .shelf
+            .text(shop, "an attachment", attachment.text)
+            .await?;
         texts.push((attachment.name.clone(), text));
     }
-    let documents: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
+    let documents: Vec<_> = texts
+        .iter()
+        .map(|(name, text)| (name.clone(), text.as_str()))
+        .collect();
     let outline = brief::outline(&documents, brief::section_target(&documents));
     Ok(aggregate.shelf.put(shop, &outline).await)
 }
 
 /// The stored outline; empty before the submission was folded.
-pub(crate) async fn stored_outline(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Outline>, Missing> {
+pub(crate) async fn stored_outline(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+) -> Result<Arc<Outline>, Missing> {
     match aggregate.project.head.outline {
         Some(hash) => aggregate.shelf.value(shop, "the outline", hash).await,
         None => Ok(Arc::default()),
@@ -37,9 +52,16 @@ pub(crate) async fn stored_outline(shop: &Shop, aggregate: &mut Aggregate) -> Re
 }
 
 /// The plan, if there is one.
-pub(crate) async fn plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Option<Arc<Plan>>, Missing> {
+pub(crate) async fn plan(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+) -> Result<Option<Arc<Plan>>, Missing> {
     match aggregate.project.head.plan {
-        Some(plan) => aggregate.shelf.value(shop, "the plan", plan.hash).await.map(Some),
+        Some(plan) => aggregate
+            .shelf
+            .value(shop, "the plan", plan.hash)
+            .await
+            .map(Some),
         None => Ok(None),
     }
 }

@@ -45,7 +45,13 @@ struct Folded {
 impl Orchestrator {
     /// An orchestrator over these ports; `measure` says how large things may be.
     pub fn new(ports: Ports, settings: Settings, measure: Arc<dyn Measure>) -> Self {
-        Self { shop: Arc::new(Shop { ports, settings, measure }) }
+        Self {
+            shop: Arc::new(Shop {
+                ports,
+                settings,
+                measure,
+            }),
+        }
     }
 
     /// Works until `stop`; then takes nothing more and lets folds under way end within the drain time. What is
@@ -76,9 +82,15 @@ impl Desk<'_> {
     async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
         let ports = &self.shop.ports;
         let topics = vec![Topic::ProjectCmd, Topic::TaskDone];
-        let mut feed = Feed::of_group(ports.bus.clone(), ports.clock.clone(), topics, GROUP.to_owned());
+        let mut feed = Feed::of_group(
+            ports.bus.clone(),
+            ports.clock.clone(),
+            topics,
+            GROUP.to_owned(),
+        );
         loop {
-            feed.pause(self.intake.len() >= self.shop.settings.records).await;
+            feed.pause(self.intake.len() >= self.shop.settings.records)
+                .await;
             match self.next_event(&mut feed, stop.as_mut()).await {
                 Event::Stop => return self.drain(&mut feed).await,
                 Event::Folded(folded) => {
@@ -86,8 +98,12 @@ impl Desk<'_> {
                         feed.ack(&at).await;
                     }
                 }
-                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,
-                Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),
+                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+                    self.take(record, at, &mut feed).await
+                }
+                Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => {
+                    self.forget(|partition| gone.contains(partition))
+                }
                 Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
                 Event::Fed(Fed::Broken(error)) => {
                     tracing::warn!(error = %error, "the subscription to commands and results broke, opening it again");
@@ -108,7 +124,11 @@ impl Desk<'_> {
         }
     }
 
-    async fn next_event(&mut self, feed: &mut Feed, mut stop: Pin<&mut impl Future<Output = ()>>) -> Event {
+    async fn next_event(
+        &mut self,
+        feed: &mut Feed,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Event {
         let mut fed = pin!(feed.next());
         poll_fn(|context| {
             if stop.as_mut().poll(context).is_ready() {
@@ -137,17 +157,30 @@ impl Desk<'_> {
         while let Some((project, batch)) = self.intake.begin(self.shop.settings.batch) {
             let (shop, aggregate) = (self.shop.clone(), self.cache.remove(&project));
             self.folds.push(Box::pin(async move {
-                let (records, places) = batch.into_iter().map(|taken| (taken.record, taken.at)).unzip();
+                let (records, places) = batch
+                    .into_iter()
+                    .map(|taken| (taken.record, taken.at))
+                    .unzip();
                 let aggregate = fold::fold(&shop, project, aggregate, records).await;
-                Folded { project, places, aggregate: aggregate.map(Box::new) }
+                Folded {
+                    project,
+                    places,
+                    aggregate: aggregate.map(Box::new),
+                }
             }));
         }
     }
 
     fn folded(&mut self, folded: Folded) -> Vec<Position> {
-        let Folded { project, places, aggregate } = folded;
+        let Folded {
+            project,
+            places,
+            aggregate,
+        } = folded;
         let void = self.void.remove(&project);
-        if let Some(aggregate) = aggregate.filter(|aggregate| !void && !aggregate.project.head.over()) {
+        if let Some(aggregate) =
+            aggregate.filter(|aggregate| !void && !aggregate.project.head.over())
+        {
             self.cache.insert(project, *aggregate);
             while self.cache.len() > self.shop.settings.cached {
                 self.cache.pop_first();
@@ -162,11 +195,15 @@ impl Desk<'_> {
         self.intake.forget(&gone);
         let ours = |project: &ProjectId| {
             let key = project.to_string();
-            let of = |topic: Topic| Partition { number: partition_of(&key, topic.partitions()), topic };
+            let of = |topic: Topic| Partition {
+                number: partition_of(&key, topic.partitions()),
+                topic,
+            };
             !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
         };
         self.cache.retain(|project, _| ours(project));
-        self.void.extend(self.intake.busy().filter(|project| !ours(project)));
+        self.void
+            .extend(self.intake.busy().filter(|project| !ours(project)));
     }
 }
 

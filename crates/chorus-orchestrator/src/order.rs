@@ -32,11 +32,30 @@ pub(crate) struct Call {
 }
 
 /// The attempt, with its work order in the store.
-pub(crate) async fn attempt(shop: &Shop, aggregate: &mut Aggregate, queue: &Queue) -> Result<NewAttempt, Missing> {
-    let task = aggregate.project.tasks.get(&queue.task).expect("an attempt is queued for a task of the project").clone();
+pub(crate) async fn attempt(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    queue: &Queue,
+) -> Result<NewAttempt, Missing> {
+    let task = aggregate
+        .project
+        .tasks
+        .get(&queue.task)
+        .expect("an attempt is queued for a task of the project")
+        .clone();
     let Call { request, output } = call(shop, aggregate, &task).await?;
     let size = prompt::size(&request, output);
-    let order = aggregate.shelf.put(shop, &WorkOrder { version: WORK_ORDER, request, so_far: String::new() }).await;
+    let order = aggregate
+        .shelf
+        .put(
+            shop,
+            &WorkOrder {
+                version: WORK_ORDER,
+                request,
+                so_far: String::new(),
+            },
+        )
+        .await;
     let head = &aggregate.project.head;
     Ok(NewAttempt {
         id: queue.attempt,
@@ -69,15 +88,26 @@ async fn clarify(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<
     let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
     let room = aggregate.sizes.rooms.planner;
-    let request = prompt::clarify(&Clarify { brief: &brief.text, outline: &outline, refused: refused(task), room });
-    Ok(Call { request, output: CLARIFICATION })
+    let request = prompt::clarify(&Clarify {
+        brief: &brief.text,
+        outline: &outline,
+        refused: refused(task),
+        room,
+    });
+    Ok(Call {
+        request,
+        output: CLARIFICATION,
+    })
 }
 
 async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
     let head = &aggregate.project.head;
-    let rejected = head.rejections.iter().map(|reason| format!("The client refused the plan: {reason}"));
+    let rejected = head
+        .rejections
+        .iter()
+        .map(|reason| format!("The client refused the plan: {reason}"));
     let refused: Vec<_> = rejected.chain(refused(task).iter().cloned()).collect();
     let answers = part::known(&aggregate.project);
     let request = prompt::plan(&Planning {
@@ -88,36 +118,66 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
         refused: &refused,
         room: aggregate.sizes.rooms.planner,
     });
-    Ok(Call { request, output: PLAN })
+    Ok(Call {
+        request,
+        output: PLAN,
+    })
 }
 
 async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
-    let About::Question { task: asking, text } = &task.about else { unreachable!("an answer task is about a question") };
-    let asking = aggregate.project.tasks.get(asking).expect("a question is asked by a task of the project");
-    let planned =
-        material::planned(&plan, &asking.key).ok_or(Missing { what: "the asking task's plan", hash: aggregate.project.head.brief })?;
+    let About::Question { task: asking, text } = &task.about else {
+        unreachable!("an answer task is about a question")
+    };
+    let asking = aggregate
+        .project
+        .tasks
+        .get(asking)
+        .expect("a question is asked by a task of the project");
+    let planned = material::planned(&plan, &asking.key).ok_or(Missing {
+        what: "the asking task's plan",
+        hash: aggregate.project.head.brief,
+    })?;
     let answers: Vec<Answered> = part::known(&aggregate.project);
     let room = aggregate.sizes.rooms.planner;
-    let request =
-        prompt::answer(&Answer { brief: &brief.text, answers: &answers, task: planned, question: text, refused: refused(task), room });
-    Ok(Call { request, output: ANSWER })
+    let request = prompt::answer(&Answer {
+        brief: &brief.text,
+        answers: &answers,
+        task: planned,
+        question: text,
+        refused: refused(task),
+        room,
+    });
+    Ok(Call {
+        request,
+        output: ANSWER,
+    })
 }
 
 async fn settle(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let open = material::ledger(shop, aggregate).await?.open();
     let room = aggregate.sizes.rooms.merger;
-    let request = prompt::settle(&Settle { brief: &brief.text, conflicts: &open, refused: refused(task), room });
-    Ok(Call { request, output: SETTLEMENT * open.len() as u64 })
+    let request = prompt::settle(&Settle {
+        brief: &brief.text,
+        conflicts: &open,
+        refused: refused(task),
+        room,
+    });
+    Ok(Call {
+        request,
+        output: SETTLEMENT * open.len() as u64,
+    })
 }
 
 async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
     let files = material::files(shop, aggregate, &plan).await?;
-    let About::Part { number, of } = task.about else { unreachable!("a judge task is about a part") };
+    let About::Part { number, of } = task.about else {
+        unreachable!("a judge task is about a part")
+    };
     let mut tokens = aggregate.sizes.judge_tokens;
     let mut chunks = framed_for_judge(&plan, &files, tokens);
     // Sizes may have changed since the parts were counted; as many judges as there are must see the whole.
@@ -125,18 +185,38 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
         tokens = tokens.saturating_mul(2).max(1);
         chunks = framed_for_judge(&plan, &files, tokens);
     }
-    let chunk = chunks.get(number as usize).or_else(|| chunks.last()).expect("there is always a chunk");
+    let chunk = chunks
+        .get(number as usize)
+        .or_else(|| chunks.last())
+        .expect("there is always a chunk");
     let room = aggregate.sizes.rooms.judge;
-    let request = prompt::judge(&Judge { brief: &brief.text, plan: &plan, chunk, refused: refused(task), room });
-    Ok(Call { request, output: VERDICT_ITEM * chunk.requirements.len() as u64 })
+    let request = prompt::judge(&Judge {
+        brief: &brief.text,
+        plan: &plan,
+        chunk,
+        refused: refused(task),
+        room,
+    });
+    Ok(Call {
+        request,
+        output: VERDICT_ITEM * chunk.requirements.len() as u64,
+    })
 }
 
 /// What was wrong with the tries before this one.
 fn refused(task: &Task) -> &[String] {
-    task.doing().map(|doing| doing.feedback.as_slice()).unwrap_or_default()
+    task.doing()
+        .map(|doing| doing.feedback.as_slice())
+        .unwrap_or_default()
 }
 
-pub(crate) async fn stored_plan(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Plan>, Missing> {
+pub(crate) async fn stored_plan(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+) -> Result<Arc<Plan>, Missing> {
     let hash = aggregate.project.head.brief;
-    opening::plan(shop, aggregate).await?.ok_or(Missing { what: "the plan", hash })
+    opening::plan(shop, aggregate).await?.ok_or(Missing {
+        what: "the plan",
+        hash,
+    })
 }

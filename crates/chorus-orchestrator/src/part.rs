@@ -15,15 +15,32 @@ use crate::shop::Shop;
 use crate::{material, opening};
 
 /// The call of a work task.
-pub(crate) async fn work(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+pub(crate) async fn work(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    task: &Task,
+) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let outline = opening::stored_outline(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
-    let planned = material::planned(&plan, &task.key).ok_or(Missing { what: "the task's plan", hash: aggregate.project.head.brief })?;
+    let planned = material::planned(&plan, &task.key).ok_or(Missing {
+        what: "the task's plan",
+        hash: aggregate.project.head.brief,
+    })?;
     let sections = sections(shop, aggregate, (&brief, &outline), planned).await?;
-    let inputs: Vec<_> = sections.iter().map(|(section, text)| Input { section, text }).collect();
+    let inputs: Vec<_> = sections
+        .iter()
+        .map(|(section, text)| Input { section, text })
+        .collect();
     let parents = parents(shop, aggregate, &plan, task).await?;
-    let results: Vec<_> = parents.iter().map(|(task, result)| Given { task: &task.key, title: &task.title, text: &result.text }).collect();
+    let results: Vec<_> = parents
+        .iter()
+        .map(|(task, result)| Given {
+            task: &task.key,
+            title: &task.title,
+            text: &result.text,
+        })
+        .collect();
     let answers = answers(task);
     let feedback = feedback(task);
     let previous = previous(shop, aggregate, &plan, task).await?;
@@ -37,10 +54,16 @@ pub(crate) async fn work(shop: &Shop, aggregate: &mut Aggregate, task: &Task) ->
         results: &results,
         glossary: &glossary(parents.iter().map(|(_, result)| result)),
         answers: &answers,
-        rework: (!feedback.is_empty()).then_some(Rework { feedback: &feedback, previous: &previous }),
+        rework: (!feedback.is_empty()).then_some(Rework {
+            feedback: &feedback,
+            previous: &previous,
+        }),
         room: aggregate.sizes.rooms.worker,
     });
-    Ok(Call { request, output: u64::from(task.output_tokens) })
+    Ok(Call {
+        request,
+        output: u64::from(task.output_tokens),
+    })
 }
 
 /// What is known about the brief: answers of the client, and what is taken for granted.
@@ -50,11 +73,23 @@ pub(crate) fn known(project: &Project) -> Vec<Answered> {
         answer: assumption.clone(),
         assumed: true,
     });
-    project.head.answers.iter().cloned().chain(assumptions).collect()
+    project
+        .head
+        .answers
+        .iter()
+        .cloned()
+        .chain(assumptions)
+        .collect()
 }
 
 fn question(text: &str) -> Question {
-    Question { id: String::new(), text: text.to_owned(), why: String::new(), options: Vec::new(), default: String::new() }
+    Question {
+        id: String::new(),
+        text: text.to_owned(),
+        why: String::new(),
+        options: Vec::new(),
+        default: String::new(),
+    }
 }
 
 async fn sections<'a>(
@@ -65,20 +100,41 @@ async fn sections<'a>(
 ) -> Result<Vec<(&'a Section, String)>, Missing> {
     let mut sections = Vec::with_capacity(planned.sections.len());
     for id in &planned.sections {
-        let Some(section) = outline.sections.iter().find(|section| section.id == *id) else { continue };
-        let Some(attachment) = brief.attachments.iter().find(|attachment| attachment.name == section.document) else { continue };
-        let bytes = aggregate.shelf.get(shop, "an attachment", attachment.text).await?;
-        let (start, end) = (usize::try_from(section.start).unwrap_or(usize::MAX), usize::try_from(section.end).unwrap_or(usize::MAX));
+        let Some(section) = outline.sections.iter().find(|section| section.id == *id) else {
+            continue;
+        };
+        let Some(attachment) = brief
+            .attachments
+            .iter()
+            .find(|attachment| attachment.name == section.document)
+        else {
+            continue;
+        };
+        let bytes = aggregate
+            .shelf
+            .get(shop, "an attachment", attachment.text)
+            .await?;
+        let (start, end) = (
+            usize::try_from(section.start).unwrap_or(usize::MAX),
+            usize::try_from(section.end).unwrap_or(usize::MAX),
+        );
         let text = bytes.get(start..end.min(bytes.len())).unwrap_or_default();
         sections.push((section, String::from_utf8_lossy(text).into_owned()));
     }
     Ok(sections)
 }
 
-async fn parents(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan, task: &Task) -> Result<Vec<(Task, WorkResult)>, Missing> {
+async fn parents(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    plan: &Plan,
+    task: &Task,
+) -> Result<Vec<(Task, WorkResult)>, Missing> {
     let mut parents = Vec::with_capacity(task.parents.len());
     for id in &task.parents {
-        let Some(parent) = aggregate.project.tasks.get(id).cloned() else { continue };
+        let Some(parent) = aggregate.project.tasks.get(id).cloned() else {
+            continue;
+        };
         if let Some(result) = material::result(shop, aggregate, plan, &parent).await? {
             parents.push((parent, result));
         }
@@ -90,7 +146,9 @@ async fn parents(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan, task: &Tas
 fn glossary<'a>(results: impl Iterator<Item = &'a WorkResult>) -> Vec<Term> {
     let mut terms: BTreeMap<String, Term> = BTreeMap::new();
     for term in results.flat_map(|result| &result.terms) {
-        terms.entry(term.term.to_lowercase()).or_insert_with(|| term.clone());
+        terms
+            .entry(term.term.to_lowercase())
+            .or_insert_with(|| term.clone());
     }
     terms.into_values().collect()
 }
@@ -106,13 +164,34 @@ fn answers(task: &Task) -> Vec<Answered> {
 
 /// What the judge said, and what was wrong with the tries since.
 fn feedback(task: &Task) -> String {
-    let judge = task.rework.as_ref().map(|rework| rework.feedback.clone()).filter(|feedback| !feedback.is_empty());
-    let tries = task.doing().map(|doing| doing.feedback.clone()).unwrap_or_default();
-    judge.into_iter().chain(tries).collect::<Vec<_>>().join("\n")
+    let judge = task
+        .rework
+        .as_ref()
+        .map(|rework| rework.feedback.clone())
+        .filter(|feedback| !feedback.is_empty());
+    let tries = task
+        .doing()
+        .map(|doing| doing.feedback.clone())
+        .unwrap_or_default();
+    judge
+        .into_iter()
+        .chain(tries)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-async fn previous(shop: &Shop, aggregate: &mut Aggregate, plan: &Plan, task: &Task) -> Result<String, Missing> {
-    let Some(replaced) = task.rework.as_ref().and_then(|rework| aggregate.project.tasks.get(&rework.replaces)).cloned() else {
+async fn previous(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    plan: &Plan,
+    task: &Task,
+) -> Result<String, Missing> {
+    let Some(replaced) = task
+        .rework
+        .as_ref()
+        .and_then(|rework| aggregate.project.tasks.get(&rework.replaces))
+        .cloned()
+    else {
         return Ok(String::new());
     };
     let result = material::result(shop, aggregate, plan, &replaced).await?;

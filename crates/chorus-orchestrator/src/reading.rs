@@ -13,26 +13,53 @@ use crate::shop::Shop;
 use crate::{material, opening};
 
 /// What the result says; nothing when its task does not wait for it.
-pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDone) -> Result<Reading, Missing> {
-    let waiting = |task: &&Task| task.doing().is_some_and(|doing| doing.attempt == done.attempt);
-    let Some(task) = aggregate.project.tasks.get(&done.task).filter(waiting).cloned() else { return Ok(Reading::Nothing) };
+pub(crate) async fn of(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    done: &AttemptDone,
+) -> Result<Reading, Missing> {
+    let waiting = |task: &&Task| {
+        task.doing()
+            .is_some_and(|doing| doing.attempt == done.attempt)
+    };
+    let Some(task) = aggregate
+        .project
+        .tasks
+        .get(&done.task)
+        .filter(waiting)
+        .cloned()
+    else {
+        return Ok(Reading::Nothing);
+    };
     let text = match &done.outcome {
         Outcome::Succeeded { .. } if task.kind == TaskKind::Work => None,
-        Outcome::Succeeded { result } => Some(aggregate.shelf.text(shop, "a result", *result).await?),
-        Outcome::Asked { question } => Some(aggregate.shelf.text(shop, "a question", *question).await?),
+        Outcome::Succeeded { result } => {
+            Some(aggregate.shelf.text(shop, "a result", *result).await?)
+        }
+        Outcome::Asked { question } => {
+            Some(aggregate.shelf.text(shop, "a question", *question).await?)
+        }
         Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
     };
     match (task.kind, text) {
         (TaskKind::Plan, text) => planned(shop, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
         (TaskKind::Work, Some(text)) => Ok(Reading::Question(question(&text))),
-        (TaskKind::Clarify, Some(text)) => Ok(Reading::Clarification(brief::read_clarification(&text))),
+        (TaskKind::Clarify, Some(text)) => {
+            Ok(Reading::Clarification(brief::read_clarification(&text)))
+        }
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
         (TaskKind::Settle, Some(text)) => settled(shop, aggregate, &text).await,
         (TaskKind::Judge, Some(text)) => {
             let plan = opening::plan(shop, aggregate).await?;
-            let read = if matches!(task.about, About::Part { of: 1, .. }) { verdict::read_whole } else { verdict::read };
-            Ok(plan.map_or(Reading::Nothing, |plan| Reading::Verdict(read(&text, &plan))))
+            let read = if matches!(task.about, About::Part { of: 1, .. }) {
+                verdict::read_whole
+            } else {
+                verdict::read
+            };
+            Ok(plan.map_or(Reading::Nothing, |plan| {
+                Reading::Verdict(read(&text, &plan))
+            }))
         }
     }
 }
@@ -40,39 +67,81 @@ pub(crate) async fn of(shop: &Shop, aggregate: &mut Aggregate, done: &AttemptDon
 /// The question without the word that marks it.
 fn question(text: &str) -> String {
     let text = text.trim();
-    text.strip_prefix("QUESTION:").unwrap_or(text).trim().to_owned()
+    text.strip_prefix("QUESTION:")
+        .unwrap_or(text)
+        .trim()
+        .to_owned()
 }
 
 async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {
     let ledger = material::ledger(shop, aggregate).await?;
-    Ok(Reading::Settlements(merge::read_settlements(text, &Ledger::open(&ledger))))
+    Ok(Reading::Settlements(merge::read_settlements(
+        text,
+        &Ledger::open(&ledger),
+    )))
 }
 
 /// The planner's plan, or what stands in for it: its reply read with more indulgence, else the plan by rule.
-async fn planned(shop: &Shop, aggregate: &mut Aggregate, text: Option<String>) -> Result<Reading, Missing> {
+async fn planned(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    text: Option<String>,
+) -> Result<Reading, Missing> {
     let outline = opening::stored_outline(shop, aggregate).await?;
-    let scope = Scope { outline: &outline, limits: aggregate.sizes.limits };
+    let scope = Scope {
+        outline: &outline,
+        limits: aggregate.sizes.limits,
+    };
     let brief = opening::brief(shop, aggregate).await?;
     let strict = text.as_deref().map(|text| plan::read(text, &scope));
     let wrong = match strict {
         Some(Ok(reading)) => {
-            let planned = store(shop, aggregate, (reading.plan, reading.warnings), &scope, &brief.text).await;
-            return Ok(Reading::Plan { read: Ok(planned), fallback: None });
+            let planned = store(
+                shop,
+                aggregate,
+                (reading.plan, reading.warnings),
+                &scope,
+                &brief.text,
+            )
+            .await;
+            return Ok(Reading::Plan {
+                read: Ok(planned),
+                fallback: None,
+            });
         }
         Some(Err(refused)) => refused.errors,
         None => Vec::new(),
     };
-    let lenient = text.as_deref().and_then(|text| plan::read_leniently(text, &scope).ok());
+    let lenient = text
+        .as_deref()
+        .and_then(|text| plan::read_leniently(text, &scope).ok());
     let (plan, warnings) = match lenient {
         Some(reading) => (reading.plan, reading.warnings),
-        None => (plan::fallback(&aggregate.project.head.title, &brief.text, &scope), wrong.clone()),
+        None => (
+            plan::fallback(&aggregate.project.head.title, &brief.text, &scope),
+            wrong.clone(),
+        ),
     };
     let fallback = store(shop, aggregate, (plan, warnings), &scope, &brief.text).await;
-    Ok(Reading::Plan { read: Err(wrong), fallback: Some(fallback) })
+    Ok(Reading::Plan {
+        read: Err(wrong),
+        fallback: Some(fallback),
+    })
 }
 
-async fn store(shop: &Shop, aggregate: &mut Aggregate, (plan, warnings): (Plan, Vec<String>), scope: &Scope<'_>, brief: &str) -> Planned {
+async fn store(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+    (plan, warnings): (Plan, Vec<String>),
+    scope: &Scope<'_>,
+    brief: &str,
+) -> Planned {
     let hash = aggregate.shelf.put(shop, &plan).await;
     let estimate = Estimate::from(&plan::forecast(&plan, scope.outline, brief));
-    Planned { plan: Box::new(plan), hash, warnings, estimate }
+    Planned {
+        plan: Box::new(plan),
+        hash,
+        warnings,
+        estimate,
+    }
 }

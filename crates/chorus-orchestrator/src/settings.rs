@@ -66,20 +66,42 @@ pub struct Rooms {
 
 impl Default for Rooms {
     fn default() -> Self {
-        let thinks = Room { ceiling: 32_000, thinking: 8_000 };
-        let writes = Room { ceiling: 16_000, thinking: 0 };
-        Self { planner: thinks, worker: writes, merger: writes, judge: thinks }
+        let thinks = Room {
+            ceiling: 32_000,
+            thinking: 8_000,
+        };
+        let writes = Room {
+            ceiling: 16_000,
+            thinking: 0,
+        };
+        Self {
+            planner: thinks,
+            worker: writes,
+            merger: writes,
+            judge: thinks,
+        }
     }
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { limits: Limits::default(), rooms: Rooms::default(), judge_tokens: 24_000 }
+        Self {
+            limits: Limits::default(),
+            rooms: Rooms::default(),
+            judge_tokens: 24_000,
+        }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { records: 1_000, batch: 64, cached: 64, shelf_bytes: 8 << 20, publish: Millis::from_secs(5), drain: Millis::from_secs(5) }
+        Self {
+            records: 1_000,
+            batch: 64,
+            cached: 64,
+            shelf_bytes: 8 << 20,
+            publish: Millis::from_secs(5),
+            drain: Millis::from_secs(5),
+        }
     }
 }

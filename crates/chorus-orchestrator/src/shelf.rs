@@ -30,33 +30,56 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    pub(crate) async fn get(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<Bytes, Missing> {
+    pub(crate) async fn get(
+        &mut self,
+        shop: &Shop,
+        what: &'static str,
+        hash: ArtifactHash,
+    ) -> Result<Bytes, Missing> {
         if let Some(bytes) = self.kept.get(&hash) {
             return Ok(bytes.clone());
         }
-        let found = shop.until_answered("an artifact", || shop.ports.artifacts.get(hash)).await;
+        let found = shop
+            .until_answered("an artifact", || shop.ports.artifacts.get(hash))
+            .await;
         let bytes = found.ok_or(Missing { what, hash })?;
         self.keep(shop, hash, bytes.clone());
         Ok(bytes)
     }
 
-    pub(crate) async fn text(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<String, Missing> {
+    pub(crate) async fn text(
+        &mut self,
+        shop: &Shop,
+        what: &'static str,
+        hash: ArtifactHash,
+    ) -> Result<String, Missing> {
         let bytes = self.get(shop, what, hash).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    pub(crate) async fn value<T>(&mut self, shop: &Shop, what: &'static str, hash: ArtifactHash) -> Result<Arc<T>, Missing>
+    pub(crate) async fn value<T>(
+        &mut self,
+        shop: &Shop,
+        what: &'static str,
+        hash: ArtifactHash,
+    ) -> Result<Arc<T>, Missing>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        if let Some(value) = self.values.get(&hash).and_then(|value| value.clone().downcast().ok()) {
+        if let Some(value) = self
+            .values
+            .get(&hash)
+            .and_then(|value| value.clone().downcast().ok())
+        {
             return Ok(value);
         }
         let bytes = self.get(shop, what, hash).await?;
-        let value: Arc<T> = serde_json::from_slice(&bytes).map(Arc::new).map_err(|error| {
-            tracing::error!(error = %error, artifact.hash = %hash, "{what} cannot be read");
-            Missing { what, hash }
-        })?;
+        let value: Arc<T> = serde_json::from_slice(&bytes)
+            .map(Arc::new)
+            .map_err(|error| {
+                tracing::error!(error = %error, artifact.hash = %hash, "{what} cannot be read");
+                Missing { what, hash }
+            })?;
         self.values.insert(hash, value.clone());
         Ok(value)
     }
@@ -72,7 +95,11 @@ impl Shelf {
         if self.kept.contains_key(&known) {
             return known;
         }
-        let hash = shop.until_answered("putting an artifact", || shop.ports.artifacts.put(bytes.clone())).await;
+        let hash = shop
+            .until_answered("putting an artifact", || {
+                shop.ports.artifacts.put(bytes.clone())
+            })
+            .await;
         self.keep(shop, hash, bytes);
         hash
     }

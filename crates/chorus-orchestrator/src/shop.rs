@@ -52,9 +52,13 @@ impl Shop {
         loop {
             match ask().await {
                 Ok(answer) => return answer,
-                Err(error) => tracing::warn!(error = %error, "{what} was not answered, asking again"),
+                Err(error) => {
+                    tracing::warn!(error = %error, "{what} was not answered, asking again")
+                }
             }
-            clock.sleep(Millis(bound / 2 + clock.chance(bound / 2 + 1))).await;
+            clock
+                .sleep(Millis(bound / 2 + clock.chance(bound / 2 + 1)))
+                .await;
             bound = (bound * 2).min(LONGEST_WAIT);
         }
     }

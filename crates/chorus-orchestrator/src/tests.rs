@@ -17,14 +17,20 @@ use chorus_core::project::{ClientCommand, HistoryEvent};
 use bench::Bench;
 use brain::Brain;
 
-const FREE: Options = Options { assume: true, approve: false };
+const FREE: Options = Options {
+    assume: true,
+    approve: false,
+};
 
 /// Runs a project to its end and returns its state and its deliverable's hash and text.
 fn check(bench: &mut Bench, expected: &str) -> (String, String) {
     bench.run_to_end();
     let head = bench.head();
     assert_eq!(head.state_word(), expected, "{:?}", head.state);
-    let deliverable = head.deliverable().map(|hash| hash.to_string()).unwrap_or_default();
+    let deliverable = head
+        .deliverable()
+        .map(|hash| hash.to_string())
+        .unwrap_or_default();
     (deliverable, bench.texts())
 }
 
@@ -36,13 +42,31 @@ fn a_brief_becomes_a_checked_deliverable() {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     let history = bench.history();
-    let count = |wanted: fn(&HistoryEvent) -> bool| history.iter().filter(|event| wanted(event)).count();
-    assert_eq!(count(|event| matches!(event, HistoryEvent::ConflictFound { .. })), 1, "two chapters give two years");
+    let count =
+        |wanted: fn(&HistoryEvent) -> bool| history.iter().filter(|event| wanted(event)).count();
+    assert_eq!(
+        count(|event| matches!(event, HistoryEvent::ConflictFound { .. })),
+        1,
+        "two chapters give two years"
+    );
     let settled = |event: &HistoryEvent| matches!(event, HistoryEvent::ConflictSettled { settlement } if settlement.by == SettledBy::Model);
-    assert_eq!(count(settled), 1, "a conflict is settled once, also when rework merges again");
-    assert_eq!(count(|event| matches!(event, HistoryEvent::Reworked { .. })), 1);
-    assert_eq!(count(|event| matches!(event, HistoryEvent::Merged { .. })), 2);
-    assert!(bench.unfolded().is_empty(), "every command and every finished attempt was folded");
+    assert_eq!(
+        count(settled),
+        1,
+        "a conflict is settled once, also when rework merges again"
+    );
+    assert_eq!(
+        count(|event| matches!(event, HistoryEvent::Reworked { .. })),
+        1
+    );
+    assert_eq!(
+        count(|event| matches!(event, HistoryEvent::Merged { .. })),
+        2
+    );
+    assert!(
+        bench.unfolded().is_empty(),
+        "every command and every finished attempt was folded"
+    );
 }
 
 #[test]
@@ -69,14 +93,34 @@ fn two_orchestrators_share_the_work_without_harm() {
 
 #[test]
 fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
-    let mut bench = Bench::new(3, Brain { plans: false, ..Brain::honest() }, FREE);
+    let mut bench = Bench::new(
+        3,
+        Brain {
+            plans: false,
+            ..Brain::honest()
+        },
+        FREE,
+    );
     check(&mut bench, "done");
-    assert!(bench.history().iter().any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. })));
+    assert!(
+        bench
+            .history()
+            .iter()
+            .any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. }))
+    );
 }
 
 #[test]
 fn whoever_answers_in_prose_is_told_and_mends_it() {
-    let mut bench = Bench::new(10, Brain { mumbles: true, asks: true, ..Brain::honest() }, FREE);
+    let mut bench = Bench::new(
+        10,
+        Brain {
+            mumbles: true,
+            asks: true,
+            ..Brain::honest()
+        },
+        FREE,
+    );
     check(&mut bench, "done");
     let answered = |key: &str| {
         let ends = bench.history().into_iter().filter_map(|event| match event {
@@ -93,14 +137,28 @@ fn whoever_answers_in_prose_is_told_and_mends_it() {
 
 #[test]
 fn a_worker_that_asks_is_answered_and_goes_on() {
-    let mut bench = Bench::new(4, Brain { asks: true, ..Brain::honest() }, FREE);
+    let mut bench = Bench::new(
+        4,
+        Brain {
+            asks: true,
+            ..Brain::honest()
+        },
+        FREE,
+    );
     let (_, text) = check(&mut bench, "done");
     assert!(text.contains("in British spelling"), "{text}");
 }
 
 #[test]
 fn a_judge_that_is_never_content_gets_the_best_so_far_delivered() {
-    let mut bench = Bench::new(5, Brain { content: false, ..Brain::honest() }, FREE);
+    let mut bench = Bench::new(
+        5,
+        Brain {
+            content: false,
+            ..Brain::honest()
+        },
+        FREE,
+    );
     let (_, text) = check(&mut bench, "partial");
     assert!(text.contains("Part of One"));
 }
@@ -110,12 +168,23 @@ fn without_its_brief_a_project_fails_and_says_why() {
     let mut bench = Bench::new(6, Brain::honest(), FREE);
     bench.lose_brief();
     check(&mut bench, "failed");
-    assert!(bench.history().iter().any(|event| matches!(event, HistoryEvent::Failed { why } if why.contains("the brief"))));
+    assert!(
+        bench.history().iter().any(
+            |event| matches!(event, HistoryEvent::Failed { why } if why.contains("the brief"))
+        )
+    );
 }
 
 #[test]
 fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
-    let mut bench = Bench::new(7, Brain::honest(), Options { assume: true, approve: true });
+    let mut bench = Bench::new(
+        7,
+        Brain::honest(),
+        Options {
+            assume: true,
+            approve: true,
+        },
+    );
     bench.run_until("waiting_approval");
     bench.command(&ClientCommand::Approve);
     bench.run_until("running");
@@ -127,16 +196,35 @@ fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
     bench.command(&ClientCommand::Resume);
     check(&mut bench, "done");
     let again = bench.attempts_of(attempt.task);
-    assert_eq!(again, 1, "what ended just before the pause is not done again");
+    assert_eq!(
+        again, 1,
+        "what ended just before the pause is not done again"
+    );
 }
 
 #[test]
 fn questions_to_the_client_wait_for_answers() {
-    let mut bench = Bench::new(8, Brain { unclear: true, ..Brain::honest() }, Options { assume: false, approve: false });
+    let mut bench = Bench::new(
+        8,
+        Brain {
+            unclear: true,
+            ..Brain::honest()
+        },
+        Options {
+            assume: false,
+            approve: false,
+        },
+    );
     bench.run_until("waiting_client");
-    bench.command(&ClientCommand::Answer { answers: BTreeMap::from([("q1".into(), "students".into())]), assume_rest: false });
+    bench.command(&ClientCommand::Answer {
+        answers: BTreeMap::from([("q1".into(), "students".into())]),
+        assume_rest: false,
+    });
     let (_, text) = check(&mut bench, "done");
-    assert!(text.contains("for students"), "workers are told what the client said: {text}");
+    assert!(
+        text.contains("for students"),
+        "workers are told what the client said: {text}"
+    );
 }
 
 #[test]

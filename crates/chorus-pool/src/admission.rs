@@ -39,7 +39,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease_lasts: Millis::from_secs(30), poll: Millis::from_secs(1), batch: 64, floor_permille: 0 }
+        Self {
+            lease_lasts: Millis::from_secs(30),
+            poll: Millis::from_secs(1),
+            batch: 64,
+            floor_permille: 0,
+        }
     }
 }
 
@@ -147,7 +152,13 @@ struct Rest {
 
 impl Admission {
     /// An empty queue over a limiter.
-    pub fn new(limits: Arc<dyn LimitState>, clock: Arc<dyn Clock>, settings: Settings, roster: Roster, roles: Roles) -> Self {
+    pub fn new(
+        limits: Arc<dyn LimitState>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        roster: Roster,
+        roles: Roles,
+    ) -> Self {
         let changes = limits.changed();
         Self {
             limits,
@@ -251,7 +262,9 @@ impl Admission {
             return pending().await;
         }
         let resting = self.resting.values().map(|rest| rest.until);
-        let until = resting.chain(self.queue.next_due()).fold(now + self.settings.poll, Timestamp::min);
+        let until = resting
+            .chain(self.queue.next_due())
+            .fold(now + self.settings.poll, Timestamp::min);
         match select(self.changes.next(), self.clock.sleep_until(until)).await {
             Either::Left((Some(_), _)) => {
                 while let Some(Some(_)) = self.changes.next().now_or_never() {}

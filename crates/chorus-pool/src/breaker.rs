@@ -39,13 +39,28 @@ enum State {
     /// No call until then.
     Open { until: Timestamp, rest: Millis },
     /// A few calls try it out: so many allowed, so many begun, so many that came back well.
-    Probing { allowed: u32, begun: u32, well: u32, since: Timestamp, rest: Millis },
+    Probing {
+        allowed: u32,
+        begun: u32,
+        well: u32,
+        since: Timestamp,
+        rest: Millis,
+    },
 }
 
 impl Breakers {
     /// When a call may go on this route: now, at a time, or (none) when a probe has come back.
-    pub fn opens_at(&self, provider: &ProviderId, model: &ModelSlug, now: Timestamp) -> Option<Timestamp> {
-        match self.routes.get(&(provider.clone(), model.clone())).map(|breaker| breaker.state) {
+    pub fn opens_at(
+        &self,
+        provider: &ProviderId,
+        model: &ModelSlug,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self
+            .routes
+            .get(&(provider.clone(), model.clone()))
+            .map(|breaker| breaker.state)
+        {
             None | Some(State::Closed) => Some(now),
             Some(State::Open { until, .. }) => Some(until.max(now)),
             Some(State::Probing { allowed, begun, .. }) if begun < allowed => Some(now),
@@ -55,33 +70,89 @@ impl Breakers {
 
     /// A call goes on this route.
     pub fn started(&mut self, provider: &ProviderId, model: &ModelSlug, now: Timestamp) {
-        let Some(breaker) = self.routes.get_mut(&(provider.clone(), model.clone())) else { return };
+        let Some(breaker) = self.routes.get_mut(&(provider.clone(), model.clone())) else {
+            return;
+        };
         breaker.state = match breaker.state {
             State::Closed => State::Closed,
-            State::Open { rest, .. } => State::Probing { allowed: 1, begun: 1, well: 0, since: now, rest },
-            State::Probing { allowed, well, since, rest, .. } if since + PROBE_PATIENCE <= now => {
-                State::Probing { allowed, begun: 1, well, since: now, rest }
-            }
-            State::Probing { allowed, begun, well, rest, .. } => State::Probing { allowed, begun: begun + 1, well, since: now, rest },
+            State::Open { rest, .. } => State::Probing {
+                allowed: 1,
+                begun: 1,
+                well: 0,
+                since: now,
+                rest,
+            },
+            State::Probing {
+                allowed,
+                well,
+                since,
+                rest,
+                ..
+            } if since + PROBE_PATIENCE <= now => State::Probing {
+                allowed,
+                begun: 1,
+                well,
+                since: now,
+                rest,
+            },
+            State::Probing {
+                allowed,
+                begun,
+                well,
+                rest,
+                ..
+            } => State::Probing {
+                allowed,
+                begun: begun + 1,
+                well,
+                since: now,
+                rest,
+            },
         };
     }
 
     /// A call on this route ended, well or with a failure that counts.
     pub fn ended(&mut self, provider: &ProviderId, model: &ModelSlug, well: bool, now: Timestamp) {
         let key = (provider.clone(), model.clone());
-        let breaker = self.routes.entry(key).or_insert(Breaker { good: 0.0, bad: 0.0, at: now, state: State::Closed });
+        let breaker = self.routes.entry(key).or_insert(Breaker {
+            good: 0.0,
+            bad: 0.0,
+            at: now,
+            state: State::Closed,
+        });
         breaker.count(well, now);
         breaker.state = match (breaker.state, well) {
-            (State::Closed, _) if breaker.is_bad() => State::Open { until: now + FIRST_REST, rest: FIRST_REST },
+            (State::Closed, _) if breaker.is_bad() => State::Open {
+                until: now + FIRST_REST,
+                rest: FIRST_REST,
+            },
             (State::Closed, _) => State::Closed,
             (open @ State::Open { .. }, _) => open,
             (State::Probing { rest, .. }, false) => {
                 let rest = Millis((rest.0 * 2).min(LONGEST_REST.0));
-                State::Open { until: now + rest, rest }
+                State::Open {
+                    until: now + rest,
+                    rest,
+                }
             }
-            (State::Probing { allowed, begun, well, since, rest }, true) => {
-                breaker.after_good_probe(Probes { allowed, begun, well: well + 1 }, since, rest)
-            }
+            (
+                State::Probing {
+                    allowed,
+                    begun,
+                    well,
+                    since,
+                    rest,
+                },
+                true,
+            ) => breaker.after_good_probe(
+                Probes {
+                    allowed,
+                    begun,
+                    well: well + 1,
+                },
+                since,
+                rest,
+            ),
         };
     }
 }
@@ -110,15 +181,31 @@ impl Breaker {
     }
 
     fn after_good_probe(&mut self, probes: Probes, since: Timestamp, rest: Millis) -> State {
-        let Probes { allowed, begun, well } = probes;
+        let Probes {
+            allowed,
+            begun,
+            well,
+        } = probes;
         if well < allowed {
-            return State::Probing { allowed, begun, well, since, rest };
+            return State::Probing {
+                allowed,
+                begun,
+                well,
+                since,
+                rest,
+            };
         }
         if allowed >= 4 {
             (self.good, self.bad) = (0.0, 0.0);
             return State::Closed;
         }
-        State::Probing { allowed: allowed * 2, begun: 0, well: 0, since, rest }
+        State::Probing {
+            allowed: allowed * 2,
+            begun: 0,
+            well: 0,
+            since,
+            rest,
+        }
     }
 }
 
@@ -139,7 +226,9 @@ mod tests {
             self.0.started(&self.1, &self.2, Timestamp(at));
         }
         fn opens(&self, at: i64) -> Option<i64> {
-            self.0.opens_at(&self.1, &self.2, Timestamp(at)).map(|at| at.0)
+            self.0
+                .opens_at(&self.1, &self.2, Timestamp(at))
+                .map(|at| at.0)
         }
     }
 

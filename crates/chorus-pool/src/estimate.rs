@@ -55,15 +55,31 @@ struct Learned {
 
 impl Estimator {
     /// What a call will likely use on a provider's route to a model.
-    pub fn estimate(&self, provider: &ProviderId, model: &Model, kind: TaskKind, size: &CallSize) -> Estimate {
+    pub fn estimate(
+        &self,
+        provider: &ProviderId,
+        model: &Model,
+        kind: TaskKind,
+        size: &CallSize,
+    ) -> Estimate {
         let input = self.input(provider, &model.slug);
-        let output = self.outputs.get(&(model.slug.clone(), kind)).copied().unwrap_or_else(|| Learned::first(1.0, 0.5));
-        let at = |learned: Learned, deviations: f64, base: u64| scaled(base, learned.quantile(deviations));
+        let output = self
+            .outputs
+            .get(&(model.slug.clone(), kind))
+            .copied()
+            .unwrap_or_else(|| Learned::first(1.0, 0.5));
+        let at = |learned: Learned, deviations: f64, base: u64| {
+            scaled(base, learned.quantile(deviations))
+        };
         let expected = expected_output(size);
         let input_p90 = at(input, P90, size.input);
         let most = u64::from(size.max_tokens.min(model.room(input_p90)).max(1));
         let output_p90 = at(output, P90, expected).clamp(1, most);
-        let usage = Usage { input: input_p90, output: output_p90, ..Usage::default() };
+        let usage = Usage {
+            input: input_p90,
+            output: output_p90,
+            ..Usage::default()
+        };
         Estimate {
             input: input_p90,
             output_p50: at(output, 0.0, expected).clamp(1, most),
@@ -74,7 +90,13 @@ impl Estimator {
     }
 
     /// How long the call will likely take.
-    pub fn service(&self, provider: &ProviderId, model: &Model, kind: TaskKind, size: &CallSize) -> Millis {
+    pub fn service(
+        &self,
+        provider: &ProviderId,
+        model: &Model,
+        kind: TaskKind,
+        size: &CallSize,
+    ) -> Millis {
         let tokens = self.estimate(provider, model, kind, size).output_p50;
         Millis(scaled(tokens, self.pace(provider, &model.slug)).max(200))
     }
@@ -82,20 +104,34 @@ impl Estimator {
     /// Milliseconds for each produced token, waiting for the first one included.
     pub fn pace(&self, provider: &ProviderId, model: &ModelSlug) -> f64 {
         let key = (provider.clone(), model.clone());
-        self.paces.get(&key).copied().unwrap_or_else(|| Learned::first(20.0, 0.5)).quantile(0.0)
+        self.paces
+            .get(&key)
+            .copied()
+            .unwrap_or_else(|| Learned::first(20.0, 0.5))
+            .quantile(0.0)
     }
 
     /// Takes in what a call really used.
     pub fn learn(&mut self, lesson: &Lesson) {
         let route = (lesson.provider.clone(), lesson.model.clone());
         if lesson.size.input > 0 && lesson.usage.prompt() > 0 {
-            let learned = self.inputs.entry(route.clone()).or_insert_with(|| Learned::first(1.1, 0.08));
+            let learned = self
+                .inputs
+                .entry(route.clone())
+                .or_insert_with(|| Learned::first(1.1, 0.08));
             learned.take(ratio(lesson.usage.prompt(), lesson.size.input).clamp(0.3, 4.0));
         }
         if lesson.usage.output > 0 {
-            let learned = self.outputs.entry((lesson.model.clone(), lesson.kind)).or_insert_with(|| Learned::first(1.0, 0.5));
-            learned.take(ratio(lesson.usage.output, expected_output(&lesson.size)).clamp(0.02, 50.0));
-            let pace = self.paces.entry(route).or_insert_with(|| Learned::first(20.0, 0.5));
+            let learned = self
+                .outputs
+                .entry((lesson.model.clone(), lesson.kind))
+                .or_insert_with(|| Learned::first(1.0, 0.5));
+            learned
+                .take(ratio(lesson.usage.output, expected_output(&lesson.size)).clamp(0.02, 50.0));
+            let pace = self
+                .paces
+                .entry(route)
+                .or_insert_with(|| Learned::first(20.0, 0.5));
             pace.take(ratio(lesson.took.0, lesson.usage.output).clamp(0.01, 5_000.0));
         }
     }
@@ -103,17 +139,27 @@ impl Estimator {
     /// What this provider counts for one token of the base count: the middle, and the spread as a factor.
     pub fn calibration(&self, provider: &ProviderId, model: &ModelSlug) -> (f64, f64) {
         let learned = self.input(provider, model);
-        (learned.quantile(0.0), learned.quantile(1.645) / learned.quantile(0.0))
+        (
+            learned.quantile(0.0),
+            learned.quantile(1.645) / learned.quantile(0.0),
+        )
     }
 
     fn input(&self, provider: &ProviderId, model: &ModelSlug) -> Learned {
-        self.inputs.get(&(provider.clone(), model.clone())).copied().unwrap_or_else(|| Learned::first(1.1, 0.08))
+        self.inputs
+            .get(&(provider.clone(), model.clone()))
+            .copied()
+            .unwrap_or_else(|| Learned::first(1.1, 0.08))
     }
 }
 
 impl Learned {
     fn first(median: f64, deviation: f64) -> Self {
-        Self { mean: median.ln(), variance: deviation * deviation, seen: GUESS_COUNTS }
+        Self {
+            mean: median.ln(),
+            variance: deviation * deviation,
+            seen: GUESS_COUNTS,
+        }
     }
 
     fn take(&mut self, ratio: f64) {
@@ -130,7 +176,11 @@ impl Learned {
 }
 
 fn expected_output(size: &CallSize) -> u64 {
-    if size.output > 0 { size.output } else { (u64::from(size.max_tokens) / 2).max(1) }
+    if size.output > 0 {
+        size.output
+    } else {
+        (u64::from(size.max_tokens) / 2).max(1)
+    }
 }
 
 fn ratio(actual: u64, base: u64) -> f64 {
@@ -151,8 +201,16 @@ mod tests {
             provider: "sim".into(),
             model: "claude/sonnet".into(),
             kind: TaskKind::Work,
-            size: CallSize { input: 1000, output: 400, max_tokens: 4000 },
-            usage: Usage { input, output, ..Usage::default() },
+            size: CallSize {
+                input: 1000,
+                output: 400,
+                max_tokens: 4000,
+            },
+            usage: Usage {
+                input,
+                output,
+                ..Usage::default()
+            },
             took: Millis(output * 10),
         }
     }
@@ -164,34 +222,69 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let mut draw = || {
             let normal: f64 = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
-            lesson((1300.0 * (1.0 + 0.05 * normal)) as u64, (600.0 * (0.3 * normal).exp()) as u64)
+            lesson(
+                (1300.0 * (1.0 + 0.05 * normal)) as u64,
+                (600.0 * (0.3 * normal).exp()) as u64,
+            )
         };
         for _ in 0..60 {
             estimator.learn(&draw());
         }
-        let estimate = estimator.estimate(&"sim".into(), &model, TaskKind::Work, &lesson(0, 0).size);
+        let estimate =
+            estimator.estimate(&"sim".into(), &model, TaskKind::Work, &lesson(0, 0).size);
         let calls: Vec<_> = (0..1000).map(|_| draw().usage).collect();
-        let share = |covered: &dyn Fn(&Usage) -> bool| calls.iter().filter(|usage| covered(usage)).count();
-        let (input, output) = (share(&|usage| usage.input <= estimate.input), share(&|usage| usage.output <= estimate.output_p90));
+        let share =
+            |covered: &dyn Fn(&Usage) -> bool| calls.iter().filter(|usage| covered(usage)).count();
+        let (input, output) = (
+            share(&|usage| usage.input <= estimate.input),
+            share(&|usage| usage.output <= estimate.output_p90),
+        );
         assert!((820..=995).contains(&input), "input covered {input}");
         assert!((820..=975).contains(&output), "output covered {output}");
-        assert!((9.0..11.0).contains(&estimator.pace(&"sim".into(), &model.slug)) || estimator.pace(&"sim".into(), &model.slug) < 12.0);
+        assert!(
+            (9.0..11.0).contains(&estimator.pace(&"sim".into(), &model.slug))
+                || estimator.pace(&"sim".into(), &model.slug) < 12.0
+        );
     }
 
     #[test]
     fn an_estimate_never_exceeds_what_the_call_may_produce() {
         let model = model("claude/sonnet", &["sim"], 80);
-        let size = CallSize { input: 10, output: 1_000_000, max_tokens: 64 };
+        let size = CallSize {
+            input: 10,
+            output: 1_000_000,
+            max_tokens: 64,
+        };
         let estimate = Estimator::default().estimate(&"sim".into(), &model, TaskKind::Plan, &size);
-        assert_eq!((estimate.output_p50, estimate.output_p90, estimate.max_tokens), (64, 64, 64));
+        assert_eq!(
+            (
+                estimate.output_p50,
+                estimate.output_p90,
+                estimate.max_tokens
+            ),
+            (64, 64, 64)
+        );
         assert!(estimate.cost.0 > 0);
     }
 
     #[test]
     fn an_answer_is_estimated_within_what_the_prompt_leaves_of_the_context() {
-        let model = Model { context: 8_192, max_output: 4_096, ..model("local/model", &["sim"], 10) };
+        let model = Model {
+            context: 8_192,
+            max_output: 4_096,
+            ..model("local/model", &["sim"], 10)
+        };
         let most = |input| {
-            Estimator::default().estimate(&"sim".into(), &model, TaskKind::Plan, &CallSize { input, output: 0, max_tokens: 24_000 })
+            Estimator::default().estimate(
+                &"sim".into(),
+                &model,
+                TaskKind::Plan,
+                &CallSize {
+                    input,
+                    output: 0,
+                    max_tokens: 24_000,
+                },
+            )
         };
         assert_eq!(most(100).max_tokens, 4_096);
         let estimate = most(5_000);

@@ -49,23 +49,36 @@ struct Waiting {
 impl Line {
     /// A call joins; `work` is what it will likely take.
     pub fn push(&mut self, place: &Place, work: Work) {
-        let waiting = self.tiers.entry(Reverse(place.priority)).or_default().entry(place.tenant.clone()).or_default();
+        let waiting = self
+            .tiers
+            .entry(Reverse(place.priority))
+            .or_default()
+            .entry(place.tenant.clone())
+            .or_default();
         if place.ahead {
             waiting.ahead.insert((place.since, place.lease));
         } else {
             waiting.by_age.insert((place.since, place.lease));
-            waiting.by_path.insert((Reverse(place.path), place.since, place.lease));
+            waiting
+                .by_path
+                .insert((Reverse(place.path), place.since, place.lease));
         }
         self.work = self.work + work;
     }
 
     /// A call leaves.
     pub fn remove(&mut self, place: &Place, work: Work) {
-        let Some(tier) = self.tiers.get_mut(&Reverse(place.priority)) else { return };
-        let Some(waiting) = tier.get_mut(&place.tenant) else { return };
+        let Some(tier) = self.tiers.get_mut(&Reverse(place.priority)) else {
+            return;
+        };
+        let Some(waiting) = tier.get_mut(&place.tenant) else {
+            return;
+        };
         waiting.ahead.remove(&(place.since, place.lease));
         waiting.by_age.remove(&(place.since, place.lease));
-        waiting.by_path.remove(&(Reverse(place.path), place.since, place.lease));
+        waiting
+            .by_path
+            .remove(&(Reverse(place.path), place.since, place.lease));
         if waiting.ahead.is_empty() && waiting.by_age.is_empty() {
             tier.remove(&place.tenant);
         }
@@ -78,13 +91,19 @@ impl Line {
     /// The call that is admitted next, given the time that the pool needs for what is left in this line.
     pub fn head(&self, fairness: &Fairness, rates: &Rates) -> Option<LeaseId> {
         let (_, tenants) = self.tiers.first_key_value()?;
-        let (_, waiting) = tenants.iter().min_by_key(|(tenant, _)| fairness.used(tenant))?;
+        let (_, waiting) = tenants
+            .iter()
+            .min_by_key(|(tenant, _)| fairness.used(tenant))?;
         if let Some((_, lease)) = waiting.ahead.first() {
             return Some(*lease);
         }
         let (_, oldest) = waiting.by_age.first()?;
         let (Reverse(path), _, longest) = waiting.by_path.first()?;
-        Some(if threatens(*path, rates.drain(&self.work)) { *longest } else { *oldest })
+        Some(if threatens(*path, rates.drain(&self.work)) {
+            *longest
+        } else {
+            *oldest
+        })
     }
 
     /// Whether nobody waits.

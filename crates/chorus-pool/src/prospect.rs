@@ -24,9 +24,17 @@ pub struct Prospect {
 
 impl Roster {
     /// What a plan of this forecast will take on the tenant's accounts as they are now.
-    pub fn prospect(&self, tenant: &Tenant, roles: &Roles, forecast: &Forecast, now: Timestamp) -> Result<Prospect, Unserved> {
+    pub fn prospect(
+        &self,
+        tenant: &Tenant,
+        roles: &Roles,
+        forecast: &Forecast,
+        now: Timestamp,
+    ) -> Result<Prospect, Unserved> {
         let worker = self.choose(tenant, Role::Worker, roles, now)?;
-        let others = [Role::Merger, Role::Judge].into_iter().map(|role| self.choose(tenant, role, roles, now));
+        let others = [Role::Merger, Role::Judge]
+            .into_iter()
+            .map(|role| self.choose(tenant, role, roles, now));
         let others = others.collect::<Result<Vec<_>, _>>()?;
         let likely = self.cost(&worker, forecast);
         let shortest = self.time(tenant, &worker, forecast);
@@ -39,25 +47,51 @@ impl Roster {
 
     /// Cost on the dearest of the worker's models.
     fn cost(&self, worker: &RoleChoice, forecast: &Forecast) -> MicroUsd {
-        let usage = Usage { input: forecast.input_tokens, output: forecast.output_tokens, ..Usage::default() };
-        let models = worker.models.iter().filter_map(|slug| self.catalog().model(slug));
-        models.map(|model| model.price.cost(&usage)).max().unwrap_or_default()
+        let usage = Usage {
+            input: forecast.input_tokens,
+            output: forecast.output_tokens,
+            ..Usage::default()
+        };
+        let models = worker
+            .models
+            .iter()
+            .filter_map(|slug| self.catalog().model(slug));
+        models
+            .map(|model| model.price.cost(&usage))
+            .max()
+            .unwrap_or_default()
     }
 
     /// The longest path at the usual pace, or what the limits of all accounts can bring, whichever is longer.
     fn time(&self, tenant: &Tenant, worker: &RoleChoice, forecast: &Forecast) -> Millis {
         let estimator = Estimator::default();
-        let seats: Vec<_> =
-            worker.models.iter().flat_map(|slug| self.serving(tenant, slug).into_iter().map(move |seat| (slug, seat))).collect();
+        let seats: Vec<_> = worker
+            .models
+            .iter()
+            .flat_map(|slug| {
+                self.serving(tenant, slug)
+                    .into_iter()
+                    .map(move |seat| (slug, seat))
+            })
+            .collect();
         let service = |output: u64| {
-            let size = CallSize { input: 0, output, max_tokens: u32::MAX };
+            let size = CallSize {
+                input: 0,
+                output,
+                max_tokens: u32::MAX,
+            };
             let times = seats.iter().filter_map(|(slug, seat)| {
                 let model = self.catalog().model(slug)?;
                 Some(estimator.service(&seat.provider, model, TaskKind::Work, &size))
             });
             times.min().unwrap_or_default()
         };
-        let rates = Rates::of(&seats.iter().map(|(slug, seat)| seat.groups_for(slug)).collect::<Vec<_>>());
+        let rates = Rates::of(
+            &seats
+                .iter()
+                .map(|(slug, seat)| seat.groups_for(slug))
+                .collect::<Vec<_>>(),
+        );
         let work = Work {
             calls: u64::from(forecast.calls),
             input: forecast.input_tokens,

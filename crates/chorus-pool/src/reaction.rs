@@ -56,15 +56,29 @@ const LONGEST: Millis = Millis(60_000);
 
 /// The table.
 pub const fn reaction(class: FailureClass) -> Reaction {
-    const fn row(blocks: Blocks, burns: Burns, delay_ms: u64, trips_breaker: bool, free_to_move: bool) -> Reaction {
-        Reaction { blocks, burns, delay: Millis(delay_ms), trips_breaker, free_to_move }
+    const fn row(
+        blocks: Blocks,
+        burns: Burns,
+        delay_ms: u64,
+        trips_breaker: bool,
+        free_to_move: bool,
+    ) -> Reaction {
+        Reaction {
+            blocks,
+            burns,
+            delay: Millis(delay_ms),
+            trips_breaker,
+            free_to_move,
+        }
     }
     match class {
         FailureClass::RateWindow => row(Blocks::Bucket, Burns::Nothing, 1_000, false, false),
         FailureClass::Ramp => row(Blocks::Slots, Burns::Nothing, 1_000, false, false),
         FailureClass::Concurrency => row(Blocks::Slots, Burns::Nothing, 500, false, false),
         FailureClass::Overload => row(Blocks::Route, Burns::Retry, 1_000, true, true),
-        FailureClass::QuotaDay | FailureClass::Spend => row(Blocks::Group, Burns::Nothing, 0, false, false),
+        FailureClass::QuotaDay | FailureClass::Spend => {
+            row(Blocks::Group, Burns::Nothing, 0, false, false)
+        }
         FailureClass::Auth => row(Blocks::Credential, Burns::Nothing, 0, false, true),
         FailureClass::Forbidden => row(Blocks::Model, Burns::Nothing, 0, false, true),
         FailureClass::Request => row(Blocks::Nobody, Burns::Attempt, 0, false, false),
@@ -75,8 +89,18 @@ pub const fn reaction(class: FailureClass) -> Reaction {
 
 /// When the call may be tried again. What the provider asked for is honoured; jitter spreads what comes after
 /// it, and all of the delay where nothing was asked. `chance` is a number below a million.
-pub fn not_before(class: FailureClass, retries: u32, retry_after: Option<Millis>, now: Timestamp, chance: u64) -> Timestamp {
-    let doubled = reaction(class).delay.0.saturating_mul(1 << retries.min(10)).min(LONGEST.0);
+pub fn not_before(
+    class: FailureClass,
+    retries: u32,
+    retry_after: Option<Millis>,
+    now: Timestamp,
+    chance: u64,
+) -> Timestamp {
+    let doubled = reaction(class)
+        .delay
+        .0
+        .saturating_mul(1 << retries.min(10))
+        .min(LONGEST.0);
     let jitter = Millis(doubled * chance.min(1_000_000) / 1_000_000);
     now + retry_after.unwrap_or(Millis::ZERO) + jitter
 }
@@ -104,7 +128,12 @@ mod tests {
         use FailureClass::{Concurrency, QuotaDay, Ramp, RateWindow, Spend};
         for class in [RateWindow, Ramp, Concurrency, QuotaDay, Spend] {
             let reaction = reaction(class);
-            assert!(!reaction.trips_breaker && !reaction.free_to_move && reaction.burns == Burns::Nothing, "{class:?}");
+            assert!(
+                !reaction.trips_breaker
+                    && !reaction.free_to_move
+                    && reaction.burns == Burns::Nothing,
+                "{class:?}"
+            );
         }
     }
 

@@ -13,10 +13,17 @@ pub(crate) fn model(slug: &str, providers: &[&str], strength: u8) -> Model {
     Model {
         slug: slug.into(),
         pool: slug.split('/').next().unwrap_or(slug).into(),
-        routes: providers.iter().map(|provider| (ProviderId::new(provider), slug.to_owned())).collect(),
+        routes: providers
+            .iter()
+            .map(|provider| (ProviderId::new(provider), slug.to_owned()))
+            .collect(),
         context: 200_000,
         max_output: 8_000,
-        price: Price { input: MicroUsd(3_000_000), output: MicroUsd(15_000_000), ..Price::default() },
+        price: Price {
+            input: MicroUsd(3_000_000),
+            output: MicroUsd(15_000_000),
+            ..Price::default()
+        },
         strength,
         reasoning: false,
         quirks: chorus_core::catalog::Quirks::default(),
@@ -24,25 +31,43 @@ pub(crate) fn model(slug: &str, providers: &[&str], strength: u8) -> Model {
 }
 
 pub(crate) fn limit(dimension: Dimension, amount: u64, window: Window) -> Limit {
-    Limit { dimension, amount, burst: None, window, reserve: ReserveRule::Estimate, cache_read_percent: 0, output_weight: 1 }
+    Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    }
 }
 
 pub(crate) const MINUTE: Window = Window::Bucket { per_ms: 60_000 };
 
 /// An account with one credential of one provider and one group of its own.
 pub(crate) fn account(number: u128, owner: &str, provider: &str, limits: Vec<Limit>) -> Account {
-    let group = QuotaGroup { id: format!("{provider}/{number}").as_str().into(), limits };
+    let group = QuotaGroup {
+        id: format!("{provider}/{number}").as_str().into(),
+        limits,
+    };
     Account {
         id: AccountId::new(number),
         name: format!("{owner}{number}@example.org"),
         owner: owner.to_owned(),
-        entitlement: Entitlement { kind: "own".to_owned(), attested_by: owner.to_owned(), attested_at: Timestamp(0) },
+        entitlement: Entitlement {
+            kind: "own".to_owned(),
+            attested_by: owner.to_owned(),
+            attested_at: Timestamp(0),
+        },
         same_owner_spill: false,
         credentials: vec![Credential {
             id: CredentialId::new(number),
             provider: provider.into(),
             base_url: None,
-            groups: vec![GroupOf { group, models: Vec::new() }],
+            groups: vec![GroupOf {
+                group,
+                models: Vec::new(),
+            }],
             state: CredentialState::Active,
         }],
     }

@@ -9,7 +9,8 @@ use chorus_core::project::{HistoryEvent, State, Task};
 use chorus_core::time::Timestamp;
 
 use super::figures::{
-    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span, TaskFigures, Totals, VerdictFigures,
+    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span,
+    TaskFigures, Totals, VerdictFigures,
 };
 use super::path;
 use super::story::Story;
@@ -51,7 +52,10 @@ impl Story {
     }
 
     fn account(&self, id: AccountId) -> String {
-        self.accounts.iter().find(|account| account.id == id).map_or_else(|| id.to_string(), |account| account.name.clone())
+        self.accounts
+            .iter()
+            .find(|account| account.id == id)
+            .map_or_else(|| id.to_string(), |account| account.name.clone())
     }
 }
 
@@ -80,7 +84,9 @@ fn end_word(delivery: &DeliveryRow) -> &'static str {
 fn call_times(story: &Story) -> BTreeMap<TaskId, u64> {
     let mut took = BTreeMap::new();
     for delivery in &story.deliveries {
-        if let (Some(claimed), Some(ended), "done" | "asked" | "continued") = (delivery.claimed_at, delivery.ended_at, end_word(delivery)) {
+        if let (Some(claimed), Some(ended), "done" | "asked" | "continued") =
+            (delivery.claimed_at, delivery.ended_at, end_word(delivery))
+        {
             *took.entry(delivery.task).or_insert(0) += ended.since(claimed).0;
         }
     }
@@ -98,20 +104,45 @@ fn waits(story: &Story) -> BTreeMap<TaskId, u64> {
     let mut claimed: BTreeMap<TaskId, Timestamp> = BTreeMap::new();
     for row in &story.deliveries {
         if let Some(at) = row.claimed_at {
-            claimed.entry(row.task).and_modify(|first| *first = at.min(*first)).or_insert(at);
+            claimed
+                .entry(row.task)
+                .and_modify(|first| *first = at.min(*first))
+                .or_insert(at);
         }
     }
-    ready.into_iter().filter_map(|(id, at)| Some((id, claimed.get(&id)?.since(at).0))).collect()
+    ready
+        .into_iter()
+        .filter_map(|(id, at)| Some((id, claimed.get(&id)?.since(at).0)))
+        .collect()
 }
 
 fn totals(story: &Story, critical_path_ms: u64) -> Totals {
-    let last = story.events.iter().map(|event| event.at).chain(story.deliveries.iter().filter_map(|row| row.ended_at)).max();
-    let usage = story.deliveries.iter().filter_map(|row| row.usage).fold(Usage::default(), |sum, usage| sum + usage);
-    let count = |word: &str| story.deliveries.iter().filter(|row| end_word(row) == word).count() as u64;
+    let last = story
+        .events
+        .iter()
+        .map(|event| event.at)
+        .chain(story.deliveries.iter().filter_map(|row| row.ended_at))
+        .max();
+    let usage = story
+        .deliveries
+        .iter()
+        .filter_map(|row| row.usage)
+        .fold(Usage::default(), |sum, usage| sum + usage);
+    let count = |word: &str| {
+        story
+            .deliveries
+            .iter()
+            .filter(|row| end_word(row) == word)
+            .count() as u64
+    };
     Totals {
         makespan_ms: last.map_or(0, |last| story.since(last)),
         critical_path_ms,
-        call_ms: story.deliveries.iter().filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0)).sum(),
+        call_ms: story
+            .deliveries
+            .iter()
+            .filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0))
+            .sum(),
         waited_ms: waits(story).values().sum(),
         deliveries: story.deliveries.len() as u64,
         limited: count("limited"),
@@ -140,7 +171,11 @@ fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Ve
         parents: task.parents.iter().map(ToString::to_string).collect(),
         superseded: task.superseded_by.is_some(),
         level: levels.get(&task.id).copied().unwrap_or(0),
-        deliveries: story.deliveries.iter().filter(|row| row.task == task.id).count() as u64,
+        deliveries: story
+            .deliveries
+            .iter()
+            .filter(|row| row.task == task.id)
+            .count() as u64,
         call_ms: took.get(&task.id).copied().unwrap_or(0),
         waited_ms: waited.get(&task.id).copied().unwrap_or(0),
         critical: critical.contains(&task.id),
@@ -160,7 +195,12 @@ fn accounts(story: &Story) -> Vec<AccountFigures> {
     let mut lanes: BTreeMap<(String, String), AccountFigures> = BTreeMap::new();
     for account in &story.accounts {
         for credential in &account.credentials {
-            let limits = story.limits.iter().filter(|limit| credential.groups.iter().any(|of| of.group.id.as_str() == limit.group));
+            let limits = story.limits.iter().filter(|limit| {
+                credential
+                    .groups
+                    .iter()
+                    .any(|of| of.group.id.as_str() == limit.group)
+            });
             let lane = AccountFigures {
                 name: account.name.clone(),
                 provider: credential.provider.to_string(),
@@ -168,11 +208,17 @@ fn accounts(story: &Story) -> Vec<AccountFigures> {
                 limits: limits.map(limit).collect(),
                 cost: 0,
             };
-            lanes.insert((account.name.clone(), credential.provider.to_string()), lane);
+            lanes.insert(
+                (account.name.clone(), credential.provider.to_string()),
+                lane,
+            );
         }
     }
     for delivery in &story.deliveries {
-        let key = (story.account(delivery.assignment.account), delivery.assignment.provider.to_string());
+        let key = (
+            story.account(delivery.assignment.account),
+            delivery.assignment.provider.to_string(),
+        );
         let lane = lanes.entry(key.clone()).or_insert_with(|| AccountFigures {
             name: key.0,
             provider: key.1,
@@ -218,34 +264,77 @@ fn span(story: &Story, delivery: &DeliveryRow) -> Span {
 }
 
 fn conflicts(story: &Story) -> Vec<ConflictFigures> {
-    let Some(deliverable) = &story.deliverable else { return Vec::new() };
-    let settled = |id: &str| deliverable.settlements.iter().find(|settlement| settlement.conflict == id).cloned();
-    deliverable.conflicts.iter().map(|conflict| ConflictFigures { conflict: conflict.clone(), settlement: settled(&conflict.id) }).collect()
+    let Some(deliverable) = &story.deliverable else {
+        return Vec::new();
+    };
+    let settled = |id: &str| {
+        deliverable
+            .settlements
+            .iter()
+            .find(|settlement| settlement.conflict == id)
+            .cloned()
+    };
+    deliverable
+        .conflicts
+        .iter()
+        .map(|conflict| ConflictFigures {
+            conflict: conflict.clone(),
+            settlement: settled(&conflict.id),
+        })
+        .collect()
 }
 
 fn verdicts(story: &Story) -> Vec<VerdictFigures> {
-    let judged = story.events.iter().filter_map(|stored| match &stored.event {
-        HistoryEvent::Judged { verdict, score, round, .. } => {
-            Some(VerdictFigures { round: *round, at_ms: story.since(stored.at), score: *score, items: verdict.items.clone() })
-        }
-        _ => None,
-    });
+    let judged = story
+        .events
+        .iter()
+        .filter_map(|stored| match &stored.event {
+            HistoryEvent::Judged {
+                verdict,
+                score,
+                round,
+                ..
+            } => Some(VerdictFigures {
+                round: *round,
+                at_ms: story.since(stored.at),
+                score: *score,
+                items: verdict.items.clone(),
+            }),
+            _ => None,
+        });
     judged.collect()
 }
 
 fn files(story: &Story) -> Vec<FileFigures> {
-    let files = story.deliverable.iter().flat_map(|deliverable| &deliverable.files);
-    files.map(|file| FileFigures { path: file.path.clone(), bytes: file.bytes, sha256: file.content.to_string() }).collect()
+    let files = story
+        .deliverable
+        .iter()
+        .flat_map(|deliverable| &deliverable.files);
+    files
+        .map(|file| FileFigures {
+            path: file.path.clone(),
+            bytes: file.bytes,
+            sha256: file.content.to_string(),
+        })
+        .collect()
 }
 
 fn happenings(story: &Story) -> Vec<Happening> {
     let of_events = story.events.iter().filter_map(|stored| {
         let (kind, text) = event_sentence(&stored.event)?;
-        Some(Happening { at_ms: story.since(stored.at), kind: kind.to_owned(), text })
+        Some(Happening {
+            at_ms: story.since(stored.at),
+            kind: kind.to_owned(),
+            text,
+        })
     });
     let of_deliveries = story.deliveries.iter().filter_map(|delivery| {
         let (kind, text) = delivery_sentence(story, delivery)?;
-        Some(Happening { at_ms: story.since(delivery.ended_at?), kind: kind.to_owned(), text })
+        Some(Happening {
+            at_ms: story.since(delivery.ended_at?),
+            kind: kind.to_owned(),
+            text,
+        })
     });
     let mut all: Vec<Happening> = of_events.chain(of_deliveries).collect();
     all.sort_by_key(|happening| happening.at_ms);
@@ -254,26 +343,75 @@ fn happenings(story: &Story) -> Vec<Happening> {
 
 fn event_sentence(event: &HistoryEvent) -> Option<(&'static str, String)> {
     Some(match event {
-        HistoryEvent::Planned { version, tasks, fallback: true, .. } => {
-            ("plan", format!("no reply of the planner could be used: a rule made plan {version} with {tasks} tasks"))
+        HistoryEvent::Planned {
+            version,
+            tasks,
+            fallback: true,
+            ..
+        } => (
+            "plan",
+            format!(
+                "no reply of the planner could be used: a rule made plan {version} with {tasks} tasks"
+            ),
+        ),
+        HistoryEvent::TaskFailed { task, cause } => (
+            "failed",
+            format!(
+                "task {} “{}” has no result: {}",
+                task.key,
+                task.title,
+                word_of(cause)
+            ),
+        ),
+        HistoryEvent::TaskSkipped { task } => (
+            "failed",
+            format!(
+                "task {} “{}” was skipped: its parents failed it",
+                task.key, task.title
+            ),
+        ),
+        HistoryEvent::TaskAsked { task, question } => {
+            ("question", format!("task {} asked: {question}", task.key))
         }
-        HistoryEvent::TaskFailed { task, cause } => {
-            ("failed", format!("task {} “{}” has no result: {}", task.key, task.title, word_of(cause)))
-        }
-        HistoryEvent::TaskSkipped { task } => ("failed", format!("task {} “{}” was skipped: its parents failed it", task.key, task.title)),
-        HistoryEvent::TaskAsked { task, question } => ("question", format!("task {} asked: {question}", task.key)),
         HistoryEvent::ConflictFound { conflict } => {
-            let values: Vec<String> = conflict.claims.iter().map(|claim| format!("“{}”", claim.value)).collect();
-            ("conflict", format!("conflict {} about {}: {}", conflict.id, conflict.subject, values.join(" against ")))
+            let values: Vec<String> = conflict
+                .claims
+                .iter()
+                .map(|claim| format!("“{}”", claim.value))
+                .collect();
+            (
+                "conflict",
+                format!(
+                    "conflict {} about {}: {}",
+                    conflict.id,
+                    conflict.subject,
+                    values.join(" against ")
+                ),
+            )
         }
-        HistoryEvent::ConflictSettled { settlement } => {
-            ("conflict", format!("conflict {} settled by {}: {}", settlement.conflict, word(&settlement.by), settlement.reason))
-        }
+        HistoryEvent::ConflictSettled { settlement } => (
+            "conflict",
+            format!(
+                "conflict {} settled by {}: {}",
+                settlement.conflict,
+                word(&settlement.by),
+                settlement.reason
+            ),
+        ),
         HistoryEvent::Reworked { round, tasks, .. } => {
-            let named: Vec<String> = tasks.iter().map(|(task, _)| format!("{} “{}”", task.key, task.title)).collect();
-            ("rework", format!("round {round} of rework: {}", named.join(", ")))
+            let named: Vec<String> = tasks
+                .iter()
+                .map(|(task, _)| format!("{} “{}”", task.key, task.title))
+                .collect();
+            (
+                "rework",
+                format!("round {round} of rework: {}", named.join(", ")),
+            )
         }
-        HistoryEvent::BudgetExhausted => ("budget", "the budget does not cover another call: nothing new is started".to_owned()),
+        HistoryEvent::BudgetExhausted => (
+            "budget",
+            "the budget does not cover another call: nothing new is started".to_owned(),
+        ),
         _ => return None,
     })
 }
@@ -281,24 +419,67 @@ fn event_sentence(event: &HistoryEvent) -> Option<(&'static str, String)> {
 /// Why something failed, as its JSON name and words.
 fn word_of<T: serde::Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
-    let field = |name: &str| value.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().replace('_', " ");
+    let field = |name: &str| {
+        value
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .replace('_', " ")
+    };
     let (why, message) = (field("why"), field("message"));
-    if message.is_empty() { why } else { format!("{why}: {message}") }
+    if message.is_empty() {
+        why
+    } else {
+        format!("{why}: {message}")
+    }
 }
 
 fn delivery_sentence(story: &Story, delivery: &DeliveryRow) -> Option<(&'static str, String)> {
-    let key = story.task(delivery.task).map_or_else(|| delivery.task.to_string(), |task| task.key.to_string());
+    let key = story
+        .task(delivery.task)
+        .map_or_else(|| delivery.task.to_string(), |task| task.key.to_string());
     let account = story.account(delivery.assignment.account);
     Some(match &delivery.end {
-        Some(DeliveryEnd::LostWorker) => ("lost", format!("the worker that held task {key} on {account} was lost: delivered again")),
-        Some(DeliveryEnd::Unclaimed) => ("lost", format!("nobody claimed task {key} in time: queued again")),
-        Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Limited { class }, not_before, .. } }) => {
-            let wait = delivery.ended_at.map_or(0, |ended| not_before.since(ended).0);
-            ("limit", format!("{account} refused task {key} ({}): it waits {wait} ms, no attempt is burnt", word(class).replace('_', " ")))
+        Some(DeliveryEnd::LostWorker) => (
+            "lost",
+            format!("the worker that held task {key} on {account} was lost: delivered again"),
+        ),
+        Some(DeliveryEnd::Unclaimed) => (
+            "lost",
+            format!("nobody claimed task {key} in time: queued again"),
+        ),
+        Some(DeliveryEnd::Finished {
+            outcome:
+                Outcome::Requeue {
+                    reason: Requeue::Limited { class },
+                    not_before,
+                    ..
+                },
+        }) => {
+            let wait = delivery
+                .ended_at
+                .map_or(0, |ended| not_before.since(ended).0);
+            (
+                "limit",
+                format!(
+                    "{account} refused task {key} ({}): it waits {wait} ms, no attempt is burnt",
+                    word(class).replace('_', " ")
+                ),
+            )
         }
-        Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Retry { class }, .. } }) => {
-            ("retry", format!("the call of task {key} on {account} failed in passing ({}): delivered again", word(class).replace('_', " ")))
-        }
+        Some(DeliveryEnd::Finished {
+            outcome:
+                Outcome::Requeue {
+                    reason: Requeue::Retry { class },
+                    ..
+                },
+        }) => (
+            "retry",
+            format!(
+                "the call of task {key} on {account} failed in passing ({}): delivered again",
+                word(class).replace('_', " ")
+            ),
+        ),
         _ => return None,
     })
 }

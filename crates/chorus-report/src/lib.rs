@@ -12,7 +12,8 @@ mod story;
 
 pub use build::build;
 pub use figures::{
-    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span, TaskFigures, Totals, VerdictFigures,
+    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span,
+    TaskFigures, Totals, VerdictFigures,
 };
 pub use page::page;
 pub use story::{LimitUse, Story};

@@ -7,18 +7,33 @@ use chorus_core::id::TaskId;
 use chorus_core::project::Task;
 
 /// The longest chain, as its tasks from first to last and its length in milliseconds.
-pub(super) fn critical(tasks: &BTreeMap<TaskId, Task>, took: &BTreeMap<TaskId, u64>) -> (Vec<TaskId>, u64) {
+pub(super) fn critical(
+    tasks: &BTreeMap<TaskId, Task>,
+    took: &BTreeMap<TaskId, u64>,
+) -> (Vec<TaskId>, u64) {
     let mut ends: BTreeMap<TaskId, (u64, Option<TaskId>)> = BTreeMap::new();
     for task in in_order(tasks) {
-        let before = waits_for(tasks, task).filter_map(|id| ends.get(&id).map(|(end, _)| (*end, id))).max();
+        let before = waits_for(tasks, task)
+            .filter_map(|id| ends.get(&id).map(|(end, _)| (*end, id)))
+            .max();
         let (start, from) = before.map_or((0, None), |(end, id)| (end, Some(id)));
-        ends.insert(task.id, (start + took.get(&task.id).copied().unwrap_or(0), from));
+        ends.insert(
+            task.id,
+            (start + took.get(&task.id).copied().unwrap_or(0), from),
+        );
     }
-    let Some((last, (length, _))) = ends.iter().max_by_key(|(id, (end, _))| (*end, std::cmp::Reverse(**id))) else {
+    let Some((last, (length, _))) = ends
+        .iter()
+        .max_by_key(|(id, (end, _))| (*end, std::cmp::Reverse(**id)))
+    else {
         return (Vec::new(), 0);
     };
     let mut chain = vec![*last];
-    while let Some(before) = chain.last().and_then(|id| ends.get(id)).and_then(|(_, from)| *from) {
+    while let Some(before) = chain
+        .last()
+        .and_then(|id| ends.get(id))
+        .and_then(|(_, from)| *from)
+    {
         chain.push(before);
     }
     chain.reverse();
@@ -29,7 +44,10 @@ pub(super) fn critical(tasks: &BTreeMap<TaskId, Task>, took: &BTreeMap<TaskId, u
 pub(super) fn levels(tasks: &BTreeMap<TaskId, Task>) -> BTreeMap<TaskId, u32> {
     let mut levels = BTreeMap::new();
     for task in in_order(tasks) {
-        let level = waits_for(tasks, task).filter_map(|id| levels.get(&id)).max().map_or(0, |level: &u32| level + 1);
+        let level = waits_for(tasks, task)
+            .filter_map(|id| levels.get(&id))
+            .max()
+            .map_or(0, |level: &u32| level + 1);
         levels.insert(task.id, level);
     }
     levels
@@ -52,7 +70,12 @@ fn in_order(tasks: &BTreeMap<TaskId, Task>) -> Vec<&Task> {
     for _ in 0..tasks.len() {
         let mut changed = false;
         for task in tasks.values() {
-            let level = task.parents.iter().filter_map(|parent| depth.get(parent)).max().map_or(0, |level| level + 1);
+            let level = task
+                .parents
+                .iter()
+                .filter_map(|parent| depth.get(parent))
+                .max()
+                .map_or(0, |level| level + 1);
             changed |= depth.insert(task.id, level) != Some(level);
         }
         if !changed {
@@ -65,10 +88,17 @@ fn in_order(tasks: &BTreeMap<TaskId, Task>) -> Vec<&Task> {
 }
 
 /// What a task had to wait for: its parents, else everything of the stage before.
-fn waits_for<'a>(tasks: &'a BTreeMap<TaskId, Task>, task: &'a Task) -> impl Iterator<Item = TaskId> + 'a {
+fn waits_for<'a>(
+    tasks: &'a BTreeMap<TaskId, Task>,
+    task: &'a Task,
+) -> impl Iterator<Item = TaskId> + 'a {
     let own = stage(task);
-    let root = task.parents.is_empty() || task.rework.is_some() || !matches!(task.kind, TaskKind::Work);
+    let root =
+        task.parents.is_empty() || task.rework.is_some() || !matches!(task.kind, TaskKind::Work);
     let before = tasks.values().map(stage).filter(|stage| *stage < own).max();
-    let stage_before = tasks.values().filter(move |other| root && Some(stage(other)) == before).map(|other| other.id);
+    let stage_before = tasks
+        .values()
+        .filter(move |other| root && Some(stage(other)) == before)
+        .map(|other| other.id);
     task.parents.iter().copied().chain(stage_before)
 }

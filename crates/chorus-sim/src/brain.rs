@@ -33,12 +33,20 @@ pub struct Thought {
 pub fn kind(ask: &Ask) -> &'static str {
     const KINDS: [&str; 6] = ["clarify", "plan", "answer", "work", "settle", "judge"];
     let named = ask.turns.iter().find_map(|turn| prompt::kind(&turn.text));
-    named.and_then(|named| KINDS.into_iter().find(|kind| *kind == named)).unwrap_or("chat")
+    named
+        .and_then(|named| KINDS.into_iter().find(|kind| *kind == named))
+        .unwrap_or("chat")
 }
 
 /// The reply to a conversation. One that was begun before is gone on with where it stopped.
 pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
-    let Some(turn) = ask.turns.iter().find(|turn| prompt::kind(&turn.text).is_some()) else { return chat(ask) };
+    let Some(turn) = ask
+        .turns
+        .iter()
+        .find(|turn| prompt::kind(&turn.text).is_some())
+    else {
+        return chat(ask);
+    };
     let read = Prompt::read(&turn.text);
     let thought = match kind(ask) {
         "clarify" => clarify::clarify(&read),
@@ -54,20 +62,46 @@ pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
 
 /// Leaves out what earlier turns of the model said already, when the reply is the same from its beginning.
 fn go_on(ask: &Ask, thought: Thought) -> Thought {
-    let said: String = ask.turns.iter().filter(|turn| turn.role == Role::Assistant).map(|turn| turn.text.as_str()).collect();
-    match thought.text.strip_prefix(&said).filter(|rest| !said.is_empty() && !rest.is_empty()) {
-        Some(rest) => Thought { reasoning: "I go on where I stopped.".to_owned(), text: rest.to_owned() },
+    let said: String = ask
+        .turns
+        .iter()
+        .filter(|turn| turn.role == Role::Assistant)
+        .map(|turn| turn.text.as_str())
+        .collect();
+    match thought
+        .text
+        .strip_prefix(&said)
+        .filter(|rest| !said.is_empty() && !rest.is_empty())
+    {
+        Some(rest) => Thought {
+            reasoning: "I go on where I stopped.".to_owned(),
+            text: rest.to_owned(),
+        },
         None => thought,
     }
 }
 
 /// A reply to a conversation that is no task: what was understood of it.
 fn chat(ask: &Ask) -> Thought {
-    let last = ask.turns.iter().rev().find(|turn| turn.role == Role::User).map(|turn| turn.text.trim()).unwrap_or_default();
+    let last = ask
+        .turns
+        .iter()
+        .rev()
+        .find(|turn| turn.role == Role::User)
+        .map(|turn| turn.text.trim())
+        .unwrap_or_default();
     let words = last.split_whitespace().count();
-    let first = last.split_inclusive(['.', '?', '!', '\n']).next().unwrap_or_default().trim();
+    let first = last
+        .split_inclusive(['.', '?', '!', '\n'])
+        .next()
+        .unwrap_or_default()
+        .trim();
     Thought {
-        reasoning: format!("The message has {words} words. I am a simulated model, so I answer by rule."),
-        text: format!("This is a simulated model. You wrote {words} words, beginning with: \"{first}\""),
+        reasoning: format!(
+            "The message has {words} words. I am a simulated model, so I answer by rule."
+        ),
+        text: format!(
+            "This is a simulated model. You wrote {words} words, beginning with: \"{first}\""
+        ),
     }
 }

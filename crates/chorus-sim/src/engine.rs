@@ -71,7 +71,11 @@ impl Providers {
         let speed = config.speed;
         Self {
             seed: config.seed,
-            providers: config.providers.into_iter().map(|provider| Provider::new(provider, speed)).collect(),
+            providers: config
+                .providers
+                .into_iter()
+                .map(|provider| Provider::new(provider, speed))
+                .collect(),
             faults: Faults::new(config.seed, config.faults),
             omissions: config.omissions,
             journal: Journal::default(),
@@ -85,21 +89,37 @@ impl Providers {
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
         let whole = request.path.trim_start_matches('/');
         let (name, path) = whole.split_once('/').unwrap_or((whole, ""));
-        let Some(at) = self.providers.iter().position(|provider| provider.config().name == name) else {
-            return plain(404, Vec::new(), &json!({"error": {"message": format!("no provider is simulated at /{name}")}}), 0);
+        let Some(at) = self
+            .providers
+            .iter()
+            .position(|provider| provider.config().name == name)
+        else {
+            return plain(
+                404,
+                Vec::new(),
+                &json!({"error": {"message": format!("no provider is simulated at /{name}")}}),
+                0,
+            );
         };
         let wire = self.providers[at].wire();
         match wire.route(&request.method, &format!("/{path}")) {
             Some(Route::Call) => self.call(at, now_ms, request),
             Some(Route::Count) => self.count(at, now_ms, request),
-            Some(Route::Models) => plain(200, Vec::new(), &wire.models(&self.providers[at].config().models, now_ms), 0),
+            Some(Route::Models) => plain(
+                200,
+                Vec::new(),
+                &wire.models(&self.providers[at].config().models, now_ms),
+                0,
+            ),
             None => refused(wire, &Refusal::NoSuchPath, &nobody(now_ms), 0),
         }
     }
 
     /// A script was played; a call that was reported before changes nothing.
     pub fn finished(&mut self, now_ms: u64, call: CallId, delivery: Delivery) {
-        let Some(open) = self.open.remove(&call) else { return };
+        let Some(open) = self.open.remove(&call) else {
+            return;
+        };
         let (outcome, bytes) = match (delivery, open.end) {
             (Delivery::Bytes(bytes), _) => (Outcome::Aborted, bytes),
             (Delivery::All, End::Close) => (Outcome::Complete, open.bytes),
@@ -137,7 +157,9 @@ impl Providers {
         match admitted {
             Ok(admitted) => self.serve(at, now_ms, admitted, entry),
             Err((refusal, place)) => {
-                let levels = place.map(|place| self.providers[at].levels(&place, now_ms)).unwrap_or_default();
+                let levels = place
+                    .map(|place| self.providers[at].levels(&place, now_ms))
+                    .unwrap_or_default();
                 let to = Addressee {
                     organisation: &entry.organisation,
                     key: &key,
@@ -146,8 +168,12 @@ impl Providers {
                     levels: &levels,
                     now_ms,
                 };
-                let scripted = Scripted { passed: entry.passed, ..refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS)) };
-                (entry.status, entry.outcome, entry.ended_ms) = (scripted.status, Outcome::Refused, Some(now_ms));
+                let scripted = Scripted {
+                    passed: entry.passed,
+                    ..refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS))
+                };
+                (entry.status, entry.outcome, entry.ended_ms) =
+                    (scripted.status, Outcome::Refused, Some(now_ms));
                 self.journal.open(entry);
                 scripted
             }
@@ -163,11 +189,17 @@ impl Providers {
         Entry {
             sequence,
             provider: provider.config().name.clone(),
-            organisation: provider.organisation(&key).map(|customer| customer.id.clone()).unwrap_or_default(),
+            organisation: provider
+                .organisation(&key)
+                .map(|customer| customer.id.clone())
+                .unwrap_or_default(),
             key: hash::fingerprint(&key),
             model: String::new(),
-            client_request: wire::header(&request.headers, "x-client-request-id").map(str::to_owned),
-            request: provider.wire().request_id(Hash::new(self.seed).with(sequence.0)),
+            client_request: wire::header(&request.headers, "x-client-request-id")
+                .map(str::to_owned),
+            request: provider
+                .wire()
+                .request_id(Hash::new(self.seed).with(sequence.0)),
             kind: "unknown".to_owned(),
             content: String::new(),
             status: 200,
@@ -185,7 +217,13 @@ impl Providers {
     }
 
     /// Decides whether a call may be served, and completes its journal line on the way.
-    fn admit(&mut self, at: usize, now_ms: u64, request: &HttpRequest, entry: &mut Entry) -> Result<Admitted, (Refusal, Option<Place>)> {
+    fn admit(
+        &mut self,
+        at: usize,
+        now_ms: u64,
+        request: &HttpRequest,
+        entry: &mut Entry,
+    ) -> Result<Admitted, (Refusal, Option<Place>)> {
         let provider = &self.providers[at];
         let ask = read(provider, request).map_err(|refusal| (refusal, None))?;
         let (content, text) = (ask.content(), ask.text());
@@ -195,7 +233,9 @@ impl Providers {
         entry.input_tokens = ask.input_tokens();
         entry.streamed = ask.stream;
         let key = provider.wire().key(&request.headers).unwrap_or_default();
-        let (model, place) = provider.check(&key, &ask).map_err(|refusal| (refusal, None))?;
+        let (model, place) = provider
+            .check(&key, &ask)
+            .map_err(|refusal| (refusal, None))?;
         let (thinks, max_output) = (ask.think.unwrap_or(model.thinks), model.max_output);
 
         let marked = fault::requested(&text, wire::header(&request.headers, "x-sim-fault"));
@@ -210,13 +250,26 @@ impl Providers {
                 streamed: ask.stream,
             })
         });
-        entry.fault = planted.and_then(|planted| serde_json::to_value(planted.fault).ok()?.as_str().map(str::to_owned));
+        entry.fault = planted.and_then(|planted| {
+            serde_json::to_value(planted.fault)
+                .ok()?
+                .as_str()
+                .map(str::to_owned)
+        });
         let provider = &mut self.providers[at];
-        if let Some(refusal) = planted.and_then(|planted| spoil::refusal(planted.fault, ask.stream, provider)) {
+        if let Some(refusal) =
+            planted.and_then(|planted| spoil::refusal(planted.fault, ask.stream, provider))
+        {
             return Err((refusal, Some(place)));
         }
         match provider.admit(&place, &ask, now_ms) {
-            Ok(()) => Ok(Admitted { ask, place, thinks, max_output, planted }),
+            Ok(()) => Ok(Admitted {
+                ask,
+                place,
+                thinks,
+                max_output,
+                planted,
+            }),
             Err(exceeded) => {
                 (entry.passed, entry.early_ms) = (Some(exceeded.counted), exceeded.wait_ms);
                 Err((Refusal::Rate(exceeded), Some(place)))
@@ -226,7 +279,13 @@ impl Providers {
 
     /// Writes the reply, times it, and notes that it is on its way.
     fn serve(&mut self, at: usize, now_ms: u64, admitted: Admitted, mut entry: Entry) -> Scripted {
-        let Admitted { ask, place, thinks, max_output, planted } = admitted;
+        let Admitted {
+            ask,
+            place,
+            thinks,
+            max_output,
+            planted,
+        } = admitted;
         let content = ask.content();
         let times = self.seen.entry(content).or_default();
         *times += 1;
@@ -236,12 +295,24 @@ impl Providers {
         if !thinks {
             thought.reasoning.clear();
         }
-        let spoiled = planted.map_or(Finish::Stop, |planted| spoil::spoil(&mut thought, planted.fault, planted.after_percent));
-        let finish =
-            if spoil::shorten(&mut thought, ask.max_tokens.unwrap_or(max_output).min(max_output)) { Finish::Length } else { spoiled };
+        let spoiled = planted.map_or(Finish::Stop, |planted| {
+            spoil::spoil(&mut thought, planted.fault, planted.after_percent)
+        });
+        let finish = if spoil::shorten(
+            &mut thought,
+            ask.max_tokens.unwrap_or(max_output).min(max_output),
+        ) {
+            Finish::Length
+        } else {
+            spoiled
+        };
         let thinking = tokens::count(&thought.reasoning);
         let output = thinking + tokens::count(&thought.text);
-        let lie = if planted.is_some_and(|planted| planted.fault == Fault::WrongUsage) { 10 } else { 1 };
+        let lie = if planted.is_some_and(|planted| planted.fault == Fault::WrongUsage) {
+            10
+        } else {
+            1
+        };
         let written = Written {
             ask: &ask,
             hash: chance.with(entry.sequence.0),
@@ -256,32 +327,74 @@ impl Providers {
 
         let provider = &mut self.providers[at];
         let wire = provider.wire();
-        let factor = planted.filter(|planted| planted.fault == Fault::Slow).map_or(1, |planted| planted.factor);
+        let factor = planted
+            .filter(|planted| planted.fault == Fault::Slow)
+            .map_or(1, |planted| planted.factor);
         let pace = provider.pace(&place, entry.input_tokens, chance, factor);
         let timed = if ask.stream {
             schedule::stream(wire, wire.pieces(&written), pace, planted)
         } else {
-            schedule::whole(wire, wire.whole(&written).to_string().into_bytes(), output, pace, planted)
+            schedule::whole(
+                wire,
+                wire.whole(&written).to_string().into_bytes(),
+                output,
+                pace,
+                planted,
+            )
         };
         provider.begin(&place, entry.sequence, &timed, now_ms);
         let levels = provider.levels(&place, now_ms);
-        let to =
-            Addressee { organisation: &entry.organisation, key: "", model: &ask.model, request: &entry.request, levels: &levels, now_ms };
+        let to = Addressee {
+            organisation: &entry.organisation,
+            key: "",
+            model: &ask.model,
+            request: &entry.request,
+            levels: &levels,
+            now_ms,
+        };
         let mut headers = wire.headers(&levels, &to);
-        headers.push(content_type(if ask.stream { "text/event-stream; charset=utf-8" } else { "application/json" }));
+        headers.push(content_type(if ask.stream {
+            "text/event-stream; charset=utf-8"
+        } else {
+            "application/json"
+        }));
 
-        let bytes = timed.chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+        let bytes = timed
+            .chunks
+            .iter()
+            .map(|chunk| chunk.bytes.len() as u64)
+            .sum();
         let call = entry.sequence;
-        self.open.insert(call, Open { provider: at, place, end: timed.end, bytes });
+        self.open.insert(
+            call,
+            Open {
+                provider: at,
+                place,
+                end: timed.end,
+                bytes,
+            },
+        );
         entry.output_tokens = output;
         self.journal.open(entry);
-        Scripted { status: 200, headers, chunks: timed.chunks, end: timed.end, call: Some(call), passed: None }
+        Scripted {
+            status: 200,
+            headers,
+            chunks: timed.chunks,
+            end: timed.end,
+            call: Some(call),
+            passed: None,
+        }
     }
 
     fn count(&self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
         let provider = &self.providers[at];
         match read(provider, request) {
-            Ok(ask) => plain(200, Vec::new(), &json!({"input_tokens": ask.input_tokens()}), 0),
+            Ok(ask) => plain(
+                200,
+                Vec::new(),
+                &json!({"input_tokens": ask.input_tokens()}),
+                0,
+            ),
             Err(refusal) => refused(provider.wire(), &refusal, &nobody(now_ms), 0),
         }
     }
@@ -289,14 +402,21 @@ impl Providers {
 
 /// Reads a request as far as it can be read without looking at limits.
 fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
-    let key = provider.wire().key(&request.headers).ok_or(Refusal::NoKey)?;
+    let key = provider
+        .wire()
+        .key(&request.headers)
+        .ok_or(Refusal::NoKey)?;
     provider.organisation(&key).ok_or(Refusal::DeadKey)?;
     if request.body.len() > MOST_BYTES {
         return Err(Refusal::TooLarge);
     }
-    let body: Value =
-        serde_json::from_slice(&request.body).map_err(|error| Refusal::Invalid(format!("The request body is not valid JSON: {error}")))?;
-    provider.wire().read(&request.headers, &body).map_err(Refusal::Invalid)
+    let body: Value = serde_json::from_slice(&request.body).map_err(|error| {
+        Refusal::Invalid(format!("The request body is not valid JSON: {error}"))
+    })?;
+    provider
+        .wire()
+        .read(&request.headers, &body)
+        .map_err(Refusal::Invalid)
 }
 
 fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64) -> Scripted {
@@ -308,8 +428,18 @@ fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64
 
 fn plain(status: u16, mut headers: Vec<(String, String)>, body: &Value, delay_ms: u64) -> Scripted {
     headers.push(content_type("application/json"));
-    let chunks = vec![Chunk { delay_ms, bytes: Bytes::from(body.to_string()) }];
-    Scripted { status, headers, chunks, end: End::Close, call: None, passed: None }
+    let chunks = vec![Chunk {
+        delay_ms,
+        bytes: Bytes::from(body.to_string()),
+    }];
+    Scripted {
+        status,
+        headers,
+        chunks,
+        end: End::Close,
+        call: None,
+        passed: None,
+    }
 }
 
 fn content_type(value: &str) -> (String, String) {
@@ -317,5 +447,12 @@ fn content_type(value: &str) -> (String, String) {
 }
 
 const fn nobody(now_ms: u64) -> Addressee<'static> {
-    Addressee { organisation: "", key: "", model: "", request: "", levels: &[], now_ms }
+    Addressee {
+        organisation: "",
+        key: "",
+        model: "",
+        request: "",
+        levels: &[],
+        now_ms,
+    }
 }

@@ -47,7 +47,15 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let local = listener.local_addr()?;
         let shared = Shared::new(Providers::new(config.clone()), config.journal.as_deref())?;
-        Ok((Self { listener, witness: Witness { shared: Arc::new(shared) } }, local))
+        Ok((
+            Self {
+                listener,
+                witness: Witness {
+                    shared: Arc::new(shared),
+                },
+            },
+            local,
+        ))
     }
 
     /// What the providers see while the server runs.
@@ -56,14 +64,22 @@ impl Server {
     }
 
     /// Serves until the shutdown resolves; calls that still run then are cut.
-    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
         let (close, closed) = watch::channel(false);
         let stop = async move {
             shutdown.await;
             close.send_replace(true);
         };
-        let served = Served { shared: self.witness.shared, closed };
-        axum::serve(self.listener, router(served)).with_graceful_shutdown(stop).await
+        let served = Served {
+            shared: self.witness.shared,
+            closed,
+        };
+        axum::serve(self.listener, router(served))
+            .with_graceful_shutdown(stop)
+            .await
     }
 }
 
@@ -102,19 +118,37 @@ fn router(served: Served) -> Router {
         .with_state(served)
 }
 
-async fn provider(State(served): State<Served>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn provider(
+    State(served): State<Served>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let request = HttpRequest {
         method: method.to_string(),
         path: uri.path().to_owned(),
-        headers: headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
         body,
     };
-    let scripted = served.shared.with(|providers, now_ms| providers.handle(now_ms, &request));
+    let scripted = served
+        .shared
+        .with(|providers, now_ms| providers.handle(now_ms, &request));
     play::play(served.shared, served.closed, scripted).await
 }
 
 async fn journal(State(served): State<Served>) -> impl IntoResponse {
-    let lines = served.shared.with(|providers, _| providers.journal().lines());
+    let lines = served
+        .shared
+        .with(|providers, _| providers.journal().lines());
     ([(header::CONTENT_TYPE, "application/jsonl")], lines)
 }
 
@@ -127,9 +161,14 @@ async fn faults(State(served): State<Served>, body: Bytes) -> (StatusCode, Json<
     match serde_json::from_slice::<Vec<FaultRule>>(&body) {
         Ok(rules) => {
             let count = rules.len();
-            served.shared.with(|providers, _| providers.set_faults(rules));
+            served
+                .shared
+                .with(|providers, _| providers.set_faults(rules));
             (StatusCode::OK, Json(json!({"rules": count})))
         }
-        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({"error": error.to_string()}))),
+        Err(error) => (
+            StatusCode::BAD_REQUEST,
+            Json(json!({"error": error.to_string()})),
+        ),
     }
 }

@@ -21,9 +21,19 @@ impl DataDir {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
         let path = root.join("lock");
-        let failed = |error: &io::Error| StoreError::Broken(format!("failed to open the data directory {}: {error}", root.display()));
+        let failed = |error: &io::Error| {
+            StoreError::Broken(format!(
+                "failed to open the data directory {}: {error}",
+                root.display()
+            ))
+        };
         fs::create_dir_all(&root).map_err(|error| failed(&error))?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = file.map_err(|error| failed(&error))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -60,7 +70,11 @@ fn taken(root: &Path, file: &mut File) -> StoreError {
     let mut holder = String::new();
     // Some systems forbid reading a locked file; then the message goes without the number.
     let _ = file.read_to_string(&mut holder);
-    let holder = if holder.trim().is_empty() { "another process".to_owned() } else { format!("process {}", holder.trim()) };
+    let holder = if holder.trim().is_empty() {
+        "another process".to_owned()
+    } else {
+        format!("process {}", holder.trim())
+    };
     StoreError::Unavailable(format!(
         "the data directory {} is in use by {holder}; stop it, or give this one a directory of its own",
         root.display()
@@ -76,7 +90,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let first = DataDir::open(folder.path()).expect("nobody holds it");
         let refusal = DataDir::open(folder.path()).expect_err("it is held");
-        assert!(refusal.to_string().contains(&format!("process {}", std::process::id())), "{refusal}");
+        assert!(
+            refusal
+                .to_string()
+                .contains(&format!("process {}", std::process::id())),
+            "{refusal}"
+        );
         drop(first);
         DataDir::open(folder.path()).expect("it is free again");
     }
@@ -85,6 +104,11 @@ mod tests {
     fn a_path_that_is_a_file_is_refused_with_its_name() {
         let file = tempfile::NamedTempFile::new().expect("a file for the test");
         let refusal = DataDir::open(file.path()).expect_err("a file is no directory");
-        assert!(refusal.to_string().contains(&file.path().display().to_string()), "{refusal}");
+        assert!(
+            refusal
+                .to_string()
+                .contains(&file.path().display().to_string()),
+            "{refusal}"
+        );
     }
 }

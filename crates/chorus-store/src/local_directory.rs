@@ -35,13 +35,20 @@ impl LocalDirectory {
             _ => fs::create_dir_all(&unfinished),
         };
         made.map_err(|error| explain("make the artifact folder", &unfinished, &error))?;
-        Ok(Self { root: Arc::new(root), unfinished: Arc::default(), trouble: Trouble::default() })
+        Ok(Self {
+            root: Arc::new(root),
+            unfinished: Arc::default(),
+            trouble: Trouble::default(),
+        })
     }
 
     /// The same directory, which tells there that writing failed for good.
     #[must_use]
     pub fn telling(self, trouble: &Trouble) -> Self {
-        Self { trouble: trouble.clone(), ..self }
+        Self {
+            trouble: trouble.clone(),
+            ..self
+        }
     }
 
     fn path(&self, hash: ArtifactHash) -> PathBuf {
@@ -58,7 +65,8 @@ impl LocalDirectory {
         }
         let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
         let beside = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
-        let written = place(bytes, &beside, &path).map_err(|error| explain("keep an artifact in", &path, &error));
+        let written = place(bytes, &beside, &path)
+            .map_err(|error| explain("keep an artifact in", &path, &error));
         if written.is_err() {
             // The message of the first failure matters, not that of the tidying.
             let _ = fs::remove_file(&beside);
@@ -83,10 +91,17 @@ impl LocalDirectory {
     }
 
     /// Has a blocking act done where it may block.
-    async fn aside<T: Send + 'static>(&self, act: impl FnOnce(Self) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    async fn aside<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || act(this)).await;
-        done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the artifact folder's work was broken off: {error}"))))
+        done.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable(format!(
+                "the artifact folder's work was broken off: {error}"
+            )))
+        })
     }
 }
 
@@ -115,7 +130,11 @@ fn place(bytes: &[u8], beside: &Path, path: &Path) -> io::Result<()> {
     drop(file);
     fs::rename(beside, path)?;
     sync_folder(folder)?;
-    if is_new_folder { folder.parent().map_or(Ok(()), sync_folder) } else { Ok(()) }
+    if is_new_folder {
+        folder.parent().map_or(Ok(()), sync_folder)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(unix)]
@@ -134,10 +153,15 @@ fn explain(what: &str, path: &Path, error: &io::Error) -> StoreError {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "; the disk is full: free some space and start again, nothing accepted is lost"
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; check the folder's owner and permissions",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; check the folder's owner and permissions"
+        }
         _ => "",
     };
-    StoreError::Broken(format!("failed to {what} {}: {error}{hint}", path.display()))
+    StoreError::Broken(format!(
+        "failed to {what} {}: {error}{hint}",
+        path.display()
+    ))
 }
 
 #[cfg(test)]
@@ -147,15 +171,25 @@ mod tests {
     async fn check_damaged(spoil: impl FnOnce(&Path), expected: &str) {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let store = LocalDirectory::open(folder.path()).expect("an empty folder opens");
-        let hash = store.put(Bytes::from_static(b"text")).await.expect("there is room");
+        let hash = store
+            .put(Bytes::from_static(b"text"))
+            .await
+            .expect("there is room");
         spoil(&store.path(hash));
         let error = store.get(hash).await.expect_err("a damaged file is told");
-        assert!(matches!(&error, StoreError::Broken(text) if text.contains(expected)), "{error}");
+        assert!(
+            matches!(&error, StoreError::Broken(text) if text.contains(expected)),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn a_changed_file_is_told_as_damaged() {
-        check_damaged(|path| fs::write(path, b"other").expect("the file is ours"), "is damaged").await;
+        check_damaged(
+            |path| fs::write(path, b"other").expect("the file is ours"),
+            "is damaged",
+        )
+        .await;
     }
 
     #[tokio::test]
@@ -171,10 +205,22 @@ mod tests {
     async fn putting_again_repairs_a_damaged_file() {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let store = LocalDirectory::open(folder.path()).expect("an empty folder opens");
-        let hash = store.put(Bytes::from_static(b"text")).await.expect("there is room");
+        let hash = store
+            .put(Bytes::from_static(b"text"))
+            .await
+            .expect("there is room");
         fs::write(store.path(hash), b"other").expect("the file is ours");
-        assert_eq!(store.put(Bytes::from_static(b"text")).await.expect("there is room"), hash);
-        assert_eq!(store.get(hash).await.expect("it is repaired"), Some(Bytes::from_static(b"text")));
+        assert_eq!(
+            store
+                .put(Bytes::from_static(b"text"))
+                .await
+                .expect("there is room"),
+            hash
+        );
+        assert_eq!(
+            store.get(hash).await.expect("it is repaired"),
+            Some(Bytes::from_static(b"text"))
+        );
     }
 
     #[tokio::test]
@@ -191,6 +237,9 @@ mod tests {
     async fn a_full_disk_is_told_as_such() {
         let full = io::Error::from(ErrorKind::StorageFull);
         let error = explain("keep an artifact in", Path::new("ab/cd"), &full);
-        assert!(matches!(&error, StoreError::Broken(text) if text.contains("the disk is full") && text.contains("ab/cd")), "{error}");
+        assert!(
+            matches!(&error, StoreError::Broken(text) if text.contains("the disk is full") && text.contains("ab/cd")),
+            "{error}"
+        );
     }
 }

@@ -45,12 +45,21 @@ struct State {
 impl Store {
     /// An empty store whose times are judged by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Arc::default() }
+        Self {
+            clock,
+            state: Arc::default(),
+        }
     }
 
     /// Looks at the rows as they are between two calls, without copying them.
     pub fn with_rows<R>(&self, look: impl FnOnce(&Rows) -> R) -> R {
-        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner).rows)
+        look(
+            &self
+                .state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .rows,
+        )
     }
 
     /// A copy of the rows.
@@ -61,6 +70,9 @@ impl Store {
     /// One act, whole: nobody sees its middle.
     fn act<R>(&self, act: impl FnOnce(&mut State, Timestamp) -> R) -> R {
         let now = self.clock.now();
-        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), now)
+        act(
+            &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+        )
     }
 }

@@ -87,7 +87,12 @@ pub struct LeaderRow {
 impl OutboxRow {
     /// A record that was committed at `now`.
     pub const fn new(record: Record, now: Timestamp) -> Self {
-        Self { record, created_at: now, sent_at: None, folded_at: None }
+        Self {
+            record,
+            created_at: now,
+            sent_at: None,
+            folded_at: None,
+        }
     }
 }
 

@@ -89,15 +89,25 @@ impl Store {
     }
 
     /// The same, with so many connections.
-    pub async fn open_with(place: Place, on_pending: Pending, connections: u32) -> Result<Self, StoreError> {
+    pub async fn open_with(
+        place: Place,
+        on_pending: Pending,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
         let name = place.name();
-        Self::opened(place, on_pending, connections).await.map_err(|error| match error {
-            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}")),
-            StoreError::Broken(why) => StoreError::Broken(format!("{name}: {why}")),
-        })
+        Self::opened(place, on_pending, connections)
+            .await
+            .map_err(|error| match error {
+                StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}")),
+                StoreError::Broken(why) => StoreError::Broken(format!("{name}: {why}")),
+            })
     }
 
-    async fn opened(place: Place, on_pending: Pending, connections: u32) -> Result<Self, StoreError> {
+    async fn opened(
+        place: Place,
+        on_pending: Pending,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
         let mut connection = place.connect().await?;
         let missing = migrate::pending(&mut connection).await?;
         match on_pending {
@@ -105,19 +115,36 @@ impl Store {
             Pending::Refuse if missing.is_empty() => {}
             Pending::Refuse => {
                 let missing = missing.join(", ");
-                return Err(StoreError::Broken(format!("the database lacks {missing}; run `chorus migrate` first")));
+                return Err(StoreError::Broken(format!(
+                    "the database lacks {missing}; run `chorus migrate` first"
+                )));
             }
         }
         let pool = place.pool(connections).await?;
         let touched = Arc::new(AtomicU64::new(0));
-        let writer = place.is_sqlite().then(|| Writer::start(place.clone(), connection, Arc::clone(&touched)));
+        let writer = place
+            .is_sqlite()
+            .then(|| Writer::start(place.clone(), connection, Arc::clone(&touched)));
         let writer = Mutex::new(writer.map(|(writer, task)| (Arc::new(writer), task)));
-        Ok(Self { shared: Arc::new(Shared { place, pool, writer, touched, trouble: Trouble::default() }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                place,
+                pool,
+                writer,
+                touched,
+                trouble: Trouble::default(),
+            }),
+        })
     }
 
     /// Waits until what was asked for is done, then closes every connection.
     pub async fn close(&self) {
-        let running = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self
+            .shared
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some((writer, task)) = running {
             drop(writer);
             // The writer ends by itself; if it was aborted with its runtime there is nothing to wait for.
@@ -147,7 +174,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows = self.read(sqlx::query("PRAGMA quick_check")).await?;
-        let lines = rows.iter().map(|row| cells::Cells::new("quick_check", "quick_check", row).text("quick_check"));
+        let lines = rows
+            .iter()
+            .map(|row| cells::Cells::new("quick_check", "quick_check", row).text("quick_check"));
         let lines = lines.collect::<Result<Vec<_>, Fault>>()?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
@@ -171,7 +200,11 @@ impl Store {
     }
 
     fn writer(&self) -> Option<Arc<Writer>> {
-        let running = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self
+            .shared
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         running.as_ref().map(|(writer, _)| Arc::clone(writer))
     }
 
@@ -216,8 +249,12 @@ impl Store {
 
     /// What time the database thinks it is: the clock by which deliveries are judged.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
-        let rows = self.read(sqlx::query("SELECT now_ms FROM db_clock")).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Broken("the clock of the database has no row".to_owned()))?;
+        let rows = self
+            .read(sqlx::query("SELECT now_ms FROM db_clock"))
+            .await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError::Broken("the clock of the database has no row".to_owned()))?;
         Ok(cells::Cells::new("db_clock", "now", row).time("now_ms")?)
     }
 }

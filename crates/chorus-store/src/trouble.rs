@@ -34,7 +34,11 @@ impl Trouble {
     /// Returns when writing failed for good, with the reason.
     pub async fn lasting(&self) -> String {
         let mut told = self.0.subscribe();
-        let why = told.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        let why = told
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|why| why.clone());
         why.unwrap_or_default()
     }
 }

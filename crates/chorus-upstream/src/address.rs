@@ -22,7 +22,9 @@ pub enum AddressRefusal {
     #[error("a base URL may not hold a user name, a query or a fragment")]
     Adorned,
     /// Plain HTTP to a machine that is not this one.
-    #[error("{0:?} needs https: plain http is for this machine only (or for private networks, when private targets are allowed)")]
+    #[error(
+        "{0:?} needs https: plain http is for this machine only (or for private networks, when private targets are allowed)"
+    )]
     PlainHttp(String),
     /// A link-local or metadata address.
     #[error("{0:?} is a link-local or metadata address, which is never called")]
@@ -37,16 +39,26 @@ pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, Addres
     if !matches!(url.scheme(), "http" | "https") {
         return Err(not_http());
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err(AddressRefusal::Adorned);
     }
-    let name = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let name = host
+        .trim_matches(['[', ']'])
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
     let ip = name.parse::<IpAddr>().ok().map(plain);
     if ip.is_some_and(is_link_local) || name == "metadata.google.internal" || name == "metadata" {
         return Err(AddressRefusal::LinkLocal(host));
     }
     let is_here = name == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
-    let is_private = ip.map_or_else(|| !name.contains('.') || name.ends_with(".local") || name.ends_with(".internal"), is_private);
+    let is_private = ip.map_or_else(
+        || !name.contains('.') || name.ends_with(".local") || name.ends_with(".internal"),
+        is_private,
+    );
     if url.scheme() == "http" && !is_here && !(policy.private_targets && is_private) {
         return Err(AddressRefusal::PlainHttp(host));
     }
@@ -95,8 +107,16 @@ mod tests {
 
     #[test]
     fn https_may_go_anywhere_and_http_stays_here() {
-        check("https://api.example.com/v1/", false, "https://api.example.com/v1");
-        check("http://127.0.0.1:8080/v1", false, "http://127.0.0.1:8080/v1");
+        check(
+            "https://api.example.com/v1/",
+            false,
+            "https://api.example.com/v1",
+        );
+        check(
+            "http://127.0.0.1:8080/v1",
+            false,
+            "http://127.0.0.1:8080/v1",
+        );
         check("http://localhost:11434", false, "http://localhost:11434");
         check("http://[::1]:8080", false, "http://[::1]:8080");
         check("http://api.example.com", false, "plain http");
@@ -108,9 +128,15 @@ mod tests {
 
     #[test]
     fn link_local_is_refused_in_every_disguise() {
-        for host in
-            ["169.254.169.254", "2852039166", "0xa9fea9fe", "[fe80::1]", "[::ffff:169.254.169.254]", "metadata.google.internal", "0.0.0.0"]
-        {
+        for host in [
+            "169.254.169.254",
+            "2852039166",
+            "0xa9fea9fe",
+            "[fe80::1]",
+            "[::ffff:169.254.169.254]",
+            "metadata.google.internal",
+            "0.0.0.0",
+        ] {
             check(&format!("https://{host}/latest"), true, "link-local");
             check(&format!("http://{host}/latest"), true, "link-local");
         }

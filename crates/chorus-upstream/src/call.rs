@@ -53,8 +53,16 @@ pub struct Http {
 impl Http {
     /// Calls made of these parts.
     pub fn new(parts: Parts) -> Self {
-        let providers = parts.catalog.providers.iter().map(|row| (row.id.clone(), Arc::new(row.clone()))).collect();
-        Self { parts, providers: Arc::new(providers) }
+        let providers = parts
+            .catalog
+            .providers
+            .iter()
+            .map(|row| (row.id.clone(), Arc::new(row.clone())))
+            .collect();
+        Self {
+            parts,
+            providers: Arc::new(providers),
+        }
     }
 }
 
@@ -69,7 +77,10 @@ impl Upstream for Http {
             return Err(prepare::too_late(&call));
         }
         let result = self.exchange(&call, &mut prepared).await;
-        if result.as_ref().is_err_and(|failure| failure.class == FailureClass::Auth) {
+        if result
+            .as_ref()
+            .is_err_and(|failure| failure.class == FailureClass::Auth)
+        {
             self.parts.secrets.forget(call.credential);
         }
         result
@@ -83,7 +94,10 @@ impl Http {
         let exchange = &mut prepared.exchange;
         exchange.sent_at = Some(sent_at);
         let request = std::mem::take(&mut prepared.request);
-        let response = match clock.deadline(call.deadline, self.parts.transport.send(request)).await {
+        let response = match clock
+            .deadline(call.deadline, self.parts.transport.send(request))
+            .await
+        {
             None => return Err(exchange.past_deadline()),
             Some(Err(error)) => return Err(unreached(exchange, &error)),
             Some(Ok(response)) => response,
@@ -97,13 +111,27 @@ impl Http {
         }
         let levels = exchange.levels.clone();
         let body = self.accepted(call, prepared, &head, body).await?;
-        Ok(Answer { sent_at, request_id, levels, body })
+        Ok(Answer {
+            sent_at,
+            request_id,
+            levels,
+            body,
+        })
     }
 
-    async fn refusal(&self, call: &Call, exchange: &Exchange, headers: &HeaderMap, body: BodyStream) -> CallFailure {
+    async fn refusal(
+        &self,
+        call: &Call,
+        exchange: &Exchange,
+        headers: &HeaderMap,
+        body: BodyStream,
+    ) -> CallFailure {
         const LONGEST: usize = 1 << 20;
         let clock = &self.parts.clock;
-        let bytes = match clock.deadline(call.deadline, body::prefix(body, LONGEST)).await {
+        let bytes = match clock
+            .deadline(call.deadline, body::prefix(body, LONGEST))
+            .await
+        {
             None => return exchange.past_deadline(),
             Some(bytes) => bytes,
         };
@@ -117,23 +145,50 @@ impl Http {
         head: &http::response::Parts,
         body: BodyStream,
     ) -> Result<AnswerBody, CallFailure> {
-        let Prepared { exchange, quirks, .. } = prepared;
+        let Prepared {
+            exchange, quirks, ..
+        } = prepared;
         let clock = Arc::clone(&self.parts.clock);
-        let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type = head
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let reader = || Reader::new(exchange.provider.dialect, quirks);
         match &call.body {
             Body::Verbatim { facts, .. } => {
                 let reader = facts.stream.then(reader);
-                let tap = tapped::Tap { exchange: exchange.clone(), quirks: quirks.clone(), reader, clock, deadline: call.deadline };
-                Ok(AnswerBody::Verbatim { status: head.status.as_u16(), content_type: content_type.to_owned(), body: tap.stream(body) })
+                let tap = tapped::Tap {
+                    exchange: exchange.clone(),
+                    quirks: quirks.clone(),
+                    reader,
+                    clock,
+                    deadline: call.deadline,
+                };
+                Ok(AnswerBody::Verbatim {
+                    status: head.status.as_u16(),
+                    content_type: content_type.to_owned(),
+                    body: tap.stream(body),
+                })
             }
-            Body::Canonical(request) if request.stream && !content_type.starts_with("application/json") => {
-                let stream = streamed::Streamed { exchange: exchange.clone(), reader: reader(), clock, deadline: call.deadline };
+            Body::Canonical(request)
+                if request.stream && !content_type.starts_with("application/json") =>
+            {
+                let stream = streamed::Streamed {
+                    exchange: exchange.clone(),
+                    reader: reader(),
+                    clock,
+                    deadline: call.deadline,
+                };
                 Ok(AnswerBody::Stream(stream.stream(body)))
             }
             Body::Canonical(request) => {
                 let reply = self.whole(call.deadline, prepared, head, body).await?;
-                Ok(if request.stream { AnswerBody::Stream(streamed::replay(reply)) } else { AnswerBody::Whole(Box::new(reply)) })
+                Ok(if request.stream {
+                    AnswerBody::Stream(streamed::replay(reply))
+                } else {
+                    AnswerBody::Whole(Box::new(reply))
+                })
             }
         }
     }
@@ -145,18 +200,30 @@ impl Http {
         head: &http::response::Parts,
         body: BodyStream,
     ) -> Result<chorus_core::llm::Reply, CallFailure> {
-        let Prepared { exchange, quirks, .. } = prepared;
+        let Prepared {
+            exchange, quirks, ..
+        } = prepared;
         let clock = &self.parts.clock;
         let bytes = match clock.deadline(deadline, body::whole(body)).await {
             None => return Err(exchange.past_deadline()),
-            Some(Err(error)) => return Err(exchange.failure(FailureClass::Transient, "cut_reply", &error.to_string())),
+            Some(Err(error)) => {
+                return Err(exchange.failure(
+                    FailureClass::Transient,
+                    "cut_reply",
+                    &error.to_string(),
+                ));
+            }
             Some(Ok(bytes)) => bytes,
         };
         let reply = read_reply(exchange.provider.dialect, &bytes, quirks).map_err(|error| {
             let told = read_error(exchange, &bytes);
             match body::holds_error(&bytes) {
                 true => exchange.refused(&told, &head.headers, clock.now()),
-                false => exchange.failure(FailureClass::Transient, "unreadable_reply", &error.to_string()),
+                false => exchange.failure(
+                    FailureClass::Transient,
+                    "unreadable_reply",
+                    &error.to_string(),
+                ),
             }
         })?;
         match reply.finish {
@@ -168,7 +235,11 @@ impl Http {
 
 /// The provider gave up although it answered 200.
 fn aborted(exchange: &Exchange) -> CallFailure {
-    exchange.failure(FailureClass::Overload, "insufficient_system_resource", "the provider ended the answer for want of resources")
+    exchange.failure(
+        FailureClass::Overload,
+        "insufficient_system_resource",
+        "the provider ended the answer for want of resources",
+    )
 }
 
 fn unreached(exchange: &Exchange, error: &TransportError) -> CallFailure {
@@ -188,11 +259,16 @@ fn read_error(exchange: &Exchange, bytes: &[u8]) -> WireError {
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let names = ["request-id", "x-request-id", "x-ds-trace-id"];
-    names.iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))
+    names
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))
 }
 
 /// The headers of a probe.
-pub(crate) fn probe_headers(provider: &Provider, secret: &crate::secrets::Secret) -> Result<HeaderMap, String> {
+pub(crate) fn probe_headers(
+    provider: &Provider,
+    secret: &crate::secrets::Secret,
+) -> Result<HeaderMap, String> {
     prepare::headers(provider, secret, "probe")
 }
 

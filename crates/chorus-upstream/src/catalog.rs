@@ -55,12 +55,18 @@ pub fn load() -> Catalog {
 
 /// A catalogue from the texts of its two files.
 pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
-    let ProviderFile { default_errors, mut provider } = read("providers.toml", providers)?;
+    let ProviderFile {
+        default_errors,
+        mut provider,
+    } = read("providers.toml", providers)?;
     let ModelFile { model } = read("models.toml", models)?;
     for row in &mut provider {
         row.errors.extend(default_errors.iter().cloned());
     }
-    let catalog = Catalog { providers: provider, models: model };
+    let catalog = Catalog {
+        providers: provider,
+        models: model,
+    };
     check_providers(&catalog)?;
     check_models(&catalog)?;
     Ok(catalog)
@@ -68,12 +74,19 @@ pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
 
 fn read<'de, T: Deserialize<'de>>(file: &'static str, text: &'de str) -> Result<T, CatalogError> {
     let malformed = |key: String, message: String| CatalogError::Malformed { file, key, message };
-    let document = toml::Deserializer::parse(text).map_err(|error| malformed("file".to_owned(), error.to_string()))?;
-    serde_path_to_error::deserialize(document).map_err(|error| malformed(error.path().to_string(), error.inner().message().to_owned()))
+    let document = toml::Deserializer::parse(text)
+        .map_err(|error| malformed("file".to_owned(), error.to_string()))?;
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| malformed(error.path().to_string(), error.inner().message().to_owned()))
 }
 
 fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
-    let wrong = |message: String| Err(CatalogError::Inconsistent { file: "providers.toml", message });
+    let wrong = |message: String| {
+        Err(CatalogError::Inconsistent {
+            file: "providers.toml",
+            message,
+        })
+    };
     let mut seen = BTreeSet::new();
     for row in &catalog.providers {
         if !seen.insert(&row.id) {
@@ -87,15 +100,27 @@ fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
         {
             return wrong(format!("{}: {refusal}", row.id));
         }
-        if let Some(rule) = row.errors.iter().find(|rule| rule.message.as_ref().is_some_and(|words| *words != words.to_lowercase())) {
-            return wrong(format!("{}: {:?} is matched in lower case", row.id, rule.message));
+        if let Some(rule) = row.errors.iter().find(|rule| {
+            rule.message
+                .as_ref()
+                .is_some_and(|words| *words != words.to_lowercase())
+        }) {
+            return wrong(format!(
+                "{}: {:?} is matched in lower case",
+                row.id, rule.message
+            ));
         }
     }
     Ok(())
 }
 
 fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
-    let wrong = |message: String| Err(CatalogError::Inconsistent { file: "models.toml", message });
+    let wrong = |message: String| {
+        Err(CatalogError::Inconsistent {
+            file: "models.toml",
+            message,
+        })
+    };
     let mut seen = BTreeSet::new();
     for row in &catalog.models {
         if !seen.insert(&row.slug) {
@@ -107,11 +132,21 @@ fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
         if row.routes.is_empty() {
             return wrong(format!("{} has no route", row.slug));
         }
-        if let Some(route) = row.routes.keys().find(|route| catalog.provider(route).is_none()) {
-            return wrong(format!("{} is routed to {route}, which is no provider", row.slug));
+        if let Some(route) = row
+            .routes
+            .keys()
+            .find(|route| catalog.provider(route).is_none())
+        {
+            return wrong(format!(
+                "{} is routed to {route}, which is no provider",
+                row.slug
+            ));
         }
         if row.max_output > row.context {
-            return wrong(format!("{} may answer more than its context holds", row.slug));
+            return wrong(format!(
+                "{} may answer more than its context holds",
+                row.slug
+            ));
         }
     }
     Ok(())

@@ -7,9 +7,19 @@ use chorus_dialect::fit::{Target, fit};
 use chorus_dialect::{ReadError, anthropic_messages, openai_chat};
 
 /// The body of a canonical request for this model at this provider.
-pub(crate) fn write_request(request: &Request, provider: &Provider, model: &Model, wire_name: &str) -> Bytes {
-    let target =
-        Target { model: wire_name, dialect: provider.dialect, quirks: &model.quirks, form: &provider.form, max_output: model.max_output };
+pub(crate) fn write_request(
+    request: &Request,
+    provider: &Provider,
+    model: &Model,
+    wire_name: &str,
+) -> Bytes {
+    let target = Target {
+        model: wire_name,
+        dialect: provider.dialect,
+        quirks: &model.quirks,
+        form: &provider.form,
+        max_output: model.max_output,
+    };
     let fitted = fit(request, &target);
     let value = match provider.dialect {
         Dialect::OpenaiChat => openai_chat::write_request(&fitted, &provider.form),
@@ -19,7 +29,11 @@ pub(crate) fn write_request(request: &Request, provider: &Provider, model: &Mode
 }
 
 /// A whole reply.
-pub(crate) fn read_reply(dialect: Dialect, body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
+pub(crate) fn read_reply(
+    dialect: Dialect,
+    body: &[u8],
+    quirks: &Quirks,
+) -> Result<Reply, ReadError> {
     match dialect {
         Dialect::OpenaiChat => openai_chat::read_reply(body, quirks),
         Dialect::AnthropicMessages => anthropic_messages::read_reply(body),

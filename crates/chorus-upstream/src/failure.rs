@@ -38,18 +38,35 @@ impl Exchange {
 
     /// The call was cut at its wall-clock deadline.
     pub(crate) fn past_deadline(&self) -> CallFailure {
-        self.failure(FailureClass::Transient, "deadline", "the call was cut at its deadline")
+        self.failure(
+            FailureClass::Transient,
+            "deadline",
+            "the call was cut at its deadline",
+        )
     }
 
     /// The provider refused the call.
-    pub(crate) fn refused(&self, error: &WireError, headers: &HeaderMap, now: Timestamp) -> CallFailure {
+    pub(crate) fn refused(
+        &self,
+        error: &WireError,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> CallFailure {
         let status = told_status(self.status.unwrap_or_default(), error);
-        let class = match (classify(&self.provider.errors, status, error), should_retry(headers)) {
+        let class = match (
+            classify(&self.provider.errors, status, error),
+            should_retry(headers),
+        ) {
             (FailureClass::Transient, Some(false)) => FailureClass::Request,
             (FailureClass::Request, Some(true)) => FailureClass::Transient,
             (class, _) => class,
         };
-        let kind = error.code.as_ref().filter(|code| code.parse::<u16>().is_err()).or(error.kind.as_ref()).or(error.code.as_ref());
+        let kind = error
+            .code
+            .as_ref()
+            .filter(|code| code.parse::<u16>().is_err())
+            .or(error.kind.as_ref())
+            .or(error.code.as_ref());
         CallFailure {
             class,
             provider: self.provider.id.clone(),
@@ -65,8 +82,16 @@ impl Exchange {
 
 /// Some servers answer 200 and put the true status into the body.
 fn told_status(status: u16, error: &WireError) -> u16 {
-    let told = error.code.as_ref().and_then(|code| code.parse().ok()).filter(|code| (400..600).contains(code));
-    if status < 400 { told.unwrap_or(status) } else { status }
+    let told = error
+        .code
+        .as_ref()
+        .and_then(|code| code.parse().ok())
+        .filter(|code| (400..600).contains(code));
+    if status < 400 {
+        told.unwrap_or(status)
+    } else {
+        status
+    }
 }
 
 /// The first row whose conditions all hold; what no row knows may pass.
@@ -74,9 +99,21 @@ pub(crate) fn classify(rules: &[ErrorRule], status: u16, error: &WireError) -> F
     let words = format!("{} {}", error.message, error.details).to_lowercase();
     let holds = |rule: &&ErrorRule| {
         rule.status.is_none_or(|wanted| wanted == status)
-            && rule.kind.as_ref().is_none_or(|wanted| error.kind.as_ref() == Some(wanted))
-            && rule.code.as_ref().is_none_or(|wanted| error.code.as_ref() == Some(wanted))
-            && rule.message.as_ref().is_none_or(|wanted| words.contains(wanted.as_str()))
+            && rule
+                .kind
+                .as_ref()
+                .is_none_or(|wanted| error.kind.as_ref() == Some(wanted))
+            && rule
+                .code
+                .as_ref()
+                .is_none_or(|wanted| error.code.as_ref() == Some(wanted))
+            && rule
+                .message
+                .as_ref()
+                .is_none_or(|wanted| words.contains(wanted.as_str()))
     };
-    rules.iter().find(holds).map_or(FailureClass::Transient, |rule| rule.class)
+    rules
+        .iter()
+        .find(holds)
+        .map_or(FailureClass::Transient, |rule| rule.class)
 }

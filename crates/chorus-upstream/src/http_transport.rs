@@ -43,8 +43,11 @@ impl HttpTransport {
 }
 
 fn tls_config() -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let (_added, _unreadable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let (_added, _unreadable) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -56,14 +59,20 @@ fn tls_config() -> Result<ClientConfig, rustls::Error> {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(told)?;
         let response = self.client.execute(request).await.map_err(told)?;
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
         head.headers_mut().clone_from(response.headers());
-        let body: BodyStream = response.bytes_stream().map(|chunk| chunk.map_err(told)).boxed();
+        let body: BodyStream = response
+            .bytes_stream()
+            .map(|chunk| chunk.map_err(told))
+            .boxed();
         Ok(head.map(|()| body))
     }
 }
@@ -78,5 +87,9 @@ fn told(error: reqwest::Error) -> TransportError {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    if connect { TransportError::Connect(text) } else { TransportError::Broken(text) }
+    if connect {
+        TransportError::Connect(text)
+    } else {
+        TransportError::Broken(text)
+    }
 }

@@ -9,11 +9,24 @@ use chorus_core::time::{Millis, Timestamp};
 use http::HeaderMap;
 
 /// All levels that an answer's headers tell of.
-pub(crate) fn observed(form: LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Vec<ObservedLevel> {
+pub(crate) fn observed(
+    form: LimitHeaders,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Vec<ObservedLevel> {
     match form {
-        LimitHeaders::Anthropic => ANTHROPIC.iter().filter_map(|row| anthropic(headers, row)).collect(),
-        LimitHeaders::Openai => OPENAI.iter().filter_map(|row| level(headers, row, |reset| Some(now + go_duration(reset)?))).collect(),
-        LimitHeaders::Mistral => MISTRAL.iter().filter_map(|row| level(headers, row, |_| None)).collect(),
+        LimitHeaders::Anthropic => ANTHROPIC
+            .iter()
+            .filter_map(|row| anthropic(headers, row))
+            .collect(),
+        LimitHeaders::Openai => OPENAI
+            .iter()
+            .filter_map(|row| level(headers, row, |reset| Some(now + go_duration(reset)?)))
+            .collect(),
+        LimitHeaders::Mistral => MISTRAL
+            .iter()
+            .filter_map(|row| level(headers, row, |_| None))
+            .collect(),
         LimitHeaders::None => Vec::new(),
     }
 }
@@ -86,16 +99,35 @@ const MISTRAL: &[Row] = &[
 ];
 
 fn anthropic(headers: &HeaderMap, row: &Row) -> Option<ObservedLevel> {
-    level(headers, row, |reset| Some(Timestamp(reset.parse::<jiff::Timestamp>().ok()?.as_millisecond())))
+    level(headers, row, |reset| {
+        Some(Timestamp(
+            reset.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        ))
+    })
 }
 
-fn level(headers: &HeaderMap, row: &Row, full_at: impl FnOnce(&str) -> Option<Timestamp>) -> Option<ObservedLevel> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+fn level(
+    headers: &HeaderMap,
+    row: &Row,
+    full_at: impl FnOnce(&str) -> Option<Timestamp>,
+) -> Option<ObservedLevel> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
     let (limit, remaining) = (number(row.limit), number(row.remaining));
     let known = limit.is_some() || remaining.is_some();
     let full_at = text(row.reset).and_then(full_at);
-    known.then_some(ObservedLevel { dimension: row.dimension, limit, remaining, full_at, rounded_to: row.rounded_to })
+    known.then_some(ObservedLevel {
+        dimension: row.dimension,
+        limit,
+        remaining,
+        full_at,
+        rounded_to: row.rounded_to,
+    })
 }
 
 /// A length of time as Go writes it: `1h2m3.5s`, `6m0s`, `17ms`.
@@ -105,12 +137,18 @@ fn go_duration(text: &str) -> Option<Millis> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let letters = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
         let (unit, next) = after.split_at(letters);
         total += number.parse::<f64>().ok()? * millis_of(unit)?;
         rest = next;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded right here")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded right here"
+    )]
     (!text.is_empty() && (0.0..1e15).contains(&total)).then(|| Millis(total.ceil() as u64))
 }
 
@@ -140,7 +178,14 @@ mod tests {
 
     #[test]
     fn go_durations_are_read_and_nonsense_is_not() {
-        for (text, expected) in [("1s", 1000), ("6m0s", 360_000), ("17ms", 17), ("1h2m3.5s", 3_723_500), ("2m59.56s", 179_560), ("0s", 0)] {
+        for (text, expected) in [
+            ("1s", 1000),
+            ("6m0s", 360_000),
+            ("17ms", 17),
+            ("1h2m3.5s", 3_723_500),
+            ("2m59.56s", 179_560),
+            ("0s", 0),
+        ] {
             assert_eq!(go_duration(text), Some(Millis(expected)), "{text}");
         }
         for text in ["", "5", "s", "1.2.3s", "1d", "-1s", "1e3s"] {
@@ -183,7 +228,11 @@ mod tests {
     fn openais_and_mistrals_levels_are_told() {
         check(
             LimitHeaders::Openai,
-            &[("x-ratelimit-limit-tokens", "500000"), ("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "6m0s")],
+            &[
+                ("x-ratelimit-limit-tokens", "500000"),
+                ("x-ratelimit-remaining-tokens", "0"),
+                ("x-ratelimit-reset-tokens", "6m0s"),
+            ],
             &[ObservedLevel {
                 dimension: Dimension::TotalTokens,
                 limit: Some(500_000),
@@ -195,8 +244,18 @@ mod tests {
         check(
             LimitHeaders::Mistral,
             &[("x-ratelimit-remaining-req-minute", "3")],
-            &[ObservedLevel { dimension: Dimension::Requests, limit: None, remaining: Some(3), full_at: None, rounded_to: 1 }],
+            &[ObservedLevel {
+                dimension: Dimension::Requests,
+                limit: None,
+                remaining: Some(3),
+                full_at: None,
+                rounded_to: 1,
+            }],
         );
-        check(LimitHeaders::None, &[("x-ratelimit-remaining-tokens", "3")], &[]);
+        check(
+            LimitHeaders::None,
+            &[("x-ratelimit-remaining-tokens", "3")],
+            &[],
+        );
     }
 }

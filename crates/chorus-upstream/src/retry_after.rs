@@ -6,7 +6,12 @@ use jiff::fmt::rfc2822;
 
 /// `retry-after-ms`, else `retry-after` in seconds, else as an HTTP date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Millis> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     if let Some(millis) = text("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
         return whole(millis);
     }
@@ -27,8 +32,14 @@ pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
 }
 
 fn whole(millis: f64) -> Option<Millis> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded right here")]
-    (0.0..1e12).contains(&millis).then(|| Millis(millis.ceil() as u64))
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded right here"
+    )]
+    (0.0..1e12)
+        .contains(&millis)
+        .then(|| Millis(millis.ceil() as u64))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -45,14 +56,24 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().expect("a header value"));
         }
-        assert_eq!(retry_after(&map, Timestamp(784_111_777_000)), expected.map(Millis), "{headers:?}");
+        assert_eq!(
+            retry_after(&map, Timestamp(784_111_777_000)),
+            expected.map(Millis),
+            "{headers:?}"
+        );
     }
 
     #[test]
     fn every_form_is_read() {
-        check(&[("retry-after-ms", "1500"), ("retry-after", "9")], Some(1500));
+        check(
+            &[("retry-after-ms", "1500"), ("retry-after", "9")],
+            Some(1500),
+        );
         check(&[("retry-after", "2.5")], Some(2500));
-        check(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")], Some(10_000));
+        check(
+            &[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")],
+            Some(10_000),
+        );
         check(&[("retry-after", "Sun, 06 Nov 1994 08:49:27 GMT")], Some(0));
         check(&[("retry-after", "soon")], None);
         check(&[("retry-after", "-5")], None);

@@ -30,7 +30,11 @@ impl Secret {
     /// A text in which this secret is blotted out.
     pub fn blot(&self, text: &str) -> String {
         const SHORTEST: usize = 6;
-        if self.0.len() < SHORTEST { text.to_owned() } else { text.replace(self.0.as_str(), "[secret]") }
+        if self.0.len() < SHORTEST {
+            text.to_owned()
+        } else {
+            text.replace(self.0.as_str(), "[secret]")
+        }
     }
 }
 
@@ -53,7 +57,11 @@ pub struct Opened {
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// The opened secret of a credential at a provider.
-    async fn open(&self, credential: CredentialId, provider: &ProviderId) -> Result<Opened, SecretsError>;
+    async fn open(
+        &self,
+        credential: CredentialId,
+        provider: &ProviderId,
+    ) -> Result<Opened, SecretsError>;
 
     /// What was kept of it may be wrong: read it anew next time.
     fn forget(&self, credential: CredentialId);
@@ -84,7 +92,11 @@ pub struct DirectorySecrets {
 impl DirectorySecrets {
     /// Nothing opened yet.
     pub fn new(directory: Arc<dyn Directory>, key: EnvelopeKey) -> Self {
-        Self { directory, key, kept: Mutex::new(BTreeMap::new()) }
+        Self {
+            directory,
+            key,
+            kept: Mutex::new(BTreeMap::new()),
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CredentialId, ProviderId), Opened>> {
@@ -94,14 +106,27 @@ impl DirectorySecrets {
 
 #[async_trait]
 impl Secrets for DirectorySecrets {
-    async fn open(&self, credential: CredentialId, provider: &ProviderId) -> Result<Opened, SecretsError> {
+    async fn open(
+        &self,
+        credential: CredentialId,
+        provider: &ProviderId,
+    ) -> Result<Opened, SecretsError> {
         let name = (credential, provider.clone());
         if let Some(opened) = self.kept().get(&name) {
             return Ok(opened.clone());
         }
-        let deposit = self.directory.secret(credential).await?.filter(|deposit| deposit.provider == *provider);
-        let Deposit { base_url, secret, .. } = deposit.ok_or(SecretsError::Missing(credential))?;
-        let opened = Opened { secret: self.key.open(&secret, credential, provider)?, base_url };
+        let deposit = self
+            .directory
+            .secret(credential)
+            .await?
+            .filter(|deposit| deposit.provider == *provider);
+        let Deposit {
+            base_url, secret, ..
+        } = deposit.ok_or(SecretsError::Missing(credential))?;
+        let opened = Opened {
+            secret: self.key.open(&secret, credential, provider)?,
+            base_url,
+        };
         self.kept().insert(name, opened.clone());
         Ok(opened)
     }
@@ -116,7 +141,9 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use chorus_core::id::{AccountId, Tenant};
-    use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, SealedSecret};
+    use chorus_core::port::directory::{
+        Account, CredentialState, Imported, NewAccount, SealedSecret,
+    };
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -142,7 +169,11 @@ mod tests {
         async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
             self.reads.fetch_add(1, Ordering::Relaxed);
             let base_url = Some("http://127.0.0.1:9/v1".into());
-            let deposit = Deposit { provider: "sim-openai".into(), base_url, secret: self.sealed.clone() };
+            let deposit = Deposit {
+                provider: "sim-openai".into(),
+                base_url,
+                secret: self.sealed.clone(),
+            };
             Ok((credential == CREDENTIAL).then_some(deposit))
         }
 
@@ -158,12 +189,25 @@ mod tests {
     fn secrets() -> (DirectorySecrets, Arc<OneAccount>) {
         let key = EnvelopeKey::generate();
         let sealed = key.seal(&Secret::new("sk-home"), CREDENTIAL, &"sim-openai".into());
-        let directory = Arc::new(OneAccount { sealed, reads: AtomicU32::new(0) });
-        (DirectorySecrets::new(Arc::<OneAccount>::clone(&directory), key), directory)
+        let directory = Arc::new(OneAccount {
+            sealed,
+            reads: AtomicU32::new(0),
+        });
+        (
+            DirectorySecrets::new(Arc::<OneAccount>::clone(&directory), key),
+            directory,
+        )
     }
 
-    fn open(secrets: &DirectorySecrets, number: u128, provider: &str) -> Result<Opened, SecretsError> {
-        secrets.open(CredentialId::new(number), &provider.into()).now_or_never().expect("nothing here waits")
+    fn open(
+        secrets: &DirectorySecrets,
+        number: u128,
+        provider: &str,
+    ) -> Result<Opened, SecretsError> {
+        secrets
+            .open(CredentialId::new(number), &provider.into())
+            .now_or_never()
+            .expect("nothing here waits")
     }
 
     #[test]
@@ -171,10 +215,16 @@ mod tests {
         let (secrets, directory) = secrets();
         for _ in 0..3 {
             let opened = open(&secrets, 7, "sim-openai").expect("a secret");
-            assert_eq!((opened.secret.expose(), opened.base_url.as_deref()), ("sk-home", Some("http://127.0.0.1:9/v1")));
+            assert_eq!(
+                (opened.secret.expose(), opened.base_url.as_deref()),
+                ("sk-home", Some("http://127.0.0.1:9/v1"))
+            );
         }
         assert_eq!(directory.reads.load(Ordering::Relaxed), 1);
-        assert!(matches!(open(&secrets, 7, "openai"), Err(SecretsError::Missing(_))), "a kept secret goes to its own provider only");
+        assert!(
+            matches!(open(&secrets, 7, "openai"), Err(SecretsError::Missing(_))),
+            "a kept secret goes to its own provider only"
+        );
         let read = directory.reads.load(Ordering::Relaxed);
         secrets.forget(CREDENTIAL);
         open(&secrets, 7, "sim-openai").expect("a secret");
@@ -185,7 +235,13 @@ mod tests {
     fn another_providers_or_an_unknown_credential_is_not_opened() {
         for (number, provider) in [(8, "sim-openai"), (7, "openai")] {
             let (secrets, _directory) = secrets();
-            assert!(matches!(open(&secrets, number, provider), Err(SecretsError::Missing(_))), "{number} {provider}");
+            assert!(
+                matches!(
+                    open(&secrets, number, provider),
+                    Err(SecretsError::Missing(_))
+                ),
+                "{number} {provider}"
+            );
         }
     }
 
@@ -194,6 +250,9 @@ mod tests {
         let (secrets, _directory) = secrets();
         let opened = open(&secrets, 7, "sim-openai").expect("a secret");
         assert!(!format!("{opened:?}").contains("sk-home"));
-        assert_eq!(opened.secret.blot("key sk-home is wrong"), "key [secret] is wrong");
+        assert_eq!(
+            opened.secret.blot("key sk-home is wrong"),
+            "key [secret] is wrong"
+        );
     }
 }

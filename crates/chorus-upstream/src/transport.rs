@@ -12,7 +12,10 @@ pub type BodyStream = BoxStream<'static, Result<Bytes, TransportError>>;
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends the request; returns when the answer's head is there.
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError>;
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError>;
 }
 
 /// The exchange broke on the way.

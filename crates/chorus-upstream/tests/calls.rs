@@ -50,7 +50,10 @@ fn upstream_at(base_url: &str) -> (Http, Arc<HandClock>) {
     let upstream = Http::new(Parts {
         catalog: Arc::new(chorus_upstream::catalog::load()),
         transport: Arc::new(HttpTransport::new().expect("a client")),
-        secrets: Arc::new(OneSecret(Opened { secret: Secret::new(SECRET), base_url: Some(base_url.to_owned()) })),
+        secrets: Arc::new(OneSecret(Opened {
+            secret: Secret::new(SECRET),
+            base_url: Some(base_url.to_owned()),
+        })),
         clock: Arc::<HandClock>::clone(&clock),
         addresses: AddressPolicy::default(),
     });
@@ -58,7 +61,11 @@ fn upstream_at(base_url: &str) -> (Http, Arc<HandClock>) {
 }
 
 fn call_of(provider: &str, body: Body) -> Call {
-    let models = BTreeMap::from([("sim-anthropic", "sim/claude-sim"), ("sim-openai", "sim/gpt-sim"), ("sim-deepseek", "sim/deepseek-sim")]);
+    let models = BTreeMap::from([
+        ("sim-anthropic", "sim/claude-sim"),
+        ("sim-openai", "sim/gpt-sim"),
+        ("sim-deepseek", "sim/deepseek-sim"),
+    ]);
     Call {
         credential: CredentialId::new(1),
         provider: ProviderId::new(provider),
@@ -70,8 +77,16 @@ fn call_of(provider: &str, body: Body) -> Call {
 }
 
 fn request(stream: bool) -> Body {
-    let turn = Message { role: Role::User, content: vec![Content::text("Hello")], extra: BTreeMap::new() };
-    Body::Canonical(Box::new(Request { messages: vec![turn], stream, ..Request::default() }))
+    let turn = Message {
+        role: Role::User,
+        content: vec![Content::text("Hello")],
+        extra: BTreeMap::new(),
+    };
+    Body::Canonical(Box::new(Request {
+        messages: vec![turn],
+        stream,
+        ..Request::default()
+    }))
 }
 
 async fn send(provider: &str, server: &Server, body: Body) -> Result<Answer, CallFailure> {
@@ -82,5 +97,7 @@ async fn send(provider: &str, server: &Server, body: Body) -> Result<Answer, Cal
 /// Waits for what must come soon.
 async fn bounded<F: Future>(future: F) -> F::Output {
     let latest = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    tokio::time::timeout_at(latest, future).await.expect("it did not come within 20 s")
+    tokio::time::timeout_at(latest, future)
+        .await
+        .expect("it did not come within 20 s")
 }

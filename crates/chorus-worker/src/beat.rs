@@ -15,7 +15,11 @@ use crate::workshop::Workshop;
 /// Beats for ever: at the set pace, and at once when a cancellation names something that is held.
 pub(crate) async fn keep(shop: &Workshop) -> Infallible {
     let clock = shop.clock();
-    let mut control = Feed::of_all(shop.ports.bus.clone(), shop.ports.clock.clone(), vec![Topic::Control]);
+    let mut control = Feed::of_all(
+        shop.ports.bus.clone(),
+        shop.ports.clock.clone(),
+        vec![Topic::Control],
+    );
     let mut next = clock.now() + shop.settings.beat;
     loop {
         let due = clock.sleep_until(next);
@@ -33,8 +37,11 @@ fn concerns(shop: &Workshop, fed: &Fed) -> bool {
     if let Fed::Broken(error) = fed {
         tracing::warn!(error = %error, "the tail of cancellations broke, opening it again; beats hear of them meanwhile");
     }
-    let Fed::Incoming(Incoming::Record { record, .. }) = fed else { return false };
-    record::read::<CancelledNotice>(record, CANCELLED).is_ok_and(|notice| shop.held.any_of(&notice.attempts))
+    let Fed::Incoming(Incoming::Record { record, .. }) = fed else {
+        return false;
+    };
+    record::read::<CancelledNotice>(record, CANCELLED)
+        .is_ok_and(|notice| shop.held.any_of(&notice.attempts))
 }
 
 async fn beat(shop: &Workshop) {
@@ -43,8 +50,14 @@ async fn beat(shop: &Workshop) {
         return;
     }
     let until = shop.clock().now() + shop.settings.beat;
-    match shop.clock().deadline(until, shop.ports.attempts.beat(held)).await {
-        Some(Ok(lost)) => lost.iter().for_each(|holding| shop.held.stop(holding, Stop::NotOurs)),
+    match shop
+        .clock()
+        .deadline(until, shop.ports.attempts.beat(held))
+        .await
+    {
+        Some(Ok(lost)) => lost
+            .iter()
+            .for_each(|holding| shop.held.stop(holding, Stop::NotOurs)),
         Some(Err(error)) => tracing::warn!(error = %error, "a beat was not answered, calls go on"),
         None => tracing::warn!("a beat was not answered in time, calls go on"),
     }

@@ -56,8 +56,15 @@ pub(crate) struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    pub(crate) fn new(shop: &Workshop, deadline: Timestamp, stop: &'a mut oneshot::Receiver<Stop>) -> Self {
-        Self { deadline: shop.clock().sleep_until(deadline), stop }
+    pub(crate) fn new(
+        shop: &Workshop,
+        deadline: Timestamp,
+        stop: &'a mut oneshot::Receiver<Stop>,
+    ) -> Self {
+        Self {
+            deadline: shop.clock().sleep_until(deadline),
+            stop,
+        }
     }
 
     /// The future's value, unless the call is cut before it is there.
@@ -74,12 +81,20 @@ impl<'a> Cut<'a> {
         if let Poll::Ready(Ok(why)) = self.stop.poll_unpin(context) {
             return Poll::Ready(CallEnd::Stopped(why));
         }
-        self.deadline.poll_unpin(context).map(|()| CallEnd::Deadline)
+        self.deadline
+            .poll_unpin(context)
+            .map(|()| CallEnd::Deadline)
     }
 }
 
 /// Makes the call.
-pub(crate) async fn make(shop: &Workshop, delivery: &Delivery, order: &WorkOrder, mut cut: Cut<'_>, deadline: Timestamp) -> Called {
+pub(crate) async fn make(
+    shop: &Workshop,
+    delivery: &Delivery,
+    order: &WorkOrder,
+    mut cut: Cut<'_>,
+    deadline: Timestamp,
+) -> Called {
     let assignment = &delivery.assignment;
     let model = shop.catalog.model(&assignment.model);
     let request = request(delivery, order, model);
@@ -95,8 +110,20 @@ pub(crate) async fn make(shop: &Workshop, delivery: &Delivery, order: &WorkOrder
     let mut telling = Telling::new(shop, delivery);
     let called = match cut.or(telling.beside(shop.ports.upstream.send(call))).await {
         Err(end) => Called { heard: None, end },
-        Ok(Err(failure)) => Called { heard: None, end: CallEnd::Failed(failure) },
-        Ok(Ok(answer)) => Listening { telling: &mut telling, cut, most, delivery }.hear(answer).await,
+        Ok(Err(failure)) => Called {
+            heard: None,
+            end: CallEnd::Failed(failure),
+        },
+        Ok(Ok(answer)) => {
+            Listening {
+                telling: &mut telling,
+                cut,
+                most,
+                delivery,
+            }
+            .hear(answer)
+            .await
+        }
     };
     telling.over().await;
     called
@@ -118,8 +145,15 @@ fn request(delivery: &Delivery, order: &WorkOrder, model: Option<&Model>) -> Req
 
 /// Beyond so many characters an answer counts as never ending. Some providers let thinking go beyond `max_tokens`.
 fn most_chars(shop: &Workshop, request: &Request, model: Option<&Model>) -> u64 {
-    let thinking = model.filter(|model| model.reasoning).map_or(0, |model| model.max_output);
-    let tokens = request.sampling.max_tokens.unwrap_or(0).saturating_add(thinking).max(1);
+    let thinking = model
+        .filter(|model| model.reasoning)
+        .map_or(0, |model| model.max_output);
+    let tokens = request
+        .sampling
+        .max_tokens
+        .unwrap_or(0)
+        .saturating_add(thinking)
+        .max(1);
     u64::from(tokens) * u64::from(shop.settings.chars_per_token)
 }
 
@@ -132,16 +166,34 @@ struct Listening<'a, 'b> {
 
 impl Listening<'_, '_> {
     async fn hear(mut self, answer: Answer) -> Called {
-        let Answer { sent_at, levels, body, .. } = answer;
+        let Answer {
+            sent_at,
+            levels,
+            body,
+            ..
+        } = answer;
         let (reply, end) = match body {
             AnswerBody::Whole(reply) => (*reply, CallEnd::Whole),
             AnswerBody::Stream(stream) => self.follow(stream).await,
-            AnswerBody::Verbatim { .. } => (Reply::default(), self.broken("answered in the provider's own bytes, which nobody asked for")),
+            AnswerBody::Verbatim { .. } => (
+                Reply::default(),
+                self.broken("answered in the provider's own bytes, which nobody asked for"),
+            ),
         };
-        Called { heard: Some(Heard { reply, sent_at, levels }), end }
+        Called {
+            heard: Some(Heard {
+                reply,
+                sent_at,
+                levels,
+            }),
+            end,
+        }
     }
 
-    async fn follow(&mut self, mut stream: BoxStream<'static, Result<StreamEvent, CallFailure>>) -> (Reply, CallEnd) {
+    async fn follow(
+        &mut self,
+        mut stream: BoxStream<'static, Result<StreamEvent, CallFailure>>,
+    ) -> (Reply, CallEnd) {
         let mut assembler = Assembler::new();
         let end = loop {
             let event = match self.cut.or(self.telling.beside(stream.next())).await {

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use chorus_core::delivery::{ArtifactHash, AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome, Requeue, WorkOrder};
+use chorus_core::delivery::{
+    ArtifactHash, AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome,
+    Requeue, WorkOrder,
+};
 use chorus_core::limit::{End, Observation, QuotaGroup, Sent};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -33,8 +36,17 @@ const PUBLISH_WITHIN: Millis = Millis(2_000);
 const END_WITHIN: Millis = Millis(60_000);
 
 /// Carries a claimed delivery to its end.
-pub(crate) async fn carry_out(shop: Arc<Workshop>, claimed: Claimed, stop: oneshot::Receiver<Stop>) {
-    let run = Run { shop: &shop, claimed: &claimed, delivery: &claimed.delivery, holding: &claimed.holding };
+pub(crate) async fn carry_out(
+    shop: Arc<Workshop>,
+    claimed: Claimed,
+    stop: oneshot::Receiver<Stop>,
+) {
+    let run = Run {
+        shop: &shop,
+        claimed: &claimed,
+        delivery: &claimed.delivery,
+        holding: &claimed.holding,
+    };
     let judgement = run.perform(stop).await;
     run.record(judgement).await;
     shop.held.remove(&claimed.holding);
@@ -67,7 +79,9 @@ impl Run<'_> {
             Ok(Ok(order)) => order,
             Ok(Err(word)) => return Judgement::uncalled(word),
             Err(CallEnd::Stopped(Stop::NotOurs)) => return Judgement::uncalled(Word::Nothing),
-            Err(CallEnd::Stopped(Stop::Drained)) => return Judgement::uncalled(self.again(Requeue::Drained)),
+            Err(CallEnd::Stopped(Stop::Drained)) => {
+                return Judgement::uncalled(self.again(Requeue::Drained));
+            }
             Err(_) => return Judgement::uncalled(self.again(Requeue::LeaseGone)),
         };
         let called = call::make(self.shop, self.delivery, &order, cut, self.claimed.cut_at).await;
@@ -106,7 +120,13 @@ impl Run<'_> {
     /// A limiter that has lost its state is asked again until it was restored, or the lease's time is over.
     async fn send(&self) -> Result<Sent, LimiterError> {
         let lease = &self.delivery.assignment.lease;
-        match self.shop.ports.limits.send(lease, &self.holding.holder, self.claimed.lease_until).await {
+        match self
+            .shop
+            .ports
+            .limits
+            .send(lease, &self.holding.holder, self.claimed.lease_until)
+            .await
+        {
             Err(LimiterError::Lost) if self.shop.clock().now() > lease.not_after => Ok(Sent::Gone),
             other => other,
         }
@@ -114,7 +134,9 @@ impl Run<'_> {
 
     async fn order(&self) -> Result<WorkOrder, FailureCause> {
         let hash = self.delivery.attempt.order;
-        let missing = |problem: &str| FailureCause::MissingArtifact { message: format!("work order {hash} {problem}") };
+        let missing = |problem: &str| FailureCause::MissingArtifact {
+            message: format!("work order {hash} {problem}"),
+        };
         let found = until_answered(self.shop.clock(), "reading a work order", || async {
             match self.shop.ports.artifacts.get(hash).await {
                 Err(StoreError::Broken(problem)) => Ok(Err(problem)),
@@ -122,8 +144,11 @@ impl Run<'_> {
             }
         })
         .await;
-        let bytes = found.map_err(|problem| missing(&format!("cannot be read: {problem}")))?.ok_or_else(|| missing("is not there"))?;
-        serde_json::from_slice(&bytes).map_err(|error| missing(&format!("does not follow its form: {error}")))
+        let bytes = found
+            .map_err(|problem| missing(&format!("cannot be read: {problem}")))?
+            .ok_or_else(|| missing("is not there"))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| missing(&format!("does not follow its form: {error}")))
     }
 
     fn again(&self, reason: Requeue) -> Word {
@@ -132,12 +157,26 @@ impl Run<'_> {
 
     async fn groups(&self) -> Vec<Arc<QuotaGroup>> {
         let assignment = &self.delivery.assignment;
-        self.shop.roster.groups(&self.delivery.attempt.tenant, assignment.credential(), &assignment.model).await
+        self.shop
+            .roster
+            .groups(
+                &self.delivery.attempt.tenant,
+                assignment.credential(),
+                &assignment.model,
+            )
+            .await
     }
 
     /// Writes everything down.
     async fn record(&self, judgement: Judgement) {
-        let Judgement { word, usage, cost, end, seen, credential } = judgement;
+        let Judgement {
+            word,
+            usage,
+            cost,
+            end,
+            seen,
+            credential,
+        } = judgement;
         if let Some(seen) = seen {
             self.observe(seen).await;
         }
@@ -157,11 +196,25 @@ impl Run<'_> {
     }
 
     /// The record of a finish that was written; none when the row has moved on.
-    async fn finish(&self, outcome: Outcome, usage: Option<Usage>, cost: MicroUsd) -> Option<Record> {
+    async fn finish(
+        &self,
+        outcome: Outcome,
+        usage: Option<Usage>,
+        cost: MicroUsd,
+    ) -> Option<Record> {
         let record = self.finish_record(&outcome);
-        let finish = Finish { holding: self.holding.clone(), outcome, usage, cost, record };
+        let finish = Finish {
+            holding: self.holding.clone(),
+            outcome,
+            usage,
+            cost,
+            record,
+        };
         let attempts = &self.shop.ports.attempts;
-        let done = until_answered(self.shop.clock(), "a finish", || attempts.finish(finish.clone())).await;
+        let done = until_answered(self.shop.clock(), "a finish", || {
+            attempts.finish(finish.clone())
+        })
+        .await;
         tracing::debug!(delivery.ours = done, delivery.outcome = ?finish.outcome, cost.micro_usd = cost.0, "a delivery is over");
         done.then_some(finish.record)
     }
@@ -170,8 +223,18 @@ impl Run<'_> {
     async fn publish(&self, record: Record) {
         let id = record.id;
         let publish = async {
-            self.shop.ports.bus.publish(vec![record]).await.map_err(|error| error.to_string())?;
-            self.shop.ports.outbox.mark_sent(vec![id]).await.map_err(|error| error.to_string())
+            self.shop
+                .ports
+                .bus
+                .publish(vec![record])
+                .await
+                .map_err(|error| error.to_string())?;
+            self.shop
+                .ports
+                .outbox
+                .mark_sent(vec![id])
+                .await
+                .map_err(|error| error.to_string())
         };
         let give_up = self.shop.clock().now() + PUBLISH_WITHIN;
         if let Some(Err(error)) = self.shop.clock().deadline(give_up, publish).await {
@@ -182,17 +245,33 @@ impl Run<'_> {
     /// The delivery was taken back: what its call used is waste.
     async fn tell_waste(&self, spent: Option<Usage>, cost: MicroUsd) {
         let Some(usage) = spent else { return };
-        tracing::warn!(tokens.input = usage.prompt(), tokens.output = usage.output, "the delivery is not ours any more, its call is waste");
+        tracing::warn!(
+            tokens.input = usage.prompt(),
+            tokens.output = usage.output,
+            "the delivery is not ours any more, its call is waste"
+        );
         let event = self.shop.event_id();
-        let late = LateUsage { attempt: self.holding.attempt, epoch: self.holding.epoch, usage, cost, event };
-        until_answered(self.shop.clock(), "a late usage", || self.shop.ports.deliveries.late(late.clone())).await;
+        let late = LateUsage {
+            attempt: self.holding.attempt,
+            epoch: self.holding.epoch,
+            usage,
+            cost,
+            event,
+        };
+        until_answered(self.shop.clock(), "a late usage", || {
+            self.shop.ports.deliveries.late(late.clone())
+        })
+        .await;
     }
 
     async fn end(&self, end: End) {
         let lease = self.delivery.assignment.lease.id;
         let give_up = self.shop.clock().now() + END_WITHIN;
         let limits = &self.shop.ports.limits;
-        until(self.shop.clock(), give_up, "the end of a lease", || limits.end(lease, end.clone())).await;
+        until(self.shop.clock(), give_up, "the end of a lease", || {
+            limits.end(lease, end.clone())
+        })
+        .await;
     }
 
     async fn observe(&self, seen: Seen) {
@@ -201,10 +280,23 @@ impl Run<'_> {
             return;
         }
         for group in self.groups().await {
-            let Seen { sent_at, failure, retry_after, levels } = seen.clone();
-            let observation = Observation { group, sent_at, failure, retry_after, levels };
+            let Seen {
+                sent_at,
+                failure,
+                retry_after,
+                levels,
+            } = seen.clone();
+            let observation = Observation {
+                group,
+                sent_at,
+                failure,
+                retry_after,
+                levels,
+            };
             let limits = &self.shop.ports.limits;
-            let told = until(self.shop.clock(), give_up, "an observation", || limits.observe(observation.clone()));
+            let told = until(self.shop.clock(), give_up, "an observation", || {
+                limits.observe(observation.clone())
+            });
             self.shop.clock().deadline(give_up, told).await;
         }
     }
@@ -215,8 +307,18 @@ impl Run<'_> {
         let (account, credential) = (assignment.account, assignment.credential());
         tracing::warn!(account.id = %account, credential.id = %credential, credential.state = ?state, "a credential cannot be used for now");
         let directory = &self.shop.ports.directory;
-        until_answered(self.shop.clock(), "a credential's state", || directory.set_state(credential, state.clone())).await;
-        let notice = record::credential(self.shop.event_id(), &self.delivery.attempt.tenant, &CredentialNotice { account, credential });
+        until_answered(self.shop.clock(), "a credential's state", || {
+            directory.set_state(credential, state.clone())
+        })
+        .await;
+        let notice = record::credential(
+            self.shop.event_id(),
+            &self.delivery.attempt.tenant,
+            &CredentialNotice {
+                account,
+                credential,
+            },
+        );
         if let Err(error) = self.shop.ports.bus.publish(vec![notice]).await {
             tracing::warn!(error = %error, "news of a credential was not taken");
         }
@@ -226,13 +328,34 @@ impl Run<'_> {
     async fn outcome(&self, word: Word) -> Option<Outcome> {
         Some(match word {
             Word::Nothing => return None,
-            Word::Result(text) => Outcome::Succeeded { result: self.keep(text.into_bytes()).await },
-            Word::Question(text) => Outcome::Asked { question: self.keep(text.into_bytes()).await },
+            Word::Result(text) => Outcome::Succeeded {
+                result: self.keep(text.into_bytes()).await,
+            },
+            Word::Question(text) => Outcome::Asked {
+                question: self.keep(text.into_bytes()).await,
+            },
             Word::Failed(cause) => Outcome::Failed { cause },
-            Word::Again { reason, not_before, order: None } => Outcome::Requeue { reason, not_before, order: None },
-            Word::Again { reason, not_before, order: Some(order) } => {
-                let bytes = serde_json::to_vec(&*order).expect("a work order is a plain struct with text keys");
-                Outcome::Requeue { reason, not_before, order: Some(self.keep(bytes).await) }
+            Word::Again {
+                reason,
+                not_before,
+                order: None,
+            } => Outcome::Requeue {
+                reason,
+                not_before,
+                order: None,
+            },
+            Word::Again {
+                reason,
+                not_before,
+                order: Some(order),
+            } => {
+                let bytes = serde_json::to_vec(&*order)
+                    .expect("a work order is a plain struct with text keys");
+                Outcome::Requeue {
+                    reason,
+                    not_before,
+                    order: Some(self.keep(bytes).await),
+                }
             }
         })
     }
@@ -240,7 +363,10 @@ impl Run<'_> {
     async fn keep(&self, bytes: Vec<u8>) -> ArtifactHash {
         let bytes = bytes::Bytes::from(bytes);
         let artifacts = &self.shop.ports.artifacts;
-        until_answered(self.shop.clock(), "keeping a result", || artifacts.put(bytes.clone())).await
+        until_answered(self.shop.clock(), "keeping a result", || {
+            artifacts.put(bytes.clone())
+        })
+        .await
     }
 
     fn finish_record(&self, outcome: &Outcome) -> Record {
@@ -249,7 +375,11 @@ impl Run<'_> {
         match outcome {
             Outcome::Requeue { .. } => record::task_ready(id, attempt, self.delivery.epoch.next()),
             Outcome::Succeeded { .. } | Outcome::Asked { .. } | Outcome::Failed { .. } => {
-                let done = AttemptDone { attempt: attempt.id, task: attempt.task, outcome: outcome.clone() };
+                let done = AttemptDone {
+                    attempt: attempt.id,
+                    task: attempt.task,
+                    outcome: outcome.clone(),
+                };
                 record::task_done(id, attempt, self.delivery.epoch, &done)
             }
         }

@@ -36,20 +36,31 @@ pub(crate) fn of_whole(delivery: &Delivery, reply: &Reply) -> Usage {
 pub(crate) fn of_part(delivery: &Delivery, reply: &Reply) -> Usage {
     let guessed = guess(delivery, reply);
     match reply.usage {
-        Some(told) => Usage { output: told.output.max(guessed.output), reasoning: told.reasoning.max(guessed.reasoning), ..told },
+        Some(told) => Usage {
+            output: told.output.max(guessed.output),
+            reasoning: told.reasoning.max(guessed.reasoning),
+            ..told
+        },
         None => guessed,
     }
 }
 
 /// The usage of a call that was sent and of which nothing was heard: its prompt at most.
 pub(crate) fn of_silence(delivery: &Delivery) -> Usage {
-    Usage { input: delivery.attempt.size.input, ..Usage::default() }
+    Usage {
+        input: delivery.attempt.size.input,
+        ..Usage::default()
+    }
 }
 
 fn guess(delivery: &Delivery, reply: &Reply) -> Usage {
     let tokens = |text: &str| text.len().div_ceil(BYTES_PER_TOKEN) as u64;
     let reasoning = tokens(&reply.reasoning());
-    Usage { output: tokens(&reply.text()) + reasoning, reasoning, ..of_silence(delivery) }
+    Usage {
+        output: tokens(&reply.text()) + reasoning,
+        reasoning,
+        ..of_silence(delivery)
+    }
 }
 
 #[cfg(test)]
@@ -62,8 +73,16 @@ mod tests {
             "price": {"input": 0, "output": 0}, "strength": 1,
         });
         let model: Model = serde_json::from_value(model).expect("a row");
-        let size = CallSize { input: prompt, output: 0, max_tokens: 24_000 };
-        assert_eq!(room(&size, so_far, &model), expected, "{prompt} tokens in a context of {context}");
+        let size = CallSize {
+            input: prompt,
+            output: 0,
+            max_tokens: 24_000,
+        };
+        assert_eq!(
+            room(&size, so_far, &model),
+            expected,
+            "{prompt} tokens in a context of {context}"
+        );
     }
 
     #[test]

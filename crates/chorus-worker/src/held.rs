@@ -42,7 +42,9 @@ impl Held {
 
     /// Whether one of these attempts is held.
     pub(crate) fn any_of(&self, attempts: &[AttemptId]) -> bool {
-        self.lock().keys().any(|holding| attempts.contains(&holding.attempt))
+        self.lock()
+            .keys()
+            .any(|holding| attempts.contains(&holding.attempt))
     }
 
     /// Tells one delivery to stop; nothing when it is not held any more.

@@ -45,7 +45,11 @@ pub(crate) struct Claimed {
 
 impl Intake {
     pub(crate) fn new(shop: Arc<Workshop>) -> Self {
-        Self { shop, waiting: BTreeMap::new(), claims: FuturesUnordered::new() }
+        Self {
+            shop,
+            waiting: BTreeMap::new(),
+            claims: FuturesUnordered::new(),
+        }
     }
 
     /// Records taken in and not yet answered: each will need a slot.
@@ -59,7 +63,8 @@ impl Intake {
             Some(waiting) => waiting.push_back((record, at)),
             None => {
                 self.waiting.insert(at.partition.clone(), VecDeque::new());
-                self.claims.push(Box::pin(claim(self.shop.clone(), record, at)));
+                self.claims
+                    .push(Box::pin(claim(self.shop.clone(), record, at)));
             }
         }
     }
@@ -67,7 +72,9 @@ impl Intake {
     /// These partitions are somebody else's: records that wait will be given to them.
     pub(crate) fn forget(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            self.waiting.entry(partition.clone()).and_modify(VecDeque::clear);
+            self.waiting
+                .entry(partition.clone())
+                .and_modify(VecDeque::clear);
         }
     }
 
@@ -78,9 +85,17 @@ impl Intake {
 
     /// The next answered claim; the record after it in its partition takes its place.
     pub(crate) fn poll_answered(&mut self, context: &mut Context<'_>) -> Poll<Answered> {
-        let Poll::Ready(Some(answered)) = self.claims.poll_next_unpin(context) else { return Poll::Pending };
-        match self.waiting.get_mut(&answered.at.partition).and_then(VecDeque::pop_front) {
-            Some((record, at)) => self.claims.push(Box::pin(claim(self.shop.clone(), record, at))),
+        let Poll::Ready(Some(answered)) = self.claims.poll_next_unpin(context) else {
+            return Poll::Pending;
+        };
+        match self
+            .waiting
+            .get_mut(&answered.at.partition)
+            .and_then(VecDeque::pop_front)
+        {
+            Some((record, at)) => self
+                .claims
+                .push(Box::pin(claim(self.shop.clone(), record, at))),
             None => drop(self.waiting.remove(&answered.at.partition)),
         }
         Poll::Ready(answered)
@@ -111,10 +126,22 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
         holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.number())),
         deadline: cut_at + shop.longest_grace(),
     };
-    let delivery = until_answered(clock, "a claim", || shop.ports.attempts.claim(claim.clone())).await;
+    let delivery = until_answered(clock, "a claim", || {
+        shop.ports.attempts.claim(claim.clone())
+    })
+    .await;
     let claimed = delivery.map(|delivery| {
-        let holding = Holding { attempt: claim.attempt, epoch: claim.epoch, holder: claim.holder.clone() };
-        Box::new(Claimed { delivery: *delivery, holding, cut_at, lease_until: claim.deadline })
+        let holding = Holding {
+            attempt: claim.attempt,
+            epoch: claim.epoch,
+            holder: claim.holder.clone(),
+        };
+        Box::new(Claimed {
+            delivery: *delivery,
+            holding,
+            cut_at,
+            lease_until: claim.deadline,
+        })
     });
     Answered { at, claimed }
 }
@@ -122,7 +149,10 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
 fn read(record: &Record) -> Result<(DispatchNotice, Timestamp), Unreadable> {
     let notice = record::read(record, DISPATCH)?;
     let header = "chorus-not-after-ms";
-    let not_after = record.header(header).and_then(|text| text.parse().ok()).ok_or(Unreadable::Header(header))?;
+    let not_after = record
+        .header(header)
+        .and_then(|text| text.parse().ok())
+        .ok_or(Unreadable::Header(header))?;
     Ok((notice, Timestamp(not_after)))
 }
 

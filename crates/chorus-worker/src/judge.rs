@@ -85,14 +85,25 @@ pub(crate) struct Seen {
 
 impl Word {
     pub(crate) const fn again(reason: Requeue, not_before: Timestamp) -> Self {
-        Self::Again { reason, not_before, order: None }
+        Self::Again {
+            reason,
+            not_before,
+            order: None,
+        }
     }
 }
 
 impl Judgement {
     /// No call was made.
     pub(crate) const fn uncalled(word: Word) -> Self {
-        Self { word, usage: None, cost: MicroUsd::ZERO, end: End::Unused, seen: None, credential: None }
+        Self {
+            word,
+            usage: None,
+            cost: MicroUsd::ZERO,
+            end: End::Unused,
+            seen: None,
+            credential: None,
+        }
     }
 }
 
@@ -104,18 +115,28 @@ impl Case<'_> {
             (CallEnd::Whole, Some(heard)) => self.answered(heard),
             (CallEnd::Whole, None) => self.cut(Word::Failed(FailureCause::Empty), None),
             // Whoever of us noticed first: the call was cut on our side.
-            (CallEnd::Failed(_), Some(heard)) if self.now >= self.cut_at => {
-                self.judge(Called { heard: Some(heard), end: CallEnd::Deadline })
-            }
+            (CallEnd::Failed(_), Some(heard)) if self.now >= self.cut_at => self.judge(Called {
+                heard: Some(heard),
+                end: CallEnd::Deadline,
+            }),
             (CallEnd::Failed(failure), Some(heard)) => self.broke(&failure, heard),
             (CallEnd::Failed(failure), None) => self.refused(&failure),
             (CallEnd::TooLong, heard) => self.cut(Word::Failed(FailureCause::Endless), heard),
             (CallEnd::Deadline, heard) => {
-                let class = if heard.is_some() { FailureClass::MidStream } else { FailureClass::Transient };
-                self.cut(refusal::word(self.delivery, &self.timed_out(class), &self.schedule()), heard)
+                let class = if heard.is_some() {
+                    FailureClass::MidStream
+                } else {
+                    FailureClass::Transient
+                };
+                self.cut(
+                    refusal::word(self.delivery, &self.timed_out(class), &self.schedule()),
+                    heard,
+                )
             }
             (CallEnd::Stopped(Stop::NotOurs), heard) => self.cut(Word::Nothing, heard),
-            (CallEnd::Stopped(Stop::Drained), heard) => self.cut(Word::again(Requeue::Drained, self.now), heard),
+            (CallEnd::Stopped(Stop::Drained), heard) => {
+                self.cut(Word::again(Requeue::Drained, self.now), heard)
+            }
         }
     }
 
@@ -123,23 +144,45 @@ impl Case<'_> {
         let usage = estimate::of_whole(self.delivery, &heard.reply);
         let word = self.read(&heard.reply);
         let cost = self.cost(&usage);
-        let seen = Seen { sent_at: heard.sent_at, failure: None, retry_after: None, levels: heard.levels };
-        Judgement { word, usage: Some(usage), cost, end: End::Used { usage, cost }, seen: Some(seen), credential: None }
+        let seen = Seen {
+            sent_at: heard.sent_at,
+            failure: None,
+            retry_after: None,
+            levels: heard.levels,
+        };
+        Judgement {
+            word,
+            usage: Some(usage),
+            cost,
+            end: End::Used { usage, cost },
+            seen: Some(seen),
+            credential: None,
+        }
     }
 
     fn read(&self, reply: &Reply) -> Word {
         match reading::read(self.delivery.attempt.kind, self.order, reply) {
             Reading::Result(text) => Word::Result(text),
             Reading::Question(question) => Word::Question(question),
-            Reading::Cut(_) if self.delivery.continues >= self.settings.continues(self.delivery.attempt.kind) => {
+            Reading::Cut(_)
+                if self.delivery.continues
+                    >= self.settings.continues(self.delivery.attempt.kind) =>
+            {
                 Word::Failed(FailureCause::Endless)
             }
             Reading::Cut(order) if self.is_full(&order) => Word::Failed(FailureCause::Endless),
-            Reading::Cut(order) => Word::Again { reason: Requeue::Continue, not_before: self.now, order: Some(order) },
+            Reading::Cut(order) => Word::Again {
+                reason: Requeue::Continue,
+                not_before: self.now,
+                order: Some(order),
+            },
             Reading::Empty => Word::Failed(FailureCause::Empty),
             Reading::Refused(message) => Word::Failed(FailureCause::Refused { message }),
             Reading::GivenUp => {
-                let failure = self.failure(FailureClass::Overload, "gave up in the middle of its answer");
+                let failure = self.failure(
+                    FailureClass::Overload,
+                    "gave up in the middle of its answer",
+                );
                 refusal::word(self.delivery, &failure, &self.schedule())
             }
         }
@@ -147,7 +190,9 @@ impl Case<'_> {
 
     /// Whether prompt and answer fill the model's context, so that nothing can be added.
     fn is_full(&self, order: &WorkOrder) -> bool {
-        self.model.is_some_and(|model| estimate::room(&self.delivery.attempt.size, &order.so_far, model) == 0)
+        self.model.is_some_and(|model| {
+            estimate::room(&self.delivery.attempt.size, &order.so_far, model) == 0
+        })
     }
 
     /// The stream broke after it had begun: what was produced is paid for.
@@ -156,8 +201,19 @@ impl Case<'_> {
         let cost = self.cost(&usage);
         let mut levels = heard.levels;
         levels.extend(failure.levels.iter().copied());
-        let seen = Seen { sent_at: heard.sent_at, failure: Some(failure.class), retry_after: failure.retry_after, levels };
-        Judgement { usage: Some(usage), cost, end: End::Used { usage, cost }, seen: Some(seen), ..self.failed(failure) }
+        let seen = Seen {
+            sent_at: heard.sent_at,
+            failure: Some(failure.class),
+            retry_after: failure.retry_after,
+            levels,
+        };
+        Judgement {
+            usage: Some(usage),
+            cost,
+            end: End::Used { usage, cost },
+            seen: Some(seen),
+            ..self.failed(failure)
+        }
     }
 
     /// The call failed before anything of the answer was heard.
@@ -165,9 +221,18 @@ impl Case<'_> {
         let sent_at = failure.sent_at;
         let end = match (failure.status, sent_at) {
             // The provider may be at work on a call whose connection broke.
-            (None, Some(_)) => End::Aborted { usage: None, grace: self.grace() },
-            (None, None) => End::Refused { counts_request: false },
-            (Some(_), _) => End::Refused { counts_request: self.provider.is_some_and(|provider| provider.refused_counts) },
+            (None, Some(_)) => End::Aborted {
+                usage: None,
+                grace: self.grace(),
+            },
+            (None, None) => End::Refused {
+                counts_request: false,
+            },
+            (Some(_), _) => End::Refused {
+                counts_request: self
+                    .provider
+                    .is_some_and(|provider| provider.refused_counts),
+            },
         };
         let seen = sent_at.map(|sent_at| Seen {
             sent_at,
@@ -177,22 +242,49 @@ impl Case<'_> {
         });
         // A call that never left the house used nothing because there was none.
         let usage = sent_at.map(|_| Usage::default());
-        Judgement { usage, end, seen, ..self.failed(failure) }
+        Judgement {
+            usage,
+            end,
+            seen,
+            ..self.failed(failure)
+        }
     }
 
     /// What every failed call has in common; usage, lease and limits are filled in by those who know them.
     fn failed(&self, failure: &CallFailure) -> Judgement {
         let credential = refusal::credential_state(failure, self.groups, self.now);
-        Judgement { credential, ..Judgement::uncalled(refusal::word(self.delivery, failure, &self.schedule())) }
+        Judgement {
+            credential,
+            ..Judgement::uncalled(refusal::word(self.delivery, failure, &self.schedule()))
+        }
     }
 
     /// Cut off on our side: the provider may go on for a while.
     fn cut(&self, word: Word, heard: Option<Heard>) -> Judgement {
-        let known = heard.as_ref().map(|heard| estimate::of_part(self.delivery, &heard.reply));
-        let usage = known.or_else(|| (!matches!(word, Word::Nothing)).then(|| estimate::of_silence(self.delivery)));
-        let seen = heard.map(|heard| Seen { sent_at: heard.sent_at, failure: None, retry_after: None, levels: heard.levels });
+        let known = heard
+            .as_ref()
+            .map(|heard| estimate::of_part(self.delivery, &heard.reply));
+        let usage = known.or_else(|| {
+            (!matches!(word, Word::Nothing)).then(|| estimate::of_silence(self.delivery))
+        });
+        let seen = heard.map(|heard| Seen {
+            sent_at: heard.sent_at,
+            failure: None,
+            retry_after: None,
+            levels: heard.levels,
+        });
         let cost = usage.map_or(MicroUsd::ZERO, |usage| self.cost(&usage));
-        Judgement { word, usage, cost, end: End::Aborted { usage: known, grace: self.grace() }, seen, credential: None }
+        Judgement {
+            word,
+            usage,
+            cost,
+            end: End::Aborted {
+                usage: known,
+                grace: self.grace(),
+            },
+            seen,
+            credential: None,
+        }
     }
 
     fn timed_out(&self, class: FailureClass) -> CallFailure {
@@ -213,14 +305,20 @@ impl Case<'_> {
     }
 
     const fn schedule(&self) -> Schedule<'_> {
-        Schedule { settings: self.settings, now: self.now, chance: self.chance }
+        Schedule {
+            settings: self.settings,
+            now: self.now,
+            chance: self.chance,
+        }
     }
 
     fn cost(&self, usage: &Usage) -> MicroUsd {
-        self.model.map_or(MicroUsd::ZERO, |model| model.price.cost(usage))
+        self.model
+            .map_or(MicroUsd::ZERO, |model| model.price.cost(usage))
     }
 
     fn grace(&self) -> Millis {
-        self.provider.map_or(USUAL_GRACE, |provider| provider.abort_grace)
+        self.provider
+            .map_or(USUAL_GRACE, |provider| provider.abort_grace)
     }
 }

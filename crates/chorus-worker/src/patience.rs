@@ -11,7 +11,11 @@ const FIRST_WAIT: u64 = 100;
 const LONGEST_WAIT: u64 = 5_000;
 
 /// Repeats the question until it is answered, however long that takes.
-pub(crate) async fn until_answered<T, E, F>(clock: &dyn Clock, what: &str, ask: impl FnMut() -> F) -> T
+pub(crate) async fn until_answered<T, E, F>(
+    clock: &dyn Clock,
+    what: &str,
+    ask: impl FnMut() -> F,
+) -> T
 where
     E: Display,
     F: Future<Output = Result<T, E>>,
@@ -23,7 +27,12 @@ where
 }
 
 /// Repeats the question until it is answered or the time is over.
-pub(crate) async fn until<T, E, F>(clock: &dyn Clock, end: Timestamp, what: &str, mut ask: impl FnMut() -> F) -> Option<T>
+pub(crate) async fn until<T, E, F>(
+    clock: &dyn Clock,
+    end: Timestamp,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> Option<T>
 where
     E: Display,
     F: Future<Output = Result<T, E>>,

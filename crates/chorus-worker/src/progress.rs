@@ -47,7 +47,14 @@ impl<'a> Telling<'a> {
             reasoning: String::new(),
             over: false,
         };
-        let mut telling = Self { shop, delivery, state, thoughts: String::new(), next: Timestamp::default(), publishing: None };
+        let mut telling = Self {
+            shop,
+            delivery,
+            state,
+            thoughts: String::new(),
+            next: Timestamp::default(),
+            publishing: None,
+        };
         telling.tell();
         telling
     }
@@ -55,7 +62,9 @@ impl<'a> Telling<'a> {
     /// Takes note of a piece of the answer, and tells it when it is time.
     pub(crate) fn note(&mut self, event: &StreamEvent) {
         match event {
-            StreamEvent::Text { delta, .. } => self.state.text_chars += delta.chars().count() as u64,
+            StreamEvent::Text { delta, .. } => {
+                self.state.text_chars += delta.chars().count() as u64
+            }
             StreamEvent::Reasoning { delta, .. } => {
                 self.state.reasoning_chars += delta.chars().count() as u64;
                 self.think(delta);
@@ -76,7 +85,11 @@ impl<'a> Telling<'a> {
     pub(crate) async fn beside<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
-            if self.publishing.as_mut().is_some_and(|publishing| publishing.poll_unpin(context).is_ready()) {
+            if self
+                .publishing
+                .as_mut()
+                .is_some_and(|publishing| publishing.poll_unpin(context).is_ready())
+            {
                 self.publishing = None;
             }
             future.as_mut().poll(context)
@@ -102,14 +115,19 @@ impl<'a> Telling<'a> {
         self.thoughts.push_str(delta);
         let surplus = self.thoughts.len().saturating_sub(REASONING_KEPT);
         if surplus > 0 {
-            self.thoughts.drain(..self.thoughts.ceil_char_boundary(surplus));
+            self.thoughts
+                .drain(..self.thoughts.ceil_char_boundary(surplus));
         }
     }
 
     fn tell(&mut self) {
         let at = self.thoughts.floor_char_boundary(REASONING_AT_ONCE);
         self.state.reasoning = self.thoughts.drain(..at).collect();
-        let record = record::progress(self.shop.event_id(), &self.delivery.attempt.tenant, &self.state);
+        let record = record::progress(
+            self.shop.event_id(),
+            &self.delivery.attempt.tenant,
+            &self.state,
+        );
         let bus = self.shop.ports.bus.clone();
         self.publishing = Some(Box::pin(async move {
             if let Err(error) = bus.publish(vec![record]).await {

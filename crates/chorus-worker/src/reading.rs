@@ -28,7 +28,11 @@ pub(crate) enum Reading {
 pub(crate) fn read(kind: TaskKind, order: &WorkOrder, reply: &Reply) -> Reading {
     let text = reply.text();
     if let Some(words) = declined(reply) {
-        return Reading::Refused(if words.is_empty() { text } else { words.to_owned() });
+        return Reading::Refused(if words.is_empty() {
+            text
+        } else {
+            words.to_owned()
+        });
     }
     if reply.finish == Some(FinishReason::Aborted) {
         return Reading::GivenUp;
@@ -48,15 +52,21 @@ pub(crate) fn read(kind: TaskKind, order: &WorkOrder, reply: &Reply) -> Reading 
 
 fn declined(reply: &Reply) -> Option<&str> {
     match reply.finish {
-        Some(FinishReason::Refusal | FinishReason::ContentFilter) => Some(reply.refusal().unwrap_or_default()),
+        Some(FinishReason::Refusal | FinishReason::ContentFilter) => {
+            Some(reply.refusal().unwrap_or_default())
+        }
         _ => reply.refusal(),
     }
 }
 
 /// A question is one line and nothing else; a text that merely begins with the word is a result.
 fn question(kind: TaskKind, whole: &str) -> Option<&str> {
-    let line = (kind == TaskKind::Work).then(|| whole.trim()).filter(|text| text.lines().count() == 1)?;
-    line.strip_prefix(QUESTION).map(str::trim).filter(|question| !question.is_empty())
+    let line = (kind == TaskKind::Work)
+        .then(|| whole.trim())
+        .filter(|text| text.lines().count() == 1)?;
+    line.strip_prefix(QUESTION)
+        .map(str::trim)
+        .filter(|question| !question.is_empty())
 }
 
 /// The same call with what was said so far as the model's own turn, and the wish to go on.
@@ -64,17 +74,27 @@ fn continued(order: &WorkOrder, so_far: String) -> WorkOrder {
     let mut request = order.request.clone();
     if !order.so_far.is_empty() {
         // The last two turns are the ones that an earlier cut put there.
-        request.messages.truncate(request.messages.len().saturating_sub(2));
+        request
+            .messages
+            .truncate(request.messages.len().saturating_sub(2));
     }
     // A model that must answer with an object would begin a new one.
     request.response_format = None;
     request.messages.push(turn(Role::Assistant, &so_far));
     request.messages.push(turn(Role::User, GO_ON));
-    WorkOrder { version: order.version, request, so_far }
+    WorkOrder {
+        version: order.version,
+        request,
+        so_far,
+    }
 }
 
 fn turn(role: Role, text: &str) -> Message {
-    Message { role, content: vec![Content::text(text)], extra: Extra::new() }
+    Message {
+        role,
+        content: vec![Content::text(text)],
+        extra: Extra::new(),
+    }
 }
 
 #[cfg(test)]
@@ -84,14 +104,34 @@ mod tests {
 
     fn order(so_far: &str) -> WorkOrder {
         let response_format = Some(ResponseFormat::JsonObject);
-        let request = Request { messages: vec![turn(Role::User, "write")], response_format, ..Request::default() };
-        let first = WorkOrder { version: 1, request, so_far: String::new() };
-        if so_far.is_empty() { first } else { continued(&first, so_far.to_owned()) }
+        let request = Request {
+            messages: vec![turn(Role::User, "write")],
+            response_format,
+            ..Request::default()
+        };
+        let first = WorkOrder {
+            version: 1,
+            request,
+            so_far: String::new(),
+        };
+        if so_far.is_empty() {
+            first
+        } else {
+            continued(&first, so_far.to_owned())
+        }
     }
 
     fn reply(text: &str, finish: FinishReason) -> Reply {
-        let thinking = Content::Reasoning { text: "hm".into(), signature: None, redacted: None };
-        Reply { content: vec![thinking, Content::text(text)], finish: Some(finish), ..Reply::default() }
+        let thinking = Content::Reasoning {
+            text: "hm".into(),
+            signature: None,
+            redacted: None,
+        };
+        Reply {
+            content: vec![thinking, Content::text(text)],
+            finish: Some(finish),
+            ..Reply::default()
+        }
     }
 
     fn check(kind: TaskKind, so_far: &str, reply: &Reply, expected: &Reading) {
@@ -102,19 +142,84 @@ mod tests {
     fn answers_mean_what_the_table_says() {
         let result = |text: &str| Reading::Result(text.into());
         let rows = [
-            (TaskKind::Work, "", reply("done", FinishReason::Stop), result("done")),
-            (TaskKind::Work, "half ", reply("done", FinishReason::Stop), result("half done")),
-            (TaskKind::Work, "all of it", reply("", FinishReason::Stop), result("all of it")),
-            (TaskKind::Work, "", reply(" \n", FinishReason::Stop), Reading::Empty),
-            (TaskKind::Work, "", reply("", FinishReason::Length), Reading::Empty),
-            (TaskKind::Work, "", reply("QUESTION: which year?\n", FinishReason::Stop), Reading::Question("which year?".into())),
-            (TaskKind::Work, "", reply("QUESTION: a\nANSWER: b", FinishReason::Stop), result("QUESTION: a\nANSWER: b")),
-            (TaskKind::Work, "", reply("QUESTION:", FinishReason::Stop), result("QUESTION:")),
-            (TaskKind::Plan, "", reply("QUESTION: which year?", FinishReason::Stop), result("QUESTION: which year?")),
-            (TaskKind::Work, "", reply("I must not", FinishReason::Refusal), Reading::Refused("I must not".into())),
-            (TaskKind::Work, "", reply("half a", FinishReason::ContentFilter), Reading::Refused("half a".into())),
-            (TaskKind::Work, "", reply("half a", FinishReason::Aborted), Reading::GivenUp),
-            (TaskKind::Work, "", reply("called", FinishReason::Other("eos".into())), result("called")),
+            (
+                TaskKind::Work,
+                "",
+                reply("done", FinishReason::Stop),
+                result("done"),
+            ),
+            (
+                TaskKind::Work,
+                "half ",
+                reply("done", FinishReason::Stop),
+                result("half done"),
+            ),
+            (
+                TaskKind::Work,
+                "all of it",
+                reply("", FinishReason::Stop),
+                result("all of it"),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply(" \n", FinishReason::Stop),
+                Reading::Empty,
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("", FinishReason::Length),
+                Reading::Empty,
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("QUESTION: which year?\n", FinishReason::Stop),
+                Reading::Question("which year?".into()),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("QUESTION: a\nANSWER: b", FinishReason::Stop),
+                result("QUESTION: a\nANSWER: b"),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("QUESTION:", FinishReason::Stop),
+                result("QUESTION:"),
+            ),
+            (
+                TaskKind::Plan,
+                "",
+                reply("QUESTION: which year?", FinishReason::Stop),
+                result("QUESTION: which year?"),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("I must not", FinishReason::Refusal),
+                Reading::Refused("I must not".into()),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("half a", FinishReason::ContentFilter),
+                Reading::Refused("half a".into()),
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("half a", FinishReason::Aborted),
+                Reading::GivenUp,
+            ),
+            (
+                TaskKind::Work,
+                "",
+                reply("called", FinishReason::Other("eos".into())),
+                result("called"),
+            ),
         ];
         for (kind, so_far, reply, expected) in rows {
             check(kind, so_far, &reply, &expected);
@@ -124,17 +229,38 @@ mod tests {
     #[test]
     fn a_refusal_in_the_content_counts_whatever_the_finish() {
         let mut declining = reply("", FinishReason::Stop);
-        declining.content.push(Content::Refusal { text: "no".into() });
-        check(TaskKind::Work, "", &declining, &Reading::Refused("no".into()));
+        declining
+            .content
+            .push(Content::Refusal { text: "no".into() });
+        check(
+            TaskKind::Work,
+            "",
+            &declining,
+            &Reading::Refused("no".into()),
+        );
     }
 
     #[test]
     fn a_second_cut_does_not_pile_up_turns() {
-        let Reading::Cut(second) = read(TaskKind::Work, &order("one "), &reply("two ", FinishReason::Length)) else { panic!("it was cut") };
+        let Reading::Cut(second) = read(
+            TaskKind::Work,
+            &order("one "),
+            &reply("two ", FinishReason::Length),
+        ) else {
+            panic!("it was cut")
+        };
         assert_eq!(second.so_far, "one two ");
-        let turns: Vec<_> = second.request.messages.iter().map(|message| message.role).collect();
+        let turns: Vec<_> = second
+            .request
+            .messages
+            .iter()
+            .map(|message| message.role)
+            .collect();
         assert_eq!(turns, [Role::User, Role::Assistant, Role::User]);
-        assert_eq!(second.request.messages[1], turn(Role::Assistant, "one two "));
+        assert_eq!(
+            second.request.messages[1],
+            turn(Role::Assistant, "one two ")
+        );
         assert_eq!(second.request.response_format, None);
     }
 }

@@ -27,22 +27,40 @@ struct Known {
 
 impl Roster {
     pub(crate) fn new(directory: Arc<dyn Directory>, clock: Arc<dyn Clock>) -> Self {
-        Self { directory, clock, known: Mutex::new(BTreeMap::new()) }
+        Self {
+            directory,
+            clock,
+            known: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The groups on which a call of this model draws; none when nobody knows, which costs an observation.
-    pub(crate) async fn groups(&self, tenant: &Tenant, credential: CredentialId, model: &ModelSlug) -> Vec<Arc<QuotaGroup>> {
+    pub(crate) async fn groups(
+        &self,
+        tenant: &Tenant,
+        credential: CredentialId,
+        model: &ModelSlug,
+    ) -> Vec<Arc<QuotaGroup>> {
         let known = match self.fresh(tenant, credential) {
             Some(known) => known,
             None => self.look_up(tenant).await,
         };
         let groups = known.groups.get(&credential).into_iter().flatten();
-        groups.filter(|(_, models)| models.is_empty() || models.contains(model)).map(|(group, _)| group.clone()).collect()
+        groups
+            .filter(|(_, models)| models.is_empty() || models.contains(model))
+            .map(|(group, _)| group.clone())
+            .collect()
     }
 
     fn fresh(&self, tenant: &Tenant, credential: CredentialId) -> Option<Known> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(tenant)?.clone();
-        (self.clock.now().since(known.since) < KEPT_FOR && known.groups.contains_key(&credential)).then_some(known)
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)?
+            .clone();
+        (self.clock.now().since(known.since) < KEPT_FOR && known.groups.contains_key(&credential))
+            .then_some(known)
     }
 
     /// Asks the directory; what was known before serves when it does not answer.
@@ -54,15 +72,30 @@ impl Roster {
             Ok(accounts) => {
                 let credentials = accounts.into_iter().flat_map(|account| account.credentials);
                 let groups = credentials
-                    .map(|credential| (credential.id, credential.groups.into_iter().map(|of| (Arc::new(of.group), of.models)).collect()))
+                    .map(|credential| {
+                        (
+                            credential.id,
+                            credential
+                                .groups
+                                .into_iter()
+                                .map(|of| (Arc::new(of.group), of.models))
+                                .collect(),
+                        )
+                    })
                     .collect();
-                let fresh = Known { since, groups: Arc::new(groups) };
+                let fresh = Known {
+                    since,
+                    groups: Arc::new(groups),
+                };
                 known.insert(tenant.clone(), fresh.clone());
                 fresh
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the directory did not answer, older groups are used");
-                known.get(tenant).cloned().unwrap_or_else(|| Known { since, groups: Arc::default() })
+                known.get(tenant).cloned().unwrap_or_else(|| Known {
+                    since,
+                    groups: Arc::default(),
+                })
             }
         }
     }

@@ -59,7 +59,11 @@ impl Settings {
     pub const fn continues(&self, kind: TaskKind) -> u32 {
         match kind {
             TaskKind::Work => self.max_continues,
-            TaskKind::Clarify | TaskKind::Plan | TaskKind::Answer | TaskKind::Settle | TaskKind::Judge => self.max_steering_continues,
+            TaskKind::Clarify
+            | TaskKind::Plan
+            | TaskKind::Answer
+            | TaskKind::Settle
+            | TaskKind::Judge => self.max_steering_continues,
         }
     }
 }

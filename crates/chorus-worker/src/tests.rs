@@ -33,7 +33,11 @@ fn failed(cause: FailureCause) -> Outcome {
 }
 
 fn again(reason: Requeue, at: i64) -> Outcome {
-    Outcome::Requeue { reason, not_before: Timestamp(at), order: None }
+    Outcome::Requeue {
+        reason,
+        not_before: Timestamp(at),
+        order: None,
+    }
 }
 
 #[test]
@@ -41,12 +45,20 @@ fn an_answer_becomes_the_result_and_is_told_at_once() {
     let mut bench = Bench::new(vec![answer("the part", FinishReason::Stop)]);
     let mut done = now(bench.bus.tail(vec![Topic::TaskDone]));
     bench.deliver(60);
-    let Outcome::Succeeded { result } = bench.outcome() else { panic!("it succeeded") };
+    let Outcome::Succeeded { result } = bench.outcome() else {
+        panic!("it succeeded")
+    };
     assert_eq!(bench.artifact(result), "the part");
     let told: Vec<_> = records(&mut done).iter().map(|record| record.id).collect();
-    assert_eq!((told.len(), &told), (1, &bench.rows.with(|state| state.sent.clone())));
+    assert_eq!(
+        (told.len(), &told),
+        (1, &bench.rows.with(|state| state.sent.clone()))
+    );
     let finish = bench.rows.with(|state| state.finishes[0].clone());
-    assert_eq!((finish.usage.map(|usage| usage.output), finish.cost.0), (Some(10), 200));
+    assert_eq!(
+        (finish.usage.map(|usage| usage.output), finish.cost.0),
+        (Some(10), 200)
+    );
     assert_eq!(bench.levels(), (0, 99, 9_990));
     assert_eq!(bench.bus.depth(&bench.topic(), "worker.claude"), 0);
     let calls = bench.script.calls.lock().unwrap();
@@ -59,7 +71,14 @@ fn a_doubled_record_is_denied() {
     let record = bench.dispatch();
     bench.publish(vec![record.clone(), record]);
     bench.work(60);
-    assert_eq!((bench.calls(), bench.outcomes().len(), bench.rows.with(|state| state.claims)), (1, 1, 2));
+    assert_eq!(
+        (
+            bench.calls(),
+            bench.outcomes().len(),
+            bench.rows.with(|state| state.claims)
+        ),
+        (1, 1, 2)
+    );
 }
 
 #[test]
@@ -67,7 +86,14 @@ fn lost_replies_to_claim_and_finish_are_asked_for_again() {
     let mut bench = Bench::new(vec![answer("once", FinishReason::Stop)]);
     bench.rows.with(|state| state.lost_replies = 1);
     bench.deliver(60);
-    assert_eq!((bench.calls(), bench.outcomes().len(), bench.rows.with(|state| state.claims)), (1, 1, 2));
+    assert_eq!(
+        (
+            bench.calls(),
+            bench.outcomes().len(),
+            bench.rows.with(|state| state.claims)
+        ),
+        (1, 1, 2)
+    );
 
     let mut bench = Bench::new(vec![slow_answer("once", 5_000)]);
     let rows = bench.rows.clone();
@@ -79,14 +105,24 @@ fn lost_replies_to_claim_and_finish_are_asked_for_again() {
         rows.with(|state| state.lost_replies = 2);
     });
     assert_eq!((bench.calls(), bench.outcomes().len()), (1, 1));
-    assert!(bench.rows.with(|state| state.late.is_empty()), "a finish that was done is no waste");
+    assert!(
+        bench.rows.with(|state| state.late.is_empty()),
+        "a finish that was done is no waste"
+    );
 }
 
 #[test]
 fn without_its_lease_no_call_is_made() {
     let mut bench = Bench::new(Vec::new());
     let record = bench.dispatch();
-    let lease = bench.rows.with(|state| state.assignment.clone().expect("it was dispatched").lease.id);
+    let lease = bench.rows.with(|state| {
+        state
+            .assignment
+            .clone()
+            .expect("it was dispatched")
+            .lease
+            .id
+    });
     now(bench.limits.end(lease, End::Unused));
     bench.publish(vec![record]);
     bench.work(60);
@@ -97,28 +133,62 @@ fn without_its_lease_no_call_is_made() {
 #[test]
 fn a_rate_limit_is_a_new_delivery_that_waits_as_long_as_asked() {
     let refusal = failure(FailureClass::RateWindow, Some(429), Some(Millis(7_000)));
-    let limited = Requeue::Limited { class: FailureClass::RateWindow };
+    let limited = Requeue::Limited {
+        class: FailureClass::RateWindow,
+    };
     // 50 ms for the call, 7 s as asked, half of the first jitter.
-    let bench = check(Bench::new(vec![Scene::Refuse(refusal)]), 60, &again(limited, 50 + 7_000 + 500));
-    bench.rows.with(|state| assert_eq!((state.row.state, state.row.retries, state.row.epoch.0), (AttemptState::Queued, 0, 1)));
+    let bench = check(
+        Bench::new(vec![Scene::Refuse(refusal)]),
+        60,
+        &again(limited, 50 + 7_000 + 500),
+    );
+    bench.rows.with(|state| {
+        assert_eq!(
+            (state.row.state, state.row.retries, state.row.epoch.0),
+            (AttemptState::Queued, 0, 1)
+        )
+    });
 }
 
 #[test]
 fn a_broken_stream_is_tried_again_and_its_tokens_are_paid() {
-    let lines = vec![Line::Say(text("twelve bytes")), Line::Break(failure(FailureClass::MidStream, None, None))];
-    let retry = Requeue::Retry { class: FailureClass::MidStream };
-    let bench = check(Bench::new(vec![Scene::Answer(lines)]), 60, &again(retry, 550));
+    let lines = vec![
+        Line::Say(text("twelve bytes")),
+        Line::Break(failure(FailureClass::MidStream, None, None)),
+    ];
+    let retry = Requeue::Retry {
+        class: FailureClass::MidStream,
+    };
+    let bench = check(
+        Bench::new(vec![Scene::Answer(lines)]),
+        60,
+        &again(retry, 550),
+    );
     let finish = bench.rows.with(|state| state.finishes[0].clone());
-    assert_eq!(finish.usage.map(|usage| (usage.input, usage.output)), Some((100, 3)));
+    assert_eq!(
+        finish.usage.map(|usage| (usage.input, usage.output)),
+        Some((100, 3))
+    );
     assert_eq!(bench.levels().2, 10_000 - 3);
 }
 
 #[test]
 fn after_the_last_retry_the_attempt_fails() {
-    let bench = Bench::new(vec![Scene::Refuse(failure(FailureClass::Overload, Some(529), None))]);
+    let bench = Bench::new(vec![Scene::Refuse(failure(
+        FailureClass::Overload,
+        Some(529),
+        None,
+    ))]);
     bench.rows.with(|state| state.row.retries = 8);
     let message = failure(FailureClass::Overload, Some(529), None).to_string();
-    check(bench, 60, &failed(FailureCause::Upstream { class: FailureClass::Overload, message }));
+    check(
+        bench,
+        60,
+        &failed(FailureCause::Upstream {
+            class: FailureClass::Overload,
+            message,
+        }),
+    );
 }
 
 #[test]
@@ -126,23 +196,44 @@ fn a_fenced_call_is_cut_and_keeps_its_slot_for_the_grace() {
     let mut bench = Bench::new(vec![slow_answer("never seen", 100_000)]);
     let record = bench.dispatch();
     bench.publish(vec![record]);
-    let (rows, clock, limits) = (bench.rows.clone(), bench.clock.clone(), bench.limits.clone());
+    let (rows, clock, limits) = (
+        bench.rows.clone(),
+        bench.clock.clone(),
+        bench.limits.clone(),
+    );
     bench.work_while(60, async move {
         clock.sleep(Millis(7_000)).await;
-        rows.reclaim(chorus_core::delivery::Reclaim { unclaimed_for: Millis(0), silent_for: Millis(0), limit: 1 })
-            .await
-            .expect("no silence");
+        rows.reclaim(chorus_core::delivery::Reclaim {
+            unclaimed_for: Millis(0),
+            silent_for: Millis(0),
+            limit: 1,
+        })
+        .await
+        .expect("no silence");
         clock.sleep(Millis(4_000)).await;
         let held = |limits: &chorus_limits::Memory| {
-            limits.levels().iter().find(|level| level.dimension == Dimension::Concurrency).map(|level| level.held)
+            limits
+                .levels()
+                .iter()
+                .find(|level| level.dimension == Dimension::Concurrency)
+                .map(|level| level.held)
         };
-        assert_eq!(held(&limits), Some(1), "the provider may still be generating");
+        assert_eq!(
+            held(&limits),
+            Some(1),
+            "the provider may still be generating"
+        );
         clock.sleep(Millis(20_000)).await;
         assert_eq!(held(&limits), Some(0));
     });
     assert!(bench.outcomes().is_empty());
     let late = bench.rows.with(|state| state.late.clone());
-    assert_eq!(late.iter().map(|late| (late.epoch.0, late.usage.output)).collect::<Vec<_>>(), [(0, 3)]);
+    assert_eq!(
+        late.iter()
+            .map(|late| (late.epoch.0, late.usage.output))
+            .collect::<Vec<_>>(),
+        [(0, 3)]
+    );
 }
 
 #[test]
@@ -159,7 +250,12 @@ fn a_cancellation_is_heard_before_the_next_beat() {
             state.row.attempt.clone()
         });
         let ids = || chorus_core::id::EventId::new(77);
-        now(bus.publish(record::cancelled(ids, &attempt.tenant, attempt.project, &[attempt.id])));
+        now(bus.publish(record::cancelled(
+            ids,
+            &attempt.tenant,
+            attempt.project,
+            &[attempt.id],
+        )));
         clock.sleep(Millis(100)).await;
         assert_eq!(rows.with(|state| state.late.len()), 1);
     });
@@ -168,10 +264,17 @@ fn a_cancellation_is_heard_before_the_next_beat() {
 #[test]
 fn a_silent_store_never_stops_a_call_and_gets_its_reply_in_the_end() {
     let mut bench = Bench::new(vec![slow_answer("kept", 60_000)]);
-    bench.rows.with(|state| state.silent = Some((Timestamp(1_000), Timestamp(300_000))));
+    bench
+        .rows
+        .with(|state| state.silent = Some((Timestamp(1_000), Timestamp(300_000))));
     bench.deliver(400);
-    let Outcome::Succeeded { result } = bench.outcome() else { panic!("it succeeded") };
-    assert_eq!((bench.calls(), bench.artifact(result).as_str()), (1, "kept"));
+    let Outcome::Succeeded { result } = bench.outcome() else {
+        panic!("it succeeded")
+    };
+    assert_eq!(
+        (bench.calls(), bench.artifact(result).as_str()),
+        (1, "kept")
+    );
 }
 
 #[test]
@@ -186,11 +289,20 @@ fn a_cut_answer_goes_on_until_it_is_whole() {
     for _ in 0..4 {
         bench.deliver(60);
     }
-    let Some(Outcome::Succeeded { result }) = bench.outcomes().pop() else { panic!("it succeeded") };
+    let Some(Outcome::Succeeded { result }) = bench.outcomes().pop() else {
+        panic!("it succeeded")
+    };
     assert_eq!(bench.artifact(result), "one two three four");
-    bench.rows.with(|state| assert_eq!((state.row.continues, state.row.retries), (3, 0)));
-    let order: WorkOrder = serde_json::from_str(&bench.artifact(bench.rows.with(|state| state.row.attempt.order))).unwrap();
-    assert_eq!((order.so_far.as_str(), order.request.messages.len()), ("one two three ", 3));
+    bench
+        .rows
+        .with(|state| assert_eq!((state.row.continues, state.row.retries), (3, 0)));
+    let order: WorkOrder =
+        serde_json::from_str(&bench.artifact(bench.rows.with(|state| state.row.attempt.order)))
+            .unwrap();
+    assert_eq!(
+        (order.so_far.as_str(), order.request.messages.len()),
+        ("one two three ", 3)
+    );
 }
 
 #[test]
@@ -202,36 +314,66 @@ fn an_answer_that_is_cut_for_ever_fails() {
 
 #[test]
 fn a_stream_that_never_ends_is_cut_by_its_size() {
-    let bench = check(Bench::new(vec![Scene::Answer(vec![Line::Repeat(text("and on "), 10)])]), 600, &failed(FailureCause::Endless));
-    assert!(bench.rows.with(|state| state.finishes[0].usage).is_some_and(|usage| usage.output >= 400));
+    let bench = check(
+        Bench::new(vec![Scene::Answer(vec![Line::Repeat(text("and on "), 10)])]),
+        600,
+        &failed(FailureCause::Endless),
+    );
+    assert!(
+        bench
+            .rows
+            .with(|state| state.finishes[0].usage)
+            .is_some_and(|usage| usage.output >= 400)
+    );
 }
 
 #[test]
 fn a_call_is_cut_at_its_deadline() {
-    let retry = Requeue::Retry { class: FailureClass::MidStream };
-    check(Bench::new(vec![slow_answer("too slow", 3_000_000)]), 700, &again(retry, 600_000 + 500));
+    let retry = Requeue::Retry {
+        class: FailureClass::MidStream,
+    };
+    check(
+        Bench::new(vec![slow_answer("too slow", 3_000_000)]),
+        700,
+        &again(retry, 600_000 + 500),
+    );
 }
 
 #[test]
 fn answers_without_a_result_fail_with_their_reason() {
-    check(Bench::new(vec![answer(" ", FinishReason::Stop)]), 60, &failed(FailureCause::Empty));
+    check(
+        Bench::new(vec![answer(" ", FinishReason::Stop)]),
+        60,
+        &failed(FailureCause::Empty),
+    );
     check(
         Bench::new(vec![answer("I must not", FinishReason::Refusal)]),
         60,
-        &failed(FailureCause::Refused { message: "I must not".into() }),
+        &failed(FailureCause::Refused {
+            message: "I must not".into(),
+        }),
     );
     let message = failure(FailureClass::Request, Some(400), None).to_string();
     let refusal = Scene::Refuse(failure(FailureClass::Request, Some(400), None));
-    check(Bench::new(vec![refusal]), 60, &failed(FailureCause::Request { message }));
+    check(
+        Bench::new(vec![refusal]),
+        60,
+        &failed(FailureCause::Request { message }),
+    );
 }
 
 #[test]
 fn a_question_is_asked_by_work_alone() {
     let mut bench = Bench::new(vec![answer("QUESTION: which year?", FinishReason::Stop)]);
     bench.deliver(60);
-    let Outcome::Asked { question } = bench.outcome() else { panic!("it asked") };
+    let Outcome::Asked { question } = bench.outcome() else {
+        panic!("it asked")
+    };
     assert_eq!(bench.artifact(question), "which year?");
-    let mut bench = Bench::of(TaskKind::Judge, vec![answer("QUESTION: which year?", FinishReason::Stop)]);
+    let mut bench = Bench::of(
+        TaskKind::Judge,
+        vec![answer("QUESTION: which year?", FinishReason::Stop)],
+    );
     bench.deliver(60);
     assert!(matches!(bench.outcome(), Outcome::Succeeded { .. }));
 }
@@ -253,19 +395,49 @@ fn a_stopping_worker_hands_back_what_does_not_end() {
 
 #[test]
 fn a_dead_credential_is_taken_out_before_the_attempt_is_queued_again() {
-    let mut bench = Bench::new(vec![Scene::Refuse(failure(FailureClass::Auth, Some(401), None))]);
+    let mut bench = Bench::new(vec![Scene::Refuse(failure(
+        FailureClass::Auth,
+        Some(401),
+        None,
+    ))]);
     let mut control = now(bench.bus.tail(vec![Topic::Control]));
     bench.deliver(60);
-    assert_eq!(bench.outcome(), again(Requeue::Limited { class: FailureClass::Auth }, 550));
-    assert!(matches!(bench.credential_state(), CredentialState::Refused { .. }));
+    assert_eq!(
+        bench.outcome(),
+        again(
+            Requeue::Limited {
+                class: FailureClass::Auth
+            },
+            550
+        )
+    );
+    assert!(matches!(
+        bench.credential_state(),
+        CredentialState::Refused { .. }
+    ));
     assert_eq!(records(&mut control).len(), 1);
 }
 
 #[test]
 fn spent_money_parks_the_credential_until_the_month_is_over() {
-    let bench = Bench::new(vec![Scene::Refuse(failure(FailureClass::Spend, Some(429), None))]);
-    let bench = check(bench, 60, &again(Requeue::Limited { class: FailureClass::Spend }, 550));
-    let CredentialState::Parked { until, .. } = bench.credential_state() else { panic!("it is parked") };
+    let bench = Bench::new(vec![Scene::Refuse(failure(
+        FailureClass::Spend,
+        Some(429),
+        None,
+    ))]);
+    let bench = check(
+        bench,
+        60,
+        &again(
+            Requeue::Limited {
+                class: FailureClass::Spend,
+            },
+            550,
+        ),
+    );
+    let CredentialState::Parked { until, .. } = bench.credential_state() else {
+        panic!("it is parked")
+    };
     assert_eq!(until, Timestamp(31 * 86_400_000));
 }
 
@@ -275,25 +447,52 @@ fn a_missing_order_fails_the_attempt_and_frees_the_lease() {
     let nowhere = chorus_core::delivery::ArtifactHash::of(b"nowhere");
     bench.rows.with(|state| state.row.attempt.order = nowhere);
     let message = format!("work order {nowhere} is not there");
-    let bench = check(bench, 60, &failed(FailureCause::MissingArtifact { message }));
+    let bench = check(
+        bench,
+        60,
+        &failed(FailureCause::MissingArtifact { message }),
+    );
     assert_eq!(bench.levels(), (0, 100, 10_000));
 }
 
 #[test]
 fn progress_is_told_now_and_then_and_once_at_the_end() {
-    let thought = |words: &str| Line::Say(chorus_core::llm::StreamEvent::Reasoning { index: 0, delta: words.into() });
-    let mut lines: Vec<Line> = (0..20).flat_map(|_| [thought("hm "), Line::Wait(100)]).collect();
-    let Scene::Answer(rest) = answer("{}", FinishReason::Stop) else { panic!("an answer") };
+    let thought = |words: &str| {
+        Line::Say(chorus_core::llm::StreamEvent::Reasoning {
+            index: 0,
+            delta: words.into(),
+        })
+    };
+    let mut lines: Vec<Line> = (0..20)
+        .flat_map(|_| [thought("hm "), Line::Wait(100)])
+        .collect();
+    let Scene::Answer(rest) = answer("{}", FinishReason::Stop) else {
+        panic!("an answer")
+    };
     lines.extend(rest);
     let mut bench = Bench::of(TaskKind::Plan, vec![Scene::Answer(lines)]);
     let mut events = now(bench.bus.tail(vec![Topic::Event]));
     bench.deliver(60);
-    let told: Vec<Progress> = records(&mut events).iter().map(|record| record::read(record, progress::SCHEMA).unwrap()).collect();
-    assert!((5..=10).contains(&told.len()), "{} records in two seconds", told.len());
-    let thoughts: String = told.iter().map(|progress| progress.reasoning.as_str()).collect();
+    let told: Vec<Progress> = records(&mut events)
+        .iter()
+        .map(|record| record::read(record, progress::SCHEMA).unwrap())
+        .collect();
+    assert!(
+        (5..=10).contains(&told.len()),
+        "{} records in two seconds",
+        told.len()
+    );
+    let thoughts: String = told
+        .iter()
+        .map(|progress| progress.reasoning.as_str())
+        .collect();
     assert_eq!(thoughts, "hm ".repeat(20));
     assert_eq!(told.iter().filter(|progress| progress.over).count(), 1);
-    assert_eq!(told.last().map(|progress| (progress.text_chars, progress.reasoning_chars)), Some((2, 60)));
+    assert_eq!(
+        told.last()
+            .map(|progress| (progress.text_chars, progress.reasoning_chars)),
+        Some((2, 60))
+    );
 }
 
 #[test]

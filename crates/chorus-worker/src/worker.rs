@@ -36,7 +36,9 @@ enum Event {
 impl Worker {
     /// A worker of one process; `boot` makes its holders unlike those of every other start.
     pub fn new(ports: Ports, catalog: Arc<Catalog>, settings: Settings, boot: BootId) -> Self {
-        Self { shop: Arc::new(Workshop::new(ports, catalog, settings, boot)) }
+        Self {
+            shop: Arc::new(Workshop::new(ports, catalog, settings, boot)),
+        }
     }
 
     /// Works until `stop`; then takes nothing more, lets calls end within the drain time, hands back the rest.
@@ -58,7 +60,11 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(shop: &'a Arc<Workshop>) -> Self {
-        Self { shop, intake: Intake::new(shop.clone()), running: FuturesUnordered::new() }
+        Self {
+            shop,
+            intake: Intake::new(shop.clone()),
+            running: FuturesUnordered::new(),
+        }
     }
 
     async fn serve(
@@ -68,20 +74,35 @@ impl<'a> Desk<'a> {
     ) {
         let settings = &self.shop.settings;
         let topics = vec![Topic::TaskDispatch(settings.pool.clone())];
-        let mut feed = Feed::of_group(self.shop.ports.bus.clone(), self.shop.ports.clock.clone(), topics, group(&settings.pool));
+        let mut feed = Feed::of_group(
+            self.shop.ports.bus.clone(),
+            self.shop.ports.clock.clone(),
+            topics,
+            group(&settings.pool),
+        );
         loop {
-            feed.pause(self.intake.len() + self.running.len() >= settings.slots).await;
-            match self.next_event(&mut feed, stop.as_mut(), beats.as_mut()).await {
+            feed.pause(self.intake.len() + self.running.len() >= settings.slots)
+                .await;
+            match self
+                .next_event(&mut feed, stop.as_mut(), beats.as_mut())
+                .await
+            {
                 Event::Stop => return,
                 Event::Over => {}
                 Event::Answered(Answered { at, claimed }) => {
                     self.start(claimed);
                     feed.ack(&at).await;
                 }
-                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.intake.take(record, at),
-                Event::Fed(Fed::Incoming(Incoming::Revoked(partitions))) => self.intake.forget(&partitions),
+                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+                    self.intake.take(record, at)
+                }
+                Event::Fed(Fed::Incoming(Incoming::Revoked(partitions))) => {
+                    self.intake.forget(&partitions)
+                }
                 Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
-                Event::Fed(Fed::Broken(error)) => tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again"),
+                Event::Fed(Fed::Broken(error)) => {
+                    tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again")
+                }
             }
         }
     }
@@ -114,7 +135,9 @@ impl<'a> Desk<'a> {
         if let Some(claimed) = claimed {
             let stop = self.shop.held.add(claimed.holding.clone());
             let span = delivery::span(&claimed.delivery);
-            self.running.push(Box::pin(delivery::carry_out(self.shop.clone(), *claimed, stop).instrument(span)));
+            self.running.push(Box::pin(
+                delivery::carry_out(self.shop.clone(), *claimed, stop).instrument(span),
+            ));
         }
     }
 
@@ -122,13 +145,19 @@ impl<'a> Desk<'a> {
         tracing::info!(worker.pool = %self.shop.settings.pool, worker.running = self.running.len(), "the worker stops");
         self.shop.drain();
         self.intake.close();
-        self.finish_within(self.shop.settings.drain, beats.as_mut()).await;
+        self.finish_within(self.shop.settings.drain, beats.as_mut())
+            .await;
         self.shop.held.stop_all(Stop::Drained);
-        self.finish_within(self.shop.settings.hand_back, beats.as_mut()).await;
+        self.finish_within(self.shop.settings.hand_back, beats.as_mut())
+            .await;
     }
 
     /// Runs what is under way until nothing is, or the time is over.
-    async fn finish_within(&mut self, time: chorus_core::time::Millis, mut beats: Pin<&mut impl Future<Output = Infallible>>) {
+    async fn finish_within(
+        &mut self,
+        time: chorus_core::time::Millis,
+        mut beats: Pin<&mut impl Future<Output = Infallible>>,
+    ) {
         let mut over = self.shop.ports.clock.sleep(time);
         poll_fn(|context| {
             let Poll::Pending = beats.as_mut().poll(context);
@@ -136,7 +165,11 @@ impl<'a> Desk<'a> {
                 self.start(answered.claimed);
             }
             while let Poll::Ready(Some(())) = self.running.poll_next_unpin(context) {}
-            if self.running.is_empty() && self.intake.len() == 0 { Poll::Ready(()) } else { over.as_mut().poll(context) }
+            if self.running.is_empty() && self.intake.len() == 0 {
+                Poll::Ready(())
+            } else {
+                over.as_mut().poll(context)
+            }
         })
         .await;
     }

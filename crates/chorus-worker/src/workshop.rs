@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, EventId};
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Outbox, Upstream};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Outbox, Upstream,
+};
 use chorus_core::time::Millis;
 
 use crate::Settings;
@@ -48,9 +50,22 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub(crate) fn new(ports: Ports, catalog: Arc<Catalog>, settings: Settings, boot: BootId) -> Self {
+    pub(crate) fn new(
+        ports: Ports,
+        catalog: Arc<Catalog>,
+        settings: Settings,
+        boot: BootId,
+    ) -> Self {
         let roster = Roster::new(ports.directory.clone(), ports.clock.clone());
-        Self { ports, catalog, settings, boot, held: Held::default(), roster, draining: AtomicBool::new(false) }
+        Self {
+            ports,
+            catalog,
+            settings,
+            boot,
+            held: Held::default(),
+            roster,
+            draining: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -59,7 +74,11 @@ impl Workshop {
 
     /// The longest time for which any provider may go on after a call was cut.
     pub(crate) fn longest_grace(&self) -> Millis {
-        self.catalog.providers.iter().map(|provider| provider.abort_grace).fold(USUAL_GRACE, Millis::max)
+        self.catalog
+            .providers
+            .iter()
+            .map(|provider| provider.abort_grace)
+            .fold(USUAL_GRACE, Millis::max)
     }
 
     pub(crate) fn event_id(&self) -> EventId {

@@ -25,13 +25,25 @@ pub struct Shape {
     pub contradiction: bool,
 }
 
-const PLACES: [&str; 10] = ["Harrow", "Linden", "Ostra", "Pell", "Quarry", "Rushmoor", "Selby", "Tarn", "Ulvik", "Weir"];
+const PLACES: [&str; 10] = [
+    "Harrow", "Linden", "Ostra", "Pell", "Quarry", "Rushmoor", "Selby", "Tarn", "Ulvik", "Weir",
+];
 const WORKS: [&str; 6] = ["lock", "bridge", "mill", "aqueduct", "lighthouse", "tunnel"];
-const MAKERS: [&str; 6] = ["Ada Birk", "Jonas Reed", "Mira Sol", "Piet Haan", "Ruth Carver", "Tomas Lind"];
+const MAKERS: [&str; 6] = [
+    "Ada Birk",
+    "Jonas Reed",
+    "Mira Sol",
+    "Piet Haan",
+    "Ruth Carver",
+    "Tomas Lind",
+];
 const TERMS: [(&str, &str); 8] = [
     ("sluice", "a gate that lets water through by degrees"),
     ("weir", "a low wall that keeps a river at one height"),
-    ("keystone", "the last stone of an arch, which holds the others"),
+    (
+        "keystone",
+        "the last stone of an arch, which holds the others",
+    ),
     ("headrace", "the channel that leads water to a wheel"),
     ("coping", "the course of stone that covers a wall"),
     ("caisson", "a box in which men can dig below water"),
@@ -68,20 +80,48 @@ pub fn write(shape: Shape, chance: &mut Rng) -> Written {
     let mut book = String::from("# The Book of Works\n\n");
     for chapter in 0..shape.chapters {
         let fact = Fact {
-            name: format!("{} {}", places[chapter % places.len()], WORKS[chance.usize(0..WORKS.len())]),
+            name: format!(
+                "{} {}",
+                places[chapter % places.len()],
+                WORKS[chance.usize(0..WORKS.len())]
+            ),
             year: chance.u32(1700..1900),
             maker: MAKERS[chance.usize(0..MAKERS.len())],
             length: chance.u32(20..900),
         };
-        let earlier = facts.first().filter(|_| shape.contradiction && chapter + 1 == shape.chapters);
-        chapter_text(&mut book, chapter + 1, &fact, terms[chapter % terms.len()], earlier, chance);
+        let earlier = facts
+            .first()
+            .filter(|_| shape.contradiction && chapter + 1 == shape.chapters);
+        chapter_text(
+            &mut book,
+            chapter + 1,
+            &fact,
+            terms[chapter % terms.len()],
+            earlier,
+            chance,
+        );
         facts.push(fact);
     }
-    Written { text: brief_text(shape.chapters), documents: vec![("book.md".to_owned(), book)] }
+    Written {
+        text: brief_text(shape.chapters),
+        documents: vec![("book.md".to_owned(), book)],
+    }
 }
 
-fn chapter_text(book: &mut String, number: usize, fact: &Fact, term: (&str, &str), earlier: Option<&Fact>, chance: &mut Rng) {
-    let Fact { name, year, maker, length } = fact;
+fn chapter_text(
+    book: &mut String,
+    number: usize,
+    fact: &Fact,
+    term: (&str, &str),
+    earlier: Option<&Fact>,
+    chance: &mut Rng,
+) {
+    let Fact {
+        name,
+        year,
+        maker,
+        length,
+    } = fact;
     let (term, meaning) = term;
     let mut say = |text: &str| {
         book.push_str(text);
@@ -92,14 +132,22 @@ fn chapter_text(book: &mut String, number: usize, fact: &Fact, term: (&str, &str
         "The {name} was opened in {year}. It was built by {maker}, who had worked on smaller schemes before and learnt from each of \
          them what stone and water do to one another. The {name} is {length} metres long."
     ));
-    say(&format!("A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."));
+    say(&format!(
+        "A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."
+    ));
     let mut told = TOLD;
     chance.shuffle(&mut told);
     for told in &told[..chance.usize(4..7)] {
-        say(&told.replace("{number}", &chance.u32(3..300).to_string()).replace("{name}", name));
+        say(&told
+            .replace("{number}", &chance.u32(3..300).to_string())
+            .replace("{name}", name));
     }
     if let Some(earlier) = earlier {
-        say(&format!("The {} was opened in {}, as every child of the valley knows.", earlier.name, earlier.year + 7));
+        say(&format!(
+            "The {} was opened in {}, as every child of the valley knows.",
+            earlier.name,
+            earlier.year + 7
+        ));
     }
 }
 
@@ -124,7 +172,13 @@ mod tests {
     use crate::chance;
 
     fn check(chapters: usize, contradiction: bool) -> Written {
-        write(Shape { chapters, contradiction }, &mut chance::stream(5, "brief"))
+        write(
+            Shape {
+                chapters,
+                contradiction,
+            },
+            &mut chance::stream(5, "brief"),
+        )
     }
 
     #[test]
@@ -142,6 +196,9 @@ mod tests {
     fn a_planted_contradiction_gives_one_work_two_years() {
         let (plain, contradicted) = (check(3, false), check(3, true));
         assert_eq!(plain.documents[0].1.matches("was opened in").count(), 3);
-        assert_eq!(contradicted.documents[0].1.matches("was opened in").count(), 4);
+        assert_eq!(
+            contradicted.documents[0].1.matches("was opened in").count(),
+            4
+        );
     }
 }

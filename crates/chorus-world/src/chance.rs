@@ -5,7 +5,9 @@ use fastrand::Rng;
 
 /// The stream of this seed that belongs to `label`.
 pub fn stream(seed: u64, label: &str) -> Rng {
-    let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     Rng::with_seed(mixed(seed ^ mixed(hash)))
 }
 

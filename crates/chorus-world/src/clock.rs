@@ -21,7 +21,10 @@ pub struct VirtualClock {
 impl VirtualClock {
     /// The clock of whoever is called `name`; no two may share a name in one world.
     pub fn new(timeline: &Arc<Timeline>, seed: u64, name: &str) -> Self {
-        Self { timeline: Arc::clone(timeline), chance: Mutex::new(chance::stream(seed, name)) }
+        Self {
+            timeline: Arc::clone(timeline),
+            chance: Mutex::new(chance::stream(seed, name)),
+        }
     }
 
     fn draw<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
@@ -47,7 +50,11 @@ impl Clock for VirtualClock {
     }
 
     fn chance(&self, below: u64) -> u64 {
-        if below == 0 { 0 } else { self.draw(|chance| chance.u64(0..below)) }
+        if below == 0 {
+            0
+        } else {
+            self.draw(|chance| chance.u64(0..below))
+        }
     }
 }
 

@@ -95,8 +95,12 @@ pub async fn run_cases(bench: &dyn Bench, suite: &str, cases: &[Case]) -> usize 
 
 /// Does the deed twice, as a caller does whose first reply was lost: it was carried out, the caller heard an error
 /// and asked again with the same arguments. The answer is the second one.
-pub(crate) async fn with_lost_reply<T>(deed: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let swallowed = deed().await.and_then(|_| Err::<T, _>(StoreError::Unavailable("the reply was lost".to_owned())));
+pub(crate) async fn with_lost_reply<T>(
+    deed: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let swallowed = deed()
+        .await
+        .and_then(|_| Err::<T, _>(StoreError::Unavailable("the reply was lost".to_owned())));
     match swallowed {
         Err(StoreError::Unavailable(_)) => deed().await,
         other => other,
@@ -113,7 +117,10 @@ pub(crate) use cases;
 
 impl Case {
     /// A case with its name.
-    pub(crate) const fn new(name: &'static str, run: fn(Stage) -> LocalBoxFuture<'static, Outcome>) -> Self {
+    pub(crate) const fn new(
+        name: &'static str,
+        run: fn(Stage) -> LocalBoxFuture<'static, Outcome>,
+    ) -> Self {
         Self { name, run }
     }
 }

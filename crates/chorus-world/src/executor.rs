@@ -110,7 +110,13 @@ impl Executor {
     /// Adds a process and starts it.
     pub fn spawn(&mut self, name: &str, recipe: Recipe) -> ProcessId {
         let id = ProcessId(u32::try_from(self.processes.len()).expect("fewer processes than 2^32"));
-        let process = Process { name: name.to_owned(), recipe, standing: Standing::Down, boots: 0, tasks: BTreeMap::new() };
+        let process = Process {
+            name: name.to_owned(),
+            recipe,
+            standing: Standing::Down,
+            boots: 0,
+            tasks: BTreeMap::new(),
+        };
         self.processes.push(process);
         self.start(id);
         id
@@ -136,8 +142,11 @@ impl Executor {
         while let Some((process, order)) = self.control.due(self.timeline.now()) {
             self.obey(process, order);
         }
-        let Some(task) = self.draw() else { return self.advance() };
-        self.digest = (self.digest ^ (u64::from(task.process.0) << 32 | u64::from(task.number))).wrapping_mul(0x0100_0000_01b3);
+        let Some(task) = self.draw() else {
+            return self.advance();
+        };
+        self.digest = (self.digest ^ (u64::from(task.process.0) << 32 | u64::from(task.number)))
+            .wrapping_mul(0x0100_0000_01b3);
         self.poll(task);
         Step::Polled(task.process)
     }
@@ -151,21 +160,34 @@ impl Executor {
                 self.ready.lock().retain(|task| task.process != id);
             }
             Order::Start if standing == Standing::Down => self.start(id),
-            Order::Pause if standing == Standing::Running => self.processes[index(id)].standing = Standing::Paused,
-            Order::Resume if standing == Standing::Paused => self.processes[index(id)].standing = Standing::Running,
+            Order::Pause if standing == Standing::Running => {
+                self.processes[index(id)].standing = Standing::Paused
+            }
+            Order::Resume if standing == Standing::Paused => {
+                self.processes[index(id)].standing = Standing::Running
+            }
             Order::Start | Order::Pause | Order::Resume => {}
         }
     }
 
     fn start(&mut self, id: ProcessId) {
         let process = &mut self.processes[index(id)];
-        let boot = Boot { process: id, number: process.boots };
+        let boot = Boot {
+            process: id,
+            number: process.boots,
+        };
         process.boots += 1;
         process.standing = Standing::Running;
         for future in (process.recipe)(boot) {
-            let task = TaskId { process: id, number: self.tasks };
+            let task = TaskId {
+                process: id,
+                number: self.tasks,
+            };
             self.tasks += 1;
-            let waker = Waker::from(Arc::new(TaskWaker { task, ready: Arc::clone(&self.ready) }));
+            let waker = Waker::from(Arc::new(TaskWaker {
+                task,
+                ready: Arc::clone(&self.ready),
+            }));
             process.tasks.insert(task, Task { future, waker });
             self.ready.lock().insert(task);
         }
@@ -174,8 +196,11 @@ impl Executor {
     /// One of the ready tasks of running processes, drawn by the seed.
     fn draw(&mut self) -> Option<TaskId> {
         let mut ready = self.ready.lock();
-        let runnable: Vec<TaskId> =
-            ready.iter().filter(|task| self.processes[index(task.process)].standing == Standing::Running).copied().collect();
+        let runnable: Vec<TaskId> = ready
+            .iter()
+            .filter(|task| self.processes[index(task.process)].standing == Standing::Running)
+            .copied()
+            .collect();
         let drawn = *runnable.get(self.schedule.usize(0..runnable.len().max(1)))?;
         ready.remove(&drawn);
         Some(drawn)
@@ -183,7 +208,9 @@ impl Executor {
 
     fn poll(&mut self, id: TaskId) {
         let tasks = &mut self.processes[index(id.process)].tasks;
-        let Some(task) = tasks.get_mut(&id) else { return };
+        let Some(task) = tasks.get_mut(&id) else {
+            return;
+        };
         let mut context = Context::from_waker(&task.waker);
         if let Poll::Ready(()) = task.future.as_mut().poll(&mut context) {
             tasks.remove(&id);
@@ -191,7 +218,13 @@ impl Executor {
     }
 
     fn advance(&mut self) -> Step {
-        match self.timeline.next_timer().into_iter().chain(self.control.next()).min() {
+        match self
+            .timeline
+            .next_timer()
+            .into_iter()
+            .chain(self.control.next())
+            .min()
+        {
             Some(at) => {
                 self.timeline.advance(at);
                 Step::Advanced(at)

@@ -69,13 +69,24 @@ struct State {
 
 impl Fate {
     /// The fate that this mix and seed hold ready.
-    pub fn new(seed: u64, mix: Mix, timeline: &Arc<Timeline>, control: &Arc<Control>, log: &Arc<Log>) -> Arc<Self> {
+    pub fn new(
+        seed: u64,
+        mix: Mix,
+        timeline: &Arc<Timeline>,
+        control: &Arc<Control>,
+        log: &Arc<Log>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             mix,
             timeline: Arc::clone(timeline),
             control: Arc::clone(control),
             log: Arc::clone(log),
-            state: Mutex::new(State { streams: BTreeMap::new(), blows: 0, frozen: BTreeMap::new(), seed }),
+            state: Mutex::new(State {
+                streams: BTreeMap::new(),
+                blows: 0,
+                frozen: BTreeMap::new(),
+                seed,
+            }),
         })
     }
 
@@ -87,14 +98,24 @@ impl Fate {
     /// Whether this part answers nobody now.
     fn is_out(&self, part: Part) -> bool {
         let now = self.timeline.now();
-        self.mix.outages.iter().any(|outage| outage.part == part && outage.from <= now && now < outage.to)
+        self.mix
+            .outages
+            .iter()
+            .any(|outage| outage.part == part && outage.from <= now && now < outage.to)
     }
 
     /// The lot of one call of `process`, which may be struck down only if `mortal`.
     fn lot(&self, process: ProcessId, mortal: bool) -> Lot {
         let mut state = self.lock();
-        let State { streams, blows, seed, .. } = &mut *state;
-        let chance = streams.entry(process).or_insert_with(|| chance::stream(*seed, &format!("fate {}", process.0)));
+        let State {
+            streams,
+            blows,
+            seed,
+            ..
+        } = &mut *state;
+        let chance = streams
+            .entry(process)
+            .or_insert_with(|| chance::stream(*seed, &format!("fate {}", process.0)));
         let mix = &self.mix;
         let quiet = self.timeline.now() >= mix.until;
         let mut strikes = |chance: &mut Rng| -> Option<Blow> {
@@ -106,9 +127,17 @@ impl Fate {
             blow
         };
         let before = strikes(chance);
-        let after = if before.is_none() { strikes(chance) } else { None };
+        let after = if before.is_none() {
+            strikes(chance)
+        } else {
+            None
+        };
         Lot {
-            takes: if quiet { Millis(1) } else { mix.latency(chance) },
+            takes: if quiet {
+                Millis(1)
+            } else {
+                mix.latency(chance)
+            },
             answers: Millis(chance.u64(0..3)),
             fails: !quiet && permille(chance, mix.fails),
             loses_reply: !quiet && permille(chance, mix.loses_reply),
@@ -146,7 +175,11 @@ impl Fate {
     /// For how long this process has been frozen now.
     pub fn frozen_for(&self, process: ProcessId) -> Millis {
         let now = self.timeline.now();
-        self.lock().frozen.get(&process).filter(|(_, until)| now < *until).map_or(Millis::ZERO, |(since, _)| now.since(*since))
+        self.lock()
+            .frozen
+            .get(&process)
+            .filter(|(_, until)| now < *until)
+            .map_or(Millis::ZERO, |(since, _)| now.since(*since))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,18 +189,32 @@ impl Fate {
     fn draw<T>(&self, process: ProcessId, draw: impl FnOnce(&mut Rng) -> T) -> T {
         let mut state = self.lock();
         let seed = state.seed;
-        draw(state.streams.entry(process).or_insert_with(|| chance::stream(seed, &format!("fate {}", process.0))))
+        draw(
+            state
+                .streams
+                .entry(process)
+                .or_insert_with(|| chance::stream(seed, &format!("fate {}", process.0))),
+        )
     }
 }
 
 fn blow(mix: &Mix, chance: &mut Rng) -> Option<Blow> {
     if permille(chance, mix.crashes) {
         let down = [Millis(20), Millis(2_000), Millis(45_000), Millis(120_000)];
-        return Some(Blow::Crash(down[chance.usize(0..if mix.quick { 2 } else { down.len() })]));
+        return Some(Blow::Crash(
+            down[chance.usize(0..if mix.quick { 2 } else { down.len() })],
+        ));
     }
     if permille(chance, mix.pauses) {
-        let length = [Millis(3_000), Millis(25_000), Millis(90_000), Millis(400_000)];
-        return Some(Blow::Pause(length[chance.usize(0..if mix.quick { 1 } else { length.len() })]));
+        let length = [
+            Millis(3_000),
+            Millis(25_000),
+            Millis(90_000),
+            Millis(400_000),
+        ];
+        return Some(Blow::Pause(
+            length[chance.usize(0..if mix.quick { 1 } else { length.len() })],
+        ));
     }
     None
 }

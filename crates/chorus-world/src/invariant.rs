@@ -98,7 +98,10 @@ pub struct Violation {
 impl Violation {
     /// A violation with these words.
     pub fn new(invariant: Invariant, what: impl Into<String>) -> Self {
-        Self { invariant, what: what.into() }
+        Self {
+            invariant,
+            what: what.into(),
+        }
     }
 }
 
@@ -147,7 +150,11 @@ struct State {
 impl Monitor {
     /// A monitor that has seen nothing yet.
     pub fn new(timeline: &Arc<Timeline>, log: &Arc<Log>) -> Arc<Self> {
-        Arc::new(Self { timeline: Arc::clone(timeline), log: Arc::clone(log), state: Mutex::default() })
+        Arc::new(Self {
+            timeline: Arc::clone(timeline),
+            log: Arc::clone(log),
+            state: Mutex::default(),
+        })
     }
 
     /// The first violation, if there was one.
@@ -207,7 +214,8 @@ impl Monitor {
             return;
         }
         if let Err(violation) = look(&mut state, now) {
-            self.log.note("monitor", format_args!("VIOLATION {violation}"));
+            self.log
+                .note("monitor", format_args!("VIOLATION {violation}"));
             state.violation = Some(violation);
         }
     }

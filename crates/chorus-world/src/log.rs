@@ -34,12 +34,20 @@ impl Log {
     /// An empty log; with `trace` every line goes to standard error too.
     pub fn new(timeline: &Arc<Timeline>, trace: bool) -> Arc<Self> {
         let start = timeline.now();
-        Arc::new(Self { timeline: Arc::clone(timeline), start, trace, lines: Mutex::default() })
+        Arc::new(Self {
+            timeline: Arc::clone(timeline),
+            start,
+            trace,
+            lines: Mutex::default(),
+        })
     }
 
     /// Adds a line.
     pub fn note(&self, who: &str, what: fmt::Arguments<'_>) {
-        let line = format!("{:>10.3} {who:<16} {what}", self.timeline.now().since(self.start).as_secs_f64());
+        let line = format!(
+            "{:>10.3} {who:<16} {what}",
+            self.timeline.now().since(self.start).as_secs_f64()
+        );
         if self.trace {
             // A trace that cannot be written is no reason to fail the run.
             let _ = writeln!(std::io::stderr(), "{line}");
@@ -57,7 +65,11 @@ impl Log {
     /// The last `lines` lines.
     pub fn tail(&self, lines: usize) -> Vec<String> {
         let all = self.lock();
-        all.tail.iter().skip(all.tail.len().saturating_sub(lines)).cloned().collect()
+        all.tail
+            .iter()
+            .skip(all.tail.len().saturating_sub(lines))
+            .cloned()
+            .collect()
     }
 
     /// How many lines there were.
@@ -82,7 +94,9 @@ mod tests {
 
     fn check(lines: &[&str]) -> String {
         let log = Log::new(&Timeline::new(Timestamp(0)), false);
-        lines.iter().for_each(|line| log.note("w", format_args!("{line}")));
+        lines
+            .iter()
+            .for_each(|line| log.note("w", format_args!("{line}")));
         log.hash()
     }
 

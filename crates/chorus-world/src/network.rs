@@ -48,7 +48,12 @@ struct Packet {
 
 impl Network {
     /// A way to these providers on which so many of a thousand calls may be overtaken.
-    pub fn new(seed: u64, timeline: &Arc<Timeline>, simulated: &Arc<Simulated>, overtaken: u32) -> Arc<Self> {
+    pub fn new(
+        seed: u64,
+        timeline: &Arc<Timeline>,
+        simulated: &Arc<Simulated>,
+        overtaken: u32,
+    ) -> Arc<Self> {
         let (out, inbox) = mpsc::unbounded();
         Arc::new(Self {
             simulated: Arc::clone(simulated),
@@ -62,11 +67,20 @@ impl Network {
 
     /// Brings requests to the providers when they are due, for ever.
     pub async fn run(self: Arc<Self>) {
-        let Some(mut inbox) = self.inbox.lock().expect("one thread alone carries requests").take() else { return };
+        let Some(mut inbox) = self
+            .inbox
+            .lock()
+            .expect("one thread alone carries requests")
+            .take()
+        else {
+            return;
+        };
         let mut way = BTreeMap::new();
         let mut number = 0_u64;
         loop {
-            let due = way.first_key_value().map(|((at, _), _): (&(Timestamp, u64), &Packet)| *at);
+            let due = way
+                .first_key_value()
+                .map(|((at, _), _): (&(Timestamp, u64), &Packet)| *at);
             let arrival = async {
                 match due {
                     Some(at) => self.timeline.sleep_until(at).await,
@@ -80,8 +94,16 @@ impl Network {
                 }
                 Either::Left((None, _)) => return,
                 Either::Right(_) => {
-                    let first = way.pop_first().filter(|(_, packet)| !packet.answer.is_canceled());
-                    if let Some((_, Packet { call, site, answer, .. })) = first {
+                    let first = way
+                        .pop_first()
+                        .filter(|(_, packet)| !packet.answer.is_canceled());
+                    if let Some((
+                        _,
+                        Packet {
+                            call, site, answer, ..
+                        },
+                    )) = first
+                    {
                         // Whoever hung up in this instant drops the line.
                         let _ = answer.send(self.simulated.arrived(call, site));
                     }
@@ -93,7 +115,11 @@ impl Network {
     /// When a request arrives that is sent now.
     fn arrives(&self) -> Timestamp {
         let mut chance = self.chance.lock().expect("one thread alone draws");
-        let travel = if permille(&mut chance, self.overtaken) { chance.u64(USUAL..LONGEST) } else { chance.u64(1..USUAL) };
+        let travel = if permille(&mut chance, self.overtaken) {
+            chance.u64(USUAL..LONGEST)
+        } else {
+            chance.u64(1..USUAL)
+        };
         self.timeline.now() + Millis(travel)
     }
 }
@@ -113,18 +139,38 @@ impl InProcess {
 
 #[async_trait]
 impl Transport for InProcess {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
         let request = plain(request);
-        let reference = request.headers.iter().find(|(name, _)| name == "x-client-request-id").map(|(_, value)| value.clone());
+        let reference = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-client-request-id")
+            .map(|(_, value)| value.clone());
         let Some(credential) = self.network.simulated.credential(&request) else {
-            return Err(TransportError::Connect("the request shows no key of this world".to_owned()));
+            return Err(TransportError::Connect(
+                "the request shows no key of this world".to_owned(),
+            ));
         };
-        let call = Call { request, reference: reference.unwrap_or_default(), credential };
+        let call = Call {
+            request,
+            reference: reference.unwrap_or_default(),
+            credential,
+        };
         let (answer, line) = oneshot::channel();
-        let packet = Packet { arrives: self.network.arrives(), call, site: self.site.clone(), answer };
+        let packet = Packet {
+            arrives: self.network.arrives(),
+            call,
+            site: self.site.clone(),
+            answer,
+        };
         let sent = self.network.out.unbounded_send(packet);
         sent.map_err(|_| TransportError::Connect("nobody carries requests".to_owned()))?;
-        let line = line.await.map_err(|_| TransportError::Broken("the request was lost".to_owned()))?;
+        let line = line
+            .await
+            .map_err(|_| TransportError::Broken("the request was lost".to_owned()))?;
         line.response().await
     }
 }
@@ -132,7 +178,10 @@ impl Transport for InProcess {
 fn plain(request: http::Request<Bytes>) -> HttpRequest {
     let (head, body) = request.into_parts();
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
     };
     HttpRequest {
         method: head.method.to_string(),

@@ -57,9 +57,17 @@ impl Simulated {
     /// A request arrives from the process at `site`; the connection on which it is answered.
     pub(crate) fn arrived(self: &Arc<Self>, call: Call, site: Site) -> Line {
         let scripted = self.handle(&call.request);
-        site.note(format_args!("calls {} for {}: {}", call.request.path, call.reference, scripted.status));
-        let start = CallStart { reference: &call.reference, credential: call.credential, passed: scripted.passed };
-        self.store.with_rows(|rows| self.monitor.call_started(&start, rows));
+        site.note(format_args!(
+            "calls {} for {}: {}",
+            call.request.path, call.reference, scripted.status
+        ));
+        let start = CallStart {
+            reference: &call.reference,
+            credential: call.credential,
+            passed: scripted.passed,
+        };
+        self.store
+            .with_rows(|rows| self.monitor.call_started(&start, rows));
         Line {
             simulated: Arc::clone(self),
             site,
@@ -79,7 +87,8 @@ impl Simulated {
         let scripted = self.lock().handle(self.now_ms(), request);
         if let Some(call) = scripted.call.filter(|_| scripted.end != End::Hang) {
             let length: u64 = scripted.chunks.iter().map(|chunk| chunk.delay_ms).sum();
-            self.due().insert((self.timeline.now() + Millis(length), call));
+            self.due()
+                .insert((self.timeline.now() + Millis(length), call));
         }
         scripted
     }
@@ -90,12 +99,15 @@ impl Simulated {
         let mut due = self.due();
         while let Some((at, call)) = due.first().copied().filter(|(at, _)| *at < now) {
             due.pop_first();
-            self.lock().finished(at.0.unsigned_abs(), call, Delivery::All);
+            self.lock()
+                .finished(at.0.unsigned_abs(), call, Delivery::All);
         }
     }
 
     fn due(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, CallId)>> {
-        self.due.lock().expect("one thread alone plays the providers")
+        self.due
+            .lock()
+            .expect("one thread alone plays the providers")
     }
 
     fn finished(&self, call: CallId, delivery: Delivery) {
@@ -108,16 +120,21 @@ impl Simulated {
     }
 
     fn lock(&self) -> MutexGuard<'_, Providers> {
-        self.providers.lock().expect("one thread alone plays the providers")
+        self.providers
+            .lock()
+            .expect("one thread alone plays the providers")
     }
 
     /// Whose credential the request shows.
     pub(crate) fn credential(&self, request: &HttpRequest) -> Option<CredentialId> {
-        let shown = request.headers.iter().find_map(|(name, value)| match name.as_str() {
-            "authorization" => value.strip_prefix("Bearer ").map(str::to_owned),
-            "x-api-key" => Some(value.clone()),
-            _ => None,
-        });
+        let shown = request
+            .headers
+            .iter()
+            .find_map(|(name, value)| match name.as_str() {
+                "authorization" => value.strip_prefix("Bearer ").map(str::to_owned),
+                "x-api-key" => Some(value.clone()),
+                _ => None,
+            });
         self.keys.get(&shown?).copied()
     }
 }
@@ -156,7 +173,9 @@ impl Line {
         for (name, value) in std::mem::take(&mut self.headers) {
             response = response.header(name, value);
         }
-        response.body(self.stream()).map_err(|error| TransportError::Broken(error.to_string()))
+        response
+            .body(self.stream())
+            .map_err(|error| TransportError::Broken(error.to_string()))
     }
 
     /// Chunks come at the times of the script, however late they are taken.
@@ -180,7 +199,11 @@ impl Line {
             End::Cut => {
                 let broke = self.call.is_some();
                 self.hang_up(Delivery::All);
-                broke.then(|| Err(TransportError::Broken("the provider closed the connection".to_owned())))
+                broke.then(|| {
+                    Err(TransportError::Broken(
+                        "the provider closed the connection".to_owned(),
+                    ))
+                })
             }
         }
     }
@@ -192,7 +215,10 @@ impl Line {
     }
 
     fn stream(self) -> BodyStream {
-        futures_util::stream::unfold(self, |mut line| async move { line.next().await.map(|item| (item, line)) }).boxed()
+        futures_util::stream::unfold(self, |mut line| async move {
+            line.next().await.map(|item| (item, line))
+        })
+        .boxed()
     }
 }
 
@@ -200,9 +226,16 @@ impl Drop for Line {
     fn drop(&mut self) {
         let whole = self.chunks.is_empty() && matches!(self.end, End::Close | End::Died);
         if self.call.is_some() && !whole {
-            self.site.note(format_args!("hangs up on {} after {} bytes", self.reference, self.delivered));
+            self.site.note(format_args!(
+                "hangs up on {} after {} bytes",
+                self.reference, self.delivered
+            ));
         }
-        self.hang_up(if whole { Delivery::All } else { Delivery::Bytes(self.delivered) });
+        self.hang_up(if whole {
+            Delivery::All
+        } else {
+            Delivery::Bytes(self.delivered)
+        });
         self.simulated.monitor.call_ended(&self.reference);
     }
 }
@@ -217,24 +250,56 @@ pub struct OpenKeys {
 impl OpenKeys {
     /// Keys and addresses by credential, for the process at `site`.
     pub const fn new(keys: BTreeMap<CredentialId, (String, String)>, site: Site) -> Self {
-        Self { keys, known: Mutex::new(BTreeSet::new()), site }
+        Self {
+            keys,
+            known: Mutex::new(BTreeSet::new()),
+            site,
+        }
     }
 }
 
 #[async_trait]
 impl Secrets for OpenKeys {
-    async fn open(&self, credential: CredentialId, _provider: &ProviderId) -> Result<Opened, SecretsError> {
-        let (key, address) = self.keys.get(&credential).cloned().ok_or(SecretsError::Missing(credential))?;
-        let known = self.known.lock().expect("one thread alone opens keys").contains(&credential);
+    async fn open(
+        &self,
+        credential: CredentialId,
+        _provider: &ProviderId,
+    ) -> Result<Opened, SecretsError> {
+        let (key, address) = self
+            .keys
+            .get(&credential)
+            .cloned()
+            .ok_or(SecretsError::Missing(credential))?;
+        let known = self
+            .known
+            .lock()
+            .expect("one thread alone opens keys")
+            .contains(&credential);
         if !known {
             let read = async { Ok::<(), StoreError>(()) };
-            self.site.call(Part::Store, &format!("open key of {credential}"), |()| "open".to_owned(), read).await?;
-            self.known.lock().expect("one thread alone opens keys").insert(credential);
+            self.site
+                .call(
+                    Part::Store,
+                    &format!("open key of {credential}"),
+                    |()| "open".to_owned(),
+                    read,
+                )
+                .await?;
+            self.known
+                .lock()
+                .expect("one thread alone opens keys")
+                .insert(credential);
         }
-        Ok(Opened { secret: Secret::new(key), base_url: Some(address) })
+        Ok(Opened {
+            secret: Secret::new(key),
+            base_url: Some(address),
+        })
     }
 
     fn forget(&self, credential: CredentialId) {
-        self.known.lock().expect("one thread alone opens keys").remove(&credential);
+        self.known
+            .lock()
+            .expect("one thread alone opens keys")
+            .remove(&credential);
     }
 }

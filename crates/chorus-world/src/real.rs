@@ -22,16 +22,28 @@ pub struct Service {
 }
 
 /// The URL of a server on which databases may be made.
-pub const POSTGRES: Service = Service { name: "PostgreSQL", variable: "CHORUS_TEST_POSTGRES" };
+pub const POSTGRES: Service = Service {
+    name: "PostgreSQL",
+    variable: "CHORUS_TEST_POSTGRES",
+};
 
 /// The URL of a server whose keys are the test's.
-pub const REDIS: Service = Service { name: "Redis", variable: "CHORUS_TEST_REDIS" };
+pub const REDIS: Service = Service {
+    name: "Redis",
+    variable: "CHORUS_TEST_REDIS",
+};
 
 /// `host:port` of a broker on which topics may be made.
-pub const KAFKA: Service = Service { name: "Kafka", variable: "CHORUS_TEST_KAFKA" };
+pub const KAFKA: Service = Service {
+    name: "Kafka",
+    variable: "CHORUS_TEST_KAFKA",
+};
 
 /// `<base url>;<journal file>` of the model that `scripts/local-model` starts.
-pub const LOCAL_MODEL: Service = Service { name: "local model", variable: "CHORUS_TEST_LOCAL_MODEL" };
+pub const LOCAL_MODEL: Service = Service {
+    name: "local model",
+    variable: "CHORUS_TEST_LOCAL_MODEL",
+};
 
 impl Service {
     /// Where it is. Without one the test says that it was not tried.
@@ -53,8 +65,13 @@ impl Service {
         match said {
             Some(said) if said == SKIP => Err(format!("{variable} says {SKIP}")),
             Some(place) => Ok(place),
-            None if ci => panic!("CI must try {}: set {variable}, to `{SKIP}` to leave it out on purpose", self.name),
-            None => Err(format!("{variable} is not set; `cargo xtask test` starts one and sets it")),
+            None if ci => panic!(
+                "CI must try {}: set {variable}, to `{SKIP}` to leave it out on purpose",
+                self.name
+            ),
+            None => Err(format!(
+                "{variable} is not set; `cargo xtask test` starts one and sets it"
+            )),
         }
     }
 }
@@ -69,11 +86,15 @@ pub fn ran(implementation: &str, suite: &str, cases: usize) {
     let line = format!("{implementation}\t{suite}\t{cases}\n");
     let file = OpenOptions::new().create(true).append(true).open(&path);
     // In one piece: many tests add to it at once.
-    file.and_then(|mut file| file.write_all(line.as_bytes())).unwrap_or_else(|error| panic!("{REPORT} names {path}: {error}"));
+    file.and_then(|mut file| file.write_all(line.as_bytes()))
+        .unwrap_or_else(|error| panic!("{REPORT} names {path}: {error}"));
 }
 
 /// What the environment says; nothing where it is empty.
-#[expect(clippy::disallowed_methods, reason = "a test binary is told by its environment where servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test binary is told by its environment where servers are"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -92,7 +113,11 @@ mod tests {
         check(Some("127.0.0.1:9092"), true, Ok("127.0.0.1:9092"));
         check(Some("127.0.0.1:9092"), false, Ok("127.0.0.1:9092"));
         check(Some("skip"), true, Err("CHORUS_TEST_KAFKA says skip"));
-        check(None, false, Err("CHORUS_TEST_KAFKA is not set; `cargo xtask test` starts one and sets it"));
+        check(
+            None,
+            false,
+            Err("CHORUS_TEST_KAFKA is not set; `cargo xtask test` starts one and sets it"),
+        );
     }
 
     #[test]

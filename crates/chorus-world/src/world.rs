@@ -132,7 +132,8 @@ impl World {
         let log = Log::new(&timeline, options.trace);
         let fate = Fate::new(seed, mix.clone(), &timeline, executor.control(), &log);
         let monitor = Monitor::new(&timeline, &log);
-        let clock = |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
+        let clock =
+            |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
         let tight = match (mix.store_only || !options.nets.expiry, mix.overtaken > 0) {
             (true, _) => Some(Tight::Slots),
@@ -140,9 +141,23 @@ impl World {
             (false, false) => None,
         };
         let estate = Estate::drawn(seed, START, mix.provider, tight);
-        let limits = Arc::new(WatchedLimits::new(clock("limits"), Arc::clone(&monitor), options.nets.expiry));
-        let keys = estate.keys.iter().map(|(credential, (key, _))| (key.clone(), *credential)).collect();
-        let simulated = Simulated::new(&timeline, &monitor, &store, keys, Providers::new(estate.simulated.clone()));
+        let limits = Arc::new(WatchedLimits::new(
+            clock("limits"),
+            Arc::clone(&monitor),
+            options.nets.expiry,
+        ));
+        let keys = estate
+            .keys
+            .iter()
+            .map(|(credential, (key, _))| (key.clone(), *credential))
+            .collect();
+        let simulated = Simulated::new(
+            &timeline,
+            &monitor,
+            &store,
+            keys,
+            Providers::new(estate.simulated.clone()),
+        );
         let network = Network::new(seed, &timeline, &simulated, mix.overtaken);
         let bus: Arc<dyn Bus> = Arc::new(Embedded::new());
         let courier = Courier::new(&timeline, &fate);
@@ -161,21 +176,43 @@ impl World {
             roles: estate.roles.clone(),
             nets: options.nets,
         });
-        executor.spawn("courier", Box::new(move |_| vec![Arc::clone(&courier).run(Arc::clone(&bus)).boxed()]));
-        executor.spawn("network", Box::new(move |_| vec![Arc::clone(&network).run().boxed()]));
+        executor.spawn(
+            "courier",
+            Box::new(move |_| vec![Arc::clone(&courier).run(Arc::clone(&bus)).boxed()]),
+        );
+        executor.spawn(
+            "network",
+            Box::new(move |_| vec![Arc::clone(&network).run().boxed()]),
+        );
         import(&store, &estate);
         populate(&mut executor, &works, &estate.pools, &mix);
         if !mix.flushes.is_empty() {
             let (here, times) = (Arc::clone(&works), mix.flushes.clone());
-            executor.spawn("flusher", Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]));
+            executor.spawn(
+                "flusher",
+                Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
+            );
         }
         let wishes = Wish::drawn(seed, START, mix.name != "calm" && !mix.store_only);
         let clients = wishes.len();
         for (number, wish) in wishes.into_iter().enumerate() {
             let (works, name) = (Arc::clone(&works), format!("client-{number}"));
-            executor.spawn(&name.clone(), Box::new(move |boot| vec![works.client(&name, wish.clone(), boot)]));
+            executor.spawn(
+                &name.clone(),
+                Box::new(move |boot| vec![works.client(&name, wish.clone(), boot)]),
+            );
         }
-        Self { seed, mix, executor, log, monitor, store, limits, simulated, clients }
+        Self {
+            seed,
+            mix,
+            executor,
+            log,
+            monitor,
+            store,
+            limits,
+            simulated,
+            clients,
+        }
     }
 
     fn run(mut self) -> Outcome {
@@ -197,7 +234,8 @@ impl World {
             }
             if steps > MOST_STEPS {
                 let what = format!("{MOST_STEPS} polls were not enough");
-                self.monitor.accuse(Violation::new(Invariant::NoProjectLost, what));
+                self.monitor
+                    .accuse(Violation::new(Invariant::NoProjectLost, what));
             }
         }
         let lasted = timeline.now().since(START);
@@ -206,14 +244,20 @@ impl World {
     }
 
     fn all_over(&self) -> bool {
-        self.store.with_rows(|rows| rows.projects.len() == self.clients && rows.projects.values().all(|row| row.project.head.over()))
+        self.store.with_rows(|rows| {
+            rows.projects.len() == self.clients
+                && rows.projects.values().all(|row| row.project.head.over())
+        })
     }
 }
 
 /// The accounts are there before anybody asks.
 fn import(store: &Store, estate: &Estate) {
     let imported = store.import(estate.accounts.clone()).now_or_never();
-    assert!(matches!(imported, Some(Ok(_))), "the store in memory takes accounts at once");
+    assert!(
+        matches!(imported, Some(Ok(_))),
+        "the store in memory takes accounts at once"
+    );
 }
 
 /// Starts the services: alone in a process each, or all in one where the world is one machine.
@@ -224,25 +268,45 @@ fn populate(executor: &mut Executor, works: &Arc<Works>, pools: &[Pool], mix: &M
             if boot.number > 0 {
                 works.limits.flush();
             }
-            let mut futures = vec![works.orchestrator("serve/orch", boot, true), works.dispatcher("serve/disp", boot, true)];
-            futures.extend(pools.iter().map(|pool| works.worker(&format!("serve/{pool}"), pool, boot, true)));
+            let mut futures = vec![
+                works.orchestrator("serve/orch", boot, true),
+                works.dispatcher("serve/disp", boot, true),
+            ];
+            futures.extend(
+                pools
+                    .iter()
+                    .map(|pool| works.worker(&format!("serve/{pool}"), pool, boot, true)),
+            );
             futures
         };
         executor.spawn("serve", Box::new(machine));
         return;
     }
     let mortal = |kind| mix.strikes(kind);
-    let (orchestrators, dispatchers, workers) = (mortal(Kind::Orchestrator), mortal(Kind::Dispatcher), mortal(Kind::Worker));
+    let (orchestrators, dispatchers, workers) = (
+        mortal(Kind::Orchestrator),
+        mortal(Kind::Dispatcher),
+        mortal(Kind::Worker),
+    );
     for number in 0..2 {
         let (here, name) = (Arc::clone(works), format!("orch-{number}"));
-        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.orchestrator(&name, boot, orchestrators)]));
+        executor.spawn(
+            &name.clone(),
+            Box::new(move |boot| vec![here.orchestrator(&name, boot, orchestrators)]),
+        );
         let (here, name) = (Arc::clone(works), format!("disp-{number}"));
-        executor.spawn(&name.clone(), Box::new(move |boot| vec![here.dispatcher(&name, boot, dispatchers)]));
+        executor.spawn(
+            &name.clone(),
+            Box::new(move |boot| vec![here.dispatcher(&name, boot, dispatchers)]),
+        );
     }
     for pool in pools {
         for number in 0..2 {
             let (here, pool, name) = (Arc::clone(works), pool.clone(), format!("{pool}-{number}"));
-            executor.spawn(&name.clone(), Box::new(move |boot| vec![here.worker(&name, &pool, boot, workers)]));
+            executor.spawn(
+                &name.clone(),
+                Box::new(move |boot| vec![here.worker(&name, &pool, boot, workers)]),
+            );
         }
     }
 }

@@ -19,7 +19,11 @@ pub(crate) fn question(question: &Question) -> std::io::Result<String> {
     for (at, option) in question.options.iter().enumerate() {
         writeln!(out, "  {}) {option}", at + 1)?;
     }
-    let default = if question.default.is_empty() { String::new() } else { format!(" [{}]", question.default) };
+    let default = if question.default.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", question.default)
+    };
     let said = line(&mut out, &format!("answer{default}: "))?;
     Ok(read(question, &said))
 }
@@ -27,7 +31,10 @@ pub(crate) fn question(question: &Question) -> std::io::Result<String> {
 /// Asks for a yes; anything else is a no.
 pub(crate) fn yes(prompt: &str) -> std::io::Result<bool> {
     let said = line(&mut std::io::stderr().lock(), &format!("{prompt} [y/N] "))?;
-    Ok(matches!(said.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja" | "c" | "có" | "co"))
+    Ok(matches!(
+        said.trim().to_lowercase().as_str(),
+        "y" | "yes" | "j" | "ja" | "c" | "có" | "co"
+    ))
 }
 
 fn line(out: &mut impl Write, prompt: &str) -> std::io::Result<String> {
@@ -41,7 +48,10 @@ fn line(out: &mut impl Write, prompt: &str) -> std::io::Result<String> {
 /// What the person meant.
 fn read(question: &Question, said: &str) -> String {
     let said = said.trim();
-    let option = said.parse::<usize>().ok().and_then(|number| question.options.get(number.checked_sub(1)?));
+    let option = said
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| question.options.get(number.checked_sub(1)?));
     match (said.is_empty(), option) {
         (true, _) => question.default.clone(),
         (false, Some(option)) => option.clone(),
@@ -62,7 +72,12 @@ mod tests {
             options: vec!["English".into(), "Vietnamese".into()],
             default: "English".into(),
         };
-        for (said, meant) in [("2\n", "Vietnamese"), ("\n", "English"), ("3\n", "3"), (" Latin \n", "Latin")] {
+        for (said, meant) in [
+            ("2\n", "Vietnamese"),
+            ("\n", "English"),
+            ("3\n", "3"),
+            (" Latin \n", "Latin"),
+        ] {
             assert_eq!(read(&question, said), meant);
         }
     }

@@ -83,7 +83,14 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it runs until a signal.
     pub(crate) const fn is_lasting(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Gateway(_) | Self::Orchestrator(_) | Self::Dispatcher(_) | Self::Worker { .. })
+        matches!(
+            self,
+            Self::Serve(_)
+                | Self::Gateway(_)
+                | Self::Orchestrator(_)
+                | Self::Dispatcher(_)
+                | Self::Worker { .. }
+        )
     }
 }
 
@@ -276,7 +283,13 @@ pub(crate) enum DlqCommand {
 /// A pool that there is.
 fn pool(name: &str) -> Result<Pool, String> {
     let pools = Staff::pools();
-    let names = || pools.iter().map(Pool::to_string).collect::<Vec<_>>().join(", ");
+    let names = || {
+        pools
+            .iter()
+            .map(Pool::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     pools
         .iter()
         .find(|pool| pool.to_string() == name)

@@ -53,10 +53,18 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Sim(sim) => sim::run(&sim).await,
         Command::Doctor { tenant } => Ok(doctor::run(&config, &Tenant::new(tenant)).await),
         Command::Serve(process) => role::run(config, Post::Whole, process.migrate).await,
-        Command::Gateway(process) => role::run(config, Post::One(Role::Gateway), process.migrate).await,
-        Command::Orchestrator(process) => role::run(config, Post::One(Role::Orchestrator), process.migrate).await,
-        Command::Dispatcher(process) => role::run(config, Post::One(Role::Dispatcher), process.migrate).await,
-        Command::Worker { pools, process } => role::run(config, Post::Workers(pools), process.migrate).await,
+        Command::Gateway(process) => {
+            role::run(config, Post::One(Role::Gateway), process.migrate).await
+        }
+        Command::Orchestrator(process) => {
+            role::run(config, Post::One(Role::Orchestrator), process.migrate).await
+        }
+        Command::Dispatcher(process) => {
+            role::run(config, Post::One(Role::Dispatcher), process.migrate).await
+        }
+        Command::Worker { pools, process } => {
+            role::run(config, Post::Workers(pools), process.migrate).await
+        }
         Command::Migrate => migrate::run(&config).await,
         Command::Dlq(command) => dlq::run(&config, &command).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
@@ -82,21 +90,39 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
 }
 
 async fn open(config: Config) -> anyhow::Result<House> {
-    House::open(config, Opening { crash: crash()?, ..Opening::default() }).await
+    House::open(
+        config,
+        Opening {
+            crash: crash()?,
+            ..Opening::default()
+        },
+    )
+    .await
 }
 
 /// Where this process kills itself, for tests.
 fn crash() -> anyhow::Result<Option<Crash>> {
-    Process.variable("CHORUS_CRASH").map(|text| text.parse::<Crash>()).transpose().map_err(anyhow::Error::msg)
+    Process
+        .variable("CHORUS_CRASH")
+        .map(|text| text.parse::<Crash>())
+        .transpose()
+        .map_err(anyhow::Error::msg)
 }
 
 /// Bounds of what is read.
 fn bounds(config: &Config) -> Bounds {
-    Bounds { brief: config.project.max_brief_bytes, attachment: config.project.max_attachment_bytes }
+    Bounds {
+        brief: config.project.max_brief_bytes,
+        attachment: config.project.max_attachment_bytes,
+    }
 }
 
 /// Brief and attachments, read and checked before anything is opened.
-fn read_input(config: &Config, brief: &Path, attach: &[std::path::PathBuf]) -> anyhow::Result<submit::Input> {
+fn read_input(
+    config: &Config,
+    brief: &Path,
+    attach: &[std::path::PathBuf],
+) -> anyhow::Result<submit::Input> {
     let bounds = bounds(config);
     let text = input::brief(brief, bounds).map_err(Unusable)?;
     let mut documents = Vec::new();
@@ -116,19 +142,37 @@ async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
     if let Some(api) = remote::api(&run.at)? {
         return remote::run(&api, input, run.budget, &run.how).await;
     }
-    let budget = run.budget.map_or_else(|| config.project.budget(), |dollars| dollars.0);
+    let budget = run
+        .budget
+        .map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let house = open(config).await?;
     from_environment(&house.importer(&house.tenant, false), &Process).await?;
-    if house.ports.directory.accounts(&house.tenant).await?.is_empty() {
+    if house
+        .ports
+        .directory
+        .accounts(&house.tenant)
+        .await?
+        .is_empty()
+    {
         house.close().await;
         anyhow::bail!(
             "no account yet. Set a key, for instance DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENROUTER_API_KEY, \
              or import accounts with `chorus account import accounts.toml`. `chorus demo` needs none"
         );
     }
-    let submission = submit::Submission { input, budget, assume: run.how.assume, approve: true };
+    let submission = submit::Submission {
+        input,
+        budget,
+        assume: run.how.assume,
+        approve: true,
+    };
     let id = submit::submit(&house, submission).await?;
-    let session = session::Session { how: run.how, simulated: false, fresh: true, mishap: None };
+    let session = session::Session {
+        how: run.how,
+        simulated: false,
+        fresh: true,
+        mishap: None,
+    };
     session::run(house, id, session).await
 }
 
@@ -139,7 +183,17 @@ async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> 
     }
     let house = open(config).await?;
     from_environment(&house.importer(&house.tenant, false), &Process).await?;
-    house.ports.projects.load(id).await?.with_context(|| project::missing(id))?;
-    let session = session::Session { how: resume.how, simulated: false, fresh: false, mishap: None };
+    house
+        .ports
+        .projects
+        .load(id)
+        .await?
+        .with_context(|| project::missing(id))?;
+    let session = session::Session {
+        how: resume.how,
+        simulated: false,
+        fresh: false,
+        mishap: None,
+    };
     session::run(house, id, session).await
 }

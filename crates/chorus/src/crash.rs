@@ -56,11 +56,26 @@ impl FromStr for Crash {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let names = || POINTS.map(|(name, _)| name).join(", ");
-        let refusal = || format!("CHORUS_CRASH={text:?}: expected <point>:<n> with a point of {}", names());
+        let refusal = || {
+            format!(
+                "CHORUS_CRASH={text:?}: expected <point>:<n> with a point of {}",
+                names()
+            )
+        };
         let (name, times) = text.split_once(':').ok_or_else(refusal)?;
-        let (_, point) = POINTS.into_iter().find(|(known, _)| *known == name).ok_or_else(refusal)?;
-        let times: u32 = times.parse().ok().filter(|times| *times > 0).ok_or_else(refusal)?;
-        Ok(Self { point, left: AtomicU32::new(times) })
+        let (_, point) = POINTS
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(refusal)?;
+        let times: u32 = times
+            .parse()
+            .ok()
+            .filter(|times| *times > 0)
+            .ok_or_else(refusal)?;
+        Ok(Self {
+            point,
+            left: AtomicU32::new(times),
+        })
     }
 }
 
@@ -76,7 +91,9 @@ impl Crash {
 /// SIGKILL: no destructor runs, no buffer is flushed, as when the machine loses power.
 fn die() -> ! {
     let me = std::process::id().to_string();
-    let _ = std::process::Command::new("kill").args(["-KILL", &me]).status();
+    let _ = std::process::Command::new("kill")
+        .args(["-KILL", &me])
+        .status();
     std::process::abort()
 }
 
@@ -92,10 +109,22 @@ impl Wrapped {
     /// The same ports, which kill the process at the crash's point.
     pub(crate) fn with(self, crash: &Arc<Crash>) -> Self {
         Self {
-            attempts: Arc::new(attempts::Wrap { inner: self.attempts, crash: Arc::clone(crash) }),
-            limits: Arc::new(limits::Wrap { inner: self.limits, crash: Arc::clone(crash) }),
-            bus: Arc::new(bus::Wrap { inner: self.bus, crash: Arc::clone(crash) }),
-            upstream: Arc::new(upstream::Wrap { inner: self.upstream, crash: Arc::clone(crash) }),
+            attempts: Arc::new(attempts::Wrap {
+                inner: self.attempts,
+                crash: Arc::clone(crash),
+            }),
+            limits: Arc::new(limits::Wrap {
+                inner: self.limits,
+                crash: Arc::clone(crash),
+            }),
+            bus: Arc::new(bus::Wrap {
+                inner: self.bus,
+                crash: Arc::clone(crash),
+            }),
+            upstream: Arc::new(upstream::Wrap {
+                inner: self.upstream,
+                crash: Arc::clone(crash),
+            }),
         }
     }
 }

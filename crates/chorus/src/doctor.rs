@@ -52,7 +52,10 @@ pub(crate) async fn run(config: &Config, tenant: &Tenant) -> Exit {
 fn say(findings: &[Finding]) -> Exit {
     findings.iter().for_each(|finding| println!("{finding}"));
     let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
-    let doubtful = findings.iter().filter(|finding| finding.is_doubtful()).count();
+    let doubtful = findings
+        .iter()
+        .filter(|finding| finding.is_doubtful())
+        .count();
     match (wrong, doubtful) {
         (0, 0) => println!("\nAll is well."),
         (0, doubtful) => println!("\nNothing is wrong; {doubtful} to look at."),
@@ -64,14 +67,35 @@ fn say(findings: &[Finding]) -> Exit {
 
 /// What a server's clock says, held against this machine's. `asked` and `answered` are this machine's times around the
 /// question: the truth lies between them.
-fn clocks(part: &'static str, whose: &str, theirs: Timestamp, asked: Timestamp, answered: Timestamp) -> Finding {
-    let off = if theirs < asked { asked.since(theirs) } else { theirs.since(answered) };
+fn clocks(
+    part: &'static str,
+    whose: &str,
+    theirs: Timestamp,
+    asked: Timestamp,
+    answered: Timestamp,
+) -> Finding {
+    let off = if theirs < asked {
+        asked.since(theirs)
+    } else {
+        theirs.since(answered)
+    };
     if off <= CLOCK_BOUND {
-        return Finding::well(part, format!("its clock and this machine's agree within {} ms", off.0.max(answered.since(asked).0)));
+        return Finding::well(
+            part,
+            format!(
+                "its clock and this machine's agree within {} ms",
+                off.0.max(answered.since(asked).0)
+            ),
+        );
     }
     let direction = if theirs < asked { "behind" } else { "ahead of" };
-    Finding::wrong(part, format!("{whose} clock is {} ms {direction} this machine's", off.0))
-        .advise("let both machines follow NTP (chrony, systemd-timesyncd): leases and deadlines are times")
+    Finding::wrong(
+        part,
+        format!("{whose} clock is {} ms {direction} this machine's", off.0),
+    )
+    .advise(
+        "let both machines follow NTP (chrony, systemd-timesyncd): leases and deadlines are times",
+    )
 }
 
 #[cfg(test)]
@@ -82,13 +106,26 @@ mod tests {
     fn a_clock_that_is_off_by_more_than_the_way_is_said_with_its_direction() {
         let at = Timestamp;
         let cases = [
-            (at(10_000), "its clock and this machine's agree within 20 ms"),
-            (at(9_500), "its clock and this machine's agree within 490 ms"),
-            (at(4_990), "the server's clock is 5000 ms behind this machine's"),
-            (at(15_010), "the server's clock is 5000 ms ahead of this machine's"),
+            (
+                at(10_000),
+                "its clock and this machine's agree within 20 ms",
+            ),
+            (
+                at(9_500),
+                "its clock and this machine's agree within 490 ms",
+            ),
+            (
+                at(4_990),
+                "the server's clock is 5000 ms behind this machine's",
+            ),
+            (
+                at(15_010),
+                "the server's clock is 5000 ms ahead of this machine's",
+            ),
         ];
         for (theirs, said) in cases {
-            let finding = clocks("database", "the server's", theirs, at(9_990), at(10_010)).to_string();
+            let finding =
+                clocks("database", "the server's", theirs, at(9_990), at(10_010)).to_string();
             assert!(finding.contains(said), "{finding}");
         }
     }

@@ -33,7 +33,9 @@ pub(crate) use adapters::place;
 pub(crate) use health::Dependency;
 pub(crate) use open::Opening;
 pub(crate) use services::{Services, Staff};
-pub(crate) use shared::{BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay};
+pub(crate) use shared::{
+    BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay,
+};
 
 /// How long leaving the bus may take.
 const LEAVING: Millis = Millis::from_secs(5);
@@ -74,12 +76,23 @@ impl House {
 
     /// Names of accounts, for people.
     pub(crate) async fn account_names(&self) -> anyhow::Result<BTreeMap<AccountId, String>> {
-        Ok(self.ports.directory.accounts(&self.tenant).await?.into_iter().map(|account| (account.id, account.name)).collect())
+        Ok(self
+            .ports
+            .directory
+            .accounts(&self.tenant)
+            .await?
+            .into_iter()
+            .map(|account| (account.id, account.name))
+            .collect())
     }
 
     /// How near each limit came since this process started; nothing where the ledger is shared.
     pub(crate) fn limit_use(&self) -> Vec<LimitUse> {
-        let levels = self.adapters.levels.iter().flat_map(|levels| levels.levels());
+        let levels = self
+            .adapters
+            .levels
+            .iter()
+            .flat_map(|levels| levels.levels());
         levels
             .map(|level| LimitUse {
                 group: level.group.to_string(),
@@ -105,7 +118,9 @@ impl House {
         if let Some(leave) = &self.adapters.close_bus
             && !leave(LEAVING).await
         {
-            tracing::warn!("the bus was not left in time, others notice it by this process's silence");
+            tracing::warn!(
+                "the bus was not left in time, others notice it by this process's silence"
+            );
         }
         self.adapters.store.close().await;
     }

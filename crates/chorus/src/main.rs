@@ -47,14 +47,23 @@ fn start(cli: Cli) -> anyhow::Result<Exit> {
         config.data.dir.clone_from(data);
     }
     log(&config, cli.command.is_lasting());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(command::run(cli, config))
 }
 
 /// The flags that name configuration and data, as they were typed.
 fn flags(cli: &Cli) -> String {
-    let flag = |name: &str, value: &Option<std::path::PathBuf>| value.as_ref().map(|value| format!(" --{name} {}", value.display()));
-    [flag("config", &cli.config), flag("data", &cli.data)].into_iter().flatten().collect()
+    let flag = |name: &str, value: &Option<std::path::PathBuf>| {
+        value
+            .as_ref()
+            .map(|value| format!(" --{name} {}", value.display()))
+    };
+    [flag("config", &cli.config), flag("data", &cli.data)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Logs go to standard error, so that standard output stays what the command says.
@@ -65,7 +74,10 @@ fn log(config: &Config, lasting: bool) {
         (level, _) => level,
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

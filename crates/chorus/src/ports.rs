@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Deliveries, Directory, Keys, Leaders, LimitState, Outbox, Projects, Upstream};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Bus, Deliveries, Directory, Keys, Leaders, LimitState, Outbox,
+    Projects, Upstream,
+};
 
 /// All ports but the clock.
 #[derive(Clone)]

@@ -64,7 +64,14 @@ impl Probe {
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        Self { dependencies, needed, clock, telemetry, stopping: AtomicBool::new(false), kept: Mutex::new(None) }
+        Self {
+            dependencies,
+            needed,
+            clock,
+            telemetry,
+            stopping: AtomicBool::new(false),
+            kept: Mutex::new(None),
+        }
     }
 
     /// From now on the process is not ready: nobody should send it anything new.
@@ -74,7 +81,11 @@ impl Probe {
 
     async fn readiness(&self) -> Readiness {
         if self.stopping.load(Ordering::Relaxed) {
-            return Readiness { ready: false, reason: Some("the process was told to stop"), dependencies: Vec::new() };
+            return Readiness {
+                ready: false,
+                reason: Some("the process was told to stop"),
+                dependencies: Vec::new(),
+            };
         }
         let mut kept = self.kept.lock().await;
         let now = self.clock.now();
@@ -83,24 +94,49 @@ impl Probe {
         {
             return readiness.clone();
         }
-        let dependencies = join_all(self.dependencies.iter().map(|dependency| self.find(dependency))).await;
-        let ready = dependencies.iter().all(|found| found.there || !found.needed);
+        let dependencies = join_all(
+            self.dependencies
+                .iter()
+                .map(|dependency| self.find(dependency)),
+        )
+        .await;
+        let ready = dependencies
+            .iter()
+            .all(|found| found.there || !found.needed);
         let reason = (!ready).then_some("what is needed is missing");
-        let readiness = Readiness { ready, reason, dependencies };
+        let readiness = Readiness {
+            ready,
+            reason,
+            dependencies,
+        };
         *kept = Some((self.clock.now(), readiness.clone()));
         readiness
     }
 
     async fn find(&self, dependency: &Dependency) -> Found {
-        let answer = self.clock.deadline(self.clock.now() + PATIENCE, dependency.ask()).await;
-        let missing = answer.unwrap_or_else(|| Err(format!("no answer within {} ms", PATIENCE.0))).err();
-        Found { name: dependency.name, there: missing.is_none(), needed: self.needed.contains(&dependency.name), missing }
+        let answer = self
+            .clock
+            .deadline(self.clock.now() + PATIENCE, dependency.ask())
+            .await;
+        let missing = answer
+            .unwrap_or_else(|| Err(format!("no answer within {} ms", PATIENCE.0)))
+            .err();
+        Found {
+            name: dependency.name,
+            there: missing.is_none(),
+            needed: self.needed.contains(&dependency.name),
+            missing,
+        }
     }
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
 pub(crate) fn routes(probe: Arc<Probe>) -> Router {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(probe)
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(probe)
 }
 
 async fn alive() -> &'static str {
@@ -109,7 +145,11 @@ async fn alive() -> &'static str {
 
 async fn ready(State(probe): State<Arc<Probe>>) -> Response {
     let readiness = probe.readiness().await;
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(readiness)).into_response()
 }
 
@@ -125,7 +165,12 @@ mod tests {
 
     fn probe(dependencies: Vec<Dependency>, needed: &'static [&'static str]) -> Probe {
         let telemetry = Telemetry::new(&chorus_upstream::catalog::load());
-        Probe::new(dependencies.into(), needed, Arc::new(SystemClock), Arc::new(telemetry))
+        Probe::new(
+            dependencies.into(),
+            needed,
+            Arc::new(SystemClock),
+            Arc::new(telemetry),
+        )
     }
 
     fn dependency(name: &'static str, answer: Result<(), &'static str>) -> Dependency {
@@ -134,7 +179,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_is_ready_while_all_that_it_needs_is_there() {
-        let probe = probe(vec![dependency("database", Ok(())), dependency("limits", Err("gone"))], &["database"]);
+        let probe = probe(
+            vec![
+                dependency("database", Ok(())),
+                dependency("limits", Err("gone")),
+            ],
+            &["database"],
+        );
         let readiness = probe.readiness().await;
         assert!(readiness.ready, "{readiness:?}");
         assert_eq!(readiness.dependencies[1].missing.as_deref(), Some("gone"));
@@ -142,10 +193,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_missing_is_named() {
-        let probe = probe(vec![dependency("database", Ok(())), dependency("limits", Err("gone"))], &["database", "limits"]);
+        let probe = probe(
+            vec![
+                dependency("database", Ok(())),
+                dependency("limits", Err("gone")),
+            ],
+            &["database", "limits"],
+        );
         let text = serde_json::to_string(&probe.readiness().await).expect("plain structs");
         assert!(
-            text.contains(r#""ready":false"#) && text.contains(r#"{"name":"limits","there":false,"needed":true,"missing":"gone"}"#),
+            text.contains(r#""ready":false"#)
+                && text
+                    .contains(r#"{"name":"limits","there":false,"needed":true,"missing":"gone"}"#),
             "{text}"
         );
     }
@@ -173,11 +232,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_dependency_counts_as_missing() {
-        let silent = Dependency::new("bus", String::new(), std::future::pending::<Result<(), String>>);
-        let probe = Probe { clock: Arc::new(Hasty), ..probe(vec![silent], &["bus"]) };
+        let silent = Dependency::new(
+            "bus",
+            String::new(),
+            std::future::pending::<Result<(), String>>,
+        );
+        let probe = Probe {
+            clock: Arc::new(Hasty),
+            ..probe(vec![silent], &["bus"])
+        };
         let readiness = probe.readiness().await;
         assert!(
-            !readiness.ready && readiness.dependencies[0].missing.as_ref().is_some_and(|why| why.contains("no answer")),
+            !readiness.ready
+                && readiness.dependencies[0]
+                    .missing
+                    .as_ref()
+                    .is_some_and(|why| why.contains("no answer")),
             "{readiness:?}"
         );
     }

@@ -52,27 +52,79 @@ impl Telemetry {
         let reservations = Arc::new(Reservations::register(own));
         let calls = Arc::new(upstream::Calls::register(own, catalog));
         let slots = Gauge::default();
-        own.register("worker_slots", "Calls that the workers of this process may make at once", slots.clone());
-        Self { registry, statements, queue, leadership, records, reservations, calls, slots }
+        own.register(
+            "worker_slots",
+            "Calls that the workers of this process may make at once",
+            slots.clone(),
+        );
+        Self {
+            registry,
+            statements,
+            queue,
+            leadership,
+            records,
+            reservations,
+            calls,
+            slots,
+        }
     }
 
     /// The same ports, measured.
     pub(crate) fn measure(&self, ports: Ports) -> Ports {
         let statements = || Arc::clone(&self.statements);
-        let attempts = Arc::new(attempts::Counted { inner: ports.attempts, queue: Arc::clone(&self.queue) });
-        let leaders = Arc::new(leaders::Noted { inner: ports.leaders, leadership: Arc::clone(&self.leadership) });
+        let attempts = Arc::new(attempts::Counted {
+            inner: ports.attempts,
+            queue: Arc::clone(&self.queue),
+        });
+        let leaders = Arc::new(leaders::Noted {
+            inner: ports.leaders,
+            leadership: Arc::clone(&self.leadership),
+        });
         Ports {
-            projects: Arc::new(Timed { inner: ports.projects, statements: statements() }),
-            attempts: Arc::new(Timed { inner: attempts as Arc<dyn Attempts>, statements: statements() }),
-            deliveries: Arc::new(Timed { inner: ports.deliveries, statements: statements() }),
-            outbox: Arc::new(Timed { inner: ports.outbox, statements: statements() }),
-            leaders: Arc::new(Timed { inner: leaders as Arc<dyn Leaders>, statements: statements() }),
-            directory: Arc::new(Timed { inner: ports.directory, statements: statements() }),
-            keys: Arc::new(Timed { inner: ports.keys, statements: statements() }),
-            artifacts: Arc::new(Timed { inner: ports.artifacts, statements: statements() }),
-            bus: Arc::new(bus::Counted { inner: ports.bus, records: Arc::clone(&self.records) }),
-            limits: Arc::new(limits::Counted { inner: ports.limits, reservations: Arc::clone(&self.reservations) }),
-            upstream: Arc::new(upstream::Counted { inner: ports.upstream, calls: Arc::clone(&self.calls) }),
+            projects: Arc::new(Timed {
+                inner: ports.projects,
+                statements: statements(),
+            }),
+            attempts: Arc::new(Timed {
+                inner: attempts as Arc<dyn Attempts>,
+                statements: statements(),
+            }),
+            deliveries: Arc::new(Timed {
+                inner: ports.deliveries,
+                statements: statements(),
+            }),
+            outbox: Arc::new(Timed {
+                inner: ports.outbox,
+                statements: statements(),
+            }),
+            leaders: Arc::new(Timed {
+                inner: leaders as Arc<dyn Leaders>,
+                statements: statements(),
+            }),
+            directory: Arc::new(Timed {
+                inner: ports.directory,
+                statements: statements(),
+            }),
+            keys: Arc::new(Timed {
+                inner: ports.keys,
+                statements: statements(),
+            }),
+            artifacts: Arc::new(Timed {
+                inner: ports.artifacts,
+                statements: statements(),
+            }),
+            bus: Arc::new(bus::Counted {
+                inner: ports.bus,
+                records: Arc::clone(&self.records),
+            }),
+            limits: Arc::new(limits::Counted {
+                inner: ports.limits,
+                reservations: Arc::clone(&self.reservations),
+            }),
+            upstream: Arc::new(upstream::Counted {
+                inner: ports.upstream,
+                calls: Arc::clone(&self.calls),
+            }),
         }
     }
 

@@ -59,7 +59,11 @@ pub(crate) enum Pause {
 
 /// Bars on a terminal, plain lines elsewhere.
 pub(crate) fn view() -> Box<dyn View> {
-    if std::io::stderr().is_terminal() { Box::new(Bars::new()) } else { Box::new(Lines::new()) }
+    if std::io::stderr().is_terminal() {
+        Box::new(Bars::new())
+    } else {
+        Box::new(Lines::new())
+    }
 }
 
 /// Shows what is told.
@@ -94,9 +98,22 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// A watcher that begins at the project's first event: bars on a terminal, plain lines elsewhere.
-    pub(crate) async fn new(ports: Ports, project: ProjectId, accounts: BTreeMap<AccountId, String>) -> anyhow::Result<Self> {
+    pub(crate) async fn new(
+        ports: Ports,
+        project: ProjectId,
+        accounts: BTreeMap<AccountId, String>,
+    ) -> anyhow::Result<Self> {
         let news = ports.bus.tail(vec![Topic::Event]).await?;
-        Ok(Self { ports, project, accounts, view: view(), news, notes: channel(NOTES), seen: Seq(0), tally: Tally::default() })
+        Ok(Self {
+            ports,
+            project,
+            accounts,
+            view: view(),
+            news,
+            notes: channel(NOTES),
+            seen: Seq(0),
+            tally: Tally::default(),
+        })
     }
 
     /// Takes words to be shown that are no event of the project.
@@ -134,12 +151,20 @@ impl Watcher {
 
     /// The project as it is now.
     pub(crate) async fn load(&self) -> anyhow::Result<Loaded> {
-        self.ports.projects.load(self.project).await?.with_context(|| format!("there is no project {}", self.project))
+        self.ports
+            .projects
+            .load(self.project)
+            .await?
+            .with_context(|| format!("there is no project {}", self.project))
     }
 
     /// Reads the next page of events; whether there may be more.
     async fn catch_up(&mut self, tell: bool) -> anyhow::Result<bool> {
-        let events = self.ports.projects.events(self.project, self.seen, PAGE).await?;
+        let events = self
+            .ports
+            .projects
+            .events(self.project, self.seen, PAGE)
+            .await?;
         for event in &events {
             self.tally.add(event);
             self.seen = event.seq;
@@ -151,7 +176,12 @@ impl Watcher {
     }
 
     async fn stand(&mut self, loaded: &Loaded) -> anyhow::Result<()> {
-        let money = self.ports.deliveries.money(self.project).await?.unwrap_or_default();
+        let money = self
+            .ports
+            .deliveries
+            .money(self.project)
+            .await?
+            .unwrap_or_default();
         self.tally.stand(&loaded.project, money);
         self.view.standing(&self.tally);
         Ok(())
@@ -162,17 +192,29 @@ impl Watcher {
         let until = self.ports.clock.now() + PATIENCE;
         loop {
             let next = self.news.next();
-            let Either::Left((incoming, _)) = select(next, self.ports.clock.sleep_until(until)).await else { return };
+            let Either::Left((incoming, _)) =
+                select(next, self.ports.clock.sleep_until(until)).await
+            else {
+                return;
+            };
             match incoming {
-                Ok(Incoming::Record { record, .. }) if record.header("chorus-schema") == Some(progress::SCHEMA) => {
+                Ok(Incoming::Record { record, .. })
+                    if record.header("chorus-schema") == Some(progress::SCHEMA) =>
+                {
                     if let Ok(progress) = record::read::<Progress>(&record, progress::SCHEMA)
                         && progress.project == self.project
                     {
-                        let account = self.accounts.get(&progress.account).cloned().unwrap_or_else(|| progress.account.to_string());
+                        let account = self
+                            .accounts
+                            .get(&progress.account)
+                            .cloned()
+                            .unwrap_or_else(|| progress.account.to_string());
                         self.view.progress(&progress, &account);
                     }
                 }
-                Ok(Incoming::Record { record, .. }) if record.key == self.project.to_string() => return,
+                Ok(Incoming::Record { record, .. }) if record.key == self.project.to_string() => {
+                    return;
+                }
                 Ok(_) => {}
                 Err(_) => return self.ports.clock.sleep_until(until).await,
             }

@@ -39,27 +39,47 @@ pub(super) struct Found {
 impl Field {
     /// Brings the copy up to date with the workspace.
     pub(super) fn lay_out() -> anyhow::Result<Self> {
-        let metadata = MetadataCommand::new().no_deps().exec().context("read the workspace")?;
-        let root = metadata.target_directory.into_std_path_buf().join("mutants");
+        let metadata = MetadataCommand::new()
+            .no_deps()
+            .exec()
+            .context("read the workspace")?;
+        let root = metadata
+            .target_directory
+            .into_std_path_buf()
+            .join("mutants");
         copy(metadata.workspace_root.as_std_path(), &root)?;
-        Ok(Self { target: root.join("target"), root })
+        Ok(Self {
+            target: root.join("target"),
+            root,
+        })
     }
 
     /// The wall clock, for telling people how long it took.
-    #[expect(clippy::disallowed_methods, reason = "a tool that tells people how long it took")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a tool that tells people how long it took"
+    )]
     pub(super) fn clock(&self) -> Instant {
         Instant::now()
     }
 
     /// Puts the edits in place. Each text must occur exactly once in its file.
     pub(super) fn plant(&self, edits: &[Edit]) -> anyhow::Result<Planted> {
-        let mut planted = Planted { originals: Vec::new() };
+        let mut planted = Planted {
+            originals: Vec::new(),
+        };
         for edit in edits {
             let path = self.root.join(edit.file);
             let text = fs::read_to_string(&path).with_context(|| format!("read {}", edit.file))?;
             let times = text.matches(edit.find).count();
-            ensure!(times == 1, "{} holds the text of a mutant {times} times, not once: {:?}", edit.file, edit.find);
-            fs::write(&path, text.replacen(edit.find, edit.replace, 1)).with_context(|| format!("write {}", edit.file))?;
+            ensure!(
+                times == 1,
+                "{} holds the text of a mutant {times} times, not once: {:?}",
+                edit.file,
+                edit.find
+            );
+            fs::write(&path, text.replacen(edit.find, edit.replace, 1))
+                .with_context(|| format!("write {}", edit.file))?;
             planted.originals.push((path, text));
         }
         Ok(planted)
@@ -68,13 +88,24 @@ impl Field {
     /// Builds the world as it now stands in the copy.
     pub(super) fn build(&self) -> anyhow::Result<()> {
         let built = Command::new("cargo")
-            .args(["build", "--quiet", "--package", "chorus-world", "--bin", "world"])
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "chorus-world",
+                "--bin",
+                "world",
+            ])
             .env("CARGO_TARGET_DIR", &self.target)
             .current_dir(&self.root)
             .output()
             .context("start cargo")?;
         let told = String::from_utf8_lossy(&built.stderr);
-        ensure!(built.status.success(), "the copy in {} does not build:\n{told}", self.root.display());
+        ensure!(
+            built.status.success(),
+            "the copy in {} does not build:\n{told}",
+            self.root.display()
+        );
         Ok(())
     }
 
@@ -99,13 +130,19 @@ impl Field {
 fn broken(line: &str) -> Option<Found> {
     let (seed, rest) = line.strip_prefix("seed ")?.split_once(' ')?;
     let (_, invariant) = rest.split_once("] BROKEN ")?;
-    Some(Found { invariant: invariant.split_once(':')?.0.to_owned(), seed: seed.parse().ok()? })
+    Some(Found {
+        invariant: invariant.split_once(':')?.0.to_owned(),
+        seed: seed.parse().ok()?,
+    })
 }
 
 /// A world in which an assertion of the services failed.
 fn crashed(told: &str) -> anyhow::Result<Found> {
     match told.lines().find(|line| line.contains("panicked")) {
-        Some(_) => Ok(Found { invariant: "Panic".to_owned(), seed: 0 }),
+        Some(_) => Ok(Found {
+            invariant: "Panic".to_owned(),
+            seed: 0,
+        }),
         None => bail!("the world ended without a word: {told}"),
     }
 }
@@ -125,7 +162,8 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     if from.is_file() {
         let fresh = fs::read(from).with_context(|| format!("read {}", from.display()))?;
         if fs::read(to).ok().as_ref() != Some(&fresh) {
-            fs::create_dir_all(to.parent().unwrap_or(to)).with_context(|| format!("make the folder of {}", to.display()))?;
+            fs::create_dir_all(to.parent().unwrap_or(to))
+                .with_context(|| format!("make the folder of {}", to.display()))?;
             fs::write(to, fresh).with_context(|| format!("write {}", to.display()))?;
         }
         return Ok(());
@@ -133,8 +171,14 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
     for entry in fs::read_dir(to).with_context(|| format!("list {}", to.display()))? {
         let stale = entry?.path();
-        if stale.file_name().is_some_and(|name| !from.join(name).exists() && !LEFT_OUT.iter().any(|left| name == *left)) {
-            let gone = if stale.is_dir() { fs::remove_dir_all(&stale) } else { fs::remove_file(&stale) };
+        if stale.file_name().is_some_and(|name| {
+            !from.join(name).exists() && !LEFT_OUT.iter().any(|left| name == *left)
+        }) {
+            let gone = if stale.is_dir() {
+                fs::remove_dir_all(&stale)
+            } else {
+                fs::remove_file(&stale)
+            };
             gone.with_context(|| format!("remove {}", stale.display()))?;
         }
     }
@@ -152,13 +196,19 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Option<(&str, u64)>) {
-        let expected = expected.map(|(invariant, seed)| Found { invariant: invariant.to_owned(), seed });
+        let expected = expected.map(|(invariant, seed)| Found {
+            invariant: invariant.to_owned(),
+            seed,
+        });
         assert_eq!(broken(line), expected, "{line}");
     }
 
     #[test]
     fn a_broken_seed_is_read_from_its_line() {
-        check("seed 7 [quick crashes] BROKEN OneWriter: prj changed; 3.0 s", Some(("OneWriter", 7)));
+        check(
+            "seed 7 [quick crashes] BROKEN OneWriter: prj changed; 3.0 s",
+            Some(("OneWriter", 7)),
+        );
         check("seed 7 [calm] holds; 3.0 s", None);
         check("10 worlds, 3 calls; broken {}", None);
     }

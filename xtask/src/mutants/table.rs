@@ -44,7 +44,9 @@ impl World {
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worlds with {}", self.mix)?;
-        self.without.iter().try_for_each(|net| write!(f, ", without {net}"))
+        self.without
+            .iter()
+            .try_for_each(|net| write!(f, ", without {net}"))
     }
 }
 
@@ -400,11 +402,21 @@ mod tests {
 
     #[test]
     fn the_text_of_every_mutant_stands_once_in_its_file() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("the workspace");
         for mutant in MUTANTS {
             for edit in mutant.edits {
-                let text = std::fs::read_to_string(root.join(edit.file)).expect("the file is there");
-                assert_eq!(text.matches(edit.find).count(), 1, "{}: {:?} in {}", mutant.name, edit.find, edit.file);
+                let text =
+                    std::fs::read_to_string(root.join(edit.file)).expect("the file is there");
+                assert_eq!(
+                    text.matches(edit.find).count(),
+                    1,
+                    "{}: {:?} in {}",
+                    mutant.name,
+                    edit.find,
+                    edit.file
+                );
             }
         }
     }

@@ -24,12 +24,15 @@ impl File {
 
     /// What the tests are told.
     pub(super) fn path(&self) -> anyhow::Result<&str> {
-        self.0.to_str().context("the folder for temporary files has a name that is no text")
+        self.0
+            .to_str()
+            .context("the folder for temporary files has a name that is no text")
     }
 
     /// What they wrote.
     pub(super) fn read(&self) -> anyhow::Result<Account> {
-        let text = fs::read_to_string(&self.0).with_context(|| format!("read {}", self.0.display()))?;
+        let text =
+            fs::read_to_string(&self.0).with_context(|| format!("read {}", self.0.display()))?;
         Account::parse(&text)
     }
 }
@@ -52,12 +55,20 @@ impl Account {
         let mut account = Self::default();
         for line in text.lines() {
             let mut fields = line.split('\t');
-            let (Some(implementation), Some(suite), Some(Ok(cases)), None) =
-                (fields.next(), fields.next(), fields.next().map(str::parse::<u64>), fields.next())
-            else {
+            let (Some(implementation), Some(suite), Some(Ok(cases)), None) = (
+                fields.next(),
+                fields.next(),
+                fields.next().map(str::parse::<u64>),
+                fields.next(),
+            ) else {
                 anyhow::bail!("{VARIABLE} was given the line {line:?}");
             };
-            *account.0.entry(implementation.to_owned()).or_default().entry(suite.to_owned()).or_default() += cases;
+            *account
+                .0
+                .entry(implementation.to_owned())
+                .or_default()
+                .entry(suite.to_owned())
+                .or_default() += cases;
         }
         Ok(account)
     }
@@ -70,7 +81,13 @@ impl Account {
     /// What ran on one, for people; nothing where nothing did.
     pub(super) fn of(&self, implementation: &str) -> Option<String> {
         let suites = self.0.get(implementation)?;
-        Some(suites.iter().map(|(suite, cases)| format!("{suite} {cases}")).collect::<Vec<_>>().join(", "))
+        Some(
+            suites
+                .iter()
+                .map(|(suite, cases)| format!("{suite} {cases}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
     }
 }
 

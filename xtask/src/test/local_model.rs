@@ -8,19 +8,35 @@ use super::tally::Tally;
 use super::{EVERYTHING, SKIP, Service, Tried, free_port, variable};
 
 /// Its variable is `<base url>;<journal file>`.
-pub(super) const SERVICE: Service = Service { name: "local model", key: "local model", variable: "CHORUS_TEST_LOCAL_MODEL" };
+pub(super) const SERVICE: Service = Service {
+    name: "local model",
+    key: "local model",
+    variable: "CHORUS_TEST_LOCAL_MODEL",
+};
 
 const SCRIPT: Script = Script("scripts/local-model");
 const TEST: [&str; 5] = ["--test", "it", "local_model", "--", "--nocapture"];
 
 /// Tries the model that the environment names, else one of our own; and says whether its tests passed.
-pub(super) fn run(quick: bool, tally: &mut Tally, report: (&str, &str)) -> (Tried, anyhow::Result<()>) {
+pub(super) fn run(
+    quick: bool,
+    tally: &mut Tally,
+    report: (&str, &str),
+) -> (Tried, anyhow::Result<()>) {
     let mut test = |given: &str| {
-        let passed = tally.cargo(&[EVERYTHING.as_slice(), &TEST].concat(), &[(SERVICE.variable, given), report]);
+        let passed = tally.cargo(
+            &[EVERYTHING.as_slice(), &TEST].concat(),
+            &[(SERVICE.variable, given), report],
+        );
         (Tried::Yes(given.to_owned()), passed)
     };
     match variable(SERVICE.variable) {
-        Some(given) if given == SKIP => return (Tried::LeftOut(format!("{} says {SKIP}", SERVICE.variable)), Ok(())),
+        Some(given) if given == SKIP => {
+            return (
+                Tried::LeftOut(format!("{} says {SKIP}", SERVICE.variable)),
+                Ok(()),
+            );
+        }
         Some(given) => return test(&given),
         None if quick => return (Tried::LeftOut("--quick".to_owned()), Ok(())),
         None => {}
@@ -40,10 +56,16 @@ struct Model {
 impl Model {
     fn start() -> anyhow::Result<Self> {
         let ours = !SCRIPT.run(&["status"])?.status.success();
-        println!("+ {} up (the first time it installs its engine, which takes some minutes)", SCRIPT.0);
+        println!(
+            "+ {} up (the first time it installs its engine, which takes some minutes)",
+            SCRIPT.0
+        );
         let port = free_port()?.to_string();
         let base_url = SCRIPT.said(&["up", "--port", &port])?;
-        let mut model = Self { given: String::new(), ours };
+        let mut model = Self {
+            given: String::new(),
+            ours,
+        };
         model.given = format!("{base_url};{}", SCRIPT.said(&["journal"])?);
         Ok(model)
     }

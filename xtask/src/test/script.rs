@@ -13,13 +13,22 @@ impl Script {
     pub(super) fn said(self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.run(arguments)?;
         if !output.status.success() {
-            bail!("{} {}: {}", self.0, arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "{} {}: {}",
+                self.0,
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Runs it to its end.
     pub(super) fn run(self, arguments: &[&str]) -> anyhow::Result<Output> {
-        Command::new("bash").arg(self.0).args(arguments).output().with_context(|| format!("start {}", self.0))
+        Command::new("bash")
+            .arg(self.0)
+            .args(arguments)
+            .output()
+            .with_context(|| format!("start {}", self.0))
     }
 }

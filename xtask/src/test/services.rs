@@ -10,9 +10,21 @@ const SCRIPT: Script = Script("scripts/services");
 
 /// Those that run beside all tests.
 pub(super) const SERVICES: [Service; 3] = [
-    Service { name: "PostgreSQL", key: "postgres", variable: "CHORUS_TEST_POSTGRES" },
-    Service { name: "Redis", key: "redis", variable: "CHORUS_TEST_REDIS" },
-    Service { name: "Kafka", key: "kafka", variable: "CHORUS_TEST_KAFKA" },
+    Service {
+        name: "PostgreSQL",
+        key: "postgres",
+        variable: "CHORUS_TEST_POSTGRES",
+    },
+    Service {
+        name: "Redis",
+        key: "redis",
+        variable: "CHORUS_TEST_REDIS",
+    },
+    Service {
+        name: "Kafka",
+        key: "kafka",
+        variable: "CHORUS_TEST_KAFKA",
+    },
 ];
 
 /// An instance for one run. It is forgotten when this is dropped, and also when we end without a word.
@@ -25,17 +37,23 @@ pub(super) struct Instance {
 impl Instance {
     /// One where nothing runs yet.
     pub(super) fn new() -> Self {
-        Self { name: format!("test-{}", std::process::id()), variables: Vec::new() }
+        Self {
+            name: format!("test-{}", std::process::id()),
+            variables: Vec::new(),
+        }
     }
 
     /// Takes the server that the environment names, else starts one.
     pub(super) fn find(&mut self, service: &Service) -> Tried {
         match variable(service.variable) {
-            Some(given) if given == super::SKIP => Tried::LeftOut(format!("{} says {given}", service.variable)),
+            Some(given) if given == super::SKIP => {
+                Tried::LeftOut(format!("{} says {given}", service.variable))
+            }
             Some(_) => Tried::Yes(format!("the server of {}", service.variable)),
             None => {
                 println!("+ {} up {}", SCRIPT.0, service.key);
-                self.start(service.key).map_or_else(|error| Tried::No(format!("{error:#}")), Tried::Yes)
+                self.start(service.key)
+                    .map_or_else(|error| Tried::No(format!("{error:#}")), Tried::Yes)
             }
         }
     }
@@ -45,9 +63,21 @@ impl Instance {
         let process = std::process::id().to_string();
         self.said("up", &[service, "--with", &process])?;
         let variables = self.said("env", &[service])?;
-        self.variables.extend(variables.lines().filter_map(exported).filter(|(name, _)| name.starts_with("CHORUS_TEST_")));
+        self.variables.extend(
+            variables
+                .lines()
+                .filter_map(exported)
+                .filter(|(name, _)| name.starts_with("CHORUS_TEST_")),
+        );
         let status = self.said("status", &[service])?;
-        Ok(status.lines().next().unwrap_or_default().split_whitespace().skip(2).collect::<Vec<_>>().join(" "))
+        Ok(status
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip(2)
+            .collect::<Vec<_>>()
+            .join(" "))
     }
 
     fn said(&self, command: &str, arguments: &[&str]) -> anyhow::Result<String> {
@@ -75,13 +105,23 @@ mod tests {
 
     fn check(line: &str, expected: Option<(&str, &str)>) {
         let read = exported(line);
-        assert_eq!(read.as_ref().map(|(name, value)| (name.as_str(), value.as_str())), expected);
+        assert_eq!(
+            read.as_ref()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+            expected
+        );
     }
 
     #[test]
     fn variables_are_read_from_lines_for_a_shell() {
-        check("export CHORUS_TEST_KAFKA='127.0.0.1:9092'", Some(("CHORUS_TEST_KAFKA", "127.0.0.1:9092")));
-        check("export URL='redis://h/?a=b'", Some(("URL", "redis://h/?a=b")));
+        check(
+            "export CHORUS_TEST_KAFKA='127.0.0.1:9092'",
+            Some(("CHORUS_TEST_KAFKA", "127.0.0.1:9092")),
+        );
+        check(
+            "export URL='redis://h/?a=b'",
+            Some(("URL", "redis://h/?a=b")),
+        );
         check("redis does not run", None);
     }
 }

@@ -16,10 +16,19 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Runs cargo with some variables more; its output is the user's, and is counted on the way.
-    pub(super) fn cargo(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    pub(super) fn cargo(
+        &mut self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
         println!("+ cargo {}", arguments.join(" "));
         let mut cargo = Command::new("cargo");
-        let mut running = cargo.args(arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().context("start cargo")?;
+        let mut running = cargo
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start cargo")?;
         let output = running.stdout.take().expect("the output was asked for");
         for line in BufReader::new(output).split(b'\n') {
             let line = line.context("read what cargo says")?;
@@ -34,9 +43,19 @@ impl Tally {
     }
 
     fn read(&mut self, line: &str) {
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        let Some((_, counts)) = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
         for count in counts.split("; ") {
-            let Some((Ok(number), what)) = count.split_once(' ').map(|(number, what)| (number.parse::<u64>(), what)) else { continue };
+            let Some((Ok(number), what)) = count
+                .split_once(' ')
+                .map(|(number, what)| (number.parse::<u64>(), what))
+            else {
+                continue;
+            };
             match what {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
@@ -49,7 +68,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} passed, {} failed, {} ignored", self.passed, self.failed, self.ignored)
+        write!(
+            out,
+            "{} passed, {} failed, {} ignored",
+            self.passed, self.failed, self.ignored
+        )
     }
 }
 
@@ -72,6 +95,14 @@ mod tests {
 
     #[test]
     fn other_lines_count_nothing() {
-        check(&["running 3 tests", "test result: odd", "5 passed; 1 failed", ""], "0 passed, 0 failed, 0 ignored");
+        check(
+            &[
+                "running 3 tests",
+                "test result: odd",
+                "5 passed; 1 failed",
+                "",
+            ],
+            "0 passed, 0 failed, 0 ignored",
+        );
     }
 }

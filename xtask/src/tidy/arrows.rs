@@ -15,7 +15,10 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("chorus-dispatcher", &["chorus-core", "chorus-pool"]),
     ("chorus-worker", &["chorus-core"]),
     ("chorus-report", &["chorus-core"]),
-    ("chorus-gateway", &["chorus-core", "chorus-pool", "chorus-report"]),
+    (
+        "chorus-gateway",
+        &["chorus-core", "chorus-pool", "chorus-report"],
+    ),
     ("chorus-sim", &[]),
     ("chorus-virtual-time", &["chorus-core"]),
     ("chorus-world", ANY),
@@ -28,11 +31,28 @@ const ALLOWED: [(&str, &[&str]); 18] = [
 const ANY: &[&str] = &["*"];
 
 /// Crates that no pure or service crate may name: runtimes, sockets, databases, clocks, chance.
-const IMPURE: [&str; 9] = ["tokio", "tokio-util", "sqlx", "axum", "reqwest", "hyper", "fastrand", "jiff", "rdkafka"];
+const IMPURE: [&str; 9] = [
+    "tokio",
+    "tokio-util",
+    "sqlx",
+    "axum",
+    "reqwest",
+    "hyper",
+    "fastrand",
+    "jiff",
+    "rdkafka",
+];
 
 /// Crates without runtime, sockets, databases, clocks and chance.
-const PURE: [&str; 7] =
-    ["chorus-core", "chorus-dialect", "chorus-pool", "chorus-report", "chorus-orchestrator", "chorus-dispatcher", "chorus-worker"];
+const PURE: [&str; 7] = [
+    "chorus-core",
+    "chorus-dialect",
+    "chorus-pool",
+    "chorus-report",
+    "chorus-orchestrator",
+    "chorus-dispatcher",
+    "chorus-worker",
+];
 
 /// Arrows that the drawing does not have.
 pub(super) fn faults(metadata: &Metadata) -> Vec<String> {
@@ -43,13 +63,19 @@ pub(super) fn faults(metadata: &Metadata) -> Vec<String> {
             faults.push(format!("{name} is not in the drawing: add it to xtask/src/tidy/arrows.rs and to ARCHITECTURE.md"));
             continue;
         };
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal) {
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        {
             let target = dependency.name.as_str();
             if target.starts_with("chorus") && *allowed != ANY && !allowed.contains(&target) {
                 faults.push(format!("{name} may not name {target}"));
             }
             if PURE.contains(&name) && IMPURE.contains(&target) {
-                faults.push(format!("{name} is pure or a service and may not name {target}"));
+                faults.push(format!(
+                    "{name} is pure or a service and may not name {target}"
+                ));
             }
         }
     }

@@ -21,10 +21,17 @@ pub(super) fn report(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<Str
     let mut functions = Vec::new();
     for path in sources {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let shown = path
+            .strip_prefix(root)
+            .unwrap_or(path)
+            .display()
+            .to_string();
         files.push((text.lines().count(), shown.clone()));
         let parsed = syn::parse_file(&text).with_context(|| shown.clone())?;
-        let mut found = Functions { file: shown, lengths: Vec::new() };
+        let mut found = Functions {
+            file: shown,
+            lengths: Vec::new(),
+        };
         found.visit_file(&parsed);
         functions.extend(found.lengths);
     }
@@ -37,13 +44,26 @@ pub(super) fn report(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<Str
             .map(|(length, name)| format!("{name}: {length} lines, at most {most}"))
             .collect::<Vec<_>>()
     };
-    Ok([over(&files, LONGEST_FILE), over(&functions, LONGEST_FUNCTION)].concat())
+    Ok([
+        over(&files, LONGEST_FILE),
+        over(&functions, LONGEST_FUNCTION),
+    ]
+    .concat())
 }
 
 fn print(what: &str, lengths: &mut [(usize, String)]) {
     lengths.sort_by(|one, other| other.cmp(one));
-    let at = |percent: usize| lengths.get(lengths.len() * (100 - percent) / 100).map_or(0, |(length, _)| *length);
-    println!("{what}: {} in all, median {} lines, p90 {}, longest:", lengths.len(), at(50), at(90));
+    let at = |percent: usize| {
+        lengths
+            .get(lengths.len() * (100 - percent) / 100)
+            .map_or(0, |(length, _)| *length)
+    };
+    println!(
+        "{what}: {} in all, median {} lines, p90 {}, longest:",
+        lengths.len(),
+        at(50),
+        at(90)
+    );
     for (length, name) in lengths.iter().take(SHOWN) {
         println!("  {length:>5}  {name}");
     }
@@ -58,7 +78,10 @@ struct Functions {
 impl Functions {
     fn add(&mut self, name: &syn::Ident, span: proc_macro2::Span) {
         let length = span.end().line - span.start().line + 1;
-        self.lengths.push((length, format!("{}:{} {name}", self.file, span.start().line)));
+        self.lengths.push((
+            length,
+            format!("{}:{} {name}", self.file, span.start().line),
+        ));
     }
 }
 

@@ -9,14 +9,26 @@ const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "manager",
 
 /// Texts that no source may hold, with the reason.
 const BANNED_TEXTS: [(&str, &str); 4] = [
-    ("#[allow(", "silence a lint with #[expect(…, reason = \"…\")]"),
-    ("#![allow(", "silence a lint with #![expect(…, reason = \"…\")]"),
+    (
+        "#[allow(",
+        "silence a lint with #[expect(…, reason = \"…\")]",
+    ),
+    (
+        "#![allow(",
+        "silence a lint with #![expect(…, reason = \"…\")]",
+    ),
     ("unordered select!", "select! must be biased"),
     ("thread_rng", "chance comes from the Clock port"),
 ];
 
 /// Crates in which waiting and chance must come through the `Clock` port.
-const SERVICES: [&str; 5] = ["chorus-core", "chorus-pool", "chorus-orchestrator", "chorus-dispatcher", "chorus-worker"];
+const SERVICES: [&str; 5] = [
+    "chorus-core",
+    "chorus-pool",
+    "chorus-orchestrator",
+    "chorus-dispatcher",
+    "chorus-worker",
+];
 
 /// Texts that services may not hold, tests included.
 const BANNED_IN_SERVICES: [(&str, &str); 3] = [
@@ -29,25 +41,43 @@ const BANNED_IN_SERVICES: [(&str, &str); 3] = [
 pub(super) fn faults(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for path in sources {
-        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let shown = path
+            .strip_prefix(root)
+            .unwrap_or(path)
+            .display()
+            .to_string();
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if EMPTY_NAMES.contains(&stem.as_str()) {
             faults.push(format!("{shown}: a module named `{stem}` says nothing"));
         }
         if stem == "mod" {
-            faults.push(format!("{shown}: write `foo.rs` beside `foo/`, not `mod.rs`"));
+            faults.push(format!(
+                "{shown}: write `foo.rs` beside `foo/`, not `mod.rs`"
+            ));
         }
         if shown.starts_with("xtask/src/tidy") {
             continue;
         }
         let text = std::fs::read_to_string(path).with_context(|| shown.clone())?;
         if !text.starts_with("//!") && !shown.contains("/tests/golden") {
-            faults.push(format!("{shown}: begin with `//!` and the purpose of the module"));
+            faults.push(format!(
+                "{shown}: begin with `//!` and the purpose of the module"
+            ));
         }
-        let service = SERVICES.iter().any(|name| shown.starts_with(&format!("crates/{name}/")));
-        let banned = BANNED_TEXTS.iter().chain(BANNED_IN_SERVICES.iter().filter(|_| service));
+        let service = SERVICES
+            .iter()
+            .any(|name| shown.starts_with(&format!("crates/{name}/")));
+        let banned = BANNED_TEXTS
+            .iter()
+            .chain(BANNED_IN_SERVICES.iter().filter(|_| service));
         for (word, reason) in banned {
-            if let Some(at) = text.lines().position(|line| line.contains(word) && !line.trim_start().starts_with("//")) {
+            if let Some(at) = text
+                .lines()
+                .position(|line| line.contains(word) && !line.trim_start().starts_with("//"))
+            {
                 faults.push(format!("{shown}:{}: `{word}`: {reason}", at + 1));
             }
         }

@@ -39,8 +39,17 @@ impl Census {
         let rows = &house.rows;
         // Whatever never comes to rest is a finding of the checks, not the end of the proof.
         let _ = until("everything has come to rest", REST, async || {
-            let open = rows.deliveries().await?.iter().any(|row| row.end_word.is_none());
-            let calls = house.providers.journal().await?.iter().any(|entry| entry.outcome == Outcome::Open);
+            let open = rows
+                .deliveries()
+                .await?
+                .iter()
+                .any(|row| row.end_word.is_none());
+            let calls = house
+                .providers
+                .journal()
+                .await?
+                .iter()
+                .any(|entry| entry.outcome == Outcome::Open);
             Ok((!open && !calls && rows.unsettled().await? == (0, 0)).then_some(()))
         })
         .await;
@@ -73,19 +82,32 @@ impl Census {
 
     /// The row of a project.
     pub(crate) fn project(&self, id: &str) -> anyhow::Result<&ProjectRow> {
-        self.projects.iter().find(|project| project.id == id).with_context(|| format!("{id} has no row"))
+        self.projects
+            .iter()
+            .find(|project| project.id == id)
+            .with_context(|| format!("{id} has no row"))
     }
 }
 
 fn keep(folder: &Path, name: &str, rows: &[impl Serialize]) -> anyhow::Result<()> {
-    let lines: Vec<String> = rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    std::fs::write(folder.join(format!("{name}.rows")), lines.join("\n")).with_context(|| format!("keep the {name}"))
+    let lines: Vec<String> = rows
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()?;
+    std::fs::write(folder.join(format!("{name}.rows")), lines.join("\n"))
+        .with_context(|| format!("keep the {name}"))
 }
 
 /// The files of a project's deliverable, as rows and artifacts tell; none when there is none.
 pub(crate) async fn files(house: &House, project: &ProjectRow) -> anyhow::Result<Files> {
     let head: Head = serde_json::from_str(&project.head).context("a project's head")?;
-    let Some(hash) = head.deliverable() else { return Ok(Files::new()) };
+    let Some(hash) = head.deliverable() else {
+        return Ok(Files::new());
+    };
     let deliverable: Deliverable = house.rows.artifact(&hash.to_string()).await?;
-    Ok(deliverable.files.into_iter().map(|file| (file.path, file.content.to_string())).collect())
+    Ok(deliverable
+        .files
+        .into_iter()
+        .map(|file| (file.path, file.content.to_string()))
+        .collect())
 }

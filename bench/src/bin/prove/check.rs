@@ -27,13 +27,22 @@ pub(crate) struct Check {
 impl Check {
     /// A check that holds when it has no faults.
     pub(crate) fn new(name: &str, saw: String, faults: Vec<String>) -> Self {
-        Self { name: name.to_owned(), saw, faults }
+        Self {
+            name: name.to_owned(),
+            saw,
+            faults,
+        }
     }
 
     /// Tells what was found; whether it holds.
     pub(crate) fn tell(&self) -> bool {
         let holds = self.faults.is_empty();
-        println!("  {}  {}: {}", if holds { "ok    " } else { "FAILED" }, self.name, self.saw);
+        println!(
+            "  {}  {}: {}",
+            if holds { "ok    " } else { "FAILED" },
+            self.name,
+            self.saw
+        );
         for fault in self.faults.iter().take(TOLD) {
             println!("            {fault}");
         }

@@ -38,7 +38,9 @@ impl Disturber<'_> {
     pub(crate) async fn run(&mut self, steps: &[Step]) -> anyhow::Result<()> {
         for step in steps {
             pause(step.after).await;
-            self.step(step).await.with_context(|| format!("{:?}", step.what))?;
+            self.step(step)
+                .await
+                .with_context(|| format!("{:?}", step.what))?;
             self.happened.push(step.what);
             self.flow_again().await?;
         }
@@ -53,11 +55,17 @@ impl Disturber<'_> {
             }
             Disturbance::Owner => {
                 let at = self.owner().await?;
-                self.strike(at, step.away, "which owns the project in which something happened last").await
+                self.strike(
+                    at,
+                    step.away,
+                    "which owns the project in which something happened last",
+                )
+                .await
             }
             Disturbance::Leader => {
                 let (at, term) = self.leader().await?;
-                self.strike(at, step.away, &format!("which leads in term {term}")).await
+                self.strike(at, step.away, &format!("which leads in term {term}"))
+                    .await
             }
             Disturbance::Gateway => {
                 let at = self.house.fleet.with_role(Role::Gateway)[0];
@@ -91,11 +99,13 @@ impl Disturber<'_> {
     /// Kills a process, and starts it again after a while.
     async fn strike(&mut self, at: usize, away: Duration, who: &str) -> anyhow::Result<()> {
         let fleet = &mut self.house.fleet;
-        self.story.tell(&format!("{} is killed, {who}", fleet.name(at)));
+        self.story
+            .tell(&format!("{} is killed, {who}", fleet.name(at)));
         fleet.kill(at);
         pause(away).await;
         fleet.again(at)?;
-        self.story.tell(&format!("{} is started again", self.house.fleet.name(at)));
+        self.story
+            .tell(&format!("{} is started again", self.house.fleet.name(at)));
         Ok(())
     }
 
@@ -103,17 +113,26 @@ impl Disturber<'_> {
         // Dispatchers are frozen for a moment, so that the consumer has seen all there was: what is published after
         // that meets topics that are gone.
         let dispatchers = self.house.fleet.with_role(Role::Dispatcher);
-        let all =
-            |act: fn(&Process) -> anyhow::Result<()>| dispatchers.iter().try_for_each(|at| act(&self.house.fleet.members[*at].process));
+        let all = |act: fn(&Process) -> anyhow::Result<()>| {
+            dispatchers
+                .iter()
+                .try_for_each(|at| act(&self.house.fleet.members[*at].process))
+        };
         all(Process::freeze)?;
         let caught_up = self.witness.catch_up().await;
         let topics = self.witness.delete_topics().await;
         all(Process::thaw)?;
         caught_up?;
-        self.story.tell(&format!("all {} topics are deleted", topics?.len()));
+        self.story
+            .tell(&format!("all {} topics are deleted", topics?.len()));
         pause(away).await;
         let ground = &self.house.ground;
-        until("`chorus migrate` has made the topics again", PATIENCE, async || Ok(ground.command(&["migrate"]).ok())).await?;
+        until(
+            "`chorus migrate` has made the topics again",
+            PATIENCE,
+            async || Ok(ground.command(&["migrate"]).ok()),
+        )
+        .await?;
         self.witness.read_from_the_beginning()?;
         self.story.tell("the topics are made again");
         Ok(())
@@ -125,7 +144,9 @@ impl Disturber<'_> {
         until("a worker holds an open call", PATIENCE, async || {
             let holders = house.rows.holders(HELD_MS).await.unwrap_or_default();
             let boots = holders.iter().filter_map(|holder| holder.split('.').next());
-            Ok(boots.filter_map(|boot| house.fleet.that_said(boot)).find(|at| alive(house, *at)))
+            Ok(boots
+                .filter_map(|boot| house.fleet.that_said(boot))
+                .find(|at| alive(house, *at)))
         })
         .await
     }
@@ -133,14 +154,25 @@ impl Disturber<'_> {
     /// The orchestrator that owns the project in which something happened last, as Kafka tells.
     async fn owner(&self) -> anyhow::Result<usize> {
         let (house, kafka) = (&self.house, &self.services.kafka);
-        until("an orchestrator owns a project under way", PATIENCE, async || {
-            let Ok(Some(project)) = house.rows.liveliest().await else { return Ok(None) };
-            let partition = i32::try_from(partition_of(&project, Topic::TaskDone.partitions()))?;
-            let Ok(owners) = owners(kafka, ORCHESTRATORS) else { return Ok(None) };
-            let topic = Topic::TaskDone.to_string();
-            let owner = owners.iter().find(|owner| owner.owned.contains(&(topic.clone(), partition)));
-            Ok(owner.and_then(|owner| house.fleet.with_pid(owner.pid)))
-        })
+        until(
+            "an orchestrator owns a project under way",
+            PATIENCE,
+            async || {
+                let Ok(Some(project)) = house.rows.liveliest().await else {
+                    return Ok(None);
+                };
+                let partition =
+                    i32::try_from(partition_of(&project, Topic::TaskDone.partitions()))?;
+                let Ok(owners) = owners(kafka, ORCHESTRATORS) else {
+                    return Ok(None);
+                };
+                let topic = Topic::TaskDone.to_string();
+                let owner = owners
+                    .iter()
+                    .find(|owner| owner.owned.contains(&(topic.clone(), partition)));
+                Ok(owner.and_then(|owner| house.fleet.with_pid(owner.pid)))
+            },
+        )
         .await
     }
 
@@ -149,7 +181,15 @@ impl Disturber<'_> {
         let house = &self.house;
         until("a dispatcher leads", PATIENCE, async || {
             let leader = house.rows.leader("dispatcher").await.ok().flatten();
-            Ok(leader.and_then(|leader| Some((house.fleet.that_said(&leader.boot).filter(|at| alive(house, *at))?, leader.term))))
+            Ok(leader.and_then(|leader| {
+                Some((
+                    house
+                        .fleet
+                        .that_said(&leader.boot)
+                        .filter(|at| alive(house, *at))?,
+                    leader.term,
+                ))
+            }))
         })
         .await
     }
@@ -157,14 +197,25 @@ impl Disturber<'_> {
     /// Waits until a delivery is claimed after what happened, unless everything is over.
     async fn flow_again(&self) -> anyhow::Result<()> {
         let (rows, took) = (&self.house.rows, stopwatch());
-        let before = until("the database answers", PATIENCE, async || Ok(rows.claimed().await.ok())).await?;
+        let before = until("the database answers", PATIENCE, async || {
+            Ok(rows.claimed().await.ok())
+        })
+        .await?;
         let moved = until("a task is claimed again", PATIENCE, async || {
             let claimed = rows.claimed().await.is_ok_and(|claimed| claimed > before);
-            let over = rows.projects().await.is_ok_and(|projects| projects.iter().all(|project| project.over == 1));
-            Ok(if claimed { Some(true) } else { over.then_some(false) })
+            let over = rows
+                .projects()
+                .await
+                .is_ok_and(|projects| projects.iter().all(|project| project.over == 1));
+            Ok(if claimed {
+                Some(true)
+            } else {
+                over.then_some(false)
+            })
         });
         if moved.await? {
-            self.story.tell(&format!("tasks flow {:.1} s later", took()));
+            self.story
+                .tell(&format!("tasks flow {:.1} s later", took()));
         } else {
             self.story.tell("nothing is left to do");
         }

@@ -62,7 +62,11 @@ fn main() -> ExitCode {
 
 fn start(cli: &Cli) -> anyhow::Result<bool> {
     let absolute = |path: &PathBuf| std::path::absolute(path);
-    let place = Place { program: absolute(&cli.chorus)?, root: absolute(&cli.root)?, folder: absolute(&cli.folder)? };
+    let place = Place {
+        program: absolute(&cli.chorus)?,
+        root: absolute(&cli.root)?,
+        folder: absolute(&cli.folder)?,
+    };
     let plan = proof::Plan {
         seed: cli.seed,
         briefs: cli.briefs,
@@ -70,5 +74,8 @@ fn start(cli: &Cli) -> anyhow::Result<bool> {
         points: !cli.calm && cli.only.is_empty(),
         only: cli.only.clone(),
     };
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(proof::prove(&place, plan))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(proof::prove(&place, plan))
 }

@@ -48,10 +48,20 @@ const TIMES: [(Disturbance, u32); 8] = [
 /// The steps of a seed.
 pub(crate) fn steps(seed: u64) -> Vec<Step> {
     let mut chance = fastrand::Rng::with_seed(seed);
-    let mut whats: Vec<Disturbance> = TIMES.iter().flat_map(|(what, times)| (0..*times).map(move |_| *what)).collect();
+    let mut whats: Vec<Disturbance> = TIMES
+        .iter()
+        .flat_map(|(what, times)| (0..*times).map(move |_| *what))
+        .collect();
     chance.shuffle(&mut whats);
     let mut millis = |least, most| Duration::from_millis(chance.u64(least..most));
-    whats.into_iter().map(|what| Step { what, after: millis(300, 1_500), away: millis(500, 4_000) }).collect()
+    whats
+        .into_iter()
+        .map(|what| Step {
+            what,
+            after: millis(300, 1_500),
+            away: millis(500, 4_000),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -63,7 +73,11 @@ mod tests {
         for seed in 0..50 {
             let order = steps(seed);
             for (what, times) in TIMES {
-                assert_eq!(order.iter().filter(|step| step.what == what).count(), times as usize, "{what:?} of seed {seed}");
+                assert_eq!(
+                    order.iter().filter(|step| step.what == what).count(),
+                    times as usize,
+                    "{what:?} of seed {seed}"
+                );
             }
             assert_eq!(order, steps(seed));
         }

@@ -26,21 +26,39 @@ pub(crate) const POINTS: [(&str, Role); 7] = [
 
 /// Lets a process of the point's role die there. Of dispatchers only the leader passes any point, so the others are
 /// away meanwhile.
-pub(crate) async fn hit(house: &mut House, story: &Story, (point, role): (&str, Role), chance: &mut fastrand::Rng) -> anyhow::Result<()> {
+pub(crate) async fn hit(
+    house: &mut House,
+    story: &Story,
+    (point, role): (&str, Role),
+    chance: &mut fastrand::Rng,
+) -> anyhow::Result<()> {
     let times = chance.u32(1..=3);
     let members = house.fleet.with_role(role);
     let victim = members[chance.usize(..members.len())];
-    let away: Vec<usize> = if role == Role::Dispatcher { members } else { vec![victim] };
+    let away: Vec<usize> = if role == Role::Dispatcher {
+        members
+    } else {
+        vec![victim]
+    };
     for at in &away {
         house.fleet.kill(*at);
     }
-    house.fleet.members[victim].process.again(&[("CHORUS_CRASH", &format!("{point}:{times}"))])?;
+    house.fleet.members[victim]
+        .process
+        .again(&[("CHORUS_CRASH", &format!("{point}:{times}"))])?;
     let name = house.fleet.name(victim).to_owned();
-    let ended = until(&format!("{name} dies at {point}:{times}"), PASSES, async || house.fleet.members[victim].process.ended()).await?;
+    let ended = until(
+        &format!("{name} dies at {point}:{times}"),
+        PASSES,
+        async || house.fleet.members[victim].process.ended(),
+    )
+    .await?;
     if !was_killed(ended) {
         bail!("{name} should have died at {point}:{times}, but ended with {ended}");
     }
-    story.tell(&format!("{name} died at point {point}, passed for time {times}"));
+    story.tell(&format!(
+        "{name} died at point {point}, passed for time {times}"
+    ));
     for at in away {
         house.fleet.again(at)?;
     }

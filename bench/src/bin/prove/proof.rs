@@ -74,7 +74,9 @@ pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
     let mut scene = Scene::set(place, &plan).await?;
     scene.calm().await?;
     let census = Census::take(&scene.house, &scene.witness).await?;
-    scene.checks.push(check::shares(&census, &scene.runs[0], WORKERS));
+    scene
+        .checks
+        .push(check::shares(&census, &scene.runs[0], WORKERS));
     let undisturbed = scene.runs[0].files(&scene.house, &census).await?;
     if plan.disturb {
         scene.disturbed(&plan).await?;
@@ -94,41 +96,84 @@ impl Scene {
         let mut house = House::found(place, &services, &settings, Temper::Real).await?;
         let witness = Witness::attach(&services.kafka)?;
         house.people(&PEOPLE).await?;
-        story.tell(&format!("{} processes are ready", house.fleet.members.len()));
+        story.tell(&format!(
+            "{} processes are ready",
+            house.fleet.members.len()
+        ));
         let client = house.client()?;
         let mut works = vec![briefs::long_document(&place.root)?];
         works.extend(briefs::surveys(plan.seed, plan.briefs));
-        Ok(Self { house, services, witness, client, story, works, checks: Vec::new(), runs: Vec::new() })
+        Ok(Self {
+            house,
+            services,
+            witness,
+            client,
+            story,
+            works,
+            checks: Vec::new(),
+            runs: Vec::new(),
+        })
     }
 
     async fn calm(&mut self) -> anyhow::Result<()> {
         let mut run = Run::new("undisturbed");
         run.send(&self.house, &self.client, &self.works[0]).await?;
         run.hand_in(&self.client, &self.works[1..]).await?;
-        self.story.tell(&format!("{} briefs are handed in, nothing is disturbed", self.works.len()));
+        self.story.tell(&format!(
+            "{} briefs are handed in, nothing is disturbed",
+            self.works.len()
+        ));
         run.over(&self.house).await?;
-        self.story.tell(&format!("the undisturbed run took {:.0} s", run.seconds));
+        self.story
+            .tell(&format!("the undisturbed run took {:.0} s", run.seconds));
         self.runs.push(run);
         Ok(())
     }
 
     async fn disturbed(&mut self, plan: &Plan) -> anyhow::Result<()> {
         let mut steps = order::steps(plan.seed);
-        steps.retain(|step| plan.only.is_empty() || plan.only.contains(&format!("{:?}", step.what)));
+        steps
+            .retain(|step| plan.only.is_empty() || plan.only.contains(&format!("{:?}", step.what)));
         let mut run = Run::new("disturbed");
         run.send(&self.house, &self.client, &self.works[0]).await?;
         run.hand_in(&self.client, &self.works[1..]).await?;
-        self.story.tell(&format!("the same briefs are handed in; {} disturbances follow, seed {}", steps.len(), plan.seed));
-        let Self { house, services, witness, story, .. } = self;
-        let mut disturber = Disturber { house, services, witness, story, happened: Vec::new() };
+        self.story.tell(&format!(
+            "the same briefs are handed in; {} disturbances follow, seed {}",
+            steps.len(),
+            plan.seed
+        ));
+        let Self {
+            house,
+            services,
+            witness,
+            story,
+            ..
+        } = self;
+        let mut disturber = Disturber {
+            house,
+            services,
+            witness,
+            story,
+            happened: Vec::new(),
+        };
         disturber.run(&steps).await?;
         let happened = disturber.happened.len();
         let unfinished = run.unfinished(&self.house).await.unwrap_or(0);
-        let late = if unfinished == 0 { vec!["no project was under way any more at the last disturbance".to_owned()] } else { Vec::new() };
-        let saw = format!("{happened} disturbances, {unfinished} projects under way after the last");
-        self.checks.push(Check::new("every disturbance met work under way", saw, late));
+        let late = if unfinished == 0 {
+            vec!["no project was under way any more at the last disturbance".to_owned()]
+        } else {
+            Vec::new()
+        };
+        let saw =
+            format!("{happened} disturbances, {unfinished} projects under way after the last");
+        self.checks.push(Check::new(
+            "every disturbance met work under way",
+            saw,
+            late,
+        ));
         run.over(&self.house).await?;
-        self.story.tell(&format!("the disturbed run took {:.0} s", run.seconds));
+        self.story
+            .tell(&format!("the disturbed run took {:.0} s", run.seconds));
         self.runs.push(run);
         Ok(())
     }
@@ -139,11 +184,15 @@ impl Scene {
         let portion = self.works.len().div_ceil(POINTS.len());
         let mut portions = self.works.chunks(portion);
         for point in POINTS {
-            run.hand_in(&self.client, portions.next().unwrap_or_default()).await?;
+            run.hand_in(&self.client, portions.next().unwrap_or_default())
+                .await?;
             points::hit(&mut self.house, &self.story, point, &mut chance).await?;
         }
         run.over(&self.house).await?;
-        self.story.tell(&format!("the run with the fail points took {:.0} s", run.seconds));
+        self.story.tell(&format!(
+            "the run with the fail points took {:.0} s",
+            run.seconds
+        ));
         self.checks.push(Check::new(
             "every point at which a task changes hands was hit by name",
             POINTS.map(|(point, _)| point).join(", "),
@@ -157,7 +206,10 @@ impl Scene {
     async fn judge(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
         let census = Census::take(&self.house, &self.witness).await?;
         census.keep(&self.house.ground.folder)?;
-        let (books, tasks) = (check::books(&census.journal, &census.deliveries), check::tasks(&census)?);
+        let (books, tasks) = (
+            check::books(&census.journal, &census.deliveries),
+            check::tasks(&census)?,
+        );
         let mut checks = std::mem::take(&mut self.checks);
         for run in &self.runs {
             checks.push(check::done(&census, run));
@@ -168,7 +220,11 @@ impl Scene {
             if at > 0 {
                 checks.push(check::equal(run.name, undisturbed, &files));
             }
-            checks.push(check::received(run.name, &files, &run.in_hand(&self.client, &files).await));
+            checks.push(check::received(
+                run.name,
+                &files,
+                &run.in_hand(&self.client, &files).await,
+            ));
         }
         let ended = self.house.fleet.ended()?;
         checks.extend([
@@ -178,14 +234,28 @@ impl Scene {
             check::carried(&census),
             check::settled(&census),
         ]);
-        checks.push(Check::new("no process ended by itself", format!("{} processes run", PEOPLE.len() - ended.len()), ended));
+        checks.push(Check::new(
+            "no process ended by itself",
+            format!("{} processes run", PEOPLE.len() - ended.len()),
+            ended,
+        ));
         let drained = self.house.fleet.drain().await?;
-        checks.push(Check::new("SIGTERM ends every process in order", format!("{} processes", PEOPLE.len()), drained));
+        checks.push(Check::new(
+            "SIGTERM ends every process in order",
+            format!("{} processes", PEOPLE.len()),
+            drained,
+        ));
         self.services.down()?;
         self.story.tell("what was found:");
         let holds = checks.iter().filter(|check| !check.tell()).count() == 0;
         println!("took {:.0} s", self.story.seconds());
-        println!("{} tasks, {} lost, {} doubled, {} calls wasted", tasks.all, tasks.lost, tasks.doubled + books.doubled, books.wasted);
+        println!(
+            "{} tasks, {} lost, {} doubled, {} calls wasted",
+            tasks.all,
+            tasks.lost,
+            tasks.doubled + books.doubled,
+            books.wasted
+        );
         Ok(holds)
     }
 }

@@ -37,15 +37,40 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(name: &'static str) -> Self {
         let (projects, heard) = (BTreeMap::new(), BTreeMap::new());
-        Self { name, projects, heard, errand: None, seconds: 0.0, took: Box::new(stopwatch()) }
+        Self {
+            name,
+            projects,
+            heard,
+            errand: None,
+            seconds: 0.0,
+            took: Box::new(stopwatch()),
+        }
     }
 
     /// Sends the command line with a work, and waits until its project is there.
-    pub(crate) async fn send(&mut self, house: &House, client: &Client, work: &Work) -> anyhow::Result<()> {
-        let ids = async || anyhow::Ok(house.rows.projects().await?.into_iter().map(|project| project.id).collect::<BTreeSet<_>>());
+    pub(crate) async fn send(
+        &mut self,
+        house: &House,
+        client: &Client,
+        work: &Work,
+    ) -> anyhow::Result<()> {
+        let ids = async || {
+            anyhow::Ok(
+                house
+                    .rows
+                    .projects()
+                    .await?
+                    .into_iter()
+                    .map(|project| project.id)
+                    .collect::<BTreeSet<_>>(),
+            )
+        };
         let before = ids().await?;
         let errand = client.errand(&house.ground, work, &format!("errand-{}", self.name))?;
-        let id = until("the command line's project is taken", TAKEN, async || Ok(ids().await?.difference(&before).next().cloned())).await?;
+        let id = until("the command line's project is taken", TAKEN, async || {
+            Ok(ids().await?.difference(&before).next().cloned())
+        })
+        .await?;
         self.projects.insert(work.name.clone(), id);
         self.errand = Some((work.name.clone(), errand));
         Ok(())
@@ -55,7 +80,9 @@ impl Run {
     pub(crate) async fn hand_in(&mut self, client: &Client, works: &[Work]) -> anyhow::Result<()> {
         let run = self.name;
         let handed_in = works.iter().map(async |work| {
-            let id = client.hand_in(work, &format!("{run}/{}", work.name)).await?;
+            let id = client
+                .hand_in(work, &format!("{run}/{}", work.name))
+                .await?;
             let heard = client.listen(&id);
             anyhow::Ok((work.name.clone(), id, heard))
         });
@@ -68,7 +95,10 @@ impl Run {
 
     /// Waits until every project is over, however it ended, and every client was told.
     pub(crate) async fn over(&mut self, house: &House) -> anyhow::Result<()> {
-        let waited = until("every project is over", ALL, async || Ok((self.unfinished(house).await == Some(0)).then_some(()))).await;
+        let waited = until("every project is over", ALL, async || {
+            Ok((self.unfinished(house).await == Some(0)).then_some(()))
+        })
+        .await;
         self.seconds = (self.took)();
         let told = async || Ok(self.heard.values().all(Heard::ended).then_some(()));
         let waited = match waited {
@@ -85,27 +115,44 @@ impl Run {
     /// How many are not over; none while the database does not answer.
     pub(crate) async fn unfinished(&self, house: &House) -> Option<usize> {
         let projects = house.rows.projects().await.ok()?;
-        let over = |id: &String| projects.iter().any(|project| project.id == *id && project.over == 1);
+        let over = |id: &String| {
+            projects
+                .iter()
+                .any(|project| project.id == *id && project.over == 1)
+        };
         Some(self.projects.values().filter(|id| !over(id)).count())
     }
 
     /// The deliverables as rows tell, by the names of the briefs.
-    pub(crate) async fn files(&self, house: &House, census: &Census) -> anyhow::Result<BTreeMap<String, Files>> {
+    pub(crate) async fn files(
+        &self,
+        house: &House,
+        census: &Census,
+    ) -> anyhow::Result<BTreeMap<String, Files>> {
         let mut all = BTreeMap::new();
         for (name, id) in &self.projects {
-            all.insert(name.clone(), census::files(house, census.project(id)?).await?);
+            all.insert(
+                name.clone(),
+                census::files(house, census.project(id)?).await?,
+            );
         }
         Ok(all)
     }
 
     /// What clients have in their hands: what the gateway serves, and what the command line wrote.
-    pub(crate) async fn in_hand(&mut self, client: &Client, expected: &BTreeMap<String, Files>) -> BTreeMap<String, anyhow::Result<Files>> {
+    pub(crate) async fn in_hand(
+        &mut self,
+        client: &Client,
+        expected: &BTreeMap<String, Files>,
+    ) -> BTreeMap<String, anyhow::Result<Files>> {
         let mut all = BTreeMap::new();
         for (name, id) in &self.projects {
             all.insert(name.clone(), client.files(id).await);
         }
         if let Some((name, errand)) = &mut self.errand {
-            let brought = errand.brought(expected.get(name).unwrap_or(&Files::new())).await;
+            let brought = errand
+                .brought(expected.get(name).unwrap_or(&Files::new()))
+                .await;
             all.insert(format!("{name} by the command line"), brought);
         }
         all

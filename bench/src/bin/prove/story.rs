@@ -9,7 +9,9 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn begin() -> Self {
-        Self { elapsed: Box::new(stopwatch()) }
+        Self {
+            elapsed: Box::new(stopwatch()),
+        }
     }
 
     pub(crate) fn tell(&self, line: &str) {

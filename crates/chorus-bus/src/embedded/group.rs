@@ -34,12 +34,18 @@ impl Group {
     pub(super) fn rebalance(&mut self, topic: &Topic) -> Vec<Waker> {
         let free = self.take_surplus(topic);
         self.hand_out(topic, free);
-        self.members.values_mut().filter(|member| !member.notices.is_empty()).filter_map(|member| member.waker.take()).collect()
+        self.members
+            .values_mut()
+            .filter(|member| !member.notices.is_empty())
+            .filter_map(|member| member.waker.take())
+            .collect()
     }
 
     /// The member that owns the partition.
     pub(super) fn owner(&mut self, partition: &Partition) -> Option<&mut Membership> {
-        self.members.values_mut().find(|member| member.read.contains_key(partition))
+        self.members
+            .values_mut()
+            .find(|member| member.read.contains_key(partition))
     }
 
     /// Members of the topic with their fair shares, those who own most first, so that least must move.
@@ -53,13 +59,19 @@ impl Group {
         owned.sort_by_key(|(count, id)| (std::cmp::Reverse(*count), *id));
         let (count, partitions) = (owned.len().max(1), topic.partitions() as usize);
         let share = |rank: usize| partitions / count + usize::from(rank < partitions % count);
-        owned.into_iter().enumerate().map(|(rank, (_, id))| (id, share(rank))).collect()
+        owned
+            .into_iter()
+            .enumerate()
+            .map(|(rank, (_, id))| (id, share(rank)))
+            .collect()
     }
 
     /// Revokes what members own beyond their shares; all partitions of the topic without an owner.
     fn take_surplus(&mut self, topic: &Topic) -> Vec<Partition> {
         for (id, share) in self.shares(topic) {
-            let Some(member) = self.members.get_mut(&id) else { continue };
+            let Some(member) = self.members.get_mut(&id) else {
+                continue;
+            };
             let surplus: Vec<Partition> = member.owned(topic).into_iter().skip(share).collect();
             for partition in &surplus {
                 member.read.remove(partition);
@@ -68,14 +80,22 @@ impl Group {
                 member.notices.push_back(Incoming::Revoked(surplus));
             }
         }
-        let owned: BTreeSet<&Partition> = self.members.values().flat_map(|member| member.read.keys()).collect();
-        partitions(topic).filter(|partition| !owned.contains(partition)).collect()
+        let owned: BTreeSet<&Partition> = self
+            .members
+            .values()
+            .flat_map(|member| member.read.keys())
+            .collect();
+        partitions(topic)
+            .filter(|partition| !owned.contains(partition))
+            .collect()
     }
 
     fn hand_out(&mut self, topic: &Topic, free: Vec<Partition>) {
         let mut free = free.into_iter();
         for (id, share) in self.shares(topic) {
-            let Some(member) = self.members.get_mut(&id) else { continue };
+            let Some(member) = self.members.get_mut(&id) else {
+                continue;
+            };
             let missing = share.saturating_sub(member.owned(topic).len());
             let gained: Vec<Partition> = free.by_ref().take(missing).collect();
             for partition in &gained {
@@ -91,12 +111,19 @@ impl Group {
 
 impl Membership {
     fn owned(&self, topic: &Topic) -> Vec<Partition> {
-        self.read.keys().filter(|partition| partition.topic == *topic).cloned().collect()
+        self.read
+            .keys()
+            .filter(|partition| partition.topic == *topic)
+            .cloned()
+            .collect()
     }
 }
 
 /// All partitions of a topic, in order.
 pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = Partition> + use<> {
     let topic = topic.clone();
-    (0..topic.partitions()).map(move |number| Partition { topic: topic.clone(), number })
+    (0..topic.partitions()).map(move |number| Partition {
+        topic: topic.clone(),
+        number,
+    })
 }

@@ -42,13 +42,33 @@ impl State {
         let mut wakers = Vec::new();
         for record in records {
             let number = partition_of(&record.key, record.topic.partitions());
-            let partition = Partition { topic: record.topic.clone(), number };
+            let partition = Partition {
+                topic: record.topic.clone(),
+                number,
+            };
             let record = Arc::new(record);
-            let offset = self.logs.entry(partition.clone()).or_default().push(self.published, record.clone());
+            let offset = self
+                .logs
+                .entry(partition.clone())
+                .or_default()
+                .push(self.published, record.clone());
             self.published += 1;
-            let owners = self.groups.values_mut().filter_map(|group| group.owner(&partition));
-            wakers.extend(owners.filter(|member| !member.paused).filter_map(|member| member.waker.take()));
-            wakers.extend(self.feed_tails(&record, &Position { partition: partition.clone(), offset }));
+            let owners = self
+                .groups
+                .values_mut()
+                .filter_map(|group| group.owner(&partition));
+            wakers.extend(
+                owners
+                    .filter(|member| !member.paused)
+                    .filter_map(|member| member.waker.take()),
+            );
+            wakers.extend(self.feed_tails(
+                &record,
+                &Position {
+                    partition: partition.clone(),
+                    offset,
+                },
+            ));
             self.trim(&partition);
         }
         wakers
@@ -63,20 +83,42 @@ impl State {
             let first = self.logs.get(&partition).map_or(0, Log::first);
             group.acked.entry(partition).or_insert(first);
         }
-        group.members.insert(id, Membership { topics: topics.clone(), ..Membership::default() });
-        (id, topics.iter().flat_map(|topic| group.rebalance(topic)).collect())
+        group.members.insert(
+            id,
+            Membership {
+                topics: topics.clone(),
+                ..Membership::default()
+            },
+        );
+        (
+            id,
+            topics
+                .iter()
+                .flat_map(|topic| group.rebalance(topic))
+                .collect(),
+        )
     }
 
     /// The member is gone; its partitions go to the others.
     pub(super) fn leave(&mut self, group: &str, id: u64) -> Vec<Waker> {
-        let Some(group) = self.groups.get_mut(group) else { return Vec::new() };
-        let Some(member) = group.members.remove(&id) else { return Vec::new() };
-        member.topics.iter().flat_map(|topic| group.rebalance(topic)).collect()
+        let Some(group) = self.groups.get_mut(group) else {
+            return Vec::new();
+        };
+        let Some(member) = group.members.remove(&id) else {
+            return Vec::new();
+        };
+        member
+            .topics
+            .iter()
+            .flat_map(|topic| group.rebalance(topic))
+            .collect()
     }
 
     /// What comes next for a member: notices of partitions first, then the oldest record it was not given yet.
     pub(super) fn poll_member(&mut self, group: &str, id: u64, waker: &Waker) -> Poll<Incoming> {
-        let Some(member) = self.member(group, id) else { return Poll::Pending };
+        let Some(member) = self.member(group, id) else {
+            return Poll::Pending;
+        };
         if let Some(notice) = member.notices.pop_front() {
             return Poll::Ready(notice);
         }
@@ -84,17 +126,31 @@ impl State {
         if member.paused {
             return Poll::Pending;
         }
-        let Some(at) = self.oldest_unread(group, id) else { return Poll::Pending };
-        let record = self.logs[&at.partition].at_or_after(at.offset).map(|(_, kept)| kept.record.as_ref().clone());
-        let (Some(record), Some(member)) = (record, self.member(group, id)) else { return Poll::Pending };
+        let Some(at) = self.oldest_unread(group, id) else {
+            return Poll::Pending;
+        };
+        let record = self.logs[&at.partition]
+            .at_or_after(at.offset)
+            .map(|(_, kept)| kept.record.as_ref().clone());
+        let (Some(record), Some(member)) = (record, self.member(group, id)) else {
+            return Poll::Pending;
+        };
         member.read.insert(at.partition.clone(), at.offset + 1);
         Poll::Ready(Incoming::Record { record, at })
     }
 
     /// Moves the group past a record, if the member still owns its partition.
     pub(super) fn ack(&mut self, group: &str, id: u64, at: &Position) {
-        let Some(group) = self.groups.get_mut(group) else { return };
-        let Some(read) = group.members.get_mut(&id).and_then(|member| member.read.get_mut(&at.partition)) else { return };
+        let Some(group) = self.groups.get_mut(group) else {
+            return;
+        };
+        let Some(read) = group
+            .members
+            .get_mut(&id)
+            .and_then(|member| member.read.get_mut(&at.partition))
+        else {
+            return;
+        };
         let acked = group.acked.entry(at.partition.clone()).or_insert(0);
         *acked = (*acked).max(at.offset + 1);
         *read = (*read).max(*acked);
@@ -111,7 +167,13 @@ impl State {
     /// A new tail; its number.
     pub(super) fn add_tail(&mut self, topics: Vec<Topic>) -> u64 {
         let id = self.next_reader();
-        self.tails.insert(id, Following { topics: topics.into_iter().collect(), ..Following::default() });
+        self.tails.insert(
+            id,
+            Following {
+                topics: topics.into_iter().collect(),
+                ..Following::default()
+            },
+        );
         id
     }
 
@@ -122,10 +184,19 @@ impl State {
 
     /// What comes next for a tail.
     pub(super) fn poll_tail(&mut self, id: u64, waker: &Waker) -> Poll<Incoming> {
-        let Some(tail) = self.tails.get_mut(&id) else { return Poll::Pending };
-        let next = if tail.paused { None } else { tail.waiting.pop_front() };
+        let Some(tail) = self.tails.get_mut(&id) else {
+            return Poll::Pending;
+        };
+        let next = if tail.paused {
+            None
+        } else {
+            tail.waiting.pop_front()
+        };
         match next {
-            Some((record, at)) => Poll::Ready(Incoming::Record { record: record.as_ref().clone(), at }),
+            Some((record, at)) => Poll::Ready(Incoming::Record {
+                record: record.as_ref().clone(),
+                at,
+            }),
             None => {
                 tail.waker = Some(waker.clone());
                 Poll::Pending
@@ -142,14 +213,29 @@ impl State {
 
     /// Records of the topic that the group has not acknowledged.
     pub(super) fn depth(&self, topic: &Topic, group: &str) -> u64 {
-        let acked = |partition: &Partition| self.groups.get(group).and_then(|group| group.acked.get(partition)).copied().unwrap_or(0);
-        partitions(topic).filter_map(|partition| self.logs.get(&partition).map(|log| log.end() - acked(&partition).max(log.first()))).sum()
+        let acked = |partition: &Partition| {
+            self.groups
+                .get(group)
+                .and_then(|group| group.acked.get(partition))
+                .copied()
+                .unwrap_or(0)
+        };
+        partitions(topic)
+            .filter_map(|partition| {
+                self.logs
+                    .get(&partition)
+                    .map(|log| log.end() - acked(&partition).max(log.first()))
+            })
+            .sum()
     }
 
     /// Records kept, by partition.
     #[cfg(test)]
     pub(super) fn kept(&self) -> BTreeMap<Partition, u64> {
-        self.logs.iter().map(|(partition, log)| (partition.clone(), log.end() - log.first())).collect()
+        self.logs
+            .iter()
+            .map(|(partition, log)| (partition.clone(), log.end() - log.first()))
+            .collect()
     }
 
     fn member(&mut self, group: &str, id: u64) -> Option<&mut Membership> {
@@ -167,12 +253,21 @@ impl State {
             let (offset, kept) = self.logs.get(partition)?.at_or_after(*read)?;
             Some((kept.sequence, partition, offset))
         });
-        unread.min_by_key(|(sequence, _, _)| *sequence).map(|(_, partition, offset)| Position { partition: partition.clone(), offset })
+        unread
+            .min_by_key(|(sequence, _, _)| *sequence)
+            .map(|(_, partition, offset)| Position {
+                partition: partition.clone(),
+                offset,
+            })
     }
 
     fn feed_tails(&mut self, record: &Arc<Record>, at: &Position) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        for tail in self.tails.values_mut().filter(|tail| tail.topics.contains(&record.topic)) {
+        for tail in self
+            .tails
+            .values_mut()
+            .filter(|tail| tail.topics.contains(&record.topic))
+        {
             tail.waiting.push_back((record.clone(), at.clone()));
             if tail.waiting.len() > KEPT_FOR_TAIL {
                 tail.waiting.pop_front();
@@ -184,8 +279,15 @@ impl State {
     }
 
     fn trim(&mut self, partition: &Partition) {
-        let Some(log) = self.logs.get_mut(partition) else { return };
-        let Some(acked) = self.groups.values().filter_map(|group| group.acked.get(partition)).min() else {
+        let Some(log) = self.logs.get_mut(partition) else {
+            return;
+        };
+        let Some(acked) = self
+            .groups
+            .values()
+            .filter_map(|group| group.acked.get(partition))
+            .min()
+        else {
             log.keep_newest(KEPT_WITHOUT_GROUP);
             return;
         };

@@ -25,7 +25,10 @@ impl Member {
 #[async_trait]
 impl Subscription for Member {
     async fn next(&mut self) -> Result<Incoming, BusError> {
-        Ok(poll_fn(|context| lock(&self.state).poll_member(&self.group, self.id, context.waker())).await)
+        Ok(
+            poll_fn(|context| lock(&self.state).poll_member(&self.group, self.id, context.waker()))
+                .await,
+        )
     }
 
     async fn ack(&mut self, at: &Position) -> Result<(), BusError> {

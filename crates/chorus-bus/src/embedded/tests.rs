@@ -15,11 +15,20 @@ fn topic() -> Topic {
 }
 
 fn record(number: u128, key: &str) -> Record {
-    Record { id: EventId::new(number), topic: topic(), key: key.into(), headers: Vec::new(), payload: bytes::Bytes::new() }
+    Record {
+        id: EventId::new(number),
+        topic: topic(),
+        key: key.into(),
+        headers: Vec::new(),
+        payload: bytes::Bytes::new(),
+    }
 }
 
 fn now<T>(future: impl Future<Output = Result<T, BusError>>) -> T {
-    future.now_or_never().expect("the embedded bus never waits here").expect("the embedded bus never fails")
+    future
+        .now_or_never()
+        .expect("the embedded bus never waits here")
+        .expect("the embedded bus never fails")
 }
 
 fn member(bus: &Embedded) -> Box<dyn Subscription> {
@@ -27,7 +36,10 @@ fn member(bus: &Embedded) -> Box<dyn Subscription> {
 }
 
 fn next(subscription: &mut Box<dyn Subscription>) -> Option<Incoming> {
-    subscription.next().now_or_never().map(|incoming| incoming.expect("the embedded bus never fails"))
+    subscription
+        .next()
+        .now_or_never()
+        .map(|incoming| incoming.expect("the embedded bus never fails"))
 }
 
 fn records(subscription: &mut Box<dyn Subscription>) -> Vec<(u128, Position)> {
@@ -72,7 +84,10 @@ impl Seen {
     fn read(&mut self) -> Option<u128> {
         match next(&mut self.subscription)? {
             Incoming::Record { record, at } => {
-                assert!(self.owned.contains(&at.partition), "a record of a partition that was never assigned");
+                assert!(
+                    self.owned.contains(&at.partition),
+                    "a record of a partition that was never assigned"
+                );
                 self.unacked.push((record.id.number(), at));
                 Some(record.id.number())
             }
@@ -81,8 +96,14 @@ impl Seen {
                 None
             }
             Incoming::Revoked(partitions) => {
-                self.unacked.retain(|(_, at)| !partitions.contains(&at.partition));
-                partitions.iter().for_each(|partition| assert!(self.owned.remove(partition), "revoked without having been assigned"));
+                self.unacked
+                    .retain(|(_, at)| !partitions.contains(&at.partition));
+                partitions.iter().for_each(|partition| {
+                    assert!(
+                        self.owned.remove(partition),
+                        "revoked without having been assigned"
+                    )
+                });
                 None
             }
         }
@@ -101,25 +122,41 @@ fn check(deeds: Vec<Deed>) {
                 published += 1;
                 now(bus.publish(vec![record(published, &key.to_string())]));
             }
-            Deed::Join => members.push(Seen { subscription: member(&bus), owned: BTreeSet::new(), unacked: Vec::new() }),
+            Deed::Join => members.push(Seen {
+                subscription: member(&bus),
+                owned: BTreeSet::new(),
+                unacked: Vec::new(),
+            }),
             Deed::Leave(who) if !members.is_empty() => drop(members.remove(who % there)),
             Deed::Read(who) if !members.is_empty() => drop(members[who % there].read()),
             Deed::AckOldest(who) if !members.is_empty() => {
                 let member = &mut members[who % there];
-                if let Some((number, at)) = (!member.unacked.is_empty()).then(|| member.unacked.remove(0)) {
+                if let Some((number, at)) =
+                    (!member.unacked.is_empty()).then(|| member.unacked.remove(0))
+                {
                     now(member.subscription.ack(&at));
                     acked.insert(number);
                 }
             }
-            Deed::Pause(who, paused) if !members.is_empty() => now(members[who % there].subscription.pause(paused)),
+            Deed::Pause(who, paused) if !members.is_empty() => {
+                now(members[who % there].subscription.pause(paused))
+            }
             Deed::Leave(_) | Deed::Read(_) | Deed::AckOldest(_) | Deed::Pause(..) => {}
         }
     }
     drop(members);
     let mut last = member(&bus);
-    let rest: BTreeSet<u128> = records(&mut last).into_iter().map(|(number, _)| number).collect();
-    let lost: Vec<u128> = (1..=published).filter(|number| !rest.contains(number) && !acked.contains(number)).collect();
-    assert!(lost.is_empty(), "records {lost:?} were neither acknowledged nor delivered again");
+    let rest: BTreeSet<u128> = records(&mut last)
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    let lost: Vec<u128> = (1..=published)
+        .filter(|number| !rest.contains(number) && !acked.contains(number))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "records {lost:?} were neither acknowledged nor delivered again"
+    );
     assert_eq!(bus.depth(&topic(), "workers"), rest.len() as u64);
 }
 
@@ -153,7 +190,10 @@ fn members_share_evenly_and_keep_what_they_have() {
         }
         let sizes: Vec<usize> = owned.iter().map(BTreeSet::len).collect();
         assert_eq!(sizes.iter().sum::<usize>(), 24);
-        assert!(sizes.iter().max() <= sizes.iter().min().map(|least| least + 1).as_ref(), "uneven shares {sizes:?}");
+        assert!(
+            sizes.iter().max() <= sizes.iter().min().map(|least| least + 1).as_ref(),
+            "uneven shares {sizes:?}"
+        );
         assert!(moved <= 24 / members.len(), "{moved} partitions moved");
     }
 }
@@ -162,8 +202,15 @@ fn members_share_evenly_and_keep_what_they_have() {
 fn a_member_reads_in_the_order_of_publication_over_all_its_partitions() {
     let bus = Embedded::new();
     let mut member = member(&bus);
-    now(bus.publish((0..50).map(|number| record(number, &format!("task {number}"))).collect()));
-    let order: Vec<u128> = records(&mut member).into_iter().map(|(number, _)| number).collect();
+    now(bus.publish(
+        (0..50)
+            .map(|number| record(number, &format!("task {number}")))
+            .collect(),
+    ));
+    let order: Vec<u128> = records(&mut member)
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
     assert_eq!(order, (0..50).collect::<Vec<_>>());
 }
 

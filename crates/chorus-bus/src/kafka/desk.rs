@@ -63,7 +63,9 @@ impl Desk {
     pub(super) fn revoke(&self, partitions: Vec<Partition>) {
         self.change(|papers| {
             papers.ledger.revoke(&partitions);
-            papers.records.retain(|(_, at)| !partitions.contains(&at.partition));
+            papers
+                .records
+                .retain(|(_, at)| !partitions.contains(&at.partition));
             if !partitions.is_empty() {
                 papers.notices.push_back(Incoming::Revoked(partitions));
             }

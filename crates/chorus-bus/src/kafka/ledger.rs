@@ -28,17 +28,24 @@ struct Place {
 impl Ledger {
     /// These partitions are ours.
     pub(super) fn assign(&mut self, partitions: &[Partition]) {
-        self.owned.extend(partitions.iter().map(|partition| (partition.clone(), Place::default())));
+        self.owned.extend(
+            partitions
+                .iter()
+                .map(|partition| (partition.clone(), Place::default())),
+        );
     }
 
     /// These are not any more.
     pub(super) fn revoke(&mut self, partitions: &[Partition]) {
-        self.owned.retain(|partition, _| !partitions.contains(partition));
+        self.owned
+            .retain(|partition, _| !partitions.contains(partition));
     }
 
     /// A record came; false when its partition is not ours.
     pub(super) fn give(&mut self, at: &Position) -> bool {
-        let Some(place) = self.owned.get_mut(&at.partition) else { return false };
+        let Some(place) = self.owned.get_mut(&at.partition) else {
+            return false;
+        };
         place.given = match place.given {
             Some((first, last)) if last < at.offset => Some((first, at.offset)),
             // Going back means that the log began anew.
@@ -95,13 +102,21 @@ mod tests {
     use super::*;
 
     fn at(offset: u64) -> Position {
-        Position { partition: Partition { topic: Topic::TaskDone, number: 3 }, offset }
+        Position {
+            partition: Partition {
+                topic: Topic::TaskDone,
+                number: 3,
+            },
+            offset,
+        }
     }
 
     fn ledger(given: &[u64]) -> Ledger {
         let mut ledger = Ledger::default();
         ledger.assign(&[at(0).partition]);
-        given.iter().for_each(|offset| assert!(ledger.give(&at(*offset))));
+        given
+            .iter()
+            .for_each(|offset| assert!(ledger.give(&at(*offset))));
         ledger
     }
 

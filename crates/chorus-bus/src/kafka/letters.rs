@@ -52,15 +52,19 @@ pub struct Letter {
 
 impl Letters {
     pub(super) const fn new(settings: Arc<Settings>, publisher: Arc<Publisher>) -> Self {
-        Self { settings, publisher }
+        Self {
+            settings,
+            publisher,
+        }
     }
 
     /// All dead letters that the brokers keep, oldest first.
     pub async fn list(&self) -> Result<Vec<Letter>, BusError> {
         let settings = self.settings.clone();
         let reading = tokio::task::spawn_blocking(move || read_all(&settings));
-        let (mut letters, replayed) =
-            reading.await.map_err(|problem| BusError(format!("failed to read the dead letters: {problem}")))??;
+        let (mut letters, replayed) = reading
+            .await
+            .map_err(|problem| BusError(format!("failed to read the dead letters: {problem}")))??;
         letters.sort_by_key(|letter| (letter.at, letter.id));
         for letter in &mut letters {
             letter.replayed = replayed.contains(&letter.id.to_string());
@@ -70,10 +74,19 @@ impl Letters {
 
     /// Publishes what the letter was to where it came from, and notes that.
     pub async fn replay(&self, letter: &Letter) -> Result<(), BusError> {
-        let origin = letter.origin.as_ref().ok_or_else(|| BusError(format!("letter {} names no topic that it came from", letter.id)))?;
+        let origin = letter.origin.as_ref().ok_or_else(|| {
+            BusError(format!(
+                "letter {} names no topic that it came from",
+                letter.id
+            ))
+        })?;
         self.publisher.send(origin, &letter.raw.revived()).await?;
         let headers = vec![(REPLAYED.to_owned(), letter.id.to_string().into_bytes())];
-        let note = Raw { key: letter.raw.key.clone(), headers: Some(headers), payload: Some(Vec::new()) };
+        let note = Raw {
+            key: letter.raw.key.clone(),
+            headers: Some(headers),
+            payload: Some(Vec::new()),
+        };
         self.publisher.send(&Topic::Dlq, &note).await
     }
 }
@@ -91,15 +104,22 @@ fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusE
                 let raw = Raw::of(&message);
                 match raw.header(REPLAYED) {
                     Some(id) => drop(replayed.insert(id.to_owned())),
-                    None => drop(letter(&names, &message, raw).map(|letter| letters.insert(letter.id, letter))),
+                    None => drop(
+                        letter(&names, &message, raw)
+                            .map(|letter| letters.insert(letter.id, letter)),
+                    ),
                 }
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
-            Some(Err(problem @ KafkaError::MessageConsumptionFatal(_))) => return Err(failed("read the dead letters", &problem)),
+            Some(Err(problem @ KafkaError::MessageConsumptionFatal(_))) => {
+                return Err(failed("read the dead letters", &problem));
+            }
             Some(Err(_)) | None => idle += LOOK,
         }
         if idle.as_millis() > u128::from(settings.answer_timeout.0) {
-            return Err(BusError("the brokers did not give the dead letters in time".to_owned()));
+            return Err(BusError(
+                "the brokers did not give the dead letters in time".to_owned(),
+            ));
         }
     }
     Ok((letters.into_values().collect(), replayed))
@@ -108,18 +128,28 @@ fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusE
 fn reader(settings: &Settings, names: &Names) -> Result<BaseConsumer<Voice>, BusError> {
     let mut config = settings.tail(next_number());
     config.set("enable.partition.eof", "true");
-    let consumer: BaseConsumer<Voice> = config.create_with_context(Voice).map_err(|problem| failed("make a consumer", &problem))?;
+    let consumer: BaseConsumer<Voice> = config
+        .create_with_context(Voice)
+        .map_err(|problem| failed("make a consumer", &problem))?;
     let partitions: Vec<_> = names::partitions(&Topic::Dlq).collect();
     let mut places = names.list(&partitions);
-    let assigned = places.set_all_offsets(Offset::Beginning).and_then(|()| consumer.assign(&places));
+    let assigned = places
+        .set_all_offsets(Offset::Beginning)
+        .and_then(|()| consumer.assign(&places));
     assigned.map_err(|problem| failed("read the dead letters", &problem))?;
     Ok(consumer)
 }
 
 fn letter(names: &Names, message: &BorrowedMessage<'_>, raw: Raw) -> Option<Letter> {
     let partition = names.partition(message.topic(), message.partition())?;
-    let at = Position { partition, offset: u64::try_from(message.offset()).ok()? };
-    let id = raw.header(EVENT_ID).and_then(|text| text.parse().ok()).unwrap_or_else(|| EventId::new(raw.number(&at)));
+    let at = Position {
+        partition,
+        offset: u64::try_from(message.offset()).ok()?,
+    };
+    let id = raw
+        .header(EVENT_ID)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| EventId::new(raw.number(&at)));
     Some(Letter {
         id,
         at: Timestamp(message.timestamp().to_millis().unwrap_or_default()),

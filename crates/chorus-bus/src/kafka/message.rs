@@ -55,17 +55,42 @@ impl Raw {
         // The client library panics at the name of a header that is no UTF-8, which anybody may send.
         let headers = catch_unwind(AssertUnwindSafe(|| {
             let headers = message.headers().into_iter().flat_map(Headers::iter);
-            headers.map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+            headers
+                .map(|header| {
+                    (
+                        header.key.to_owned(),
+                        header.value.unwrap_or_default().to_vec(),
+                    )
+                })
+                .collect()
         }));
-        Self { key: message.key().map(<[u8]>::to_vec), headers: headers.ok(), payload: message.payload().map(<[u8]>::to_vec) }
+        Self {
+            key: message.key().map(<[u8]>::to_vec),
+            headers: headers.ok(),
+            payload: message.payload().map(<[u8]>::to_vec),
+        }
     }
 
     /// The record of a topic that this is.
     pub(super) fn record(self, topic: Topic) -> Result<Record, (Poison, Self)> {
-        let found = self.id().and_then(|id| Ok((id, self.text_key()?, self.text_headers()?)));
+        let found = self
+            .id()
+            .and_then(|id| Ok((id, self.text_key()?, self.text_headers()?)));
         match (found, self.payload) {
-            (Ok((id, key, headers)), Some(payload)) => Ok(Record { id, topic, key, headers, payload: Bytes::from(payload) }),
-            (Ok(_), None) => Err((Poison::Payload, Self { payload: None, ..self })),
+            (Ok((id, key, headers)), Some(payload)) => Ok(Record {
+                id,
+                topic,
+                key,
+                headers,
+                payload: Bytes::from(payload),
+            }),
+            (Ok(_), None) => Err((
+                Poison::Payload,
+                Self {
+                    payload: None,
+                    ..self
+                },
+            )),
             (Err(poison), payload) => Err((poison, Self { payload, ..self })),
         }
     }
@@ -82,7 +107,13 @@ impl Raw {
         let mut headers = vec![(EVENT_ID.to_owned(), id.to_string().into_bytes())];
         let kept = self.headers.unwrap_or_default();
         // What stood where the id should be is kept: a later release may know what it means.
-        headers.extend(kept.into_iter().map(|(name, value)| if name == EVENT_ID { (ORIGIN_ID.to_owned(), value) } else { (name, value) }));
+        headers.extend(kept.into_iter().map(|(name, value)| {
+            if name == EVENT_ID {
+                (ORIGIN_ID.to_owned(), value)
+            } else {
+                (name, value)
+            }
+        }));
         let origin = [
             (ORIGIN_TOPIC, at.partition.topic.to_string()),
             (ORIGIN_PARTITION, at.partition.number.to_string()),
@@ -96,49 +127,89 @@ impl Raw {
 
     /// What a dead letter was before it became one.
     pub(super) fn revived(&self) -> Self {
-        let origin = |name: &str| if name == ORIGIN_ID { EVENT_ID.to_owned() } else { name.to_owned() };
-        let headers =
-            self.headers.iter().flatten().filter(|(name, _)| name == ORIGIN_ID || !(name == EVENT_ID || name.starts_with("dlq-")));
-        let headers = headers.map(|(name, value)| (origin(name), value.clone())).collect();
-        Self { headers: Some(headers), ..self.clone() }
+        let origin = |name: &str| {
+            if name == ORIGIN_ID {
+                EVENT_ID.to_owned()
+            } else {
+                name.to_owned()
+            }
+        };
+        let headers = self.headers.iter().flatten().filter(|(name, _)| {
+            name == ORIGIN_ID || !(name == EVENT_ID || name.starts_with("dlq-"))
+        });
+        let headers = headers
+            .map(|(name, value)| (origin(name), value.clone()))
+            .collect();
+        Self {
+            headers: Some(headers),
+            ..self.clone()
+        }
     }
 
     /// The headers as the client library wants them.
     pub(super) fn wire_headers(&self) -> OwnedHeaders {
         let headers = self.headers.iter().flatten();
-        headers.fold(OwnedHeaders::new(), |owned, (key, value)| owned.insert(Header { key, value: Some(value) }))
+        headers.fold(OwnedHeaders::new(), |owned, (key, value)| {
+            owned.insert(Header {
+                key,
+                value: Some(value),
+            })
+        })
     }
 
     /// A number for an id, from where a message stood and what it holds.
     pub(super) fn number(&self, at: &Position) -> u128 {
-        let place = format!("{}/{}/{}/", at.partition.topic, at.partition.number, at.offset);
+        let place = format!(
+            "{}/{}/{}/",
+            at.partition.topic, at.partition.number, at.offset
+        );
         let content = self.key.iter().chain(&self.payload).flatten().copied();
-        place.bytes().chain(content).fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-            (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
-        })
+        place.bytes().chain(content).fold(
+            0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128,
+            |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b),
+        )
     }
 
     fn id(&self) -> Result<EventId, Poison> {
         if self.headers.is_none() {
             return Err(Poison::Header);
         }
-        self.header(EVENT_ID).and_then(|text| text.parse().ok()).ok_or(Poison::Id)
+        self.header(EVENT_ID)
+            .and_then(|text| text.parse().ok())
+            .ok_or(Poison::Id)
     }
 
     fn text_key(&self) -> Result<String, Poison> {
-        self.key.clone().and_then(|key| String::from_utf8(key).ok()).ok_or(Poison::Key)
+        self.key
+            .clone()
+            .and_then(|key| String::from_utf8(key).ok())
+            .ok_or(Poison::Key)
     }
 
     fn text_headers(&self) -> Result<Vec<(String, String)>, Poison> {
-        let others = self.headers.iter().flatten().filter(|(name, _)| name != EVENT_ID);
-        others.map(|(name, value)| Ok((name.clone(), String::from_utf8(value.clone()).map_err(|_| Poison::Header)?))).collect()
+        let others = self
+            .headers
+            .iter()
+            .flatten()
+            .filter(|(name, _)| name != EVENT_ID);
+        others
+            .map(|(name, value)| {
+                Ok((
+                    name.clone(),
+                    String::from_utf8(value.clone()).map_err(|_| Poison::Header)?,
+                ))
+            })
+            .collect()
     }
 }
 
 impl From<&Record> for Raw {
     fn from(record: &Record) -> Self {
         let id = (EVENT_ID.to_owned(), record.id.to_string().into_bytes());
-        let others = record.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+        let others = record
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()));
         Self {
             key: Some(record.key.clone().into_bytes()),
             headers: Some(std::iter::once(id).chain(others).collect()),

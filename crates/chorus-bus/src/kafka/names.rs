@@ -14,7 +14,9 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { prefix: settings.named("") }
+        Self {
+            prefix: settings.named(""),
+        }
     }
 
     /// The topic's name on the broker.
@@ -29,16 +31,25 @@ impl Names {
 
     /// The partition of a name and a number on the broker.
     pub(super) fn partition(&self, name: &str, number: i32) -> Option<Partition> {
-        Some(Partition { topic: self.topic(name)?, number: u32::try_from(number).ok()? })
+        Some(Partition {
+            topic: self.topic(name)?,
+            number: u32::try_from(number).ok()?,
+        })
     }
 
     /// Partitions of ours in a list of the broker's.
     pub(super) fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
-        list.elements().iter().filter_map(|element| self.partition(element.topic(), element.partition())).collect()
+        list.elements()
+            .iter()
+            .filter_map(|element| self.partition(element.topic(), element.partition()))
+            .collect()
     }
 
     /// Partitions without offsets, as the broker's list.
-    pub(super) fn list<'a>(&self, partitions: impl IntoIterator<Item = &'a Partition>) -> TopicPartitionList {
+    pub(super) fn list<'a>(
+        &self,
+        partitions: impl IntoIterator<Item = &'a Partition>,
+    ) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             list.add_partition(&self.of(&partition.topic), wire(partition.number));
@@ -47,12 +58,19 @@ impl Names {
     }
 
     /// Places, as the broker's list.
-    pub(super) fn places<'a>(&self, places: impl IntoIterator<Item = &'a Position>) -> TopicPartitionList {
+    pub(super) fn places<'a>(
+        &self,
+        places: impl IntoIterator<Item = &'a Position>,
+    ) -> TopicPartitionList {
         let mut list = self.list([]);
         for at in places {
             let offset = Offset::Offset(i64::try_from(at.offset).unwrap_or(i64::MAX));
-            list.add_partition_offset(&self.of(&at.partition.topic), wire(at.partition.number), offset)
-                .expect("an offset that is not negative is a valid one");
+            list.add_partition_offset(
+                &self.of(&at.partition.topic),
+                wire(at.partition.number),
+                offset,
+            )
+            .expect("an offset that is not negative is a valid one");
         }
         list
     }
@@ -61,7 +79,10 @@ impl Names {
 /// All partitions of a topic.
 pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = Partition> + use<> {
     let topic = topic.clone();
-    (0..topic.partitions()).map(move |number| Partition { topic: topic.clone(), number })
+    (0..topic.partitions()).map(move |number| Partition {
+        topic: topic.clone(),
+        number,
+    })
 }
 
 /// The number of a partition as the wire has it.
@@ -71,9 +92,24 @@ pub(super) fn wire(number: u32) -> i32 {
 
 /// The topic of a name of the design.
 pub(super) fn topic(name: &str) -> Option<Topic> {
-    let fixed = [Topic::ProjectCmd, Topic::TaskReady, Topic::TaskDone, Topic::Event, Topic::Usage, Topic::Control, Topic::Dlq];
-    let pool = || name.strip_prefix("chorus.task.dispatch.")?.strip_suffix(".v1").filter(|pool| !pool.is_empty());
-    fixed.into_iter().find(|topic| topic.to_string() == name).or_else(|| pool().map(|pool| Topic::TaskDispatch(Pool::new(pool))))
+    let fixed = [
+        Topic::ProjectCmd,
+        Topic::TaskReady,
+        Topic::TaskDone,
+        Topic::Event,
+        Topic::Usage,
+        Topic::Control,
+        Topic::Dlq,
+    ];
+    let pool = || {
+        name.strip_prefix("chorus.task.dispatch.")?
+            .strip_suffix(".v1")
+            .filter(|pool| !pool.is_empty())
+    };
+    fixed
+        .into_iter()
+        .find(|topic| topic.to_string() == name)
+        .or_else(|| pool().map(|pool| Topic::TaskDispatch(Pool::new(pool))))
 }
 
 #[cfg(test)]
@@ -81,12 +117,25 @@ mod tests {
     use super::*;
 
     fn check(namespace: &str) {
-        let names = Names::new(&Settings { namespace: namespace.to_owned(), ..Settings::new("host:9092") });
-        let all = [Topic::ProjectCmd, Topic::TaskReady, Topic::TaskDispatch(Pool::new("gpt.v1")), Topic::Dlq];
+        let names = Names::new(&Settings {
+            namespace: namespace.to_owned(),
+            ..Settings::new("host:9092")
+        });
+        let all = [
+            Topic::ProjectCmd,
+            Topic::TaskReady,
+            Topic::TaskDispatch(Pool::new("gpt.v1")),
+            Topic::Dlq,
+        ];
         for topic in all {
             assert_eq!(names.topic(&names.of(&topic)), Some(topic));
         }
-        for stranger in ["", "other", "chorus.task.dispatch..v1", "chorus.task.ready.v2"] {
+        for stranger in [
+            "",
+            "other",
+            "chorus.task.dispatch..v1",
+            "chorus.task.ready.v2",
+        ] {
             assert_eq!(names.topic(&format!("{}{stranger}", names.prefix)), None);
         }
     }
@@ -99,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_namespace_keeps_installations_apart() {
-        let names = Names::new(&Settings { namespace: "staging".to_owned(), ..Settings::new("host:9092") });
+        let names = Names::new(&Settings {
+            namespace: "staging".to_owned(),
+            ..Settings::new("host:9092")
+        });
         assert_eq!(names.of(&Topic::Dlq), "staging.chorus.dlq.v1");
         assert_eq!(names.topic("chorus.dlq.v1"), None);
     }

@@ -37,13 +37,23 @@ struct Line {
 impl Publisher {
     pub(super) fn new(settings: &Settings) -> Result<Self, BusError> {
         let line = |linger| Line::new(settings.producer(next_number(), linger));
-        Ok(Self { names: Names::new(settings), at_once: line(0)?, together: line(LINGER)? })
+        Ok(Self {
+            names: Names::new(settings),
+            at_once: line(0)?,
+            together: line(LINGER)?,
+        })
     }
 
     /// Sends the records; returns when all are acknowledged, or one is not.
     pub(super) async fn publish(&self, records: Vec<Record>) -> Result<(), BusError> {
-        let (urgent, others): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| urgent(&record.topic));
-        try_join(self.send_all(&self.at_once, urgent), self.send_all(&self.together, others)).await?;
+        let (urgent, others): (Vec<Record>, Vec<Record>) = records
+            .into_iter()
+            .partition(|record| urgent(&record.topic));
+        try_join(
+            self.send_all(&self.at_once, urgent),
+            self.send_all(&self.together, others),
+        )
+        .await?;
         Ok(())
     }
 
@@ -55,38 +65,57 @@ impl Publisher {
 
     /// Waits until nothing is under way any more; false when something still is after `within`.
     pub(super) fn flush(&self, within: std::time::Duration) -> bool {
-        [&self.at_once, &self.together].iter().all(|line| line.current().flush(within).is_ok())
+        [&self.at_once, &self.together]
+            .iter()
+            .all(|line| line.current().flush(within).is_ok())
     }
 
     async fn send_all(&self, line: &Line, records: Vec<Record>) -> Result<(), BusError> {
-        let sent: Result<Vec<DeliveryFuture>, BusError> =
-            records.iter().map(|record| self.enqueue(line, &record.topic, &Raw::from(record))).collect();
-        join_all(sent?.into_iter().map(|sent| line.acknowledged(sent))).await.into_iter().collect()
+        let sent: Result<Vec<DeliveryFuture>, BusError> = records
+            .iter()
+            .map(|record| self.enqueue(line, &record.topic, &Raw::from(record)))
+            .collect();
+        join_all(sent?.into_iter().map(|sent| line.acknowledged(sent)))
+            .await
+            .into_iter()
+            .collect()
     }
 
     fn enqueue(&self, line: &Line, topic: &Topic, raw: &Raw) -> Result<DeliveryFuture, BusError> {
         let name = self.names.of(topic);
         let key = raw.key.as_deref().unwrap_or_default();
         let partition = partition_of(&String::from_utf8_lossy(key), topic.partitions());
-        let mut record = FutureRecord::to(&name).partition(wire(partition)).headers(raw.wire_headers());
+        let mut record = FutureRecord::to(&name)
+            .partition(wire(partition))
+            .headers(raw.wire_headers());
         record.key = raw.key.as_deref();
         record.payload = raw.payload.as_deref();
-        line.current().send_result(record).map_err(|(problem, _)| line.failed(&problem, topic))
+        line.current()
+            .send_result(record)
+            .map_err(|(problem, _)| line.failed(&problem, topic))
     }
 }
 
 impl Line {
     fn new(config: ClientConfig) -> Result<Self, BusError> {
         let producer = make(&config)?;
-        Ok(Self { config, producer: Mutex::new(producer) })
+        Ok(Self {
+            config,
+            producer: Mutex::new(producer),
+        })
     }
 
     fn current(&self) -> FutureProducer<Voice> {
-        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.producer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn acknowledged(&self, sent: DeliveryFuture) -> Result<(), BusError> {
-        let outcome: OwnedDeliveryResult = sent.await.map_err(|_| BusError("the producer was closed".to_owned()))?;
+        let outcome: OwnedDeliveryResult = sent
+            .await
+            .map_err(|_| BusError("the producer was closed".to_owned()))?;
         outcome.map(drop).map_err(|(problem, _)| {
             self.replace_if_broken();
             failed("publish", &problem)
@@ -101,7 +130,9 @@ impl Line {
     /// An idempotent producer that lost track of its sequence takes no record any more; a new one begins anew.
     fn replace_if_broken(&self) {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((code, reason)) = producer.client().fatal_error() else { return };
+        let Some((code, reason)) = producer.client().fatal_error() else {
+            return;
+        };
         tracing::warn!(error = %code, "the producer broke for good and is replaced: {reason}");
         match make(&self.config) {
             Ok(successor) => *producer = successor,
@@ -111,7 +142,9 @@ impl Line {
 }
 
 fn make(config: &ClientConfig) -> Result<FutureProducer<Voice>, BusError> {
-    config.create_with_context(Voice).map_err(|problem| failed("make a producer", &problem))
+    config
+        .create_with_context(Voice)
+        .map_err(|problem| failed("make a producer", &problem))
 }
 
 /// Whether somebody stands still until the record comes: a worker's slot, or the dispatcher before an attempt that is

@@ -63,12 +63,19 @@ impl Reader {
     /// Commits what was acknowledged before leaving. While the group shares out its partitions, a coordinator
     /// takes no commits, and the client library would leave without.
     fn say_last_words(&self) {
-        if self.letters.is_none() || self.consumer.assignment().is_ok_and(|owned| owned.count() == 0) {
+        if self.letters.is_none()
+            || self
+                .consumer
+                .assignment()
+                .is_ok_and(|owned| owned.count() == 0)
+        {
             return;
         }
         for _ in 0..LAST_WORDS {
             match self.consumer.commit_consumer_state(CommitMode::Sync) {
-                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => drop(self.consumer.poll(POLL)),
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {
+                    drop(self.consumer.poll(POLL))
+                }
                 Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return,
                 Err(problem) => {
                     tracing::debug!(error = %problem, "left a group without a last commit: what was acknowledged just now comes again");
@@ -82,17 +89,28 @@ impl Reader {
     fn steer(&self) {
         let done = match self.desk.flow() {
             Flow::Keep => return,
-            Flow::Hold => self.consumer.assignment().and_then(|owned| self.consumer.pause(&owned)),
-            Flow::Release => self.consumer.assignment().and_then(|owned| self.consumer.resume(&owned)),
+            Flow::Hold => self
+                .consumer
+                .assignment()
+                .and_then(|owned| self.consumer.pause(&owned)),
+            Flow::Release => self
+                .consumer
+                .assignment()
+                .and_then(|owned| self.consumer.resume(&owned)),
         };
         if let Err(problem) = done {
-            self.desk.fail(failed("steer the flow of records", &problem));
+            self.desk
+                .fail(failed("steer the flow of records", &problem));
         }
     }
 
     fn take(&self, message: &BorrowedMessage<'_>) {
-        let Some(partition) = self.names.partition(message.topic(), message.partition()) else { return };
-        let Ok(offset) = u64::try_from(message.offset()) else { return };
+        let Some(partition) = self.names.partition(message.topic(), message.partition()) else {
+            return;
+        };
+        let Ok(offset) = u64::try_from(message.offset()) else {
+            return;
+        };
         let topic = partition.topic.clone();
         let at = Position { partition, offset };
         match Raw::of(message).record(topic) {
@@ -109,11 +127,16 @@ impl Reader {
             return;
         };
         tracing::error!(bus.topic = %topic, bus.partition = partition, bus.offset = offset, "a message is no record, it goes to the dead letters: {poison}");
-        if let Err(error) = runtime.block_on(letters.send(&Topic::Dlq, &raw.dead_letter(poison, at))) {
+        if let Err(error) =
+            runtime.block_on(letters.send(&Topic::Dlq, &raw.dead_letter(poison, at)))
+        {
             tracing::error!(error = %error, bus.topic = %topic, bus.partition = partition, bus.offset = offset, "the dead letter was not taken");
         }
         if let Some(next) = self.desk.pass(at) {
-            let next = Position { offset: next, ..at.clone() };
+            let next = Position {
+                offset: next,
+                ..at.clone()
+            };
             drop(store(&self.consumer, &self.names, &next));
         }
     }
@@ -122,13 +145,19 @@ impl Reader {
     /// that went away while it was read: the library does not always find its way to the one that is made in its place.
     fn trouble(&self, problem: &KafkaError) {
         match problem {
-            KafkaError::MessageConsumptionFatal(_) => self.desk.fail(failed("read records", problem)),
-            KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) if self.reads() => {
+            KafkaError::MessageConsumptionFatal(_) => {
+                self.desk.fail(failed("read records", problem))
+            }
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+            ) if self.reads() => {
                 self.desk.fail(failed("read records", problem));
             }
             // The library logs what connections do.
             KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
+                RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve,
             ) => tracing::debug!(error = %problem, "reading from Kafka has trouble"),
             _ => tracing::warn!(error = %problem, "reading from Kafka has trouble"),
         }
@@ -136,7 +165,9 @@ impl Reader {
 
     /// Whether it has partitions: one that waits for topics which were never there has none.
     fn reads(&self) -> bool {
-        self.consumer.assignment().is_ok_and(|owned| owned.count() > 0)
+        self.consumer
+            .assignment()
+            .is_ok_and(|owned| owned.count() > 0)
     }
 }
 
@@ -144,7 +175,8 @@ impl Drop for Reader {
     /// However the thread ends, the subscription hears of it.
     fn drop(&mut self) {
         if self.desk.open() {
-            self.desk.fail(BusError("the reading thread ended".to_owned()));
+            self.desk
+                .fail(BusError("the reading thread ended".to_owned()));
         }
     }
 }
@@ -175,7 +207,9 @@ impl ConsumerContext for Watcher {
         match rebalance {
             Rebalance::Assign(list) => self.desk.assign(self.names.partitions(list), true),
             Rebalance::Revoke(list) => self.desk.revoke(self.names.partitions(list)),
-            Rebalance::Error(problem) => tracing::warn!(error = %problem, "the group could not share its partitions"),
+            Rebalance::Error(problem) => {
+                tracing::warn!(error = %problem, "the group could not share its partitions")
+            }
         }
     }
 

@@ -141,7 +141,10 @@ impl Settings {
         config.set("partition.assignment.strategy", "cooperative-sticky");
         config.set("session.timeout.ms", self.session_timeout.0.to_string());
         // A member hears with its heartbeat that partitions move: often, so that they move fast.
-        config.set("heartbeat.interval.ms", (self.session_timeout.0 / 10).clamp(100, 1_000).to_string());
+        config.set(
+            "heartbeat.interval.ms",
+            (self.session_timeout.0 / 10).clamp(100, 1_000).to_string(),
+        );
         config.set("enable.auto.commit", "true");
         config.set("auto.commit.interval.ms", "250");
         config
@@ -156,7 +159,11 @@ impl Settings {
 
     /// The name of a topic or group in this namespace.
     pub(super) fn named(&self, name: &str) -> String {
-        if self.namespace.is_empty() { name.to_owned() } else { format!("{}.{name}", self.namespace) }
+        if self.namespace.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.namespace)
+        }
     }
 
     fn reader(&self, number: u64, group: &str) -> ClientConfig {
@@ -196,7 +203,10 @@ impl Security {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("mechanism", &self.mechanism).field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Login")
+            .field("mechanism", &self.mechanism)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,19 +241,32 @@ mod tests {
     use super::*;
 
     fn login() -> Login {
-        Login { mechanism: Mechanism::ScramSha512, username: "chorus".to_owned(), password: "open sesame".to_owned() }
+        Login {
+            mechanism: Mechanism::ScramSha512,
+            username: "chorus".to_owned(),
+            password: "open sesame".to_owned(),
+        }
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let settings = Settings { security: Security::SaslSsl(login(), Tls::default()), ..Settings::new("host:9092") };
+        let settings = Settings {
+            security: Security::SaslSsl(login(), Tls::default()),
+            ..Settings::new("host:9092")
+        };
         let shown = format!("{settings:?}");
-        assert!(shown.contains("chorus") && !shown.contains("sesame"), "{shown}");
+        assert!(
+            shown.contains("chorus") && !shown.contains("sesame"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_login_reaches_the_connection() {
-        let settings = Settings { security: Security::SaslPlaintext(login()), ..Settings::new("host:9092") };
+        let settings = Settings {
+            security: Security::SaslPlaintext(login()),
+            ..Settings::new("host:9092")
+        };
         let config = settings.connection(7);
         assert_eq!(config.get("security.protocol"), Some("sasl_plaintext"));
         assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
@@ -253,8 +276,14 @@ mod tests {
 
     #[test]
     fn what_needs_openssl_is_refused_by_a_build_without_it() {
-        let tls = Settings { security: Security::Ssl(Tls::default()), ..Settings::new("host:9092") };
-        let scram = Settings { security: Security::SaslPlaintext(login()), ..Settings::new("host:9092") };
+        let tls = Settings {
+            security: Security::Ssl(Tls::default()),
+            ..Settings::new("host:9092")
+        };
+        let scram = Settings {
+            security: Security::SaslPlaintext(login()),
+            ..Settings::new("host:9092")
+        };
         for settings in [tls, scram] {
             assert_eq!(settings.check().is_ok(), cfg!(feature = "kafka-tls"));
         }

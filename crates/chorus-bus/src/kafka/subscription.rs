@@ -26,10 +26,23 @@ impl Subscription for Subscribed {
     }
 
     async fn ack(&mut self, at: &Position) -> Result<(), BusError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
-        let Some(offset) = self.desk.ack(at) else { return Ok(()) };
-        let Some(consumer) = consumer.upgrade() else { return Ok(()) };
-        store(&consumer, &self.names, &Position { offset, ..at.clone() })
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let Some(offset) = self.desk.ack(at) else {
+            return Ok(());
+        };
+        let Some(consumer) = consumer.upgrade() else {
+            return Ok(());
+        };
+        store(
+            &consumer,
+            &self.names,
+            &Position {
+                offset,
+                ..at.clone()
+            },
+        )
     }
 
     async fn pause(&mut self, paused: bool) -> Result<(), BusError> {

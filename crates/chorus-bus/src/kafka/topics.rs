@@ -63,32 +63,62 @@ impl Topics {
     pub fn new(settings: Settings) -> Result<Self, BusError> {
         settings.check()?;
         let connection = settings.connection(next_number());
-        let admin = connection.create_with_context(Voice).map_err(|problem| failed("make an admin client", &problem))?;
-        let asker = settings.connection(next_number()).create_with_context(Voice);
+        let admin = connection
+            .create_with_context(Voice)
+            .map_err(|problem| failed("make an admin client", &problem))?;
+        let asker = settings
+            .connection(next_number())
+            .create_with_context(Voice);
         let asker = Arc::new(asker.map_err(|problem| failed("make a client", &problem))?);
-        Ok(Self { names: Names::new(&settings), admin, asker, groups: Mutex::default(), settings })
+        Ok(Self {
+            names: Names::new(&settings),
+            admin,
+            asker,
+            groups: Mutex::default(),
+            settings,
+        })
     }
 
     /// Whether a broker answers.
     pub async fn ping(&self) -> Result<(), BusError> {
         let name = self.names.of(&Topic::Control);
-        self.ask("reach a broker", &self.asker, move |client, within| client.fetch_metadata(Some(&name), within).map(drop)).await
+        self.ask("reach a broker", &self.asker, move |client, within| {
+            client.fetch_metadata(Some(&name), within).map(drop)
+        })
+        .await
     }
 
     /// Makes the topics that are not there, for these pools; which they were. Nothing that is there is changed.
     pub async fn create(&self, pools: &[Pool]) -> Result<Vec<Topic>, BusError> {
-        let missing: Vec<Missing> = self.missing(pools).await?.into_iter().filter(|missing| missing.partitions == 0).collect();
+        let missing: Vec<Missing> = self
+            .missing(pools)
+            .await?
+            .into_iter()
+            .filter(|missing| missing.partitions == 0)
+            .collect();
         let replication = i32::from(self.settings.replication);
-        let kept: Vec<_> = missing.iter().map(|missing| keeping(&missing.topic)).collect();
+        let kept: Vec<_> = missing
+            .iter()
+            .map(|missing| keeping(&missing.topic))
+            .collect();
         let new = missing.iter().zip(&kept).map(|(missing, kept)| {
-            let topic = NewTopic::new(&missing.name, wire(missing.topic.partitions()), TopicReplication::Fixed(replication));
-            kept.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+            let topic = NewTopic::new(
+                &missing.name,
+                wire(missing.topic.partitions()),
+                TopicReplication::Fixed(replication),
+            );
+            kept.iter()
+                .fold(topic, |topic, (key, value)| topic.set(key, value))
         });
         let new: Vec<NewTopic<'_>> = new.collect();
         if new.is_empty() {
             return Ok(Vec::new());
         }
-        let made = self.admin.create_topics(&new, &options()).await.map_err(|problem| failed("create topics", &problem))?;
+        let made = self
+            .admin
+            .create_topics(&new, &options())
+            .await
+            .map_err(|problem| failed("create topics", &problem))?;
         for (name, code) in made.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::TopicAlreadyExists {
                 return Err(BusError(format!("failed to create topic {name}: {code}")));
@@ -97,22 +127,33 @@ impl Topics {
         let made: Vec<Topic> = missing.into_iter().map(|missing| missing.topic).collect();
         // A broker tells of a topic a moment before it serves it.
         let places: Vec<Partition> = made.iter().flat_map(partitions).collect();
-        self.settle(async || Ok(self.missing(pools).await?.is_empty() && self.ends(places.clone()).await.is_ok())).await?;
+        self.settle(async || {
+            Ok(self.missing(pools).await?.is_empty() && self.ends(places.clone()).await.is_ok())
+        })
+        .await?;
         Ok(made)
     }
 
     /// Deletes all topics for these pools, with all their records: nothing but time is lost by it.
     pub async fn delete(&self, pools: &[Pool]) -> Result<(), BusError> {
-        let names: Vec<String> = all(pools).iter().map(|topic| self.names.of(topic)).collect();
+        let names: Vec<String> = all(pools)
+            .iter()
+            .map(|topic| self.names.of(topic))
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let gone = self.admin.delete_topics(&names, &options()).await.map_err(|problem| failed("delete topics", &problem))?;
+        let gone = self
+            .admin
+            .delete_topics(&names, &options())
+            .await
+            .map_err(|problem| failed("delete topics", &problem))?;
         for (name, code) in gone.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::UnknownTopicOrPartition {
                 return Err(BusError(format!("failed to delete topic {name}: {code}")));
             }
         }
         let count = names.len();
-        self.settle(async || Ok(self.missing(pools).await?.len() == count)).await
+        self.settle(async || Ok(self.missing(pools).await?.len() == count))
+            .await
     }
 
     /// The topics for these pools that are not there, or have another number of partitions.
@@ -120,16 +161,29 @@ impl Topics {
         let found = self
             .ask("list topics", &self.asker, |client, within| {
                 let metadata = client.fetch_metadata(None, within)?;
-                let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
-                Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect::<BTreeMap<_, _>>())
+                let topics = metadata
+                    .topics()
+                    .iter()
+                    .filter(|topic| topic.error().is_none());
+                Ok(topics
+                    .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
+                    .collect::<BTreeMap<_, _>>())
             })
             .await?;
         let judged = all(pools).into_iter().map(|topic| {
             let name = self.names.of(&topic);
-            let partitions = found.get(&name).map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX));
-            Missing { topic, name, partitions }
+            let partitions = found
+                .get(&name)
+                .map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX));
+            Missing {
+                topic,
+                name,
+                partitions,
+            }
         });
-        Ok(judged.filter(|missing| missing.partitions != missing.topic.partitions()).collect())
+        Ok(judged
+            .filter(|missing| missing.partitions != missing.topic.partitions())
+            .collect())
     }
 
     /// How far a group is behind on these topics.
@@ -137,30 +191,54 @@ impl Topics {
         let list: Vec<Partition> = topics.iter().flat_map(partitions).collect();
         let committed = self.names.list(&list);
         let client = self.group(&self.settings.named(group))?;
-        let committed =
-            self.ask("read a group's offsets", &client, move |client, within| client.committed_offsets(committed, within)).await?;
-        let mut lags: BTreeMap<Topic, u64> = topics.iter().map(|topic| (topic.clone(), 0)).collect();
+        let committed = self
+            .ask("read a group's offsets", &client, move |client, within| {
+                client.committed_offsets(committed, within)
+            })
+            .await?;
+        let mut lags: BTreeMap<Topic, u64> =
+            topics.iter().map(|topic| (topic.clone(), 0)).collect();
         let begins = self.offsets(list.clone(), Offset::Beginning).await?;
-        for (end, begin) in self.offsets(list, Offset::End).await?.into_iter().zip(begins) {
+        for (end, begin) in self
+            .offsets(list, Offset::End)
+            .await?
+            .into_iter()
+            .zip(begins)
+        {
             let number = wire(end.partition.number);
-            let done = match committed.find_partition(&self.names.of(&end.partition.topic), number).map(|found| found.offset()) {
+            let done = match committed
+                .find_partition(&self.names.of(&end.partition.topic), number)
+                .map(|found| found.offset())
+            {
                 Some(Offset::Offset(offset)) => u64::try_from(offset).unwrap_or(0),
                 _ => 0,
             };
             // What was acknowledged of a log that is gone says nothing about the one that is there.
             let done = if done > end.offset { 0 } else { done };
-            *lags.entry(end.partition.topic).or_default() += end.offset - done.max(begin.offset).min(end.offset);
+            *lags.entry(end.partition.topic).or_default() +=
+                end.offset - done.max(begin.offset).min(end.offset);
         }
-        Ok(lags.into_iter().map(|(topic, records)| Lag { topic, records }).collect())
+        Ok(lags
+            .into_iter()
+            .map(|(topic, records)| Lag { topic, records })
+            .collect())
     }
 
     /// How many members a group has. One that was killed counts until the brokers take it for dead.
     pub async fn members(&self, group: &str) -> Result<usize, BusError> {
         let group = self.settings.named(group);
-        self.ask("read a group's members", &self.asker, move |client, within| {
-            let found = client.fetch_group_list(Some(&group), within)?;
-            Ok(found.groups().iter().map(|group| group.members().len()).sum())
-        })
+        self.ask(
+            "read a group's members",
+            &self.asker,
+            move |client, within| {
+                let found = client.fetch_group_list(Some(&group), within)?;
+                Ok(found
+                    .groups()
+                    .iter()
+                    .map(|group| group.members().len())
+                    .sum())
+            },
+        )
         .await
     }
 
@@ -169,34 +247,52 @@ impl Topics {
         self.offsets(partitions, Offset::End).await
     }
 
-    async fn offsets(&self, partitions: Vec<Partition>, which: Offset) -> Result<Vec<Position>, BusError> {
+    async fn offsets(
+        &self,
+        partitions: Vec<Partition>,
+        which: Offset,
+    ) -> Result<Vec<Position>, BusError> {
         let names = self.names.clone();
-        self.ask("find the ends of topics", &self.asker, move |client, within| {
-            let mut wanted = names.list(&partitions);
-            wanted.set_all_offsets(which)?;
-            let found: TopicPartitionList = client.offsets_for_times(wanted, within)?;
-            let places = found.elements().into_iter().map(|element| {
-                element.error()?;
-                let offset = match element.offset() {
-                    Offset::Offset(offset) => u64::try_from(offset).unwrap_or(0),
-                    _ => 0,
-                };
-                Ok(names.partition(element.topic(), element.partition()).map(|partition| Position { partition, offset }))
-            });
-            places.filter_map(Result::transpose).collect()
-        })
+        self.ask(
+            "find the ends of topics",
+            &self.asker,
+            move |client, within| {
+                let mut wanted = names.list(&partitions);
+                wanted.set_all_offsets(which)?;
+                let found: TopicPartitionList = client.offsets_for_times(wanted, within)?;
+                let places = found.elements().into_iter().map(|element| {
+                    element.error()?;
+                    let offset = match element.offset() {
+                        Offset::Offset(offset) => u64::try_from(offset).unwrap_or(0),
+                        _ => 0,
+                    };
+                    Ok(names
+                        .partition(element.topic(), element.partition())
+                        .map(|partition| Position { partition, offset }))
+                });
+                places.filter_map(Result::transpose).collect()
+            },
+        )
         .await
     }
 
     /// Waits until the brokers agree on what was ordered.
-    async fn settle<F: Future<Output = Result<bool, BusError>> + Send>(&self, agreed: impl Fn() -> F + Send) -> Result<(), BusError> {
+    async fn settle<F: Future<Output = Result<bool, BusError>> + Send>(
+        &self,
+        agreed: impl Fn() -> F + Send,
+    ) -> Result<(), BusError> {
         for _ in 0..ORDERED.0 / SETTLING.0 {
             if agreed().await? {
                 return Ok(());
             }
-            self.ask("wait for topics", &self.asker, |client, _| Ok(client.poll(Duration::from_millis(SETTLING.0)).map(drop))).await?;
+            self.ask("wait for topics", &self.asker, |client, _| {
+                Ok(client.poll(Duration::from_millis(SETTLING.0)).map(drop))
+            })
+            .await?;
         }
-        Err(BusError("the brokers did not agree on the topics in time".to_owned()))
+        Err(BusError(
+            "the brokers did not agree on the topics in time".to_owned(),
+        ))
     }
 
     /// Asks with a call that blocks, on a thread for such calls.
@@ -206,13 +302,18 @@ impl Topics {
         client: &Arc<BaseConsumer<Voice>>,
         question: impl FnOnce(&BaseConsumer<Voice>, Duration) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, BusError> {
-        let (client, within) = (client.clone(), Duration::from_millis(self.settings.answer_timeout.0));
+        let (client, within) = (
+            client.clone(),
+            Duration::from_millis(self.settings.answer_timeout.0),
+        );
         let answer = tokio::task::spawn_blocking(move || {
             // What the library reports meanwhile is in the log already; here it would only pile up.
             while client.poll(Duration::ZERO).is_some() {}
             question(&client, within)
         });
-        let answer = answer.await.map_err(|problem| BusError(format!("failed to {what}: {problem}")))?;
+        let answer = answer
+            .await
+            .map_err(|problem| BusError(format!("failed to {what}: {problem}")))?;
         answer.map_err(|problem| failed(what, &problem))
     }
 
@@ -222,8 +323,14 @@ impl Topics {
             return Ok(client.clone());
         }
         let mut config = self.settings.connection(next_number());
-        config.set("group.id", group).set("enable.auto.commit", "false");
-        let client = Arc::new(config.create_with_context(Voice).map_err(|problem| failed("make a client", &problem))?);
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
+        let client = Arc::new(
+            config
+                .create_with_context(Voice)
+                .map_err(|problem| failed("make a client", &problem))?,
+        );
         groups.insert(group.to_owned(), Arc::clone(&client));
         Ok(client)
     }
@@ -231,13 +338,26 @@ impl Topics {
 
 fn options() -> AdminOptions {
     let within = Duration::from_millis(ORDERED.0);
-    AdminOptions::new().operation_timeout(Some(within)).request_timeout(Some(within))
+    AdminOptions::new()
+        .operation_timeout(Some(within))
+        .request_timeout(Some(within))
 }
 
 /// All topics of an installation with these pools.
 fn all(pools: &[Pool]) -> Vec<Topic> {
-    let fixed = [Topic::ProjectCmd, Topic::TaskReady, Topic::TaskDone, Topic::Event, Topic::Usage, Topic::Control, Topic::Dlq];
-    fixed.into_iter().chain(pools.iter().cloned().map(Topic::TaskDispatch)).collect()
+    let fixed = [
+        Topic::ProjectCmd,
+        Topic::TaskReady,
+        Topic::TaskDone,
+        Topic::Event,
+        Topic::Usage,
+        Topic::Control,
+        Topic::Dlq,
+    ];
+    fixed
+        .into_iter()
+        .chain(pools.iter().cloned().map(Topic::TaskDispatch))
+        .collect()
 }
 
 /// How long the brokers keep a topic's records. The rows are kept apart from that, for as long as a project lives.
@@ -249,5 +369,8 @@ fn keeping(topic: &Topic) -> Vec<(&'static str, String)> {
         Topic::ProjectCmd | Topic::TaskDone => 7 * 24,
         Topic::Usage | Topic::Dlq => 30 * 24,
     };
-    vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", (hours * HOUR).to_string())]
+    vec![
+        ("cleanup.policy", "delete".to_owned()),
+        ("retention.ms", (hours * HOUR).to_string()),
+    ]
 }

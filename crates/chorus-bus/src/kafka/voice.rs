@@ -15,7 +15,9 @@ impl ClientContext for Voice {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(kafka.facility = facility, "{line}");
             }
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(kafka.facility = facility, "{line}"),
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                tracing::warn!(kafka.facility = facility, "{line}")
+            }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(kafka.facility = facility, "{line}");
             }

@@ -19,13 +19,17 @@ struct Now;
 impl Clock for Now {
     #[expect(clippy::disallowed_methods, reason = "the broker lives in real time")]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right");
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("the clock is right");
         Timestamp(i64::try_from(since.as_millis()).expect("the clock is right"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the broker lives in real time")]
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(Duration::from_millis(at.since(self.now()).0)))
+        Box::pin(tokio::time::sleep(Duration::from_millis(
+            at.since(self.now()).0,
+        )))
     }
 
     fn number(&self) -> u128 {
@@ -39,14 +43,27 @@ impl Clock for Now {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_keeps_the_contract_of_the_bus() {
-    let pools: Vec<Pool> = CASES.iter().map(|(case, _)| pool_of(&topic(case))).collect();
-    let Some(bus) = given("contract", &pools).await else { return };
+    let pools: Vec<Pool> = CASES
+        .iter()
+        .map(|(case, _)| pool_of(&topic(case)))
+        .collect();
+    let Some(bus) = given("contract", &pools).await else {
+        return;
+    };
     let cases = CASES.iter().map(|(case, run)| {
-        let bench = Bench { bus: Arc::new(bus.clone()), clock: Arc::new(Now), quiet: QUIET, case };
+        let bench = Bench {
+            bus: Arc::new(bus.clone()),
+            clock: Arc::new(Now),
+            quiet: QUIET,
+            case,
+        };
         tokio::spawn(run(bench))
     });
     let ended = join_all(cases).await.into_iter().zip(CASES);
-    let failed: Vec<&str> = ended.filter(|(ended, _)| ended.is_err()).map(|(_, (case, _))| *case).collect();
+    let failed: Vec<&str> = ended
+        .filter(|(ended, _)| ended.is_err())
+        .map(|(_, (case, _))| *case)
+        .collect();
     assert!(failed.is_empty(), "cases {failed:?} failed, see above");
     real::ran("kafka", "contract of the bus", CASES.len());
     done(&bus, &pools).await;

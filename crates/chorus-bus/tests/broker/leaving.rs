@@ -8,14 +8,19 @@ const RECORDS: u128 = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_leaves_has_said_what_is_done_even_while_others_come_and_go() {
-    let Some(bus) = given("leaving", &[]).await else { return };
+    let Some(bus) = given("leaving", &[]).await else {
+        return;
+    };
     let topics = [Topic::TaskDone, Topic::ProjectCmd, Topic::Usage];
     let shifts = topics.map(|topic| tokio::spawn(take_turns(bus.clone(), topic)));
     let mut repeated = Vec::new();
     for shift in shifts {
         repeated.push(shift.await.expect("all records come"));
     }
-    assert!(repeated.iter().all(BTreeSet::is_empty), "records {repeated:?} were acknowledged and came again");
+    assert!(
+        repeated.iter().all(BTreeSet::is_empty),
+        "records {repeated:?} were acknowledged and came again"
+    );
     done(&bus, &[]).await;
 }
 
@@ -24,8 +29,13 @@ async fn take_turns(bus: Kafka, topic: Topic) -> BTreeSet<u128> {
     let mut repeated = BTreeSet::new();
     for round in 0..ROUNDS {
         let numbers = round * RECORDS..(round + 1) * RECORDS;
-        bus.publish(records(numbers.clone(), &topic)).await.expect("the bus takes records");
-        let mut member = bus.subscribe(vec![topic.clone()], "orchestrator").await.expect("the bus takes members");
+        bus.publish(records(numbers.clone(), &topic))
+            .await
+            .expect("the bus takes records");
+        let mut member = bus
+            .subscribe(vec![topic.clone()], "orchestrator")
+            .await
+            .expect("the bus takes members");
         repeated.extend(read_all(&mut member, numbers).await);
         // The next one joins while this one is still on its way out.
         drop(member);

@@ -18,8 +18,12 @@ pub fn read_answer(answer: &str) -> Result<AnswerReply, Vec<String>> {
     if let Some(text) = json::text_of(&found.object, &["answer"]) {
         return Ok(AnswerReply::Answer(text));
     }
-    let question = json::list_of(&found.object, &["ask_client"]).iter().find_map(super::clarification::question);
-    question.map(AnswerReply::AskClient).ok_or_else(|| vec!["the object has neither `answer` nor `ask_client`".into()])
+    let question = json::list_of(&found.object, &["ask_client"])
+        .iter()
+        .find_map(super::clarification::question);
+    question
+        .map(AnswerReply::AskClient)
+        .ok_or_else(|| vec!["the object has neither `answer` nor `ask_client`".into()])
 }
 
 #[cfg(test)]
@@ -29,11 +33,19 @@ mod tests {
     #[test]
     fn an_answer_or_a_question_to_the_client_is_read() {
         let answer = |text: &str| Ok(AnswerReply::Answer(text.into()));
-        assert_eq!(read_answer(r#"{"answer":"British spelling.","ask_client":null}"#), answer("British spelling."));
+        assert_eq!(
+            read_answer(r#"{"answer":"British spelling.","ask_client":null}"#),
+            answer("British spelling.")
+        );
         assert_eq!(read_answer("```json\n{'answer': 12,}\n```"), answer("12"));
-        match read_answer(r#"{"answer":null,"ask_client":{"text":"Which edition?","default":"the first"}}"#) {
+        match read_answer(
+            r#"{"answer":null,"ask_client":{"text":"Which edition?","default":"the first"}}"#,
+        ) {
             Ok(AnswerReply::AskClient(question)) => {
-                assert_eq!((question.text.as_str(), question.default.as_str()), ("Which edition?", "the first"));
+                assert_eq!(
+                    (question.text.as_str(), question.default.as_str()),
+                    ("Which edition?", "the first")
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -46,8 +46,17 @@ const CHAPTER_WORDS: [(&str, u8); 18] = [
 ];
 
 /// Lines that are chapters without a number.
-const LONE_WORDS: [&str; 9] =
-    ["prologue", "epilogue", "preface", "introduction", "foreword", "afterword", "lời nói đầu", "lời mở đầu", "lời kết"];
+const LONE_WORDS: [&str; 9] = [
+    "prologue",
+    "epilogue",
+    "preface",
+    "introduction",
+    "foreword",
+    "afterword",
+    "lời nói đầu",
+    "lời mở đầu",
+    "lời kết",
+];
 
 /// Longest line that can be a heading, in characters.
 const LONGEST: usize = 90;
@@ -59,10 +68,19 @@ pub(super) fn headings(text: &str) -> Vec<Heading> {
     if strong.len() >= 2 {
         return strong;
     }
-    for weak in [numbered as fn(&[Line<'_>], usize) -> Option<Heading>, capital] {
-        let found: Vec<Heading> = collect(&lines, weak).into_iter().chain(strong.clone()).collect();
+    for weak in [
+        numbered as fn(&[Line<'_>], usize) -> Option<Heading>,
+        capital,
+    ] {
+        let found: Vec<Heading> = collect(&lines, weak)
+            .into_iter()
+            .chain(strong.clone())
+            .collect();
         let found = without_contents(text, sorted(found));
-        let bare = found.windows(2).filter(|pair| text[pair[0].end..pair[1].start].trim().is_empty()).count();
+        let bare = found
+            .windows(2)
+            .filter(|pair| text[pair[0].end..pair[1].start].trim().is_empty())
+            .count();
         if found.len() >= 2 && bare * 4 <= found.len() {
             return found;
         }
@@ -91,24 +109,41 @@ fn lines(text: &str) -> Vec<Line<'_>> {
         let fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
         let inside = code || fence;
         code ^= fence;
-        Line { start, end, text: trimmed, code: inside }
+        Line {
+            start,
+            end,
+            text: trimmed,
+            code: inside,
+        }
     });
     lines.collect()
 }
 
 fn collect(lines: &[Line<'_>], find: fn(&[Line<'_>], usize) -> Option<Heading>) -> Vec<Heading> {
-    let short = |line: &Line<'_>| !line.code && !line.text.is_empty() && line.text.len() <= LONGEST * 4;
-    (0..lines.len()).filter(|at| short(&lines[*at])).filter_map(|at| find(lines, at)).collect()
+    let short =
+        |line: &Line<'_>| !line.code && !line.text.is_empty() && line.text.len() <= LONGEST * 4;
+    (0..lines.len())
+        .filter(|at| short(&lines[*at]))
+        .filter_map(|at| find(lines, at))
+        .collect()
 }
 
 fn strong(lines: &[Line<'_>], at: usize) -> Option<Heading> {
-    hashed(&lines[at]).or_else(|| underlined(lines, at)).or_else(|| chapter_line(lines, at))
+    hashed(&lines[at])
+        .or_else(|| underlined(lines, at))
+        .or_else(|| chapter_line(lines, at))
 }
 
 fn hashed(line: &Line<'_>) -> Option<Heading> {
     let hashes = line.text.bytes().take_while(|byte| *byte == b'#').count();
-    let title = line.text[hashes..].strip_prefix([' ', '\t'])?.trim().trim_end_matches('#').trim();
-    (1..=6).contains(&hashes).then(|| heading(line, line.end, u8::try_from(hashes).unwrap_or(6), title))
+    let title = line.text[hashes..]
+        .strip_prefix([' ', '\t'])?
+        .trim()
+        .trim_end_matches('#')
+        .trim();
+    (1..=6)
+        .contains(&hashes)
+        .then(|| heading(line, line.end, u8::try_from(hashes).unwrap_or(6), title))
 }
 
 fn underlined(lines: &[Line<'_>], at: usize) -> Option<Heading> {
@@ -118,7 +153,9 @@ fn underlined(lines: &[Line<'_>], at: usize) -> Option<Heading> {
         b'-' if under.len() >= 3 && under.bytes().all(|byte| byte == b'-') => 2,
         _ => return None,
     };
-    let titled = lines[at].text.chars().count() <= LONGEST && lines[at].text.contains(char::is_alphanumeric) && blank_before(lines, at);
+    let titled = lines[at].text.chars().count() <= LONGEST
+        && lines[at].text.contains(char::is_alphanumeric)
+        && blank_before(lines, at);
     titled.then(|| heading(&lines[at], lines[at + 1].end, level, lines[at].text))
 }
 
@@ -131,8 +168,17 @@ fn chapter_line(lines: &[Line<'_>], at: usize) -> Option<Heading> {
     let level = chapter_level(bare)?;
     let mut title = bare.to_owned();
     let named = bare.split_whitespace().count() > 2;
-    if let (false, Some(next)) = (named, lines.get(at + 1).map(|next| if next.text.is_empty() { at + 2 } else { at + 1 })) {
-        title.push_str(&subtitle(lines, next).map(|words| format!(": {words}")).unwrap_or_default());
+    if let (false, Some(next)) = (
+        named,
+        lines
+            .get(at + 1)
+            .map(|next| if next.text.is_empty() { at + 2 } else { at + 1 }),
+    ) {
+        title.push_str(
+            &subtitle(lines, next)
+                .map(|words| format!(": {words}"))
+                .unwrap_or_default(),
+        );
     }
     Some(heading(line, line.end, level, &title))
 }
@@ -141,8 +187,13 @@ fn chapter_line(lines: &[Line<'_>], at: usize) -> Option<Heading> {
 fn subtitle(lines: &[Line<'_>], at: usize) -> Option<String> {
     let line = lines.get(at)?;
     let alone = lines.get(at + 1).is_some_and(|next| next.text.is_empty());
-    let short = !line.text.is_empty() && line.text.chars().count() <= 60 && !line.text.ends_with(['.', ',', ';', ':', '?', '!', '”', '"']);
-    let titled = line.text.chars().next().is_some_and(char::is_uppercase) && chapter_level(line.text).is_none();
+    let short = !line.text.is_empty()
+        && line.text.chars().count() <= 60
+        && !line
+            .text
+            .ends_with(['.', ',', ';', ':', '?', '!', '”', '"']);
+    let titled = line.text.chars().next().is_some_and(char::is_uppercase)
+        && chapter_level(line.text).is_none();
     (alone && short && titled).then(|| line.text.to_owned())
 }
 
@@ -152,24 +203,39 @@ fn chapter_level(text: &str) -> Option<u8> {
     if LONE_WORDS.contains(&lower.trim_end_matches(['.', ':'])) {
         return Some(2);
     }
-    let (word, level) = CHAPTER_WORDS.iter().find(|(word, _)| lower.starts_with(word))?;
+    let (word, level) = CHAPTER_WORDS
+        .iter()
+        .find(|(word, _)| lower.starts_with(word))?;
     let rest = lower[word.len()..].strip_prefix(' ')?.trim_start();
     let rest = rest.strip_prefix("the ").unwrap_or(rest);
-    let number = rest.split(|letter: char| !(letter.is_alphanumeric() || letter == '-')).next().unwrap_or("");
+    let number = rest
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '-'))
+        .next()
+        .unwrap_or("");
     if !is_number(number) {
         return None;
     }
     let after = &rest[number.len()..];
-    let announced =
-        after.is_empty() || after.starts_with(['.', ':', '—', '–', '-', ')']) || after.starts_with(" –") || after.starts_with(" —");
-    let plain = !after.ends_with(['.', ',', ';', '?', '!', '…']) && text.chars().count() <= 70 && title_case(text, word);
+    let announced = after.is_empty()
+        || after.starts_with(['.', ':', '—', '–', '-', ')'])
+        || after.starts_with(" –")
+        || after.starts_with(" —");
+    let plain = !after.ends_with(['.', ',', ';', '?', '!', '…'])
+        && text.chars().count() <= 70
+        && title_case(text, word);
     (announced || plain).then_some(*level)
 }
 
 /// Whether a line such as `Chapter 5 was dull` can be told from a title: the word after the number is capital.
 fn title_case(text: &str, word: &str) -> bool {
-    let after = text.get(word.len()..).unwrap_or("").split_whitespace().nth(1);
-    after.and_then(|word| word.chars().next()).is_some_and(|letter| letter.is_uppercase() || !letter.is_alphabetic())
+    let after = text
+        .get(word.len()..)
+        .unwrap_or("")
+        .split_whitespace()
+        .nth(1);
+    after
+        .and_then(|word| word.chars().next())
+        .is_some_and(|letter| letter.is_uppercase() || !letter.is_alphabetic())
 }
 
 fn is_number(word: &str) -> bool {
@@ -177,9 +243,18 @@ fn is_number(word: &str) -> bool {
     let words = numerals::SMALL[1..]
         .iter()
         .chain(&numerals::TENS)
-        .any(|number| word == *number || word.strip_prefix(number).is_some_and(|rest| rest.starts_with('-')));
-    let ordinal = ["first", "second", "third", "fourth", "fifth", "sixth", "last", "nhất", "hai", "ba", "cuối"].contains(&word);
-    !word.is_empty() && (word.bytes().all(|byte| byte.is_ascii_digit()) || roman || words || ordinal)
+        .any(|number| {
+            word == *number
+                || word
+                    .strip_prefix(number)
+                    .is_some_and(|rest| rest.starts_with('-'))
+        });
+    let ordinal = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "last", "nhất", "hai", "ba", "cuối",
+    ]
+    .contains(&word);
+    !word.is_empty()
+        && (word.bytes().all(|byte| byte.is_ascii_digit()) || roman || words || ordinal)
 }
 
 fn numbered(lines: &[Line<'_>], at: usize) -> Option<Heading> {
@@ -190,11 +265,16 @@ fn numbered(lines: &[Line<'_>], at: usize) -> Option<Heading> {
     let number = line.text.split_whitespace().next()?;
     let bare = number.trim_end_matches(['.', ')']);
     let parts: Vec<&str> = bare.split('.').collect();
-    let digits =
-        parts.len() <= 4 && parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let roman = !bare.is_empty() && bare.len() <= 8 && bare.bytes().all(|byte| b"IVXLC".contains(&byte));
+    let digits = parts.len() <= 4
+        && parts.iter().all(|part| {
+            (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    let roman =
+        !bare.is_empty() && bare.len() <= 8 && bare.bytes().all(|byte| b"IVXLC".contains(&byte));
     let rest = line.text[number.len()..].trim();
-    let titled = rest.is_empty() || rest.chars().next().is_some_and(char::is_uppercase) && !rest.ends_with(['.', ',', ';', ':', '?', '!']);
+    let titled = rest.is_empty()
+        || rest.chars().next().is_some_and(char::is_uppercase)
+            && !rest.ends_with(['.', ',', ';', ':', '?', '!']);
     let level = u8::try_from(parts.len()).unwrap_or(4);
     ((digits || roman) && titled).then(|| heading(line, line.end, level, line.text))
 }
@@ -208,12 +288,27 @@ fn capital(lines: &[Line<'_>], at: usize) -> Option<Heading> {
 }
 
 fn heading(line: &Line<'_>, end: usize, level: u8, title: &str) -> Heading {
-    let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
-    Heading { start: line.start, end, level, chapter: chapter_level(&title).is_some(), title }
+    let title: String = title
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(LONGEST)
+        .collect();
+    Heading {
+        start: line.start,
+        end,
+        level,
+        chapter: chapter_level(&title).is_some(),
+        title,
+    }
 }
 
 fn blank_before(lines: &[Line<'_>], at: usize) -> bool {
-    at == 0 || lines[at - 1].text.is_empty() || chapter_level(lines[at - 1].text).is_some() || lines[at - 1].text.starts_with('#')
+    at == 0
+        || lines[at - 1].text.is_empty()
+        || chapter_level(lines[at - 1].text).is_some()
+        || lines[at - 1].text.starts_with('#')
 }
 
 fn alone(lines: &[Line<'_>], at: usize) -> bool {
@@ -237,19 +332,30 @@ fn without_contents(text: &str, headings: Vec<Heading>) -> Vec<Heading> {
         .map(|at| {
             let next = headings.get(at + 1).map_or(text.len(), |next| next.start);
             let bare = text[headings[at].end..next].trim().is_empty();
-            let again = last.get(&key(&headings[at])).is_some_and(|place| *place > at);
+            let again = last
+                .get(&key(&headings[at]))
+                .is_some_and(|place| *place > at);
             let fresh = seen.insert(key(&headings[at]));
             let entry = again && (bare || (run >= 3 && fresh));
             run = if entry { run + 1 } else { 0 };
             !entry
         })
         .collect();
-    headings.into_iter().zip(keep).filter_map(|(heading, keep)| keep.then_some(heading)).collect()
+    headings
+        .into_iter()
+        .zip(keep)
+        .filter_map(|(heading, keep)| keep.then_some(heading))
+        .collect()
 }
 
 /// What makes two headings alike: for chapters their word and number, else all words.
 fn key(heading: &Heading) -> String {
     let words = if heading.chapter { 2 } else { usize::MAX };
     let lower = heading.title.to_lowercase();
-    lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(words).collect::<Vec<_>>().join(" ")
+    lower
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -28,8 +28,12 @@ pub fn section_target(documents: &[(String, &str)]) -> u64 {
 /// Cuts documents (name and text) into sections of at most about `target_tokens`.
 pub fn outline(documents: &[(String, &str)], target_tokens: u64) -> Outline {
     let number = 1u32..;
-    let of = |(number, (name, text)): (u32, &(String, &str))| Document { number, name, text }.sections(target_tokens);
-    Outline { sections: number.zip(documents).flat_map(of).collect() }
+    let of = |(number, (name, text)): (u32, &(String, &str))| {
+        Document { number, name, text }.sections(target_tokens)
+    };
+    Outline {
+        sections: number.zip(documents).flat_map(of).collect(),
+    }
 }
 
 struct Document<'a> {
@@ -57,7 +61,11 @@ impl Document<'_> {
         let mut sections = Vec::new();
         for block in &blocks {
             let text = &self.text[block.range.clone()];
-            let breaks: Vec<usize> = inner.iter().filter(|at| block.range.contains(at)).map(|at| at - block.range.start).collect();
+            let breaks: Vec<usize> = inner
+                .iter()
+                .filter(|at| block.range.contains(at))
+                .map(|at| at - block.range.start)
+                .collect();
             let ranges = pieces::cut(text, target, &breaks);
             let count = ranges.len();
             for (at, range) in ranges.into_iter().enumerate() {
@@ -71,13 +79,27 @@ impl Document<'_> {
 
     fn title(&self, block: &Block, part: usize, parts: usize) -> String {
         let title = block.title.as_deref().unwrap_or(self.name);
-        if parts == 1 { title.to_owned() } else { format!("{title} (part {part} of {parts})") }
+        if parts == 1 {
+            title.to_owned()
+        } else {
+            format!("{title} (part {part} of {parts})")
+        }
     }
 
-    fn section(&self, number: usize, title: String, range: Range<usize>, headings: &[Heading]) -> Section {
+    fn section(
+        &self,
+        number: usize,
+        title: String,
+        range: Range<usize>,
+        headings: &[Heading],
+    ) -> Section {
         let text = &self.text[range.clone()];
-        let under = headings.iter().rfind(|heading| title.contains(&heading.title) && range.contains(&heading.start));
-        let body = under.map_or(text, |heading| &self.text[heading.end.min(range.end)..range.end]);
+        let under = headings
+            .iter()
+            .rfind(|heading| title.contains(&heading.title) && range.contains(&heading.start));
+        let body = under.map_or(text, |heading| {
+            &self.text[heading.end.min(range.end)..range.end]
+        });
         Section {
             id: SectionId(format!("d{}.{number}", self.number)),
             document: self.name.to_owned(),
@@ -92,15 +114,28 @@ impl Document<'_> {
     /// The document cut at its chapters and at everything above them.
     fn blocks(&self, headings: &[Heading]) -> Vec<Block> {
         let level = chapter_level(headings);
-        let cuts: Vec<&Heading> = headings.iter().filter(|heading| heading.level <= level).collect();
+        let cuts: Vec<&Heading> = headings
+            .iter()
+            .filter(|heading| heading.level <= level)
+            .collect();
         let titles = titles(&cuts, level);
-        let first = cuts.first().map_or(self.text.len(), |heading| heading.start);
+        let first = cuts
+            .first()
+            .map_or(self.text.len(), |heading| heading.start);
         let explicit = cuts.iter().any(|heading| heading.chapter);
-        let mut blocks = vec![Block { range: 0..first, title: None, chapter: false }];
+        let mut blocks = vec![Block {
+            range: 0..first,
+            title: None,
+            chapter: false,
+        }];
         for (at, heading) in cuts.iter().enumerate() {
             let end = cuts.get(at + 1).map_or(self.text.len(), |next| next.start);
             let chapter = heading.level == level && (heading.chapter || !explicit);
-            blocks.push(Block { range: heading.start..end, title: Some(titles[at].clone()), chapter });
+            blocks.push(Block {
+                range: heading.start..end,
+                title: Some(titles[at].clone()),
+                chapter,
+            });
         }
         blocks.retain(|block| !block.range.is_empty());
         blocks
@@ -108,7 +143,8 @@ impl Document<'_> {
 
     /// Joins what is too small to stand alone with what follows it, or at the end with what came before.
     fn joined(&self, blocks: Vec<Block>) -> Vec<Block> {
-        let tiny = |block: &Block| !block.chapter && count_tokens(&self.text[block.range.clone()]) < TINY;
+        let tiny =
+            |block: &Block| !block.chapter && count_tokens(&self.text[block.range.clone()]) < TINY;
         let mut joined: Vec<Block> = Vec::new();
         for mut block in blocks {
             if let Some(last) = joined.pop_if(|last| tiny(last)) {
@@ -137,9 +173,15 @@ fn chapter_level(headings: &[Heading]) -> u8 {
             *named.entry(heading.level).or_insert(0) += 1;
         }
     }
-    let most_named = named.iter().max_by_key(|(level, count)| (**count, std::cmp::Reverse(**level))).filter(|(_, count)| **count >= 2);
+    let most_named = named
+        .iter()
+        .max_by_key(|(level, count)| (**count, std::cmp::Reverse(**level)))
+        .filter(|(_, count)| **count >= 2);
     let twice = all.iter().find(|(_, count)| **count >= 2);
-    most_named.or(twice).or_else(|| all.iter().next()).map_or(0, |(level, _)| *level)
+    most_named
+        .or(twice)
+        .or_else(|| all.iter().next())
+        .map_or(0, |(level, _)| *level)
 }
 
 /// Titles of the cuts; those that occur more than once name what stands above them.
@@ -155,7 +197,9 @@ fn titles(cuts: &[&Heading], level: u8) -> Vec<String> {
             above = Some(heading.title.clone());
         }
         match &above {
-            Some(above) if !outer && counts[heading.title.as_str()] > 1 => format!("{above}, {}", heading.title),
+            Some(above) if !outer && counts[heading.title.as_str()] > 1 => {
+                format!("{above}, {}", heading.title)
+            }
             _ => heading.title.clone(),
         }
     };
@@ -163,9 +207,19 @@ fn titles(cuts: &[&Heading], level: u8) -> Vec<String> {
 }
 
 fn opening(text: &str) -> String {
-    let start = text.char_indices().nth(OPENING * 4).map_or(text.len(), |(at, _)| at);
-    let words = text[..start].split_whitespace().filter(|word| word.contains(|letter| letter != '#'));
-    words.collect::<Vec<_>>().join(" ").chars().take(OPENING).collect()
+    let start = text
+        .char_indices()
+        .nth(OPENING * 4)
+        .map_or(text.len(), |(at, _)| at);
+    let words = text[..start]
+        .split_whitespace()
+        .filter(|word| word.contains(|letter| letter != '#'));
+    words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(OPENING)
+        .collect()
 }
 
 #[cfg(test)]

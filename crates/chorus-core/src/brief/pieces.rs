@@ -36,7 +36,10 @@ fn split(text: &str, range: Range<usize>, most: u64, level: usize, atoms: &mut V
             split(text, part, most, level + 1, atoms);
         } else {
             let tokens = count_tokens(&text[part.clone()]);
-            atoms.push(Atom { range: part, tokens });
+            atoms.push(Atom {
+                range: part,
+                tokens,
+            });
         }
     }
 }
@@ -52,7 +55,11 @@ fn parts(text: &str, range: Range<usize>, most: u64, level: usize) -> Vec<Range<
     };
     let mut start = range.start;
     let mut parts = Vec::new();
-    for end in ends.into_iter().map(|end| range.start + end).chain([range.end]) {
+    for end in ends
+        .into_iter()
+        .map(|end| range.start + end)
+        .chain([range.end])
+    {
         if end > start {
             parts.push(start..end);
             start = end;
@@ -81,7 +88,9 @@ fn sentence_ends(text: &str) -> Vec<usize> {
     let mut letters = text.char_indices().peekable();
     while let Some((_, letter)) = letters.next() {
         match (letter, letters.peek()) {
-            ('.' | '!' | '?' | '…' | '”' | '"', Some((at, next))) if next.is_whitespace() => ends.push(at + next.len_utf8()),
+            ('.' | '!' | '?' | '…' | '”' | '"', Some((at, next))) if next.is_whitespace() => {
+                ends.push(at + next.len_utf8())
+            }
             ('。' | '！' | '？', Some((at, _))) => ends.push(*at),
             _ => {}
         }
@@ -91,7 +100,11 @@ fn sentence_ends(text: &str) -> Vec<usize> {
 
 fn anywhere(text: &str, most: u64) -> Vec<usize> {
     let step = usize::try_from(most).unwrap_or(usize::MAX).max(4);
-    text.char_indices().map(|(at, _)| at).step_by(step).skip(1).collect()
+    text.char_indices()
+        .map(|(at, _)| at)
+        .step_by(step)
+        .skip(1)
+        .collect()
 }
 
 /// Joins neighbouring atoms into pieces of about `aim` tokens.

@@ -56,7 +56,10 @@ impl Counter {
             }
             '\t' => self.add(cost::INDENT),
             '\u{300}'..='\u{36f}' => self.word.marked += 1,
-            '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => self.add(cost::CJK),
+            '\u{2e80}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7af}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}' => self.add(cost::CJK),
             '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => self.word.marked += 1,
             '\u{1f000}'..='\u{1ffff}' => self.add(cost::PICTURE),
             _ if letter.is_alphanumeric() => self.word.other += 1,
@@ -71,10 +74,16 @@ impl Counter {
     }
 
     fn end_word(&mut self) {
-        let Word { plain, marked, other } = std::mem::take(&mut self.word);
+        let Word {
+            plain,
+            marked,
+            other,
+        } = std::mem::take(&mut self.word);
         let latin = plain + marked;
         if latin > 0 {
-            self.hundredths += cost::WORD + latin.saturating_sub(cost::SHORT_LETTERS) * cost::LONG_LETTER + marked * cost::MARKED_LETTER;
+            self.hundredths += cost::WORD
+                + latin.saturating_sub(cost::SHORT_LETTERS) * cost::LONG_LETTER
+                + marked * cost::MARKED_LETTER;
         }
         if other > 0 {
             self.hundredths += (other * cost::OTHER_LETTER).max(cost::WORD);
@@ -103,17 +112,32 @@ mod tests {
 
     fn check(text: &str, least: u64, most: u64) {
         let tokens = count_tokens(text);
-        assert!((least..=most).contains(&tokens), "{tokens} tokens for {text:?}");
+        assert!(
+            (least..=most).contains(&tokens),
+            "{tokens} tokens for {text:?}"
+        );
     }
 
     #[test]
     fn counts_are_near_what_tokenizers_say() {
         check("", 0, 0);
-        check("The keeper lit the lamp at dusk, as he had done every evening for thirty years.", 15, 20);
+        check(
+            "The keeper lit the lamp at dusk, as he had done every evening for thirty years.",
+            15,
+            20,
+        );
         check("Bản tóm tắt này dành cho học sinh trung học.", 9, 15);
         check("灯台守は三十年間、毎晩ランプに火を灯した。", 12, 18);
-        check("{\"id\":\"t1\",\"depends_on\":[\"t2\"],\"output_tokens\":400}", 18, 32);
-        check("    let total = items.iter().map(|item| item.price).sum::<u64>();", 15, 30);
+        check(
+            "{\"id\":\"t1\",\"depends_on\":[\"t2\"],\"output_tokens\":400}",
+            18,
+            32,
+        );
+        check(
+            "    let total = items.iter().map(|item| item.price).sum::<u64>();",
+            15,
+            30,
+        );
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub(super) fn balanced(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut from = 0;
     for _ in 0..MOST_PLACES {
-        let Some(start) = text[from..].find('{').map(|at| from + at) else { break };
+        let Some(start) = text[from..].find('{').map(|at| from + at) else {
+            break;
+        };
         match closing(&text[start..]) {
             Some(length) => {
                 found.push(&text[start..start + length]);

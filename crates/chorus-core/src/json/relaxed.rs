@@ -9,7 +9,11 @@ const DEEPEST: usize = 64;
 
 /// The value at the beginning of the text, and whether its end was missing; none when it makes no sense.
 pub(super) fn parse(text: &str) -> Option<(Value, Rung)> {
-    let mut reader = Reader { text, at: 0, rung: Rung::Repaired };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        rung: Rung::Repaired,
+    };
     reader.skip();
     let value = reader.value(0)?;
     Some((value, reader.rung))
@@ -27,7 +31,9 @@ impl Reader<'_> {
             '{' if depth < DEEPEST => self.object(depth),
             '[' if depth < DEEPEST => self.list(depth),
             quote @ ('"' | '\'' | '“') => self.quoted(quote).map(Value::String),
-            letter if letter.is_alphanumeric() || "-+._$".contains(letter) => self.word().and_then(|word| meaning(&word)),
+            letter if letter.is_alphanumeric() || "-+._$".contains(letter) => {
+                self.word().and_then(|word| meaning(&word))
+            }
             _ => None,
         }
     }
@@ -46,7 +52,9 @@ impl Reader<'_> {
                 Some(quote @ ('"' | '\'' | '“')) => self.quoted(quote),
                 Some(_) => self.word(),
             };
-            let Some(key) = key else { return self.given_up(Value::Object(object)) };
+            let Some(key) = key else {
+                return self.given_up(Value::Object(object));
+            };
             self.skip();
             match self.peek() {
                 Some(':' | '=') => self.bump(),
@@ -105,7 +113,10 @@ impl Reader<'_> {
             'r' => text.push('\r'),
             'b' | 'f' => {}
             'u' => {
-                let code = self.text.get(self.at..self.at + 4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                let code = self
+                    .text
+                    .get(self.at..self.at + 4)
+                    .and_then(|digits| u32::from_str_radix(digits, 16).ok());
                 match code {
                     Some(code) => {
                         self.at += 4;
@@ -143,8 +154,12 @@ impl Reader<'_> {
             let trimmed = rest.trim_start();
             self.at += rest.len() - trimmed.len();
             let comment = match trimmed {
-                _ if trimmed.starts_with("//") || trimmed.starts_with('#') => trimmed.find('\n').unwrap_or(trimmed.len()),
-                _ if trimmed.starts_with("/*") => trimmed.find("*/").map_or(trimmed.len(), |end| end + 2),
+                _ if trimmed.starts_with("//") || trimmed.starts_with('#') => {
+                    trimmed.find('\n').unwrap_or(trimmed.len())
+                }
+                _ if trimmed.starts_with("/*") => {
+                    trimmed.find("*/").map_or(trimmed.len(), |end| end + 2)
+                }
                 _ => return,
             };
             self.at += comment;
@@ -176,7 +191,9 @@ fn meaning(word: &str) -> Option<Value> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "yes" => Some(Value::Bool(true)),
         "false" | "no" => Some(Value::Bool(false)),
-        "null" | "none" | "nil" | "nan" | "undefined" | "infinity" | "-infinity" => Some(Value::Null),
+        "null" | "none" | "nil" | "nan" | "undefined" | "infinity" | "-infinity" => {
+            Some(Value::Null)
+        }
         _ => Some(number(word).map_or_else(|| Value::String(word.to_owned()), Value::Number)),
     }
 }

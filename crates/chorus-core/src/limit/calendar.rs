@@ -24,8 +24,15 @@ impl Window {
 fn month(now: Timestamp) -> (Timestamp, Timestamp) {
     let days = now.0.div_euclid(DAY_MS);
     let (year, month) = year_and_month(days);
-    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    (Timestamp(first_day(year, month) * DAY_MS), Timestamp(first_day(next_year, next_month) * DAY_MS))
+    let (next_year, next_month) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
+    (
+        Timestamp(first_day(year, month) * DAY_MS),
+        Timestamp(first_day(next_year, next_month) * DAY_MS),
+    )
 }
 
 /// Year and month of a day counted from 1970-01-01. Years are counted from March, so that the leap day ends one.
@@ -33,10 +40,15 @@ fn year_and_month(days: i64) -> (i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month)
 }
 
@@ -56,14 +68,36 @@ mod tests {
 
     #[test]
     fn periods_begin_and_end_where_people_expect() {
-        let check = |window: Window, now, start, end| assert_eq!(window.period(Timestamp(now)), Some((Timestamp(start), Timestamp(end))));
+        let check = |window: Window, now, start, end| {
+            assert_eq!(
+                window.period(Timestamp(now)),
+                Some((Timestamp(start), Timestamp(end)))
+            )
+        };
         // 2024-02-29 12:00:00 UTC, a leap day
         let leap = 1_709_208_000_000;
-        check(Window::Day { offset_minutes: 0 }, leap, 1_709_164_800_000, 1_709_251_200_000);
-        check(Window::Day { offset_minutes: -480 }, leap, 1_709_193_600_000, 1_709_280_000_000);
+        check(
+            Window::Day { offset_minutes: 0 },
+            leap,
+            1_709_164_800_000,
+            1_709_251_200_000,
+        );
+        check(
+            Window::Day {
+                offset_minutes: -480,
+            },
+            leap,
+            1_709_193_600_000,
+            1_709_280_000_000,
+        );
         check(Window::Month, leap, 1_706_745_600_000, 1_709_251_200_000);
         // 2026-12-31 23:59:59.999 UTC
-        check(Window::Month, 1_798_761_599_999, 1_796_083_200_000, 1_798_761_600_000);
+        check(
+            Window::Month,
+            1_798_761_599_999,
+            1_796_083_200_000,
+            1_798_761_600_000,
+        );
         check(Window::Month, 0, 0, 2_678_400_000);
     }
 }

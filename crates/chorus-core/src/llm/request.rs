@@ -115,7 +115,11 @@ pub enum Content {
 impl Content {
     /// Plain text with no hints.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text { text: text.into(), cache: None, extra: Extra::new() }
+        Self::Text {
+            text: text.into(),
+            cache: None,
+            extra: Extra::new(),
+        }
     }
 }
 
@@ -298,13 +302,20 @@ impl Request {
     /// The characters of all text in the request, for estimates of its tokens.
     pub fn text_len(&self) -> usize {
         let of = |content: &[Content]| content.iter().map(content_len).sum::<usize>();
-        of(&self.system) + self.messages.iter().map(|message| of(&message.content)).sum::<usize>()
+        of(&self.system)
+            + self
+                .messages
+                .iter()
+                .map(|message| of(&message.content))
+                .sum::<usize>()
     }
 }
 
 fn content_len(content: &Content) -> usize {
     match content {
-        Content::Text { text, .. } | Content::Reasoning { text, .. } | Content::Refusal { text } => text.len(),
+        Content::Text { text, .. }
+        | Content::Reasoning { text, .. }
+        | Content::Refusal { text } => text.len(),
         Content::ToolCall(call) => call.name.len() + call.arguments.len(),
         Content::ToolResult(result) => result.content.iter().map(content_len).sum(),
         Content::Image(_) | Content::Unknown { .. } => 0,

@@ -108,29 +108,50 @@ impl Assembler {
                 Content::Text { text, .. } => text.push_str(&delta),
                 other => *other = Content::text(delta),
             },
-            StreamEvent::Reasoning { index, delta } => self.reasoning(index, |text, _, _| text.push_str(&delta)),
-            StreamEvent::Signature { index, delta } => {
-                self.reasoning(index, |_, signature, _| signature.get_or_insert_default().push_str(&delta));
+            StreamEvent::Reasoning { index, delta } => {
+                self.reasoning(index, |text, _, _| text.push_str(&delta))
             }
-            StreamEvent::Redacted { index, value } => self.reasoning(index, |_, _, redacted| *redacted = Some(value)),
+            StreamEvent::Signature { index, delta } => {
+                self.reasoning(index, |_, signature, _| {
+                    signature.get_or_insert_default().push_str(&delta)
+                });
+            }
+            StreamEvent::Redacted { index, value } => {
+                self.reasoning(index, |_, _, redacted| *redacted = Some(value))
+            }
             StreamEvent::ToolStart { index, id, name } => {
-                *self.piece(index, || Content::text("")) = Content::ToolCall(ToolCall { id, name, arguments: String::new() });
+                *self.piece(index, || Content::text("")) = Content::ToolCall(ToolCall {
+                    id,
+                    name,
+                    arguments: String::new(),
+                });
             }
             StreamEvent::ToolArguments { index, delta } => {
-                let empty = || Content::ToolCall(ToolCall { id: String::new(), name: String::new(), arguments: String::new() });
+                let empty = || {
+                    Content::ToolCall(ToolCall {
+                        id: String::new(),
+                        name: String::new(),
+                        arguments: String::new(),
+                    })
+                };
                 if let Content::ToolCall(call) = self.piece(index, empty) {
                     call.arguments.push_str(&delta);
                 }
             }
             StreamEvent::Refusal { index, delta } => {
-                if let Content::Refusal { text } = self.piece(index, || Content::Refusal { text: String::new() }) {
+                if let Content::Refusal { text } = self.piece(index, || Content::Refusal {
+                    text: String::new(),
+                }) {
                     text.push_str(&delta);
                 }
             }
             StreamEvent::Usage(usage) => self.reply.usage = Some(usage),
             StreamEvent::Finish(reason) => self.reply.finish = Some(reason),
             StreamEvent::Error { kind, message } => {
-                self.reply.extra.insert("error".into(), serde_json::json!({ "type": kind, "message": message }));
+                self.reply.extra.insert(
+                    "error".into(),
+                    serde_json::json!({ "type": kind, "message": message }),
+                );
             }
             StreamEvent::Extra(extra) => self.reply.extra.extend(extra),
             StreamEvent::End => self.ended = true,
@@ -159,9 +180,22 @@ impl Assembler {
         &mut self.pieces[at].1
     }
 
-    fn reasoning(&mut self, index: u32, change: impl FnOnce(&mut String, &mut Option<String>, &mut Option<String>)) {
-        let empty = || Content::Reasoning { text: String::new(), signature: None, redacted: None };
-        if let Content::Reasoning { text, signature, redacted } = self.piece(index, empty) {
+    fn reasoning(
+        &mut self,
+        index: u32,
+        change: impl FnOnce(&mut String, &mut Option<String>, &mut Option<String>),
+    ) {
+        let empty = || Content::Reasoning {
+            text: String::new(),
+            signature: None,
+            redacted: None,
+        };
+        if let Content::Reasoning {
+            text,
+            signature,
+            redacted,
+        } = self.piece(index, empty)
+        {
             change(text, signature, redacted);
         }
     }
@@ -170,7 +204,10 @@ impl Assembler {
 impl Reply {
     /// The pieces that would have streamed this answer; put together again they give it back.
     pub fn into_events(self) -> Vec<StreamEvent> {
-        let mut events = vec![StreamEvent::Start { id: self.id, model: self.model }];
+        let mut events = vec![StreamEvent::Start {
+            id: self.id,
+            model: self.model,
+        }];
         for (index, piece) in (0..).zip(self.content) {
             events.extend(piece_events(index, piece));
         }
@@ -187,15 +224,27 @@ impl Reply {
 fn piece_events(index: u32, piece: Content) -> Vec<StreamEvent> {
     match piece {
         Content::Text { text, .. } => vec![StreamEvent::Text { index, delta: text }],
-        Content::Reasoning { text, signature, redacted } => {
-            let text = (redacted.is_none() || !text.is_empty()).then_some(StreamEvent::Reasoning { index, delta: text });
+        Content::Reasoning {
+            text,
+            signature,
+            redacted,
+        } => {
+            let text = (redacted.is_none() || !text.is_empty())
+                .then_some(StreamEvent::Reasoning { index, delta: text });
             let signature = signature.map(|delta| StreamEvent::Signature { index, delta });
             let redacted = redacted.map(|value| StreamEvent::Redacted { index, value });
             text.into_iter().chain(signature).chain(redacted).collect()
         }
         Content::ToolCall(call) => vec![
-            StreamEvent::ToolStart { index, id: call.id, name: call.name },
-            StreamEvent::ToolArguments { index, delta: call.arguments },
+            StreamEvent::ToolStart {
+                index,
+                id: call.id,
+                name: call.name,
+            },
+            StreamEvent::ToolArguments {
+                index,
+                delta: call.arguments,
+            },
         ],
         Content::Refusal { text } => vec![StreamEvent::Refusal { index, delta: text }],
         Content::Image(_) | Content::ToolResult(_) | Content::Unknown { .. } => Vec::new(),

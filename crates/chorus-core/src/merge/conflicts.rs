@@ -13,17 +13,36 @@ pub fn conflicts(plan: &Plan, results: &BTreeMap<TaskKey, WorkResult>) -> Vec<Co
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for (task, result) in in_order(plan, results) {
         let terms = result.terms.iter().map(definition);
-        for (kind, fact) in result.facts.iter().map(|fact| (Kind::Fact, fact.clone())).chain(terms.map(|fact| (Kind::Term, fact))) {
-            let name = format!("{}{}", if kind == Kind::Term { "term " } else { "" }, subject(&fact.subject));
+        for (kind, fact) in result
+            .facts
+            .iter()
+            .map(|fact| (Kind::Fact, fact.clone()))
+            .chain(terms.map(|fact| (Kind::Term, fact)))
+        {
+            let name = format!(
+                "{}{}",
+                if kind == Kind::Term { "term " } else { "" },
+                subject(&fact.subject)
+            );
             let at = *places.entry(name).or_insert_with(|| {
-                topics.push(Topic { kind, subject: fact.subject.clone(), claims: Vec::new() });
+                topics.push(Topic {
+                    kind,
+                    subject: fact.subject.clone(),
+                    claims: Vec::new(),
+                });
                 topics.len() - 1
             });
             topics[at].add(task, &fact);
         }
     }
     let disputed = topics.into_iter().filter_map(Topic::dispute).enumerate();
-    disputed.map(|(at, (subject, claims))| Conflict { id: format!("c{}", at + 1), subject, claims }).collect()
+    disputed
+        .map(|(at, (subject, claims))| Conflict {
+            id: format!("c{}", at + 1),
+            subject,
+            claims,
+        })
+        .collect()
 }
 
 /// The results that are there, in plan order.
@@ -31,7 +50,9 @@ pub(super) fn in_order<'a>(
     plan: &'a Plan,
     results: &'a BTreeMap<TaskKey, WorkResult>,
 ) -> impl Iterator<Item = (&'a TaskKey, &'a WorkResult)> {
-    plan.tasks.iter().filter_map(|task| results.get(&task.key).map(|result| (&task.key, result)))
+    plan.tasks
+        .iter()
+        .filter_map(|task| results.get(&task.key).map(|result| (&task.key, result)))
 }
 
 /// The name under which a conflict about a term stands.
@@ -40,7 +61,11 @@ pub(super) fn term_subject(term: &str) -> String {
 }
 
 fn definition(term: &super::Term) -> Fact {
-    Fact { subject: term.term.clone(), value: term.meaning.clone(), quote: String::new() }
+    Fact {
+        subject: term.term.clone(),
+        value: term.meaning.clone(),
+        quote: String::new(),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +87,11 @@ impl Topic {
             Kind::Fact => |left: &str, right: &str| agree(left, right),
             Kind::Term => |left: &str, right: &str| definitions_agree(left, right),
         };
-        match self.claims.iter_mut().find(|claim| same(&claim.value, &fact.value)) {
+        match self
+            .claims
+            .iter_mut()
+            .find(|claim| same(&claim.value, &fact.value))
+        {
             Some(claim) => {
                 if !claim.tasks.contains(task) {
                     claim.tasks.push(task.clone());
@@ -84,10 +113,17 @@ impl Topic {
     /// numbers are a list of its own making (members of a crew), not a dispute.
     fn dispute(self) -> Option<(String, Vec<Claim>)> {
         let first = self.claims.first()?;
-        let listed = |claim: &Claim| claim.tasks.iter().all(|task| first.tasks.contains(task)) && numbers(&claim.value).is_empty();
+        let listed = |claim: &Claim| {
+            claim.tasks.iter().all(|task| first.tasks.contains(task))
+                && numbers(&claim.value).is_empty()
+        };
         let several = self.claims.len() > 1;
         let list = self.claims.iter().all(listed) && first.tasks.len() == 1;
-        let subject = if self.kind == Kind::Term { term_subject(&self.subject) } else { self.subject };
+        let subject = if self.kind == Kind::Term {
+            term_subject(&self.subject)
+        } else {
+            self.subject
+        };
         (several && !list).then_some((subject, self.claims))
     }
 }
@@ -101,5 +137,9 @@ fn definitions_agree(left: &str, right: &str) -> bool {
 /// `a`, `b`, … `z`, `a1`, `b1`, …
 fn letter(at: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(at % 26).expect("a remainder of 26 is small"));
-    if at < 26 { letter.to_string() } else { format!("{letter}{}", at / 26) }
+    if at < 26 {
+        letter.to_string()
+    } else {
+        format!("{letter}{}", at / 26)
+    }
 }

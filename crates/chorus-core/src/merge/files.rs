@@ -34,22 +34,48 @@ pub struct PartSpan {
 
 /// Merges results into files, in the plan's order. A task without a result leaves no part; when the plan has no place for conflicts and
 /// there are some, `CONFLICTS.md` tells them.
-pub fn files(plan: &Plan, results: &BTreeMap<TaskKey, WorkResult>, conflicts: &[Conflict], settlements: &[Settlement]) -> Vec<FileText> {
-    let merge = Merge { plan, results, conflicts, settlements };
+pub fn files(
+    plan: &Plan,
+    results: &BTreeMap<TaskKey, WorkResult>,
+    conflicts: &[Conflict],
+    settlements: &[Settlement],
+) -> Vec<FileText> {
+    let merge = Merge {
+        plan,
+        results,
+        conflicts,
+        settlements,
+    };
     let mut files: Vec<FileText> = plan.files.iter().map(|file| merge.file(file)).collect();
-    let told = plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Conflicts { .. }));
+    let told = plan
+        .files
+        .iter()
+        .flat_map(|file| &file.parts)
+        .any(|part| matches!(part, Part::Conflicts { .. }));
     if !told && !conflicts.is_empty() {
         let heading = "Contradictions in the source".to_owned();
-        let file = PlannedFile { path: free_path(plan), media_type: "text/markdown".into(), parts: vec![Part::Conflicts { heading }] };
+        let file = PlannedFile {
+            path: free_path(plan),
+            media_type: "text/markdown".into(),
+            parts: vec![Part::Conflicts { heading }],
+        };
         files.push(merge.file(&file));
     }
     files
 }
 
 fn free_path(plan: &Plan) -> String {
-    let taken = |path: &str| plan.files.iter().any(|file| file.path.to_lowercase().split('/').next() == Some(&path.to_lowercase()));
+    let taken = |path: &str| {
+        plan.files
+            .iter()
+            .any(|file| file.path.to_lowercase().split('/').next() == Some(&path.to_lowercase()))
+    };
     let numbered = (2..).map(|number| format!("CONFLICTS-{number}.md"));
-    ["CONFLICTS.md".to_owned()].into_iter().chain(numbered).find(|path| !taken(path)).expect("numbers do not end")
+    ["CONFLICTS.md".to_owned()]
+        .into_iter()
+        .chain(numbered)
+        .find(|path| !taken(path))
+        .expect("numbers do not end")
 }
 
 struct Merge<'a> {
@@ -71,11 +97,19 @@ impl Merge<'_> {
         let mut parts = Vec::new();
         for part in &file.parts {
             let piece = match part {
-                Part::Task { task } => self.results.get(task).map(|result| unix(result.text.trim_end())).unwrap_or_default(),
+                Part::Task { task } => self
+                    .results
+                    .get(task)
+                    .map(|result| unix(result.text.trim_end()))
+                    .unwrap_or_default(),
                 Part::Glossary { heading } => self.glossary(heading, &file.media_type),
                 Part::Conflicts { heading } => self.conflict_list(heading, &file.media_type),
             };
-            let piece = if prose { piece.trim_matches('\n') } else { piece.as_str() };
+            let piece = if prose {
+                piece.trim_matches('\n')
+            } else {
+                piece.as_str()
+            };
             if !text.is_empty() && !piece.is_empty() {
                 text.push_str(if prose { "\n\n" } else { "\n" });
             }
@@ -84,24 +118,40 @@ impl Merge<'_> {
             if let Part::Task { task } = part
                 && self.results.contains_key(task)
             {
-                parts.push(PartSpan { task: task.clone(), range: start..text.len() });
+                parts.push(PartSpan {
+                    task: task.clone(),
+                    range: start..text.len(),
+                });
             }
         }
         if !text.is_empty() {
             text.push('\n');
         }
-        FileText { path: file.path.clone(), media_type: file.media_type.clone(), text, parts }
+        FileText {
+            path: file.path.clone(),
+            media_type: file.media_type.clone(),
+            text,
+            parts,
+        }
     }
 
     /// A JSON file of several parts, when all are lists or all are objects without a key in common.
     fn json(&self, file: &PlannedFile) -> Option<FileText> {
         let part = |part: &Part| match part {
-            Part::Task { task } => self.results.get(task).map(|result| (task.clone(), result.text.trim())),
+            Part::Task { task } => self
+                .results
+                .get(task)
+                .map(|result| (task.clone(), result.text.trim())),
             Part::Glossary { .. } | Part::Conflicts { .. } => None,
         };
         let parts: Option<Vec<_>> = file.parts.iter().map(part).collect();
         let (text, parts) = super::json_parts::joined(&parts?)?;
-        Some(FileText { path: file.path.clone(), media_type: file.media_type.clone(), text, parts })
+        Some(FileText {
+            path: file.path.clone(),
+            media_type: file.media_type.clone(),
+            text,
+            parts,
+        })
     }
 
     /// The terms of all results, each once: the first definition in plan order, or the one that a settlement keeps.
@@ -110,7 +160,14 @@ impl Merge<'_> {
         for term in in_order(self.plan, self.results).flat_map(|(_, result)| &result.terms) {
             let name = one_line(&term.term);
             let kept = || self.kept(&term_subject(&term.term)).map(str::to_owned);
-            terms.entry(super::value::subject(&name)).or_insert_with(|| (name, one_line(&kept().unwrap_or_else(|| term.meaning.clone()))));
+            terms
+                .entry(super::value::subject(&name))
+                .or_insert_with(|| {
+                    (
+                        name,
+                        one_line(&kept().unwrap_or_else(|| term.meaning.clone())),
+                    )
+                });
         }
         let mut sorted: Vec<(String, String)> = terms.into_values().collect();
         sorted.sort_by_key(|(name, _)| (name.to_lowercase(), name.clone()));
@@ -120,7 +177,15 @@ impl Merge<'_> {
         };
         let lines: Vec<String> = sorted.iter().map(line).collect();
         let body = lines.join("\n");
-        section(heading, media_type, if lines.is_empty() { told::words(heading).no_terms } else { &body })
+        section(
+            heading,
+            media_type,
+            if lines.is_empty() {
+                told::words(heading).no_terms
+            } else {
+                &body
+            },
+        )
     }
 
     fn conflict_list(&self, heading: &str, media_type: &str) -> String {
@@ -128,18 +193,26 @@ impl Merge<'_> {
         if self.conflicts.is_empty() {
             return section(heading, media_type, words.no_conflicts);
         }
-        let told: Vec<String> =
-            self.conflicts.iter().map(|conflict| told::conflict(self.plan, conflict, self.settlement(conflict), words)).collect();
+        let told: Vec<String> = self
+            .conflicts
+            .iter()
+            .map(|conflict| told::conflict(self.plan, conflict, self.settlement(conflict), words))
+            .collect();
         section(heading, media_type, &told.join("\n"))
     }
 
     fn settlement(&self, conflict: &Conflict) -> Option<&Settlement> {
-        self.settlements.iter().find(|settlement| settlement.conflict == conflict.id)
+        self.settlements
+            .iter()
+            .find(|settlement| settlement.conflict == conflict.id)
     }
 
     /// The value that was kept for a subject.
     fn kept(&self, subject: &str) -> Option<&str> {
-        let conflict = self.conflicts.iter().find(|conflict| conflict.subject == subject)?;
+        let conflict = self
+            .conflicts
+            .iter()
+            .find(|conflict| conflict.subject == subject)?;
         told::kept(conflict, self.settlement(conflict)).map(|claim| claim.value.as_str())
     }
 }

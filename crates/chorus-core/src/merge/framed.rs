@@ -36,10 +36,16 @@ pub fn framed_for_judge(plan: &Plan, files: &[FileText], budget: u64) -> Vec<Jud
         if last.tokens > 0 && last.tokens + tokens > budget {
             chunks.push(Chunk::default());
         }
-        chunks.last_mut().expect("there is always a chunk").add(piece, tokens);
+        chunks
+            .last_mut()
+            .expect("there is always a chunk")
+            .add(piece, tokens);
     }
     let count = chunks.len();
-    let shown: BTreeSet<TaskKey> = chunks.iter().flat_map(|chunk| chunk.tasks.clone()).collect();
+    let shown: BTreeSet<TaskKey> = chunks
+        .iter()
+        .flat_map(|chunk| chunk.tasks.clone())
+        .collect();
     let of = |(at, chunk): (usize, Chunk)| chunk.finish(plan, &shown, at + 1 == count, count == 1);
     chunks.into_iter().enumerate().map(of).collect()
 }
@@ -67,18 +73,36 @@ impl Chunk {
                 file.text.push('\n');
                 file.text.push_str(&piece.text);
             }
-            _ => self.files.push(FramedFile { path: piece.path.to_owned(), text: piece.text }),
+            _ => self.files.push(FramedFile {
+                path: piece.path.to_owned(),
+                text: piece.text,
+            }),
         }
     }
 
     /// Requirements whose tasks are shown here; the last chunk also gets those whose tasks are shown nowhere.
     fn finish(self, plan: &Plan, shown: &BTreeSet<TaskKey>, last: bool, whole: bool) -> JudgeChunk {
         let concerns = |id: &String| {
-            let mut here = plan.tasks.iter().filter(|task| task.covers.contains(id)).map(|task| &task.key);
-            whole || here.clone().any(|key| self.tasks.contains(key)) || (last && !here.any(|key| shown.contains(key)))
+            let mut here = plan
+                .tasks
+                .iter()
+                .filter(|task| task.covers.contains(id))
+                .map(|task| &task.key);
+            whole
+                || here.clone().any(|key| self.tasks.contains(key))
+                || (last && !here.any(|key| shown.contains(key)))
         };
-        let requirements = plan.requirements.iter().map(|requirement| requirement.id.clone()).filter(concerns).collect();
-        JudgeChunk { files: self.files, requirements, whole }
+        let requirements = plan
+            .requirements
+            .iter()
+            .map(|requirement| requirement.id.clone())
+            .filter(concerns)
+            .collect();
+        JudgeChunk {
+            files: self.files,
+            requirements,
+            whole,
+        }
     }
 }
 
@@ -90,27 +114,49 @@ fn pieces(file: &FileText, budget: u64) -> Vec<Piece<'_>> {
         between(file, at..part.range.start, budget, &mut pieces);
         for text in sized(&file.text[part.range.clone()], budget) {
             let text = format!("[[part {task}]]\n{text}\n[[end {task}]]", task = part.task);
-            pieces.push(Piece { path: &file.path, text, task: Some(&part.task) });
+            pieces.push(Piece {
+                path: &file.path,
+                text,
+                task: Some(&part.task),
+            });
         }
         at = part.range.end;
     }
     between(file, at..file.text.len(), budget, &mut pieces);
     if pieces.is_empty() {
-        pieces.push(Piece { path: &file.path, text: String::new(), task: None });
+        pieces.push(Piece {
+            path: &file.path,
+            text: String::new(),
+            task: None,
+        });
     }
     pieces
 }
 
-fn between<'a>(file: &'a FileText, range: std::ops::Range<usize>, budget: u64, pieces: &mut Vec<Piece<'a>>) {
+fn between<'a>(
+    file: &'a FileText,
+    range: std::ops::Range<usize>,
+    budget: u64,
+    pieces: &mut Vec<Piece<'a>>,
+) {
     let text = file.text[range].trim_matches('\n');
     if !text.is_empty() {
-        pieces.extend(sized(text, budget).into_iter().map(|text| Piece { path: &file.path, text, task: None }));
+        pieces.extend(sized(text, budget).into_iter().map(|text| Piece {
+            path: &file.path,
+            text,
+            task: None,
+        }));
     }
 }
 
 /// The text in pieces that fit the budget. Lines that look like frames are defused.
 fn sized(text: &str, budget: u64) -> Vec<String> {
-    let text = text.replace("[[part ", "[ [part ").replace("[[end ", "[ [end ");
+    let text = text
+        .replace("[[part ", "[ [part ")
+        .replace("[[end ", "[ [end ");
     let room = budget.saturating_sub(32).max(64);
-    crate::brief::pieces::cut(&text, room * 4 / 5, &[]).into_iter().map(|range| text[range].to_owned()).collect()
+    crate::brief::pieces::cut(&text, room * 4 / 5, &[])
+        .into_iter()
+        .map(|range| text[range].to_owned())
+        .collect()
 }

@@ -10,7 +10,10 @@ use crate::id::TaskKey;
 /// The joined text and where the insides of the parts stand in it; none for a single part, parts of different kinds, broken or empty
 /// ones, and objects that share a key: those are left for the checks to complain about.
 pub(super) fn joined(parts: &[(TaskKey, &str)]) -> Option<(String, Vec<PartSpan>)> {
-    let values: Vec<Value> = parts.iter().map(|(_, text)| serde_json::from_str(text).ok()).collect::<Option<_>>()?;
+    let values: Vec<Value> = parts
+        .iter()
+        .map(|(_, text)| serde_json::from_str(text).ok())
+        .collect::<Option<_>>()?;
     let (open, close) = match values.as_slice() {
         [_, _, ..] if values.iter().all(Value::is_array) => ("[", "]"),
         [_, _, ..] if disjoint(&values) => ("{", "}"),
@@ -26,12 +29,19 @@ pub(super) fn joined(parts: &[(TaskKey, &str)]) -> Option<(String, Vec<PartSpan>
         text.push_str(if at == 0 { "\n" } else { ",\n" });
         let start = text.len();
         text.push_str(inside);
-        spans.push(PartSpan { task: task.clone(), range: start..text.len() });
+        spans.push(PartSpan {
+            task: task.clone(),
+            range: start..text.len(),
+        });
     }
     Some((format!("{text}\n{close}\n"), spans))
 }
 
 fn disjoint(values: &[Value]) -> bool {
     let mut seen = BTreeSet::new();
-    values.iter().all(|value| value.as_object().is_some_and(|object| object.keys().all(|key| seen.insert(key.as_str()))))
+    values.iter().all(|value| {
+        value
+            .as_object()
+            .is_some_and(|object| object.keys().all(|key| seen.insert(key.as_str())))
+    })
 }

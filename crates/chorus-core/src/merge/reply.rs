@@ -23,7 +23,11 @@ pub fn read_reply(answer: &str, media_type: &str) -> WorkReply {
     let (text, notes) = without_notes(answer);
     let facts = notes.as_ref().map(facts).unwrap_or_default();
     let terms = notes.as_ref().map(terms).unwrap_or_default();
-    WorkReply::Result(WorkResult { text: unescaped(unwrapped(text, media_type)), facts, terms })
+    WorkReply::Result(WorkResult {
+        text: unescaped(unwrapped(text, media_type)),
+        facts,
+        terms,
+    })
 }
 
 /// Turns back what prompts escape in the blocks that a worker quotes from.
@@ -34,15 +38,20 @@ fn unescaped(text: &str) -> String {
 /// The question of an answer that is one: its first line says so and nothing but a few more lines follows.
 fn question(answer: &str) -> Option<String> {
     let line = answer.trim_matches(['*', '`', ' ', '\n']);
-    let rest = line.strip_prefix("QUESTION:").or_else(|| line.strip_prefix("Question:"))?;
+    let rest = line
+        .strip_prefix("QUESTION:")
+        .or_else(|| line.strip_prefix("Question:"))?;
     let text = rest.trim_start_matches(['*', ' ']).trim();
-    let short = text.lines().filter(|line| !line.trim().is_empty()).count() <= 3 && text.chars().count() <= 2_000;
+    let short = text.lines().filter(|line| !line.trim().is_empty()).count() <= 3
+        && text.chars().count() <= 2_000;
     (short && !text.is_empty()).then(|| text.to_owned())
 }
 
 /// Takes the last ```chorus fence off the end.
 fn without_notes(answer: &str) -> (&str, Option<Map<String, Value>>) {
-    let Some(at) = answer.rfind("```chorus") else { return (answer, None) };
+    let Some(at) = answer.rfind("```chorus") else {
+        return (answer, None);
+    };
     if at > 0 && !answer[..at].ends_with('\n') {
         return (answer, None);
     }
@@ -54,7 +63,12 @@ fn without_notes(answer: &str) -> (&str, Option<Map<String, Value>>) {
     if !after.trim().is_empty() {
         return (answer, None);
     }
-    (answer[..at].trim_end(), json::read(body, &["facts", "terms"]).ok().map(|found| found.object))
+    (
+        answer[..at].trim_end(),
+        json::read(body, &["facts", "terms"])
+            .ok()
+            .map(|found| found.object),
+    )
 }
 
 fn facts(notes: &Map<String, Value>) -> Vec<Fact> {
@@ -66,7 +80,10 @@ fn facts(notes: &Map<String, Value>) -> Vec<Fact> {
             quote: unescaped(&json::text_of(object, &["quote", "sentence"]).unwrap_or_default()),
         })
     };
-    json::list_of(notes, &["facts"]).iter().filter_map(fact).collect()
+    json::list_of(notes, &["facts"])
+        .iter()
+        .filter_map(fact)
+        .collect()
 }
 
 /// Terms come as a list of pairs or as one object from term to meaning.
@@ -74,14 +91,29 @@ fn terms(notes: &Map<String, Value>) -> Vec<Term> {
     let term = |value: &Value| {
         let object = value.as_object()?;
         let meaning = json::text_of(object, &["meaning", "definition"])?;
-        Some(Term { term: json::text_of(object, &["term", "name"])?, meaning })
+        Some(Term {
+            term: json::text_of(object, &["term", "name"])?,
+            meaning,
+        })
     };
     match notes.get("terms") {
         Some(Value::Object(pairs)) if !pairs.contains_key("term") => {
-            let pair = |(term, value): (&String, &Value)| json::text(value).map(|meaning| Term { term: term.clone(), meaning });
-            pairs.iter().filter_map(pair).filter(|term| !term.meaning.is_empty()).collect()
+            let pair = |(term, value): (&String, &Value)| {
+                json::text(value).map(|meaning| Term {
+                    term: term.clone(),
+                    meaning,
+                })
+            };
+            pairs
+                .iter()
+                .filter_map(pair)
+                .filter(|term| !term.meaning.is_empty())
+                .collect()
         }
-        _ => json::list_of(notes, &["terms"]).iter().filter_map(term).collect(),
+        _ => json::list_of(notes, &["terms"])
+            .iter()
+            .filter_map(term)
+            .collect(),
     }
 }
 
@@ -89,8 +121,12 @@ fn terms(notes: &Map<String, Value>) -> Vec<Term> {
 /// a fence that calls itself markdown is taken off.
 fn unwrapped<'a>(text: &'a str, media_type: &str) -> &'a str {
     let text = text.trim();
-    let Some(rest) = text.strip_prefix("```") else { return text };
-    let Some((language, inside)) = rest.split_once('\n') else { return text };
+    let Some(rest) = text.strip_prefix("```") else {
+        return text;
+    };
+    let Some((language, inside)) = rest.split_once('\n') else {
+        return text;
+    };
     let markdown = matches!(media_type, "text/markdown" | "");
     let called = matches!(language.trim(), "markdown" | "md");
     if markdown && !called {
@@ -111,38 +147,104 @@ mod tests {
     fn check(answer: &str, media_type: &str, text: &str, facts: usize, terms: usize) {
         match read_reply(answer, media_type) {
             WorkReply::Result(result) => {
-                assert_eq!((result.text.as_str(), result.facts.len(), result.terms.len()), (text, facts, terms), "{answer}");
+                assert_eq!(
+                    (result.text.as_str(), result.facts.len(), result.terms.len()),
+                    (text, facts, terms),
+                    "{answer}"
+                );
             }
-            WorkReply::Question(question) => panic!("{answer} is no question, but was read as {question}"),
+            WorkReply::Question(question) => {
+                panic!("{answer} is no question, but was read as {question}")
+            }
         }
     }
 
     #[test]
     fn a_reply_is_text_and_the_notes_under_it() {
         let notes = "```chorus\n{\"facts\":[{\"subject\":\"height\",\"value\":42},],\"terms\":{\"lamp\":\"a light\"}}\n```";
-        check(&format!("## One\n\nText.\n\n{notes}"), "text/markdown", "## One\n\nText.", 1, 1);
+        check(
+            &format!("## One\n\nText.\n\n{notes}"),
+            "text/markdown",
+            "## One\n\nText.",
+            1,
+            1,
+        );
         check(&format!("{notes}\n"), "text/markdown", "", 1, 1);
-        check("Text.\n\n```chorus\n{\"facts\":[{\"subject\":\"a\",\"value\":\"b\"}", "text/markdown", "Text.", 1, 0);
-        check("Text.\n\n```chorus\nno notes\n```", "text/markdown", "Text.", 0, 0);
+        check(
+            "Text.\n\n```chorus\n{\"facts\":[{\"subject\":\"a\",\"value\":\"b\"}",
+            "text/markdown",
+            "Text.",
+            1,
+            0,
+        );
+        check(
+            "Text.\n\n```chorus\nno notes\n```",
+            "text/markdown",
+            "Text.",
+            0,
+            0,
+        );
         check("<think>hm</think>\nText.", "text/markdown", "Text.", 0, 0);
         check("<b>bold<\\/b>", "text/html", "<b>bold</b>", 0, 0);
-        check("See ```chorus``` fences.", "text/markdown", "See ```chorus``` fences.", 0, 0);
+        check(
+            "See ```chorus``` fences.",
+            "text/markdown",
+            "See ```chorus``` fences.",
+            0,
+            0,
+        );
     }
 
     #[test]
     fn a_fence_around_the_whole_is_taken_off_where_it_is_not_meant() {
-        check("```json\n{\"a\":1}\n```", "application/json", "{\"a\":1}", 0, 0);
-        check("```python\nprint(1)\n```\n\n```chorus\n{}\n```", "text/x-python", "print(1)", 0, 0);
-        check("```\na\n```\nand\n```\nb\n```", "text/plain", "```\na\n```\nand\n```\nb\n```", 0, 0);
-        check("```rust\nfn f() {}\n```", "text/markdown", "```rust\nfn f() {}\n```", 0, 0);
+        check(
+            "```json\n{\"a\":1}\n```",
+            "application/json",
+            "{\"a\":1}",
+            0,
+            0,
+        );
+        check(
+            "```python\nprint(1)\n```\n\n```chorus\n{}\n```",
+            "text/x-python",
+            "print(1)",
+            0,
+            0,
+        );
+        check(
+            "```\na\n```\nand\n```\nb\n```",
+            "text/plain",
+            "```\na\n```\nand\n```\nb\n```",
+            0,
+            0,
+        );
+        check(
+            "```rust\nfn f() {}\n```",
+            "text/markdown",
+            "```rust\nfn f() {}\n```",
+            0,
+            0,
+        );
         check("```markdown\n# A\n```", "text/markdown", "# A", 0, 0);
     }
 
     #[test]
     fn a_question_is_told_from_a_text_that_mentions_one() {
-        assert_eq!(read_reply("QUESTION: Which edition?", ""), WorkReply::Question("Which edition?".into()));
-        assert_eq!(read_reply("**QUESTION:** Which edition?\n", ""), WorkReply::Question("Which edition?".into()));
-        check("The QUESTION: is open.", "text/markdown", "The QUESTION: is open.", 0, 0);
+        assert_eq!(
+            read_reply("QUESTION: Which edition?", ""),
+            WorkReply::Question("Which edition?".into())
+        );
+        assert_eq!(
+            read_reply("**QUESTION:** Which edition?\n", ""),
+            WorkReply::Question("Which edition?".into())
+        );
+        check(
+            "The QUESTION: is open.",
+            "text/markdown",
+            "The QUESTION: is open.",
+            0,
+            0,
+        );
         check("QUESTION:", "text/markdown", "QUESTION:", 0, 0);
     }
 

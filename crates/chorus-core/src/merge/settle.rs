@@ -16,7 +16,10 @@ pub fn settle_by_rule(conflicts: &[Conflict]) -> Vec<Settlement> {
 
 fn vote(conflict: &Conflict) -> Option<Settlement> {
     let all: usize = conflict.claims.iter().map(|claim| claim.tasks.len()).sum();
-    let winner = conflict.claims.iter().find(|claim| claim.tasks.len() >= VOTES && claim.tasks.len() * 3 >= all * 2)?;
+    let winner = conflict
+        .claims
+        .iter()
+        .find(|claim| claim.tasks.len() >= VOTES && claim.tasks.len() * 3 >= all * 2)?;
     Some(Settlement {
         conflict: conflict.id.clone(),
         keep: Some(winner.id.clone()),
@@ -26,33 +29,57 @@ fn vote(conflict: &Conflict) -> Option<Settlement> {
 }
 
 /// Reads the merger's answer about these conflicts. Those it does not mention are kept side by side.
-pub fn read_settlements(answer: &str, conflicts: &[Conflict]) -> Result<Vec<Settlement>, Vec<String>> {
+pub fn read_settlements(
+    answer: &str,
+    conflicts: &[Conflict],
+) -> Result<Vec<Settlement>, Vec<String>> {
     let found = json::read(answer, &["settlements"]).map_err(|error| vec![error])?;
     if !found.object.contains_key("settlements") {
         return Err(vec!["the object has no `settlements`".into()]);
     }
     let mut named = BTreeSet::new();
     let mut settlements: Vec<Settlement> = Vec::new();
-    for object in json::list_of(&found.object, &["settlements"]).iter().filter_map(|value| value.as_object()) {
-        let Some(conflict) = json::text_of(object, &["conflict", "id"]).and_then(|id| conflicts.iter().find(|other| other.id == id)) else {
+    for object in json::list_of(&found.object, &["settlements"])
+        .iter()
+        .filter_map(|value| value.as_object())
+    {
+        let Some(conflict) = json::text_of(object, &["conflict", "id"])
+            .and_then(|id| conflicts.iter().find(|other| other.id == id))
+        else {
             continue;
         };
         let keep = json::text_of(object, &["keep", "claim"]);
-        let keep = keep.and_then(|keep| conflict.claims.iter().find(|claim| claim.id == keep || claim.value == keep));
+        let keep = keep.and_then(|keep| {
+            conflict
+                .claims
+                .iter()
+                .find(|claim| claim.id == keep || claim.value == keep)
+        });
         let reason = json::text_of(object, &["reason", "why"]).unwrap_or_default();
         if named.insert(conflict.id.clone()) {
             let keep = keep.map(|claim| claim.id.clone());
-            settlements.push(Settlement { conflict: conflict.id.clone(), keep, reason, by: SettledBy::Model });
+            settlements.push(Settlement {
+                conflict: conflict.id.clone(),
+                keep,
+                reason,
+                by: SettledBy::Model,
+            });
         }
     }
-    let rest = conflicts.iter().filter(|conflict| !named.contains(&conflict.id));
+    let rest = conflicts
+        .iter()
+        .filter(|conflict| !named.contains(&conflict.id));
     settlements.extend(rest.map(|conflict| Settlement {
         conflict: conflict.id.clone(),
         keep: None,
         reason: "the source does not decide it".into(),
         by: SettledBy::Nobody,
     }));
-    let place = |settlement: &Settlement| conflicts.iter().position(|conflict| conflict.id == settlement.conflict);
+    let place = |settlement: &Settlement| {
+        conflicts
+            .iter()
+            .position(|conflict| conflict.id == settlement.conflict)
+    };
     settlements.sort_by_key(place);
     Ok(settlements)
 }
@@ -67,15 +94,27 @@ mod tests {
         let claim = |(at, votes): (usize, &usize)| Claim {
             id: ["a", "b", "c"][at].into(),
             value: format!("value {at}"),
-            tasks: (0..*votes).map(|task| TaskKey::new(format!("t{at}{task}"))).collect(),
+            tasks: (0..*votes)
+                .map(|task| TaskKey::new(format!("t{at}{task}")))
+                .collect(),
             quote: String::new(),
         };
-        Conflict { id: id.into(), subject: "s".into(), claims: votes.iter().enumerate().map(claim).collect() }
+        Conflict {
+            id: id.into(),
+            subject: "s".into(),
+            claims: votes.iter().enumerate().map(claim).collect(),
+        }
     }
 
     fn check(votes: &[usize], keep: Option<&str>) {
         let settled = settle_by_rule(&[conflict("c1", votes)]);
-        assert_eq!(settled.first().and_then(|settlement| settlement.keep.as_deref()), keep, "{votes:?}");
+        assert_eq!(
+            settled
+                .first()
+                .and_then(|settlement| settlement.keep.as_deref()),
+            keep,
+            "{votes:?}"
+        );
     }
 
     #[test]
@@ -90,12 +129,26 @@ mod tests {
 
     #[test]
     fn a_mergers_answer_settles_each_conflict_once() {
-        let conflicts = [conflict("c1", &[1, 1]), conflict("c2", &[1, 1]), conflict("c3", &[1, 1])];
+        let conflicts = [
+            conflict("c1", &[1, 1]),
+            conflict("c2", &[1, 1]),
+            conflict("c3", &[1, 1]),
+        ];
         let answer = r#"{"settlements":[{"conflict":"c3","keep":null,"reason":"open"},{"conflict":"c1","keep":"b","reason":"the log says so"},
             {"conflict":"c1","keep":"a"},{"conflict":"c9","keep":"a"}]}"#;
         let settled = read_settlements(answer, &conflicts).expect("it is an answer");
-        let seen: Vec<_> = settled.iter().map(|one| (one.conflict.as_str(), one.keep.as_deref(), one.by)).collect();
-        assert_eq!(seen, [("c1", Some("b"), SettledBy::Model), ("c2", None, SettledBy::Nobody), ("c3", None, SettledBy::Model)]);
+        let seen: Vec<_> = settled
+            .iter()
+            .map(|one| (one.conflict.as_str(), one.keep.as_deref(), one.by))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("c1", Some("b"), SettledBy::Model),
+                ("c2", None, SettledBy::Nobody),
+                ("c3", None, SettledBy::Model)
+            ]
+        );
         assert!(read_settlements("the second one", &conflicts).is_err());
     }
 }

@@ -46,23 +46,62 @@ const VIETNAMESE: Words = Words {
 
 /// The words for what stands under a heading.
 pub(super) fn words(heading: &str) -> &'static Words {
-    let marked = |letter: char| matches!(letter, 'ă' | 'đ' | 'ơ' | 'ư' | 'Ă' | 'Đ' | 'Ơ' | 'Ư' | '\u{1ea0}'..='\u{1ef9}');
-    if heading.contains(marked) { &VIETNAMESE } else { &ENGLISH }
+    let marked = |letter: char| {
+        matches!(
+            letter,
+            'ă' | 'đ' | 'ơ' | 'ư' | 'Ă' | 'Đ' | 'Ơ' | 'Ư' | '\u{1ea0}'..='\u{1ef9}'
+        )
+    };
+    if heading.contains(marked) {
+        &VIETNAMESE
+    } else {
+        &ENGLISH
+    }
 }
 
 /// One conflict with its sides, where each stands, and how it was settled.
-pub(super) fn conflict(plan: &Plan, conflict: &Conflict, settlement: Option<&Settlement>, words: &Words) -> String {
+pub(super) fn conflict(
+    plan: &Plan,
+    conflict: &Conflict,
+    settlement: Option<&Settlement>,
+    words: &Words,
+) -> String {
     let mut text = format!("- {}:", one_line(&conflict.subject));
     for claim in &conflict.claims {
-        let quote = if claim.quote.is_empty() { String::new() } else { format!(": “{}”", one_line(&claim.quote)) };
-        write!(text, "\n  - {}{quote} ({})", one_line(&claim.value), places(plan, &claim.tasks, words)).expect("a string takes all text");
+        let quote = if claim.quote.is_empty() {
+            String::new()
+        } else {
+            format!(": “{}”", one_line(&claim.quote))
+        };
+        write!(
+            text,
+            "\n  - {}{quote} ({})",
+            one_line(&claim.value),
+            places(plan, &claim.tasks, words)
+        )
+        .expect("a string takes all text");
     }
-    let reason = settlement.map(|settlement| one_line(settlement.reason.trim_end_matches('.'))).filter(|reason| !reason.is_empty());
-    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let end = match (kept(conflict, settlement), settlement.map(|settlement| settlement.by)) {
+    let reason = settlement
+        .map(|settlement| one_line(settlement.reason.trim_end_matches('.')))
+        .filter(|reason| !reason.is_empty());
+    let reason = reason
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let end = match (
+        kept(conflict, settlement),
+        settlement.map(|settlement| settlement.by),
+    ) {
         (Some(claim), by) => {
-            let settled = if by == Some(SettledBy::Vote) { words.by_vote } else { words.settled };
-            format!("{settled} “{}”{reason}. {}", one_line(&claim.value), words.elsewhere)
+            let settled = if by == Some(SettledBy::Vote) {
+                words.by_vote
+            } else {
+                words.settled
+            };
+            format!(
+                "{settled} “{}”{reason}. {}",
+                one_line(&claim.value),
+                words.elsewhere
+            )
         }
         (None, Some(SettledBy::Model)) => format!("{}{reason}.", words.both),
         (None, _) => format!("{}{reason}.", words.open),
@@ -71,14 +110,23 @@ pub(super) fn conflict(plan: &Plan, conflict: &Conflict, settlement: Option<&Set
 }
 
 /// The claim that a settlement keeps.
-pub(super) fn kept<'a>(conflict: &'a Conflict, settlement: Option<&Settlement>) -> Option<&'a Claim> {
+pub(super) fn kept<'a>(
+    conflict: &'a Conflict,
+    settlement: Option<&Settlement>,
+) -> Option<&'a Claim> {
     let keep = settlement?.keep.as_ref()?;
     conflict.claims.iter().find(|claim| claim.id == *keep)
 }
 
 /// The titles of the tasks that claim something: clients know titles, not keys.
 fn places(plan: &Plan, tasks: &[TaskKey], words: &Words) -> String {
-    let title = |key: &TaskKey| plan.tasks.iter().find(|task| task.key == *key).map_or(key.as_str(), |task| &task.title).to_owned();
+    let title = |key: &TaskKey| {
+        plan.tasks
+            .iter()
+            .find(|task| task.key == *key)
+            .map_or(key.as_str(), |task| &task.title)
+            .to_owned()
+    };
     let mut titles: Vec<String> = tasks.iter().take(PLACES).map(title).collect();
     if tasks.len() > PLACES {
         titles.push(words.more.to_owned());

@@ -5,9 +5,23 @@ use std::collections::BTreeSet;
 use crate::numerals::{SMALL, TENS};
 
 const ARTICLES: [&str; 3] = ["the", "a", "an"];
-const NEGATIONS: [&str; 9] = ["not", "no", "never", "without", "nor", "không", "chẳng", "chưa", "isn't"];
-const MONTHS: [&str; 12] =
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+const NEGATIONS: [&str; 9] = [
+    "not", "no", "never", "without", "nor", "không", "chẳng", "chưa", "isn't",
+];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
 /// Short and long names of units, told apart from other words by the number before them.
 const UNITS: [(&str, &str); 12] = [
     ("m", "metre"),
@@ -28,16 +42,28 @@ const UNITS: [(&str, &str); 12] = [
 pub(super) fn subject(text: &str) -> String {
     let words = words(text);
     let sides: Vec<&[String]> = words.split(|word| word == "of").collect();
-    sides.into_iter().rev().flat_map(|side| side.iter()).map(String::as_str).collect::<Vec<_>>().join(" ")
+    sides
+        .into_iter()
+        .rev()
+        .flat_map(|side| side.iter())
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The words of a text in lower case, without punctuation, possessives and articles; numbers are written out as digits.
 pub(super) fn words(text: &str) -> Vec<String> {
     let lower = text.to_lowercase().replace('’', "'");
-    let pieces = lower.split(|letter: char| letter.is_whitespace() || "/()[]\"“”;:!?*_".contains(letter));
+    let pieces =
+        lower.split(|letter: char| letter.is_whitespace() || "/()[]\"“”;:!?*_".contains(letter));
     let words = pieces.filter_map(|piece| {
-        let bare = piece.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '-').trim_end_matches(['-', '.', ',']);
-        let bare = bare.strip_suffix("'s").or_else(|| bare.strip_suffix("s'").map(|_| &bare[..bare.len() - 1])).unwrap_or(bare);
+        let bare = piece
+            .trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '-')
+            .trim_end_matches(['-', '.', ',']);
+        let bare = bare
+            .strip_suffix("'s")
+            .or_else(|| bare.strip_suffix("s'").map(|_| &bare[..bare.len() - 1]))
+            .unwrap_or(bare);
         let known = !bare.is_empty() && bare != "-" && !ARTICLES.contains(&bare);
         known.then(|| number(bare).map_or_else(|| singular(bare).to_owned(), plain))
     });
@@ -46,7 +72,10 @@ pub(super) fn words(text: &str) -> Vec<String> {
 
 /// The numbers in a text.
 pub(super) fn numbers(text: &str) -> BTreeSet<String> {
-    words(text).into_iter().filter(|word| number(word).is_some()).collect()
+    words(text)
+        .into_iter()
+        .filter(|word| number(word).is_some())
+        .collect()
 }
 
 /// Whether two values of one subject can both stand.
@@ -57,10 +86,17 @@ pub(super) fn agree(left: &str, right: &str) -> bool {
     }
     let (left, right): (BTreeSet<&str>, BTreeSet<&str>) = (set(&left), set(&right));
     if left == right {
-        return left.iter().any(|word| MONTHS.contains(word)) || !left.iter().any(|word| number(word).is_some());
+        return left.iter().any(|word| MONTHS.contains(word))
+            || !left.iter().any(|word| number(word).is_some());
     }
-    let (small, large) = if left.len() <= right.len() { (&left, &right) } else { (&right, &left) };
-    let more = large.difference(small).all(|word| number(word).is_none() && !NEGATIONS.contains(word));
+    let (small, large) = if left.len() <= right.len() {
+        (&left, &right)
+    } else {
+        (&right, &left)
+    };
+    let more = large
+        .difference(small)
+        .all(|word| number(word).is_none() && !NEGATIONS.contains(word));
     !small.is_empty() && small.is_subset(large) && more
 }
 
@@ -72,20 +108,31 @@ fn set(words: &[String]) -> BTreeSet<&str> {
 fn number(word: &str) -> Option<f64> {
     let digits: String = word.chars().filter(|letter| *letter != ',').collect();
     if digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-') {
-        return digits.parse().ok().filter(|number: &f64| number.is_finite());
+        return digits
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite());
     }
     let small = |word: &str| SMALL.iter().position(|name| *name == word);
-    let tens = |word: &str| TENS.iter().position(|name| *name == word).map(|at| (at + 2) * 10);
+    let tens = |word: &str| {
+        TENS.iter()
+            .position(|name| *name == word)
+            .map(|at| (at + 2) * 10)
+    };
     let whole = small(word).or_else(|| tens(word)).or_else(|| {
         let (ten, one) = word.split_once('-')?;
         Some(tens(ten)? + small(one).filter(|one| (1..10).contains(one))?)
     });
-    whole.and_then(|number| u32::try_from(number).ok()).map(f64::from)
+    whole
+        .and_then(|number| u32::try_from(number).ok())
+        .map(f64::from)
 }
 
 /// A word without the `s` of a plural; it only has to treat equal words equally.
 fn singular(word: &str) -> &str {
-    word.strip_suffix('s').filter(|stem| stem.len() > 2 && !stem.ends_with('s')).unwrap_or(word)
+    word.strip_suffix('s')
+        .filter(|stem| stem.len() > 2 && !stem.ends_with('s'))
+        .unwrap_or(word)
 }
 
 fn plain(number: f64) -> String {
@@ -108,7 +155,12 @@ fn joined(words: Vec<String>) -> Vec<String> {
                 joined.pop();
                 joined.push(plain(before * factor));
             }
-            (None, Some(_)) => joined.push(UNITS.iter().find(|(short, _)| *short == word).map_or(word, |(_, long)| (*long).to_owned())),
+            (None, Some(_)) => joined.push(
+                UNITS
+                    .iter()
+                    .find(|(short, _)| *short == word)
+                    .map_or(word, |(_, long)| (*long).to_owned()),
+            ),
             _ => joined.push(word),
         }
     }
@@ -146,9 +198,17 @@ mod tests {
 
     #[test]
     fn subjects_are_compared_without_dress() {
-        for other in ["Height of the tower", "tower height", "The tower's height", "  the  TOWER height: "] {
+        for other in [
+            "Height of the tower",
+            "tower height",
+            "The tower's height",
+            "  the  TOWER height: ",
+        ] {
             assert_eq!(subject(other), "tower height", "{other}");
         }
-        assert_ne!(subject("height of the tower"), subject("height of the mast"));
+        assert_ne!(
+            subject("height of the tower"),
+            subject("height of the mast")
+        );
     }
 }

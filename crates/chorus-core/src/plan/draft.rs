@@ -53,13 +53,18 @@ const OUTPUT_TOKENS: u32 = 800;
 
 impl Draft {
     pub(super) fn of(object: &Map<String, Value>) -> Self {
-        let tasks = json::list_of(object, &["tasks", "steps", "subtasks"]).iter().enumerate();
+        let tasks = json::list_of(object, &["tasks", "steps", "subtasks"])
+            .iter()
+            .enumerate();
         Self {
             title: json::text_of(object, &["title", "name"]).unwrap_or_default(),
             assumptions: json::texts(object.get("assumptions")),
             requirements: requirements(json::list_of(object, &["requirements", "rubric"])),
             tasks: tasks.filter_map(|(at, value)| task(at, value)).collect(),
-            files: json::list_of(object, &["files", "artifacts", "deliverable"]).iter().filter_map(file).collect(),
+            files: json::list_of(object, &["files", "artifacts", "deliverable"])
+                .iter()
+                .filter_map(file)
+                .collect(),
         }
     }
 }
@@ -68,12 +73,21 @@ fn requirements(values: &[Value]) -> Vec<Requirement> {
     let mut found: Vec<Requirement> = Vec::new();
     for (at, value) in values.iter().enumerate() {
         let (id, text) = match value {
-            Value::Object(object) => (json::text_of(object, &["id"]), json::text_of(object, &["text", "requirement", "description"])),
+            Value::Object(object) => (
+                json::text_of(object, &["id"]),
+                json::text_of(object, &["text", "requirement", "description"]),
+            ),
             other => (None, json::text(other).filter(|text| !text.is_empty())),
         };
         let Some(text) = text else { continue };
-        let id = id.map(|id| plain_key(&id)).filter(|id| found.iter().all(|other| other.id != *id));
-        let free = || (at + 1..).map(|number| format!("r{number}")).find(|id| found.iter().all(|other| other.id != *id));
+        let id = id
+            .map(|id| plain_key(&id))
+            .filter(|id| found.iter().all(|other| other.id != *id));
+        let free = || {
+            (at + 1..)
+                .map(|number| format!("r{number}"))
+                .find(|id| found.iter().all(|other| other.id != *id))
+        };
         let id = id.or_else(free).expect("numbers do not end");
         found.push(Requirement { id, text });
     }
@@ -84,20 +98,51 @@ fn task(at: usize, value: &Value) -> Option<DraftTask> {
     let Value::Object(object) = value else {
         let instructions = json::text(value).filter(|text| !text.is_empty())?;
         let key = format!("t{}", at + 1);
-        return Some(DraftTask { names: vec![key.clone()], key, instructions, output_tokens: OUTPUT_TOKENS, ..DraftTask::default() });
+        return Some(DraftTask {
+            names: vec![key.clone()],
+            key,
+            instructions,
+            output_tokens: OUTPUT_TOKENS,
+            ..DraftTask::default()
+        });
     };
-    let key = json::text_of(object, &["id", "key", "task_id"]).map_or_else(|| format!("t{}", at + 1), |id| plain_key(&id));
-    let tokens = object.get("output_tokens").or_else(|| object.get("est_output_tokens"));
+    let key = json::text_of(object, &["id", "key", "task_id"])
+        .map_or_else(|| format!("t{}", at + 1), |id| plain_key(&id));
+    let tokens = object
+        .get("output_tokens")
+        .or_else(|| object.get("est_output_tokens"));
     Some(DraftTask {
         names: vec![key.clone()],
         key,
         title: json::text_of(object, &["title", "name"]).unwrap_or_default(),
-        instructions: json::text_of(object, &["instructions", "instruction", "description", "objective", "prompt"]).unwrap_or_default(),
+        instructions: json::text_of(
+            object,
+            &[
+                "instructions",
+                "instruction",
+                "description",
+                "objective",
+                "prompt",
+            ],
+        )
+        .unwrap_or_default(),
         sections: json::texts(object.get("sections")),
-        parents: references(object, &["depends_on", "parents", "dependencies", "dependent_task_ids"]),
+        parents: references(
+            object,
+            &[
+                "depends_on",
+                "parents",
+                "dependencies",
+                "dependent_task_ids",
+            ],
+        ),
         policy: object.get("policy").map(policy).unwrap_or_default(),
         covers: references(object, &["covers", "requirements"]),
-        acceptance: json::texts(object.get("acceptance").or_else(|| object.get("acceptance_criteria"))),
+        acceptance: json::texts(
+            object
+                .get("acceptance")
+                .or_else(|| object.get("acceptance_criteria")),
+        ),
         output_tokens: tokens.and_then(count).unwrap_or(OUTPUT_TOKENS),
         for_each: json::text_of(object, &["for_each"]).is_some_and(|of| of.starts_with("section")),
     })
@@ -109,11 +154,19 @@ fn references(object: &Map<String, Value>, keys: &[&str]) -> Vec<String> {
         Value::Object(inner) => json::text_of(inner, &["task", "id", "from"]),
         other => json::text(other),
     };
-    json::list_of(object, keys).iter().filter_map(id).filter(|id| !id.is_empty()).collect()
+    json::list_of(object, keys)
+        .iter()
+        .filter_map(id)
+        .filter(|id| !id.is_empty())
+        .collect()
 }
 
 fn policy(value: &Value) -> ParentPolicy {
-    if let Some(least) = value.as_object().and_then(|object| object.get("at_least")).and_then(count) {
+    if let Some(least) = value
+        .as_object()
+        .and_then(|object| object.get("at_least"))
+        .and_then(count)
+    {
         return ParentPolicy::AtLeast(least);
     }
     let text = json::text(value).unwrap_or_default().to_lowercase();
@@ -128,20 +181,34 @@ fn policy(value: &Value) -> ParentPolicy {
 
 fn count(value: &Value) -> Option<u32> {
     match value {
-        Value::Number(number) => number.as_f64().filter(|number| (1.0..1e9).contains(number)).map(|number| number as u32),
-        other => json::text(other)?.chars().filter(|letter| !",_ ".contains(*letter)).collect::<String>().parse().ok(),
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|number| (1.0..1e9).contains(number))
+            .map(|number| number as u32),
+        other => json::text(other)?
+            .chars()
+            .filter(|letter| !",_ ".contains(*letter))
+            .collect::<String>()
+            .parse()
+            .ok(),
     }
 }
 
 fn file(value: &Value) -> Option<DraftFile> {
     let Value::Object(object) = value else {
         let path = json::text(value).filter(|path| !path.is_empty())?;
-        return Some(DraftFile { path, ..DraftFile::default() });
+        return Some(DraftFile {
+            path,
+            ..DraftFile::default()
+        });
     };
     Some(DraftFile {
         path: json::text_of(object, &["path", "name", "file"]).unwrap_or_default(),
         media_type: json::text_of(object, &["media_type", "type"]).unwrap_or_default(),
-        parts: json::list_of(object, &["parts", "tasks", "sections"]).iter().filter_map(part).collect(),
+        parts: json::list_of(object, &["parts", "tasks", "sections"])
+            .iter()
+            .filter_map(part)
+            .collect(),
     })
 }
 
@@ -154,9 +221,15 @@ fn part(value: &Value) -> Option<DraftPart> {
             id => Some(DraftPart::Task(id.to_owned())),
         };
     };
-    let heading = |key: &str| object.get(key).map(|value| json::text(value).unwrap_or_default());
+    let heading = |key: &str| {
+        object
+            .get(key)
+            .map(|value| json::text(value).unwrap_or_default())
+    };
     let named = |kind: &str| object.get("part").is_some_and(|value| value == kind);
-    let heading_of = |kind: &str| heading(kind).or_else(|| named(kind).then(|| heading("heading").unwrap_or_default()));
+    let heading_of = |kind: &str| {
+        heading(kind).or_else(|| named(kind).then(|| heading("heading").unwrap_or_default()))
+    };
     (heading_of("glossary").map(DraftPart::Glossary))
         .or_else(|| heading_of("conflicts").map(DraftPart::Conflicts))
         .or_else(|| json::text_of(object, &["task", "id"]).map(DraftPart::Task))
@@ -164,8 +237,20 @@ fn part(value: &Value) -> Option<DraftPart> {
 
 /// A name that is safe in attributes, frames and paths: letters, digits, `.`, `_`, `-`.
 pub(super) fn plain_key(id: &str) -> String {
-    let plain: String =
-        id.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' }).collect();
+    let plain: String = id
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() || "._-".contains(letter) {
+                letter
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let plain = plain.trim_matches(['-', '.']);
-    if plain.is_empty() { "t".into() } else { plain.chars().take(32).collect() }
+    if plain.is_empty() {
+        "t".into()
+    } else {
+        plain.chars().take(32).collect()
+    }
 }

@@ -15,7 +15,14 @@ pub(super) struct Sections<'a> {
 impl<'a> Sections<'a> {
     pub(super) fn of(scope: &Scope<'a>) -> Self {
         let all = scope.outline.sections.as_slice();
-        Self { all, places: all.iter().enumerate().map(|(at, section)| (section.id.0.as_str(), at)).collect() }
+        Self {
+            all,
+            places: all
+                .iter()
+                .enumerate()
+                .map(|(at, section)| (section.id.0.as_str(), at))
+                .collect(),
+        }
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&'a Section> {
@@ -24,7 +31,10 @@ impl<'a> Sections<'a> {
 
     /// Tokens of these sections.
     pub(super) fn tokens(&self, ids: &[SectionId]) -> u64 {
-        ids.iter().filter_map(|id| self.get(&id.0)).map(|section| section.tokens).sum()
+        ids.iter()
+            .filter_map(|id| self.get(&id.0))
+            .map(|section| section.tokens)
+            .sum()
     }
 
     /// The sections that a selector means, in document order: a name, `*`, `d1.*`, `d1`, a document's name, a range `d1.2-d1.5`.
@@ -37,13 +47,20 @@ impl<'a> Sections<'a> {
             return (0..self.all.len()).collect();
         }
         if let Some((first, last)) = selector.split_once(['-', '–'])
-            && let (Some(first), Some(last)) = (self.places.get(first.trim()), self.places.get(last.trim()))
+            && let (Some(first), Some(last)) =
+                (self.places.get(first.trim()), self.places.get(last.trim()))
         {
             return (*first..=*last).collect();
         }
         let prefix = format!("{}.", selector.trim_end_matches('*').trim_end_matches('.'));
-        let matches = |section: &Section| section.id.0.starts_with(&prefix) || section.document == selector || section.title == selector;
-        (0..self.all.len()).filter(|at| matches(&self.all[*at])).collect()
+        let matches = |section: &Section| {
+            section.id.0.starts_with(&prefix)
+                || section.document == selector
+                || section.title == selector
+        };
+        (0..self.all.len())
+            .filter(|at| matches(&self.all[*at]))
+            .collect()
     }
 
     /// The sections that a list of selectors means; unknown ones are noted.
@@ -52,7 +69,10 @@ impl<'a> Sections<'a> {
         for selector in &task.sections {
             let places = self.select(selector);
             if places.is_empty() {
-                notes.warn(format!("task {} reads section {selector:?}, which does not exist; left out", task.key));
+                notes.warn(format!(
+                    "task {} reads section {selector:?}, which does not exist; left out",
+                    task.key
+                ));
             }
             found.extend(places);
         }
@@ -63,25 +83,47 @@ impl<'a> Sections<'a> {
 /// Gives sections to plans that forgot them: a `for_each` without a list means all, and when nobody reads anything
 /// although documents are attached, the tasks that wait for none read everything. Tells whether the latter was so.
 pub(super) fn remember(tasks: &mut [DraftTask], scope: &Scope<'_>) -> bool {
-    for task in tasks.iter_mut().filter(|task| task.for_each && task.sections.is_empty()) {
+    for task in tasks
+        .iter_mut()
+        .filter(|task| task.for_each && task.sections.is_empty())
+    {
         task.sections = vec!["*".into()];
     }
-    let forgotten = !scope.outline.sections.is_empty() && tasks.iter().all(|task| task.sections.is_empty());
-    for task in tasks.iter_mut().filter(|task| forgotten && task.parents.is_empty()) {
+    let forgotten =
+        !scope.outline.sections.is_empty() && tasks.iter().all(|task| task.sections.is_empty());
+    for task in tasks
+        .iter_mut()
+        .filter(|task| forgotten && task.parents.is_empty())
+    {
         task.sections = vec!["*".into()];
     }
     forgotten
 }
 
 /// Replaces selectors by section names and every `for_each` task by its tasks.
-pub(super) fn expand(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<DraftTask> {
+pub(super) fn expand(
+    tasks: Vec<DraftTask>,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) -> Vec<DraftTask> {
     let sections = Sections::of(scope);
     let single = tasks.iter().filter(|task| !task.for_each).count();
-    let many: Vec<usize> = tasks.iter().map(|task| if task.for_each { many(task, &sections) } else { 0 }).collect();
+    let many: Vec<usize> = tasks
+        .iter()
+        .map(|task| {
+            if task.for_each {
+                many(task, &sections)
+            } else {
+                0
+            }
+        })
+        .collect();
     let room = (scope.limits.max_tasks as usize).saturating_sub(single);
     let size = group_size(&many, room);
     if size > 1 {
-        notes.warn(format!("more sections than tasks allowed: {size} sections go into each task"));
+        notes.warn(format!(
+            "more sections than tasks allowed: {size} sections go into each task"
+        ));
     }
     let mut expanded = Vec::new();
     for task in tasks {
@@ -89,15 +131,25 @@ pub(super) fn expand(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes
         if task.for_each && !places.is_empty() {
             expanded.extend(copies(&task, &places, size, &sections));
         } else {
-            let ids = places.iter().map(|at| sections.all[*at].id.0.clone()).collect();
-            expanded.push(DraftTask { sections: ids, ..task });
+            let ids = places
+                .iter()
+                .map(|at| sections.all[*at].id.0.clone())
+                .collect();
+            expanded.push(DraftTask {
+                sections: ids,
+                ..task
+            });
         }
     }
     expanded
 }
 
 fn many(task: &DraftTask, sections: &Sections<'_>) -> usize {
-    task.sections.iter().flat_map(|selector| sections.select(selector)).collect::<BTreeSet<_>>().len()
+    task.sections
+        .iter()
+        .flat_map(|selector| sections.select(selector))
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 /// How many sections one task takes so that all tasks have room.
@@ -107,12 +159,21 @@ fn group_size(many: &[usize], room: usize) -> usize {
     (1..=most).find(|size| tasks(*size) <= room).unwrap_or(1)
 }
 
-fn copies(task: &DraftTask, places: &[usize], size: usize, sections: &Sections<'_>) -> Vec<DraftTask> {
+fn copies(
+    task: &DraftTask,
+    places: &[usize],
+    size: usize,
+    sections: &Sections<'_>,
+) -> Vec<DraftTask> {
     let groups = places.chunks(size).enumerate();
     let copy = |(at, group): (usize, &[usize])| {
         let number = (at + 1).to_string();
         let group: Vec<&Section> = group.iter().map(|at| &sections.all[*at]).collect();
-        let name = group.iter().map(|section| section.title.as_str()).collect::<Vec<_>>().join("; ");
+        let name = group
+            .iter()
+            .map(|section| section.title.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
         let fill = |text: &str| text.replace("{section}", &name).replace("{n}", &number);
         let mut title = fill(&task.title);
         if title == task.title && !title.is_empty() {

@@ -15,7 +15,11 @@ pub fn fallback(title: &str, brief: &str, scope: &Scope<'_>) -> Plan {
     } else {
         let groups = evenly(&sections, total, &scope.limits);
         let output = output_of_group(groups.len(), &scope.limits);
-        let mut tasks: Vec<PlannedTask> = groups.iter().enumerate().map(|(at, group)| part(at, group, brief, output)).collect();
+        let mut tasks: Vec<PlannedTask> = groups
+            .iter()
+            .enumerate()
+            .map(|(at, group)| part(at, group, brief, output))
+            .collect();
         let parents = tasks.iter().map(|task| task.key.clone()).collect();
         tasks.push(whole(Vec::new(), parents, brief, &scope.limits));
         tasks
@@ -23,9 +27,18 @@ pub fn fallback(title: &str, brief: &str, scope: &Scope<'_>) -> Plan {
     let last = tasks.last().expect("a fallback has a task").key.clone();
     Plan {
         version: 1,
-        title: if title.trim().is_empty() { "Untitled project".into() } else { title.trim().into() },
-        assumptions: vec!["No plan could be read from the planner; the brief was taken as a whole.".into()],
-        requirements: vec![Requirement { id: "r1".into(), text: "The deliverable does what the brief asks, completely.".into() }],
+        title: if title.trim().is_empty() {
+            "Untitled project".into()
+        } else {
+            title.trim().into()
+        },
+        assumptions: vec![
+            "No plan could be read from the planner; the brief was taken as a whole.".into(),
+        ],
+        requirements: vec![Requirement {
+            id: "r1".into(),
+            text: "The deliverable does what the brief asks, completely.".into(),
+        }],
         tasks,
         files: vec![PlannedFile {
             path: "deliverable.md".into(),
@@ -42,7 +55,15 @@ fn evenly(sections: &[&Section], total: u64, limits: &Limits) -> Vec<Vec<Section
     loop {
         let groups = groups(sections, size, |section| section.tokens);
         if groups.len() as u64 <= most_groups {
-            return groups.into_iter().map(|group| group.into_iter().map(|section| section.id.clone()).collect()).collect();
+            return groups
+                .into_iter()
+                .map(|group| {
+                    group
+                        .into_iter()
+                        .map(|section| section.id.clone())
+                        .collect()
+                })
+                .collect();
         }
         size += size / 4 + 1;
     }
@@ -50,10 +71,17 @@ fn evenly(sections: &[&Section], total: u64, limits: &Limits) -> Vec<Vec<Section
 
 fn output_of_group(groups: usize, limits: &Limits) -> u32 {
     let share = limits.input_tokens / groups.max(1) as u64;
-    u32::try_from(share).unwrap_or(u32::MAX).clamp(1, limits.max_output_tokens.clamp(1, 2_000))
+    u32::try_from(share)
+        .unwrap_or(u32::MAX)
+        .clamp(1, limits.max_output_tokens.clamp(1, 2_000))
 }
 
-fn whole(sections: Vec<SectionId>, parents: Vec<TaskKey>, brief: &str, limits: &Limits) -> PlannedTask {
+fn whole(
+    sections: Vec<SectionId>,
+    parents: Vec<TaskKey>,
+    brief: &str,
+    limits: &Limits,
+) -> PlannedTask {
     let reading = if parents.is_empty() {
         ""
     } else {
@@ -62,7 +90,9 @@ fn whole(sections: Vec<SectionId>, parents: Vec<TaskKey>, brief: &str, limits: &
     PlannedTask {
         key: TaskKey::new("t1"),
         title: "The whole deliverable".into(),
-        instructions: format!("Do what the brief asks, completely, as one document.{reading}\n\nThe brief:\n{brief}"),
+        instructions: format!(
+            "Do what the brief asks, completely, as one document.{reading}\n\nThe brief:\n{brief}"
+        ),
         sections,
         parents,
         policy: ParentPolicy::All,

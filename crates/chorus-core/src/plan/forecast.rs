@@ -45,14 +45,35 @@ pub struct TaskForecast {
 
 /// Forecasts a plan; `brief` is the brief's text.
 pub fn forecast(plan: &Plan, outline: &Outline, brief: &str) -> Forecast {
-    let sizes: BTreeMap<&str, u64> = outline.sections.iter().map(|section| (section.id.0.as_str(), section.tokens)).collect();
-    let outputs: BTreeMap<&TaskKey, u64> = plan.tasks.iter().map(|task| (&task.key, u64::from(task.output_tokens))).collect();
+    let sizes: BTreeMap<&str, u64> = outline
+        .sections
+        .iter()
+        .map(|section| (section.id.0.as_str(), section.tokens))
+        .collect();
+    let outputs: BTreeMap<&TaskKey, u64> = plan
+        .tasks
+        .iter()
+        .map(|task| (&task.key, u64::from(task.output_tokens)))
+        .collect();
     let frame = FRAME + count_tokens(brief).min(BRIEF);
     let paths = paths(plan);
     let task = |(at, task): (usize, &super::PlannedTask)| {
-        let sections: u64 = task.sections.iter().filter_map(|id| sizes.get(id.0.as_str())).sum();
-        let results: u64 = task.parents.iter().filter_map(|parent| outputs.get(parent)).sum();
-        let own = count_tokens(&task.instructions) + task.acceptance.iter().map(|line| count_tokens(line)).sum::<u64>();
+        let sections: u64 = task
+            .sections
+            .iter()
+            .filter_map(|id| sizes.get(id.0.as_str()))
+            .sum();
+        let results: u64 = task
+            .parents
+            .iter()
+            .filter_map(|parent| outputs.get(parent))
+            .sum();
+        let own = count_tokens(&task.instructions)
+            + task
+                .acceptance
+                .iter()
+                .map(|line| count_tokens(line))
+                .sum::<u64>();
         let forecast = TaskForecast {
             input_tokens: frame + sections + results + own,
             output_tokens: u64::from(task.output_tokens),
@@ -61,11 +82,20 @@ pub fn forecast(plan: &Plan, outline: &Outline, brief: &str) -> Forecast {
         (task.key.clone(), forecast)
     };
     let tasks: BTreeMap<TaskKey, TaskForecast> = plan.tasks.iter().enumerate().map(task).collect();
-    let judged: u64 = plan.part_tasks().iter().filter_map(|key| outputs.get(key)).sum();
+    let judged: u64 = plan
+        .part_tasks()
+        .iter()
+        .filter_map(|key| outputs.get(key))
+        .sum();
     let rubric = plan.requirements.len() as u64 * 100;
     Forecast {
-        calls: u32::try_from(plan.tasks.len()).unwrap_or(u32::MAX).saturating_add(1),
-        input_tokens: tasks.values().map(|task| task.input_tokens).sum::<u64>() + judged + frame + rubric,
+        calls: u32::try_from(plan.tasks.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1),
+        input_tokens: tasks.values().map(|task| task.input_tokens).sum::<u64>()
+            + judged
+            + frame
+            + rubric,
         output_tokens: tasks.values().map(|task| task.output_tokens).sum::<u64>() + rubric,
         critical_output_tokens: paths.iter().copied().max().unwrap_or(0),
         critical_path: critical_path(plan, &paths),
@@ -79,7 +109,11 @@ fn paths(plan: &Plan) -> Vec<u64> {
     let children = graph::children(&plan.parents());
     let mut paths = vec![0; plan.tasks.len()];
     for at in (0..plan.tasks.len()).rev() {
-        let below = children[at].iter().map(|child| paths[*child]).max().unwrap_or(0);
+        let below = children[at]
+            .iter()
+            .map(|child| paths[*child])
+            .max()
+            .unwrap_or(0);
         paths[at] = below + u64::from(plan.tasks[at].output_tokens);
     }
     paths
@@ -87,7 +121,9 @@ fn paths(plan: &Plan) -> Vec<u64> {
 
 fn critical_path(plan: &Plan, paths: &[u64]) -> Vec<TaskKey> {
     let children = graph::children(&plan.parents());
-    let longest = |places: &mut dyn Iterator<Item = usize>| places.max_by_key(|at| (paths[*at], std::cmp::Reverse(*at)));
+    let longest = |places: &mut dyn Iterator<Item = usize>| {
+        places.max_by_key(|at| (paths[*at], std::cmp::Reverse(*at)))
+    };
     let mut path = Vec::new();
     let mut next = longest(&mut (0..plan.tasks.len()));
     while let Some(at) = next {

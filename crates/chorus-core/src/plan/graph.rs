@@ -13,11 +13,17 @@ pub(super) fn cycle(parents: &Parents) -> Option<Vec<usize>> {
     let mut path = vec![start];
     loop {
         let last = *path.last().expect("a path has its start");
-        let next = *parents[last].iter().find(|parent| **parent == start || left.contains(parent) || path.contains(parent))?;
+        let next = *parents[last]
+            .iter()
+            .find(|parent| **parent == start || left.contains(parent) || path.contains(parent))?;
         if let Some(at) = path.iter().position(|task| *task == next) {
             let mut round = path.split_off(at);
             round.reverse();
-            let first = round.iter().enumerate().min_by_key(|(_, task)| **task).map_or(0, |(at, _)| at);
+            let first = round
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, task)| **task)
+                .map_or(0, |(at, _)| at);
             round.rotate_left(first);
             return Some(round);
         }
@@ -30,7 +36,11 @@ pub(super) fn break_cycles(parents: &mut Parents) -> Vec<(usize, usize)> {
     let mut broken = Vec::new();
     while let Some(round) = cycle(parents) {
         for child in round {
-            let backward: Vec<usize> = parents[child].iter().copied().filter(|parent| *parent >= child).collect();
+            let backward: Vec<usize> = parents[child]
+                .iter()
+                .copied()
+                .filter(|parent| *parent >= child)
+                .collect();
             parents[child].retain(|parent| *parent < child);
             broken.extend(backward.into_iter().map(|parent| (parent, child)));
         }
@@ -42,7 +52,9 @@ pub(super) fn break_cycles(parents: &mut Parents) -> Vec<(usize, usize)> {
 pub(super) fn order(parents: &Parents) -> Vec<usize> {
     let children = children(parents);
     let mut missing: Vec<usize> = parents.iter().map(Vec::len).collect();
-    let mut ready: BTreeSet<usize> = (0..parents.len()).filter(|task| missing[*task] == 0).collect();
+    let mut ready: BTreeSet<usize> = (0..parents.len())
+        .filter(|task| missing[*task] == 0)
+        .collect();
     let mut order = Vec::with_capacity(parents.len());
     while let Some(task) = ready.pop_first() {
         order.push(task);
@@ -60,7 +72,11 @@ pub(super) fn order(parents: &Parents) -> Vec<usize> {
 pub(super) fn depths(parents: &Parents) -> Vec<usize> {
     let mut depths = vec![0; parents.len()];
     for task in order(parents) {
-        depths[task] = 1 + parents[task].iter().map(|parent| depths[*parent]).max().unwrap_or(0);
+        depths[task] = 1 + parents[task]
+            .iter()
+            .map(|parent| depths[*parent])
+            .max()
+            .unwrap_or(0);
     }
     depths
 }
@@ -91,7 +107,9 @@ pub(super) fn children(parents: &Parents) -> Vec<Vec<usize>> {
 /// Tasks that no order can place: those on cycles and below them.
 fn unordered(parents: &Parents) -> BTreeSet<usize> {
     let placed: BTreeSet<usize> = order(parents).into_iter().collect();
-    (0..parents.len()).filter(|task| !placed.contains(task)).collect()
+    (0..parents.len())
+        .filter(|task| !placed.contains(task))
+        .collect()
 }
 
 #[cfg(test)]
@@ -102,7 +120,11 @@ mod tests {
 
     fn graph() -> impl Strategy<Value = Parents> {
         (1usize..12).prop_flat_map(|size| {
-            prop::collection::vec(prop::collection::btree_set(0..size, 0..4).prop_map(|set| set.into_iter().collect()), size)
+            prop::collection::vec(
+                prop::collection::btree_set(0..size, 0..4)
+                    .prop_map(|set| set.into_iter().collect()),
+                size,
+            )
         })
     }
 

@@ -18,7 +18,11 @@ pub(super) fn repeats(tasks: &[PlannedTask]) -> BTreeMap<TaskKey, TaskKey> {
     for task in tasks {
         let words = words(&task.instructions);
         let shingles = shingles(&words);
-        let alike = (&task.sections, &task.parents, names(&format!("{} {}", task.title, task.instructions)));
+        let alike = (
+            &task.sections,
+            &task.parents,
+            names(&format!("{} {}", task.title, task.instructions)),
+        );
         let group = groups.entry(alike).or_default();
         match group.iter().find(|(_, other)| same(other, &shingles)) {
             Some((first, _)) => {
@@ -37,14 +41,21 @@ fn same(left: &BTreeSet<String>, right: &BTreeSet<String>) -> bool {
 }
 
 fn words(text: &str) -> Vec<String> {
-    text.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.to_lowercase()
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn shingles(words: &[String]) -> BTreeSet<String> {
     if words.len() < SHINGLE {
         return BTreeSet::from([words.join(" ")]);
     }
-    words.windows(SHINGLE).map(|window| window.join(" ")).collect()
+    words
+        .windows(SHINGLE)
+        .map(|window| window.join(" "))
+        .collect()
 }
 
 /// Words that carry digits, dots, underscores, slashes, or capitals inside a sentence: they tell tasks apart.

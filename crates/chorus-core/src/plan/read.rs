@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftTask};
 use super::graph::{self, Parents};
-use super::{ParentPolicy, Plan, PlannedTask, Reading, Refused, Scope, expand, files, inputs, near, rubric, useful};
+use super::{
+    ParentPolicy, Plan, PlannedTask, Reading, Refused, Scope, expand, files, inputs, near, rubric,
+    useful,
+};
 use crate::brief::SectionId;
 use crate::id::TaskKey;
 use crate::json::{self, Rung};
@@ -23,7 +26,14 @@ pub fn read(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
 /// Reads a planner's reply as well as it can be: cycles are broken at the edge that points backward, shared ids are told apart,
 /// a cut reply is taken as far as it goes. What is refused even so calls for [`super::fallback`].
 pub fn read_leniently(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
-    reading(reply, scope, Notes { lenient: true, ..Notes::default() })
+    reading(
+        reply,
+        scope,
+        Notes {
+            lenient: true,
+            ..Notes::default()
+        },
+    )
 }
 
 /// What was found wrong on the way.
@@ -42,12 +52,22 @@ impl Notes {
 
     /// Notes something that the planner should mend; where nobody asks again it is only a warning.
     fn fault(&mut self, text: String) {
-        if self.lenient { self.warnings.push(text) } else { self.errors.push(text) }
+        if self.lenient {
+            self.warnings.push(text)
+        } else {
+            self.errors.push(text)
+        }
     }
 
     /// Goes on unless something was refused.
     fn settled(&self) -> Result<(), Refused> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Refused { errors: self.errors.clone() }) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Refused {
+                errors: self.errors.clone(),
+            })
+        }
     }
 }
 
@@ -55,11 +75,15 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     let draft = drafted(reply, &mut notes)?;
     let mut tasks = named(draft.tasks, scope, &mut notes);
     if expand::remember(&mut tasks, scope) {
-        notes.fault("no task reads any section of the attached documents: name them in `sections`".into());
+        notes.fault(
+            "no task reads any section of the attached documents: name them in `sections`".into(),
+        );
     }
     notes.settled()?;
     if tasks.is_empty() {
-        return Err(Refused { errors: vec!["there is no task with instructions".into()] });
+        return Err(Refused {
+            errors: vec!["there is no task with instructions".into()],
+        });
     }
     let tasks = expand::expand(tasks, scope, &mut notes);
     let tasks = distinct(inputs::split(tasks, scope, &mut notes));
@@ -70,22 +94,45 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     too_many(tasks.len(), scope)?;
     let files = {
         let names = Names::of(&tasks);
-        files::planned(draft.files, &tasks, &|name| names.resolve(name).into_iter().map(TaskKey::new).collect(), &mut notes)
+        files::planned(
+            draft.files,
+            &tasks,
+            &|name| names.resolve(name).into_iter().map(TaskKey::new).collect(),
+            &mut notes,
+        )
     };
     let tasks = tasks.into_iter().map(planned).collect();
-    let title = if draft.title.is_empty() { "Untitled project".into() } else { draft.title };
-    let mut plan = Plan { version: 1, title, assumptions: draft.assumptions, requirements: draft.requirements, tasks, files };
+    let title = if draft.title.is_empty() {
+        "Untitled project".into()
+    } else {
+        draft.title
+    };
+    let mut plan = Plan {
+        version: 1,
+        title,
+        assumptions: draft.assumptions,
+        requirements: draft.requirements,
+        tasks,
+        files,
+    };
     join_repeats(&mut plan, &mut notes);
     useful::keep(&mut plan, &mut notes);
     rubric::complete(&mut plan, &mut notes);
     match plan.check_in(scope).as_slice() {
-        [] => Ok(Reading { plan, warnings: notes.warnings }),
-        broken => Err(Refused { errors: broken.iter().map(ToString::to_string).collect() }),
+        [] => Ok(Reading {
+            plan,
+            warnings: notes.warnings,
+        }),
+        broken => Err(Refused {
+            errors: broken.iter().map(ToString::to_string).collect(),
+        }),
     }
 }
 
 fn drafted(reply: &str, notes: &mut Notes) -> Result<Draft, Refused> {
-    let refuse = |error: String| Refused { errors: vec![error] };
+    let refuse = |error: String| Refused {
+        errors: vec![error],
+    };
     let found = json::read(reply, &["tasks", "files", "requirements"]).map_err(refuse)?;
     match found.rung {
         Rung::Strict | Rung::Fenced | Rung::Embedded => {}
@@ -107,20 +154,32 @@ fn named(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<Dra
     let mut taken = BTreeSet::new();
     let mut named = Vec::new();
     for mut task in tasks {
-        task.output_tokens = task.output_tokens.clamp(1, scope.limits.max_output_tokens.max(1));
+        task.output_tokens = task
+            .output_tokens
+            .clamp(1, scope.limits.max_output_tokens.max(1));
         if task.instructions.is_empty() {
             if task.title.is_empty() {
-                notes.fault(format!("task {} has neither title nor instructions", task.key));
+                notes.fault(format!(
+                    "task {} has neither title nor instructions",
+                    task.key
+                ));
                 continue;
             }
             task.instructions = task.title.clone();
         }
         if task.title.is_empty() {
-            task.title = task.instructions.split_whitespace().take(8).collect::<Vec<_>>().join(" ");
+            task.title = task
+                .instructions
+                .split_whitespace()
+                .take(8)
+                .collect::<Vec<_>>()
+                .join(" ");
         }
         if !taken.insert(task.key.clone()) {
             notes.fault(format!("two tasks have the id {}", task.key));
-            let free = (2..).map(|number| format!("{}-{number}", task.key)).find(|key| !taken.contains(key));
+            let free = (2..)
+                .map(|number| format!("{}-{number}", task.key))
+                .find(|key| !taken.contains(key));
             task.key = free.expect("numbers do not end");
             task.names = vec![task.key.clone()];
             taken.insert(task.key.clone());
@@ -135,7 +194,11 @@ fn distinct(mut tasks: Vec<DraftTask>) -> Vec<DraftTask> {
     let mut taken = BTreeSet::new();
     for task in &mut tasks {
         let others = (2..).map(|number| format!("{}-{number}", task.key));
-        let free = [task.key.clone()].into_iter().chain(others).find(|key| !taken.contains(key)).expect("numbers do not end");
+        let free = [task.key.clone()]
+            .into_iter()
+            .chain(others)
+            .find(|key| !taken.contains(key))
+            .expect("numbers do not end");
         taken.insert(free.clone());
         task.key = free;
     }
@@ -144,8 +207,18 @@ fn distinct(mut tasks: Vec<DraftTask>) -> Vec<DraftTask> {
 
 fn too_many(count: usize, scope: &Scope<'_>) -> Result<(), Refused> {
     let most = scope.limits.max_tasks as usize;
-    let error = || format!("the plan has {count} tasks; at most {most} are allowed: let one task take several sections");
-    if count > most { Err(Refused { errors: vec![error()] }) } else { Ok(()) }
+    let error = || {
+        format!(
+            "the plan has {count} tasks; at most {most} are allowed: let one task take several sections"
+        )
+    };
+    if count > most {
+        Err(Refused {
+            errors: vec![error()],
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// By which names tasks can be meant.
@@ -156,20 +229,36 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(tasks: &'a [DraftTask]) -> Self {
-        let (mut names, mut titles): (BTreeMap<&str, Vec<&str>>, _) = (BTreeMap::new(), BTreeMap::new());
+        let (mut names, mut titles): (BTreeMap<&str, Vec<&str>>, _) =
+            (BTreeMap::new(), BTreeMap::new());
         for task in tasks {
-            for name in task.names.iter().filter(|name| **name != task.key).chain([&task.key]) {
+            for name in task
+                .names
+                .iter()
+                .filter(|name| **name != task.key)
+                .chain([&task.key])
+            {
                 names.entry(name.as_str()).or_default().push(&task.key);
             }
-            titles.entry(task.title.to_lowercase()).or_insert(task.key.as_str());
+            titles
+                .entry(task.title.to_lowercase())
+                .or_insert(task.key.as_str());
         }
         Self { names, titles }
     }
 
     /// The tasks that a name means: an id, the id of what was expanded or split, else an exact title.
     fn resolve(&self, name: &str) -> Vec<&'a str> {
-        let by_name = self.names.get(name).or_else(|| self.names.get(super::draft::plain_key(name).as_str()));
-        by_name.cloned().unwrap_or_else(|| self.titles.get(&name.to_lowercase()).map(|key| vec![*key]).unwrap_or_default())
+        let by_name = self
+            .names
+            .get(name)
+            .or_else(|| self.names.get(super::draft::plain_key(name).as_str()));
+        by_name.cloned().unwrap_or_else(|| {
+            self.titles
+                .get(&name.to_lowercase())
+                .map(|key| vec![*key])
+                .unwrap_or_default()
+        })
     }
 }
 
@@ -177,10 +266,20 @@ impl<'a> Names<'a> {
 fn connected(mut tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
     let mut parents = edges(&tasks, notes);
     if let Some(round) = graph::cycle(&parents) {
-        let keys: Vec<&str> = round.iter().chain(round.first()).map(|task| tasks[*task].key.as_str()).collect();
-        notes.fault(format!("the tasks depend on each other in a circle: {}", keys.join(" -> ")));
+        let keys: Vec<&str> = round
+            .iter()
+            .chain(round.first())
+            .map(|task| tasks[*task].key.as_str())
+            .collect();
+        notes.fault(format!(
+            "the tasks depend on each other in a circle: {}",
+            keys.join(" -> ")
+        ));
         for (parent, child) in graph::break_cycles(&mut parents) {
-            notes.warn(format!("task {} no longer waits for {}", tasks[child].key, tasks[parent].key));
+            notes.warn(format!(
+                "task {} no longer waits for {}",
+                tasks[child].key, tasks[parent].key
+            ));
         }
     }
     let depth = graph::depths(&parents).into_iter().max().unwrap_or(0);
@@ -194,18 +293,28 @@ fn connected(mut tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
         task.parents = parents.iter().map(|parent| keys[*parent].clone()).collect();
     }
     let mut places: Vec<Option<DraftTask>> = tasks.into_iter().map(Some).collect();
-    graph::order(&parents).into_iter().filter_map(|at| places[at].take()).collect()
+    graph::order(&parents)
+        .into_iter()
+        .filter_map(|at| places[at].take())
+        .collect()
 }
 
 fn edges(tasks: &[DraftTask], notes: &mut Notes) -> Parents {
     let names = Names::of(tasks);
-    let places: BTreeMap<&str, usize> = tasks.iter().enumerate().map(|(at, task)| (task.key.as_str(), at)).collect();
+    let places: BTreeMap<&str, usize> = tasks
+        .iter()
+        .enumerate()
+        .map(|(at, task)| (task.key.as_str(), at))
+        .collect();
     let of = |(at, task): (usize, &DraftTask)| {
         let mut parents = BTreeSet::new();
         for name in &task.parents {
             let found = names.resolve(name);
             if found.is_empty() {
-                notes.warn(format!("task {} waits for {name:?}, which does not exist; left out", task.key));
+                notes.warn(format!(
+                    "task {} waits for {name:?}, which does not exist; left out",
+                    task.key
+                ));
             }
             parents.extend(found.into_iter().map(|key| places[key]));
         }
@@ -222,7 +331,11 @@ fn planned(task: DraftTask) -> PlannedTask {
     PlannedTask {
         key: TaskKey::new(&task.key),
         policy: policy(task.policy, count),
-        acceptance: if task.acceptance.is_empty() { vec![rubric::acceptance(&task.title)] } else { task.acceptance },
+        acceptance: if task.acceptance.is_empty() {
+            vec![rubric::acceptance(&task.title)]
+        } else {
+            task.acceptance
+        },
         title: task.title,
         instructions: task.instructions,
         sections: task.sections.into_iter().map(SectionId).collect(),
@@ -248,8 +361,16 @@ fn join_repeats(plan: &mut Plan, notes: &mut Notes) {
         let dropped = plan.tasks.iter().find(|task| task.key == *later).cloned();
         let kept = plan.tasks.iter_mut().find(|task| task.key == *first);
         if let (Some(dropped), Some(kept)) = (dropped, kept) {
-            let covers: Vec<String> = dropped.covers.into_iter().filter(|id| !kept.covers.contains(id)).collect();
-            let lines: Vec<String> = dropped.acceptance.into_iter().filter(|line| !kept.acceptance.contains(line)).collect();
+            let covers: Vec<String> = dropped
+                .covers
+                .into_iter()
+                .filter(|id| !kept.covers.contains(id))
+                .collect();
+            let lines: Vec<String> = dropped
+                .acceptance
+                .into_iter()
+                .filter(|line| !kept.acceptance.contains(line))
+                .collect();
             kept.covers.extend(covers);
             kept.acceptance.extend(lines);
         }

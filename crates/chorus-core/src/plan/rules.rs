@@ -67,13 +67,24 @@ impl Plan {
     /// The rules that the plan breaks, those about its scope included.
     pub fn check_in(&self, scope: &Scope<'_>) -> Vec<Violation> {
         let mut broken = self.check();
-        let known: BTreeSet<&str> = scope.outline.sections.iter().map(|section| section.id.0.as_str()).collect();
+        let known: BTreeSet<&str> = scope
+            .outline
+            .sections
+            .iter()
+            .map(|section| section.id.0.as_str())
+            .collect();
         if self.tasks.len() > scope.limits.max_tasks as usize {
             broken.push(Violation::TooLarge(format!("{} tasks", self.tasks.len())));
         }
         for task in &self.tasks {
-            let unknown = task.sections.iter().filter(|section| !known.contains(section.0.as_str()));
-            broken.extend(unknown.map(|section| Violation::UnknownSection(task.key.clone(), section.0.clone())));
+            let unknown = task
+                .sections
+                .iter()
+                .filter(|section| !known.contains(section.0.as_str()));
+            broken.extend(
+                unknown
+                    .map(|section| Violation::UnknownSection(task.key.clone(), section.0.clone())),
+            );
             if task.output_tokens > scope.limits.max_output_tokens {
                 broken.push(Violation::TooLarge(format!("the output of {}", task.key)));
             }
@@ -84,7 +95,10 @@ impl Plan {
     /// Parents of each task by its place in the list.
     pub(super) fn parents(&self) -> Parents {
         let place = |key: &TaskKey| self.tasks.iter().position(|task| task.key == *key);
-        self.tasks.iter().map(|task| task.parents.iter().filter_map(place).collect()).collect()
+        self.tasks
+            .iter()
+            .map(|task| task.parents.iter().filter_map(place).collect())
+            .collect()
     }
 
     fn check_tasks(&self, broken: &mut Vec<Violation>) {
@@ -93,12 +107,20 @@ impl Plan {
         }
         let mut before: BTreeSet<&TaskKey> = BTreeSet::new();
         for task in &self.tasks {
-            let strangers = task.parents.iter().filter(|parent| !before.contains(parent));
-            broken.extend(strangers.map(|parent| Violation::ParentNotBefore { task: task.key.clone(), parent: parent.clone() }));
+            let strangers = task
+                .parents
+                .iter()
+                .filter(|parent| !before.contains(parent));
+            broken.extend(strangers.map(|parent| Violation::ParentNotBefore {
+                task: task.key.clone(),
+                parent: parent.clone(),
+            }));
             if !before.insert(&task.key) {
                 broken.push(Violation::SharedName(task.key.to_string()));
             }
-            let blank = task.instructions.trim().is_empty() || task.title.trim().is_empty() || task.acceptance.is_empty();
+            let blank = task.instructions.trim().is_empty()
+                || task.title.trim().is_empty()
+                || task.acceptance.is_empty();
             if blank || task.output_tokens == 0 {
                 broken.push(Violation::Empty(task.key.clone()));
             }
@@ -123,13 +145,19 @@ impl Plan {
             if !ids.insert(requirement.id.as_str()) {
                 broken.push(Violation::SharedName(requirement.id.clone()));
             }
-            if self.tasks.iter().all(|task| !task.covers.contains(&requirement.id)) {
+            if self
+                .tasks
+                .iter()
+                .all(|task| !task.covers.contains(&requirement.id))
+            {
                 broken.push(Violation::Uncovered(requirement.id.clone()));
             }
         }
         for task in &self.tasks {
             let unknown = task.covers.iter().filter(|id| !ids.contains(id.as_str()));
-            broken.extend(unknown.map(|id| Violation::UnknownRequirement(task.key.clone(), id.clone())));
+            broken.extend(
+                unknown.map(|id| Violation::UnknownRequirement(task.key.clone(), id.clone())),
+            );
         }
     }
 
@@ -140,7 +168,10 @@ impl Plan {
         let known: BTreeSet<&TaskKey> = self.tasks.iter().map(|task| &task.key).collect();
         let mut paths: Vec<String> = Vec::new();
         for file in &self.files {
-            if !files::is_safe(&file.path) || file.parts.is_empty() || files::clashes(&file.path, &paths) {
+            if !files::is_safe(&file.path)
+                || file.parts.is_empty()
+                || files::clashes(&file.path, &paths)
+            {
                 broken.push(Violation::BadFile(file.path.clone()));
             }
             paths.push(file.path.clone());
@@ -157,9 +188,18 @@ impl Plan {
 
     fn check_use(&self, broken: &mut Vec<Violation>) {
         let named = self.part_tasks();
-        let places = self.tasks.iter().enumerate().filter(|(_, task)| named.contains(&task.key)).map(|(at, _)| at);
+        let places = self
+            .tasks
+            .iter()
+            .enumerate()
+            .filter(|(_, task)| named.contains(&task.key))
+            .map(|(at, _)| at);
         let useful = graph::ancestors(&self.parents(), places);
-        let useless = self.tasks.iter().enumerate().filter(|(at, _)| !useful.contains(at));
+        let useless = self
+            .tasks
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !useful.contains(at));
         broken.extend(useless.map(|(_, task)| Violation::Useless(task.key.clone())));
     }
 

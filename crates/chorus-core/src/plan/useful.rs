@@ -10,14 +10,25 @@ use crate::id::TaskKey;
 pub(super) fn keep(plan: &mut Plan, notes: &mut Notes) {
     let covered: BTreeSet<String> = {
         let useful = useful(plan);
-        plan.tasks.iter().filter(|task| useful.contains(&task.key)).flat_map(|task| task.covers.clone()).collect()
+        plan.tasks
+            .iter()
+            .filter(|task| useful.contains(&task.key))
+            .flat_map(|task| task.covers.clone())
+            .collect()
     };
-    let known: BTreeSet<&str> = plan.requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    let known: BTreeSet<&str> = plan
+        .requirements
+        .iter()
+        .map(|requirement| requirement.id.as_str())
+        .collect();
     let mut covered = covered;
     let mut added = Vec::new();
     // Children come after parents: the last of a chain is added first, its parents are useful by then.
     for task in plan.tasks.iter().rev() {
-        let alone = task.covers.iter().any(|id| known.contains(id.as_str()) && !covered.contains(id));
+        let alone = task
+            .covers
+            .iter()
+            .any(|id| known.contains(id.as_str()) && !covered.contains(id));
         if alone && !useful(plan).contains(&task.key) {
             covered.extend(task.covers.iter().cloned());
             added.push(task.key.clone());
@@ -25,8 +36,15 @@ pub(super) fn keep(plan: &mut Plan, notes: &mut Notes) {
     }
     for task in added.into_iter().rev() {
         if let Some(file) = plan.files.first_mut() {
-            notes.warn(format!("no file has the part of task {task}; added to {}", file.path));
-            let place = file.parts.iter().rposition(|part| matches!(part, Part::Task { .. })).map_or(0, |at| at + 1);
+            notes.warn(format!(
+                "no file has the part of task {task}; added to {}",
+                file.path
+            ));
+            let place = file
+                .parts
+                .iter()
+                .rposition(|part| matches!(part, Part::Task { .. }))
+                .map_or(0, |at| at + 1);
             file.parts.insert(place, Part::Task { task });
         }
     }
@@ -36,15 +54,26 @@ pub(super) fn keep(plan: &mut Plan, notes: &mut Notes) {
 fn drop_useless(plan: &mut Plan, notes: &mut Notes) {
     let useful = useful(plan);
     for task in plan.tasks.iter().filter(|task| !useful.contains(&task.key)) {
-        notes.warn(format!("task {} gives no part to any file; left out", task.key));
+        notes.warn(format!(
+            "task {} gives no part to any file; left out",
+            task.key
+        ));
     }
     plan.tasks.retain(|task| useful.contains(&task.key));
 }
 
 fn useful(plan: &Plan) -> BTreeSet<TaskKey> {
     let named = plan.part_tasks();
-    let places = plan.tasks.iter().enumerate().filter(|(_, task)| named.contains(&task.key)).map(|(at, _)| at);
-    graph::ancestors(&plan.parents(), places).into_iter().map(|at| plan.tasks[at].key.clone()).collect()
+    let places = plan
+        .tasks
+        .iter()
+        .enumerate()
+        .filter(|(_, task)| named.contains(&task.key))
+        .map(|(at, _)| at);
+    graph::ancestors(&plan.parents(), places)
+        .into_iter()
+        .map(|at| plan.tasks[at].key.clone())
+        .collect()
 }
 
 /// Replaces tasks by others wherever they are named, and drops them.
@@ -56,8 +85,16 @@ pub(super) fn rename(plan: &mut Plan, by: &BTreeMap<TaskKey, TaskKey>) {
     plan.tasks.retain(|task| !by.contains_key(&task.key));
     for task in &mut plan.tasks {
         let mut seen = BTreeSet::new();
-        task.parents = task.parents.iter().map(new).filter(|key| seen.insert(key.clone())).collect();
-        task.policy = policy(task.policy, u32::try_from(task.parents.len()).unwrap_or(u32::MAX));
+        task.parents = task
+            .parents
+            .iter()
+            .map(new)
+            .filter(|key| seen.insert(key.clone()))
+            .collect();
+        task.policy = policy(
+            task.policy,
+            u32::try_from(task.parents.len()).unwrap_or(u32::MAX),
+        );
     }
     for file in &mut plan.files {
         let mut parts = Vec::new();

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::delivery::{Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed};
+use crate::delivery::{
+    Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
+};
 
 /// Every arrow is one guarded statement; zero rows means a lost race. All of them can be repeated.
 #[async_trait]

@@ -76,7 +76,10 @@ pub struct Record {
 impl Record {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -92,7 +95,11 @@ pub trait Bus: Send + Sync {
     async fn publish(&self, records: Vec<Record>) -> Result<(), BusError>;
 
     /// A member of a group: each record of the topics goes to one member.
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError>;
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError>;
 
     /// Every record from now on, no group.
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError>;
@@ -147,6 +154,8 @@ pub struct Position {
 
 /// The partition of a key: the same on every bus, so that caches can be dropped by partition.
 pub fn partition_of(key: &str, partitions: u32) -> u32 {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     u32::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
 }

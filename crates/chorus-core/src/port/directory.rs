@@ -22,7 +22,11 @@ pub trait Directory: Send + Sync {
     async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError>;
 
     /// Changes what may be done with a credential.
-    async fn set_state(&self, credential: CredentialId, state: CredentialState) -> Result<(), StoreError>;
+    async fn set_state(
+        &self,
+        credential: CredentialId,
+        state: CredentialState,
+    ) -> Result<(), StoreError>;
 
     /// Removes an account with its credentials; false when there is none.
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError>;

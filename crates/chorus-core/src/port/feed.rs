@@ -34,14 +34,31 @@ pub enum Fed {
 
 impl Feed {
     /// As a member of a group: each record goes to one of its members.
-    pub fn of_group(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, topics: Vec<Topic>, group: String) -> Self {
-        Self { group: Some(group), ..Self::of_all(bus, clock, topics) }
+    pub fn of_group(
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        topics: Vec<Topic>,
+        group: String,
+    ) -> Self {
+        Self {
+            group: Some(group),
+            ..Self::of_all(bus, clock, topics)
+        }
     }
 
     /// Every record from now on.
     pub fn of_all(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, topics: Vec<Topic>) -> Self {
         let open_at = clock.now();
-        Self { bus, clock, topics, group: None, open: None, open_at, paused: false, broken: None }
+        Self {
+            bus,
+            clock,
+            topics,
+            group: None,
+            open: None,
+            open_at,
+            paused: false,
+            broken: None,
+        }
     }
 
     /// What comes next. Cancelling the wait loses nothing.
@@ -141,7 +158,11 @@ mod tests {
             unreachable!("a feed publishes nothing")
         }
 
-        async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+        async fn subscribe(
+            &self,
+            topics: Vec<Topic>,
+            group: &str,
+        ) -> Result<Box<dyn Subscription>, BusError> {
             self.tell(format!("{} topics for {group}", topics.len()))?;
             Ok(Box::new(Member(Arc::clone(self))))
         }
@@ -175,7 +196,11 @@ mod tests {
         }
 
         fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-            if at <= Clock::now(self) { futures_util::future::ready(()).boxed() } else { futures_util::future::pending().boxed() }
+            if at <= Clock::now(self) {
+                futures_util::future::ready(()).boxed()
+            } else {
+                futures_util::future::pending().boxed()
+            }
         }
 
         fn number(&self) -> u128 {
@@ -196,7 +221,10 @@ mod tests {
             Some(Fed::Broken(error)) => error.0,
         };
         assert_eq!(said, says);
-        assert_eq!(std::mem::take(&mut *fake.told.lock().expect("one thread")), heard);
+        assert_eq!(
+            std::mem::take(&mut *fake.told.lock().expect("one thread")),
+            heard
+        );
     }
 
     fn now<T>(deed: impl Future<Output = T>) -> T {
@@ -207,7 +235,12 @@ mod tests {
     fn a_feed_that_breaks_says_so_once_rests_and_opens_again_as_it_was() {
         let fake = Arc::new(Fake::default());
         let group = "workers".to_owned();
-        let mut feed = Feed::of_group(Arc::new(Arc::clone(&fake)), Arc::new(Arc::clone(&fake)), vec![Topic::TaskReady], group);
+        let mut feed = Feed::of_group(
+            Arc::new(Arc::clone(&fake)),
+            Arc::new(Arc::clone(&fake)),
+            vec![Topic::TaskReady],
+            group,
+        );
         check(&mut feed, &fake, "opened", &["1 topics for workers"]);
         check(&mut feed, &fake, "incoming", &["next"]);
         now(feed.pause(true));
@@ -220,14 +253,29 @@ mod tests {
         *fake.away.lock().expect("one thread") = false;
         check(&mut feed, &fake, "nothing yet", &[]);
         *fake.now.lock().expect("one thread") = 1_000;
-        check(&mut feed, &fake, "opened", &["1 topics for workers", "pause true"]);
+        check(
+            &mut feed,
+            &fake,
+            "opened",
+            &["1 topics for workers", "pause true"],
+        );
     }
 
     #[test]
     fn an_acknowledgement_that_is_not_taken_breaks_the_feed() {
         let fake = Arc::new(Fake::default());
-        let mut feed = Feed::of_all(Arc::new(Arc::clone(&fake)), Arc::new(Arc::clone(&fake)), vec![Topic::Control]);
-        let at = Position { partition: Partition { topic: Topic::Control, number: 0 }, offset: 7 };
+        let mut feed = Feed::of_all(
+            Arc::new(Arc::clone(&fake)),
+            Arc::new(Arc::clone(&fake)),
+            vec![Topic::Control],
+        );
+        let at = Position {
+            partition: Partition {
+                topic: Topic::Control,
+                number: 0,
+            },
+            offset: 7,
+        };
         now(feed.ack(&at));
         check(&mut feed, &fake, "opened", &["1 topics"]);
         now(feed.ack(&at));

@@ -148,7 +148,12 @@ impl Scopes {
 
     /// The scopes that these words name; a word of a later release gives nothing.
     pub fn known(words: &str) -> Self {
-        Self(Scope::ALL.into_iter().filter(|scope| words.split_whitespace().any(|word| word == scope.word())).collect())
+        Self(
+            Scope::ALL
+                .into_iter()
+                .filter(|scope| words.split_whitespace().any(|word| word == scope.word()))
+                .collect(),
+        )
     }
 
     /// Whether this may be done.
@@ -176,8 +181,14 @@ mod tests {
 
     #[test]
     fn scopes_are_read_back_and_later_words_give_nothing() {
-        let cases =
-            [("", ""), ("projects:read", "projects:read"), ("later:read projects:write  projects:read", "projects:read projects:write")];
+        let cases = [
+            ("", ""),
+            ("projects:read", "projects:read"),
+            (
+                "later:read projects:write  projects:read",
+                "projects:read projects:write",
+            ),
+        ];
         for (words, known) in cases {
             assert_eq!(Scopes::known(words).to_string(), known);
         }
@@ -196,8 +207,17 @@ mod tests {
             revoked_at,
         };
         assert_eq!(key(None, None).standing(Timestamp(9)), Standing::Good);
-        assert_eq!(key(Some(Timestamp(10)), None).standing(Timestamp(9)), Standing::Good);
-        assert_eq!(key(Some(Timestamp(9)), None).standing(Timestamp(9)), Standing::Expired);
-        assert_eq!(key(Some(Timestamp(5)), Some(Timestamp(7))).standing(Timestamp(9)), Standing::Revoked);
+        assert_eq!(
+            key(Some(Timestamp(10)), None).standing(Timestamp(9)),
+            Standing::Good
+        );
+        assert_eq!(
+            key(Some(Timestamp(9)), None).standing(Timestamp(9)),
+            Standing::Expired
+        );
+        assert_eq!(
+            key(Some(Timestamp(5)), Some(Timestamp(7))).standing(Timestamp(9)),
+            Standing::Revoked
+        );
     }
 }

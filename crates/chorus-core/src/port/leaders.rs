@@ -11,7 +11,12 @@ use crate::time::Millis;
 pub trait Leaders: Send + Sync {
     /// The new term, or none while another process holds an unexpired one. Asking again while holding it
     /// returns the same term, renewed.
-    async fn acquire(&self, name: &str, boot: BootId, lasts: Millis) -> Result<Option<Term>, StoreError>;
+    async fn acquire(
+        &self,
+        name: &str,
+        boot: BootId,
+        lasts: Millis,
+    ) -> Result<Option<Term>, StoreError>;
 
     /// Prolongs the term; false when it is over.
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError>;

@@ -32,7 +32,12 @@ pub trait LimitState: Send + Sync {
 
     /// The call begins: the lease now lives until `deadline`. The same holder may repeat it; another gets `Gone`.
     /// The lease is named with its amounts, so that it can be honoured where its grant is not known.
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError>;
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError>;
 
     /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError>;

@@ -19,7 +19,12 @@ pub trait Projects: Send + Sync {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError>;
 
     /// Puts a command of a client into the outbox; false when there is no such project in the tenant.
-    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError>;
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError>;
 
     /// The project as it is, with its version.
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError>;
@@ -28,14 +33,27 @@ pub trait Projects: Send + Sync {
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
     /// Projects of a tenant, newest first, from the one after `before` on.
-    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError>;
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError>;
 
     /// What happened after `after`, in order.
-    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError>;
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
 }
 
 /// Everything that happened in a project so far, in order, read page by page.
-pub async fn every_event(projects: &dyn Projects, project: ProjectId) -> Result<Vec<StoredEvent>, StoreError> {
+pub async fn every_event(
+    projects: &dyn Projects,
+    project: ProjectId,
+) -> Result<Vec<StoredEvent>, StoreError> {
     const PAGE: u32 = 1_000;
     let mut all: Vec<StoredEvent> = Vec::new();
     loop {

@@ -98,7 +98,10 @@ pub enum Tapped {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("sent_at", &self.sent_at).field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("Answer")
+            .field("sent_at", &self.sent_at)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -123,7 +123,10 @@ impl Project {
         match command {
             Command::Finished { done, reading } => finished::fold(&mut draft, done, reading)?,
             Command::Merged(merge) => merge::merged(&mut draft, merge)?,
-            Command::Lost { what } => stop::fail(&mut draft, format!("{what} is gone from the artifact store")),
+            Command::Lost { what } => stop::fail(
+                &mut draft,
+                format!("{what} is gone from the artifact store"),
+            ),
             command => {
                 client::remember(&mut draft, event)?;
                 client::fold(&mut draft, event, command)?;
@@ -139,13 +142,17 @@ impl Project {
 /// What follows from the counters once a command is folded.
 fn go_on(draft: &mut Draft<'_>) {
     match draft.head.state {
-        State::WaitingClient { waits: super::Waits::Tasks } if draft.head.unfinished == 0 || draft.head.ready > 0 => {
+        State::WaitingClient {
+            waits: super::Waits::Tasks,
+        } if draft.head.unfinished == 0 || draft.head.ready > 0 => {
             draft.enter(State::Running);
             go_on(draft);
         }
         State::Running if draft.head.unfinished == 0 => merge::begin(draft),
         State::Running if draft.head.ready == 0 && !draft.head.open.is_empty() => {
-            draft.enter(State::WaitingClient { waits: super::Waits::Tasks });
+            draft.enter(State::WaitingClient {
+                waits: super::Waits::Tasks,
+            });
         }
         State::Submitted
         | State::Clarifying { .. }
@@ -165,7 +172,17 @@ fn go_on(draft: &mut Draft<'_>) {
 
 impl Queue {
     pub(super) fn of(task: &Task, attempt: AttemptId, number: u32) -> Self {
-        let priority = if task.kind == TaskKind::Work { WORK_PRIORITY } else { STEERING_PRIORITY };
-        Self { task: task.id, attempt, number, priority, path: task.path }
+        let priority = if task.kind == TaskKind::Work {
+            WORK_PRIORITY
+        } else {
+            STEERING_PRIORITY
+        };
+        Self {
+            task: task.id,
+            attempt,
+            number,
+            priority,
+            path: task.path,
+        }
     }
 }

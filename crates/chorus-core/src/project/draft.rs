@@ -35,14 +35,29 @@ impl<'a> Draft<'a> {
                 false
             }
         };
-        Self { base, given, head, paused, tasks: BTreeMap::new(), history: Vec::new(), effects: Vec::new() }
+        Self {
+            base,
+            given,
+            head,
+            paused,
+            tasks: BTreeMap::new(),
+            history: Vec::new(),
+            effects: Vec::new(),
+        }
     }
 
     pub(super) fn finish(mut self) -> Decision {
         if self.paused && !self.head.over() {
-            self.head.state = State::Paused { was: Box::new(self.head.state) };
+            self.head.state = State::Paused {
+                was: Box::new(self.head.state),
+            };
         }
-        Decision { head: self.head, tasks: self.tasks.into_values().collect(), history: self.history, effects: self.effects }
+        Decision {
+            head: self.head,
+            tasks: self.tasks.into_values().collect(),
+            history: self.history,
+            effects: self.effects,
+        }
     }
 
     pub(super) const fn paused(&self) -> bool {
@@ -68,7 +83,10 @@ impl<'a> Draft<'a> {
     /// The project's next state.
     pub(super) fn enter(&mut self, state: State) {
         let (from, to) = (self.head.state.word(), state.word());
-        assert!(from == to || leads(&table::PROJECT_ARROWS, from, to), "no arrow leads a project from {from} to {to}");
+        assert!(
+            from == to || leads(&table::PROJECT_ARROWS, from, to),
+            "no arrow leads a project from {from} to {to}"
+        );
         self.head.state = state;
     }
 
@@ -78,7 +96,11 @@ impl<'a> Draft<'a> {
 
     /// Every task, in no order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Task> {
-        let untouched = self.base.tasks.values().filter(|task| !self.tasks.contains_key(&task.id));
+        let untouched = self
+            .base
+            .tasks
+            .values()
+            .filter(|task| !self.tasks.contains_key(&task.id));
         untouched.chain(self.tasks.values())
     }
 
@@ -89,7 +111,11 @@ impl<'a> Draft<'a> {
 
     /// Ids of the tasks that stand and for which `wanted` holds.
     pub(super) fn ids(&self, wanted: impl Fn(&Task) -> bool) -> Vec<TaskId> {
-        let mut ids: Vec<_> = self.standing().filter(|task| wanted(task)).map(|task| task.id).collect();
+        let mut ids: Vec<_> = self
+            .standing()
+            .filter(|task| wanted(task))
+            .map(|task| task.id)
+            .collect();
         ids.sort_unstable();
         ids
     }
@@ -97,7 +123,12 @@ impl<'a> Draft<'a> {
     /// Changes anything of a task but its state.
     pub(super) fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Task)) {
         let base = self.base;
-        let row = self.tasks.entry(id).or_insert_with(|| base.tasks.get(&id).expect("a task is changed after it was made").clone());
+        let row = self.tasks.entry(id).or_insert_with(|| {
+            base.tasks
+                .get(&id)
+                .expect("a task is changed after it was made")
+                .clone()
+        });
         change(row);
     }
 
@@ -114,7 +145,11 @@ impl<'a> Draft<'a> {
     pub(super) fn set(&mut self, id: TaskId, state: TaskState) {
         let task = self.task(id).expect("a task is moved after it was made");
         let (kind, from, to) = (task.kind, task.state.word(), state.word());
-        assert!(leads(&table::TASK_ARROWS, from, to), "no arrow leads task {} from {from} to {to}", task.key);
+        assert!(
+            leads(&table::TASK_ARROWS, from, to),
+            "no arrow leads task {} from {from} to {to}",
+            task.key
+        );
         let (before, after) = (weight(kind, &task.state), weight(kind, &state));
         self.head.unfinished = shifted(self.head.unfinished, after.0 - before.0);
         self.head.ready = shifted(self.head.ready, after.1 - before.1);
@@ -124,10 +159,22 @@ impl<'a> Draft<'a> {
     /// Makes the task `Ready` with a fresh attempt of this number and has the attempt queued.
     pub(super) fn queue(&mut self, id: TaskId, number: u32, feedback: Vec<String>, why: &str) {
         let attempt = AttemptId::new(self.number());
-        self.set(id, TaskState::Ready(Doing { attempt, number, feedback }));
+        self.set(
+            id,
+            TaskState::Ready(Doing {
+                attempt,
+                number,
+                feedback,
+            }),
+        );
         let task = self.task(id).expect("it was just made ready");
         let (task, queue) = (task.reference(), Queue::of(task, attempt, number));
-        self.record(HistoryEvent::TaskReady { task, attempt, number, why: why.to_owned() });
+        self.record(HistoryEvent::TaskReady {
+            task,
+            attempt,
+            number,
+            why: why.to_owned(),
+        });
         if !self.paused {
             self.ask(Effect::Queue(queue));
         }
@@ -136,7 +183,13 @@ impl<'a> Draft<'a> {
     /// Cancels every attempt that may be under way; the tasks stay `Ready`.
     pub(super) fn cancel_ready(&mut self) {
         for id in self.ids(|task| task.doing().is_some()) {
-            let Some(attempt) = self.task(id).and_then(Task::doing).map(|doing| doing.attempt) else { continue };
+            let Some(attempt) = self
+                .task(id)
+                .and_then(Task::doing)
+                .map(|doing| doing.attempt)
+            else {
+                continue;
+            };
             self.ask(Effect::Cancel(attempt));
         }
     }
@@ -158,7 +211,10 @@ impl<'a> Draft<'a> {
 /// What a task in this state adds to the head's counters `unfinished` and `ready`.
 fn weight(kind: TaskKind, state: &TaskState) -> (i64, i64) {
     let unfinished = kind == TaskKind::Work && !state.over();
-    (i64::from(unfinished), i64::from(matches!(state, TaskState::Ready(_))))
+    (
+        i64::from(unfinished),
+        i64::from(matches!(state, TaskState::Ready(_))),
+    )
 }
 
 fn shifted(count: u32, by: i64) -> u32 {

@@ -133,7 +133,14 @@ impl Head {
 
     /// The head of a project in state `Submitted`.
     pub fn new(new: NewHead) -> Self {
-        let NewHead { id, tenant, title, created_at, brief, options } = new;
+        let NewHead {
+            id,
+            tenant,
+            title,
+            created_at,
+            brief,
+            options,
+        } = new;
         Self {
             form: Self::FORM,
             id,

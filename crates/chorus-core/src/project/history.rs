@@ -192,6 +192,11 @@ pub enum HistoryEvent {
 impl Task {
     /// The task as events name it.
     pub fn reference(&self) -> TaskRef {
-        TaskRef { id: self.id, key: self.key.clone(), kind: self.kind, title: self.title.clone() }
+        TaskRef {
+            id: self.id,
+            key: self.key.clone(),
+            kind: self.kind,
+            title: self.title.clone(),
+        }
     }
 }

@@ -21,7 +21,12 @@ impl Ledger {
 
     /// The conflicts that nobody has settled.
     pub fn open(&self) -> Vec<Conflict> {
-        let settled = |conflict: &&Conflict| !self.settlements.iter().any(|settlement| settlement.conflict == conflict.id);
+        let settled = |conflict: &&Conflict| {
+            !self
+                .settlements
+                .iter()
+                .any(|settlement| settlement.conflict == conflict.id)
+        };
         self.conflicts.iter().filter(settled).cloned().collect()
     }
 
@@ -33,15 +38,30 @@ impl Ledger {
     /// How a conflict with the same subject and values was settled here, in the words of the new conflict.
     pub fn settled(&self, conflict: &Conflict) -> Option<Settlement> {
         let old = self.same(conflict)?;
-        let settlement = self.settlements.iter().find(|settlement| settlement.conflict == old.id)?;
+        let settlement = self
+            .settlements
+            .iter()
+            .find(|settlement| settlement.conflict == old.id)?;
         let keep = match &settlement.keep {
             None => None,
             Some(kept) => {
                 let value = &old.claims.iter().find(|claim| claim.id == *kept)?.value;
-                Some(conflict.claims.iter().find(|claim| claim.value == *value)?.id.clone())
+                Some(
+                    conflict
+                        .claims
+                        .iter()
+                        .find(|claim| claim.value == *value)?
+                        .id
+                        .clone(),
+                )
             }
         };
-        Some(Settlement { conflict: conflict.id.clone(), keep, reason: settlement.reason.clone(), by: settlement.by })
+        Some(Settlement {
+            conflict: conflict.id.clone(),
+            keep,
+            reason: settlement.reason.clone(),
+            by: settlement.by,
+        })
     }
 
     /// The ledger with every open conflict settled by nobody: both sides are kept with a note.
@@ -49,7 +69,12 @@ impl Ledger {
     pub fn closed(mut self) -> Self {
         for conflict in self.open() {
             let reason = "the source does not decide it".to_owned();
-            self.settlements.push(Settlement { conflict: conflict.id, keep: None, reason, by: SettledBy::Nobody });
+            self.settlements.push(Settlement {
+                conflict: conflict.id,
+                keep: None,
+                reason,
+                by: SettledBy::Nobody,
+            });
         }
         self
     }
@@ -57,18 +82,28 @@ impl Ledger {
     /// The ledger with its settlements in the order of its conflicts.
     #[must_use]
     pub fn in_order(mut self) -> Self {
-        let place = |settlement: &Settlement| self.conflicts.iter().position(|conflict| conflict.id == settlement.conflict);
+        let place = |settlement: &Settlement| {
+            self.conflicts
+                .iter()
+                .position(|conflict| conflict.id == settlement.conflict)
+        };
         self.settlements.sort_by_key(place);
         self
     }
 
     fn same(&self, conflict: &Conflict) -> Option<&Conflict> {
-        self.conflicts.iter().find(|old| old.subject == conflict.subject && values(old) == values(conflict))
+        self.conflicts
+            .iter()
+            .find(|old| old.subject == conflict.subject && values(old) == values(conflict))
     }
 }
 
 fn values(conflict: &Conflict) -> Vec<&str> {
-    let mut values: Vec<_> = conflict.claims.iter().map(|claim| claim.value.as_str()).collect();
+    let mut values: Vec<_> = conflict
+        .claims
+        .iter()
+        .map(|claim| claim.value.as_str())
+        .collect();
     values.sort_unstable();
     values
 }

@@ -108,7 +108,9 @@ impl State {
     /// Whether nothing will happen any more.
     pub const fn over(&self) -> bool {
         match self {
-            Self::Done { .. } | Self::Partial { .. } | Self::Failed { .. } | Self::Cancelled => true,
+            Self::Done { .. } | Self::Partial { .. } | Self::Failed { .. } | Self::Cancelled => {
+                true
+            }
             Self::Submitted
             | Self::Clarifying { .. }
             | Self::WaitingClient { .. }

@@ -4,7 +4,16 @@
 use crate::drawing::Arrow;
 
 /// Live states: any of them can be paused, cancelled, and fails when what it needs is gone.
-const LIVE: [&str; 8] = ["submitted", "clarifying", "waiting_client", "planning", "waiting_approval", "running", "merging", "evaluating"];
+const LIVE: [&str; 8] = [
+    "submitted",
+    "clarifying",
+    "waiting_client",
+    "planning",
+    "waiting_approval",
+    "running",
+    "merging",
+    "evaluating",
+];
 
 const OWN: [Arrow; 18] = [
     Arrow::new("submitted", "clarifying", "submit"),

@@ -10,7 +10,15 @@ use crate::plan::{Part, Plan, PlannedFile, PlannedTask};
 /// Words with which a note to do the work later begins.
 const NOTES: [&str; 3] = ["todo", "tbd", "fixme"];
 /// Texts that stand where work should be.
-const PLACEHOLDERS: [&str; 7] = ["placeholder", "lorem ipsum", "...", "…", "to be written", "to be done", "your text here"];
+const PLACEHOLDERS: [&str; 7] = [
+    "placeholder",
+    "lorem ipsum",
+    "...",
+    "…",
+    "to be written",
+    "to be done",
+    "your text here",
+];
 
 /// The defects that rules find; none when there are none. The name of an item is that of the first requirement
 /// which the part's task covers.
@@ -19,7 +27,12 @@ pub fn check(plan: &Plan, files: &[FileText]) -> Vec<VerdictItem> {
     for planned in &plan.files {
         match files.iter().find(|file| file.path == planned.path) {
             Some(file) => check_file(plan, planned, file, &mut defects),
-            None => defects.push(file_defect(plan, planned, "it is missing", "make this file")),
+            None => defects.push(file_defect(
+                plan,
+                planned,
+                "it is missing",
+                "make this file",
+            )),
         }
     }
     defects
@@ -28,8 +41,14 @@ pub fn check(plan: &Plan, files: &[FileText]) -> Vec<VerdictItem> {
 fn check_file(plan: &Plan, planned: &PlannedFile, file: &FileText, defects: &mut Vec<VerdictItem>) {
     let before = defects.len();
     for key in tasks(planned) {
-        let Some(task) = plan.tasks.iter().find(|task| task.key == *key) else { continue };
-        let text = file.parts.iter().find(|part| part.task == *key).map_or("", |part| file.text[part.range.clone()].trim());
+        let Some(task) = plan.tasks.iter().find(|task| task.key == *key) else {
+            continue;
+        };
+        let text = file
+            .parts
+            .iter()
+            .find(|part| part.task == *key)
+            .map_or("", |part| file.text[part.range.clone()].trim());
         defects.extend(part_defect(task, text, &file.media_type));
     }
     if defects.len() > before {
@@ -41,36 +60,67 @@ fn check_file(plan: &Plan, planned: &PlannedFile, file: &FileText, defects: &mut
     if file.media_type.ends_with("json")
         && let Err(error) = serde_json::from_str::<Value>(&file.text)
     {
-        defects.push(file_defect(plan, planned, &format!("it is no JSON: {error}"), "answer with JSON only, complete and valid"));
+        defects.push(file_defect(
+            plan,
+            planned,
+            &format!("it is no JSON: {error}"),
+            "answer with JSON only, complete and valid",
+        ));
     }
 }
 
 fn part_defect(task: &PlannedTask, text: &str, media_type: &str) -> Option<VerdictItem> {
     let item = |evidence: String, feedback: &str| {
-        let requirement = task.covers.first().cloned().unwrap_or_else(|| format!("part {}", task.key));
-        Some(VerdictItem { requirement, met: false, evidence, redo: vec![task.key.clone()], feedback: feedback.to_owned() })
+        let requirement = task
+            .covers
+            .first()
+            .cloned()
+            .unwrap_or_else(|| format!("part {}", task.key));
+        Some(VerdictItem {
+            requirement,
+            met: false,
+            evidence,
+            redo: vec![task.key.clone()],
+            feedback: feedback.to_owned(),
+        })
     };
     let name = format!("the part of {} ({})", task.key, task.title);
     if text.is_empty() {
-        return item(format!("{name} is missing"), "The part was empty. Write it in full.");
+        return item(
+            format!("{name} is missing"),
+            "The part was empty. Write it in full.",
+        );
     }
     if is_placeholder(text) {
-        return item(format!("{name} is only a placeholder: {text}"), "The part was only a placeholder. Write it in full.");
+        return item(
+            format!("{name} is only a placeholder: {text}"),
+            "The part was only a placeholder. Write it in full.",
+        );
     }
     if media_type == "text/markdown" && !fences_closed(text) {
-        return item(format!("{name} has a code fence that never closes"), "A code fence was never closed. Close every fence.");
+        return item(
+            format!("{name} has a code fence that never closes"),
+            "A code fence was never closed. Close every fence.",
+        );
     }
     let missing = missing_headings(task, text);
     if media_type == "text/markdown" && !missing.is_empty() {
         let list = missing.join(", ");
-        return item(format!("{name} lacks the headings {list}"), &format!("These headings are required and were not there: {list}."));
+        return item(
+            format!("{name} lacks the headings {list}"),
+            &format!("These headings are required and were not there: {list}."),
+        );
     }
     None
 }
 
 fn file_defect(plan: &Plan, planned: &PlannedFile, what: &str, feedback: &str) -> VerdictItem {
     let redo: Vec<TaskKey> = tasks(planned).cloned().collect();
-    let covers = plan.tasks.iter().filter(|task| redo.contains(&task.key)).find_map(|task| task.covers.first().cloned());
+    let covers = plan
+        .tasks
+        .iter()
+        .filter(|task| redo.contains(&task.key))
+        .find_map(|task| task.covers.first().cloned());
     VerdictItem {
         requirement: covers.unwrap_or_else(|| format!("file {}", planned.path)),
         met: false,
@@ -89,12 +139,21 @@ fn tasks(planned: &PlannedFile) -> impl Iterator<Item = &TaskKey> {
 
 /// Whether a text says nothing but that it is still to be written, headings aside.
 fn is_placeholder(text: &str) -> bool {
-    let body: String = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ");
-    let bare = body.trim().trim_matches(['[', ']', '(', ')', '<', '>', '*', '_', ' ']).to_lowercase();
+    let body: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let bare = body
+        .trim()
+        .trim_matches(['[', ']', '(', ')', '<', '>', '*', '_', ' '])
+        .to_lowercase();
     let bare = bare.trim_end_matches(['!', ':']).trim();
     let note = |word: &str| {
         let rest = bare.strip_prefix(word);
-        rest.is_some_and(|rest| rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.']))
+        rest.is_some_and(|rest| {
+            rest.is_empty() || bare.len() < 60 && rest.starts_with([':', ' ', ',', '.'])
+        })
     };
     PLACEHOLDERS.contains(&bare) || NOTES.iter().any(|word| note(word))
 }
@@ -103,11 +162,17 @@ fn fences_closed(text: &str) -> bool {
     let mut open: Option<(char, usize)> = None;
     for line in text.lines().map(str::trim) {
         let mark = line.chars().next().filter(|mark| "`~".contains(*mark));
-        let length = mark.map_or(0, |mark| line.chars().take_while(|letter| *letter == mark).count());
+        let length = mark.map_or(0, |mark| {
+            line.chars().take_while(|letter| *letter == mark).count()
+        });
         let bare = line.len() == length;
         open = match (open, mark) {
-            (None, Some(mark)) if length >= 3 && !line[length..].contains('`') => Some((mark, length)),
-            (Some((wanted, least)), Some(mark)) if mark == wanted && length >= least && bare => None,
+            (None, Some(mark)) if length >= 3 && !line[length..].contains('`') => {
+                Some((mark, length))
+            }
+            (Some((wanted, least)), Some(mark)) if mark == wanted && length >= least && bare => {
+                None
+            }
             (open, _) => open,
         };
     }
@@ -117,28 +182,60 @@ fn fences_closed(text: &str) -> bool {
 /// Headings named in acceptance lines that speak of headings (`has the heading "Summary"`) and that the text lacks. Lines that
 /// forbid something and names that stand for others (`## Chapter N`, `{title}`) are left to the judge.
 fn missing_headings(task: &PlannedTask, text: &str) -> Vec<String> {
-    let headings: Vec<String> = text.lines().filter(|line| line.trim_start().starts_with('#')).map(plain).collect();
-    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.to_lowercase().contains(word));
-    let speaks =
-        |line: &&String| has(line, &["heading", "section called", "tiêu đề"]) && !has(line, &["no ", "not ", "without", "never", "không "]);
-    let wanted = task.acceptance.iter().filter(speaks).flat_map(|line| quoted(line)).filter(|wanted| !is_variable(wanted));
-    wanted.filter(|wanted| headings.iter().all(|heading| !heading.contains(&plain(wanted)))).collect()
+    let headings: Vec<String> = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with('#'))
+        .map(plain)
+        .collect();
+    let has =
+        |line: &str, words: &[&str]| words.iter().any(|word| line.to_lowercase().contains(word));
+    let speaks = |line: &&String| {
+        has(line, &["heading", "section called", "tiêu đề"])
+            && !has(line, &["no ", "not ", "without", "never", "không "])
+    };
+    let wanted = task
+        .acceptance
+        .iter()
+        .filter(speaks)
+        .flat_map(|line| quoted(line))
+        .filter(|wanted| !is_variable(wanted));
+    wanted
+        .filter(|wanted| {
+            headings
+                .iter()
+                .all(|heading| !heading.contains(&plain(wanted)))
+        })
+        .collect()
 }
 
 /// Whether a name stands for others.
 fn is_variable(name: &str) -> bool {
     let word = |word: &str| matches!(word, "n" | "x" | "nn" | "title" | "name" | "number");
-    name.contains(['{', '}', '<', '>', '[', ']', '…', '_']) || name.contains("..") || plain(name).split(' ').any(word)
+    name.contains(['{', '}', '<', '>', '[', ']', '…', '_'])
+        || name.contains("..")
+        || plain(name).split(' ').any(word)
 }
 
 fn plain(text: &str) -> String {
-    text.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    text.to_lowercase()
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The texts in backticks or double quotes of a line.
 fn quoted(line: &str) -> Vec<String> {
     let even = line.replace(['“', '”'], "\"").replace('`', "\"");
-    let inside = even.split('"').skip(1).step_by(2).map(str::trim).map(str::to_owned);
+    let inside = even
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::trim)
+        .map(str::to_owned);
     let count = even.matches('"').count() / 2;
-    inside.take(count).filter(|text| plain(text).chars().any(char::is_alphanumeric)).collect()
+    inside
+        .take(count)
+        .filter(|text| plain(text).chars().any(char::is_alphanumeric))
+        .collect()
 }

@@ -13,11 +13,20 @@ use crate::plan::{Part, Plan};
 /// and names no task to be done again gets the tasks that cover it.
 pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     let found = json::read(answer, &["items"]).map_err(|error| vec![error])?;
-    let objects = json::list_of(&found.object, &["items", "verdict"]).iter().filter_map(Value::as_object);
+    let objects = json::list_of(&found.object, &["items", "verdict"])
+        .iter()
+        .filter_map(Value::as_object);
     let items: Vec<VerdictItem> = objects.filter_map(|object| item(object, plan)).collect();
     if items.is_empty() {
-        let ids = plan.requirements.iter().map(|requirement| requirement.id.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(vec![format!("the object has no item in `items` about any of the requirements {ids}")]);
+        let ids = plan
+            .requirements
+            .iter()
+            .map(|requirement| requirement.id.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(vec![format!(
+            "the object has no item in `items` about any of the requirements {ids}"
+        )]);
     }
     Ok(unite(vec![Verdict { items }]))
 }
@@ -27,9 +36,17 @@ pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
 pub fn read_whole(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     let verdict = read(answer, plan)?;
     let judged = |id: &str| verdict.items.iter().any(|item| item.requirement == id);
-    let omitted: Vec<&str> = plan.requirements.iter().map(|requirement| requirement.id.as_str()).filter(|id| !judged(id)).collect();
+    let omitted: Vec<&str> = plan
+        .requirements
+        .iter()
+        .map(|requirement| requirement.id.as_str())
+        .filter(|id| !judged(id))
+        .collect();
     if !omitted.is_empty() && verdict.items.iter().all(|item| item.met) {
-        return Err(vec![format!("there is no item about {}", omitted.join(", "))]);
+        return Err(vec![format!(
+            "there is no item about {}",
+            omitted.join(", ")
+        )]);
     }
     Ok(verdict)
 }
@@ -59,7 +76,11 @@ fn add(item: &mut VerdictItem, other: VerdictItem) {
         (false, false) => {
             join(&mut item.evidence, &other.evidence, "; ");
             join(&mut item.feedback, &other.feedback, "\n");
-            let more: Vec<TaskKey> = other.redo.into_iter().filter(|task| !item.redo.contains(task)).collect();
+            let more: Vec<TaskKey> = other
+                .redo
+                .into_iter()
+                .filter(|task| !item.redo.contains(task))
+                .collect();
             item.redo.extend(more);
         }
     }
@@ -76,27 +97,69 @@ fn join(text: &mut String, more: &str, between: &str) {
 
 fn item(object: &Map<String, Value>, plan: &Plan) -> Option<VerdictItem> {
     let requirement = json::text_of(object, &["requirement", "id"])?;
-    plan.requirements.iter().find(|known| known.id == requirement)?;
+    plan.requirements
+        .iter()
+        .find(|known| known.id == requirement)?;
     let met = match object.get("met")? {
         Value::Bool(met) => *met,
-        other => matches!(json::text(other)?.to_lowercase().as_str(), "true" | "yes" | "met" | "1"),
+        other => matches!(
+            json::text(other)?.to_lowercase().as_str(),
+            "true" | "yes" | "met" | "1"
+        ),
     };
     let evidence = json::text_of(object, &["evidence"]).unwrap_or_default();
     if met {
-        return Some(VerdictItem { requirement, met, evidence, redo: Vec::new(), feedback: String::new() });
+        return Some(VerdictItem {
+            requirement,
+            met,
+            evidence,
+            redo: Vec::new(),
+            feedback: String::new(),
+        });
     }
-    let named: Vec<TaskKey> = json::texts(object.get("redo")).iter().map(TaskKey::new).collect();
-    let known: Vec<TaskKey> = plan.tasks.iter().map(|task| task.key.clone()).filter(|key| named.contains(key)).collect();
-    let redo = if known.is_empty() { covering(plan, &requirement) } else { known };
+    let named: Vec<TaskKey> = json::texts(object.get("redo"))
+        .iter()
+        .map(TaskKey::new)
+        .collect();
+    let known: Vec<TaskKey> = plan
+        .tasks
+        .iter()
+        .map(|task| task.key.clone())
+        .filter(|key| named.contains(key))
+        .collect();
+    let redo = if known.is_empty() {
+        covering(plan, &requirement)
+    } else {
+        known
+    };
     let feedback = json::text_of(object, &["feedback"]).unwrap_or_else(|| evidence.clone());
-    Some(VerdictItem { requirement, met, evidence, redo, feedback })
+    Some(VerdictItem {
+        requirement,
+        met,
+        evidence,
+        redo,
+        feedback,
+    })
 }
 
 /// The tasks that cover a requirement: those that make parts of files, else all.
 fn covering(plan: &Plan, requirement: &str) -> Vec<TaskKey> {
-    let parts =
-        |key: &TaskKey| plan.files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Task { task } if task == key));
-    let covering = || plan.tasks.iter().filter(|task| task.covers.iter().any(|id| id == requirement)).map(|task| task.key.clone());
+    let parts = |key: &TaskKey| {
+        plan.files
+            .iter()
+            .flat_map(|file| &file.parts)
+            .any(|part| matches!(part, Part::Task { task } if task == key))
+    };
+    let covering = || {
+        plan.tasks
+            .iter()
+            .filter(|task| task.covers.iter().any(|id| id == requirement))
+            .map(|task| task.key.clone())
+    };
     let direct: Vec<TaskKey> = covering().filter(parts).collect();
-    if direct.is_empty() { covering().collect() } else { direct }
+    if direct.is_empty() {
+        covering().collect()
+    } else {
+        direct
+    }
 }

@@ -51,14 +51,28 @@ pub fn rule(standing: &Standing<'_>, verdict: &Verdict) -> Ruling {
         return Ruling::Accept;
     }
     let stuck = standing.best.is_some_and(|best| score(verdict) <= best);
-    let rework = if standing.rounds >= ROUNDS || stuck { BTreeMap::new() } else { rework(standing, &defects) };
-    if rework.is_empty() { Ruling::Stop { defects: defects.into_iter().cloned().collect() } } else { Ruling::Rework(rework) }
+    let rework = if standing.rounds >= ROUNDS || stuck {
+        BTreeMap::new()
+    } else {
+        rework(standing, &defects)
+    };
+    if rework.is_empty() {
+        Ruling::Stop {
+            defects: defects.into_iter().cloned().collect(),
+        }
+    } else {
+        Ruling::Rework(rework)
+    }
 }
 
 fn rework(standing: &Standing<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
     let mut rework: BTreeMap<TaskKey, String> = BTreeMap::new();
     for item in defects {
-        let words = if item.feedback.is_empty() { &item.evidence } else { &item.feedback };
+        let words = if item.feedback.is_empty() {
+            &item.evidence
+        } else {
+            &item.feedback
+        };
         let open = |task: &&TaskKey| standing.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
         for task in item.redo.iter().filter(open) {
             let feedback = rework.entry(task.clone()).or_default();
@@ -78,19 +92,47 @@ mod tests {
     fn item(requirement: &str, redo: &[&str]) -> VerdictItem {
         let redo: Vec<TaskKey> = redo.iter().map(TaskKey::new).collect();
         let feedback = format!("mend {requirement}");
-        VerdictItem { requirement: requirement.into(), met: redo.is_empty(), evidence: "seen".into(), redo, feedback }
+        VerdictItem {
+            requirement: requirement.into(),
+            met: redo.is_empty(),
+            evidence: "seen".into(),
+            redo,
+            feedback,
+        }
     }
 
     /// `open` are the tasks that unmet requirements name; one requirement is met.
-    fn check(rounds: u32, best: Option<u32>, reworks: &[(&str, u32)], open: &[&[&str]], expected: &str) {
-        let reworks = reworks.iter().map(|(task, times)| (TaskKey::new(task), *times)).collect();
+    fn check(
+        rounds: u32,
+        best: Option<u32>,
+        reworks: &[(&str, u32)],
+        open: &[&[&str]],
+        expected: &str,
+    ) {
+        let reworks = reworks
+            .iter()
+            .map(|(task, times)| (TaskKey::new(task), *times))
+            .collect();
         let mut items = vec![item("r0", &[])];
-        items.extend(open.iter().enumerate().map(|(at, tasks)| item(&format!("r{}", at + 1), tasks)));
-        let seen = match rule(&Standing { rounds, best, reworks: &reworks }, &Verdict { items }) {
+        items.extend(
+            open.iter()
+                .enumerate()
+                .map(|(at, tasks)| item(&format!("r{}", at + 1), tasks)),
+        );
+        let seen = match rule(
+            &Standing {
+                rounds,
+                best,
+                reworks: &reworks,
+            },
+            &Verdict { items },
+        ) {
             Ruling::Accept => "accept".to_owned(),
-            Ruling::Rework(tasks) => {
-                tasks.iter().map(|(task, words)| format!("{task}: {}", words.replace('\n', ", "))).collect::<Vec<_>>().join("; ")
-            }
+            Ruling::Rework(tasks) => tasks
+                .iter()
+                .map(|(task, words)| format!("{task}: {}", words.replace('\n', ", ")))
+                .collect::<Vec<_>>()
+                .join("; "),
             Ruling::Stop { defects } => format!("stop, {} open", defects.len()),
         };
         assert_eq!(seen, expected);
@@ -100,7 +142,13 @@ mod tests {
     fn rework_is_bounded_in_every_direction() {
         check(0, None, &[], &[], "accept");
         check(3, Some(1_000), &[], &[], "accept");
-        check(0, None, &[], &[&["t2"], &["t1", "t2"]], "t1: mend r2; t2: mend r1, mend r2");
+        check(
+            0,
+            None,
+            &[],
+            &[&["t2"], &["t1", "t2"]],
+            "t1: mend r2; t2: mend r1, mend r2",
+        );
         check(2, Some(0), &[("t2", 2)], &[&["t1", "t2"]], "t1: mend r1");
         check(3, Some(0), &[], &[&["t1"]], "stop, 1 open");
         check(1, Some(500), &[], &[&["t1"]], "stop, 1 open");
@@ -110,7 +158,16 @@ mod tests {
 
     #[test]
     fn an_empty_verdict_accepts_nothing() {
-        let standing = Standing { rounds: 0, best: None, reworks: &BTreeMap::new() };
-        assert_eq!(rule(&standing, &Verdict::default()), Ruling::Stop { defects: Vec::new() });
+        let standing = Standing {
+            rounds: 0,
+            best: None,
+            reworks: &BTreeMap::new(),
+        };
+        assert_eq!(
+            rule(&standing, &Verdict::default()),
+            Ruling::Stop {
+                defects: Vec::new()
+            }
+        );
     }
 }

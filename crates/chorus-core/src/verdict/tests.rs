@@ -18,59 +18,135 @@ fn plan(path: &str, media_type: &str, acceptance: &str) -> Plan {
         acceptance: vec![acceptance.into()],
         output_tokens: 100,
     };
-    let part = |key: &str| Part::Task { task: TaskKey::new(key) };
+    let part = |key: &str| Part::Task {
+        task: TaskKey::new(key),
+    };
     Plan {
         version: 1,
         title: "P".into(),
         assumptions: Vec::new(),
-        requirements: ["r1", "r2"].map(|id| Requirement { id: id.into(), text: id.into() }).into(),
+        requirements: ["r1", "r2"]
+            .map(|id| Requirement {
+                id: id.into(),
+                text: id.into(),
+            })
+            .into(),
         tasks: vec![task("t1", &["r1"]), task("t2", &["r1", "r2"])],
-        files: vec![PlannedFile { path: path.into(), media_type: media_type.into(), parts: vec![part("t1"), part("t2")] }],
+        files: vec![PlannedFile {
+            path: path.into(),
+            media_type: media_type.into(),
+            parts: vec![part("t1"), part("t2")],
+        }],
     }
 }
 
 /// Defects as `requirement task: words of the evidence`, for texts of the two parts; none for a missing result.
-fn check_parts(media_type: &str, acceptance: &str, texts: [Option<&str>; 2], expected: &[(&str, &str, &str)]) {
+fn check_parts(
+    media_type: &str,
+    acceptance: &str,
+    texts: [Option<&str>; 2],
+    expected: &[(&str, &str, &str)],
+) {
     let plan = plan("guide", media_type, acceptance);
-    let result =
-        |(key, text): (&str, Option<&str>)| text.map(|text| (TaskKey::new(key), WorkResult { text: text.into(), ..WorkResult::default() }));
-    let results: BTreeMap<TaskKey, WorkResult> = ["t1", "t2"].into_iter().zip(texts).filter_map(result).collect();
+    let result = |(key, text): (&str, Option<&str>)| {
+        text.map(|text| {
+            (
+                TaskKey::new(key),
+                WorkResult {
+                    text: text.into(),
+                    ..WorkResult::default()
+                },
+            )
+        })
+    };
+    let results: BTreeMap<TaskKey, WorkResult> = ["t1", "t2"]
+        .into_iter()
+        .zip(texts)
+        .filter_map(result)
+        .collect();
     let defects = check(&plan, &files(&plan, &results, &[], &[]));
     assert_eq!(defects.len(), expected.len(), "{defects:?}");
     for (defect, (requirement, tasks, words)) in defects.iter().zip(expected) {
-        let redo = defect.redo.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(" ");
-        assert_eq!((defect.requirement.as_str(), redo.as_str(), defect.met), (*requirement, *tasks, false));
+        let redo = defect
+            .redo
+            .iter()
+            .map(TaskKey::as_str)
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(
+            (defect.requirement.as_str(), redo.as_str(), defect.met),
+            (*requirement, *tasks, false)
+        );
         assert!(defect.evidence.contains(words), "{}", defect.evidence);
     }
 }
 
 #[test]
 fn a_complete_file_has_no_defects() {
-    check_parts("text/markdown", "It is there", [Some("# One\n\nText."), Some("## Two\n\n```\ncode\n```\n")], &[]);
-    check_parts("text/markdown", "Has the heading `Aims`", [Some("## The aims\nText."), Some("## Aims\nTo do it.")], &[]);
-    check_parts("application/json", "It is there", [Some("[1,"), Some("2]")], &[]);
+    check_parts(
+        "text/markdown",
+        "It is there",
+        [Some("# One\n\nText."), Some("## Two\n\n```\ncode\n```\n")],
+        &[],
+    );
+    check_parts(
+        "text/markdown",
+        "Has the heading `Aims`",
+        [Some("## The aims\nText."), Some("## Aims\nTo do it.")],
+        &[],
+    );
+    check_parts(
+        "application/json",
+        "It is there",
+        [Some("[1,"), Some("2]")],
+        &[],
+    );
 }
 
 #[test]
 fn planted_defects_are_found_and_laid_at_the_right_door() {
-    check_parts("text/markdown", "x", [None, Some("Text")], &[("r1", "t1", "missing")]);
-    check_parts("text/markdown", "x", [Some("Text"), Some(" \n")], &[("r1", "t2", "missing")]);
+    check_parts(
+        "text/markdown",
+        "x",
+        [None, Some("Text")],
+        &[("r1", "t1", "missing")],
+    );
+    check_parts(
+        "text/markdown",
+        "x",
+        [Some("Text"), Some(" \n")],
+        &[("r1", "t2", "missing")],
+    );
     check_parts(
         "text/markdown",
         "x",
         [Some("# One\n\nTODO: write this"), Some("[placeholder]")],
         &[("r1", "t1", "placeholder"), ("r1", "t2", "placeholder")],
     );
-    check_parts("text/markdown", "x", [Some("Text"), Some("```rust\nfn f() {}")], &[("r1", "t2", "never closes")]);
+    check_parts(
+        "text/markdown",
+        "x",
+        [Some("Text"), Some("```rust\nfn f() {}")],
+        &[("r1", "t2", "never closes")],
+    );
     check_parts(
         "text/markdown",
         "Has the headings “Aims” and \"Means\"",
         [Some("## Aims\n\n## Means\n"), Some("## Aims")],
         &[("r1", "t2", "Means")],
     );
-    check_parts("application/json", "x", [Some("{"), Some("\"a\":}")], &[("r1", "t1 t2", "no JSON")]);
+    check_parts(
+        "application/json",
+        "x",
+        [Some("{"), Some("\"a\":}")],
+        &[("r1", "t1 t2", "no JSON")],
+    );
     let plan = plan("guide.md", "text/markdown", "x");
-    assert!(check(&plan, &[])[0].evidence.contains("file guide.md: it is missing"));
+    assert!(
+        check(&plan, &[])[0]
+            .evidence
+            .contains("file guide.md: it is missing")
+    );
 }
 
 #[test]
@@ -81,7 +157,12 @@ fn headings_that_stand_for_others_are_left_to_the_judge() {
         "Does not have the heading `Glossary`",
         "Headings: `# ` and `## `",
     ] {
-        check_parts("text/markdown", acceptance, [Some("## One\n\nText."), Some("Text.")], &[]);
+        check_parts(
+            "text/markdown",
+            acceptance,
+            [Some("## One\n\nText."), Some("Text.")],
+            &[],
+        );
     }
 }
 
@@ -90,7 +171,12 @@ fn texts_that_speak_of_todos_are_no_placeholders() {
     check_parts(
         "text/markdown",
         "x",
-        [Some("Todo lists were invented by tired people; this chapter tells how they came to rule our days."), Some("The end …")],
+        [
+            Some(
+                "Todo lists were invented by tired people; this chapter tells how they came to rule our days.",
+            ),
+            Some("The end …"),
+        ],
         &[],
     );
 }
@@ -99,22 +185,54 @@ fn texts_that_speak_of_todos_are_no_placeholders() {
 fn check_answer(answer: &str, expected: &[&str]) {
     let verdict = read(answer, &plan("guide.md", "text/markdown", "x")).expect("it is a verdict");
     let drawn = |item: &VerdictItem| {
-        format!("{} {} {}", item.requirement, item.met, item.redo.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(","))
+        format!(
+            "{} {} {}",
+            item.requirement,
+            item.met,
+            item.redo
+                .iter()
+                .map(TaskKey::as_str)
+                .collect::<Vec<_>>()
+                .join(",")
+        )
     };
-    assert_eq!(verdict.items.iter().map(drawn).collect::<Vec<_>>(), expected, "{answer}");
+    assert_eq!(
+        verdict.items.iter().map(drawn).collect::<Vec<_>>(),
+        expected,
+        "{answer}"
+    );
 }
 
 #[test]
 fn a_judges_answer_is_mended_and_mapped() {
-    check_answer(r#"{"items":[{"requirement":"r1","met":true,"evidence":"“Text”","redo":["t1"],"feedback":""}]}"#, &["r1 true "]);
-    check_answer(r#"{"items":[{"requirement":"r2","met":false,"evidence":"nothing"}]}"#, &["r2 false t2"]);
-    check_answer(r#"{"items":[{"requirement":"r1","met":"no","redo":["t9"]},{"requirement":"r9","met":true}]}"#, &["r1 false t1,t2"]);
-    check_answer("```json\n[{\"requirement\":\"r1\",\"met\":false,\"redo\":\"t2\",},]\n```", &["r1 false t2"]);
-    check_answer(r#"{"items":[{"requirement":"r1","met":true},{"requirement":"r1","met":false,"redo":["t1"]}]}"#, &["r1 false t1"]);
-    let errors = read("All good!", &plan("guide.md", "text/markdown", "x")).expect_err("it is no verdict");
-    assert!(errors[0].contains("no JSON object"));
+    check_answer(
+        r#"{"items":[{"requirement":"r1","met":true,"evidence":"“Text”","redo":["t1"],"feedback":""}]}"#,
+        &["r1 true "],
+    );
+    check_answer(
+        r#"{"items":[{"requirement":"r2","met":false,"evidence":"nothing"}]}"#,
+        &["r2 false t2"],
+    );
+    check_answer(
+        r#"{"items":[{"requirement":"r1","met":"no","redo":["t9"]},{"requirement":"r9","met":true}]}"#,
+        &["r1 false t1,t2"],
+    );
+    check_answer(
+        "```json\n[{\"requirement\":\"r1\",\"met\":false,\"redo\":\"t2\",},]\n```",
+        &["r1 false t2"],
+    );
+    check_answer(
+        r#"{"items":[{"requirement":"r1","met":true},{"requirement":"r1","met":false,"redo":["t1"]}]}"#,
+        &["r1 false t1"],
+    );
     let errors =
-        read(r#"{"items":[{"requirement":"r9","met":true}]}"#, &plan("guide.md", "text/markdown", "x")).expect_err("it is about nothing");
+        read("All good!", &plan("guide.md", "text/markdown", "x")).expect_err("it is no verdict");
+    assert!(errors[0].contains("no JSON object"));
+    let errors = read(
+        r#"{"items":[{"requirement":"r9","met":true}]}"#,
+        &plan("guide.md", "text/markdown", "x"),
+    )
+    .expect_err("it is about nothing");
     assert!(errors[0].contains("r1, r2"));
 }
 
@@ -122,10 +240,17 @@ fn a_judges_answer_is_mended_and_mapped() {
 fn silence_about_a_requirement_is_no_consent() {
     let plan = plan("guide.md", "text/markdown", "x");
     let about = |met: bool, ids: &[&str]| {
-        let items = ids.iter().map(|id| format!(r#"{{"requirement":"{id}","met":{met}}}"#)).collect::<Vec<_>>().join(",");
+        let items = ids
+            .iter()
+            .map(|id| format!(r#"{{"requirement":"{id}","met":{met}}}"#))
+            .collect::<Vec<_>>()
+            .join(",");
         read_whole(&format!(r#"{{"items":[{items}]}}"#), &plan)
     };
-    assert_eq!(about(true, &["r1"]).expect_err("r2 was passed over"), ["there is no item about r2"]);
+    assert_eq!(
+        about(true, &["r1"]).expect_err("r2 was passed over"),
+        ["there is no item about r2"]
+    );
     assert!(about(true, &["r2", "r1"]).is_ok());
     assert!(about(false, &["r1"]).is_ok());
 }
@@ -136,12 +261,39 @@ fn a_united_verdict_is_as_strict_as_its_strictest() {
         requirement: "r1".into(),
         met,
         evidence: format!("seen {redo}"),
-        redo: if met { Vec::new() } else { vec![TaskKey::new(redo)] },
-        feedback: if met { String::new() } else { format!("mend {redo}") },
+        redo: if met {
+            Vec::new()
+        } else {
+            vec![TaskKey::new(redo)]
+        },
+        feedback: if met {
+            String::new()
+        } else {
+            format!("mend {redo}")
+        },
     };
     let verdict = |item: VerdictItem| Verdict { items: vec![item] };
-    let united = unite(vec![verdict(item(true, "t0")), verdict(item(false, "t1")), verdict(item(true, "t0")), verdict(item(false, "t2"))]);
+    let united = unite(vec![
+        verdict(item(true, "t0")),
+        verdict(item(false, "t1")),
+        verdict(item(true, "t0")),
+        verdict(item(false, "t2")),
+    ]);
     assert_eq!(united.items.len(), 1);
-    assert_eq!((united.items[0].met, united.items[0].feedback.as_str(), united.items[0].redo.len()), (false, "mend t1\nmend t2", 2));
-    assert_eq!((score(&united), score(&verdict(item(true, "t0"))), score(&Verdict::default())), (0, 1_000, 0));
+    assert_eq!(
+        (
+            united.items[0].met,
+            united.items[0].feedback.as_str(),
+            united.items[0].redo.len()
+        ),
+        (false, "mend t1\nmend t2", 2)
+    );
+    assert_eq!(
+        (
+            score(&united),
+            score(&verdict(item(true, "t0"))),
+            score(&Verdict::default())
+        ),
+        (0, 1_000, 0)
+    );
 }

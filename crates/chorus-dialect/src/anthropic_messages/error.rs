@@ -12,6 +12,11 @@ pub fn read_error(body: &[u8]) -> WireError {
 
 /// Writes an error body for a client.
 pub fn write_error(error: &WireError) -> Value {
-    let inner = Object::new().with("type", error.kind.as_deref().unwrap_or("api_error")).with("message", error.message.as_str());
-    Object::new().with("type", "error").with("error", inner.build()).build()
+    let inner = Object::new()
+        .with("type", error.kind.as_deref().unwrap_or("api_error"))
+        .with("message", error.message.as_str());
+    Object::new()
+        .with("type", "error")
+        .with("error", inner.build())
+        .build()
 }

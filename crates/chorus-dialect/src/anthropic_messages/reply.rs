@@ -33,17 +33,45 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, ReadError> {
 
 /// Writes a reply body for a client.
 pub fn write_reply(reply: &Reply) -> Value {
-    let sequence = reply.extra.get("stop_sequence").cloned().unwrap_or(Value::Null);
-    let reason = reply.finish.as_ref().map(|reason| stop::write(reason, !sequence.is_null()));
+    let sequence = reply
+        .extra
+        .get("stop_sequence")
+        .cloned()
+        .unwrap_or(Value::Null);
+    let reason = reply
+        .finish
+        .as_ref()
+        .map(|reason| stop::write(reason, !sequence.is_null()));
     Object::new()
         .with("id", reply.id.as_str())
         .with("type", "message")
         .with("role", "assistant")
         .with("model", reply.model.as_str())
-        .with("content", reply.content.iter().filter_map(block::write).collect::<Vec<_>>())
-        .with("stop_reason", reason.map_or(Value::Null, |word| json!(word)))
+        .with(
+            "content",
+            reply
+                .content
+                .iter()
+                .filter_map(block::write)
+                .collect::<Vec<_>>(),
+        )
+        .with(
+            "stop_reason",
+            reason.map_or(Value::Null, |word| json!(word)),
+        )
         .with("stop_sequence", sequence)
         .with("usage", stop::write_usage(&reply.usage.unwrap_or_default()))
-        .with_extra(&reply.extra, &["choice", "message", "created", "system_fingerprint", "service_tier", "provider", "object"])
+        .with_extra(
+            &reply.extra,
+            &[
+                "choice",
+                "message",
+                "created",
+                "system_fingerprint",
+                "service_tier",
+                "provider",
+                "object",
+            ],
+        )
         .build()
 }

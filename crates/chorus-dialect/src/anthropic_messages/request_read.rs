@@ -1,6 +1,8 @@
 //! A request as an Anthropic client sends it.
 
-use chorus_core::llm::{Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool, ToolChoice};
+use chorus_core::llm::{
+    Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool, ToolChoice,
+};
 use serde_json::Value;
 
 use super::block;
@@ -18,8 +20,16 @@ pub fn read_request(body: &[u8]) -> Result<Request, ReadError> {
     Ok(Request {
         model: fields.need("model")?,
         system: block::read_all(fields.take("system")?, "system")?,
-        messages: fields.take_objects("messages")?.into_iter().map(read_message).collect::<Result<_, _>>()?,
-        tools: fields.take_objects("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?,
+        messages: fields
+            .take_objects("messages")?
+            .into_iter()
+            .map(read_message)
+            .collect::<Result<_, _>>()?,
+        tools: fields
+            .take_objects("tools")?
+            .into_iter()
+            .map(read_tool)
+            .collect::<Result<_, _>>()?,
         tool_choice,
         parallel_tool_calls,
         sampling: Sampling {
@@ -43,10 +53,19 @@ fn read_message(mut fields: Fields) -> Result<Message, ReadError> {
         "user" => Role::User,
         "assistant" => Role::Assistant,
         "system" => Role::System,
-        other => return Err(ReadError::new(fields.at("role"), format!("{other:?} is no role"))),
+        other => {
+            return Err(ReadError::new(
+                fields.at("role"),
+                format!("{other:?} is no role"),
+            ));
+        }
     };
     let path = fields.at("content");
-    Ok(Message { role, content: block::read_all(fields.take("content")?, &path)?, extra: fields.rest() })
+    Ok(Message {
+        role,
+        content: block::read_all(fields.take("content")?, &path)?,
+        extra: fields.rest(),
+    })
 }
 
 /// Tools that run on the provider's side have a type and no schema.
@@ -64,20 +83,31 @@ fn read_tool(mut fields: Fields) -> Result<Tool, ReadError> {
 }
 
 fn read_choice(fields: &mut Fields) -> Result<(Option<ToolChoice>, Option<bool>), ReadError> {
-    let Some(mut choice) = fields.take_object("tool_choice")? else { return Ok((None, None)) };
+    let Some(mut choice) = fields.take_object("tool_choice")? else {
+        return Ok((None, None));
+    };
     let kind: String = choice.need("type")?;
     let single: Option<bool> = choice.take("disable_parallel_tool_use")?;
     let choice = match kind.as_str() {
         "auto" => ToolChoice::Auto,
         "none" => ToolChoice::None,
         "any" => ToolChoice::Required,
-        "tool" => ToolChoice::Named { name: choice.need("name")? },
-        other => return Err(ReadError::new(choice.at("type"), format!("{other:?} is no tool choice"))),
+        "tool" => ToolChoice::Named {
+            name: choice.need("name")?,
+        },
+        other => {
+            return Err(ReadError::new(
+                choice.at("type"),
+                format!("{other:?} is no tool choice"),
+            ));
+        }
     };
     Ok((Some(choice), single.map(|single| !single)))
 }
 
-fn read_thinking(fields: &mut Fields) -> Result<(Option<Reasoning>, Option<ResponseFormat>), ReadError> {
+fn read_thinking(
+    fields: &mut Fields,
+) -> Result<(Option<Reasoning>, Option<ResponseFormat>), ReadError> {
     let mut wish = Reasoning::default();
     let mut format = None;
     if let Some(mut thinking) = fields.take_object("thinking")? {
@@ -87,9 +117,15 @@ fn read_thinking(fields: &mut Fields) -> Result<(Option<Reasoning>, Option<Respo
     }
     if let Some(mut config) = fields.take_object("output_config")? {
         let effort: Option<String> = config.take("effort")?;
-        wish.effort = effort.map(|word| read_effort(&word, &config.at("effort"))).transpose()?;
+        wish.effort = effort
+            .map(|word| read_effort(&word, &config.at("effort")))
+            .transpose()?;
         if let Some(mut inner) = config.take_object("format")? {
-            format = Some(ResponseFormat::JsonSchema { name: "answer".to_owned(), schema: inner.need("schema")?, strict: None });
+            format = Some(ResponseFormat::JsonSchema {
+                name: "answer".to_owned(),
+                schema: inner.need("schema")?,
+                strict: None,
+            });
         }
     }
     Ok(((wish != Reasoning::default()).then_some(wish), format))

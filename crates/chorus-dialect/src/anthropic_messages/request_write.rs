@@ -1,6 +1,8 @@
 //! A request as Anthropic wants it. What the model cannot take was met before, in `fit`.
 
-use chorus_core::llm::{Content, Message, ReasoningEffort, Request, ResponseFormat, Role, Tool, ToolChoice};
+use chorus_core::llm::{
+    Content, Message, ReasoningEffort, Request, ResponseFormat, Role, Tool, ToolChoice,
+};
 use serde_json::{Map, Value, json};
 
 use super::block;
@@ -46,7 +48,9 @@ pub fn write_request(request: &Request) -> Value {
     let sampling = &request.sampling;
     let max_tokens = sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
     let thinking = write_thinking(request, max_tokens);
-    let thinks = thinking.as_ref().is_some_and(|thinking| thinking["type"] != "disabled");
+    let thinks = thinking
+        .as_ref()
+        .is_some_and(|thinking| thinking["type"] != "disabled");
     let free = (!thinks).then_some(());
     let system: Vec<Value> = request.system.iter().filter_map(block::write).collect();
     let tools: Vec<Value> = request.tools.iter().map(write_tool).collect();
@@ -86,17 +90,33 @@ fn is_plain(block: &Map<String, Value>) -> bool {
 fn write_messages(messages: &[Message]) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<&Content>)> = Vec::new();
     for message in messages {
-        let role = if message.role == Role::Assistant { "assistant" } else { "user" };
+        let role = if message.role == Role::Assistant {
+            "assistant"
+        } else {
+            "user"
+        };
         match turns.last_mut() {
             Some((last, pieces)) if *last == role => pieces.extend(&message.content),
             _ => turns.push((role, message.content.iter().collect())),
         }
     }
-    turns.into_iter().filter_map(|(role, pieces)| write_turn(role, pieces)).collect()
+    turns
+        .into_iter()
+        .filter_map(|(role, pieces)| write_turn(role, pieces))
+        .collect()
 }
 
 fn write_turn(role: &str, mut pieces: Vec<&Content>) -> Option<Value> {
-    pieces.retain(|piece| !matches!(piece, Content::Reasoning { signature: None, redacted: None, .. }));
+    pieces.retain(|piece| {
+        !matches!(
+            piece,
+            Content::Reasoning {
+                signature: None,
+                redacted: None,
+                ..
+            }
+        )
+    });
     pieces.sort_by_key(|piece| role == "user" && !matches!(piece, Content::ToolResult(_)));
     let content = plain_or_blocks(pieces.into_iter().filter_map(block::write).collect())?;
     Some(json!({ "role": role, "content": content }))
@@ -118,15 +138,22 @@ fn write_choice(request: &Request, thinks: bool) -> Option<Value> {
     let single = (request.parallel_tool_calls == Some(false)).then_some(true);
     let choice = match (&request.tool_choice, thinks) {
         (None, _) if single.is_none() => return None,
-        (None | Some(ToolChoice::Auto), _) | (Some(ToolChoice::Required | ToolChoice::Named { .. }), true) => {
+        (None | Some(ToolChoice::Auto), _)
+        | (Some(ToolChoice::Required | ToolChoice::Named { .. }), true) => {
             Object::new().with("type", "auto")
         }
         (Some(ToolChoice::None), _) => return Some(json!({ "type": "none" })),
         (Some(ToolChoice::Required), false) => Object::new().with("type", "any"),
-        (Some(ToolChoice::Named { name }), false) => Object::new().with("type", "tool").with("name", name.as_str()),
+        (Some(ToolChoice::Named { name }), false) => Object::new()
+            .with("type", "tool")
+            .with("name", name.as_str()),
     };
     let explicit = single.or_else(|| request.parallel_tool_calls.map(|parallel| !parallel));
-    Some(choice.with_some("disable_parallel_tool_use", explicit).build())
+    Some(
+        choice
+            .with_some("disable_parallel_tool_use", explicit)
+            .build(),
+    )
 }
 
 /// A budget must leave room for the answer; without one the model decides how long it thinks.
@@ -138,23 +165,36 @@ fn write_thinking(request: &Request, max_tokens: u32) -> Option<Value> {
     }
     match wish.max_tokens {
         Some(_) if max_tokens <= SMALLEST => None,
-        Some(budget) => Some(json!({ "type": "enabled", "budget_tokens": budget.clamp(SMALLEST, max_tokens - 1) })),
+        Some(budget) => Some(
+            json!({ "type": "enabled", "budget_tokens": budget.clamp(SMALLEST, max_tokens - 1) }),
+        ),
         None => Some(json!({ "type": "adaptive" })),
     }
 }
 
 fn write_output(request: &Request) -> Option<Value> {
-    let effort = request.reasoning.as_ref().and_then(|wish| wish.effort).and_then(|effort| match effort {
-        ReasoningEffort::None => None,
-        ReasoningEffort::Minimal | ReasoningEffort::Low => Some("low"),
-        ReasoningEffort::Medium => Some("medium"),
-        ReasoningEffort::High => Some("high"),
-        ReasoningEffort::Max => Some("max"),
-    });
+    let effort = request
+        .reasoning
+        .as_ref()
+        .and_then(|wish| wish.effort)
+        .and_then(|effort| match effort {
+            ReasoningEffort::None => None,
+            ReasoningEffort::Minimal | ReasoningEffort::Low => Some("low"),
+            ReasoningEffort::Medium => Some("medium"),
+            ReasoningEffort::High => Some("high"),
+            ReasoningEffort::Max => Some("max"),
+        });
     let format = match &request.response_format {
-        Some(ResponseFormat::JsonSchema { schema, .. }) => Some(json!({ "type": "json_schema", "schema": schema })),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            Some(json!({ "type": "json_schema", "schema": schema }))
+        }
         _ => None,
     };
     let any = effort.is_some() || format.is_some();
-    any.then(|| Object::new().with_some("effort", effort).with_some("format", format).build())
+    any.then(|| {
+        Object::new()
+            .with_some("effort", effort)
+            .with_some("format", format)
+            .build()
+    })
 }

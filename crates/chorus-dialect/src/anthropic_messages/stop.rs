@@ -35,7 +35,10 @@ pub(super) fn merge_usage(usage: &mut Usage, value: &Value) {
         (&mut usage.cache_read, "/cache_read_input_tokens"),
         (&mut usage.cache_write, "/cache_creation_input_tokens"),
         (&mut usage.output, "/output_tokens"),
-        (&mut usage.reasoning, "/output_tokens_details/thinking_tokens"),
+        (
+            &mut usage.reasoning,
+            "/output_tokens_details/thinking_tokens",
+        ),
     ];
     for (part, pointer) in parts {
         *part = count(pointer).unwrap_or(*part);
@@ -43,7 +46,11 @@ pub(super) fn merge_usage(usage: &mut Usage, value: &Value) {
 }
 
 pub(super) fn write_usage(usage: &Usage) -> Value {
-    let thinking = (usage.reasoning > 0).then(|| Object::new().with("thinking_tokens", usage.reasoning).build());
+    let thinking = (usage.reasoning > 0).then(|| {
+        Object::new()
+            .with("thinking_tokens", usage.reasoning)
+            .build()
+    });
     Object::new()
         .with("input_tokens", usage.input)
         .with("cache_creation_input_tokens", usage.cache_write)

@@ -55,11 +55,19 @@ impl StreamReader {
             .and_then(|fields| self.read_fields(fields, event.name.as_deref(), events));
         if let Err(error) = read {
             self.over = true;
-            events.push(StreamEvent::Error { kind: "unreadable_event".to_owned(), message: error.to_string() });
+            events.push(StreamEvent::Error {
+                kind: "unreadable_event".to_owned(),
+                message: error.to_string(),
+            });
         }
     }
 
-    fn read_fields(&mut self, mut fields: Fields, name: Option<&str>, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+    fn read_fields(
+        &mut self,
+        mut fields: Fields,
+        name: Option<&str>,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
         let kind = fields.text("type").or(name).unwrap_or_default().to_owned();
         match kind.as_str() {
             "message_start" => {
@@ -72,7 +80,11 @@ impl StreamReader {
             }
             "content_block_start" => {
                 let index = fields.need("index")?;
-                self.begin(index, Fields::of(fields.need("content_block")?, "content_block")?, events)?;
+                self.begin(
+                    index,
+                    Fields::of(fields.need("content_block")?, "content_block")?,
+                    events,
+                )?;
             }
             "content_block_delta" => {
                 let index = fields.need("index")?;
@@ -81,7 +93,10 @@ impl StreamReader {
             "content_block_stop" => {
                 let index = fields.need("index")?;
                 if self.bare_calls.remove(&index) {
-                    events.push(StreamEvent::ToolArguments { index, delta: "{}".to_owned() });
+                    events.push(StreamEvent::ToolArguments {
+                        index,
+                        delta: "{}".to_owned(),
+                    });
                 }
             }
             "message_delta" => {
@@ -101,7 +116,10 @@ impl StreamReader {
             "error" => {
                 self.over = true;
                 let error = WireError::read(fields.into_value().to_string().as_bytes());
-                events.push(StreamEvent::Error { kind: error.kind.unwrap_or_else(|| "error".to_owned()), message: error.message });
+                events.push(StreamEvent::Error {
+                    kind: error.kind.unwrap_or_else(|| "error".to_owned()),
+                    message: error.message,
+                });
             }
             _ping_or_unknown => {}
         }
@@ -115,41 +133,80 @@ impl StreamReader {
         }
     }
 
-    fn begin(&mut self, index: u32, mut block: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+    fn begin(
+        &mut self,
+        index: u32,
+        mut block: Fields,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
         match block.text("type") {
-            Some("text") => push_text(block.take("text")?, events, |delta| StreamEvent::Text { index, delta }),
+            Some("text") => push_text(block.take("text")?, events, |delta| StreamEvent::Text {
+                index,
+                delta,
+            }),
             Some("thinking") => {
-                push_text(block.take("thinking")?, events, |delta| StreamEvent::Reasoning { index, delta });
-                push_text(block.take("signature")?, events, |delta| StreamEvent::Signature { index, delta });
+                push_text(block.take("thinking")?, events, |delta| {
+                    StreamEvent::Reasoning { index, delta }
+                });
+                push_text(block.take("signature")?, events, |delta| {
+                    StreamEvent::Signature { index, delta }
+                });
             }
-            Some("redacted_thinking") => events.push(StreamEvent::Redacted { index, value: block.need("data")? }),
+            Some("redacted_thinking") => events.push(StreamEvent::Redacted {
+                index,
+                value: block.need("data")?,
+            }),
             Some("tool_use") => {
-                events.push(StreamEvent::ToolStart { index, id: block.need("id")?, name: block.need("name")? });
+                events.push(StreamEvent::ToolStart {
+                    index,
+                    id: block.need("id")?,
+                    name: block.need("name")?,
+                });
                 match block.take::<Value>("input")? {
                     Some(Value::Object(input)) if !input.is_empty() => {
-                        events.push(StreamEvent::ToolArguments { index, delta: Value::Object(input).to_string() });
+                        events.push(StreamEvent::ToolArguments {
+                            index,
+                            delta: Value::Object(input).to_string(),
+                        });
                     }
                     _ => {
                         self.bare_calls.insert(index);
                     }
                 }
             }
-            _ => events.push(StreamEvent::Extra(Extra::from([(format!("content_block_{index}"), block.into_value())]))),
+            _ => events.push(StreamEvent::Extra(Extra::from([(
+                format!("content_block_{index}"),
+                block.into_value(),
+            )]))),
         }
         Ok(())
     }
 
-    fn go_on(&mut self, index: u32, mut delta: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+    fn go_on(
+        &mut self,
+        index: u32,
+        mut delta: Fields,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
         match delta.text("type") {
-            Some("text_delta") => push_text(delta.take("text")?, events, |delta| StreamEvent::Text { index, delta }),
-            Some("thinking_delta") => push_text(delta.take("thinking")?, events, |delta| StreamEvent::Reasoning { index, delta }),
-            Some("signature_delta") => push_text(delta.take("signature")?, events, |delta| StreamEvent::Signature { index, delta }),
+            Some("text_delta") => push_text(delta.take("text")?, events, |delta| {
+                StreamEvent::Text { index, delta }
+            }),
+            Some("thinking_delta") => push_text(delta.take("thinking")?, events, |delta| {
+                StreamEvent::Reasoning { index, delta }
+            }),
+            Some("signature_delta") => push_text(delta.take("signature")?, events, |delta| {
+                StreamEvent::Signature { index, delta }
+            }),
             Some("input_json_delta") => {
                 let text: Option<String> = delta.take("partial_json")?;
                 if text.as_ref().is_some_and(|text| !text.is_empty()) {
                     self.bare_calls.remove(&index);
                 }
-                push_text(text, events, |delta| StreamEvent::ToolArguments { index, delta });
+                push_text(text, events, |delta| StreamEvent::ToolArguments {
+                    index,
+                    delta,
+                });
             }
             _citations_or_unknown => {}
         }
@@ -157,6 +214,10 @@ impl StreamReader {
     }
 }
 
-fn push_text(text: Option<String>, events: &mut Vec<StreamEvent>, event: impl FnOnce(String) -> StreamEvent) {
+fn push_text(
+    text: Option<String>,
+    events: &mut Vec<StreamEvent>,
+    event: impl FnOnce(String) -> StreamEvent,
+) {
     events.extend(text.filter(|text| !text.is_empty()).map(event));
 }

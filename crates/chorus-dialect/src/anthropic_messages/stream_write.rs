@@ -45,32 +45,67 @@ impl StreamWriter {
             StreamEvent::Start { id, model } => self.start = Some((id, model)),
             StreamEvent::Text { index, delta } | StreamEvent::Refusal { index, delta } => {
                 let at = self.block(index, || json!({ "type": "text", "text": "" }), &mut bytes);
-                grow(&mut bytes, at, json!({ "type": "text_delta", "text": delta }));
+                grow(
+                    &mut bytes,
+                    at,
+                    json!({ "type": "text_delta", "text": delta }),
+                );
             }
             StreamEvent::Reasoning { index, delta } => {
                 let at = self.block(index, thinking, &mut bytes);
-                grow(&mut bytes, at, json!({ "type": "thinking_delta", "thinking": delta }));
+                grow(
+                    &mut bytes,
+                    at,
+                    json!({ "type": "thinking_delta", "thinking": delta }),
+                );
             }
             StreamEvent::Signature { index, delta } => {
                 let at = self.block(index, thinking, &mut bytes);
-                grow(&mut bytes, at, json!({ "type": "signature_delta", "signature": delta }));
+                grow(
+                    &mut bytes,
+                    at,
+                    json!({ "type": "signature_delta", "signature": delta }),
+                );
             }
             StreamEvent::Redacted { index, value } => {
-                self.block(index, || json!({ "type": "redacted_thinking", "data": value }), &mut bytes);
+                self.block(
+                    index,
+                    || json!({ "type": "redacted_thinking", "data": value }),
+                    &mut bytes,
+                );
             }
             StreamEvent::ToolStart { index, id, name } => {
-                self.block(index, || json!({ "type": "tool_use", "id": id, "name": name, "input": {} }), &mut bytes);
+                self.block(
+                    index,
+                    || json!({ "type": "tool_use", "id": id, "name": name, "input": {} }),
+                    &mut bytes,
+                );
             }
             StreamEvent::ToolArguments { index, delta } => {
-                let at = self.block(index, || json!({ "type": "tool_use", "id": "", "name": "", "input": {} }), &mut bytes);
-                grow(&mut bytes, at, json!({ "type": "input_json_delta", "partial_json": delta }));
+                let at = self.block(
+                    index,
+                    || json!({ "type": "tool_use", "id": "", "name": "", "input": {} }),
+                    &mut bytes,
+                );
+                grow(
+                    &mut bytes,
+                    at,
+                    json!({ "type": "input_json_delta", "partial_json": delta }),
+                );
             }
             StreamEvent::Usage(_) => {}
             StreamEvent::Finish(reason) => self.finish = Some(reason),
             StreamEvent::Extra(extra) => self.extra.extend(extra),
             StreamEvent::Error { kind, message } => {
-                let error = WireError { kind: Some(kind), message, ..WireError::default() };
-                bytes.extend(sse::frame(Some("error"), &super::write_error(&error).to_string()));
+                let error = WireError {
+                    kind: Some(kind),
+                    message,
+                    ..WireError::default()
+                };
+                bytes.extend(sse::frame(
+                    Some("error"),
+                    &super::write_error(&error).to_string(),
+                ));
             }
             StreamEvent::End => self.end(&mut bytes),
         }
@@ -90,7 +125,11 @@ impl StreamWriter {
                 .with("stop_reason", Value::Null)
                 .with("stop_sequence", Value::Null)
                 .with("usage", stop::write_usage(&self.usage));
-            frame(&mut bytes, "message_start", Object::new().with("message", message.build()));
+            frame(
+                &mut bytes,
+                "message_start",
+                Object::new().with("message", message.build()),
+            );
         }
         bytes
     }
@@ -102,10 +141,19 @@ impl StreamWriter {
         }
         self.close(bytes, |block| !block.is_call);
         let start = start();
-        let block = Block { index: self.next, is_call: start["type"] == "tool_use" };
+        let block = Block {
+            index: self.next,
+            is_call: start["type"] == "tool_use",
+        };
         self.next += 1;
         self.open.insert(piece, block);
-        frame(bytes, "content_block_start", Object::new().with("index", block.index).with("content_block", start));
+        frame(
+            bytes,
+            "content_block_start",
+            Object::new()
+                .with("index", block.index)
+                .with("content_block", start),
+        );
         block.index
     }
 
@@ -113,7 +161,11 @@ impl StreamWriter {
         self.open.retain(|_, block| {
             let closes = which(block);
             if closes {
-                frame(bytes, "content_block_stop", Object::new().with("index", block.index));
+                frame(
+                    bytes,
+                    "content_block_stop",
+                    Object::new().with("index", block.index),
+                );
             }
             !closes
         });
@@ -121,10 +173,23 @@ impl StreamWriter {
 
     fn end(&mut self, bytes: &mut Vec<u8>) {
         self.close(bytes, |_| true);
-        let sequence = self.extra.get("stop_sequence").cloned().unwrap_or(Value::Null);
-        let reason = self.finish.as_ref().map(|reason| stop::write(reason, !sequence.is_null()));
+        let sequence = self
+            .extra
+            .get("stop_sequence")
+            .cloned()
+            .unwrap_or(Value::Null);
+        let reason = self
+            .finish
+            .as_ref()
+            .map(|reason| stop::write(reason, !sequence.is_null()));
         let delta = json!({ "stop_reason": reason, "stop_sequence": sequence });
-        frame(bytes, "message_delta", Object::new().with("delta", delta).with("usage", stop::write_usage(&self.usage)));
+        frame(
+            bytes,
+            "message_delta",
+            Object::new()
+                .with("delta", delta)
+                .with("usage", stop::write_usage(&self.usage)),
+        );
         frame(bytes, "message_stop", Object::new());
     }
 }
@@ -134,11 +199,17 @@ fn thinking() -> Value {
 }
 
 fn grow(bytes: &mut Vec<u8>, index: u32, delta: Value) {
-    frame(bytes, "content_block_delta", Object::new().with("index", index).with("delta", delta));
+    frame(
+        bytes,
+        "content_block_delta",
+        Object::new().with("index", index).with("delta", delta),
+    );
 }
 
 fn frame(bytes: &mut Vec<u8>, name: &str, object: Object) {
-    let Value::Object(fields) = object.build() else { return };
+    let Value::Object(fields) = object.build() else {
+        return;
+    };
     let mut typed = Object::new().with("type", name);
     for (field, value) in fields {
         typed = typed.with(&field, value);

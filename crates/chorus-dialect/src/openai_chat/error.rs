@@ -16,6 +16,9 @@ pub fn write_error(error: &WireError) -> Value {
         .with("message", error.message.as_str())
         .with("type", error.kind.as_deref().unwrap_or("api_error"))
         .with("param", Value::Null)
-        .with("code", error.code.as_deref().map_or(Value::Null, Value::from));
+        .with(
+            "code",
+            error.code.as_deref().map_or(Value::Null, Value::from),
+        );
     Object::new().with("error", inner.build()).build()
 }

@@ -16,12 +16,16 @@ pub fn read_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
         return Err(ReadError::new("choices", "is missing or empty"));
     }
     let mut choice = choices.remove(0);
-    let mut message = choice.take_object("message")?.ok_or_else(|| ReadError::new("choices[0].message", "is missing"))?;
+    let mut message = choice
+        .take_object("message")?
+        .ok_or_else(|| ReadError::new("choices[0].message", "is missing"))?;
     let mut pieces = content::read_assistant(&mut message)?;
     if quirks.reasoning_field.as_deref() == Some("inline") {
         pieces = pieces.into_iter().flat_map(split_thinking).collect();
     }
-    let refused = pieces.iter().any(|piece| matches!(piece, Content::Refusal { .. }));
+    let refused = pieces
+        .iter()
+        .any(|piece| matches!(piece, Content::Refusal { .. }));
     let word: Option<String> = choice.take("finish_reason")?;
     let counted: Option<Value> = fields.take("usage")?;
     message.take::<Value>("role")?;
@@ -54,7 +58,11 @@ fn split_thinking(piece: Content) -> Vec<Content> {
     match piece {
         Content::Text { text, cache, extra } => {
             let (thinking, text) = think::split(&text);
-            let thinking = thinking.map(|text| Content::Reasoning { text, signature: None, redacted: None });
+            let thinking = thinking.map(|text| Content::Reasoning {
+                text,
+                signature: None,
+                redacted: None,
+            });
             let text = (!text.is_empty()).then_some(Content::Text { text, cache, extra });
             thinking.into_iter().chain(text).collect()
         }
@@ -72,15 +80,31 @@ pub fn write_reply(reply: &Reply, reasoning_field: &str) -> Value {
     let choice = Object::new()
         .with("index", 0)
         .with("message", message)
-        .with("finish_reason", reply.finish.as_ref().map_or(Value::Null, |reason| json!(finish::write(reason))))
+        .with(
+            "finish_reason",
+            reply
+                .finish
+                .as_ref()
+                .map_or(Value::Null, |reason| json!(finish::write(reason))),
+        )
         .with_extra(&inner("choice"), &[]);
     Object::new()
         .with("id", reply.id.as_str())
         .with("object", "chat.completion")
-        .with("created", reply.extra.get("created").cloned().unwrap_or_else(|| json!(0)))
+        .with(
+            "created",
+            reply
+                .extra
+                .get("created")
+                .cloned()
+                .unwrap_or_else(|| json!(0)),
+        )
         .with("model", reply.model.as_str())
         .with("choices", vec![choice.build()])
         .with_some("usage", reply.usage.as_ref().map(usage::write))
-        .with_extra(&reply.extra, &["choice", "message", "stop_sequence", "container"])
+        .with_extra(
+            &reply.extra,
+            &["choice", "message", "stop_sequence", "container"],
+        )
         .build()
 }

@@ -1,7 +1,8 @@
 //! A request as an OpenAI client sends it.
 
 use chorus_core::llm::{
-    Content, Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool, ToolChoice, ToolResult,
+    Content, Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool,
+    ToolChoice, ToolResult,
 };
 use serde_json::Value;
 
@@ -21,7 +22,11 @@ pub fn read_request(body: &[u8]) -> Result<Request, ReadError> {
         model: fields.need("model")?,
         system,
         messages,
-        tools: fields.take_objects("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?,
+        tools: fields
+            .take_objects("tools")?
+            .into_iter()
+            .map(read_tool)
+            .collect::<Result<_, _>>()?,
         tool_choice: read_choice(&mut fields)?,
         parallel_tool_calls: fields.take("parallel_tool_calls")?,
         sampling: read_sampling(&mut fields)?,
@@ -43,7 +48,11 @@ fn read_messages(list: Vec<Fields>) -> Result<(Vec<Content>, Vec<Message>), Read
             "tool" => {
                 let call_id = fields.need("tool_call_id")?;
                 let content = content::read(fields.take("content")?, &path)?;
-                let result = Content::ToolResult(ToolResult { call_id, content, is_error: false });
+                let result = Content::ToolResult(ToolResult {
+                    call_id,
+                    content,
+                    is_error: false,
+                });
                 match messages.last_mut().filter(|last| is_results(last)) {
                     Some(last) => {
                         last.content.push(result);
@@ -52,31 +61,50 @@ fn read_messages(list: Vec<Fields>) -> Result<(Vec<Content>, Vec<Message>), Read
                     None => (Role::User, vec![result]),
                 }
             }
-            "system" | "developer" => (Role::System, content::read(fields.take("content")?, &path)?),
+            "system" | "developer" => {
+                (Role::System, content::read(fields.take("content")?, &path)?)
+            }
             "user" => (Role::User, content::read(fields.take("content")?, &path)?),
-            other => return Err(ReadError::new(fields.at("role"), format!("{other:?} is no role"))),
+            other => {
+                return Err(ReadError::new(
+                    fields.at("role"),
+                    format!("{other:?} is no role"),
+                ));
+            }
         };
         if role == Role::System && messages.is_empty() {
             system.extend(content);
         } else {
-            messages.push(Message { role, content, extra: fields.rest() });
+            messages.push(Message {
+                role,
+                content,
+                extra: fields.rest(),
+            });
         }
     }
     Ok((system, messages))
 }
 
 fn is_results(message: &Message) -> bool {
-    message.role == Role::User && message.content.iter().all(|piece| matches!(piece, Content::ToolResult(_)))
+    message.role == Role::User
+        && message
+            .content
+            .iter()
+            .all(|piece| matches!(piece, Content::ToolResult(_)))
 }
 
 fn read_tool(mut fields: Fields) -> Result<Tool, ReadError> {
     let path = fields.at("function");
-    let mut function = fields.take_object("function")?.ok_or_else(|| ReadError::new(path, "only function tools are known"))?;
+    let mut function = fields
+        .take_object("function")?
+        .ok_or_else(|| ReadError::new(path, "only function tools are known"))?;
     fields.take::<Value>("type")?;
     let tool = Tool {
         name: function.need("name")?,
         description: function.take("description")?,
-        parameters: function.take("parameters")?.unwrap_or_else(|| serde_json::json!({ "type": "object", "properties": {} })),
+        parameters: function
+            .take("parameters")?
+            .unwrap_or_else(|| serde_json::json!({ "type": "object", "properties": {} })),
         strict: function.take("strict")?,
         extra: fields.rest(),
     };
@@ -94,7 +122,9 @@ fn read_choice(fields: &mut Fields) -> Result<Option<ToolChoice>, ReadError> {
             other => return Err(ReadError::new(path, format!("{other:?} is no tool choice"))),
         },
         Some(object) => match object.pointer("/function/name").and_then(Value::as_str) {
-            Some(name) => ToolChoice::Named { name: name.to_owned() },
+            Some(name) => ToolChoice::Named {
+                name: name.to_owned(),
+            },
             None => return Err(ReadError::new(path, "expected a word or a function's name")),
         },
     };
@@ -105,7 +135,8 @@ fn read_sampling(fields: &mut Fields) -> Result<Sampling, ReadError> {
     let stop = match fields.take::<Value>("stop")? {
         None => Vec::new(),
         Some(Value::String(text)) => vec![text],
-        Some(list) => serde_json::from_value(list).map_err(|error| ReadError::new("stop", error.to_string()))?,
+        Some(list) => serde_json::from_value(list)
+            .map_err(|error| ReadError::new("stop", error.to_string()))?,
     };
     let older = fields.take("max_tokens")?;
     Ok(Sampling {
@@ -122,8 +153,13 @@ fn read_sampling(fields: &mut Fields) -> Result<Sampling, ReadError> {
 
 fn read_reasoning(fields: &mut Fields) -> Result<Option<Reasoning>, ReadError> {
     let effort: Option<String> = fields.take("reasoning_effort")?;
-    let mut wish =
-        Reasoning { effort: effort.as_deref().map(|word| read_effort(word, "reasoning_effort")).transpose()?, ..Default::default() };
+    let mut wish = Reasoning {
+        effort: effort
+            .as_deref()
+            .map(|word| read_effort(word, "reasoning_effort"))
+            .transpose()?,
+        ..Default::default()
+    };
     if let Some(mut object) = fields.take_object("reasoning")? {
         let effort: Option<String> = object.take("effort")?;
         if let Some(word) = effort {
@@ -155,19 +191,32 @@ fn read_effort(word: &str, path: &str) -> Result<ReasoningEffort, ReadError> {
 const UNNAMED: &str = "answer";
 
 fn read_format(fields: &mut Fields) -> Result<Option<ResponseFormat>, ReadError> {
-    let Some(mut format) = fields.take_object("response_format")? else { return Ok(None) };
+    let Some(mut format) = fields.take_object("response_format")? else {
+        return Ok(None);
+    };
     let kind: String = format.need("type")?;
     match kind.as_str() {
         "text" => Ok(Some(ResponseFormat::Text)),
         "json_object" => Ok(Some(match format.take("schema")? {
-            Some(schema) => ResponseFormat::JsonSchema { name: UNNAMED.to_owned(), schema, strict: None },
+            Some(schema) => ResponseFormat::JsonSchema {
+                name: UNNAMED.to_owned(),
+                schema,
+                strict: None,
+            },
             None => ResponseFormat::JsonObject,
         })),
         "json_schema" => {
             let mut inner = Fields::of(format.need("json_schema")?, format.at("json_schema"))?;
             let name = inner.take("name")?.unwrap_or_else(|| UNNAMED.to_owned());
-            Ok(Some(ResponseFormat::JsonSchema { name, schema: inner.need("schema")?, strict: inner.take("strict")? }))
+            Ok(Some(ResponseFormat::JsonSchema {
+                name,
+                schema: inner.need("schema")?,
+                strict: inner.take("strict")?,
+            }))
         }
-        other => Err(ReadError::new(format.at("type"), format!("{other:?} is no response format"))),
+        other => Err(ReadError::new(
+            format.at("type"),
+            format!("{other:?} is no response format"),
+        )),
     }
 }

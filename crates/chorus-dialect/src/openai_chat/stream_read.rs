@@ -51,7 +51,11 @@ impl Pieces {
     /// The place of a call whose server numbers none: a call with an id is a new one.
     fn next_call(&self, is_new: bool) -> u64 {
         let known = self.calls.keys().next_back().map_or(0, |last| last + 1);
-        if is_new { known } else { known.saturating_sub(1) }
+        if is_new {
+            known
+        } else {
+            known.saturating_sub(1)
+        }
     }
 
     fn begin(&mut self, kind: Kind) -> u32 {
@@ -66,7 +70,10 @@ impl StreamReader {
     /// Nothing received yet, of a model with these quirks.
     pub fn new(quirks: &Quirks) -> Self {
         let inline = quirks.reasoning_field.as_deref() == Some("inline");
-        Self { splitter: inline.then(Splitter::default), ..Self::default() }
+        Self {
+            splitter: inline.then(Splitter::default),
+            ..Self::default()
+        }
     }
 
     /// Takes more bytes and returns the pieces that they complete.
@@ -108,16 +115,30 @@ impl StreamReader {
             .and_then(|chunk| self.read_chunk(chunk, event.name.as_deref(), events));
         if let Err(error) = read {
             self.over = true;
-            events.push(StreamEvent::Error { kind: "unreadable_chunk".to_owned(), message: error.to_string() });
+            events.push(StreamEvent::Error {
+                kind: "unreadable_chunk".to_owned(),
+                message: error.to_string(),
+            });
         }
     }
 
-    fn read_chunk(&mut self, mut chunk: Fields, name: Option<&str>, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+    fn read_chunk(
+        &mut self,
+        mut chunk: Fields,
+        name: Option<&str>,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
         if chunk.has("error") || name == Some("error") {
             self.over = true;
             let error = WireError::read(chunk.into_value().to_string().as_bytes());
-            let kind = error.kind.or(error.code).unwrap_or_else(|| "error".to_owned());
-            events.push(StreamEvent::Error { kind, message: error.message });
+            let kind = error
+                .kind
+                .or(error.code)
+                .unwrap_or_else(|| "error".to_owned());
+            events.push(StreamEvent::Error {
+                kind,
+                message: error.message,
+            });
             return Ok(());
         }
         let mut choices = chunk.take_objects("choices")?;
@@ -125,15 +146,27 @@ impl StreamReader {
         let id: Option<String> = chunk.take_lenient("id");
         let model: Option<String> = chunk.take_lenient("model");
         if !std::mem::replace(&mut self.started, true) {
-            events.push(StreamEvent::Start { id: id.unwrap_or_default(), model: model.unwrap_or_default() });
+            events.push(StreamEvent::Start {
+                id: id.unwrap_or_default(),
+                model: model.unwrap_or_default(),
+            });
         }
-        let counted = counted.or_else(|| chunk.take_lenient::<Value>("x_groq").and_then(|groq| groq.get("usage").cloned()));
+        let counted = counted.or_else(|| {
+            chunk
+                .take_lenient::<Value>("x_groq")
+                .and_then(|groq| groq.get("usage").cloned())
+        });
         chunk.take::<Value>("object")?;
         self.tell_extra(chunk.rest(), events);
         if let Some(choice) = choices.first_mut() {
             self.read_choice(choice, events)?;
         }
-        events.extend(counted.as_ref().and_then(usage::read).map(StreamEvent::Usage));
+        events.extend(
+            counted
+                .as_ref()
+                .and_then(usage::read)
+                .map(StreamEvent::Usage),
+        );
         Ok(())
     }
 
@@ -145,7 +178,11 @@ impl StreamReader {
         }
     }
 
-    fn read_choice(&mut self, choice: &mut Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
+    fn read_choice(
+        &mut self,
+        choice: &mut Fields,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
         if let Some(mut delta) = choice.take_object("delta")? {
             for piece in content::take_reasoning(&mut delta)? {
                 self.think(piece, events);
@@ -153,15 +190,24 @@ impl StreamReader {
             if let Some(text) = delta.take::<String>("content")? {
                 self.say(&text, events);
             }
-            if let Some(delta) = delta.take::<String>("refusal")?.filter(|words| !words.is_empty()) {
+            if let Some(delta) = delta
+                .take::<String>("refusal")?
+                .filter(|words| !words.is_empty())
+            {
                 self.refused = true;
-                events.push(StreamEvent::Refusal { index: self.pieces.of(Kind::Refusal), delta });
+                events.push(StreamEvent::Refusal {
+                    index: self.pieces.of(Kind::Refusal),
+                    delta,
+                });
             }
             for call in delta.take_objects("tool_calls")? {
                 self.call(call, events)?;
             }
         }
-        if let Some(word) = choice.take::<String>("finish_reason")?.filter(|word| !word.is_empty()) {
+        if let Some(word) = choice
+            .take::<String>("finish_reason")?
+            .filter(|word| !word.is_empty())
+        {
             self.release(events);
             self.finished = true;
             let reason = finish::read(&word, self.refused);
@@ -171,9 +217,19 @@ impl StreamReader {
     }
 
     fn think(&mut self, piece: Content, events: &mut Vec<StreamEvent>) {
-        let Content::Reasoning { text, signature, redacted } = piece else { return };
+        let Content::Reasoning {
+            text,
+            signature,
+            redacted,
+        } = piece
+        else {
+            return;
+        };
         if let Some(value) = redacted {
-            events.push(StreamEvent::Redacted { index: self.pieces.begin(Kind::Reasoning), value });
+            events.push(StreamEvent::Redacted {
+                index: self.pieces.begin(Kind::Reasoning),
+                value,
+            });
             self.pieces.open = None;
             return;
         }
@@ -205,27 +261,43 @@ impl StreamReader {
     fn give(&mut self, parts: impl IntoIterator<Item = Part>, events: &mut Vec<StreamEvent>) {
         for part in parts {
             events.push(match part {
-                Part::Text(delta) => StreamEvent::Text { index: self.pieces.of(Kind::Text), delta },
-                Part::Thinking(delta) => StreamEvent::Reasoning { index: self.pieces.of(Kind::Reasoning), delta },
+                Part::Text(delta) => StreamEvent::Text {
+                    index: self.pieces.of(Kind::Text),
+                    delta,
+                },
+                Part::Thinking(delta) => StreamEvent::Reasoning {
+                    index: self.pieces.of(Kind::Reasoning),
+                    delta,
+                },
             });
         }
     }
 
     fn call(&mut self, mut call: Fields, events: &mut Vec<StreamEvent>) -> Result<(), ReadError> {
         let id: Option<String> = call.take("id")?.filter(|id: &String| !id.is_empty());
-        let at = call.take("index")?.unwrap_or_else(|| self.pieces.next_call(id.is_some()));
+        let at = call
+            .take("index")?
+            .unwrap_or_else(|| self.pieces.next_call(id.is_some()));
         let mut function = call.take_object("function")?;
-        let name = function.as_mut().and_then(|function| function.take_lenient::<String>("name"));
+        let name = function
+            .as_mut()
+            .and_then(|function| function.take_lenient::<String>("name"));
         let index = match self.pieces.calls.get(&at) {
             Some(&index) => index,
             None => {
                 let index = self.pieces.begin(Kind::Call);
                 self.pieces.calls.insert(at, index);
-                events.push(StreamEvent::ToolStart { index, id: id.unwrap_or_default(), name: name.unwrap_or_default() });
+                events.push(StreamEvent::ToolStart {
+                    index,
+                    id: id.unwrap_or_default(),
+                    name: name.unwrap_or_default(),
+                });
                 index
             }
         };
-        let arguments = function.as_mut().and_then(|function| function.take_lenient::<Value>("arguments"));
+        let arguments = function
+            .as_mut()
+            .and_then(|function| function.take_lenient::<Value>("arguments"));
         let delta = match arguments {
             Some(Value::String(text)) => text,
             Some(object) => object.to_string(),
@@ -256,7 +328,8 @@ mod tests {
         let mut reader = StreamReader::new(&Quirks::default());
         reader.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n");
         assert_eq!(reader.clone().close(), vec![], "cut");
-        let finish = reader.push(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+        let finish =
+            reader.push(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
         assert_eq!(finish, vec![StreamEvent::Finish(FinishReason::Stop)]);
         assert_eq!(reader.close(), vec![StreamEvent::End]);
     }

@@ -48,12 +48,22 @@ impl StreamWriter {
                 let delta = Object::new().with(&self.reasoning_field, delta).build();
                 self.delta(&delta)
             }
-            StreamEvent::Signature { index, delta } => {
-                self.detail(index, &Content::Reasoning { text: String::new(), signature: Some(delta), redacted: None })
-            }
-            StreamEvent::Redacted { index, value } => {
-                self.detail(index, &Content::Reasoning { text: String::new(), signature: None, redacted: Some(value) })
-            }
+            StreamEvent::Signature { index, delta } => self.detail(
+                index,
+                &Content::Reasoning {
+                    text: String::new(),
+                    signature: Some(delta),
+                    redacted: None,
+                },
+            ),
+            StreamEvent::Redacted { index, value } => self.detail(
+                index,
+                &Content::Reasoning {
+                    text: String::new(),
+                    signature: None,
+                    redacted: Some(value),
+                },
+            ),
             StreamEvent::ToolStart { index, id, name } => {
                 let at = self.calls.len();
                 self.calls.insert(index, at);
@@ -62,12 +72,15 @@ impl StreamWriter {
             }
             StreamEvent::ToolArguments { index, delta } => {
                 let at = self.calls.get(&index).copied().unwrap_or(0);
-                self.delta(&json!({ "tool_calls": [{ "index": at, "function": { "arguments": delta } }] }))
+                self.delta(
+                    &json!({ "tool_calls": [{ "index": at, "function": { "arguments": delta } }] }),
+                )
             }
             StreamEvent::Refusal { delta, .. } => self.delta(&json!({ "refusal": delta })),
-            StreamEvent::Finish(reason) => {
-                self.chunk(vec![json!({ "index": 0, "delta": {}, "finish_reason": finish::write(&reason) })], None)
-            }
+            StreamEvent::Finish(reason) => self.chunk(
+                vec![json!({ "index": 0, "delta": {}, "finish_reason": finish::write(&reason) })],
+                None,
+            ),
             StreamEvent::Usage(usage) => {
                 self.usage = Some(usage);
                 Vec::new()
@@ -77,11 +90,18 @@ impl StreamWriter {
                 Vec::new()
             }
             StreamEvent::Error { kind, message } => {
-                let error = WireError { kind: Some(kind), message, ..WireError::default() };
+                let error = WireError {
+                    kind: Some(kind),
+                    message,
+                    ..WireError::default()
+                };
                 sse::frame(None, &super::write_error(&error).to_string())
             }
             StreamEvent::End => {
-                let counted = self.usage.filter(|_| self.include_usage).map(|usage| self.chunk(Vec::new(), Some(&usage)));
+                let counted = self
+                    .usage
+                    .filter(|_| self.include_usage)
+                    .map(|usage| self.chunk(Vec::new(), Some(&usage)));
                 let mut bytes = counted.unwrap_or_default();
                 bytes.extend(sse::frame(None, "[DONE]"));
                 bytes
@@ -91,22 +111,38 @@ impl StreamWriter {
 
     fn detail(&self, index: u32, piece: &Content) -> Vec<u8> {
         let detail = content::write_detail(piece, index);
-        self.delta(&Object::new().with("reasoning_details", Value::from_iter(detail)).build())
+        self.delta(
+            &Object::new()
+                .with("reasoning_details", Value::from_iter(detail))
+                .build(),
+        )
     }
 
     fn delta(&self, delta: &Value) -> Vec<u8> {
-        self.chunk(vec![json!({ "index": 0, "delta": delta, "finish_reason": null })], None)
+        self.chunk(
+            vec![json!({ "index": 0, "delta": delta, "finish_reason": null })],
+            None,
+        )
     }
 
     fn chunk(&self, choices: Vec<Value>, usage: Option<&Usage>) -> Vec<u8> {
         let chunk = Object::new()
             .with("id", self.id.as_str())
             .with("object", "chat.completion.chunk")
-            .with("created", self.extra.get("created").cloned().unwrap_or_else(|| json!(0)))
+            .with(
+                "created",
+                self.extra
+                    .get("created")
+                    .cloned()
+                    .unwrap_or_else(|| json!(0)),
+            )
             .with("model", self.model.as_str())
             .with("choices", choices)
             .with_some("usage", usage.map(usage::write))
-            .with_extra(&self.extra, &["choice", "message", "stop_sequence", "container"]);
+            .with_extra(
+                &self.extra,
+                &["choice", "message", "stop_sequence", "container"],
+            );
         sse::frame(None, &chunk.build().to_string())
     }
 }

@@ -10,7 +10,9 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
     let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
     let prompt = count("/prompt_tokens")?;
     let completion = count("/completion_tokens").unwrap_or(0);
-    let cache_read = count("/prompt_tokens_details/cached_tokens").or_else(|| count("/prompt_cache_hit_tokens")).unwrap_or(0);
+    let cache_read = count("/prompt_tokens_details/cached_tokens")
+        .or_else(|| count("/prompt_cache_hit_tokens"))
+        .unwrap_or(0);
     let cache_write = count("/prompt_tokens_details/cache_write_tokens").unwrap_or(0);
     let reasoning = count("/completion_tokens_details/reasoning_tokens").unwrap_or(0);
     // xAI counts thinking beside the completion, everybody else inside it; the total tells.
@@ -19,7 +21,11 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
         input: prompt.saturating_sub(cache_read + cache_write),
         cache_read,
         cache_write,
-        output: if beside { completion + reasoning } else { completion },
+        output: if beside {
+            completion + reasoning
+        } else {
+            completion
+        },
         reasoning,
     })
 }
@@ -28,12 +34,20 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
 pub(super) fn write(usage: &Usage) -> Value {
     let prompt_details = Object::new()
         .with("cached_tokens", usage.cache_read)
-        .with_some("cache_write_tokens", (usage.cache_write > 0).then_some(usage.cache_write));
+        .with_some(
+            "cache_write_tokens",
+            (usage.cache_write > 0).then_some(usage.cache_write),
+        );
     Object::new()
         .with("prompt_tokens", usage.prompt())
         .with("completion_tokens", usage.output)
         .with("total_tokens", usage.total())
         .with("prompt_tokens_details", prompt_details.build())
-        .with("completion_tokens_details", Object::new().with("reasoning_tokens", usage.reasoning).build())
+        .with(
+            "completion_tokens_details",
+            Object::new()
+                .with("reasoning_tokens", usage.reasoning)
+                .build(),
+        )
         .build()
 }

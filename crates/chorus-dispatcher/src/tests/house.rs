@@ -8,11 +8,12 @@ use chorus_bus::Embedded;
 use chorus_core::brief::Options;
 use chorus_core::catalog::{Catalog, Model, Price, Quirks};
 use chorus_core::delivery::{
-    ArtifactHash, AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt, QueuedAttempt, Reclaim,
-    Reclaimed, Role, TaskKind,
+    ArtifactHash, AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding,
+    NewAttempt, QueuedAttempt, Reclaim, Reclaimed, Role, TaskKind,
 };
 use chorus_core::id::{
-    AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId, ProviderId, TaskId, Tenant, Version,
+    AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId,
+    ProviderId, TaskId, Tenant, Version,
 };
 use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Sent, Window};
 use chorus_core::money::MicroUsd;
@@ -62,7 +63,15 @@ pub(super) const PROJECT: ProjectId = ProjectId::new(1);
 
 pub(super) fn slots(amount: u64) -> Vec<Limit> {
     let (dimension, window) = (Dimension::Concurrency, Window::Held);
-    vec![Limit { dimension, amount, burst: None, window, reserve: ReserveRule::Estimate, cache_read_percent: 0, output_weight: 1 }]
+    vec![Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    }]
 }
 
 impl House {
@@ -70,11 +79,29 @@ impl House {
     pub(super) fn new(budget: MicroUsd, limits: Vec<Limit>) -> Self {
         let time = Handle::default();
         let store = Store::new(time.port());
-        let attempts = Arc::new(Faulty { store: store.clone(), clock: time.port(), faults: Mutex::default() });
+        let attempts = Arc::new(Faulty {
+            store: store.clone(),
+            clock: time.port(),
+            faults: Mutex::default(),
+        });
         let limiter = Arc::new(Memory::new(time.port(), Start::Full));
-        let house = Self { time, store, attempts, bus: Arc::new(Embedded::new()), limits: limiter, services: Vec::new(), version: 0 };
-        house.time.run(house.store.import(vec![account(limits)])).expect("memory answers");
-        house.time.run(house.store.submit(project(budget))).expect("memory answers");
+        let house = Self {
+            time,
+            store,
+            attempts,
+            bus: Arc::new(Embedded::new()),
+            limits: limiter,
+            services: Vec::new(),
+            version: 0,
+        };
+        house
+            .time
+            .run(house.store.import(vec![account(limits)]))
+            .expect("memory answers");
+        house
+            .time
+            .run(house.store.submit(project(budget)))
+            .expect("memory answers");
         house
     }
 
@@ -100,21 +127,32 @@ impl House {
             routes: [(ProviderId::new("anthropic"), "sonnet".to_owned())].into(),
             context: 200_000,
             max_output: 8_000,
-            price: Price { input: MicroUsd(3_000_000), output: MicroUsd(15_000_000), ..Price::default() },
+            price: Price {
+                input: MicroUsd(3_000_000),
+                output: MicroUsd(15_000_000),
+                ..Price::default()
+            },
             strength: 80,
             reasoning: false,
             quirks: Quirks::default(),
         };
-        let catalog = Catalog { providers: Vec::new(), models: vec![model] };
+        let catalog = Catalog {
+            providers: Vec::new(),
+            models: vec![model],
+        };
         let roles = [(Role::Worker, vec![vec![slug]])].into();
-        let dispatcher = Dispatcher::new(ports, settings, Arc::new(catalog), roles, BootId::new(boot));
+        let dispatcher =
+            Dispatcher::new(ports, settings, Arc::new(catalog), roles, BootId::new(boot));
         self.services.push(dispatcher.run(pending()).boxed());
     }
 
     /// Lets the services run until a time.
     pub(super) fn run_until(&mut self, at: i64) {
         let end = self.time.port().sleep_until(Timestamp(at));
-        self.time.run(select(join_all(self.services.iter_mut()).then(|_| pending::<()>()), end));
+        self.time.run(select(
+            join_all(self.services.iter_mut()).then(|_| pending::<()>()),
+            end,
+        ));
     }
 
     /// Queues attempts with these numbers.
@@ -140,11 +178,14 @@ impl House {
             folded: Vec::new(),
         };
         self.version += 1;
-        self.time.run(self.store.commit(commit)).expect("the decision is valid");
+        self.time
+            .run(self.store.commit(commit))
+            .expect("the decision is valid");
     }
 
     pub(super) fn row(&self, number: u128) -> AttemptRow {
-        self.store.with_rows(|rows| rows.attempts[&AttemptId::new(number)].clone())
+        self.store
+            .with_rows(|rows| rows.attempts[&AttemptId::new(number)].clone())
     }
 
     #[track_caller]
@@ -157,9 +198,26 @@ impl House {
     pub(super) fn claim_and_send(&self, number: u128, deadline: i64) -> bool {
         let epoch = self.row(number).epoch;
         let holder = Holder::new(format!("worker/{number}/{}", epoch.0));
-        let claim = Claim { attempt: AttemptId::new(number), epoch, holder: holder.clone(), deadline: Timestamp(deadline) };
-        let Some(delivery) = self.time.run(self.store.claim(claim)).expect("memory answers") else { return false };
-        let sent = self.time.run(self.limits.send(&delivery.assignment.lease, &holder, Timestamp(deadline))).expect("memory answers");
+        let claim = Claim {
+            attempt: AttemptId::new(number),
+            epoch,
+            holder: holder.clone(),
+            deadline: Timestamp(deadline),
+        };
+        let Some(delivery) = self
+            .time
+            .run(self.store.claim(claim))
+            .expect("memory answers")
+        else {
+            return false;
+        };
+        let sent = self
+            .time
+            .run(
+                self.limits
+                    .send(&delivery.assignment.lease, &holder, Timestamp(deadline)),
+            )
+            .expect("memory answers");
         sent == Sent::Sent
     }
 
@@ -167,8 +225,14 @@ impl House {
     pub(super) fn store_beat(&self, number: u128) {
         let row = self.row(number);
         if let Some(holder) = row.holder {
-            let holding = Holding { attempt: AttemptId::new(number), epoch: row.epoch, holder };
-            self.time.run(self.store.beat(vec![holding])).expect("memory answers");
+            let holding = Holding {
+                attempt: AttemptId::new(number),
+                epoch: row.epoch,
+                holder,
+            };
+            self.time
+                .run(self.store.beat(vec![holding]))
+                .expect("memory answers");
         }
     }
 
@@ -188,8 +252,12 @@ impl House {
     /// Records of a topic in the outbox, and whether each was sent.
     pub(super) fn records(&self, topic: &Topic) -> Vec<(Record, bool)> {
         self.store.with_rows(|rows| {
-            let rows = rows.outbox.values().filter(|row| row.record.topic == *topic);
-            rows.map(|row| (row.record.clone(), row.sent_at.is_some())).collect()
+            let rows = rows
+                .outbox
+                .values()
+                .filter(|row| row.record.topic == *topic);
+            rows.map(|row| (row.record.clone(), row.sent_at.is_some()))
+                .collect()
         })
     }
 }
@@ -204,7 +272,11 @@ fn attempt(number: u128) -> NewAttempt {
         kind: TaskKind::Work,
         number: 1,
         order: ArtifactHash::of(b"order"),
-        size: CallSize { input: 1_000, output: 200, max_tokens: 800 },
+        size: CallSize {
+            input: 1_000,
+            output: 200,
+            max_tokens: 800,
+        },
         priority: 100,
         path: Millis(1_000),
         not_before: Timestamp(0),
@@ -218,13 +290,21 @@ fn head() -> Head {
         title: "a project".into(),
         created_at: Timestamp(0),
         brief: ArtifactHash::of(b"brief"),
-        options: Options { assume: true, approve: false },
+        options: Options {
+            assume: true,
+            approve: false,
+        },
     })
 }
 
 fn project(budget: MicroUsd) -> NewProject {
-    let record =
-        Record { id: EventId::new(1), topic: Topic::ProjectCmd, key: PROJECT.to_string(), headers: Vec::new(), payload: Bytes::new() };
+    let record = Record {
+        id: EventId::new(1),
+        topic: Topic::ProjectCmd,
+        key: PROJECT.to_string(),
+        headers: Vec::new(),
+        payload: Bytes::new(),
+    };
     NewProject {
         id: PROJECT,
         tenant: Tenant::new("home"),
@@ -237,21 +317,34 @@ fn project(budget: MicroUsd) -> NewProject {
 }
 
 fn account(limits: Vec<Limit>) -> NewAccount {
-    let group = QuotaGroup { id: "anthropic/org".into(), limits };
+    let group = QuotaGroup {
+        id: "anthropic/org".into(),
+        limits,
+    };
     NewAccount {
         id: AccountId::new(1),
         tenant: Tenant::new("home"),
         name: "ann@example.org".into(),
         owner: "ann".into(),
-        entitlement: Entitlement { kind: "own".into(), attested_by: "ann".into(), attested_at: Timestamp(0) },
+        entitlement: Entitlement {
+            kind: "own".into(),
+            attested_by: "ann".into(),
+            attested_at: Timestamp(0),
+        },
         same_owner_spill: false,
         credentials: vec![NewCredential {
             id: CredentialId::new(1),
             provider: "anthropic".into(),
             base_url: None,
-            secret: SealedSecret { sealed: String::new(), key_id: "k".into() },
+            secret: SealedSecret {
+                sealed: String::new(),
+                key_id: "k".into(),
+            },
             fingerprint: "f".into(),
-            groups: vec![GroupOf { group, models: Vec::new() }],
+            groups: vec![GroupOf {
+                group,
+                models: Vec::new(),
+            }],
         }],
     }
 }
@@ -260,7 +353,9 @@ impl Faulty {
     fn answers(&self) -> Result<(), StoreError> {
         let now = self.clock.now().0;
         match self.faults.lock().expect("one thread").down {
-            Some((from, to)) if (from..to).contains(&now) => Err(StoreError::Unavailable("down".into())),
+            Some((from, to)) if (from..to).contains(&now) => {
+                Err(StoreError::Unavailable("down".into()))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -275,7 +370,11 @@ impl Attempts for Faulty {
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
         self.answers()?;
-        self.faults.lock().expect("one thread").asked.push(batch.clone());
+        self.faults
+            .lock()
+            .expect("one thread")
+            .asked
+            .push(batch.clone());
         let answer = self.store.dispatch(batch).await;
         let mut faults = self.faults.lock().expect("one thread");
         match faults.lose_dispatches.checked_sub(1) {

@@ -42,7 +42,11 @@ fn after_an_outage_nothing_is_taken_away_for_one_whole_lease() {
     house.run_until(90_000 + wait - 2_000);
     house.is(1, AttemptState::Running, 0);
     house.run_until(90_000 + wait + 5_000);
-    assert_eq!(house.row(1).lost, 1, "a worker that stays silent is lost all the same");
+    assert_eq!(
+        house.row(1).lost,
+        1,
+        "a worker that stays silent is lost all the same"
+    );
 }
 
 #[test]
@@ -92,7 +96,11 @@ fn a_second_dispatcher_takes_over_with_the_leases_of_the_first() {
     house.limits = Arc::new(Memory::new(house.time.port(), Start::Full));
     house.start(3);
     house.run_until(30_000);
-    assert_eq!(house.limits.live_leases(), 1, "the lease of the running call is put back before anything is reserved");
+    assert_eq!(
+        house.limits.live_leases(),
+        1,
+        "the lease of the running call is put back before anything is reserved"
+    );
     house.is(2, AttemptState::Queued, 0);
     house.beat_until(1, 100_000);
     house.run_until(101_500);
@@ -108,7 +116,12 @@ fn only_one_of_two_dispatchers_works_at_a_time() {
     house.run_until(10_000);
     assert_eq!(house.limits.live_leases(), 5);
     let faults = house.attempts.faults.lock().expect("one thread");
-    let terms: Vec<u64> = faults.asked.iter().flatten().map(|dispatch| dispatch.term.0).collect();
+    let terms: Vec<u64> = faults
+        .asked
+        .iter()
+        .flatten()
+        .map(|dispatch| dispatch.term.0)
+        .collect();
     assert_eq!(terms, [1; 5]);
 }
 
@@ -118,8 +131,14 @@ fn records_that_were_never_sent_are_swept_and_unfolded_ones_are_sent_again() {
     house.start(1);
     house.run_until(5_000);
     let (command, sent) = house.records(&Topic::ProjectCmd).remove(0);
-    assert!(sent, "the submission's record was left unsent by whoever committed it");
+    assert!(
+        sent,
+        "the submission's record was left unsent by whoever committed it"
+    );
     let first = house.sent_at(command.id);
     house.run_until(25_000);
-    assert!(house.sent_at(command.id) > first, "nobody folded it, so it is sent again");
+    assert!(
+        house.sent_at(command.id) > first,
+        "nobody folded it, so it is sent again"
+    );
 }

@@ -26,22 +26,38 @@ fn queued_rows_are_dispatched_under_a_lease_and_published_at_once() {
     assert_eq!(house.limits.live_leases(), 3);
     let records = house.records(&dispatches());
     assert_eq!(records.len(), 3);
-    assert!(records.iter().all(|(record, sent)| *sent && record.header("chorus-not-after-ms").is_some()));
+    assert!(
+        records
+            .iter()
+            .all(|(record, sent)| *sent && record.header("chorus-not-after-ms").is_some())
+    );
 }
 
 #[test]
 fn a_lost_reply_repeats_the_same_statement_until_it_answers() {
     let mut house = House::new(RICH, slots(8));
-    house.attempts.faults.lock().expect("one thread").lose_dispatches = 3;
+    house
+        .attempts
+        .faults
+        .lock()
+        .expect("one thread")
+        .lose_dispatches = 3;
     house.start(1);
     house.queue(1..=2);
     house.run_until(5_000);
     let faults = house.attempts.faults.lock().expect("one thread");
     assert_eq!(faults.asked.len(), 4);
-    assert!(faults.asked.iter().all(|batch| *batch == faults.asked[0]), "another lease or record was tried");
+    assert!(
+        faults.asked.iter().all(|batch| *batch == faults.asked[0]),
+        "another lease or record was tried"
+    );
     drop(faults);
     (1..=2).for_each(|number| house.is(number, AttemptState::Dispatched, 0));
-    assert_eq!(house.limits.live_leases(), 2, "a lease in a row was given back, or one beside it is held");
+    assert_eq!(
+        house.limits.live_leases(),
+        2,
+        "a lease in a row was given back, or one beside it is held"
+    );
     assert_eq!(house.records(&dispatches()).len(), 2);
 }
 
@@ -70,13 +86,19 @@ fn what_the_budget_may_cover_once_a_call_under_way_is_paid_waits() {
 #[test]
 fn a_call_that_no_account_can_serve_is_refused_with_the_reason() {
     let mut limits = slots(1);
-    (limits[0].dimension, limits[0].amount, limits[0].window) = (Dimension::InputTokens, 500, Window::Bucket { per_ms: 60_000 });
+    (limits[0].dimension, limits[0].amount, limits[0].window) = (
+        Dimension::InputTokens,
+        500,
+        Window::Bucket { per_ms: 60_000 },
+    );
     let mut house = House::new(RICH, limits);
     house.start(1);
     house.queue([1]);
     house.run_until(1_100);
     house.is(1, AttemptState::Failed, 0);
-    assert!(matches!(&cause(&house)[..], [FailureCause::NoAccount { message }] if message.contains("InputTokens")));
+    assert!(
+        matches!(&cause(&house)[..], [FailureCause::NoAccount { message }] if message.contains("InputTokens"))
+    );
 }
 
 #[test]
@@ -88,7 +110,10 @@ fn a_cancelled_row_leaves_the_queue_and_the_next_one_goes() {
     house.is(1, AttemptState::Dispatched, 0);
     house.cancel(2);
     house.run_until(2_500);
-    house.time.run(house.limits.end(lease_of(&house, 1), End::Unused)).expect("memory answers");
+    house
+        .time
+        .run(house.limits.end(lease_of(&house, 1), End::Unused))
+        .expect("memory answers");
     house.run_until(2_600);
     house.is(2, AttemptState::Cancelled, 0);
     house.is(3, AttemptState::Dispatched, 0);
@@ -114,17 +139,33 @@ fn an_attempt_that_keeps_losing_its_workers_is_given_up() {
 
 fn lease_of(house: &House, number: u128) -> LeaseId {
     house.store.with_rows(|rows| {
-        let delivery = rows.deliveries.values().find(|delivery| delivery.story.attempt.number() == number);
-        delivery.expect("it was dispatched").story.assignment.lease.id
+        let delivery = rows
+            .deliveries
+            .values()
+            .find(|delivery| delivery.story.attempt.number() == number);
+        delivery
+            .expect("it was dispatched")
+            .story
+            .assignment
+            .lease
+            .id
     })
 }
 
 /// Why attempts were refused, by their published records.
 fn cause(house: &House) -> Vec<FailureCause> {
-    let done = house.records(&Topic::TaskDone).into_iter().filter(|(_, sent)| *sent);
-    let causes = done.filter_map(|(record, _)| match record::read::<AttemptDone>(&record, record::DONE).expect("it is ours").outcome {
-        Outcome::Failed { cause } => Some(cause),
-        Outcome::Succeeded { .. } | Outcome::Asked { .. } | Outcome::Requeue { .. } => None,
+    let done = house
+        .records(&Topic::TaskDone)
+        .into_iter()
+        .filter(|(_, sent)| *sent);
+    let causes = done.filter_map(|(record, _)| {
+        match record::read::<AttemptDone>(&record, record::DONE)
+            .expect("it is ours")
+            .outcome
+        {
+            Outcome::Failed { cause } => Some(cause),
+            Outcome::Succeeded { .. } | Outcome::Asked { .. } | Outcome::Requeue { .. } => None,
+        }
     });
     causes.collect()
 }

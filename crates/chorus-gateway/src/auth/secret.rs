@@ -31,9 +31,14 @@ impl Secret {
 
     /// The key that somebody presents; none when it has not the form of one.
     pub fn read(text: &str) -> Option<Self> {
-        let cut = text.len().checked_sub(CHECKSUM).filter(|cut| text.is_char_boundary(*cut))?;
+        let cut = text
+            .len()
+            .checked_sub(CHECKSUM)
+            .filter(|cut| text.is_char_boundary(*cut))?;
         let (body, sum) = text.split_at(cut);
-        let formed = body.len() == PREFIX.len() + CHANCE && body.starts_with(PREFIX) && checksum(body) == sum;
+        let formed = body.len() == PREFIX.len() + CHANCE
+            && body.starts_with(PREFIX)
+            && checksum(body) == sum;
         formed.then(|| Self(text.to_owned()))
     }
 
@@ -73,7 +78,11 @@ mod tests {
         for at in 0..text.len() {
             let mut mistyped = text.as_bytes().to_vec();
             mistyped[at] = if mistyped[at] == b'x' { b'y' } else { b'x' };
-            assert_eq!(Secret::read(&String::from_utf8_lossy(&mistyped)), None, "letter {at}");
+            assert_eq!(
+                Secret::read(&String::from_utf8_lossy(&mistyped)),
+                None,
+                "letter {at}"
+            );
         }
         for wrong in ["", "chorus-sk-", "é", &text[1..], &format!("{text} ")] {
             assert_eq!(Secret::read(wrong), None, "{wrong}");

@@ -24,7 +24,13 @@ pub(super) fn progress(progress: &Progress, account: Option<&String>) -> String 
         #[serde(skip_serializing_if = "Option::is_none")]
         account_name: Option<&'a String>,
     }
-    format!("event: progress\ndata: {}\n\n", json(&Named { progress, account_name: account }))
+    format!(
+        "event: progress\ndata: {}\n\n",
+        json(&Named {
+            progress,
+            account_name: account
+        })
+    )
 }
 
 /// Nothing will happen any more.

@@ -14,20 +14,35 @@ use crate::desk::Desk;
 
 /// The zip's bytes, a piece for each file and one for the list at its end. An error cuts the transfer, so that a
 /// client never takes half a zip for a whole one.
-pub(super) fn stream(desk: Arc<Desk>, files: Vec<MergedFile>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+pub(super) fn stream(
+    desk: Arc<Desk>,
+    files: Vec<MergedFile>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let archive = Archive::new();
-    stream::try_unfold((desk, files.into_iter(), Some(archive)), async |(desk, mut files, archive)| {
-        let Some(mut archive) = archive else { return Ok(None) };
-        match files.next() {
-            Some(file) => {
-                let content = desk.ports.artifacts.get(file.content).await.map_err(io::Error::other)?;
-                let content = content.ok_or_else(|| io::Error::other(format!("the artifact {} is missing", file.content)))?;
-                archive.add(&file.path, &content)?;
-                Ok(Some((archive.taken(), (desk, files, Some(archive)))))
+    stream::try_unfold(
+        (desk, files.into_iter(), Some(archive)),
+        async |(desk, mut files, archive)| {
+            let Some(mut archive) = archive else {
+                return Ok(None);
+            };
+            match files.next() {
+                Some(file) => {
+                    let content = desk
+                        .ports
+                        .artifacts
+                        .get(file.content)
+                        .await
+                        .map_err(io::Error::other)?;
+                    let content = content.ok_or_else(|| {
+                        io::Error::other(format!("the artifact {} is missing", file.content))
+                    })?;
+                    archive.add(&file.path, &content)?;
+                    Ok(Some((archive.taken(), (desk, files, Some(archive)))))
+                }
+                None => Ok(Some((archive.finished()?, (desk, files, None)))),
             }
-            None => Ok(Some((archive.finished()?, (desk, files, None)))),
-        }
-    })
+        },
+    )
 }
 
 /// A zip under way, and what of it was not taken yet.
@@ -42,7 +57,10 @@ struct Pipe(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -54,7 +72,10 @@ impl Write for Pipe {
 impl Archive {
     fn new() -> Self {
         let pipe = Pipe::default();
-        Self { writer: ZipWriter::new_stream(pipe.clone()), pipe }
+        Self {
+            writer: ZipWriter::new_stream(pipe.clone()),
+            pipe,
+        }
     }
 
     fn add(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
@@ -62,7 +83,9 @@ impl Archive {
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::DEFAULT)
             .unix_permissions(0o644);
-        self.writer.start_file(path, options).map_err(io::Error::other)?;
+        self.writer
+            .start_file(path, options)
+            .map_err(io::Error::other)?;
         self.writer.write_all(content)
     }
 
@@ -85,12 +108,18 @@ mod tests {
 
     #[test]
     fn a_zip_made_in_pieces_opens_and_is_the_same_each_time() {
-        let files = [("a.md", "# A\n".repeat(5000)), ("teil/Ü.md", "Grüße".to_owned()), ("empty.txt", String::new())];
+        let files = [
+            ("a.md", "# A\n".repeat(5000)),
+            ("teil/Ü.md", "Grüße".to_owned()),
+            ("empty.txt", String::new()),
+        ];
         let make = || {
             let mut archive = Archive::new();
             let mut bytes = Vec::new();
             for (path, text) in &files {
-                archive.add(path, text.as_bytes()).expect("memory takes all");
+                archive
+                    .add(path, text.as_bytes())
+                    .expect("memory takes all");
                 bytes.extend(archive.taken());
             }
             bytes.extend(archive.finished().expect("memory takes all"));
@@ -102,7 +131,10 @@ mod tests {
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).expect("it opens");
         for (path, text) in &files {
             let mut read = String::new();
-            zip.by_name(path).expect("the file is in it").read_to_string(&mut read).expect("it unpacks");
+            zip.by_name(path)
+                .expect("the file is in it")
+                .read_to_string(&mut read)
+                .expect("it unpacks");
             assert_eq!(read, *text);
         }
         assert_eq!(zip.len(), files.len());

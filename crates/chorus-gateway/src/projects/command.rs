@@ -26,44 +26,105 @@ use crate::submission::{idempotency_key, json};
 type Taken = Result<Response, Fault>;
 
 /// `POST …/answers`
-pub(crate) async fn answer(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap, body: Bytes) -> Taken {
-    let Answers { answers, assume_rest } = json(&body)?;
+pub(crate) async fn answer(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Taken {
+    let Answers {
+        answers,
+        assume_rest,
+    } = json(&body)?;
     if answers.is_empty() && !assume_rest {
-        return Err(Fault::field("answers", "there is none; give answers, or assume_rest"));
+        return Err(Fault::field(
+            "answers",
+            "there is none; give answers, or assume_rest",
+        ));
     }
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Answer { answers, assume_rest }).await
+    tell(
+        &desk,
+        &caller,
+        (&id, &headers),
+        ClientCommand::Answer {
+            answers,
+            assume_rest,
+        },
+    )
+    .await
 }
 
 /// `POST …/approve`
-pub(crate) async fn approve(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap) -> Taken {
+pub(crate) async fn approve(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+) -> Taken {
     tell(&desk, &caller, (&id, &headers), ClientCommand::Approve).await
 }
 
 /// `POST …/reject`
-pub(crate) async fn reject(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap, body: Bytes) -> Taken {
+pub(crate) async fn reject(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Taken {
     let Rejection { reason } = json(&body)?;
     if reason.trim().is_empty() {
-        return Err(Fault::field("reason", "it is empty: say what should be different"));
+        return Err(Fault::field(
+            "reason",
+            "it is empty: say what should be different",
+        ));
     }
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Reject { reason }).await
+    tell(
+        &desk,
+        &caller,
+        (&id, &headers),
+        ClientCommand::Reject { reason },
+    )
+    .await
 }
 
 /// `POST …/pause`
-pub(crate) async fn pause(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap) -> Taken {
+pub(crate) async fn pause(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+) -> Taken {
     tell(&desk, &caller, (&id, &headers), ClientCommand::Pause).await
 }
 
 /// `POST …/resume`
-pub(crate) async fn resume(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap) -> Taken {
+pub(crate) async fn resume(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+) -> Taken {
     tell(&desk, &caller, (&id, &headers), ClientCommand::Resume).await
 }
 
 /// `POST …/cancel`
-pub(crate) async fn cancel(desk: State<Arc<Desk>>, caller: Extension<Caller>, id: Path<String>, headers: HeaderMap) -> Taken {
+pub(crate) async fn cancel(
+    desk: State<Arc<Desk>>,
+    caller: Extension<Caller>,
+    id: Path<String>,
+    headers: HeaderMap,
+) -> Taken {
     tell(&desk, &caller, (&id, &headers), ClientCommand::Cancel).await
 }
 
-async fn tell(desk: &Desk, caller: &Caller, (id, headers): (&str, &HeaderMap), command: ClientCommand) -> Taken {
+async fn tell(
+    desk: &Desk,
+    caller: &Caller,
+    (id, headers): (&str, &HeaderMap),
+    command: ClientCommand,
+) -> Taken {
     let head = desk.project(caller, id).await?.project.head;
     let event = match idempotency_key(headers)? {
         Some(key) => named(&head, &key, &command),
@@ -72,12 +133,24 @@ async fn tell(desk: &Desk, caller: &Caller, (id, headers): (&str, &HeaderMap), c
     if !head.folded.contains(&event) {
         fits(&head, &command)?;
         let record = record::command(event, &caller.tenant, head.id, &command);
-        if !desk.ports.projects.command(&caller.tenant, head.id, record.clone()).await? {
+        if !desk
+            .ports
+            .projects
+            .command(&caller.tenant, head.id, record.clone())
+            .await?
+        {
             return Err(Fault::no_such_project(id));
         }
         desk.publish(record);
     }
-    Ok((StatusCode::ACCEPTED, Json(CommandTaken { project: head.id, command: event })).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(CommandTaken {
+            project: head.id,
+            command: event,
+        }),
+    )
+        .into_response())
 }
 
 /// The id of a command that the client gave a key: the same for the same key and command.
@@ -97,12 +170,21 @@ fn fits(head: &Head, command: &ClientCommand) -> Result<(), Fault> {
     let fit = match command {
         ClientCommand::Answer { answers, .. } => {
             let open = |id: &String| head.open.iter().any(|open| open.question.id == *id);
-            if let Some(stray) = answers.keys().find(|id| !open(id)).filter(|_| !head.open.is_empty()) {
-                return Err(Fault::field(format!("answers.{stray:.64}"), "no open question has this id"));
+            if let Some(stray) = answers
+                .keys()
+                .find(|id| !open(id))
+                .filter(|_| !head.open.is_empty())
+            {
+                return Err(Fault::field(
+                    format!("answers.{stray:.64}"),
+                    "no open question has this id",
+                ));
             }
             !head.open.is_empty()
         }
-        ClientCommand::Approve | ClientCommand::Reject { .. } => matches!(inner, Stand::WaitingApproval),
+        ClientCommand::Approve | ClientCommand::Reject { .. } => {
+            matches!(inner, Stand::WaitingApproval)
+        }
         ClientCommand::Pause => !paused,
         ClientCommand::Resume => paused,
         ClientCommand::Cancel | ClientCommand::Submit { .. } => true,
@@ -113,7 +195,17 @@ fn fits(head: &Head, command: &ClientCommand) -> Result<(), Fault> {
     let wish = match command {
         ClientCommand::Answer { .. } => "it has no open question",
         ClientCommand::Approve | ClientCommand::Reject { .. } => "no plan waits for approval",
-        ClientCommand::Pause | ClientCommand::Resume | ClientCommand::Cancel | ClientCommand::Submit { .. } => "that cannot be done now",
+        ClientCommand::Pause
+        | ClientCommand::Resume
+        | ClientCommand::Cancel
+        | ClientCommand::Submit { .. } => "that cannot be done now",
     };
-    Err(Fault::new(Code::WrongState, format!("the project is {}: {wish}", head.state_word().replace('_', " "))).of_project(head.id))
+    Err(Fault::new(
+        Code::WrongState,
+        format!(
+            "the project is {}: {wish}",
+            head.state_word().replace('_', " ")
+        ),
+    )
+    .of_project(head.id))
 }

@@ -22,8 +22,14 @@ const INLINE: u64 = 8 << 20;
 
 /// What a model wrote is shown, if at all, without rights: no script of it runs under the gateway's name.
 const SANDBOX: [(HeaderName, HeaderValue); 2] = [
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox")),
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("sandbox"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
 ];
 
 /// `GET …/deliverable`
@@ -39,8 +45,15 @@ pub(crate) async fn deliverable(
     let deliverable = of(&desk, &loaded).await?;
     if format == Some("zip") || (format.is_none() && wants(&headers, "application/zip")) {
         let name = format!("attachment; filename=\"{}.zip\"", loaded.project.head.id);
-        let head = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
-        return Ok((head, Body::from_stream(archive::stream(desk, deliverable.files))).into_response());
+        let head = [
+            (header::CONTENT_TYPE, "application/zip".to_owned()),
+            (header::CONTENT_DISPOSITION, name),
+        ];
+        return Ok((
+            head,
+            Body::from_stream(archive::stream(desk, deliverable.files)),
+        )
+            .into_response());
     }
     Ok(Json(resource(&desk, &loaded, deliverable).await?).into_response())
 }
@@ -54,10 +67,16 @@ pub(crate) async fn file(
     let loaded = desk.project(&caller, &id).await?;
     let deliverable = of(&desk, &loaded).await?;
     let file = deliverable.files.into_iter().find(|file| file.path == path);
-    let file = file.ok_or_else(|| Fault::new(Code::NoSuchFile, format!("the deliverable has no file {path:.200}")))?;
+    let file = file.ok_or_else(|| {
+        Fault::new(
+            Code::NoSuchFile,
+            format!("the deliverable has no file {path:.200}"),
+        )
+    })?;
     let bytes = desk.bytes(file.content).await?;
     let mut response = (SANDBOX, bytes).into_response();
-    let kind = HeaderValue::from_str(&file.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let kind = HeaderValue::from_str(&file.media_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", file.content)) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -69,39 +88,90 @@ pub(crate) async fn file(
 async fn of(desk: &Desk, loaded: &Loaded) -> Result<Deliverable, Fault> {
     let head = &loaded.project.head;
     if !head.over() {
-        let words = format!("the project is {}: there is no deliverable yet", head.state_word().replace('_', " "));
+        let words = format!(
+            "the project is {}: there is no deliverable yet",
+            head.state_word().replace('_', " ")
+        );
         return Err(Fault::new(Code::NotReady, words).of_project(head.id));
     }
-    let none =
-        || Fault::new(Code::NoDeliverable, format!("the project is {}: nothing was delivered", head.state_word())).of_project(head.id);
+    let none = || {
+        Fault::new(
+            Code::NoDeliverable,
+            format!(
+                "the project is {}: nothing was delivered",
+                head.state_word()
+            ),
+        )
+        .of_project(head.id)
+    };
     desk.artifact(head.deliverable().ok_or_else(none)?).await
 }
 
 /// Whether the client would rather have this media type than JSON.
 pub(super) fn wants(headers: &HeaderMap, media_type: &str) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let names = accepted.split(',').map(|one| one.split(';').next().unwrap_or_default().trim());
-    let first = names.into_iter().find(|name| [media_type, "application/json", "*/*", "application/*"].contains(name));
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let names = accepted
+        .split(',')
+        .map(|one| one.split(';').next().unwrap_or_default().trim());
+    let first = names
+        .into_iter()
+        .find(|name| [media_type, "application/json", "*/*", "application/*"].contains(name));
     first == Some(media_type)
 }
 
-async fn resource(desk: &Desk, loaded: &Loaded, deliverable: Deliverable) -> Result<DeliverableResource, Fault> {
+async fn resource(
+    desk: &Desk,
+    loaded: &Loaded,
+    deliverable: Deliverable,
+) -> Result<DeliverableResource, Fault> {
     let id = loaded.project.head.id;
     let inline = deliverable.files.iter().map(|file| file.bytes).sum::<u64>() <= INLINE;
     let mut files = Vec::with_capacity(deliverable.files.len());
     for file in deliverable.files {
-        let text = if inline { String::from_utf8(desk.bytes(file.content).await?.into()).ok() } else { None };
-        let MergedFile { path, media_type, content, bytes } = file;
+        let text = if inline {
+            String::from_utf8(desk.bytes(file.content).await?.into()).ok()
+        } else {
+            None
+        };
+        let MergedFile {
+            path,
+            media_type,
+            content,
+            bytes,
+        } = file;
         let href = format!("/v1/projects/{id}/deliverable/{}", escaped(&path));
-        files.push(DeliverableFile { path, media_type, bytes, sha256: content, href, text });
+        files.push(DeliverableFile {
+            path,
+            media_type,
+            bytes,
+            sha256: content,
+            href,
+            text,
+        });
     }
-    Ok(DeliverableResource { project: id, files, conflicts: deliverable.conflicts, settlements: deliverable.settlements })
+    Ok(DeliverableResource {
+        project: id,
+        files,
+        conflicts: deliverable.conflicts,
+        settlements: deliverable.settlements,
+    })
 }
 
 /// A path as it stands in an address.
 fn escaped(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    path.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -118,7 +188,12 @@ mod tests {
             ("*/*", false),
             ("", false),
         ] {
-            let headers = [(header::ACCEPT, HeaderValue::from_str(accept).expect("visible letters"))].into_iter().collect();
+            let headers = [(
+                header::ACCEPT,
+                HeaderValue::from_str(accept).expect("visible letters"),
+            )]
+            .into_iter()
+            .collect();
             assert_eq!(wants(&headers, "application/zip"), zip, "{accept}");
         }
     }

@@ -27,13 +27,27 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<ProjectList>, Fault> {
     let query = Query::read(query.as_deref(), &["limit", "cursor"])?;
-    let limit = query.number("limit", 1..=u64::from(MOST))?.map_or(USUAL, |limit| u32::try_from(limit).unwrap_or(MOST));
-    let before = query.text("cursor").map(|text| place(text).ok_or_else(|| Fault::field("cursor", "it is none that a page gave")));
-    let mut found = desk.ports.projects.list(&caller.tenant, before.transpose()?, limit + 1).await?;
+    let limit = query
+        .number("limit", 1..=u64::from(MOST))?
+        .map_or(USUAL, |limit| u32::try_from(limit).unwrap_or(MOST));
+    let before = query.text("cursor").map(|text| {
+        place(text).ok_or_else(|| Fault::field("cursor", "it is none that a page gave"))
+    });
+    let mut found = desk
+        .ports
+        .projects
+        .list(&caller.tenant, before.transpose()?, limit + 1)
+        .await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let last = found.last().filter(|_| more).map(|summary| Place { created_at: summary.created_at, id: summary.id });
-    Ok(Json(ProjectList { projects: found.into_iter().map(Into::into).collect(), next_cursor: last.map(cursor) }))
+    let last = found.last().filter(|_| more).map(|summary| Place {
+        created_at: summary.created_at,
+        id: summary.id,
+    });
+    Ok(Json(ProjectList {
+        projects: found.into_iter().map(Into::into).collect(),
+        next_cursor: last.map(cursor),
+    }))
 }
 
 /// A place in the list as a word that clients hand back.
@@ -44,7 +58,10 @@ fn cursor(place: Place) -> String {
 fn place(cursor: &str) -> Option<Place> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (created_at, id) = text.split_once('.')?;
-    Some(Place { created_at: Timestamp(created_at.parse().ok()?), id: id.parse().ok()? })
+    Some(Place {
+        created_at: Timestamp(created_at.parse().ok()?),
+        id: id.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -55,7 +72,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back_and_another_word_is_not() {
-        let at = Place { created_at: Timestamp(1_790_000_000_123), id: ProjectId::new(7) };
+        let at = Place {
+            created_at: Timestamp(1_790_000_000_123),
+            id: ProjectId::new(7),
+        };
         assert_eq!(place(&cursor(at)), Some(at));
         for wrong in ["", "!", "abc", &URL_SAFE_NO_PAD.encode("1.prj_x")] {
             assert_eq!(place(wrong), None, "{wrong}");

@@ -17,8 +17,19 @@ pub(crate) async fn plan(
 ) -> Result<Json<PlanResource>, Fault> {
     let loaded = desk.project(&caller, &id).await?;
     let named = loaded.project.head.plan;
-    let named =
-        named.ok_or_else(|| Fault::new(Code::NotReady, format!("{id} has no plan yet: it is {}", loaded.project.head.state_word())))?;
+    let named = named.ok_or_else(|| {
+        Fault::new(
+            Code::NotReady,
+            format!(
+                "{id} has no plan yet: it is {}",
+                loaded.project.head.state_word()
+            ),
+        )
+    })?;
     let plan = desk.artifact(named.hash).await?;
-    Ok(Json(PlanResource { version: named.version, plan, tasks: loaded.project.tasks.values().map(PlanTask::from).collect() }))
+    Ok(Json(PlanResource {
+        version: named.version,
+        plan,
+        tasks: loaded.project.tasks.values().map(PlanTask::from).collect(),
+    }))
 }

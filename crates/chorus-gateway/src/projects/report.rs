@@ -33,8 +33,17 @@ pub(crate) async fn report(
     if format != Some("html") && !(format.is_none() && wants(&headers, "text/html")) {
         return Ok(Json(report).into_response());
     }
-    let drawn = page(&report).map_err(|error| Fault::new(Code::Internal, format!("the report cannot be drawn: {error}")))?;
-    Ok(([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(drawn)).into_response())
+    let drawn = page(&report).map_err(|error| {
+        Fault::new(
+            Code::Internal,
+            format!("the report cannot be drawn: {error}"),
+        )
+    })?;
+    Ok((
+        [(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)],
+        Html(drawn),
+    )
+        .into_response())
 }
 
 async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<Story, Fault> {

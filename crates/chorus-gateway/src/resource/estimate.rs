@@ -62,7 +62,13 @@ impl Estimate {
             time_ms: prospect.time,
             spent_micro_usd: money.spent,
             budget_micro_usd: money.budget,
-            models: models.map(|choice| RoleModels { told: choice.to_string(), role: choice.role, models: choice.models }).collect(),
+            models: models
+                .map(|choice| RoleModels {
+                    told: choice.to_string(),
+                    role: choice.role,
+                    models: choice.models,
+                })
+                .collect(),
         }
     }
 }
@@ -70,16 +76,31 @@ impl Estimate {
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (cost, time) = (self.cost_micro_usd, self.time_ms);
-        writeln!(f, "Plan “{}”: {} tasks, at most {} at once", self.title, self.tasks, self.widest)?;
+        writeln!(
+            f,
+            "Plan “{}”: {} tasks, at most {} at once",
+            self.title, self.tasks, self.widest
+        )?;
         writeln!(f, "  calls   about {}", self.calls)?;
-        writeln!(f, "  tokens  about {} in, {} out", self.input_tokens, self.output_tokens)?;
-        writeln!(f, "  money   about {} to {}; spent so far {}, budget {}", cost.0, cost.1, self.spent_micro_usd, self.budget_micro_usd)?;
+        writeln!(
+            f,
+            "  tokens  about {} in, {} out",
+            self.input_tokens, self.output_tokens
+        )?;
+        writeln!(
+            f,
+            "  money   about {} to {}; spent so far {}, budget {}",
+            cost.0, cost.1, self.spent_micro_usd, self.budget_micro_usd
+        )?;
         writeln!(f, "  time    at least {}, likely below {}", time.0, time.1)?;
         for choice in &self.models {
             writeln!(f, "  {}", choice.told)?;
         }
         if self.spent_micro_usd + cost.1 > self.budget_micro_usd {
-            writeln!(f, "  The budget may not suffice: then the project stops cleanly and delivers what there is.")?;
+            writeln!(
+                f,
+                "  The budget may not suffice: then the project stops cleanly and delivers what there is."
+            )?;
         }
         Ok(())
     }

@@ -210,20 +210,43 @@ impl ProjectResource {
 /// What is done in a state.
 fn phase(state: &State) -> &'static str {
     match state {
-        State::Submitted | State::Clarifying { .. } | State::Planning { .. } | State::WaitingApproval => "plan",
-        State::WaitingClient { waits: Waits::Planning } => "plan",
-        State::WaitingClient { waits: Waits::Tasks } | State::Running => "work",
+        State::Submitted
+        | State::Clarifying { .. }
+        | State::Planning { .. }
+        | State::WaitingApproval => "plan",
+        State::WaitingClient {
+            waits: Waits::Planning,
+        } => "plan",
+        State::WaitingClient {
+            waits: Waits::Tasks,
+        }
+        | State::Running => "work",
         State::Merging { .. } => "settle",
         State::Evaluating { .. } => "judge",
         State::Paused { was } => phase(was),
-        State::Done { .. } | State::Partial { .. } | State::Failed { .. } | State::Cancelled => "over",
+        State::Done { .. } | State::Partial { .. } | State::Failed { .. } | State::Cancelled => {
+            "over"
+        }
     }
 }
 
 fn questions(head: &Head) -> Vec<QuestionResource> {
     let shown = head.open.iter().map(|open| {
-        let Question { id, text, why, options, default } = open.question.clone();
-        QuestionResource { id, text, why, options, default, task: open.task }
+        let Question {
+            id,
+            text,
+            why,
+            options,
+            default,
+        } = open.question.clone();
+        QuestionResource {
+            id,
+            text,
+            why,
+            options,
+            default,
+            task: open.task,
+        }
     });
     shown.collect()
 }
@@ -231,10 +254,18 @@ fn questions(head: &Head) -> Vec<QuestionResource> {
 /// A project is done when the judge accepted all; the head keeps the best of what was not accepted.
 fn verdict(head: &Head) -> Option<VerdictResource> {
     if matches!(head.state, State::Done { .. }) {
-        return Some(VerdictResource { score: 1.0, defects: Vec::new(), rounds: head.round });
+        return Some(VerdictResource {
+            score: 1.0,
+            defects: Vec::new(),
+            rounds: head.round,
+        });
     }
     let best = head.best.as_ref()?;
-    Some(VerdictResource { score: f64::from(best.score) / 1000.0, defects: best.defects.clone(), rounds: head.round })
+    Some(VerdictResource {
+        score: f64::from(best.score) / 1000.0,
+        defects: best.defects.clone(),
+        rounds: head.round,
+    })
 }
 
 fn defects(state: &State) -> Vec<String> {
@@ -248,7 +279,10 @@ fn defects(state: &State) -> Vec<String> {
 impl TaskCounts {
     fn of(project: &Project) -> Self {
         let mut counts = Self::default();
-        for task in project.standing().filter(|task| !matches!(task.state, TaskState::Cancelled)) {
+        for task in project
+            .standing()
+            .filter(|task| !matches!(task.state, TaskState::Cancelled))
+        {
             counts.add(task);
         }
         counts
@@ -284,14 +318,31 @@ impl From<Money> for MoneyResource {
 }
 
 /// An amount in dollars.
-#[expect(clippy::cast_precision_loss, reason = "2^53 millionths are nine billion dollars")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 millionths are nine billion dollars"
+)]
 pub(crate) fn dollars(amount: MicroUsd) -> f64 {
     amount.0 as f64 / 1_000_000.0
 }
 
 impl From<Summary> for SummaryResource {
     fn from(summary: Summary) -> Self {
-        let Summary { id, title, state, over, created_at, spent } = summary;
-        Self { id, title, state, over, created_at_ms: created_at, spent_usd: dollars(spent) }
+        let Summary {
+            id,
+            title,
+            state,
+            over,
+            created_at,
+            spent,
+        } = summary;
+        Self {
+            id,
+            title,
+            state,
+            over,
+            created_at_ms: created_at,
+            spent_usd: dollars(spent),
+        }
     }
 }

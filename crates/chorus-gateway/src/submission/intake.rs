@@ -33,12 +33,26 @@ pub(super) async fn read(request: Request, bounds: &Bounds) -> Result<Intake, Fa
             from_json(json(&body)?, bounds)
         }
         "multipart/form-data" => {
-            let malformed = |why: axum::extract::multipart::MultipartRejection| Fault::new(Code::MalformedRequest, why.body_text());
-            from_parts(Multipart::from_request(request, &()).await.map_err(malformed)?, bounds).await
+            let malformed = |why: axum::extract::multipart::MultipartRejection| {
+                Fault::new(Code::MalformedRequest, why.body_text())
+            };
+            from_parts(
+                Multipart::from_request(request, &())
+                    .await
+                    .map_err(malformed)?,
+                bounds,
+            )
+            .await
         }
         other => {
-            let found = if other.is_empty() { "none".to_owned() } else { format!("{other:.80}") };
-            let words = format!("Content-Type is {found}; a project is handed in as application/json or multipart/form-data");
+            let found = if other.is_empty() {
+                "none".to_owned()
+            } else {
+                format!("{other:.80}")
+            };
+            let words = format!(
+                "Content-Type is {found}; a project is handed in as application/json or multipart/form-data"
+            );
             Err(Fault::new(Code::UnsupportedMediaType, words).of_field("Content-Type"))
         }
     }
@@ -46,8 +60,16 @@ pub(super) async fn read(request: Request, bounds: &Bounds) -> Result<Intake, Fa
 
 /// The media type without its parameters.
 fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// JSON of a known form; a complaint names the field.
@@ -59,15 +81,30 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
         if error.inner().is_data() {
             Fault::field(if path == "." { "body".to_owned() } else { path }, words)
         } else {
-            Fault::new(Code::MalformedRequest, format!("the body is not JSON: {words}"))
+            Fault::new(
+                Code::MalformedRequest,
+                format!("the body is not JSON: {words}"),
+            )
         }
     })?;
-    reader.end().map_err(|error| Fault::new(Code::MalformedRequest, format!("the body is not JSON: {error}")))?;
+    reader.end().map_err(|error| {
+        Fault::new(
+            Code::MalformedRequest,
+            format!("the body is not JSON: {error}"),
+        )
+    })?;
     Ok(read)
 }
 
 fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
-    let Submission { brief, attachments, title, budget_usd, assume, approve } = submission;
+    let Submission {
+        brief,
+        attachments,
+        title,
+        budget_usd,
+        assume,
+        approve,
+    } = submission;
     let text = text::brief(brief.into_bytes(), bounds)?;
     let mut documents = Documents::new(bounds);
     for (at, document) in attachments.into_iter().enumerate() {
@@ -75,14 +112,26 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
         let Document { name, text, base64 } = document;
         let bytes = match (text, base64) {
             (Some(text), None) => text.into_bytes(),
-            (None, Some(coded)) => STANDARD
-                .decode(coded.as_bytes())
-                .map_err(|error| Fault::field(format!("{field}.base64"), format!("it is not base64: {error}")))?,
+            (None, Some(coded)) => STANDARD.decode(coded.as_bytes()).map_err(|error| {
+                Fault::field(
+                    format!("{field}.base64"),
+                    format!("it is not base64: {error}"),
+                )
+            })?,
             _ => return Err(Fault::field(field, "give either text or base64")),
         };
         documents.add(&field, name, bytes)?;
     }
-    Ok(Intake { text, documents: documents.done, options: SubmissionOptions { title, budget_usd, assume, approve } })
+    Ok(Intake {
+        text,
+        documents: documents.done,
+        options: SubmissionOptions {
+            title,
+            budget_usd,
+            assume,
+            approve,
+        },
+    })
 }
 
 async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<Intake, Fault> {
@@ -97,15 +146,26 @@ async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<Intake, Fau
             "attachments" => {
                 let field = format!("attachments[{}]", documents.done.len());
                 let file = part.file_name().map(str::to_owned);
-                let file = file.ok_or_else(|| Fault::field(field.as_str(), "an attachment needs a filename"))?;
+                let file = file.ok_or_else(|| {
+                    Fault::field(field.as_str(), "an attachment needs a filename")
+                })?;
                 documents.add(&field, file, bytes(part).await?)?;
             }
             "brief" => return Err(Fault::field("brief", "there are two of it")),
-            other => return Err(Fault::field(format!("{other:.64}"), "unknown part, expected one of: brief, attachments, options")),
+            other => {
+                return Err(Fault::field(
+                    format!("{other:.64}"),
+                    "unknown part, expected one of: brief, attachments, options",
+                ));
+            }
         }
     }
     let text = brief.ok_or_else(|| Fault::field("brief", "it is missing"))?;
-    Ok(Intake { text, documents: documents.done, options })
+    Ok(Intake {
+        text,
+        documents: documents.done,
+        options,
+    })
 }
 
 async fn bytes(part: Field<'_>) -> Result<Vec<u8>, Fault> {
@@ -124,16 +184,25 @@ struct Documents<'a> {
 
 impl<'a> Documents<'a> {
     const fn new(bounds: &'a Bounds) -> Self {
-        Self { bounds, done: Vec::new() }
+        Self {
+            bounds,
+            done: Vec::new(),
+        }
     }
 
     fn add(&mut self, field: &str, name: String, bytes: Vec<u8>) -> Result<(), Fault> {
         if self.done.len() == self.bounds.attachments {
-            return Err(Fault::field("attachments", format!("at most {} are taken", self.bounds.attachments)));
+            return Err(Fault::field(
+                "attachments",
+                format!("at most {} are taken", self.bounds.attachments),
+            ));
         }
         text::name(field, &name)?;
         if self.done.iter().any(|(other, _)| *other == name) {
-            return Err(Fault::field(format!("{field}.name"), format!("two attachments are called {name:?}")));
+            return Err(Fault::field(
+                format!("{field}.name"),
+                format!("two attachments are called {name:?}"),
+            ));
         }
         let text = text::document(field, bytes, self.bounds)?;
         self.done.push((name, text));

@@ -14,7 +14,9 @@ impl Ledger {
     /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
     pub fn end(&mut self, lease: LeaseId, end: &End, now: Timestamp) {
         self.expire(now);
-        let Some(life) = self.leases.get(&lease).map(|entry| entry.life.clone()) else { return };
+        let Some(life) = self.leases.get(&lease).map(|entry| entry.life.clone()) else {
+            return;
+        };
         match (end, life) {
             (_, Life::Over { .. })
             | (End::Unused, Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. })
@@ -22,56 +24,132 @@ impl Ledger {
             | (End::Aborted { .. }, Life::Aborted { .. }) => {}
             (End::Unused, Life::Reserved) => self.give_back(lease, now),
             (End::Used { usage, cost }, life @ (Life::Reserved | Life::Sent { .. })) => {
-                self.settle(lease, now, |meter, _| Some(tally::units(meter.limit.charged_for(usage, *cost))));
+                self.settle(lease, now, |meter, _| {
+                    Some(tally::units(meter.limit.charged_for(usage, *cost)))
+                });
                 if life != Life::Reserved {
                     self.praise(lease);
                 }
-                self.free(lease, now, Life::Over { sent: true, until: now + REMEMBERED });
+                self.free(
+                    lease,
+                    now,
+                    Life::Over {
+                        sent: true,
+                        until: now + REMEMBERED,
+                    },
+                );
             }
             (End::Used { usage, cost }, Life::Expired { .. }) => {
                 self.settle_late(lease, usage, *cost, now);
-                self.live_on(lease, Life::Over { sent: true, until: now + REMEMBERED });
+                self.live_on(
+                    lease,
+                    Life::Over {
+                        sent: true,
+                        until: now + REMEMBERED,
+                    },
+                );
             }
-            (End::Used { usage, cost }, Life::Aborted { .. }) => self.settle_late(lease, usage, *cost, now),
+            (End::Used { usage, cost }, Life::Aborted { .. }) => {
+                self.settle_late(lease, usage, *cost, now)
+            }
             (End::Aborted { usage, grace }, Life::Reserved | Life::Sent { .. }) => {
                 let known = usage.unwrap_or_default();
                 self.settle(lease, now, |meter, part| {
-                    Some(part.set_aside.max(tally::units(meter.limit.charged_for(&known, MicroUsd::ZERO))))
+                    Some(part.set_aside.max(tally::units(
+                        meter.limit.charged_for(&known, MicroUsd::ZERO),
+                    )))
                 });
-                self.live_on(lease, Life::Aborted { until: now + *grace });
+                self.live_on(
+                    lease,
+                    Life::Aborted {
+                        until: now + *grace,
+                    },
+                );
             }
-            (End::Refused { counts_request }, Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }) => {
+            (
+                End::Refused { counts_request },
+                Life::Reserved | Life::Sent { .. } | Life::Aborted { .. },
+            ) => {
                 let counts = i64::from(*counts_request);
-                self.settle(lease, now, |meter, _| Some(if meter.limit.dimension == Dimension::Requests { counts } else { 0 }));
-                self.free(lease, now, Life::Over { sent: true, until: now + REMEMBERED });
+                self.settle(lease, now, |meter, _| {
+                    Some(if meter.limit.dimension == Dimension::Requests {
+                        counts
+                    } else {
+                        0
+                    })
+                });
+                self.free(
+                    lease,
+                    now,
+                    Life::Over {
+                        sent: true,
+                        until: now + REMEMBERED,
+                    },
+                );
             }
         }
     }
 
     /// Charges what providers charge when a call begins.
     pub(super) fn charge_sent(&mut self, lease: LeaseId, now: Timestamp) {
-        self.settle(lease, now, |meter, part| (part.charged.is_none() && meter.charged_when_sent()).then_some(part.set_aside));
+        self.settle(lease, now, |meter, part| {
+            (part.charged.is_none() && meter.charged_when_sent()).then_some(part.set_aside)
+        });
     }
 
     /// Nothing was sent: everything comes back.
     pub(super) fn give_back(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |_, _| Some(0));
-        self.free(lease, now, Life::Over { sent: false, until: now + REMEMBERED });
+        self.free(
+            lease,
+            now,
+            Life::Over {
+                sent: false,
+                until: now + REMEMBERED,
+            },
+        );
     }
 
     /// Its time is up after it was sent: the slot is free, what was set aside is charged.
     pub(super) fn lapse(&mut self, lease: LeaseId, now: Timestamp) {
-        self.settle(lease, now, |_, part| part.charged.is_none().then_some(part.set_aside));
-        self.free(lease, now, Life::Expired { until: now + REMEMBERED });
+        self.settle(lease, now, |_, part| {
+            part.charged.is_none().then_some(part.set_aside)
+        });
+        self.free(
+            lease,
+            now,
+            Life::Expired {
+                until: now + REMEMBERED,
+            },
+        );
     }
 
     /// Makes the lease's charges what `used` says, limit by limit; none leaves a limit as it is. Slots are
     /// left alone: they are freed, never charged.
-    fn settle(&mut self, lease: LeaseId, now: Timestamp, used: impl Fn(&Meter, &Part) -> Option<i64>) {
-        let Some(entry) = self.leases.get_mut(&lease) else { return };
-        for part in entry.parts.iter_mut().filter(|part| part.dimension != Dimension::Concurrency) {
-            let Some(meter) = self.groups.get_mut(&part.group).and_then(|group| group.meter(part.dimension, part.nth)) else { continue };
-            let Some(used) = used(meter, part) else { continue };
+    fn settle(
+        &mut self,
+        lease: LeaseId,
+        now: Timestamp,
+        used: impl Fn(&Meter, &Part) -> Option<i64>,
+    ) {
+        let Some(entry) = self.leases.get_mut(&lease) else {
+            return;
+        };
+        for part in entry
+            .parts
+            .iter_mut()
+            .filter(|part| part.dimension != Dimension::Concurrency)
+        {
+            let Some(meter) = self
+                .groups
+                .get_mut(&part.group)
+                .and_then(|group| group.meter(part.dimension, part.nth))
+            else {
+                continue;
+            };
+            let Some(used) = used(meter, part) else {
+                continue;
+            };
             match part.charged {
                 None => meter.charge(now, part.set_aside, used),
                 Some((charged_at, before)) => meter.correct(now, charged_at, used - before),
@@ -83,7 +161,9 @@ impl Ledger {
 
     /// A late word on a call whose lease had expired: the charge becomes what was used.
     fn settle_late(&mut self, lease: LeaseId, usage: &Usage, cost: MicroUsd, now: Timestamp) {
-        self.settle(lease, now, |meter, _| Some(tally::units(meter.limit.charged_for(usage, cost))));
+        self.settle(lease, now, |meter, _| {
+            Some(tally::units(meter.limit.charged_for(usage, cost)))
+        });
         if let Some(entry) = self.leases.get(&lease) {
             self.freed.extend(entry.groups.iter().cloned());
         }
@@ -92,10 +172,20 @@ impl Ledger {
     /// Frees the lease's slots and lets it live on as `life`.
     fn free(&mut self, lease: LeaseId, now: Timestamp, life: Life) {
         self.live_on(lease, life);
-        let Some(entry) = self.leases.get_mut(&lease) else { return };
-        for part in entry.parts.iter_mut().filter(|part| part.dimension == Dimension::Concurrency && part.charged.is_none()) {
+        let Some(entry) = self.leases.get_mut(&lease) else {
+            return;
+        };
+        for part in entry
+            .parts
+            .iter_mut()
+            .filter(|part| part.dimension == Dimension::Concurrency && part.charged.is_none())
+        {
             part.charged = Some((now, 0));
-            if let Some(meter) = self.groups.get_mut(&part.group).and_then(|group| group.meter(part.dimension, part.nth)) {
+            if let Some(meter) = self
+                .groups
+                .get_mut(&part.group)
+                .and_then(|group| group.meter(part.dimension, part.nth))
+            {
                 meter.give_back(part.set_aside);
             }
         }
@@ -108,7 +198,9 @@ impl Ledger {
     }
 
     fn praise(&mut self, lease: LeaseId) {
-        let Some(entry) = self.leases.get(&lease) else { return };
+        let Some(entry) = self.leases.get(&lease) else {
+            return;
+        };
         for group in &entry.groups {
             if let Some(group) = self.groups.get_mut(group) {
                 group.praise();

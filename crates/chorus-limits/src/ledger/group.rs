@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::id::LeaseId;
-use chorus_core::limit::{Candidate, Dimension, FailureClass, Limit, Observation, ObservedLevel, QuotaGroup, Window};
+use chorus_core::limit::{
+    Candidate, Dimension, FailureClass, Limit, Observation, ObservedLevel, QuotaGroup, Window,
+};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::meter::Meter;
@@ -46,9 +48,24 @@ pub(crate) enum Fit {
 }
 
 impl Group {
-    pub(crate) fn new(config: Arc<QuotaGroup>, since: Timestamp, tally: fn(&Limit, Timestamp) -> Tally) -> Self {
-        let meters = config.limits.iter().map(|limit| Meter::new(limit.clone(), tally(limit, since))).collect();
-        Self { meters, closed_until: Timestamp(i64::MIN), in_flight: 0, ramp: None, config, waiting: BTreeMap::new() }
+    pub(crate) fn new(
+        config: Arc<QuotaGroup>,
+        since: Timestamp,
+        tally: fn(&Limit, Timestamp) -> Tally,
+    ) -> Self {
+        let meters = config
+            .limits
+            .iter()
+            .map(|limit| Meter::new(limit.clone(), tally(limit, since)))
+            .collect();
+        Self {
+            meters,
+            closed_until: Timestamp(i64::MIN),
+            in_flight: 0,
+            ramp: None,
+            config,
+            waiting: BTreeMap::new(),
+        }
     }
 
     /// Takes over a new configuration; what headers taught about an unchanged one stays. True when it was new.
@@ -57,14 +74,18 @@ impl Group {
             return false;
         }
         let places = places(&config.limits);
-        let meters = config.limits.iter().zip(places).map(|(limit, (dimension, nth))| {
-            let old = self.place(dimension, nth).map(|place| &self.meters[place]);
-            match old {
-                Some(old) if old.configured == *limit => old.clone(),
-                Some(old) => old.reconfigured(limit, now),
-                None => Meter::new(limit.clone(), Tally::full(limit, now)),
-            }
-        });
+        let meters = config
+            .limits
+            .iter()
+            .zip(places)
+            .map(|(limit, (dimension, nth))| {
+                let old = self.place(dimension, nth).map(|place| &self.meters[place]);
+                match old {
+                    Some(old) if old.configured == *limit => old.clone(),
+                    Some(old) => old.reconfigured(limit, now),
+                    None => Meter::new(limit.clone(), Tally::full(limit, now)),
+                }
+            });
         self.meters = meters.collect();
         self.config = Arc::clone(config);
         true
@@ -72,12 +93,17 @@ impl Group {
 
     /// Where the nth limit of a dimension stands.
     pub(crate) fn place(&self, dimension: Dimension, nth: usize) -> Option<usize> {
-        let of_dimension = self.meters.iter().enumerate().filter(|(_, meter)| meter.limit.dimension == dimension);
+        let of_dimension = self
+            .meters
+            .iter()
+            .enumerate()
+            .filter(|(_, meter)| meter.limit.dimension == dimension);
         of_dimension.map(|(place, _)| place).nth(nth)
     }
 
     pub(crate) fn meter(&mut self, dimension: Dimension, nth: usize) -> Option<&mut Meter> {
-        self.place(dimension, nth).map(|place| &mut self.meters[place])
+        self.place(dimension, nth)
+            .map(|place| &mut self.meters[place])
     }
 
     /// Whether this candidate's call fits now, or when.
@@ -94,7 +120,8 @@ impl Group {
                 Some(instant) => at = at.max(instant),
                 None => freed = true,
             }
-            let left = i128::from(meter.room(now) - need) * 1_000_000 / i128::from(meter.capacity().max(1));
+            let left = i128::from(meter.room(now) - need) * 1_000_000
+                / i128::from(meter.capacity().max(1));
             headroom = headroom.min(i64::try_from(left).unwrap_or(i64::MIN));
         }
         self.waiting.retain(|_, until| *until > now);
@@ -141,9 +168,15 @@ impl Group {
             }
             Some(FailureClass::Concurrency) => {
                 let lowered = Ramp::below(self.in_flight);
-                self.ramp = Some(self.ramp.filter(|ramp| ramp.cap() < lowered.cap()).unwrap_or(lowered));
+                self.ramp = Some(
+                    self.ramp
+                        .filter(|ramp| ramp.cap() < lowered.cap())
+                        .unwrap_or(lowered),
+                );
             }
-            Some(FailureClass::QuotaDay) => self.close(self.next_period(Window::Day { offset_minutes: 0 }, now)),
+            Some(FailureClass::QuotaDay) => {
+                self.close(self.next_period(Window::Day { offset_minutes: 0 }, now))
+            }
             Some(FailureClass::Spend) => self.close(self.money_comes_back(told, now)),
             Some(
                 FailureClass::Overload
@@ -169,7 +202,11 @@ impl Group {
     /// The limits that were used up, by the header's word or else the scarcest one, are empty until the time
     /// that the provider named.
     fn refused_for_rate(&mut self, told: &Observation, now: Timestamp) {
-        let named = told.levels.iter().filter(|level| level.remaining == Some(0)).filter_map(|level| self.place_of(level));
+        let named = told
+            .levels
+            .iter()
+            .filter(|level| level.remaining == Some(0))
+            .filter_map(|level| self.place_of(level));
         let mut culprits: Vec<usize> = named.collect();
         if culprits.is_empty() {
             culprits.extend(self.scarcest(now));
@@ -181,28 +218,51 @@ impl Group {
     }
 
     fn scarcest(&mut self, now: Timestamp) -> Option<usize> {
-        let rates = self.meters.iter_mut().enumerate().filter(|(_, meter)| is_rate(&meter.limit));
-        let share = rates.map(|(place, meter)| (meter.room(now) * 1000 / meter.capacity().max(1), place));
+        let rates = self
+            .meters
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, meter)| is_rate(&meter.limit));
+        let share =
+            rates.map(|(place, meter)| (meter.room(now) * 1000 / meter.capacity().max(1), place));
         share.min().map(|(_, place)| place)
     }
 
     /// The limit that a header speaks of: the one of that amount, else the one of the shortest window.
     fn place_of(&self, level: &ObservedLevel) -> Option<usize> {
-        let of_dimension = || self.meters.iter().enumerate().filter(|(_, meter)| meter.limit.dimension == level.dimension);
+        let of_dimension = || {
+            self.meters
+                .iter()
+                .enumerate()
+                .filter(|(_, meter)| meter.limit.dimension == level.dimension)
+        };
         of_dimension()
-            .find(|(_, meter)| level.limit.is_some_and(|amount| amount == meter.limit.amount || amount == meter.configured.amount))
+            .find(|(_, meter)| {
+                level.limit.is_some_and(|amount| {
+                    amount == meter.limit.amount || amount == meter.configured.amount
+                })
+            })
             .or_else(|| of_dimension().min_by_key(|(_, meter)| length(meter.limit.window)))
             .map(|(place, _)| place)
     }
 
     fn next_period(&self, otherwise: Window, now: Timestamp) -> Timestamp {
         let wanted = std::mem::discriminant(&otherwise);
-        let own = self.meters.iter().map(|meter| meter.limit.window).find(|window| std::mem::discriminant(window) == wanted);
-        own.unwrap_or(otherwise).period(now).map_or(now, |(_, end)| end)
+        let own = self
+            .meters
+            .iter()
+            .map(|meter| meter.limit.window)
+            .find(|window| std::mem::discriminant(window) == wanted);
+        own.unwrap_or(otherwise)
+            .period(now)
+            .map_or(now, |(_, end)| end)
     }
 
     fn money_comes_back(&self, told: &Observation, now: Timestamp) -> Timestamp {
-        let rolling = self.meters.iter().any(|meter| meter.limit.dimension == Dimension::Spend && is_rate(&meter.limit));
+        let rolling = self
+            .meters
+            .iter()
+            .any(|meter| meter.limit.dimension == Dimension::Spend && is_rate(&meter.limit));
         match told.retry_after {
             Some(wait) => now + wait,
             None if rolling => now + SPEND_REST,

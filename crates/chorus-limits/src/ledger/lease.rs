@@ -68,12 +68,18 @@ impl Entry {
     pub(crate) fn due(&self) -> Timestamp {
         match self.life {
             Life::Reserved => Timestamp(self.lease.not_after.0.saturating_add(1)),
-            Life::Sent { until, .. } | Life::Aborted { until } | Life::Expired { until } | Life::Over { until, .. } => until,
+            Life::Sent { until, .. }
+            | Life::Aborted { until }
+            | Life::Expired { until }
+            | Life::Over { until, .. } => until,
         }
     }
 
     /// Whether it holds anything.
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.life, Life::Reserved | Life::Sent { .. } | Life::Aborted { .. })
+        matches!(
+            self.life,
+            Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }
+        )
     }
 }

@@ -38,7 +38,15 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new(limit: Limit, tally: Tally) -> Self {
         let lowest = tally.room(&limit);
-        Self { configured: limit.clone(), limit, held: 0, lowest, tally, recent: VecDeque::new(), shown: None }
+        Self {
+            configured: limit.clone(),
+            limit,
+            held: 0,
+            lowest,
+            tally,
+            recent: VecDeque::new(),
+            shown: None,
+        }
     }
 
     /// A meter of a new configuration takes over what the old one holds, and its charges if it counts alike.
@@ -66,15 +74,22 @@ impl Meter {
 
     /// What a call must find here. Produced tokens are a guess, so they never ask for more than the limit can hold.
     pub(crate) fn need(&self, estimate: &Estimate) -> i64 {
-        units(self.limit.reserved_for(estimate)).min(self.capacity().max(self.certain_part(estimate)))
+        units(self.limit.reserved_for(estimate))
+            .min(self.capacity().max(self.certain_part(estimate)))
     }
 
     /// The earliest instant at which `need` fits while `floor_permille` stay free; none when time alone never brings it.
-    pub(crate) fn earliest(&mut self, now: Timestamp, need: i64, floor_permille: u16) -> Option<Timestamp> {
+    pub(crate) fn earliest(
+        &mut self,
+        now: Timestamp,
+        need: i64,
+        floor_permille: u16,
+    ) -> Option<Timestamp> {
         self.tally.advance(&self.limit, now);
         let free = (self.capacity() * i64::from(floor_permille) + 999) / 1000;
         let free = free.min(self.capacity() - need).max(0);
-        self.tally.earliest(&self.limit, now, need + free + self.held)
+        self.tally
+            .earliest(&self.limit, now, need + free + self.held)
     }
 
     pub(crate) fn hold(&mut self, now: Timestamp, amount: i64) {
@@ -93,7 +108,11 @@ impl Meter {
             return;
         }
         self.tally.charge(&self.limit, now, used);
-        while self.recent.front().is_some_and(|(at, _)| *at + REMEMBERED < now) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|(at, _)| *at + REMEMBERED < now)
+        {
             self.recent.pop_front();
         }
         self.recent.push_back((now, used));
@@ -131,15 +150,26 @@ impl Meter {
         if let Some(amount) = told.limit.filter(|amount| *amount > 0) {
             self.resize(now, amount);
         }
-        let Some(remaining) = told.remaining else { return };
+        let Some(remaining) = told.remaining else {
+            return;
+        };
         if self.shown.is_some_and(|shown| sent_at < shown) || sent_at + REMEMBERED < now {
             return;
         }
         let rounding = units(told.rounded_to) / 2;
         let shown = units(remaining) - rounding;
-        let unseen: i64 = self.recent.iter().filter(|(at, _)| *at > sent_at).map(|(_, amount)| amount).sum();
+        let unseen: i64 = self
+            .recent
+            .iter()
+            .filter(|(at, _)| *at > sent_at)
+            .map(|(_, amount)| amount)
+            .sum();
         let least = shown - unseen - self.overtaken(sent_at);
-        let most = if now.since(sent_at) <= PROMPT { shown - unseen } else { shown };
+        let most = if now.since(sent_at) <= PROMPT {
+            shown - unseen
+        } else {
+            shown
+        };
         let known = self.charged_room(now);
         let room = known.clamp(least, most.max(least));
         // A part of a unit that has come back already is kept where nothing is corrected.
@@ -155,7 +185,10 @@ impl Meter {
         match self.limit.dimension {
             Dimension::Requests | Dimension::InputTokens => true,
             Dimension::OutputTokens | Dimension::TotalTokens => {
-                matches!(self.limit.reserve, ReserveRule::InputPlusMax | ReserveRule::MaxOfBoth)
+                matches!(
+                    self.limit.reserve,
+                    ReserveRule::InputPlusMax | ReserveRule::MaxOfBoth
+                )
             }
             Dimension::Spend | Dimension::Concurrency => false,
         }
@@ -163,7 +196,10 @@ impl Meter {
 
     /// The part of a call's amount that is no guess.
     pub(crate) fn certain_part(&self, estimate: &Estimate) -> i64 {
-        let guessed = matches!(self.limit.reserve, ReserveRule::Estimate | ReserveRule::AsProduced);
+        let guessed = matches!(
+            self.limit.reserve,
+            ReserveRule::Estimate | ReserveRule::AsProduced
+        );
         match self.limit.dimension {
             Dimension::OutputTokens if guessed => 0,
             Dimension::TotalTokens if guessed => units(estimate.input),
@@ -182,7 +218,11 @@ impl Meter {
         if !self.charged_when_sent() {
             return 0;
         }
-        let before = self.recent.iter().filter(|(at, _)| *at <= sent_at && *at + OVERTAKEN > sent_at).map(|(_, amount)| *amount);
+        let before = self
+            .recent
+            .iter()
+            .filter(|(at, _)| *at <= sent_at && *at + OVERTAKEN > sent_at)
+            .map(|(_, amount)| *amount);
         before.clone().sum::<i64>() - before.min().unwrap_or(0)
     }
 
@@ -197,8 +237,13 @@ impl Meter {
             return;
         }
         let room = self.charged_room(now);
-        let scaled = |burst: u64| u128::from(burst) * u128::from(amount) / u128::from(self.limit.amount.max(1));
-        let burst = self.limit.burst.map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
+        let scaled = |burst: u64| {
+            u128::from(burst) * u128::from(amount) / u128::from(self.limit.amount.max(1))
+        };
+        let burst = self
+            .limit
+            .burst
+            .map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
         (self.limit.amount, self.limit.burst) = (amount, burst);
         self.tally.set_room(&self.limit, now, room);
     }

@@ -9,13 +9,17 @@ pub(crate) struct Ramp {
 impl Ramp {
     /// After a refusal for too many calls at once, `in_flight` of them counting the refused one.
     pub(crate) fn below(in_flight: u64) -> Self {
-        Self { milli: in_flight.saturating_sub(1).max(1) * 1000 }
+        Self {
+            milli: in_flight.saturating_sub(1).max(1) * 1000,
+        }
     }
 
     /// After a refusal for growing too fast.
     pub(crate) fn halved(current: Option<Self>, in_flight: u64) -> Self {
         let from = current.map_or(in_flight * 1000, |ramp| ramp.milli.min(in_flight * 1000));
-        Self { milli: (from / 2).max(1000) }
+        Self {
+            milli: (from / 2).max(1000),
+        }
     }
 
     /// Calls that may be in flight.

@@ -27,14 +27,23 @@ impl Ledger {
     pub fn replace(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         self.expire(now);
         let named: BTreeSet<LeaseId> = leases.iter().map(|held| held.lease.id).collect();
-        let live = self.leases.iter().filter(|(id, entry)| entry.is_live() && !named.contains(id)).map(|(id, _)| *id);
+        let live = self
+            .leases
+            .iter()
+            .filter(|(id, entry)| entry.is_live() && !named.contains(id))
+            .map(|(id, _)| *id);
         for lease in live.collect::<Vec<_>>() {
             self.lapse(lease, now);
         }
         for held in leases {
-            match (self.leases.get(&held.lease.id).map(|entry| &entry.life), held.sent_until) {
+            match (
+                self.leases.get(&held.lease.id).map(|entry| &entry.life),
+                held.sent_until,
+            ) {
                 (None, _) => self.put_back(held, now),
-                (Some(Life::Reserved), Some(until)) => self.sent_by_somebody(held.lease.id, until, now),
+                (Some(Life::Reserved), Some(until)) => {
+                    self.sent_by_somebody(held.lease.id, until, now)
+                }
                 (Some(_), _) => {}
             }
         }
@@ -49,18 +58,33 @@ impl Ledger {
     /// What is left of each limit of a group.
     pub fn rooms(&mut self, group: &GroupId, now: Timestamp) -> Option<Vec<i64>> {
         let group = self.groups.get_mut(group)?;
-        Some(group.meters.iter_mut().map(|meter| meter.room(now)).collect())
+        Some(
+            group
+                .meters
+                .iter_mut()
+                .map(|meter| meter.room(now))
+                .collect(),
+        )
     }
 
     /// Makes what is left of each limit of a group what somebody else has seen.
-    pub fn set_rooms(&mut self, config: &Arc<QuotaGroup>, rooms: &[i64], closed_until: Option<Timestamp>, now: Timestamp) {
+    pub fn set_rooms(
+        &mut self,
+        config: &Arc<QuotaGroup>,
+        rooms: &[i64],
+        closed_until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         self.expire(now);
         self.configure(config, now);
-        let Some(group) = self.groups.get_mut(&config.id) else { return };
+        let Some(group) = self.groups.get_mut(&config.id) else {
+            return;
+        };
         for (meter, room) in group.meters.iter_mut().zip(rooms) {
             meter.set_room(now, *room);
         }
-        group.closed_until = closed_until.map_or(group.closed_until, |until| group.closed_until.max(until));
+        group.closed_until =
+            closed_until.map_or(group.closed_until, |until| group.closed_until.max(until));
     }
 
     fn put_back(&mut self, held: HeldLease, now: Timestamp) {
@@ -75,7 +99,13 @@ impl Ledger {
     }
 
     fn sent_by_somebody(&mut self, lease: LeaseId, until: Timestamp, now: Timestamp) {
-        self.live_on(lease, Life::Sent { holder: None, until });
+        self.live_on(
+            lease,
+            Life::Sent {
+                holder: None,
+                until,
+            },
+        );
         self.charge_sent(lease, now);
     }
 }

@@ -17,7 +17,11 @@ const TRAVEL: Millis = Millis(500);
 pub(crate) enum Tally {
     /// Level times `per_ms` as of `at`, below zero when more was used than there was. Nothing comes back before `at`,
     /// which lies ahead while a call travels to a provider whose own bucket may still be full.
-    Bucket { scaled: i128, at: Timestamp, full_at: Timestamp },
+    Bucket {
+        scaled: i128,
+        at: Timestamp,
+        full_at: Timestamp,
+    },
     /// Charges inside the window, oldest first.
     Sliding { charges: VecDeque<(Timestamp, i64)> },
     /// Used since the start of the period.
@@ -28,7 +32,9 @@ pub(crate) enum Tally {
 
 /// An amount as the ledger counts it.
 pub(crate) fn units(amount: u64) -> i64 {
-    i64::try_from(amount).unwrap_or(i64::MAX / 1024).min(i64::MAX / 1024)
+    i64::try_from(amount)
+        .unwrap_or(i64::MAX / 1024)
+        .min(i64::MAX / 1024)
 }
 
 pub(crate) fn capacity(limit: &Limit) -> i64 {
@@ -39,9 +45,18 @@ impl Tally {
     /// A tally of which nothing has been used.
     pub(crate) fn full(limit: &Limit, now: Timestamp) -> Self {
         match limit.window {
-            Window::Bucket { per_ms } => Self::Bucket { scaled: i128::from(capacity(limit)) * i128::from(per_ms), at: now, full_at: now },
-            Window::Sliding { .. } => Self::Sliding { charges: VecDeque::new() },
-            Window::Day { .. } | Window::Month => Self::Calendar { used: 0, since: period_start(limit, now) },
+            Window::Bucket { per_ms } => Self::Bucket {
+                scaled: i128::from(capacity(limit)) * i128::from(per_ms),
+                at: now,
+                full_at: now,
+            },
+            Window::Sliding { .. } => Self::Sliding {
+                charges: VecDeque::new(),
+            },
+            Window::Day { .. } | Window::Month => Self::Calendar {
+                used: 0,
+                since: period_start(limit, now),
+            },
             Window::Held => Self::Held,
         }
     }
@@ -58,12 +73,17 @@ impl Tally {
     /// Brings the tally to `now`.
     pub(crate) fn advance(&mut self, limit: &Limit, now: Timestamp) {
         match self {
-            Self::Bucket { scaled, at, full_at } => {
+            Self::Bucket {
+                scaled,
+                at,
+                full_at,
+            } => {
                 let cap = i128::from(capacity(limit)) * i128::from(per_ms(limit));
                 let elapsed = now.since(*at);
                 let after = *scaled + i128::from(limit.amount) * i128::from(elapsed.0);
                 if after >= cap {
-                    let filled_at = *at + until_refilled(cap - *scaled, limit.amount).unwrap_or(Millis::ZERO);
+                    let filled_at =
+                        *at + until_refilled(cap - *scaled, limit.amount).unwrap_or(Millis::ZERO);
                     *full_at = (*full_at).max(filled_at.min(now));
                 }
                 *scaled = after.min(cap);
@@ -90,9 +110,15 @@ impl Tally {
         match self {
             Self::Bucket { scaled, .. } => {
                 let whole = scaled.div_euclid(i128::from(per_ms(limit)));
-                i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN / 1024 } else { i64::MAX / 1024 })
+                i64::try_from(whole).unwrap_or(if whole < 0 {
+                    i64::MIN / 1024
+                } else {
+                    i64::MAX / 1024
+                })
             }
-            Self::Sliding { charges } => capacity(limit) - charges.iter().map(|(_, amount)| amount).sum::<i64>(),
+            Self::Sliding { charges } => {
+                capacity(limit) - charges.iter().map(|(_, amount)| amount).sum::<i64>()
+            }
             Self::Calendar { used, .. } => capacity(limit) - used,
             Self::Held => capacity(limit),
         }
@@ -144,7 +170,13 @@ impl Tally {
 
     /// Changes a charge made at `charged_at` by `more` (below zero: it was too high). What a full bucket or a
     /// past period has forgotten is not given back a second time.
-    pub(crate) fn correct(&mut self, limit: &Limit, now: Timestamp, charged_at: Timestamp, more: i64) {
+    pub(crate) fn correct(
+        &mut self,
+        limit: &Limit,
+        now: Timestamp,
+        charged_at: Timestamp,
+        more: i64,
+    ) {
         self.advance(limit, now);
         if more >= 0 {
             self.charge(limit, now, more);
@@ -172,7 +204,9 @@ impl Tally {
         match self {
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
             // Which charges were none is not known: the oldest would be the first to leave anyway.
-            Self::Sliding { charges } if surplus < 0 => take_out(charges, charges.len(), -surplus, false),
+            Self::Sliding { charges } if surplus < 0 => {
+                take_out(charges, charges.len(), -surplus, false)
+            }
             Self::Sliding { .. } => self.charge(limit, now, surplus),
             Self::Calendar { used, .. } => *used = capacity(limit) - room,
             Self::Held => {}
@@ -201,7 +235,9 @@ fn begins_to_refill(limit: &Limit, scaled: i128, at: Timestamp, now: Timestamp) 
     let missing = i128::from(capacity(limit)) * i128::from(per_ms(limit)) - scaled;
     let from = at.max(now);
     match until_refilled(missing, limit.amount).map(|wait| (from + wait).since(now)) {
-        Some(until_full) if until_full < travel(limit) => from + Millis(travel(limit).0 - until_full.0),
+        Some(until_full) if until_full < travel(limit) => {
+            from + Millis(travel(limit).0 - until_full.0)
+        }
         _ => at,
     }
 }
@@ -218,7 +254,9 @@ fn travel(limit: &Limit) -> Millis {
 /// The time in which `amount` a window brings this much of scaled units.
 fn until_refilled(scaled: i128, amount: u64) -> Option<Millis> {
     let rate = i128::from(amount);
-    (rate > 0).then(|| Millis(u64::try_from((scaled.max(0) + rate - 1) / rate).unwrap_or(u64::MAX / 1024)))
+    (rate > 0).then(|| {
+        Millis(u64::try_from((scaled.max(0) + rate - 1) / rate).unwrap_or(u64::MAX / 1024))
+    })
 }
 
 fn per_ms(limit: &Limit) -> u64 {

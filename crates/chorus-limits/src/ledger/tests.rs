@@ -7,7 +7,10 @@ mod travel;
 use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
-use chorus_core::limit::{Candidate, Demand, Dimension, End, Estimate, HeldLease, Limit, QuotaGroup, ReserveRule, Reserved, Sent, Window};
+use chorus_core::limit::{
+    Candidate, Demand, Dimension, End, Estimate, HeldLease, Limit, QuotaGroup, ReserveRule,
+    Reserved, Sent, Window,
+};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::time::{Millis, Timestamp};
@@ -17,22 +20,57 @@ use super::{Ledger, Start};
 pub(super) const MINUTE: Window = Window::Bucket { per_ms: 60_000 };
 
 pub(super) fn limit(dimension: Dimension, amount: u64, window: Window) -> Limit {
-    Limit { dimension, amount, burst: None, window, reserve: ReserveRule::Estimate, cache_read_percent: 0, output_weight: 1 }
+    Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    }
 }
 
 pub(super) fn group(limits: Vec<Limit>) -> Arc<QuotaGroup> {
-    Arc::new(QuotaGroup { id: "org/model".into(), limits })
+    Arc::new(QuotaGroup {
+        id: "org/model".into(),
+        limits,
+    })
 }
 
 /// A call that is thought to use so many tokens each way.
 pub(super) fn demand(lease: u128, group: &Arc<QuotaGroup>, input: u64, output: u64) -> Demand {
-    let estimate = Estimate { input, output_p50: output, output_p90: output, max_tokens: output * 2, cost: MicroUsd(10) };
-    let candidate = Candidate { credential: CredentialId::new(1), groups: vec![Arc::clone(group)], estimate, rank: 0, floor_permille: 0 };
-    Demand { lease: LeaseId::new(lease), interactive: false, not_after: Timestamp(30_000), candidates: vec![candidate] }
+    let estimate = Estimate {
+        input,
+        output_p50: output,
+        output_p90: output,
+        max_tokens: output * 2,
+        cost: MicroUsd(10),
+    };
+    let candidate = Candidate {
+        credential: CredentialId::new(1),
+        groups: vec![Arc::clone(group)],
+        estimate,
+        rank: 0,
+        floor_permille: 0,
+    };
+    Demand {
+        lease: LeaseId::new(lease),
+        interactive: false,
+        not_after: Timestamp(30_000),
+        candidates: vec![candidate],
+    }
 }
 
 pub(super) fn used(input: u64, output: u64) -> End {
-    End::Used { usage: Usage { input, output, ..Usage::default() }, cost: MicroUsd(10) }
+    End::Used {
+        usage: Usage {
+            input,
+            output,
+            ..Usage::default()
+        },
+        cost: MicroUsd(10),
+    }
 }
 
 /// A ledger that is told what to do in one line each.
@@ -44,7 +82,11 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(limits: Vec<Limit>) -> Self {
-        Self { ledger: Ledger::new(Start::Full), group: group(limits), now: 0 }
+        Self {
+            ledger: Ledger::new(Start::Full),
+            group: group(limits),
+            now: 0,
+        }
     }
 
     pub(super) fn ask(&mut self, lease: u128, input: u64, output: u64) -> Reserved {
@@ -61,27 +103,44 @@ impl Told {
 
     #[track_caller]
     pub(super) fn waits_until(&mut self, lease: u128, input: u64, at: Option<i64>) {
-        assert_eq!(self.ask(lease, input, 1), Reserved::Wait { at: at.map(Timestamp) });
+        assert_eq!(
+            self.ask(lease, input, 1),
+            Reserved::Wait {
+                at: at.map(Timestamp)
+            }
+        );
     }
 
     pub(super) fn send(&mut self, lease: u128, until: i64) -> Sent {
-        self.ledger.send(LeaseId::new(lease), &Holder::new("boot/1"), Timestamp(until), Timestamp(self.now))
+        self.ledger.send(
+            LeaseId::new(lease),
+            &Holder::new("boot/1"),
+            Timestamp(until),
+            Timestamp(self.now),
+        )
     }
 
     pub(super) fn end(&mut self, lease: u128, end: &End) {
-        self.ledger.end(LeaseId::new(lease), end, Timestamp(self.now));
+        self.ledger
+            .end(LeaseId::new(lease), end, Timestamp(self.now));
     }
 
     #[track_caller]
     pub(super) fn left(&mut self, dimension: Dimension, left: i64) {
         let levels = self.ledger.levels(Timestamp(self.now));
-        let level = levels.iter().find(|level| level.dimension == dimension).expect("the limit has been seen");
+        let level = levels
+            .iter()
+            .find(|level| level.dimension == dimension)
+            .expect("the limit has been seen");
         assert_eq!(level.left, left, "{level:?}");
     }
 }
 
 fn input_and_slots() -> Told {
-    Told::new(vec![limit(Dimension::InputTokens, 6_000, MINUTE), limit(Dimension::Concurrency, 2, Window::Held)])
+    Told::new(vec![
+        limit(Dimension::InputTokens, 6_000, MINUTE),
+        limit(Dimension::Concurrency, 2, Window::Held),
+    ])
 }
 
 #[test]
@@ -91,11 +150,19 @@ fn a_reserved_lease_that_nobody_sends_gives_everything_back() {
     told.left(Dimension::InputTokens, 0);
     told.now = 30_000;
     told.left(Dimension::InputTokens, 0);
-    assert_eq!(told.send(1, 90_000), Sent::Sent, "it lives until its not_after");
+    assert_eq!(
+        told.send(1, 90_000),
+        Sent::Sent,
+        "it lives until its not_after"
+    );
     told.granted(2, 0, 1);
     told.now = 60_001;
     told.left(Dimension::Concurrency, 1);
-    assert_eq!(told.send(2, 90_000), Sent::Gone, "nobody calls on a lease that gave everything back");
+    assert_eq!(
+        told.send(2, 90_000),
+        Sent::Gone,
+        "nobody calls on a lease that gave everything back"
+    );
 }
 
 #[test]
@@ -128,8 +195,16 @@ fn unused_never_takes_a_lease_back_that_was_sent() {
 fn sending_is_idempotent_for_its_holder_and_denied_to_others() {
     let mut told = input_and_slots();
     told.granted(1, 10, 1);
-    assert_eq!((told.send(1, 9_000), told.send(1, 9_000)), (Sent::Sent, Sent::Sent));
-    let other = told.ledger.send(LeaseId::new(1), &Holder::new("boot/2"), Timestamp(9_000), Timestamp(0));
+    assert_eq!(
+        (told.send(1, 9_000), told.send(1, 9_000)),
+        (Sent::Sent, Sent::Sent)
+    );
+    let other = told.ledger.send(
+        LeaseId::new(1),
+        &Holder::new("boot/2"),
+        Timestamp(9_000),
+        Timestamp(0),
+    );
     assert_eq!(other, Sent::Gone);
     told.left(Dimension::InputTokens, 5_990);
     assert_eq!(told.send(77, 9_000), Sent::Gone, "an unknown lease is gone");
@@ -150,7 +225,13 @@ fn an_aborted_call_keeps_slot_and_charge_for_its_grace() {
     told.granted(1, 6_000, 1);
     told.send(1, 60_000);
     told.now = 1_000;
-    told.end(1, &End::Aborted { usage: None, grace: Millis(5_000) });
+    told.end(
+        1,
+        &End::Aborted {
+            usage: None,
+            grace: Millis(5_000),
+        },
+    );
     told.left(Dimension::Concurrency, 1);
     told.now = 6_000;
     told.left(Dimension::Concurrency, 2);
@@ -160,7 +241,10 @@ fn an_aborted_call_keeps_slot_and_charge_for_its_grace() {
 #[test]
 fn a_refused_call_charges_only_what_its_provider_charges_for_refusals() {
     for counts_request in [true, false] {
-        let mut told = Told::new(vec![limit(Dimension::Requests, 60, MINUTE), limit(Dimension::InputTokens, 6_000, MINUTE)]);
+        let mut told = Told::new(vec![
+            limit(Dimension::Requests, 60, MINUTE),
+            limit(Dimension::InputTokens, 6_000, MINUTE),
+        ]);
         told.granted(1, 900, 1);
         told.send(1, 60_000);
         told.end(1, &End::Refused { counts_request });
@@ -193,14 +277,30 @@ fn what_is_set_aside_does_not_come_back_by_refill() {
 #[test]
 fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
     let mut told = input_and_slots();
-    let Reserved::Granted(lease) = told.ask(1, 4_000, 1) else { panic!("there is room") };
+    let Reserved::Granted(lease) = told.ask(1, 4_000, 1) else {
+        panic!("there is room")
+    };
     for groups in [vec![Arc::clone(&told.group)], Vec::new()] {
-        let mut fresh = Told { ledger: Ledger::new(Start::Full), group: Arc::clone(&told.group), now: 100 };
-        let held = HeldLease { lease: lease.clone(), groups, sent_until: Some(Timestamp(5_000)) };
-        fresh.ledger.restore(vec![held.clone(), held], Timestamp(100));
+        let mut fresh = Told {
+            ledger: Ledger::new(Start::Full),
+            group: Arc::clone(&told.group),
+            now: 100,
+        };
+        let held = HeldLease {
+            lease: lease.clone(),
+            groups,
+            sent_until: Some(Timestamp(5_000)),
+        };
+        fresh
+            .ledger
+            .restore(vec![held.clone(), held], Timestamp(100));
         fresh.waits_until(9, 2_001, Some(610));
         fresh.left(Dimension::Concurrency, 1);
-        assert_eq!(fresh.send(1, 5_000), Sent::Sent, "the holder that asks first after the loss goes on");
+        assert_eq!(
+            fresh.send(1, 5_000),
+            Sent::Sent,
+            "the holder that asks first after the loss goes on"
+        );
         fresh.now = 5_000;
         fresh.left(Dimension::Concurrency, 2);
     }
@@ -208,20 +308,36 @@ fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
 
 #[test]
 fn rates_start_empty_after_a_loss_and_days_do_not() {
-    let limits = vec![limit(Dimension::InputTokens, 6_000, MINUTE), limit(Dimension::Requests, 50, Window::Day { offset_minutes: 0 })];
-    let mut told = Told { ledger: Ledger::new(Start::Empty), group: group(limits), now: 0 };
+    let limits = vec![
+        limit(Dimension::InputTokens, 6_000, MINUTE),
+        limit(Dimension::Requests, 50, Window::Day { offset_minutes: 0 }),
+    ];
+    let mut told = Told {
+        ledger: Ledger::new(Start::Empty),
+        group: group(limits),
+        now: 0,
+    };
     told.waits_until(1, 100, Some(1_000));
     told.left(Dimension::Requests, 50);
 }
 
 #[test]
 fn a_call_larger_than_every_limit_is_never_granted_and_a_guess_never_counts_as_larger() {
-    let mut told = Told::new(vec![limit(Dimension::InputTokens, 6_000, MINUTE), limit(Dimension::OutputTokens, 100, MINUTE)]);
+    let mut told = Told::new(vec![
+        limit(Dimension::InputTokens, 6_000, MINUTE),
+        limit(Dimension::OutputTokens, 100, MINUTE),
+    ]);
     assert!(matches!(told.ask(1, 6_001, 1), Reserved::Never(_)));
     told.granted(2, 10, 5_000);
     told.left(Dimension::OutputTokens, 0);
-    let nobody = Demand { candidates: Vec::new(), ..demand(3, &told.group, 1, 1) };
-    assert!(matches!(told.ledger.reserve(&nobody, Timestamp(0)), Reserved::Never(_)));
+    let nobody = Demand {
+        candidates: Vec::new(),
+        ..demand(3, &told.group, 1, 1)
+    };
+    assert!(matches!(
+        told.ledger.reserve(&nobody, Timestamp(0)),
+        Reserved::Never(_)
+    ));
 }
 
 #[test]
@@ -230,20 +346,36 @@ fn the_lowest_rank_with_room_is_taken_and_among_equals_the_one_with_headroom() {
     let candidate = |number: u128, amount: u64, rank: u32| {
         let mut candidate = demand(1, &group(Vec::new()), 100, 1).candidates.remove(0);
         let limits = vec![limit(Dimension::InputTokens, amount, MINUTE)];
-        candidate.groups = vec![Arc::new(QuotaGroup { id: format!("g{number}").as_str().into(), limits })];
+        candidate.groups = vec![Arc::new(QuotaGroup {
+            id: format!("g{number}").as_str().into(),
+            limits,
+        })];
         (candidate.credential, candidate.rank) = (CredentialId::new(number), rank);
         candidate
     };
     let mut chosen = |lease: u128, candidates| {
-        let demand = Demand { candidates, ..demand(lease, &group(Vec::new()), 1, 1) };
+        let demand = Demand {
+            candidates,
+            ..demand(lease, &group(Vec::new()), 1, 1)
+        };
         match ledger.reserve(&demand, Timestamp(0)) {
             Reserved::Granted(lease) => lease.credential.number(),
             other => panic!("{other:?}"),
         }
     };
-    let all = || vec![candidate(1, 150, 0), candidate(2, 1_000, 1), candidate(3, 9_000, 1)];
+    let all = || {
+        vec![
+            candidate(1, 150, 0),
+            candidate(2, 1_000, 1),
+            candidate(3, 9_000, 1),
+        ]
+    };
     assert_eq!(chosen(1, all()), 1);
-    assert_eq!(chosen(2, all()), 3, "the first has no room left, the third has most");
+    assert_eq!(
+        chosen(2, all()),
+        3,
+        "the first has no room left, the third has most"
+    );
 }
 
 #[test]
@@ -253,19 +385,33 @@ fn tasks_step_aside_while_an_interactive_call_waits_and_a_second_longer() {
     told.send(1, 40_000);
     let mut person = demand(2, &told.group, 3_000, 1);
     person.interactive = true;
-    assert_eq!(told.ledger.reserve(&person, Timestamp(0)), Reserved::Wait { at: Some(Timestamp(30_500)) });
+    assert_eq!(
+        told.ledger.reserve(&person, Timestamp(0)),
+        Reserved::Wait {
+            at: Some(Timestamp(30_500))
+        }
+    );
     told.now = 500;
     told.waits_until(3, 10, Some(1_000));
     told.now = 1_000;
     told.granted(3, 10, 1);
     told.end(3, &End::Unused);
     told.now = 30_400;
-    assert!(matches!(told.ledger.reserve(&person, Timestamp(30_400)), Reserved::Wait { .. }));
+    assert!(matches!(
+        told.ledger.reserve(&person, Timestamp(30_400)),
+        Reserved::Wait { .. }
+    ));
     told.now = 30_500;
     told.waits_until(4, 10, Some(31_400));
     person.not_after = Timestamp(60_000);
-    assert!(matches!(told.ledger.reserve(&person, Timestamp(30_500)), Reserved::Granted(_)));
-    assert!(told.ledger.take_freed().contains(&told.group.id), "those who stepped aside are told");
+    assert!(matches!(
+        told.ledger.reserve(&person, Timestamp(30_500)),
+        Reserved::Granted(_)
+    ));
+    assert!(
+        told.ledger.take_freed().contains(&told.group.id),
+        "those who stepped aside are told"
+    );
 }
 
 #[test]
@@ -273,10 +419,23 @@ fn a_floor_is_left_free_and_never_makes_a_call_impossible() {
     let mut told = input_and_slots();
     let mut floored = demand(1, &told.group, 5_500, 1);
     floored.candidates[0].floor_permille = 100;
-    assert_eq!(told.ledger.reserve(&floored, Timestamp(0)), told.ledger.reserve(&floored, Timestamp(0)));
-    assert!(matches!(told.ledger.reserve(&floored, Timestamp(0)), Reserved::Granted(_)), "a full limit admits all it can");
+    assert_eq!(
+        told.ledger.reserve(&floored, Timestamp(0)),
+        told.ledger.reserve(&floored, Timestamp(0))
+    );
+    assert!(
+        matches!(
+            told.ledger.reserve(&floored, Timestamp(0)),
+            Reserved::Granted(_)
+        ),
+        "a full limit admits all it can"
+    );
     floored.lease = LeaseId::new(2);
     floored.candidates[0].estimate.input = 100;
     let answer = told.ledger.reserve(&floored, Timestamp(0));
-    assert_eq!(answer, Reserved::Wait { at: None }, "one slot of the two stays free");
+    assert_eq!(
+        answer,
+        Reserved::Wait { at: None },
+        "one slot of the two stays free"
+    );
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, Limit, Observation, QuotaGroup, Reserved, Sent, Window};
+use chorus_core::limit::{
+    Demand, End, HeldLease, Lease, Limit, Observation, QuotaGroup, Reserved, Sent, Window,
+};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 use serde_json::{Value, json};
@@ -54,7 +56,16 @@ impl Alone {
             told: BTreeMap::new(),
             seen: BTreeMap::new(),
         };
-        for (_, Mirror { group, rooms, closed_until, .. }) in mirrors.iter() {
+        for (
+            _,
+            Mirror {
+                group,
+                rooms,
+                closed_until,
+                ..
+            },
+        ) in mirrors.iter()
+        {
             let share = i64::try_from(alone.share).unwrap_or(i64::MAX);
             let rooms: Vec<i64> = rooms.iter().map(|room| room.div_euclid(share)).collect();
             let group = alone.divided(group);
@@ -64,12 +75,23 @@ impl Alone {
     }
 
     /// Reserves within the share. A call that is larger than the share waits for the server.
-    pub(super) fn reserve(&mut self, mut demand: Demand, now: Timestamp) -> Result<Reserved, LimiterError> {
-        if self.restored_at.is_none_or(|at| now.since(at) >= LEASES_LAST) {
+    pub(super) fn reserve(
+        &mut self,
+        mut demand: Demand,
+        now: Timestamp,
+    ) -> Result<Reserved, LimiterError> {
+        if self
+            .restored_at
+            .is_none_or(|at| now.since(at) >= LEASES_LAST)
+        {
             return Err(LimiterError::Lost);
         }
         for candidate in &mut demand.candidates {
-            candidate.groups = candidate.groups.iter().map(|group| self.divided(group)).collect();
+            candidate.groups = candidate
+                .groups
+                .iter()
+                .map(|group| self.divided(group))
+                .collect();
         }
         Ok(match self.ledger.reserve(&demand, now) {
             Reserved::Granted(lease) => {
@@ -83,9 +105,19 @@ impl Alone {
 
     /// A lease that this process does not know was granted elsewhere: the claim in the database says that it is
     /// the caller's, and its own words say until when it may be sent.
-    pub(super) fn send(&mut self, lease: &Lease, holder: &Holder, deadline: Timestamp, now: Timestamp) -> Sent {
+    pub(super) fn send(
+        &mut self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Sent {
         if !self.ledger.knows(lease.id) && now <= lease.not_after && now < deadline {
-            let held = HeldLease { lease: lease.clone(), groups: Vec::new(), sent_until: Some(deadline) };
+            let held = HeldLease {
+                lease: lease.clone(),
+                groups: Vec::new(),
+                sent_until: Some(deadline),
+            };
             self.ledger.restore(vec![held], now);
         }
         let sent = self.ledger.send(lease.id, holder, deadline, now);
@@ -97,9 +129,16 @@ impl Alone {
     }
 
     /// The lease is over; the server is told later.
-    pub(super) fn end(&mut self, lease: LeaseId, end: End, now: Timestamp) -> Result<(), LimiterError> {
+    pub(super) fn end(
+        &mut self,
+        lease: LeaseId,
+        end: End,
+        now: Timestamp,
+    ) -> Result<(), LimiterError> {
         if self.told.len() >= MOST_WORDS && !self.told.contains_key(&lease) {
-            return Err(LimiterError::Unavailable("too many leases have ended while it was away".to_owned()));
+            return Err(LimiterError::Unavailable(
+                "too many leases have ended while it was away".to_owned(),
+            ));
         }
         self.ledger.end(lease, &end, now);
         let told = self.told.entry(lease).or_default();
@@ -111,7 +150,10 @@ impl Alone {
 
     /// Headers speak of the whole limit: the share is taken of them.
     pub(super) fn observe(&mut self, observation: Observation, now: Timestamp) {
-        let mut own = Observation { group: self.divided(&observation.group), ..observation.clone() };
+        let mut own = Observation {
+            group: self.divided(&observation.group),
+            ..observation.clone()
+        };
         for level in &mut own.levels {
             level.limit = level.limit.map(|amount| amount / self.share);
             level.remaining = level.remaining.map(|amount| amount / self.share);
@@ -124,7 +166,11 @@ impl Alone {
     pub(super) fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         let mut own = Vec::with_capacity(leases.len());
         for held in leases {
-            let groups = held.groups.iter().map(|group| self.divided(group)).collect();
+            let groups = held
+                .groups
+                .iter()
+                .map(|group| self.divided(group))
+                .collect();
             own.push(HeldLease { groups, ..held });
         }
         self.ledger.replace(own, now);
@@ -135,10 +181,20 @@ impl Alone {
     pub(super) fn leases(&self) -> Value {
         let one = |(id, told): (&LeaseId, &Told)| {
             let end = told.end.as_ref().map(words::end);
-            let Some(lease) = &told.lease else { return json!({ "lease": id, "charges": null, "sent_until": null, "word": end }) };
-            let groups = lease.charges.iter().filter_map(|charge| self.divided.get(&charge.group)).map(|(whole, _)| Arc::clone(whole));
+            let Some(lease) = &told.lease else {
+                return json!({ "lease": id, "charges": null, "sent_until": null, "word": end });
+            };
+            let groups = lease
+                .charges
+                .iter()
+                .filter_map(|charge| self.divided.get(&charge.group))
+                .map(|(whole, _)| Arc::clone(whole));
             let sent_until = told.sent.as_ref().map(|(_, until)| *until);
-            let mut held = words::held(&HeldLease { lease: lease.clone(), groups: groups.collect(), sent_until });
+            let mut held = words::held(&HeldLease {
+                lease: lease.clone(),
+                groups: groups.collect(),
+                sent_until,
+            });
             held["holder"] = json!(told.sent.as_ref().map(|(holder, _)| holder));
             held["word"] = json!(end);
             held
@@ -155,21 +211,43 @@ impl Alone {
     pub(super) fn mirrors(&mut self, now: Timestamp) -> Mirrors {
         let mut mirrors = self.begun_with.clone();
         for (id, (whole, _)) in &self.divided {
-            let Some(rooms) = self.ledger.rooms(id, now) else { continue };
-            let share = i64::try_from(self.share).unwrap_or(i64::MAX);
-            let began = self.begun_with.get(id).map(|mirror| mirror.rooms.clone()).unwrap_or_default();
-            let left = |(place, room): (usize, i64)| match (whole.limits.get(place), began.get(place)) {
-                // What a period had, less what was used here.
-                (Some(Limit { window: Window::Day { .. } | Window::Month, .. }), Some(began)) => began - began.div_euclid(share) + room,
-                _ => room,
+            let Some(rooms) = self.ledger.rooms(id, now) else {
+                continue;
             };
-            mirrors.saw([whole], vec![(id.clone(), rooms.into_iter().enumerate().map(left).collect())]);
+            let share = i64::try_from(self.share).unwrap_or(i64::MAX);
+            let began = self
+                .begun_with
+                .get(id)
+                .map(|mirror| mirror.rooms.clone())
+                .unwrap_or_default();
+            let left =
+                |(place, room): (usize, i64)| match (whole.limits.get(place), began.get(place)) {
+                    // What a period had, less what was used here.
+                    (
+                        Some(Limit {
+                            window: Window::Day { .. } | Window::Month,
+                            ..
+                        }),
+                        Some(began),
+                    ) => began - began.div_euclid(share) + room,
+                    _ => room,
+                };
+            mirrors.saw(
+                [whole],
+                vec![(
+                    id.clone(),
+                    rooms.into_iter().enumerate().map(left).collect(),
+                )],
+            );
         }
         mirrors
     }
 
     fn divided(&mut self, group: &Arc<QuotaGroup>) -> Arc<QuotaGroup> {
-        let known = self.divided.get(&group.id).filter(|(whole, _)| Arc::ptr_eq(whole, group) || whole == group);
+        let known = self
+            .divided
+            .get(&group.id)
+            .filter(|(whole, _)| Arc::ptr_eq(whole, group) || whole == group);
         if let Some((_, part)) = known {
             return Arc::clone(part);
         }
@@ -178,8 +256,12 @@ impl Alone {
             burst: limit.burst.map(|burst| burst / self.share),
             ..limit.clone()
         };
-        let part = Arc::new(QuotaGroup { id: group.id.clone(), limits: group.limits.iter().map(part).collect() });
-        self.divided.insert(group.id.clone(), (Arc::clone(group), Arc::clone(&part)));
+        let part = Arc::new(QuotaGroup {
+            id: group.id.clone(),
+            limits: group.limits.iter().map(part).collect(),
+        });
+        self.divided
+            .insert(group.id.clone(), (Arc::clone(group), Arc::clone(&part)));
         part
     }
 }

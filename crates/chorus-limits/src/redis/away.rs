@@ -59,7 +59,12 @@ impl State {
 
 impl Shared {
     pub(super) fn new(link: Arc<Link>, grace: Millis) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self { link, grace, state: Mutex::default(), me: Weak::clone(me) })
+        Arc::new_cyclic(|me| Self {
+            link,
+            grace,
+            state: Mutex::default(),
+            me: Weak::clone(me),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -73,7 +78,11 @@ impl Shared {
     }
 
     /// Puts leases back on the server.
-    pub(super) async fn restore(&self, leases: &[HeldLease], member: &str) -> Result<(), LimiterError> {
+    pub(super) async fn restore(
+        &self,
+        leases: &[HeldLease],
+        member: &str,
+    ) -> Result<(), LimiterError> {
         let words = {
             let mut state = self.lock();
             let now = self.link.clock().now();
@@ -84,7 +93,10 @@ impl Shared {
             json!({ "leases": leases, "token": token, "mirrors": mirrors, "member": member })
         };
         let mut reply = self.noted(self.link.run("restore", &words).await)?;
-        let (token, members) = reply.text().zip(reply.number()).ok_or_else(|| unreadable("restore"))?;
+        let (token, members) = reply
+            .text()
+            .zip(reply.number())
+            .ok_or_else(|| unreadable("restore"))?;
         {
             let mut state = self.lock();
             state.counted(members);
@@ -100,15 +112,24 @@ impl Shared {
         needs: Needs,
         act: impl FnOnce(&mut Alone, Timestamp) -> Result<T, LimiterError>,
     ) -> Result<T, LimiterError> {
-        let Err(LimiterError::Unavailable(_)) = &answer else { return answer };
+        let Err(LimiterError::Unavailable(_)) = &answer else {
+            return answer;
+        };
         let now = self.link.clock().now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        if state.away_since.is_none_or(|since| now.since(since) < self.grace) || (needs == Needs::Share && state.members == 0) {
+        if state
+            .away_since
+            .is_none_or(|since| now.since(since) < self.grace)
+            || (needs == Needs::Share && state.members == 0)
+        {
             return answer;
         }
         if state.alone.is_none() {
-            tracing::warn!(limits.members = state.members, "the limiter is away, this process goes on with its share");
+            tracing::warn!(
+                limits.members = state.members,
+                "the limiter is away, this process goes on with its share"
+            );
             state.alone = Some(Alone::new(state.members, &state.mirrors, now));
             tokio::spawn(tell_when_back(Weak::clone(&self.me)));
         }
@@ -133,7 +154,9 @@ impl Shared {
                 let now = self.link.clock().now();
                 let mut state = self.lock();
                 let deeds = state.deeds;
-                let Some(alone) = &mut state.alone else { return Ok(()) };
+                let Some(alone) = &mut state.alone else {
+                    return Ok(());
+                };
                 let observations: Vec<Value> = alone.observations().map(words::observe).collect();
                 (deeds, alone.leases(), observations, alone.mirrors(now))
             };
@@ -154,9 +177,16 @@ impl Shared {
 /// A worker that is busy with one call would tell of it when the call is over: too late for its slot.
 async fn tell_when_back(shared: Weak<Shared>) {
     loop {
-        let Some(sleep) = shared.upgrade().map(|shared| shared.link.clock().sleep(LOOK_AGAIN)) else { return };
+        let Some(sleep) = shared
+            .upgrade()
+            .map(|shared| shared.link.clock().sleep(LOOK_AGAIN))
+        else {
+            return;
+        };
         sleep.await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         // What fails here is tried again, or told by the next deed.
         if shared.lock().alone.is_none() || shared.tell().await.is_ok() {
             return;

@@ -26,17 +26,27 @@ pub struct Examined {
 pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
     let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(&problem))?;
     let patience = Duration::from_millis(settings.patience.0);
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(Some(patience));
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(patience))
+        .set_response_timeout(Some(patience));
     let asked = async {
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
         let time: (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
         Ok((info, time))
     };
-    let (info, (seconds, micros)) = asked.await.map_err(|problem: redis::RedisError| unavailable(&problem))?;
+    let (info, (seconds, micros)) = asked
+        .await
+        .map_err(|problem: redis::RedisError| unavailable(&problem))?;
     Ok(Examined {
-        release: info.get("redis_version").ok_or_else(|| unreadable("INFO"))?,
-        eviction: info.get("maxmemory_policy").ok_or_else(|| unreadable("INFO"))?,
+        release: info
+            .get("redis_version")
+            .ok_or_else(|| unreadable("INFO"))?,
+        eviction: info
+            .get("maxmemory_policy")
+            .ok_or_else(|| unreadable("INFO"))?,
         evicted: info.get("evicted_keys").ok_or_else(|| unreadable("INFO"))?,
         now: Timestamp(seconds * 1000 + micros / 1000),
     })

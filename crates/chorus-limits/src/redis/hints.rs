@@ -20,7 +20,10 @@ struct Ear {
 
 /// The groups that are told of from now on.
 pub(super) fn listen(link: Arc<Link>) -> BoxStream<'static, GroupId> {
-    let ear = Ear { link, messages: None };
+    let ear = Ear {
+        link,
+        messages: None,
+    };
     stream::unfold(ear, |mut ear| async move {
         let groups = ear.next().await;
         Some((stream::iter(groups), ear))

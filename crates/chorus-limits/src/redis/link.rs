@@ -64,9 +64,25 @@ struct Line {
 }
 
 impl Link {
-    pub(super) fn new(client: Client, prefix: String, time: Time, clock: Arc<dyn Clock>, patience: Duration) -> Self {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(Some(patience));
-        Self { client, config, script: Script::new(SCRIPT), prefix, time, clock, state: Mutex::default() }
+    pub(super) fn new(
+        client: Client,
+        prefix: String,
+        time: Time,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> Self {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(patience))
+            .set_response_timeout(Some(patience));
+        Self {
+            client,
+            config,
+            script: Script::new(SCRIPT),
+            prefix,
+            time,
+            clock,
+            state: Mutex::default(),
+        }
     }
 
     pub(super) const fn client(&self) -> &Client {
@@ -83,7 +99,11 @@ impl Link {
     }
 
     /// Does a deed, in as many runs of the script as its overdue leases need.
-    pub(super) async fn run(&self, deed: &str, words: &serde_json::Value) -> Result<Reply, LimiterError> {
+    pub(super) async fn run(
+        &self,
+        deed: &str,
+        words: &serde_json::Value,
+    ) -> Result<Reply, LimiterError> {
         let words = words.to_string();
         loop {
             let reply = self.run_once(deed, &words).await?;
@@ -150,16 +170,35 @@ impl Link {
     }
 
     async fn open(&self, number: u64) -> Result<Line, redis::RedisError> {
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
-        let info: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&self.config)
+            .await?;
+        let info: InfoDict = redis::cmd("INFO")
+            .arg("server")
+            .query_async(&mut connection)
+            .await?;
         let server: Option<String> = info.get("run_id");
-        let server = server.ok_or_else(|| redis::RedisError::from((redis::ErrorKind::Client, "the server does not tell its run_id")))?;
-        Ok(Line { connection, server: Arc::from(server), number })
+        let server = server.ok_or_else(|| {
+            redis::RedisError::from((
+                redis::ErrorKind::Client,
+                "the server does not tell its run_id",
+            ))
+        })?;
+        Ok(Line {
+            connection,
+            server: Arc::from(server),
+            number,
+        })
     }
 
     async fn give_up(&self, number: u64) {
         let mut state = self.state.lock().await;
-        if state.line.as_ref().is_some_and(|line| line.number == number) {
+        if state
+            .line
+            .as_ref()
+            .is_some_and(|line| line.number == number)
+        {
             state.line = None;
         }
     }

@@ -32,14 +32,36 @@ pub(super) struct Mirrors {
 
 impl Mirrors {
     /// Some groups were seen; their limits are among `groups`.
-    pub(super) fn saw<'a>(&mut self, groups: impl IntoIterator<Item = &'a Arc<QuotaGroup>>, rooms: Rooms) {
-        let groups: BTreeMap<&GroupId, &Arc<QuotaGroup>> = groups.into_iter().map(|group| (&group.id, group)).collect();
+    pub(super) fn saw<'a>(
+        &mut self,
+        groups: impl IntoIterator<Item = &'a Arc<QuotaGroup>>,
+        rooms: Rooms,
+    ) {
+        let groups: BTreeMap<&GroupId, &Arc<QuotaGroup>> =
+            groups.into_iter().map(|group| (&group.id, group)).collect();
         for (id, rooms) in rooms {
-            let Some(group) = groups.get(&id).filter(|group| group.limits.len() == rooms.len()) else { continue };
+            let Some(group) = groups
+                .get(&id)
+                .filter(|group| group.limits.len() == rooms.len())
+            else {
+                continue;
+            };
             let closed_until = self.groups.get(&id).and_then(|mirror| mirror.closed_until);
-            let known = self.groups.get(&id).filter(|mirror| Arc::ptr_eq(&mirror.group, group)).map(|mirror| mirror.config.clone());
+            let known = self
+                .groups
+                .get(&id)
+                .filter(|mirror| Arc::ptr_eq(&mirror.group, group))
+                .map(|mirror| mirror.config.clone());
             let config = known.unwrap_or_else(|| config(group));
-            self.groups.insert(id, Mirror { group: Arc::clone(group), config, rooms, closed_until });
+            self.groups.insert(
+                id,
+                Mirror {
+                    group: Arc::clone(group),
+                    config,
+                    rooms,
+                    closed_until,
+                },
+            );
         }
     }
 

@@ -22,7 +22,10 @@ impl Reply {
     /// Reads the word.
     pub(super) fn new(value: Value) -> Option<Self> {
         let mut rest = list(value)?.into_iter();
-        Some(Self { word: text(rest.next()?)?, rest })
+        Some(Self {
+            word: text(rest.next()?)?,
+            rest,
+        })
     }
 
     /// The next number.
@@ -56,9 +59,16 @@ impl Reply {
         let answer = match self.word.as_str() {
             "granted" => {
                 let credential = self.text()?.parse().ok()?;
-                let (granted_at, not_after) = (Timestamp(self.number()?), Timestamp(self.number()?));
+                let (granted_at, not_after) =
+                    (Timestamp(self.number()?), Timestamp(self.number()?));
                 let charges = charges(list(self.rest.next()?)?)?;
-                let lease = Lease { id: lease, credential, charges, granted_at, not_after };
+                let lease = Lease {
+                    id: lease,
+                    credential,
+                    charges,
+                    granted_at,
+                    not_after,
+                };
                 return Some((Reserved::Granted(lease), self.rooms()?));
             }
             "wait" => Reserved::Wait { at: self.time()? },
@@ -78,7 +88,10 @@ fn never(lease: LeaseId, why: &str) -> Option<String> {
     Some(match why {
         "over" => format!("{lease} is over"),
         "none" => "there is no credential for it".to_owned(),
-        dimension => format!("the call is larger than the limit on {:?} of every credential", read_dimension(dimension)?),
+        dimension => format!(
+            "the call is larger than the limit on {:?} of every credential",
+            read_dimension(dimension)?
+        ),
     })
 }
 
@@ -88,21 +101,46 @@ fn charges(values: Vec<Value>) -> Option<Vec<Charge>> {
     while let Some(group) = values.next() {
         let dimension = read_dimension(&text(values.next()?)?)?;
         let amount = u64::try_from(number(&values.next()?)?).ok()?;
-        charges.push(Charge { group: GroupId::new(text(group)?), dimension, amount });
+        charges.push(Charge {
+            group: GroupId::new(text(group)?),
+            dimension,
+            amount,
+        });
     }
     Some(charges)
 }
 
 fn level(value: Value) -> Option<Level> {
-    let mut parts = Reply { word: String::new(), rest: list(value)?.into_iter() };
+    let mut parts = Reply {
+        word: String::new(),
+        rest: list(value)?.into_iter(),
+    };
     let group = GroupId::new(parts.text()?);
     let (dimension, window) = read_limit(&parts.text()?)?;
-    let (left, capacity, held, lowest) = (parts.number()?, parts.number()?, parts.number()?, parts.number()?);
-    Some(Level { group, dimension, window, left, capacity, held, lowest, closed_until: parts.time()? })
+    let (left, capacity, held, lowest) = (
+        parts.number()?,
+        parts.number()?,
+        parts.number()?,
+        parts.number()?,
+    );
+    Some(Level {
+        group,
+        dimension,
+        window,
+        left,
+        capacity,
+        held,
+        lowest,
+        closed_until: parts.time()?,
+    })
 }
 
 fn list(value: Value) -> Option<Vec<Value>> {
-    if let Value::Array(values) = value { Some(values) } else { None }
+    if let Value::Array(values) = value {
+        Some(values)
+    } else {
+        None
+    }
 }
 
 fn text(value: Value) -> Option<String> {
@@ -114,5 +152,9 @@ fn text(value: Value) -> Option<String> {
 }
 
 fn number(value: &Value) -> Option<i64> {
-    if let Value::Int(number) = value { Some(*number) } else { None }
+    if let Value::Int(number) = value {
+        Some(*number)
+    } else {
+        None
+    }
 }

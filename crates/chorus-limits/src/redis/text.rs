@@ -41,12 +41,21 @@ fn write_limit(text: &mut String, limit: &Limit) {
         Window::Month => ('m', 0),
         Window::Held => ('h', 0),
     };
-    let burst = limit.burst.map_or_else(|| "-".to_owned(), |burst| amount(burst).to_string());
-    let Limit { cache_read_percent, output_weight, .. } = limit;
+    let burst = limit
+        .burst
+        .map_or_else(|| "-".to_owned(), |burst| amount(burst).to_string());
+    let Limit {
+        cache_read_percent,
+        output_weight,
+        ..
+    } = limit;
     let (dimension, reserve) = (dimension(limit.dimension), reserve(limit.reserve));
     let most = amount(limit.amount);
-    write!(text, "{dimension}:{most}:{burst}:{kind}:{length}:{reserve}:{cache_read_percent}:{output_weight}")
-        .expect("a string takes whatever is written");
+    write!(
+        text,
+        "{dimension}:{most}:{burst}:{kind}:{length}:{reserve}:{cache_read_percent}:{output_weight}"
+    )
+    .expect("a string takes whatever is written");
 }
 
 /// What is counted, in a letter.
@@ -71,17 +80,26 @@ pub(super) fn read_dimension(letter: &str) -> Option<Dimension> {
         Dimension::Spend,
         Dimension::Concurrency,
     ];
-    ALL.into_iter().find(|one| letter.chars().eq([dimension(*one)]))
+    ALL.into_iter()
+        .find(|one| letter.chars().eq([dimension(*one)]))
 }
 
 /// Dimension and window of a limit's text.
 pub(super) fn read_limit(text: &str) -> Option<(Dimension, Window)> {
     let parts: Vec<&str> = text.split(':').collect();
-    let [dimension, _, _, kind, length, ..] = parts[..] else { return None };
+    let [dimension, _, _, kind, length, ..] = parts[..] else {
+        return None;
+    };
     let window = match kind {
-        "b" => Window::Bucket { per_ms: length.parse().ok()? },
-        "s" => Window::Sliding { per_ms: length.parse().ok()? },
-        "d" => Window::Day { offset_minutes: length.parse().ok()? },
+        "b" => Window::Bucket {
+            per_ms: length.parse().ok()?,
+        },
+        "s" => Window::Sliding {
+            per_ms: length.parse().ok()?,
+        },
+        "d" => Window::Day {
+            offset_minutes: length.parse().ok()?,
+        },
         "m" => Window::Month,
         "h" => Window::Held,
         _ => return None,
@@ -113,12 +131,30 @@ mod tests {
             cache_read_percent: 100,
             output_weight: 5,
         };
-        let day = limit(Dimension::TotalTokens, u64::MAX, Some(7), Window::Day { offset_minutes: -480 });
+        let day = limit(
+            Dimension::TotalTokens,
+            u64::MAX,
+            Some(7),
+            Window::Day {
+                offset_minutes: -480,
+            },
+        );
         let slots = limit(Dimension::Concurrency, 3, None, Window::Held);
-        let text = config(&QuotaGroup { id: "g".into(), limits: vec![day, slots] });
+        let text = config(&QuotaGroup {
+            id: "g".into(),
+            limits: vec![day, slots],
+        });
         assert_eq!(text, "t:4398046511104:7:d:-480:m:100:5;c:3:-:h:0:m:100:5");
         let read: Vec<_> = text.split(';').map(read_limit).collect();
-        let expected = [(Dimension::TotalTokens, Window::Day { offset_minutes: -480 }), (Dimension::Concurrency, Window::Held)];
+        let expected = [
+            (
+                Dimension::TotalTokens,
+                Window::Day {
+                    offset_minutes: -480,
+                },
+            ),
+            (Dimension::Concurrency, Window::Held),
+        ];
         assert_eq!(read, expected.map(Some));
         assert_eq!(time(Timestamp(i64::MAX)), 1 << 52);
     }

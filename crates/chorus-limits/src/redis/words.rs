@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use chorus_core::id::GroupId;
-use chorus_core::limit::{Demand, End, Estimate, FailureClass, HeldLease, Lease, Observation, QuotaGroup};
+use chorus_core::limit::{
+    Demand, End, Estimate, FailureClass, HeldLease, Lease, Observation, QuotaGroup,
+};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use serde_json::{Value, json};
@@ -14,9 +16,14 @@ use super::text::{amount, config, dimension, time};
 /// A demand by a member of the namespace that restored leases in the life `token`.
 pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Value {
     let mut seen = BTreeSet::new();
-    let groups = demand.candidates.iter().flat_map(|candidate| &candidate.groups);
-    let groups: Vec<(GroupId, String)> =
-        groups.map(|group| (group.id.clone(), config(group))).filter(|group| seen.insert(group.clone())).collect();
+    let groups = demand
+        .candidates
+        .iter()
+        .flat_map(|candidate| &candidate.groups);
+    let groups: Vec<(GroupId, String)> = groups
+        .map(|group| (group.id.clone(), config(group)))
+        .filter(|group| seen.insert(group.clone()))
+        .collect();
     let candidates: Vec<Value> = demand.candidates.iter().map(candidate).collect();
     json!({
         "lease": demand.lease, "interactive": demand.interactive, "not_after": time(demand.not_after),
@@ -26,7 +33,13 @@ pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Val
 
 fn candidate(candidate: &chorus_core::limit::Candidate) -> Value {
     let groups: Vec<&GroupId> = candidate.groups.iter().map(|group| &group.id).collect();
-    let Estimate { input, output_p50, output_p90, max_tokens, cost } = candidate.estimate;
+    let Estimate {
+        input,
+        output_p50,
+        output_p90,
+        max_tokens,
+        cost,
+    } = candidate.estimate;
     json!({
         "credential": candidate.credential, "groups": groups, "rank": candidate.rank, "floor": candidate.floor_permille,
         "estimate": {
@@ -44,16 +57,26 @@ fn money(cost: MicroUsd) -> u64 {
 pub(super) fn end(end: &End) -> Value {
     match end {
         End::Unused => json!({ "how": "unused" }),
-        End::Used { usage, cost } => json!({ "how": "used", "usage": counted(usage), "cost": money(*cost) }),
+        End::Used { usage, cost } => {
+            json!({ "how": "used", "usage": counted(usage), "cost": money(*cost) })
+        }
         End::Aborted { usage, grace } => {
             json!({ "how": "aborted", "usage": counted(&usage.unwrap_or_default()), "grace": amount(grace.0) })
         }
-        End::Refused { counts_request } => json!({ "how": "refused", "counts": u8::from(*counts_request) }),
+        End::Refused { counts_request } => {
+            json!({ "how": "refused", "counts": u8::from(*counts_request) })
+        }
     }
 }
 
 fn counted(usage: &Usage) -> Value {
-    let Usage { input, cache_read, cache_write, output, .. } = *usage;
+    let Usage {
+        input,
+        cache_read,
+        cache_write,
+        output,
+        ..
+    } = *usage;
     json!({ "input": amount(input), "read": amount(cache_read), "write": amount(cache_write), "output": amount(output) })
 }
 
@@ -90,8 +113,23 @@ const fn failure(class: FailureClass) -> &'static str {
 
 /// A lease with its groups, reserved or sent.
 pub(super) fn held(held: &HeldLease) -> Value {
-    let Lease { id, credential, charges, granted_at, not_after } = &held.lease;
-    let charges: Vec<_> = charges.iter().map(|charge| json!([charge.group, dimension(charge.dimension), amount(charge.amount)])).collect();
+    let Lease {
+        id,
+        credential,
+        charges,
+        granted_at,
+        not_after,
+    } = &held.lease;
+    let charges: Vec<_> = charges
+        .iter()
+        .map(|charge| {
+            json!([
+                charge.group,
+                dimension(charge.dimension),
+                amount(charge.amount)
+            ])
+        })
+        .collect();
     json!({
         "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
         "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),

@@ -41,10 +41,22 @@ pub fn answer(input: &Answer<'_>) -> Request {
     let mut turn = Turn::of("answer");
     turn.long("brief", &[], input.brief);
     turn.answers(input.answers);
-    turn.short("question", &[("task", input.task.key.as_str()), ("title", &input.task.title)], input.question);
+    turn.short(
+        "question",
+        &[
+            ("task", input.task.key.as_str()),
+            ("title", &input.task.title),
+        ],
+        input.question,
+    );
     turn.refused(input.refused);
     let ask = json!({"anyOf": [schema::object(&schema::question()), {"type": "null"}]});
     let form = schema::object(&[("answer", schema::text_or_null()), ("ask_client", ask)]);
-    let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(1_200), temperature: 0.2 };
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(1_200),
+        temperature: 0.2,
+    };
     draft.for_json("answer", form, true)
 }

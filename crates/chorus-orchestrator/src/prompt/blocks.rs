@@ -55,8 +55,12 @@ impl Turn {
         self.open("outline", &[]);
         for section in &outline.sections {
             let tokens = section.tokens.to_string();
-            let attributes =
-                [("id", section.id.0.as_str()), ("document", &section.document), ("title", &section.title), ("tokens", &tokens)];
+            let attributes = [
+                ("id", section.id.0.as_str()),
+                ("document", &section.document),
+                ("title", &section.title),
+                ("tokens", &tokens),
+            ];
             self.short("section", &attributes, &section.opening);
         }
         self.close("outline");
@@ -70,7 +74,11 @@ impl Turn {
         self.open("answers", &[]);
         for answered in answers {
             let assumed = if answered.assumed { "true" } else { "false" };
-            self.short("answer", &[("question", &answered.question.text), ("assumed", assumed)], &answered.answer);
+            self.short(
+                "answer",
+                &[("question", &answered.question.text), ("assumed", assumed)],
+                &answered.answer,
+            );
         }
         self.close("answers");
     }
@@ -78,7 +86,14 @@ impl Turn {
     /// The block of what was wrong with the answer before, left out when there was none.
     pub(super) fn refused(&mut self, wrong: &[String]) {
         if !wrong.is_empty() {
-            self.long("refused", &[], &wrong.iter().map(|wrong| format!("- {wrong}\n")).collect::<String>());
+            self.long(
+                "refused",
+                &[],
+                &wrong
+                    .iter()
+                    .map(|wrong| format!("- {wrong}\n"))
+                    .collect::<String>(),
+            );
         }
     }
 
@@ -103,5 +118,7 @@ pub(super) fn escaped(contents: &str) -> String {
 /// An attribute's value, on one line.
 fn attribute(value: &str) -> String {
     let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    line.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }

@@ -42,7 +42,15 @@ pub fn clarify(input: &Clarify<'_>) -> Request {
     turn.refused(input.refused);
     let mut question = vec![("id", schema::text())];
     question.extend(schema::question());
-    let form = schema::object(&[("questions", schema::list(&schema::object(&question))), ("assumptions", schema::texts())]);
-    let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(3_000), temperature: 0.3 };
+    let form = schema::object(&[
+        ("questions", schema::list(&schema::object(&question))),
+        ("assumptions", schema::texts()),
+    ]);
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(3_000),
+        temperature: 0.3,
+    };
     draft.for_json("clarification", form, true)
 }

@@ -46,12 +46,28 @@ Form: {"items":[{"requirement":"r1","met":true,"evidence":"…","redo":[],"feedb
 pub fn judge(input: &Judge<'_>) -> Request {
     let mut turn = Turn::of("judge");
     turn.long("brief", &[], input.brief);
-    let asked = input.plan.requirements.iter().filter(|requirement| input.chunk.requirements.contains(&requirement.id));
+    let asked = input
+        .plan
+        .requirements
+        .iter()
+        .filter(|requirement| input.chunk.requirements.contains(&requirement.id));
     let mut count = 0;
     for requirement in asked {
-        let covering = input.plan.tasks.iter().filter(|task| task.covers.contains(&requirement.id));
-        let tasks = covering.map(|task| &task.key).map(TaskKey::as_str).collect::<Vec<_>>().join(",");
-        turn.short("requirement", &[("id", &requirement.id), ("tasks", &tasks)], &requirement.text);
+        let covering = input
+            .plan
+            .tasks
+            .iter()
+            .filter(|task| task.covers.contains(&requirement.id));
+        let tasks = covering
+            .map(|task| &task.key)
+            .map(TaskKey::as_str)
+            .collect::<Vec<_>>()
+            .join(",");
+        turn.short(
+            "requirement",
+            &[("id", &requirement.id), ("tasks", &tasks)],
+            &requirement.text,
+        );
         count += 1;
     }
     if !input.chunk.whole {
@@ -69,6 +85,11 @@ pub fn judge(input: &Judge<'_>) -> Request {
         ("feedback", schema::text()),
     ];
     let form = schema::object(&[("items", schema::list(&schema::object(&item)))]);
-    let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(600 + 220 * count), temperature: 0.0 };
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(600 + 220 * count),
+        temperature: 0.0,
+    };
     draft.for_json("verdict", form, true)
 }

@@ -86,12 +86,36 @@ pub fn plan(input: &Planning<'_>) -> Request {
     turn.long("brief", &[], input.brief);
     turn.answers(input.answers);
     turn.outline(input.outline);
-    let Limits { max_tasks, max_output_tokens, input_tokens } = input.limits;
-    let numbers = [max_tasks.to_string(), max_output_tokens.to_string(), input_tokens.to_string()];
-    turn.mark("limits", &[("max_tasks", &numbers[0]), ("max_output_tokens", &numbers[1]), ("input_tokens", &numbers[2])]);
+    let Limits {
+        max_tasks,
+        max_output_tokens,
+        input_tokens,
+    } = input.limits;
+    let numbers = [
+        max_tasks.to_string(),
+        max_output_tokens.to_string(),
+        input_tokens.to_string(),
+    ];
+    turn.mark(
+        "limits",
+        &[
+            ("max_tasks", &numbers[0]),
+            ("max_output_tokens", &numbers[1]),
+            ("input_tokens", &numbers[2]),
+        ],
+    );
     turn.refused(input.refused);
-    let max_tokens = input.room.of(12_000).max(LEAST_ROOM).min(input.room.ceiling.max(1));
-    let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens, temperature: 0.6 };
+    let max_tokens = input
+        .room
+        .of(12_000)
+        .max(LEAST_ROOM)
+        .min(input.room.ceiling.max(1));
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens,
+        temperature: 0.6,
+    };
     draft.for_json("plan", form(), false)
 }
 
@@ -116,9 +140,14 @@ fn form() -> Value {
         },
         "required": ["id", "title", "instructions", "covers", "acceptance", "output_tokens"],
     });
-    let parts = ["task", "glossary", "conflicts"].map(|kind| schema::object(&[(kind, schema::text())]));
+    let parts =
+        ["task", "glossary", "conflicts"].map(|kind| schema::object(&[(kind, schema::text())]));
     let part = json!({ "anyOf": parts });
-    let file = schema::object(&[("path", schema::text()), ("media_type", schema::text()), ("parts", schema::list(&part))]);
+    let file = schema::object(&[
+        ("path", schema::text()),
+        ("media_type", schema::text()),
+        ("parts", schema::list(&part)),
+    ]);
     let requirement = schema::object(&[("id", schema::text()), ("text", schema::text())]);
     json!({
         "type": "object",

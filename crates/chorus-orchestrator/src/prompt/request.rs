@@ -17,7 +17,10 @@ pub struct Room {
 impl Room {
     /// Room for an answer of so many tokens, thinking included.
     pub(super) fn of(self, answer: u32) -> u32 {
-        answer.saturating_add(self.thinking).min(self.ceiling).max(1)
+        answer
+            .saturating_add(self.thinking)
+            .min(self.ceiling)
+            .max(1)
     }
 }
 
@@ -48,16 +51,33 @@ impl Draft {
 
     /// A request whose answer is one JSON object of this schema.
     pub(super) fn for_json(self, name: &str, schema: Value, strict: bool) -> Request {
-        let format = ResponseFormat::JsonSchema { name: name.to_owned(), schema, strict: strict.then_some(true) };
+        let format = ResponseFormat::JsonSchema {
+            name: name.to_owned(),
+            schema,
+            strict: strict.then_some(true),
+        };
         self.request(&format!("{HOUSE}\n\n{JSON}"), Some(format))
     }
 
     fn request(self, preface: &str, response_format: Option<ResponseFormat>) -> Request {
-        let Self { rules, turn, max_tokens, temperature } = self;
+        let Self {
+            rules,
+            turn,
+            max_tokens,
+            temperature,
+        } = self;
         Request {
             system: vec![Content::text(format!("{preface}\n\n{}", rules.trim()))],
-            messages: vec![Message { role: Role::User, content: vec![Content::text(turn)], extra: Extra::new() }],
-            sampling: Sampling { max_tokens: Some(max_tokens), temperature: Some(temperature), ..Sampling::default() },
+            messages: vec![Message {
+                role: Role::User,
+                content: vec![Content::text(turn)],
+                extra: Extra::new(),
+            }],
+            sampling: Sampling {
+                max_tokens: Some(max_tokens),
+                temperature: Some(temperature),
+                ..Sampling::default()
+            },
             response_format,
             ..Request::default()
         }
@@ -70,10 +90,17 @@ pub fn size(request: &Request, output: u64) -> CallSize {
         Some(ResponseFormat::JsonSchema { schema, .. }) => count_tokens(&schema.to_string()),
         Some(ResponseFormat::Text | ResponseFormat::JsonObject) | None => 0,
     };
-    let pieces = request.system.iter().chain(request.messages.iter().flat_map(|message| &message.content));
+    let pieces = request
+        .system
+        .iter()
+        .chain(request.messages.iter().flat_map(|message| &message.content));
     let text = pieces.map(|piece| match piece {
         Content::Text { text, .. } => count_tokens(text),
         _ => 0,
     });
-    CallSize { input: text.sum::<u64>() + schema + 16, output, max_tokens: request.sampling.max_tokens.unwrap_or(0) }
+    CallSize {
+        input: text.sum::<u64>() + schema + 16,
+        output,
+        max_tokens: request.sampling.max_tokens.unwrap_or(0),
+    }
 }

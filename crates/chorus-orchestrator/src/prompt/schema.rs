@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 /// An object with exactly these properties.
 pub(super) fn object(properties: &[(&str, Value)]) -> Value {
     let names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
-    let properties: Map<String, Value> = properties.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    let properties: Map<String, Value> = properties
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+        .collect();
     json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
 }
 
@@ -31,5 +34,10 @@ pub(super) fn texts() -> Value {
 
 /// A question to the client.
 pub(super) fn question() -> Vec<(&'static str, Value)> {
-    vec![("text", text()), ("why", text()), ("options", texts()), ("default", text())]
+    vec![
+        ("text", text()),
+        ("why", text()),
+        ("options", texts()),
+        ("default", text()),
+    ]
 }

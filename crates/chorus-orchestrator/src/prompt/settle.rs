@@ -39,17 +39,42 @@ pub fn settle(input: &Settle<'_>) -> Request {
     let mut turn = Turn::of("settle");
     turn.long("brief", &[], input.brief);
     for conflict in input.conflicts {
-        turn.open("conflict", &[("id", &conflict.id), ("subject", &conflict.subject)]);
+        turn.open(
+            "conflict",
+            &[("id", &conflict.id), ("subject", &conflict.subject)],
+        );
         for claim in &conflict.claims {
-            let tasks = claim.tasks.iter().map(TaskKey::as_str).collect::<Vec<_>>().join(",");
-            turn.short("claim", &[("id", &claim.id), ("value", &claim.value), ("tasks", &tasks)], &claim.quote);
+            let tasks = claim
+                .tasks
+                .iter()
+                .map(TaskKey::as_str)
+                .collect::<Vec<_>>()
+                .join(",");
+            turn.short(
+                "claim",
+                &[
+                    ("id", &claim.id),
+                    ("value", &claim.value),
+                    ("tasks", &tasks),
+                ],
+                &claim.quote,
+            );
         }
         turn.close("conflict");
     }
     turn.refused(input.refused);
-    let settlement = [("conflict", schema::text()), ("keep", schema::text_or_null()), ("reason", schema::text())];
+    let settlement = [
+        ("conflict", schema::text()),
+        ("keep", schema::text_or_null()),
+        ("reason", schema::text()),
+    ];
     let form = schema::object(&[("settlements", schema::list(&schema::object(&settlement)))]);
     let answer = 300 + 120 * u32::try_from(input.conflicts.len()).unwrap_or(1_000);
-    let draft = Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(answer), temperature: 0.0 };
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(answer),
+        temperature: 0.0,
+    };
     draft.for_json("settlements", form, true)
 }

@@ -100,7 +100,11 @@ one line only: QUESTION: and the question. Do so only then.
 pub fn work(input: &Work<'_>) -> Request {
     let task = input.task;
     let mut turn = Turn::of("work");
-    turn.long("project", &[("title", input.title)], &beginning(input.brief));
+    turn.long(
+        "project",
+        &[("title", input.title)],
+        &beginning(input.brief),
+    );
     turn.answers(first(input.known));
     turn.long("instructions", &[], &task.instructions);
     turn.open("acceptance", &[]);
@@ -108,23 +112,52 @@ pub fn work(input: &Work<'_>) -> Request {
         turn.short("item", &[], line);
     }
     turn.close("acceptance");
-    let (path, media_type) = input.file.map_or(("", "text/markdown"), |file| (&file.path, &file.media_type));
-    turn.mark("output", &[("path", path), ("media_type", media_type), ("tokens", &task.output_tokens.to_string())]);
+    let (path, media_type) = input
+        .file
+        .map_or(("", "text/markdown"), |file| (&file.path, &file.media_type));
+    turn.mark(
+        "output",
+        &[
+            ("path", path),
+            ("media_type", media_type),
+            ("tokens", &task.output_tokens.to_string()),
+        ],
+    );
     material(input, &mut turn);
     for answered in input.answers {
-        turn.short("answer", &[("question", &answered.question.text)], &answered.answer);
+        turn.short(
+            "answer",
+            &[("question", &answered.question.text)],
+            &answered.answer,
+        );
     }
     if let Some(Rework { feedback, previous }) = input.rework {
         turn.long("feedback", &[], feedback);
         turn.long("previous", &[], previous);
     }
-    let answer = task.output_tokens.saturating_add(task.output_tokens / 2).saturating_add(800);
-    Draft { rules: RULES.into(), turn: turn.finish(), max_tokens: input.room.of(answer), temperature: 0.3 }.for_text()
+    let answer = task
+        .output_tokens
+        .saturating_add(task.output_tokens / 2)
+        .saturating_add(800);
+    Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(answer),
+        temperature: 0.3,
+    }
+    .for_text()
 }
 
 fn material(input: &Work<'_>, turn: &mut Turn) {
     for Input { section, text } in input.inputs {
-        turn.long("input", &[("section", section.id.0.as_str()), ("title", &section.title)], text);
+        turn.long(
+            "input",
+            &[
+                ("section", section.id.0.as_str()),
+                ("title", &section.title),
+            ],
+            text,
+        );
     }
     for Given { task, title, text } in input.results {
         turn.long("result", &[("task", task.as_str()), ("title", title)], text);

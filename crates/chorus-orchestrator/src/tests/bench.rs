@@ -9,10 +9,12 @@ use bytes::Bytes;
 use chorus_bus::Embedded;
 use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::delivery::{
-    ArtifactHash, Assignment, AttemptDone, AttemptState, Claim, Dispatch, DispatchDecision, Finish, Holding, NewAttempt, Outcome, WorkOrder,
+    ArtifactHash, Assignment, AttemptDone, AttemptState, Claim, Dispatch, DispatchDecision, Finish,
+    Holding, NewAttempt, Outcome, WorkOrder,
 };
 use chorus_core::id::{
-    AccountId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, TaskId, Tenant, Term,
+    AccountId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool, ProjectId,
+    ProviderId, TaskId, Tenant, Term,
 };
 use chorus_core::limit::Lease;
 use chorus_core::merge::Deliverable;
@@ -49,7 +51,9 @@ pub(super) struct Bench {
 }
 
 fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("in-memory ports answer at once")
+    future
+        .now_or_never()
+        .expect("in-memory ports answer at once")
 }
 
 impl Bench {
@@ -57,8 +61,17 @@ impl Bench {
         let clock = Still::new(seed);
         let store = Store::new(Arc::new(clock.clone()));
         let book = now(store.put(Bytes::from(BOOK))).unwrap();
-        let attachment = Attachment { name: "book.md".into(), text: book, bytes: BOOK.len() as u64 };
-        let brief = Brief { version: 1, text: "Summarise each chapter.".into(), attachments: vec![attachment], options };
+        let attachment = Attachment {
+            name: "book.md".into(),
+            text: book,
+            bytes: BOOK.len() as u64,
+        };
+        let brief = Brief {
+            version: 1,
+            text: "Summarise each chapter.".into(),
+            attachments: vec![attachment],
+            options,
+        };
         let brief = now(store.put(Bytes::from(serde_json::to_vec(&brief).unwrap()))).unwrap();
         let mut bench = Self {
             line: Arc::new(Mutex::new((fastrand::Rng::with_seed(seed), 0))),
@@ -87,7 +100,12 @@ impl Bench {
             brief: self.brief,
             options,
         };
-        let record = record::command(EventId::new(5), &tenant, PROJECT, &ClientCommand::Submit { brief: self.brief });
+        let record = record::command(
+            EventId::new(5),
+            &tenant,
+            PROJECT,
+            &ClientCommand::Submit { brief: self.brief },
+        );
         let new = NewProject {
             id: PROJECT,
             tenant,
@@ -106,12 +124,25 @@ impl Bench {
             projects: Arc::new(flaky()),
             outbox: Arc::new(flaky()),
             deliveries: Arc::new(flaky()),
-            artifacts: if self.lost { Arc::new(Store::new(Arc::new(self.clock.clone()))) } else { Arc::new(flaky()) },
+            artifacts: if self.lost {
+                Arc::new(Store::new(Arc::new(self.clock.clone())))
+            } else {
+                Arc::new(flaky())
+            },
             bus: Arc::new(self.bus.clone()),
             clock: Arc::new(self.clock.clone()),
         };
-        let service = Orchestrator::new(ports, Settings { records: 4, batch: 3, ..Settings::default() }, Arc::new(Sizes::default()));
-        self.services.push(Box::pin(service.run(std::future::pending())));
+        let service = Orchestrator::new(
+            ports,
+            Settings {
+                records: 4,
+                batch: 3,
+                ..Settings::default()
+            },
+            Arc::new(Sizes::default()),
+        );
+        self.services
+            .push(Box::pin(service.run(std::future::pending())));
     }
 
     /// Lost replies, crashes and doubled records from now on.
@@ -127,18 +158,30 @@ impl Bench {
     }
 
     pub(super) fn head(&self) -> Head {
-        self.store.with_rows(|rows| rows.projects[&PROJECT].project.head.clone())
+        self.store
+            .with_rows(|rows| rows.projects[&PROJECT].project.head.clone())
     }
 
     pub(super) fn history(&self) -> Vec<HistoryEvent> {
-        self.store.with_rows(|rows| rows.events.values().map(|stored| stored.event.clone()).collect())
+        self.store.with_rows(|rows| {
+            rows.events
+                .values()
+                .map(|stored| stored.event.clone())
+                .collect()
+        })
     }
 
     /// All text of the deliverable.
     pub(super) fn texts(&self) -> String {
-        let Some(hash) = self.head().deliverable() else { return String::new() };
+        let Some(hash) = self.head().deliverable() else {
+            return String::new();
+        };
         let deliverable: Deliverable = serde_json::from_slice(&self.artifact(hash)).unwrap();
-        deliverable.files.iter().map(|file| String::from_utf8(self.artifact(file.content).to_vec()).unwrap()).collect()
+        deliverable
+            .files
+            .iter()
+            .map(|file| String::from_utf8(self.artifact(file.content).to_vec()).unwrap())
+            .collect()
     }
 
     pub(super) fn unfolded(&self) -> Vec<Record> {
@@ -147,17 +190,31 @@ impl Bench {
 
     /// Records of a topic that were committed.
     pub(super) fn records(&self, topic: &Topic) -> usize {
-        self.store.with_rows(|rows| rows.outbox.values().filter(|row| row.record.topic == *topic).count())
+        self.store.with_rows(|rows| {
+            rows.outbox
+                .values()
+                .filter(|row| row.record.topic == *topic)
+                .count()
+        })
     }
 
     pub(super) fn queued(&self) -> Vec<NewAttempt> {
         self.store.with_rows(|rows| {
-            rows.attempts.values().filter(|row| row.state == AttemptState::Queued).map(|row| row.attempt.clone()).collect()
+            rows.attempts
+                .values()
+                .filter(|row| row.state == AttemptState::Queued)
+                .map(|row| row.attempt.clone())
+                .collect()
         })
     }
 
     pub(super) fn attempts_of(&self, task: TaskId) -> usize {
-        self.store.with_rows(|rows| rows.attempts.values().filter(|row| row.attempt.task == task).count())
+        self.store.with_rows(|rows| {
+            rows.attempts
+                .values()
+                .filter(|row| row.attempt.task == task)
+                .count()
+        })
     }
 
     pub(super) fn command(&self, command: &ClientCommand) {
@@ -201,7 +258,10 @@ impl Bench {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..20 {
             for service in &mut self.services {
-                assert!(Pin::new(service).poll(&mut context).is_pending(), "the service runs until it is told to stop");
+                assert!(
+                    Pin::new(service).poll(&mut context).is_pending(),
+                    "the service runs until it is told to stop"
+                );
             }
         }
     }
@@ -209,7 +269,10 @@ impl Bench {
     /// The service is dropped in the middle of whatever it does, and begun again.
     fn crash(&mut self) {
         if self.crashes && self.chance.u8(0..100) < 15 {
-            drop(self.services.remove(self.chance.usize(0..self.services.len())));
+            drop(
+                self.services
+                    .remove(self.chance.usize(0..self.services.len())),
+            );
             self.add_orchestrator();
         }
     }
@@ -218,7 +281,11 @@ impl Bench {
     fn sweep(&mut self) {
         let unsent = now(self.store.unsent(Millis(0), 100)).unwrap();
         let unfolded = now(self.store.unfolded(Millis(5_000), 100)).unwrap();
-        let ids = unsent.iter().chain(&unfolded).map(|record| record.id).collect();
+        let ids = unsent
+            .iter()
+            .chain(&unfolded)
+            .map(|record| record.id)
+            .collect();
         let mut records: Vec<_> = unsent.into_iter().chain(unfolded).collect();
         if self.crashes && self.chance.bool() {
             records.extend(records.clone());
@@ -248,29 +315,77 @@ impl Bench {
         let put = |text: String| now(self.store.put(Bytes::from(text))).unwrap();
         let outcome = match self.brain.answer(attempt.kind, &order.request) {
             Said::Text(text) => Outcome::Succeeded { result: put(text) },
-            Said::Question(text) => Outcome::Asked { question: put(text) },
+            Said::Question(text) => Outcome::Asked {
+                question: put(text),
+            },
         };
         let holding = self.claim(attempt);
-        let done = AttemptDone { attempt: attempt.id, task: attempt.task, outcome: outcome.clone() };
+        let done = AttemptDone {
+            attempt: attempt.id,
+            task: attempt.task,
+            outcome: outcome.clone(),
+        };
         let record = record::task_done(EventId::new(self.clock.number()), attempt, Epoch(0), &done);
-        assert!(now(self.store.finish(Finish { holding, outcome, usage: None, cost: MicroUsd(1), record })).unwrap());
+        assert!(
+            now(self.store.finish(Finish {
+                holding,
+                outcome,
+                usage: None,
+                cost: MicroUsd(1),
+                record
+            }))
+            .unwrap()
+        );
     }
 
     fn claim(&self, attempt: &NewAttempt) -> Holding {
         let never = Timestamp(i64::MAX);
         let number = self.clock.number();
         let (granted_at, credential) = (self.clock.now(), CredentialId::new(1));
-        let lease = Lease { id: LeaseId::new(number), credential, charges: Vec::new(), granted_at, not_after: never };
+        let lease = Lease {
+            id: LeaseId::new(number),
+            credential,
+            charges: Vec::new(),
+            granted_at,
+            not_after: never,
+        };
         let pool = Pool::new("other");
         let record = record::task_dispatch(EventId::new(number), &pool, attempt, Epoch(0), never);
-        let (account, provider, model) = (AccountId::new(1), ProviderId::new("p"), ModelSlug::new("p/m"));
-        let assignment = Assignment { lease, account, provider, model, pool, estimate: MicroUsd(1) };
+        let (account, provider, model) = (
+            AccountId::new(1),
+            ProviderId::new("p"),
+            ModelSlug::new("p/m"),
+        );
+        let assignment = Assignment {
+            lease,
+            account,
+            provider,
+            model,
+            pool,
+            estimate: MicroUsd(1),
+        };
         let decision = DispatchDecision::Send(Box::new(assignment));
-        now(self.store.dispatch(vec![Dispatch { attempt: attempt.id, epoch: Epoch(0), term: Term(1), decision, record }])).unwrap();
+        now(self.store.dispatch(vec![Dispatch {
+            attempt: attempt.id,
+            epoch: Epoch(0),
+            term: Term(1),
+            decision,
+            record,
+        }]))
+        .unwrap();
         let holder = Holder::new(number.to_string());
-        let claim = Claim { attempt: attempt.id, epoch: Epoch(0), holder: holder.clone(), deadline: never };
+        let claim = Claim {
+            attempt: attempt.id,
+            epoch: Epoch(0),
+            holder: holder.clone(),
+            deadline: never,
+        };
         assert!(now(self.store.claim(claim)).unwrap().is_some());
-        Holding { attempt: attempt.id, epoch: Epoch(0), holder }
+        Holding {
+            attempt: attempt.id,
+            epoch: Epoch(0),
+            holder,
+        }
     }
 
     fn artifact(&self, hash: ArtifactHash) -> Bytes {

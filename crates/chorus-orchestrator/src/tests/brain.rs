@@ -31,7 +31,13 @@ const PLAN: &str = r#"{"title":"A guide","requirements":[{"id":"r1","text":"each
 
 impl Brain {
     pub(super) const fn honest() -> Self {
-        Self { plans: true, unclear: false, asks: false, content: true, mumbles: false }
+        Self {
+            plans: true,
+            unclear: false,
+            asks: false,
+            content: true,
+            mumbles: false,
+        }
     }
 
     pub(super) fn answer(&self, kind: TaskKind, request: &Request) -> Said {
@@ -41,13 +47,17 @@ impl Brain {
             TaskKind::Work => return self.work(&turn),
             _ if self.mumbles && !told => "Well.".into(),
             TaskKind::Clarify if self.unclear => {
-                r#"{"questions":[{"id":"q1","text":"for whom?","default":"all"}],"assumptions":[]}"#.into()
+                r#"{"questions":[{"id":"q1","text":"for whom?","default":"all"}],"assumptions":[]}"#
+                    .into()
             }
             TaskKind::Clarify => r#"{"questions":[],"assumptions":["in English"]}"#.into(),
             TaskKind::Plan if self.plans => PLAN.into(),
             TaskKind::Plan => "I would begin with the first chapter.".into(),
             TaskKind::Answer => r#"{"answer":"British"}"#.into(),
-            TaskKind::Settle => r#"{"settlements":[{"conflict":"c1","keep":"a","reason":"the first is nearer"}]}"#.into(),
+            TaskKind::Settle => {
+                r#"{"settlements":[{"conflict":"c1","keep":"a","reason":"the first is nearer"}]}"#
+                    .into()
+            }
             TaskKind::Judge => self.judge(&turn),
         })
     }
@@ -58,17 +68,30 @@ impl Brain {
         if self.asks && part == "Whole" && !answered {
             return Said::Question("QUESTION: which spelling?".into());
         }
-        let spelling = if answered { ", in British spelling" } else { "" };
-        let readers = if block(turn, "answers").contains(">students</answer>") { ", for students" } else { "" };
-        let mended = if turn.contains("<feedback>") { ", mended" } else { "" };
+        let spelling = if answered {
+            ", in British spelling"
+        } else {
+            ""
+        };
+        let readers = if block(turn, "answers").contains(">students</answer>") {
+            ", for students"
+        } else {
+            ""
+        };
+        let mended = if turn.contains("<feedback>") {
+            ", mended"
+        } else {
+            ""
+        };
         let parts = turn.matches("<result ").count();
         let year = if part.ends_with("Two") { 1871 } else { 1870 };
         let text = format!("## {part}\nwritten from {parts} results{spelling}{readers}{mended}.");
         if part == "Whole" {
             return Said::Text(text);
         }
-        let facts =
-            format!(r#"{{"facts":[{{"subject":"year of the lighthouse","value":"{year}","quote":"built in {year}"}}],"terms":[]}}"#);
+        let facts = format!(
+            r#"{{"facts":[{{"subject":"year of the lighthouse","value":"{year}","quote":"built in {year}"}}],"terms":[]}}"#
+        );
         Said::Text(format!("{text}\n\n```chorus\n{facts}\n```"))
     }
 
@@ -76,20 +99,32 @@ impl Brain {
     fn judge(&self, turn: &str) -> String {
         let met = self.content && (turn.contains("mended") || !turn.contains("Part of"));
         let redo = if met { "[]" } else { r#"["t1.1"]"# };
-        let first = format!(r#"{{"requirement":"r1","met":{met},"evidence":"seen","redo":{redo},"feedback":"mend it"}}"#);
-        format!(r#"{{"items":[{first},{{"requirement":"r2","met":true,"evidence":"seen","redo":[],"feedback":""}}]}}"#)
+        let first = format!(
+            r#"{{"requirement":"r1","met":{met},"evidence":"seen","redo":{redo},"feedback":"mend it"}}"#
+        );
+        format!(
+            r#"{{"items":[{first},{{"requirement":"r2","met":true,"evidence":"seen","redo":[],"feedback":""}}]}}"#
+        )
     }
 }
 
 fn turn(request: &Request) -> String {
-    let texts = request.messages.iter().flat_map(|message| &message.content).filter_map(|piece| match piece {
-        Content::Text { text, .. } => Some(text.as_str()),
-        _ => None,
-    });
+    let texts = request
+        .messages
+        .iter()
+        .flat_map(|message| &message.content)
+        .filter_map(|piece| match piece {
+            Content::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
     texts.collect()
 }
 
 fn block<'a>(turn: &'a str, name: &str) -> &'a str {
-    let rest = turn.split_once(&format!("<{name}>")).map_or("", |(_, rest)| rest);
-    rest.split_once(&format!("</{name}>")).map_or(rest, |(inside, _)| inside).trim()
+    let rest = turn
+        .split_once(&format!("<{name}>"))
+        .map_or("", |(_, rest)| rest);
+    rest.split_once(&format!("</{name}>"))
+        .map_or(rest, |(inside, _)| inside)
+        .trim()
 }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use chorus_core::delivery::{ArtifactHash, DeliveryRow, LateUsage, Money, Outstanding};
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
+use chorus_core::port::projects::{
+    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+};
 use chorus_core::port::{ArtifactStore, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_core::time::Millis;
@@ -34,7 +36,10 @@ impl<P> Flaky<P> {
         }
     }
 
-    async fn through<T>(&self, deed: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+    async fn through<T>(
+        &self,
+        deed: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let lost = || Err(StoreError::Unavailable("the line broke".into()));
         match self.draw() {
             Fate::Before => lost(),
@@ -56,8 +61,14 @@ impl<P: Projects> Projects for Flaky<P> {
         self.through(self.port.submit(new)).await
     }
 
-    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError> {
-        self.through(self.port.command(tenant, project, record)).await
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
+        self.through(self.port.command(tenant, project, record))
+            .await
     }
 
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
@@ -68,11 +79,21 @@ impl<P: Projects> Projects for Flaky<P> {
         self.through(self.port.commit(commit)).await
     }
 
-    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
         self.through(self.port.list(tenant, before, limit)).await
     }
 
-    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         self.through(self.port.events(project, after, limit)).await
     }
 }

@@ -22,7 +22,12 @@ struct Inside {
 impl Still {
     pub(super) fn new(seed: u64) -> Self {
         let (now, chance) = (Timestamp(1_000_000), fastrand::Rng::with_seed(seed));
-        Self(Arc::new(Mutex::new(Inside { now, numbers: u128::from(seed) << 64, chance, sleepers: Vec::new() })))
+        Self(Arc::new(Mutex::new(Inside {
+            now,
+            numbers: u128::from(seed) << 64,
+            chance,
+            sleepers: Vec::new(),
+        })))
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Inside) -> R) -> R {
@@ -34,11 +39,15 @@ impl Still {
         let woken: Vec<_> = self.with(|inside| {
             inside.now = inside.now + by;
             let now = inside.now;
-            let (due, rest) = std::mem::take(&mut inside.sleepers).into_iter().partition(|(at, _)| *at <= now);
+            let (due, rest) = std::mem::take(&mut inside.sleepers)
+                .into_iter()
+                .partition(|(at, _)| *at <= now);
             inside.sleepers = rest;
             due
         });
-        woken.into_iter().for_each(|(_, waker): (_, Waker)| waker.wake());
+        woken
+            .into_iter()
+            .for_each(|(_, waker): (_, Waker)| waker.wake());
     }
 }
 
@@ -48,7 +57,10 @@ impl Clock for Still {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(Sleep { clock: self.clone(), at })
+        Box::pin(Sleep {
+            clock: self.clone(),
+            at,
+        })
     }
 
     fn number(&self) -> u128 {
@@ -59,7 +71,13 @@ impl Clock for Still {
     }
 
     fn chance(&self, below: u64) -> u64 {
-        self.with(|inside| if below == 0 { 0 } else { inside.chance.u64(0..below) })
+        self.with(|inside| {
+            if below == 0 {
+                0
+            } else {
+                inside.chance.u64(0..below)
+            }
+        })
     }
 }
 

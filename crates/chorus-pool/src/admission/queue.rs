@@ -58,11 +58,18 @@ impl Queue {
     }
 
     pub(super) fn head(&self, key: &LineKey) -> Option<LeaseId> {
-        self.lines.get(key).and_then(|(line, rates)| line.head(&self.fairness, rates))
+        self.lines
+            .get(key)
+            .and_then(|(line, rates)| line.head(&self.fairness, rates))
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.asleep.first().map(|(at, _)| *at).into_iter().chain(self.line_up_at).min()
+        self.asleep
+            .first()
+            .map(|(at, _)| *at)
+            .into_iter()
+            .chain(self.line_up_at)
+            .min()
     }
 
     /// Takes out the calls whose time has come.
@@ -94,7 +101,13 @@ impl Queue {
     fn sleep(&mut self, wish: Wish, until: Timestamp) {
         self.asleep.insert((until, wish.lease));
         *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
-        self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::Asleep(until) });
+        self.wishes.insert(
+            wish.lease,
+            Waiting {
+                wish,
+                spot: Spot::Asleep(until),
+            },
+        );
     }
 
     fn leaves(&mut self, tenant: &Tenant) {
@@ -111,9 +124,18 @@ impl Queue {
             self.fairness.joins(&wish.tenant, self.tenants.keys());
         }
         *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
-        let (line, _) = self.lines.entry(key.clone()).or_insert_with(|| (Line::default(), rates()));
+        let (line, _) = self
+            .lines
+            .entry(key.clone())
+            .or_insert_with(|| (Line::default(), rates()));
         line.push(&place(&wish), work);
-        self.wishes.insert(wish.lease, Waiting { wish, spot: Spot::InLine(key, work) });
+        self.wishes.insert(
+            wish.lease,
+            Waiting {
+                wish,
+                spot: Spot::InLine(key, work),
+            },
+        );
     }
 }
 
@@ -126,15 +148,25 @@ impl Admission {
         }
         let models = match self.models_for(&wish, now) {
             Ok(models) => models,
-            Err(Unserved::Parked { until, .. }) => return self.queue.sleep(wish, until.max(now + Millis(1)).min(now + LOOK_AGAIN)),
+            Err(Unserved::Parked { until, .. }) => {
+                return self
+                    .queue
+                    .sleep(wish, until.max(now + Millis(1)).min(now + LOOK_AGAIN));
+            }
             Err(unserved @ Unserved::NoAccount(_)) => {
-                return self.decided.push(Verdict::Never { wish: Box::new(wish), why: unserved.to_string() });
+                return self.decided.push(Verdict::Never {
+                    wish: Box::new(wish),
+                    why: unserved.to_string(),
+                });
             }
         };
         let mut places: BTreeMap<CredentialId, ModelSlug> = BTreeMap::new();
         let (mut groups, mut work) = (Vec::new(), None);
         for model in &models {
-            for seat in self.roster.admissible(&wish.tenant, model, wish.refused_by, now) {
+            for seat in self
+                .roster
+                .admissible(&wish.tenant, model, wish.refused_by, now)
+            {
                 if places.contains_key(&seat.credential) {
                     continue;
                 }
@@ -146,7 +178,10 @@ impl Admission {
         if places.is_empty() {
             return self.queue.sleep(wish, now + LOOK_AGAIN);
         }
-        let key = LineKey { task: !wish.interactive, places };
+        let key = LineKey {
+            task: !wish.interactive,
+            places,
+        };
         let work = work.unwrap_or_default();
         self.queue.join(wish, key, work, || Rates::of(&groups));
     }
@@ -155,7 +190,10 @@ impl Admission {
     pub(super) fn line_up_again(&mut self) {
         let now = self.clock.now();
         let leases: Vec<LeaseId> = self.queue.wishes.keys().copied().collect();
-        let wishes: Vec<Wish> = leases.into_iter().filter_map(|lease| self.queue.remove(lease)).collect();
+        let wishes: Vec<Wish> = leases
+            .into_iter()
+            .filter_map(|lease| self.queue.remove(lease))
+            .collect();
         self.resting.clear();
         self.queue.line_up_at = self.roster.next_return(now);
         for wish in wishes {
@@ -166,19 +204,39 @@ impl Admission {
     /// What a call will likely take on a provider's route to a model.
     fn work(&self, wish: &Wish, provider: &ProviderId, model: &ModelSlug) -> Option<Work> {
         let row = self.model(model)?;
-        let estimate = self.estimator.estimate(provider, row, wish.kind, &wish.size);
+        let estimate = self
+            .estimator
+            .estimate(provider, row, wish.kind, &wish.size);
         let service = self.estimator.service(provider, row, wish.kind, &wish.size);
-        Some(Work { calls: 1, input: estimate.input, output: estimate.output_p50, service })
+        Some(Work {
+            calls: 1,
+            input: estimate.input,
+            output: estimate.output_p50,
+            service,
+        })
     }
 
     fn models_for(&self, wish: &Wish, now: Timestamp) -> Result<Vec<ModelSlug>, Unserved> {
         match &wish.wants {
-            Wants::Role(role) => self.roster.choose(&wish.tenant, *role, &self.roles, now).map(|choice| choice.models),
-            Wants::Model(model) => self.roster.check(&wish.tenant, model, wish.kind.role(), now).map(|()| vec![model.clone()]),
+            Wants::Role(role) => self
+                .roster
+                .choose(&wish.tenant, *role, &self.roles, now)
+                .map(|choice| choice.models),
+            Wants::Model(model) => self
+                .roster
+                .check(&wish.tenant, model, wish.kind.role(), now)
+                .map(|()| vec![model.clone()]),
         }
     }
 }
 
 fn place(wish: &Wish) -> Place {
-    Place { lease: wish.lease, tenant: wish.tenant.clone(), priority: wish.priority, path: wish.path, since: wish.since, ahead: wish.ahead }
+    Place {
+        lease: wish.lease,
+        tenant: wish.tenant.clone(),
+        priority: wish.priority,
+        path: wish.path,
+        since: wish.since,
+        ahead: wish.ahead,
+    }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Holder};
-use chorus_core::limit::{Demand, Dimension, End, HeldLease, Limit, Observation, Reserved, Sent, Window};
+use chorus_core::limit::{
+    Demand, Dimension, End, HeldLease, Limit, Observation, Reserved, Sent, Window,
+};
 use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_limits::{Memory, Start};
@@ -22,7 +24,10 @@ struct Pool {
 }
 
 fn requests(amount: u64, burst: u64) -> Limit {
-    Limit { burst: Some(burst), ..limit(Dimension::Requests, amount, MINUTE) }
+    Limit {
+        burst: Some(burst),
+        ..limit(Dimension::Requests, amount, MINUTE)
+    }
 }
 
 fn slots(amount: u64) -> Limit {
@@ -33,12 +38,28 @@ impl Pool {
     fn new(accounts: Vec<Account>) -> Self {
         let time = Handle::default();
         let memory = Arc::new(Memory::new(time.port(), Start::Full));
-        let models = vec![model("claude/sonnet", &["anthropic"], 80), model("gpt/mini", &["openai"], 40)];
-        let mut roster = Roster::new(Arc::new(Catalog { providers: Vec::new(), models }));
+        let models = vec![
+            model("claude/sonnet", &["anthropic"], 80),
+            model("gpt/mini", &["openai"], 40),
+        ];
+        let mut roster = Roster::new(Arc::new(Catalog {
+            providers: Vec::new(),
+            models,
+        }));
         roster.set(&home(), accounts);
         let roles = Roles::from([(Role::Worker, vec![vec![ModelSlug::new("claude/sonnet")]])]);
-        let admission = Admission::new(Arc::clone(&memory) as Arc<dyn LimitState>, time.port(), Settings::default(), roster, roles);
-        Self { time, memory, admission }
+        let admission = Admission::new(
+            Arc::clone(&memory) as Arc<dyn LimitState>,
+            time.port(),
+            Settings::default(),
+            roster,
+            roles,
+        );
+        Self {
+            time,
+            memory,
+            admission,
+        }
     }
 
     fn push(&mut self, number: u128) {
@@ -52,7 +73,11 @@ impl Pool {
             interactive: false,
             wants: Wants::Role(Role::Worker),
             kind: TaskKind::Work,
-            size: CallSize { input: 1_000, output: 100, max_tokens: 400 },
+            size: CallSize {
+                input: 1_000,
+                output: 100,
+                max_tokens: 400,
+            },
             priority: 100,
             path: Millis(1_000),
             since: Timestamp(i64::try_from(number).expect("small")),
@@ -72,12 +97,20 @@ impl Pool {
             granted_at: Timestamp(0),
             not_after: Timestamp(30_000),
         };
-        self.time.run(self.memory.send(&lease, &Holder::new("h"), Timestamp(until))).expect("memory answers");
+        self.time
+            .run(
+                self.memory
+                    .send(&lease, &Holder::new("h"), Timestamp(until)),
+            )
+            .expect("memory answers");
     }
 
     /// Waits for the next decisions: when they came, and each lease with the account it got.
     fn next(&mut self) -> (i64, Vec<(u128, Option<u128>)>) {
-        let verdicts = self.time.run(self.admission.next()).expect("the limiter lost nothing");
+        let verdicts = self
+            .time
+            .run(self.admission.next())
+            .expect("the limiter lost nothing");
         let told = verdicts.into_iter().map(|verdict| match verdict {
             Verdict::Granted { wish, grant } => (wish.lease.number(), Some(grant.account.number())),
             Verdict::Never { wish, .. } => (wish.lease.number(), None),
@@ -92,19 +125,31 @@ fn the_head_is_admitted_at_the_very_instant_at_which_it_fits() {
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(pool.next(), (0, vec![(1, Some(1))]));
     pool.send(1, 90_000);
-    assert_eq!(pool.next(), (9_072, vec![(2, Some(1))]), "500 ms to arrive, and a request comes back every 8571.4 ms");
+    assert_eq!(
+        pool.next(),
+        (9_072, vec![(2, Some(1))]),
+        "500 ms to arrive, and a request comes back every 8571.4 ms"
+    );
 }
 
 #[test]
 fn nobody_passes_a_blocked_head() {
-    let mut pool = Pool::new(vec![account(1, "ann", "anthropic", vec![limit(Dimension::InputTokens, 6_000, MINUTE)])]);
+    let mut pool = Pool::new(vec![account(
+        1,
+        "ann",
+        "anthropic",
+        vec![limit(Dimension::InputTokens, 6_000, MINUTE)],
+    )]);
     pool.push_with(1, |wish| wish.size.input = 3_000);
     pool.push_with(2, |wish| wish.size.input = 4_500);
     pool.push_with(3, |wish| wish.size.input = 10);
     assert_eq!(pool.next().1, [(1, Some(1))]);
     pool.send(1, 900_000);
     let (at, admitted) = pool.next();
-    assert!(at > 20_000, "the small one waited behind the large one: {at}");
+    assert!(
+        at > 20_000,
+        "the small one waited behind the large one: {at}"
+    );
     assert_eq!(admitted, [(2, Some(1))]);
 }
 
@@ -116,7 +161,10 @@ fn a_freed_slot_wakes_the_line_at_once() {
     let (clock, memory) = (pool.time.port(), Arc::clone(&pool.memory));
     let free = async {
         clock.sleep_until(Timestamp(337)).await;
-        memory.end(LeaseId::new(1), End::Unused).await.expect("memory answers");
+        memory
+            .end(LeaseId::new(1), End::Unused)
+            .await
+            .expect("memory answers");
         pending::<()>().await;
     };
     let mut next = Box::pin(pool.admission.next());
@@ -147,35 +195,61 @@ fn a_refused_call_never_moves_to_a_sibling_without_a_recorded_approval() {
         sibling.same_owner_spill = approved;
         let mut pool = Pool::new(vec![account(1, "ann", "anthropic", full()), sibling]);
         pool.push_with(1, |wish| wish.refused_by = Some(AccountId::new(1)));
-        assert_eq!(pool.next().1, [(1, Some(1))], "the refused account itself may be waited for");
+        assert_eq!(
+            pool.next().1,
+            [(1, Some(1))],
+            "the refused account itself may be waited for"
+        );
         pool.push_with(2, |wish| wish.refused_by = Some(AccountId::new(1)));
         let at = pool.next();
         assert_eq!(at.1[0].1, Some(if approved { 2 } else { 1 }), "{at:?}");
     }
-    let mut pool = Pool::new(vec![account(1, "ann", "anthropic", full()), account(3, "bob", "anthropic", full())]);
-    (1..=2).for_each(|number| pool.push_with(number, |wish| wish.refused_by = Some(AccountId::new(1))));
+    let mut pool = Pool::new(vec![
+        account(1, "ann", "anthropic", full()),
+        account(3, "bob", "anthropic", full()),
+    ]);
+    (1..=2).for_each(|number| {
+        pool.push_with(number, |wish| wish.refused_by = Some(AccountId::new(1)))
+    });
     let (at, admitted) = pool.next();
-    assert_eq!((at, admitted.len()), (0, 2), "another owner's account takes the second");
+    assert_eq!(
+        (at, admitted.len()),
+        (0, 2),
+        "another owner's account takes the second"
+    );
 }
 
 #[test]
 fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end() {
     let mut pool = Pool::new(vec![account(5, "bob", "openai", Vec::new())]);
-    let choice = pool.admission.roster().choose(&home(), Role::Worker, &pool.admission.roles, Timestamp(0)).expect("gpt serves it");
-    assert_eq!(choice.to_string(), "worker: gpt/mini (the strongest model your accounts serve; none serves claude/sonnet)");
+    let choice = pool
+        .admission
+        .roster()
+        .choose(&home(), Role::Worker, &pool.admission.roles, Timestamp(0))
+        .expect("gpt serves it");
+    assert_eq!(
+        choice.to_string(),
+        "worker: gpt/mini (the strongest model your accounts serve; none serves claude/sonnet)"
+    );
     pool.push(1);
     assert_eq!(pool.next().1, [(1, Some(5))]);
     let mut refused = account(5, "bob", "openai", Vec::new());
-    refused.credentials[0].state = CredentialState::Refused { reason: "invalid key".to_owned() };
+    refused.credentials[0].state = CredentialState::Refused {
+        reason: "invalid key".to_owned(),
+    };
     pool.push(2);
-    pool.admission.update_roster(|roster| roster.set(&home(), vec![refused]));
+    pool.admission
+        .update_roster(|roster| roster.set(&home(), vec![refused]));
     assert_eq!(pool.next().1, [(2, None)]);
 }
 
 #[test]
 fn a_parked_credential_is_used_again_when_its_time_comes() {
     let mut parked = account(1, "ann", "anthropic", Vec::new());
-    parked.credentials[0].state = CredentialState::Parked { until: Timestamp(123_456), reason: "spend".to_owned() };
+    parked.credentials[0].state = CredentialState::Parked {
+        until: Timestamp(123_456),
+        reason: "spend".to_owned(),
+    };
     let mut pool = Pool::new(vec![parked]);
     pool.push(1);
     assert_eq!(pool.next(), (123_456, vec![(1, Some(1))]));
@@ -184,11 +258,23 @@ fn a_parked_credential_is_used_again_when_its_time_comes() {
 #[test]
 fn an_ill_route_is_left_alone_until_its_probe() {
     let mut pool = Pool::new(vec![account(1, "ann", "anthropic", Vec::new())]);
-    (0..4).for_each(|_| pool.admission.route_answered(&"anthropic".into(), &"claude/sonnet".into(), false));
+    (0..4).for_each(|_| {
+        pool.admission
+            .route_answered(&"anthropic".into(), &"claude/sonnet".into(), false)
+    });
     (1..=3).for_each(|number| pool.push(number));
-    assert_eq!(pool.next(), (2_000, vec![(1, Some(1))]), "one probe after the rest");
-    pool.admission.route_answered(&"anthropic".into(), &"claude/sonnet".into(), true);
-    assert_eq!(pool.next(), (2_000, vec![(2, Some(1)), (3, Some(1))]), "then two");
+    assert_eq!(
+        pool.next(),
+        (2_000, vec![(1, Some(1))]),
+        "one probe after the rest"
+    );
+    pool.admission
+        .route_answered(&"anthropic".into(), &"claude/sonnet".into(), true);
+    assert_eq!(
+        pool.next(),
+        (2_000, vec![(2, Some(1)), (3, Some(1))]),
+        "then two"
+    );
 }
 
 /// Loses every reply but each third, after the deed; others take a while.
@@ -204,10 +290,19 @@ impl LimitState for Forgetful {
         let answer = self.inner.reserve(demand).await;
         self.clock.sleep(Millis(40)).await;
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if asked % 3 == 2 { answer } else { Err(LimiterError::Unavailable("the reply was lost".to_owned())) }
+        if asked % 3 == 2 {
+            answer
+        } else {
+            Err(LimiterError::Unavailable("the reply was lost".to_owned()))
+        }
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         self.inner.send(lease, holder, deadline).await
     }
 
@@ -237,17 +332,34 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
     let accounts = vec![account(1, "ann", "anthropic", vec![slots(5)])];
     let mut pool = Pool::new(accounts);
     let clock = pool.time.port();
-    let forgetful =
-        Forgetful { inner: Arc::clone(&pool.memory) as Arc<dyn LimitState>, clock: Arc::clone(&clock), asked: AtomicU32::new(0) };
+    let forgetful = Forgetful {
+        inner: Arc::clone(&pool.memory) as Arc<dyn LimitState>,
+        clock: Arc::clone(&clock),
+        asked: AtomicU32::new(0),
+    };
     let roster = pool.admission.roster().clone();
     let roles = pool.admission.roles.clone();
-    pool.admission = Admission::new(Arc::new(forgetful), Arc::clone(&clock), Settings::default(), roster, roles);
+    pool.admission = Admission::new(
+        Arc::new(forgetful),
+        Arc::clone(&clock),
+        Settings::default(),
+        roster,
+        roles,
+    );
     (1..=4).for_each(|number| pool.push(number));
     let mut granted = Vec::new();
     while granted.len() < 4 {
-        let verdicts = pool.time.run(async { clock.deadline(clock.now() + Millis(25), pool.admission.next()).await });
+        let verdicts = pool.time.run(async {
+            clock
+                .deadline(clock.now() + Millis(25), pool.admission.next())
+                .await
+        });
         granted.extend(verdicts.into_iter().flatten().flatten());
-        let verdicts = pool.time.run(async { clock.deadline(clock.now() + Millis(1_900), pool.admission.next()).await });
+        let verdicts = pool.time.run(async {
+            clock
+                .deadline(clock.now() + Millis(1_900), pool.admission.next())
+                .await
+        });
         granted.extend(verdicts.into_iter().flatten().flatten());
     }
     assert_eq!(pool.memory.live_leases(), 4);

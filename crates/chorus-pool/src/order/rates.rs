@@ -45,11 +45,16 @@ impl Rates {
             let own = rates_of_one(groups);
             sums = Some(match sums {
                 None => own,
-                Some(sums) => sums.into_iter().filter_map(|(of, sum)| own.get(&of).map(|rate| (of, sum + rate))).collect(),
+                Some(sums) => sums
+                    .into_iter()
+                    .filter_map(|(of, sum)| own.get(&of).map(|rate| (of, sum + rate)))
+                    .collect(),
             });
         }
         let mut per_second = sums.unwrap_or_default();
-        let slots = per_second.remove(&Dimension::Concurrency).map(|slots| slots as u64);
+        let slots = per_second
+            .remove(&Dimension::Concurrency)
+            .map(|slots| slots as u64);
         Self { per_second, slots }
     }
 
@@ -62,7 +67,11 @@ impl Rates {
             Dimension::TotalTokens => work.input + work.output,
             Dimension::Spend | Dimension::Concurrency => 0,
         };
-        let by_rate = self.per_second.iter().map(|(of, rate)| amount(*of) as f64 / rate.max(1e-9)).fold(0.0, f64::max);
+        let by_rate = self
+            .per_second
+            .iter()
+            .map(|(of, rate)| amount(*of) as f64 / rate.max(1e-9))
+            .fold(0.0, f64::max);
         let by_slots = self.slots.map_or(0, |slots| work.service.0 / slots.max(1));
         Millis(((by_rate * 1000.0) as u64).max(by_slots))
     }
@@ -73,7 +82,9 @@ fn rates_of_one(groups: &[Arc<QuotaGroup>]) -> BTreeMap<Dimension, f64> {
     let mut rates: BTreeMap<Dimension, f64> = BTreeMap::new();
     for limit in groups.iter().flat_map(|group| &group.limits) {
         let rate = match limit.window {
-            Window::Bucket { per_ms } | Window::Sliding { per_ms } => limit.amount as f64 * 1000.0 / per_ms.max(1) as f64,
+            Window::Bucket { per_ms } | Window::Sliding { per_ms } => {
+                limit.amount as f64 * 1000.0 / per_ms.max(1) as f64
+            }
             Window::Held => limit.amount as f64,
             Window::Day { .. } | Window::Month => continue,
         };

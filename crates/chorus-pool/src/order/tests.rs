@@ -9,15 +9,30 @@ use super::*;
 use crate::tests::{MINUTE, limit};
 
 fn place(number: u128, tenant: &str, path: u64, since: i64) -> Place {
-    Place { lease: LeaseId::new(number), tenant: tenant.into(), priority: 100, path: Millis(path), since: Timestamp(since), ahead: false }
+    Place {
+        lease: LeaseId::new(number),
+        tenant: tenant.into(),
+        priority: 100,
+        path: Millis(path),
+        since: Timestamp(since),
+        ahead: false,
+    }
 }
 
 fn rates(requests_a_minute: u64) -> Rates {
-    let group = QuotaGroup { id: "g".into(), limits: vec![limit(Dimension::Requests, requests_a_minute, MINUTE)] };
+    let group = QuotaGroup {
+        id: "g".into(),
+        limits: vec![limit(Dimension::Requests, requests_a_minute, MINUTE)],
+    };
     Rates::of(&[vec![Arc::new(group)]])
 }
 
-const ONE: Work = Work { calls: 1, input: 100, output: 100, service: Millis(1_000) };
+const ONE: Work = Work {
+    calls: 1,
+    input: 100,
+    output: 100,
+    service: Millis(1_000),
+};
 
 fn order(places: &[Place], rates: &Rates) -> Vec<u128> {
     let mut line = Line::default();
@@ -35,19 +50,40 @@ fn order(places: &[Place], rates: &Rates) -> Vec<u128> {
         order.push(head.number());
     }
     assert!(line.is_empty());
-    assert_eq!(line.work(), Work::default(), "what left took its work along");
+    assert_eq!(
+        line.work(),
+        Work::default(),
+        "what left took its work along"
+    );
     order
 }
 
 #[test]
 fn the_longest_path_goes_first_only_when_it_threatens_the_makespan() {
-    let places = [place(1, "a", 1_000, 1), place(2, "a", 90_000, 2), place(3, "a", 20_000, 3)];
-    assert_eq!(order(&places, &rates(60)), [2, 3, 1], "three calls drain in seconds: paths decide");
+    let places = [
+        place(1, "a", 1_000, 1),
+        place(2, "a", 90_000, 2),
+        place(3, "a", 20_000, 3),
+    ];
+    assert_eq!(
+        order(&places, &rates(60)),
+        [2, 3, 1],
+        "three calls drain in seconds: paths decide"
+    );
     // Ten calls a minute, 200 waiting: twenty minutes to drain, and no path of a minute threatens that.
-    let many: Vec<Place> = (0..200).map(|number| place(number, "a", 60_000 - number as u64, number as i64)).rev().collect();
+    let many: Vec<Place> = (0..200)
+        .map(|number| place(number, "a", 60_000 - number as u64, number as i64))
+        .rev()
+        .collect();
     assert_eq!(order(&many, &rates(10))[..3], [0, 1, 2]);
-    let late_long: Vec<Place> = (0..200).map(|number| place(number, "a", number as u64 * 300, number as i64)).collect();
-    assert_eq!(order(&late_long, &rates(10))[..3], [0, 1, 2], "the oldest while no path threatens");
+    let late_long: Vec<Place> = (0..200)
+        .map(|number| place(number, "a", number as u64 * 300, number as i64))
+        .collect();
+    assert_eq!(
+        order(&late_long, &rates(10))[..3],
+        [0, 1, 2],
+        "the oldest while no path threatens"
+    );
 }
 
 #[test]
@@ -62,11 +98,19 @@ fn priority_beats_fairness_and_a_continued_call_stands_before_its_peers() {
 
 #[test]
 fn tenants_take_turns_however_much_one_of_them_queues() {
-    let mut places: Vec<Place> = (0..10).map(|number| place(number, "loud", 1_000, 0)).collect();
+    let mut places: Vec<Place> = (0..10)
+        .map(|number| place(number, "loud", 1_000, 0))
+        .collect();
     places.extend((100..103).map(|number| place(number, "quiet", 1_000, 500)));
     let order = order(&places, &rates(60));
-    let last_quiet = order.iter().rposition(|number| *number >= 100).expect("they are there");
-    assert!(last_quiet <= 5, "the quiet tenant is served within three turns: {order:?}");
+    let last_quiet = order
+        .iter()
+        .rposition(|number| *number >= 100)
+        .expect("they are there");
+    assert!(
+        last_quiet <= 5,
+        "the quiet tenant is served within three turns: {order:?}"
+    );
 }
 
 #[test]
@@ -79,8 +123,15 @@ fn a_tenant_that_was_away_is_not_owed_for_it() {
 
 #[test]
 fn two_keys_of_one_group_are_as_fast_as_one() {
-    let group = |id: &str| Arc::new(QuotaGroup { id: id.into(), limits: vec![limit(Dimension::Requests, 60, MINUTE)] });
-    let drain = |credentials: &[Vec<Arc<QuotaGroup>>]| Rates::of(credentials).drain(&Work { calls: 60, ..ONE });
+    let group = |id: &str| {
+        Arc::new(QuotaGroup {
+            id: id.into(),
+            limits: vec![limit(Dimension::Requests, 60, MINUTE)],
+        })
+    };
+    let drain = |credentials: &[Vec<Arc<QuotaGroup>>]| {
+        Rates::of(credentials).drain(&Work { calls: 60, ..ONE })
+    };
     assert_eq!(drain(&[vec![group("a")], vec![group("a")]]), Millis(60_000));
     assert_eq!(drain(&[vec![group("a")], vec![group("b")]]), Millis(30_000));
 }

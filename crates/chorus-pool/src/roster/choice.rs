@@ -47,7 +47,9 @@ pub enum Because {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unserved {
     /// No account ever will, as things are.
-    #[error("no imported account can serve any model for the role {0:?}; import an account, or name a model of one in the role's list")]
+    #[error(
+        "no imported account can serve any model for the role {0:?}; import an account, or name a model of one in the role's list"
+    )]
     NoAccount(Role),
     /// All credentials that could are parked.
     #[error("all credentials for the role {role:?} are parked")]
@@ -61,28 +63,63 @@ pub enum Unserved {
 
 impl Roster {
     /// The models that serve a role for a tenant now.
-    pub fn choose(&self, tenant: &Tenant, role: Role, roles: &Roles, now: Timestamp) -> Result<RoleChoice, Unserved> {
+    pub fn choose(
+        &self,
+        tenant: &Tenant,
+        role: Role,
+        roles: &Roles,
+        now: Timestamp,
+    ) -> Result<RoleChoice, Unserved> {
         let tiers = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
         let served = |model: &ModelSlug| !self.admissible(tenant, model, None, now).is_empty();
         for (place, tier) in tiers.iter().enumerate() {
-            let models: Vec<ModelSlug> = tier.iter().filter(|model| served(model)).cloned().collect();
+            let models: Vec<ModelSlug> =
+                tier.iter().filter(|model| served(model)).cloned().collect();
             if !models.is_empty() {
-                let because = if place == 0 { Because::Wanted } else { Because::Next { instead_of: tiers[..place].concat() } };
-                return Ok(RoleChoice { role, models, because });
+                let because = if place == 0 {
+                    Because::Wanted
+                } else {
+                    Because::Next {
+                        instead_of: tiers[..place].concat(),
+                    }
+                };
+                return Ok(RoleChoice {
+                    role,
+                    models,
+                    because,
+                });
             }
         }
-        let strongest = self.catalog().models.iter().filter(|model| served(&model.slug)).max_by_key(|model| fitness(model, role));
+        let strongest = self
+            .catalog()
+            .models
+            .iter()
+            .filter(|model| served(&model.slug))
+            .max_by_key(|model| fitness(model, role));
         match strongest {
-            Some(model) => {
-                Ok(RoleChoice { role, models: vec![model.slug.clone()], because: Because::Strongest { instead_of: tiers.concat() } })
-            }
+            Some(model) => Ok(RoleChoice {
+                role,
+                models: vec![model.slug.clone()],
+                because: Because::Strongest {
+                    instead_of: tiers.concat(),
+                },
+            }),
             None => Err(self.unserved(tenant, role)),
         }
     }
 
     /// Whether one model is served for a tenant now.
-    pub fn check(&self, tenant: &Tenant, model: &ModelSlug, role: Role, now: Timestamp) -> Result<(), Unserved> {
-        match (self.admissible(tenant, model, None, now).is_empty(), self.returns(tenant, model)) {
+    pub fn check(
+        &self,
+        tenant: &Tenant,
+        model: &ModelSlug,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<(), Unserved> {
+        match (
+            self.admissible(tenant, model, None, now).is_empty(),
+            self.returns(tenant, model),
+        ) {
             (false, _) => Ok(()),
             (true, Some(until)) => Err(Unserved::Parked { role, until }),
             (true, None) => Err(Unserved::NoAccount(role)),
@@ -90,27 +127,56 @@ impl Roster {
     }
 
     fn unserved(&self, tenant: &Tenant, role: Role) -> Unserved {
-        let returns = self.catalog().models.iter().filter_map(|model| self.returns(tenant, &model.slug)).min();
-        returns.map_or(Unserved::NoAccount(role), |until| Unserved::Parked { role, until })
+        let returns = self
+            .catalog()
+            .models
+            .iter()
+            .filter_map(|model| self.returns(tenant, &model.slug))
+            .min();
+        returns.map_or(Unserved::NoAccount(role), |until| Unserved::Parked {
+            role,
+            until,
+        })
     }
 }
 
 /// How well a model stands in for a role: planning and judging want thinking, then strength; the cheaper of equals.
 fn fitness(model: &Model, role: Role) -> (bool, u8, std::cmp::Reverse<i64>) {
     let thinks = model.reasoning && matches!(role, Role::Planner | Role::Judge);
-    (thinks, model.strength, std::cmp::Reverse(model.price.output.0))
+    (
+        thinks,
+        model.strength,
+        std::cmp::Reverse(model.price.output.0),
+    )
 }
 
 impl fmt::Display for RoleChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |models: &[ModelSlug]| models.iter().map(ModelSlug::as_str).collect::<Vec<_>>().join(", ");
-        write!(f, "{}: {}", format!("{:?}", self.role).to_lowercase(), names(&self.models))?;
+        let names = |models: &[ModelSlug]| {
+            models
+                .iter()
+                .map(ModelSlug::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        write!(
+            f,
+            "{}: {}",
+            format!("{:?}", self.role).to_lowercase(),
+            names(&self.models)
+        )?;
         match &self.because {
             Because::Wanted => Ok(()),
             Because::Next { instead_of } => write!(f, " (no account serves {})", names(instead_of)),
-            Because::Strongest { instead_of } if instead_of.is_empty() => f.write_str(" (the strongest model your accounts serve)"),
+            Because::Strongest { instead_of } if instead_of.is_empty() => {
+                f.write_str(" (the strongest model your accounts serve)")
+            }
             Because::Strongest { instead_of } => {
-                write!(f, " (the strongest model your accounts serve; none serves {})", names(instead_of))
+                write!(
+                    f,
+                    " (the strongest model your accounts serve; none serves {})",
+                    names(instead_of)
+                )
             }
         }
     }

@@ -28,15 +28,33 @@ const VAGUE: usize = 3;
 pub(super) fn clarify(prompt: &Prompt<'_>) -> Thought {
     let brief = prompt.text("brief");
     let language = Language::of(&brief);
-    let sections = prompt.first("outline").map_or(0, |outline| outline.inside("section").len());
+    let sections = prompt
+        .first("outline")
+        .map_or(0, |outline| outline.inside("section").len());
     let listed = brief.lines().filter(|line| item(line).is_some()).count();
     let length = words(&brief).len();
-    let open: Vec<&Gap> = GAPS.iter().filter(|gap| !mentions(&brief, gap.words)).collect();
-    let clear = length > LONG || listed >= 2 || !backticked(&brief).is_empty() || (sections > 0 && length > 12) || open.len() < VAGUE;
-    let questions: Vec<Value> =
-        if clear { Vec::new() } else { open.iter().enumerate().map(|(at, gap)| gap.ask(at + 1, language)).collect() };
+    let open: Vec<&Gap> = GAPS
+        .iter()
+        .filter(|gap| !mentions(&brief, gap.words))
+        .collect();
+    let clear = length > LONG
+        || listed >= 2
+        || !backticked(&brief).is_empty()
+        || (sections > 0 && length > 12)
+        || open.len() < VAGUE;
+    let questions: Vec<Value> = if clear {
+        Vec::new()
+    } else {
+        open.iter()
+            .enumerate()
+            .map(|(at, gap)| gap.ask(at + 1, language))
+            .collect()
+    };
     let assumptions: Vec<&str> = if clear {
-        vec![language.choose("Only the given texts are used.", "Chỉ dùng những gì đã được cung cấp.")]
+        vec![language.choose(
+            "Only the given texts are used.",
+            "Chỉ dùng những gì đã được cung cấp.",
+        )]
     } else {
         Vec::new()
     };
@@ -44,9 +62,16 @@ pub(super) fn clarify(prompt: &Prompt<'_>) -> Thought {
         "The brief has {length} words and {listed} list items, with {sections} sections attached. {} of {} usual points are left open, so {}.",
         open.len(),
         GAPS.len(),
-        if clear { "it can be worked on" } else { "I ask first" }
+        if clear {
+            "it can be worked on"
+        } else {
+            "I ask first"
+        }
     );
-    Thought { reasoning, text: json!({"questions": questions, "assumptions": assumptions}).to_string() }
+    Thought {
+        reasoning,
+        text: json!({"questions": questions, "assumptions": assumptions}).to_string(),
+    }
 }
 
 impl Gap {
@@ -80,12 +105,20 @@ static GAPS: [Gap; 4] = [
         english: Asked {
             text: "Which pieces should the result have, and in which form?",
             why: "The parts of the result decide how the work is split.",
-            options: ["one document in Markdown", "several short documents", "a document and a one-page summary"],
+            options: [
+                "one document in Markdown",
+                "several short documents",
+                "a document and a one-page summary",
+            ],
         },
         vietnamese: Asked {
             text: "Kết quả gồm những phần nào và ở dạng nào?",
             why: "Các phần của kết quả quyết định cách chia việc.",
-            options: ["một tài liệu Markdown", "nhiều tài liệu ngắn", "một tài liệu và một trang tóm tắt"],
+            options: [
+                "một tài liệu Markdown",
+                "nhiều tài liệu ngắn",
+                "một tài liệu và một trang tóm tắt",
+            ],
         },
     },
     Gap {
@@ -107,16 +140,35 @@ static GAPS: [Gap; 4] = [
         english: Asked {
             text: "Who will read it?",
             why: "Tone and depth follow from the readers.",
-            options: ["the general public", "specialists", "people who decide about it"],
+            options: [
+                "the general public",
+                "specialists",
+                "people who decide about it",
+            ],
         },
         vietnamese: Asked {
             text: "Ai sẽ đọc kết quả?",
             why: "Giọng văn và độ sâu phụ thuộc vào người đọc.",
-            options: ["công chúng nói chung", "người trong nghề", "người ra quyết định"],
+            options: [
+                "công chúng nói chung",
+                "người trong nghề",
+                "người ra quyết định",
+            ],
         },
     },
     Gap {
-        words: &[" words", " pages", " lines", "at most", "at least", " từ ", " chữ", "số trang", "tối đa", "ít nhất"],
+        words: &[
+            " words",
+            " pages",
+            " lines",
+            "at most",
+            "at least",
+            " từ ",
+            " chữ",
+            "số trang",
+            "tối đa",
+            "ít nhất",
+        ],
         english: Asked {
             text: "How long should it be?",
             why: "The length decides what has to be left out.",
@@ -125,20 +177,40 @@ static GAPS: [Gap; 4] = [
         vietnamese: Asked {
             text: "Kết quả nên dài khoảng bao nhiêu?",
             why: "Độ dài quyết định phải lược bớt những gì.",
-            options: ["khoảng 600 chữ", "khoảng 1.500 chữ", "dài bao nhiêu cũng được"],
+            options: [
+                "khoảng 600 chữ",
+                "khoảng 1.500 chữ",
+                "dài bao nhiêu cũng được",
+            ],
         },
     },
     Gap {
-        words: &["attached", "attachment", "source", "as follows", "đính kèm", "nguồn", "như sau"],
+        words: &[
+            "attached",
+            "attachment",
+            "source",
+            "as follows",
+            "đính kèm",
+            "nguồn",
+            "như sau",
+        ],
         english: Asked {
             text: "Which facts may be used, and where do they stand?",
             why: "Nothing should be made up.",
-            options: ["leave places for facts that are missing", "I will send notes", "use only what the brief says"],
+            options: [
+                "leave places for facts that are missing",
+                "I will send notes",
+                "use only what the brief says",
+            ],
         },
         vietnamese: Asked {
             text: "Có thể dùng những dữ kiện nào và lấy ở đâu?",
             why: "Không nên bịa ra điều gì.",
-            options: ["chừa chỗ cho dữ kiện còn thiếu", "tôi sẽ gửi ghi chú", "chỉ dùng những gì trong yêu cầu"],
+            options: [
+                "chừa chỗ cho dữ kiện còn thiếu",
+                "tôi sẽ gửi ghi chú",
+                "chỉ dùng những gì trong yêu cầu",
+            ],
         },
     },
 ];

@@ -5,11 +5,14 @@
 use super::text::{backticked, heading, item, number, words};
 use super::work::Given;
 
-const CODE: [&str; 12] = ["py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql"];
+const CODE: [&str; 12] = [
+    "py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql",
+];
 
 /// Whether a path is a file of code or configuration.
 pub(super) fn is_code(path: &str) -> bool {
-    path.rsplit_once('.').is_some_and(|(_, extension)| CODE.contains(&extension))
+    path.rsplit_once('.')
+        .is_some_and(|(_, extension)| CODE.contains(&extension))
 }
 
 /// The text of a file.
@@ -19,7 +22,9 @@ pub(super) fn file(path: &str, instructions: &str, inputs: &[Given], results: &[
         Some("py") if is_test(path) => tests(path, instructions, results),
         Some("py") => given.map_or_else(|| python(path, instructions), |block| completed(&block)),
         Some("toml") => given.unwrap_or_else(|| project(instructions)),
-        Some("json") => given.filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok()).unwrap_or_else(|| json(path)),
+        Some("json") => given
+            .filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok())
+            .unwrap_or_else(|| json(path)),
         Some("md") => readme(instructions, results),
         _ => given.unwrap_or_else(|| comment(instructions)),
     }
@@ -32,7 +37,9 @@ fn is_test(path: &str) -> bool {
 
 /// The fenced blocks under the heading that names a path.
 fn block_for(text: &str, path: &str) -> Option<String> {
-    let mut lines = text.lines().skip_while(|line| heading(line).is_none_or(|(_, title)| !backticked(title).contains(&path)));
+    let mut lines = text.lines().skip_while(|line| {
+        heading(line).is_none_or(|(_, title)| !backticked(title).contains(&path))
+    });
     let (level, _) = heading(lines.next()?)?;
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let mut found: Vec<&str> = Vec::new();
@@ -72,7 +79,9 @@ fn completed(block: &str) -> String {
         text.push_str(line);
         text.push('\n');
         at += 1;
-        let opens = ["def ", "async def ", "class "].iter().find(|word| line.trim_start().starts_with(**word));
+        let opens = ["def ", "async def ", "class "]
+            .iter()
+            .find(|word| line.trim_start().starts_with(**word));
         let Some(word) = opens else { continue };
         while !lines[at - 1].trim_end().ends_with(':') && at < lines.len() {
             text.push_str(lines[at]);
@@ -80,17 +89,26 @@ fn completed(block: &str) -> String {
             at += 1;
         }
         let indent = indent_of(line);
-        let end = at + lines[at..].iter().take_while(|next| next.trim().is_empty() || indent_of(next) > indent).count();
+        let end = at
+            + lines[at..]
+                .iter()
+                .take_while(|next| next.trim().is_empty() || indent_of(next) > indent)
+                .count();
         let docstring = docstring_length(&lines[at..end]);
-        let rest_is_empty = lines[at + docstring..end].iter().all(|next| next.trim().is_empty());
+        let rest_is_empty = lines[at + docstring..end]
+            .iter()
+            .all(|next| next.trim().is_empty());
         for next in &lines[at..at + docstring] {
             text.push_str(next);
             text.push('\n');
         }
         at += docstring;
         if rest_is_empty {
-            let body =
-                if *word == "class " { "pass" } else { "raise NotImplementedError(\"written by a simulated model: skeleton only\")" };
+            let body = if *word == "class " {
+                "pass"
+            } else {
+                "raise NotImplementedError(\"written by a simulated model: skeleton only\")"
+            };
             let needed = *word != "class " || docstring == 0;
             if needed {
                 text.push_str(&format!("{}{body}\n", " ".repeat(indent + 4)));
@@ -106,19 +124,29 @@ fn indent_of(line: &str) -> usize {
 
 /// Lines that a docstring at the beginning of a body takes.
 fn docstring_length(body: &[&str]) -> usize {
-    let Some(first) = body.first().map(|line| line.trim()) else { return 0 };
-    let Some(rest) = first.strip_prefix("\"\"\"") else { return 0 };
+    let Some(first) = body.first().map(|line| line.trim()) else {
+        return 0;
+    };
+    let Some(rest) = first.strip_prefix("\"\"\"") else {
+        return 0;
+    };
     if rest.ends_with("\"\"\"") {
         return 1;
     }
-    body.iter().skip(1).position(|line| line.trim_end().ends_with("\"\"\"")).map_or(0, |at| at + 2)
+    body.iter()
+        .skip(1)
+        .position(|line| line.trim_end().ends_with("\"\"\""))
+        .map_or(0, |at| at + 2)
 }
 
 /// Python for which no interface was given: the names that the instructions put in backticks.
 fn python(path: &str, instructions: &str) -> String {
     let mut text = format!("\"\"\"{}\"\"\"\n", summary(instructions, path));
     let named = backticked(instructions);
-    for module in named.iter().filter(|name| is_module(name) && module_of(path) != **name) {
+    for module in named
+        .iter()
+        .filter(|name| is_module(name) && module_of(path) != **name)
+    {
         text.push_str(&format!("\nimport {module}\n"));
     }
     for name in named {
@@ -130,7 +158,9 @@ fn python(path: &str, instructions: &str) -> String {
                 "\n\ndef {function}({arguments}):\n    \"\"\"Skeleton of `{function}`.\"\"\"\n    raise NotImplementedError(\"written by a simulated model: skeleton only\")\n"
             ));
         } else if is_name(name) && name.starts_with(char::is_uppercase) {
-            text.push_str(&format!("\n\nclass {name}:\n    \"\"\"Skeleton of `{name}`.\"\"\"\n"));
+            text.push_str(&format!(
+                "\n\nclass {name}:\n    \"\"\"Skeleton of `{name}`.\"\"\"\n"
+            ));
         }
     }
     text.trim_end().to_owned()
@@ -140,17 +170,28 @@ fn python(path: &str, instructions: &str) -> String {
 fn tests(path: &str, instructions: &str, results: &[Given]) -> String {
     let wanted = words(instructions)
         .windows(3)
-        .find_map(|three| (three[1].starts_with("test") && three[2].starts_with("method")).then(|| number(&three[0]))?)
+        .find_map(|three| {
+            (three[1].starts_with("test") && three[2].starts_with("method"))
+                .then(|| number(&three[0]))?
+        })
         .unwrap_or(3);
-    let tested = backticked(instructions).into_iter().find(|name| name.ends_with(".py") && *name != path).map(module_of);
+    let tested = backticked(instructions)
+        .into_iter()
+        .find(|name| name.ends_with(".py") && *name != path)
+        .map(module_of);
     let module = tested.unwrap_or_else(|| "builtins".to_owned());
-    let source = results.iter().find(|result| result.title.contains(&module.replace('.', "/"))).map_or("", |result| result.text.as_str());
+    let source = results
+        .iter()
+        .find(|result| result.title.contains(&module.replace('.', "/")))
+        .map_or("", |result| result.text.as_str());
     let mut names: Vec<&str> = source.lines().filter_map(defined).collect();
     if names.is_empty() {
         names.push("__name__");
     }
-    let mut text =
-        format!("\"\"\"{}\"\"\"\n\nimport unittest\n\nimport {module}\n\n\nclass Names(unittest.TestCase):\n", summary(instructions, path));
+    let mut text = format!(
+        "\"\"\"{}\"\"\"\n\nimport unittest\n\nimport {module}\n\n\nclass Names(unittest.TestCase):\n",
+        summary(instructions, path)
+    );
     for at in 0..wanted.max(names.len()) {
         let name = names[at % names.len()];
         text.push_str(&format!(
@@ -164,8 +205,13 @@ fn tests(path: &str, instructions: &str, results: &[Given]) -> String {
 
 /// The name that a line of Python defines at the top of a module.
 fn defined(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("def ").or_else(|| line.strip_prefix("class "))?;
-    rest.split(['(', ':']).next().map(str::trim).filter(|name| is_name(name))
+    let rest = line
+        .strip_prefix("def ")
+        .or_else(|| line.strip_prefix("class "))?;
+    rest.split(['(', ':'])
+        .next()
+        .map(str::trim)
+        .filter(|name| is_name(name))
 }
 
 fn project(instructions: &str) -> String {
@@ -173,11 +219,18 @@ fn project(instructions: &str) -> String {
         let rest = instructions.split_once(word).map(|(_, rest)| rest)?;
         backticked(rest).first().map(|value| (*value).to_owned())
     };
-    let name = after("name ").filter(|name| !name.contains(' ')).unwrap_or_else(|| "package".to_owned());
-    let version =
-        after("version ").filter(|version| version.starts_with(|first: char| first.is_ascii_digit())).unwrap_or_else(|| "0.1.0".to_owned());
-    let script = backticked(instructions).into_iter().find(|value| value.contains(" = \"") && value.contains(':'));
-    let scripts = script.map(|script| format!("\n[project.scripts]\n{script}\n")).unwrap_or_default();
+    let name = after("name ")
+        .filter(|name| !name.contains(' '))
+        .unwrap_or_else(|| "package".to_owned());
+    let version = after("version ")
+        .filter(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+        .unwrap_or_else(|| "0.1.0".to_owned());
+    let script = backticked(instructions)
+        .into_iter()
+        .find(|value| value.contains(" = \"") && value.contains(':'));
+    let scripts = script
+        .map(|script| format!("\n[project.scripts]\n{script}\n"))
+        .unwrap_or_default();
     format!(
         "[build-system]\nrequires = [\"setuptools>=68\"]\nbuild-backend = \"setuptools.build_meta\"\n\n[project]\nname = \"{name}\"\nversion = \"{version}\"\nrequires-python = \">=3.10\"\ndependencies = []\n{scripts}"
     )
@@ -194,15 +247,36 @@ fn json(path: &str) -> String {
 }
 
 fn readme(instructions: &str, results: &[Given]) -> String {
-    let said: Vec<&str> = description(instructions).lines().filter(|line| item(line).is_none()).collect();
-    let files = results.iter().filter_map(|result| backticked(&result.title).first().map(|path| format!("- `{path}`")));
-    let commands: Vec<&str> = backticked(instructions).into_iter().filter(|name| name.contains(' ')).collect();
-    let items = instructions.lines().filter_map(item).map(|line| format!("- {line}"));
-    let mut text =
-        format!("# README\n\nThis file was written by a simulated model from the instructions.\n\n## What it is\n\n{}\n", said.join(" "));
-    text.push_str(&format!("\n## Files\n\n{}\n", files.collect::<Vec<_>>().join("\n")));
+    let said: Vec<&str> = description(instructions)
+        .lines()
+        .filter(|line| item(line).is_none())
+        .collect();
+    let files = results.iter().filter_map(|result| {
+        backticked(&result.title)
+            .first()
+            .map(|path| format!("- `{path}`"))
+    });
+    let commands: Vec<&str> = backticked(instructions)
+        .into_iter()
+        .filter(|name| name.contains(' '))
+        .collect();
+    let items = instructions
+        .lines()
+        .filter_map(item)
+        .map(|line| format!("- {line}"));
+    let mut text = format!(
+        "# README\n\nThis file was written by a simulated model from the instructions.\n\n## What it is\n\n{}\n",
+        said.join(" ")
+    );
+    text.push_str(&format!(
+        "\n## Files\n\n{}\n",
+        files.collect::<Vec<_>>().join("\n")
+    ));
     if !commands.is_empty() {
-        text.push_str(&format!("\n## Commands\n\n```sh\n{}\n```\n", commands.join("\n")));
+        text.push_str(&format!(
+            "\n## Commands\n\n```sh\n{}\n```\n",
+            commands.join("\n")
+        ));
     }
     let items: Vec<String> = items.collect();
     if !items.is_empty() {
@@ -212,37 +286,55 @@ fn readme(instructions: &str, results: &[Given]) -> String {
 }
 
 fn comment(instructions: &str) -> String {
-    instructions.lines().map(|line| format!("# {line}")).collect::<Vec<_>>().join("\n")
+    instructions
+        .lines()
+        .map(|line| format!("# {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// What the instructions say of a file, on one line that can stand in a docstring.
 fn summary(instructions: &str, path: &str) -> String {
-    let said = description(instructions).lines().next().map(|line| super::text::first_words(line, 20).replace(['`', '"', '\\'], ""));
-    said.filter(|said| !said.is_empty()).unwrap_or_else(|| path.to_owned())
+    let said = description(instructions)
+        .lines()
+        .next()
+        .map(|line| super::text::first_words(line, 20).replace(['`', '"', '\\'], ""));
+    said.filter(|said| !said.is_empty())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// The instructions without the sentence that names the file.
 fn description(instructions: &str) -> &str {
     let named = instructions.starts_with("Write the file `");
-    instructions.split_once("`. ").filter(|_| named).map_or(instructions, |(_, rest)| rest).trim()
+    instructions
+        .split_once("`. ")
+        .filter(|_| named)
+        .map_or(instructions, |(_, rest)| rest)
+        .trim()
 }
 
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 fn is_module(name: &str) -> bool {
     name.contains('.')
-        && name.split('.').all(|part| is_name(part) && part.chars().all(|letter| !letter.is_uppercase()))
+        && name
+            .split('.')
+            .all(|part| is_name(part) && part.chars().all(|letter| !letter.is_uppercase()))
         && !is_code(name)
         && !name.ends_with(".md")
 }
 
 /// The module that a path of Python is: `a/b.py` is `a.b`.
 pub(super) fn module_of(path: &str) -> String {
-    path.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".")
+    path.trim_end_matches(".py")
+        .trim_end_matches("/__init__")
+        .replace('/', ".")
 }
 
 #[cfg(test)]
@@ -255,15 +347,27 @@ mod tests_of_skeletons {
         let text = completed(block);
         let open = "raise NotImplementedError(\"written by a simulated model: skeleton only\")";
         assert_eq!(text.matches(open).count(), 2, "{text}");
-        assert!(text.contains(&format!("        Slowly.\n        \"\"\"\n        {open}\n")), "{text}");
-        assert!(text.contains("class Bare:\n    pass\n") && text.ends_with(&format!("def bake(tray: Tray) -> str:\n    {open}")), "{text}");
+        assert!(
+            text.contains(&format!(
+                "        Slowly.\n        \"\"\"\n        {open}\n"
+            )),
+            "{text}"
+        );
+        assert!(
+            text.contains("class Bare:\n    pass\n")
+                && text.ends_with(&format!("def bake(tray: Tray) -> str:\n    {open}")),
+            "{text}"
+        );
         assert!(text.contains("        return 3\n"), "{text}");
     }
 
     #[test]
     fn the_block_under_the_heading_of_a_path_is_found() {
         let text = "# Notes\n\n## `kit/oven.py`\n\nWords.\n\n```text\nno\n```\n\n```python\nX = 1\n```\n\n### More\n\n```python\nY = 2\n```\n\n## `kit/tray.py`\n\n```python\nZ = 3\n```\n";
-        assert_eq!(block_for(text, "kit/oven.py").as_deref(), Some("X = 1\n\nY = 2"));
+        assert_eq!(
+            block_for(text, "kit/oven.py").as_deref(),
+            Some("X = 1\n\nY = 2")
+        );
         assert_eq!(block_for(text, "kit/none.py"), None);
     }
 }

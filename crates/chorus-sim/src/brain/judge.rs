@@ -41,7 +41,10 @@ enum Role {
 /// Answers a judge turn.
 pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
     let judged = Judged::of(prompt);
-    let items: Vec<Value> = prompt.all("requirement").map(|requirement| judged.item(requirement)).collect();
+    let items: Vec<Value> = prompt
+        .all("requirement")
+        .map(|requirement| judged.item(requirement))
+        .collect();
     let unmet = items.iter().filter(|item| item["met"] == false).count();
     let reasoning = format!(
         "I read {} files with {} parts and hold them against {} requirements; {unmet} are not met.",
@@ -49,12 +52,19 @@ pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
         judged.parts.len(),
         items.len()
     );
-    Thought { reasoning, text: json!({"items": items}).to_string() }
+    Thought {
+        reasoning,
+        text: json!({"items": items}).to_string(),
+    }
 }
 
 impl Judged {
     fn of(prompt: &Prompt<'_>) -> Self {
-        let mut judged = Self { files: BTreeMap::new(), parts: BTreeMap::new(), piece: false };
+        let mut judged = Self {
+            files: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            piece: false,
+        };
         for file in prompt.all("file") {
             let text = file.text();
             for (task, part) in parts(&text) {
@@ -63,7 +73,10 @@ impl Judged {
             judged.files.insert(file.attribute("path"), text);
         }
         let named = prompt.all("requirement").flat_map(tasks_of);
-        judged.piece = !judged.parts.is_empty() && named.into_iter().any(|task| !judged.parts.contains_key(&task));
+        judged.piece = !judged.parts.is_empty()
+            && named
+                .into_iter()
+                .any(|task| !judged.parts.contains_key(&task));
         judged
     }
 
@@ -74,16 +87,31 @@ impl Judged {
         let mut seen = Vec::new();
         self.check_parts(&tasks, &mut faults);
         self.check_files(&text, &tasks, &mut faults, &mut seen);
-        let wishes = if backticked(lead(&text)).iter().any(|name| is_path(name)) { Vec::new() } else { main_wishes(&text) };
+        let wishes = if backticked(lead(&text)).iter().any(|name| is_path(name)) {
+            Vec::new()
+        } else {
+            main_wishes(&text)
+        };
         for wish in wishes {
             self.check_wish(wish, &text, &tasks, &mut faults, &mut seen);
         }
         let met = faults.reasons.is_empty();
         if seen.is_empty() {
-            seen.push(format!("{} parts for it are there and none is a stub", tasks.len()));
+            seen.push(format!(
+                "{} parts for it are there and none is a stub",
+                tasks.len()
+            ));
         }
-        let evidence = if met { seen.join("; ") } else { faults.reasons.join("; ") };
-        let feedback = if met { String::new() } else { format!("Mend this: {}.", faults.reasons.join("; ")) };
+        let evidence = if met {
+            seen.join("; ")
+        } else {
+            faults.reasons.join("; ")
+        };
+        let feedback = if met {
+            String::new()
+        } else {
+            format!("Mend this: {}.", faults.reasons.join("; "))
+        };
         json!({"requirement": id, "met": met, "evidence": evidence, "redo": faults.redo, "feedback": feedback})
     }
 
@@ -102,8 +130,19 @@ impl Judged {
     }
 
     /// Files that the requirement names are there; what it says of the one it begins with holds as far as rules can see.
-    fn check_files(&self, text: &str, tasks: &[String], faults: &mut Faults, seen: &mut Vec<String>) {
-        let Some(path) = backticked(lead(text)).into_iter().find(|name| self.files.contains_key(*name) || is_path(name)) else { return };
+    fn check_files(
+        &self,
+        text: &str,
+        tasks: &[String],
+        faults: &mut Faults,
+        seen: &mut Vec<String>,
+    ) {
+        let Some(path) = backticked(lead(text))
+            .into_iter()
+            .find(|name| self.files.contains_key(*name) || is_path(name))
+        else {
+            return;
+        };
         let Some(file) = self.files.get(path) else {
             if !self.piece {
                 faults.all(tasks, format!("the file {path} is missing"));
@@ -111,20 +150,37 @@ impl Judged {
             return;
         };
         seen.push(format!("the file {path} is there"));
-        let named =
-            backticked(text).into_iter().filter_map(|name| name.split_once('(')).map(|(name, _)| name.rsplit('.').next().unwrap_or(name));
-        let missing: Vec<&str> = named.filter(|name| path.ends_with(".py") && is_name(name) && !file.contains(name)).collect();
+        let named = backticked(text)
+            .into_iter()
+            .filter_map(|name| name.split_once('('))
+            .map(|(name, _)| name.rsplit('.').next().unwrap_or(name));
+        let missing: Vec<&str> = named
+            .filter(|name| path.ends_with(".py") && is_name(name) && !file.contains(name))
+            .collect();
         if !missing.is_empty() {
-            faults.all(tasks, format!("{path} does not define {}", missing.join(", ")));
+            faults.all(
+                tasks,
+                format!("{path} does not define {}", missing.join(", ")),
+            );
         }
         if let Some((methods, _)) = range_before(text, &["test"])
             && file.matches("def test_").count() < methods
         {
-            faults.all(tasks, format!("{path} has fewer than {methods} test methods"));
+            faults.all(
+                tasks,
+                format!("{path} has fewer than {methods} test methods"),
+            );
         }
     }
 
-    fn check_wish(&self, wish: Wish, text: &str, tasks: &[String], faults: &mut Faults, seen: &mut Vec<String>) {
+    fn check_wish(
+        &self,
+        wish: Wish,
+        text: &str,
+        tasks: &[String],
+        faults: &mut Faults,
+        seen: &mut Vec<String>,
+    ) {
         let of_role = |role: Role| -> Vec<(&String, &String)> {
             tasks
                 .iter()
@@ -138,28 +194,47 @@ impl Judged {
                 for (task, part) in of_role(Role::Body) {
                     let count = prose_words(part);
                     if count * 10 < low * 6 || count * 10 > high * 14 {
-                        faults.add(task, format!("the summary of {task} has {count} words, not {low} to {high}"));
+                        faults.add(
+                            task,
+                            format!("the summary of {task} has {count} words, not {low} to {high}"),
+                        );
                     }
                 }
-                seen.push(format!("{} summaries have their length", of_role(Role::Body).len()));
+                seen.push(format!(
+                    "{} summaries have their length",
+                    of_role(Role::Body).len()
+                ));
             }
             Wish::KeyPoints => {
-                let (few, _) = range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
+                let (few, _) =
+                    range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
                 for (task, part) in of_role(Role::Body) {
                     if bullets(part) < few {
-                        faults.add(task, format!("{task} has {} key points and needs {few}", bullets(part)));
+                        faults.add(
+                            task,
+                            format!("{task} has {} key points and needs {few}", bullets(part)),
+                        );
                     }
                 }
             }
             Wish::Questions => {
                 let (few, _) = range_before(text, &["question", "câu hỏi"]).unwrap_or((1, 1));
                 for (task, part) in of_role(Role::Questions) {
-                    let count = part.lines().filter(|line| item(line).is_some() && line.contains('?')).count();
+                    let count = part
+                        .lines()
+                        .filter(|line| item(line).is_some() && line.contains('?'))
+                        .count();
                     if count < few {
-                        faults.add(task, format!("{task} has {count} questions and needs {few}"));
+                        faults.add(
+                            task,
+                            format!("{task} has {count} questions and needs {few}"),
+                        );
                     }
                 }
-                seen.push(format!("{} parts have their questions", of_role(Role::Questions).len()));
+                seen.push(format!(
+                    "{} parts have their questions",
+                    of_role(Role::Questions).len()
+                ));
             }
             Wish::Translation => {
                 for (task, part) in of_role(Role::Translation) {
@@ -167,21 +242,48 @@ impl Judged {
                         faults.add(task, format!("{task} translates nothing"));
                     }
                 }
-                seen.push(format!("{} translations are there", of_role(Role::Translation).len()));
+                seen.push(format!(
+                    "{} translations are there",
+                    of_role(Role::Translation).len()
+                ));
             }
-            Wish::Glossary => self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen),
-            Wish::Conflicts => self.check_heading(&["contradict", "conflict", "mâu thuẫn"], tasks, faults, seen),
-            Wish::Introduction => self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen),
+            Wish::Glossary => {
+                self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen)
+            }
+            Wish::Conflicts => self.check_heading(
+                &["contradict", "conflict", "mâu thuẫn"],
+                tasks,
+                faults,
+                seen,
+            ),
+            Wish::Introduction => {
+                self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen)
+            }
         }
     }
 
     /// Some file has a heading with one of these words and something below it.
-    fn check_heading(&self, wanted: &[&str], tasks: &[String], faults: &mut Faults, seen: &mut Vec<String>) {
+    fn check_heading(
+        &self,
+        wanted: &[&str],
+        tasks: &[String],
+        faults: &mut Faults,
+        seen: &mut Vec<String>,
+    ) {
         let found = self.files.iter().find_map(|(path, text)| {
             let lines: Vec<&str> = text.lines().collect();
-            let at = lines.iter().position(|line| heading(line).is_some_and(|(_, title)| mentions(title, wanted)))?;
-            let below = lines[at + 1..].iter().find(|line| !line.trim().is_empty())?;
-            heading(below).is_none().then(|| format!("{path} has \"{}\"", lines[at].trim_start_matches('#').trim()))
+            let at = lines
+                .iter()
+                .position(|line| heading(line).is_some_and(|(_, title)| mentions(title, wanted)))?;
+            let below = lines[at + 1..]
+                .iter()
+                .find(|line| !line.trim().is_empty())?;
+            heading(below).is_none().then(|| {
+                format!(
+                    "{path} has \"{}\"",
+                    lines[at].trim_start_matches('#').trim()
+                )
+            })
         });
         match found {
             Some(evidence) => seen.push(evidence),
@@ -200,7 +302,12 @@ impl Faults {
     }
 
     fn all(&mut self, tasks: &[String], reason: String) {
-        for task in tasks.iter().filter(|task| !self.redo.contains(task)).cloned().collect::<Vec<_>>() {
+        for task in tasks
+            .iter()
+            .filter(|task| !self.redo.contains(task))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             self.redo.push(task);
         }
         self.reasons.push(reason);
@@ -209,7 +316,12 @@ impl Faults {
 
 /// The tasks that a requirement names.
 fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
-    requirement.attribute("tasks").split(',').map(|task| task.trim().to_owned()).filter(|task| !task.is_empty()).collect()
+    requirement
+        .attribute("tasks")
+        .split(',')
+        .map(|task| task.trim().to_owned())
+        .filter(|task| !task.is_empty())
+        .collect()
 }
 
 /// The parts between `[[part t]]` and `[[end t]]`.
@@ -229,7 +341,9 @@ fn role_of(part: &str) -> Role {
     let first = part.lines().find_map(heading);
     if mentions(part, &["> simulated rendering", "> bản dịch mô phỏng"]) {
         Role::Translation
-    } else if first.is_some_and(|(level, title)| level >= 3 && mentions(title, &["question", "câu hỏi"])) {
+    } else if first
+        .is_some_and(|(level, title)| level >= 3 && mentions(title, &["question", "câu hỏi"]))
+    {
         Role::Questions
     } else if first.is_some_and(|(level, _)| level == 1) {
         Role::Introduction
@@ -239,7 +353,10 @@ fn role_of(part: &str) -> Role {
 }
 
 fn prose_words(part: &str) -> usize {
-    paragraphs(part).iter().map(|paragraph| paragraph.split_whitespace().count()).sum()
+    paragraphs(part)
+        .iter()
+        .map(|paragraph| paragraph.split_whitespace().count())
+        .sum()
 }
 
 fn bullets(part: &str) -> usize {
@@ -248,16 +365,22 @@ fn bullets(part: &str) -> usize {
 
 /// Whether a short part is a whole file of data all the same.
 fn is_data(part: &str) -> bool {
-    serde_json::from_str::<Value>(part).is_ok_and(|value| value.is_object() || value.is_array()) || part.contains('=')
+    serde_json::from_str::<Value>(part).is_ok_and(|value| value.is_object() || value.is_array())
+        || part.contains('=')
 }
 
 fn is_path(name: &str) -> bool {
     !name.contains(' ')
         && name.rsplit('/').next().is_some_and(|file| {
-            file.split_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && extension.len() <= 5 && !extension.contains('('))
+            file.split_once('.').is_some_and(|(stem, extension)| {
+                !stem.is_empty() && extension.len() <= 5 && !extension.contains('(')
+            })
         })
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }

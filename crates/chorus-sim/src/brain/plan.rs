@@ -43,8 +43,19 @@ pub(super) struct Draft {
 
 /// Most requirements that a plan has.
 const MOST_REQUIREMENTS: usize = 24;
-const HEADINGS: [&str; 11] =
-    ["deliver", "require", "accept", "criteria", "must", "rule", "want", "yêu cầu", "kết quả", "tiêu chí", "cần có"];
+const HEADINGS: [&str; 11] = [
+    "deliver",
+    "require",
+    "accept",
+    "criteria",
+    "must",
+    "rule",
+    "want",
+    "yêu cầu",
+    "kết quả",
+    "tiêu chí",
+    "cần có",
+];
 const VERBS: [&str; 24] = [
     "write",
     "summarise",
@@ -83,8 +94,12 @@ pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
     } else {
         document::draft(&reading)
     };
-    let requirements: Vec<Value> =
-        reading.requirements.iter().enumerate().map(|(at, text)| json!({"id": format!("r{}", at + 1), "text": text})).collect();
+    let requirements: Vec<Value> = reading
+        .requirements
+        .iter()
+        .enumerate()
+        .map(|(at, text)| json!({"id": format!("r{}", at + 1), "text": text}))
+        .collect();
     let reasoning = think(&reading, &draft, prompt);
     let assumptions: Vec<String> = prompt
         .first("answers")
@@ -95,20 +110,44 @@ pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
         .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()))
         .collect();
     let plan = json!({"title": reading.title, "assumptions": assumptions, "requirements": requirements, "tasks": draft.tasks, "files": draft.files});
-    Thought { reasoning, text: plan.to_string() }
+    Thought {
+        reasoning,
+        text: plan.to_string(),
+    }
 }
 
 /// What is thought aloud about the structure found.
 fn think(reading: &Reading, draft: &Draft, prompt: &Prompt<'_>) -> String {
     let mut lines = vec![
-        format!("The brief is called \"{}\" and lists {} points that can be checked.", reading.title, reading.requirements.len()),
-        format!("{} sections are attached, which make {} chapters.", reading.sections, reading.chapters.len()),
+        format!(
+            "The brief is called \"{}\" and lists {} points that can be checked.",
+            reading.title,
+            reading.requirements.len()
+        ),
+        format!(
+            "{} sections are attached, which make {} chapters.",
+            reading.sections,
+            reading.chapters.len()
+        ),
         draft.structure.clone(),
-        format!("That gives {} tasks for {} files.", draft.tasks.len(), draft.files.len()),
+        format!(
+            "That gives {} tasks for {} files.",
+            draft.tasks.len(),
+            draft.files.len()
+        ),
     ];
-    lines.extend(reading.chapters.iter().take(24).map(|chapter| format!("- {} ({})", chapter.title, chapter.sections.join(", "))));
+    lines.extend(
+        reading
+            .chapters
+            .iter()
+            .take(24)
+            .map(|chapter| format!("- {} ({})", chapter.title, chapter.sections.join(", "))),
+    );
     if prompt.first("refused").is_some() {
-        lines.push("The last plan was refused, so I keep to the names of sections and tasks that exist.".to_owned());
+        lines.push(
+            "The last plan was refused, so I keep to the names of sections and tasks that exist."
+                .to_owned(),
+        );
     }
     lines.join("\n")
 }
@@ -116,7 +155,10 @@ fn think(reading: &Reading, draft: &Draft, prompt: &Prompt<'_>) -> String {
 impl Reading {
     fn of(prompt: &Prompt<'_>) -> Self {
         let text = prompt.text("brief");
-        let sections = prompt.first("outline").map(|outline| outline.inside("section")).unwrap_or_default();
+        let sections = prompt
+            .first("outline")
+            .map(|outline| outline.inside("section"))
+            .unwrap_or_default();
         let mut chapters: Vec<Chapter> = Vec::new();
         let mut documents: Vec<String> = Vec::new();
         let mut last = String::new();
@@ -126,7 +168,10 @@ impl Reading {
             let name = format!("{document}\n{title}");
             match chapters.last_mut().filter(|_| name == last) {
                 Some(chapter) => chapter.sections.push(section.attribute("id")),
-                None => chapters.push(Chapter { title, sections: vec![section.attribute("id")] }),
+                None => chapters.push(Chapter {
+                    title,
+                    sections: vec![section.attribute("id")],
+                }),
             }
             last = name;
             if !documents.contains(&document) {
@@ -134,7 +179,11 @@ impl Reading {
             }
         }
         let limits = prompt.first("limits");
-        let limit = |name: &str, otherwise: u64| limits.and_then(|limits| limits.number(name)).unwrap_or(otherwise);
+        let limit = |name: &str, otherwise: u64| {
+            limits
+                .and_then(|limits| limits.number(name))
+                .unwrap_or(otherwise)
+        };
         Self {
             title: title(&text),
             language: Language::of(&text),
@@ -152,18 +201,30 @@ impl Reading {
     fn lines(&self) -> Vec<String> {
         let items = items(&self.text);
         let sentences = sentences(&self.text);
-        items.into_iter().map(|(_, text)| text).chain(sentences).collect()
+        items
+            .into_iter()
+            .map(|(_, text)| text)
+            .chain(sentences)
+            .collect()
     }
 
     /// Names of the requirements that a test holds for.
     fn covering(&self, holds: impl Fn(&str) -> bool) -> Vec<String> {
-        self.requirements.iter().enumerate().filter(|(_, text)| holds(text)).map(|(at, _)| format!("r{}", at + 1)).collect()
+        self.requirements
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| holds(text))
+            .map(|(at, _)| format!("r{}", at + 1))
+            .collect()
     }
 
     /// A file that the brief wants its text in.
     fn output_path(&self) -> String {
         let wanted = |path: &&str| path.ends_with(".md") || path.ends_with(".txt");
-        let found = backticked(&self.text).into_iter().filter(wanted).find(|path| !self.is_attached(path) && !path.contains(' '));
+        let found = backticked(&self.text)
+            .into_iter()
+            .filter(wanted)
+            .find(|path| !self.is_attached(path) && !path.contains(' '));
         found.map_or_else(|| "deliverable.md".to_owned(), str::to_owned)
     }
 
@@ -186,8 +247,16 @@ impl Draft {
             .flatten()
             .filter_map(|id| id.as_str().map(str::to_owned))
             .collect();
-        let missing: Vec<String> = reading.covering(|_| true).into_iter().filter(|id| !covered.contains(id)).collect();
-        if let Some(covers) = self.tasks.get_mut(preferred).and_then(|task| task["covers"].as_array_mut()) {
+        let missing: Vec<String> = reading
+            .covering(|_| true)
+            .into_iter()
+            .filter(|id| !covered.contains(id))
+            .collect();
+        if let Some(covers) = self
+            .tasks
+            .get_mut(preferred)
+            .and_then(|task| task["covers"].as_array_mut())
+        {
             covers.extend(missing.into_iter().map(Value::from));
         }
     }
@@ -195,13 +264,22 @@ impl Draft {
 
 fn is_document(documents: &[String], path: &str) -> bool {
     let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    documents.iter().any(|document| name(document) == name(path))
+    documents
+        .iter()
+        .any(|document| name(document) == name(path))
 }
 
 /// The first heading, or the first words.
 fn title(text: &str) -> String {
-    let headed = text.lines().find_map(heading).map(|(_, title)| title.replace('`', ""));
-    headed.unwrap_or_else(|| super::text::first_words(text, 8).trim_end_matches(['.', ',', ':']).to_owned())
+    let headed = text
+        .lines()
+        .find_map(heading)
+        .map(|(_, title)| title.replace('`', ""));
+    headed.unwrap_or_else(|| {
+        super::text::first_words(text, 8)
+            .trim_end_matches(['.', ',', ':'])
+            .to_owned()
+    })
 }
 
 /// List items with the heading above them; lines that go on below an item belong to it.
@@ -229,12 +307,27 @@ fn items(text: &str) -> Vec<(String, String)> {
 /// The points that a deliverable can be held against.
 fn requirements(text: &str) -> Vec<String> {
     let items = items(text);
-    let named: Vec<String> = items.iter().filter(|(above, _)| mentions(above, &HEADINGS)).map(|(_, text)| text.clone()).collect();
+    let named: Vec<String> = items
+        .iter()
+        .filter(|(above, _)| mentions(above, &HEADINGS))
+        .map(|(_, text)| text.clone())
+        .collect();
     let all: Vec<String> = items.into_iter().map(|(_, text)| text).collect();
     let told = sentences(text);
-    let imperative = |sentence: &String| super::text::words(sentence).first().is_some_and(|word| VERBS.contains(&word.as_str()));
-    let imperatives: Vec<String> = told.iter().filter(|sentence| imperative(sentence)).cloned().collect();
-    let mut found = [named, all, imperatives, told].into_iter().find(|list| !list.is_empty()).unwrap_or_default();
+    let imperative = |sentence: &String| {
+        super::text::words(sentence)
+            .first()
+            .is_some_and(|word| VERBS.contains(&word.as_str()))
+    };
+    let imperatives: Vec<String> = told
+        .iter()
+        .filter(|sentence| imperative(sentence))
+        .cloned()
+        .collect();
+    let mut found = [named, all, imperatives, told]
+        .into_iter()
+        .find(|list| !list.is_empty())
+        .unwrap_or_default();
     found.truncate(MOST_REQUIREMENTS);
     if found.is_empty() {
         found.push(text.to_owned());
@@ -249,5 +342,7 @@ fn unquoted(title: &str) -> String {
 
 /// The lead of a line in at most a few words, for titles.
 fn short(text: &str) -> String {
-    super::text::first_words(&lead(text).replace('`', ""), 10).trim_end_matches(['.', ',', ':', ';']).to_owned()
+    super::text::first_words(&lead(text).replace('`', ""), 10)
+        .trim_end_matches(['.', ',', ':', ';'])
+        .to_owned()
 }

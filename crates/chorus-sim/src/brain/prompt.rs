@@ -42,7 +42,9 @@ pub(super) struct Prompt<'a> {
 impl<'a> Prompt<'a> {
     /// Reads a turn.
     pub(super) fn read(text: &'a str) -> Self {
-        Self { blocks: blocks(text, &TOP) }
+        Self {
+            blocks: blocks(text, &TOP),
+        }
     }
 
     /// All blocks of a tag.
@@ -71,9 +73,15 @@ impl<'a> Block<'a> {
     pub(super) fn attribute(&self, name: &str) -> String {
         let mut rest = self.attributes;
         while let Some((key, tail)) = rest.split_once("=\"") {
-            let Some((value, more)) = tail.split_once('"') else { break };
+            let Some((value, more)) = tail.split_once('"') else {
+                break;
+            };
             if key.trim() == name {
-                return value.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+                return value
+                    .replace("&quot;", "\"")
+                    .replace("&lt;", "<")
+                    .replace("&gt;", ">")
+                    .replace("&amp;", "&");
             }
             rest = more;
         }
@@ -93,8 +101,13 @@ impl<'a> Block<'a> {
 
 /// The kind that the line `<task kind="…" />` of a turn names.
 pub(super) fn kind(text: &str) -> Option<&str> {
-    let line = text.lines().map(str::trim).find(|line| line.starts_with("<task kind=\""))?;
-    line.strip_prefix("<task kind=\"")?.split_once('"').map(|(kind, _)| kind)
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("<task kind=\""))?;
+    line.strip_prefix("<task kind=\"")?
+        .split_once('"')
+        .map(|(kind, _)| kind)
 }
 
 /// The blocks of some tags, one after the other; what is inside a block is passed over.
@@ -103,7 +116,9 @@ fn blocks<'a>(text: &'a str, names: &[&'a str]) -> Vec<Block<'a>> {
     let mut at = 0;
     while let Some(open) = text[at..].find('<').map(|place| at + place) {
         at = open + 1;
-        let Some((name, block, next)) = names.iter().find_map(|name| block(text, open, name).map(|(block, next)| (*name, block, next)))
+        let Some((name, block, next)) = names
+            .iter()
+            .find_map(|name| block(text, open, name).map(|(block, next)| (*name, block, next)))
         else {
             continue;
         };
@@ -123,11 +138,25 @@ fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize
     let tag_end = start + tag_length(rest)?;
     let attributes = &text[start..tag_end];
     if let Some(attributes) = attributes.strip_suffix('/') {
-        return Some((Block { name: "", attributes, body: "" }, tag_end + 1));
+        return Some((
+            Block {
+                name: "",
+                attributes,
+                body: "",
+            },
+            tag_end + 1,
+        ));
     }
     let closing = format!("</{name}>");
     let body_end = tag_end + 1 + text[tag_end + 1..].find(&closing)?;
-    Some((Block { name: "", attributes, body: &text[tag_end + 1..body_end] }, body_end + closing.len()))
+    Some((
+        Block {
+            name: "",
+            attributes,
+            body: &text[tag_end + 1..body_end],
+        },
+        body_end + closing.len(),
+    ))
 }
 
 /// Bytes up to the `>` that closes a tag; one inside a quoted value does not close it.
@@ -148,12 +177,32 @@ mod tests {
         let text = "<task kind=\"work\" />\n<instructions>Look at <input section=\"x\"> and <\\/instructions>.</instructions>\n<input section=\"d1.2\" title=\"A &quot;b&quot; &lt; c\">One <b>two<\\/b>.</input>\n<acceptance><item>a</item>\n<item>b</item></acceptance><limits max_tasks=\"40\" />";
         let prompt = Prompt::read(text);
         assert_eq!(kind(text), Some("work"));
-        assert_eq!(prompt.text("instructions"), "Look at <input section=\"x\"> and </instructions>.");
+        assert_eq!(
+            prompt.text("instructions"),
+            "Look at <input section=\"x\"> and </instructions>."
+        );
         let inputs: Vec<_> = prompt.all("input").collect();
         assert_eq!(inputs.len(), 1);
-        assert_eq!((inputs[0].attribute("title").as_str(), inputs[0].text().as_str()), ("A \"b\" < c", "One <b>two</b>."));
-        let items: Vec<String> = prompt.first("acceptance").expect("a block").inside("item").iter().map(Block::text).collect();
+        assert_eq!(
+            (
+                inputs[0].attribute("title").as_str(),
+                inputs[0].text().as_str()
+            ),
+            ("A \"b\" < c", "One <b>two</b>.")
+        );
+        let items: Vec<String> = prompt
+            .first("acceptance")
+            .expect("a block")
+            .inside("item")
+            .iter()
+            .map(Block::text)
+            .collect();
         assert_eq!(items, ["a", "b"]);
-        assert_eq!(prompt.first("limits").and_then(|limits| limits.number("max_tasks")), Some(40));
+        assert_eq!(
+            prompt
+                .first("limits")
+                .and_then(|limits| limits.number("max_tasks")),
+            Some(40)
+        );
     }
 }

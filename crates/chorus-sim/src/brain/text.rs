@@ -14,19 +14,30 @@ const STOP_WORDS: &str = "a about after all also an and any are as at be been be
      some such than that the their them then there these they this those to two up upon us was we were what when where which while who will \
      with would you your và là của các một những được trong cho với có không này đó khi từ đến như thì mà ở ra vào bị cũng";
 const VIETNAMESE: &str = "ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ";
-const PRONOUNS: [&str; 16] =
-    ["he", "she", "it", "they", "we", "i", "you", "this", "that", "these", "those", "there", "his", "her", "its", "their"];
-const ABBREVIATIONS: [&str; 10] = ["mr", "mrs", "dr", "st", "e.g", "i.e", "no", "vs", "etc", "fig"];
+const PRONOUNS: [&str; 16] = [
+    "he", "she", "it", "they", "we", "i", "you", "this", "that", "these", "those", "there", "his",
+    "her", "its", "their",
+];
+const ABBREVIATIONS: [&str; 10] = [
+    "mr", "mrs", "dr", "st", "e.g", "i.e", "no", "vs", "etc", "fig",
+];
 
 impl Language {
     /// The language that a text is written in.
     pub(super) fn of(text: &str) -> Self {
-        let letters = text.chars().filter(|letter| letter.is_alphabetic()).take(4_000);
+        let letters = text
+            .chars()
+            .filter(|letter| letter.is_alphabetic())
+            .take(4_000);
         let (all, marked) = letters.fold((0_usize, 0_usize), |(all, marked), letter| {
             let lower = letter.to_lowercase().next().unwrap_or(letter);
             (all + 1, marked + usize::from(VIETNAMESE.contains(lower)))
         });
-        if marked * 12 > all { Self::Vietnamese } else { Self::English }
+        if marked * 12 > all {
+            Self::Vietnamese
+        } else {
+            Self::English
+        }
     }
 
     /// The one of two texts that is in this language.
@@ -49,12 +60,17 @@ pub(super) fn words(text: &str) -> Vec<String> {
 /// Words that carry meaning, in lower case.
 pub(super) fn content_words(text: &str) -> Vec<String> {
     let stop: BTreeSet<&str> = STOP_WORDS.split_whitespace().collect();
-    words(text).into_iter().filter(|word| word.chars().count() > 2 && !stop.contains(word.as_str())).collect()
+    words(text)
+        .into_iter()
+        .filter(|word| word.chars().count() > 2 && !stop.contains(word.as_str()))
+        .collect()
 }
 
 /// Whether a sentence leans on the one before it.
 pub(super) fn leans(sentence: &str) -> bool {
-    words(sentence).first().is_none_or(|word| PRONOUNS.contains(&word.as_str()))
+    words(sentence)
+        .first()
+        .is_none_or(|word| PRONOUNS.contains(&word.as_str()))
 }
 
 /// Paragraphs of prose: no headings, lists, tables or code.
@@ -86,7 +102,10 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
 
 /// The sentences of a text's prose, in order.
 pub(super) fn sentences(text: &str) -> Vec<String> {
-    paragraphs(text).iter().flat_map(|paragraph| split(paragraph)).collect()
+    paragraphs(text)
+        .iter()
+        .flat_map(|paragraph| split(paragraph))
+        .collect()
 }
 
 fn split(paragraph: &str) -> Vec<String> {
@@ -97,12 +116,24 @@ fn split(paragraph: &str) -> Vec<String> {
         if !matches!(letter, '.' | '?' | '!') || *at < start {
             continue;
         }
-        let closing = letters[place + 1..].iter().take_while(|(_, next)| matches!(next, '"' | '”' | '’' | ')' | '*' | '_')).count();
+        let closing = letters[place + 1..]
+            .iter()
+            .take_while(|(_, next)| matches!(next, '"' | '”' | '’' | ')' | '*' | '_'))
+            .count();
         let after = place + 1 + closing;
-        let begins = letters.get(after + 1).is_none_or(|(_, next)| next.is_uppercase() || next.is_numeric() || "\"“‘(*_".contains(*next));
-        let blank = letters.get(after).is_none_or(|(_, next)| next.is_whitespace());
-        let last = paragraph[start..*at].rsplit([' ', '(']).next().unwrap_or_default().to_lowercase();
-        let short = *letter == '.' && (ABBREVIATIONS.contains(&last.as_str()) || last.chars().count() == 1);
+        let begins = letters.get(after + 1).is_none_or(|(_, next)| {
+            next.is_uppercase() || next.is_numeric() || "\"“‘(*_".contains(*next)
+        });
+        let blank = letters
+            .get(after)
+            .is_none_or(|(_, next)| next.is_whitespace());
+        let last = paragraph[start..*at]
+            .rsplit([' ', '('])
+            .next()
+            .unwrap_or_default()
+            .to_lowercase();
+        let short =
+            *letter == '.' && (ABBREVIATIONS.contains(&last.as_str()) || last.chars().count() == 1);
         if blank && begins && !short {
             let end = letters.get(after).map_or(paragraph.len(), |(end, _)| *end);
             found.push(paragraph[start..end].trim().to_owned());
@@ -117,13 +148,23 @@ fn split(paragraph: &str) -> Vec<String> {
 /// A line that begins a list item, without its marker.
 pub(super) fn item(line: &str) -> Option<&str> {
     let line = line.trim_start();
-    let bullet = ["- ", "* ", "+ ", "• "].iter().find_map(|marker| line.strip_prefix(marker));
-    bullet.or_else(|| is_numbered(line).then(|| line.trim_start_matches(|letter: char| letter.is_ascii_digit()))?.get(1..)).map(str::trim)
+    let bullet = ["- ", "* ", "+ ", "• "]
+        .iter()
+        .find_map(|marker| line.strip_prefix(marker));
+    bullet
+        .or_else(|| {
+            is_numbered(line)
+                .then(|| line.trim_start_matches(|letter: char| letter.is_ascii_digit()))?
+                .get(1..)
+        })
+        .map(str::trim)
 }
 
 fn is_numbered(line: &str) -> bool {
     let digits = line.chars().take_while(char::is_ascii_digit).count();
-    (1..=3).contains(&digits) && line[digits..].starts_with(['.', ')']) && line[digits + 1..].starts_with(' ')
+    (1..=3).contains(&digits)
+        && line[digits..].starts_with(['.', ')'])
+        && line[digits + 1..].starts_with(' ')
 }
 
 /// A heading's level and words.
@@ -136,14 +177,26 @@ pub(super) fn heading(line: &str) -> Option<(usize, &str)> {
 /// What stands between backticks.
 pub(super) fn backticked(text: &str) -> Vec<&str> {
     let even = text.matches('`').count() / 2;
-    text.split('`').skip(1).step_by(2).take(even).filter(|inside| !inside.is_empty()).collect()
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .take(even)
+        .filter(|inside| !inside.is_empty())
+        .collect()
 }
 
 /// What stands between double quotes, straight or curly.
 pub(super) fn quoted(text: &str) -> Vec<String> {
     let straight = text.replace(['“', '”'], "\"");
     let even = straight.matches('"').count() / 2;
-    straight.split('"').skip(1).step_by(2).take(even).map(|inside| inside.trim().to_owned()).filter(|inside| !inside.is_empty()).collect()
+    straight
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .take(even)
+        .map(|inside| inside.trim().to_owned())
+        .filter(|inside| !inside.is_empty())
+        .collect()
 }
 
 /// Whether a text contains one of some words, whatever their case.
@@ -156,23 +209,35 @@ pub(super) fn mentions(text: &str, wanted: &[&str]) -> bool {
 pub(super) fn range_before(text: &str, nouns: &[&str]) -> Option<(usize, usize)> {
     let words = words(text);
     let at = words.iter().enumerate().position(|(at, word)| {
-        nouns.iter().any(|noun| word.starts_with(noun)) && (1..=3).any(|back| at >= back && number(&words[at - back]).is_some())
+        nouns.iter().any(|noun| word.starts_with(noun))
+            && (1..=3).any(|back| at >= back && number(&words[at - back]).is_some())
     })?;
     let near = (1..=3).find(|back| at >= *back && number(&words[at - back]).is_some())?;
     let high = number(&words[at - near])?;
-    let low = (at >= near + 2).then(|| number(&words[at - near - 2])).flatten().filter(|low| *low < high);
+    let low = (at >= near + 2)
+        .then(|| number(&words[at - near - 2]))
+        .flatten()
+        .filter(|low| *low < high);
     Some((low.unwrap_or(high), high))
 }
 
 /// A small number in digits or as a word.
 pub(super) fn number(word: &str) -> Option<usize> {
-    const NAMES: [&str; 13] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-    word.parse().ok().or_else(|| NAMES.iter().position(|name| *name == word))
+    const NAMES: [&str; 13] = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
+    ];
+    word.parse()
+        .ok()
+        .or_else(|| NAMES.iter().position(|name| *name == word))
 }
 
 /// Cuts a text after so many words.
 pub(super) fn first_words(text: &str, most: usize) -> String {
-    text.split_whitespace().take(most).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .take(most)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -182,14 +247,37 @@ mod tests {
     #[test]
     fn sentences_end_where_they_end_and_not_at_decimals_or_abbreviations() {
         let text = "# Title\n\nIt stood 4.3 kilometres off. Dr. Moss said \"No.\" Then she left!\n- a list\n\nNext one";
-        assert_eq!(sentences(text), ["It stood 4.3 kilometres off.", "Dr. Moss said \"No.\"", "Then she left!", "Next one"]);
+        assert_eq!(
+            sentences(text),
+            [
+                "It stood 4.3 kilometres off.",
+                "Dr. Moss said \"No.\"",
+                "Then she left!",
+                "Next one"
+            ]
+        );
     }
 
     #[test]
     fn ranges_are_read_before_their_noun() {
-        assert_eq!(range_before("a summary of 120 to 200 words and 4 to 6 key points", &["word"]), Some((120, 200)));
-        assert_eq!(range_before("a summary of 120 to 200 words and 4 to 6 key points", &["point"]), Some((4, 6)));
-        assert_eq!(range_before("end with three questions", &["question"]), Some((3, 3)));
+        assert_eq!(
+            range_before(
+                "a summary of 120 to 200 words and 4 to 6 key points",
+                &["word"]
+            ),
+            Some((120, 200))
+        );
+        assert_eq!(
+            range_before(
+                "a summary of 120 to 200 words and 4 to 6 key points",
+                &["point"]
+            ),
+            Some((4, 6))
+        );
+        assert_eq!(
+            range_before("end with three questions", &["question"]),
+            Some((3, 3))
+        );
         assert_eq!(range_before("no number of words", &["word"]), None);
     }
 
@@ -198,7 +286,10 @@ mod tests {
         assert_eq!(item("12. The twelfth"), Some("The twelfth"));
         assert_eq!(item("  - a"), Some("a"));
         assert_eq!(item("1.5 metres"), None);
-        assert_eq!(Language::of("Viết giúp mình một bài ngắn về ngôi nhà cũ"), Language::Vietnamese);
+        assert_eq!(
+            Language::of("Viết giúp mình một bài ngắn về ngôi nhà cũ"),
+            Language::Vietnamese
+        );
         assert_eq!(Language::of("Write about the café"), Language::English);
     }
 }

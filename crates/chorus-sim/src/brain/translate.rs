@@ -20,16 +20,30 @@ always=luôn luôn;often=thường;now=bây giờ;still=vẫn;already=đã;made=
 write=viết;read=đọc;saw=đã thấy;see=thấy;knew=đã biết;know=biết;found=đã tìm thấy;find=tìm thấy;took=đã lấy;take=lấy;gave=đã cho;give=cho;built=đã xây;build=xây";
 
 /// Translates paragraphs into a language, as far as the dictionary goes; the first line says what it is.
-pub(super) fn translate(paragraphs: &[String], target: &str, glossary: &BTreeMap<String, String>) -> String {
-    let vietnamese = target.to_lowercase().starts_with("viet") || target.to_lowercase().contains("việt");
+pub(super) fn translate(
+    paragraphs: &[String],
+    target: &str,
+    glossary: &BTreeMap<String, String>,
+) -> String {
+    let vietnamese =
+        target.to_lowercase().starts_with("viet") || target.to_lowercase().contains("việt");
     let marker = if vietnamese {
         "> Bản dịch mô phỏng, từng từ một, do mô hình giả lập tạo ra.".to_owned()
     } else {
         format!("> Simulated rendering into {target}, word by word, made by a simulated model.")
     };
-    let dictionary = if vietnamese { dictionary() } else { BTreeMap::new() };
-    let rendered = paragraphs.iter().map(|paragraph| paragraph_of(paragraph, &dictionary, glossary));
-    std::iter::once(marker).chain(rendered).collect::<Vec<_>>().join("\n\n")
+    let dictionary = if vietnamese {
+        dictionary()
+    } else {
+        BTreeMap::new()
+    };
+    let rendered = paragraphs
+        .iter()
+        .map(|paragraph| paragraph_of(paragraph, &dictionary, glossary));
+    std::iter::once(marker)
+        .chain(rendered)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// The language that instructions want a translation in.
@@ -37,7 +51,10 @@ pub(super) fn target(instructions: &str) -> String {
     let wanted = ["into ", "in ", "sang tiếng "].iter().find_map(|word| {
         let mut rest = instructions;
         while let Some((_, tail)) = rest.split_once(word) {
-            let name: String = tail.chars().take_while(|letter| letter.is_alphabetic()).collect();
+            let name: String = tail
+                .chars()
+                .take_while(|letter| letter.is_alphabetic())
+                .collect();
             if name.chars().next().is_some_and(char::is_uppercase) {
                 return Some(name);
             }
@@ -45,20 +62,39 @@ pub(super) fn target(instructions: &str) -> String {
         }
         None
     });
-    wanted.unwrap_or_else(|| if Language::of(instructions) == Language::Vietnamese { "Vietnamese".into() } else { "English".into() })
+    wanted.unwrap_or_else(|| {
+        if Language::of(instructions) == Language::Vietnamese {
+            "Vietnamese".into()
+        } else {
+            "English".into()
+        }
+    })
 }
 
 fn dictionary() -> BTreeMap<&'static str, &'static str> {
-    PAIRS.split(';').filter_map(|pair| pair.trim().split_once('=')).collect()
+    PAIRS
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .collect()
 }
 
 /// Words of the glossary stay as they are; words of the dictionary are rendered; everything else is kept.
-fn paragraph_of(paragraph: &str, dictionary: &BTreeMap<&str, &str>, glossary: &BTreeMap<String, String>) -> String {
-    let kept: Vec<String> = glossary.keys().flat_map(|term| super::text::words(term)).collect();
+fn paragraph_of(
+    paragraph: &str,
+    dictionary: &BTreeMap<&str, &str>,
+    glossary: &BTreeMap<String, String>,
+) -> String {
+    let kept: Vec<String> = glossary
+        .keys()
+        .flat_map(|term| super::text::words(term))
+        .collect();
     let rendered = paragraph.split_whitespace().filter_map(|word| {
         let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
         let lower = bare.to_lowercase();
-        match dictionary.get(lower.as_str()).filter(|_| !kept.contains(&lower)) {
+        match dictionary
+            .get(lower.as_str())
+            .filter(|_| !kept.contains(&lower))
+        {
             Some(&"") => None,
             Some(rendering) => Some(word.replacen(bare, rendering, 1)),
             None => Some(word.to_owned()),
@@ -66,5 +102,8 @@ fn paragraph_of(paragraph: &str, dictionary: &BTreeMap<&str, &str>, glossary: &B
     });
     let line = rendered.collect::<Vec<_>>().join(" ");
     let mut letters = line.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }

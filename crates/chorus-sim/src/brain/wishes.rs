@@ -15,18 +15,43 @@ pub(super) enum Wish {
 }
 
 const WORDS: [(Wish, &[&str]); 7] = [
-    (Wish::Summary, &["summar", "overview", "synopsis", "tóm tắt", "tổng quan"]),
-    (Wish::KeyPoints, &["key point", "main point", "takeaway", "ý chính"]),
+    (
+        Wish::Summary,
+        &["summar", "overview", "synopsis", "tóm tắt", "tổng quan"],
+    ),
+    (
+        Wish::KeyPoints,
+        &["key point", "main point", "takeaway", "ý chính"],
+    ),
     (Wish::Questions, &["question", "quiz", "câu hỏi"]),
-    (Wish::Translation, &["translat", "bản dịch", "dịch sang", "dịch chương", "dịch phần"]),
+    (
+        Wish::Translation,
+        &[
+            "translat",
+            "bản dịch",
+            "dịch sang",
+            "dịch chương",
+            "dịch phần",
+        ],
+    ),
     (Wish::Glossary, &["glossary", "list of terms", "thuật ngữ"]),
-    (Wish::Conflicts, &["contradict", "inconsisten", "discrepan", "mâu thuẫn"]),
-    (Wish::Introduction, &["introduction", "lời mở đầu", "lời giới thiệu"]),
+    (
+        Wish::Conflicts,
+        &["contradict", "inconsisten", "discrepan", "mâu thuẫn"],
+    ),
+    (
+        Wish::Introduction,
+        &["introduction", "lời mở đầu", "lời giới thiệu"],
+    ),
 ];
 
 /// The wishes in a text.
 pub(super) fn wishes(text: &str) -> Vec<Wish> {
-    WORDS.iter().filter(|(_, words)| mentions(text, words)).map(|(wish, _)| *wish).collect()
+    WORDS
+        .iter()
+        .filter(|(_, words)| mentions(text, words))
+        .map(|(wish, _)| *wish)
+        .collect()
 }
 
 /// The wishes of a requirement: those of its lead when it has any, with key points that belong to its summaries.
@@ -35,7 +60,10 @@ pub(super) fn main_wishes(text: &str) -> Vec<Wish> {
     if found.is_empty() {
         return wishes(text);
     }
-    if found.contains(&Wish::Summary) && wishes(text).contains(&Wish::KeyPoints) && !found.contains(&Wish::KeyPoints) {
+    if found.contains(&Wish::Summary)
+        && wishes(text).contains(&Wish::KeyPoints)
+        && !found.contains(&Wish::KeyPoints)
+    {
         found.push(Wish::KeyPoints);
     }
     found

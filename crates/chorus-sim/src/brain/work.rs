@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::extract;
 use super::prompt::{Block, Prompt};
-use super::text::{Language, first_words, heading, mentions, paragraphs, quoted, range_before, sentences};
+use super::text::{
+    Language, first_words, heading, mentions, paragraphs, quoted, range_before, sentences,
+};
 use super::{Thought, code, translate};
 use crate::config::Omission;
 
@@ -43,26 +45,48 @@ enum Kind {
 pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> Thought {
     let work = Work::of(prompt);
     if let Some(question) = work.question() {
-        return Thought { reasoning: "Something that I need is to be asked first.".to_owned(), text: format!("QUESTION: {question}") };
+        return Thought {
+            reasoning: "Something that I need is to be asked first.".to_owned(),
+            text: format!("QUESTION: {question}"),
+        };
     }
     let kind = work.kind();
     let mut part = work.part(kind);
-    let omitted = |omission: &Omission| text.to_lowercase().contains(&omission.contains.to_lowercase());
+    let omitted = |omission: &Omission| {
+        text.to_lowercase()
+            .contains(&omission.contains.to_lowercase())
+    };
     if prompt.first("feedback").is_none() && omissions.iter().any(omitted) {
         part = without_last_section(&part);
     }
-    let reasoning = format!("I am given {} inputs and {} results and make {kind:?} of them.", work.inputs.len(), work.results.len());
-    Thought { reasoning, text: part + &work.notes(kind) }
+    let reasoning = format!(
+        "I am given {} inputs and {} results and make {kind:?} of them.",
+        work.inputs.len(),
+        work.results.len()
+    );
+    Thought {
+        reasoning,
+        text: part + &work.notes(kind),
+    }
 }
 
 impl<'a> Work<'a> {
     fn of(prompt: &'a Prompt<'a>) -> Self {
-        let given = |block: &Block<'_>| Given { title: block.attribute("title"), text: block.text() };
+        let given = |block: &Block<'_>| Given {
+            title: block.attribute("title"),
+            text: block.text(),
+        };
         let instructions = prompt.text("instructions");
         let inputs: Vec<Given> = prompt.all("input").map(given).collect();
         let results: Vec<Given> = prompt.all("result").map(given).collect();
         let language = Language::of(&instructions);
-        Self { prompt, instructions, language, inputs, results }
+        Self {
+            prompt,
+            instructions,
+            language,
+            inputs,
+            results,
+        }
     }
 
     /// What the instructions say must be asked, when it was not answered yet.
@@ -72,15 +96,26 @@ impl<'a> Work<'a> {
         }
         let asks = |sentence: &String| {
             let lower = sentence.to_lowercase();
-            lower.starts_with("ask ") || lower.contains("must be asked") || lower.starts_with("hãy hỏi")
+            lower.starts_with("ask ")
+                || lower.contains("must be asked")
+                || lower.starts_with("hãy hỏi")
         };
         let sentence = sentences(&self.instructions).into_iter().find(asks)?;
         let wish = sentence.trim_end_matches('.').to_owned();
-        Some(if wish.ends_with('?') { wish } else { format!("{wish}?") })
+        Some(if wish.ends_with('?') {
+            wish
+        } else {
+            format!("{wish}?")
+        })
     }
 
     fn kind(&self) -> Kind {
-        let first = without_quotes(&sentences(&self.instructions).into_iter().next().unwrap_or_default());
+        let first = without_quotes(
+            &sentences(&self.instructions)
+                .into_iter()
+                .next()
+                .unwrap_or_default(),
+        );
         let path = self.path();
         if code::is_code(&path) || mentions(&self.instructions, &["write the file `"]) {
             Kind::File
@@ -88,7 +123,9 @@ impl<'a> Work<'a> {
             Kind::Translation
         } else if mentions(&first, &["introduction", "lời mở đầu", "giới thiệu chung"]) {
             Kind::Introduction
-        } else if mentions(&first, &["questions", "câu hỏi"]) && !mentions(&first, &["summar", "tóm tắt"]) {
+        } else if mentions(&first, &["questions", "câu hỏi"])
+            && !mentions(&first, &["summar", "tóm tắt"])
+        {
             Kind::Questions
         } else if self.inputs.is_empty() && self.results.is_empty() {
             Kind::Prose
@@ -99,7 +136,12 @@ impl<'a> Work<'a> {
 
     fn part(&self, kind: Kind) -> String {
         match kind {
-            Kind::File => code::file(&self.path(), &self.instructions, &self.inputs, &self.results),
+            Kind::File => code::file(
+                &self.path(),
+                &self.instructions,
+                &self.inputs,
+                &self.results,
+            ),
             Kind::Translation => self.translation(),
             Kind::Introduction => self.introduction(),
             Kind::Questions => self.questions(&self.source()),
@@ -109,13 +151,24 @@ impl<'a> Work<'a> {
     }
 
     fn path(&self) -> String {
-        self.prompt.first("output").map(|output| output.attribute("path")).unwrap_or_default()
+        self.prompt
+            .first("output")
+            .map(|output| output.attribute("path"))
+            .unwrap_or_default()
     }
 
     /// The texts to work from: inputs, or results where there are no inputs.
     fn source(&self) -> String {
-        let given = if self.inputs.is_empty() { &self.results } else { &self.inputs };
-        given.iter().map(|given| given.text.as_str()).collect::<Vec<_>>().join("\n\n")
+        let given = if self.inputs.is_empty() {
+            &self.results
+        } else {
+            &self.inputs
+        };
+        given
+            .iter()
+            .map(|given| given.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n\n")
     }
 
     fn summary(&self) -> String {
@@ -123,14 +176,20 @@ impl<'a> Work<'a> {
         let (low, high) = self.asked(&["word", "từ", "chữ"]).unwrap_or((90, 160));
         let (low, high) = self.resized(low, high);
         let taken = extract::summary(&source, low, high);
-        let (few, many) = self.asked(&["key point", "point", "ý chính"]).unwrap_or((4, 5));
+        let (few, many) = self
+            .asked(&["key point", "point", "ý chính"])
+            .unwrap_or((4, 5));
         let points = extract::key_points(&source, usize::midpoint(few, many), &taken);
         let mut headings = self.headings().into_iter();
-        let title = headings.next().unwrap_or_else(|| format!("## {}", self.title()));
+        let title = headings
+            .next()
+            .unwrap_or_else(|| format!("## {}", self.title()));
         let mut part = format!("{title}\n\n{}", taken.join(" "));
         let wants_points = mentions(&self.instructions, &["point", "ý chính"]);
         if wants_points && !points.is_empty() {
-            let title = headings.next().unwrap_or_else(|| format!("### {}", self.language.choose("Key points", "Các ý chính")));
+            let title = headings.next().unwrap_or_else(|| {
+                format!("### {}", self.language.choose("Key points", "Các ý chính"))
+            });
             part += &format!("\n\n{title}\n\n{}", bullets(&points));
         }
         if mentions(&self.instructions, &["question", "câu hỏi"]) {
@@ -141,59 +200,109 @@ impl<'a> Work<'a> {
 
     fn questions(&self, source: &str) -> String {
         let (few, _) = self.asked(&["question", "câu hỏi"]).unwrap_or((3, 3));
-        let title = self.headings().into_iter().find(|title| mentions(title, &["question", "câu hỏi"]));
-        let title = title.unwrap_or_else(|| format!("### {}", self.language.choose("Questions for self-study", "Câu hỏi tự học")));
+        let title = self
+            .headings()
+            .into_iter()
+            .find(|title| mentions(title, &["question", "câu hỏi"]));
+        let title = title.unwrap_or_else(|| {
+            format!(
+                "### {}",
+                self.language
+                    .choose("Questions for self-study", "Câu hỏi tự học")
+            )
+        });
         let listed = extract::questions(source, few, Language::of(source));
-        let lines = listed.iter().enumerate().map(|(at, question)| format!("{}. {question}", at + 1));
+        let lines = listed
+            .iter()
+            .enumerate()
+            .map(|(at, question)| format!("{}. {question}", at + 1));
         format!("{title}\n\n{}", lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn translation(&self) -> String {
         let titles = quoted(&self.instructions);
-        let found = self.inputs.iter().find_map(|input| titles.iter().find_map(|title| section(&input.text, title)));
+        let found = self
+            .inputs
+            .iter()
+            .find_map(|input| titles.iter().find_map(|title| section(&input.text, title)));
         let source = found.unwrap_or_else(|| self.source());
         let target = translate::target(&self.instructions);
         let rendered = translate::translate(&paragraphs(&source), &target, &self.glossary());
-        let title = self.headings().into_iter().next().unwrap_or_else(|| format!("## {}: {}", target, self.title()));
+        let title = self
+            .headings()
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| format!("## {}: {}", target, self.title()));
         format!("{title}\n\n{rendered}")
     }
 
     fn introduction(&self) -> String {
         let project = self.prompt.first("project");
-        let name = project.map(|project| project.attribute("title")).unwrap_or_default();
+        let name = project
+            .map(|project| project.attribute("title"))
+            .unwrap_or_default();
         let (_, most) = self.asked(&["word", "từ", "chữ"]).unwrap_or((120, 120));
-        let named = |given: &Given| headings_of(&given.text).into_iter().next().unwrap_or_else(|| given.title.clone());
-        let (first, last) = (self.results.first().map(named).unwrap_or_default(), self.results.last().map(named).unwrap_or_default());
+        let named = |given: &Given| {
+            headings_of(&given.text)
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| given.title.clone())
+        };
+        let (first, last) = (
+            self.results.first().map(named).unwrap_or_default(),
+            self.results.last().map(named).unwrap_or_default(),
+        );
         let count = self.results.len();
         let opening = match self.language {
             Language::English => format!(
                 "This text has {count} parts made from the source, from \"{first}\" to \"{last}\". Everything in it is taken from the source."
             ),
             Language::Vietnamese => {
-                format!("Tài liệu này gồm {count} phần lấy từ nguồn, từ \"{first}\" đến \"{last}\". Mọi điều trong đó đều lấy từ nguồn.")
+                format!(
+                    "Tài liệu này gồm {count} phần lấy từ nguồn, từ \"{first}\" đến \"{last}\". Mọi điều trong đó đều lấy từ nguồn."
+                )
             }
         };
-        let joined = self.results.iter().map(|given| given.text.as_str()).collect::<Vec<_>>().join("\n\n");
+        let joined = self
+            .results
+            .iter()
+            .map(|given| given.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n\n");
         let room = most.saturating_sub(opening.split_whitespace().count());
         let said = extract::summary(&joined, room / 2, room).join(" ");
         let body = first_words(&format!("{opening} {said}"), most);
         let titles = self.headings();
-        let title = if titles.is_empty() { format!("# {name}") } else { titles.join("\n\n") };
+        let title = if titles.is_empty() {
+            format!("# {name}")
+        } else {
+            titles.join("\n\n")
+        };
         format!("{title}\n\n{body}")
     }
 
     /// Prose without sources: what the brief and the answers say, and nothing that they do not say.
     fn prose(&self) -> String {
         let brief = self.prompt.text("project");
-        let answers = self.prompt.all("answer").map(|answer| format!("{} {}", answer.attribute("question"), answer.text()));
+        let answers = self
+            .prompt
+            .all("answer")
+            .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()));
         let told: Vec<String> = answers.chain(paragraphs(&brief)).collect();
         let (_, most) = self.asked(&["word", "từ", "chữ"]).unwrap_or((160, 160));
-        let title = self.headings().into_iter().next().unwrap_or_else(|| format!("## {}", first_words(&self.instructions, 8)));
+        let title = self
+            .headings()
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| format!("## {}", first_words(&self.instructions, 8)));
         let missing = self.language.choose(
             "Facts that the brief does not give are left open here on purpose.",
             "Những dữ kiện chưa được cung cấp được để trống ở đây một cách có chủ ý.",
         );
-        format!("{title}\n\n{}\n\n{missing}", first_words(&told.join(" "), most))
+        format!(
+            "{title}\n\n{}\n\n{missing}",
+            first_words(&told.join(" "), most)
+        )
     }
 
     /// Facts and terms for the merge; only parts that read a source for the first time tell them.
@@ -201,30 +310,54 @@ impl<'a> Work<'a> {
         if kind != Kind::Summary || self.inputs.is_empty() {
             return String::new();
         }
-        let tokens = self.prompt.first("output").and_then(|output| output.number("tokens")).unwrap_or(1_000);
-        let room = usize::try_from((tokens.saturating_sub(700) / FACT_TOKENS).clamp(6, 30)).unwrap_or(6);
+        let tokens = self
+            .prompt
+            .first("output")
+            .and_then(|output| output.number("tokens"))
+            .unwrap_or(1_000);
+        let room =
+            usize::try_from((tokens.saturating_sub(700) / FACT_TOKENS).clamp(6, 30)).unwrap_or(6);
         let source = self.source();
         let facts: Vec<_> = extract::facts(&source, room)
             .into_iter()
             .map(|fact| json!({"subject": fact.subject, "value": fact.value, "quote": fact.quote}))
             .collect();
-        let terms: Vec<_> =
-            extract::terms(&source, 8).into_iter().map(|term| json!({"term": term.term, "meaning": term.meaning})).collect();
-        format!("\n\n```chorus\n{}\n```", json!({"facts": facts, "terms": terms}))
+        let terms: Vec<_> = extract::terms(&source, 8)
+            .into_iter()
+            .map(|term| json!({"term": term.term, "meaning": term.meaning}))
+            .collect();
+        format!(
+            "\n\n```chorus\n{}\n```",
+            json!({"facts": facts, "terms": terms})
+        )
     }
 
     fn glossary(&self) -> BTreeMap<String, String> {
-        let terms = self.prompt.first("glossary").map(|glossary| glossary.inside("term")).unwrap_or_default();
-        terms.iter().map(|term| (term.attribute("name"), term.text())).collect()
+        let terms = self
+            .prompt
+            .first("glossary")
+            .map(|glossary| glossary.inside("term"))
+            .unwrap_or_default();
+        terms
+            .iter()
+            .map(|term| (term.attribute("name"), term.text()))
+            .collect()
     }
 
     fn title(&self) -> String {
-        self.inputs.first().or_else(|| self.results.first()).map(|given| given.title.clone()).unwrap_or_default()
+        self.inputs
+            .first()
+            .or_else(|| self.results.first())
+            .map(|given| given.title.clone())
+            .unwrap_or_default()
     }
 
     /// Headings that the instructions name: quoted and beginning with `#`.
     fn headings(&self) -> Vec<String> {
-        quoted(&self.instructions).into_iter().filter(|text| heading(text).is_some()).collect()
+        quoted(&self.instructions)
+            .into_iter()
+            .filter(|text| heading(text).is_some())
+            .collect()
     }
 
     fn asked(&self, nouns: &[&str]) -> Option<(usize, usize)> {
@@ -250,24 +383,35 @@ fn without_quotes(sentence: &str) -> String {
 }
 
 fn bullets(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .map(|line| format!("- {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The part of a text under a heading.
 fn section(text: &str, title: &str) -> Option<String> {
     let wanted = title.to_lowercase();
-    let mut lines = text.lines().skip_while(|line| heading(line).is_none_or(|(_, words)| words.to_lowercase() != wanted));
+    let mut lines = text
+        .lines()
+        .skip_while(|line| heading(line).is_none_or(|(_, words)| words.to_lowercase() != wanted));
     let (level, _) = heading(lines.next()?)?;
     let inside = lines.take_while(|line| heading(line).is_none_or(|(other, _)| other > level));
     Some(inside.collect::<Vec<_>>().join("\n")).filter(|text| !text.trim().is_empty())
 }
 
 fn headings_of(text: &str) -> Vec<String> {
-    text.lines().filter_map(heading).map(|(_, words)| words.to_owned()).collect()
+    text.lines()
+        .filter_map(heading)
+        .map(|(_, words)| words.to_owned())
+        .collect()
 }
 
 /// A part without its last section; a part of one section stays whole.
 fn without_last_section(part: &str) -> String {
     let headings: Vec<usize> = part.match_indices("\n#").map(|(at, _)| at).collect();
-    headings.last().map_or_else(|| part.to_owned(), |at| part[..*at].trim_end().to_owned())
+    headings
+        .last()
+        .map_or_else(|| part.to_owned(), |at| part[..*at].trim_end().to_owned())
 }

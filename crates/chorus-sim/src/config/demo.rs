@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Config, Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing};
+use super::{
+    Config, Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service,
+    Standing,
+};
 use crate::engine::fault::{Fault, FaultRule};
 use crate::engine::quota::Counted;
 
@@ -65,7 +68,9 @@ pub fn demo(seed: u64) -> Demo {
             provider(Dialect::Deepseek, &customers, 60, 30),
         ],
         faults: faults(),
-        omissions: vec![Omission { contains: "section=\"d1.3\"".to_owned() }],
+        omissions: vec![Omission {
+            contains: "section=\"d1.3\"".to_owned(),
+        }],
         journal: None,
     };
     let accounts = customers.iter().flat_map(Customer::accounts).collect();
@@ -89,19 +94,76 @@ fn customers() -> Vec<Customer> {
         output_tokens_per_minute: Some(output),
         ..Limits::default()
     };
-    let openai = |requests, tokens| Limits { requests_per_minute: Some(requests), tokens_per_minute: Some(tokens), ..Limits::default() };
-    let deepseek = |calls| Limits { concurrency: Some(calls), ..Limits::default() };
-    let optimistic =
-        |dialect, id, owners, speed, [limits, believed]: [Limits; 2]| Customer { dialect, id, owners, speed, limits, believed };
-    let honest = |dialect, id, owners, speed, limits| optimistic(dialect, id, owners, speed, [limits, limits]);
+    let openai = |requests, tokens| Limits {
+        requests_per_minute: Some(requests),
+        tokens_per_minute: Some(tokens),
+        ..Limits::default()
+    };
+    let deepseek = |calls| Limits {
+        concurrency: Some(calls),
+        ..Limits::default()
+    };
+    let optimistic = |dialect, id, owners, speed, [limits, believed]: [Limits; 2]| Customer {
+        dialect,
+        id,
+        owners,
+        speed,
+        limits,
+        believed,
+    };
+    let honest = |dialect, id, owners, speed, limits| {
+        optimistic(dialect, id, owners, speed, [limits, limits])
+    };
     vec![
-        honest(Dialect::Anthropic, "org-amber", &["an.tran", "binh.le"], 1.3, anthropic(8, 20_000, 7_000)),
-        honest(Dialect::Anthropic, "org-birch", &["carla.diaz"], 1.0, anthropic(4, 20_000, 5_000)),
-        optimistic(Dialect::Anthropic, "org-cedar", &["dmitri.orlov"], 0.7, [anthropic(3, 14_000, 4_000), anthropic(5, 14_000, 4_000)]),
-        honest(Dialect::Openai, "org-dune", &["emma.hall"], 1.0, openai(6, 40_000)),
-        optimistic(Dialect::Openai, "org-ember", &["farid.noor"], 1.1, [openai(3, 30_000), openai(6, 40_000)]),
-        honest(Dialect::Deepseek, "org-fjord", &["grace.kim"], 1.2, deepseek(3)),
-        honest(Dialect::Deepseek, "org-grove", &["hugo.blanc"], 0.8, deepseek(2)),
+        honest(
+            Dialect::Anthropic,
+            "org-amber",
+            &["an.tran", "binh.le"],
+            1.3,
+            anthropic(8, 20_000, 7_000),
+        ),
+        honest(
+            Dialect::Anthropic,
+            "org-birch",
+            &["carla.diaz"],
+            1.0,
+            anthropic(4, 20_000, 5_000),
+        ),
+        optimistic(
+            Dialect::Anthropic,
+            "org-cedar",
+            &["dmitri.orlov"],
+            0.7,
+            [anthropic(3, 14_000, 4_000), anthropic(5, 14_000, 4_000)],
+        ),
+        honest(
+            Dialect::Openai,
+            "org-dune",
+            &["emma.hall"],
+            1.0,
+            openai(6, 40_000),
+        ),
+        optimistic(
+            Dialect::Openai,
+            "org-ember",
+            &["farid.noor"],
+            1.1,
+            [openai(3, 30_000), openai(6, 40_000)],
+        ),
+        honest(
+            Dialect::Deepseek,
+            "org-fjord",
+            &["grace.kim"],
+            1.2,
+            deepseek(3),
+        ),
+        honest(
+            Dialect::Deepseek,
+            "org-grove",
+            &["hugo.blanc"],
+            0.8,
+            deepseek(2),
+        ),
     ]
 }
 
@@ -112,7 +174,10 @@ impl Customer {
             Dialect::Openai => "sk-proj-sim",
             Dialect::Deepseek => "sk-sim",
         };
-        self.owners.iter().map(|owner| format!("{prefix}-{}-{}", self.id, owner.replace('.', "-"))).collect()
+        self.owners
+            .iter()
+            .map(|owner| format!("{prefix}-{}-{}", self.id, owner.replace('.', "-")))
+            .collect()
     }
 
     fn accounts(&self) -> Vec<Account> {
@@ -122,8 +187,19 @@ impl Customer {
             provider: name(self.dialect).to_owned(),
             organisation: self.id.to_owned(),
             key,
-            path: format!("/{}{}", name(self.dialect), if self.dialect == Dialect::Openai { "/v1" } else { "" }),
-            models: models(self.dialect).into_iter().map(|model| model.id).collect(),
+            path: format!(
+                "/{}{}",
+                name(self.dialect),
+                if self.dialect == Dialect::Openai {
+                    "/v1"
+                } else {
+                    ""
+                }
+            ),
+            models: models(self.dialect)
+                .into_iter()
+                .map(|model| model.id)
+                .collect(),
             limits: real_limits(self.believed),
         };
         self.owners.iter().zip(self.keys()).map(account).collect()
@@ -146,19 +222,40 @@ fn real_limits(limits: Limits) -> Vec<AccountLimit> {
     let rows = [
         (Counted::Requests, limits.requests_per_minute, minute),
         (Counted::InputTokens, limits.input_tokens_per_minute, minute),
-        (Counted::OutputTokens, limits.output_tokens_per_minute, minute),
+        (
+            Counted::OutputTokens,
+            limits.output_tokens_per_minute,
+            minute,
+        ),
         (Counted::Tokens, limits.tokens_per_minute, minute),
         (Counted::Concurrency, limits.concurrency, None),
     ];
-    rows.into_iter().filter_map(|(counted, amount, per_ms)| Some(AccountLimit { counted, amount: amount?, per_ms })).collect()
+    rows.into_iter()
+        .filter_map(|(counted, amount, per_ms)| {
+            Some(AccountLimit {
+                counted,
+                amount: amount?,
+                per_ms,
+            })
+        })
+        .collect()
 }
 
-fn provider(dialect: Dialect, customers: &[Customer], writes_per_second: u64, jitter_percent: u8) -> ProviderConfig {
+fn provider(
+    dialect: Dialect,
+    customers: &[Customer],
+    writes_per_second: u64,
+    jitter_percent: u8,
+) -> ProviderConfig {
     ProviderConfig {
         name: name(dialect).to_owned(),
         dialect,
         models: models(dialect),
-        organisations: customers.iter().filter(|customer| customer.dialect == dialect).map(Customer::organisation).collect(),
+        organisations: customers
+            .iter()
+            .filter(|customer| customer.dialect == dialect)
+            .map(Customer::organisation)
+            .collect(),
         service: Service {
             first_token_ms: 3_000,
             reads_per_second: 4_000,
@@ -179,11 +276,24 @@ const fn name(dialect: Dialect) -> &'static str {
 }
 
 fn models(dialect: Dialect) -> Vec<ModelConfig> {
-    let model = |id: &str, thinks| ModelConfig { id: id.to_owned(), group: None, context: 400_000, max_output: 32_000, thinks };
+    let model = |id: &str, thinks| ModelConfig {
+        id: id.to_owned(),
+        group: None,
+        context: 400_000,
+        max_output: 32_000,
+        thinks,
+    };
     match dialect {
-        Dialect::Anthropic => vec![model("claude-sonnet-5", false), model("claude-haiku-4-5", false)],
+        Dialect::Anthropic => vec![
+            model("claude-sonnet-5", false),
+            model("claude-haiku-4-5", false),
+        ],
         Dialect::Openai => vec![model("gpt-6-luna", false), model("gpt-6-sol", false)],
-        Dialect::Deepseek => vec![model("deepseek-v4-pro", true), model("deepseek-flash", false), model("deepseek-r1", true)],
+        Dialect::Deepseek => vec![
+            model("deepseek-v4-pro", true),
+            model("deepseek-flash", false),
+            model("deepseek-r1", true),
+        ],
     }
 }
 
@@ -196,7 +306,11 @@ fn faults() -> Vec<FaultRule> {
         ..FaultRule::always(fault)
     };
     vec![
-        FaultRule { streamed: Some(true), after_percent: 60, ..work(Fault::Die, "org-amber", 2) },
+        FaultRule {
+            streamed: Some(true),
+            after_percent: 60,
+            ..work(Fault::Die, "org-amber", 2)
+        },
         work(Fault::RateLimit, "org-ember", 1),
         work(Fault::Slow, "org-birch", 3),
     ]

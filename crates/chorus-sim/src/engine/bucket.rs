@@ -17,7 +17,13 @@ impl Bucket {
     pub fn full(amount: u64, window_ms: u64, now_ms: u64) -> Self {
         let window_ms = window_ms.max(1);
         let level = i128::from(amount) * i128::from(window_ms);
-        Self { amount, window_ms, level, at_ms: now_ms, lowest: level }
+        Self {
+            amount,
+            window_ms,
+            level,
+            at_ms: now_ms,
+            lowest: level,
+        }
     }
 
     /// The limit.
@@ -34,7 +40,8 @@ impl Bucket {
     pub fn drain(&mut self, now_ms: u64, amount: u64) {
         let passed = now_ms.saturating_sub(self.at_ms);
         let full = self.units(self.amount);
-        self.level = full.min(self.level + i128::from(passed) * i128::from(self.amount) - self.units(amount));
+        self.level = full
+            .min(self.level + i128::from(passed) * i128::from(self.amount) - self.units(amount));
         self.lowest = self.lowest.min(self.level);
         self.at_ms = self.at_ms.max(now_ms);
     }
@@ -58,7 +65,8 @@ impl Bucket {
     /// What was used of the limit at the worst moment; more than the limit means debt.
     pub fn peak_used(&self) -> u64 {
         let used = self.units(self.amount) - self.lowest;
-        u64::try_from((used + i128::from(self.window_ms) - 1) / i128::from(self.window_ms)).unwrap_or(0)
+        u64::try_from((used + i128::from(self.window_ms) - 1) / i128::from(self.window_ms))
+            .unwrap_or(0)
     }
 
     /// Milliseconds until so much can be taken; none when it never can.

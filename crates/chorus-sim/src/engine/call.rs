@@ -46,22 +46,40 @@ pub enum Role {
 impl Ask {
     /// Tokens of the prompt.
     pub fn input_tokens(&self) -> u64 {
-        let turns: u64 = self.turns.iter().map(|turn| tokens::count(&turn.text) + TURN_TOKENS).sum();
+        let turns: u64 = self
+            .turns
+            .iter()
+            .map(|turn| tokens::count(&turn.text) + TURN_TOKENS)
+            .sum();
         tokens::count(&self.system) + turns
     }
 
     /// Characters of the prompt.
     pub fn characters(&self) -> u64 {
-        (self.system.chars().count() + self.turns.iter().map(|turn| turn.text.chars().count()).sum::<usize>()) as u64
+        (self.system.chars().count()
+            + self
+                .turns
+                .iter()
+                .map(|turn| turn.text.chars().count())
+                .sum::<usize>()) as u64
     }
 
     /// Everything that was said, as one text.
     pub fn text(&self) -> String {
-        self.turns.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>().join("\n")
+        self.turns
+            .iter()
+            .map(|turn| turn.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Hash of the conversation.
     pub fn content(&self) -> u64 {
-        self.turns.iter().fold(Hash::new(0).text(&self.system), |hash, turn| hash.with(turn.role as u64).text(&turn.text)).value()
+        self.turns
+            .iter()
+            .fold(Hash::new(0).text(&self.system), |hash, turn| {
+                hash.with(turn.role as u64).text(&turn.text)
+            })
+            .value()
     }
 }

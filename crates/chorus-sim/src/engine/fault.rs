@@ -164,17 +164,28 @@ impl FaultRule {
     }
 
     fn fits(&self, occasion: &Occasion<'_>) -> bool {
-        let same = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let same = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
         same(&self.provider, occasion.provider)
             && same(&self.organisation, occasion.organisation)
             && same(&self.model, occasion.model)
             && same(&self.kind, occasion.kind)
-            && self.streamed.is_none_or(|streamed| streamed == occasion.streamed)
-            && self.contains.as_ref().is_none_or(|text| occasion.text.to_lowercase().contains(&text.to_lowercase()))
+            && self
+                .streamed
+                .is_none_or(|streamed| streamed == occasion.streamed)
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|text| occasion.text.to_lowercase().contains(&text.to_lowercase()))
     }
 
     const fn planted(&self) -> Planted {
-        Planted { fault: self.fault, after_percent: self.after_percent, factor: self.factor }
+        Planted {
+            fault: self.fault,
+            after_percent: self.after_percent,
+            factor: self.factor,
+        }
     }
 }
 
@@ -183,7 +194,13 @@ impl Faults {
     pub fn new(seed: u64, rules: Vec<FaultRule>) -> Self {
         let rules = rules
             .into_iter()
-            .map(|rule| Counter { rule, met: 0, fired: 0, met_by_content: BTreeMap::new(), fired_by_content: BTreeMap::new() })
+            .map(|rule| Counter {
+                rule,
+                met: 0,
+                fired: 0,
+                met_by_content: BTreeMap::new(),
+                fired_by_content: BTreeMap::new(),
+            })
             .collect();
         Self { seed, rules }
     }
@@ -191,7 +208,10 @@ impl Faults {
     /// The fault of this call, by the first rule that strikes.
     pub fn draw(&mut self, occasion: &Occasion<'_>) -> Option<Planted> {
         let seed = self.seed;
-        self.rules.iter_mut().zip(0_u64..).find_map(|(counter, place)| counter.strikes(occasion, seed, place))
+        self.rules
+            .iter_mut()
+            .zip(0_u64..)
+            .find_map(|(counter, place)| counter.strikes(occasion, seed, place))
     }
 }
 
@@ -203,7 +223,12 @@ impl Counter {
         self.met += 1;
         let seen = self.met_by_content.entry(occasion.content).or_default();
         *seen += 1;
-        let chance = Hash::new(seed).with(place).with(occasion.content).with(u64::from(*seen)).value() % 1000;
+        let chance = Hash::new(seed)
+            .with(place)
+            .with(occasion.content)
+            .with(u64::from(*seen))
+            .value()
+            % 1000;
         let fired_here = self.fired_by_content.entry(occasion.content).or_default();
         let struck = self.met > self.rule.skip
             && self.rule.times.is_none_or(|times| self.fired < times)
@@ -220,7 +245,11 @@ impl Counter {
 
 /// The fault named by a marker `[[sim:cut]]` in a text, or by the value of the header `x-sim-fault`.
 pub fn requested(text: &str, header: Option<&str>) -> Option<Planted> {
-    let marked = || text.split_once("[[sim:").and_then(|(_, rest)| rest.split_once("]]")).map(|(name, _)| name);
+    let marked = || {
+        text.split_once("[[sim:")
+            .and_then(|(_, rest)| rest.split_once("]]"))
+            .map(|(name, _)| name)
+    };
     let fault: Fault = serde_json::from_value(header.or_else(marked)?.trim().into()).ok()?;
     Some(FaultRule::always(fault).planted())
 }

@@ -19,7 +19,9 @@ impl Hash {
 
     /// Adds a text.
     pub fn text(self, text: &str) -> Self {
-        let folded = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let folded = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         self.with(folded).with(text.len() as u64)
     }
 
@@ -30,7 +32,8 @@ impl Hash {
 
     /// The hash as letters and digits, as providers write ids.
     pub fn id(self, length: usize) -> String {
-        const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        const LETTERS: &[u8; 62] =
+            b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let mut state = self;
         (0..length)
             .map(|place| {
@@ -43,13 +46,24 @@ impl Hash {
     /// The hash in the form of a UUID.
     pub fn uuid(self) -> String {
         let (high, low) = (self.with(1).0, self.with(2).0);
-        format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xfff, low >> 52, low & 0xffff_ffff_ffff)
+        format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            low >> 52,
+            low & 0xffff_ffff_ffff
+        )
     }
 }
 
 /// The first twelve hexadecimal digits of a secret's SHA-256.
 pub fn fingerprint(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(secret.as_bytes())
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 const fn mix(value: u64) -> u64 {

@@ -92,7 +92,13 @@ impl Journal {
 
     /// Records how a running call ended; false when it was over before.
     pub fn close(&mut self, call: CallId, now_ms: u64, outcome: Outcome, delivered: u64) -> bool {
-        let Some(entry) = self.entries.get_mut(&call).filter(|entry| entry.outcome == Outcome::Open) else { return false };
+        let Some(entry) = self
+            .entries
+            .get_mut(&call)
+            .filter(|entry| entry.outcome == Outcome::Open)
+        else {
+            return false;
+        };
         entry.outcome = outcome;
         entry.ended_ms = Some(now_ms);
         entry.delivered = delivered;
@@ -113,7 +119,11 @@ impl Journal {
     /// The lines of calls that ended since the last time.
     pub fn take_fresh(&mut self) -> Vec<String> {
         let fresh = std::mem::take(&mut self.fresh);
-        fresh.iter().filter_map(|call| self.entries.get(call)).map(line).collect()
+        fresh
+            .iter()
+            .filter_map(|call| self.entries.get(call))
+            .map(line)
+            .collect()
     }
 
     /// All lines.

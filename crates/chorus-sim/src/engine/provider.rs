@@ -50,9 +50,20 @@ impl Provider {
             .organisations
             .iter()
             .enumerate()
-            .flat_map(|(place, organisation)| organisation.keys.iter().map(move |key| (key.clone(), place)))
+            .flat_map(|(place, organisation)| {
+                organisation
+                    .keys
+                    .iter()
+                    .map(move |key| (key.clone(), place))
+            })
             .collect();
-        Self { wire: wire::of(config.dialect), config, speed: speed.max(0.001), keys, quotas: BTreeMap::new() }
+        Self {
+            wire: wire::of(config.dialect),
+            config,
+            speed: speed.max(0.001),
+            keys,
+            quotas: BTreeMap::new(),
+        }
     }
 
     /// Its configuration.
@@ -67,14 +78,23 @@ impl Provider {
 
     /// Who shows this key.
     pub fn organisation(&self, key: &str) -> Option<&OrganisationConfig> {
-        self.keys.get(key).and_then(|place| self.config.organisations.get(*place))
+        self.keys
+            .get(key)
+            .and_then(|place| self.config.organisations.get(*place))
     }
 
     /// Checks everything that does not depend on load: key, model, standing, size.
     pub fn check(&self, key: &str, ask: &Ask) -> Result<(&ModelConfig, Place), Refusal> {
-        let (organisation, customer) =
-            self.keys.get(key).and_then(|place| Some((*place, self.config.organisations.get(*place)?))).ok_or(Refusal::DeadKey)?;
-        let model = self.config.models.iter().find(|model| model.id == ask.model);
+        let (organisation, customer) = self
+            .keys
+            .get(key)
+            .and_then(|place| Some((*place, self.config.organisations.get(*place)?)))
+            .ok_or(Refusal::DeadKey)?;
+        let model = self
+            .config
+            .models
+            .iter()
+            .find(|model| model.id == ask.model);
         match customer.standing {
             Standing::Good => {}
             Standing::Revoked => return Err(Refusal::DeadKey),
@@ -84,30 +104,56 @@ impl Provider {
         let model = model.ok_or(Refusal::UnknownModel)?;
         self.wire.check(ask, model).map_err(Refusal::Invalid)?;
         let (input, output) = (ask.input_tokens(), ask.max_tokens.unwrap_or(0));
-        let needed = if self.wire.reply_counts_in_context() { input + output } else { input };
+        let needed = if self.wire.reply_counts_in_context() {
+            input + output
+        } else {
+            input
+        };
         if needed > model.context {
-            return Err(Refusal::Overflow { input, output, context: model.context });
+            return Err(Refusal::Overflow {
+                input,
+                output,
+                context: model.context,
+            });
         }
-        Ok((model, Place { organisation, group: model.group.clone().unwrap_or_else(|| model.id.clone()) }))
+        Ok((
+            model,
+            Place {
+                organisation,
+                group: model.group.clone().unwrap_or_else(|| model.id.clone()),
+            },
+        ))
     }
 
     /// Draws on the limits, or says which one would be passed.
     pub fn admit(&mut self, place: &Place, ask: &Ask, now_ms: u64) -> Result<(), Exceeded> {
         let input = ask.input_tokens();
-        let draw = Draw { input, total: self.wire.charged_at_entry(ask, input) };
+        let draw = Draw {
+            input,
+            total: self.wire.charged_at_entry(ask, input),
+        };
         let refused_count = self.wire.refused_calls_count();
         self.quota(place, now_ms).admit(draw, refused_count)
     }
 
     /// The admitted call is served as timed.
     pub fn begin(&mut self, place: &Place, call: CallId, timed: &Timed, now_ms: u64) {
-        let flight = Flight::new(call, now_ms + timed.first_ms, now_ms + timed.last_ms, timed.produced);
+        let flight = Flight::new(
+            call,
+            now_ms + timed.first_ms,
+            now_ms + timed.last_ms,
+            timed.produced,
+        );
         self.quota(place, now_ms).begin(flight);
     }
 
     /// The call ended, after its grace when the client hung up.
     pub fn end(&mut self, place: &Place, call: CallId, now_ms: u64, aborted: bool) {
-        let grace = if aborted { self.real_ms(self.config.service.abort_grace_ms) } else { 0 };
+        let grace = if aborted {
+            self.real_ms(self.config.service.abort_grace_ms)
+        } else {
+            0
+        };
         let quota = self.quota(place, now_ms);
         quota.end(call, now_ms + grace);
         quota.advance(now_ms);
@@ -135,7 +181,10 @@ impl Provider {
         let service = self.config.service;
         let jitter = f64::from(service.jitter_percent) / 100.0;
         let luck = (chance.with(11).value() % 2001) as f64 / 1000.0 - 1.0;
-        let speed = self.speed * self.config.organisations[place.organisation].speed.max(0.001);
+        let speed = self.speed
+            * self.config.organisations[place.organisation]
+                .speed
+                .max(0.001);
         let slower = f64::from(factor.max(1)) * (1.0 + jitter * luck) / speed;
         let reading_ms = input as f64 * 1000.0 / service.reads_per_second.max(1) as f64;
         Pace {
@@ -154,7 +203,11 @@ impl Provider {
         let minute_ms = self.real_ms(60_000);
         let customer = &self.config.organisations[place.organisation];
         let quota = self.quotas.entry(place.clone()).or_insert_with(|| {
-            let limits = customer.groups.get(&place.group).copied().unwrap_or(customer.limits);
+            let limits = customer
+                .groups
+                .get(&place.group)
+                .copied()
+                .unwrap_or(customer.limits);
             Quota::new(limits, minute_ms, now_ms)
         });
         quota.advance(now_ms);

@@ -105,7 +105,14 @@ pub struct Flight {
 impl Flight {
     /// A call that produces so many tokens evenly between two moments.
     pub const fn new(call: CallId, from_ms: u64, until_ms: u64, output: u64) -> Self {
-        Self { call, from_ms, until_ms, output, charged: 0, over_ms: None }
+        Self {
+            call,
+            from_ms,
+            until_ms,
+            output,
+            charged: 0,
+            over_ms: None,
+        }
     }
 
     fn produced(&self, now_ms: u64) -> u64 {
@@ -114,7 +121,8 @@ impl Flight {
             return self.output;
         }
         let span = self.until_ms.saturating_sub(self.from_ms).max(1);
-        let done = u128::from(self.output) * u128::from(end.saturating_sub(self.from_ms)) / u128::from(span);
+        let done = u128::from(self.output) * u128::from(end.saturating_sub(self.from_ms))
+            / u128::from(span);
         u64::try_from(done).unwrap_or(self.output)
     }
 }
@@ -122,7 +130,8 @@ impl Flight {
 impl Quota {
     /// Full limits; a minute lasts `minute_ms`.
     pub fn new(limits: Limits, minute_ms: u64, now_ms: u64) -> Self {
-        let bucket = |amount: Option<u64>| amount.map(|amount| Bucket::full(amount, minute_ms, now_ms));
+        let bucket =
+            |amount: Option<u64>| amount.map(|amount| Bucket::full(amount, minute_ms, now_ms));
         Self {
             requests: bucket(limits.requests_per_minute),
             input: bucket(limits.input_tokens_per_minute),
@@ -150,19 +159,28 @@ impl Quota {
         for moment in moments {
             self.step(moment);
         }
-        self.flights.retain(|flight| flight.over_ms.is_none_or(|over| over > now_ms));
+        self.flights
+            .retain(|flight| flight.over_ms.is_none_or(|over| over > now_ms));
     }
 
     /// Admits a call or says which limit it would pass; a refused call counts as a request where it says so.
     pub fn admit(&mut self, draw: Draw, refused_count: bool) -> Result<(), Exceeded> {
         if let Some(exceeded) = self.exceeded(draw) {
             self.refused += 1;
-            if let Some(requests) = self.requests.as_mut().filter(|requests| refused_count && requests.has(1)) {
+            if let Some(requests) = self
+                .requests
+                .as_mut()
+                .filter(|requests| refused_count && requests.has(1))
+            {
                 requests.take(1);
             }
             return Err(exceeded);
         }
-        let charges = [(&mut self.requests, 1), (&mut self.input, draw.input), (&mut self.total, draw.total)];
+        let charges = [
+            (&mut self.requests, 1),
+            (&mut self.input, draw.input),
+            (&mut self.total, draw.total),
+        ];
         for (bucket, amount) in charges {
             if let Some(bucket) = bucket {
                 bucket.take(amount);
@@ -199,9 +217,19 @@ impl Quota {
 
     /// The provider's own count of every limit.
     pub fn peaks(&self) -> Vec<Peak> {
-        let mut peaks: Vec<Peak> =
-            self.buckets().map(|(counted, bucket)| Peak { counted, limit: bucket.amount(), peak: bucket.peak_used() }).collect();
-        peaks.extend(self.slots.map(|limit| Peak { counted: Counted::Concurrency, limit, peak: self.peak_flights }));
+        let mut peaks: Vec<Peak> = self
+            .buckets()
+            .map(|(counted, bucket)| Peak {
+                counted,
+                limit: bucket.amount(),
+                peak: bucket.peak_used(),
+            })
+            .collect();
+        peaks.extend(self.slots.map(|limit| Peak {
+            counted: Counted::Concurrency,
+            limit,
+            peak: self.peak_flights,
+        }));
         peaks
     }
 
@@ -229,7 +257,10 @@ impl Quota {
             flight.charged += due;
             produced += due;
         }
-        for bucket in [&mut self.requests, &mut self.input, &mut self.total].into_iter().flatten() {
+        for bucket in [&mut self.requests, &mut self.input, &mut self.total]
+            .into_iter()
+            .flatten()
+        {
             bucket.refill(now_ms);
         }
         if let Some(output) = &mut self.output {
@@ -240,7 +271,13 @@ impl Quota {
     fn exceeded(&self, draw: Draw) -> Option<Exceeded> {
         let in_flight = self.flights.len() as u64;
         if let Some(limit) = self.slots.filter(|slots| in_flight >= *slots) {
-            return Some(Exceeded { counted: Counted::Concurrency, limit, used: in_flight, requested: 1, wait_ms: None });
+            return Some(Exceeded {
+                counted: Counted::Concurrency,
+                limit,
+                used: in_flight,
+                requested: 1,
+                wait_ms: None,
+            });
         }
         self.buckets().find_map(|(counted, bucket)| {
             let requested = match counted {

@@ -33,18 +33,32 @@ pub struct Timed {
 }
 
 /// Times a stream.
-pub fn stream(wire: &dyn Wire, mut pieces: Vec<Piece>, pace: Pace, planted: Option<Planted>) -> Timed {
+pub fn stream(
+    wire: &dyn Wire,
+    mut pieces: Vec<Piece>,
+    pace: Pace,
+    planted: Option<Planted>,
+) -> Timed {
     let end = spoil(wire, &mut pieces, planted);
     let mut line = Line::new(pace, wire.keep_alive(true));
     for piece in &pieces {
-        line.put(pace.first_us + piece.produced * pace.token_us, Bytes::copy_from_slice(&piece.bytes));
+        line.put(
+            pace.first_us + piece.produced * pace.token_us,
+            Bytes::copy_from_slice(&piece.bytes),
+        );
     }
     let produced = pieces.last().map_or(0, |piece| piece.produced);
     line.timed(end, produced)
 }
 
 /// Times a whole reply.
-pub fn whole(wire: &dyn Wire, body: Vec<u8>, produced: u64, pace: Pace, planted: Option<Planted>) -> Timed {
+pub fn whole(
+    wire: &dyn Wire,
+    body: Vec<u8>,
+    produced: u64,
+    pace: Pace,
+    planted: Option<Planted>,
+) -> Timed {
     let mut line = Line::new(pace, wire.keep_alive(false));
     let at_us = pace.first_us + produced * pace.token_us;
     let half = body.len() / 2;
@@ -68,7 +82,9 @@ pub fn whole(wire: &dyn Wire, body: Vec<u8>, produced: u64, pace: Pace, planted:
 
 /// Shortens a stream to where its fault strikes.
 fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> End {
-    let Some(planted) = planted else { return End::Close };
+    let Some(planted) = planted else {
+        return End::Close;
+    };
     let keep = pieces.len() * usize::from(planted.after_percent.min(100)) / 100;
     let mut shorten = |last: Option<Vec<u8>>| {
         pieces.truncate(keep);
@@ -106,7 +122,12 @@ struct Line {
 
 impl Line {
     const fn new(pace: Pace, keep_alive: Option<&'static [u8]>) -> Self {
-        Self { pace, keep_alive, chunks: Vec::new(), at_ms: 0 }
+        Self {
+            pace,
+            keep_alive,
+            chunks: Vec::new(),
+            at_ms: 0,
+        }
     }
 
     fn put(&mut self, at_us: u64, bytes: Bytes) {
@@ -114,17 +135,29 @@ impl Line {
         let interval_ms = (self.pace.keep_alive_us / 1000).max(1);
         if let Some(comment) = self.keep_alive.filter(|_| self.pace.keep_alive_us > 0) {
             while self.at_ms + interval_ms < at_ms {
-                self.chunks.push(Chunk { delay_ms: interval_ms, bytes: Bytes::from_static(comment) });
+                self.chunks.push(Chunk {
+                    delay_ms: interval_ms,
+                    bytes: Bytes::from_static(comment),
+                });
                 self.at_ms += interval_ms;
             }
         }
-        self.chunks.push(Chunk { delay_ms: at_ms.saturating_sub(self.at_ms), bytes });
+        self.chunks.push(Chunk {
+            delay_ms: at_ms.saturating_sub(self.at_ms),
+            bytes,
+        });
         self.at_ms = self.at_ms.max(at_ms);
     }
 
     fn timed(self, end: End, produced: u64) -> Timed {
         let first_ms = self.pace.first_us / 1000;
         let last_ms = (self.pace.first_us + produced * self.pace.token_us) / 1000;
-        Timed { chunks: self.chunks, end, produced, first_ms, last_ms }
+        Timed {
+            chunks: self.chunks,
+            end,
+            produced,
+            first_ms,
+            last_ms,
+        }
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> F
         }
         Fault::Length => {
             let keep = tokens::count(&thought.text) * u64::from(after_percent.min(100)) / 100;
-            thought.text.truncate(tokens::first(&thought.text, keep).len());
+            thought
+                .text
+                .truncate(tokens::first(&thought.text, keep).len());
             return Finish::Length;
         }
         Fault::Prose => {
@@ -37,8 +39,12 @@ pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> F
 
 /// Breaks a plan in the way asked for; a reply that is no plan stays as it is.
 fn spoil_plan(thought: &mut Thought, fault: Fault) {
-    let Ok(mut plan) = serde_json::from_str::<Value>(&thought.text) else { return };
-    let Some(tasks) = plan["tasks"].as_array_mut() else { return };
+    let Ok(mut plan) = serde_json::from_str::<Value>(&thought.text) else {
+        return;
+    };
+    let Some(tasks) = plan["tasks"].as_array_mut() else {
+        return;
+    };
     let ids: Vec<Value> = tasks.iter().map(|task| task["id"].clone()).collect();
     match fault {
         Fault::Cyclic => {
@@ -53,7 +59,9 @@ fn spoil_plan(thought: &mut Thought, fault: Fault) {
             }
         }
         _ => {
-            let Some(pattern) = tasks.first().cloned() else { return };
+            let Some(pattern) = tasks.first().cloned() else {
+                return;
+            };
             tasks.extend((ids.len()..500).map(|place| {
                 let mut task = pattern.clone();
                 task["id"] = format!("x{place}").into();
@@ -86,11 +94,18 @@ pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Opti
 
 /// Cuts a thought to the most tokens that it may have; true when something was cut.
 pub(super) fn shorten(thought: &mut Thought, most: u64) -> bool {
-    let (thinking, said) = (tokens::count(&thought.reasoning), tokens::count(&thought.text));
+    let (thinking, said) = (
+        tokens::count(&thought.reasoning),
+        tokens::count(&thought.text),
+    );
     if thinking + said <= most {
         return false;
     }
-    thought.reasoning.truncate(tokens::first(&thought.reasoning, most).len());
-    thought.text.truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
+    thought
+        .reasoning
+        .truncate(tokens::first(&thought.reasoning, most).len());
+    thought
+        .text
+        .truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
     true
 }

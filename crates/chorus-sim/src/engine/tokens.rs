@@ -21,21 +21,50 @@ pub fn count(text: &str) -> u64 {
 
 /// The longest beginning of a text that has at most so many tokens.
 pub fn first(text: &str, tokens: u64) -> &str {
-    let bytes = pieces(text).take(usize::try_from(tokens).unwrap_or(usize::MAX)).map(str::len).sum();
+    let bytes = pieces(text)
+        .take(usize::try_from(tokens).unwrap_or(usize::MAX))
+        .map(str::len)
+        .sum();
     &text[..bytes]
 }
 
 /// Bytes of the first piece: white space, then letters and digits, or one other character.
 fn first_piece(text: &str) -> Option<usize> {
     let first = text.chars().next()?;
-    let blank: usize = text.chars().take_while(|letter| letter.is_whitespace()).map(char::len_utf8).sum();
+    let blank: usize = text
+        .chars()
+        .take_while(|letter| letter.is_whitespace())
+        .map(char::len_utf8)
+        .sum();
     let word = &text[blank..];
-    let Some(head) = word.chars().next() else { return Some(text.len()) };
+    let Some(head) = word.chars().next() else {
+        return Some(text.len());
+    };
     if !head.is_alphanumeric() {
-        return Some(blank + if first.is_whitespace() { 0 } else { head.len_utf8() }).filter(|length| *length > 0);
+        return Some(
+            blank
+                + if first.is_whitespace() {
+                    0
+                } else {
+                    head.len_utf8()
+                },
+        )
+        .filter(|length| *length > 0);
     }
-    let letters = if head.is_ascii() { LETTERS } else { LETTERS / 2 };
-    Some(blank + word.chars().take_while(|letter| letter.is_alphanumeric()).take(letters).map(char::len_utf8).sum::<usize>())
+    let letters = if head.is_ascii() {
+        LETTERS
+    } else {
+        LETTERS / 2
+    };
+    Some(
+        blank
+            + word
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric())
+                .take(letters)
+                .map(char::len_utf8)
+                .sum::<usize>(),
+    )
 }
 
 #[cfg(test)]
@@ -60,7 +89,8 @@ mod tests {
 
     #[test]
     fn plain_english_has_about_four_letters_a_token() {
-        let text = "The keeper lit the lamp at sunset and wrote the hour of every ship in a ledger.";
+        let text =
+            "The keeper lit the lamp at sunset and wrote the hour of every ship in a ledger.";
         assert!((17..=24).contains(&count(text)), "{}", count(text));
     }
 }

@@ -199,12 +199,17 @@ pub fn of(dialect: Dialect) -> &'static dyn Wire {
 
 /// The value of a header, whatever the case of its name.
 pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    headers
+        .iter()
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 /// The token of `authorization: Bearer`.
 pub(super) fn bearer(headers: &[(String, String)]) -> Option<String> {
-    header(headers, "authorization")?.strip_prefix("Bearer ").map(|token| token.trim().to_owned())
+    header(headers, "authorization")?
+        .strip_prefix("Bearer ")
+        .map(|token| token.trim().to_owned())
 }
 
 /// A text cut into groups of tokens for streaming: at most sixty-four groups, each with its token count.
@@ -212,5 +217,8 @@ pub(super) fn groups(text: &str) -> Vec<(u64, String)> {
     const GROUPS: usize = 64;
     let tokens: Vec<&str> = super::tokens::pieces(text).collect();
     let size = tokens.len().div_ceil(GROUPS).max(1);
-    tokens.chunks(size).map(|group| (group.len() as u64, group.concat())).collect()
+    tokens
+        .chunks(size)
+        .map(|group| (group.len() as u64, group.concat()))
+        .collect()
 }

@@ -20,9 +20,17 @@ use crate::engine::{Chunk, Delivery, End, Scripted};
 const LEAVE: Duration = Duration::from_millis(20);
 
 /// Plays a script. Status and headers go out with the first chunk.
-pub(super) async fn play(shared: Arc<Shared>, closed: watch::Receiver<bool>, scripted: Scripted) -> Response {
+pub(super) async fn play(
+    shared: Arc<Shared>,
+    closed: watch::Receiver<bool>,
+    scripted: Scripted,
+) -> Response {
     let mut player = Player {
-        report: Report { shared, call: scripted.call, sent: 0 },
+        report: Report {
+            shared,
+            call: scripted.call,
+            sent: 0,
+        },
         closed,
         chunks: scripted.chunks.into(),
         end: scripted.end,
@@ -38,7 +46,8 @@ pub(super) async fn play(shared: Arc<Shared>, closed: watch::Receiver<bool>, scr
         item.map(|item| (item, player))
     }));
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(scripted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(scripted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in &scripted.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
@@ -59,7 +68,9 @@ struct Player {
 impl Player {
     /// The next chunk when it is due; none at the end, an error where the connection breaks.
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
-        let Some(chunk) = self.chunks.pop_front() else { return self.last().await };
+        let Some(chunk) = self.chunks.pop_front() else {
+            return self.last().await;
+        };
         self.due += Duration::from_millis(chunk.delay_ms);
         tokio::select! {
             () = sleep_until(self.due) => {}
@@ -98,7 +109,8 @@ struct Report {
 impl Report {
     fn finish(&mut self, delivery: Delivery) {
         if let Some(call) = self.call.take() {
-            self.shared.with(|providers, now_ms| providers.finished(now_ms, call, delivery));
+            self.shared
+                .with(|providers, now_ms| providers.finished(now_ms, call, delivery));
         }
     }
 }
@@ -117,5 +129,8 @@ async fn shutdown(closed: &mut watch::Receiver<bool>) {
 }
 
 fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the simulated provider broke the connection")
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "the simulated provider broke the connection",
+    )
 }

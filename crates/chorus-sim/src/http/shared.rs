@@ -25,8 +25,14 @@ struct Inner {
 impl Shared {
     /// Opens the journal's file, if there is to be one.
     pub(super) fn new(providers: Providers, journal: Option<&Path>) -> io::Result<Self> {
-        let file = journal.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
-        Ok(Self { inner: Mutex::new(Inner { providers, file }), started: Instant::now(), started_ms: wall_clock_ms() })
+        let file = journal
+            .map(|path| OpenOptions::new().create(true).append(true).open(path))
+            .transpose()?;
+        Ok(Self {
+            inner: Mutex::new(Inner { providers, file }),
+            started: Instant::now(),
+            started_ms: wall_clock_ms(),
+        })
     }
 
     /// Does something with the engine now; journal lines that came of it are on disk when it returns.
@@ -35,7 +41,9 @@ impl Shared {
         let result = act(&mut inner.providers, self.now_ms());
         let lines = inner.providers.take_fresh_lines();
         if let Some(file) = &mut inner.file
-            && let Err(error) = lines.iter().try_for_each(|line| file.write_all(line.as_bytes()))
+            && let Err(error) = lines
+                .iter()
+                .try_for_each(|line| file.write_all(line.as_bytes()))
         {
             tracing::error!(%error, "the journal's file cannot be written; lines are missing from it");
         }
@@ -47,8 +55,13 @@ impl Shared {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulated providers stand outside of Chorus and have a clock of their own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulated providers stand outside of Chorus and have a clock of their own"
+)]
 fn wall_clock_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
-    AttemptState, Claim, Delivery, DeliveryEnd, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
+    AttemptState, Claim, Delivery, DeliveryEnd, Dispatch, Dispatched, Finish, Holding,
+    QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::port::{Attempts, StoreError};
 use chorus_core::time::Timestamp;
@@ -15,22 +16,41 @@ use crate::rows::money::Movement;
 impl Attempts for Store {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let mut queued: Vec<_> = rows.attempts.values().filter(|row| row.state == AttemptState::Queued).collect();
+            let mut queued: Vec<_> = rows
+                .attempts
+                .values()
+                .filter(|row| row.state == AttemptState::Queued)
+                .collect();
             queued.sort_by_key(|row| (row.created_at, row.attempt.id));
-            queued.into_iter().take(limit as usize).map(AttemptRow::queued).collect()
+            queued
+                .into_iter()
+                .take(limit as usize)
+                .map(AttemptRow::queued)
+                .collect()
         }))
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
-        Ok(self.act(|state, now| batch.into_iter().map(|dispatch| state.dispatch(dispatch, now)).collect()))
+        Ok(self.act(|state, now| {
+            batch
+                .into_iter()
+                .map(|dispatch| state.dispatch(dispatch, now))
+                .collect()
+        }))
     }
 
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
-        Ok(self.act(|state, now| state.claim(&claim, now)).map(Box::new))
+        Ok(self
+            .act(|state, now| state.claim(&claim, now))
+            .map(Box::new))
     }
 
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
-        Ok(self.act(|state, now| held.into_iter().filter(|holding| !state.beat(holding, now)).collect()))
+        Ok(self.act(|state, now| {
+            held.into_iter()
+                .filter(|holding| !state.beat(holding, now))
+                .collect()
+        }))
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
@@ -45,7 +65,10 @@ impl Attempts for Store {
 impl State {
     fn claim(&mut self, claim: &Claim, now: Timestamp) -> Option<Delivery> {
         let row = self.rows.attempts.get_mut(&claim.attempt)?;
-        let delivery = self.rows.deliveries.get_mut(&(claim.attempt, claim.epoch))?;
+        let delivery = self
+            .rows
+            .deliveries
+            .get_mut(&(claim.attempt, claim.epoch))?;
         if !row.is_held_by(claim.epoch, &claim.holder) {
             let claimable = row.state == AttemptState::Dispatched && row.epoch == claim.epoch;
             if !claimable || now > delivery.story.assignment.lease.not_after {
@@ -67,24 +90,46 @@ impl State {
 
     /// Whether the holding still stands; then it was heard of.
     fn beat(&mut self, holding: &Holding, now: Timestamp) -> bool {
-        let held = self.rows.attempts.get_mut(&holding.attempt).filter(|row| row.is_held_by(holding.epoch, &holding.holder));
+        let held = self
+            .rows
+            .attempts
+            .get_mut(&holding.attempt)
+            .filter(|row| row.is_held_by(holding.epoch, &holding.holder));
         held.map(|row| row.beat_at = Some(now)).is_some()
     }
 
     fn finish(&mut self, finish: Finish, now: Timestamp) -> bool {
-        let Holding { attempt, epoch, holder } = &finish.holding;
-        let Some(row) = self.rows.attempts.get_mut(attempt) else { return false };
-        let Some(delivery) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else { return false };
+        let Holding {
+            attempt,
+            epoch,
+            holder,
+        } = &finish.holding;
+        let Some(row) = self.rows.attempts.get_mut(attempt) else {
+            return false;
+        };
+        let Some(delivery) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else {
+            return false;
+        };
         if !row.is_held_by(*epoch, holder) {
             return delivery.was_finished_by(holder);
         }
-        let movement = Movement::finished(delivery.story.assignment.estimate, finish.cost, &finish.outcome);
+        let movement = Movement::finished(
+            delivery.story.assignment.estimate,
+            finish.cost,
+            &finish.outcome,
+        );
         row.finish(&finish.outcome, delivery.story.assignment.account, now);
-        delivery.story.end = Some(DeliveryEnd::Finished { outcome: finish.outcome });
+        delivery.story.end = Some(DeliveryEnd::Finished {
+            outcome: finish.outcome,
+        });
         delivery.story.ended_at = Some(now);
         delivery.story.usage = finish.usage;
         delivery.story.cost = finish.cost;
-        self.rows.projects.get_mut(&delivery.project).into_iter().for_each(|project| project.pay(movement));
+        self.rows
+            .projects
+            .get_mut(&delivery.project)
+            .into_iter()
+            .for_each(|project| project.pay(movement));
         self.put_record(finish.record, now);
         true
     }

@@ -13,35 +13,67 @@ use crate::rows::money::Movement;
 use crate::rows::{AttemptRow, ProjectRow};
 
 impl State {
-    pub(super) fn commit(&mut self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError> {
+    pub(super) fn commit(
+        &mut self,
+        commit: Commit,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
         let decided = fingerprint(&commit)?;
         let done = Version(commit.expected.0 + 1);
         let Some(row) = self.rows.projects.get(&commit.project) else {
-            return Err(StoreError::Broken(format!("there is no project {} to decide on", commit.project)));
+            return Err(StoreError::Broken(format!(
+                "there is no project {} to decide on",
+                commit.project
+            )));
         };
         if row.version == done && row.decided == Some(decided) {
             return Ok(Committed::Done(done));
         }
-        if row.version != commit.expected || commit.folded.iter().any(|id| self.rows.folded.contains(id)) {
+        if row.version != commit.expected
+            || commit.folded.iter().any(|id| self.rows.folded.contains(id))
+        {
             return Ok(Committed::Conflict);
         }
         let seq = last_event(&commit, row.seq)?;
-        if let Some(known) = commit.attempts.iter().find(|attempt| self.rows.attempts.contains_key(&attempt.id)) {
-            return Err(StoreError::Broken(format!("attempt {} is there already", known.id)));
+        if let Some(known) = commit
+            .attempts
+            .iter()
+            .find(|attempt| self.rows.attempts.contains_key(&attempt.id))
+        {
+            return Err(StoreError::Broken(format!(
+                "attempt {} is there already",
+                known.id
+            )));
         }
 
-        commit.cancel.iter().for_each(|attempt| self.cancel(*attempt, now));
+        commit
+            .cancel
+            .iter()
+            .for_each(|attempt| self.cancel(*attempt, now));
         if let Some(row) = self.rows.projects.get_mut(&commit.project) {
             row.version = done;
             row.seq = seq;
             row.decided = Some(decided);
             row.project.head = commit.head;
-            row.project.tasks.extend(commit.tasks.into_iter().map(|task| (task.id, task)));
+            row.project
+                .tasks
+                .extend(commit.tasks.into_iter().map(|task| (task.id, task)));
         }
-        let attempts = commit.attempts.into_iter().map(|attempt| (attempt.id, AttemptRow::new(attempt, now)));
+        let attempts = commit
+            .attempts
+            .into_iter()
+            .map(|attempt| (attempt.id, AttemptRow::new(attempt, now)));
         self.rows.attempts.extend(attempts);
-        self.rows.events.extend(commit.events.into_iter().map(|event| ((event.project, event.seq), event)));
-        commit.outbox.into_iter().for_each(|record| self.put_record(record, now));
+        self.rows.events.extend(
+            commit
+                .events
+                .into_iter()
+                .map(|event| ((event.project, event.seq), event)),
+        );
+        commit
+            .outbox
+            .into_iter()
+            .for_each(|record| self.put_record(record, now));
         for id in commit.folded {
             self.rows.folded.insert(id);
             if let Some(row) = self.rows.outbox.get_mut(&id) {
@@ -53,16 +85,25 @@ impl State {
 
     /// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
     fn cancel(&mut self, attempt: AttemptId, now: Timestamp) {
-        let Some(row) = self.rows.attempts.get_mut(&attempt) else { return };
+        let Some(row) = self.rows.attempts.get_mut(&attempt) else {
+            return;
+        };
         if is_terminal(row.state) {
             return;
         }
         row.end(AttemptState::Cancelled);
         let (epoch, project) = (row.epoch, row.attempt.project);
         if let Some(delivery) = self.rows.deliveries.get_mut(&(attempt, epoch)) {
-            let movement = Movement::taken_back(delivery.story.assignment.estimate, delivery.story.claimed_at.is_some());
+            let movement = Movement::taken_back(
+                delivery.story.assignment.estimate,
+                delivery.story.claimed_at.is_some(),
+            );
             delivery.take_back(DeliveryEnd::Cancelled, now);
-            self.rows.projects.get_mut(&project).into_iter().for_each(|row| row.pay(movement));
+            self.rows
+                .projects
+                .get_mut(&project)
+                .into_iter()
+                .for_each(|row| row.pay(movement));
         }
     }
 }

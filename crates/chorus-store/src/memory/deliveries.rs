@@ -23,7 +23,12 @@ impl Deliveries for Store {
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let mut stories: Vec<_> = rows.deliveries.values().filter(|row| row.project == project).map(|row| row.story.clone()).collect();
+            let mut stories: Vec<_> = rows
+                .deliveries
+                .values()
+                .filter(|row| row.project == project)
+                .map(|row| row.story.clone())
+                .collect();
             stories.sort_by_key(|story| (story.dispatched_at, story.attempt, story.epoch));
             stories
         }))
@@ -42,11 +47,17 @@ impl Deliveries for Store {
 impl State {
     fn late(&mut self, late: &LateUsage) {
         let delivery = self.rows.deliveries.get_mut(&(late.attempt, late.epoch));
-        let Some(delivery) = delivery.filter(|delivery| delivery.may_be_corrected()) else { return };
+        let Some(delivery) = delivery.filter(|delivery| delivery.may_be_corrected()) else {
+            return;
+        };
         let movement = Movement::corrected(delivery.story.cost, late.cost);
         delivery.late = Some(late.event);
         delivery.story.usage = Some(late.usage);
         delivery.story.cost = late.cost;
-        self.rows.projects.get_mut(&delivery.project).into_iter().for_each(|project| project.pay(movement));
+        self.rows
+            .projects
+            .get_mut(&delivery.project)
+            .into_iter()
+            .for_each(|project| project.pay(movement));
     }
 }

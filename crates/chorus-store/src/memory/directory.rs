@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, NewCredential, SealedSecret,
+    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, NewCredential,
+    SealedSecret,
 };
 
 use super::Store;
@@ -29,7 +30,12 @@ struct KeptCredential {
 #[async_trait]
 impl Directory for Store {
     async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
-        Ok(self.act(|state, _| accounts.into_iter().map(|account| state.accounts.import(account)).collect()))
+        Ok(self.act(|state, _| {
+            accounts
+                .into_iter()
+                .map(|account| state.accounts.import(account))
+                .collect()
+        }))
     }
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
@@ -45,10 +51,15 @@ impl Directory for Store {
         Ok(self.act(|state, _| state.accounts.credentials.get(&credential).map(deposit)))
     }
 
-    async fn set_state(&self, credential: CredentialId, to: CredentialState) -> Result<(), StoreError> {
+    async fn set_state(
+        &self,
+        credential: CredentialId,
+        to: CredentialState,
+    ) -> Result<(), StoreError> {
         self.act(|state, _| {
             let kept = state.accounts.credentials.get_mut(&credential);
-            kept.into_iter().for_each(|kept| kept.shown.state = to.clone());
+            kept.into_iter()
+                .for_each(|kept| kept.shown.state = to.clone());
         });
         Ok(())
     }
@@ -60,16 +71,46 @@ impl Directory for Store {
 
 impl Accounts {
     fn import(&mut self, new: NewAccount) -> Imported {
-        if let Some(held_by) = new.credentials.iter().enumerate().find_map(|(at, one)| self.held_by(&new, at, one)) {
+        if let Some(held_by) = new
+            .credentials
+            .iter()
+            .enumerate()
+            .find_map(|(at, one)| self.held_by(&new, at, one))
+        {
             return Imported::Duplicate { held_by };
         }
-        let known = self.accounts.values().find(|(tenant, account)| *tenant == new.tenant && account.name == new.name);
+        let known = self
+            .accounts
+            .values()
+            .find(|(tenant, account)| *tenant == new.tenant && account.name == new.name);
         let id = known.map_or(new.id, |(_, account)| account.id);
-        let NewAccount { tenant, name, owner, entitlement, same_owner_spill, credentials, .. } = new;
-        let account = || (tenant.clone(), Account { id, name, owner, entitlement, same_owner_spill, credentials: Vec::new() });
+        let NewAccount {
+            tenant,
+            name,
+            owner,
+            entitlement,
+            same_owner_spill,
+            credentials,
+            ..
+        } = new;
+        let account = || {
+            (
+                tenant.clone(),
+                Account {
+                    id,
+                    name,
+                    owner,
+                    entitlement,
+                    same_owner_spill,
+                    credentials: Vec::new(),
+                },
+            )
+        };
         self.accounts.entry(id).or_insert_with(account);
         for credential in credentials {
-            self.credentials.entry(credential.id).or_insert_with(|| KeptCredential::new(credential, id, tenant.clone()));
+            self.credentials
+                .entry(credential.id)
+                .or_insert_with(|| KeptCredential::new(credential, id, tenant.clone()));
         }
         Imported::Added(id)
     }
@@ -77,29 +118,51 @@ impl Accounts {
     /// The name of the account that holds this secret already. The very same credential (same id) is our own
     /// earlier import, whose reply was lost.
     fn held_by(&self, new: &NewAccount, at: usize, credential: &NewCredential) -> Option<String> {
-        if new.credentials[..at].iter().any(|earlier| earlier.fingerprint == credential.fingerprint) {
+        if new.credentials[..at]
+            .iter()
+            .any(|earlier| earlier.fingerprint == credential.fingerprint)
+        {
             return Some(new.name.clone());
         }
         let same = |(id, kept): &(&CredentialId, &KeptCredential)| {
-            kept.tenant == new.tenant && kept.fingerprint == credential.fingerprint && **id != credential.id
+            kept.tenant == new.tenant
+                && kept.fingerprint == credential.fingerprint
+                && **id != credential.id
         };
         let (_, kept) = self.credentials.iter().find(same)?;
-        self.accounts.get(&kept.account).map(|(_, account)| account.name.clone())
+        self.accounts
+            .get(&kept.account)
+            .map(|(_, account)| account.name.clone())
     }
 
     fn of(&self, tenant: &Tenant) -> Vec<Account> {
         let with_credentials = |account: &Account| {
-            let credentials = self.credentials.values().filter(|kept| kept.account == account.id).map(|kept| kept.shown.clone()).collect();
-            Account { credentials, ..account.clone() }
+            let credentials = self
+                .credentials
+                .values()
+                .filter(|kept| kept.account == account.id)
+                .map(|kept| kept.shown.clone())
+                .collect();
+            Account {
+                credentials,
+                ..account.clone()
+            }
         };
-        let mut found: Vec<_> =
-            self.accounts.values().filter(|(of, _)| of == tenant).map(|(_, account)| with_credentials(account)).collect();
+        let mut found: Vec<_> = self
+            .accounts
+            .values()
+            .filter(|(of, _)| of == tenant)
+            .map(|(_, account)| with_credentials(account))
+            .collect();
         found.sort_by(|one, other| one.name.cmp(&other.name));
         found
     }
 
     fn remove(&mut self, tenant: &Tenant, account: AccountId) -> bool {
-        let known = self.accounts.get(&account).is_some_and(|(of, _)| of == tenant);
+        let known = self
+            .accounts
+            .get(&account)
+            .is_some_and(|(of, _)| of == tenant);
         if known {
             self.accounts.remove(&account);
             self.credentials.retain(|_, kept| kept.account != account);
@@ -110,8 +173,27 @@ impl Accounts {
 
 impl KeptCredential {
     fn new(new: NewCredential, account: AccountId, tenant: Tenant) -> Self {
-        let NewCredential { id, provider, base_url, secret, fingerprint, groups } = new;
-        let shown = Credential { id, provider, base_url, groups, state: CredentialState::Active };
-        Self { account, tenant, fingerprint, secret, shown }
+        let NewCredential {
+            id,
+            provider,
+            base_url,
+            secret,
+            fingerprint,
+            groups,
+        } = new;
+        let shown = Credential {
+            id,
+            provider,
+            base_url,
+            groups,
+            state: CredentialState::Active,
+        };
+        Self {
+            account,
+            tenant,
+            fingerprint,
+            secret,
+            shown,
+        }
     }
 }

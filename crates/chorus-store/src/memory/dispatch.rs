@@ -9,21 +9,31 @@ use crate::rows::money::{Movement, covers};
 
 impl State {
     pub(super) fn dispatch(&mut self, dispatch: Dispatch, now: Timestamp) -> Dispatched {
-        let Some(row) = self.rows.attempts.get_mut(&dispatch.attempt) else { return Dispatched::Lost };
+        let Some(row) = self.rows.attempts.get_mut(&dispatch.attempt) else {
+            return Dispatched::Lost;
+        };
         if row.state != AttemptState::Queued || row.epoch != dispatch.epoch {
-            return if self.was_done(&dispatch) { Dispatched::Done } else { Dispatched::Lost };
+            return if self.was_done(&dispatch) {
+                Dispatched::Done
+            } else {
+                Dispatched::Lost
+            };
         }
         match dispatch.decision {
             DispatchDecision::Refuse(_) => row.end(AttemptState::Failed),
             DispatchDecision::Send(assignment) => {
-                let Some(project) = self.rows.projects.get_mut(&row.attempt.project) else { return Dispatched::Lost };
+                let Some(project) = self.rows.projects.get_mut(&row.attempt.project) else {
+                    return Dispatched::Lost;
+                };
                 if !covers(&project.money, assignment.estimate) {
                     return Dispatched::OverBudget;
                 }
                 project.pay(Movement::dispatched(assignment.estimate));
                 row.state = AttemptState::Dispatched;
                 let delivery = KeptDelivery::new(row, *assignment, dispatch.term, now);
-                self.rows.deliveries.insert((dispatch.attempt, dispatch.epoch), delivery);
+                self.rows
+                    .deliveries
+                    .insert((dispatch.attempt, dispatch.epoch), delivery);
             }
         }
         self.put_record(dispatch.record, now);
@@ -35,7 +45,10 @@ impl State {
         match &dispatch.decision {
             DispatchDecision::Send(assignment) => {
                 let Assignment { lease, .. } = &**assignment;
-                let delivery = self.rows.deliveries.get(&(dispatch.attempt, dispatch.epoch));
+                let delivery = self
+                    .rows
+                    .deliveries
+                    .get(&(dispatch.attempt, dispatch.epoch));
                 delivery.is_some_and(|delivery| delivery.story.assignment.lease.id == lease.id)
             }
             DispatchDecision::Refuse(_) => self.rows.outbox.contains_key(&dispatch.record.id),

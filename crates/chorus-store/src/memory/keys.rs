@@ -15,16 +15,42 @@ pub(super) type KeptKeys = BTreeMap<KeyId, (KeyHash, ApiKey)>;
 #[async_trait]
 impl Keys for Store {
     async fn create(&self, key: NewKey) -> Result<(), StoreError> {
-        let NewKey { id, tenant, name, hash, scopes, expires_at } = key;
+        let NewKey {
+            id,
+            tenant,
+            name,
+            hash,
+            scopes,
+            expires_at,
+        } = key;
         self.act(|state, created_at| {
-            let kept = || (hash, ApiKey { id, tenant, name, scopes, created_at, expires_at, revoked_at: None });
+            let kept = || {
+                (
+                    hash,
+                    ApiKey {
+                        id,
+                        tenant,
+                        name,
+                        scopes,
+                        created_at,
+                        expires_at,
+                        revoked_at: None,
+                    },
+                )
+            };
             state.keys.entry(id).or_insert_with(kept);
         });
         Ok(())
     }
 
     async fn find(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        Ok(self.act(|state, _| state.keys.values().find(|(of, _)| *of == hash).map(|(_, key)| key.clone())))
+        Ok(self.act(|state, _| {
+            state
+                .keys
+                .values()
+                .find(|(of, _)| *of == hash)
+                .map(|(_, key)| key.clone())
+        }))
     }
 
     async fn list(&self, tenant: &Tenant) -> Result<Vec<ApiKey>, StoreError> {
@@ -38,8 +64,13 @@ impl Keys for Store {
 
     async fn revoke(&self, tenant: &Tenant, key: KeyId) -> Result<bool, StoreError> {
         Ok(self.act(|state, now| {
-            let known = state.keys.get_mut(&key).filter(|(_, key)| key.tenant == *tenant);
-            known.map(|(_, key)| key.revoked_at.get_or_insert(now)).is_some()
+            let known = state
+                .keys
+                .get_mut(&key)
+                .filter(|(_, key)| key.tenant == *tenant);
+            known
+                .map(|(_, key)| key.revoked_at.get_or_insert(now))
+                .is_some()
         }))
     }
 }

@@ -10,20 +10,33 @@ use crate::rows::LeaderRow;
 
 #[async_trait]
 impl Leaders for Store {
-    async fn acquire(&self, name: &str, boot: BootId, lasts: Millis) -> Result<Option<Term>, StoreError> {
+    async fn acquire(
+        &self,
+        name: &str,
+        boot: BootId,
+        lasts: Millis,
+    ) -> Result<Option<Term>, StoreError> {
         Ok(self.act(|state, now| state.acquire(name, boot, lasts, now)))
     }
 
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError> {
         Ok(self.act(|state, now| {
-            let current = state.rows.leaders.get_mut(name).filter(|row| row.term == term && row.until > now);
+            let current = state
+                .rows
+                .leaders
+                .get_mut(name)
+                .filter(|row| row.term == term && row.until > now);
             current.map(|row| row.until = now + lasts).is_some()
         }))
     }
 
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError> {
         self.act(|state, now| {
-            let current = state.rows.leaders.get_mut(name).filter(|row| row.term == term && row.until > now);
+            let current = state
+                .rows
+                .leaders
+                .get_mut(name)
+                .filter(|row| row.term == term && row.until > now);
             current.into_iter().for_each(|row| row.until = now);
         });
         Ok(())
@@ -39,7 +52,9 @@ impl State {
             Some(row) => Term(row.term.0 + 1),
             None => Term(1),
         };
-        self.rows.leaders.insert(name.to_owned(), LeaderRow { term, boot, until });
+        self.rows
+            .leaders
+            .insert(name.to_owned(), LeaderRow { term, boot, until });
         Some(term)
     }
 }

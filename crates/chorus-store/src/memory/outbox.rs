@@ -21,7 +21,12 @@ impl Outbox for Store {
     async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
         self.act(|state, now| {
             for id in ids {
-                state.rows.outbox.get_mut(&id).into_iter().for_each(|row| row.sent_at = Some(now));
+                state
+                    .rows
+                    .outbox
+                    .get_mut(&id)
+                    .into_iter()
+                    .for_each(|row| row.sent_at = Some(now));
             }
         });
         Ok(())
@@ -29,7 +34,10 @@ impl Outbox for Store {
 
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
         Ok(self.act(|state, now| {
-            let waiting = |row: &OutboxRow| row.sent_at.filter(|_| row.folded_at.is_none() && is_folded(&row.record.topic));
+            let waiting = |row: &OutboxRow| {
+                row.sent_at
+                    .filter(|_| row.folded_at.is_none() && is_folded(&row.record.topic))
+            };
             state.oldest(waiting, now - older_than, limit)
         }))
     }
@@ -37,7 +45,9 @@ impl Outbox for Store {
     async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
         Ok(self.act(|state, now| {
             let by = now - older_than;
-            let settled = |row: &OutboxRow| !is_folded(&row.record.topic) || row.folded_at.is_some_and(|folded| folded <= by);
+            let settled = |row: &OutboxRow| {
+                !is_folded(&row.record.topic) || row.folded_at.is_some_and(|folded| folded <= by)
+            };
             let done = state.oldest(|row| row.sent_at.filter(|_| settled(row)), by, limit);
             for record in &done {
                 state.rows.outbox.remove(&record.id);
@@ -50,14 +60,27 @@ impl Outbox for Store {
 
 impl State {
     /// Records that wait since `by` or longer, the longest first.
-    fn oldest(&self, waiting: impl Fn(&OutboxRow) -> Option<Timestamp>, by: Timestamp, limit: u32) -> Vec<Record> {
+    fn oldest(
+        &self,
+        waiting: impl Fn(&OutboxRow) -> Option<Timestamp>,
+        by: Timestamp,
+        limit: u32,
+    ) -> Vec<Record> {
         let mut found: Vec<_> = self
             .rows
             .outbox
             .values()
-            .filter_map(|row| waiting(row).filter(|since| *since <= by).map(|since| (since, row.record.id, &row.record)))
+            .filter_map(|row| {
+                waiting(row)
+                    .filter(|since| *since <= by)
+                    .map(|since| (since, row.record.id, &row.record))
+            })
             .collect();
         found.sort_by_key(|(since, id, _)| (*since, *id));
-        found.into_iter().take(limit as usize).map(|(_, _, record)| record.clone()).collect()
+        found
+            .into_iter()
+            .take(limit as usize)
+            .map(|(_, _, record)| record.clone())
+            .collect()
     }
 }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
+use chorus_core::port::projects::{
+    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+};
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Project, Summary};
 use chorus_core::time::Timestamp;
@@ -17,9 +19,18 @@ impl Projects for Store {
         Ok(self.act(|state, now| state.submit(new, now)))
     }
 
-    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError> {
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
         Ok(self.act(|state, now| {
-            let known = state.rows.projects.get(&project).is_some_and(|row| row.tenant == *tenant);
+            let known = state
+                .rows
+                .projects
+                .get(&project)
+                .is_some_and(|row| row.tenant == *tenant);
             if known {
                 state.put_record(record, now);
             }
@@ -29,7 +40,11 @@ impl Projects for Store {
 
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
         Ok(self.with_rows(|rows| {
-            rows.projects.get(&project).map(|row| Loaded { version: row.version, seq: row.seq, project: row.project.clone() })
+            rows.projects.get(&project).map(|row| Loaded {
+                version: row.version,
+                seq: row.seq,
+                project: row.project.clone(),
+            })
         }))
     }
 
@@ -37,10 +52,23 @@ impl Projects for Store {
         self.act(|state, now| state.commit(commit, now))
     }
 
-    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let place = |summary: &Summary| Place { created_at: summary.created_at, id: summary.id };
-            let mut found: Vec<_> = rows.projects.values().filter(|row| row.tenant == *tenant).map(summary).collect();
+            let place = |summary: &Summary| Place {
+                created_at: summary.created_at,
+                id: summary.id,
+            };
+            let mut found: Vec<_> = rows
+                .projects
+                .values()
+                .filter(|row| row.tenant == *tenant)
+                .map(summary)
+                .collect();
             found.retain(|summary| before.is_none_or(|before| place(summary) < before));
             found.sort_by_key(|summary| std::cmp::Reverse(place(summary)));
             found.truncate(limit as usize);
@@ -48,29 +76,51 @@ impl Projects for Store {
         }))
     }
 
-    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let later = rows.events.range((project, Seq(after.0.saturating_add(1)))..=(project, Seq(u64::MAX)));
-            later.map(|(_, event)| event.clone()).take(limit as usize).collect()
+            let later = rows
+                .events
+                .range((project, Seq(after.0.saturating_add(1)))..=(project, Seq(u64::MAX)));
+            later
+                .map(|(_, event)| event.clone())
+                .take(limit as usize)
+                .collect()
         }))
     }
 }
 
 impl State {
     fn submit(&mut self, new: NewProject, now: Timestamp) -> Submitted {
-        let same_key = |row: &&ProjectRow| row.tenant == new.tenant && row.idempotency_key == new.idempotency_key;
+        let same_key = |row: &&ProjectRow| {
+            row.tenant == new.tenant && row.idempotency_key == new.idempotency_key
+        };
         if let Some(row) = self.rows.projects.values().find(same_key) {
             let id = row.project.head.id;
-            return if row.body == new.body { Submitted::Accepted(id) } else { Submitted::KeyReused(id) };
+            return if row.body == new.body {
+                Submitted::Accepted(id)
+            } else {
+                Submitted::KeyReused(id)
+            };
         }
-        let money = chorus_core::delivery::Money { budget: new.budget, ..Default::default() };
+        let money = chorus_core::delivery::Money {
+            budget: new.budget,
+            ..Default::default()
+        };
         let row = ProjectRow {
             tenant: new.tenant,
             idempotency_key: new.idempotency_key,
             body: new.body,
             version: Version(0),
             seq: Seq(0),
-            project: Project { head: new.head, tasks: std::collections::BTreeMap::new() },
+            project: Project {
+                head: new.head,
+                tasks: std::collections::BTreeMap::new(),
+            },
             money,
             decided: None,
         };
@@ -81,7 +131,10 @@ impl State {
 
     /// Puts a record into the outbox, once.
     pub(super) fn put_record(&mut self, record: Record, now: Timestamp) {
-        self.rows.outbox.entry(record.id).or_insert_with(|| OutboxRow::new(record, now));
+        self.rows
+            .outbox
+            .entry(record.id)
+            .or_insert_with(|| OutboxRow::new(record, now));
     }
 }
 

@@ -12,7 +12,10 @@ impl State {
         let mut overdue = self.overdue(AttemptState::Dispatched, reclaim.unclaimed_for, now);
         overdue.extend(self.overdue(AttemptState::Running, reclaim.silent_for, now));
         overdue.truncate(reclaim.limit as usize);
-        overdue.into_iter().filter_map(|attempt| self.take_back(attempt, now)).collect()
+        overdue
+            .into_iter()
+            .filter_map(|attempt| self.take_back(attempt, now))
+            .collect()
     }
 
     /// Attempts in this state that were due at least `late` ago, the longest overdue first.
@@ -20,8 +23,12 @@ impl State {
         let rows = self.rows.attempts.values().filter(|row| row.state == state);
         let mut due: Vec<_> = rows
             .filter_map(|row| {
-                let unclaimed =
-                    || self.rows.deliveries.get(&(row.attempt.id, row.epoch)).map(|delivery| delivery.story.assignment.lease.not_after);
+                let unclaimed = || {
+                    self.rows
+                        .deliveries
+                        .get(&(row.attempt.id, row.epoch))
+                        .map(|delivery| delivery.story.assignment.lease.not_after)
+                };
                 let since = row.beat_at.or_else(unclaimed)?;
                 (since + late <= now).then_some((since, row.attempt.id))
             })
@@ -34,12 +41,28 @@ impl State {
         let row = self.rows.attempts.get_mut(&attempt)?;
         let delivery = self.rows.deliveries.get_mut(&(attempt, row.epoch))?;
         let lost_worker = row.state == AttemptState::Running;
-        let reclaimed = Reclaimed { attempt, epoch: row.epoch, lease: delivery.story.assignment.lease.id, lost_worker };
+        let reclaimed = Reclaimed {
+            attempt,
+            epoch: row.epoch,
+            lease: delivery.story.assignment.lease.id,
+            lost_worker,
+        };
         let movement = Movement::taken_back(delivery.story.assignment.estimate, lost_worker);
         row.requeue(now);
         row.lost += u32::from(lost_worker);
-        delivery.take_back(if lost_worker { DeliveryEnd::LostWorker } else { DeliveryEnd::Unclaimed }, now);
-        self.rows.projects.get_mut(&delivery.project).into_iter().for_each(|project| project.pay(movement));
+        delivery.take_back(
+            if lost_worker {
+                DeliveryEnd::LostWorker
+            } else {
+                DeliveryEnd::Unclaimed
+            },
+            now,
+        );
+        self.rows
+            .projects
+            .get_mut(&delivery.project)
+            .into_iter()
+            .for_each(|project| project.pay(movement));
         Some(reclaimed)
     }
 }

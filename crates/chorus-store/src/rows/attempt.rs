@@ -65,7 +65,9 @@ impl AttemptRow {
 
     /// Whether this is the one who runs it.
     pub fn is_held_by(&self, epoch: Epoch, holder: &Holder) -> bool {
-        self.state == AttemptState::Running && self.epoch == epoch && self.holder.as_ref() == Some(holder)
+        self.state == AttemptState::Running
+            && self.epoch == epoch
+            && self.holder.as_ref() == Some(holder)
     }
 
     /// `Dispatched -> Running`.
@@ -81,7 +83,11 @@ impl AttemptRow {
             Outcome::Succeeded { .. } => self.end(AttemptState::Succeeded),
             Outcome::Asked { .. } => self.end(AttemptState::Asked),
             Outcome::Failed { .. } => self.end(AttemptState::Failed),
-            Outcome::Requeue { reason, not_before, order } => {
+            Outcome::Requeue {
+                reason,
+                not_before,
+                order,
+            } => {
                 self.requeue(now);
                 self.attempt.not_before = *not_before;
                 self.attempt.order = order.unwrap_or(self.attempt.order);
@@ -111,6 +117,9 @@ impl AttemptRow {
 pub const fn is_terminal(state: AttemptState) -> bool {
     match state {
         AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running => false,
-        AttemptState::Succeeded | AttemptState::Asked | AttemptState::Failed | AttemptState::Cancelled => true,
+        AttemptState::Succeeded
+        | AttemptState::Asked
+        | AttemptState::Failed
+        | AttemptState::Cancelled => true,
     }
 }

@@ -12,15 +12,34 @@ pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
         if event.seq == next && event.project == commit.project {
             Ok(next)
         } else {
-            Err(StoreError::Broken(format!("a decision on {} has event {} where {} was due", commit.project, event.seq.0, next.0)))
+            Err(StoreError::Broken(format!(
+                "a decision on {} has event {} where {} was due",
+                commit.project, event.seq.0, next.0
+            )))
         }
     })
 }
 
 /// Hash of everything the decision says: two calls with the same one are the same call.
 pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
-    let Commit { project, expected, head, tasks, attempts, cancel, events, outbox, folded } = commit;
-    serde_json::to_vec(&(project, expected, head, tasks, attempts, cancel, events, outbox, folded))
-        .map(|text| ArtifactHash::of(&text))
-        .map_err(|error| StoreError::Broken(format!("a decision on {project} cannot be written as JSON: {error}")))
+    let Commit {
+        project,
+        expected,
+        head,
+        tasks,
+        attempts,
+        cancel,
+        events,
+        outbox,
+        folded,
+    } = commit;
+    serde_json::to_vec(&(
+        project, expected, head, tasks, attempts, cancel, events, outbox, folded,
+    ))
+    .map(|text| ArtifactHash::of(&text))
+    .map_err(|error| {
+        StoreError::Broken(format!(
+            "a decision on {project} cannot be written as JSON: {error}"
+        ))
+    })
 }

@@ -39,31 +39,55 @@ impl KeptDelivery {
             usage: None,
             cost: MicroUsd::ZERO,
         };
-        Self { story, project: row.attempt.project, term, holder: None, late: None }
+        Self {
+            story,
+            project: row.attempt.project,
+            term,
+            holder: None,
+            late: None,
+        }
     }
 
     /// It is over without its worker's word; a claimed one is assumed to have cost its estimate.
     pub fn take_back(&mut self, end: DeliveryEnd, now: Timestamp) {
-        self.story.cost = if self.story.claimed_at.is_some() { self.story.assignment.estimate } else { MicroUsd::ZERO };
+        self.story.cost = if self.story.claimed_at.is_some() {
+            self.story.assignment.estimate
+        } else {
+            MicroUsd::ZERO
+        };
         self.story.end = Some(end);
         self.story.ended_at = Some(now);
     }
 
     /// Whether this holder's word ended it.
     pub fn was_finished_by(&self, holder: &Holder) -> bool {
-        self.holder.as_ref() == Some(holder) && matches!(self.story.end, Some(DeliveryEnd::Finished { .. }))
+        self.holder.as_ref() == Some(holder)
+            && matches!(self.story.end, Some(DeliveryEnd::Finished { .. }))
     }
 
     /// Whether a late word on it may still change its cost: it was taken back and nothing was heard of it.
     pub const fn may_be_corrected(&self) -> bool {
-        self.late.is_none() && matches!(self.story.end, Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Unclaimed))
+        self.late.is_none()
+            && matches!(
+                self.story.end,
+                Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Unclaimed)
+            )
     }
 
     /// Its lease, if that may still hold something at `now`. What was taken back after a claim may still be
     /// calling until its deadline; what was finished, or taken back before a claim, is not.
     pub fn outstanding(&self, tenant: &Tenant, now: Timestamp) -> Option<Outstanding> {
-        let DeliveryRow { assignment, claimed_at, deadline, end, .. } = &self.story;
-        let calling = matches!(end, None | Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled));
+        let DeliveryRow {
+            assignment,
+            claimed_at,
+            deadline,
+            end,
+            ..
+        } = &self.story;
+        let calling = matches!(
+            end,
+            None | Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled)
+        );
         let alive = match claimed_at {
             None => end.is_none() && now <= assignment.lease.not_after,
             Some(_) => calling && deadline.is_some_and(|deadline| now <= deadline),

@@ -20,32 +20,56 @@ pub struct Movement {
 impl Movement {
     /// A delivery begins: its estimate is set aside.
     pub const fn dispatched(estimate: MicroUsd) -> Self {
-        Self { reserved: estimate, spent: MicroUsd::ZERO, wasted: MicroUsd::ZERO }
+        Self {
+            reserved: estimate,
+            spent: MicroUsd::ZERO,
+            wasted: MicroUsd::ZERO,
+        }
     }
 
     /// A worker finished a delivery that cost `cost`.
     pub fn finished(estimate: MicroUsd, cost: MicroUsd, outcome: &Outcome) -> Self {
-        let wasted = if bought_something(outcome) { MicroUsd::ZERO } else { cost };
-        Self { reserved: MicroUsd::ZERO - estimate, spent: cost, wasted }
+        let wasted = if bought_something(outcome) {
+            MicroUsd::ZERO
+        } else {
+            cost
+        };
+        Self {
+            reserved: MicroUsd::ZERO - estimate,
+            spent: cost,
+            wasted,
+        }
     }
 
     /// A delivery was taken back. A claimed one may have been called and paid for: its estimate counts as
     /// waste until a late word tells the real cost. An unclaimed one cost nothing.
     pub fn taken_back(estimate: MicroUsd, claimed: bool) -> Self {
         let lost = if claimed { estimate } else { MicroUsd::ZERO };
-        Self { reserved: MicroUsd::ZERO - estimate, spent: lost, wasted: lost }
+        Self {
+            reserved: MicroUsd::ZERO - estimate,
+            spent: lost,
+            wasted: lost,
+        }
     }
 
     /// A late word: the delivery cost `cost`, not `assumed`.
     pub fn corrected(assumed: MicroUsd, cost: MicroUsd) -> Self {
-        Self { reserved: MicroUsd::ZERO, spent: cost - assumed, wasted: cost - assumed }
+        Self {
+            reserved: MicroUsd::ZERO,
+            spent: cost - assumed,
+            wasted: cost - assumed,
+        }
     }
 
     /// The opposite change.
     #[must_use]
     pub fn reversed(self) -> Self {
         let back = |amount| MicroUsd::ZERO - amount;
-        Self { reserved: back(self.reserved), spent: back(self.spent), wasted: back(self.wasted) }
+        Self {
+            reserved: back(self.reserved),
+            spent: back(self.spent),
+            wasted: back(self.wasted),
+        }
     }
 
     /// The money after this change.

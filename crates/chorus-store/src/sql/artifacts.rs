@@ -19,12 +19,23 @@ impl ArtifactStore for Store {
     }
 
     async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
-        let rows = self.read(sqlx::query("SELECT hash, content FROM artifacts WHERE hash = $1").bind(hash.to_string())).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let rows = self
+            .read(
+                sqlx::query("SELECT hash, content FROM artifacts WHERE hash = $1")
+                    .bind(hash.to_string()),
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let cells = Cells::new("artifacts", "hash", row);
-        let bytes = BASE64_STANDARD.decode(cells.text("content")?).map_err(|why| cells.unreadable("content", &why))?;
+        let bytes = BASE64_STANDARD
+            .decode(cells.text("content")?)
+            .map_err(|why| cells.unreadable("content", &why))?;
         if ArtifactHash::of(&bytes) != hash {
-            return Err(cells.unreadable("content", &"its bytes do not have this hash").into());
+            return Err(cells
+                .unreadable("content", &"its bytes do not have this hash")
+                .into());
         }
         Ok(Some(Bytes::from(bytes)))
     }
@@ -38,8 +49,15 @@ impl Deed for Keep {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<ArtifactHash>, Fault> {
         let hash = ArtifactHash::of(&self.0);
-        let statement = sqlx::query("INSERT INTO artifacts (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING");
-        tx.change(statement.bind(hash.to_string()).bind(BASE64_STANDARD.encode(&self.0))).await?;
+        let statement = sqlx::query(
+            "INSERT INTO artifacts (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+        );
+        tx.change(
+            statement
+                .bind(hash.to_string())
+                .bind(BASE64_STANDARD.encode(&self.0)),
+        )
+        .await?;
         Ok(Verdict::Keep(hash))
     }
 }

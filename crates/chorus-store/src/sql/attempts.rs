@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
-    AttemptState, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt, QueuedAttempt, Reclaim, Reclaimed,
+    AttemptState, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt,
+    QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{AttemptId, Epoch, Holder, LeaseId, ProjectId};
 use chorus_core::money::MicroUsd;
@@ -20,9 +21,14 @@ use crate::rows::money::Movement;
 #[async_trait]
 impl Attempts for Store {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM attempts WHERE state = 'queued' ORDER BY created_at, id LIMIT $1");
+        let statement = sqlx::query(
+            "SELECT * FROM attempts WHERE state = 'queued' ORDER BY created_at, id LIMIT $1",
+        );
         let rows = self.read(statement.bind(i64::from(limit))).await?;
-        Ok(rows.iter().map(|row| Ok(attempt(row)?.queued())).collect::<Result<_, Fault>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| Ok(attempt(row)?.queued()))
+            .collect::<Result<_, Fault>>()?)
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
@@ -51,7 +57,11 @@ pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
     let cells = Cells::new("attempts", "id", row);
     let spec: NewAttempt = cells.json("spec")?;
     Ok(AttemptRow {
-        attempt: NewAttempt { order: cells.parsed("work_order")?, not_before: cells.time("not_before")?, ..spec },
+        attempt: NewAttempt {
+            order: cells.parsed("work_order")?,
+            not_before: cells.time("not_before")?,
+            ..spec
+        },
         state: cells.word("state")?,
         epoch: Epoch(cells.count("epoch")?),
         holder: cells.text_or_none("holder")?.map(Holder::new),
@@ -84,24 +94,52 @@ impl Tx<'_> {
             "SELECT a.id, a.project, a.state, a.epoch, a.holder, d.lease, d.estimate FROM attempts a \
              LEFT JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch WHERE a.id = $1",
         );
-        self.row(statement.bind(attempt.to_string())).await?.map(|row| standing(&row)).transpose()
+        self.row(statement.bind(attempt.to_string()))
+            .await?
+            .map(|row| standing(&row))
+            .transpose()
     }
 
     /// Moves a project's money.
-    pub(super) async fn pay(&mut self, project: ProjectId, movement: Movement) -> Result<(), Fault> {
-        let statement = sqlx::query("UPDATE projects SET reserved = reserved + $1, spent = spent + $2, wasted = wasted + $3 WHERE id = $4");
-        let Movement { reserved, spent, wasted } = movement;
-        self.change(statement.bind(reserved.0).bind(spent.0).bind(wasted.0).bind(project.to_string())).await?;
+    pub(super) async fn pay(
+        &mut self,
+        project: ProjectId,
+        movement: Movement,
+    ) -> Result<(), Fault> {
+        let statement = sqlx::query(
+            "UPDATE projects SET reserved = reserved + $1, spent = spent + $2, wasted = wasted + $3 WHERE id = $4",
+        );
+        let Movement {
+            reserved,
+            spent,
+            wasted,
+        } = movement;
+        self.change(
+            statement
+                .bind(reserved.0)
+                .bind(spent.0)
+                .bind(wasted.0)
+                .bind(project.to_string()),
+        )
+        .await?;
         Ok(())
     }
 
     /// Ends a delivery without its worker's word; a claimed one is assumed to have cost its estimate.
-    pub(super) async fn take_back(&mut self, standing: &Standing, end: &'static str) -> Result<(), Fault> {
+    pub(super) async fn take_back(
+        &mut self,
+        standing: &Standing,
+        end: &'static str,
+    ) -> Result<(), Fault> {
         let statement = sqlx::query(
             "UPDATE deliveries SET ended_at = $1, end_word = $2, cost = CASE WHEN claimed_at IS NULL THEN 0 ELSE estimate END \
              WHERE attempt = $3 AND epoch = $4",
         );
-        let statement = statement.bind(self.now.0).bind(end).bind(standing.attempt.to_string()).bind(i64::from(standing.epoch.0));
+        let statement = statement
+            .bind(self.now.0)
+            .bind(end)
+            .bind(standing.attempt.to_string())
+            .bind(i64::from(standing.epoch.0));
         self.change(statement).await?;
         Ok(())
     }
@@ -139,12 +177,28 @@ impl Deed for Beat {
         let mut gone = Vec::new();
         for batch in self.0.chunks(BATCH) {
             let mut statement = sqlx::query(BEAT).bind(tx.now.0);
-            for Holding { attempt, epoch, holder } in (0..BATCH).filter_map(|at| batch.get(at).or_else(|| batch.last())) {
-                statement = statement.bind(attempt.to_string()).bind(i64::from(epoch.0)).bind(holder.as_str().to_owned());
+            for Holding {
+                attempt,
+                epoch,
+                holder,
+            } in (0..BATCH).filter_map(|at| batch.get(at).or_else(|| batch.last()))
+            {
+                statement = statement
+                    .bind(attempt.to_string())
+                    .bind(i64::from(epoch.0))
+                    .bind(holder.as_str().to_owned());
             }
             let rows = tx.rows(statement).await?;
-            let ours = rows.iter().map(holding).collect::<Result<Vec<_>, Fault>>()?;
-            gone.extend(batch.iter().filter(|holding| !ours.contains(holding)).cloned());
+            let ours = rows
+                .iter()
+                .map(holding)
+                .collect::<Result<Vec<_>, Fault>>()?;
+            gone.extend(
+                batch
+                    .iter()
+                    .filter(|holding| !ours.contains(holding))
+                    .cloned(),
+            );
         }
         Ok(Verdict::Keep(gone))
     }
@@ -152,5 +206,9 @@ impl Deed for Beat {
 
 fn holding(row: &AnyRow) -> Result<Holding, Fault> {
     let cells = Cells::new("attempts", "id", row);
-    Ok(Holding { attempt: cells.parsed("id")?, epoch: Epoch(cells.count("epoch")?), holder: Holder::new(cells.text("holder")?) })
+    Ok(Holding {
+        attempt: cells.parsed("id")?,
+        epoch: Epoch(cells.count("epoch")?),
+        holder: Holder::new(cells.text("holder")?),
+    })
 }

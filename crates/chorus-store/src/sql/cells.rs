@@ -25,11 +25,15 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn text(&self, column: &'static str) -> Result<String, Fault> {
-        self.row.try_get(column).map_err(|why| self.unreadable(column, &why))
+        self.row
+            .try_get(column)
+            .map_err(|why| self.unreadable(column, &why))
     }
 
     pub(crate) fn number(&self, column: &'static str) -> Result<i64, Fault> {
-        self.row.try_get(column).map_err(|why| self.unreadable(column, &why))
+        self.row
+            .try_get(column)
+            .map_err(|why| self.unreadable(column, &why))
     }
 
     pub(crate) fn flag(&self, column: &'static str) -> Result<bool, Fault> {
@@ -39,7 +43,8 @@ impl<'r> Cells<'r> {
     /// A number that is never negative.
     pub(crate) fn count<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T, Fault> {
         let number = self.number(column)?;
-        T::try_from(number).map_err(|_| self.unreadable(column, &format!("{number} is out of range")))
+        T::try_from(number)
+            .map_err(|_| self.unreadable(column, &format!("{number} is out of range")))
     }
 
     pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, Fault> {
@@ -47,31 +52,49 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn time_or_none(&self, column: &'static str) -> Result<Option<Timestamp>, Fault> {
-        let number: Option<i64> = self.row.try_get(column).map_err(|why| self.unreadable(column, &why))?;
+        let number: Option<i64> = self
+            .row
+            .try_get(column)
+            .map_err(|why| self.unreadable(column, &why))?;
         Ok(number.map(Timestamp))
     }
 
     pub(crate) fn text_or_none(&self, column: &'static str) -> Result<Option<String>, Fault> {
-        self.row.try_get(column).map_err(|why| self.unreadable(column, &why))
+        self.row
+            .try_get(column)
+            .map_err(|why| self.unreadable(column, &why))
     }
 
     /// An id or a hash.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, column: &'static str) -> Result<T, Fault> {
-        self.text(column)?.parse().map_err(|why| self.unreadable(column, &why))
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, Fault> {
+        self.text(column)?
+            .parse()
+            .map_err(|why| self.unreadable(column, &why))
     }
 
-    pub(crate) fn parsed_or_none<T: FromStr<Err: Display>>(&self, column: &'static str) -> Result<Option<T>, Fault> {
+    pub(crate) fn parsed_or_none<T: FromStr<Err: Display>>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, Fault> {
         let text = self.text_or_none(column)?;
-        text.map(|text| text.parse().map_err(|why| self.unreadable(column, &why))).transpose()
+        text.map(|text| text.parse().map_err(|why| self.unreadable(column, &why)))
+            .transpose()
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, Fault> {
         serde_json::from_str(&self.text(column)?).map_err(|why| self.unreadable(column, &why))
     }
 
-    pub(crate) fn json_or_none<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, Fault> {
+    pub(crate) fn json_or_none<T: DeserializeOwned>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, Fault> {
         let text = self.text_or_none(column)?;
-        text.map(|text| serde_json::from_str(&text).map_err(|why| self.unreadable(column, &why))).transpose()
+        text.map(|text| serde_json::from_str(&text).map_err(|why| self.unreadable(column, &why)))
+            .transpose()
     }
 
     /// An enum without fields, kept as its word.
@@ -81,14 +104,18 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn unreadable(&self, column: &str, why: &dyn Display) -> Fault {
-        let row: String = self.row.try_get(self.key).unwrap_or_else(|_| "?".to_owned());
+        let row: String = self
+            .row
+            .try_get(self.key)
+            .unwrap_or_else(|_| "?".to_owned());
         Fault::unreadable(self.table, &row, column, why)
     }
 }
 
 /// A value as JSON text.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|why| Fault::Broken(format!("a value cannot be written as JSON: {why}")))
+    serde_json::to_string(value)
+        .map_err(|why| Fault::Broken(format!("a value cannot be written as JSON: {why}")))
 }
 
 /// An enum without fields as its word.
@@ -98,5 +125,7 @@ pub(crate) fn word<T: Serialize>(value: &T) -> Result<String, Fault> {
 
 /// A count as the databases keep it.
 pub(crate) fn stored<T: TryInto<i64>>(count: T) -> Result<i64, Fault> {
-    count.try_into().map_err(|_| Fault::Broken("a count is too large to be stored".to_owned()))
+    count
+        .try_into()
+        .map_err(|_| Fault::Broken("a count is too large to be stored".to_owned()))
 }

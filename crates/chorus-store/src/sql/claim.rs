@@ -19,11 +19,15 @@ impl Deed for Take {
             "UPDATE attempts SET state = 'running', holder = $1, beat_at = $2 WHERE id = $3 AND epoch = $4 AND state = 'dispatched' \
              AND EXISTS (SELECT 1 FROM deliveries d WHERE d.attempt = $3 AND d.epoch = $4 AND d.not_after >= $2)",
         );
-        let statement =
-            statement.bind(claim.holder.as_str().to_owned()).bind(tx.now.0).bind(claim.attempt.to_string()).bind(i64::from(claim.epoch.0));
+        let statement = statement
+            .bind(claim.holder.as_str().to_owned())
+            .bind(tx.now.0)
+            .bind(claim.attempt.to_string())
+            .bind(i64::from(claim.epoch.0));
         if tx.change(statement).await? == 1 {
-            let statement =
-                sqlx::query("UPDATE deliveries SET holder = $1, claimed_at = $2, deadline = $3 WHERE attempt = $4 AND epoch = $5");
+            let statement = sqlx::query(
+                "UPDATE deliveries SET holder = $1, claimed_at = $2, deadline = $3 WHERE attempt = $4 AND epoch = $5",
+            );
             let statement = statement
                 .bind(claim.holder.as_str().to_owned())
                 .bind(tx.now.0)
@@ -44,8 +48,13 @@ impl Take {
             "SELECT a.*, d.assignment FROM attempts a JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch \
              WHERE a.id = $1 AND a.epoch = $2 AND a.holder = $3 AND a.state = 'running'",
         );
-        let statement = statement.bind(claim.attempt.to_string()).bind(i64::from(claim.epoch.0)).bind(claim.holder.as_str().to_owned());
-        let Some(row) = tx.row(statement).await? else { return Ok(None) };
+        let statement = statement
+            .bind(claim.attempt.to_string())
+            .bind(i64::from(claim.epoch.0))
+            .bind(claim.holder.as_str().to_owned());
+        let Some(row) = tx.row(statement).await? else {
+            return Ok(None);
+        };
         let kept = super::attempts::attempt(&row)?;
         Ok(Some(Delivery {
             attempt: kept.attempt,

@@ -24,9 +24,14 @@ impl Deed for Decide {
         let Self(commit) = self;
         let decided = fingerprint(commit).map_err(broken)?;
         let stands = self.stands(tx, decided).await?;
-        if stands.answer.is_none() && self.advance(tx, decided, stands.seq).await? && self.fold(tx).await? {
+        if stands.answer.is_none()
+            && self.advance(tx, decided, stands.seq).await?
+            && self.fold(tx).await?
+        {
             self.change(tx).await?;
-            return Ok(Verdict::Keep(Committed::Done(Version(commit.expected.0 + 1))));
+            return Ok(Verdict::Keep(Committed::Done(Version(
+                commit.expected.0 + 1,
+            ))));
         }
         // Somebody was there between our look and our statement, or has folded the same before.
         Ok(Verdict::Undo(stands.answer.unwrap_or(Committed::Conflict)))
@@ -44,7 +49,12 @@ impl Decide {
         let Self(commit) = self;
         let statement = sqlx::query("SELECT id, version, seq, decided FROM projects WHERE id = $1");
         let row = tx.row(statement.bind(commit.project.to_string())).await?;
-        let row = row.ok_or_else(|| Fault::Broken(format!("there is no project {} to decide on", commit.project)))?;
+        let row = row.ok_or_else(|| {
+            Fault::Broken(format!(
+                "there is no project {} to decide on",
+                commit.project
+            ))
+        })?;
         let cells = Cells::new("projects", "id", &row);
         let version = Version(cells.count("version")?);
         let done = Version(commit.expected.0 + 1);
@@ -53,11 +63,19 @@ impl Decide {
         } else {
             (version != commit.expected).then_some(Committed::Conflict)
         };
-        Ok(Stands { seq: Seq(cells.count("seq")?), answer })
+        Ok(Stands {
+            seq: Seq(cells.count("seq")?),
+            answer,
+        })
     }
 
     /// The next version of the row; false when somebody else was faster.
-    async fn advance(&self, tx: &mut Tx<'_>, decided: ArtifactHash, seq: Seq) -> Result<bool, Fault> {
+    async fn advance(
+        &self,
+        tx: &mut Tx<'_>,
+        decided: ArtifactHash,
+        seq: Seq,
+    ) -> Result<bool, Fault> {
         let Self(commit) = self;
         let seq = last_event(commit, seq).map_err(broken)?;
         let statement = sqlx::query(
@@ -80,13 +98,19 @@ impl Decide {
     async fn fold(&self, tx: &mut Tx<'_>) -> Result<bool, Fault> {
         let Self(commit) = self;
         for event in commit.folded.iter().collect::<BTreeSet<_>>() {
-            let mark = sqlx::query("INSERT INTO folded (event, project, folded_at) VALUES ($1, $2, $3) ON CONFLICT (event) DO NOTHING");
-            let mark = mark.bind(event.to_string()).bind(commit.project.to_string()).bind(tx.now.0);
+            let mark = sqlx::query(
+                "INSERT INTO folded (event, project, folded_at) VALUES ($1, $2, $3) ON CONFLICT (event) DO NOTHING",
+            );
+            let mark = mark
+                .bind(event.to_string())
+                .bind(commit.project.to_string())
+                .bind(tx.now.0);
             if tx.change(mark).await? == 0 {
                 return Ok(false);
             }
             let record = sqlx::query("UPDATE outbox SET folded_at = $1 WHERE id = $2");
-            tx.change(record.bind(tx.now.0).bind(event.to_string())).await?;
+            tx.change(record.bind(tx.now.0).bind(event.to_string()))
+                .await?;
         }
         Ok(true)
     }
@@ -101,14 +125,25 @@ impl Decide {
             let statement = sqlx::query(
                 "INSERT INTO tasks (project, id, task) VALUES ($1, $2, $3) ON CONFLICT (project, id) DO UPDATE SET task = excluded.task",
             );
-            tx.change(statement.bind(commit.project.to_string()).bind(task.id.to_string()).bind(json(task)?)).await?;
+            tx.change(
+                statement
+                    .bind(commit.project.to_string())
+                    .bind(task.id.to_string())
+                    .bind(json(task)?),
+            )
+            .await?;
         }
         for attempt in &commit.attempts {
             queue(tx, attempt).await?;
         }
         for event in &commit.events {
-            let statement = sqlx::query("INSERT INTO events (project, seq, at, event) VALUES ($1, $2, $3, $4)");
-            let statement = statement.bind(event.project.to_string()).bind(stored(event.seq.0)?).bind(event.at.0).bind(json(&event.event)?);
+            let statement =
+                sqlx::query("INSERT INTO events (project, seq, at, event) VALUES ($1, $2, $3, $4)");
+            let statement = statement
+                .bind(event.project.to_string())
+                .bind(stored(event.seq.0)?)
+                .bind(event.at.0)
+                .bind(json(&event.event)?);
             tx.change(statement).await?;
         }
         for record in &commit.outbox {
@@ -137,22 +172,39 @@ async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
 
 /// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
 async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
-    let Some(standing) = tx.standing(attempt).await?.filter(|standing| !is_terminal(standing.state)) else { return Ok(()) };
+    let Some(standing) = tx
+        .standing(attempt)
+        .await?
+        .filter(|standing| !is_terminal(standing.state))
+    else {
+        return Ok(());
+    };
     if let Some(estimate) = standing.estimate {
-        tx.pay(standing.project, Movement::taken_back(estimate, standing.state == AttemptState::Running)).await?;
+        tx.pay(
+            standing.project,
+            Movement::taken_back(estimate, standing.state == AttemptState::Running),
+        )
+        .await?;
         tx.take_back(&standing, "cancelled").await?;
     }
-    let statement =
-        sqlx::query("UPDATE attempts SET state = 'cancelled', holder = NULL, beat_at = NULL WHERE id = $1 AND epoch = $2 AND state = $3");
-    let statement = statement.bind(attempt.to_string()).bind(i64::from(standing.epoch.0)).bind(standing.state_word.clone());
+    let statement = sqlx::query(
+        "UPDATE attempts SET state = 'cancelled', holder = NULL, beat_at = NULL WHERE id = $1 AND epoch = $2 AND state = $3",
+    );
+    let statement = statement
+        .bind(attempt.to_string())
+        .bind(i64::from(standing.epoch.0))
+        .bind(standing.state_word.clone());
     match tx.change(statement).await? {
         1 => Ok(()),
-        _ => Err(Fault::Again(format!("attempt {attempt} moved on while it was cancelled"))),
+        _ => Err(Fault::Again(format!(
+            "attempt {attempt} moved on while it was cancelled"
+        ))),
     }
 }
 
 fn broken(error: chorus_core::port::StoreError) -> Fault {
     Fault::Broken(match error {
-        chorus_core::port::StoreError::Unavailable(why) | chorus_core::port::StoreError::Broken(why) => why,
+        chorus_core::port::StoreError::Unavailable(why)
+        | chorus_core::port::StoreError::Broken(why) => why,
     })
 }

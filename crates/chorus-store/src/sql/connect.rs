@@ -30,7 +30,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const POSTGRES_SETTINGS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '20s'";
 
 /// Durable before a commit returns, readers beside the one writer. The second fork of the SQL text is the clock.
-const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
+const SQLITE_PRAGMAS: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 
 impl Place {
     /// One connection.
@@ -47,7 +48,9 @@ impl Place {
     pub(super) async fn pool(&self, size: u32) -> Result<AnyPool, Fault> {
         let sqlite = self.is_sqlite();
         let wait = if sqlite { SQLITE_WAIT } else { POSTGRES_WAIT };
-        let options = AnyPoolOptions::new().max_connections(size).acquire_timeout(wait);
+        let options = AnyPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(wait);
         let options = options.after_connect(move |connection, _| {
             Box::pin(async move {
                 if sqlite {
@@ -79,7 +82,9 @@ impl Place {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let options: AnyConnectOptions = match self {
             Self::Sqlite(file) => sqlite_url(file).parse()?,
-            Self::Postgres(url) => url.parse().map_err(|_| Fault::Broken("database.url is not a URL".to_owned()))?,
+            Self::Postgres(url) => url
+                .parse()
+                .map_err(|_| Fault::Broken("database.url is not a URL".to_owned()))?,
         };
         Ok(options.disable_statement_logging())
     }
@@ -92,13 +97,28 @@ impl std::fmt::Debug for Place {
 }
 
 /// The answer, unless the server fell silent: then what was asked may have been done.
-#[expect(clippy::disallowed_methods, reason = "an adapter bounds its own waits, it has no Clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an adapter bounds its own waits, it has no Clock"
+)]
 pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let silent = |_| Err(Fault::Away(format!("no answer within {} s", SILENCE.as_secs())));
-    tokio::time::timeout(SILENCE, answer).await.unwrap_or_else(silent)
+    let silent = |_| {
+        Err(Fault::Away(format!(
+            "no answer within {} s",
+            SILENCE.as_secs()
+        )))
+    };
+    tokio::time::timeout(SILENCE, answer)
+        .await
+        .unwrap_or_else(silent)
 }
 
 fn sqlite_url(file: &Path) -> String {
-    let path = file.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let path = file
+        .display()
+        .to_string()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
     format!("sqlite://{path}?mode=rwc")
 }

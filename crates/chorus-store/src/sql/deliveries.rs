@@ -29,13 +29,20 @@ impl Deliveries for Store {
             let tenant = Tenant::new(cells.text("tenant")?);
             Ok(delivery(row)?.outstanding(&tenant, Timestamp(cells.number("now_ms")?)))
         });
-        Ok(found.filter_map(Result::transpose).collect::<Result<_, Fault>>()?)
+        Ok(found
+            .filter_map(Result::transpose)
+            .collect::<Result<_, Fault>>()?)
     }
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM deliveries WHERE project = $1 ORDER BY dispatched_at, attempt, epoch");
+        let statement = sqlx::query(
+            "SELECT * FROM deliveries WHERE project = $1 ORDER BY dispatched_at, attempt, epoch",
+        );
         let rows = self.read(statement.bind(project.to_string())).await?;
-        Ok(rows.iter().map(|row| Ok(delivery(row)?.story)).collect::<Result<_, Fault>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| Ok(delivery(row)?.story))
+            .collect::<Result<_, Fault>>()?)
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
@@ -43,7 +50,8 @@ impl Deliveries for Store {
     }
 
     async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError> {
-        let statement = sqlx::query("SELECT id, budget, spent, reserved, wasted FROM projects WHERE id = $1");
+        let statement =
+            sqlx::query("SELECT id, budget, spent, reserved, wasted FROM projects WHERE id = $1");
         let rows = self.read(statement.bind(project.to_string())).await?;
         Ok(rows.first().map(money).transpose()?)
     }
@@ -53,7 +61,12 @@ impl Deliveries for Store {
 pub(super) fn money(row: &AnyRow) -> Result<Money, Fault> {
     let cells = Cells::new("projects", "id", row);
     let amount = |column| cells.number(column).map(MicroUsd);
-    Ok(Money { budget: amount("budget")?, spent: amount("spent")?, reserved: amount("reserved")?, wasted: amount("wasted")? })
+    Ok(Money {
+        budget: amount("budget")?,
+        spent: amount("spent")?,
+        reserved: amount("reserved")?,
+        wasted: amount("wasted")?,
+    })
 }
 
 /// A row of `deliveries`.
@@ -91,12 +104,25 @@ impl Deed for Correct {
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
         let Self(late) = self;
         let statement = sqlx::query("SELECT * FROM deliveries WHERE attempt = $1 AND epoch = $2");
-        let row = tx.row(statement.bind(late.attempt.to_string()).bind(i64::from(late.epoch.0))).await?;
+        let row = tx
+            .row(
+                statement
+                    .bind(late.attempt.to_string())
+                    .bind(i64::from(late.epoch.0)),
+            )
+            .await?;
         let kept = row.map(|row| delivery(&row)).transpose()?;
-        let Some(kept) = kept.filter(KeptDelivery::may_be_corrected) else { return Ok(Verdict::Keep(())) };
-        tx.pay(kept.project, Movement::corrected(kept.story.cost, late.cost)).await?;
-        let statement =
-            sqlx::query("UPDATE deliveries SET late = $1, usage = $2, cost = $3 WHERE attempt = $4 AND epoch = $5 AND late IS NULL");
+        let Some(kept) = kept.filter(KeptDelivery::may_be_corrected) else {
+            return Ok(Verdict::Keep(()));
+        };
+        tx.pay(
+            kept.project,
+            Movement::corrected(kept.story.cost, late.cost),
+        )
+        .await?;
+        let statement = sqlx::query(
+            "UPDATE deliveries SET late = $1, usage = $2, cost = $3 WHERE attempt = $4 AND epoch = $5 AND late IS NULL",
+        );
         let statement = statement
             .bind(late.event.to_string())
             .bind(json(&late.usage)?)
@@ -104,6 +130,10 @@ impl Deed for Correct {
             .bind(late.attempt.to_string())
             .bind(i64::from(late.epoch.0));
         // Another late word was faster: its correction stands, ours is undone.
-        Ok(if tx.change(statement).await? == 1 { Verdict::Keep(()) } else { Verdict::Undo(()) })
+        Ok(if tx.change(statement).await? == 1 {
+            Verdict::Keep(())
+        } else {
+            Verdict::Undo(())
+        })
     }
 }

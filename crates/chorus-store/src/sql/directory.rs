@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, SealedSecret};
+use chorus_core::port::directory::{
+    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, SealedSecret,
+};
 use sqlx::any::AnyRow;
 
 use super::Store;
@@ -24,7 +26,9 @@ impl Directory for Store {
             "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state \
              FROM accounts a LEFT JOIN credentials c ON c.account = a.id WHERE a.tenant = $1 ORDER BY a.id, c.id",
         );
-        let rows = self.read(statement.bind(tenant.as_str().to_owned())).await?;
+        let rows = self
+            .read(statement.bind(tenant.as_str().to_owned()))
+            .await?;
         let mut found: Vec<Account> = Vec::new();
         for row in &rows {
             let next = account(row)?;
@@ -39,22 +43,43 @@ impl Directory for Store {
     }
 
     async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
-        let query = sqlx::query("SELECT id, provider, base_url, sealed, key_id FROM credentials WHERE id = $1");
+        let query = sqlx::query(
+            "SELECT id, provider, base_url, sealed, key_id FROM credentials WHERE id = $1",
+        );
         let rows = self.read(query.bind(credential.to_string())).await?;
         let deposit = |row| {
             let cells = Cells::new("credentials", "id", row);
-            let secret = SealedSecret { sealed: cells.text("sealed")?, key_id: cells.text("key_id")? };
-            Ok(Deposit { provider: cells.text("provider")?.as_str().into(), base_url: cells.text_or_none("base_url")?, secret })
+            let secret = SealedSecret {
+                sealed: cells.text("sealed")?,
+                key_id: cells.text("key_id")?,
+            };
+            Ok(Deposit {
+                provider: cells.text("provider")?.as_str().into(),
+                base_url: cells.text_or_none("base_url")?,
+                secret,
+            })
         };
-        Ok(rows.first().map(deposit).transpose().map_err(|fault: Fault| fault)?)
+        Ok(rows
+            .first()
+            .map(deposit)
+            .transpose()
+            .map_err(|fault: Fault| fault)?)
     }
 
-    async fn set_state(&self, credential: CredentialId, state: CredentialState) -> Result<(), StoreError> {
+    async fn set_state(
+        &self,
+        credential: CredentialId,
+        state: CredentialState,
+    ) -> Result<(), StoreError> {
         self.carry_out(SetState { credential, state }).await
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        self.carry_out(Remove { tenant: tenant.clone(), account }).await
+        self.carry_out(Remove {
+            tenant: tenant.clone(),
+            account,
+        })
+        .await
     }
 }
 
@@ -92,7 +117,12 @@ impl Deed for SetState {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
         let statement = sqlx::query("UPDATE credentials SET state = $1 WHERE id = $2");
-        tx.change(statement.bind(json(&self.state)?).bind(self.credential.to_string())).await?;
+        tx.change(
+            statement
+                .bind(json(&self.state)?)
+                .bind(self.credential.to_string()),
+        )
+        .await?;
         Ok(Verdict::Keep(()))
     }
 }
@@ -108,9 +138,20 @@ impl Deed for Remove {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
         let statement = sqlx::query("DELETE FROM accounts WHERE id = $1 AND tenant = $2");
-        let known = tx.change(statement.bind(self.account.to_string()).bind(self.tenant.as_str().to_owned())).await? == 1;
+        let known = tx
+            .change(
+                statement
+                    .bind(self.account.to_string())
+                    .bind(self.tenant.as_str().to_owned()),
+            )
+            .await?
+            == 1;
         if known {
-            tx.change(sqlx::query("DELETE FROM credentials WHERE account = $1").bind(self.account.to_string())).await?;
+            tx.change(
+                sqlx::query("DELETE FROM credentials WHERE account = $1")
+                    .bind(self.account.to_string()),
+            )
+            .await?;
         }
         Ok(Verdict::Keep(known))
     }

@@ -25,7 +25,9 @@ impl Deed for Batch {
 }
 
 async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
-    let Some(standing) = tx.standing(dispatch.attempt).await? else { return Ok(Dispatched::Lost) };
+    let Some(standing) = tx.standing(dispatch.attempt).await? else {
+        return Ok(Dispatched::Lost);
+    };
     if standing.state != AttemptState::Queued || standing.epoch != dispatch.epoch {
         return looked_again(tx, dispatch).await;
     }
@@ -40,7 +42,11 @@ async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> 
                 return Ok(Dispatched::OverBudget);
             }
             if !moved(tx, dispatch, "dispatched").await? {
-                tx.pay(standing.project, Movement::taken_back(assignment.estimate, false)).await?;
+                tx.pay(
+                    standing.project,
+                    Movement::taken_back(assignment.estimate, false),
+                )
+                .await?;
                 return looked_again(tx, dispatch).await;
             }
             deliver(tx, dispatch, assignment).await?;
@@ -52,33 +58,75 @@ async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> 
 
 /// The guarded arrow; false when the row has moved on.
 async fn moved(tx: &mut Tx<'_>, dispatch: &Dispatch, to: &'static str) -> Result<bool, Fault> {
-    let statement = sqlx::query("UPDATE attempts SET state = $1 WHERE id = $2 AND epoch = $3 AND state = 'queued'");
-    Ok(tx.change(statement.bind(to).bind(dispatch.attempt.to_string()).bind(i64::from(dispatch.epoch.0))).await? == 1)
+    let statement = sqlx::query(
+        "UPDATE attempts SET state = $1 WHERE id = $2 AND epoch = $3 AND state = 'queued'",
+    );
+    Ok(tx
+        .change(
+            statement
+                .bind(to)
+                .bind(dispatch.attempt.to_string())
+                .bind(i64::from(dispatch.epoch.0)),
+        )
+        .await?
+        == 1)
 }
 
 /// Sets the estimate aside; false when the budget does not cover it.
-async fn set_aside(tx: &mut Tx<'_>, standing: &Standing, assignment: &Assignment) -> Result<bool, Fault> {
-    let statement = sqlx::query("UPDATE projects SET reserved = reserved + $1 WHERE id = $2 AND spent + reserved + $1 <= budget");
-    Ok(tx.change(statement.bind(assignment.estimate.0).bind(standing.project.to_string())).await? == 1)
+async fn set_aside(
+    tx: &mut Tx<'_>,
+    standing: &Standing,
+    assignment: &Assignment,
+) -> Result<bool, Fault> {
+    let statement = sqlx::query(
+        "UPDATE projects SET reserved = reserved + $1 WHERE id = $2 AND spent + reserved + $1 <= budget",
+    );
+    Ok(tx
+        .change(
+            statement
+                .bind(assignment.estimate.0)
+                .bind(standing.project.to_string()),
+        )
+        .await?
+        == 1)
 }
 
 /// Whether an earlier call carried out this very statement: the lease, or the refusal's record, is there.
 async fn looked_again(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
     let found = match &dispatch.decision {
         DispatchDecision::Send(assignment) => {
-            let statement = sqlx::query("SELECT lease FROM deliveries WHERE attempt = $1 AND epoch = $2 AND lease = $3");
-            let statement = statement.bind(dispatch.attempt.to_string()).bind(i64::from(dispatch.epoch.0));
-            tx.row(statement.bind(assignment.lease.id.to_string())).await?
+            let statement = sqlx::query(
+                "SELECT lease FROM deliveries WHERE attempt = $1 AND epoch = $2 AND lease = $3",
+            );
+            let statement = statement
+                .bind(dispatch.attempt.to_string())
+                .bind(i64::from(dispatch.epoch.0));
+            tx.row(statement.bind(assignment.lease.id.to_string()))
+                .await?
         }
         DispatchDecision::Refuse(_) => {
-            tx.row(sqlx::query("SELECT id FROM outbox WHERE id = $1").bind(dispatch.record.id.to_string())).await?
+            tx.row(
+                sqlx::query("SELECT id FROM outbox WHERE id = $1")
+                    .bind(dispatch.record.id.to_string()),
+            )
+            .await?
         }
     };
-    Ok(if found.is_some() { Dispatched::Done } else { Dispatched::Lost })
+    Ok(if found.is_some() {
+        Dispatched::Done
+    } else {
+        Dispatched::Lost
+    })
 }
 
-async fn deliver(tx: &mut Tx<'_>, dispatch: &Dispatch, assignment: &Assignment) -> Result<(), Fault> {
-    let row = tx.row(sqlx::query("SELECT * FROM attempts WHERE id = $1").bind(dispatch.attempt.to_string())).await?;
+async fn deliver(
+    tx: &mut Tx<'_>,
+    dispatch: &Dispatch,
+    assignment: &Assignment,
+) -> Result<(), Fault> {
+    let row = tx
+        .row(sqlx::query("SELECT * FROM attempts WHERE id = $1").bind(dispatch.attempt.to_string()))
+        .await?;
     let row = row.ok_or_else(|| Fault::Again(format!("attempt {} went away", dispatch.attempt)))?;
     let attempt = super::attempts::attempt(&row)?.attempt;
     let statement = sqlx::query(

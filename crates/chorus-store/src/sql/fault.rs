@@ -16,7 +16,12 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// A value in the database that cannot be read.
-    pub(crate) fn unreadable(table: &str, row: &str, column: &str, why: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn unreadable(
+        table: &str,
+        row: &str,
+        column: &str,
+        why: &dyn std::fmt::Display,
+    ) -> Self {
         Self::Broken(format!(
             "table {table}, row {row}, column {column} cannot be read: {why}; \
              the database is damaged or was written by another program: restore it from a backup"
@@ -37,10 +42,15 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::Database(refusal) => by_code(refusal.code().as_deref().unwrap_or_default(), text),
-            Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
-                Self::Away(text)
+            Error::Database(refusal) => {
+                by_code(refusal.code().as_deref().unwrap_or_default(), text)
             }
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::Protocol(_)
+            | Error::PoolTimedOut
+            | Error::PoolClosed
+            | Error::WorkerCrashed => Self::Away(text),
             _ => Self::Broken(text),
         }
     }
@@ -62,11 +72,21 @@ const NO_ROOM_FOR_SHM: u32 = 4874;
 
 fn by_sqlite_code(primary: u32, text: &str) -> Fault {
     match primary {
-        5 | 6 => Fault::Away(format!("the database is locked by another program ({text})")),
-        8 | 14 => Fault::Broken(format!("the database file cannot be opened for writing ({text}); check its folder's permissions")),
-        10 => Fault::Broken(format!("the disk failed while the database was used ({text}); check the disk")),
-        11 | 26 => Fault::Broken(format!("the database file is damaged ({text}); restore it from a backup, or move it away to begin anew")),
-        FULL => Fault::Broken(format!("the disk is full ({text}); free some space and start again, nothing accepted is lost")),
+        5 | 6 => Fault::Away(format!(
+            "the database is locked by another program ({text})"
+        )),
+        8 | 14 => Fault::Broken(format!(
+            "the database file cannot be opened for writing ({text}); check its folder's permissions"
+        )),
+        10 => Fault::Broken(format!(
+            "the disk failed while the database was used ({text}); check the disk"
+        )),
+        11 | 26 => Fault::Broken(format!(
+            "the database file is damaged ({text}); restore it from a backup, or move it away to begin anew"
+        )),
+        FULL => Fault::Broken(format!(
+            "the disk is full ({text}); free some space and start again, nothing accepted is lost"
+        )),
         _ => Fault::Broken(text.to_owned()),
     }
 }
@@ -76,7 +96,9 @@ fn by_postgres_code(code: &str, text: String) -> Fault {
         "40001" | "40P01" => Fault::Again(text),
         "53100" => Fault::Broken(format!("the database's disk is full ({text})")),
         "25006" | "55P03" => Fault::Away(text),
-        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => Fault::Away(text),
+        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => {
+            Fault::Away(text)
+        }
         _ => Fault::Broken(text),
     }
 }

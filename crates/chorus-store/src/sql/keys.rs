@@ -18,7 +18,9 @@ impl Keys for Store {
     }
 
     async fn find(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        let statement = sqlx::query("SELECT id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE hash = $1");
+        let statement = sqlx::query(
+            "SELECT id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE hash = $1",
+        );
         let rows = self.read(statement.bind(hash.to_string())).await?;
         Ok(rows.first().map(key).transpose()?)
     }
@@ -28,12 +30,18 @@ impl Keys for Store {
             "SELECT id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE tenant = $1 \
              ORDER BY created_at DESC, id DESC",
         );
-        let rows = self.read(statement.bind(tenant.as_str().to_owned())).await?;
+        let rows = self
+            .read(statement.bind(tenant.as_str().to_owned()))
+            .await?;
         Ok(rows.iter().map(key).collect::<Result<_, Fault>>()?)
     }
 
     async fn revoke(&self, tenant: &Tenant, key: KeyId) -> Result<bool, StoreError> {
-        self.carry_out(Revoke { tenant: tenant.clone(), key }).await
+        self.carry_out(Revoke {
+            tenant: tenant.clone(),
+            key,
+        })
+        .await
     }
 }
 
@@ -85,8 +93,13 @@ impl Deed for Revoke {
     type Answer = bool;
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
-        let statement = sqlx::query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2 AND tenant = $3");
-        let statement = statement.bind(tx.now.0).bind(self.key.to_string()).bind(self.tenant.as_str().to_owned());
+        let statement = sqlx::query(
+            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2 AND tenant = $3",
+        );
+        let statement = statement
+            .bind(tx.now.0)
+            .bind(self.key.to_string())
+            .bind(self.tenant.as_str().to_owned());
         Ok(Verdict::Keep(tx.change(statement).await? == 1))
     }
 }

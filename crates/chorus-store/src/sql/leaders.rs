@@ -12,16 +12,37 @@ use super::tx::{Deed, Tx, Verdict};
 
 #[async_trait]
 impl Leaders for Store {
-    async fn acquire(&self, name: &str, boot: BootId, lasts: Millis) -> Result<Option<Term>, StoreError> {
-        self.carry_out(Acquire { name: name.to_owned(), boot, lasts }).await
+    async fn acquire(
+        &self,
+        name: &str,
+        boot: BootId,
+        lasts: Millis,
+    ) -> Result<Option<Term>, StoreError> {
+        self.carry_out(Acquire {
+            name: name.to_owned(),
+            boot,
+            lasts,
+        })
+        .await
     }
 
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError> {
-        self.carry_out(Prolong { name: name.to_owned(), term, lasts }).await
+        self.carry_out(Prolong {
+            name: name.to_owned(),
+            term,
+            lasts,
+        })
+        .await
     }
 
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError> {
-        self.carry_out(Prolong { name: name.to_owned(), term, lasts: Millis::ZERO }).await.map(drop)
+        self.carry_out(Prolong {
+            name: name.to_owned(),
+            term,
+            lasts: Millis::ZERO,
+        })
+        .await
+        .map(drop)
     }
 }
 
@@ -42,8 +63,18 @@ impl Deed for Acquire {
              WHERE leaders.until <= $4 OR leaders.boot = excluded.boot RETURNING name, term",
         );
         let until = tx.now + self.lasts;
-        let row = tx.row(statement.bind(self.name.clone()).bind(self.boot.to_string()).bind(until.0).bind(tx.now.0)).await?;
-        let term = row.map(|row| Cells::new("leaders", "name", &row).count("term").map(Term)).transpose()?;
+        let row = tx
+            .row(
+                statement
+                    .bind(self.name.clone())
+                    .bind(self.boot.to_string())
+                    .bind(until.0)
+                    .bind(tx.now.0),
+            )
+            .await?;
+        let term = row
+            .map(|row| Cells::new("leaders", "name", &row).count("term").map(Term))
+            .transpose()?;
         Ok(Verdict::Keep(term))
     }
 }
@@ -60,9 +91,15 @@ impl Deed for Prolong {
     type Answer = bool;
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
-        let statement = sqlx::query("UPDATE leaders SET until = $1 WHERE name = $2 AND term = $3 AND until > $4");
+        let statement = sqlx::query(
+            "UPDATE leaders SET until = $1 WHERE name = $2 AND term = $3 AND until > $4",
+        );
         let until = tx.now + self.lasts;
-        let statement = statement.bind(until.0).bind(self.name.clone()).bind(stored(self.term.0)?).bind(tx.now.0);
+        let statement = statement
+            .bind(until.0)
+            .bind(self.name.clone())
+            .bind(stored(self.term.0)?)
+            .bind(tx.now.0);
         Ok(Verdict::Keep(tx.change(statement).await? == 1))
     }
 }

@@ -18,30 +18,56 @@ struct Migration {
 }
 
 const MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, name: "0001_begin", text: include_str!("../../migrations/0001_begin.sql") },
-    Migration { number: 2, name: "0002_keys", text: include_str!("../../migrations/0002_keys.sql") },
-    Migration { number: 3, name: "0003_collecting", text: include_str!("../../migrations/0003_collecting.sql") },
+    Migration {
+        number: 1,
+        name: "0001_begin",
+        text: include_str!("../../migrations/0001_begin.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_keys",
+        text: include_str!("../../migrations/0002_keys.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "0003_collecting",
+        text: include_str!("../../migrations/0003_collecting.sql"),
+    },
 ];
 
-const HISTORY: &str =
-    "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";
+const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";
 
 const SQLITE_CLOCK: &str = "CREATE VIEW IF NOT EXISTS db_clock AS SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS BIGINT) AS now_ms";
 
-const POSTGRES_CLOCK: &str =
-    "CREATE OR REPLACE VIEW db_clock AS SELECT CAST(ROUND(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now_ms";
+const POSTGRES_CLOCK: &str = "CREATE OR REPLACE VIEW db_clock AS SELECT CAST(ROUND(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now_ms";
 
 /// Names of the migrations that this program has and the database has not, in order.
 pub(super) async fn pending(connection: &mut AnyConnection) -> Result<Vec<&'static str>, Fault> {
-    Ok(missing(connection).await?.into_iter().map(|migration| migration.name).collect())
+    Ok(missing(connection)
+        .await?
+        .into_iter()
+        .map(|migration| migration.name)
+        .collect())
 }
 
 /// Applies what is pending, each file in its own transaction.
 pub(super) async fn migrate(place: &Place, connection: &mut AnyConnection) -> Result<(), Fault> {
     for migration in missing(connection).await? {
-        let mut transaction = connection.begin_with(if place.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+        let mut transaction = connection
+            .begin_with(if place.is_sqlite() {
+                "BEGIN IMMEDIATE"
+            } else {
+                "BEGIN"
+            })
+            .await?;
         transaction.execute(HISTORY).await?;
-        transaction.execute(if place.is_sqlite() { SQLITE_CLOCK } else { POSTGRES_CLOCK }).await?;
+        transaction
+            .execute(if place.is_sqlite() {
+                SQLITE_CLOCK
+            } else {
+                POSTGRES_CLOCK
+            })
+            .await?;
         let noted = sqlx::query("INSERT INTO schema_history (number, name, hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(migration.number)
             .bind(migration.name)
@@ -60,10 +86,17 @@ pub(super) async fn migrate(place: &Place, connection: &mut AnyConnection) -> Re
 pub(super) async fn hold_clock(connection: &mut AnyConnection, at: Timestamp) -> Result<(), Fault> {
     let mut transaction = connection.begin().await?;
     transaction.execute("DROP VIEW IF EXISTS db_clock").await?;
-    transaction.execute("CREATE TABLE IF NOT EXISTS held_clock (now_ms BIGINT NOT NULL)").await?;
+    transaction
+        .execute("CREATE TABLE IF NOT EXISTS held_clock (now_ms BIGINT NOT NULL)")
+        .await?;
     transaction.execute("DELETE FROM held_clock").await?;
-    sqlx::query("INSERT INTO held_clock (now_ms) VALUES ($1)").bind(at.0).execute(&mut *transaction).await?;
-    transaction.execute("CREATE VIEW db_clock AS SELECT now_ms FROM held_clock").await?;
+    sqlx::query("INSERT INTO held_clock (now_ms) VALUES ($1)")
+        .bind(at.0)
+        .execute(&mut *transaction)
+        .await?;
+    transaction
+        .execute("CREATE VIEW db_clock AS SELECT now_ms FROM held_clock")
+        .await?;
     Ok(transaction.commit().await?)
 }
 
@@ -81,7 +114,10 @@ impl Deed for HoldSize {
 }
 
 async fn missing(connection: &mut AnyConnection) -> Result<Vec<&'static Migration>, Fault> {
-    let rows = match connection.fetch_all("SELECT number, hash FROM schema_history").await {
+    let rows = match connection
+        .fetch_all("SELECT number, hash FROM schema_history")
+        .await
+    {
         Ok(rows) => rows,
         Err(error) if is_missing_table(&error) => Vec::new(),
         Err(error) => return Err(error.into()),
@@ -92,18 +128,24 @@ async fn missing(connection: &mut AnyConnection) -> Result<Vec<&'static Migratio
     }
     for migration in MIGRATIONS {
         let hash = ArtifactHash::of(migration.text.as_bytes()).to_string();
-        if applied.get(&migration.number).is_some_and(|known| *known != hash) {
+        if applied
+            .get(&migration.number)
+            .is_some_and(|known| *known != hash)
+        {
             return Err(Fault::Broken(format!(
                 "migration {} was applied with another text than this program has; use the release that made this database, or restore a backup",
                 migration.name
             )));
         }
     }
-    Ok(MIGRATIONS.iter().filter(|migration| !applied.contains_key(&migration.number)).collect())
+    Ok(MIGRATIONS
+        .iter()
+        .filter(|migration| !applied.contains_key(&migration.number))
+        .collect())
 }
 
 fn is_missing_table(error: &Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|refusal| refusal.code().as_deref() == Some("42P01") || refusal.message().starts_with("no such table"))
+    error.as_database_error().is_some_and(|refusal| {
+        refusal.code().as_deref() == Some("42P01") || refusal.message().starts_with("no such table")
+    })
 }

@@ -21,7 +21,9 @@ impl Outbox for Store {
             "SELECT id, topic, record_key, headers, payload FROM outbox \
              WHERE sent_at IS NULL AND created_at <= (SELECT now_ms FROM db_clock) - $1 ORDER BY created_at, id LIMIT $2",
         );
-        let rows = self.read(statement.bind(stored(older_than.0)?).bind(i64::from(limit))).await?;
+        let rows = self
+            .read(statement.bind(stored(older_than.0)?).bind(i64::from(limit)))
+            .await?;
         Ok(rows.iter().map(record).collect::<Result<_, Fault>>()?)
     }
 
@@ -34,7 +36,9 @@ impl Outbox for Store {
             "SELECT id, topic, record_key, headers, payload FROM outbox WHERE folds = 1 AND folded_at IS NULL \
              AND sent_at <= (SELECT now_ms FROM db_clock) - $1 ORDER BY sent_at, id LIMIT $2",
         );
-        let rows = self.read(statement.bind(stored(older_than.0)?).bind(i64::from(limit))).await?;
+        let rows = self
+            .read(statement.bind(stored(older_than.0)?).bind(i64::from(limit)))
+            .await?;
         Ok(rows.iter().map(record).collect::<Result<_, Fault>>()?)
     }
 
@@ -58,13 +62,22 @@ impl Deed for Forget {
             "SELECT id FROM outbox WHERE sent_at IS NOT NULL AND sent_at <= $1 AND (folds = 0 OR folded_at <= $1) \
              ORDER BY sent_at, id LIMIT $2",
         );
-        let rows = tx.rows(statement.bind(by.0).bind(i64::from(self.limit))).await?;
-        let done: Vec<EventId> = rows.iter().map(|row| Cells::new("outbox", "id", row).parsed("id")).collect::<Result<_, Fault>>()?;
+        let rows = tx
+            .rows(statement.bind(by.0).bind(i64::from(self.limit)))
+            .await?;
+        let done: Vec<EventId> = rows
+            .iter()
+            .map(|row| Cells::new("outbox", "id", row).parsed("id"))
+            .collect::<Result<_, Fault>>()?;
         for id in &done {
-            tx.change(sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id.to_string())).await?;
-            tx.change(sqlx::query("DELETE FROM folded WHERE event = $1").bind(id.to_string())).await?;
+            tx.change(sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id.to_string()))
+                .await?;
+            tx.change(sqlx::query("DELETE FROM folded WHERE event = $1").bind(id.to_string()))
+                .await?;
         }
-        Ok(Verdict::Keep(u32::try_from(done.len()).unwrap_or(self.limit)))
+        Ok(Verdict::Keep(
+            u32::try_from(done.len()).unwrap_or(self.limit),
+        ))
     }
 }
 
@@ -79,7 +92,8 @@ impl Deed for MarkSent {
         ids.sort_unstable();
         for id in ids {
             let statement = sqlx::query("UPDATE outbox SET sent_at = $1 WHERE id = $2");
-            tx.change(statement.bind(tx.now.0).bind(id.to_string())).await?;
+            tx.change(statement.bind(tx.now.0).bind(id.to_string()))
+                .await?;
         }
         Ok(Verdict::Keep(()))
     }
@@ -88,8 +102,9 @@ impl Deed for MarkSent {
 impl Tx<'_> {
     /// Puts a record into the outbox, once.
     pub(super) async fn put_record(&mut self, record: &Record) -> Result<(), Fault> {
-        let payload =
-            std::str::from_utf8(&record.payload).map_err(|_| Fault::Broken(format!("the payload of record {} is not text", record.id)))?;
+        let payload = std::str::from_utf8(&record.payload).map_err(|_| {
+            Fault::Broken(format!("the payload of record {} is not text", record.id))
+        })?;
         let statement = sqlx::query(
             "INSERT INTO outbox (id, topic, folds, record_key, headers, payload, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",

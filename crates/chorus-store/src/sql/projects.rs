@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
+use chorus_core::port::projects::{
+    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+};
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Head, Project, Summary, Task};
 use sqlx::any::AnyRow;
@@ -22,12 +24,24 @@ impl Projects for Store {
         self.carry_out(Submit(new)).await
     }
 
-    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError> {
-        self.carry_out(Order { tenant: tenant.clone(), project, record }).await
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
+        self.carry_out(Order {
+            tenant: tenant.clone(),
+            project,
+            record,
+        })
+        .await
     }
 
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
-        let rows = self.read(sqlx::query(LOAD).bind(project.to_string())).await?;
+        let rows = self
+            .read(sqlx::query(LOAD).bind(project.to_string()))
+            .await?;
         Ok(loaded(project, &rows)?)
     }
 
@@ -35,21 +49,46 @@ impl Projects for Store {
         self.carry_out(super::commit::Decide(commit)).await
     }
 
-    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
         let statement = sqlx::query(
             "SELECT id, title, state, over, created_at, spent FROM projects \
              WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4",
         );
         // Everything is older than the end of time.
-        let (time, id) = before.map_or((i64::MAX, String::new()), |before| (before.created_at.0, before.id.to_string()));
-        let statement = statement.bind(tenant.as_str().to_owned()).bind(time).bind(id).bind(i64::from(limit));
+        let (time, id) = before.map_or((i64::MAX, String::new()), |before| {
+            (before.created_at.0, before.id.to_string())
+        });
+        let statement = statement
+            .bind(tenant.as_str().to_owned())
+            .bind(time)
+            .bind(id)
+            .bind(i64::from(limit));
         let rows = self.read(statement).await?;
         Ok(rows.iter().map(summary).collect::<Result<_, Fault>>()?)
     }
 
-    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        let statement = sqlx::query("SELECT project, seq, at, event FROM events WHERE project = $1 AND seq > $2 ORDER BY seq LIMIT $3");
-        let rows = self.read(statement.bind(project.to_string()).bind(stored(after.0)?).bind(i64::from(limit))).await?;
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT project, seq, at, event FROM events WHERE project = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        );
+        let rows = self
+            .read(
+                statement
+                    .bind(project.to_string())
+                    .bind(stored(after.0)?)
+                    .bind(i64::from(limit)),
+            )
+            .await?;
         Ok(rows.iter().map(event).collect::<Result<_, Fault>>()?)
     }
 }
@@ -60,20 +99,40 @@ const LOAD: &str = "SELECT 0 AS part, id, version, seq, head AS value FROM proje
 
 /// The project whose rows `LOAD` returned.
 pub(super) fn loaded(project: ProjectId, rows: &[AnyRow]) -> Result<Option<Loaded>, Fault> {
-    let Some((first, rest)) = rows.split_first() else { return Ok(None) };
+    let Some((first, rest)) = rows.split_first() else {
+        return Ok(None);
+    };
     let cells = Cells::new("projects", "id", first);
     if cells.number("part")? != 0 {
-        return Err(Fault::unreadable("projects", &project.to_string(), "id", &"there are tasks of a project that is not there"));
+        return Err(Fault::unreadable(
+            "projects",
+            &project.to_string(),
+            "id",
+            &"there are tasks of a project that is not there",
+        ));
     }
     let head: Head = cells.json("value")?;
-    let tasks = rest.iter().map(|row| Cells::new("tasks", "id", row).json("value").map(|task: Task| (task.id, task)));
+    let tasks = rest.iter().map(|row| {
+        Cells::new("tasks", "id", row)
+            .json("value")
+            .map(|task: Task| (task.id, task))
+    });
     let tasks: BTreeMap<_, _> = tasks.collect::<Result<_, Fault>>()?;
-    Ok(Some(Loaded { version: Version(cells.count("version")?), seq: Seq(cells.count("seq")?), project: Project { head, tasks } }))
+    Ok(Some(Loaded {
+        version: Version(cells.count("version")?),
+        seq: Seq(cells.count("seq")?),
+        project: Project { head, tasks },
+    }))
 }
 
 pub(super) fn event(row: &AnyRow) -> Result<StoredEvent, Fault> {
     let cells = Cells::new("events", "project", row);
-    Ok(StoredEvent { project: cells.parsed("project")?, seq: Seq(cells.count("seq")?), at: cells.time("at")?, event: cells.json("event")? })
+    Ok(StoredEvent {
+        project: cells.parsed("project")?,
+        seq: Seq(cells.count("seq")?),
+        at: cells.time("at")?,
+        event: cells.json("event")?,
+    })
 }
 
 fn summary(row: &AnyRow) -> Result<Summary, Fault> {
@@ -115,13 +174,25 @@ impl Deed for Submit {
             tx.put_record(&new.record).await?;
             return Ok(Verdict::Keep(Submitted::Accepted(new.id)));
         }
-        let statement = sqlx::query("SELECT id, body FROM projects WHERE tenant = $1 AND idempotency_key = $2");
-        let row = tx.row(statement.bind(new.tenant.as_str().to_owned()).bind(new.idempotency_key.clone())).await?;
-        let row = row.ok_or_else(|| Fault::Again("the project that held the key went away".to_owned()))?;
+        let statement =
+            sqlx::query("SELECT id, body FROM projects WHERE tenant = $1 AND idempotency_key = $2");
+        let row = tx
+            .row(
+                statement
+                    .bind(new.tenant.as_str().to_owned())
+                    .bind(new.idempotency_key.clone()),
+            )
+            .await?;
+        let row =
+            row.ok_or_else(|| Fault::Again("the project that held the key went away".to_owned()))?;
         let cells = Cells::new("projects", "id", &row);
         let id = cells.parsed("id")?;
         let same = cells.text("body")? == new.body.to_string();
-        Ok(Verdict::Keep(if same { Submitted::Accepted(id) } else { Submitted::KeyReused(id) }))
+        Ok(Verdict::Keep(if same {
+            Submitted::Accepted(id)
+        } else {
+            Submitted::KeyReused(id)
+        }))
     }
 }
 
@@ -137,7 +208,14 @@ impl Deed for Order {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
         let statement = sqlx::query("SELECT id FROM projects WHERE id = $1 AND tenant = $2");
-        let known = tx.row(statement.bind(self.project.to_string()).bind(self.tenant.as_str().to_owned())).await?.is_some();
+        let known = tx
+            .row(
+                statement
+                    .bind(self.project.to_string())
+                    .bind(self.tenant.as_str().to_owned()),
+            )
+            .await?
+            .is_some();
         if known {
             tx.put_record(&self.record).await?;
         }

@@ -27,14 +27,16 @@ impl Store {
         }
         for row in &self.read(sqlx::query("SELECT * FROM deliveries")).await? {
             let delivery = deliveries::delivery(row)?;
-            rows.deliveries.insert((delivery.story.attempt, delivery.story.epoch), delivery);
+            rows.deliveries
+                .insert((delivery.story.attempt, delivery.story.epoch), delivery);
         }
         for row in &self.read(sqlx::query("SELECT * FROM outbox")).await? {
             let (id, record) = record(row)?;
             rows.outbox.insert(id, record);
         }
         for row in &self.read(sqlx::query("SELECT event FROM folded")).await? {
-            rows.folded.insert(Cells::new("folded", "event", row).parsed("event")?);
+            rows.folded
+                .insert(Cells::new("folded", "event", row).parsed("event")?);
         }
         for row in &self.read(sqlx::query("SELECT * FROM leaders")).await? {
             let (name, leader) = leader(row)?;
@@ -46,7 +48,10 @@ impl Store {
     async fn project(&self, row: &AnyRow) -> Result<(ProjectId, ProjectRow), StoreError> {
         let cells = Cells::new("projects", "id", row);
         let id = cells.parsed("id")?;
-        let loaded = self.load(id).await?.ok_or_else(|| StoreError::Broken(format!("project {id} went away")))?;
+        let loaded = self
+            .load(id)
+            .await?
+            .ok_or_else(|| StoreError::Broken(format!("project {id} went away")))?;
         let row = ProjectRow {
             tenant: Tenant::new(cells.text("tenant")?),
             idempotency_key: cells.text("idempotency_key")?,
@@ -64,11 +69,30 @@ impl Store {
 fn record(row: &AnyRow) -> Result<(EventId, OutboxRow), Fault> {
     let cells = Cells::new("outbox", "id", row);
     let record = outbox::record(row)?;
-    let times = (cells.time("created_at")?, cells.time_or_none("sent_at")?, cells.time_or_none("folded_at")?);
-    Ok((record.id, OutboxRow { record, created_at: times.0, sent_at: times.1, folded_at: times.2 }))
+    let times = (
+        cells.time("created_at")?,
+        cells.time_or_none("sent_at")?,
+        cells.time_or_none("folded_at")?,
+    );
+    Ok((
+        record.id,
+        OutboxRow {
+            record,
+            created_at: times.0,
+            sent_at: times.1,
+            folded_at: times.2,
+        },
+    ))
 }
 
 fn leader(row: &AnyRow) -> Result<(String, LeaderRow), Fault> {
     let cells = Cells::new("leaders", "name", row);
-    Ok((cells.text("name")?, LeaderRow { term: Term(cells.count("term")?), boot: cells.parsed("boot")?, until: cells.time("until")? }))
+    Ok((
+        cells.text("name")?,
+        LeaderRow {
+            term: Term(cells.count("term")?),
+            boot: cells.parsed("boot")?,
+            until: cells.time("until")?,
+        },
+    ))
 }

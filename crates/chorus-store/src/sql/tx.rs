@@ -40,13 +40,22 @@ pub(crate) struct Tx<'c> {
 impl<'c> Tx<'c> {
     /// A transaction that has begun on this connection.
     pub(crate) async fn begun(connection: &'c mut AnyConnection) -> Result<Self, Fault> {
-        let row = sqlx::query("SELECT now_ms FROM db_clock").fetch_one(&mut *connection).await?;
-        Ok(Self { now: Timestamp(row.try_get(0)?), connection, touched: 0 })
+        let row = sqlx::query("SELECT now_ms FROM db_clock")
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(Self {
+            now: Timestamp(row.try_get(0)?),
+            connection,
+            touched: 0,
+        })
     }
 
     /// Changes rows; how many it were.
     pub(crate) async fn change(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
-        let rows = statement.execute(&mut *self.connection).await?.rows_affected();
+        let rows = statement
+            .execute(&mut *self.connection)
+            .await?
+            .rows_affected();
         self.touched += rows;
         Ok(rows)
     }

@@ -27,9 +27,17 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer; it ends when its handle is gone and what waited is done.
-    pub(super) fn start(place: Place, connection: AnyConnection, touched: Arc<AtomicU64>) -> (Self, JoinHandle<()>) {
+    pub(super) fn start(
+        place: Place,
+        connection: AnyConnection,
+        touched: Arc<AtomicU64>,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(4 * GROUP);
-        let desk = Desk { place, connection: Some(connection), touched };
+        let desk = Desk {
+            place,
+            connection: Some(connection),
+            touched,
+        };
         (Self { queue }, tokio::spawn(desk.run(waiting)))
     }
 
@@ -37,7 +45,14 @@ impl Writer {
     pub(super) async fn carry_out<D: Deed>(&self, deed: D) -> Result<D::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Unavailable("the store is closed".to_owned());
-        self.queue.send(Box::new(Waiting { deed, done: None, reply })).await.map_err(|_| gone())?;
+        self.queue
+            .send(Box::new(Waiting {
+                deed,
+                done: None,
+                reply,
+            }))
+            .await
+            .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -72,7 +87,9 @@ impl<D: Deed> Job for Waiting<D> {
     fn settle(self: Box<Self>, committed: Result<(), Fault>) {
         let answer = match (committed, self.done) {
             (Ok(()), Some(answer)) => Ok(answer),
-            (Ok(()), None) => Err(StoreError::Unavailable("the deed was not carried out".to_owned())),
+            (Ok(()), None) => Err(StoreError::Unavailable(
+                "the deed was not carried out".to_owned(),
+            )),
             (Err(fault), _) => Err(fault.into()),
         };
         // A caller that went away does not need its answer.
@@ -97,7 +114,9 @@ impl Desk {
                         job.settle(committed);
                     }
                 }
-                committed => group.drain(..).for_each(|job| job.settle(committed.clone())),
+                committed => group
+                    .drain(..)
+                    .for_each(|job| job.settle(committed.clone())),
             }
         }
         if let Some(connection) = self.connection.take() {
@@ -122,7 +141,10 @@ impl Desk {
     }
 }
 
-async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<u64, Fault> {
+async fn in_transaction(
+    connection: &mut AnyConnection,
+    group: &mut [Box<dyn Job>],
+) -> Result<u64, Fault> {
     connection.execute("BEGIN IMMEDIATE").await?;
     let mut touched = 0;
     for job in group {

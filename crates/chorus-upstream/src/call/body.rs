@@ -38,5 +38,6 @@ pub(super) async fn prefix(mut body: BodyStream, longest: usize) -> Vec<u8> {
 
 /// Some servers answer 200 and tell an error in the body.
 pub(super) fn holds_error(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.get("error").is_some_and(|error| !error.is_null()))
+    serde_json::from_slice::<Value>(bytes)
+        .is_ok_and(|value| value.get("error").is_some_and(|error| !error.is_null()))
 }

@@ -26,48 +26,103 @@ pub(super) struct Prepared {
 impl Http {
     pub(super) async fn prepare(&self, call: &Call) -> Result<Prepared, CallFailure> {
         let unfit = |message: String| unsent(call, FailureClass::Request, "catalogue", message);
-        let provider = self.providers.get(&call.provider).ok_or_else(|| unfit(format!("no provider {}", call.provider)))?;
-        let model = self.parts.catalog.model(&call.model).ok_or_else(|| unfit(format!("no model {}", call.model)))?;
-        let wire_name = model.routes.get(&provider.id).ok_or_else(|| unfit(format!("{} does not serve {}", provider.id, model.slug)))?;
-        let opened = self.parts.secrets.open(call.credential, &call.provider).await.map_err(|error| sealed(call, &error))?;
-        let url = self.endpoint(provider, &opened, &provider.path).map_err(|error| unsent(call, FailureClass::Auth, "address", error))?;
+        let provider = self
+            .providers
+            .get(&call.provider)
+            .ok_or_else(|| unfit(format!("no provider {}", call.provider)))?;
+        let model = self
+            .parts
+            .catalog
+            .model(&call.model)
+            .ok_or_else(|| unfit(format!("no model {}", call.model)))?;
+        let wire_name = model
+            .routes
+            .get(&provider.id)
+            .ok_or_else(|| unfit(format!("{} does not serve {}", provider.id, model.slug)))?;
+        let opened = self
+            .parts
+            .secrets
+            .open(call.credential, &call.provider)
+            .await
+            .map_err(|error| sealed(call, &error))?;
+        let url = self
+            .endpoint(provider, &opened, &provider.path)
+            .map_err(|error| unsent(call, FailureClass::Auth, "address", error))?;
         let (body, stream) = match &call.body {
-            Body::Canonical(request) => (write_request(request, provider, model, wire_name), request.stream),
+            Body::Canonical(request) => (
+                write_request(request, provider, model, wire_name),
+                request.stream,
+            ),
             Body::Verbatim { dialect, .. } if *dialect != provider.dialect => {
-                return Err(unfit(format!("{} speaks another dialect than the verbatim body", provider.id)));
+                return Err(unfit(format!(
+                    "{} speaks another dialect than the verbatim body",
+                    provider.id
+                )));
             }
             Body::Verbatim { bytes, facts, .. } => (bytes.clone(), facts.stream),
         };
-        let mut headers =
-            headers(provider, &opened.secret, &call.reference).map_err(|error| unsent(call, FailureClass::Auth, "credential", error))?;
-        headers.insert(ACCEPT, HeaderValue::from_static(if stream { "text/event-stream" } else { "application/json" }));
-        let mut request =
-            http::Request::post(url).body(body).map_err(|error| unsent(call, FailureClass::Auth, "address", error.to_string()))?;
+        let mut headers = headers(provider, &opened.secret, &call.reference)
+            .map_err(|error| unsent(call, FailureClass::Auth, "credential", error))?;
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static(if stream {
+                "text/event-stream"
+            } else {
+                "application/json"
+            }),
+        );
+        let mut request = http::Request::post(url)
+            .body(body)
+            .map_err(|error| unsent(call, FailureClass::Auth, "address", error.to_string()))?;
         *request.headers_mut() = headers;
-        let exchange = Exchange { provider: Arc::clone(provider), secret: opened.secret, sent_at: None, status: None, levels: Vec::new() };
-        Ok(Prepared { exchange, request, quirks: model.quirks.clone() })
+        let exchange = Exchange {
+            provider: Arc::clone(provider),
+            secret: opened.secret,
+            sent_at: None,
+            status: None,
+            levels: Vec::new(),
+        };
+        Ok(Prepared {
+            exchange,
+            request,
+            quirks: model.quirks.clone(),
+        })
     }
 
     /// The full address of a path at the provider, or at the credential's own server.
-    pub(crate) fn endpoint(&self, provider: &Provider, opened: &Opened, path: &str) -> Result<String, String> {
+    pub(crate) fn endpoint(
+        &self,
+        provider: &Provider,
+        opened: &Opened,
+        path: &str,
+    ) -> Result<String, String> {
         let base = opened.base_url.as_deref().unwrap_or(&provider.base_url);
         if base.is_empty() {
-            return Err(format!("{} has no address of its own: the account must name a base_url", provider.id));
+            return Err(format!(
+                "{} has no address of its own: the account must name a base_url",
+                provider.id
+            ));
         }
-        let base = check_address(base, self.parts.addresses).map_err(|refusal| refusal.to_string())?;
+        let base =
+            check_address(base, self.parts.addresses).map_err(|refusal| refusal.to_string())?;
         Ok(format!("{base}{path}"))
     }
 }
 
 /// The headers of every request to a provider.
-pub(crate) fn headers(provider: &Provider, secret: &Secret, reference: &str) -> Result<HeaderMap, String> {
+pub(crate) fn headers(
+    provider: &Provider,
+    secret: &Secret,
+    reference: &str,
+) -> Result<HeaderMap, String> {
     let mut headers = fixed_headers(&provider.headers)?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(reference) = HeaderValue::from_str(reference) {
         headers.insert("x-client-request-id", reference);
     }
     let shown = |text: String| {
-        let mut value = HeaderValue::from_str(&text).map_err(|_| "the secret holds characters that no header can carry".to_owned())?;
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| "the secret holds characters that no header can carry".to_owned())?;
         value.set_sensitive(true);
         Ok::<_, String>(value)
     };
@@ -87,14 +142,22 @@ fn fixed_headers(rows: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in rows {
         let wrong = || format!("the provider's row has a header {name:?} that cannot be sent");
-        headers.insert(name.parse::<HeaderName>().map_err(|_| wrong())?, value.parse().map_err(|_| wrong())?);
+        headers.insert(
+            name.parse::<HeaderName>().map_err(|_| wrong())?,
+            value.parse().map_err(|_| wrong())?,
+        );
     }
     Ok(headers)
 }
 
 /// The deadline passed before anything was sent.
 pub(super) fn too_late(call: &Call) -> CallFailure {
-    unsent(call, FailureClass::Transient, "deadline", "the deadline passed before the call was sent".to_owned())
+    unsent(
+        call,
+        FailureClass::Transient,
+        "deadline",
+        "the deadline passed before the call was sent".to_owned(),
+    )
 }
 
 fn sealed(call: &Call, error: &SecretsError) -> CallFailure {

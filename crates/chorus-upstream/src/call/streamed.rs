@@ -34,8 +34,18 @@ pub(super) fn replay(reply: Reply) -> BoxStream<'static, Item> {
 impl Streamed {
     /// The pieces; the last one is `End` or a failure.
     pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
-        let state = State { of: self, body: Some(body), pending: VecDeque::new(), received: 0, aborted: false, over: false };
-        stream::unfold(state, |mut state| async move { state.next().await.map(|item| (item, state)) }).boxed()
+        let state = State {
+            of: self,
+            body: Some(body),
+            pending: VecDeque::new(),
+            received: 0,
+            aborted: false,
+            over: false,
+        };
+        stream::unfold(state, |mut state| async move {
+            state.next().await.map(|item| (item, state))
+        })
+        .boxed()
     }
 }
 
@@ -74,7 +84,10 @@ impl State {
     fn judge(&mut self, event: StreamEvent) -> Option<Item> {
         match event {
             StreamEvent::Error { kind, message } => {
-                let failure = self.of.exchange.failure(FailureClass::MidStream, &kind, &message);
+                let failure = self
+                    .of
+                    .exchange
+                    .failure(FailureClass::MidStream, &kind, &message);
                 Some(self.fail(failure))
             }
             StreamEvent::Finish(FinishReason::Aborted) => {
@@ -91,7 +104,9 @@ impl State {
     }
 
     async fn receive(&mut self) -> Result<(), CallFailure> {
-        let Some(body) = &mut self.body else { return Ok(()) };
+        let Some(body) = &mut self.body else {
+            return Ok(());
+        };
         match self.of.clock.deadline(self.of.deadline, body.next()).await {
             None => Err(self.of.exchange.past_deadline()),
             Some(None) => {
@@ -112,11 +127,17 @@ impl State {
     }
 
     fn broken(&self, message: &str) -> CallFailure {
-        self.of.exchange.failure(FailureClass::MidStream, "cut_stream", message)
+        self.of
+            .exchange
+            .failure(FailureClass::MidStream, "cut_stream", message)
     }
 
     fn cut(&mut self, message: &str) -> Item {
-        let failure = if self.aborted { aborted(&self.of.exchange) } else { self.broken(message) };
+        let failure = if self.aborted {
+            aborted(&self.of.exchange)
+        } else {
+            self.broken(message)
+        };
         self.fail(failure)
     }
 

@@ -32,8 +32,15 @@ pub(super) struct Tap {
 impl Tap {
     /// The bytes untouched, then the usage, then a failure if the stream was not whole.
     pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
-        let state = State { of: self, body: Some(body), seen: Seen::default() };
-        stream::unfold(state, |mut state| async move { state.next().await.map(|item| (item, state)) }).boxed()
+        let state = State {
+            of: self,
+            body: Some(body),
+            seen: Seen::default(),
+        };
+        stream::unfold(state, |mut state| async move {
+            state.next().await.map(|item| (item, state))
+        })
+        .boxed()
     }
 }
 
@@ -60,7 +67,9 @@ impl State {
         if let Some(body) = &mut self.body {
             match self.of.clock.deadline(self.of.deadline, body.next()).await {
                 None => return Some(self.fail(self.of.exchange.past_deadline())),
-                Some(Some(Err(error))) => return Some(self.fail(self.cut("cut_stream", &error.to_string()))),
+                Some(Some(Err(error))) => {
+                    return Some(self.fail(self.cut("cut_stream", &error.to_string())));
+                }
                 Some(Some(Ok(bytes))) => {
                     self.look(&bytes);
                     return Some(Ok(Tapped::Bytes(bytes)));
@@ -68,7 +77,11 @@ impl State {
                 Some(None) => self.close(),
             }
         }
-        if let Some(usage) = self.seen.usage.filter(|_| !std::mem::replace(&mut self.seen.usage_told, true)) {
+        if let Some(usage) = self
+            .seen
+            .usage
+            .filter(|_| !std::mem::replace(&mut self.seen.usage_told, true))
+        {
             return Some(Ok(Tapped::Usage(usage)));
         }
         if std::mem::replace(&mut self.seen.failure_told, true) {
@@ -76,7 +89,9 @@ impl State {
         }
         match (self.seen.error.take(), self.seen.ended) {
             (Some((kind, message)), _) => Some(Err(self.cut(&kind, &message))),
-            (None, false) => Some(Err(self.cut("cut_stream", "the stream ended before the answer did"))),
+            (None, false) => Some(Err(
+                self.cut("cut_stream", "the stream ended before the answer did")
+            )),
             (None, true) => None,
         }
     }
@@ -87,7 +102,9 @@ impl State {
                 let events = reader.push(bytes);
                 self.note(events);
             }
-            None if self.seen.copy.len() + bytes.len() <= body::LARGEST => self.seen.copy.extend_from_slice(bytes),
+            None if self.seen.copy.len() + bytes.len() <= body::LARGEST => {
+                self.seen.copy.extend_from_slice(bytes)
+            }
             None => {}
         }
     }
@@ -100,7 +117,11 @@ impl State {
                 self.note(events);
             }
             None => {
-                let reply = read_reply(self.of.exchange.provider.dialect, &self.seen.copy, &self.of.quirks);
+                let reply = read_reply(
+                    self.of.exchange.provider.dialect,
+                    &self.seen.copy,
+                    &self.of.quirks,
+                );
                 self.seen.usage = reply.ok().and_then(|reply| reply.usage);
                 self.seen.ended = true;
             }
@@ -119,7 +140,9 @@ impl State {
     }
 
     fn cut(&self, kind: &str, message: &str) -> CallFailure {
-        self.of.exchange.failure(FailureClass::MidStream, kind, message)
+        self.of
+            .exchange
+            .failure(FailureClass::MidStream, kind, message)
     }
 
     fn fail(&mut self, failure: CallFailure) -> Item {

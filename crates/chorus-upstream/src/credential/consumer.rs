@@ -18,13 +18,19 @@ pub struct Refusal {
 pub fn refuse_consumer_token(provider: &Provider, secret: &Secret) -> Result<(), Refusal> {
     match unfit(provider, secret.expose()) {
         None => Ok(()),
-        Some(what) => Err(Refusal { what: what.to_owned(), remedy: remedy(provider) }),
+        Some(what) => Err(Refusal {
+            what: what.to_owned(),
+            remedy: remedy(provider),
+        }),
     }
 }
 
 fn remedy(provider: &Provider) -> String {
     match &provider.keys_url {
-        Some(url) => format!("create an official API key of {} at {url} and use that", provider.title),
+        Some(url) => format!(
+            "create an official API key of {} at {url} and use that",
+            provider.title
+        ),
         None => "use the server's own API key, or none".to_owned(),
     }
 }
@@ -33,22 +39,49 @@ fn unfit(provider: &Provider, text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return (provider.auth != Auth::None).then_some("the secret is empty");
     }
-    let known = PREFIXES.iter().find(|(prefix, _)| text.starts_with(prefix)).map(|(_, what)| *what);
+    let known = PREFIXES
+        .iter()
+        .find(|(prefix, _)| text.starts_with(prefix))
+        .map(|(_, what)| *what);
     known.or_else(|| by_shape(provider, text))
 }
 
 const PREFIXES: &[(&str, &str)] = &[
-    ("sk-ant-oat", "this is an OAuth token of a Claude plan, which is for Anthropic's own apps only"),
-    ("sk-ant-ort", "this is an OAuth refresh token of a Claude plan, which is for Anthropic's own apps only"),
+    (
+        "sk-ant-oat",
+        "this is an OAuth token of a Claude plan, which is for Anthropic's own apps only",
+    ),
+    (
+        "sk-ant-ort",
+        "this is an OAuth refresh token of a Claude plan, which is for Anthropic's own apps only",
+    ),
     ("sk-ant-sid", "this is a session cookie of claude.ai"),
-    ("sk-ant-admin", "this is an admin key, which manages an organisation and cannot call models"),
-    ("sess-", "this is a browser session token of OpenAI's dashboard"),
-    ("ya29.", "this is a Google OAuth access token, which belongs to a person's login and dies within the hour"),
-    ("1//", "this is a Google OAuth refresh token, which belongs to a person's login"),
+    (
+        "sk-ant-admin",
+        "this is an admin key, which manages an organisation and cannot call models",
+    ),
+    (
+        "sess-",
+        "this is a browser session token of OpenAI's dashboard",
+    ),
+    (
+        "ya29.",
+        "this is a Google OAuth access token, which belongs to a person's login and dies within the hour",
+    ),
+    (
+        "1//",
+        "this is a Google OAuth refresh token, which belongs to a person's login",
+    ),
 ];
 
 fn by_shape(provider: &Provider, text: &str) -> Option<&'static str> {
-    const COOKIES: &[&str] = &["sessionkey=", "__secure-", "cf_clearance=", "session-token", "cookie:"];
+    const COOKIES: &[&str] = &[
+        "sessionkey=",
+        "__secure-",
+        "cf_clearance=",
+        "session-token",
+        "cookie:",
+    ];
     let lower = text.to_lowercase();
     if text.starts_with(['{', '[']) {
         let service = lower.contains("service_account");
@@ -61,11 +94,15 @@ fn by_shape(provider: &Provider, text: &str) -> Option<&'static str> {
     if COOKIES.iter().any(|mark| lower.contains(mark)) {
         return Some("this is a browser cookie");
     }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
+    if text
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii())
+    {
         return Some("the secret holds spaces or characters that no key has");
     }
     let is_jwt = text.starts_with("eyJ") && text.split('.').count() == 3;
-    (is_jwt && provider.keys_url.is_some()).then_some("this is a session token (a JWT) of a browser login")
+    (is_jwt && provider.keys_url.is_some())
+        .then_some("this is a session token (a JWT) of a browser login")
 }
 
 #[cfg(test)]
@@ -85,21 +122,47 @@ mod tests {
                 assert!(text.contains(words), "{text}");
                 assert!(secret.is_empty() || !text.contains(secret), "{text}");
             }
-            (refusal, expected) => panic!("{provider} {secret:?}: {refusal:?} instead of {expected:?}"),
+            (refusal, expected) => {
+                panic!("{provider} {secret:?}: {refusal:?} instead of {expected:?}")
+            }
         }
     }
 
     #[test]
     fn consumer_tokens_are_refused_with_the_way_to_a_key() {
-        check("anthropic", "sk-ant-oat01-abc", Some("https://console.anthropic.com/settings/keys"));
+        check(
+            "anthropic",
+            "sk-ant-oat01-abc",
+            Some("https://console.anthropic.com/settings/keys"),
+        );
         check("anthropic", "sk-ant-sid01-abc", Some("session cookie"));
         check("anthropic", "sk-ant-admin01-abc", Some("admin key"));
-        check("anthropic", r#"{"claudeAiOauth":{"accessToken":"x"}}"#, Some("token file"));
-        check("openai", "sess-abcdef", Some("https://platform.openai.com/api-keys"));
-        check("openai", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", Some("browser login"));
-        check("openai", "__Secure-next-auth.session-token=abc", Some("cookie"));
+        check(
+            "anthropic",
+            r#"{"claudeAiOauth":{"accessToken":"x"}}"#,
+            Some("token file"),
+        );
+        check(
+            "openai",
+            "sess-abcdef",
+            Some("https://platform.openai.com/api-keys"),
+        );
+        check(
+            "openai",
+            "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl",
+            Some("browser login"),
+        );
+        check(
+            "openai",
+            "__Secure-next-auth.session-token=abc",
+            Some("cookie"),
+        );
         check("gemini", "ya29.a0AfH6SMB", Some("OAuth access token"));
-        check("gemini", r#"{"type":"service_account"}"#, Some("service account"));
+        check(
+            "gemini",
+            r#"{"type":"service_account"}"#,
+            Some("service account"),
+        );
         check("deepseek", "", Some("empty"));
         check("deepseek", "sk-abc def", Some("spaces"));
     }

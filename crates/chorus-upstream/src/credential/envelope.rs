@@ -72,15 +72,24 @@ impl EnvelopeKey {
 
     /// The key in a text, as [`EnvelopeKey::to_text`] writes it.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
-        let encoded = text.trim().strip_prefix(PREFIX).ok_or(KeyError::Malformed)?;
+        let encoded = text
+            .trim()
+            .strip_prefix(PREFIX)
+            .ok_or(KeyError::Malformed)?;
         let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| KeyError::Malformed)?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyError::Malformed)?;
+        let key: [u8; 32] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| KeyError::Malformed)?;
         Ok(Self::new(Zeroizing::new(key)))
     }
 
     /// The key in a file that only its owner may read.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let failed = |source| KeyError::File {
+            path: path.to_owned(),
+            source,
+        };
         if is_exposed(path).map_err(failed)? {
             return Err(KeyError::Exposed(path.to_owned()));
         }
@@ -93,8 +102,13 @@ impl EnvelopeKey {
         let key = Self::generate();
         match create(path, &key) {
             Ok(()) => Ok((key, true)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::from_file(path).map(|key| (key, false)),
-            Err(source) => Err(KeyError::File { path: path.to_owned(), source }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Self::from_file(path).map(|key| (key, false))
+            }
+            Err(source) => Err(KeyError::File {
+                path: path.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -109,30 +123,67 @@ impl EnvelopeKey {
     }
 
     /// Seals a secret for one credential.
-    pub fn seal(&self, secret: &Secret, credential: CredentialId, provider: &ProviderId) -> SealedSecret {
+    pub fn seal(
+        &self,
+        secret: &Secret,
+        credential: CredentialId,
+        provider: &ProviderId,
+    ) -> SealedSecret {
         let nonce = XNonce::generate();
         let bound = binding(credential, provider);
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: bound.as_bytes() };
-        let sealed = self.cipher().encrypt(&nonce, payload).expect("a secret is shorter than the cipher's 256 GiB");
-        SealedSecret { sealed: STANDARD.encode([nonce.as_slice(), &sealed].concat()), key_id: self.id.clone() }
+        let payload = Payload {
+            msg: secret.expose().as_bytes(),
+            aad: bound.as_bytes(),
+        };
+        let sealed = self
+            .cipher()
+            .encrypt(&nonce, payload)
+            .expect("a secret is shorter than the cipher's 256 GiB");
+        SealedSecret {
+            sealed: STANDARD.encode([nonce.as_slice(), &sealed].concat()),
+            key_id: self.id.clone(),
+        }
     }
 
     /// Opens a secret of one credential.
-    pub fn open(&self, sealed: &SealedSecret, credential: CredentialId, provider: &ProviderId) -> Result<Secret, OpenError> {
+    pub fn open(
+        &self,
+        sealed: &SealedSecret,
+        credential: CredentialId,
+        provider: &ProviderId,
+    ) -> Result<Secret, OpenError> {
         if sealed.key_id != self.id {
-            return Err(OpenError::OtherKey { sealed_with: sealed.key_id.clone(), have: self.id.clone() });
+            return Err(OpenError::OtherKey {
+                sealed_with: sealed.key_id.clone(),
+                have: self.id.clone(),
+            });
         }
-        let bytes = STANDARD.decode(&sealed.sealed).map_err(|_| OpenError::Tampered)?;
-        let (nonce, text) = bytes.split_at_checked(NONCE_LENGTH).ok_or(OpenError::Tampered)?;
+        let bytes = STANDARD
+            .decode(&sealed.sealed)
+            .map_err(|_| OpenError::Tampered)?;
+        let (nonce, text) = bytes
+            .split_at_checked(NONCE_LENGTH)
+            .ok_or(OpenError::Tampered)?;
         let nonce = XNonce::try_from(nonce).map_err(|_| OpenError::Tampered)?;
         let bound = binding(credential, provider);
-        let payload = Payload { msg: text, aad: bound.as_bytes() };
-        let opened = self.cipher().decrypt(&nonce, payload).map_err(|_| OpenError::Tampered)?;
-        String::from_utf8(opened).map(Secret::new).map_err(|_| OpenError::Tampered)
+        let payload = Payload {
+            msg: text,
+            aad: bound.as_bytes(),
+        };
+        let opened = self
+            .cipher()
+            .decrypt(&nonce, payload)
+            .map_err(|_| OpenError::Tampered)?;
+        String::from_utf8(opened)
+            .map(Secret::new)
+            .map_err(|_| OpenError::Tampered)
     }
 
     fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        let digest = Sha256::new().chain_update("chorus envelope key id").chain_update(key.as_slice()).finalize();
+        let digest = Sha256::new()
+            .chain_update("chorus envelope key id")
+            .chain_update(key.as_slice())
+            .finalize();
         let id = hex(&digest[..8]);
         Self { key, id }
     }
@@ -192,8 +243,14 @@ mod tests {
         let sealed = key.seal(&secret, id, &provider);
         assert!(!sealed.sealed.contains("secret"));
         assert_eq!(key.open(&sealed, id, &provider), Ok(secret));
-        assert_eq!(key.open(&sealed, credential(2).0, &provider), Err(OpenError::Tampered));
-        assert_eq!(key.open(&sealed, id, &ProviderId::new("deepseek")), Err(OpenError::Tampered));
+        assert_eq!(
+            key.open(&sealed, credential(2).0, &provider),
+            Err(OpenError::Tampered)
+        );
+        assert_eq!(
+            key.open(&sealed, id, &ProviderId::new("deepseek")),
+            Err(OpenError::Tampered)
+        );
     }
 
     #[test]
@@ -201,8 +258,18 @@ mod tests {
         let (id, provider) = credential(1);
         let key = EnvelopeKey::generate();
         let mut sealed = key.seal(&Secret::new("x"), id, &provider);
-        assert!(matches!(EnvelopeKey::generate().open(&sealed, id, &provider), Err(OpenError::OtherKey { .. })));
-        sealed.sealed.replace_range(40..41, if &sealed.sealed[40..41] == "A" { "B" } else { "A" });
+        assert!(matches!(
+            EnvelopeKey::generate().open(&sealed, id, &provider),
+            Err(OpenError::OtherKey { .. })
+        ));
+        sealed.sealed.replace_range(
+            40..41,
+            if &sealed.sealed[40..41] == "A" {
+                "B"
+            } else {
+                "A"
+            },
+        );
         assert_eq!(key.open(&sealed, id, &provider), Err(OpenError::Tampered));
         sealed.sealed.truncate(8);
         assert_eq!(key.open(&sealed, id, &provider), Err(OpenError::Tampered));
@@ -212,7 +279,10 @@ mod tests {
     fn the_same_secret_is_never_sealed_twice_alike() {
         let (id, provider) = credential(1);
         let key = EnvelopeKey::generate();
-        assert_ne!(key.seal(&Secret::new("x"), id, &provider), key.seal(&Secret::new("x"), id, &provider));
+        assert_ne!(
+            key.seal(&Secret::new("x"), id, &provider),
+            key.seal(&Secret::new("x"), id, &provider)
+        );
     }
 
     #[test]
@@ -235,14 +305,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("envelope.key");
         EnvelopeKey::from_file_or_new(&path).expect("a fresh key");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a changed mode");
-        assert!(matches!(EnvelopeKey::from_file(&path), Err(KeyError::Exposed(_))));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644))
+            .expect("a changed mode");
+        assert!(matches!(
+            EnvelopeKey::from_file(&path),
+            Err(KeyError::Exposed(_))
+        ));
     }
 
     #[test]
     fn text_that_is_no_key_is_refused() {
-        for text in ["", "chorus-key-1:", "chorus-key-1:AAAA", "AAAA", "chorus-key-1:!"] {
-            assert!(matches!(EnvelopeKey::from_text(text), Err(KeyError::Malformed)), "{text:?}");
+        for text in [
+            "",
+            "chorus-key-1:",
+            "chorus-key-1:AAAA",
+            "AAAA",
+            "chorus-key-1:!",
+        ] {
+            assert!(
+                matches!(EnvelopeKey::from_text(text), Err(KeyError::Malformed)),
+                "{text:?}"
+            );
         }
     }
 }

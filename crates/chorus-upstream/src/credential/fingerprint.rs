@@ -17,10 +17,12 @@ pub fn fingerprint(provider: &ProviderId, secret: &Secret) -> String {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes any text");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes any text");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -29,7 +31,9 @@ mod tests {
 
     #[test]
     fn provider_and_secret_both_count() {
-        let of = |provider: &str, secret: &str| fingerprint(&ProviderId::new(provider), &Secret::new(secret));
+        let of = |provider: &str, secret: &str| {
+            fingerprint(&ProviderId::new(provider), &Secret::new(secret))
+        };
         assert_eq!(of("openai", "sk-1"), of("openai", "sk-1"));
         assert_ne!(of("openai", "sk-1"), of("deepseek", "sk-1"));
         assert_ne!(of("openai", "sk-1"), of("openais", "k-1"));

@@ -16,7 +16,10 @@ impl HandClock {
     pub(crate) const START: Timestamp = Timestamp(1_700_000_000_000);
 
     pub(crate) fn new() -> Self {
-        Self { now: watch::Sender::new(Self::START), numbers: AtomicU64::new(1) }
+        Self {
+            now: watch::Sender::new(Self::START),
+            numbers: AtomicU64::new(1),
+        }
     }
 
     pub(crate) fn advance(&self, length: Millis) {

@@ -23,24 +23,56 @@ const ANTHROPIC: &str = r#"{"id":"r1","type":"message","role":"assistant","model
 async fn whole(provider: &str, server: &Server) -> Result<Reply, CallFailure> {
     match send(provider, server, request(false)).await?.body {
         AnswerBody::Whole(reply) => Ok(*reply),
-        AnswerBody::Stream(_) | AnswerBody::Verbatim { .. } => panic!("a whole reply was asked for"),
+        AnswerBody::Stream(_) | AnswerBody::Verbatim { .. } => {
+            panic!("a whole reply was asked for")
+        }
     }
 }
 
 #[tokio::test]
 async fn each_dialect_is_spoken_with_its_headers() {
     for (provider, path, key, value, body) in [
-        ("sim-openai", "/v1/chat/completions", "authorization", format!("Bearer {SECRET}"), OPENAI),
-        ("sim-anthropic", "/v1/messages", "x-api-key", SECRET.to_owned(), ANTHROPIC),
+        (
+            "sim-openai",
+            "/v1/chat/completions",
+            "authorization",
+            format!("Bearer {SECRET}"),
+            OPENAI,
+        ),
+        (
+            "sim-anthropic",
+            "/v1/messages",
+            "x-api-key",
+            SECRET.to_owned(),
+            ANTHROPIC,
+        ),
     ] {
         let server = Server::fixed(200, &[("content-type", "application/json")], body).await;
         let reply = whole(provider, &server).await.expect("a reply");
-        assert_eq!((reply.text().as_str(), reply.finish), ("Hi.", Some(FinishReason::Stop)));
-        assert_eq!(reply.usage, Some(Usage { input: 9, output: 2, ..Usage::default() }));
+        assert_eq!(
+            (reply.text().as_str(), reply.finish),
+            ("Hi.", Some(FinishReason::Stop))
+        );
+        assert_eq!(
+            reply.usage,
+            Some(Usage {
+                input: 9,
+                output: 2,
+                ..Usage::default()
+            })
+        );
         let seen = &server.seen()[0];
-        assert_eq!((seen.path.as_str(), seen.headers[key].as_bytes()), (path, value.as_bytes()));
+        assert_eq!(
+            (seen.path.as_str(), seen.headers[key].as_bytes()),
+            (path, value.as_bytes())
+        );
         assert_eq!(seen.headers["x-client-request-id"], "att_1.3");
-        assert!(seen.headers["user-agent"].to_str().expect("text").starts_with("chorus/"));
+        assert!(
+            seen.headers["user-agent"]
+                .to_str()
+                .expect("text")
+                .starts_with("chorus/")
+        );
         let sent: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
         assert_eq!(sent["messages"][0]["content"], "Hello");
     }
@@ -55,10 +87,21 @@ async fn levels_and_the_request_id_are_told_with_the_answer() {
         ("anthropic-ratelimit-requests-reset", "2023-11-14T22:13:25Z"),
     ];
     let server = Server::fixed(200, headers, ANTHROPIC).await;
-    let answer = send("sim-anthropic", &server, request(false)).await.expect("an answer");
-    assert_eq!((answer.request_id.as_deref(), answer.sent_at), (Some("req_1"), HandClock::START));
+    let answer = send("sim-anthropic", &server, request(false))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (answer.request_id.as_deref(), answer.sent_at),
+        (Some("req_1"), HandClock::START)
+    );
     let full_at = Some(HandClock::START + Millis(5_000));
-    let level = ObservedLevel { dimension: Dimension::Requests, limit: Some(50), remaining: Some(48), full_at, rounded_to: 1 };
+    let level = ObservedLevel {
+        dimension: Dimension::Requests,
+        limit: Some(50),
+        remaining: Some(48),
+        full_at,
+        rounded_to: 1,
+    };
     assert_eq!(answer.levels, vec![level]);
 }
 
@@ -67,9 +110,15 @@ async fn blank_lines_before_the_reply_keep_the_call_alive() {
     let (server, chunks) = Server::paced("application/json").await;
     let sending = async {
         for _ in 0..50 {
-            chunks.send(Ok(Bytes::from_static(b"\n"))).await.expect("the call waits");
+            chunks
+                .send(Ok(Bytes::from_static(b"\n")))
+                .await
+                .expect("the call waits");
         }
-        chunks.send(Ok(Bytes::from_static(OPENAI.as_bytes()))).await.expect("the call waits");
+        chunks
+            .send(Ok(Bytes::from_static(OPENAI.as_bytes())))
+            .await
+            .expect("the call waits");
         drop(chunks);
     };
     let (reply, ()) = tokio::join!(whole("sim-deepseek", &server), sending);
@@ -81,14 +130,29 @@ async fn a_server_that_never_answers_is_left_at_the_deadline() {
     let (server, chunks) = Server::paced("application/json").await;
     let (upstream, clock) = upstream_at(&server.base_url);
     let waiting = async {
-        chunks.send(Ok(Bytes::from_static(b"\n"))).await.expect("the call waits");
-        chunks.send(Ok(Bytes::from_static(b"\n"))).await.expect("the call waits");
+        chunks
+            .send(Ok(Bytes::from_static(b"\n")))
+            .await
+            .expect("the call waits");
+        chunks
+            .send(Ok(Bytes::from_static(b"\n")))
+            .await
+            .expect("the call waits");
         clock.advance(Millis::from_secs(60));
         chunks.closed().await;
     };
-    let (result, ()) = bounded(async { tokio::join!(upstream.send(call_of("sim-openai", request(false))), waiting) }).await;
+    let (result, ()) = bounded(async {
+        tokio::join!(
+            upstream.send(call_of("sim-openai", request(false))),
+            waiting
+        )
+    })
+    .await;
     let failure = result.expect_err("the deadline passed");
-    assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::Transient, Some("deadline")));
+    assert_eq!(
+        (failure.class, failure.kind.as_deref()),
+        (FailureClass::Transient, Some("deadline"))
+    );
     assert_eq!(failure.sent_at, Some(HandClock::START));
 }
 
@@ -97,8 +161,13 @@ async fn a_call_whose_deadline_is_past_never_leaves() {
     let server = Server::fixed(200, &[], OPENAI).await;
     let (upstream, clock) = upstream_at(&server.base_url);
     clock.advance(Millis::from_secs(61));
-    let failure = bounded(upstream.send(call_of("sim-openai", request(false)))).await.expect_err("too late");
-    assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::Transient, Some("deadline")));
+    let failure = bounded(upstream.send(call_of("sim-openai", request(false))))
+        .await
+        .expect_err("too late");
+    assert_eq!(
+        (failure.class, failure.kind.as_deref()),
+        (FailureClass::Transient, Some("deadline"))
+    );
     assert!(DEADLINE < Timestamp(HandClock::START.0 + 61_000));
 }
 
@@ -109,33 +178,70 @@ async fn a_reply_without_end_is_cut_at_its_largest_size() {
         answer(
             200,
             &[("content-type", "application/json")],
-            AxumBody::from_stream(futures_util::stream::repeat(Ok::<_, std::convert::Infallible>(megabyte))),
+            AxumBody::from_stream(futures_util::stream::repeat(Ok::<
+                _,
+                std::convert::Infallible,
+            >(megabyte))),
         )
     })
     .await;
     let failure = whole("sim-openai", &server).await.expect_err("too large");
-    assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::Transient, Some("cut_reply")));
+    assert_eq!(
+        (failure.class, failure.kind.as_deref()),
+        (FailureClass::Transient, Some("cut_reply"))
+    );
     assert!(failure.message.contains("64 MiB"), "{failure}");
 }
 
 #[tokio::test]
 async fn a_reply_that_gave_up_is_an_overload() {
-    let server = Server::fixed(200, &[], OPENAI.replace("\"stop\"", "\"insufficient_system_resource\"")).await;
-    assert_eq!(whole("sim-deepseek", &server).await.expect_err("no reply").class, FailureClass::Overload);
+    let server = Server::fixed(
+        200,
+        &[],
+        OPENAI.replace("\"stop\"", "\"insufficient_system_resource\""),
+    )
+    .await;
+    assert_eq!(
+        whole("sim-deepseek", &server)
+            .await
+            .expect_err("no reply")
+            .class,
+        FailureClass::Overload
+    );
 }
 
 #[tokio::test]
 async fn an_error_under_status_200_is_an_error() {
     for (body, class, kind) in [
-        (r#"{"error":{"message":"slow","code":429}}"#, FailureClass::RateWindow, Some("429")),
-        (r#"{"error":{"message":"no","type":"overloaded_error"}}"#, FailureClass::Overload, Some("overloaded_error")),
-        ("<html>login</html>", FailureClass::Transient, Some("unreadable_reply")),
-        (r#"{"choices":[]}"#, FailureClass::Transient, Some("unreadable_reply")),
+        (
+            r#"{"error":{"message":"slow","code":429}}"#,
+            FailureClass::RateWindow,
+            Some("429"),
+        ),
+        (
+            r#"{"error":{"message":"no","type":"overloaded_error"}}"#,
+            FailureClass::Overload,
+            Some("overloaded_error"),
+        ),
+        (
+            "<html>login</html>",
+            FailureClass::Transient,
+            Some("unreadable_reply"),
+        ),
+        (
+            r#"{"choices":[]}"#,
+            FailureClass::Transient,
+            Some("unreadable_reply"),
+        ),
         ("", FailureClass::Transient, Some("unreadable_reply")),
     ] {
         let server = Server::fixed(200, &[], body).await;
         let failure = whole("sim-openai", &server).await.expect_err("an error");
-        assert_eq!((failure.class, failure.kind.as_deref()), (class, kind), "{body}");
+        assert_eq!(
+            (failure.class, failure.kind.as_deref()),
+            (class, kind),
+            "{body}"
+        );
     }
 }
 
@@ -144,7 +250,9 @@ async fn connections_are_kept_and_used_again() {
     let server = Server::fixed(200, &[], OPENAI).await;
     let (upstream, _clock) = upstream_at(&server.base_url);
     for _ in 0..3 {
-        bounded(upstream.send(call_of("sim-openai", request(false)))).await.expect("an answer");
+        bounded(upstream.send(call_of("sim-openai", request(false))))
+            .await
+            .expect("an answer");
     }
     let peers: Vec<_> = server.seen().iter().map(|seen| seen.peer).collect();
     assert_eq!((peers.len(), peers[0], peers[1]), (3, peers[1], peers[2]));
@@ -153,7 +261,11 @@ async fn connections_are_kept_and_used_again() {
 #[tokio::test]
 async fn a_server_that_ignores_the_wish_for_pieces_is_understood() {
     let server = Server::fixed(200, &[("content-type", "application/json")], OPENAI).await;
-    let AnswerBody::Stream(stream) = send("sim-openai", &server, request(true)).await.expect("an answer").body else {
+    let AnswerBody::Stream(stream) = send("sim-openai", &server, request(true))
+        .await
+        .expect("an answer")
+        .body
+    else {
         panic!("a stream was asked for");
     };
     let mut assembler = chorus_core::llm::Assembler::new();
@@ -169,13 +281,29 @@ async fn a_server_that_ignores_the_wish_for_pieces_is_understood() {
 
 #[tokio::test]
 async fn a_probe_tells_the_living_from_the_dead() {
-    for (status, expected) in [(200, "alive"), (401, "dead"), (403, "dead"), (500, "unknown"), (404, "unknown")] {
-        let server = Server::fixed(status, &[], r#"{"error":{"message":"words with sk-test-0123456789"}}"#).await;
+    for (status, expected) in [
+        (200, "alive"),
+        (401, "dead"),
+        (403, "dead"),
+        (500, "unknown"),
+        (404, "unknown"),
+    ] {
+        let server = Server::fixed(
+            status,
+            &[],
+            r#"{"error":{"message":"words with sk-test-0123456789"}}"#,
+        )
+        .await;
         let (upstream, _clock) = upstream_at(&server.base_url);
         let catalog = chorus_upstream::catalog::load();
         let provider = catalog.provider(&"sim-openai".into()).expect("a row");
         let secret = Secret::new(SECRET);
-        let probe = Probe { provider, secret: &secret, base_url: Some(&server.base_url), deadline: DEADLINE };
+        let probe = Probe {
+            provider,
+            secret: &secret,
+            base_url: Some(&server.base_url),
+            deadline: DEADLINE,
+        };
         let (found, words) = match bounded(upstream.probe(probe)).await {
             Liveness::Alive => ("alive", String::new()),
             Liveness::Dead { reason } => ("dead", reason),

@@ -39,36 +39,64 @@ impl Server {
         let base_url = format!("http://{}/v1", listener.local_addr().expect("its address"));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&seen);
-        let app = axum::Router::new().fallback(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-            let (noted, answer) = (Arc::clone(&noted), answer.clone());
-            async move {
-                let (head, body) = request.into_parts();
-                let body = axum::body::to_bytes(body, 1 << 20).await.expect("a small body");
-                noted.lock().expect("no panic").push(Seen { peer, path: head.uri.path().to_owned(), headers: head.headers, body });
-                answer()
-            }
-        });
+        let app = axum::Router::new().fallback(
+            move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+                let (noted, answer) = (Arc::clone(&noted), answer.clone());
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = axum::body::to_bytes(body, 1 << 20)
+                        .await
+                        .expect("a small body");
+                    noted.lock().expect("no panic").push(Seen {
+                        peer,
+                        path: head.uri.path().to_owned(),
+                        headers: head.headers,
+                        body,
+                    });
+                    answer()
+                }
+            },
+        );
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        let task = tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves") });
-        Self { base_url, seen, task }
+        let task =
+            tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+        Self {
+            base_url,
+            seen,
+            task,
+        }
     }
 
     /// Answers with this status, these headers and this body.
-    pub(crate) async fn fixed(status: u16, headers: &'static [(&'static str, &'static str)], body: impl Into<Bytes>) -> Self {
+    pub(crate) async fn fixed(
+        status: u16,
+        headers: &'static [(&'static str, &'static str)],
+        body: impl Into<Bytes>,
+    ) -> Self {
         let body = body.into();
         Self::new(move || answer(status, headers, Body::from(body.clone()))).await
     }
 
     /// Answers one request with a stream whose chunks the test sends: `Err` cuts the connection, dropping the sender ends it well.
-    pub(crate) async fn paced(content_type: &'static str) -> (Self, mpsc::Sender<Result<Bytes, std::io::Error>>) {
+    pub(crate) async fn paced(
+        content_type: &'static str,
+    ) -> (Self, mpsc::Sender<Result<Bytes, std::io::Error>>) {
         let (sender, receiver) = mpsc::channel(1);
         let receiver = Arc::new(Mutex::new(Some(receiver)));
         let server = Self::new(move || {
-            let receiver = receiver.lock().expect("no panic").take().expect("one request only");
-            let chunks =
-                stream::unfold(receiver, |mut receiver: mpsc::Receiver<_>| async move { Some((receiver.recv().await?, receiver)) });
+            let receiver = receiver
+                .lock()
+                .expect("no panic")
+                .take()
+                .expect("one request only");
+            let chunks = stream::unfold(receiver, |mut receiver: mpsc::Receiver<_>| async move {
+                Some((receiver.recv().await?, receiver))
+            });
             let mut response = answer(200, &[], Body::from_stream(chunks));
-            response.headers_mut().insert("content-type", content_type.parse().expect("a header value"));
+            response.headers_mut().insert(
+                "content-type",
+                content_type.parse().expect("a header value"),
+            );
             response
         });
         (server.await, sender)
@@ -79,11 +107,17 @@ impl Server {
     }
 }
 
-pub(crate) fn answer(status: u16, headers: &[(&'static str, &'static str)], body: Body) -> Response {
+pub(crate) fn answer(
+    status: u16,
+    headers: &[(&'static str, &'static str)],
+    body: Body,
+) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     for (name, value) in headers {
-        response.headers_mut().insert(*name, value.parse().expect("a header value"));
+        response
+            .headers_mut()
+            .insert(*name, value.parse().expect("a header value"));
     }
     response
 }

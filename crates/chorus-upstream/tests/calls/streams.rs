@@ -16,10 +16,13 @@ use crate::{bounded, call_of, request, upstream_at};
 type Chunks = Sender<Result<Bytes, std::io::Error>>;
 type Events = BoxStream<'static, Result<StreamEvent, CallFailure>>;
 
-const TEXT: &str = "data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Once\"}}]}\n\n";
+const TEXT: &str =
+    "data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Once\"}}]}\n\n";
 
 async fn feed(chunks: &Chunks, text: &str) {
-    bounded(chunks.send(Ok(Bytes::copy_from_slice(text.as_bytes())))).await.expect("the call reads");
+    bounded(chunks.send(Ok(Bytes::copy_from_slice(text.as_bytes()))))
+        .await
+        .expect("the call reads");
 }
 
 async fn next(events: &mut Events) -> Option<Result<StreamEvent, CallFailure>> {
@@ -37,12 +40,24 @@ async fn next_text(events: &mut Events) -> String {
 }
 
 /// A stream that has said "Once", its server's end, and the means to move its time.
-async fn begun(provider: &str) -> (Events, Chunks, std::sync::Arc<crate::clock::HandClock>, Server) {
+async fn begun(
+    provider: &str,
+) -> (
+    Events,
+    Chunks,
+    std::sync::Arc<crate::clock::HandClock>,
+    Server,
+) {
     let (server, chunks) = Server::paced("text/event-stream").await;
     let (upstream, clock) = upstream_at(&server.base_url);
     feed(&chunks, ": keep-alive\n\n\n").await;
-    let body = bounded(upstream.send(call_of(provider, request(true)))).await.expect("an answer").body;
-    let AnswerBody::Stream(mut events) = body else { panic!("a stream was asked for") };
+    let body = bounded(upstream.send(call_of(provider, request(true))))
+        .await
+        .expect("an answer")
+        .body;
+    let AnswerBody::Stream(mut events) = body else {
+        panic!("a stream was asked for")
+    };
     if provider != "sim-anthropic" {
         feed(&chunks, TEXT).await;
         assert_eq!(next_text(&mut events).await, "Once");
@@ -71,8 +86,15 @@ async fn pieces_come_as_they_are_sent_between_keep_alives() {
     feed(&chunks, &TEXT.replace("Once", " upon")[..20]).await;
     feed(&chunks, &TEXT.replace("Once", " upon")[20..]).await;
     assert_eq!(next_text(&mut events).await, " upon");
-    feed(&chunks, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n").await;
-    assert!(matches!(next(&mut events).await, Some(Ok(StreamEvent::Finish(_)))));
+    feed(
+        &chunks,
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    )
+    .await;
+    assert!(matches!(
+        next(&mut events).await,
+        Some(Ok(StreamEvent::Finish(_)))
+    ));
     assert_eq!(next(&mut events).await, Some(Ok(StreamEvent::End)));
     assert_eq!(next(&mut events).await, None);
 }
@@ -82,11 +104,17 @@ async fn a_stream_that_is_cut_or_closed_too_early_failed_in_the_middle() {
     for cut in [true, false] {
         let (events, chunks, _clock, _server) = begun("sim-openai").await;
         if cut {
-            bounded(chunks.send(Err(std::io::Error::other("gone")))).await.expect("the call reads");
+            bounded(chunks.send(Err(std::io::Error::other("gone"))))
+                .await
+                .expect("the call reads");
         }
         drop(chunks);
         let failure = failure(events).await;
-        assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::MidStream, Some("cut_stream")), "cut: {cut}");
+        assert_eq!(
+            (failure.class, failure.kind.as_deref()),
+            (FailureClass::MidStream, Some("cut_stream")),
+            "cut: {cut}"
+        );
     }
 }
 
@@ -96,7 +124,10 @@ async fn a_stream_that_never_ends_is_left_at_the_deadline() {
     feed(&chunks, ": keep-alive\n\n").await;
     clock.advance(Millis::from_secs(60));
     let failure = failure(events).await;
-    assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::Transient, Some("deadline")));
+    assert_eq!(
+        (failure.class, failure.kind.as_deref()),
+        (FailureClass::Transient, Some("deadline"))
+    );
     bounded(chunks.closed()).await;
 }
 
@@ -114,8 +145,16 @@ async fn an_error_event_is_a_failure_with_the_providers_name() {
         .await;
     let failure = failure(events).await;
     assert_eq!(
-        (failure.class, failure.kind.as_deref(), failure.message.as_str()),
-        (FailureClass::MidStream, Some("overloaded_error"), "Overloaded")
+        (
+            failure.class,
+            failure.kind.as_deref(),
+            failure.message.as_str()
+        ),
+        (
+            FailureClass::MidStream,
+            Some("overloaded_error"),
+            "Overloaded"
+        )
     );
 }
 
@@ -123,7 +162,10 @@ async fn an_error_event_is_a_failure_with_the_providers_name() {
 async fn a_stream_that_gave_up_is_an_overload_after_its_counts() {
     let (mut events, chunks, _clock, _server) = begun("sim-deepseek").await;
     feed(&chunks, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"insufficient_system_resource\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n").await;
-    assert!(matches!(next(&mut events).await, Some(Ok(StreamEvent::Usage(_)))));
+    assert!(matches!(
+        next(&mut events).await,
+        Some(Ok(StreamEvent::Usage(_)))
+    ));
     assert_eq!(failure(events).await.class, FailureClass::Overload);
 }
 
@@ -132,5 +174,8 @@ async fn an_unreadable_chunk_is_a_failure() {
     let (events, chunks, _clock, _server) = begun("sim-openai").await;
     feed(&chunks, "data: {not json\n\n").await;
     let failure = failure(events).await;
-    assert_eq!((failure.class, failure.kind.as_deref()), (FailureClass::MidStream, Some("unreadable_chunk")));
+    assert_eq!(
+        (failure.class, failure.kind.as_deref()),
+        (FailureClass::MidStream, Some("unreadable_chunk"))
+    );
 }

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chorus_bus::Embedded;
 use chorus_core::catalog::{Catalog, Model, Price, Provider, Quirks};
-use chorus_core::delivery::{Assignment, AttemptState, CallSize, NewAttempt, Outcome, TaskKind, WorkOrder};
+use chorus_core::delivery::{
+    Assignment, AttemptState, CallSize, NewAttempt, Outcome, TaskKind, WorkOrder,
+};
 use chorus_core::id::*;
-use chorus_core::limit::{Candidate, Demand, Dimension, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Window};
+use chorus_core::limit::{
+    Candidate, Demand, Dimension, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Window,
+};
 use chorus_core::llm::{Content, Extra, Message, Request, Role, Sampling};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::{Incoming, Record, Topic};
-use chorus_core::port::directory::{CredentialState, Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
+use chorus_core::port::directory::{
+    CredentialState, Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret,
+};
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Directory, LimitState};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
@@ -42,7 +48,10 @@ const CREDENTIAL: CredentialId = CredentialId::new(9);
 
 /// The value of a future that has nothing to wait for.
 pub(super) fn now<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
-    future.now_or_never().expect("nothing in memory waits").expect("nothing in memory fails")
+    future
+        .now_or_never()
+        .expect("nothing in memory waits")
+        .expect("nothing in memory fails")
 }
 
 fn group() -> QuotaGroup {
@@ -55,7 +64,9 @@ fn group() -> QuotaGroup {
         cache_read_percent: 0,
         output_weight: 1,
     };
-    let slow = Window::Bucket { per_ms: 1_000_000_000_000 };
+    let slow = Window::Bucket {
+        per_ms: 1_000_000_000_000,
+    };
     QuotaGroup {
         id: GroupId::new("anthropic/org"),
         limits: vec![
@@ -72,7 +83,11 @@ fn catalog() -> Catalog {
         "dialect": "anthropic_messages", "auth": "x_api_key", "limit_headers": "none",
     }))
     .expect("the least row of a provider");
-    let price = Price { input: MicroUsd::from_dollars(1), output: MicroUsd::from_dollars(10), ..Price::default() };
+    let price = Price {
+        input: MicroUsd::from_dollars(1),
+        output: MicroUsd::from_dollars(10),
+        ..Price::default()
+    };
     let model = Model {
         slug: ModelSlug::new("claude/opus"),
         pool: Pool::new("claude"),
@@ -84,7 +99,10 @@ fn catalog() -> Catalog {
         reasoning: false,
         quirks: Quirks::default(),
     };
-    Catalog { providers: vec![provider], models: vec![model] }
+    Catalog {
+        providers: vec![provider],
+        models: vec![model],
+    }
 }
 
 impl Bench {
@@ -93,10 +111,24 @@ impl Bench {
         let time = Arc::new(Time::default());
         let clock = time.shared();
         let store = Store::new(clock.clone());
-        let message = Message { role: Role::User, content: vec![Content::text("write")], extra: Extra::new() };
-        let sampling = Sampling { max_tokens: Some(100), ..Sampling::default() };
-        let order =
-            WorkOrder { version: 1, request: Request { messages: vec![message], sampling, ..Request::default() }, so_far: String::new() };
+        let message = Message {
+            role: Role::User,
+            content: vec![Content::text("write")],
+            extra: Extra::new(),
+        };
+        let sampling = Sampling {
+            max_tokens: Some(100),
+            ..Sampling::default()
+        };
+        let order = WorkOrder {
+            version: 1,
+            request: Request {
+                messages: vec![message],
+                sampling,
+                ..Request::default()
+            },
+            so_far: String::new(),
+        };
         let order = now(store.put(Bytes::from(serde_json::to_vec(&order).unwrap())));
         let attempt = NewAttempt {
             id: AttemptId::new(3),
@@ -107,7 +139,11 @@ impl Bench {
             kind,
             number: 1,
             order,
-            size: CallSize { input: 100, output: 50, max_tokens: 100 },
+            size: CallSize {
+                input: 100,
+                output: 50,
+                max_tokens: 100,
+            },
             priority: 100,
             path: Millis(1),
             not_before: Timestamp(0),
@@ -119,7 +155,10 @@ impl Bench {
             limits: Arc::new(Memory::new(clock.clone(), Start::Full)),
             bus: Embedded::new(),
             failing: None,
-            settings: Settings { slots: 2, ..Settings::of_pool(Pool::new("claude")) },
+            settings: Settings {
+                slots: 2,
+                ..Settings::of_pool(Pool::new("claude"))
+            },
             time,
             clock,
             store,
@@ -140,11 +179,21 @@ impl Bench {
             id: CREDENTIAL,
             provider: ProviderId::new("anthropic"),
             base_url: None,
-            secret: SealedSecret { sealed: String::new(), key_id: String::new() },
+            secret: SealedSecret {
+                sealed: String::new(),
+                key_id: String::new(),
+            },
             fingerprint: "f".into(),
-            groups: vec![GroupOf { group: group(), models: Vec::new() }],
+            groups: vec![GroupOf {
+                group: group(),
+                models: Vec::new(),
+            }],
         };
-        let entitlement = Entitlement { kind: "own".into(), attested_by: "me".into(), attested_at: Timestamp(0) };
+        let entitlement = Entitlement {
+            kind: "own".into(),
+            attested_by: "me".into(),
+            attested_at: Timestamp(0),
+        };
         let account = NewAccount {
             id: AccountId::new(8),
             tenant: Tenant::new("home"),
@@ -160,11 +209,30 @@ impl Bench {
     /// What a dispatcher does with the queued attempt: reserve, commit; the record is returned, not published.
     pub(super) fn dispatch(&mut self) -> Record {
         self.leases += 1;
-        let estimate = Estimate { input: 100, output_p50: 50, output_p90: 80, max_tokens: 100, cost: MicroUsd(500) };
+        let estimate = Estimate {
+            input: 100,
+            output_p50: 50,
+            output_p90: 80,
+            max_tokens: 100,
+            cost: MicroUsd(500),
+        };
         let not_after = self.time.now() + Millis(30_000);
-        let candidate = Candidate { credential: CREDENTIAL, groups: vec![Arc::new(group())], estimate, rank: 0, floor_permille: 0 };
-        let demand = Demand { lease: LeaseId::new(self.leases), interactive: false, not_after, candidates: vec![candidate] };
-        let Reserved::Granted(lease) = now(self.limits.reserve(demand)) else { panic!("the limits have room") };
+        let candidate = Candidate {
+            credential: CREDENTIAL,
+            groups: vec![Arc::new(group())],
+            estimate,
+            rank: 0,
+            floor_permille: 0,
+        };
+        let demand = Demand {
+            lease: LeaseId::new(self.leases),
+            interactive: false,
+            not_after,
+            candidates: vec![candidate],
+        };
+        let Reserved::Granted(lease) = now(self.limits.reserve(demand)) else {
+            panic!("the limits have room")
+        };
         self.rows.with(|state| {
             assert_eq!(state.row.state, AttemptState::Queued);
             state.row.state = AttemptState::Dispatched;
@@ -177,7 +245,13 @@ impl Bench {
                 estimate: estimate.cost,
             });
             let id = EventId::new(1_000_000 + self.leases);
-            record::task_dispatch(id, &self.settings.pool, &state.row.attempt, state.row.epoch, not_after)
+            record::task_dispatch(
+                id,
+                &self.settings.pool,
+                &state.row.attempt,
+                state.row.epoch,
+                not_after,
+            )
         })
     }
 
@@ -205,7 +279,14 @@ impl Bench {
     pub(super) fn work_while(&self, seconds: u64, meanwhile: impl Future<Output = ()>) {
         let stop = self.clock.sleep(Millis::from_secs(seconds));
         let both = futures_util::future::join(self.worker().run(stop), meanwhile).map(|_| ());
-        assert!(run(&self.time, both, self.time.now() + Millis::from_secs(seconds + 3_600)), "the worker did not stop");
+        assert!(
+            run(
+                &self.time,
+                both,
+                self.time.now() + Millis::from_secs(seconds + 3_600)
+            ),
+            "the worker did not stop"
+        );
     }
 
     pub(super) fn worker(&self) -> Worker {
@@ -217,11 +298,19 @@ impl Bench {
             artifacts: store.clone(),
             limits: self.limits.clone(),
             upstream: self.script.clone(),
-            bus: self.failing.clone().unwrap_or_else(|| Arc::new(self.bus.clone())),
+            bus: self
+                .failing
+                .clone()
+                .unwrap_or_else(|| Arc::new(self.bus.clone())),
             directory: store,
             clock: self.clock.clone(),
         };
-        Worker::new(ports, Arc::new(catalog()), self.settings.clone(), BootId::new(7))
+        Worker::new(
+            ports,
+            Arc::new(catalog()),
+            self.settings.clone(),
+            BootId::new(7),
+        )
     }
 
     pub(super) fn topic(&self) -> Topic {
@@ -230,7 +319,13 @@ impl Bench {
 
     /// The outcomes that were written, in order.
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
-        self.rows.with(|state| state.finishes.iter().map(|finish| finish.outcome.clone()).collect())
+        self.rows.with(|state| {
+            state
+                .finishes
+                .iter()
+                .map(|finish| finish.outcome.clone())
+                .collect()
+        })
     }
 
     /// The only outcome.
@@ -253,8 +348,17 @@ impl Bench {
     /// Slots in use, and what is left of requests and produced tokens.
     pub(super) fn levels(&self) -> (i64, i64, i64) {
         let levels = self.limits.levels();
-        let of = |dimension| levels.iter().find(|level| level.dimension == dimension).expect("the group was seen");
-        (of(Dimension::Concurrency).held, of(Dimension::Requests).left, of(Dimension::OutputTokens).left)
+        let of = |dimension| {
+            levels
+                .iter()
+                .find(|level| level.dimension == dimension)
+                .expect("the group was seen")
+        };
+        (
+            of(Dimension::Concurrency).held,
+            of(Dimension::Requests).left,
+            of(Dimension::OutputTokens).left,
+        )
     }
 
     pub(super) fn credential_state(&self) -> CredentialState {
@@ -266,9 +370,11 @@ impl Bench {
 /// The records that a tail still has to give.
 pub(super) fn records(tail: &mut Box<dyn chorus_core::port::bus::Subscription>) -> Vec<Record> {
     std::iter::from_fn(|| tail.next().now_or_never())
-        .map(|incoming| match incoming.expect("nothing in memory fails") {
-            Incoming::Record { record, .. } => record,
-            other => panic!("a tail has no partitions: {other:?}"),
-        })
+        .map(
+            |incoming| match incoming.expect("nothing in memory fails") {
+                Incoming::Record { record, .. } => record,
+                other => panic!("a tail has no partitions: {other:?}"),
+            },
+        )
         .collect()
 }

@@ -27,7 +27,9 @@ struct FailingMember {
 }
 
 fn fail(failures: &AtomicU32) -> Result<(), BusError> {
-    let left = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    let left = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    });
     left.map_or(Ok(()), |_| Err(BusError("broken".into())))
 }
 
@@ -37,10 +39,17 @@ impl Bus for Failing {
         self.bus.publish(records).await
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         fail(&self.failures)?;
         let inner = self.bus.subscribe(topics, group).await?;
-        Ok(Box::new(FailingMember { inner, failures: self.failures.clone() }))
+        Ok(Box::new(FailingMember {
+            inner,
+            failures: self.failures.clone(),
+        }))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
@@ -69,10 +78,20 @@ impl Subscription for FailingMember {
 fn a_bus_that_fails_costs_time_and_no_second_call() {
     for failures in 0..6 {
         let mut bench = Bench::new(vec![answer("once", FinishReason::Stop)]);
-        bench.failing = Some(Arc::new(Failing { bus: bench.bus.clone(), failures: Arc::new(AtomicU32::new(failures)) }));
+        bench.failing = Some(Arc::new(Failing {
+            bus: bench.bus.clone(),
+            failures: Arc::new(AtomicU32::new(failures)),
+        }));
         bench.deliver(60);
         assert!(matches!(bench.outcome(), Outcome::Succeeded { .. }));
-        assert_eq!((bench.calls(), bench.bus.depth(&bench.topic(), "worker.claude")), (1, 0), "{failures} failures");
+        assert_eq!(
+            (
+                bench.calls(),
+                bench.bus.depth(&bench.topic(), "worker.claude")
+            ),
+            (1, 0),
+            "{failures} failures"
+        );
     }
 }
 
@@ -81,10 +100,16 @@ fn a_record_that_nobody_can_read_goes_to_the_dead_letters() {
     let mut bench = Bench::new(vec![answer("after it", FinishReason::Stop)]);
     let mut letters = now(bench.bus.tail(vec![Topic::Dlq]));
     let record = bench.dispatch();
-    let broken = Record { payload: bytes::Bytes::from_static(b"{"), ..record.clone() };
+    let broken = Record {
+        payload: bytes::Bytes::from_static(b"{"),
+        ..record.clone()
+    };
     bench.publish(vec![broken, record]);
     bench.work(60);
-    assert_eq!((records(&mut letters).len(), bench.outcomes().len()), (1, 1));
+    assert_eq!(
+        (records(&mut letters).len(), bench.outcomes().len()),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -94,15 +119,35 @@ fn a_dispatch_that_comes_too_late_is_left_alone() {
     bench.work(40);
     bench.publish(vec![record]);
     bench.work(60);
-    assert_eq!((bench.calls(), bench.outcomes().len(), bench.rows.with(|state| state.claims)), (0, 0, 0));
+    assert_eq!(
+        (
+            bench.calls(),
+            bench.outcomes().len(),
+            bench.rows.with(|state| state.claims)
+        ),
+        (0, 0, 0)
+    );
 }
 
 #[test]
 fn a_call_whose_connection_broke_keeps_its_slot_for_the_grace() {
-    let mut bench = Bench::new(vec![Scene::Refuse(failure(FailureClass::Transient, None, None))]);
+    let mut bench = Bench::new(vec![Scene::Refuse(failure(
+        FailureClass::Transient,
+        None,
+        None,
+    ))]);
     bench.deliver(1);
-    let reason = Requeue::Retry { class: FailureClass::Transient };
-    assert_eq!(bench.outcome(), Outcome::Requeue { reason, not_before: Timestamp(550), order: None });
+    let reason = Requeue::Retry {
+        class: FailureClass::Transient,
+    };
+    assert_eq!(
+        bench.outcome(),
+        Outcome::Requeue {
+            reason,
+            not_before: Timestamp(550),
+            order: None
+        }
+    );
     assert_eq!(bench.levels().0, 1, "the provider may be at work");
     bench.work(20);
     assert_eq!(bench.levels().0, 0);

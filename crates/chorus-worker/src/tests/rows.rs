@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
-    Assignment, AttemptState, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Money, NewAttempt,
-    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Assignment, AttemptState, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding,
+    LateUsage, Money, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::port::bus::Record;
@@ -47,7 +47,10 @@ impl Rows {
             late: Vec::new(),
             sent: Vec::new(),
         };
-        Self { clock, state: Mutex::new(state) }
+        Self {
+            clock,
+            state: Mutex::new(state),
+        }
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -57,7 +60,9 @@ impl Rows {
     fn act<T>(&self, act: impl FnOnce(&mut State, Timestamp) -> T) -> Result<T, StoreError> {
         let now = self.clock.now();
         self.with(|state| match state.silent {
-            Some((from, to)) if from <= now && now < to => Err(StoreError::Unavailable("silence".into())),
+            Some((from, to)) if from <= now && now < to => {
+                Err(StoreError::Unavailable("silence".into()))
+            }
             _ => Ok(act(state, now)),
         })
     }
@@ -97,22 +102,38 @@ impl Attempts for Rows {
             }
             let assignment = state.assignment.clone()?;
             let (attempt, epoch) = (row.attempt.clone(), row.epoch);
-            Some(Box::new(Delivery { attempt, epoch, assignment, retries: row.retries, continues: row.continues }))
+            Some(Box::new(Delivery {
+                attempt,
+                epoch,
+                assignment,
+                retries: row.retries,
+                continues: row.continues,
+            }))
         })
     }
 
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
         self.act(|state, _| {
             state.beats += 1;
-            held.into_iter().filter(|holding| !state.row.is_held_by(holding.epoch, &holding.holder)).collect()
+            held.into_iter()
+                .filter(|holding| !state.row.is_held_by(holding.epoch, &holding.holder))
+                .collect()
         })
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
         self.change(|state, now| {
-            let Some(assignment) = &state.assignment else { return false };
-            if !state.row.is_held_by(finish.holding.epoch, &finish.holding.holder) {
-                return state.finishes.iter().any(|done| done.holding == finish.holding);
+            let Some(assignment) = &state.assignment else {
+                return false;
+            };
+            if !state
+                .row
+                .is_held_by(finish.holding.epoch, &finish.holding.holder)
+            {
+                return state
+                    .finishes
+                    .iter()
+                    .any(|done| done.holding == finish.holding);
             }
             state.row.finish(&finish.outcome, assignment.account, now);
             state.finishes.push(finish);

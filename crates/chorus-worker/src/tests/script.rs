@@ -40,7 +40,11 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, scenes: Mutex::default(), calls: Mutex::default() }
+        Self {
+            clock,
+            scenes: Mutex::default(),
+            calls: Mutex::default(),
+        }
     }
 }
 
@@ -49,19 +53,35 @@ impl Upstream for Script {
     async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
         self.calls.lock().unwrap().push(call);
         let sent_at = self.clock.now();
-        let scene = self.scenes.lock().unwrap().pop_front().expect("the script has a scene for every call");
+        let scene = self
+            .scenes
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("the script has a scene for every call");
         self.clock.sleep(Millis(50)).await;
         match scene {
-            Scene::Refuse(failure) => Err(CallFailure { sent_at: Some(sent_at), ..failure }),
+            Scene::Refuse(failure) => Err(CallFailure {
+                sent_at: Some(sent_at),
+                ..failure
+            }),
             Scene::Answer(lines) => {
                 let body = AnswerBody::Stream(play(self.clock.clone(), lines));
-                Ok(Answer { sent_at, request_id: None, levels: Vec::new(), body })
+                Ok(Answer {
+                    sent_at,
+                    request_id: None,
+                    levels: Vec::new(),
+                    body,
+                })
             }
         }
     }
 }
 
-fn play(clock: Arc<dyn Clock>, lines: Vec<Line>) -> futures_util::stream::BoxStream<'static, Result<StreamEvent, CallFailure>> {
+fn play(
+    clock: Arc<dyn Clock>,
+    lines: Vec<Line>,
+) -> futures_util::stream::BoxStream<'static, Result<StreamEvent, CallFailure>> {
     let lines = VecDeque::from(lines);
     futures_util::stream::unfold((clock, lines), async |(clock, mut lines)| {
         loop {
@@ -81,24 +101,42 @@ fn play(clock: Arc<dyn Clock>, lines: Vec<Line>) -> futures_util::stream::BoxStr
 }
 
 pub(super) fn text(delta: &str) -> StreamEvent {
-    StreamEvent::Text { index: 0, delta: delta.into() }
+    StreamEvent::Text {
+        index: 0,
+        delta: delta.into(),
+    }
 }
 
 /// A whole answer of one piece, with its usage.
 pub(super) fn answer(words: &str, finish: FinishReason) -> Scene {
-    let usage = Usage { input: 100, output: 10, ..Usage::default() };
-    let lines = [text(words), StreamEvent::Usage(usage), StreamEvent::Finish(finish), StreamEvent::End];
+    let usage = Usage {
+        input: 100,
+        output: 10,
+        ..Usage::default()
+    };
+    let lines = [
+        text(words),
+        StreamEvent::Usage(usage),
+        StreamEvent::Finish(finish),
+        StreamEvent::End,
+    ];
     Scene::Answer(lines.into_iter().map(Line::Say).collect())
 }
 
 /// An answer that says a little, then waits, then ends.
 pub(super) fn slow_answer(words: &str, millis: u64) -> Scene {
-    let Scene::Answer(mut lines) = answer(words, FinishReason::Stop) else { unreachable!("an answer is an answer") };
+    let Scene::Answer(mut lines) = answer(words, FinishReason::Stop) else {
+        unreachable!("an answer is an answer")
+    };
     lines.insert(1, Line::Wait(millis));
     Scene::Answer(lines)
 }
 
-pub(super) fn failure(class: FailureClass, status: Option<u16>, retry_after: Option<Millis>) -> CallFailure {
+pub(super) fn failure(
+    class: FailureClass,
+    status: Option<u16>,
+    retry_after: Option<Millis>,
+) -> CallFailure {
     CallFailure {
         class,
         provider: ProviderId::new("anthropic"),

@@ -40,7 +40,13 @@ impl Time {
     /// Moves on to the next timer, if there is one by `end`.
     fn advance(&self, end: Timestamp) -> bool {
         let mut state = self.state.lock().unwrap();
-        let Some(first) = state.timers.first_entry().filter(|timer| timer.key().0 <= end) else { return false };
+        let Some(first) = state
+            .timers
+            .first_entry()
+            .filter(|timer| timer.key().0 <= end)
+        else {
+            return false;
+        };
         let ((at, _), waker) = first.remove_entry();
         state.now = state.now.max(at);
         drop(state);
@@ -62,7 +68,11 @@ pub(super) fn run(time: &Time, future: impl Future<Output = ()>, end: Timestamp)
     let mut future = pin!(future);
     loop {
         while flag.0.swap(false, Ordering::SeqCst) {
-            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            if future
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+            {
                 return true;
             }
         }

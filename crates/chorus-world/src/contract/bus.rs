@@ -63,33 +63,66 @@ impl Bench {
 
     fn record(&self, number: u128, key: &str) -> Record {
         let headers = vec![("chorus-schema".to_owned(), "contract/1".to_owned())];
-        Record { id: EventId::new(number), topic: self.topic(), key: key.to_owned(), headers, payload: Bytes::from_static(b"{}") }
+        Record {
+            id: EventId::new(number),
+            topic: self.topic(),
+            key: key.to_owned(),
+            headers,
+            payload: Bytes::from_static(b"{}"),
+        }
     }
 
     async fn tail(&self) -> Reader {
-        let subscription = self.bus.tail(vec![self.topic()]).await.expect("the bus takes tails");
-        let mut tail = Reader { bench: self.clone(), subscription, owned: BTreeSet::new() };
-        assert!(tail.records().await.is_empty(), "a tail begins with what is published after it");
+        let subscription = self
+            .bus
+            .tail(vec![self.topic()])
+            .await
+            .expect("the bus takes tails");
+        let mut tail = Reader {
+            bench: self.clone(),
+            subscription,
+            owned: BTreeSet::new(),
+        };
+        assert!(
+            tail.records().await.is_empty(),
+            "a tail begins with what is published after it"
+        );
         tail
     }
 
     async fn publish(&self, numbers: std::ops::Range<u128>, key: impl Fn(u128) -> String) {
-        let records = numbers.map(|number| self.record(number, &key(number))).collect();
-        self.bus.publish(records).await.expect("the bus takes records");
+        let records = numbers
+            .map(|number| self.record(number, &key(number)))
+            .collect();
+        self.bus
+            .publish(records)
+            .await
+            .expect("the bus takes records");
     }
 
     /// A member of a group for which records may be waiting.
     async fn rejoin(&self, group: &str) -> Reader {
         // A group that cases shared would share out its partitions anew whenever one of them began or ended.
         let group = format!("{}-{group}", self.topic());
-        let subscription = self.bus.subscribe(vec![self.topic()], &group).await.expect("the bus takes members");
-        Reader { bench: self.clone(), subscription, owned: BTreeSet::new() }
+        let subscription = self
+            .bus
+            .subscribe(vec![self.topic()], &group)
+            .await
+            .expect("the bus takes members");
+        Reader {
+            bench: self.clone(),
+            subscription,
+            owned: BTreeSet::new(),
+        }
     }
 
     /// A member of a group for which none are, once it knows its partitions.
     async fn join(&self, group: &str) -> Reader {
         let mut reader = self.rejoin(group).await;
-        assert!(reader.records().await.is_empty(), "a record came before one was published");
+        assert!(
+            reader.records().await.is_empty(),
+            "a record came before one was published"
+        );
         reader
     }
 }
@@ -106,11 +139,17 @@ impl Reader {
     async fn record(&mut self) -> Option<(Record, Position)> {
         loop {
             let until = self.bench.clock.now() + self.bench.quiet;
-            let incoming = self.bench.clock.deadline(until, self.subscription.next()).await?;
+            let incoming = self
+                .bench
+                .clock
+                .deadline(until, self.subscription.next())
+                .await?;
             match incoming.expect("the bus gives records") {
                 Incoming::Record { record, at } => return Some((record, at)),
                 Incoming::Assigned(partitions) => self.owned.extend(partitions),
-                Incoming::Revoked(partitions) => self.owned.retain(|partition| !partitions.contains(partition)),
+                Incoming::Revoked(partitions) => self
+                    .owned
+                    .retain(|partition| !partitions.contains(partition)),
             }
         }
     }
@@ -126,15 +165,25 @@ impl Reader {
 
     /// The numbers of all records that come, in order of coming.
     async fn numbers(&mut self) -> Vec<u128> {
-        self.records().await.iter().map(|(record, _)| record.id.number()).collect()
+        self.records()
+            .await
+            .iter()
+            .map(|(record, _)| record.id.number())
+            .collect()
     }
 
     async fn ack(&mut self, at: &Position) {
-        self.subscription.ack(at).await.expect("the bus takes acknowledgements");
+        self.subscription
+            .ack(at)
+            .await
+            .expect("the bus takes acknowledgements");
     }
 
     async fn pause(&mut self, paused: bool) {
-        self.subscription.pause(paused).await.expect("the bus pauses");
+        self.subscription
+            .pause(paused)
+            .await
+            .expect("the bus pauses");
     }
 }
 
@@ -148,7 +197,11 @@ fn all(numbers: std::ops::Range<u128>) -> Vec<u128> {
 }
 
 async fn each_group_gets_each_record_once(bench: Bench) {
-    let (mut one, mut other, mut apart) = (bench.join("group").await, bench.join("group").await, bench.join("apart").await);
+    let (mut one, mut other, mut apart) = (
+        bench.join("group").await,
+        bench.join("group").await,
+        bench.join("apart").await,
+    );
     one.records().await;
     bench.publish(0..40, |number| format!("key {number}")).await;
     let both = [one.numbers().await, other.numbers().await].concat();
@@ -158,15 +211,26 @@ async fn each_group_gets_each_record_once(bench: Bench) {
 
 async fn records_of_one_key_stay_in_order(bench: Bench) {
     let mut reader = bench.join("group").await;
-    bench.publish(0..30, |number| format!("key {}", number % 3)).await;
+    bench
+        .publish(0..30, |number| format!("key {}", number % 3))
+        .await;
     let records = reader.records().await;
     for key in 0..3 {
-        let of_key = records.iter().filter(|(record, _)| record.key == format!("key {key}"));
+        let of_key = records
+            .iter()
+            .filter(|(record, _)| record.key == format!("key {key}"));
         let numbers: Vec<u128> = of_key.map(|(record, _)| record.id.number()).collect();
-        assert_eq!(numbers, (0..10).map(|nth| nth * 3 + key).collect::<Vec<_>>());
+        assert_eq!(
+            numbers,
+            (0..10).map(|nth| nth * 3 + key).collect::<Vec<_>>()
+        );
     }
     let (record, _) = &records[0];
-    assert_eq!(*record, bench.record(record.id.number(), &record.key), "a record arrives as it was published");
+    assert_eq!(
+        *record,
+        bench.record(record.id.number(), &record.key),
+        "a record arrives as it was published"
+    );
 }
 
 async fn what_was_not_acknowledged_comes_again(bench: Bench) {
@@ -206,13 +270,27 @@ async fn members_share_the_partitions(bench: Bench) {
     let mut other = bench.join("group").await;
     one.records().await;
     other.records().await;
-    assert!(one.owned.is_disjoint(&other.owned), "two members own one partition");
+    assert!(
+        one.owned.is_disjoint(&other.owned),
+        "two members own one partition"
+    );
     assert_eq!(one.owned.len(), other.owned.len());
-    assert_eq!(one.owned.len() + other.owned.len(), bench.topic().partitions() as usize);
+    assert_eq!(
+        one.owned.len() + other.owned.len(),
+        bench.topic().partitions() as usize
+    );
     bench.publish(0..40, |number| format!("key {number}")).await;
     for reader in [&mut one, &mut other] {
-        let strays = reader.records().await.into_iter().filter(|(_, at)| !reader.owned.contains(&at.partition)).count();
-        assert_eq!(strays, 0, "a record came from a partition of the other member");
+        let strays = reader
+            .records()
+            .await
+            .into_iter()
+            .filter(|(_, at)| !reader.owned.contains(&at.partition))
+            .count();
+        assert_eq!(
+            strays, 0,
+            "a record came from a partition of the other member"
+        );
     }
 }
 
@@ -236,15 +314,24 @@ async fn the_word_of_a_former_owner_does_not_count(bench: Bench) {
     let records = first.records().await;
     let mut second = bench.rejoin("group").await;
     let taken = sorted(second.numbers().await);
-    assert!(!taken.is_empty(), "the second member owns no partition with records");
+    assert!(
+        !taken.is_empty(),
+        "the second member owns no partition with records"
+    );
     first.records().await;
-    for (_, at) in records.iter().filter(|(_, at)| !first.owned.contains(&at.partition)) {
+    for (_, at) in records
+        .iter()
+        .filter(|(_, at)| !first.owned.contains(&at.partition))
+    {
         // A bus may say that the word came too late.
         drop(first.subscription.ack(at).await);
     }
     drop(second);
     let again = sorted(first.numbers().await);
-    assert!(taken.iter().all(|number| again.contains(number)), "unfinished records {taken:?} came again as {again:?} only");
+    assert!(
+        taken.iter().all(|number| again.contains(number)),
+        "unfinished records {taken:?} came again as {again:?} only"
+    );
 }
 
 async fn a_tail_sees_every_record_from_now_on(bench: Bench) {
@@ -263,7 +350,10 @@ async fn a_paused_reader_gets_nothing_until_it_goes_on(bench: Bench) {
     }
     bench.publish(0..5, |number| format!("key {number}")).await;
     for reader in [&mut member, &mut tail] {
-        assert!(reader.records().await.is_empty(), "a record came although the reader paused");
+        assert!(
+            reader.records().await.is_empty(),
+            "a record came although the reader paused"
+        );
         reader.pause(false).await;
         assert_eq!(sorted(reader.numbers().await), all(0..5));
     }
@@ -273,8 +363,12 @@ async fn a_cancelled_wait_loses_nothing(bench: Bench) {
     let mut reader = bench.join("group").await;
     let mut numbers = Vec::new();
     for number in 0..10 {
-        drop(futures_util::FutureExt::now_or_never(reader.subscription.next()));
-        bench.publish(number..number + 1, |_| "key".to_owned()).await;
+        drop(futures_util::FutureExt::now_or_never(
+            reader.subscription.next(),
+        ));
+        bench
+            .publish(number..number + 1, |_| "key".to_owned())
+            .await;
         numbers.extend(reader.numbers().await);
     }
     assert_eq!(numbers, all(0..10));
@@ -312,14 +406,21 @@ mod tests {
         for (case, run) in CASES {
             let mut executor = Executor::new(1, Timestamp(0));
             let clock = Arc::new(VirtualClock::new(executor.timeline(), 1, case));
-            let bench = Bench { bus: Arc::new(Embedded::new()), clock, quiet: Millis(1_000), case };
+            let bench = Bench {
+                bus: Arc::new(Embedded::new()),
+                clock,
+                quiet: Millis(1_000),
+                case,
+            };
             let ended = Arc::new(AtomicBool::new(false));
             let flag = ended.clone();
             executor.spawn(
                 case,
                 Box::new(move |_| {
                     let (case, flag) = (run(bench.clone()), flag.clone());
-                    vec![Box::pin(case.map(move |()| flag.store(true, Ordering::SeqCst)))]
+                    vec![Box::pin(
+                        case.map(move |()| flag.store(true, Ordering::SeqCst)),
+                    )]
                 }),
             );
             while executor.step() != Step::Stuck {}

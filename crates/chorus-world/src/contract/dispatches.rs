@@ -33,10 +33,17 @@ async fn the_queue_is_oldest_first_and_limited(stage: Stage) -> Outcome {
         stage.pass(chorus_core::time::Millis(5)).await;
         expected.push(stage.queued(project).await?.id);
     }
-    let same_time: Vec<NewAttempt> = (0..2).map(|_| given::attempt(&stage.ids, project, stage.now())).collect();
+    let same_time: Vec<NewAttempt> = (0..2)
+        .map(|_| given::attempt(&stage.ids, project, stage.now()))
+        .collect();
     expected.extend(same_time.iter().map(|attempt| attempt.id));
     let commit = stage.decision(project).await?;
-    stage.decide(Commit { attempts: same_time.into_iter().rev().collect(), ..commit }).await?;
+    stage
+        .decide(Commit {
+            attempts: same_time.into_iter().rev().collect(),
+            ..commit
+        })
+        .await?;
     for limit in [10, 2] {
         let queued = stage.ports.attempts.queued(limit).await?;
         let ids: Vec<_> = queued.into_iter().map(|queued| queued.attempt.id).collect();
@@ -51,11 +58,26 @@ async fn a_dispatch_leaves_the_queue_with_record_story_and_money(stage: Stage) -
     let dispatch = stage.send(&attempt, Epoch(0)).await?;
     assert_eq!(stage.ports.attempts.queued(10).await?, []);
     assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
-    assert_eq!(stage.unsent_topics().await?, ["chorus.project.cmd.v1", "chorus.task.dispatch.claude.v1"]);
+    assert_eq!(
+        stage.unsent_topics().await?,
+        ["chorus.project.cmd.v1", "chorus.task.dispatch.claude.v1"]
+    );
     let stories = stage.ports.deliveries.of_project(project).await?;
-    let DispatchDecision::Send(assignment) = dispatch.decision else { panic!("it was sent") };
-    assert_eq!((&stories[0].assignment, stories[0].dispatched_at, stories[0].kind), (&*assignment, stage.now(), attempt.kind));
-    assert_eq!((stories[0].claimed_at, &stories[0].end, stories[0].cost), (None, &None, MicroUsd::ZERO));
+    let DispatchDecision::Send(assignment) = dispatch.decision else {
+        panic!("it was sent")
+    };
+    assert_eq!(
+        (
+            &stories[0].assignment,
+            stories[0].dispatched_at,
+            stories[0].kind
+        ),
+        (&*assignment, stage.now(), attempt.kind)
+    );
+    assert_eq!(
+        (stories[0].claimed_at, &stories[0].end, stories[0].cost),
+        (None, &None, MicroUsd::ZERO)
+    );
     Ok(())
 }
 
@@ -63,7 +85,9 @@ async fn the_dispatch_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome
     let project = stage.project(AMPLE).await?;
     let attempt = stage.queued(project).await?;
     let dispatch = stage.dispatch(&attempt, Epoch(0));
-    let answers = with_lost_reply(async || stage.ports.attempts.dispatch(vec![dispatch.clone()]).await).await?;
+    let answers =
+        with_lost_reply(async || stage.ports.attempts.dispatch(vec![dispatch.clone()]).await)
+            .await?;
     assert_eq!(answers, [Dispatched::Done]);
     assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
     assert_eq!(stage.unsent_topics().await?.len(), 2);
@@ -74,8 +98,15 @@ async fn a_dispatch_is_still_done_after_its_delivery_went_on(stage: Stage) -> Ou
     let project = stage.project(AMPLE).await?;
     let attempt = stage.queued(project).await?;
     let dispatch = stage.send(&attempt, Epoch(0)).await?;
-    stage.ports.attempts.claim(stage.claim(&attempt, Epoch(0))).await?;
-    assert_eq!(stage.ports.attempts.dispatch(vec![dispatch]).await?, [Dispatched::Done]);
+    stage
+        .ports
+        .attempts
+        .claim(stage.claim(&attempt, Epoch(0)))
+        .await?;
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::Done]
+    );
     Ok(())
 }
 
@@ -84,7 +115,10 @@ async fn a_foreign_lease_in_the_row_means_lost(stage: Stage) -> Outcome {
     let attempt = stage.queued(project).await?;
     stage.send(&attempt, Epoch(0)).await?;
     let other = stage.dispatch(&attempt, Epoch(0));
-    assert_eq!(stage.ports.attempts.dispatch(vec![other]).await?, [Dispatched::Lost]);
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![other]).await?,
+        [Dispatched::Lost]
+    );
     assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
     Ok(())
 }
@@ -93,7 +127,10 @@ async fn a_dispatch_at_another_epoch_is_lost(stage: Stage) -> Outcome {
     let project = stage.project(AMPLE).await?;
     let attempt = stage.queued(project).await?;
     let ahead = stage.dispatch(&attempt, Epoch(1));
-    assert_eq!(stage.ports.attempts.dispatch(vec![ahead]).await?, [Dispatched::Lost]);
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![ahead]).await?,
+        [Dispatched::Lost]
+    );
     assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
     assert_eq!(stage.money(project).await?, (0, 0, 0));
     Ok(())
@@ -103,7 +140,10 @@ async fn a_dispatch_of_nothing_is_lost(stage: Stage) -> Outcome {
     let project = stage.project(AMPLE).await?;
     let unknown = given::attempt(&stage.ids, project, stage.now());
     let dispatch = stage.dispatch(&unknown, Epoch(0));
-    assert_eq!(stage.ports.attempts.dispatch(vec![dispatch]).await?, [Dispatched::Lost]);
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::Lost]
+    );
     assert_eq!(stage.ports.attempts.dispatch(vec![]).await?, []);
     Ok(())
 }
@@ -112,7 +152,10 @@ async fn a_dispatch_over_budget_changes_nothing(stage: Stage) -> Outcome {
     let project = stage.project(MicroUsd(ESTIMATE.0 - 1)).await?;
     let attempt = stage.queued(project).await?;
     let dispatch = stage.dispatch(&attempt, Epoch(0));
-    assert_eq!(stage.ports.attempts.dispatch(vec![dispatch]).await?, [Dispatched::OverBudget]);
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::OverBudget]
+    );
     assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
     assert_eq!(stage.unsent_topics().await?.len(), 1);
     assert_eq!(stage.ports.deliveries.of_project(project).await?, []);
@@ -127,9 +170,20 @@ async fn a_batch_draws_on_one_budget(stage: Stage) -> Outcome {
         batch.push(stage.dispatch(&attempt, Epoch(0)));
     }
     let twice = batch[0].clone();
-    batch.push(Dispatch { attempt: twice.attempt, ..stage.dispatch(&given::attempt(&stage.ids, project, stage.now()), Epoch(0)) });
+    batch.push(Dispatch {
+        attempt: twice.attempt,
+        ..stage.dispatch(&given::attempt(&stage.ids, project, stage.now()), Epoch(0))
+    });
     let answers = stage.ports.attempts.dispatch(batch).await?;
-    assert_eq!(answers, [Dispatched::Done, Dispatched::Done, Dispatched::OverBudget, Dispatched::Lost]);
+    assert_eq!(
+        answers,
+        [
+            Dispatched::Done,
+            Dispatched::Done,
+            Dispatched::OverBudget,
+            Dispatched::Lost
+        ]
+    );
     assert_eq!(stage.money(project).await?, (0, 2 * ESTIMATE.0, 0));
     Ok(())
 }
@@ -145,18 +199,34 @@ async fn a_budget_is_used_to_the_last_unit(stage: Stage) -> Outcome {
 fn refusal(stage: &Stage, attempt: &NewAttempt) -> Dispatch {
     let record = given::record(&stage.ids, Topic::TaskDone, "key");
     let decision = DispatchDecision::Refuse(FailureCause::KillsWorkers);
-    Dispatch { decision, record, ..stage.dispatch(attempt, Epoch(0)) }
+    Dispatch {
+        decision,
+        record,
+        ..stage.dispatch(attempt, Epoch(0))
+    }
 }
 
 async fn the_refusal_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome {
     let project = stage.project(AMPLE).await?;
     let attempt = stage.queued(project).await?;
     let refusal = refusal(&stage, &attempt);
-    let answers = with_lost_reply(async || stage.ports.attempts.dispatch(vec![refusal.clone()]).await).await?;
+    let answers =
+        with_lost_reply(async || stage.ports.attempts.dispatch(vec![refusal.clone()]).await)
+            .await?;
     assert_eq!(answers, [Dispatched::Done]);
     assert_eq!(stage.ports.attempts.queued(10).await?, []);
-    assert_eq!(stage.unsent_topics().await?, ["chorus.project.cmd.v1", "chorus.task.done.v1"]);
-    assert_eq!(stage.ports.attempts.dispatch(vec![stage.dispatch(&attempt, Epoch(0))]).await?, [Dispatched::Lost]);
+    assert_eq!(
+        stage.unsent_topics().await?,
+        ["chorus.project.cmd.v1", "chorus.task.done.v1"]
+    );
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .dispatch(vec![stage.dispatch(&attempt, Epoch(0))])
+            .await?,
+        [Dispatched::Lost]
+    );
     Ok(())
 }
 
@@ -164,7 +234,14 @@ async fn a_refusal_of_what_was_dispatched_is_lost(stage: Stage) -> Outcome {
     let project = stage.project(AMPLE).await?;
     let attempt = stage.queued(project).await?;
     stage.send(&attempt, Epoch(0)).await?;
-    assert_eq!(stage.ports.attempts.dispatch(vec![refusal(&stage, &attempt)]).await?, [Dispatched::Lost]);
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .dispatch(vec![refusal(&stage, &attempt)])
+            .await?,
+        [Dispatched::Lost]
+    );
     assert_eq!(stage.unsent_topics().await?.len(), 2);
     Ok(())
 }

@@ -4,10 +4,12 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use chorus_core::brief::Options;
-use chorus_core::delivery::{ArtifactHash, Assignment, CallSize, NewAttempt, Outcome, Requeue, TaskKind};
+use chorus_core::delivery::{
+    ArtifactHash, Assignment, CallSize, NewAttempt, Outcome, Requeue, TaskKind,
+};
 use chorus_core::id::{
-    AccountId, AttemptId, CredentialId, Epoch, EventId, GroupId, Holder, KeyId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Seq,
-    TaskId, TaskKey, Tenant,
+    AccountId, AttemptId, CredentialId, Epoch, EventId, GroupId, Holder, KeyId, LeaseId, ModelSlug,
+    Pool, ProjectId, ProviderId, Seq, TaskId, TaskKey, Tenant,
 };
 use chorus_core::limit::{Charge, Dimension, Lease, QuotaGroup};
 use chorus_core::llm::Usage;
@@ -64,7 +66,10 @@ pub fn head(id: ProjectId, tenant: &Tenant, now: Timestamp) -> Head {
         title: format!("Project {id}"),
         created_at: now,
         brief: ArtifactHash::of(b"brief"),
-        options: Options { assume: true, approve: false },
+        options: Options {
+            assume: true,
+            approve: false,
+        },
     })
 }
 
@@ -85,7 +90,10 @@ pub fn task(id: TaskId, title: &str) -> Task {
         answers: vec![],
         rework: None,
         superseded_by: None,
-        state: TaskState::Pending { succeeded: 0, over: 0 },
+        state: TaskState::Pending {
+            succeeded: 0,
+            over: 0,
+        },
     }
 }
 
@@ -100,7 +108,11 @@ pub fn attempt(ids: &Ids, project: ProjectId, now: Timestamp) -> NewAttempt {
         plan_version: 1,
         number: 1,
         order: ArtifactHash::of(b"order"),
-        size: CallSize { input: 1200, output: 400, max_tokens: 2000 },
+        size: CallSize {
+            input: 1200,
+            output: 400,
+            max_tokens: 2000,
+        },
         priority: 3,
         path: Millis::from_secs(20),
         not_before: now,
@@ -109,7 +121,11 @@ pub fn attempt(ids: &Ids, project: ProjectId, now: Timestamp) -> NewAttempt {
 
 /// An assignment under a new lease.
 pub fn assignment(ids: &Ids, not_after: Timestamp, estimate: MicroUsd) -> Assignment {
-    let charges = vec![Charge { group: GroupId::new("anthropic/org-1/sonnet"), dimension: Dimension::Requests, amount: 1 }];
+    let charges = vec![Charge {
+        group: GroupId::new("anthropic/org-1/sonnet"),
+        dimension: Dimension::Requests,
+        amount: 1,
+    }];
     Assignment {
         lease: Lease {
             id: LeaseId::new(ids.number()),
@@ -129,35 +145,67 @@ pub fn assignment(ids: &Ids, not_after: Timestamp, estimate: MicroUsd) -> Assign
 /// A record of any topic.
 pub fn record(ids: &Ids, topic: Topic, key: &str) -> Record {
     let id = ids.event();
-    let headers = vec![("chorus-schema".to_owned(), "test/1".to_owned()), ("content-type".to_owned(), "application/json".to_owned())];
-    Record { id, topic, key: key.to_owned(), headers, payload: Bytes::from(format!("{{\"of\":\"{id}\"}}")) }
+    let headers = vec![
+        ("chorus-schema".to_owned(), "test/1".to_owned()),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    Record {
+        id,
+        topic,
+        key: key.to_owned(),
+        headers,
+        payload: Bytes::from(format!("{{\"of\":\"{id}\"}}")),
+    }
 }
 
 /// The record of a dispatch.
 pub fn dispatch_record(ids: &Ids, attempt: &NewAttempt, epoch: Epoch) -> Record {
-    let mut record = record(ids, Topic::TaskDispatch(Pool::new("claude")), &attempt.task.to_string());
-    record.headers.push(("chorus-epoch".to_owned(), epoch.0.to_string()));
+    let mut record = record(
+        ids,
+        Topic::TaskDispatch(Pool::new("claude")),
+        &attempt.task.to_string(),
+    );
+    record
+        .headers
+        .push(("chorus-epoch".to_owned(), epoch.0.to_string()));
     record
 }
 
 /// An event at this place.
 pub fn event(project: ProjectId, seq: u64, at: Timestamp) -> StoredEvent {
-    StoredEvent { project, seq: Seq(seq), at, event: HistoryEvent::Submitted }
+    StoredEvent {
+        project,
+        seq: Seq(seq),
+        at,
+        event: HistoryEvent::Submitted,
+    }
 }
 
 /// What a call used.
 pub fn usage() -> Usage {
-    Usage { input: 1100, cache_read: 40, cache_write: 0, output: 390, reasoning: 12 }
+    Usage {
+        input: 1100,
+        cache_read: 40,
+        cache_write: 0,
+        output: 390,
+        reasoning: 12,
+    }
 }
 
 /// A result.
 pub fn succeeded() -> Outcome {
-    Outcome::Succeeded { result: ArtifactHash::of(b"result") }
+    Outcome::Succeeded {
+        result: ArtifactHash::of(b"result"),
+    }
 }
 
 /// A wish for another delivery, not before a time, with the order that there is.
 pub fn requeue(reason: Requeue, not_before: Timestamp) -> Outcome {
-    Outcome::Requeue { reason, not_before, order: None }
+    Outcome::Requeue {
+        reason,
+        not_before,
+        order: None,
+    }
 }
 
 /// A key that never expires and may do everything.
@@ -179,20 +227,36 @@ pub fn account(ids: &Ids, tenant: &Tenant, name: &str, secrets: &[&str]) -> NewA
         tenant: tenant.clone(),
         name: name.to_owned(),
         owner: format!("owner of {name}"),
-        entitlement: Entitlement { kind: "own".to_owned(), attested_by: "operator".to_owned(), attested_at: Timestamp(5) },
+        entitlement: Entitlement {
+            kind: "own".to_owned(),
+            attested_by: "operator".to_owned(),
+            attested_at: Timestamp(5),
+        },
         same_owner_spill: true,
-        credentials: secrets.iter().map(|secret| credential(ids, secret)).collect(),
+        credentials: secrets
+            .iter()
+            .map(|secret| credential(ids, secret))
+            .collect(),
     }
 }
 
 fn credential(ids: &Ids, secret: &str) -> NewCredential {
-    let group = QuotaGroup { id: GroupId::new(format!("anthropic/{secret}")), limits: vec![] };
+    let group = QuotaGroup {
+        id: GroupId::new(format!("anthropic/{secret}")),
+        limits: vec![],
+    };
     NewCredential {
         id: CredentialId::new(ids.number()),
         provider: ProviderId::new("anthropic"),
         base_url: None,
-        secret: SealedSecret { sealed: format!("sealed {secret}"), key_id: "key-1".to_owned() },
+        secret: SealedSecret {
+            sealed: format!("sealed {secret}"),
+            key_id: "key-1".to_owned(),
+        },
         fingerprint: format!("fingerprint of {secret}"),
-        groups: vec![GroupOf { group, models: vec![ModelSlug::new("anthropic/claude-sonnet")] }],
+        groups: vec![GroupOf {
+            group,
+            models: vec![ModelSlug::new("anthropic/claude-sonnet")],
+        }],
     }
 }

@@ -22,29 +22,65 @@ fn tenant() -> Tenant {
 
 /// The key as it is shown, made now.
 fn shown(new: &NewKey, created_at: Timestamp) -> ApiKey {
-    let NewKey { id, tenant, name, scopes, expires_at, .. } = new.clone();
-    ApiKey { id, tenant, name, scopes, created_at, expires_at, revoked_at: None }
+    let NewKey {
+        id,
+        tenant,
+        name,
+        scopes,
+        expires_at,
+        ..
+    } = new.clone();
+    ApiKey {
+        id,
+        tenant,
+        name,
+        scopes,
+        created_at,
+        expires_at,
+        revoked_at: None,
+    }
 }
 
 async fn a_key_is_found_by_the_hash_of_its_text_only(stage: Stage) -> Outcome {
     stage.pass(Millis(7)).await;
     let scopes: Scopes = [Scope::ProjectsRead].into_iter().collect();
-    let new = NewKey { scopes, expires_at: Some(Timestamp(99)), ..given::key(&stage.ids, &tenant(), "text") };
+    let new = NewKey {
+        scopes,
+        expires_at: Some(Timestamp(99)),
+        ..given::key(&stage.ids, &tenant(), "text")
+    };
     stage.ports.keys.create(new.clone()).await?;
-    assert_eq!(stage.ports.keys.find(KeyHash::of("text")).await?, Some(shown(&new, Timestamp(7))));
+    assert_eq!(
+        stage.ports.keys.find(KeyHash::of("text")).await?,
+        Some(shown(&new, Timestamp(7)))
+    );
     assert_eq!(stage.ports.keys.find(KeyHash::of("Text")).await?, None);
-    assert_eq!(stage.ports.keys.find(KeyHash::of(&new.id.to_string())).await?, None);
+    assert_eq!(
+        stage
+            .ports
+            .keys
+            .find(KeyHash::of(&new.id.to_string()))
+            .await?,
+        None
+    );
     Ok(())
 }
 
 async fn the_creation_whose_reply_was_lost_is_one_key(stage: Stage) -> Outcome {
     let new = given::key(&stage.ids, &tenant(), "text");
     with_lost_reply(async || stage.ports.keys.create(new.clone()).await).await?;
-    assert_eq!(stage.ports.keys.list(&tenant()).await?, [shown(&new, Timestamp(0))]);
+    assert_eq!(
+        stage.ports.keys.list(&tenant()).await?,
+        [shown(&new, Timestamp(0))]
+    );
     assert!(stage.ports.keys.revoke(&tenant(), new.id).await?);
     stage.ports.keys.create(new.clone()).await?;
     let found = stage.ports.keys.find(new.hash).await?.expect("it was made");
-    assert_eq!(found.revoked_at, Some(Timestamp(0)), "a late repetition does not bring a revoked key back");
+    assert_eq!(
+        found.revoked_at,
+        Some(Timestamp(0)),
+        "a late repetition does not bring a revoked key back"
+    );
     Ok(())
 }
 
@@ -56,7 +92,11 @@ async fn keys_are_listed_within_their_tenant_newest_first(stage: Stage) -> Outco
         stage.ports.keys.create(new.clone()).await?;
         mine.insert(0, shown(&new, stage.now()));
     }
-    stage.ports.keys.create(given::key(&stage.ids, &Tenant::new("stranger"), "theirs")).await?;
+    stage
+        .ports
+        .keys
+        .create(given::key(&stage.ids, &Tenant::new("stranger"), "theirs"))
+        .await?;
     assert_eq!(stage.ports.keys.list(&tenant()).await?, mine);
     assert_eq!(stage.ports.keys.list(&Tenant::new("nobody")).await?, []);
     Ok(())
@@ -78,8 +118,23 @@ async fn a_revoked_key_says_since_when(stage: Stage) -> Outcome {
 async fn a_stranger_cannot_revoke(stage: Stage) -> Outcome {
     let new = given::key(&stage.ids, &tenant(), "text");
     stage.ports.keys.create(new.clone()).await?;
-    assert!(!stage.ports.keys.revoke(&Tenant::new("stranger"), new.id).await?);
+    assert!(
+        !stage
+            .ports
+            .keys
+            .revoke(&Tenant::new("stranger"), new.id)
+            .await?
+    );
     assert!(!stage.ports.keys.revoke(&tenant(), KeyId::new(999)).await?);
-    assert_eq!(stage.ports.keys.find(new.hash).await?.expect("it is kept").revoked_at, None);
+    assert_eq!(
+        stage
+            .ports
+            .keys
+            .find(new.hash)
+            .await?
+            .expect("it is kept")
+            .revoked_at,
+        None
+    );
     Ok(())
 }

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn memory_keeps_the_contract_of_limits() {
-        let ran = futures_util::FutureExt::now_or_never(run(&InMemory)).expect("memory answers at once");
+        let ran =
+            futures_util::FutureExt::now_or_never(run(&InMemory)).expect("memory answers at once");
         assert!(ran > 20);
     }
 }

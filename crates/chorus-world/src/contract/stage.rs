@@ -4,11 +4,16 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::delivery::{Claim, Dispatch, DispatchDecision, Dispatched, Finish, Holding, NewAttempt, Outcome as DeliveryOutcome};
+use chorus_core::delivery::{
+    Claim, Dispatch, DispatchDecision, Dispatched, Finish, Holding, NewAttempt,
+    Outcome as DeliveryOutcome,
+};
 use chorus_core::id::{Epoch, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
-use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
+};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::given::{self, Ids};
@@ -47,7 +52,15 @@ impl Ports {
     /// The ports of a store that implements all of them.
     pub fn of<S>(store: &Arc<S>, clock: Arc<dyn Hands>) -> Self
     where
-        S: Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore + 'static,
+        S: Projects
+            + Attempts
+            + Deliveries
+            + Outbox
+            + Leaders
+            + Directory
+            + Keys
+            + ArtifactStore
+            + 'static,
     {
         Self {
             projects: Arc::clone(store) as Arc<dyn Projects>,
@@ -82,7 +95,11 @@ pub const CLAIMABLE: Millis = Millis::from_secs(30);
 impl Stage {
     /// A stage over these ports.
     pub fn new(ports: Ports) -> Self {
-        Self { ports, ids: Ids::default(), now: Cell::new(Timestamp(0)) }
+        Self {
+            ports,
+            ids: Ids::default(),
+            now: Cell::new(Timestamp(0)),
+        }
     }
 
     /// What the store's clock was set to last.
@@ -107,7 +124,12 @@ impl Stage {
 
     /// A decision on the project as it is, which changes nothing yet.
     pub async fn decision(&self, project: ProjectId) -> Result<Commit, StoreError> {
-        let loaded = self.ports.projects.load(project).await?.expect("the project was submitted");
+        let loaded = self
+            .ports
+            .projects
+            .load(project)
+            .await?
+            .expect("the project was submitted");
         Ok(Commit {
             project,
             expected: loaded.version,
@@ -124,7 +146,10 @@ impl Stage {
     /// Commits a decision that must be accepted.
     pub async fn decide(&self, commit: Commit) -> Result<(), StoreError> {
         let answer = self.ports.projects.commit(commit).await?;
-        assert!(matches!(answer, Committed::Done(_)), "the decision was to be accepted: {answer:?}");
+        assert!(
+            matches!(answer, Committed::Done(_)),
+            "the decision was to be accepted: {answer:?}"
+        );
         Ok(())
     }
 
@@ -132,7 +157,11 @@ impl Stage {
     pub async fn queued(&self, project: ProjectId) -> Result<NewAttempt, StoreError> {
         let attempt = given::attempt(&self.ids, project, self.now());
         let commit = self.decision(project).await?;
-        self.decide(Commit { attempts: vec![attempt.clone()], ..commit }).await?;
+        self.decide(Commit {
+            attempts: vec![attempt.clone()],
+            ..commit
+        })
+        .await?;
         Ok(attempt)
     }
 
@@ -140,7 +169,13 @@ impl Stage {
     pub fn dispatch(&self, attempt: &NewAttempt, epoch: Epoch) -> Dispatch {
         let assignment = given::assignment(&self.ids, self.now() + CLAIMABLE, ESTIMATE);
         let record = given::dispatch_record(&self.ids, attempt, epoch);
-        Dispatch { attempt: attempt.id, epoch, term: Term(1), decision: DispatchDecision::Send(Box::new(assignment)), record }
+        Dispatch {
+            attempt: attempt.id,
+            epoch,
+            term: Term(1),
+            decision: DispatchDecision::Send(Box::new(assignment)),
+            record,
+        }
     }
 
     /// Dispatches what must be dispatched.
@@ -153,15 +188,27 @@ impl Stage {
 
     /// A claim of the attempt by a new holder, whose call is cut in five minutes.
     pub fn claim(&self, attempt: &NewAttempt, epoch: Epoch) -> Claim {
-        Claim { attempt: attempt.id, epoch, holder: self.ids.holder(), deadline: self.now() + Millis::from_secs(300) }
+        Claim {
+            attempt: attempt.id,
+            epoch,
+            holder: self.ids.holder(),
+            deadline: self.now() + Millis::from_secs(300),
+        }
     }
 
     /// Dispatches and claims a queued attempt.
     pub async fn run(&self, attempt: &NewAttempt, epoch: Epoch) -> Result<Holding, StoreError> {
         self.send(attempt, epoch).await?;
         let claim = self.claim(attempt, epoch);
-        assert!(self.ports.attempts.claim(claim.clone()).await?.is_some(), "the claim was to be granted");
-        Ok(Holding { attempt: claim.attempt, epoch, holder: claim.holder })
+        assert!(
+            self.ports.attempts.claim(claim.clone()).await?.is_some(),
+            "the claim was to be granted"
+        );
+        Ok(Holding {
+            attempt: claim.attempt,
+            epoch,
+            holder: claim.holder,
+        })
     }
 
     /// A project with one running attempt.
@@ -185,13 +232,21 @@ impl Stage {
 
     /// The money of a project as `(spent, reserved, wasted)`.
     pub async fn money(&self, project: ProjectId) -> Result<(i64, i64, i64), StoreError> {
-        let money = self.ports.deliveries.money(project).await?.expect("the project was submitted");
+        let money = self
+            .ports
+            .deliveries
+            .money(project)
+            .await?
+            .expect("the project was submitted");
         Ok((money.spent.0, money.reserved.0, money.wasted.0))
     }
 
     /// Topics of all records that were never marked sent, in order of commitment.
     pub async fn unsent_topics(&self) -> Result<Vec<String>, StoreError> {
         let unsent = self.ports.outbox.unsent(Millis::ZERO, 1000).await?;
-        Ok(unsent.into_iter().map(|record| record.topic.to_string()).collect())
+        Ok(unsent
+            .into_iter()
+            .map(|record| record.topic.to_string())
+            .collect())
     }
 }

@@ -62,7 +62,9 @@ impl Bench for Memory {
 
 #[test]
 fn the_memory_store_keeps_its_contract() {
-    let ran = run(&Memory).now_or_never().expect("the memory store never waits");
+    let ran = run(&Memory)
+        .now_or_never()
+        .expect("the memory store never waits");
     assert!(ran > 60, "only {ran} cases ran");
 }
 
@@ -75,8 +77,14 @@ fn money_and_deliveries_agree_at_every_step_of_random_histories() {
         let (mut author, mut now) = (Author::new(seed), Timestamp(0));
         for at in 0..300 {
             let step = author.next(&store.snapshot());
-            perform(&ports, &mut now, step.clone()).now_or_never().expect("the memory store never waits");
-            assert_eq!(store.with_rows(unsound), None, "seed {seed}, step {at}: {step:?}");
+            perform(&ports, &mut now, step.clone())
+                .now_or_never()
+                .expect("the memory store never waits");
+            assert_eq!(
+                store.with_rows(unsound),
+                None,
+                "seed {seed}, step {at}: {step:?}"
+            );
         }
     }
 }

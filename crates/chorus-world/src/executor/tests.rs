@@ -24,7 +24,10 @@ fn ticking(timeline: &Arc<Timeline>, notes: &Notes, name: &'static str, ticks: u
             async move {
                 for _ in 0..ticks {
                     timeline.sleep_until(timeline.now() + Millis(500)).await;
-                    note(&notes, format!("{} {name}.{}", timeline.now().0, boot.number));
+                    note(
+                        &notes,
+                        format!("{} {name}.{}", timeline.now().0, boot.number),
+                    );
                 }
             }
             .boxed(),
@@ -45,7 +48,9 @@ fn check(seed: u64, orders: &[(i64, u32, Order)]) -> (Vec<String>, u64) {
         executor.spawn(name, recipe);
     }
     for (at, process, order) in orders {
-        executor.control().order(Timestamp(*at), ProcessId(*process), *order);
+        executor
+            .control()
+            .order(Timestamp(*at), ProcessId(*process), *order);
     }
     run_to_the_end(&mut executor);
     let digest = executor.digest();
@@ -57,7 +62,8 @@ fn check(seed: u64, orders: &[(i64, u32, Order)]) -> (Vec<String>, u64) {
 #[test]
 fn one_seed_gives_one_order_and_seeds_differ() {
     assert_eq!(check(1, &[]), check(1, &[]));
-    let orders: std::collections::BTreeSet<Vec<String>> = (0..20).map(|seed| check(seed, &[]).0).collect();
+    let orders: std::collections::BTreeSet<Vec<String>> =
+        (0..20).map(|seed| check(seed, &[]).0).collect();
     assert!(orders.len() > 5, "only {} orders in 20 seeds", orders.len());
 }
 
@@ -65,27 +71,40 @@ fn one_seed_gives_one_order_and_seeds_differ() {
 fn time_jumps_to_the_next_timer() {
     let (notes, _) = check(3, &[]);
     assert_eq!(notes.len(), 9);
-    assert!(notes.iter().all(|note| note.starts_with("1500") || note.starts_with("2000") || note.starts_with("2500")));
+    assert!(notes.iter().all(|note| note.starts_with("1500")
+        || note.starts_with("2000")
+        || note.starts_with("2500")));
 }
 
 #[test]
 fn a_crashed_process_stops_at_its_await_and_starts_as_a_new_boot() {
     let (notes, _) = check(4, &[(1_600, 0, Order::Crash), (9_000, 0, Order::Start)]);
-    let of_a: Vec<&str> = notes.iter().filter(|note| note.contains(" a.")).map(String::as_str).collect();
+    let of_a: Vec<&str> = notes
+        .iter()
+        .filter(|note| note.contains(" a."))
+        .map(String::as_str)
+        .collect();
     assert_eq!(of_a, ["1500 a.0", "9500 a.1", "10000 a.1", "10500 a.1"]);
 }
 
 #[test]
 fn a_paused_process_sleeps_through_its_timers_and_goes_on_late() {
     let (notes, _) = check(5, &[(1_600, 1, Order::Pause), (60_000, 1, Order::Resume)]);
-    let of_b: Vec<&str> = notes.iter().filter(|note| note.contains(" b.")).map(String::as_str).collect();
+    let of_b: Vec<&str> = notes
+        .iter()
+        .filter(|note| note.contains(" b."))
+        .map(String::as_str)
+        .collect();
     assert_eq!(of_b, ["1500 b.0", "60000 b.0", "60500 b.0"]);
 }
 
 #[test]
 fn a_future_that_nobody_wakes_is_seen_as_stuck() {
     let mut executor = Executor::new(6, START);
-    executor.spawn("deadlock", Box::new(|_| vec![futures_util::future::pending().boxed()]));
+    executor.spawn(
+        "deadlock",
+        Box::new(|_| vec![futures_util::future::pending().boxed()]),
+    );
     assert_eq!(executor.step(), Step::Polled(ProcessId(0)));
     assert_eq!(executor.step(), Step::Stuck);
 }

@@ -25,7 +25,9 @@ pub(super) struct Ready(Mutex<BTreeSet<TaskId>>);
 
 impl Ready {
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeSet<TaskId>> {
-        self.0.lock().expect("one thread alone holds the set of ready tasks")
+        self.0
+            .lock()
+            .expect("one thread alone holds the set of ready tasks")
     }
 }
 
@@ -57,7 +59,11 @@ type TimerId = (Timestamp, u64);
 impl Timeline {
     /// Time standing at `now`.
     pub fn new(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Times { now, timers: BTreeMap::new(), next: 0 })))
+        Arc::new(Self(Mutex::new(Times {
+            now,
+            timers: BTreeMap::new(),
+            next: 0,
+        })))
     }
 
     /// The time.
@@ -67,7 +73,11 @@ impl Timeline {
 
     /// A future that is over at `at`.
     pub fn sleep_until(self: &Arc<Self>, at: Timestamp) -> Sleep {
-        Sleep { timeline: Arc::clone(self), at, timer: None }
+        Sleep {
+            timeline: Arc::clone(self),
+            at,
+            timer: None,
+        }
     }
 
     /// When the first timer rings.

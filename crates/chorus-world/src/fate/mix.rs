@@ -126,33 +126,116 @@ impl Mix {
     /// The mix of this name, with the times of this seed; an unknown name is the calm one.
     pub fn named(name: &str, seed: u64, start: Timestamp) -> Self {
         let chance = &mut chance::stream(seed, name);
-        let calm = Self { until: start + Millis::from_secs(chance.u64(60..600)), ..Self::calm(start) };
+        let calm = Self {
+            until: start + Millis::from_secs(chance.u64(60..600)),
+            ..Self::calm(start)
+        };
         match name {
-            "crashes" => Self { name: "crashes", crashes: 8, most_blows: 8, ..calm },
-            "quick crashes" => Self { name: "quick crashes", crashes: 12, most_blows: 12, quick: true, ..calm },
-            "workers die" => Self { name: "workers die", only: Some(Kind::Worker), crashes: 12, most_blows: 12, quick: true, ..calm },
-            "orchestrators die" => {
-                Self { name: "orchestrators die", only: Some(Kind::Orchestrator), crashes: 12, most_blows: 12, quick: true, ..calm }
+            "crashes" => Self {
+                name: "crashes",
+                crashes: 8,
+                most_blows: 8,
+                ..calm
+            },
+            "quick crashes" => Self {
+                name: "quick crashes",
+                crashes: 12,
+                most_blows: 12,
+                quick: true,
+                ..calm
+            },
+            "workers die" => Self {
+                name: "workers die",
+                only: Some(Kind::Worker),
+                crashes: 12,
+                most_blows: 12,
+                quick: true,
+                ..calm
+            },
+            "orchestrators die" => Self {
+                name: "orchestrators die",
+                only: Some(Kind::Orchestrator),
+                crashes: 12,
+                most_blows: 12,
+                quick: true,
+                ..calm
+            },
+            "orchestrators freeze" => Self {
+                name: "orchestrators freeze",
+                only: Some(Kind::Orchestrator),
+                pauses: 40,
+                most_blows: 12,
+                ..calm
+            },
+            "one machine" => Self {
+                name: "one machine",
+                crashes: 6,
+                most_blows: 4,
+                one_machine: true,
+                ..calm
+            },
+            "pauses" => Self {
+                name: "pauses",
+                pauses: 8,
+                most_blows: 8,
+                slow: 10,
+                ..calm
+            },
+            "lost replies" => Self {
+                name: "lost replies",
+                fails: 40,
+                loses_reply: 60,
+                ..calm
+            },
+            "bus" => Self {
+                name: "bus",
+                records_lost: 100,
+                records_doubled: 150,
+                records_late: 100,
+                ..calm
             }
-            "orchestrators freeze" => {
-                Self { name: "orchestrators freeze", only: Some(Kind::Orchestrator), pauses: 40, most_blows: 12, ..calm }
+            .with_topics_dropped(chance, start),
+            "store only" => Self {
+                name: "store only",
+                store_only: true,
+                only: Some(Kind::Dispatcher),
+                crashes: 4,
+                most_blows: 3,
+                ..calm
             }
-            "one machine" => Self { name: "one machine", crashes: 6, most_blows: 4, one_machine: true, ..calm },
-            "pauses" => Self { name: "pauses", pauses: 8, most_blows: 8, slow: 10, ..calm },
-            "lost replies" => Self { name: "lost replies", fails: 40, loses_reply: 60, ..calm },
-            "bus" => {
-                Self { name: "bus", records_lost: 100, records_doubled: 150, records_late: 100, ..calm }.with_topics_dropped(chance, start)
+            .with_outages(chance, start, Part::Store),
+            "outages" => Self {
+                name: "outages",
+                ..calm
             }
-            "store only" => Self { name: "store only", store_only: true, only: Some(Kind::Dispatcher), crashes: 4, most_blows: 3, ..calm }
-                .with_outages(chance, start, Part::Store),
-            "outages" => Self { name: "outages", ..calm }
-                .with_outages(chance, start, Part::Store)
-                .with_outages(chance, start, Part::Bus)
-                .with_outages(chance, start, Part::Limits),
-            "slow" => Self { name: "slow", slow: 60, fails: 10, loses_reply: 10, ..calm },
-            "flushes" => Self { name: "flushes", loses_reply: 10, pauses: 4, most_blows: 4, ..calm }.with_flushes(chance, start),
-            "providers" => Self { name: "providers", provider: 250, ..calm },
-            "overtaking" => Self { name: "overtaking", overtaken: 500, ..calm },
+            .with_outages(chance, start, Part::Store)
+            .with_outages(chance, start, Part::Bus)
+            .with_outages(chance, start, Part::Limits),
+            "slow" => Self {
+                name: "slow",
+                slow: 60,
+                fails: 10,
+                loses_reply: 10,
+                ..calm
+            },
+            "flushes" => Self {
+                name: "flushes",
+                loses_reply: 10,
+                pauses: 4,
+                most_blows: 4,
+                ..calm
+            }
+            .with_flushes(chance, start),
+            "providers" => Self {
+                name: "providers",
+                provider: 250,
+                ..calm
+            },
+            "overtaking" => Self {
+                name: "overtaking",
+                overtaken: 500,
+                ..calm
+            },
             "everything" => Self {
                 name: "everything",
                 fails: 15,
@@ -181,7 +264,11 @@ impl Mix {
 
     /// How long one call takes.
     pub(super) fn latency(&self, chance: &mut Rng) -> Millis {
-        if permille(chance, self.slow) { Millis(chance.u64(500..12_000)) } else { Millis(chance.u64(0..4)) }
+        if permille(chance, self.slow) {
+            Millis(chance.u64(500..12_000))
+        } else {
+            Millis(chance.u64(0..4))
+        }
     }
 
     fn with_outages(mut self, chance: &mut Rng, start: Timestamp, part: Part) -> Self {
@@ -196,7 +283,8 @@ impl Mix {
 
     fn with_topics_dropped(mut self, chance: &mut Rng, start: Timestamp) -> Self {
         for _ in 0..chance.u32(1..3) {
-            self.topics_dropped.push(start + Millis(chance.u64(0..self.until.since(start).0)));
+            self.topics_dropped
+                .push(start + Millis(chance.u64(0..self.until.since(start).0)));
         }
         self
     }
@@ -220,7 +308,8 @@ mod tests {
     fn a_seed_draws_one_mix_and_every_kind_is_drawn() {
         let start = Timestamp(1_000_000);
         assert_eq!(Mix::drawn(9, start), Mix::drawn(9, start));
-        let names: std::collections::BTreeSet<&str> = (0..200).map(|seed| Mix::drawn(seed, start).name).collect();
+        let names: std::collections::BTreeSet<&str> =
+            (0..200).map(|seed| Mix::drawn(seed, start).name).collect();
         assert_eq!(names.len(), NAMES.len());
     }
 
@@ -228,7 +317,12 @@ mod tests {
     fn outages_are_over_when_faults_are() {
         let start = Timestamp(1_000_000);
         for mix in (0..200).map(|seed| Mix::drawn(seed, start)) {
-            assert!(mix.outages.iter().all(|outage| outage.to <= mix.until && outage.from < mix.until), "{mix:?}");
+            assert!(
+                mix.outages
+                    .iter()
+                    .all(|outage| outage.to <= mix.until && outage.from < mix.until),
+                "{mix:?}"
+            );
         }
     }
 }

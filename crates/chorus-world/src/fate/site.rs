@@ -47,7 +47,12 @@ pub struct Site {
 impl Site {
     /// The place of a process; one that is not `mortal` never crashes or freezes by fate.
     pub fn new(name: &str, process: ProcessId, mortal: bool, fate: &Arc<Fate>) -> Self {
-        Self { name: Arc::from(name), process, mortal, fate: Arc::clone(fate) }
+        Self {
+            name: Arc::from(name),
+            process,
+            mortal,
+            fate: Arc::clone(fate),
+        }
     }
 
     /// The fate that all sites share.

@@ -41,7 +41,11 @@ type Session = Mutex<Option<Box<dyn Subscription>>>;
 impl Courier {
     /// A courier who knows when all topics are dropped, and who is frozen.
     pub fn new(timeline: &Arc<Timeline>, fate: &Arc<Fate>) -> Arc<Self> {
-        Arc::new(Self { timeline: Arc::clone(timeline), fate: Arc::clone(fate), state: Mutex::default() })
+        Arc::new(Self {
+            timeline: Arc::clone(timeline),
+            fate: Arc::clone(fate),
+            state: Mutex::default(),
+        })
     }
 
     /// Publishes late records when they are due, and ends the sessions of members that do not poll, for ever.
@@ -62,9 +66,16 @@ impl Courier {
     fn end_sessions(&self) {
         let ended: Vec<Arc<Session>> = {
             let mut state = self.lock();
-            state.sessions.retain(|(_, session)| session.strong_count() > 0);
-            let frozen = state.sessions.iter().filter(|(process, _)| self.fate.frozen_for(*process) >= SESSION);
-            frozen.filter_map(|(_, session)| session.upgrade()).collect()
+            state
+                .sessions
+                .retain(|(_, session)| session.strong_count() > 0);
+            let frozen = state
+                .sessions
+                .iter()
+                .filter(|(process, _)| self.fate.frozen_for(*process) >= SESSION);
+            frozen
+                .filter_map(|(_, session)| session.upgrade())
+                .collect()
         };
         for session in ended {
             drop(session.lock().expect("one thread alone reads").take());
@@ -77,14 +88,19 @@ impl Courier {
 
     fn open(&self, process: ProcessId, subscription: Box<dyn Subscription>) -> Arc<Session> {
         let session = Arc::new(Mutex::new(Some(subscription)));
-        self.lock().sessions.push((process, Arc::downgrade(&session)));
+        self.lock()
+            .sessions
+            .push((process, Arc::downgrade(&session)));
         session
     }
 
     fn due(&self, now: Timestamp) -> Vec<Record> {
         let mut state = self.lock();
         let later = state.late.split_off(&(Timestamp(now.0 + 1)));
-        std::mem::replace(&mut state.late, later).into_values().flatten().collect()
+        std::mem::replace(&mut state.late, later)
+            .into_values()
+            .flatten()
+            .collect()
     }
 
     fn note(&self, record: &Record) {
@@ -101,7 +117,13 @@ impl Courier {
         let now = self.timeline.now();
         let state = self.lock();
         let since = state.published.get(&record.id).copied();
-        since.is_some_and(|since| self.fate.mix().topics_dropped.iter().any(|dropped| since <= *dropped && *dropped < now))
+        since.is_some_and(|since| {
+            self.fate
+                .mix()
+                .topics_dropped
+                .iter()
+                .any(|dropped| since <= *dropped && *dropped < now)
+        })
     }
 }
 
@@ -114,13 +136,20 @@ pub struct FaultyBus {
 impl FaultyBus {
     /// The bus as the process at `site` sees it.
     pub const fn new(inner: Arc<dyn Bus>, site: Site, courier: Arc<Courier>) -> Self {
-        Self { port: Faulty::new(inner, site), courier }
+        Self {
+            port: Faulty::new(inner, site),
+            courier,
+        }
     }
 
     fn listen(&self, inner: Box<dyn Subscription>) -> Box<dyn Subscription> {
         let site = self.port.site.clone();
         let session = self.courier.open(site.process(), inner);
-        Box::new(FaultySubscription { session, site, courier: Arc::clone(&self.courier) })
+        Box::new(FaultySubscription {
+            session,
+            site,
+            courier: Arc::clone(&self.courier),
+        })
     }
 
     /// The records that arrive at once, with copies.
@@ -134,7 +163,8 @@ impl FaultyBus {
             } else if fate.happens(process, fate.mix().records_late) {
                 let delay = fate.delay(process, LATEST);
                 site.note(format_args!("record {} is {delay} late", record.id));
-                self.courier.delay(record, self.courier.timeline.now() + delay);
+                self.courier
+                    .delay(record, self.courier.timeline.now() + delay);
             } else {
                 self.courier.note(&record);
                 if fate.happens(process, fate.mix().records_doubled) {
@@ -151,20 +181,45 @@ impl FaultyBus {
 #[async_trait]
 impl Bus for FaultyBus {
     async fn publish(&self, records: Vec<Record>) -> Result<(), BusError> {
-        let named: Vec<String> = records.iter().map(|record| format!("{} {}", record.topic, record.id)).collect();
+        let named: Vec<String> = records
+            .iter()
+            .map(|record| format!("{} {}", record.topic, record.id))
+            .collect();
         let what = format!("publish {}", named.join(", "));
         let deed = async { self.port.inner.publish(self.through(records)).await };
         self.port.site.call(Part::Bus, &what, done, deed).await
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let what = format!("subscribe {group}");
-        let inner = self.port.site.call(Part::Bus, &what, |_| "joined".to_owned(), self.port.inner.subscribe(topics, group)).await?;
+        let inner = self
+            .port
+            .site
+            .call(
+                Part::Bus,
+                &what,
+                |_| "joined".to_owned(),
+                self.port.inner.subscribe(topics, group),
+            )
+            .await?;
         Ok(self.listen(inner))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
-        let inner = self.port.site.call(Part::Bus, "tail", |_| "joined".to_owned(), self.port.inner.tail(topics)).await?;
+        let inner = self
+            .port
+            .site
+            .call(
+                Part::Bus,
+                "tail",
+                |_| "joined".to_owned(),
+                self.port.inner.tail(topics),
+            )
+            .await?;
         Ok(self.listen(inner))
     }
 }
@@ -182,7 +237,12 @@ impl FaultySubscription {
         context: &mut Context<'_>,
         act: impl FnOnce(&mut Box<dyn Subscription>, &mut Context<'_>) -> Poll<Result<T, BusError>>,
     ) -> Poll<Result<T, BusError>> {
-        match self.session.lock().expect("one thread alone reads").as_mut() {
+        match self
+            .session
+            .lock()
+            .expect("one thread alone reads")
+            .as_mut()
+        {
             Some(inner) => act(inner, context),
             None => Poll::Ready(Err(BusError("the member was given up for dead".to_owned()))),
         }
@@ -194,21 +254,32 @@ impl Subscription for FaultySubscription {
     /// Fate comes before the wait: after a record was taken nothing may wait, or cancelling would lose it.
     async fn next(&mut self) -> Result<Incoming, BusError> {
         loop {
-            let incoming = poll_fn(|context| self.poll(context, |inner, context| inner.next().as_mut().poll(context))).await?;
+            let incoming = poll_fn(|context| {
+                self.poll(context, |inner, context| {
+                    inner.next().as_mut().poll(context)
+                })
+            })
+            .await?;
             match &incoming {
                 Incoming::Record { record, .. } if self.courier.is_gone(record) => {
-                    self.site.note(format_args!("record {} went with its topic", record.id));
+                    self.site
+                        .note(format_args!("record {} went with its topic", record.id));
                 }
                 Incoming::Record { record, at } => {
-                    self.site.note(format_args!("receives {} {} at {}:{}", record.topic, record.id, at.partition.number, at.offset));
+                    self.site.note(format_args!(
+                        "receives {} {} at {}:{}",
+                        record.topic, record.id, at.partition.number, at.offset
+                    ));
                     return Ok(incoming);
                 }
                 Incoming::Assigned(partitions) => {
-                    self.site.note(format_args!("is given {} partitions", partitions.len()));
+                    self.site
+                        .note(format_args!("is given {} partitions", partitions.len()));
                     return Ok(incoming);
                 }
                 Incoming::Revoked(partitions) => {
-                    self.site.note(format_args!("gives up {} partitions", partitions.len()));
+                    self.site
+                        .note(format_args!("gives up {} partitions", partitions.len()));
                     return Ok(incoming);
                 }
             }
@@ -216,12 +287,24 @@ impl Subscription for FaultySubscription {
     }
 
     async fn ack(&mut self, at: &Position) -> Result<(), BusError> {
-        let what = format!("ack {} {}:{}", at.partition.topic, at.partition.number, at.offset);
-        let deed = poll_fn(|context| self.poll(context, |inner, context| inner.ack(at).as_mut().poll(context)));
+        let what = format!(
+            "ack {} {}:{}",
+            at.partition.topic, at.partition.number, at.offset
+        );
+        let deed = poll_fn(|context| {
+            self.poll(context, |inner, context| {
+                inner.ack(at).as_mut().poll(context)
+            })
+        });
         self.site.call(Part::Bus, &what, done, deed).await
     }
 
     async fn pause(&mut self, paused: bool) -> Result<(), BusError> {
-        poll_fn(|context| self.poll(context, |inner, context| inner.pause(paused).as_mut().poll(context))).await
+        poll_fn(|context| {
+            self.poll(context, |inner, context| {
+                inner.pause(paused).as_mut().poll(context)
+            })
+        })
+        .await
     }
 }

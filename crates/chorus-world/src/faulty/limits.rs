@@ -20,31 +20,53 @@ impl LimitState for Faulty<dyn LimitState> {
             Reserved::Wait { at } => format!("wait until {at:?}"),
             Reserved::Never(why) => format!("never: {why}"),
         };
-        self.site.call(Part::Limits, &what, show, self.inner.reserve(demand)).await
+        self.site
+            .call(Part::Limits, &what, show, self.inner.reserve(demand))
+            .await
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         let what = format!("send {} by {holder}", lease.id);
-        self.site.call(Part::Limits, &what, |sent| format!("{sent:?}"), self.inner.send(lease, holder, deadline)).await
+        self.site
+            .call(
+                Part::Limits,
+                &what,
+                |sent| format!("{sent:?}"),
+                self.inner.send(lease, holder, deadline),
+            )
+            .await
     }
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
         let what = format!("end {lease} {end:?}");
-        self.site.call(Part::Limits, &what, done, self.inner.end(lease, end)).await
+        self.site
+            .call(Part::Limits, &what, done, self.inner.end(lease, end))
+            .await
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
         let what = format!("observe {} {:?}", observation.group.id, observation.failure);
-        self.site.call(Part::Limits, &what, done, self.inner.observe(observation)).await
+        self.site
+            .call(Part::Limits, &what, done, self.inner.observe(observation))
+            .await
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
         let what = format!("restore {} leases", leases.len());
-        self.site.call(Part::Limits, &what, done, self.inner.restore(leases)).await
+        self.site
+            .call(Part::Limits, &what, done, self.inner.restore(leases))
+            .await
     }
 
     async fn intact(&self) -> Result<(), LimiterError> {
-        self.site.call(Part::Limits, "intact", done, self.inner.intact()).await
+        self.site
+            .call(Part::Limits, "intact", done, self.inner.intact())
+            .await
     }
 
     fn changed(&self) -> BoxStream<'static, GroupId> {

@@ -22,7 +22,9 @@ fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
     let timeline = Arc::clone(executor.timeline());
     let log = Log::new(&timeline, false);
     let fate = Fate::new(1, mix, &timeline, executor.control(), &log);
-    let store: Arc<dyn Leaders> = Arc::new(Store::new(Arc::new(VirtualClock::new(&timeline, 1, "store"))));
+    let store: Arc<dyn Leaders> = Arc::new(Store::new(Arc::new(VirtualClock::new(
+        &timeline, 1, "store",
+    ))));
     let heard = Arc::new(Mutex::new(Vec::new()));
     let notes = Arc::clone(&heard);
     executor.spawn(
@@ -33,8 +35,13 @@ fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
                 async move {
                     let leaders = Faulty::new(store, Site::new("asker", boot.process, true, &fate));
                     for _ in 0..20 {
-                        let term = leaders.acquire("x", BootId::new(u128::from(boot.number)), Millis(1)).await;
-                        notes.lock().unwrap().push(format!("{}: {term:?}", boot.number));
+                        let term = leaders
+                            .acquire("x", BootId::new(u128::from(boot.number)), Millis(1))
+                            .await;
+                        notes
+                            .lock()
+                            .unwrap()
+                            .push(format!("{}: {term:?}", boot.number));
                     }
                 }
                 .boxed(),
@@ -56,22 +63,41 @@ fn in_a_calm_world_every_reply_arrives() {
 
 #[test]
 fn a_lost_reply_is_an_error_although_the_deed_was_done() {
-    let mix = Mix { loses_reply: 1000, until: Timestamp(i64::MAX), ..Mix::calm(START) };
+    let mix = Mix {
+        loses_reply: 1000,
+        until: Timestamp(i64::MAX),
+        ..Mix::calm(START)
+    };
     let (heard, log) = check(mix);
     assert!(heard.iter().all(|line| line.contains("Err")));
-    assert!(log.iter().any(|line| line.contains(&format!("{:?}", Some(Term(3))))));
+    assert!(
+        log.iter()
+            .any(|line| line.contains(&format!("{:?}", Some(Term(3)))))
+    );
 }
 
 #[test]
 fn an_outage_ends() {
-    let outage = Outage { part: Part::Store, from: START, to: START + Millis(20) };
-    let (heard, _) = check(Mix { outages: vec![outage], ..Mix::calm(START) });
+    let outage = Outage {
+        part: Part::Store,
+        from: START,
+        to: START + Millis(20),
+    };
+    let (heard, _) = check(Mix {
+        outages: vec![outage],
+        ..Mix::calm(START)
+    });
     assert!(heard.first().unwrap().contains("Err") && heard.last().unwrap().contains("Ok"));
 }
 
 #[test]
 fn a_process_struck_down_starts_again_from_the_beginning() {
-    let mix = Mix { crashes: 1000, most_blows: 2, until: Timestamp(i64::MAX), ..Mix::calm(START) };
+    let mix = Mix {
+        crashes: 1000,
+        most_blows: 2,
+        until: Timestamp(i64::MAX),
+        ..Mix::calm(START)
+    };
     let (heard, _) = check(mix);
     assert_eq!(heard.len(), 20);
     assert!(heard.iter().all(|line| line.starts_with("2: ")));

@@ -24,7 +24,11 @@ struct Seen {
 
 impl Seen {
     fn of(row: &AttemptRow) -> Self {
-        Self { state: row.state, epoch: row.epoch, holder: row.holder.clone() }
+        Self {
+            state: row.state,
+            epoch: row.epoch,
+            holder: row.holder.clone(),
+        }
     }
 }
 
@@ -37,7 +41,12 @@ impl Arrows {
                 Some(before) if *before == seen => continue,
                 Some(before) => arrow(*id, before, &seen, deed)?,
                 None if seen.state == AttemptState::Queued && seen.epoch == Epoch(0) => {}
-                None => return Err(Violation::new(Invariant::Arrows, format!("{id} begins as {seen:?}"))),
+                None => {
+                    return Err(Violation::new(
+                        Invariant::Arrows,
+                        format!("{id} begins as {seen:?}"),
+                    ));
+                }
             }
             self.rows.insert(*id, seen);
         }
@@ -52,20 +61,35 @@ impl Arrows {
                 let granted = before.is_some_and(|row| {
                     row.epoch == claim.epoch
                         && (row.state == AttemptState::Dispatched
-                            || (row.state == AttemptState::Running && row.holder.as_ref() == Some(&claim.holder)))
+                            || (row.state == AttemptState::Running
+                                && row.holder.as_ref() == Some(&claim.holder)))
                 });
-                let what = || format!("{} claims {}.{} while it is {before:?}", claim.holder, claim.attempt, claim.epoch.0);
-                if granted { Ok(()) } else { Err(Violation::new(Invariant::OneClaim, what())) }
+                let what = || {
+                    format!(
+                        "{} claims {}.{} while it is {before:?}",
+                        claim.holder, claim.attempt, claim.epoch.0
+                    )
+                };
+                if granted {
+                    Ok(())
+                } else {
+                    Err(Violation::new(Invariant::OneClaim, what()))
+                }
             }
             RowDeed::Finished(finish) => {
                 let holding = &finish.holding;
                 let key = (holding.attempt, holding.epoch, holding.holder.clone());
                 let before = self.rows.get(&holding.attempt);
                 let held = before.is_some_and(|row| {
-                    row.state == AttemptState::Running && row.epoch == holding.epoch && row.holder.as_ref() == Some(&holding.holder)
+                    row.state == AttemptState::Running
+                        && row.epoch == holding.epoch
+                        && row.holder.as_ref() == Some(&holding.holder)
                 });
                 if !held && !self.finished.contains(&key) {
-                    let what = format!("{} finishes {}.{} while it is {before:?}", holding.holder, holding.attempt, holding.epoch.0);
+                    let what = format!(
+                        "{} finishes {}.{} while it is {before:?}",
+                        holding.holder, holding.attempt, holding.epoch.0
+                    );
                     return Err(Violation::new(Invariant::FencedWord, what));
                 }
                 self.finished.insert(key);
@@ -79,14 +103,25 @@ impl Arrows {
 /// Whether one change of one row is an arrow of the machine.
 fn arrow(id: AttemptId, before: &Seen, after: &Seen, deed: RowDeed<'_>) -> Result<(), Violation> {
     use AttemptState as S;
-    let broken = |invariant| Err(Violation::new(invariant, format!("{id} went from {before:?} to {after:?}")));
+    let broken = |invariant| {
+        Err(Violation::new(
+            invariant,
+            format!("{id} went from {before:?} to {after:?}"),
+        ))
+    };
     let same_epoch = before.epoch == after.epoch;
     match (before.state, after.state) {
-        (S::Succeeded | S::Asked | S::Failed | S::Cancelled, _) => broken(Invariant::TerminalAbsorbs),
+        (S::Succeeded | S::Asked | S::Failed | S::Cancelled, _) => {
+            broken(Invariant::TerminalAbsorbs)
+        }
         _ if after.epoch < before.epoch => broken(Invariant::EpochGrows),
-        (S::Dispatched | S::Running, S::Queued) if after.epoch != before.epoch.next() => broken(Invariant::EpochGrows),
+        (S::Dispatched | S::Running, S::Queued) if after.epoch != before.epoch.next() => {
+            broken(Invariant::EpochGrows)
+        }
         (S::Dispatched | S::Running, S::Queued) => Ok(()),
-        (S::Running, S::Succeeded | S::Asked) if !matches!(deed, RowDeed::Finished(_)) => broken(Invariant::FencedWord),
+        (S::Running, S::Succeeded | S::Asked) if !matches!(deed, RowDeed::Finished(_)) => {
+            broken(Invariant::FencedWord)
+        }
         (S::Queued, S::Dispatched | S::Failed)
         | (S::Dispatched, S::Running)
         | (S::Running, S::Succeeded | S::Asked | S::Failed)
@@ -101,9 +136,16 @@ fn arrow(id: AttemptId, before: &Seen, after: &Seen, deed: RowDeed<'_>) -> Resul
 
 fn one_success(rows: &Rows) -> Result<(), Violation> {
     let mut winners: BTreeMap<TaskId, AttemptId> = BTreeMap::new();
-    for (id, row) in rows.attempts.iter().filter(|(_, row)| row.state == AttemptState::Succeeded) {
+    for (id, row) in rows
+        .attempts
+        .iter()
+        .filter(|(_, row)| row.state == AttemptState::Succeeded)
+    {
         if let Some(other) = winners.insert(row.attempt.task, *id) {
-            return Err(Violation::new(Invariant::OneSuccess, format!("{id} and {other} of {} both succeeded", row.attempt.task)));
+            return Err(Violation::new(
+                Invariant::OneSuccess,
+                format!("{id} and {other} of {} both succeeded", row.attempt.task),
+            ));
         }
     }
     Ok(())

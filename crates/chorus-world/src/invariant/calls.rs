@@ -28,27 +28,48 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub(super) fn start(&mut self, call: &CallStart<'_>, leases: &mut Leases, rows: &Rows, now: Timestamp) -> Result<(), Violation> {
+    pub(super) fn start(
+        &mut self,
+        call: &CallStart<'_>,
+        leases: &mut Leases,
+        rows: &Rows,
+        now: Timestamp,
+    ) -> Result<(), Violation> {
         let Some(key) = parsed(call.reference) else {
-            return Err(Violation::new(Invariant::CallsAccounted, format!("a call names itself {:?}", call.reference)));
+            return Err(Violation::new(
+                Invariant::CallsAccounted,
+                format!("a call names itself {:?}", call.reference),
+            ));
         };
         *self.made.entry(key).or_default() += 1;
         if self.flying.contains_key(&key) {
-            return Err(Violation::new(Invariant::OneCallPerEpoch, format!("a second call of {} is in flight", call.reference)));
+            return Err(Violation::new(
+                Invariant::OneCallPerEpoch,
+                format!("a second call of {} is in flight", call.reference),
+            ));
         }
         let Some(delivery) = rows.deliveries.get(&key) else {
-            return Err(Violation::new(Invariant::CallsAccounted, format!("call {} belongs to no delivery", call.reference)));
+            return Err(Violation::new(
+                Invariant::CallsAccounted,
+                format!("call {} belongs to no delivery", call.reference),
+            ));
         };
         let lease = &delivery.story.assignment.lease;
         if lease.credential != call.credential {
-            let what = format!("call {} ran on {}, its lease is for {}", call.reference, call.credential, lease.credential);
+            let what = format!(
+                "call {} ran on {}, its lease is for {}",
+                call.reference, call.credential, lease.credential
+            );
             return Err(Violation::new(Invariant::CallNeedsLease, what));
         }
         self.flying.insert(key, lease.id);
         leases.call(lease.id, now)?;
         match call.passed {
             Some(counted) => {
-                let what = format!("call {} on {} would pass the provider's limit of {counted:?}", call.reference, lease.credential);
+                let what = format!(
+                    "call {} on {} would pass the provider's limit of {counted:?}",
+                    call.reference, lease.credential
+                );
                 Err(Violation::new(Invariant::ProviderCount, what))
             }
             None => Ok(()),

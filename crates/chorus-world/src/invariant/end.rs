@@ -25,7 +25,11 @@ pub struct Ending<'a> {
 }
 
 /// Finds the first invariant that the ending breaks.
-pub(super) fn judge(ending: &Ending<'_>, state: &mut State, now: Timestamp) -> Result<(), Violation> {
+pub(super) fn judge(
+    ending: &Ending<'_>,
+    state: &mut State,
+    now: Timestamp,
+) -> Result<(), Violation> {
     no_project_lost(ending.rows)?;
     nothing_left(ending, state, now)?;
     calls_accounted(ending, state)?;
@@ -36,10 +40,20 @@ pub(super) fn judge(ending: &Ending<'_>, state: &mut State, now: Timestamp) -> R
 }
 
 fn no_project_lost(rows: &Rows) -> Result<(), Violation> {
-    match rows.projects.iter().find(|(_, row)| !row.project.head.over()) {
+    match rows
+        .projects
+        .iter()
+        .find(|(_, row)| !row.project.head.over())
+    {
         Some((id, row)) => {
-            let live: Vec<String> = live_attempts(rows).map(|(id, state)| format!("{id} {state:?}")).collect();
-            let what = format!("{id} is still {}; live attempts: {}", row.project.head.state_word(), live.join(", "));
+            let live: Vec<String> = live_attempts(rows)
+                .map(|(id, state)| format!("{id} {state:?}"))
+                .collect();
+            let what = format!(
+                "{id} is still {}; live attempts: {}",
+                row.project.head.state_word(),
+                live.join(", ")
+            );
             Err(Violation::new(Invariant::NoProjectLost, what))
         }
         None => Ok(()),
@@ -47,8 +61,16 @@ fn no_project_lost(rows: &Rows) -> Result<(), Violation> {
 }
 
 fn live_attempts(rows: &Rows) -> impl Iterator<Item = (AttemptId, AttemptState)> {
-    let alive = |state| matches!(state, AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running);
-    rows.attempts.iter().filter(move |(_, row)| alive(row.state)).map(|(id, row)| (*id, row.state))
+    let alive = |state| {
+        matches!(
+            state,
+            AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running
+        )
+    };
+    rows.attempts
+        .iter()
+        .filter(move |(_, row)| alive(row.state))
+        .map(|(id, row)| (*id, row.state))
 }
 
 fn nothing_left(ending: &Ending<'_>, state: &mut State, now: Timestamp) -> Result<(), Violation> {
@@ -60,13 +82,29 @@ fn nothing_left(ending: &Ending<'_>, state: &mut State, now: Timestamp) -> Resul
         return left(format!("{lease} still holds something"));
     }
     if let Some(level) = ending.levels.iter().find(|level| level.held != 0) {
-        return left(format!("{} of {:?} are still set aside in {}", level.held, level.dimension, level.group));
+        return left(format!(
+            "{} of {:?} are still set aside in {}",
+            level.held, level.dimension, level.group
+        ));
     }
-    if let Some((id, row)) = ending.rows.projects.iter().find(|(_, row)| row.money.reserved != MicroUsd::ZERO) {
+    if let Some((id, row)) = ending
+        .rows
+        .projects
+        .iter()
+        .find(|(_, row)| row.money.reserved != MicroUsd::ZERO)
+    {
         return left(format!("{} of {id} is still set aside", row.money.reserved));
     }
-    match ending.rows.outbox.iter().find(|(_, row)| row.sent_at.is_none()) {
-        Some((id, row)) => left(format!("record {id} on {} was never sent", row.record.topic)),
+    match ending
+        .rows
+        .outbox
+        .iter()
+        .find(|(_, row)| row.sent_at.is_none())
+    {
+        Some((id, row)) => left(format!(
+            "record {id} on {} was never sent",
+            row.record.topic
+        )),
         None => Ok(()),
     }
 }
@@ -76,23 +114,34 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
     let mut paid: BTreeMap<(AttemptId, Epoch), u32> = BTreeMap::new();
     for entry in ending.journal.iter().filter(|entry| entry.status == 200) {
         let reference = entry.client_request.as_deref().unwrap_or_default();
-        let Some(key) = super::calls::parsed(reference) else { return broken(format!("the provider saw a call {reference:?}")) };
+        let Some(key) = super::calls::parsed(reference) else {
+            return broken(format!("the provider saw a call {reference:?}"));
+        };
         *paid.entry(key).or_default() += 1;
     }
     for ((attempt, epoch), made) in state.calls.made() {
         let row = ending.rows.deliveries.get(&(*attempt, *epoch));
         if row.is_none_or(|row| row.story.claimed_at.is_none()) {
-            return broken(format!("{made} calls of {attempt}.{} belong to no claimed delivery", epoch.0));
+            return broken(format!(
+                "{made} calls of {attempt}.{} belong to no claimed delivery",
+                epoch.0
+            ));
         }
     }
     for (key, row) in &ending.rows.deliveries {
         let calls = paid.get(key).copied().unwrap_or(0);
         let made = state.calls.made().get(key).copied().unwrap_or(0);
         if row.story.usage.is_some_and(|usage| usage.total() > 0) && made != 1 {
-            return broken(format!("{}.{} has usage, its provider saw {made} calls", key.0, key.1.0));
+            return broken(format!(
+                "{}.{} has usage, its provider saw {made} calls",
+                key.0, key.1.0
+            ));
         }
         if calls > 0 && !tells_of_its_call(row) {
-            return broken(format!("{}.{} made a paid call, its row says {:?}", key.0, key.1.0, row.story.end));
+            return broken(format!(
+                "{}.{} made a paid call, its row says {:?}",
+                key.0, key.1.0, row.story.end
+            ));
         }
     }
     Ok(())
@@ -103,7 +152,8 @@ fn tells_of_its_call(row: &KeptDelivery) -> bool {
     let story = &row.story;
     match &story.end {
         Some(DeliveryEnd::Finished { outcome }) => {
-            story.usage.is_some() || matches!(outcome, Outcome::Requeue { .. } | Outcome::Failed { .. })
+            story.usage.is_some()
+                || matches!(outcome, Outcome::Requeue { .. } | Outcome::Failed { .. })
         }
         Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled) => true,
         Some(DeliveryEnd::Unclaimed) | None => false,
@@ -111,7 +161,11 @@ fn tells_of_its_call(row: &KeptDelivery) -> bool {
 }
 
 fn paid_calls_kept(ending: &Ending<'_>) -> Result<(), Violation> {
-    let lost = ending.rows.deliveries.iter().find(|(_, row)| row.story.end == Some(DeliveryEnd::LostWorker));
+    let lost = ending
+        .rows
+        .deliveries
+        .iter()
+        .find(|(_, row)| row.story.end == Some(DeliveryEnd::LostWorker));
     if let Some(((attempt, epoch), _)) = lost {
         let what = format!("{attempt}.{} was taken from a healthy worker", epoch.0);
         return Err(Violation::new(Invariant::PaidCallKept, what));
@@ -121,9 +175,15 @@ fn paid_calls_kept(ending: &Ending<'_>) -> Result<(), Violation> {
         let row = key.and_then(|key| ending.rows.deliveries.get(&key));
         row.is_some_and(|row| row.story.end == Some(DeliveryEnd::Cancelled))
     };
-    let aborted = ending.journal.iter().find(|entry| entry.outcome == journal::Outcome::Aborted && !cancelled(entry));
+    let aborted = ending
+        .journal
+        .iter()
+        .find(|entry| entry.outcome == journal::Outcome::Aborted && !cancelled(entry));
     match aborted {
-        Some(entry) => Err(Violation::new(Invariant::PaidCallKept, format!("call {:?} was hung up on", entry.client_request))),
+        Some(entry) => Err(Violation::new(
+            Invariant::PaidCallKept,
+            format!("call {:?} was hung up on", entry.client_request),
+        )),
         None => Ok(()),
     }
 }

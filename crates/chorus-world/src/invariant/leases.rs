@@ -58,29 +58,65 @@ struct Kept {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Life {
-    Reserved { not_after: Timestamp },
-    Sent { holder: Option<Holder>, until: Timestamp },
-    Aborted { until: Timestamp },
+    Reserved {
+        not_after: Timestamp,
+    },
+    Sent {
+        holder: Option<Holder>,
+        until: Timestamp,
+    },
+    Aborted {
+        until: Timestamp,
+    },
     Expired,
-    Over { sent: bool },
+    Over {
+        sent: bool,
+    },
 }
 
 impl Kept {
     fn new(lease: &Lease) -> Self {
-        let groups = lease.charges.iter().map(|charge| charge.group.clone()).collect();
-        let spend = lease.charges.iter().filter(|charge| charge.dimension == Dimension::Spend);
-        let money = spend.map(|charge| (charge.group.clone(), i64::try_from(charge.amount).unwrap_or(i64::MAX))).collect();
-        Self { groups, money, life: Life::Reserved { not_after: lease.not_after }, known: true, calls: 0 }
+        let groups = lease
+            .charges
+            .iter()
+            .map(|charge| charge.group.clone())
+            .collect();
+        let spend = lease
+            .charges
+            .iter()
+            .filter(|charge| charge.dimension == Dimension::Spend);
+        let money = spend
+            .map(|charge| {
+                (
+                    charge.group.clone(),
+                    i64::try_from(charge.amount).unwrap_or(i64::MAX),
+                )
+            })
+            .collect();
+        Self {
+            groups,
+            money,
+            life: Life::Reserved {
+                not_after: lease.not_after,
+            },
+            known: true,
+            calls: 0,
+        }
     }
 
     const fn is_live(&self) -> bool {
-        matches!(self.life, Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. })
+        matches!(
+            self.life,
+            Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. }
+        )
     }
 
     fn expire(&mut self, now: Timestamp) {
         match &self.life {
             Life::Reserved { not_after } if now > *not_after => self.end(false, Some(0)),
-            Life::Sent { until, .. } | Life::Aborted { until } if now >= *until => self.life = Life::Expired,
+            Life::Sent { until, .. } | Life::Aborted { until } if now >= *until => {
+                self.life = Life::Expired
+            }
             _ => {}
         }
     }
@@ -96,10 +132,21 @@ impl Kept {
         match (end, &self.life) {
             (_, Life::Over { .. }) => {}
             (End::Unused, Life::Reserved { .. }) => self.end(false, Some(0)),
-            (End::Used { cost, .. }, Life::Aborted { .. }) => self.money.values_mut().for_each(|amount| *amount = cost.0),
-            (End::Used { cost, .. }, Life::Reserved { .. } | Life::Sent { .. } | Life::Expired) => self.end(true, Some(cost.0)),
-            (End::Aborted { grace, .. }, Life::Reserved { .. } | Life::Sent { .. }) => self.life = Life::Aborted { until: now + *grace },
-            (End::Refused { .. }, Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. }) => self.end(true, Some(0)),
+            (End::Used { cost, .. }, Life::Aborted { .. }) => {
+                self.money.values_mut().for_each(|amount| *amount = cost.0)
+            }
+            (End::Used { cost, .. }, Life::Reserved { .. } | Life::Sent { .. } | Life::Expired) => {
+                self.end(true, Some(cost.0))
+            }
+            (End::Aborted { grace, .. }, Life::Reserved { .. } | Life::Sent { .. }) => {
+                self.life = Life::Aborted {
+                    until: now + *grace,
+                }
+            }
+            (
+                End::Refused { .. },
+                Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. },
+            ) => self.end(true, Some(0)),
             (End::Unused | End::Aborted { .. } | End::Refused { .. }, _) => {}
         }
     }
@@ -107,20 +154,36 @@ impl Kept {
 
 impl Leases {
     /// Takes a deed into account and compares the books.
-    pub(super) fn look(&mut self, deed: &LeaseDeed<'_>, levels: &[Level], now: Timestamp) -> Result<(), Violation> {
+    pub(super) fn look(
+        &mut self,
+        deed: &LeaseDeed<'_>,
+        levels: &[Level],
+        now: Timestamp,
+    ) -> Result<(), Violation> {
         self.expire(now);
         match deed {
             LeaseDeed::Reserve(_, Reserved::Granted(lease)) => {
-                let kept = self.leases.entry(lease.id).or_insert_with(|| Kept::new(lease));
+                let kept = self
+                    .leases
+                    .entry(lease.id)
+                    .or_insert_with(|| Kept::new(lease));
                 kept.known = true;
                 if kept.life == (Life::Over { sent: false }) {
                     *kept = Kept::new(lease);
                 }
             }
-            LeaseDeed::Send { lease, holder, deadline, sent: Sent::Sent } => self.send(*lease, holder, *deadline)?,
+            LeaseDeed::Send {
+                lease,
+                holder,
+                deadline,
+                sent: Sent::Sent,
+            } => self.send(*lease, holder, *deadline)?,
             LeaseDeed::End(lease, end) => {
                 if self.calling.contains(lease) && **end != End::Unused {
-                    return Err(Violation::new(Invariant::CallNeedsLease, format!("{lease} is ended while its call is in flight")));
+                    return Err(Violation::new(
+                        Invariant::CallNeedsLease,
+                        format!("{lease} is ended while its call is in flight"),
+                    ));
                 }
                 if let Some(kept) = self.leases.get_mut(lease) {
                     kept.apply(end, now);
@@ -131,14 +194,24 @@ impl Leases {
         }
         self.expire(now);
         if let LeaseDeed::Reserve(_, Reserved::Granted(lease)) = deed {
-            levels.iter().filter(|level| lease.charges.iter().any(|charge| charge.group == level.group)).try_for_each(has_room)?;
+            levels
+                .iter()
+                .filter(|level| {
+                    lease
+                        .charges
+                        .iter()
+                        .any(|charge| charge.group == level.group)
+                })
+                .try_for_each(has_room)?;
         }
         levels.iter().try_for_each(|level| self.compare(level))
     }
 
     /// The limiter forgot everything: what it is told again is known again.
     pub(super) fn flush(&mut self) {
-        self.leases.values_mut().for_each(|kept| (kept.life, kept.known) = (Life::Over { sent: false }, false));
+        self.leases
+            .values_mut()
+            .for_each(|kept| (kept.life, kept.known) = (Life::Over { sent: false }, false));
         self.forgetful = true;
     }
 
@@ -146,17 +219,26 @@ impl Leases {
     pub(super) fn call(&mut self, lease: LeaseId, now: Timestamp) -> Result<(), Violation> {
         self.expire(now);
         let Some(kept) = self.leases.get_mut(&lease) else {
-            return Err(Violation::new(Invariant::CallNeedsLease, format!("a call begins on {lease}, which nobody granted")));
+            return Err(Violation::new(
+                Invariant::CallNeedsLease,
+                format!("a call begins on {lease}, which nobody granted"),
+            ));
         };
         kept.calls += 1;
         self.calling.insert(lease);
         if kept.calls > 1 {
-            return Err(Violation::new(Invariant::OneCallALease, format!("{lease} draws {} calls", kept.calls)));
+            return Err(Violation::new(
+                Invariant::OneCallALease,
+                format!("{lease} draws {} calls", kept.calls),
+            ));
         }
         match kept.life {
             Life::Sent { .. } => Ok(()),
             _ if self.forgetful => Ok(()),
-            _ => Err(Violation::new(Invariant::CallNeedsLease, format!("a call begins on {lease} while it is {:?}", kept.life))),
+            _ => Err(Violation::new(
+                Invariant::CallNeedsLease,
+                format!("a call begins on {lease} while it is {:?}", kept.life),
+            )),
         }
     }
 
@@ -168,7 +250,11 @@ impl Leases {
     /// Leases that hold a slot or an amount.
     pub(super) fn live(&mut self, now: Timestamp) -> Vec<LeaseId> {
         self.expire(now);
-        self.leases.iter().filter(|(_, kept)| kept.is_live()).map(|(id, _)| *id).collect()
+        self.leases
+            .iter()
+            .filter(|(_, kept)| kept.is_live())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Time ends no lease.
@@ -183,54 +269,97 @@ impl Leases {
         self.leases.values_mut().for_each(|kept| kept.expire(now));
     }
 
-    fn send(&mut self, lease: LeaseId, holder: &Holder, deadline: Timestamp) -> Result<(), Violation> {
+    fn send(
+        &mut self,
+        lease: LeaseId,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<(), Violation> {
         let life = self.leases.get(&lease).map(|kept| kept.life.clone());
         let may = match &life {
             Some(Life::Reserved { .. } | Life::Sent { holder: None, .. }) => true,
-            Some(Life::Sent { holder: Some(first), .. }) => first == holder,
+            Some(Life::Sent {
+                holder: Some(first),
+                ..
+            }) => first == holder,
             _ => false,
         };
         if !may {
-            return Err(Violation::new(Invariant::SentOnce, format!("{holder} may call on {lease} while it is {life:?}")));
+            return Err(Violation::new(
+                Invariant::SentOnce,
+                format!("{holder} may call on {lease} while it is {life:?}"),
+            ));
         }
         if let Some(kept) = self.leases.get_mut(&lease) {
-            let until = if let Life::Sent { until, .. } = kept.life { until } else { deadline };
-            kept.life = Life::Sent { holder: Some(holder.clone()), until };
+            let until = if let Life::Sent { until, .. } = kept.life {
+                until
+            } else {
+                deadline
+            };
+            kept.life = Life::Sent {
+                holder: Some(holder.clone()),
+                until,
+            };
         }
         Ok(())
     }
 
     fn restore(&mut self, held: &HeldLease) {
-        let kept = self.leases.entry(held.lease.id).or_insert_with(|| Kept::new(&held.lease));
+        let kept = self
+            .leases
+            .entry(held.lease.id)
+            .or_insert_with(|| Kept::new(&held.lease));
         if !kept.known {
             let calls = kept.calls;
-            *kept = Kept { calls, ..Kept::new(&held.lease) };
+            *kept = Kept {
+                calls,
+                ..Kept::new(&held.lease)
+            };
             if let Some(until) = held.sent_until {
-                kept.life = Life::Sent { holder: None, until };
+                kept.life = Life::Sent {
+                    holder: None,
+                    until,
+                };
             }
         }
     }
 
     fn compare(&self, level: &Level) -> Result<(), Violation> {
-        let of_group = || self.leases.iter().filter(|(_, kept)| kept.groups.contains(&level.group));
+        let of_group = || {
+            self.leases
+                .iter()
+                .filter(|(_, kept)| kept.groups.contains(&level.group))
+        };
         match (level.dimension, level.window) {
             (Dimension::Concurrency, _) => {
-                let live: Vec<LeaseId> = of_group().filter(|(_, kept)| kept.is_live()).map(|(id, _)| *id).collect();
+                let live: Vec<LeaseId> = of_group()
+                    .filter(|(_, kept)| kept.is_live())
+                    .map(|(id, _)| *id)
+                    .collect();
                 if !self.forgetful {
                     has_room(level)?;
                 }
                 if i64::try_from(live.len()).unwrap_or(i64::MAX) == level.held {
                     return Ok(());
                 }
-                let what = format!("{} holds {} slots, live leases are {live:?}", level.group, level.held);
+                let what = format!(
+                    "{} holds {} slots, live leases are {live:?}",
+                    level.group, level.held
+                );
                 Err(Violation::new(Invariant::Books, what))
             }
             (Dimension::Spend, Window::Month) if !self.forgetful => {
-                let owed: i64 = of_group().filter_map(|(_, kept)| kept.money.get(&level.group)).sum();
+                let owed: i64 = of_group()
+                    .filter_map(|(_, kept)| kept.money.get(&level.group))
+                    .sum();
                 if level.capacity - level.left == owed {
                     return Ok(());
                 }
-                let what = format!("{} has {} booked, leases and calls make {owed}", level.group, level.capacity - level.left);
+                let what = format!(
+                    "{} has {} booked, leases and calls make {owed}",
+                    level.group,
+                    level.capacity - level.left
+                );
                 Err(Violation::new(Invariant::Books, what))
             }
             _ => Ok(()),
@@ -243,5 +372,11 @@ fn has_room(level: &Level) -> Result<(), Violation> {
     if level.dimension != Dimension::Concurrency || level.held <= level.capacity {
         return Ok(());
     }
-    Err(Violation::new(Invariant::OwnCount, format!("{} holds {} slots of {}", level.group, level.held, level.capacity)))
+    Err(Violation::new(
+        Invariant::OwnCount,
+        format!(
+            "{} holds {} slots of {}",
+            level.group, level.held, level.capacity
+        ),
+    ))
 }

@@ -24,17 +24,24 @@ pub(super) fn look(rows: &Rows) -> Result<(), Violation> {
             sum.reserved = sum.reserved + estimate;
         } else {
             sum.spent = sum.spent + delivery.story.cost;
-            sum.over_estimate = sum.over_estimate + (delivery.story.cost - estimate).max(MicroUsd::ZERO);
+            sum.over_estimate =
+                sum.over_estimate + (delivery.story.cost - estimate).max(MicroUsd::ZERO);
         }
     }
     for (id, row) in &rows.projects {
         let (money, sum) = (row.money, sums.get(id).copied().unwrap_or_default());
         if (money.reserved, money.spent) != (sum.reserved, sum.spent) {
-            return Err(Violation::new(Invariant::Money, format!("{id} has {money:?}, its deliveries make {sum:?}")));
+            return Err(Violation::new(
+                Invariant::Money,
+                format!("{id} has {money:?}, its deliveries make {sum:?}"),
+            ));
         }
         // Each dispatch was within the budget; only calls that cost more than their estimate go beyond it.
         if money.spent + money.reserved > money.budget + sum.over_estimate {
-            return Err(Violation::new(Invariant::Budget, format!("{id} has {money:?}, its deliveries make {sum:?}")));
+            return Err(Violation::new(
+                Invariant::Budget,
+                format!("{id} has {money:?}, its deliveries make {sum:?}"),
+            ));
         }
     }
     Ok(())

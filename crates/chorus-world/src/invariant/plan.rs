@@ -46,36 +46,69 @@ impl Plans {
         one_live_attempt(rows)
     }
 
-    fn one_writer(&mut self, deed: RowDeed<'_>, id: ProjectId, row: &ProjectRow) -> Result<(), Violation> {
+    fn one_writer(
+        &mut self,
+        deed: RowDeed<'_>,
+        id: ProjectId,
+        row: &ProjectRow,
+    ) -> Result<(), Violation> {
         let before = self.projects.get(&id).map(|seen| seen.version);
-        let RowDeed::Committed { project, expected, folded } = deed else {
-            return Err(Violation::new(Invariant::OneWriter, format!("{id} changed without a decision")));
+        let RowDeed::Committed {
+            project,
+            expected,
+            folded,
+        } = deed
+        else {
+            return Err(Violation::new(
+                Invariant::OneWriter,
+                format!("{id} changed without a decision"),
+            ));
         };
         if project != id || Some(expected) != before || row.version != Version(expected.0 + 1) {
-            let what = format!("a decision on version {} changed {id} from version {before:?} to {}", expected.0, row.version.0);
+            let what = format!(
+                "a decision on version {} changed {id} from version {before:?} to {}",
+                expected.0, row.version.0
+            );
             return Err(Violation::new(Invariant::OneWriter, what));
         }
         match folded.iter().find(|event| !self.folded.insert(**event)) {
-            Some(event) => Err(Violation::new(Invariant::FoldedOnce, format!("{event} was folded again"))),
+            Some(event) => Err(Violation::new(
+                Invariant::FoldedOnce,
+                format!("{event} was folded again"),
+            )),
             None => Ok(()),
         }
     }
 
     fn changes(&self, row: &ProjectRow) -> Result<(), Violation> {
         let project = &row.project;
-        let Some(before) = self.projects.get(&project.head.id) else { return Ok(()) };
+        let Some(before) = self.projects.get(&project.head.id) else {
+            return Ok(());
+        };
         if before.state.over() && before.state != project.head.state {
-            let what = format!("{} went from {} to {}", project.head.id, before.state.word(), project.head.state_word());
+            let what = format!(
+                "{} went from {} to {}",
+                project.head.id,
+                before.state.word(),
+                project.head.state_word()
+            );
             return Err(Violation::new(Invariant::TerminalAbsorbs, what));
         }
         for task in project.tasks.values() {
             let was = before.tasks.get(&task.id);
             if was.is_some_and(|was| was.over() && *was != task.state) {
-                return Err(Violation::new(Invariant::TerminalAbsorbs, format!("task {} went from {was:?} to {:?}", task.key, task.state)));
+                return Err(Violation::new(
+                    Invariant::TerminalAbsorbs,
+                    format!("task {} went from {was:?} to {:?}", task.key, task.state),
+                ));
             }
-            let begins = matches!(task.state, TaskState::Ready(_)) && was.is_none_or(|was| matches!(was, TaskState::Pending { .. }));
+            let begins = matches!(task.state, TaskState::Ready(_))
+                && was.is_none_or(|was| matches!(was, TaskState::Pending { .. }));
             if begins && !policy_holds(task, project) {
-                return Err(Violation::new(Invariant::ParentPolicy, format!("task {} is ready before its parents allow it", task.key)));
+                return Err(Violation::new(
+                    Invariant::ParentPolicy,
+                    format!("task {} is ready before its parents allow it", task.key),
+                ));
             }
         }
         Ok(())
@@ -84,14 +117,30 @@ impl Plans {
 
 impl Seen {
     fn of(row: &ProjectRow) -> Self {
-        let tasks = row.project.tasks.iter().map(|(id, task)| (*id, task.state.clone())).collect();
-        Self { version: row.version, decided: row.decided, state: row.project.head.state.clone(), tasks }
+        let tasks = row
+            .project
+            .tasks
+            .iter()
+            .map(|(id, task)| (*id, task.state.clone()))
+            .collect();
+        Self {
+            version: row.version,
+            decided: row.decided,
+            state: row.project.head.state.clone(),
+            tasks,
+        }
     }
 }
 
 fn policy_holds(task: &Task, project: &Project) -> bool {
-    let parents = || task.parents.iter().filter_map(|parent| project.tasks.get(parent));
-    let succeeded = parents().filter(|parent| matches!(parent.state, TaskState::Succeeded { .. })).count();
+    let parents = || {
+        task.parents
+            .iter()
+            .filter_map(|parent| project.tasks.get(parent))
+    };
+    let succeeded = parents()
+        .filter(|parent| matches!(parent.state, TaskState::Succeeded { .. }))
+        .count();
     let needed = match task.policy {
         ParentPolicy::All => task.parents.len(),
         ParentPolicy::Any => task.parents.len().min(1),
@@ -106,19 +155,33 @@ fn together(project: &Project, rows: &Rows) -> Result<(), Violation> {
     if matches!(project.head.state, State::Paused { .. }) {
         return Ok(());
     }
-    let lonely = project.tasks.values().find(|task| task.doing().is_some_and(|doing| !rows.attempts.contains_key(&doing.attempt)));
+    let lonely = project.tasks.values().find(|task| {
+        task.doing()
+            .is_some_and(|doing| !rows.attempts.contains_key(&doing.attempt))
+    });
     match lonely {
-        Some(task) => Err(Violation::new(Invariant::ReadyHasAttempt, format!("task {} is ready without its attempt", task.key))),
+        Some(task) => Err(Violation::new(
+            Invariant::ReadyHasAttempt,
+            format!("task {} is ready without its attempt", task.key),
+        )),
         None => Ok(()),
     }
 }
 
 fn one_live_attempt(rows: &Rows) -> Result<(), Violation> {
     let mut live: BTreeMap<TaskId, AttemptId> = BTreeMap::new();
-    let alive = |state| matches!(state, AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running);
+    let alive = |state| {
+        matches!(
+            state,
+            AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running
+        )
+    };
     for (id, row) in rows.attempts.iter().filter(|(_, row)| alive(row.state)) {
         if let Some(other) = live.insert(row.attempt.task, *id) {
-            return Err(Violation::new(Invariant::ReadyHasAttempt, format!("{id} and {other} of {} both live", row.attempt.task)));
+            return Err(Violation::new(
+                Invariant::ReadyHasAttempt,
+                format!("{id} and {other} of {} both live", row.attempt.task),
+            ));
         }
     }
     Ok(())

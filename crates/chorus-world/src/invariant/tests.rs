@@ -24,11 +24,18 @@ enum Deed {
 
 fn lease() -> Lease {
     let group = GroupId::new("g");
-    let charge = |dimension, amount| Charge { group: group.clone(), dimension, amount };
+    let charge = |dimension, amount| Charge {
+        group: group.clone(),
+        dimension,
+        amount,
+    };
     Lease {
         id: LEASE,
         credential: CredentialId::new(1),
-        charges: vec![charge(Dimension::Concurrency, 1), charge(Dimension::Spend, 70)],
+        charges: vec![
+            charge(Dimension::Concurrency, 1),
+            charge(Dimension::Spend, 70),
+        ],
         granted_at: Timestamp(0),
         not_after: Timestamp(1_000),
     }
@@ -46,7 +53,10 @@ fn books(held: i64, booked: i64) -> Vec<Level> {
         lowest: 0,
         closed_until: None,
     };
-    vec![level(Dimension::Concurrency, Window::Held, 2, 2 - held, held), level(Dimension::Spend, Window::Month, 1_000, 1_000 - booked, 0)]
+    vec![
+        level(Dimension::Concurrency, Window::Held, 2, 2 - held, held),
+        level(Dimension::Spend, Window::Month, 1_000, 1_000 - booked, 0),
+    ]
 }
 
 /// Lets deeds happen, then shows books, and returns the invariant that breaks.
@@ -54,14 +64,33 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
     let mut leases = Leases::default();
     let mut now = Timestamp(0);
     let holder = |name: &str| Holder::new(name);
-    let demand = Demand { lease: LEASE, interactive: false, not_after: Timestamp(1_000), candidates: Vec::new() };
-    let used = End::Used { usage: chorus_core::llm::Usage::default(), cost: MicroUsd(50) };
+    let demand = Demand {
+        lease: LEASE,
+        interactive: false,
+        not_after: Timestamp(1_000),
+        candidates: Vec::new(),
+    };
+    let used = End::Used {
+        usage: chorus_core::llm::Usage::default(),
+        cost: MicroUsd(50),
+    };
     for deed in deeds {
         let seen = match deed {
-            Deed::Granted => leases.look(&LeaseDeed::Reserve(&demand, &Reserved::Granted(lease())), &[], now),
-            Deed::Sent(name) => {
-                leases.look(&LeaseDeed::Send { lease: LEASE, holder: &holder(name), deadline: DEADLINE, sent: Sent::Sent }, &[], now)
-            }
+            Deed::Granted => leases.look(
+                &LeaseDeed::Reserve(&demand, &Reserved::Granted(lease())),
+                &[],
+                now,
+            ),
+            Deed::Sent(name) => leases.look(
+                &LeaseDeed::Send {
+                    lease: LEASE,
+                    holder: &holder(name),
+                    deadline: DEADLINE,
+                    sent: Sent::Sent,
+                },
+                &[],
+                now,
+            ),
             Deed::Used => leases.look(&LeaseDeed::End(LEASE, &used), &[], now),
             Deed::Unused => leases.look(&LeaseDeed::End(LEASE, &End::Unused), &[], now),
             Deed::Call => leases.call(LEASE, now),
@@ -78,7 +107,10 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
             return Some(violation.invariant);
         }
     }
-    leases.look(&LeaseDeed::Observe, &books(held, booked), now).err().map(|violation| violation.invariant)
+    leases
+        .look(&LeaseDeed::Observe, &books(held, booked), now)
+        .err()
+        .map(|violation| violation.invariant)
 }
 
 #[test]
@@ -88,17 +120,29 @@ fn the_books_of_a_good_limiter_agree() {
     assert_eq!(check(&[Granted], 1, 70), None);
     assert_eq!(check(&[Granted, Unused], 0, 0), None);
     assert_eq!(check(&[Granted, Passed(1_001)], 0, 0), None);
-    assert_eq!(check(&[Granted, Sent("w"), Call, Passed(1_001)], 1, 70), None);
+    assert_eq!(
+        check(&[Granted, Sent("w"), Call, Passed(1_001)], 1, 70),
+        None
+    );
     assert_eq!(check(&[Granted, Sent("w"), Unused], 1, 70), None);
-    assert_eq!(check(&[Granted, Sent("w"), Call, CallOver, Used, Used], 0, 50), None);
+    assert_eq!(
+        check(&[Granted, Sent("w"), Call, CallOver, Used, Used], 0, 50),
+        None
+    );
     assert_eq!(check(&[Granted, Sent("w"), Passed(5_000)], 0, 70), None);
 }
 
 #[test]
 fn books_that_give_back_or_charge_twice_are_seen() {
     use Deed::{Granted, Passed, Sent, Used};
-    assert_eq!(check(&[Granted, Sent("w"), Passed(5_000)], 0, 0), Some(Invariant::Books));
-    assert_eq!(check(&[Granted, Sent("w"), Used, Used], 0, 100), Some(Invariant::Books));
+    assert_eq!(
+        check(&[Granted, Sent("w"), Passed(5_000)], 0, 0),
+        Some(Invariant::Books)
+    );
+    assert_eq!(
+        check(&[Granted, Sent("w"), Used, Used], 0, 100),
+        Some(Invariant::Books)
+    );
     assert_eq!(check(&[Granted, Sent("w")], 0, 70), Some(Invariant::Books));
     assert_eq!(check(&[Granted], 3, 70), Some(Invariant::OwnCount));
 }
@@ -107,18 +151,36 @@ fn books_that_give_back_or_charge_twice_are_seen() {
 fn a_call_needs_a_lease_of_its_own_that_was_sent() {
     use Deed::{Call, CallOver, Granted, Passed, Sent, Used};
     assert_eq!(check(&[Call], 0, 0), Some(Invariant::CallNeedsLease));
-    assert_eq!(check(&[Granted, Call], 1, 70), Some(Invariant::CallNeedsLease));
-    assert_eq!(check(&[Granted, Sent("w"), Passed(5_000), Call], 0, 70), Some(Invariant::CallNeedsLease));
-    assert_eq!(check(&[Granted, Sent("w"), Call, CallOver, Call], 1, 70), Some(Invariant::OneCallALease));
-    assert_eq!(check(&[Granted, Sent("w"), Call, Used], 0, 50), Some(Invariant::CallNeedsLease));
-    assert_eq!(check(&[Granted, Sent("w"), Sent("v")], 1, 70), Some(Invariant::SentOnce));
+    assert_eq!(
+        check(&[Granted, Call], 1, 70),
+        Some(Invariant::CallNeedsLease)
+    );
+    assert_eq!(
+        check(&[Granted, Sent("w"), Passed(5_000), Call], 0, 70),
+        Some(Invariant::CallNeedsLease)
+    );
+    assert_eq!(
+        check(&[Granted, Sent("w"), Call, CallOver, Call], 1, 70),
+        Some(Invariant::OneCallALease)
+    );
+    assert_eq!(
+        check(&[Granted, Sent("w"), Call, Used], 0, 50),
+        Some(Invariant::CallNeedsLease)
+    );
+    assert_eq!(
+        check(&[Granted, Sent("w"), Sent("v")], 1, 70),
+        Some(Invariant::SentOnce)
+    );
     assert_eq!(check(&[Granted, Sent("w"), Sent("w")], 1, 70), None);
 }
 
 #[test]
 fn a_call_names_its_attempt_and_epoch() {
     let attempt = AttemptId::new(7);
-    assert_eq!(calls::parsed(&format!("{attempt}.3")), Some((attempt, Epoch(3))));
+    assert_eq!(
+        calls::parsed(&format!("{attempt}.3")),
+        Some((attempt, Epoch(3)))
+    );
     assert_eq!(calls::parsed("probe"), None);
 }
 
@@ -131,5 +193,9 @@ fn the_first_violation_is_kept() {
     monitor.accuse(first.clone());
     monitor.accuse(Violation::new(Invariant::Money, "later"));
     assert_eq!(Arc::clone(&monitor).violation(), Some(first));
-    assert!(log.tail(5).iter().any(|line| line.contains("VIOLATION Arrows: first")));
+    assert!(
+        log.tail(5)
+            .iter()
+            .any(|line| line.contains("VIOLATION Arrows: first"))
+    );
 }

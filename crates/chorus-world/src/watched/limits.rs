@@ -24,17 +24,27 @@ pub struct WatchedLimits {
 impl WatchedLimits {
     /// A full limiter, watched by this monitor. Without `expiry` its time stands still: no lease ever expires.
     pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>, expiry: bool) -> Self {
-        let clock = if expiry { clock } else { Arc::new(Standing(clock.now())) };
+        let clock = if expiry {
+            clock
+        } else {
+            Arc::new(Standing(clock.now()))
+        };
         if !expiry {
             monitor.leases_never_expire();
         }
-        Self { memory: Memory::new(clock, Start::Full), monitor }
+        Self {
+            memory: Memory::new(clock, Start::Full),
+            monitor,
+        }
     }
 
     /// The limiter as another process sees it.
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self { memory: self.memory.beside(), monitor: Arc::clone(&self.monitor) }
+        Self {
+            memory: self.memory.beside(),
+            monitor: Arc::clone(&self.monitor),
+        }
     }
 
     /// Forgets everything. Rates start from nothing, as nobody knows what was used.
@@ -66,9 +76,19 @@ impl LimitState for WatchedLimits {
         Ok(reserved)
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         let sent = self.memory.send(lease, holder, deadline).await?;
-        self.look(&LeaseDeed::Send { lease: lease.id, holder, deadline, sent });
+        self.look(&LeaseDeed::Send {
+            lease: lease.id,
+            holder,
+            deadline,
+            sent,
+        });
         Ok(sent)
     }
 

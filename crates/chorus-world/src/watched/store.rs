@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
-    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Money, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Money,
+    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
+use chorus_core::port::projects::{
+    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+};
 use chorus_core::port::{Attempts, Deliveries, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_store::memory::Store;
@@ -28,7 +31,11 @@ impl WatchedStore {
     /// The store, watched by this monitor. Without the net of `folded` records, such a decision is held against
     /// the project's version alone.
     pub const fn new(store: Store, monitor: Arc<Monitor>, folded: bool) -> Self {
-        Self { store, monitor, folded }
+        Self {
+            store,
+            monitor,
+            folded,
+        }
     }
 
     fn look(&self, deed: RowDeed<'_>) {
@@ -51,7 +58,11 @@ impl Attempts for WatchedStore {
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
         let answer = self.store.claim(claim.clone()).await;
         let granted = matches!(answer, Ok(Some(_)));
-        self.look(if granted { RowDeed::Claimed(&claim) } else { RowDeed::Other });
+        self.look(if granted {
+            RowDeed::Claimed(&claim)
+        } else {
+            RowDeed::Other
+        });
         answer
     }
 
@@ -62,7 +73,11 @@ impl Attempts for WatchedStore {
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
         let answer = self.store.finish(finish.clone()).await;
         let recorded = matches!(answer, Ok(true));
-        self.look(if recorded { RowDeed::Finished(&finish) } else { RowDeed::Other });
+        self.look(if recorded {
+            RowDeed::Finished(&finish)
+        } else {
+            RowDeed::Other
+        });
         answer
     }
 
@@ -102,7 +117,12 @@ impl Projects for WatchedStore {
         answer
     }
 
-    async fn command(&self, tenant: &Tenant, project: ProjectId, record: Record) -> Result<bool, StoreError> {
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
         self.store.command(tenant, project, record).await
     }
 
@@ -112,20 +132,39 @@ impl Projects for WatchedStore {
 
     async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
         if !self.folded {
-            self.store.with_rows(|rows| commit.folded.retain(|id| !rows.folded.contains(id)));
+            self.store
+                .with_rows(|rows| commit.folded.retain(|id| !rows.folded.contains(id)));
         }
         let (project, expected, folded) = (commit.project, commit.expected, commit.folded.clone());
         let answer = self.store.commit(commit).await;
         let done = matches!(answer, Ok(Committed::Done(_)));
-        self.look(if done { RowDeed::Committed { project, expected, folded: &folded } } else { RowDeed::Other });
+        self.look(if done {
+            RowDeed::Committed {
+                project,
+                expected,
+                folded: &folded,
+            }
+        } else {
+            RowDeed::Other
+        });
         answer
     }
 
-    async fn list(&self, tenant: &Tenant, before: Option<Place>, limit: u32) -> Result<Vec<Summary>, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
         self.store.list(tenant, before, limit).await
     }
 
-    async fn events(&self, project: ProjectId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         self.store.events(project, after, limit).await
     }
 }

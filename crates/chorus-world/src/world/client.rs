@@ -43,21 +43,33 @@ impl Wish {
     /// The wishes of this seed; `fickle` clients pause, resume and cancel.
     pub fn drawn(seed: u64, start: Timestamp, fickle: bool) -> Vec<Self> {
         let mut chance = chance::stream(seed, "wishes");
-        (0..chance.u32(1..4)).map(|_| Self::one(&mut chance, start, fickle)).collect()
+        (0..chance.u32(1..4))
+            .map(|_| Self::one(&mut chance, start, fickle))
+            .collect()
     }
 
     fn one(chance: &mut Rng, start: Timestamp, fickle: bool) -> Self {
-        let shape = Shape { chapters: chance.usize(1..5), contradiction: chance.bool() };
+        let shape = Shape {
+            chapters: chance.usize(1..5),
+            contradiction: chance.bool(),
+        };
         let written = brief::write(shape, chance);
         let project = ProjectId::new(chance.u128(..));
         let approve = permille(chance, 200);
-        let budget = if permille(chance, 100) { MicroUsd(chance.i64(1_000..40_000)) } else { MicroUsd::from_dollars(5) };
+        let budget = if permille(chance, 100) {
+            MicroUsd(chance.i64(1_000..40_000))
+        } else {
+            MicroUsd::from_dollars(5)
+        };
         let at = start + Millis(chance.u64(0..30_000));
         let commands = changes_of_mind(chance);
         Self {
             project,
             written,
-            options: Options { assume: true, approve },
+            options: Options {
+                assume: true,
+                approve,
+            },
             budget,
             at,
             commands: if fickle { commands } else { Vec::new() },
@@ -101,7 +113,9 @@ pub(super) async fn serve(ports: Ports, wish: Wish) {
     let mut commands = wish.commands.iter().peekable();
     loop {
         ports.clock.sleep(Millis(1_000)).await;
-        while let Some((_, command)) = commands.next_if(|(after, _)| wish.at + *after <= ports.clock.now()) {
+        while let Some((_, command)) =
+            commands.next_if(|(after, _)| wish.at + *after <= ports.clock.now())
+        {
             tell(&ports, wish.project, command).await;
         }
         match ports.projects.load(wish.project).await {
@@ -118,12 +132,26 @@ async fn hand_in(ports: &Ports, wish: &Wish) {
     let mut attachments = Vec::new();
     for (name, text) in &wish.written.documents {
         let hash = keep(ports, Bytes::from(text.clone())).await;
-        attachments.push(Attachment { name: name.clone(), text: hash, bytes: text.len() as u64 });
+        attachments.push(Attachment {
+            name: name.clone(),
+            text: hash,
+            bytes: text.len() as u64,
+        });
     }
-    let brief = Brief { version: 1, text: wish.written.text.clone(), attachments, options: wish.options };
+    let brief = Brief {
+        version: 1,
+        text: wish.written.text.clone(),
+        attachments,
+        options: wish.options,
+    };
     let json = serde_json::to_vec(&brief).expect("a brief is plain text and numbers");
     let brief = keep(ports, Bytes::from(json)).await;
-    let record = record::command(event(ports), &tenant(), wish.project, &ClientCommand::Submit { brief });
+    let record = record::command(
+        event(ports),
+        &tenant(),
+        wish.project,
+        &ClientCommand::Submit { brief },
+    );
     let head = Head::new(NewHead {
         id: wish.project,
         tenant: tenant(),
@@ -148,7 +176,10 @@ async fn hand_in(ports: &Ports, wish: &Wish) {
 async fn tell(ports: &Ports, project: ProjectId, command: &ClientCommand) {
     let record = record::command(event(ports), &tenant(), project, command);
     let tenant = &tenant();
-    until_answered(ports, || ports.projects.command(tenant, project, record.clone())).await;
+    until_answered(ports, || {
+        ports.projects.command(tenant, project, record.clone())
+    })
+    .await;
     publish(ports, record).await;
 }
 

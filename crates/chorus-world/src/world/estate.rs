@@ -13,7 +13,9 @@ use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredenti
 use chorus_core::time::Timestamp;
 use chorus_pool::Roles;
 use chorus_sim::Config;
-use chorus_sim::config::{Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing};
+use chorus_sim::config::{
+    Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing,
+};
 use chorus_sim::engine::fault::{Fault, FaultRule};
 use fastrand::Rng;
 
@@ -28,15 +30,33 @@ struct Row {
 }
 
 const ROWS: [Row; 3] = [
-    Row { name: "anthropic", dialect: Dialect::Anthropic, pool: "claude", models: &[("claude-sonnet-5", false)] },
-    Row { name: "openai", dialect: Dialect::Openai, pool: "gpt", models: &[("gpt-6-luna", false)] },
-    Row { name: "deepseek", dialect: Dialect::Deepseek, pool: "deepseek", models: &[("deepseek-v4-pro", true), ("deepseek-flash", false)] },
+    Row {
+        name: "anthropic",
+        dialect: Dialect::Anthropic,
+        pool: "claude",
+        models: &[("claude-sonnet-5", false)],
+    },
+    Row {
+        name: "openai",
+        dialect: Dialect::Openai,
+        pool: "gpt",
+        models: &[("gpt-6-luna", false)],
+    },
+    Row {
+        name: "deepseek",
+        dialect: Dialect::Deepseek,
+        pool: "deepseek",
+        models: &[("deepseek-v4-pro", true), ("deepseek-flash", false)],
+    },
 ];
 
 impl Row {
     /// The models as the catalogue names them.
     fn slugs(&self) -> Vec<ModelSlug> {
-        self.models.iter().map(|(model, _)| ModelSlug::new(format!("{}/{model}", self.name))).collect()
+        self.models
+            .iter()
+            .map(|(model, _)| ModelSlug::new(format!("{}/{model}", self.name)))
+            .collect()
     }
 }
 
@@ -78,7 +98,13 @@ impl Estate {
     /// unless it is said.
     pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
         let mut chance = chance::stream(seed, "estate");
-        let tight = tight.unwrap_or_else(|| if permille(&mut chance, 700) { Tight::Slots } else { Tight::Both });
+        let tight = tight.unwrap_or_else(|| {
+            if permille(&mut chance, 700) {
+                Tight::Slots
+            } else {
+                Tight::Both
+            }
+        });
         let mut estate = Self {
             accounts: Vec::new(),
             keys: BTreeMap::new(),
@@ -95,32 +121,69 @@ impl Estate {
             tight,
         };
         for row in &ROWS {
-            let organisations = (0..chance.usize(1..3)).map(|number| estate.organisation(row, number, &mut chance, now)).collect();
-            estate.simulated.providers.push(provider_config(row, organisations));
+            let organisations = (0..chance.usize(1..3))
+                .map(|number| estate.organisation(row, number, &mut chance, now))
+                .collect();
+            estate
+                .simulated
+                .providers
+                .push(provider_config(row, organisations));
         }
         estate
     }
 
     /// An organisation with its limits and one or two accounts that draw on them.
-    fn organisation(&mut self, row: &Row, number: usize, chance: &mut Rng, now: Timestamp) -> OrganisationConfig {
+    fn organisation(
+        &mut self,
+        row: &Row,
+        number: usize,
+        chance: &mut Rng,
+        now: Timestamp,
+    ) -> OrganisationConfig {
         let id = format!("org-{}-{number}", row.name);
-        let slots = chance.u64(if self.tight == Tight::Rates { 8..12 } else { 1..4 });
+        let slots = chance.u64(if self.tight == Tight::Rates {
+            8..12
+        } else {
+            1..4
+        });
         let requests = match self.tight {
             Tight::Slots => None,
             Tight::Both => Some(chance.u64(8..30)),
             Tight::Rates => Some(chance.u64(3..8)),
         };
         let rates = requests.map(|requests| (requests, chance.u64(40_000..200_000)));
-        let group = QuotaGroup { id: GroupId::new(format!("{}/{id}", row.name)), limits: believed(slots, rates) };
+        let group = QuotaGroup {
+            id: GroupId::new(format!("{}/{id}", row.name)),
+            limits: believed(slots, rates),
+        };
         let mut keys = Vec::new();
         for holder in 0..chance.usize(1..3) {
             let key = format!("sk-sim-{id}-{holder}");
             let credential = CredentialId::new(chance.u128(..));
-            let suffix = if row.dialect == Dialect::Openai { "/v1" } else { "" };
-            let suffix = if row.dialect == Dialect::Anthropic { "/v1" } else { suffix };
-            self.keys.insert(credential, (key.clone(), format!("https://providers.invalid/{}{suffix}", row.name)));
-            let holder = Holder { organisation: &id, number: holder, credential };
-            self.accounts.push(holder.account(row, &group, AccountId::new(chance.u128(..)), now));
+            let suffix = if row.dialect == Dialect::Openai {
+                "/v1"
+            } else {
+                ""
+            };
+            let suffix = if row.dialect == Dialect::Anthropic {
+                "/v1"
+            } else {
+                suffix
+            };
+            self.keys.insert(
+                credential,
+                (
+                    key.clone(),
+                    format!("https://providers.invalid/{}{suffix}", row.name),
+                ),
+            );
+            let holder = Holder {
+                organisation: &id,
+                number: holder,
+                credential,
+            };
+            self.accounts
+                .push(holder.account(row, &group, AccountId::new(chance.u128(..)), now));
             keys.push(key);
         }
         OrganisationConfig {
@@ -146,10 +209,21 @@ fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
         cache_read_percent: 0,
         output_weight: 1,
     };
-    let mut limits = vec![limit(Dimension::Concurrency, slots, Window::Held), limit(Dimension::Spend, 1_000_000_000_000, Window::Month)];
+    let mut limits = vec![
+        limit(Dimension::Concurrency, slots, Window::Held),
+        limit(Dimension::Spend, 1_000_000_000_000, Window::Month),
+    ];
     if let Some((requests, tokens)) = rates {
-        limits.push(limit(Dimension::Requests, requests, Window::Bucket { per_ms: 60_000 }));
-        limits.push(limit(Dimension::InputTokens, tokens, Window::Bucket { per_ms: 60_000 }));
+        limits.push(limit(
+            Dimension::Requests,
+            requests,
+            Window::Bucket { per_ms: 60_000 },
+        ));
+        limits.push(limit(
+            Dimension::InputTokens,
+            tokens,
+            Window::Bucket { per_ms: 60_000 },
+        ));
     }
     limits
 }
@@ -160,7 +234,9 @@ fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
         requests_per_minute: rates.map(|(requests, _)| requests),
         input_tokens_per_minute: tokens.filter(|_| dialect == Dialect::Anthropic),
         output_tokens_per_minute: None,
-        tokens_per_minute: tokens.filter(|_| dialect == Dialect::Openai).map(|tokens| tokens * 2),
+        tokens_per_minute: tokens
+            .filter(|_| dialect == Dialect::Openai)
+            .map(|tokens| tokens * 2),
         concurrency: Some(slots),
     }
 }
@@ -174,21 +250,35 @@ struct Holder<'a> {
 
 impl Holder<'_> {
     fn account(&self, row: &Row, group: &QuotaGroup, id: AccountId, now: Timestamp) -> NewAccount {
-        let Self { organisation, number, credential } = self;
+        let Self {
+            organisation,
+            number,
+            credential,
+        } = self;
         NewAccount {
             id,
             tenant: tenant(),
             name: format!("{organisation}-{number}@example.com"),
             owner: format!("owner-{organisation}"),
-            entitlement: Entitlement { kind: "own".to_owned(), attested_by: "the world".to_owned(), attested_at: now },
+            entitlement: Entitlement {
+                kind: "own".to_owned(),
+                attested_by: "the world".to_owned(),
+                attested_at: now,
+            },
             same_owner_spill: true,
             credentials: vec![NewCredential {
                 id: *credential,
                 provider: ProviderId::new(row.name),
                 base_url: None,
-                secret: SealedSecret { sealed: String::new(), key_id: "none".to_owned() },
+                secret: SealedSecret {
+                    sealed: String::new(),
+                    key_id: "none".to_owned(),
+                },
                 fingerprint: format!("{organisation}-{number}"),
-                groups: vec![GroupOf { group: group.clone(), models: row.slugs() }],
+                groups: vec![GroupOf {
+                    group: group.clone(),
+                    models: row.slugs(),
+                }],
             }],
         }
     }
@@ -213,14 +303,21 @@ fn provider_config(row: &Row, organisations: Vec<OrganisationConfig>) -> Provide
 
 /// Each role draws its model: the planner thinks, the others need not.
 fn roles(chance: &mut Rng) -> Roles {
-    const WORKERS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-6-luna", "deepseek/deepseek-flash"];
+    const WORKERS: [&str; 3] = [
+        "anthropic/claude-sonnet-5",
+        "openai/gpt-6-luna",
+        "deepseek/deepseek-flash",
+    ];
     let mut any = || {
         let mut models = WORKERS.map(ModelSlug::new);
         chance.shuffle(&mut models);
         vec![models[..chance.usize(1..4)].to_vec()]
     };
     Roles::from([
-        (Role::Planner, vec![vec![ModelSlug::new("deepseek/deepseek-v4-pro")]]),
+        (
+            Role::Planner,
+            vec![vec![ModelSlug::new("deepseek/deepseek-v4-pro")]],
+        ),
         (Role::Worker, any()),
         (Role::Merger, any()),
         (Role::Judge, any()),
@@ -230,7 +327,12 @@ fn roles(chance: &mut Rng) -> Roles {
 /// In some worlds the first chapter's summary lacks a part until feedback asks for it.
 fn omissions(chance: &mut Rng) -> Vec<Omission> {
     let wanted = permille(chance, 200);
-    wanted.then(|| Omission { contains: "section=\"d1.1\"".to_owned() }).into_iter().collect()
+    wanted
+        .then(|| Omission {
+            contains: "section=\"d1.1\"".to_owned(),
+        })
+        .into_iter()
+        .collect()
 }
 
 /// Faults of providers, each a few times at most, so that every world comes to an end.
@@ -254,5 +356,12 @@ fn faults(share: u32) -> Vec<FaultRule> {
         Fault::Dangling,
     ];
     let each = u16::try_from(share / 4).unwrap_or(250).max(1);
-    kinds.into_iter().map(|fault| FaultRule { permille: each, times: Some(3), ..FaultRule::always(fault) }).collect()
+    kinds
+        .into_iter()
+        .map(|fault| FaultRule {
+            permille: each,
+            times: Some(3),
+            ..FaultRule::always(fault)
+        })
+        .collect()
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, CredentialId, Pool};
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Projects};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox,
+    Projects,
+};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_dispatcher::Dispatcher;
 use chorus_orchestrator::Orchestrator;
@@ -67,14 +70,30 @@ struct Desk {
 impl Works {
     fn desk(&self, name: &str, boot: Boot, mortal: bool) -> Desk {
         let site = Site::new(name, boot.process, mortal, &self.fate);
-        let clock = VirtualClock::new(&self.timeline, self.seed, &format!("{name}/{}", boot.number));
+        let clock = VirtualClock::new(
+            &self.timeline,
+            self.seed,
+            &format!("{name}/{}", boot.number),
+        );
         let store = || Arc::new(self.store.clone());
         let watched = || Arc::new(self.watched.clone());
-        let attempts: Arc<dyn Attempts> = if self.nets.unclaimed { watched() } else { Arc::new(NoUnclaimed(watched())) };
-        let outbox: Arc<dyn Outbox> = if self.nets.resend { store() } else { Arc::new(NoResend(store())) };
+        let attempts: Arc<dyn Attempts> = if self.nets.unclaimed {
+            watched()
+        } else {
+            Arc::new(NoUnclaimed(watched()))
+        };
+        let outbox: Arc<dyn Outbox> = if self.nets.resend {
+            store()
+        } else {
+            Arc::new(NoResend(store()))
+        };
         Desk {
             clock: Arc::new(clock),
-            bus: Arc::new(FaultyBus::new(Arc::clone(&self.bus), site.clone(), Arc::clone(&self.courier))),
+            bus: Arc::new(FaultyBus::new(
+                Arc::clone(&self.bus),
+                site.clone(),
+                Arc::clone(&self.courier),
+            )),
             attempts: Arc::new(Faulty::<dyn Attempts>::new(attempts, site.clone())),
             outbox: Arc::new(Faulty::<dyn Outbox>::new(outbox, site.clone())),
             deliveries: Arc::new(Faulty::<dyn Deliveries>::new(watched(), site.clone())),
@@ -82,13 +101,21 @@ impl Works {
             artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), site.clone())),
             directory: Arc::new(Faulty::<dyn Directory>::new(store(), site.clone())),
             leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), site.clone())),
-            limits: Arc::new(Faulty::<dyn LimitState>::new(Arc::new(self.limits.beside()), site.clone())),
+            limits: Arc::new(Faulty::<dyn LimitState>::new(
+                Arc::new(self.limits.beside()),
+                site.clone(),
+            )),
             site,
         }
     }
 
     /// An orchestrator's future.
-    pub(super) fn orchestrator(&self, name: &str, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+    pub(super) fn orchestrator(
+        &self,
+        name: &str,
+        boot: Boot,
+        mortal: bool,
+    ) -> BoxFuture<'static, ()> {
         let desk = self.desk(name, boot, mortal);
         let ports = chorus_orchestrator::Ports {
             projects: desk.projects,
@@ -99,11 +126,18 @@ impl Works {
             clock: desk.clock,
         };
         let sizes = Arc::new(chorus_orchestrator::Sizes::default());
-        Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes).run(pending()).boxed()
+        Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes)
+            .run(pending())
+            .boxed()
     }
 
     /// A dispatcher's future.
-    pub(super) fn dispatcher(&self, name: &str, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+    pub(super) fn dispatcher(
+        &self,
+        name: &str,
+        boot: Boot,
+        mortal: bool,
+    ) -> BoxFuture<'static, ()> {
         let desk = self.desk(name, boot, mortal);
         let id = BootId::new(desk.clock.number());
         let ports = chorus_dispatcher::Ports {
@@ -116,13 +150,30 @@ impl Works {
             bus: desk.bus,
             clock: desk.clock,
         };
-        let settings =
-            chorus_dispatcher::Settings { collect: COLLECT, keep_records: KEEP_RECORDS, ..chorus_dispatcher::Settings::default() };
-        Dispatcher::new(ports, settings, Arc::clone(&self.catalog), self.roles.clone(), id).run(pending()).boxed()
+        let settings = chorus_dispatcher::Settings {
+            collect: COLLECT,
+            keep_records: KEEP_RECORDS,
+            ..chorus_dispatcher::Settings::default()
+        };
+        Dispatcher::new(
+            ports,
+            settings,
+            Arc::clone(&self.catalog),
+            self.roles.clone(),
+            id,
+        )
+        .run(pending())
+        .boxed()
     }
 
     /// A worker's future.
-    pub(super) fn worker(&self, name: &str, pool: &Pool, boot: Boot, mortal: bool) -> BoxFuture<'static, ()> {
+    pub(super) fn worker(
+        &self,
+        name: &str,
+        pool: &Pool,
+        boot: Boot,
+        mortal: bool,
+    ) -> BoxFuture<'static, ()> {
         let desk = self.desk(name, boot, mortal);
         let id = BootId::new(desk.clock.number());
         let upstream = Http::new(chorus_upstream::Parts {
@@ -143,9 +194,14 @@ impl Works {
             directory: desk.directory,
             clock: desk.clock,
         };
-        let settings =
-            chorus_worker::Settings { slots: 12, call_timeout: Millis::from_secs(150), ..chorus_worker::Settings::of_pool(pool.clone()) };
-        Worker::new(ports, Arc::clone(&self.catalog), settings, id).run(pending()).boxed()
+        let settings = chorus_worker::Settings {
+            slots: 12,
+            call_timeout: Millis::from_secs(150),
+            ..chorus_worker::Settings::of_pool(pool.clone())
+        };
+        Worker::new(ports, Arc::clone(&self.catalog), settings, id)
+            .run(pending())
+            .boxed()
     }
 
     /// Lets the limiter forget everything at these times.
@@ -157,10 +213,20 @@ impl Works {
     }
 
     /// The future of one client, who never dies.
-    pub(super) fn client(&self, name: &str, wish: client::Wish, boot: Boot) -> BoxFuture<'static, ()> {
+    pub(super) fn client(
+        &self,
+        name: &str,
+        wish: client::Wish,
+        boot: Boot,
+    ) -> BoxFuture<'static, ()> {
         let desk = self.desk(name, boot, false);
-        let ports =
-            client::Ports { projects: desk.projects, artifacts: desk.artifacts, outbox: desk.outbox, bus: desk.bus, clock: desk.clock };
+        let ports = client::Ports {
+            projects: desk.projects,
+            artifacts: desk.artifacts,
+            outbox: desk.outbox,
+            bus: desk.bus,
+            clock: desk.clock,
+        };
         client::serve(ports, wish).boxed()
     }
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::delivery::{Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed};
+use chorus_core::delivery::{
+    Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
+};
 use chorus_core::id::EventId;
 use chorus_core::port::bus::Record;
 use chorus_core::port::{Attempts, Outbox, StoreError};
@@ -25,7 +27,12 @@ pub struct Nets {
 
 impl Nets {
     /// All nets are there.
-    pub const ALL: Self = Self { unclaimed: true, expiry: true, resend: true, folded: true };
+    pub const ALL: Self = Self {
+        unclaimed: true,
+        expiry: true,
+        resend: true,
+        folded: true,
+    };
 }
 
 impl Default for Nets {
@@ -63,7 +70,12 @@ impl Attempts for NoUnclaimed {
     }
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
-        self.0.reclaim(Reclaim { unclaimed_for: NEVER, ..reclaim }).await
+        self.0
+            .reclaim(Reclaim {
+                unclaimed_for: NEVER,
+                ..reclaim
+            })
+            .await
     }
 }
 

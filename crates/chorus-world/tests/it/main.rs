@@ -11,7 +11,12 @@ use chorus_world::world::{Nets, Options, Outcome, run};
 const SEEDS: u64 = 1_000;
 
 fn options(seed: u64) -> Options {
-    Options { seed, trace: false, mix: None, nets: Nets::ALL }
+    Options {
+        seed,
+        trace: false,
+        mix: None,
+        nets: Nets::ALL,
+    }
 }
 
 /// Runs so many seeds on two threads and returns those that broke something.
@@ -40,23 +45,44 @@ fn check(seeds: u64) -> Vec<Outcome> {
 #[test]
 fn a_thousand_seeds_with_faults_hold_every_invariant() {
     let broken = check(SEEDS);
-    let stories: Vec<String> = broken.iter().take(2).map(|outcome| story(outcome, &options(outcome.seed))).collect();
-    assert!(broken.is_empty(), "{} seeds broke an invariant\n{}", broken.len(), stories.join("\n\n"));
+    let stories: Vec<String> = broken
+        .iter()
+        .take(2)
+        .map(|outcome| story(outcome, &options(outcome.seed)))
+        .collect();
+    assert!(
+        broken.is_empty(),
+        "{} seeds broke an invariant\n{}",
+        broken.len(),
+        stories.join("\n\n")
+    );
 }
 
 #[test]
 fn one_seed_gives_one_history() {
     for seed in [3, 10, 11] {
         let (one, two) = (run(&options(seed)), run(&options(seed)));
-        assert_eq!((one.hash, one.ends, one.steps), (two.hash, two.ends, two.steps), "seed {seed}");
+        assert_eq!(
+            (one.hash, one.ends, one.steps),
+            (two.hash, two.ends, two.steps),
+            "seed {seed}"
+        );
     }
 }
 
 #[test]
 fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
     let hash_of = |seed: u64| {
-        let told = Command::new(env!("CARGO_BIN_EXE_world")).args(["--seed", &seed.to_string()]).output().unwrap();
-        let line = String::from_utf8(told.stdout).unwrap().lines().next().unwrap_or_default().to_owned();
+        let told = Command::new(env!("CARGO_BIN_EXE_world"))
+            .args(["--seed", &seed.to_string()])
+            .output()
+            .unwrap();
+        let line = String::from_utf8(told.stdout)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         line.rsplit("; ").next().unwrap_or_default().to_owned()
     };
     let hashes = [hash_of(7), hash_of(7), hash_of(8)];
@@ -69,7 +95,10 @@ fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
 /// after the lease had expired.
 #[test]
 fn a_call_does_not_begin_after_its_deadline() {
-    let outcome = run(&Options { mix: Some("pauses".to_owned()), ..options(91) });
+    let outcome = run(&Options {
+        mix: Some("pauses".to_owned()),
+        ..options(91)
+    });
     assert_eq!(outcome.violation, None, "{}", story(&outcome, &options(91)));
 }
 
@@ -78,7 +107,10 @@ fn a_call_does_not_begin_after_its_deadline() {
 #[test]
 fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
     for (mix, seed) in [("providers", 95), ("providers", 118)] {
-        let wanted = Options { mix: Some(mix.to_owned()), ..options(seed) };
+        let wanted = Options {
+            mix: Some(mix.to_owned()),
+            ..options(seed)
+        };
         let outcome = run(&wanted);
         assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
     }
@@ -88,14 +120,42 @@ fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
 #[test]
 fn worlds_without_a_net_hold() {
     let nets = [
-        ("workers die", Nets { unclaimed: false, ..Nets::ALL }),
-        ("orchestrators die", Nets { resend: false, ..Nets::ALL }),
-        ("orchestrators freeze", Nets { folded: false, ..Nets::ALL }),
-        ("calm", Nets { expiry: false, ..Nets::ALL }),
+        (
+            "workers die",
+            Nets {
+                unclaimed: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "orchestrators die",
+            Nets {
+                resend: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "orchestrators freeze",
+            Nets {
+                folded: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "calm",
+            Nets {
+                expiry: false,
+                ..Nets::ALL
+            },
+        ),
     ];
     for (mix, nets) in nets {
         for seed in 0..15 {
-            let wanted = Options { mix: Some(mix.to_owned()), nets, ..options(seed) };
+            let wanted = Options {
+                mix: Some(mix.to_owned()),
+                nets,
+                ..options(seed)
+            };
             let outcome = run(&wanted);
             assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
         }

@@ -7,13 +7,26 @@ use super::row::{CredentialRow, Identity, Row};
 use crate::config::Environment;
 
 /// Imports the keys of the environment; those that are there already are left as they are.
-pub(crate) async fn from_environment(importer: &Importer, environment: &dyn Environment) -> anyhow::Result<()> {
-    let rows = importer.catalog.providers.iter().filter_map(|provider| row(provider, environment)).map(Ok).collect();
+pub(crate) async fn from_environment(
+    importer: &Importer,
+    environment: &dyn Environment,
+) -> anyhow::Result<()> {
+    let rows = importer
+        .catalog
+        .providers
+        .iter()
+        .filter_map(|provider| row(provider, environment))
+        .map(Ok)
+        .collect();
     let report = importer.import(rows).await?;
     for name in &report.added {
         eprintln!("account {name} added");
     }
-    for refused in report.refused.iter().filter(|refused| !refused.reason.contains("is there already")) {
+    for refused in report
+        .refused
+        .iter()
+        .filter(|refused| !refused.reason.contains("is there already"))
+    {
         eprintln!("{refused}");
     }
     Ok(())

@@ -11,7 +11,9 @@ use chorus_core::port::directory::{Entitlement, GroupOf, Imported, NewAccount, N
 use chorus_core::port::{Clock, Directory};
 use chorus_core::time::Millis;
 use chorus_upstream::address::{AddressPolicy, check_address};
-use chorus_upstream::credential::{EnvelopeKey, Liveness, Probe, fingerprint, refuse_consumer_token};
+use chorus_upstream::credential::{
+    EnvelopeKey, Liveness, Probe, fingerprint, refuse_consumer_token,
+};
 use chorus_upstream::{Http, Secret};
 
 use super::file::BrokenRow;
@@ -53,8 +55,16 @@ pub(crate) struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, name, reason } = self;
-        if name.is_empty() { write!(f, "{place}: {reason}") } else { write!(f, "{place} ({name}): {reason}") }
+        let Self {
+            place,
+            name,
+            reason,
+        } = self;
+        if name.is_empty() {
+            write!(f, "{place}: {reason}")
+        } else {
+            write!(f, "{place} ({name}): {reason}")
+        }
     }
 }
 
@@ -64,7 +74,11 @@ impl Importer {
         let mut report = Report::default();
         for row in rows {
             match row {
-                Err(BrokenRow { place, reason }) => report.refused.push(Refused { place, name: String::new(), reason }),
+                Err(BrokenRow { place, reason }) => report.refused.push(Refused {
+                    place,
+                    name: String::new(),
+                    reason,
+                }),
                 Ok(row) => self.import_row(row, &mut report).await?,
             }
         }
@@ -73,7 +87,11 @@ impl Importer {
 
     async fn import_row(&self, row: Row, report: &mut Report) -> anyhow::Result<()> {
         let (place, name) = (row.place.clone(), row.identity.email.clone());
-        let refused = |reason: String| Refused { place: place.clone(), name: name.clone(), reason };
+        let refused = |reason: String| Refused {
+            place: place.clone(),
+            name: name.clone(),
+            reason,
+        };
         let account = match self.account(row) {
             Ok(account) => account,
             Err(reason) => {
@@ -86,25 +104,33 @@ impl Importer {
                 Liveness::Alive => {}
                 Liveness::Dead { reason } => {
                     let provider = &checked.provider.title;
-                    let reason =
-                        format!("{provider} does not accept the key ({reason}); check it, or create a new one{}", at(&checked.provider));
+                    let reason = format!(
+                        "{provider} does not accept the key ({reason}); check it, or create a new one{}",
+                        at(&checked.provider)
+                    );
                     report.refused.push(refused(reason));
                     return Ok(());
                 }
-                Liveness::Unknown { reason } => report.notes.push(format!("{name}: not known whether the key is alive: {reason}")),
+                Liveness::Unknown { reason } => report.notes.push(format!(
+                    "{name}: not known whether the key is alive: {reason}"
+                )),
             }
         }
         match self.store(account).await? {
             Imported::Added(_) => report.added.push(name),
             Imported::Duplicate { held_by } => {
-                report.refused.push(refused(format!("this key is there already, in the account {held_by}; remove the row")));
+                report.refused.push(refused(format!(
+                    "this key is there already, in the account {held_by}; remove the row"
+                )));
             }
         }
         Ok(())
     }
 
     async fn alive(&self, checked: &Checked) -> Liveness {
-        let Some(http) = &self.probe else { return Liveness::Alive };
+        let Some(http) = &self.probe else {
+            return Liveness::Alive;
+        };
         let probe = Probe {
             provider: &checked.provider,
             secret: &checked.secret,
@@ -115,9 +141,15 @@ impl Importer {
     }
 
     async fn store(&self, account: CheckedAccount) -> anyhow::Result<Imported> {
-        let CheckedAccount { identity, credentials } = account;
+        let CheckedAccount {
+            identity,
+            credentials,
+        } = account;
         let owner = identity.owner.unwrap_or_else(|| identity.email.clone());
-        let credentials = credentials.into_iter().map(|checked| self.seal(checked)).collect();
+        let credentials = credentials
+            .into_iter()
+            .map(|checked| self.seal(checked))
+            .collect();
         let new = NewAccount {
             id: AccountId::new(self.clock.number()),
             tenant: self.tenant.clone(),
@@ -131,7 +163,11 @@ impl Importer {
             same_owner_spill: identity.same_owner_spill,
             credentials,
         };
-        self.directory.import(vec![new]).await?.pop().context("the directory did not answer for the account")
+        self.directory
+            .import(vec![new])
+            .await?
+            .pop()
+            .context("the directory did not answer for the account")
     }
 
     fn seal(&self, checked: Checked) -> NewCredential {
@@ -166,30 +202,64 @@ const ENTITLEMENTS: [&str; 3] = ["own", "delegated_byok", "employer"];
 
 impl Importer {
     fn account(&self, row: Row) -> Result<CheckedAccount, String> {
-        let Row { identity, credentials, .. } = row;
+        let Row {
+            identity,
+            credentials,
+            ..
+        } = row;
         if !identity.email.contains('@') || identity.email.contains(char::is_whitespace) {
-            return Err(format!("`email` is {:?}, expected an e-mail address", identity.email));
+            return Err(format!(
+                "`email` is {:?}, expected an e-mail address",
+                identity.email
+            ));
         }
         if !ENTITLEMENTS.contains(&identity.entitlement.as_str()) {
-            return Err(format!("`entitlement` is {:?}, expected one of {}", identity.entitlement, ENTITLEMENTS.join(", ")));
+            return Err(format!(
+                "`entitlement` is {:?}, expected one of {}",
+                identity.entitlement,
+                ENTITLEMENTS.join(", ")
+            ));
         }
         if credentials.is_empty() {
-            return Err("no credential; add [[account.credential]] with provider and key".to_owned());
+            return Err(
+                "no credential; add [[account.credential]] with provider and key".to_owned(),
+            );
         }
         let email = identity.email.clone();
-        let credentials = credentials.iter().map(|credential| self.credential(&email, credential)).collect::<Result<_, _>>()?;
-        Ok(CheckedAccount { identity, credentials })
+        let credentials = credentials
+            .iter()
+            .map(|credential| self.credential(&email, credential))
+            .collect::<Result<_, _>>()?;
+        Ok(CheckedAccount {
+            identity,
+            credentials,
+        })
     }
 
     fn credential(&self, email: &str, row: &CredentialRow) -> Result<Checked, String> {
-        let provider = self.catalog.provider(&ProviderId::new(&row.provider)).ok_or_else(|| {
-            let known: Vec<&str> = self.catalog.providers.iter().map(|provider| provider.id.as_str()).collect();
-            format!("`provider` is {:?}, expected one of {}", row.provider, known.join(", "))
-        })?;
+        let provider = self
+            .catalog
+            .provider(&ProviderId::new(&row.provider))
+            .ok_or_else(|| {
+                let known: Vec<&str> = self
+                    .catalog
+                    .providers
+                    .iter()
+                    .map(|provider| provider.id.as_str())
+                    .collect();
+                format!(
+                    "`provider` is {:?}, expected one of {}",
+                    row.provider,
+                    known.join(", ")
+                )
+            })?;
         let secret = Secret::new(row.key.trim());
         refuse_consumer_token(provider, &secret).map_err(|refusal| refusal.to_string())?;
         let base_url = match &row.base_url {
-            Some(url) => Some(check_address(url, self.addresses).map_err(|refusal| format!("`base_url`: {refusal}"))?),
+            Some(url) => Some(
+                check_address(url, self.addresses)
+                    .map_err(|refusal| format!("`base_url`: {refusal}"))?,
+            ),
             None if provider.base_url.is_empty() => {
                 return Err(format!(
                     "{} has no address of its own: give `base_url`, for instance http://127.0.0.1:8080/v1",
@@ -199,14 +269,29 @@ impl Importer {
             None => None,
         };
         let groups = self.groups(email, provider, row)?;
-        Ok(Checked { provider: provider.clone(), secret, base_url, groups })
+        Ok(Checked {
+            provider: provider.clone(),
+            secret,
+            base_url,
+            groups,
+        })
     }
 
     /// One quota group for each model that the credential may serve: models are limited by themselves at most
     /// providers, and keys of one organisation share the group because they share its name.
-    fn groups(&self, email: &str, provider: &Provider, row: &CredentialRow) -> Result<Vec<GroupOf>, String> {
-        let known: Vec<&ModelSlug> =
-            self.catalog.models.iter().filter(|model| model.routes.contains_key(&provider.id)).map(|model| &model.slug).collect();
+    fn groups(
+        &self,
+        email: &str,
+        provider: &Provider,
+        row: &CredentialRow,
+    ) -> Result<Vec<GroupOf>, String> {
+        let known: Vec<&ModelSlug> = self
+            .catalog
+            .models
+            .iter()
+            .filter(|model| model.routes.contains_key(&provider.id))
+            .map(|model| &model.slug)
+            .collect();
         let wanted: Vec<ModelSlug> = if row.models.is_empty() {
             known.iter().map(|slug| (*slug).clone()).collect()
         } else {
@@ -214,12 +299,23 @@ impl Importer {
         };
         if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
             let names: Vec<&str> = known.iter().map(|slug| slug.as_str()).collect();
-            return Err(format!("`models` names {unknown}, which {} does not serve here; it serves {}", provider.title, names.join(", ")));
+            return Err(format!(
+                "`models` names {unknown}, which {} does not serve here; it serves {}",
+                provider.title,
+                names.join(", ")
+            ));
         }
         let whose = row.organization.as_deref().unwrap_or(email);
-        let limits = if row.limits.is_empty() { &provider.default_limits } else { &row.limits };
+        let limits = if row.limits.is_empty() {
+            &provider.default_limits
+        } else {
+            &row.limits
+        };
         let group = |slug: ModelSlug| GroupOf {
-            group: QuotaGroup { id: GroupId::new(format!("{}/{whose}/{slug}", provider.id)), limits: limits.clone() },
+            group: QuotaGroup {
+                id: GroupId::new(format!("{}/{whose}/{slug}", provider.id)),
+                limits: limits.clone(),
+            },
             models: vec![slug],
         };
         Ok(wanted.into_iter().map(group).collect())
@@ -228,5 +324,9 @@ impl Importer {
 
 /// Where keys of a provider are created, for the end of a sentence.
 fn at(provider: &Provider) -> String {
-    provider.keys_url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default()
+    provider
+        .keys_url
+        .as_ref()
+        .map(|url| format!(" at {url}"))
+        .unwrap_or_default()
 }

@@ -61,7 +61,10 @@ pub(crate) struct CredentialRow {
 
 impl std::fmt::Debug for CredentialRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CredentialRow").field("provider", &self.provider).field("organization", &self.organization).finish_non_exhaustive()
+        f.debug_struct("CredentialRow")
+            .field("provider", &self.provider)
+            .field("organization", &self.organization)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,6 +79,9 @@ pub(crate) struct Written {
 impl Row {
     /// The row as a file holds it.
     pub(crate) fn written(self) -> Written {
-        Written { identity: self.identity, credential: self.credentials }
+        Written {
+            identity: self.identity,
+            credential: self.credentials,
+        }
     }
 }

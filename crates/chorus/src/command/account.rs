@@ -12,9 +12,16 @@ use crate::house::House;
 /// Carries the command out.
 pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Result<Exit> {
     match command {
-        AccountCommand::Import { file, tenant, no_check } => {
+        AccountCommand::Import {
+            file,
+            tenant,
+            no_check,
+        } => {
             let rows = accounts::read(&file)?;
-            let report = house.importer(&Tenant::new(tenant), !no_check).import(rows).await?;
+            let report = house
+                .importer(&Tenant::new(tenant), !no_check)
+                .import(rows)
+                .await?;
             for name in &report.added {
                 println!("added    {name}");
             }
@@ -24,15 +31,25 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
             for refused in &report.refused {
                 println!("refused  {refused}");
             }
-            println!("{} added, {} refused", report.added.len(), report.refused.len());
-            Ok(if report.refused.is_empty() { Exit::Done } else { Exit::Failed })
+            println!(
+                "{} added, {} refused",
+                report.added.len(),
+                report.refused.len()
+            );
+            Ok(if report.refused.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Failed
+            })
         }
         AccountCommand::List { tenant } => list(house, &Tenant::new(tenant)).await,
         AccountCommand::Remove { email, tenant } => {
             let tenant = Tenant::new(tenant);
             let accounts = house.ports.directory.accounts(&tenant).await?;
             let account = accounts.iter().find(|account| account.name == email);
-            let account = account.with_context(|| format!("there is no account {email}; see `chorus account list`"))?;
+            let account = account.with_context(|| {
+                format!("there is no account {email}; see `chorus account list`")
+            })?;
             house.ports.directory.remove(&tenant, account.id).await?;
             println!("{email} is removed with its credentials.");
             Ok(Exit::Done)
@@ -43,17 +60,26 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
 async fn list(house: &House, tenant: &Tenant) -> anyhow::Result<Exit> {
     let accounts = house.ports.directory.accounts(tenant).await?;
     if accounts.is_empty() {
-        println!("No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY.");
+        println!(
+            "No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY."
+        );
     }
     for account in accounts {
-        println!("{}  ({}, {})", account.name, account.owner, account.entitlement.kind);
+        println!(
+            "{}  ({}, {})",
+            account.name, account.owner, account.entitlement.kind
+        );
         for credential in account.credentials {
             let state = match credential.state {
                 CredentialState::Active => "active".to_owned(),
                 CredentialState::Refused { reason } => format!("refused by the provider: {reason}"),
                 CredentialState::Parked { reason, .. } => format!("parked: {reason}"),
             };
-            println!("  {:<12} {state}, {} models", credential.provider.to_string(), credential.groups.len());
+            println!(
+                "  {:<12} {state}, {} models",
+                credential.provider.to_string(),
+                credential.groups.len()
+            );
         }
     }
     Ok(Exit::Done)

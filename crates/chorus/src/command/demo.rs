@@ -37,8 +37,9 @@ pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> 
     let folder = Folder::new()?;
     prepare(&mut config, &folder.0);
     let pool = chorus_sim::config::demo(demo.seed);
-    let (server, address) =
-        Server::bind(pool.config, SocketAddr::from(([127, 0, 0, 1], 0))).await.context("start the simulated providers")?;
+    let (server, address) = Server::bind(pool.config, SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .context("start the simulated providers")?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
     let house = super::open(config).await?;
@@ -48,16 +49,44 @@ pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> 
     exit
 }
 
-async fn project(house: House, input: submit::Input, accounts: &[Account], address: SocketAddr, demo: &Demo) -> anyhow::Result<Exit> {
-    let rows = accounts.iter().map(|account| Ok(row(&house.catalog, account, address))).collect();
+async fn project(
+    house: House,
+    input: submit::Input,
+    accounts: &[Account],
+    address: SocketAddr,
+    demo: &Demo,
+) -> anyhow::Result<Exit> {
+    let rows = accounts
+        .iter()
+        .map(|account| Ok(row(&house.catalog, account, address)))
+        .collect();
     let report = house.importer(&house.tenant, false).import(rows).await?;
     if let Some(refused) = report.refused.first() {
         bail!("a simulated account was refused: {refused}");
     }
-    let submission = submit::Submission { input, budget: house.config.project.budget(), assume: true, approve: false };
+    let submission = submit::Submission {
+        input,
+        budget: house.config.project.budget(),
+        assume: true,
+        approve: false,
+    };
     let id = submit::submit(&house, submission).await?;
-    let how = How { out: demo.out.clone(), yes: true, assume: true };
-    session::run(house, id, Session { how, simulated: true, fresh: true, mishap: Some(Pool::new(UNLUCKY)) }).await
+    let how = How {
+        out: demo.out.clone(),
+        yes: true,
+        assume: true,
+    };
+    session::run(
+        house,
+        id,
+        Session {
+            how,
+            simulated: true,
+            fresh: true,
+            mishap: Some(Pool::new(UNLUCKY)),
+        },
+    )
+    .await
 }
 
 /// Short times, so that a lost worker is noticed while one watches, and models of three families that share
@@ -71,17 +100,27 @@ fn prepare(config: &mut Config, folder: &Path) {
     config.delivery.unclaimed_ms = Millis(1000);
     config.roles = crate::config::Roles::shared(
         &["deepseek/deepseek-v4-pro"],
-        &["anthropic/claude-sonnet-5", "openai/gpt-6-luna", "deepseek/deepseek-flash"],
+        &[
+            "anthropic/claude-sonnet-5",
+            "openai/gpt-6-luna",
+            "deepseek/deepseek-flash",
+        ],
     );
 }
 
 /// The example's brief and attachments: beside the source that this binary was built from, or below the
 /// current folder.
 fn example() -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(EXAMPLE);
-    let found = [PathBuf::from(EXAMPLE), beside].into_iter().find(|folder| folder.join("brief.md").is_file());
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(EXAMPLE);
+    let found = [PathBuf::from(EXAMPLE), beside]
+        .into_iter()
+        .find(|folder| folder.join("brief.md").is_file());
     let Some(folder) = found else {
-        bail!("the example {EXAMPLE} is not below this folder; give your own with --brief brief.md --attach docs/");
+        bail!(
+            "the example {EXAMPLE} is not below this folder; give your own with --brief brief.md --attach docs/"
+        );
     };
     Ok((folder.join("brief.md"), vec![folder.join("docs")]))
 }
@@ -92,7 +131,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("chorus-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("make the folder {}", folder.display()))?;
         Ok(Self(folder))
     }
 }
@@ -107,9 +147,21 @@ impl Drop for Folder {
 /// A simulated account as a row that can be imported: the real provider's row at another address.
 pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> Row {
     let provider = ProviderId::new(&account.provider);
-    let serves = |name: &str| catalog.models.iter().find(|model| model.routes.get(&provider).is_some_and(|wire| wire == name));
-    let models = account.models.iter().filter_map(|name| serves(name)).map(|model| ModelSlug::to_string(&model.slug)).collect();
-    let base = catalog.provider(&provider).map_or("", |row| row.base_url.as_str());
+    let serves = |name: &str| {
+        catalog
+            .models
+            .iter()
+            .find(|model| model.routes.get(&provider).is_some_and(|wire| wire == name))
+    };
+    let models = account
+        .models
+        .iter()
+        .filter_map(|name| serves(name))
+        .map(|model| ModelSlug::to_string(&model.slug))
+        .collect();
+    let base = catalog
+        .provider(&provider)
+        .map_or("", |row| row.base_url.as_str());
     Row {
         place: account.name.clone(),
         identity: Identity {
@@ -123,7 +175,11 @@ pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> 
             provider: account.provider.clone(),
             key: account.key.clone(),
             organization: Some(account.organisation.clone()),
-            base_url: Some(format!("http://{address}/{}{}", account.provider, path_of(base))),
+            base_url: Some(format!(
+                "http://{address}/{}{}",
+                account.provider,
+                path_of(base)
+            )),
             models,
             limits: account.limits.iter().map(limit).collect(),
         }],
@@ -133,7 +189,8 @@ pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> 
 /// The path of an address, without a slash at its end.
 fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
+    rest.find('/')
+        .map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 /// A simulated limit in the words of the pool.
@@ -145,15 +202,35 @@ fn limit(limit: &AccountLimit) -> Limit {
         Counted::Tokens => (Dimension::TotalTokens, ReserveRule::MaxOfBoth),
         Counted::Concurrency => (Dimension::Concurrency, ReserveRule::Estimate),
     };
-    let cached = if limit.counted == Counted::Tokens { 100 } else { 0 };
-    let window = limit.per_ms.map_or(Window::Held, |per_ms| Window::Bucket { per_ms });
-    Limit { dimension, amount: limit.amount, burst: None, window, reserve, cache_read_percent: cached, output_weight: 1 }
+    let cached = if limit.counted == Counted::Tokens {
+        100
+    } else {
+        0
+    };
+    let window = limit
+        .per_ms
+        .map_or(Window::Held, |per_ms| Window::Bucket { per_ms });
+    Limit {
+        dimension,
+        amount: limit.amount,
+        burst: None,
+        window,
+        reserve,
+        cache_read_percent: cached,
+        output_weight: 1,
+    }
 }
 
 /// The simulated accounts as a file that `chorus account import` reads.
-pub(super) fn accounts_file(catalog: &Catalog, accounts: &[Account], address: SocketAddr) -> anyhow::Result<String> {
-    let rows: Vec<toml::Value> =
-        accounts.iter().map(|account| toml::Value::try_from(row(catalog, account, address).written())).collect::<Result<_, _>>()?;
+pub(super) fn accounts_file(
+    catalog: &Catalog,
+    accounts: &[Account],
+    address: SocketAddr,
+) -> anyhow::Result<String> {
+    let rows: Vec<toml::Value> = accounts
+        .iter()
+        .map(|account| toml::Value::try_from(row(catalog, account, address).written()))
+        .collect::<Result<_, _>>()?;
     let file = toml::Table::from_iter([("account".to_owned(), toml::Value::Array(rows))]);
     Ok(toml::to_string_pretty(&file)?)
 }

@@ -14,9 +14,15 @@ pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     };
     if file.exists() {
-        bail!("{} is there already; it may seal credentials, so it is not replaced", file.display());
+        bail!(
+            "{} is there already; it may seal credentials, so it is not replaced",
+            file.display()
+        );
     }
     EnvelopeKey::from_file_or_new(file)?;
-    eprintln!("A key was made: {}. Back it up: without it the credentials must be imported again.", file.display());
+    eprintln!(
+        "A key was made: {}. Back it up: without it the credentials must be imported again.",
+        file.display()
+    );
     Ok(Exit::Done)
 }

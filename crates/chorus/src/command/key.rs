@@ -21,23 +21,54 @@ use crate::house;
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: KeyCommand) -> anyhow::Result<Exit> {
     // A server that runs on the folder has brought its database up to date; nobody else's is touched.
-    let folder = if config.database.is_shared() { None } else { DataDir::open(&config.data.dir).ok() };
-    let pending = if folder.is_some() { Pending::Apply } else { Pending::Refuse };
-    let store = Store::open(house::place(config), pending).await.context("cannot open the database")?;
+    let folder = if config.database.is_shared() {
+        None
+    } else {
+        DataDir::open(&config.data.dir).ok()
+    };
+    let pending = if folder.is_some() {
+        Pending::Apply
+    } else {
+        Pending::Refuse
+    };
+    let store = Store::open(house::place(config), pending)
+        .await
+        .context("cannot open the database")?;
     let exit = carry_out(&store, &SystemClock, command).await;
     store.close().await;
     exit
 }
 
-async fn carry_out(keys: &dyn Keys, clock: &dyn Clock, command: KeyCommand) -> anyhow::Result<Exit> {
+async fn carry_out(
+    keys: &dyn Keys,
+    clock: &dyn Clock,
+    command: KeyCommand,
+) -> anyhow::Result<Exit> {
     match command {
-        KeyCommand::Create { tenant, name, expires, scope } => {
+        KeyCommand::Create {
+            tenant,
+            name,
+            expires,
+            scope,
+        } => {
             let secret = Secret::mint(chance());
-            let scopes: Scopes = if scope.is_empty() { Scopes::all() } else { scope.into_iter().map(|Granted(scope)| scope).collect() };
+            let scopes: Scopes = if scope.is_empty() {
+                Scopes::all()
+            } else {
+                scope.into_iter().map(|Granted(scope)| scope).collect()
+            };
             let expires_at = expires.map(|Lifetime(length)| clock.now() + length);
             let (id, hash) = (KeyId::new(clock.number()), secret.hash());
             let told = format!("{id}, tenant {tenant}, may {scopes}");
-            keys.create(NewKey { id, tenant: Tenant::new(tenant), name, hash, scopes, expires_at }).await?;
+            keys.create(NewKey {
+                id,
+                tenant: Tenant::new(tenant),
+                name,
+                hash,
+                scopes,
+                expires_at,
+            })
+            .await?;
             println!("{}", secret.reveal());
             eprintln!("Key {told}. It is shown this once; give it to clients as CHORUS_API_KEY.");
         }
@@ -47,12 +78,25 @@ async fn carry_out(keys: &dyn Keys, clock: &dyn Clock, command: KeyCommand) -> a
                 println!("No keys of tenant {tenant}. `chorus key create` makes one.");
             }
             for key in found {
-                println!("{}  {:<8}  {}  {}  {}", key.id, standing(&key, clock.now()), day(key.created_at), key.scopes, key.name);
+                println!(
+                    "{}  {:<8}  {}  {}  {}",
+                    key.id,
+                    standing(&key, clock.now()),
+                    day(key.created_at),
+                    key.scopes,
+                    key.name
+                );
             }
         }
         KeyCommand::Revoke { id, tenant } => {
-            let id: KeyId = id.trim().parse().context("see `chorus key list` for the ids of your keys")?;
-            anyhow::ensure!(keys.revoke(&Tenant::new(&tenant), id).await?, "tenant {tenant} has no key {id}; see `chorus key list`");
+            let id: KeyId = id
+                .trim()
+                .parse()
+                .context("see `chorus key list` for the ids of your keys")?;
+            anyhow::ensure!(
+                keys.revoke(&Tenant::new(&tenant), id).await?,
+                "tenant {tenant} has no key {id}; see `chorus key list`"
+            );
             println!("{id} is revoked: every gateway refuses it from now on.");
         }
     }
@@ -83,7 +127,8 @@ fn standing(key: &ApiKey, now: Timestamp) -> &'static str {
 
 /// The day of a time, for people.
 fn day(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+    jiff::Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
 }
 
 /// How long a key lives: a number of minutes, hours or days.
@@ -120,7 +165,9 @@ impl std::str::FromStr for Granted {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Scope::ALL.into_iter().find(|scope| scope.word() == text);
         let known = || Scope::ALL.map(Scope::word).join(", ");
-        found.map(Self).ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))
+        found
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))
     }
 }
 
@@ -140,11 +187,22 @@ mod tests {
             ("", None),
             ("é", None),
         ] {
-            let read = text.parse::<Lifetime>().ok().map(|Lifetime(length)| length.0 / 1000);
+            let read = text
+                .parse::<Lifetime>()
+                .ok()
+                .map(|Lifetime(length)| length.0 / 1000);
             assert_eq!(read, expected, "{text}");
         }
-        assert_eq!("projects:read".parse::<Granted>(), Ok(Granted(Scope::ProjectsRead)));
-        assert!("projects".parse::<Granted>().expect_err("no scope").contains("projects:write"));
+        assert_eq!(
+            "projects:read".parse::<Granted>(),
+            Ok(Granted(Scope::ProjectsRead))
+        );
+        assert!(
+            "projects"
+                .parse::<Granted>()
+                .expect_err("no scope")
+                .contains("projects:write")
+        );
     }
 
     #[test]

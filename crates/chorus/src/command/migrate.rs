@@ -19,7 +19,11 @@ const AGAIN: Millis = Millis::from_secs(1);
 /// Carries the command out. No process need be stopped for it: each release runs on the schema of the next.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
     // SQLite's file is in use by nobody else while this is held.
-    let _folder = if config.database.is_shared() { None } else { Some(DataDir::open(&config.data.dir)?) };
+    let _folder = if config.database.is_shared() {
+        None
+    } else {
+        Some(DataDir::open(&config.data.dir)?)
+    };
     let place = house::place(config);
     let name = config.database_name();
     let reached = || format!("cannot bring the database up to date ({name})");
@@ -35,7 +39,11 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
             [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
             made => {
                 let names: Vec<String> = made.iter().map(Topic::to_string).collect();
-                println!("Kafka at {}: created {}", config.bus.brokers, names.join(", "));
+                println!(
+                    "Kafka at {}: created {}",
+                    config.bus.brokers,
+                    names.join(", ")
+                );
             }
         }
     }
@@ -52,5 +60,7 @@ async fn topics(config: &Config) -> anyhow::Result<Vec<Topic>> {
         }
         SystemClock.sleep_until(SystemClock.now() + AGAIN).await;
     }
-    house::create_topics(&config.bus, &Staff::pools()).await.context("cannot create Kafka's topics")
+    house::create_topics(&config.bus, &Staff::pools())
+        .await
+        .context("cannot create Kafka's topics")
 }

@@ -20,7 +20,9 @@ pub(crate) async fn run(house: &House, command: ProjectCommand) -> anyhow::Resul
 
 /// A project's id from what a person typed.
 pub(super) fn parse(id: &str) -> anyhow::Result<ProjectId> {
-    id.trim().parse().with_context(|| "see `chorus project list` for the ids of your projects".to_owned())
+    id.trim()
+        .parse()
+        .with_context(|| "see `chorus project list` for the ids of your projects".to_owned())
 }
 
 async fn list(house: &House) -> anyhow::Result<Exit> {
@@ -29,31 +31,69 @@ async fn list(house: &House) -> anyhow::Result<Exit> {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     }
     for project in projects {
-        println!("{}  {:<16}  {:>9}  {}", project.id, project.state.replace('_', " "), project.spent.to_string(), project.title);
+        println!(
+            "{}  {:<16}  {:>9}  {}",
+            project.id,
+            project.state.replace('_', " "),
+            project.spent.to_string(),
+            project.title
+        );
     }
     Ok(Exit::Done)
 }
 
 async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house.ports.projects.load(id).await?.with_context(|| missing(id))?;
+    let loaded = house
+        .ports
+        .projects
+        .load(id)
+        .await?
+        .with_context(|| missing(id))?;
     let money = house.ports.deliveries.money(id).await?.unwrap_or_default();
     let head = &loaded.project.head;
-    println!("{}\n{id}: {}", head.title, head.state_word().replace('_', " "));
-    println!("spent {} of {}, {} of it wasted\n", money.spent, money.budget, money.wasted);
+    println!(
+        "{}\n{id}: {}",
+        head.title,
+        head.state_word().replace('_', " ")
+    );
+    println!(
+        "spent {} of {}, {} of it wasted\n",
+        money.spent, money.budget, money.wasted
+    );
     for task in loaded.project.tasks.values() {
-        let replaced = if task.superseded_by.is_some() { " (replaced)" } else { "" };
-        println!("  {:<10} {:<10} {}{replaced}", task.key.to_string(), task.state.word(), task.title);
+        let replaced = if task.superseded_by.is_some() {
+            " (replaced)"
+        } else {
+            ""
+        };
+        println!(
+            "  {:<10} {:<10} {}{replaced}",
+            task.key.to_string(),
+            task.state.word(),
+            task.title
+        );
     }
     for question in &head.open {
-        println!("\nopen question {}: {}", question.question.id, question.question.text);
+        println!(
+            "\nopen question {}: {}",
+            question.question.id, question.question.text
+        );
     }
     Ok(Exit::Done)
 }
 
 async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house.ports.projects.load(id).await?.with_context(|| missing(id))?;
+    let loaded = house
+        .ports
+        .projects
+        .load(id)
+        .await?
+        .with_context(|| missing(id))?;
     if loaded.project.head.over() {
-        println!("{id} is over already: {}", loaded.project.head.state_word().replace('_', " "));
+        println!(
+            "{id} is over already: {}",
+            loaded.project.head.state_word().replace('_', " ")
+        );
         return Ok(Exit::Done);
     }
     tell(house, id, &ClientCommand::Cancel).await?;
@@ -63,13 +103,28 @@ async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn missing(id: ProjectId) -> String {
-    format!("there is no project {id} here; see `chorus project list`, and --data if you keep several data folders")
+    format!(
+        "there is no project {id} here; see `chorus project list`, and --data if you keep several data folders"
+    )
 }
 
 /// Puts a command into the outbox of a project.
-pub(super) async fn tell(house: &House, id: ProjectId, command: &ClientCommand) -> anyhow::Result<()> {
-    let record = record::command(EventId::new(house.clock.number()), &house.tenant, id, command);
-    let there = house.ports.projects.command(&house.tenant, id, record.clone()).await?;
+pub(super) async fn tell(
+    house: &House,
+    id: ProjectId,
+    command: &ClientCommand,
+) -> anyhow::Result<()> {
+    let record = record::command(
+        EventId::new(house.clock.number()),
+        &house.tenant,
+        id,
+        command,
+    );
+    let there = house
+        .ports
+        .projects
+        .command(&house.tenant, id, record.clone())
+        .await?;
     anyhow::ensure!(there, missing(id));
     // The leader sends it again if this publication is lost.
     if house.ports.bus.publish(vec![record.clone()]).await.is_ok() {

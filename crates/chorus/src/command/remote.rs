@@ -13,15 +13,34 @@ use crate::remote::{self, Api, Remote};
 
 /// The server that the command names, if any.
 pub(super) fn api(at: &At) -> anyhow::Result<Option<Api>> {
-    let Some(server) = &at.server else { return Ok(None) };
-    let key = at.api_key.clone().or_else(|| Process.variable("CHORUS_API_KEY"));
+    let Some(server) = &at.server else {
+        return Ok(None);
+    };
+    let key = at
+        .api_key
+        .clone()
+        .or_else(|| Process.variable("CHORUS_API_KEY"));
     Api::new(server, key, Arc::new(SystemClock)).map(Some)
 }
 
 /// `chorus run --server`
-pub(super) async fn run(api: &Api, input: Input, budget: Option<Dollars>, how: &How) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    api: &Api,
+    input: Input,
+    budget: Option<Dollars>,
+    how: &How,
+) -> anyhow::Result<Exit> {
     let Input { text, documents } = input;
-    remote::run(api, Remote::New { text, documents, budget: budget.map(|dollars| dollars.0) }, how).await
+    remote::run(
+        api,
+        Remote::New {
+            text,
+            documents,
+            budget: budget.map(|dollars| dollars.0),
+        },
+        how,
+    )
+    .await
 }
 
 /// `chorus resume --server`

@@ -48,13 +48,20 @@ pub(crate) async fn run(config: Config, post: Post, migrate: bool) -> anyhow::Re
     }
     let stop = Stop::listen()?;
     let telemetry = Arc::new(Telemetry::new(&chorus_upstream::catalog::load()));
-    let Some(house) = open(config, migrate, &telemetry, &stop).await? else { return Ok(Exit::Done) };
+    let Some(house) = open(config, migrate, &telemetry, &stop).await? else {
+        return Ok(Exit::Done);
+    };
     if post == Post::Whole {
         from_environment(&house.importer(&house.tenant, false), &Process).await?;
     }
     let staff = post.staff(&house.config);
     telemetry.slots(u64::from(house.config.worker.slots) * staff.pools.len() as u64);
-    let probe = Arc::new(Probe::new(house.dependencies(), post.needs(), Arc::clone(&house.clock), telemetry));
+    let probe = Arc::new(Probe::new(
+        house.dependencies(),
+        post.needs(),
+        Arc::clone(&house.clock),
+        telemetry,
+    ));
     let (front, address) = front(&house, &post, &probe, &stop).await?;
     println!("{}", line::of(&house, &post, address));
     let mut services = Services::start(&house, &staff);
@@ -66,7 +73,11 @@ pub(crate) async fn run(config: Config, post: Post, migrate: bool) -> anyhow::Re
 }
 
 /// The front and the services run until they are told to stop; an error when one of them ends by itself.
-async fn watch(services: &mut Services, mut front: Front, stop: &Stop) -> (anyhow::Result<()>, Front) {
+async fn watch(
+    services: &mut Services,
+    mut front: Front,
+    stop: &Stop,
+) -> (anyhow::Result<()>, Front) {
     let ended = tokio::select! {
         biased;
         // The same signal ends the listener; whoever of both is seen first, this was no failure.
@@ -78,7 +89,12 @@ async fn watch(services: &mut Services, mut front: Front, stop: &Stop) -> (anyho
 }
 
 /// Lets everything end in order, within the grace.
-async fn clear(house: &House, services: Services, (outcome, front): (anyhow::Result<()>, Front), grace: Millis) -> anyhow::Result<Exit> {
+async fn clear(
+    house: &House,
+    services: Services,
+    (outcome, front): (anyhow::Result<()>, Front),
+    grace: Millis,
+) -> anyhow::Result<Exit> {
     let over = house.clock.now() + grace + CLEARING;
     let Front { serving, outlives } = front;
     let cleared = house.clock.deadline(over, async {
@@ -91,7 +107,9 @@ async fn clear(house: &House, services: Services, (outcome, front): (anyhow::Res
     let in_time = cleared.await.is_some();
     outcome?;
     if !in_time {
-        bail!("what was under way did not end within the grace; others take over what this process held");
+        bail!(
+            "what was under way did not end within the grace; others take over what this process held"
+        );
     }
     Ok(Exit::Done)
 }
@@ -104,21 +122,44 @@ struct Front {
 }
 
 /// The gateway with the probe beside it, or the probe alone, or nothing; and where it listens.
-async fn front(house: &House, post: &Post, probe: &Arc<Probe>, stop: &Stop) -> anyhow::Result<(Front, Option<SocketAddr>)> {
+async fn front(
+    house: &House,
+    post: &Post,
+    probe: &Arc<Probe>,
+    stop: &Stop,
+) -> anyhow::Result<(Front, Option<SocketAddr>)> {
     let routes = probe::routes(Arc::clone(probe));
     if post.has_gateway() {
         let (listener, address) = listen(house.config.gateway.listen, "gateway.listen").await?;
         let gateway = house.gateway().beside(routes);
         let told = stop.told();
         let serving = tokio::spawn(async move { Ok(gateway.serve(listener, told).await?) });
-        return Ok((Front { serving, outlives: false }, Some(address)));
+        return Ok((
+            Front {
+                serving,
+                outlives: false,
+            },
+            Some(address),
+        ));
     }
     let Some(place) = house.config.probe.listen else {
-        return Ok((Front { serving: tokio::spawn(pending()), outlives: true }, None));
+        return Ok((
+            Front {
+                serving: tokio::spawn(pending()),
+                outlives: true,
+            },
+            None,
+        ));
     };
     let (listener, address) = listen(place, "probe.listen").await?;
     let serving = tokio::spawn(serve(listener, routes));
-    Ok((Front { serving, outlives: true }, Some(address)))
+    Ok((
+        Front {
+            serving,
+            outlives: true,
+        },
+        Some(address),
+    ))
 }
 
 async fn serve(listener: TcpListener, routes: Router) -> anyhow::Result<()> {
@@ -126,22 +167,34 @@ async fn serve(listener: TcpListener, routes: Router) -> anyhow::Result<()> {
 }
 
 async fn listen(place: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(place).await.with_context(|| format!("cannot listen on {place} ({key})"))?;
+    let listener = TcpListener::bind(place)
+        .await
+        .with_context(|| format!("cannot listen on {place} ({key})"))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
 /// Opens the house; a database that does not answer yet is waited for, because it may be starting too. None when the
 /// process was told to stop meanwhile.
-async fn open(config: Config, migrate: bool, telemetry: &Arc<Telemetry>, stop: &Stop) -> anyhow::Result<Option<House>> {
+async fn open(
+    config: Config,
+    migrate: bool,
+    telemetry: &Arc<Telemetry>,
+    stop: &Stop,
+) -> anyhow::Result<Option<House>> {
     let mut said = false;
     loop {
-        let opening = Opening { crash: super::crash()?, migrate, telemetry: Some(Arc::clone(telemetry)) };
+        let opening = Opening {
+            crash: super::crash()?,
+            migrate,
+            telemetry: Some(Arc::clone(telemetry)),
+        };
         let error = match House::open(config.clone(), opening).await {
             Ok(house) => return Ok(Some(house)),
             Err(error) => error,
         };
-        let passing = config.database.is_shared() && matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)));
+        let passing = config.database.is_shared()
+            && matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)));
         if !passing {
             return Err(error);
         }
@@ -174,11 +227,30 @@ impl Post {
         let none = Staff::none(config.drain.grace());
         match self {
             Self::One(Role::Gateway) => none,
-            Self::One(Role::Orchestrator) => Staff { orchestrator: true, ..none },
-            Self::One(Role::Dispatcher) => Staff { dispatcher: true, ..none },
-            Self::One(Role::Worker) => Staff { pools: Staff::pools(), ..none },
-            Self::Workers(pools) => Staff { pools: if pools.is_empty() { Staff::pools() } else { pools.clone() }, ..none },
-            Self::Whole => Staff { drain: none.drain, ..Staff::whole() },
+            Self::One(Role::Orchestrator) => Staff {
+                orchestrator: true,
+                ..none
+            },
+            Self::One(Role::Dispatcher) => Staff {
+                dispatcher: true,
+                ..none
+            },
+            Self::One(Role::Worker) => Staff {
+                pools: Staff::pools(),
+                ..none
+            },
+            Self::Workers(pools) => Staff {
+                pools: if pools.is_empty() {
+                    Staff::pools()
+                } else {
+                    pools.clone()
+                },
+                ..none
+            },
+            Self::Whole => Staff {
+                drain: none.drain,
+                ..Staff::whole()
+            },
         }
     }
 
@@ -189,7 +261,9 @@ impl Post {
             Self::One(Role::Gateway) => &["database", "artifacts"],
             Self::One(Role::Orchestrator) => &["database", "artifacts", "bus"],
             Self::One(Role::Dispatcher) => &["database", "bus", "limits"],
-            Self::One(Role::Worker) | Self::Workers(_) | Self::Whole => &["database", "artifacts", "bus", "limits"],
+            Self::One(Role::Worker) | Self::Workers(_) | Self::Whole => {
+                &["database", "artifacts", "bus", "limits"]
+            }
         }
     }
 }

@@ -64,15 +64,26 @@ pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow
 }
 
 /// Loses a worker of the pool while it holds a call, and hires another; returns only when that fails.
-async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>, notes: &Sender<String>) -> anyhow::Error {
-    let Some(pool) = pool else { return pending().await };
+async fn mishap(
+    house: &House,
+    services: &mut Services,
+    pool: Option<&Pool>,
+    notes: &Sender<String>,
+) -> anyhow::Error {
+    let Some(pool) = pool else {
+        return pending().await;
+    };
     loop {
         let open = match house.ports.deliveries.outstanding().await {
             Ok(open) => open,
             Err(error) => return error.into(),
         };
         let pool_of = |model| house.catalog.model(model).map(|model| &model.pool);
-        if open.iter().any(|call| call.sent_until.is_some() && pool_of(&call.model) == Some(pool)) && services.lose(pool) {
+        if open
+            .iter()
+            .any(|call| call.sent_until.is_some() && pool_of(&call.model) == Some(pool))
+            && services.lose(pool)
+        {
             services.hire(house, pool);
             // A watcher that shows nothing more needs no words.
             let _ = notes
@@ -84,10 +95,18 @@ async fn mishap(house: &House, services: &mut Services, pool: Option<&Pool>, not
 }
 
 /// Follows the project; none when it was parked.
-async fn accompany(house: &House, id: ProjectId, session: &Session, watcher: &mut Watcher) -> anyhow::Result<Option<()>> {
+async fn accompany(
+    house: &House,
+    id: ProjectId,
+    session: &Session,
+    watcher: &mut Watcher,
+) -> anyhow::Result<Option<()>> {
     if !session.fresh {
         watcher.skip_past().await?;
-        if matches!(watcher.load().await?.project.head.state, State::Paused { .. }) {
+        if matches!(
+            watcher.load().await?.project.head.state,
+            State::Paused { .. }
+        ) {
             tell(house, id, &ClientCommand::Resume).await?;
         }
     }
@@ -122,29 +141,55 @@ pub(super) fn ports(house: &House) -> watch::Ports {
 }
 
 /// Asks the open questions; false when nobody can be asked.
-async fn questions(house: &House, id: ProjectId, loaded: &Loaded, session: &Session) -> anyhow::Result<bool> {
+async fn questions(
+    house: &House,
+    id: ProjectId,
+    loaded: &Loaded,
+    session: &Session,
+) -> anyhow::Result<bool> {
     let open = &loaded.project.head.open;
     if !session.how.assume && !ask::possible() {
         eprintln!("\n{} questions wait for you:", open.len());
         for question in open {
             eprintln!("  {}", question.question.text);
         }
-        eprintln!("Run again on a terminal to answer them, or with --assume to have assumptions stated.");
+        eprintln!(
+            "Run again on a terminal to answer them, or with --assume to have assumptions stated."
+        );
         return Ok(false);
     }
     let mut answers = BTreeMap::new();
     if !session.how.assume {
         for question in open {
-            answers.insert(question.question.id.clone(), ask::question(&question.question)?);
+            answers.insert(
+                question.question.id.clone(),
+                ask::question(&question.question)?,
+            );
         }
     }
-    tell(house, id, &ClientCommand::Answer { answers, assume_rest: true }).await?;
-    wait_until(house, id, |loaded| loaded.project.head.open.is_empty() || loaded.project.head.over()).await?;
+    tell(
+        house,
+        id,
+        &ClientCommand::Answer {
+            answers,
+            assume_rest: true,
+        },
+    )
+    .await?;
+    wait_until(house, id, |loaded| {
+        loaded.project.head.open.is_empty() || loaded.project.head.over()
+    })
+    .await?;
     Ok(true)
 }
 
 /// Shows the estimate and asks for approval; false when nobody can be asked or the answer is no.
-async fn approval(house: &House, id: ProjectId, loaded: &Loaded, session: &Session) -> anyhow::Result<bool> {
+async fn approval(
+    house: &House,
+    id: ProjectId,
+    loaded: &Loaded,
+    session: &Session,
+) -> anyhow::Result<bool> {
     eprintln!("\n{}", estimate::of(house, loaded).await?);
     let approved = session.how.yes || (ask::possible() && ask::yes("Go on?")?);
     if !approved {
@@ -154,14 +199,26 @@ async fn approval(house: &House, id: ProjectId, loaded: &Loaded, session: &Sessi
         return Ok(false);
     }
     tell(house, id, &ClientCommand::Approve).await?;
-    wait_until(house, id, |loaded| !matches!(loaded.project.head.state, State::WaitingApproval)).await?;
+    wait_until(house, id, |loaded| {
+        !matches!(loaded.project.head.state, State::WaitingApproval)
+    })
+    .await?;
     Ok(true)
 }
 
 /// Waits until the project's row shows what a command asked for.
-async fn wait_until(house: &House, id: ProjectId, holds: impl Fn(&Loaded) -> bool + Send) -> anyhow::Result<()> {
+async fn wait_until(
+    house: &House,
+    id: ProjectId,
+    holds: impl Fn(&Loaded) -> bool + Send,
+) -> anyhow::Result<()> {
     loop {
-        let loaded = house.ports.projects.load(id).await?.context("the project is gone")?;
+        let loaded = house
+            .ports
+            .projects
+            .load(id)
+            .await?
+            .context("the project is gone")?;
         if holds(&loaded) {
             return Ok(());
         }
@@ -175,7 +232,11 @@ async fn park(house: &House, id: ProjectId) -> anyhow::Result<Option<()>> {
     tell(house, id, &ClientCommand::Pause).await?;
     wait_until(house, id, |loaded| {
         let head = &loaded.project.head;
-        head.over() || matches!(head.state, State::Paused { .. } | State::WaitingApproval | State::WaitingClient { .. })
+        head.over()
+            || matches!(
+                head.state,
+                State::Paused { .. } | State::WaitingApproval | State::WaitingClient { .. }
+            )
     })
     .await?;
     Ok(None)
@@ -188,7 +249,10 @@ fn parked(house: &House, id: ProjectId) -> Exit {
 
 /// The command that goes on with a project.
 fn resume_hint(house: &House, id: ProjectId) -> String {
-    format!("nothing is lost; go on with: chorus resume {id}{}", house.config.flags)
+    format!(
+        "nothing is lost; go on with: chorus resume {id}{}",
+        house.config.flags
+    )
 }
 
 /// Starts the services just long enough for a command to be folded.
@@ -205,7 +269,9 @@ async fn finish(house: &House, id: ProjectId, session: &Session) -> anyhow::Resu
     let out = &session.how.out;
     let failed = || resume_hint(house, id);
     if let Some(deliverable) = &story.deliverable {
-        deliver::files(&*house.ports.artifacts, deliverable, out).await.with_context(failed)?;
+        deliver::files(&*house.ports.artifacts, deliverable, out)
+            .await
+            .with_context(failed)?;
     }
     let report = report::build(&story);
     deliver::report(&report, out).with_context(failed)?;
@@ -222,7 +288,11 @@ pub(crate) fn say(report: &report::Report, out: &Path) {
     let totals = &report.totals;
     println!("{}: {}", report.title, report.state.replace('_', " "));
     for file in &report.files {
-        println!("  {}  ({} bytes)", out.join(&file.path).display(), file.bytes);
+        println!(
+            "  {}  ({} bytes)",
+            out.join(&file.path).display(),
+            file.bytes
+        );
     }
     println!("  {}", out.join("report.html").display());
     println!(
@@ -245,7 +315,12 @@ fn seconds(millis: u64) -> f64 {
 }
 
 async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<Story> {
-    let loaded = house.ports.projects.load(id).await?.context("the project is gone")?;
+    let loaded = house
+        .ports
+        .projects
+        .load(id)
+        .await?
+        .context("the project is gone")?;
     let deliverable: Option<Deliverable> = match loaded.project.head.deliverable() {
         Some(hash) => Some(artifact(house, hash).await?),
         None => None,
@@ -262,7 +337,15 @@ async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<
     })
 }
 
-async fn artifact<T: DeserializeOwned>(house: &House, hash: chorus_core::delivery::ArtifactHash) -> anyhow::Result<T> {
-    let bytes = house.ports.artifacts.get(hash).await?.with_context(|| format!("the artifact {hash} is missing"))?;
+async fn artifact<T: DeserializeOwned>(
+    house: &House,
+    hash: chorus_core::delivery::ArtifactHash,
+) -> anyhow::Result<T> {
+    let bytes = house
+        .ports
+        .artifacts
+        .get(hash)
+        .await?
+        .with_context(|| format!("the artifact {hash} is missing"))?;
     serde_json::from_slice(&bytes).with_context(|| format!("the artifact {hash} cannot be read"))
 }

@@ -33,24 +33,61 @@ pub(crate) struct Submission {
 
 /// Hands it in; durable when this returns.
 pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Result<ProjectId> {
-    let Submission { input, budget, assume, approve } = submission;
+    let Submission {
+        input,
+        budget,
+        assume,
+        approve,
+    } = submission;
     let title = brief::title(&input.text, TITLE);
     let mut attachments = Vec::new();
     for document in input.documents {
         let bytes = document.text.len() as u64;
-        let text = house.ports.artifacts.put(Bytes::from(document.text)).await?;
-        attachments.push(Attachment { name: document.name, text, bytes });
+        let text = house
+            .ports
+            .artifacts
+            .put(Bytes::from(document.text))
+            .await?;
+        attachments.push(Attachment {
+            name: document.name,
+            text,
+            bytes,
+        });
     }
-    let brief = Brief { version: 1, text: input.text, attachments, options: Options { assume, approve } };
+    let brief = Brief {
+        version: 1,
+        text: input.text,
+        attachments,
+        options: Options { assume, approve },
+    };
     let options = brief.options;
     let body = Bytes::from(serde_json::to_vec(&brief)?);
     let hash: ArtifactHash = house.ports.artifacts.put(body).await?;
     let id = ProjectId::new(house.clock.number());
     let command = ClientCommand::Submit { brief: hash };
-    let record = record::command(EventId::new(house.clock.number()), &house.tenant, id, &command);
-    let head = Head::new(NewHead { id, tenant: house.tenant.clone(), title, created_at: house.clock.now(), brief: hash, options });
-    let new =
-        NewProject { id, tenant: house.tenant.clone(), idempotency_key: id.to_string(), body: hash, budget, head, record: record.clone() };
+    let record = record::command(
+        EventId::new(house.clock.number()),
+        &house.tenant,
+        id,
+        &command,
+    );
+    let head = Head::new(NewHead {
+        id,
+        tenant: house.tenant.clone(),
+        title,
+        created_at: house.clock.now(),
+        brief: hash,
+        options,
+    });
+    let new = NewProject {
+        id,
+        tenant: house.tenant.clone(),
+        idempotency_key: id.to_string(),
+        body: hash,
+        budget,
+        head,
+        record: record.clone(),
+    };
     match house.ports.projects.submit(new).await? {
         Submitted::Accepted(id) => {
             // The leader sends it again if this publication is lost.

@@ -13,7 +13,10 @@ pub(super) struct Built {
 }
 
 /// This program.
-pub(super) const BUILT: Built = Built { distributed: cfg!(feature = "distributed"), tls: cfg!(feature = "tls") };
+pub(super) const BUILT: Built = Built {
+    distributed: cfg!(feature = "distributed"),
+    tls: cfg!(feature = "tls"),
+};
 
 /// A role that can be a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,9 @@ impl Config {
             missing.push("database.url = \"postgres://…\" (SQLite's file belongs to one process)");
         }
         if self.bus.kind != BusKind::Kafka {
-            missing.push("bus.kind = \"kafka\" with bus.brokers (the embedded bus ends with its process)");
+            missing.push(
+                "bus.kind = \"kafka\" with bus.brokers (the embedded bus ends with its process)",
+            );
         }
         if self.limits.kind != LimitsKind::Redis {
             missing.push("limits.kind = \"redis\" with limits.url (a ledger in memory is seen by one process)");
@@ -52,12 +57,19 @@ impl Config {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(ConfigError::Alone { role: role.name(), missing: missing.join("; ") })
+        Err(ConfigError::Alone {
+            role: role.name(),
+            missing: missing.join("; "),
+        })
     }
 
     /// The database as it may be shown.
     pub(crate) fn database_name(&self) -> String {
-        if self.database.is_shared() { self.database.url.url() } else { format!("SQLite in {}", self.data.dir.display()) }
+        if self.database.is_shared() {
+            self.database.url.url()
+        } else {
+            format!("SQLite in {}", self.data.dir.display())
+        }
     }
 
     /// Where artifacts really are.
@@ -75,23 +87,51 @@ type Misfit = (&'static str, String);
 
 /// The first thing that does not fit.
 pub(super) fn check(config: &Config, built: Built, file: &str) -> Result<(), ConfigError> {
-    let checks = [database(&config.database, built), bus(&config.bus, built), limits(&config.limits, built), together(config)];
-    let refusal = |(key, reason): Misfit| ConfigError::Key { file: file.to_owned(), key: key.to_owned(), reason };
-    checks.into_iter().collect::<Result<(), Misfit>>().map_err(refusal)
+    let checks = [
+        database(&config.database, built),
+        bus(&config.bus, built),
+        limits(&config.limits, built),
+        together(config),
+    ];
+    let refusal = |(key, reason): Misfit| ConfigError::Key {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        reason,
+    };
+    checks
+        .into_iter()
+        .collect::<Result<(), Misfit>>()
+        .map_err(refusal)
 }
 
 fn database(database: &Database, built: Built) -> Result<(), Misfit> {
     if database.connections == 0 {
-        return Err(("database.connections", "found 0, expected at least 1".to_owned()));
+        return Err((
+            "database.connections",
+            "found 0, expected at least 1".to_owned(),
+        ));
     }
     if !database.is_shared() {
         return Ok(());
     }
     let url = database.url.expose();
-    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(("database.url", "expected \"postgres://user:password@host:5432/name\", or nothing for SQLite".to_owned()));
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err((
+            "database.url",
+            "expected \"postgres://user:password@host:5432/name\", or nothing for SQLite"
+                .to_owned(),
+        ));
     }
-    let wants_tls = ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"].iter().any(|mode| url.contains(mode));
+    let wants_tls = [
+        "sslmode=require",
+        "sslmode=verify-ca",
+        "sslmode=verify-full",
+    ]
+    .iter()
+    .any(|mode| url.contains(mode));
     if wants_tls && !built.tls {
         return Err(("database.url", without("TLS", "distributed,tls")));
     }
@@ -103,12 +143,20 @@ const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 fn bus(bus: &Bus, built: Built) -> Result<(), Misfit> {
     match (bus.kind, bus.brokers.is_empty()) {
-        (BusKind::Kafka, _) if !built.distributed => return Err(("bus.kind", without("Kafka", "distributed"))),
+        (BusKind::Kafka, _) if !built.distributed => {
+            return Err(("bus.kind", without("Kafka", "distributed")));
+        }
         (BusKind::Kafka, true) => {
-            return Err(("bus.brokers", "bus.kind is \"kafka\", expected brokers such as \"127.0.0.1:9092\"".to_owned()));
+            return Err((
+                "bus.brokers",
+                "bus.kind is \"kafka\", expected brokers such as \"127.0.0.1:9092\"".to_owned(),
+            ));
         }
         (BusKind::Embedded, false) => {
-            return Err(("bus.brokers", "bus.kind is \"embedded\", which has none; set bus.kind = \"kafka\"".to_owned()));
+            return Err((
+                "bus.brokers",
+                "bus.kind is \"embedded\", which has none; set bus.kind = \"kafka\"".to_owned(),
+            ));
         }
         (BusKind::Kafka, false) | (BusKind::Embedded, true) => {}
     }
@@ -123,16 +171,29 @@ fn bus(bus: &Bus, built: Built) -> Result<(), Misfit> {
     let security = bus.security.name();
     for (key, empty) in by_name {
         match (bus.security.has_sasl(), empty) {
-            (true, true) => return Err((key, format!("is empty, and bus.security = \"{security}\" needs it"))),
+            (true, true) => {
+                return Err((
+                    key,
+                    format!("is empty, and bus.security = \"{security}\" needs it"),
+                ));
+            }
             (false, false) => {
-                return Err((key, format!("is set, and bus.security = \"{security}\" would not use it; expected \"sasl_ssl\" there")));
+                return Err((
+                    key,
+                    format!(
+                        "is set, and bus.security = \"{security}\" would not use it; expected \"sasl_ssl\" there"
+                    ),
+                ));
             }
             (true, false) | (false, true) => {}
         }
     }
     if bus.security.has_sasl() && !MECHANISMS.contains(&bus.sasl_mechanism.as_str()) {
         let known = MECHANISMS.join(", ");
-        return Err(("bus.sasl_mechanism", format!("found {:?}, expected one of: {known}", bus.sasl_mechanism)));
+        return Err((
+            "bus.sasl_mechanism",
+            format!("found {:?}, expected one of: {known}", bus.sasl_mechanism),
+        ));
     }
     if bus.replication == 0 {
         return Err(("bus.replication", "found 0, expected at least 1".to_owned()));
@@ -140,7 +201,9 @@ fn bus(bus: &Bus, built: Built) -> Result<(), Misfit> {
     if !bus.ca_file.is_empty() && !bus.security.has_tls() {
         return Err((
             "bus.ca_file",
-            format!("is set, and bus.security = \"{security}\" has no TLS; expected \"ssl\" or \"sasl_ssl\" there"),
+            format!(
+                "is set, and bus.security = \"{security}\" has no TLS; expected \"ssl\" or \"sasl_ssl\" there"
+            ),
         ));
     }
     Ok(())
@@ -149,16 +212,28 @@ fn bus(bus: &Bus, built: Built) -> Result<(), Misfit> {
 fn limits(limits: &Limits, built: Built) -> Result<(), Misfit> {
     let url = limits.url.expose();
     match (limits.kind, url.is_empty()) {
-        (LimitsKind::Redis, _) if !built.distributed => Err(("limits.kind", without("Redis", "distributed"))),
-        (LimitsKind::Redis, true) => {
-            Err(("limits.url", "limits.kind is \"redis\", expected a URL such as \"redis://127.0.0.1:6379\"".to_owned()))
+        (LimitsKind::Redis, _) if !built.distributed => {
+            Err(("limits.kind", without("Redis", "distributed")))
         }
-        (LimitsKind::Memory, false) => {
-            Err(("limits.url", "limits.kind is \"memory\", which has none; set limits.kind = \"redis\"".to_owned()))
+        (LimitsKind::Redis, true) => Err((
+            "limits.url",
+            "limits.kind is \"redis\", expected a URL such as \"redis://127.0.0.1:6379\""
+                .to_owned(),
+        )),
+        (LimitsKind::Memory, false) => Err((
+            "limits.url",
+            "limits.kind is \"memory\", which has none; set limits.kind = \"redis\"".to_owned(),
+        )),
+        (LimitsKind::Redis, false) if url.starts_with("rediss://") && !built.tls => {
+            Err(("limits.url", without("TLS", "distributed,tls")))
         }
-        (LimitsKind::Redis, false) if url.starts_with("rediss://") && !built.tls => Err(("limits.url", without("TLS", "distributed,tls"))),
-        (LimitsKind::Redis, false) if !url.starts_with("redis://") && !url.starts_with("rediss://") => {
-            Err(("limits.url", "expected \"redis://host:6379\" or \"rediss://host:6379\"".to_owned()))
+        (LimitsKind::Redis, false)
+            if !url.starts_with("redis://") && !url.starts_with("rediss://") =>
+        {
+            Err((
+                "limits.url",
+                "expected \"redis://host:6379\" or \"rediss://host:6379\"".to_owned(),
+            ))
         }
         (LimitsKind::Redis, false) | (LimitsKind::Memory, true) => Ok(()),
     }
@@ -178,7 +253,9 @@ fn together(config: &Config) -> Result<(), Misfit> {
 }
 
 fn without(what: &str, features: &str) -> String {
-    format!("this program was built without {what}; build it with `cargo build --release --features {features}`")
+    format!(
+        "this program was built without {what}; build it with `cargo build --release --features {features}`"
+    )
 }
 
 #[cfg(test)]

@@ -10,10 +10,18 @@ pub(crate) enum ConfigError {
     Unreadable { file: PathBuf, reason: String },
     /// The text is no TOML.
     #[error("{file}, line {line}: not valid TOML: {reason}")]
-    Syntax { file: String, line: usize, reason: String },
+    Syntax {
+        file: String,
+        line: usize,
+        reason: String,
+    },
     /// A key is unknown, missing, or has a value of another kind.
     #[error("{file}: key `{key}`: {reason}")]
-    Key { file: String, key: String, reason: String },
+    Key {
+        file: String,
+        key: String,
+        reason: String,
+    },
     /// A role cannot be a process of its own on what is configured.
     #[error(
         "`chorus {role}` is a process among others and needs what they share: {missing}. `chorus serve` runs all roles in one process without that"

@@ -19,7 +19,9 @@ impl Hidden {
     /// A URL as it may be shown: scheme, host, port and path, nothing of users, passwords and parameters.
     pub(crate) fn url(&self) -> String {
         let bare = self.0.split(['?', '#']).next().unwrap_or_default();
-        let Some((scheme, rest)) = bare.split_once("://") else { return "…".to_owned() };
+        let Some((scheme, rest)) = bare.split_once("://") else {
+            return "…".to_owned();
+        };
         // A password may hold a slash, so what comes before the last @ is never shown.
         let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
         format!("{scheme}://{place}")
@@ -72,10 +74,19 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_what_it_hides() {
         for (url, shown) in [
-            ("postgres://chorus:s3cret@db.example:5432/chorus?sslmode=require", "postgres://db.example:5432/chorus"),
+            (
+                "postgres://chorus:s3cret@db.example:5432/chorus?sslmode=require",
+                "postgres://db.example:5432/chorus",
+            ),
             ("postgres://chorus:a/b@c@db/chorus", "postgres://db/chorus"),
-            ("redis://:s3cret@127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
-            ("postgres://db/chorus?user=me&password=s3cret", "postgres://db/chorus"),
+            (
+                "redis://:s3cret@127.0.0.1:6379/0",
+                "redis://127.0.0.1:6379/0",
+            ),
+            (
+                "postgres://db/chorus?user=me&password=s3cret",
+                "postgres://db/chorus",
+            ),
             ("s3cret", "…"),
         ] {
             assert_eq!(Hidden::from(url).url(), shown);
@@ -84,6 +95,9 @@ mod tests {
 
     #[test]
     fn nothing_of_it_is_in_its_debug_form() {
-        assert_eq!(format!("{:?} {:?}", Hidden::from("s3cret"), Hidden::default()), "… none");
+        assert_eq!(
+            format!("{:?} {:?}", Hidden::from("s3cret"), Hidden::default()),
+            "… none"
+        );
     }
 }

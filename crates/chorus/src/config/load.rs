@@ -28,7 +28,9 @@ impl Environment for Process {
 
     #[expect(clippy::disallowed_methods, reason = "this is the loader")]
     fn own(&self) -> Vec<(String, String)> {
-        std::env::vars().filter(|(name, _)| name.starts_with("CHORUS_")).collect()
+        std::env::vars()
+            .filter(|(name, _)| name.starts_with("CHORUS_"))
+            .collect()
     }
 }
 
@@ -39,19 +41,28 @@ const NOT_SETTINGS: [&str; 3] = ["CHORUS_CONFIG", "CHORUS_CRASH", "CHORUS_API_KE
 const OF_OTHERS: [&str; 3] = ["CHORUS_TEST_", "CHORUS_SERVICES_", "CHORUS_LOCAL_MODEL_"];
 
 /// The configuration: defaults, then `file` (or the one named by `CHORUS_CONFIG`), then variables.
-pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result<Config, ConfigError> {
+pub(crate) fn load(
+    file: Option<&Path>,
+    environment: &dyn Environment,
+) -> Result<Config, ConfigError> {
     let mut table = parse("chorus.default.toml", DEFAULTS)?;
     let mut source = "the environment".to_owned();
-    let named = file.map(Path::to_path_buf).or_else(|| environment.variable("CHORUS_CONFIG").map(PathBuf::from));
+    let named = file
+        .map(Path::to_path_buf)
+        .or_else(|| environment.variable("CHORUS_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| ConfigError::Unreadable { file: path.clone(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Unreadable {
+            file: path.clone(),
+            reason: error.to_string(),
+        })?;
         source = path.display().to_string();
         let given = parse(&source, &text)?;
         overlay(&source, &mut table, given)?;
     }
     for (name, text) in environment.own() {
-        if !NOT_SETTINGS.contains(&name.as_str()) && !OF_OTHERS.iter().any(|prefix| name.starts_with(prefix)) {
+        if !NOT_SETTINGS.contains(&name.as_str())
+            && !OF_OTHERS.iter().any(|prefix| name.starts_with(prefix))
+        {
             set(&mut table, &name, &text)?;
         }
     }
@@ -67,26 +78,41 @@ pub(crate) fn load(file: Option<&Path>, environment: &dyn Environment) -> Result
 fn parse(file: &str, text: &str) -> Result<Table, ConfigError> {
     text.parse::<Table>().map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1)),
+        line: error.span().map_or(1, |span| {
+            text[..span.start.min(text.len())].lines().count().max(1)
+        }),
         reason: error.message().to_owned(),
     })
 }
 
 /// Puts the given keys over the defaults; a key that the defaults do not have is unknown.
 fn overlay(file: &str, defaults: &mut Table, given: Table) -> Result<(), ConfigError> {
-    let key = |key: &str, reason: String| ConfigError::Key { file: file.to_owned(), key: key.to_owned(), reason };
+    let key = |key: &str, reason: String| ConfigError::Key {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        reason,
+    };
     for (section, value) in given {
         let Some(Value::Table(known)) = defaults.get_mut(&section) else {
             let sections: Vec<&str> = defaults.keys().map(String::as_str).collect();
-            return Err(key(&section, format!("unknown section, expected one of: {}", sections.join(", "))));
+            return Err(key(
+                &section,
+                format!("unknown section, expected one of: {}", sections.join(", ")),
+            ));
         };
         let Value::Table(values) = value else {
-            return Err(key(&section, format!("found {}, expected a section [{section}]", value.type_str())));
+            return Err(key(
+                &section,
+                format!("found {}, expected a section [{section}]", value.type_str()),
+            ));
         };
         for (name, value) in values {
             if !known.contains_key(&name) {
                 let names: Vec<&str> = known.keys().map(String::as_str).collect();
-                return Err(key(&format!("{section}.{name}"), format!("unknown key, expected one of: {}", names.join(", "))));
+                return Err(key(
+                    &format!("{section}.{name}"),
+                    format!("unknown key, expected one of: {}", names.join(", ")),
+                ));
             }
             known.insert(name, value);
         }
@@ -99,11 +125,14 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
     let unknown = || ConfigError::Key {
         file: "the environment".to_owned(),
         key: variable.to_owned(),
-        reason: "no such setting; variables are CHORUS_<SECTION>_<KEY>, see chorus.default.toml".to_owned(),
+        reason: "no such setting; variables are CHORUS_<SECTION>_<KEY>, see chorus.default.toml"
+            .to_owned(),
     };
     let path = variable.trim_start_matches("CHORUS_").to_lowercase();
     let (section, key) = path.split_once('_').ok_or_else(unknown)?;
-    let Some(Value::Table(known)) = table.get_mut(section) else { return Err(unknown()) };
+    let Some(Value::Table(known)) = table.get_mut(section) else {
+        return Err(unknown());
+    };
     let old = known.get(key).ok_or_else(unknown)?;
     let value = match old {
         Value::String(_) => Value::String(text.to_owned()),
@@ -123,12 +152,18 @@ fn typed(file: &str, table: Table) -> Result<Config, ConfigError> {
     Config::deserialize(deserializer).map_err(|error| ConfigError::Key {
         file: file.to_owned(),
         key: track.path().to_string(),
-        reason: error.message().trim_end().replace('\n', " ").replace("invalid type:", "found").replace("invalid value:", "found"),
+        reason: error
+            .message()
+            .trim_end()
+            .replace('\n', " ")
+            .replace("invalid type:", "found")
+            .replace("invalid value:", "found"),
     })
 }
 
 fn expand(path: &Path, home: &str) -> PathBuf {
-    path.strip_prefix("~").map_or_else(|_| path.to_path_buf(), |rest| Path::new(home).join(rest))
+    path.strip_prefix("~")
+        .map_or_else(|_| path.to_path_buf(), |rest| Path::new(home).join(rest))
 }
 
 #[cfg(test)]
@@ -139,7 +174,10 @@ mod tests {
 
     impl Environment for Fixed {
         fn variable(&self, name: &str) -> Option<String> {
-            self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            self.0
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         }
 
         fn own(&self) -> Vec<(String, String)> {
@@ -151,41 +189,67 @@ mod tests {
         }
     }
 
-    fn load_both(file: &str, variables: Vec<(&'static str, &'static str)>) -> Result<Config, String> {
+    fn load_both(
+        file: &str,
+        variables: Vec<(&'static str, &'static str)>,
+    ) -> Result<Config, String> {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("my.toml");
         std::fs::write(&path, file).expect("the file is written");
-        load(Some(&path), &Fixed(variables)).map_err(|error| error.to_string().replace(&dir.path().display().to_string(), ""))
+        load(Some(&path), &Fixed(variables)).map_err(|error| {
+            error
+                .to_string()
+                .replace(&dir.path().display().to_string(), "")
+        })
     }
 
     #[test]
     fn the_default_file_is_a_whole_configuration() {
         let config = load_both("", vec![("HOME", "/home/me")]).expect("the defaults are valid");
-        assert_eq!(config.data.dir, Path::new("/home/me/.local/share/chorus/data"));
+        assert_eq!(
+            config.data.dir,
+            Path::new("/home/me/.local/share/chorus/data")
+        );
         assert_eq!(config.project.budget().to_string(), "$5.00");
     }
 
     #[test]
     fn a_file_and_then_a_variable_override_a_key() {
-        let config = load_both("[worker]\nslots = 7\nmax_retries = 2\n", vec![("CHORUS_WORKER_SLOTS", "9")]).expect("valid");
+        let config = load_both(
+            "[worker]\nslots = 7\nmax_retries = 2\n",
+            vec![("CHORUS_WORKER_SLOTS", "9")],
+        )
+        .expect("valid");
         assert_eq!((config.worker.slots, config.worker.max_retries), (9, 2));
     }
 
     #[test]
     fn what_is_wrong_is_named_with_file_key_found_and_expected() {
         let cases = [
-            ("[worker]\nslot = 7\n", "/my.toml: key `worker.slot`: unknown key, expected one of: call_timeout_seconds, max_retries, slots"),
+            (
+                "[worker]\nslot = 7\n",
+                "/my.toml: key `worker.slot`: unknown key, expected one of: call_timeout_seconds, max_retries, slots",
+            ),
             (
                 "[wroker]\n",
                 "/my.toml: key `wroker`: unknown section, expected one of: artifacts, bus, data, database, delivery, drain, gateway, limits, log, network, probe, project, roles, worker",
             ),
-            ("[worker]\nslots = \"many\"\n", "/my.toml: key `worker.slots`: found string \"many\", expected u32"),
+            (
+                "[worker]\nslots = \"many\"\n",
+                "/my.toml: key `worker.slots`: found string \"many\", expected u32",
+            ),
             (
                 "[project]\nbudget_usd = true\n",
                 "/my.toml: key `project.budget_usd`: found boolean `true`, expected an amount of dollars such as 5 or 2.50",
             ),
-            ("worker = 3\n", "/my.toml: key `worker`: found integer, expected a section [worker]"),
-            ("[worker\n", "/my.toml, line 1: not valid TOML: unclosed table, expected `]`"),
+            (
+                "worker = 3\n",
+                "/my.toml: key `worker`: found integer, expected a section [worker]",
+            ),
+            (
+                "[worker\n",
+                "/my.toml, line 1: not valid TOML: unclosed table, expected `]`",
+            ),
         ];
         for (file, expected) in cases {
             assert_eq!(load_both(file, vec![]).expect_err(file), expected);
@@ -194,13 +258,20 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_no_setting_is_refused() {
-        let refusal = load_both("", vec![("CHORUS_WORKER_SLOTZ", "9")]).expect_err("there is no such key");
+        let refusal =
+            load_both("", vec![("CHORUS_WORKER_SLOTZ", "9")]).expect_err("there is no such key");
         assert!(refusal.contains("CHORUS_WORKER_SLOTZ"), "{refusal}");
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let refusal = load(Some(Path::new("/no/such.toml")), &Fixed(vec![])).expect_err("it is not there");
-        assert!(refusal.to_string().starts_with("cannot read the configuration /no/such.toml:"), "{refusal}");
+        let refusal =
+            load(Some(Path::new("/no/such.toml")), &Fixed(vec![])).expect_err("it is not there");
+        assert!(
+            refusal
+                .to_string()
+                .starts_with("cannot read the configuration /no/such.toml:"),
+            "{refusal}"
+        );
     }
 }

@@ -43,7 +43,9 @@ pub(crate) struct Config {
 impl Config {
     /// Which addresses credentials may name.
     pub(crate) const fn addresses(&self) -> AddressPolicy {
-        AddressPolicy { private_targets: self.network.allow_private }
+        AddressPolicy {
+            private_targets: self.network.allow_private,
+        }
     }
 }
 
@@ -85,7 +87,12 @@ impl Roles {
     /// One model that thinks, and some that share the work.
     pub(crate) fn shared(thinks: &[&str], work: &[&str]) -> Self {
         let list = |models: &[&str]| vec![models.iter().map(ModelSlug::new).collect()];
-        Self { planner: list(thinks), worker: list(work), merger: list(thinks), judge: list(thinks) }
+        Self {
+            planner: list(thinks),
+            worker: list(work),
+            merger: list(thinks),
+            judge: list(thinks),
+        }
     }
 
     /// The lists by role.
@@ -175,12 +182,21 @@ impl std::str::FromStr for Dollars {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = || format!("{text:?} is not an amount of dollars between 0 and 1000000, for instance 2.50");
-        let amount: f64 = text.trim().trim_start_matches('$').parse().map_err(|_| refusal())?;
+        let refusal = || {
+            format!("{text:?} is not an amount of dollars between 0 and 1000000, for instance 2.50")
+        };
+        let amount: f64 = text
+            .trim()
+            .trim_start_matches('$')
+            .parse()
+            .map_err(|_| refusal())?;
         if !(0.0..=1_000_000.0).contains(&amount) {
             return Err(refusal());
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 10^12 after the check above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "at most 10^12 after the check above"
+        )]
         let micros = (amount * 1_000_000.0).round() as i64;
         Ok(Self(MicroUsd(micros)))
     }
@@ -201,7 +217,9 @@ impl<'de> Deserialize<'de> for Dollars {
             }
 
             fn visit_i64<E: serde::de::Error>(self, amount: i64) -> Result<f64, E> {
-                i32::try_from(amount).map(f64::from).map_err(|_| E::custom("too large an amount"))
+                i32::try_from(amount)
+                    .map(f64::from)
+                    .map_err(|_| E::custom("too large an amount"))
             }
         }
         let amount = deserializer.deserialize_any(Amount)?;

@@ -154,11 +154,17 @@ pub(crate) struct Probe {
     pub(crate) listen: Option<SocketAddr>,
 }
 
-fn address_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+fn address_or_none<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() {
         return Ok(None);
     }
-    let refusal = || serde::de::Error::custom(format!("found {text:?}, expected an address such as \"127.0.0.1:8781\", or \"\""));
+    let refusal = || {
+        serde::de::Error::custom(format!(
+            "found {text:?}, expected an address such as \"127.0.0.1:8781\", or \"\""
+        ))
+    };
     text.parse().map(Some).map_err(|_| refusal())
 }

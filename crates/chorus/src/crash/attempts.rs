@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::delivery::{Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed};
+use chorus_core::delivery::{
+    Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
+};
 use chorus_core::port::{Attempts, StoreError};
 
 use super::{Crash, Point};

@@ -16,7 +16,9 @@ pub(super) struct Wrap {
 #[async_trait]
 impl Bus for Wrap {
     async fn publish(&self, records: Vec<Record>) -> Result<(), BusError> {
-        let dispatch = records.iter().any(|record| matches!(record.topic, Topic::TaskDispatch(_)));
+        let dispatch = records
+            .iter()
+            .any(|record| matches!(record.topic, Topic::TaskDispatch(_)));
         let answer = self.inner.publish(records).await;
         if dispatch {
             self.crash.reached(Point::Publish);
@@ -24,9 +26,16 @@ impl Bus for Wrap {
         answer
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let inner = self.inner.subscribe(topics, group).await?;
-        Ok(Box::new(Reader { inner, crash: Arc::clone(&self.crash) }))
+        Ok(Box::new(Reader {
+            inner,
+            crash: Arc::clone(&self.crash),
+        }))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {

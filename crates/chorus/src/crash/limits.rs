@@ -27,7 +27,12 @@ impl LimitState for Wrap {
         answer
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         self.inner.send(lease, holder, deadline).await
     }
 

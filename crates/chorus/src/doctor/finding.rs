@@ -25,22 +25,36 @@ enum State {
 impl Finding {
     /// As it should be.
     pub(super) fn well(part: &'static str, what: impl Into<String>) -> Self {
-        Self { part, state: State::Well, what: what.into(), advice: None }
+        Self {
+            part,
+            state: State::Well,
+            what: what.into(),
+            advice: None,
+        }
     }
 
     /// It works, and a person should look at it.
     pub(super) fn doubtful(part: &'static str, what: impl Into<String>) -> Self {
-        Self { state: State::Doubtful, ..Self::well(part, what) }
+        Self {
+            state: State::Doubtful,
+            ..Self::well(part, what)
+        }
     }
 
     /// It does not work.
     pub(super) fn wrong(part: &'static str, what: impl Into<String>) -> Self {
-        Self { state: State::Wrong, ..Self::well(part, what) }
+        Self {
+            state: State::Wrong,
+            ..Self::well(part, what)
+        }
     }
 
     /// What to do about it.
     pub(super) fn advise(self, advice: impl Into<String>) -> Self {
-        Self { advice: Some(advice.into()), ..self }
+        Self {
+            advice: Some(advice.into()),
+            ..self
+        }
     }
 
     pub(super) fn is_wrong(&self) -> bool {

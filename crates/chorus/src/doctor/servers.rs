@@ -17,13 +17,21 @@ const LIMITS: &str = "limits";
 const MUCH: u64 = 10_000;
 
 /// The brokers: whether they answer, have the topics, and whether what lies there is read. Their state, when it can be used.
-pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> (Option<BusState>, Vec<Finding>) {
+pub(super) async fn bus(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> (Option<BusState>, Vec<Finding>) {
     if config.bus.kind == BusKind::Embedded {
         return (None, Vec::new());
     }
     let brokers = &config.bus.brokers;
     let pools = Staff::pools();
-    let asked = clock.deadline(clock.now() + PATIENCE, house::look_at_bus(&config.bus, &pools)).await;
+    let asked = clock
+        .deadline(
+            clock.now() + PATIENCE,
+            house::look_at_bus(&config.bus, &pools),
+        )
+        .await;
     let found = match asked {
         Some(Ok(state)) => {
             let findings = bus_state(brokers, &state);
@@ -43,10 +51,16 @@ pub(super) async fn bus(config: &Config, clock: &Arc<dyn Clock>) -> (Option<BusS
 
 /// Whether somebody is there for each step of a project: an orchestrator, and workers of the pools that its tasks go to.
 pub(super) fn readers(state: &BusState, pools: &BTreeSet<Pool>) -> Finding {
-    let needed = state.groups.iter().filter(|group| group.pool.as_ref().is_none_or(|pool| pools.contains(pool)));
+    let needed = state
+        .groups
+        .iter()
+        .filter(|group| group.pool.as_ref().is_none_or(|pool| pools.contains(pool)));
     let (there, absent): (Vec<&Group>, Vec<&Group>) = needed.partition(|group| group.members > 0);
     if absent.is_empty() {
-        let there: Vec<String> = there.iter().map(|group| format!("{} ({})", group.name, group.members)).collect();
+        let there: Vec<String> = there
+            .iter()
+            .map(|group| format!("{} ({})", group.name, group.members))
+            .collect();
         return Finding::well(BUS, format!("read by {}", there.join(", ")));
     }
     let names: Vec<&str> = absent.iter().map(|group| group.name.as_str()).collect();
@@ -55,25 +69,52 @@ pub(super) fn readers(state: &BusState, pools: &BTreeSet<Pool>) -> Finding {
         Some(pool) => format!("`chorus worker --pool {pool}`"),
     };
     let commands: Vec<String> = absent.iter().map(start).collect();
-    Finding::doubtful(BUS, format!("nobody reads as {}: projects wait for them", names.join(", ")))
-        .advise(format!("start {}, or `chorus serve` for all roles in one process", commands.join(", ")))
+    Finding::doubtful(
+        BUS,
+        format!(
+            "nobody reads as {}: projects wait for them",
+            names.join(", ")
+        ),
+    )
+    .advise(format!(
+        "start {}, or `chorus serve` for all roles in one process",
+        commands.join(", ")
+    ))
 }
 
 fn bus_state(brokers: &str, state: &BusState) -> Vec<Finding> {
     if !state.unfit.is_empty() {
-        let found = Finding::wrong(BUS, format!("Kafka at {brokers} answers, but {}", state.unfit.join(", ")));
+        let found = Finding::wrong(
+            BUS,
+            format!("Kafka at {brokers} answers, but {}", state.unfit.join(", ")),
+        );
         return vec![
             found.advise("run `chorus migrate`; it makes what is missing. Partitions of a topic that is there are yours to change"),
         ];
     }
-    let mut findings = vec![Finding::well(BUS, format!("Kafka at {brokers} answers and has every topic"))];
+    let mut findings = vec![Finding::well(
+        BUS,
+        format!("Kafka at {brokers} answers and has every topic"),
+    )];
     for group in state.groups.iter().filter(|group| group.behind > MUCH) {
-        let found = Finding::doubtful(BUS, format!("the group {} is {} records behind", group.name, group.behind));
-        findings.push(found.advise("see that its processes run (/readyz) and are not starved; add some"));
+        let found = Finding::doubtful(
+            BUS,
+            format!(
+                "the group {} is {} records behind",
+                group.name, group.behind
+            ),
+        );
+        findings.push(
+            found.advise("see that its processes run (/readyz) and are not starved; add some"),
+        );
     }
     if state.letters > 0 {
-        let found = Finding::doubtful(BUS, format!("{} records could not be read by anybody", state.letters));
-        findings.push(found.advise("`chorus dlq list` says why, `chorus dlq replay` sends them again"));
+        let found = Finding::doubtful(
+            BUS,
+            format!("{} records could not be read by anybody", state.letters),
+        );
+        findings
+            .push(found.advise("`chorus dlq list` says why, `chorus dlq replay` sends them again"));
     }
     findings
 }
@@ -85,19 +126,42 @@ pub(super) async fn limits(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Findi
     }
     let url = config.limits.url.url();
     let asked = clock.now();
-    let state = match clock.deadline(asked + PATIENCE, house::look_at_limits(&config.limits)).await {
+    let state = match clock
+        .deadline(asked + PATIENCE, house::look_at_limits(&config.limits))
+        .await
+    {
         Some(Ok(state)) => state,
         Some(Err(error)) => {
             let advice = "start it, or mend limits.url (CHORUS_LIMITS_URL): host, port, password, redis:// or rediss://";
             return vec![Finding::wrong(LIMITS, format!("{url}: {error:#}")).advise(advice)];
         }
-        None => return vec![Finding::wrong(LIMITS, format!("{url} gave no answer within {} s", PATIENCE.0 / 1000))],
+        None => {
+            return vec![Finding::wrong(
+                LIMITS,
+                format!("{url} gave no answer within {} s", PATIENCE.0 / 1000),
+            )];
+        }
     };
-    let mut findings = vec![Finding::well(LIMITS, format!("Redis {} at {url} answers", state.release))];
+    let mut findings = vec![Finding::well(
+        LIMITS,
+        format!("Redis {} at {url} answers", state.release),
+    )];
     if state.eviction != "noeviction" || state.evicted > 0 {
-        let what = format!("it throws keys away when its memory is full ({}, {} so far): a key is a limit", state.eviction, state.evicted);
-        findings.push(Finding::wrong(LIMITS, what).advise("set maxmemory-policy noeviction, and give the ledger a server of its own"));
+        let what = format!(
+            "it throws keys away when its memory is full ({}, {} so far): a key is a limit",
+            state.eviction, state.evicted
+        );
+        findings
+            .push(Finding::wrong(LIMITS, what).advise(
+                "set maxmemory-policy noeviction, and give the ledger a server of its own",
+            ));
     }
-    findings.push(clocks(LIMITS, "the server's", state.now, asked, clock.now()));
+    findings.push(clocks(
+        LIMITS,
+        "the server's",
+        state.now,
+        asked,
+        clock.now(),
+    ));
     findings
 }

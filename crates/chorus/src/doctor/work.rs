@@ -15,16 +15,31 @@ const TOO_OLD: Millis = Millis::from_secs(60);
 
 /// What waits, and for how long.
 pub(super) async fn look(store: &Store, now: Timestamp) -> Vec<Finding> {
-    let findings = [queued(store, now).await, unsent(store).await, unfolded(store).await];
-    findings.into_iter().map(|found| found.unwrap_or_else(|error| Finding::wrong(PART, error.to_string()))).collect()
+    let findings = [
+        queued(store, now).await,
+        unsent(store).await,
+        unfolded(store).await,
+    ];
+    findings
+        .into_iter()
+        .map(|found| found.unwrap_or_else(|error| Finding::wrong(PART, error.to_string())))
+        .collect()
 }
 
 async fn queued(store: &Store, now: Timestamp) -> Result<Finding, StoreError> {
     let rows = store.queued(LOOKED_AT).await?;
     let running = store.outstanding().await?.len();
     let ready = |row: &&QueuedAttempt| row.attempt.not_before <= now;
-    let oldest = rows.iter().filter(ready).map(|row| now.since(row.created_at)).max();
-    let more = if rows.len() == LOOKED_AT as usize { " or more" } else { "" };
+    let oldest = rows
+        .iter()
+        .filter(ready)
+        .map(|row| now.since(row.created_at))
+        .max();
+    let more = if rows.len() == LOOKED_AT as usize {
+        " or more"
+    } else {
+        ""
+    };
     let what = format!("{} attempts queued{more}, {running} under way", rows.len());
     Ok(match oldest {
         Some(age) if age > TOO_OLD && running == 0 => {
@@ -40,8 +55,11 @@ async fn unsent(store: &Store) -> Result<Finding, StoreError> {
     Ok(if rows == 0 {
         Finding::well(PART, "every record was published")
     } else {
-        Finding::doubtful(PART, format!("{rows} records wait to be published for more than a minute"))
-            .advise("the leading dispatcher publishes them: see that one runs and reaches the bus")
+        Finding::doubtful(
+            PART,
+            format!("{rows} records wait to be published for more than a minute"),
+        )
+        .advise("the leading dispatcher publishes them: see that one runs and reaches the bus")
     })
 }
 
@@ -50,7 +68,10 @@ async fn unfolded(store: &Store) -> Result<Finding, StoreError> {
     Ok(if rows == 0 {
         Finding::well(PART, "every command and result was taken in")
     } else {
-        Finding::doubtful(PART, format!("{rows} commands or results wait for an orchestrator for more than a minute"))
-            .advise("see that an orchestrator runs and reaches the database and the bus")
+        Finding::doubtful(
+            PART,
+            format!("{rows} commands or results wait for an orchestrator for more than a minute"),
+        )
+        .advise("see that an orchestrator runs and reaches the database and the bus")
     })
 }

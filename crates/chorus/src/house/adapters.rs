@@ -28,14 +28,33 @@ pub(super) struct Adapters {
 }
 
 impl Adapters {
-    pub(super) async fn open(config: &Config, clock: &Arc<dyn Clock>, pending: Pending) -> anyhow::Result<Self> {
-        let folder = if config.database.is_shared() { None } else { Some(DataDir::open(&config.data.dir)?) };
-        let store = Store::open_with(place(config), pending, config.database.connections).await.context("cannot open the database")?;
+    pub(super) async fn open(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        pending: Pending,
+    ) -> anyhow::Result<Self> {
+        let folder = if config.database.is_shared() {
+            None
+        } else {
+            Some(DataDir::open(&config.data.dir)?)
+        };
+        let store = Store::open_with(place(config), pending, config.database.connections)
+            .await
+            .context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
         let artifacts = artifacts(config, &store, &mut dependencies)?;
         let (bus, close_bus) = bus(config, &mut dependencies)?;
         let (limits, levels) = limits(config, clock, &store, &mut dependencies).await?;
-        Ok(Self { store, artifacts, bus, close_bus, limits, levels, dependencies: dependencies.into(), _folder: folder })
+        Ok(Self {
+            store,
+            artifacts,
+            bus,
+            close_bus,
+            limits,
+            levels,
+            dependencies: dependencies.into(),
+            _folder: folder,
+        })
     }
 }
 
@@ -48,7 +67,11 @@ pub(crate) fn place(config: &Config) -> Place {
     }
 }
 
-fn artifacts(config: &Config, store: &Store, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Arc<dyn ArtifactStore>> {
+fn artifacts(
+    config: &Config,
+    store: &Store,
+    dependencies: &mut Vec<Dependency>,
+) -> anyhow::Result<Arc<dyn ArtifactStore>> {
     if config.artifacts_in_database() {
         return Ok(Arc::new(store.clone()));
     }
@@ -56,7 +79,11 @@ fn artifacts(config: &Config, store: &Store, dependencies: &mut Vec<Dependency>)
     let directory = LocalDirectory::open(&folder)?.telling(store.trouble());
     let shown = folder.display().to_string();
     dependencies.push(Dependency::new("artifacts", shown, move || {
-        let gone = if folder.is_dir() { Ok(()) } else { Err(format!("{} is not there", folder.display())) };
+        let gone = if folder.is_dir() {
+            Ok(())
+        } else {
+            Err(format!("{} is not there", folder.display()))
+        };
         async { gone }
     }));
     Ok(Arc::new(directory))
@@ -77,7 +104,12 @@ fn bus(config: &Config, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Tr
 
 type Ledger = (Arc<dyn LimitState>, Option<Arc<Memory>>);
 
-async fn limits(config: &Config, clock: &Arc<dyn Clock>, store: &Store, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Ledger> {
+async fn limits(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    store: &Store,
+    dependencies: &mut Vec<Dependency>,
+) -> anyhow::Result<Ledger> {
     match config.limits.kind {
         LimitsKind::Memory => {
             let levels = Arc::new(Memory::new(Arc::clone(clock), start(store).await?));
@@ -93,5 +125,9 @@ async fn limits(config: &Config, clock: &Arc<dyn Clock>, store: &Store, dependen
 
 /// Calls of a process that died may still count at their providers: then nothing is thought to be left.
 async fn start(store: &Store) -> anyhow::Result<Start> {
-    Ok(if store.outstanding().await?.is_empty() { Start::Full } else { Start::Empty })
+    Ok(if store.outstanding().await?.is_empty() {
+        Start::Full
+    } else {
+        Start::Empty
+    })
 }

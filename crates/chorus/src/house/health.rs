@@ -16,12 +16,20 @@ pub(crate) struct Dependency {
 
 impl Dependency {
     /// A dependency that is asked in this way.
-    pub(crate) fn new<F, E>(name: &'static str, what: String, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn new<F, E>(
+        name: &'static str,
+        what: String,
+        ask: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,
     {
-        let ask = Box::new(move || ask().map(|answer| answer.map_err(|error| error.to_string())).boxed());
+        let ask = Box::new(move || {
+            ask()
+                .map(|answer| answer.map_err(|error| error.to_string()))
+                .boxed()
+        });
         Self { name, what, ask }
     }
 
@@ -32,7 +40,14 @@ impl Dependency {
             let store = store.clone();
             async move {
                 let missing = store.ping().await.map_err(|error| error.to_string())?;
-                if missing.is_empty() { Ok(()) } else { Err(format!("it lacks {}; run `chorus migrate`", missing.join(", "))) }
+                if missing.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "it lacks {}; run `chorus migrate`",
+                        missing.join(", ")
+                    ))
+                }
             }
         })
     }

@@ -24,7 +24,10 @@ pub(super) fn envelope(config: &Config) -> anyhow::Result<EnvelopeKey> {
     }
     let (key, made) = EnvelopeKey::from_file_or_new(file)?;
     if made && !config.passing {
-        eprintln!("A key that seals your credentials was made: {}", file.display());
+        eprintln!(
+            "A key that seals your credentials was made: {}",
+            file.display()
+        );
         eprintln!("Back it up: without it the credentials must be imported again.\n");
     }
     Ok(key)

@@ -29,7 +29,11 @@ pub(crate) struct Opening {
 impl Opening {
     /// A file of one's own is always brought up to date; a database that others use, when it is asked for.
     const fn pending(&self, shared: bool) -> Pending {
-        if shared && !self.migrate { Pending::Refuse } else { Pending::Apply }
+        if shared && !self.migrate {
+            Pending::Refuse
+        } else {
+            Pending::Apply
+        }
     }
 }
 
@@ -39,7 +43,12 @@ impl House {
     pub(crate) async fn open(config: Config, opening: Opening) -> anyhow::Result<Self> {
         let key = key::envelope(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let adapters = Adapters::open(&config, &clock, opening.pending(config.database.is_shared())).await?;
+        let adapters = Adapters::open(
+            &config,
+            &clock,
+            opening.pending(config.database.is_shared()),
+        )
+        .await?;
         let catalog = Arc::new(chorus_upstream::catalog::load());
         let shared = Arc::new(adapters.store.clone());
         let http = Http::new(Parts {
@@ -50,7 +59,12 @@ impl House {
             addresses: config.addresses(),
         });
         let upstream: Arc<dyn Upstream> = Arc::new(http.clone());
-        let ports = Wrapped { attempts: shared.clone(), limits: adapters.limits.clone(), bus: adapters.bus.clone(), upstream };
+        let ports = Wrapped {
+            attempts: shared.clone(),
+            limits: adapters.limits.clone(),
+            bus: adapters.bus.clone(),
+            upstream,
+        };
         let ports = match opening.crash {
             Some(crash) => ports.with(&Arc::new(crash)),
             None => ports,
@@ -72,6 +86,15 @@ impl House {
             Some(telemetry) => telemetry.measure(ports),
             None => ports,
         };
-        Ok(Self { catalog, tenant: Self::own_tenant(), clock, ports, adapters, key, http, config })
+        Ok(Self {
+            catalog,
+            tenant: Self::own_tenant(),
+            clock,
+            ports,
+            adapters,
+            key,
+            http,
+            config,
+        })
     }
 }

@@ -39,12 +39,22 @@ impl Staff {
 
     /// Everybody, for as long as a person waits.
     pub(crate) fn whole() -> Self {
-        Self { orchestrator: true, dispatcher: true, pools: Self::pools(), drain: SHORT_DRAIN }
+        Self {
+            orchestrator: true,
+            dispatcher: true,
+            pools: Self::pools(),
+            drain: SHORT_DRAIN,
+        }
     }
 
     /// Nobody yet.
     pub(crate) const fn none(drain: Millis) -> Self {
-        Self { orchestrator: false, dispatcher: false, pools: Vec::new(), drain }
+        Self {
+            orchestrator: false,
+            dispatcher: false,
+            pools: Vec::new(),
+            drain,
+        }
     }
 }
 
@@ -60,12 +70,21 @@ impl Services {
     /// Starts these services.
     pub(crate) fn start(house: &House, staff: &Staff) -> Self {
         let (stop, _) = watch::channel(false);
-        let mut services = Self { stop, drain: staff.drain, tasks: Vec::new(), workers: Vec::new() };
+        let mut services = Self {
+            stop,
+            drain: staff.drain,
+            tasks: Vec::new(),
+            workers: Vec::new(),
+        };
         if staff.orchestrator {
-            services.tasks.push(tokio::spawn(orchestrator(house, staff.drain).run(stopped(&services.stop))));
+            services.tasks.push(tokio::spawn(
+                orchestrator(house, staff.drain).run(stopped(&services.stop)),
+            ));
         }
         if staff.dispatcher {
-            services.tasks.push(tokio::spawn(dispatcher(house).run(stopped(&services.stop))));
+            services
+                .tasks
+                .push(tokio::spawn(dispatcher(house).run(stopped(&services.stop))));
         }
         for pool in &staff.pools {
             services.hire(house, pool);
@@ -81,14 +100,21 @@ impl Services {
 
     /// Ends the first worker of a pool at once, in the middle of whatever it does; false when there is none.
     pub(crate) fn lose(&mut self, pool: &Pool) -> bool {
-        let Some(at) = self.workers.iter().position(|(of, _)| of == pool) else { return false };
+        let Some(at) = self.workers.iter().position(|(of, _)| of == pool) else {
+            return false;
+        };
         self.workers.remove(at).1.abort();
         true
     }
 
     /// Ends all services at once, wherever they are: where nothing can be written, nothing can be handed back.
     pub(crate) async fn abandon(self) {
-        for task in self.workers.into_iter().map(|(_, task)| task).chain(self.tasks) {
+        for task in self
+            .workers
+            .into_iter()
+            .map(|(_, task)| task)
+            .chain(self.tasks)
+        {
             task.abort();
             // It was aborted: there is nothing to learn from its end.
             let _ = task.await;
@@ -97,7 +123,11 @@ impl Services {
 
     /// Returns when a service ended although nobody told it to; never, when there is none.
     pub(crate) async fn ended(&mut self) {
-        let tasks: Vec<_> = self.tasks.iter_mut().chain(self.workers.iter_mut().map(|(_, task)| task)).collect();
+        let tasks: Vec<_> = self
+            .tasks
+            .iter_mut()
+            .chain(self.workers.iter_mut().map(|(_, task)| task))
+            .collect();
         if tasks.is_empty() {
             return std::future::pending().await;
         }
@@ -114,7 +144,12 @@ impl Services {
     /// Tells all services to stop and waits until they have.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        for task in self.workers.into_iter().map(|(_, task)| task).chain(self.tasks) {
+        for task in self
+            .workers
+            .into_iter()
+            .map(|(_, task)| task)
+            .chain(self.tasks)
+        {
             // A service that panicked has said so; the others still stop in order.
             let _ = task.await;
         }
@@ -146,7 +181,10 @@ fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
         bus: Arc::clone(&house.ports.bus),
         clock: Arc::clone(&house.clock),
     };
-    let settings = chorus_orchestrator::Settings { drain, ..chorus_orchestrator::Settings::default() };
+    let settings = chorus_orchestrator::Settings {
+        drain,
+        ..chorus_orchestrator::Settings::default()
+    };
     Orchestrator::new(ports, settings, Arc::new(ByAccounts::new(house)))
 }
 
@@ -161,7 +199,13 @@ fn dispatcher(house: &House) -> Dispatcher {
         bus: Arc::clone(&house.ports.bus),
         clock: Arc::clone(&house.clock),
     };
-    Dispatcher::new(ports, pace(house), Arc::clone(&house.catalog), house.config.roles.lists(), boot(house, "dispatcher"))
+    Dispatcher::new(
+        ports,
+        pace(house),
+        Arc::clone(&house.catalog),
+        house.config.roles.lists(),
+        boot(house, "dispatcher"),
+    )
 }
 
 /// Short times: one process alone waits for nobody, and processes that share the work should notice soon that one
@@ -174,12 +218,22 @@ fn pace(house: &House) -> chorus_dispatcher::Settings {
         renew: Millis(delivery.term_ms.0 / 3),
         stand_by: Millis(delivery.term_ms.0 / 6),
         beat_stale: delivery.silent_ms,
-        admission: chorus_pool::admission::Settings { lease_lasts: delivery.unclaimed_ms, ..usual.admission },
+        admission: chorus_pool::admission::Settings {
+            lease_lasts: delivery.unclaimed_ms,
+            ..usual.admission
+        },
         sweep: Millis(500),
         ..usual
     };
-    let unfolded_after = if house.config.database.is_shared() { paced.unfolded_after } else { Millis::from_secs(5) };
-    chorus_dispatcher::Settings { unfolded_after, ..paced }
+    let unfolded_after = if house.config.database.is_shared() {
+        paced.unfolded_after
+    } else {
+        Millis::from_secs(5)
+    };
+    chorus_dispatcher::Settings {
+        unfolded_after,
+        ..paced
+    }
 }
 
 fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
@@ -203,5 +257,10 @@ fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
         drain,
         ..chorus_worker::Settings::of_pool(pool.clone())
     };
-    Worker::new(ports, Arc::clone(&house.catalog), settings, boot(house, "worker"))
+    Worker::new(
+        ports,
+        Arc::clone(&house.catalog),
+        settings,
+        boot(house, "worker"),
+    )
 }

@@ -54,7 +54,9 @@ impl ByAccounts {
         let mut sizes = self.usual();
         if let Some(worker) = least(Role::Worker) {
             let limits = &mut sizes.limits;
-            limits.input_tokens = limits.input_tokens.min(worker.context * INPUT_PERCENT / 100);
+            limits.input_tokens = limits
+                .input_tokens
+                .min(worker.context * INPUT_PERCENT / 100);
             limits.max_output_tokens = limits.max_output_tokens.min(worker.max_output);
         }
         let rooms = &mut sizes.rooms;
@@ -66,7 +68,11 @@ impl ByAccounts {
         ] {
             if let Some(least) = least(role) {
                 room.ceiling = room.ceiling.min(least.max_output);
-                room.thinking = if least.thinks { room.thinking.min(least.max_output / 2) } else { 0 };
+                room.thinking = if least.thinks {
+                    room.thinking.min(least.max_output / 2)
+                } else {
+                    0
+                };
             }
         }
         if let Some(judge) = least(Role::Judge) {
@@ -76,10 +82,19 @@ impl ByAccounts {
     }
 
     fn least(&self, tenant: &Tenant, roster: &Roster, role: Role) -> Option<Least> {
-        let choice = roster.choose(tenant, role, &self.roles, self.clock.now()).ok()?;
-        let models = choice.models.iter().filter_map(|slug| self.catalog.model(slug));
+        let choice = roster
+            .choose(tenant, role, &self.roles, self.clock.now())
+            .ok()?;
+        let models = choice
+            .models
+            .iter()
+            .filter_map(|slug| self.catalog.model(slug));
         models.fold(None, |least: Option<Least>, model| {
-            let own = Least { context: u64::from(model.context), max_output: model.max_output, thinks: model.reasoning };
+            let own = Least {
+                context: u64::from(model.context),
+                max_output: model.max_output,
+                thinks: model.reasoning,
+            };
             Some(match least {
                 None => own,
                 Some(least) => Least {

@@ -50,7 +50,13 @@ struct Named {
 impl<'a> Feed<'a> {
     /// The news after this place.
     pub(super) const fn after(api: &'a Api, project: ProjectId, seen: Seq) -> Self {
-        Self { api, project, seen, open: None, waiting: VecDeque::new() }
+        Self {
+            api,
+            project,
+            seen,
+            open: None,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// What comes next. Cancelling the wait loses nothing.
@@ -63,7 +69,8 @@ impl<'a> Feed<'a> {
             }
             let Some((stream, parser)) = &mut self.open else {
                 let mut call = Call::get(&format!("/v1/projects/{}/events", self.project));
-                call.headers.push(("last-event-id", self.seen.0.to_string()));
+                call.headers
+                    .push(("last-event-id", self.seen.0.to_string()));
                 self.open = Some((self.api.stream(&call).await?, Parser::new()));
                 continue;
             };
@@ -80,8 +87,10 @@ impl<'a> Feed<'a> {
     }
 
     fn read(&mut self, event: &Event) -> Result<Option<News>, ApiError> {
-        let unreadable =
-            |why: serde_json::Error| ApiError::Unreadable { path: format!("/v1/projects/{}/events", self.project), why: why.to_string() };
+        let unreadable = |why: serde_json::Error| ApiError::Unreadable {
+            path: format!("/v1/projects/{}/events", self.project),
+            why: why.to_string(),
+        };
         match event.name.as_deref() {
             None => {
                 let stored: StoredEvent = serde_json::from_str(&event.data).map_err(unreadable)?;
@@ -91,7 +100,9 @@ impl<'a> Feed<'a> {
             }
             Some("progress") => {
                 let named: Named = serde_json::from_str(&event.data).map_err(unreadable)?;
-                let account = named.account_name.unwrap_or_else(|| named.progress.account.to_string());
+                let account = named
+                    .account_name
+                    .unwrap_or_else(|| named.progress.account.to_string());
                 Ok(Some(News::Progress(Box::new(named.progress), account)))
             }
             Some("end") => Ok(Some(News::End)),

@@ -8,7 +8,9 @@ use chorus_core::id::{ProjectId, Seq};
 use chorus_core::money::MicroUsd;
 use chorus_core::project::HistoryEvent;
 use chorus_core::time::{Millis, Timestamp};
-use chorus_gateway::resource::{Answers, Approval, Document, ProjectResource, QuestionResource, Submission};
+use chorus_gateway::resource::{
+    Answers, Approval, Document, ProjectResource, QuestionResource, Submission,
+};
 use serde::Serialize;
 
 use super::api::{Api, Call};
@@ -48,11 +50,25 @@ pub(crate) enum Remote {
 /// Hands the project in if need be, and goes with it.
 pub(crate) async fn run(api: &Api, remote: Remote, how: &How) -> anyhow::Result<Exit> {
     let (id, after) = match remote {
-        Remote::New { text, documents, budget } => (submit(api, (text, documents), budget, how).await?, Seq(0)),
+        Remote::New {
+            text,
+            documents,
+            budget,
+        } => (submit(api, (text, documents), budget, how).await?, Seq(0)),
         Remote::There(id) => (id, take_up(api, id).await?),
     };
-    let hint = format!("nothing is lost; go on with: chorus resume {id} --server {}", api.servers());
-    let mut session = Session { api, id, how, view: watch::view(), tally: Tally::default(), feed: Feed::after(api, id, after) };
+    let hint = format!(
+        "nothing is lost; go on with: chorus resume {id} --server {}",
+        api.servers()
+    );
+    let mut session = Session {
+        api,
+        id,
+        how,
+        view: watch::view(),
+        tally: Tally::default(),
+        feed: Feed::after(api, id, after),
+    };
     let left = tokio::select! {
         biased;
         signal = tokio::signal::ctrl_c() => {
@@ -70,14 +86,34 @@ pub(crate) async fn run(api: &Api, remote: Remote, how: &How) -> anyhow::Result<
     finish(api, id, how).await.context(hint)
 }
 
-async fn submit(api: &Api, (brief, documents): (String, Vec<Read>), budget: Option<MicroUsd>, how: &How) -> anyhow::Result<ProjectId> {
-    let attachments = documents.into_iter().map(|Read { name, text }| Document { name, text: Some(text), base64: None });
-    let approve = if how.yes { Approval::Auto } else { Approval::Ask };
-    let submission =
-        Submission { brief, attachments: attachments.collect(), title: None, budget_usd: budget.map(dollars), assume: how.assume, approve };
+async fn submit(
+    api: &Api,
+    (brief, documents): (String, Vec<Read>),
+    budget: Option<MicroUsd>,
+    how: &How,
+) -> anyhow::Result<ProjectId> {
+    let attachments = documents.into_iter().map(|Read { name, text }| Document {
+        name,
+        text: Some(text),
+        base64: None,
+    });
+    let approve = if how.yes {
+        Approval::Auto
+    } else {
+        Approval::Ask
+    };
+    let submission = Submission {
+        brief,
+        attachments: attachments.collect(),
+        title: None,
+        budget_usd: budget.map(dollars),
+        assume: how.assume,
+        approve,
+    };
     let call = Call::post("/v1/projects", &submission, &key(api));
     let reply = api.ask(&call, Some(api.clock.now() + PATIENCE)).await?;
-    let project: ProjectResource = serde_json::from_slice(&reply).context("read the server's answer to the submission")?;
+    let project: ProjectResource =
+        serde_json::from_slice(&reply).context("read the server's answer to the submission")?;
     eprintln!("{} is accepted by {}", project.id, api.servers());
     Ok(project.id)
 }
@@ -86,7 +122,11 @@ async fn submit(api: &Api, (brief, documents): (String, Vec<Read>), budget: Opti
 async fn take_up(api: &Api, id: ProjectId) -> anyhow::Result<Seq> {
     let project: ProjectResource = api.get(&format!("/v1/projects/{id}")).await?;
     if project.state == "paused" {
-        let call = Call::post(&format!("/v1/projects/{id}/resume"), &serde_json::json!({}), &key(api));
+        let call = Call::post(
+            &format!("/v1/projects/{id}/resume"),
+            &serde_json::json!({}),
+            &key(api),
+        );
         api.ask(&call, None).await?;
     }
     Ok(Seq(project.last_event))
@@ -179,7 +219,10 @@ impl Session<'_> {
             News::Event(stored) => {
                 self.tally.add(stored);
                 self.view.event(stored, &self.tally);
-                matches!(stored.event, HistoryEvent::QuestionsAsked { .. } | HistoryEvent::ApprovalAsked)
+                matches!(
+                    stored.event,
+                    HistoryEvent::QuestionsAsked { .. } | HistoryEvent::ApprovalAsked
+                )
             }
             News::Progress(progress, account) => {
                 self.view.progress(progress, account);
@@ -203,7 +246,9 @@ impl Session<'_> {
     async fn approval(&mut self, project: &ProjectResource) -> anyhow::Result<bool> {
         match &project.estimate {
             Some(estimate) => eprintln!("\n{estimate}"),
-            None => eprintln!("\nThe plan waits for approval; the server cannot say what it will take."),
+            None => {
+                eprintln!("\nThe plan waits for approval; the server cannot say what it will take.")
+            }
         }
         let approved = self.how.yes || (ask::possible() && ask::yes("Go on?")?);
         if !approved {
@@ -212,7 +257,10 @@ impl Session<'_> {
             }
             return Ok(false);
         }
-        self.command("approve", &serde_json::json!({}), |project| project.state != "waiting_approval").await?;
+        self.command("approve", &serde_json::json!({}), |project| {
+            project.state != "waiting_approval"
+        })
+        .await?;
         Ok(true)
     }
 
@@ -223,24 +271,65 @@ impl Session<'_> {
             for question in open {
                 eprintln!("  {}", question.text);
             }
-            eprintln!("Run again on a terminal to answer them, or with --assume to have assumptions stated.");
+            eprintln!(
+                "Run again on a terminal to answer them, or with --assume to have assumptions stated."
+            );
             return Ok(false);
         }
         let mut answers = BTreeMap::new();
         if !self.how.assume {
-            for QuestionResource { id, text, why, options, default, .. } in open.clone() {
-                answers.insert(id.clone(), ask::question(&Question { id, text, why, options, default })?);
+            for QuestionResource {
+                id,
+                text,
+                why,
+                options,
+                default,
+                ..
+            } in open.clone()
+            {
+                answers.insert(
+                    id.clone(),
+                    ask::question(&Question {
+                        id,
+                        text,
+                        why,
+                        options,
+                        default,
+                    })?,
+                );
             }
         }
         let asked: Vec<String> = open.iter().map(|question| question.id.clone()).collect();
-        let gone = |project: &ProjectResource| !project.questions.iter().any(|open| asked.contains(&open.id));
-        self.command("answers", &Answers { answers, assume_rest: true }, gone).await?;
+        let gone = |project: &ProjectResource| {
+            !project
+                .questions
+                .iter()
+                .any(|open| asked.contains(&open.id))
+        };
+        self.command(
+            "answers",
+            &Answers {
+                answers,
+                assume_rest: true,
+            },
+            gone,
+        )
+        .await?;
         Ok(true)
     }
 
     /// Tells the project something and waits until it shows.
-    async fn command(&self, verb: &str, body: &impl Serialize, shows: impl Fn(&ProjectResource) -> bool) -> anyhow::Result<()> {
-        let call = Call::post(&format!("/v1/projects/{}/{verb}", self.id), body, &key(self.api));
+    async fn command(
+        &self,
+        verb: &str,
+        body: &impl Serialize,
+        shows: impl Fn(&ProjectResource) -> bool,
+    ) -> anyhow::Result<()> {
+        let call = Call::post(
+            &format!("/v1/projects/{}/{verb}", self.id),
+            body,
+            &key(self.api),
+        );
         self.api.ask(&call, None).await?;
         loop {
             let project = self.project().await?;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::delivery::{
-    Claim, Delivery, Dispatch, DispatchDecision, Dispatched, Finish, Holding, Outcome, QueuedAttempt, Reclaim, Reclaimed,
+    Claim, Delivery, Dispatch, DispatchDecision, Dispatched, Finish, Holding, Outcome,
+    QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::port::{Attempts, StoreError};
@@ -47,10 +48,26 @@ impl Queue {
             "Attempts that wait for admission, as the leading dispatcher read them last",
             queue.queued.clone(),
         );
-        registry.register("deliveries_running", "Deliveries that workers of this process hold", queue.running.clone());
-        registry.register("dispatches", "Attempts that were decided: sent, refused, over_budget, lost", queue.dispatches.clone());
-        registry.register("claims", "Claims of deliveries: granted, denied", queue.claims.clone());
-        registry.register("finishes", "Deliveries that ended: succeeded, asked, failed, requeued, moved_on", queue.finishes.clone());
+        registry.register(
+            "deliveries_running",
+            "Deliveries that workers of this process hold",
+            queue.running.clone(),
+        );
+        registry.register(
+            "dispatches",
+            "Attempts that were decided: sent, refused, over_budget, lost",
+            queue.dispatches.clone(),
+        );
+        registry.register(
+            "claims",
+            "Claims of deliveries: granted, denied",
+            queue.claims.clone(),
+        );
+        registry.register(
+            "finishes",
+            "Deliveries that ended: succeeded, asked, failed, requeued, moved_on",
+            queue.finishes.clone(),
+        );
         registry.register(
             "deliveries_taken_back",
             "Deliveries that the reconciler took back: unclaimed, lost_worker",
@@ -63,7 +80,8 @@ impl Queue {
     fn holds(&self, change: impl FnOnce(&mut BTreeSet<(AttemptId, Epoch)>)) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut held);
-        self.running.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+        self.running
+            .set(i64::try_from(held.len()).unwrap_or(i64::MAX));
     }
 
     /// Nobody reads the queue here now.
@@ -87,13 +105,18 @@ impl Attempts for Counted {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         let answer = self.inner.queued(limit).await;
         if let Ok(rows) = &answer {
-            self.queue.queued.set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+            self.queue
+                .queued
+                .set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
         }
         answer
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
-        let sent: Vec<bool> = batch.iter().map(|dispatch| matches!(dispatch.decision, DispatchDecision::Send(_))).collect();
+        let sent: Vec<bool> = batch
+            .iter()
+            .map(|dispatch| matches!(dispatch.decision, DispatchDecision::Send(_)))
+            .collect();
         let answer = self.inner.dispatch(batch).await;
         for (sent, dispatched) in sent.into_iter().zip(answer.iter().flatten()) {
             let outcome = match (dispatched, sent) {
@@ -124,7 +147,9 @@ impl Attempts for Counted {
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
         let answer = self.inner.beat(held).await;
         if let Ok(gone) = &answer {
-            self.queue.holds(|held| held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of)));
+            self.queue.holds(|held| {
+                held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of))
+            });
         }
         answer
     }
@@ -140,7 +165,10 @@ impl Attempts for Counted {
         let answer = self.inner.finish(finish).await;
         if let Ok(ours) = answer {
             self.queue.holds(|held| held.retain(|of| *of != holding));
-            count(&self.queue.finishes, if ours { outcome } else { "moved_on" });
+            count(
+                &self.queue.finishes,
+                if ours { outcome } else { "moved_on" },
+            );
         }
         answer
     }
@@ -148,7 +176,14 @@ impl Attempts for Counted {
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
         let answer = self.inner.reclaim(reclaim).await;
         for taken in answer.iter().flatten() {
-            count(&self.queue.taken_back, if taken.lost_worker { "lost_worker" } else { "unclaimed" });
+            count(
+                &self.queue.taken_back,
+                if taken.lost_worker {
+                    "lost_worker"
+                } else {
+                    "unclaimed"
+                },
+            );
         }
         answer
     }

@@ -20,7 +20,9 @@ struct Of {
 
 impl Of {
     fn topic(topic: &Topic) -> Self {
-        Self { topic: topic.to_string() }
+        Self {
+            topic: topic.to_string(),
+        }
     }
 }
 
@@ -42,10 +44,26 @@ impl Records {
             broken: Counter::default(),
             seconds: Histogram::new(exponential_buckets(0.000_25, 4.0, 9)),
         };
-        registry.register("bus_published", "Records that the bus took", records.published.clone());
-        registry.register("bus_failures", "Records that the bus did not take, or whose taking is unknown", records.failed.clone());
-        registry.register("bus_received", "Records that this process was given", records.received.clone());
-        registry.register("bus_broken_subscriptions", "Subscriptions that broke and were opened again", records.broken.clone());
+        registry.register(
+            "bus_published",
+            "Records that the bus took",
+            records.published.clone(),
+        );
+        registry.register(
+            "bus_failures",
+            "Records that the bus did not take, or whose taking is unknown",
+            records.failed.clone(),
+        );
+        registry.register(
+            "bus_received",
+            "Records that this process was given",
+            records.received.clone(),
+        );
+        registry.register(
+            "bus_broken_subscriptions",
+            "Subscriptions that broke and were opened again",
+            records.broken.clone(),
+        );
         registry.register_with_unit(
             "bus_publish",
             "Time until the bus took what was published at once",
@@ -65,25 +83,42 @@ pub(super) struct Counted {
 #[async_trait]
 impl Bus for Counted {
     async fn publish(&self, records: Vec<Record>) -> Result<(), BusError> {
-        let topics: Vec<Of> = records.iter().map(|record| Of::topic(&record.topic)).collect();
+        let topics: Vec<Of> = records
+            .iter()
+            .map(|record| Of::topic(&record.topic))
+            .collect();
         let watch = Stopwatch::start();
         let answer = self.inner.publish(records).await;
         self.records.seconds.observe(watch.seconds());
-        let family = if answer.is_ok() { &self.records.published } else { &self.records.failed };
+        let family = if answer.is_ok() {
+            &self.records.published
+        } else {
+            &self.records.failed
+        };
         for topic in &topics {
             family.get_or_create(topic).inc();
         }
         answer
     }
 
-    async fn subscribe(&self, topics: Vec<Topic>, group: &str) -> Result<Box<dyn Subscription>, BusError> {
+    async fn subscribe(
+        &self,
+        topics: Vec<Topic>,
+        group: &str,
+    ) -> Result<Box<dyn Subscription>, BusError> {
         let inner = self.inner.subscribe(topics, group).await?;
-        Ok(Box::new(Reader { inner, records: Arc::clone(&self.records) }))
+        Ok(Box::new(Reader {
+            inner,
+            records: Arc::clone(&self.records),
+        }))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
         let inner = self.inner.tail(topics).await?;
-        Ok(Box::new(Reader { inner, records: Arc::clone(&self.records) }))
+        Ok(Box::new(Reader {
+            inner,
+            records: Arc::clone(&self.records),
+        }))
     }
 }
 
@@ -98,7 +133,10 @@ impl Subscription for Reader {
         let answer = self.inner.next().await;
         match &answer {
             Ok(Incoming::Record { record, .. }) => {
-                self.records.received.get_or_create(&Of::topic(&record.topic)).inc();
+                self.records
+                    .received
+                    .get_or_create(&Of::topic(&record.topic))
+                    .inc();
             }
             Ok(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
             Err(_) => {

@@ -20,8 +20,16 @@ pub(super) struct Leadership {
 
 impl Leadership {
     pub(super) fn register(registry: &mut Registry, queue: Arc<Queue>) -> Self {
-        let leadership = Self { leads: Gauge::default(), term: Gauge::default(), queue };
-        registry.register("dispatcher_leads", "1 while this process holds the dispatcher's term", leadership.leads.clone());
+        let leadership = Self {
+            leads: Gauge::default(),
+            term: Gauge::default(),
+            queue,
+        };
+        registry.register(
+            "dispatcher_leads",
+            "1 while this process holds the dispatcher's term",
+            leadership.leads.clone(),
+        );
         registry.register(
             "dispatcher_term",
             "The dispatcher's last term in this process; grows with each change of leader",
@@ -49,7 +57,12 @@ pub(super) struct Noted {
 
 #[async_trait]
 impl Leaders for Noted {
-    async fn acquire(&self, name: &str, boot: BootId, lasts: Millis) -> Result<Option<Term>, StoreError> {
+    async fn acquire(
+        &self,
+        name: &str,
+        boot: BootId,
+        lasts: Millis,
+    ) -> Result<Option<Term>, StoreError> {
         let answer = self.inner.acquire(name, boot, lasts).await;
         match &answer {
             Ok(Some(term)) => self.leadership.begins(*term),

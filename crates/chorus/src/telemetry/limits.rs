@@ -38,14 +38,27 @@ impl Reservations {
             restored: Counter::default(),
             seconds: Histogram::new(exponential_buckets(0.000_25, 4.0, 9)),
         };
-        registry.register("reservations", "Answers to reservations: granted, wait, never, lost, unavailable", figures.reservations.clone());
-        registry.register("leases", "What became of leases: sent, gone, used, refused, aborted, unused", figures.leases.clone());
+        registry.register(
+            "reservations",
+            "Answers to reservations: granted, wait, never, lost, unavailable",
+            figures.reservations.clone(),
+        );
+        registry.register(
+            "leases",
+            "What became of leases: sent, gone, used, refused, aborted, unused",
+            figures.leases.clone(),
+        );
         registry.register(
             "leases_restored",
             "Leases that were put back at the begin of a term or after the limiter lost its state",
             figures.restored.clone(),
         );
-        registry.register_with_unit("reservation", "Time until the limiter answered a reservation", Unit::Seconds, figures.seconds.clone());
+        registry.register_with_unit(
+            "reservation",
+            "Time until the limiter answered a reservation",
+            Unit::Seconds,
+            figures.seconds.clone(),
+        );
         figures
     }
 
@@ -73,11 +86,19 @@ impl LimitState for Counted {
             Err(LimiterError::Lost) => "lost",
             Err(LimiterError::Unavailable(_)) => "unavailable",
         };
-        self.reservations.reservations.get_or_create(&Became { outcome }).inc();
+        self.reservations
+            .reservations
+            .get_or_create(&Became { outcome })
+            .inc();
         answer
     }
 
-    async fn send(&self, lease: &Lease, holder: &Holder, deadline: Timestamp) -> Result<Sent, LimiterError> {
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
         let answer = self.inner.send(lease, holder, deadline).await;
         match &answer {
             Ok(Sent::Gone) => self.reservations.lease("gone"),

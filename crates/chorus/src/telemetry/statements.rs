@@ -5,15 +5,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::delivery::{
-    ArtifactHash, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Money, Outstanding, QueuedAttempt,
-    Reclaim, Reclaimed,
+    ArtifactHash, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage,
+    Money, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
-use chorus_core::id::{AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term};
+use chorus_core::id::{
+    AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term,
+};
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::{Account, CredentialState, Deposit, Imported, NewAccount};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
-use chorus_core::port::projects::{Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted};
-use chorus_core::port::{ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError};
+use chorus_core::port::projects::{
+    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+};
+use chorus_core::port::{
+    ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
+};
 use chorus_core::project::Summary;
 use chorus_core::time::Millis;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -41,7 +47,11 @@ impl Statements {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let failed = Family::default();
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
-        registry.register("store_failures", "Statements that the store did not answer, or could not carry out", failed.clone());
+        registry.register(
+            "store_failures",
+            "Statements that the store did not answer, or could not carry out",
+            failed.clone(),
+        );
         registry.register_with_unit(
             "store_statement",
             "Time until the store answered; its count is the number of statements",

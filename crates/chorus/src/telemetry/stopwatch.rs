@@ -6,7 +6,10 @@ use std::time::Instant;
 pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "durations of milliseconds and less, which the Clock port does not tell")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "durations of milliseconds and less, which the Clock port does not tell"
+    )]
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }

@@ -41,7 +41,10 @@ fn ports() -> Ports {
 }
 
 fn check(text: &str, line: &str) {
-    assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    assert!(
+        text.lines().any(|found| found == line),
+        "{line} is not in\n{text}"
+    );
 }
 
 #[tokio::test]
@@ -49,9 +52,21 @@ async fn statements_records_and_terms_are_counted() {
     let telemetry = Telemetry::new(&catalog::load());
     let ports = telemetry.measure(ports());
     let tenant = Tenant::new("local");
-    ports.directory.accounts(&tenant).await.expect("memory answers");
-    ports.directory.accounts(&tenant).await.expect("memory answers");
-    let term = ports.leaders.acquire("dispatcher", BootId::new(1), Millis::from_secs(60)).await.expect("memory answers");
+    ports
+        .directory
+        .accounts(&tenant)
+        .await
+        .expect("memory answers");
+    ports
+        .directory
+        .accounts(&tenant)
+        .await
+        .expect("memory answers");
+    let term = ports
+        .leaders
+        .acquire("dispatcher", BootId::new(1), Millis::from_secs(60))
+        .await
+        .expect("memory answers");
     let record = Record {
         id: chorus_core::id::EventId::new(1),
         topic: Topic::Control,
@@ -59,13 +74,29 @@ async fn statements_records_and_terms_are_counted() {
         headers: Vec::new(),
         payload: bytes::Bytes::new(),
     };
-    ports.bus.publish(vec![record]).await.expect("the embedded bus takes it");
+    ports
+        .bus
+        .publish(vec![record])
+        .await
+        .expect("the embedded bus takes it");
     telemetry.slots(64);
     let text = telemetry.text();
-    check(&text, r#"chorus_store_statement_seconds_count{port="directory",method="accounts"} 2"#);
-    check(&text, r#"chorus_bus_published_total{topic="chorus.control.v1"} 1"#);
+    check(
+        &text,
+        r#"chorus_store_statement_seconds_count{port="directory",method="accounts"} 2"#,
+    );
+    check(
+        &text,
+        r#"chorus_bus_published_total{topic="chorus.control.v1"} 1"#,
+    );
     check(&text, "chorus_dispatcher_leads 1");
-    check(&text, &format!("chorus_dispatcher_term {}", term.expect("nobody else asks").0));
+    check(
+        &text,
+        &format!(
+            "chorus_dispatcher_term {}",
+            term.expect("nobody else asks").0
+        ),
+    );
     check(&text, "chorus_worker_slots 64");
     check(&text, "# EOF");
 }
@@ -74,9 +105,17 @@ async fn statements_records_and_terms_are_counted() {
 fn the_process_tells_its_memory_and_time() {
     let text = Telemetry::new(&catalog::load()).text();
     let value = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} is not in\n{text}"));
-        line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok()).expect("a figure")
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name} is not in\n{text}"));
+        line.rsplit_once(' ')
+            .and_then(|(_, value)| value.parse::<f64>().ok())
+            .expect("a figure")
     };
-    assert!(value("process_resident_memory_bytes ") > 1_000_000.0, "{text}");
+    assert!(
+        value("process_resident_memory_bytes ") > 1_000_000.0,
+        "{text}"
+    );
     assert!(value("process_cpu_seconds_total ") >= 0.0, "{text}");
 }

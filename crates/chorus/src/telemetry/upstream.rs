@@ -60,7 +60,11 @@ impl Calls {
             tokens: Family::default(),
             dollars: Family::default(),
             under_way: Gauge::default(),
-            prices: catalog.models.iter().map(|model| (model.slug.clone(), model.price)).collect(),
+            prices: catalog
+                .models
+                .iter()
+                .map(|model| (model.slug.clone(), model.price))
+                .collect(),
         };
         registry.register(
             "upstream_calls",
@@ -78,8 +82,16 @@ impl Calls {
             "Tokens that providers reported: input, cache_read, cache_write, output",
             calls.tokens.clone(),
         );
-        registry.register("upstream_cost_usd", "What calls cost by the catalogue's prices, in US dollars", calls.dollars.clone());
-        registry.register("upstream_calls_under_way", "Calls of models that are open now", calls.under_way.clone());
+        registry.register(
+            "upstream_cost_usd",
+            "What calls cost by the catalogue's prices, in US dollars",
+            calls.dollars.clone(),
+        );
+        registry.register(
+            "upstream_calls_under_way",
+            "Calls of models that are open now",
+            calls.under_way.clone(),
+        );
         calls
     }
 }
@@ -98,18 +110,32 @@ pub(super) struct Counted {
 impl Upstream for Counted {
     async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
         let mut open = Open::new(Arc::clone(&self.calls), &call);
-        let mut answer = self.inner.send(call).await.inspect_err(|failure| open.failed(failure))?;
+        let mut answer = self
+            .inner
+            .send(call)
+            .await
+            .inspect_err(|failure| open.failed(failure))?;
         answer.body = match answer.body {
             AnswerBody::Whole(reply) => {
                 open.usage = reply.usage;
                 open.outcome = OK;
                 AnswerBody::Whole(reply)
             }
-            AnswerBody::Stream(events) => AnswerBody::Stream(events.inspect(move |event| open.saw(event)).boxed()),
-            AnswerBody::Verbatim { status, content_type, body } => {
+            AnswerBody::Stream(events) => {
+                AnswerBody::Stream(events.inspect(move |event| open.saw(event)).boxed())
+            }
+            AnswerBody::Verbatim {
+                status,
+                content_type,
+                body,
+            } => {
                 open.outcome = OK;
                 let body = body.inspect(move |piece| open.passed(piece)).boxed();
-                AnswerBody::Verbatim { status, content_type, body }
+                AnswerBody::Verbatim {
+                    status,
+                    content_type,
+                    body,
+                }
             }
         };
         Ok(answer)
@@ -134,8 +160,18 @@ struct Open {
 impl Open {
     fn new(calls: Arc<Calls>, call: &Call) -> Self {
         calls.under_way.inc();
-        let route = Route { provider: call.provider.to_string(), model: call.model.to_string() };
-        Self { calls, route, model: call.model.clone(), watch: Stopwatch::start(), usage: None, outcome: CUT_OFF }
+        let route = Route {
+            provider: call.provider.to_string(),
+            model: call.model.to_string(),
+        };
+        Self {
+            calls,
+            route,
+            model: call.model.clone(),
+            watch: Stopwatch::start(),
+            usage: None,
+            outcome: CUT_OFF,
+        }
     }
 
     fn used(&mut self, usage: &Usage) {
@@ -168,16 +204,39 @@ impl Drop for Open {
     fn drop(&mut self) {
         let (calls, Route { provider, model }) = (&self.calls, self.route.clone());
         calls.under_way.dec();
-        calls.seconds.get_or_create(&self.route).observe(self.watch.seconds());
-        calls.calls.get_or_create(&Ended { provider: provider.clone(), model: model.clone(), outcome: self.outcome }).inc();
+        calls
+            .seconds
+            .get_or_create(&self.route)
+            .observe(self.watch.seconds());
+        calls
+            .calls
+            .get_or_create(&Ended {
+                provider: provider.clone(),
+                model: model.clone(),
+                outcome: self.outcome,
+            })
+            .inc();
         let Some(usage) = self.usage else { return };
-        for (kind, amount) in
-            [("input", usage.input), ("cache_read", usage.cache_read), ("cache_write", usage.cache_write), ("output", usage.output)]
-        {
-            calls.tokens.get_or_create(&Tokens { provider: provider.clone(), model: model.clone(), kind }).inc_by(amount);
+        for (kind, amount) in [
+            ("input", usage.input),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write),
+            ("output", usage.output),
+        ] {
+            calls
+                .tokens
+                .get_or_create(&Tokens {
+                    provider: provider.clone(),
+                    model: model.clone(),
+                    kind,
+                })
+                .inc_by(amount);
         }
         if let Some(price) = calls.prices.get(&self.model) {
-            #[expect(clippy::cast_precision_loss, reason = "a figure for a chart; 2^53 micro-dollars are nine billion dollars")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a figure for a chart; 2^53 micro-dollars are nine billion dollars"
+            )]
             let dollars = price.cost(&usage).0 as f64 / 1_000_000.0;
             calls.dollars.get_or_create(&self.route).inc_by(dollars);
         }

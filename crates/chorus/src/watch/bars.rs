@@ -32,8 +32,11 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::new();
-        let style =
-            |template: &str| ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("█▉▊▋▌▍▎▏ ");
+        let style = |template: &str| {
+            ProgressStyle::with_template(template)
+                .expect("the template is a constant")
+                .progress_chars("█▉▊▋▌▍▎▏ ")
+        };
         let phases = Phase::ALL.map(|phase| {
             let bar = all.add(ProgressBar::new(0));
             bar.set_style(style("  {prefix:<7}{bar:34.cyan/blue} {msg}"));
@@ -46,7 +49,15 @@ impl Bars {
             bar
         };
         let (money, thought) = (line("  {msg}"), line("  {msg:.dim}"));
-        Self { phases: phases.to_vec(), money, thought, all, thinking: String::new(), calls: BTreeMap::new(), titles: BTreeMap::new() }
+        Self {
+            phases: phases.to_vec(),
+            money,
+            thought,
+            all,
+            thinking: String::new(),
+            calls: BTreeMap::new(),
+            titles: BTreeMap::new(),
+        }
     }
 
     fn call(&mut self, attempt: AttemptId) -> Option<&ProgressBar> {
@@ -55,7 +66,9 @@ impl Bars {
                 return None;
             }
             let bar = self.all.add(ProgressBar::new_spinner());
-            bar.set_style(ProgressStyle::with_template("    {msg}").expect("the template is a constant"));
+            bar.set_style(
+                ProgressStyle::with_template("    {msg}").expect("the template is a constant"),
+            );
             self.calls.insert(attempt, bar);
         }
         self.calls.get(&attempt)
@@ -66,7 +79,8 @@ impl View for Bars {
     fn event(&mut self, event: &StoredEvent, _tally: &Tally) {
         use chorus_core::project::HistoryEvent;
         if let HistoryEvent::TaskReady { task, .. } = &event.event {
-            self.titles.insert(task.id, format!("{} {}", task.key, task.title));
+            self.titles
+                .insert(task.id, format!("{} {}", task.key, task.title));
         }
         if let Some(sentence) = sentence(&event.event) {
             let _ = self.all.println(sentence);
@@ -81,7 +95,11 @@ impl View for Bars {
             }
         } else {
             let title = self.titles.get(&progress.task).cloned().unwrap_or_default();
-            let again = if progress.epoch.0 > 0 { format!(", delivery {}", progress.epoch.0 + 1) } else { String::new() };
+            let again = if progress.epoch.0 > 0 {
+                format!(", delivery {}", progress.epoch.0 + 1)
+            } else {
+                String::new()
+            };
             let message = format!(
                 "{title:.40}  {account}  {}  try {}{again}  ≈{} tokens",
                 progress.model,
@@ -92,11 +110,18 @@ impl View for Bars {
                 bar.set_message(message);
             }
         }
-        if !progress.reasoning.is_empty() && matches!(progress.kind, TaskKind::Plan | TaskKind::Clarify | TaskKind::Answer) {
-            self.thinking.push_str(&progress.reasoning.replace('\n', " "));
+        if !progress.reasoning.is_empty()
+            && matches!(
+                progress.kind,
+                TaskKind::Plan | TaskKind::Clarify | TaskKind::Answer
+            )
+        {
+            self.thinking
+                .push_str(&progress.reasoning.replace('\n', " "));
             let skip = self.thinking.chars().count().saturating_sub(THOUGHT);
             self.thinking = self.thinking.chars().skip(skip).collect();
-            self.thought.set_message(format!("thinking: …{}", self.thinking));
+            self.thought
+                .set_message(format!("thinking: …{}", self.thinking));
         }
     }
 
@@ -104,7 +129,11 @@ impl View for Bars {
         for (bar, (over, all)) in self.phases.iter().zip(tally.phases) {
             bar.set_length(all.max(1));
             bar.set_position(over);
-            bar.set_message(if all == 0 { String::new() } else { format!("{over}/{all}") });
+            bar.set_message(if all == 0 {
+                String::new()
+            } else {
+                format!("{over}/{all}")
+            });
         }
         if tally.phases[Phase::Plan as usize].0 == tally.phases[Phase::Plan as usize].1 {
             self.thought.set_message("");

@@ -18,7 +18,10 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new() -> Self {
-        Self { began: None, state: String::new() }
+        Self {
+            began: None,
+            state: String::new(),
+        }
     }
 }
 
@@ -35,7 +38,11 @@ impl View for Lines {
     fn standing(&mut self, tally: &Tally) {
         if self.state != tally.state {
             self.state.clone_from(&tally.state);
-            eprintln!("          [{}] spent {}", tally.state.replace('_', " "), tally.money.spent);
+            eprintln!(
+                "          [{}] spent {}",
+                tally.state.replace('_', " "),
+                tally.money.spent
+            );
         }
     }
 
@@ -50,55 +57,128 @@ impl View for Lines {
 pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
     Some(match event {
         HistoryEvent::Submitted => "accepted".to_owned(),
-        HistoryEvent::Clarified { assumptions } if assumptions.is_empty() => "the brief is clear".to_owned(),
+        HistoryEvent::Clarified { assumptions } if assumptions.is_empty() => {
+            "the brief is clear".to_owned()
+        }
         HistoryEvent::Clarified { assumptions } => format!("assuming: {}", assumptions.join("; ")),
-        HistoryEvent::QuestionsAsked { questions, .. } => format!("{} questions for you", questions.len()),
+        HistoryEvent::QuestionsAsked { questions, .. } => {
+            format!("{} questions for you", questions.len())
+        }
         HistoryEvent::Answered { answers } => {
             let told = answers.iter().map(|answered| {
-                let how = if answered.assumed { "assumed" } else { "answered" };
+                let how = if answered.assumed {
+                    "assumed"
+                } else {
+                    "answered"
+                };
                 format!("{how}: {} {}", answered.question.text, answered.answer)
             });
             told.collect::<Vec<_>>().join("\n          ")
         }
-        HistoryEvent::Planned { version, title, tasks, fallback, warnings, .. } => {
-            let how = if *fallback { ", made by a rule: no reply of the planner could be used" } else { "" };
-            let repaired = if warnings.is_empty() { String::new() } else { format!(", repaired: {}", warnings.join("; ")) };
+        HistoryEvent::Planned {
+            version,
+            title,
+            tasks,
+            fallback,
+            warnings,
+            ..
+        } => {
+            let how = if *fallback {
+                ", made by a rule: no reply of the planner could be used"
+            } else {
+                ""
+            };
+            let repaired = if warnings.is_empty() {
+                String::new()
+            } else {
+                format!(", repaired: {}", warnings.join("; "))
+            };
             format!("plan {version} “{title}” with {tasks} tasks{how}{repaired}")
         }
         HistoryEvent::ApprovalAsked | HistoryEvent::Approved => return None,
         HistoryEvent::Rejected { reason } => format!("plan refused: {reason}"),
-        HistoryEvent::TaskReady { task, number, why, .. } if *number > 1 => format!("{} “{}” try {number}: {why}", task.key, task.title),
+        HistoryEvent::TaskReady {
+            task, number, why, ..
+        } if *number > 1 => format!("{} “{}” try {number}: {why}", task.key, task.title),
         HistoryEvent::TaskReady { .. } => return None,
         HistoryEvent::TaskSucceeded { task, .. } => format!("{} “{}” done", task.key, task.title),
-        HistoryEvent::TaskFailed { task, cause } => format!("{} “{}” has no result: {}", task.key, task.title, cause_words(cause)),
+        HistoryEvent::TaskFailed { task, cause } => format!(
+            "{} “{}” has no result: {}",
+            task.key,
+            task.title,
+            cause_words(cause)
+        ),
         HistoryEvent::TaskAsked { task, question } => format!("{} asks: {question}", task.key),
-        HistoryEvent::TaskAnswered { task, answer, assumed, .. } => {
-            format!("{} is told{}: {answer}", task.key, if *assumed { " (assumed)" } else { "" })
+        HistoryEvent::TaskAnswered {
+            task,
+            answer,
+            assumed,
+            ..
+        } => {
+            format!(
+                "{} is told{}: {answer}",
+                task.key,
+                if *assumed { " (assumed)" } else { "" }
+            )
         }
-        HistoryEvent::TaskSkipped { task } => format!("{} “{}” skipped: its parents failed it", task.key, task.title),
+        HistoryEvent::TaskSkipped { task } => format!(
+            "{} “{}” skipped: its parents failed it",
+            task.key, task.title
+        ),
         HistoryEvent::ConflictFound { conflict } => {
-            let values: Vec<&str> = conflict.claims.iter().map(|claim| claim.value.as_str()).collect();
-            format!("conflict {} about {}: {}", conflict.id, conflict.subject, values.join(" against "))
+            let values: Vec<&str> = conflict
+                .claims
+                .iter()
+                .map(|claim| claim.value.as_str())
+                .collect();
+            format!(
+                "conflict {} about {}: {}",
+                conflict.id,
+                conflict.subject,
+                values.join(" against ")
+            )
         }
         HistoryEvent::ConflictSettled { settlement } => {
-            let kept = settlement.keep.as_ref().map_or_else(|| "both kept".to_owned(), |claim| format!("kept {claim}"));
-            format!("conflict {} settled, {kept}: {}", settlement.conflict, settlement.reason)
+            let kept = settlement
+                .keep
+                .as_ref()
+                .map_or_else(|| "both kept".to_owned(), |claim| format!("kept {claim}"));
+            format!(
+                "conflict {} settled, {kept}: {}",
+                settlement.conflict, settlement.reason
+            )
         }
         HistoryEvent::Merged { files, .. } => format!("merged: {}", files.join(", ")),
         HistoryEvent::Judged { score, verdict, .. } => {
-            let unmet: Vec<&str> = verdict.items.iter().filter(|item| !item.met).map(|item| item.requirement.as_str()).collect();
-            let missing = if unmet.is_empty() { String::new() } else { format!(", not met: {}", unmet.join(", ")) };
+            let unmet: Vec<&str> = verdict
+                .items
+                .iter()
+                .filter(|item| !item.met)
+                .map(|item| item.requirement.as_str())
+                .collect();
+            let missing = if unmet.is_empty() {
+                String::new()
+            } else {
+                format!(", not met: {}", unmet.join(", "))
+            };
             format!("judged: {}.{} %{missing}", score / 10, score % 10)
         }
         HistoryEvent::Reworked { round, tasks, .. } => {
-            let named: Vec<String> = tasks.iter().map(|(task, _)| format!("{} “{}”", task.key, task.title)).collect();
+            let named: Vec<String> = tasks
+                .iter()
+                .map(|(task, _)| format!("{} “{}”", task.key, task.title))
+                .collect();
             format!("rework, round {round}: {}", named.join(", "))
         }
         HistoryEvent::Paused => "paused".to_owned(),
         HistoryEvent::Resumed => "goes on".to_owned(),
-        HistoryEvent::BudgetExhausted => "the budget does not cover another call: nothing new is started".to_owned(),
+        HistoryEvent::BudgetExhausted => {
+            "the budget does not cover another call: nothing new is started".to_owned()
+        }
         HistoryEvent::Done { .. } => "done".to_owned(),
-        HistoryEvent::Partial { defects, .. } => format!("delivered in part: {}", defects.join("; ")),
+        HistoryEvent::Partial { defects, .. } => {
+            format!("delivered in part: {}", defects.join("; "))
+        }
         HistoryEvent::Failed { why } => format!("failed: {why}"),
         HistoryEvent::Cancelled => "cancelled".to_owned(),
     })
@@ -115,6 +195,8 @@ fn cause_words(cause: &FailureCause) -> String {
         FailureCause::KillsWorkers => "its workers died too often".to_owned(),
         FailureCause::NoAccount { message } => format!("no account can serve it: {message}"),
         FailureCause::OverBudget => "the budget does not cover it".to_owned(),
-        FailureCause::MissingArtifact { message } => format!("something it needs is not there: {message}"),
+        FailureCause::MissingArtifact { message } => {
+            format!("something it needs is not there: {message}")
+        }
     }
 }

@@ -59,7 +59,9 @@ impl Tally {
             HistoryEvent::TaskReady { task, .. } => {
                 self.ready.insert(task.id);
             }
-            HistoryEvent::TaskSucceeded { task, .. } | HistoryEvent::TaskFailed { task, .. } | HistoryEvent::TaskAsked { task, .. } => {
+            HistoryEvent::TaskSucceeded { task, .. }
+            | HistoryEvent::TaskFailed { task, .. }
+            | HistoryEvent::TaskAsked { task, .. } => {
                 self.ready.remove(&task.id);
             }
             _ => {}
@@ -71,12 +73,19 @@ impl Tally {
         project.head.state_word().clone_into(&mut self.state);
         self.money = money;
         self.phases = [(0, 0); 4];
-        for task in project.tasks.values().filter(|task| task.superseded_by.is_none() && !matches!(task.state, TaskState::Cancelled)) {
+        for task in project.tasks.values().filter(|task| {
+            task.superseded_by.is_none() && !matches!(task.state, TaskState::Cancelled)
+        }) {
             let (over, all) = &mut self.phases[Phase::of(task.kind) as usize];
             *all += 1;
             *over += u64::from(task.state.over());
         }
-        self.ready.retain(|id| project.tasks.get(id).is_some_and(|task| task.doing().is_some()));
+        self.ready.retain(|id| {
+            project
+                .tasks
+                .get(id)
+                .is_some_and(|task| task.doing().is_some())
+        });
         self.under_way = self.ready.len() as u64;
     }
 }

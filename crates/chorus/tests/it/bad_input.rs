@@ -20,8 +20,16 @@ impl Desk {
 
     fn chorus(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command.env_clear().env("HOME", self.0.path()).env("PATH", "/usr/bin:/bin").current_dir(self.0.path());
-        command.args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.0.path());
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary runs")
     }
 }
 
@@ -36,10 +44,24 @@ fn check(output: &Output, code: i32, words: &[&str]) {
 
 #[test]
 fn a_wrong_configuration_names_file_key_found_and_expected() {
-    let desk = Desk::new().with("c.toml", b"[worker]\nslots = \"many\"\n").with("d.toml", b"[worker]\nslotz = 3\n");
-    check(&desk.chorus(&["--config", "c.toml", "project", "list"]), 64, &["c.toml", "worker.slots", "\"many\"", "expected u32"]);
-    check(&desk.chorus(&["--config", "d.toml", "project", "list"]), 64, &["d.toml", "worker.slotz", "expected one of"]);
-    check(&desk.chorus(&["--config", "e.toml", "project", "list"]), 64, &["cannot read the configuration e.toml"]);
+    let desk = Desk::new()
+        .with("c.toml", b"[worker]\nslots = \"many\"\n")
+        .with("d.toml", b"[worker]\nslotz = 3\n");
+    check(
+        &desk.chorus(&["--config", "c.toml", "project", "list"]),
+        64,
+        &["c.toml", "worker.slots", "\"many\"", "expected u32"],
+    );
+    check(
+        &desk.chorus(&["--config", "d.toml", "project", "list"]),
+        64,
+        &["d.toml", "worker.slotz", "expected one of"],
+    );
+    check(
+        &desk.chorus(&["--config", "e.toml", "project", "list"]),
+        64,
+        &["cannot read the configuration e.toml"],
+    );
 }
 
 #[test]
@@ -50,19 +72,52 @@ fn a_brief_that_cannot_be_taken_is_refused_before_anything_is_opened() {
         .with("huge.md", &[b'x'; 200_001])
         .with("good.md", b"Write a poem.")
         .with("a.bin", b"\0\x01");
-    check(&desk.chorus(&["run", "empty.md"]), 64, &["the brief empty.md is empty"]);
-    check(&desk.chorus(&["run", "latin.md"]), 64, &["latin.md is not UTF-8"]);
-    check(&desk.chorus(&["run", "huge.md"]), 64, &["huge.md has 200001 bytes", "--attach"]);
-    check(&desk.chorus(&["run", "none.md"]), 64, &["none.md cannot be read"]);
-    check(&desk.chorus(&["run", "good.md", "--attach", "a.bin"]), 64, &["a.bin is binary"]);
-    check(&desk.chorus(&["run", "good.md", "--attach", "nowhere"]), 64, &["nowhere cannot be read"]);
+    check(
+        &desk.chorus(&["run", "empty.md"]),
+        64,
+        &["the brief empty.md is empty"],
+    );
+    check(
+        &desk.chorus(&["run", "latin.md"]),
+        64,
+        &["latin.md is not UTF-8"],
+    );
+    check(
+        &desk.chorus(&["run", "huge.md"]),
+        64,
+        &["huge.md has 200001 bytes", "--attach"],
+    );
+    check(
+        &desk.chorus(&["run", "none.md"]),
+        64,
+        &["none.md cannot be read"],
+    );
+    check(
+        &desk.chorus(&["run", "good.md", "--attach", "a.bin"]),
+        64,
+        &["a.bin is binary"],
+    );
+    check(
+        &desk.chorus(&["run", "good.md", "--attach", "nowhere"]),
+        64,
+        &["nowhere cannot be read"],
+    );
     assert!(!desk.0.path().join(".local").exists(), "nothing was opened");
 }
 
 #[test]
 fn without_an_account_one_is_told_what_to_set() {
     let desk = Desk::new().with("good.md", b"Write a poem.");
-    check(&desk.chorus(&["run", "good.md"]), 1, &["no account yet", "DEEPSEEK_API_KEY", "chorus account import", "chorus demo"]);
+    check(
+        &desk.chorus(&["run", "good.md"]),
+        1,
+        &[
+            "no account yet",
+            "DEEPSEEK_API_KEY",
+            "chorus account import",
+            "chorus demo",
+        ],
+    );
 }
 
 #[test]
@@ -90,24 +145,57 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
             "1 added, 4 refused",
         ],
     );
-    assert!(!said(&output).contains("abcdefghijkl"), "a secret was shown");
+    assert!(
+        !said(&output).contains("abcdefghijkl"),
+        "a secret was shown"
+    );
     check(&desk.chorus(&["account", "list"]), 0, &["fine@example.com"]);
 }
 
 #[test]
 fn a_second_process_on_the_same_folder_and_a_broken_database_are_told_apart() {
     let desk = Desk::new();
-    check(&desk.chorus(&["--data", "data", "project", "list"]), 0, &["No projects yet"]);
+    check(
+        &desk.chorus(&["--data", "data", "project", "list"]),
+        0,
+        &["No projects yet"],
+    );
     let lock = chorus_store::DataDir::open(desk.0.path().join("data")).expect("nobody holds it");
-    check(&desk.chorus(&["--data", "data", "project", "list"]), 1, &["data", "is in use by process"]);
+    check(
+        &desk.chorus(&["--data", "data", "project", "list"]),
+        1,
+        &["data", "is in use by process"],
+    );
     drop(lock);
-    std::fs::write(desk.0.path().join("data/chorus.db"), b"this is no database, it only looks like a file").expect("written");
-    check(&desk.chorus(&["--data", "data", "project", "list"]), 1, &["chorus.db"]);
+    std::fs::write(
+        desk.0.path().join("data/chorus.db"),
+        b"this is no database, it only looks like a file",
+    )
+    .expect("written");
+    check(
+        &desk.chorus(&["--data", "data", "project", "list"]),
+        1,
+        &["chorus.db"],
+    );
 }
 
 #[test]
 fn an_unknown_project_is_named_with_what_to_do() {
     let desk = Desk::new();
-    check(&desk.chorus(&["--data", "data", "resume", "prj_1"]), 1, &["chorus project list"]);
-    check(&desk.chorus(&["--data", "data", "project", "show", "prj_00000000000000000000000000000001"]), 1, &["there is no project"]);
+    check(
+        &desk.chorus(&["--data", "data", "resume", "prj_1"]),
+        1,
+        &["chorus project list"],
+    );
+    check(
+        &desk.chorus(&[
+            "--data",
+            "data",
+            "project",
+            "show",
+            "prj_00000000000000000000000000000001",
+        ]),
+        1,
+        &["there is no project"],
+    );
 }

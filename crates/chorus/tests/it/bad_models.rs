@@ -6,13 +6,23 @@ use serde_json::Value;
 use crate::books::Book;
 use crate::stage::{Stage, quick, said};
 
-const BOOK: Book = Book { seed: 21, chapters: 3, contradiction: false };
+const BOOK: Book = Book {
+    seed: 21,
+    chapters: 3,
+    contradiction: false,
+};
 
-const RUN: [&str; 8] = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume"];
+const RUN: [&str; 8] = [
+    "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume",
+];
 
 /// A fault in calls of one kind, so often (none for always).
 fn fault(fault: Fault, kind: &str, times: Option<u32>) -> FaultRule {
-    FaultRule { kind: Some(kind.to_owned()), times, ..FaultRule::always(fault) }
+    FaultRule {
+        kind: Some(kind.to_owned()),
+        times,
+        ..FaultRule::always(fault)
+    }
 }
 
 /// Runs a small project under faults; its exit code, report and everything that was said.
@@ -31,12 +41,27 @@ async fn run(faults: Vec<FaultRule>, settings: &str) -> (Option<i32>, Value, Str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plan_reply_fails_a_project() {
-    for bad in [Fault::Prose, Fault::Cyclic, Fault::Dangling, Fault::Flood, Fault::Length, Fault::Empty, Fault::Refusal] {
+    for bad in [
+        Fault::Prose,
+        Fault::Cyclic,
+        Fault::Dangling,
+        Fault::Flood,
+        Fault::Length,
+        Fault::Empty,
+        Fault::Refusal,
+    ] {
         let (code, report, said) = run(vec![fault(bad, "plan", None)], "").await;
         assert!(matches!(code, Some(0 | 2)), "{bad:?}: {said}");
-        let works = report["tasks"].as_array().expect("tasks").iter().filter(|task| task["kind"] == "work" && task["state"] == "succeeded");
+        let works = report["tasks"]
+            .as_array()
+            .expect("tasks")
+            .iter()
+            .filter(|task| task["kind"] == "work" && task["state"] == "succeeded");
         assert!(works.count() > 0, "{bad:?}: nothing was made: {said}");
-        assert!(!report["files"].as_array().expect("files").is_empty(), "{bad:?}: {said}");
+        assert!(
+            !report["files"].as_array().expect("files").is_empty(),
+            "{bad:?}: {said}"
+        );
     }
 }
 
@@ -50,13 +75,21 @@ async fn a_bad_plan_that_is_followed_by_a_good_one_leaves_no_trace_but_the_calls
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
-    for bad in
-        [Fault::Empty, Fault::Refusal, Fault::Die, Fault::Cut, Fault::Overloaded, Fault::ServerError, Fault::RateLimit, Fault::Garbage]
-    {
+    for bad in [
+        Fault::Empty,
+        Fault::Refusal,
+        Fault::Die,
+        Fault::Cut,
+        Fault::Overloaded,
+        Fault::ServerError,
+        Fault::RateLimit,
+        Fault::Garbage,
+    ] {
         let (code, report, said) = run(vec![fault(bad, "work", Some(2))], "").await;
         assert_eq!(code, Some(0), "{bad:?}: {said}");
         assert!(
-            report["totals"]["deliveries"].as_u64() > Some(report["tasks"].as_array().expect("tasks").len() as u64),
+            report["totals"]["deliveries"].as_u64()
+                > Some(report["tasks"].as_array().expect("tasks").len() as u64),
             "{bad:?}: nothing went wrong"
         );
     }
@@ -64,14 +97,21 @@ async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_never_ends_is_cut_at_its_deadline_and_asked_again() {
-    let (code, report, said) = run(vec![fault(Fault::Hang, "work", Some(1))], "[worker]\ncall_timeout_seconds = 2\n").await;
+    let (code, report, said) = run(
+        vec![fault(Fault::Hang, "work", Some(1))],
+        "[worker]\ncall_timeout_seconds = 2\n",
+    )
+    .await;
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(report["totals"]["retried"], 1, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_never_answers_well_leaves_the_rest_standing() {
-    let always_empty = FaultRule { contains: Some("section=\"d1.2\"".to_owned()), ..fault(Fault::Empty, "work", None) };
+    let always_empty = FaultRule {
+        contains: Some("section=\"d1.2\"".to_owned()),
+        ..fault(Fault::Empty, "work", None)
+    };
     let (code, report, said) = run(vec![always_empty], "").await;
     assert_eq!(code, Some(2), "{said}");
     assert_eq!(report["state"], "partial");
@@ -89,7 +129,10 @@ async fn a_judge_who_cannot_be_read_does_not_stand_for_consent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_dies_is_put_aside_and_the_other_account_goes_on() {
-    let dead = FaultRule { organisation: Some("org-one".to_owned()), ..FaultRule::always(Fault::DeadKey) };
+    let dead = FaultRule {
+        organisation: Some("org-one".to_owned()),
+        ..FaultRule::always(Fault::DeadKey)
+    };
     let (code, _, said) = run(vec![dead], "").await;
     assert_eq!(code, Some(0), "{said}");
 }
@@ -99,11 +142,18 @@ async fn a_budget_that_runs_out_stops_the_project_cleanly() {
     let stage = Stage::new(quick()).await;
     stage.write("brief.md", &Book::brief());
     stage.write("docs/chronicle.md", &BOOK.text());
-    let output = stage.chorus(&["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget", "0.02"]);
+    let output = stage.chorus(&[
+        "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget",
+        "0.02",
+    ]);
     let said = said(&output);
     assert!(matches!(output.status.code(), Some(1 | 2)), "{said}");
     let report = stage.report("out");
-    assert!(report["totals"]["spent"].as_i64() <= report["totals"]["budget"].as_i64(), "{}", report["totals"]);
+    assert!(
+        report["totals"]["spent"].as_i64() <= report["totals"]["budget"].as_i64(),
+        "{}",
+        report["totals"]
+    );
     assert!(said.contains("budget does not cover"), "{said}");
     stage.end().await;
 }

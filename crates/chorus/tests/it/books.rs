@@ -9,7 +9,16 @@ pub(crate) struct Book {
     pub(crate) contradiction: bool,
 }
 
-const PLACES: [&str; 8] = ["harbour", "mill", "bridge", "quarry", "orchard", "tunnel", "market", "observatory"];
+const PLACES: [&str; 8] = [
+    "harbour",
+    "mill",
+    "bridge",
+    "quarry",
+    "orchard",
+    "tunnel",
+    "market",
+    "observatory",
+];
 const DEEDS: [&str; 6] = [
     "was rebuilt by the guild",
     "was flooded twice",
@@ -47,12 +56,18 @@ impl Book {
     fn chapter(&self, number: u32) -> String {
         let mut chance = fastrand::Rng::with_seed(self.seed * 1000 + u64::from(number));
         let place = PLACES[number as usize % PLACES.len()];
-        let mut text = format!("## Chapter {number}: The {place} of year {}\n\n", 1800 + number);
+        let mut text = format!(
+            "## Chapter {number}: The {place} of year {}\n\n",
+            1800 + number
+        );
         for paragraph in 0..6 {
             for _ in 0..5 {
                 let deed = DEEDS[chance.usize(..DEEDS.len())];
                 let reason = REASONS[chance.usize(..REASONS.len())];
-                text.push_str(&format!("In its season {} the {place} of ward {number} {deed} {reason}. ", chance.u32(10..99)));
+                text.push_str(&format!(
+                    "In its season {} the {place} of ward {number} {deed} {reason}. ",
+                    chance.u32(10..99)
+                ));
             }
             if paragraph == 2 {
                 text.push_str(&format!("A **{place} warden {number}** is a person who keeps the {place} of ward {number}. "));

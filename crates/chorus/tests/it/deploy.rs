@@ -10,7 +10,9 @@ use std::process::{Command, Output};
 const KEY: &str = "CHORUS_DATA_KEY";
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../deploy")
+        .join(name)
 }
 
 fn text(name: &str) -> String {
@@ -24,41 +26,72 @@ fn commands() -> BTreeMap<String, Vec<String>> {
     let mut commands = BTreeMap::new();
     let (mut service, mut ours) = (String::new(), false);
     for line in text.lines().skip_while(|line| *line != "services:") {
-        if let Some(name) = line.strip_prefix("  ").and_then(|rest| rest.strip_suffix(':')).filter(|name| !name.starts_with(' ')) {
+        if let Some(name) = line
+            .strip_prefix("  ")
+            .and_then(|rest| rest.strip_suffix(':'))
+            .filter(|name| !name.starts_with(' '))
+        {
             (service, ours) = (name.to_owned(), false);
         } else if line == "    <<: *chorus" {
             ours = true;
         } else if let Some(list) = line.strip_prefix("    command: ").filter(|_| ours) {
-            commands.insert(service.clone(), serde_json::from_str(list).expect("a command is a list of texts on one line"));
+            commands.insert(
+                service.clone(),
+                serde_json::from_str(list).expect("a command is a list of texts on one line"),
+            );
         }
     }
-    assert_eq!(text.matches("<<: *chorus").count(), commands.len(), "a service of ours has no command: {commands:?}");
+    assert_eq!(
+        text.matches("<<: *chorus").count(),
+        commands.len(),
+        "a service of ours has no command: {commands:?}"
+    );
     commands
 }
 
 /// The settings that all of them share, as compose makes them from an environment that has these values only.
 fn settings(given: &[(&str, &str)]) -> BTreeMap<String, String> {
     let text = text("compose.yaml");
-    let lines = text.lines().skip_while(|line| *line != "  environment: &settings").skip(1);
+    let lines = text
+        .lines()
+        .skip_while(|line| *line != "  environment: &settings")
+        .skip(1);
     let settings = lines.map_while(|line| line.strip_prefix("    ")?.split_once(": "));
-    settings.map(|(name, value)| (name.to_owned(), substituted(value, given))).collect()
+    settings
+        .map(|(name, value)| (name.to_owned(), substituted(value, given)))
+        .collect()
 }
 
 /// `${NAME:-default}` is the default, `${NAME:?word}` is what was given.
 fn substituted(value: &str, given: &[(&str, &str)]) -> String {
-    let Some((before, rest)) = value.split_once("${") else { return value.to_owned() };
+    let Some((before, rest)) = value.split_once("${") else {
+        return value.to_owned();
+    };
     let (inner, after) = rest.split_once('}').expect("a substitution ends");
-    let (name, otherwise) = inner.split_once(':').expect("a substitution says what stands for nothing");
+    let (name, otherwise) = inner
+        .split_once(':')
+        .expect("a substitution says what stands for nothing");
     let put = match given.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => value,
-        None => otherwise.strip_prefix('-').unwrap_or_else(|| panic!("{name} has to be given")),
+        None => otherwise
+            .strip_prefix('-')
+            .unwrap_or_else(|| panic!("{name} has to be given")),
     };
     format!("{before}{put}{}", substituted(after, given))
 }
 
-fn chorus<'a>(arguments: impl IntoIterator<Item = &'a str>, variables: &BTreeMap<String, String>) -> Output {
+fn chorus<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    variables: &BTreeMap<String, String>,
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-    command.env_clear().envs(variables).args(arguments).current_dir(std::env::temp_dir()).output().expect("the binary starts")
+    command
+        .env_clear()
+        .envs(variables)
+        .args(arguments)
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the binary starts")
 }
 
 fn said(output: &Output) -> String {
@@ -69,13 +102,23 @@ fn said(output: &Output) -> String {
 fn every_command_of_the_compose_file_is_one_of_the_binary() {
     let commands = commands();
     for (service, command) in &commands {
-        let output = chorus(command.iter().map(String::as_str).chain(["--help"]), &BTreeMap::new());
+        let output = chorus(
+            command.iter().map(String::as_str).chain(["--help"]),
+            &BTreeMap::new(),
+        );
         assert!(output.status.success(), "{service}: {}", said(&output));
         let usage = format!("Usage: chorus {}", command[0]);
-        assert!(command[0] == "--help" || said(&output).contains(&usage), "{service}: {}", said(&output));
+        assert!(
+            command[0] == "--help" || said(&output).contains(&usage),
+            "{service}: {}",
+            said(&output)
+        );
     }
     for role in ["gateway", "orchestrator", "dispatcher", "migrate"] {
-        assert_eq!(commands.get(role).map(Vec::as_slice), Some([role.to_owned()].as_slice()));
+        assert_eq!(
+            commands.get(role).map(Vec::as_slice),
+            Some([role.to_owned()].as_slice())
+        );
     }
 }
 
@@ -85,13 +128,20 @@ fn the_settings_of_the_compose_file_are_those_of_the_binary() {
     let key = said(&made);
     let mut variables = settings(&[("POSTGRES_PASSWORD", "a-password"), (KEY, key.trim())]);
     assert_eq!(variables.get(KEY).map(String::as_str), Some(key.trim()));
-    variables.insert("CHORUS_CONFIG".to_owned(), file("chorus.toml").display().to_string());
+    variables.insert(
+        "CHORUS_CONFIG".to_owned(),
+        file("chorus.toml").display().to_string(),
+    );
     // Every command reads the whole configuration first; this one does nothing else.
     let output = chorus(["envelope-key"], &variables);
     if cfg!(feature = "distributed") {
         assert!(output.status.success(), "{}", said(&output));
     } else {
-        assert!(!output.status.success() && said(&output).contains("distributed"), "{}", said(&output));
+        assert!(
+            !output.status.success() && said(&output).contains("distributed"),
+            "{}",
+            said(&output)
+        );
     }
     assert!(!said(&output).contains("a-password"));
 }
@@ -99,9 +149,19 @@ fn the_settings_of_the_compose_file_are_those_of_the_binary() {
 #[test]
 fn the_image_is_built_with_a_feature_that_there_is() {
     let dockerfile = text("Dockerfile");
-    let (_, feature) = dockerfile.split_once("--features ").expect("the image has every adapter");
-    let feature = feature.lines().next().expect("it is named on the same line");
-    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("our own manifest");
+    let (_, feature) = dockerfile
+        .split_once("--features ")
+        .expect("the image has every adapter");
+    let feature = feature
+        .lines()
+        .next()
+        .expect("it is named on the same line");
+    let manifest =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+            .expect("our own manifest");
     let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
-    assert!(manifest["features"].get(feature).is_some(), "chorus has no feature {feature}");
+    assert!(
+        manifest["features"].get(feature).is_some(),
+        "chorus has no feature {feature}"
+    );
 }

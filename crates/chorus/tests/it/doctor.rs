@@ -21,8 +21,16 @@ impl Home {
 
     fn chorus(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command.env_clear().env("HOME", self.0.path()).env("PATH", "/usr/bin:/bin").current_dir(self.0.path());
-        command.envs(variables.iter().copied()).arg("--data").arg(self.data()).args(arguments);
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.0.path());
+        command
+            .envs(variables.iter().copied())
+            .arg("--data")
+            .arg(self.data())
+            .args(arguments);
         command.output().expect("the binary runs")
     }
 
@@ -38,30 +46,66 @@ fn check(home: &Home, variables: &[(&str, &str)], code: i32, expected: &[&str]) 
     let output = home.chorus(&["doctor"], variables);
     assert_eq!(output.status.code(), Some(code), "{}", said(&output));
     for line in expected {
-        assert!(said(&output).contains(line), "{line:?} is not in\n{}", said(&output));
+        assert!(
+            said(&output).contains(line),
+            "{line:?} is not in\n{}",
+            said(&output)
+        );
     }
-    assert!(!said(&output).contains("s3cret"), "a password is shown: {}", said(&output));
+    assert!(
+        !said(&output).contains("s3cret"),
+        "a password is shown: {}",
+        said(&output)
+    );
 }
 
 #[test]
 fn a_machine_on_which_nothing_was_done_yet_is_well_and_stays_as_it_is() {
     let home = Home::new();
-    check(&home, &[], 0, &["envelope key   well   not made yet", "database       well   not there yet", "All is well."]);
-    assert!(!home.data().exists() && !home.data().with_extension("key").exists(), "the doctor only looks");
+    check(
+        &home,
+        &[],
+        0,
+        &[
+            "envelope key   well   not made yet",
+            "database       well   not there yet",
+            "All is well.",
+        ],
+    );
+    assert!(
+        !home.data().exists() && !home.data().with_extension("key").exists(),
+        "the doctor only looks"
+    );
 }
 
 #[test]
 fn what_is_missing_for_work_is_named_with_the_command_that_brings_it() {
     let home = Home::new();
     home.begun();
-    check(&home, &[], 0, &["accounts       LOOK   none yet", "`chorus account import accounts.toml`", "Nothing is wrong; 1 to look at."]);
+    check(
+        &home,
+        &[],
+        0,
+        &[
+            "accounts       LOOK   none yet",
+            "`chorus account import accounts.toml`",
+            "Nothing is wrong; 1 to look at.",
+        ],
+    );
 }
 
 #[test]
 fn a_server_that_is_away_and_a_key_that_is_nowhere_are_both_named_at_once() {
-    let away = [("CHORUS_DATABASE_URL", "postgres://chorus:s3cret@127.0.0.1:1/chorus")];
-    let expected =
-        ["envelope key   WRONG", "`chorus envelope-key` makes one", "database       WRONG  postgres://127.0.0.1:1/chorus", "2 wrong."];
+    let away = [(
+        "CHORUS_DATABASE_URL",
+        "postgres://chorus:s3cret@127.0.0.1:1/chorus",
+    )];
+    let expected = [
+        "envelope key   WRONG",
+        "`chorus envelope-key` makes one",
+        "database       WRONG  postgres://127.0.0.1:1/chorus",
+        "2 wrong.",
+    ];
     check(&Home::new(), &away, 1, &expected);
 }
 
@@ -71,8 +115,12 @@ fn a_damaged_key_and_a_damaged_database_are_told_apart_from_missing_ones() {
     home.begun();
     overwrite(&home.data().with_extension("key"), b"this was a key once");
     overwrite(&home.data().join("chorus.db"), &[7; 8192]);
-    let expected =
-        ["envelope key   WRONG", "give the key that sealed your credentials", "database       WRONG", "a backup of the data folder"];
+    let expected = [
+        "envelope key   WRONG",
+        "give the key that sealed your credentials",
+        "database       WRONG",
+        "a backup of the data folder",
+    ];
     check(&home, &[], 1, &expected);
 }
 

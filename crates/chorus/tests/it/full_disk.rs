@@ -13,7 +13,9 @@ const DISK: &str = "64m";
 
 /// Whether a process may mount something here, alone with its children.
 fn can_mount() -> bool {
-    let tried = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    let tried = Command::new("unshare")
+        .args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+        .output();
     let can = tried.is_ok_and(|output| output.status.success());
     if !can {
         println!("full disks were not tried: nothing may be mounted here (unshare -rm)");
@@ -27,7 +29,15 @@ fn can_mount() -> bool {
 async fn stage(disk: &str) -> Stage {
     let stage = Stage::new(quick()).await;
     stage.write("brief.md", &Book::brief());
-    stage.write("docs/chronicle.md", &Book { seed: 31, chapters: 4, contradiction: false }.text());
+    stage.write(
+        "docs/chronicle.md",
+        &Book {
+            seed: 31,
+            chapters: 4,
+            contradiction: false,
+        }
+        .text(),
+    );
     stage.write(&format!("{disk}/.keep"), "");
     stage
 }
@@ -46,7 +56,11 @@ fn play(stage: &Stage, disk: &str, script: &str) -> Output {
     let home = stage.path("");
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &(preface + script)]);
-    command.env_clear().env("HOME", &home).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(&home);
+    command
+        .env_clear()
+        .env("HOME", &home)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .current_dir(&home);
     command.stdin(Stdio::null()).output().expect("a shell")
 }
 
@@ -79,10 +93,18 @@ async fn a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
              if [ -n \"$id\" ]; then echo resumed; chorus resume $id --out out --yes --assume; else echo again; {RUN}; fi"
         );
         let output = play(&stage, "data", &script);
-        check(&output, &["the disk is full", "free some space", "guide.md"]);
+        check(
+            &output,
+            &["the disk is full", "free some space", "guide.md"],
+        );
         let resumed = said(&output).contains("resumed");
         assert_eq!(resumed, accepted, "with {left} KiB: {}", said(&output));
-        assert_eq!(said(&output).contains("go on with: chorus resume"), resumed, "{}", said(&output));
+        assert_eq!(
+            said(&output).contains("go on with: chorus resume"),
+            resumed,
+            "{}",
+            said(&output)
+        );
         assert!(stage.report("out")["state"] == "done");
         stage.end().await;
     }
@@ -98,7 +120,16 @@ async fn a_deliverable_that_does_not_fit_is_kept_and_written_when_there_is_room(
         "fill 8\n{RUN} && exit 98\nroom\n\
          id=$(chorus project list | grep -o 'prj_[0-9a-f]*' | head -1)\nchorus resume $id --out out --yes --assume && ls -l out/guide.md"
     );
-    check(&play(&stage, "out", &script), &["cannot write out/", "what was made is kept", "free some room", "chorus resume", "guide.md"]);
+    check(
+        &play(&stage, "out", &script),
+        &[
+            "cannot write out/",
+            "what was made is kept",
+            "free some room",
+            "chorus resume",
+            "guide.md",
+        ],
+    );
     let made = stage.journal().len();
     assert!(made > 0, "the work was done once");
     stage.end().await;

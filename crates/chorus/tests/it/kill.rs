@@ -10,7 +10,11 @@ use chorus_sim::engine::journal::Entry;
 use crate::books::Book;
 use crate::stage::{Stage, quick, said};
 
-const BOOK: Book = Book { seed: 7, chapters: 5, contradiction: true };
+const BOOK: Book = Book {
+    seed: 7,
+    chapters: 5,
+    contradiction: true,
+};
 
 /// Points and how often each is passed before the kill, so that planning and work are both hit.
 const KILLS: [(&str, u32); 9] = [
@@ -32,7 +36,9 @@ async fn stage() -> Stage {
     stage
 }
 
-const RUN: [&str; 8] = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume"];
+const RUN: [&str; 8] = [
+    "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounted_for() {
@@ -41,16 +47,39 @@ async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounte
     assert!(output.status.success(), "{}", said(&output));
     let expected = undisturbed.hashes("out");
     assert!(!expected.is_empty());
-    check_books(&undisturbed.journal(), &undisturbed.deliveries(undisturbed.project()).await);
+    check_books(
+        &undisturbed.journal(),
+        &undisturbed.deliveries(undisturbed.project()).await,
+    );
     undisturbed.end().await;
     for (point, times) in KILLS {
         let stage = stage().await;
         let killed = stage.chorus_killed_at(&format!("{point}:{times}"), &RUN);
-        assert_eq!(killed.status.signal(), Some(9), "{point}:{times} was not reached: {}", said(&killed));
+        assert_eq!(
+            killed.status.signal(),
+            Some(9),
+            "{point}:{times} was not reached: {}",
+            said(&killed)
+        );
         let id = stage.project();
-        let resumed = stage.chorus(&["resume", &id.to_string(), "--out", "out", "--yes", "--assume"]);
-        assert!(resumed.status.success(), "{point}:{times}: {}", said(&resumed));
-        assert_eq!(stage.hashes("out"), expected, "{point}:{times}: another deliverable");
+        let resumed = stage.chorus(&[
+            "resume",
+            &id.to_string(),
+            "--out",
+            "out",
+            "--yes",
+            "--assume",
+        ]);
+        assert!(
+            resumed.status.success(),
+            "{point}:{times}: {}",
+            said(&resumed)
+        );
+        assert_eq!(
+            stage.hashes("out"),
+            expected,
+            "{point}:{times}: another deliverable"
+        );
         check_books(&stage.journal(), &stage.deliveries(id).await);
         stage.end().await;
     }
@@ -61,20 +90,39 @@ async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounte
 fn check_books(journal: &[Entry], rows: &[DeliveryRow]) {
     let mut calls: BTreeMap<String, u32> = BTreeMap::new();
     for entry in journal {
-        *calls.entry(entry.client_request.clone().expect("every call names its delivery")).or_default() += 1;
+        *calls
+            .entry(
+                entry
+                    .client_request
+                    .clone()
+                    .expect("every call names its delivery"),
+            )
+            .or_default() += 1;
     }
     for row in rows {
         let name = format!("{}.{}", row.attempt, row.epoch.0);
         let seen = calls.remove(&name).unwrap_or(0);
         match &row.end {
-            Some(DeliveryEnd::Finished { .. }) if row.usage.is_some() => assert_eq!(seen, 1, "{name} finished with a usage: {row:?}"),
-            Some(DeliveryEnd::Unclaimed) => assert_eq!(seen, 0, "{name} was never claimed: {row:?}"),
-            Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. }) => assert!(seen <= 1, "{name}: {row:?}"),
+            Some(DeliveryEnd::Finished { .. }) if row.usage.is_some() => {
+                assert_eq!(seen, 1, "{name} finished with a usage: {row:?}")
+            }
+            Some(DeliveryEnd::Unclaimed) => {
+                assert_eq!(seen, 0, "{name} was never claimed: {row:?}")
+            }
+            Some(
+                DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. },
+            ) => assert!(seen <= 1, "{name}: {row:?}"),
             None => panic!("{name} is still open: {row:?}"),
         }
         if seen == 1 && matches!(row.end, Some(DeliveryEnd::LostWorker)) {
-            assert!(row.cost.0 > 0, "the lost call of {name} shows as waste: {row:?}");
+            assert!(
+                row.cost.0 > 0,
+                "the lost call of {name} shows as waste: {row:?}"
+            );
         }
     }
-    assert!(calls.is_empty(), "calls that no delivery accounts for: {calls:?}");
+    assert!(
+        calls.is_empty(),
+        "calls that no delivery accounts for: {calls:?}"
+    );
 }

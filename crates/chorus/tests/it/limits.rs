@@ -24,81 +24,142 @@ async fn check_history(server: &Server, seed: u64) -> Played {
     let mut pair = Pair::new(server, seed).await;
     for number in 0..STEPS {
         let step = pair.draw();
-        pair.take(&step).await.unwrap_or_else(|problem| panic!("seed {seed}, step {number}, {step:?}: {problem}"));
+        pair.take(&step)
+            .await
+            .unwrap_or_else(|problem| panic!("seed {seed}, step {number}, {step:?}: {problem}"));
     }
     pair.played
 }
 
 #[tokio::test]
 async fn redis_keeps_the_contract_of_limits() {
-    let Some(server) = Server::given() else { return };
+    let Some(server) = Server::given() else {
+        return;
+    };
     assert!(run(&server).await > 20);
 }
 
 #[tokio::test]
 async fn redis_answers_random_histories_like_the_ledger() {
-    let Some(server) = Server::given() else { return };
+    let Some(server) = Server::given() else {
+        return;
+    };
     let mut all = Played::default();
     for seeds in (0..HISTORIES).collect::<Vec<u64>>().chunks(16) {
         let histories = seeds.iter().map(|seed| check_history(&server, *seed));
-        futures_util::future::join_all(histories).await.into_iter().for_each(|played| all += played);
+        futures_util::future::join_all(histories)
+            .await
+            .into_iter()
+            .for_each(|played| all += played);
     }
     println!("{HISTORIES} histories: {all:?}");
-    assert!(all.granted > 2_000 && all.waited > 1_500 && all.never > 100 && all.lost > 50 && all.sent > 500, "{all:?}");
+    assert!(
+        all.granted > 2_000
+            && all.waited > 1_500
+            && all.never > 100
+            && all.lost > 50
+            && all.sent > 500,
+        "{all:?}"
+    );
     real::ran("redis", "random histories", 400);
 }
 
 #[tokio::test]
 async fn rates_restart_from_what_the_restoring_process_last_saw() {
-    let Some(server) = Server::given() else { return };
+    let Some(server) = Server::given() else {
+        return;
+    };
     let mut pair = Pair::new(&server, 9_000).await;
     let demand = pair.demand_for_tokens(2_000);
-    assert!(matches!(pair.redis.reserve(demand.clone()).await, Ok(Reserved::Granted(_))));
-    pair.redis.end(demand.lease, End::Unused).await.expect("the server answers");
+    assert!(matches!(
+        pair.redis.reserve(demand.clone()).await,
+        Ok(Reserved::Granted(_))
+    ));
+    pair.redis
+        .end(demand.lease, End::Unused)
+        .await
+        .expect("the server answers");
     let before = pair.redis.levels().await.expect("the server answers");
     server.flush(&pair.namespace).await;
-    pair.redis.restore(Vec::new()).await.expect("the server answers");
+    pair.redis
+        .restore(Vec::new())
+        .await
+        .expect("the server answers");
     let after = pair.redis.levels().await.expect("the server answers");
-    assert_eq!((before[0].left, after[0].left), (5_000, 3_000), "it saw 2,000 set aside, and not that nobody used them");
+    assert_eq!(
+        (before[0].left, after[0].left),
+        (5_000, 3_000),
+        "it saw 2,000 set aside, and not that nobody used them"
+    );
     let stranger = server.limiter(&pair.namespace, &pair.clock);
     server.flush(&pair.namespace).await;
-    stranger.restore(Vec::new()).await.expect("the server answers");
+    stranger
+        .restore(Vec::new())
+        .await
+        .expect("the server answers");
     let answer = stranger.reserve(demand).await;
-    assert!(matches!(answer, Ok(Reserved::Wait { at: Some(_) })), "a process that saw nothing believes that nothing is left: {answer:?}");
+    assert!(
+        matches!(answer, Ok(Reserved::Wait { at: Some(_) })),
+        "a process that saw nothing believes that nothing is left: {answer:?}"
+    );
 }
 
 #[tokio::test]
 async fn what_is_forgotten_leaves_no_key_behind() {
-    let Some(server) = Server::given() else { return };
+    let Some(server) = Server::given() else {
+        return;
+    };
     let mut pair = Pair::new(&server, 9_001).await;
     for _ in 0..300 {
         pair.take(&Step::Pass(400)).await.expect("both agree");
         let demand = pair.demand_for_tokens(10);
-        pair.take(&Step::Reserve(Box::new(demand.clone()))).await.expect("both agree");
-        pair.take(&Step::End(demand.lease, End::Unused)).await.expect("both agree");
+        pair.take(&Step::Reserve(Box::new(demand.clone())))
+            .await
+            .expect("both agree");
+        pair.take(&Step::End(demand.lease, End::Unused))
+            .await
+            .expect("both agree");
     }
     server.forget_scripts().await;
     pair.take(&Step::Pass(3_700_000)).await.expect("both agree");
     let nobody = pair.demand_for_tokens(1).lease;
-    pair.take(&Step::End(nobody, End::Unused)).await.expect("both agree");
+    pair.take(&Step::End(nobody, End::Unused))
+        .await
+        .expect("both agree");
     let mut keys = server.keys(&pair.namespace).await;
     keys.sort();
-    let names: Vec<&str> = keys.iter().filter_map(|key| key.split(':').nth(1)).collect();
+    let names: Vec<&str> = keys
+        .iter()
+        .filter_map(|key| key.split(':').nth(1))
+        .collect();
     assert_eq!(names, ["groups", "life", "members", "names"]);
 }
 
 #[tokio::test]
 async fn a_restored_lease_is_the_one_that_was_granted() {
-    let Some(server) = Server::given() else { return };
+    let Some(server) = Server::given() else {
+        return;
+    };
     let hand = Arc::new(Hand::default());
     let redis = server.limiter(&Server::namespace(), &hand);
     redis.restore(Vec::new()).await.expect("the server answers");
     hand.pass(Millis(120_000));
     let mut pair = Pair::new(&server, 9_002).await;
     let demand = pair.demand_for_tokens(100);
-    let Ok(Reserved::Granted(lease)) = redis.reserve(demand.clone()).await else { panic!("there is room") };
+    let Ok(Reserved::Granted(lease)) = redis.reserve(demand.clone()).await else {
+        panic!("there is room")
+    };
     pair.take(&Step::Flush).await.expect("both forget");
     let groups = demand.candidates[0].groups.clone();
-    pair.take(&Step::Restore(vec![HeldLease { lease: lease.clone(), groups, sent_until: None }])).await.expect("both agree");
-    assert_eq!(pair.redis.reserve(demand).await, Ok(Reserved::Granted(lease)));
+    pair.take(&Step::Restore(vec![HeldLease {
+        lease: lease.clone(),
+        groups,
+        sent_until: None,
+    }]))
+    .await
+    .expect("both agree");
+    assert_eq!(
+        pair.redis.reserve(demand).await,
+        Ok(Reserved::Granted(lease))
+    );
 }

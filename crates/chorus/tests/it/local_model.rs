@@ -50,8 +50,13 @@ impl LocalModel {
     /// The one named in the environment, if any.
     fn given() -> Option<Self> {
         let text = real::LOCAL_MODEL.given()?;
-        let (base_url, journal) = text.split_once(';').expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
-        Some(Self { base_url: base_url.to_owned(), journal: PathBuf::from(journal) })
+        let (base_url, journal) = text
+            .split_once(';')
+            .expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
+        Some(Self {
+            base_url: base_url.to_owned(),
+            journal: PathBuf::from(journal),
+        })
     }
 
     /// Everything that the server answered, by the reference that the caller gave.
@@ -61,13 +66,16 @@ impl LocalModel {
         for line in text.lines() {
             let line: Value = serde_json::from_str(line).expect("a line of the journal");
             let number = |key: &str| line[key].as_u64().unwrap_or_default();
-            completions.entry(line["reference"].as_str().unwrap_or_default().to_owned()).or_default().push(Completion {
-                streamed: line["stream"] == true,
-                status: number("status"),
-                pieces: number("pieces"),
-                took_ms: number("took_ms"),
-                form: line["response_format"].as_str().map(ToOwned::to_owned),
-            });
+            completions
+                .entry(line["reference"].as_str().unwrap_or_default().to_owned())
+                .or_default()
+                .push(Completion {
+                    streamed: line["stream"] == true,
+                    status: number("status"),
+                    pieces: number("pieces"),
+                    took_ms: number("took_ms"),
+                    form: line["response_format"].as_str().map(ToOwned::to_owned),
+                });
         }
         completions
     }
@@ -84,11 +92,17 @@ impl Desk {
              limits = [{{ dimension = \"concurrency\", amount = 1, window = {{ kind = \"held\" }} }}]\n",
             model.base_url
         );
-        let roles: String = ["planner", "worker", "merger", "judge"].map(|role| format!("{role} = [[\"{MODEL}\"]]\n")).concat();
+        let roles: String = ["planner", "worker", "merger", "judge"]
+            .map(|role| format!("{role} = [[\"{MODEL}\"]]\n"))
+            .concat();
         let files = [
             ("accounts.toml", account),
             ("chorus.toml", format!("[roles]\n{roles}")),
-            ("brief.md", "Write one short paragraph that explains to a child why the sky is blue.\n".to_owned()),
+            (
+                "brief.md",
+                "Write one short paragraph that explains to a child why the sky is blue.\n"
+                    .to_owned(),
+            ),
         ];
         for (name, text) in files {
             std::fs::write(desk.path(name), text).expect("the file is written");
@@ -104,9 +118,18 @@ impl Desk {
     fn chorus(&self, arguments: &[&str]) -> (ExitStatus, String) {
         let errors = self.path("errors.txt");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command.env_clear().env("HOME", self.0.path()).env("PATH", "/usr/bin:/bin").current_dir(self.0.path());
-        command.args(["--data", "data", "--config", "chorus.toml"]).args(arguments).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(File::create(&errors).expect("a file for what it complains of"));
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.0.path());
+        command
+            .args(["--data", "data", "--config", "chorus.toml"])
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+            .stdout(Stdio::piped())
+            .stderr(File::create(&errors).expect("a file for what it complains of"));
         let mut child = command.spawn().expect("the binary starts");
         let mut output = child.stdout.take().expect("its output is piped");
         let (told, ended) = mpsc::channel();
@@ -121,17 +144,33 @@ impl Desk {
         }
         let status = child.wait().expect("the binary ends");
         let errors = std::fs::read_to_string(errors).unwrap_or_default();
-        let said = said.unwrap_or_else(|_| panic!("chorus {} did not end within {LONGEST:?}: {errors}", arguments.join(" ")));
-        (status, format!("{}{errors}", String::from_utf8_lossy(&said)))
+        let said = said.unwrap_or_else(|_| {
+            panic!(
+                "chorus {} did not end within {LONGEST:?}: {errors}",
+                arguments.join(" ")
+            )
+        });
+        (
+            status,
+            format!("{}{errors}", String::from_utf8_lossy(&said)),
+        )
     }
 
     /// Every delivery that a worker finished.
     async fn deliveries(&self) -> Vec<DeliveryRow> {
         let (_, listed) = self.chorus(&["project", "list"]);
-        let id = listed.split_whitespace().find(|word| word.starts_with("prj_")).expect("a project in the list");
+        let id = listed
+            .split_whitespace()
+            .find(|word| word.starts_with("prj_"))
+            .expect("a project in the list");
         let place = Place::Sqlite(self.path("data").join("chorus.db"));
-        let store = Store::open(place, Pending::Refuse).await.expect("the database opens");
-        let mut rows = store.of_project(id.parse().expect("an id")).await.expect("the rows are read");
+        let store = Store::open(place, Pending::Refuse)
+            .await
+            .expect("the database opens");
+        let mut rows = store
+            .of_project(id.parse().expect("an id"))
+            .await
+            .expect("the rows are read");
         store.close().await;
         rows.retain(|row| matches!(row.end, Some(DeliveryEnd::Finished { .. })));
         rows
@@ -139,11 +178,17 @@ impl Desk {
 }
 
 /// The one completion behind a delivery.
-fn completion<'a>(completions: &'a BTreeMap<String, Vec<Completion>>, row: &DeliveryRow) -> &'a Completion {
+fn completion<'a>(
+    completions: &'a BTreeMap<String, Vec<Completion>>,
+    row: &DeliveryRow,
+) -> &'a Completion {
     let reference = format!("{}.{}", row.attempt, row.epoch.0);
     match completions.get(&reference).map(Vec::as_slice) {
         Some([completion]) => completion,
-        other => panic!("{reference} stands {} times in the journal of the model's server", other.map_or(0, <[_]>::len)),
+        other => panic!(
+            "{reference} stands {} times in the journal of the model's server",
+            other.map_or(0, <[_]>::len)
+        ),
     }
 }
 
@@ -176,7 +221,9 @@ fn project(model: &LocalModel) -> (Desk, ExitStatus, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_real_model_brings_a_project_to_its_end() {
-    let Some(model) = LocalModel::given() else { return };
+    let Some(model) = LocalModel::given() else {
+        return;
+    };
     let (desk, status, said) = project(&model);
     assert!(matches!(status.code(), Some(0 | 2)), "{status}\n{said}");
 
@@ -189,19 +236,52 @@ async fn a_small_real_model_brings_a_project_to_its_end() {
 
     let rows = desk.deliveries().await;
     let completions = model.completions();
-    let calls: Vec<&Completion> = rows.iter().map(|row| completion(&completions, row)).collect();
+    let calls: Vec<&Completion> = rows
+        .iter()
+        .map(|row| completion(&completions, row))
+        .collect();
     for (row, call) in rows.iter().zip(&calls) {
-        assert_eq!((row.assignment.provider.as_str(), row.assignment.model.as_str()), (PROVIDER, MODEL));
+        assert_eq!(
+            (
+                row.assignment.provider.as_str(),
+                row.assignment.model.as_str()
+            ),
+            (PROVIDER, MODEL)
+        );
         assert!(row.usage.is_some_and(|usage| usage.prompt() > 0), "{row:?}");
-        assert!(call.streamed && call.status == 200, "{} was answered {}, streamed: {}", row.attempt, call.status, call.streamed);
+        assert!(
+            call.streamed && call.status == 200,
+            "{} was answered {}, streamed: {}",
+            row.attempt,
+            call.status,
+            call.streamed
+        );
     }
     let spoken = calls.iter().filter(|call| call.pieces > 1).count();
-    assert!(spoken >= LEAST_CALLS, "{spoken} of {} calls were streamed in pieces", calls.len());
-    assert!(calls.iter().any(|call| call.form.as_deref() == Some("json_object")), "no call was held to a schema");
+    assert!(
+        spoken >= LEAST_CALLS,
+        "{spoken} of {} calls were streamed in pieces",
+        calls.len()
+    );
+    assert!(
+        calls
+            .iter()
+            .any(|call| call.form.as_deref() == Some("json_object")),
+        "no call was held to a schema"
+    );
 
-    let (pieces, spent) = calls.iter().fold((0, 0), |(pieces, spent), call| (pieces + call.pieces, spent + call.took_ms));
+    let (pieces, spent) = calls.iter().fold((0, 0), |(pieces, spent), call| {
+        (pieces + call.pieces, spent + call.took_ms)
+    });
     let tokens = &report["totals"]["output_tokens"];
-    assert!(tokens.as_u64().is_some_and(|tokens| tokens > 0), "{}", report["totals"]);
-    println!("a real model: {done} after {} calls, {tokens} tokens in {pieces} pieces, {spent} ms in the server", calls.len());
+    assert!(
+        tokens.as_u64().is_some_and(|tokens| tokens > 0),
+        "{}",
+        report["totals"]
+    );
+    println!(
+        "a real model: {done} after {} calls, {tokens} tokens in {pieces} pieces, {spent} ms in the server",
+        calls.len()
+    );
     real::ran("local model", "a whole project, calls", calls.len());
 }

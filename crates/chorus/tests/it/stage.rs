@@ -9,7 +9,9 @@ use chorus_core::delivery::DeliveryRow;
 use chorus_core::id::ProjectId;
 use chorus_core::port::Deliveries;
 use chorus_sim::Server;
-use chorus_sim::config::{Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing};
+use chorus_sim::config::{
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+};
 use chorus_sim::engine::journal::Entry;
 use chorus_sim::engine::quota::Counted;
 use chorus_sim::http::Witness;
@@ -34,11 +36,20 @@ pub(crate) fn quick() -> Config {
         id: id.to_owned(),
         keys: vec![key.to_owned()],
         speed: 1.0,
-        limits: Limits { concurrency: Some(4), ..Limits::default() },
+        limits: Limits {
+            concurrency: Some(4),
+            ..Limits::default()
+        },
         groups: std::collections::BTreeMap::new(),
         standing: Standing::Good,
     };
-    let model = ModelConfig { id: "deepseek-v4-pro".to_owned(), group: None, context: 400_000, max_output: 32_000, thinks: true };
+    let model = ModelConfig {
+        id: "deepseek-v4-pro".to_owned(),
+        group: None,
+        context: 400_000,
+        max_output: 32_000,
+        thinks: true,
+    };
     let service = Service {
         first_token_ms: 200,
         reads_per_second: 100_000,
@@ -51,10 +62,20 @@ pub(crate) fn quick() -> Config {
         name: "deepseek".to_owned(),
         dialect: Dialect::Deepseek,
         models: vec![model],
-        organisations: vec![organisation("org-one", "sk-sim-one-0001"), organisation("org-two", "sk-sim-two-0002")],
+        organisations: vec![
+            organisation("org-one", "sk-sim-one-0001"),
+            organisation("org-two", "sk-sim-two-0002"),
+        ],
         service,
     };
-    Config { seed: 1, speed: 20.0, providers: vec![provider], faults: Vec::new(), omissions: Vec::new(), journal: None }
+    Config {
+        seed: 1,
+        speed: 20.0,
+        providers: vec![provider],
+        faults: Vec::new(),
+        omissions: Vec::new(),
+        journal: None,
+    }
 }
 
 impl Stage {
@@ -65,7 +86,10 @@ impl Stage {
 
     /// The same, on services that other processes share: the sections of the configuration say which.
     pub(crate) async fn over(config: Config, sections: &str) -> Self {
-        let slots = config.providers[0].organisations[0].limits.concurrency.expect("calls in flight are limited");
+        let slots = config.providers[0].organisations[0]
+            .limits
+            .concurrency
+            .expect("calls in flight are limited");
         let stage = Self::bare(config, sections).await;
         stage.write("accounts.toml", &stage.accounts(slots));
         if !sections.is_empty() {
@@ -80,11 +104,19 @@ impl Stage {
     /// The same, with nothing in the database.
     pub(crate) async fn bare(config: Config, sections: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+        let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .expect("a free port");
         let witness = server.witness();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
-        let stage = Self { folder, address, witness, stop: Some(stop), serving };
+        let stage = Self {
+            folder,
+            address,
+            witness,
+            stop: Some(stop),
+            serving,
+        };
         if !sections.is_empty() {
             stage.configure(sections);
             let made = stage.chorus(&["envelope-key", "--out", "data.key"]);
@@ -138,8 +170,16 @@ impl Stage {
     /// The real binary, ready to be started.
     pub(crate) fn process(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").current_dir(self.folder.path());
-        command.arg("--data").arg(self.path("data")).arg("--config").arg(self.config());
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.folder.path());
+        command
+            .arg("--data")
+            .arg(self.path("data"))
+            .arg("--config")
+            .arg(self.config());
         command.args(arguments).stdin(Stdio::null());
         command
     }
@@ -164,21 +204,30 @@ impl Stage {
 
     /// Every call that the providers saw.
     pub(crate) fn journal(&self) -> Vec<Entry> {
-        self.witness.journal().lines().map(|line| serde_json::from_str(line).expect("a line of the journal")).collect()
+        self.witness
+            .journal()
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line of the journal"))
+            .collect()
     }
 
     /// The only project of the data folder.
     pub(crate) fn project(&self) -> ProjectId {
         let listed = self.chorus(&["project", "list"]);
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let id = text.split_whitespace().find(|word| word.starts_with("prj_")).expect("a project in the list");
+        let id = text
+            .split_whitespace()
+            .find(|word| word.starts_with("prj_"))
+            .expect("a project in the list");
         id.parse().expect("an id")
     }
 
     /// Every delivery of a project, read from the database.
     pub(crate) async fn deliveries(&self, project: ProjectId) -> Vec<DeliveryRow> {
         let place = Place::Sqlite(self.path("data").join("chorus.db"));
-        let store = Store::open(place, Pending::Refuse).await.expect("the database opens");
+        let store = Store::open(place, Pending::Refuse)
+            .await
+            .expect("the database opens");
         let rows = store.of_project(project).await.expect("the rows are read");
         store.close().await;
         rows
@@ -187,7 +236,8 @@ impl Stage {
     /// The report of a result folder.
     pub(crate) fn report(&self, out: &str) -> Value {
         let path = self.path(out).join("report.json");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).expect("a report")
     }
 
@@ -195,19 +245,33 @@ impl Stage {
     pub(crate) fn hashes(&self, out: &str) -> Vec<(String, String)> {
         let report = self.report(out);
         let files = report["files"].as_array().expect("files").iter();
-        files.map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
+        files
+            .map(|file| (text(&file["path"]), text(&file["sha256"])))
+            .collect()
     }
 
     /// The most calls that any organisation ever had in flight, by the providers' own count.
     pub(crate) fn most_in_flight(&self) -> u64 {
-        let peaks = self.witness.counts().into_iter().flat_map(|count| count.limits);
-        peaks.filter(|peak| peak.counted == Counted::Concurrency).map(|peak| peak.peak).max().unwrap_or(0)
+        let peaks = self
+            .witness
+            .counts()
+            .into_iter()
+            .flat_map(|count| count.limits);
+        peaks
+            .filter(|peak| peak.counted == Counted::Concurrency)
+            .map(|peak| peak.peak)
+            .max()
+            .unwrap_or(0)
     }
 
     /// By the providers' own count no call was made beyond a limit that the accounts know of, and nothing used
     /// more than its limit at any moment. Refusals that were planted are not of their limits' making.
     fn check_limits(&self) {
-        let passed: Vec<Entry> = self.journal().into_iter().filter(|entry| entry.passed.is_some()).collect();
+        let passed: Vec<Entry> = self
+            .journal()
+            .into_iter()
+            .filter(|entry| entry.passed.is_some())
+            .collect();
         assert!(passed.is_empty(), "calls beyond a limit: {passed:#?}");
         for count in self.witness.counts() {
             assert_eq!(count.refused, 0, "{count:?}");
@@ -223,18 +287,29 @@ impl Stage {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        self.serving.await.expect("the providers did not panic").expect("the providers ended well");
+        self.serving
+            .await
+            .expect("the providers did not panic")
+            .expect("the providers ended well");
     }
 }
 
 /// A JSON text.
 pub(crate) fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }
 
 /// Everything that a process said.
 pub(crate) fn said(output: &Output) -> String {
-    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Reads a file below a folder.

@@ -31,13 +31,21 @@ struct Held(Store);
 #[async_trait]
 impl Hands for Held {
     async fn set(&self, at: Timestamp) {
-        self.0.hold_clock(at).await.expect("the clock of a test's own database can be set");
+        self.0
+            .hold_clock(at)
+            .await
+            .expect("the clock of a test's own database can be set");
     }
 }
 
 async fn opened(place: Place) -> Store {
-    let store = Store::open(place, Pending::Apply).await.expect("a new database opens");
-    store.hold_clock(Timestamp(0)).await.expect("the clock of a test's own database can be set");
+    let store = Store::open(place, Pending::Apply)
+        .await
+        .expect("a new database opens");
+    store
+        .hold_clock(Timestamp(0))
+        .await
+        .expect("the clock of a test's own database can be set");
     store
 }
 
@@ -49,7 +57,10 @@ struct Sqlite(TempDir, AtomicU64);
 
 impl Sqlite {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder for the test"), AtomicU64::new(0))
+        Self(
+            tempfile::tempdir().expect("a folder for the test"),
+            AtomicU64::new(0),
+        )
     }
 
     async fn store(&self) -> Store {
@@ -85,14 +96,20 @@ impl Bench for Files {
 
     async fn fresh(&self) -> Ports {
         let folder = self.0.0.path().join("artifacts");
-        let artifacts: Arc<dyn ArtifactStore> = Arc::new(LocalDirectory::open(folder).expect("a new folder opens"));
-        Ports { artifacts, ..self.0.fresh().await }
+        let artifacts: Arc<dyn ArtifactStore> =
+            Arc::new(LocalDirectory::open(folder).expect("a new folder opens"));
+        Ports {
+            artifacts,
+            ..self.0.fresh().await
+        }
     }
 }
 
 #[tokio::test]
 async fn a_local_directory_keeps_the_contract_of_artifacts() {
-    let artifacts = suites().into_iter().filter(|(suite, _)| *suite == "artifacts");
+    let artifacts = suites()
+        .into_iter()
+        .filter(|(suite, _)| *suite == "artifacts");
     for (suite, cases) in artifacts {
         assert!(run_cases(&Files(Sqlite::new()), suite, &cases).await > 0);
         real::ran("local directory", "contract of artifacts", cases.len());
@@ -140,12 +157,28 @@ async fn check_history(seed: u64, steps: usize, store: &Store) {
         let expected = perform(&model_ports, &mut model_now, step.clone()).await;
         let answer = perform(&store_ports, &mut store_now, step.clone()).await;
         assert_eq!(answer, expected, "seed {seed}, step {at}: {step:?}");
-        assert_eq!(model.with_rows(unsound), None, "seed {seed}, step {at}: {step:?}");
+        assert_eq!(
+            model.with_rows(unsound),
+            None,
+            "seed {seed}, step {at}: {step:?}"
+        );
     }
     let rows = model.snapshot();
-    assert_eq!(store.snapshot().await.expect("every row can be read"), rows, "seed {seed}");
-    assert_eq!(told(&store_ports, &rows).await, told(&model_ports, &rows).await, "seed {seed}");
-    assert!(rows.deliveries.len() > steps / 40, "seed {seed} did too little: {} deliveries", rows.deliveries.len());
+    assert_eq!(
+        store.snapshot().await.expect("every row can be read"),
+        rows,
+        "seed {seed}"
+    );
+    assert_eq!(
+        told(&store_ports, &rows).await,
+        told(&model_ports, &rows).await,
+        "seed {seed}"
+    );
+    assert!(
+        rows.deliveries.len() > steps / 40,
+        "seed {seed} did too little: {} deliveries",
+        rows.deliveries.len()
+    );
 }
 
 #[tokio::test]
@@ -162,10 +195,17 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
     let bench = Sqlite::new();
     let store = bench.store().await;
     let ids = Ids::default();
-    let new = given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1_000_000));
+    let new = given::project(
+        &ids,
+        &Tenant::new("tenant"),
+        Timestamp(0),
+        MicroUsd(1_000_000),
+    );
     let (project, head) = (new.id, new.head.clone());
     store.submit(new).await.expect("the database is ours");
-    let tasks: Vec<_> = (0..10_000).map(|at| given::task(TaskId::new(ids.number()), &format!("task {at}"))).collect();
+    let tasks: Vec<_> = (0..10_000)
+        .map(|at| given::task(TaskId::new(ids.number()), &format!("task {at}")))
+        .collect();
     let empty = Commit {
         project,
         expected: chorus_core::id::Version(0),
@@ -177,12 +217,23 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
         outbox: vec![],
         folded: vec![],
     };
-    let done = store.commit(Commit { tasks: tasks.clone(), ..empty.clone() }).await.expect("the database is ours");
-    let Committed::Done(version) = done else { panic!("nobody else decides: {done:?}") };
+    let done = store
+        .commit(Commit {
+            tasks: tasks.clone(),
+            ..empty.clone()
+        })
+        .await
+        .expect("the database is ours");
+    let Committed::Done(version) = done else {
+        panic!("nobody else decides: {done:?}")
+    };
     let before = store.rows_touched();
     let one = Commit {
         expected: version,
-        tasks: vec![given::task(tasks[5_000].id, "done"), given::task(tasks[5_001].id, "ready")],
+        tasks: vec![
+            given::task(tasks[5_000].id, "done"),
+            given::task(tasks[5_001].id, "ready"),
+        ],
         attempts: vec![given::attempt(&ids, project, Timestamp(0))],
         events: vec![given::event(project, 1, Timestamp(0))],
         folded: vec![ids.event()],
@@ -191,7 +242,11 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
     assert!(matches!(store.commit(one).await, Ok(Committed::Done(_))));
     let touched = store.rows_touched() - before;
     assert!(touched <= 6, "{touched} rows were touched");
-    let loaded = store.load(project).await.expect("every row can be read").expect("it is there");
+    let loaded = store
+        .load(project)
+        .await
+        .expect("every row can be read")
+        .expect("it is there");
     assert_eq!(loaded.project.tasks.len(), 10_000);
 }
 
@@ -200,12 +255,32 @@ async fn deeds_that_come_together_are_committed_together_and_answered_each() {
     let bench = Sqlite::new();
     let store = bench.store().await;
     let ids = Ids::default();
-    let projects: Vec<_> = (0..300).map(|_| given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1))).collect();
+    let projects: Vec<_> = (0..300)
+        .map(|_| given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1)))
+        .collect();
     let submitted = projects.iter().map(|new| store.submit(new.clone()));
-    for (answer, new) in futures_util::future::join_all(submitted).await.into_iter().zip(&projects) {
-        assert_eq!(answer.expect("the database is ours"), chorus_core::port::projects::Submitted::Accepted(new.id));
+    for (answer, new) in futures_util::future::join_all(submitted)
+        .await
+        .into_iter()
+        .zip(&projects)
+    {
+        assert_eq!(
+            answer.expect("the database is ours"),
+            chorus_core::port::projects::Submitted::Accepted(new.id)
+        );
     }
-    assert_eq!(store.snapshot().await.expect("every row can be read").projects.len(), 300);
+    assert_eq!(
+        store
+            .snapshot()
+            .await
+            .expect("every row can be read")
+            .projects
+            .len(),
+        300
+    );
     store.close().await;
-    assert!(matches!(store.queued(1).await, Err(StoreError::Unavailable(_))), "a closed store says so");
+    assert!(
+        matches!(store.queued(1).await, Err(StoreError::Unavailable(_))),
+        "a closed store says so"
+    );
 }

@@ -42,7 +42,11 @@ pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
             None => {}
         }
     }
-    faults.extend(calls.keys().map(|name| format!("{name}: a call that no delivery accounts for")));
+    faults.extend(
+        calls
+            .keys()
+            .map(|name| format!("{name}: a call that no delivery accounts for")),
+    );
     let ends = |word: &str| rows.iter().filter(|row| is(row, word)).count();
     let saw = format!(
         "{} calls = {paid} paid and used + {wasted} wasted + {refused} refused or failed; {} deliveries = {} finished + {} never claimed + {} lost with their worker + {} cancelled",
@@ -54,9 +58,17 @@ pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
         ends("cancelled"),
     );
     if journal.len() != paid + wasted + refused {
-        faults.push(format!("{} calls, but {} are accounted for", journal.len(), paid + wasted + refused));
+        faults.push(format!(
+            "{} calls, but {} are accounted for",
+            journal.len(),
+            paid + wasted + refused
+        ));
     }
-    Books { check: Check::new("the providers' journal equals the rows", saw, faults), wasted, doubled }
+    Books {
+        check: Check::new("the providers' journal equals the rows", saw, faults),
+        wasted,
+        doubled,
+    }
 }
 
 fn fault(row: &DeliveryRow, calls: usize) -> Option<String> {
@@ -65,7 +77,9 @@ fn fault(row: &DeliveryRow, calls: usize) -> Option<String> {
         Some("finished") if row.usage.is_some() => (calls != 1).then_some("finished with a usage"),
         Some("unclaimed") => (calls != 0).then_some("was never claimed"),
         Some(_) if calls > 1 => Some("was called more than once"),
-        Some("lost_worker") if calls == 1 && row.cost == 0 => Some("was lost after its call, and does not show as waste"),
+        Some("lost_worker") if calls == 1 && row.cost == 0 => {
+            Some("was lost after its call, and does not show as waste")
+        }
         Some(_) => None,
     };
     wrong.map(|wrong| format!("{wrong}, the providers saw {calls} calls"))

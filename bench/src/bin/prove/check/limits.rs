@@ -19,20 +19,32 @@ pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
         for peak in &count.limits {
             fullest = fullest.max(peak.peak as f64 / peak.limit.max(1) as f64);
             if peak.peak > peak.limit {
-                faults.push(format!("{} of {} {} of {} were used at once", peak.peak, peak.limit, peak.counted, count.organisation));
+                faults.push(format!(
+                    "{} of {} {} of {} were used at once",
+                    peak.peak, peak.limit, peak.counted, count.organisation
+                ));
             }
         }
     }
-    let refused: Vec<&Entry> = journal.iter().filter(|entry| entry.passed.is_some()).collect();
-    let (early, passed): (Vec<&Entry>, Vec<&Entry>) =
-        refused.iter().partition(|entry| entry.early_ms.is_some_and(|early| early <= TRAVEL_MS));
-    faults.extend(
-        passed
-            .iter()
-            .map(|entry| format!("{} refused a call for its {:?}, too early by {:?} ms", entry.organisation, entry.passed, entry.early_ms)),
-    );
+    let refused: Vec<&Entry> = journal
+        .iter()
+        .filter(|entry| entry.passed.is_some())
+        .collect();
+    let (early, passed): (Vec<&Entry>, Vec<&Entry>) = refused
+        .iter()
+        .partition(|entry| entry.early_ms.is_some_and(|early| early <= TRAVEL_MS));
+    faults.extend(passed.iter().map(|entry| {
+        format!(
+            "{} refused a call for its {:?}, too early by {:?} ms",
+            entry.organisation, entry.passed, entry.early_ms
+        )
+    }));
     if early.len() * 1_000 > journal.len() * EARLY_PERMILLE {
-        faults.push(format!("{} of {} calls came a little too early", early.len(), journal.len()));
+        faults.push(format!(
+            "{} of {} calls came a little too early",
+            early.len(),
+            journal.len()
+        ));
     }
     if refused.len() as u64 != counts.iter().map(|count| count.refused).sum::<u64>() {
         faults.push("the journal and the counts disagree about refusals".to_owned());
@@ -47,5 +59,9 @@ pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
         fullest * 100.0,
         early.len()
     );
-    Check::new("by the providers' own count no limit was passed", saw, faults)
+    Check::new(
+        "by the providers' own count no limit was passed",
+        saw,
+        faults,
+    )
 }

@@ -13,7 +13,9 @@ pub(crate) fn done(census: &Census, run: &Run) -> Check {
     let mut states: BTreeMap<&str, u32> = BTreeMap::new();
     let mut faults = Vec::new();
     for (name, id) in &run.projects {
-        let state = census.project(id).map_or("missing", |project| project.state.as_str());
+        let state = census
+            .project(id)
+            .map_or("missing", |project| project.state.as_str());
         *states.entry(state).or_default() += 1;
         if state != "done" {
             faults.push(format!("{name} ({id}) is {state}"));
@@ -22,12 +24,24 @@ pub(crate) fn done(census: &Census, run: &Run) -> Check {
     if run.projects.is_empty() {
         faults.push("there was no project".to_owned());
     }
-    let saw = states.iter().map(|(state, many)| format!("{many} {state}")).collect::<Vec<_>>().join(", ");
-    Check::new(&format!("every project of the {} run completes", run.name), format!("{saw} in {:.0} s", run.seconds), faults)
+    let saw = states
+        .iter()
+        .map(|(state, many)| format!("{many} {state}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    Check::new(
+        &format!("every project of the {} run completes", run.name),
+        format!("{saw} in {:.0} s", run.seconds),
+        faults,
+    )
 }
 
 /// Every deliverable of a run is that of the undisturbed run, to the byte, in the rows and in the clients' hands.
-pub(crate) fn equal(run: &str, undisturbed: &BTreeMap<String, Files>, files: &BTreeMap<String, Files>) -> Check {
+pub(crate) fn equal(
+    run: &str,
+    undisturbed: &BTreeMap<String, Files>,
+    files: &BTreeMap<String, Files>,
+) -> Check {
     let mut faults = Vec::new();
     for (name, own) in files {
         match undisturbed.get(name) {
@@ -39,11 +53,19 @@ pub(crate) fn equal(run: &str, undisturbed: &BTreeMap<String, Files>, files: &BT
     }
     let count: usize = files.values().map(BTreeMap::len).sum();
     let saw = format!("{count} files of {} projects", files.len());
-    Check::new(&format!("deliverables of the {run} run equal the undisturbed ones"), saw, faults)
+    Check::new(
+        &format!("deliverables of the {run} run equal the undisturbed ones"),
+        saw,
+        faults,
+    )
 }
 
 /// What clients got is what the rows hold.
-pub(crate) fn received(run: &str, files: &BTreeMap<String, Files>, in_hand: &BTreeMap<String, anyhow::Result<Files>>) -> Check {
+pub(crate) fn received(
+    run: &str,
+    files: &BTreeMap<String, Files>,
+    in_hand: &BTreeMap<String, anyhow::Result<Files>>,
+) -> Check {
     let mut faults = Vec::new();
     for (name, got) in in_hand {
         let expected = files.get(name.trim_end_matches(" by the command line"));
@@ -53,8 +75,15 @@ pub(crate) fn received(run: &str, files: &BTreeMap<String, Files>, in_hand: &BTr
             Err(error) => faults.push(format!("{name}: {error:#}")),
         }
     }
-    let saw = format!("{} deliverables fetched from the gateway or written by the command line", in_hand.len());
-    Check::new(&format!("clients of the {run} run have what was delivered"), saw, faults)
+    let saw = format!(
+        "{} deliverables fetched from the gateway or written by the command line",
+        in_hand.len()
+    );
+    Check::new(
+        &format!("clients of the {run} run have what was delivered"),
+        saw,
+        faults,
+    )
 }
 
 /// Events have consecutive places in the rows, and each client heard each of them once, in order.
@@ -76,8 +105,18 @@ pub(crate) fn heard(census: &Census, run: &Run) -> Check {
             }
         }
     }
-    let saw = format!("{events} events of {} projects, {listeners} clients heard theirs over {streams} streams", run.projects.len());
-    Check::new(&format!("events of the {} run are consecutive, none missing, none doubled", run.name), saw, faults)
+    let saw = format!(
+        "{events} events of {} projects, {listeners} clients heard theirs over {streams} streams",
+        run.projects.len()
+    );
+    Check::new(
+        &format!(
+            "events of the {} run are consecutive, none missing, none doubled",
+            run.name
+        ),
+        saw,
+        faults,
+    )
 }
 
 /// Nothing is left under way: no live attempt, no money set aside, no record unsent or unfolded.
@@ -87,19 +126,36 @@ pub(crate) fn settled(census: &Census) -> Check {
         .attempts
         .iter()
         .filter(|attempt| !terminal.contains(&attempt.state.as_str()))
-        .map(|attempt| format!("{} of {} is {} at epoch {}", attempt.id, attempt.project, attempt.state, attempt.epoch))
+        .map(|attempt| {
+            format!(
+                "{} of {} is {} at epoch {}",
+                attempt.id, attempt.project, attempt.state, attempt.epoch
+            )
+        })
         .collect();
     faults.extend(
         census
             .projects
             .iter()
             .filter(|project| project.reserved != 0)
-            .map(|project| format!("{} still has {} millionths of a dollar set aside", project.id, project.reserved)),
+            .map(|project| {
+                format!(
+                    "{} still has {} millionths of a dollar set aside",
+                    project.id, project.reserved
+                )
+            }),
     );
     if census.unsettled != (0, 0) {
-        faults.push(format!("{} records were never sent, {} never folded", census.unsettled.0, census.unsettled.1));
+        faults.push(format!(
+            "{} records were never sent, {} never folded",
+            census.unsettled.0, census.unsettled.1
+        ));
     }
     let wasted: i64 = census.projects.iter().map(|project| project.wasted).sum();
-    let saw = format!("{} attempts over; {:.4} dollars of waste shown", census.attempts.len(), wasted as f64 / 1e6);
+    let saw = format!(
+        "{} attempts over; {:.4} dollars of waste shown",
+        census.attempts.len(),
+        wasted as f64 / 1e6
+    );
     Check::new("nothing is left under way", saw, faults)
 }

@@ -11,17 +11,34 @@ const LEAST: usize = 10;
 
 /// Each of so many workers did its share of a run's deliveries.
 pub(crate) fn shares(census: &Census, run: &Run, workers: usize) -> Check {
-    let of_run = census.deliveries.iter().filter(|row| run.projects.values().any(|id| *id == row.project));
+    let of_run = census
+        .deliveries
+        .iter()
+        .filter(|row| run.projects.values().any(|id| *id == row.project));
     let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
     for holder in of_run.filter_map(|row| row.holder.as_deref()) {
-        *shares.entry(holder.split('.').next().unwrap_or(holder)).or_default() += 1;
+        *shares
+            .entry(holder.split('.').next().unwrap_or(holder))
+            .or_default() += 1;
     }
     let all: usize = shares.values().sum();
     let per_cent: Vec<usize> = shares.values().map(|own| own * 100 / all.max(1)).collect();
     let mut faults = Vec::new();
     if shares.len() != workers {
-        faults.push(format!("{} workers did something, there are {workers}", shares.len()));
+        faults.push(format!(
+            "{} workers did something, there are {workers}",
+            shares.len()
+        ));
     }
-    faults.extend(per_cent.iter().filter(|share| **share < LEAST).map(|share| format!("a worker did only {share} % of the work")));
-    Check::new("every worker did its share when none was killed", format!("{per_cent:?} per cent of {all} deliveries"), faults)
+    faults.extend(
+        per_cent
+            .iter()
+            .filter(|share| **share < LEAST)
+            .map(|share| format!("a worker did only {share} % of the work")),
+    );
+    Check::new(
+        "every worker did its share when none was killed",
+        format!("{per_cent:?} per cent of {all} deliveries"),
+        faults,
+    )
 }

@@ -20,18 +20,34 @@ pub(crate) struct Tasks {
 /// Each task has exactly one result, made by the attempt that it names, or was replaced or cancelled.
 pub(crate) fn tasks(census: &Census) -> anyhow::Result<Tasks> {
     let mut made: BTreeMap<(String, u32), Vec<AttemptId>> = BTreeMap::new();
-    for attempt in census.attempts.iter().filter(|attempt| attempt.state == "succeeded") {
+    for attempt in census
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.state == "succeeded")
+    {
         let spec: NewAttempt = serde_json::from_str(&attempt.spec)?;
-        made.entry((attempt.task.clone(), spec.number)).or_default().push(spec.id);
+        made.entry((attempt.task.clone(), spec.number))
+            .or_default()
+            .push(spec.id);
     }
     let mut faults: Vec<String> = Vec::new();
     let (mut lost, mut kept) = (0, 0);
     for (project, task) in &census.tasks {
         let fault = match &task.state {
-            TaskState::Succeeded { attempt, .. } if made.values().any(|ids| ids.contains(attempt)) => None,
-            TaskState::Succeeded { attempt, .. } => Some(format!("its result is by {attempt}, which did not succeed")),
+            TaskState::Succeeded { attempt, .. }
+                if made.values().any(|ids| ids.contains(attempt)) =>
+            {
+                None
+            }
+            TaskState::Succeeded { attempt, .. } => {
+                Some(format!("its result is by {attempt}, which did not succeed"))
+            }
             TaskState::Cancelled | TaskState::Skipped => None,
-            TaskState::Pending { .. } | TaskState::Ready(_) | TaskState::Asking { .. } if task.superseded_by.is_some() => None,
+            TaskState::Pending { .. } | TaskState::Ready(_) | TaskState::Asking { .. }
+                if task.superseded_by.is_some() =>
+            {
+                None
+            }
             other => Some(format!("it is left in state {}", other.word())),
         };
         kept += usize::from(matches!(task.state, TaskState::Succeeded { .. }));
@@ -41,8 +57,19 @@ pub(crate) fn tasks(census: &Census) -> anyhow::Result<Tasks> {
         }
     }
     let twice: Vec<_> = made.iter().filter(|(_, ids)| ids.len() > 1).collect();
-    faults.extend(twice.iter().map(|((task, number), ids)| format!("try {number} of {task} succeeded {} times", ids.len())));
-    let saw = format!("{} tasks, {kept} with a result, {} results", census.tasks.len(), made.values().map(Vec::len).sum::<usize>());
+    faults.extend(twice.iter().map(|((task, number), ids)| {
+        format!("try {number} of {task} succeeded {} times", ids.len())
+    }));
+    let saw = format!(
+        "{} tasks, {kept} with a result, {} results",
+        census.tasks.len(),
+        made.values().map(Vec::len).sum::<usize>()
+    );
     let check = Check::new("each task has one result", saw, faults);
-    Ok(Tasks { check, all: census.tasks.len(), lost, doubled: twice.len() })
+    Ok(Tasks {
+        check,
+        all: census.tasks.len(),
+        lost,
+        doubled: twice.len(),
+    })
 }

@@ -9,7 +9,10 @@ fn cut(text: &str, target: u64) -> Vec<Section> {
     let mut at = 0;
     for section in &sections {
         assert_eq!(section.start, at, "sections tile the text");
-        assert!(section.end > section.start && text.is_char_boundary(usize::try_from(section.end).unwrap()));
+        assert!(
+            section.end > section.start
+                && text.is_char_boundary(usize::try_from(section.end).unwrap())
+        );
         assert!(section.opening.chars().count() <= OPENING && !section.opening.contains('\n'));
         at = section.end;
     }
@@ -18,8 +21,16 @@ fn cut(text: &str, target: u64) -> Vec<Section> {
 }
 
 fn check(text: &str, expected: &[&str]) {
-    let titles: Vec<String> = cut(text, 1_000).into_iter().map(|section| section.title).collect();
-    assert_eq!(titles, expected, "{}", &text.chars().take(200).collect::<String>());
+    let titles: Vec<String> = cut(text, 1_000)
+        .into_iter()
+        .map(|section| section.title)
+        .collect();
+    assert_eq!(
+        titles,
+        expected,
+        "{}",
+        &text.chars().take(200).collect::<String>()
+    );
 }
 
 fn prose(words: usize) -> String {
@@ -36,20 +47,48 @@ fn prose(words: usize) -> String {
 
 #[test]
 fn chapters_of_many_forms_are_found() {
-    check("# A book\n\nBy nobody.\n\n## The pier\nText.\n\n## The storm\n\nText.\n", &["The pier", "The storm"]);
-    check("Title\n=====\n\nOne\n---\nText.\n\nTwo\n---\nText.\n", &["One", "Two"]);
-    check("CHAPTER I.\n\nText.\n\nCHAPTER II.\n\nText.\n", &["CHAPTER I.", "CHAPTER II."]);
-    check("Chapter 1: Dawn\r\n\r\nText.\r\n\r\nChapter 2: Noon\r\n\r\nText.\r\n", &["Chapter 1: Dawn", "Chapter 2: Noon"]);
-    check("Chương 1\n\nNgọn đèn\n\nTrời tối.\n\nChương hai: Con tàu\n\nTrời sáng.\n", &["Chương 1: Ngọn đèn", "Chương hai: Con tàu"]);
-    check("1. Scope\n\nText of it.\n\n2. Method\n\nText of it.\n", &["1. Scope", "2. Method"]);
-    check("THE PIER\n\nText.\n\nTHE STORM\n\nText.\n", &["THE PIER", "THE STORM"]);
-    check("I\n\nText.\n\nII\n\nText.\n\nIII\n\nText.\n", &["I", "II", "III"]);
+    check(
+        "# A book\n\nBy nobody.\n\n## The pier\nText.\n\n## The storm\n\nText.\n",
+        &["The pier", "The storm"],
+    );
+    check(
+        "Title\n=====\n\nOne\n---\nText.\n\nTwo\n---\nText.\n",
+        &["One", "Two"],
+    );
+    check(
+        "CHAPTER I.\n\nText.\n\nCHAPTER II.\n\nText.\n",
+        &["CHAPTER I.", "CHAPTER II."],
+    );
+    check(
+        "Chapter 1: Dawn\r\n\r\nText.\r\n\r\nChapter 2: Noon\r\n\r\nText.\r\n",
+        &["Chapter 1: Dawn", "Chapter 2: Noon"],
+    );
+    check(
+        "Chương 1\n\nNgọn đèn\n\nTrời tối.\n\nChương hai: Con tàu\n\nTrời sáng.\n",
+        &["Chương 1: Ngọn đèn", "Chương hai: Con tàu"],
+    );
+    check(
+        "1. Scope\n\nText of it.\n\n2. Method\n\nText of it.\n",
+        &["1. Scope", "2. Method"],
+    );
+    check(
+        "THE PIER\n\nText.\n\nTHE STORM\n\nText.\n",
+        &["THE PIER", "THE STORM"],
+    );
+    check(
+        "I\n\nText.\n\nII\n\nText.\n\nIII\n\nText.\n",
+        &["I", "II", "III"],
+    );
 }
 
 #[test]
 fn parts_name_chapters_that_share_a_title() {
-    let text = "BOOK ONE\n\nCHAPTER I\n\nText.\n\nCHAPTER II\n\nText.\n\nBOOK TWO\n\nCHAPTER I\n\nText.\n";
-    check(text, &["BOOK ONE, CHAPTER I", "CHAPTER II", "BOOK TWO, CHAPTER I"]);
+    let text =
+        "BOOK ONE\n\nCHAPTER I\n\nText.\n\nCHAPTER II\n\nText.\n\nBOOK TWO\n\nCHAPTER I\n\nText.\n";
+    check(
+        text,
+        &["BOOK ONE, CHAPTER I", "CHAPTER II", "BOOK TWO, CHAPTER I"],
+    );
 }
 
 #[test]
@@ -61,8 +100,14 @@ fn a_table_of_contents_makes_no_sections() {
 
 #[test]
 fn sentences_that_mention_chapters_are_text() {
-    check("Chapter 1\n\nText.\n\nChapter 5 was the one he liked best.\n\nChapter 2\n\nText.\n", &["Chapter 1", "Chapter 2"]);
-    check("## A\n\n```\n# no heading\n```\n\n## B\n\nText\n", &["A", "B"]);
+    check(
+        "Chapter 1\n\nText.\n\nChapter 5 was the one he liked best.\n\nChapter 2\n\nText.\n",
+        &["Chapter 1", "Chapter 2"],
+    );
+    check(
+        "## A\n\n```\n# no heading\n```\n\n## B\n\nText\n",
+        &["A", "B"],
+    );
 }
 
 #[test]
@@ -71,7 +116,10 @@ fn a_text_without_headings_is_one_section_or_equal_parts() {
     check("   \n\n ", &["book.txt"]);
     let sections = cut(&prose(6_000), 1_000);
     assert!((6..=9).contains(&sections.len()), "{}", sections.len());
-    assert_eq!(sections[0].title, format!("book.txt (part 1 of {})", sections.len()));
+    assert_eq!(
+        sections[0].title,
+        format!("book.txt (part 1 of {})", sections.len())
+    );
 }
 
 #[test]
@@ -80,14 +128,20 @@ fn one_giant_line_is_cut_at_sentences() {
     let sections = cut(&text, 1_000);
     assert!((9..=14).contains(&sections.len()), "{}", sections.len());
     for section in &sections {
-        assert!(text[..usize::try_from(section.end).unwrap()].trim_end().ends_with('.'));
+        assert!(
+            text[..usize::try_from(section.end).unwrap()]
+                .trim_end()
+                .ends_with('.')
+        );
     }
     assert!(cut(&"x".repeat(300_000), 4_000).len() > 8);
 }
 
 #[test]
 fn a_book_of_half_a_million_words_gets_a_few_hundred_sections() {
-    let book: String = (1..=50).map(|number| format!("CHAPTER {number}\n\n{}\n\n", prose(10_000))).collect();
+    let book: String = (1..=50)
+        .map(|number| format!("CHAPTER {number}\n\n{}\n\n", prose(10_000)))
+        .collect();
     let documents = [("book.txt".to_owned(), book.as_str())];
     let target = section_target(&documents);
     let sections = outline(&documents, target).sections;

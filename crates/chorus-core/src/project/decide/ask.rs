@@ -9,7 +9,8 @@ use crate::brief::{Answered, Question};
 use crate::id::TaskId;
 
 /// What stands in for an answer that nobody has.
-pub(super) const NOBODY_KNOWS: &str = "Nobody can say. Choose what serves the brief best and state the assumption.";
+pub(super) const NOBODY_KNOWS: &str =
+    "Nobody can say. Choose what serves the brief best and state the assumption.";
 
 /// The question under the next id that this project has not used.
 pub(super) fn numbered(draft: &mut Draft<'_>, mut question: Question) -> Question {
@@ -21,19 +22,39 @@ pub(super) fn numbered(draft: &mut Draft<'_>, mut question: Question) -> Questio
 /// Asks the client on behalf of a task.
 pub(super) fn client(draft: &mut Draft<'_>, task: TaskId, about: TaskRef, question: Question) {
     let question = numbered(draft, question);
-    draft.record(HistoryEvent::QuestionsAsked { questions: vec![question.clone()], task: Some(about) });
-    draft.head.open.push(OpenQuestion { question, task: Some(task) });
+    draft.record(HistoryEvent::QuestionsAsked {
+        questions: vec![question.clone()],
+        task: Some(about),
+    });
+    draft.head.open.push(OpenQuestion {
+        question,
+        task: Some(task),
+    });
 }
 
-pub(super) fn answer(draft: &mut Draft<'_>, answers: &BTreeMap<String, String>, assume_rest: bool) -> Result<(), Refusal> {
+pub(super) fn answer(
+    draft: &mut Draft<'_>,
+    answers: &BTreeMap<String, String>,
+    assume_rest: bool,
+) -> Result<(), Refusal> {
     let open = std::mem::take(&mut draft.head.open);
-    let (closed, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|open| assume_rest || answers.contains_key(&open.question.id));
+    let (closed, open): (Vec<_>, Vec<_>) = open
+        .into_iter()
+        .partition(|open| assume_rest || answers.contains_key(&open.question.id));
     draft.head.open = open;
     if closed.is_empty() {
         return Err(Refusal::NothingAsked);
     }
-    let closed: Vec<_> = closed.into_iter().map(|open| (open.task, answered(open.question, answers))).collect();
-    draft.record(HistoryEvent::Answered { answers: closed.iter().map(|(_, answered)| answered.clone()).collect() });
+    let closed: Vec<_> = closed
+        .into_iter()
+        .map(|open| (open.task, answered(open.question, answers)))
+        .collect();
+    draft.record(HistoryEvent::Answered {
+        answers: closed
+            .iter()
+            .map(|(_, answered)| answered.clone())
+            .collect(),
+    });
     for (task, answered) in closed {
         match task {
             None => draft.head.answers.push(answered),
@@ -41,7 +62,12 @@ pub(super) fn answer(draft: &mut Draft<'_>, answers: &BTreeMap<String, String>, 
         }
     }
     let brief_is_clear = draft.head.open.iter().all(|open| open.task.is_some());
-    if brief_is_clear && draft.head.state == (State::WaitingClient { waits: Waits::Planning }) {
+    if brief_is_clear
+        && draft.head.state
+            == (State::WaitingClient {
+                waits: Waits::Planning,
+            })
+    {
         plan::begin(draft);
     }
     Ok(())
@@ -49,7 +75,11 @@ pub(super) fn answer(draft: &mut Draft<'_>, answers: &BTreeMap<String, String>, 
 
 fn answered(question: Question, answers: &BTreeMap<String, String>) -> Answered {
     match answers.get(&question.id) {
-        Some(answer) => Answered { answer: answer.clone(), question, assumed: false },
+        Some(answer) => Answered {
+            answer: answer.clone(),
+            question,
+            assumed: false,
+        },
         None => begin::assumed(question),
     }
 }

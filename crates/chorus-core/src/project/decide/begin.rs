@@ -18,13 +18,25 @@ pub(super) fn submit(draft: &mut Draft<'_>, outline: ArtifactHash) -> Result<(),
     }
     draft.head.outline = Some(outline);
     draft.record(HistoryEvent::Submitted);
-    let task = steer(draft, TaskKind::Clarify, TaskKey::new("clarify"), "Find what is unclear in the brief", About::Itself);
+    let task = steer(
+        draft,
+        TaskKind::Clarify,
+        TaskKey::new("clarify"),
+        "Find what is unclear in the brief",
+        About::Itself,
+    );
     draft.enter(State::Clarifying { task });
     Ok(())
 }
 
 /// Makes one of the tasks that steer a project, and has it done.
-pub(super) fn steer(draft: &mut Draft<'_>, kind: TaskKind, key: TaskKey, title: &str, about: About) -> TaskId {
+pub(super) fn steer(
+    draft: &mut Draft<'_>,
+    kind: TaskKind,
+    key: TaskKey,
+    title: &str,
+    about: About,
+) -> TaskId {
     let id = TaskId::new(draft.number());
     draft.add(Task {
         id,
@@ -41,7 +53,10 @@ pub(super) fn steer(draft: &mut Draft<'_>, kind: TaskKind, key: TaskKey, title: 
         answers: Vec::new(),
         rework: None,
         superseded_by: None,
-        state: TaskState::Pending { succeeded: 0, over: 0 },
+        state: TaskState::Pending {
+            succeeded: 0,
+            over: 0,
+        },
     });
     draft.queue(id, 1, Vec::new(), "");
     id
@@ -49,7 +64,10 @@ pub(super) fn steer(draft: &mut Draft<'_>, kind: TaskKind, key: TaskKey, title: 
 
 /// The planner said what is unclear, or could not say: then nothing is.
 pub(super) fn clarified(draft: &mut Draft<'_>, clarification: Clarification) {
-    let Clarification { questions, assumptions } = clarification;
+    let Clarification {
+        questions,
+        assumptions,
+    } = clarification;
     draft.head.assumptions.clone_from(&assumptions);
     draft.record(HistoryEvent::Clarified { assumptions });
     if questions.is_empty() {
@@ -61,15 +79,34 @@ pub(super) fn clarified(draft: &mut Draft<'_>, clarification: Clarification) {
         draft.record(HistoryEvent::Answered { answers });
         return plan::begin(draft);
     }
-    let questions: Vec<_> = questions.into_iter().map(|question| super::ask::numbered(draft, question)).collect();
-    let open = questions.iter().map(|question| OpenQuestion { question: question.clone(), task: None });
+    let questions: Vec<_> = questions
+        .into_iter()
+        .map(|question| super::ask::numbered(draft, question))
+        .collect();
+    let open = questions.iter().map(|question| OpenQuestion {
+        question: question.clone(),
+        task: None,
+    });
     draft.head.open.extend(open);
-    draft.record(HistoryEvent::QuestionsAsked { questions, task: None });
-    draft.enter(State::WaitingClient { waits: Waits::Planning });
+    draft.record(HistoryEvent::QuestionsAsked {
+        questions,
+        task: None,
+    });
+    draft.enter(State::WaitingClient {
+        waits: Waits::Planning,
+    });
 }
 
 /// The question with its default for an answer.
 pub(super) fn assumed(question: Question) -> Answered {
-    let answer = if question.default.is_empty() { super::ask::NOBODY_KNOWS.to_owned() } else { question.default.clone() };
-    Answered { question, answer, assumed: true }
+    let answer = if question.default.is_empty() {
+        super::ask::NOBODY_KNOWS.to_owned()
+    } else {
+        question.default.clone()
+    };
+    Answered {
+        question,
+        answer,
+        assumed: true,
+    }
 }

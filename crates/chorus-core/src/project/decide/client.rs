@@ -19,7 +19,10 @@ pub(super) fn remember(draft: &mut Draft<'_>, event: EventId) -> Result<(), Refu
 pub(super) fn fold(draft: &mut Draft<'_>, event: EventId, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Submit { outline } => begin::submit(draft, outline),
-        Command::Answer { answers, assume_rest } => ask::answer(draft, &answers, assume_rest),
+        Command::Answer {
+            answers,
+            assume_rest,
+        } => ask::answer(draft, &answers, assume_rest),
         Command::Approve { plan } => plan::approve(draft, &plan),
         Command::Reject { reason } => plan::reject(draft, reason),
         Command::Pause => switch(draft, event, pause),
@@ -28,12 +31,18 @@ pub(super) fn fold(draft: &mut Draft<'_>, event: EventId, command: Command) -> R
             stop::cancel(draft);
             Ok(())
         }
-        Command::Finished { .. } | Command::Merged(_) | Command::Lost { .. } => Err(not_now(draft, "no client's command")),
+        Command::Finished { .. } | Command::Merged(_) | Command::Lost { .. } => {
+            Err(not_now(draft, "no client's command"))
+        }
     }
 }
 
 pub(super) fn not_now(draft: &Draft<'_>, command: &'static str) -> Refusal {
-    let state = if draft.paused() { "paused" } else { draft.head.state_word() };
+    let state = if draft.paused() {
+        "paused"
+    } else {
+        draft.head.state_word()
+    };
     Refusal::NotNow { command, state }
 }
 
@@ -68,7 +77,9 @@ fn resume(draft: &mut Draft<'_>) {
     draft.pause(false);
     draft.record(HistoryEvent::Resumed);
     for id in draft.ids(|task| matches!(task.state, TaskState::Ready(_))) {
-        let Some(doing) = draft.task(id).and_then(|task| task.doing()).cloned() else { continue };
+        let Some(doing) = draft.task(id).and_then(|task| task.doing()).cloned() else {
+            continue;
+        };
         draft.queue(id, doing.number, doing.feedback, "resumed");
     }
 }

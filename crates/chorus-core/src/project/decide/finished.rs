@@ -7,13 +7,30 @@ use crate::brief::Clarification;
 use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
 use crate::id::TaskId;
 
-pub(super) fn fold(draft: &mut Draft<'_>, done: AttemptDone, reading: Reading) -> Result<(), Refusal> {
+pub(super) fn fold(
+    draft: &mut Draft<'_>,
+    done: AttemptDone,
+    reading: Reading,
+) -> Result<(), Refusal> {
     let task = draft.task(done.task).ok_or(Refusal::Stale)?.clone();
-    let doing = task.doing().filter(|doing| doing.attempt == done.attempt).ok_or(Refusal::Stale)?.clone();
-    if matches!(&done.outcome, Outcome::Failed { cause: FailureCause::OverBudget }) {
+    let doing = task
+        .doing()
+        .filter(|doing| doing.attempt == done.attempt)
+        .ok_or(Refusal::Stale)?
+        .clone();
+    if matches!(
+        &done.outcome,
+        Outcome::Failed {
+            cause: FailureCause::OverBudget
+        }
+    ) {
         stop::out_of_budget(draft, task.id);
     }
-    let try_ = Try { task, doing, outcome: done.outcome };
+    let try_ = Try {
+        task,
+        doing,
+        outcome: done.outcome,
+    };
     match try_.task.kind {
         TaskKind::Work => worked(draft, try_, reading),
         TaskKind::Clarify => clarified(draft, &try_, reading),
@@ -33,14 +50,20 @@ struct Try {
 }
 
 fn worked(draft: &mut Draft<'_>, ended: Try, reading: Reading) {
-    let Try { task, doing, outcome } = ended;
+    let Try {
+        task,
+        doing,
+        outcome,
+    } = ended;
     match (outcome, reading) {
         (Outcome::Asked { .. }, Reading::Question(text)) => {
             work::asks(draft, &task, &doing, text);
         }
         (Outcome::Succeeded { result }, _) => work::succeed(draft, &task, &doing, result),
         (Outcome::Failed { cause }, _) => work::came_back(draft, &task, &doing, cause),
-        (Outcome::Asked { .. } | Outcome::Requeue { .. }, _) => work::came_back(draft, &task, &doing, FailureCause::Empty),
+        (Outcome::Asked { .. } | Outcome::Requeue { .. }, _) => {
+            work::came_back(draft, &task, &doing, FailureCause::Empty)
+        }
     }
 }
 
@@ -71,7 +94,9 @@ fn planned(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
 }
 
 fn answered(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
-    let About::Question { task: asking, .. } = ended.task.about else { return };
+    let About::Question { task: asking, .. } = ended.task.about else {
+        return;
+    };
     let read = match reading {
         Reading::Answer(read) => Some(read),
         _ => None,
@@ -90,8 +115,14 @@ fn settled(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
     };
     match steered(draft, ended, read) {
         Steered::Tries => {}
-        Steered::Says(settlements) => draft.ask(Effect::Merge { settlements, ask_model: false }),
-        Steered::GaveUp => draft.ask(Effect::Merge { settlements: Vec::new(), ask_model: false }),
+        Steered::Says(settlements) => draft.ask(Effect::Merge {
+            settlements,
+            ask_model: false,
+        }),
+        Steered::GaveUp => draft.ask(Effect::Merge {
+            settlements: Vec::new(),
+            ask_model: false,
+        }),
     }
 }
 
@@ -117,8 +148,16 @@ enum Steered<T> {
     GaveUp,
 }
 
-fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<String>>>) -> Steered<T> {
-    let Try { task, doing, outcome } = ended;
+fn steered<T>(
+    draft: &mut Draft<'_>,
+    ended: &Try,
+    read: Option<Result<T, Vec<String>>>,
+) -> Steered<T> {
+    let Try {
+        task,
+        doing,
+        outcome,
+    } = ended;
     let wrong = match (outcome, read) {
         (Outcome::Succeeded { result }, Some(Ok(value))) => {
             succeed(draft, task, doing, *result);
@@ -134,8 +173,18 @@ fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<Str
         (_, Some(Err(wrong))) => wrong,
         (_, _) => vec!["The last answer cannot be used.".to_owned()],
     };
-    fail(draft, task, FailureCause::Refused { message: format!("no readable answer: {}", wrong.join("; ")) });
-    let tries = if task.kind == TaskKind::Judge { READINGS_OF_JUDGE } else { TRIES };
+    fail(
+        draft,
+        task,
+        FailureCause::Refused {
+            message: format!("no readable answer: {}", wrong.join("; ")),
+        },
+    );
+    let tries = if task.kind == TaskKind::Judge {
+        READINGS_OF_JUDGE
+    } else {
+        TRIES
+    };
     if doing.number < tries && !draft.head.out_of_budget {
         ask_again(draft, task, doing.number + 1, wrong);
         return Steered::Tries;
@@ -147,7 +196,14 @@ fn steered<T>(draft: &mut Draft<'_>, ended: &Try, read: Option<Result<T, Vec<Str
 /// attempts that did.
 fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>) {
     let id = TaskId::new(draft.number());
-    draft.add(Task { id, state: TaskState::Pending { succeeded: 0, over: 0 }, ..task.clone() });
+    draft.add(Task {
+        id,
+        state: TaskState::Pending {
+            succeeded: 0,
+            over: 0,
+        },
+        ..task.clone()
+    });
     draft.change(task.id, |task| task.superseded_by = Some(id));
     let why = wrong.join("; ");
     draft.queue(id, number, wrong, &why);
@@ -158,18 +214,44 @@ fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>
         _ => {}
     }
     if let About::Question { task: asking, text } = &task.about
-        && let Some(TaskState::Asking { number, .. }) = draft.task(*asking).map(|task| task.state.clone())
+        && let Some(TaskState::Asking { number, .. }) =
+            draft.task(*asking).map(|task| task.state.clone())
     {
-        draft.set(*asking, TaskState::Asking { question: text.clone(), answerer: Some(id), number });
+        draft.set(
+            *asking,
+            TaskState::Asking {
+                question: text.clone(),
+                answerer: Some(id),
+                number,
+            },
+        );
     }
 }
 
 fn succeed(draft: &mut Draft<'_>, task: &Task, doing: &Doing, result: ArtifactHash) {
-    draft.set(task.id, TaskState::Succeeded { attempt: doing.attempt, result });
-    draft.record(HistoryEvent::TaskSucceeded { task: task.reference(), attempt: doing.attempt, result });
+    draft.set(
+        task.id,
+        TaskState::Succeeded {
+            attempt: doing.attempt,
+            result,
+        },
+    );
+    draft.record(HistoryEvent::TaskSucceeded {
+        task: task.reference(),
+        attempt: doing.attempt,
+        result,
+    });
 }
 
 fn fail(draft: &mut Draft<'_>, task: &Task, cause: FailureCause) {
-    draft.set(task.id, TaskState::Failed { cause: cause.clone() });
-    draft.record(HistoryEvent::TaskFailed { task: task.reference(), cause });
+    draft.set(
+        task.id,
+        TaskState::Failed {
+            cause: cause.clone(),
+        },
+    );
+    draft.record(HistoryEvent::TaskFailed {
+        task: task.reference(),
+        cause,
+    });
 }

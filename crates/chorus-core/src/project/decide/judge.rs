@@ -20,19 +20,47 @@ pub(super) struct Judged {
 pub(super) fn begin(draft: &mut Draft<'_>, judged: Judged, parts: u32) {
     let round = draft.head.round + 1;
     let Judged { deliverable, check } = judged;
-    draft.enter(State::Evaluating { deliverable, check, parts, verdicts: BTreeMap::new() });
+    draft.enter(State::Evaluating {
+        deliverable,
+        check,
+        parts,
+        verdicts: BTreeMap::new(),
+    });
     for number in 0..parts {
-        let key = TaskKey::new(if parts == 1 { format!("judge.{round}") } else { format!("judge.{round}.{}", number + 1) });
-        begin::steer(draft, TaskKind::Judge, key, "Judge the deliverable", About::Part { number, of: parts });
+        let key = TaskKey::new(if parts == 1 {
+            format!("judge.{round}")
+        } else {
+            format!("judge.{round}.{}", number + 1)
+        });
+        begin::steer(
+            draft,
+            TaskKind::Judge,
+            key,
+            "Judge the deliverable",
+            About::Part { number, of: parts },
+        );
     }
 }
 
 /// One judge task is over; none when its answer could not be had.
 pub(super) fn heard(draft: &mut Draft<'_>, task: TaskId, verdict: Option<Verdict>) {
-    let State::Evaluating { deliverable, check, parts, mut verdicts } = draft.head.state.clone() else { return };
+    let State::Evaluating {
+        deliverable,
+        check,
+        parts,
+        mut verdicts,
+    } = draft.head.state.clone()
+    else {
+        return;
+    };
     verdicts.insert(task, verdict);
     if u32::try_from(verdicts.len()).is_ok_and(|heard| heard < parts) {
-        return draft.enter(State::Evaluating { deliverable, check, parts, verdicts });
+        return draft.enter(State::Evaluating {
+            deliverable,
+            check,
+            parts,
+            verdicts,
+        });
     }
     let unread = verdicts.values().any(Option::is_none);
     let all = [check].into_iter().chain(verdicts.into_values().flatten());
@@ -50,7 +78,14 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
     let reworks = reworks(draft);
     let best = draft.head.best.as_ref().map(|best| best.score);
     let rounds = draft.head.round;
-    let ruling = verdict::rule(&Standing { rounds, best, reworks: &reworks }, &verdict);
+    let ruling = verdict::rule(
+        &Standing {
+            rounds,
+            best,
+            reworks: &reworks,
+        },
+        &verdict,
+    );
     let out_of_money = unread && draft.head.out_of_budget;
     // Silence is no consent: what no judge's answer could be read about was not accepted by anybody.
     let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
@@ -62,17 +97,28 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
         verdict::score(&verdict)
     };
     let mut defects = defects(&verdict);
-    draft.record(HistoryEvent::Judged { deliverable, verdict, score, round: rounds });
+    draft.record(HistoryEvent::Judged {
+        deliverable,
+        verdict,
+        score,
+        round: rounds,
+    });
     if accepted {
         return stop::done(draft, deliverable);
     }
     if out_of_money {
         defects.push("the budget was used up before all of it was judged".to_owned());
     } else if unread {
-        defects.push("the judge gave no answer that could be read: not all of it was judged".to_owned());
+        defects.push(
+            "the judge gave no answer that could be read: not all of it was judged".to_owned(),
+        );
     }
     if best.is_none_or(|best| score > best) {
-        draft.head.best = Some(Best { deliverable, score, defects });
+        draft.head.best = Some(Best {
+            deliverable,
+            score,
+            defects,
+        });
     }
     let begun = match ruling {
         Ruling::Rework(redo) if !draft.head.out_of_budget => rework::begin(draft, &redo),
@@ -87,7 +133,12 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
 fn reworks(draft: &Draft<'_>) -> BTreeMap<TaskKey, u32> {
     let mut reworks = BTreeMap::new();
     for task in draft.all() {
-        if task.kind == TaskKind::Work && task.rework.as_ref().is_some_and(|rework| !rework.feedback.is_empty()) {
+        if task.kind == TaskKind::Work
+            && task
+                .rework
+                .as_ref()
+                .is_some_and(|rework| !rework.feedback.is_empty())
+        {
             *reworks.entry(task.key.clone()).or_default() += 1;
         }
     }
@@ -95,7 +146,12 @@ fn reworks(draft: &Draft<'_>) -> BTreeMap<TaskKey, u32> {
 }
 
 fn defects(verdict: &Verdict) -> Vec<String> {
-    verdict.items.iter().filter(|item| !item.met).map(defect).collect()
+    verdict
+        .items
+        .iter()
+        .filter(|item| !item.met)
+        .map(defect)
+        .collect()
 }
 
 fn defect(item: &VerdictItem) -> String {

@@ -19,7 +19,13 @@ pub(super) fn begin(draft: &mut Draft<'_>) {
         0 => TaskKey::new("plan"),
         made => TaskKey::new(format!("plan.{}", made + 1)),
     };
-    let task = begin::steer(draft, TaskKind::Plan, key, "Split the brief into tasks", About::Itself);
+    let task = begin::steer(
+        draft,
+        TaskKind::Plan,
+        key,
+        "Split the brief into tasks",
+        About::Itself,
+    );
     draft.enter(State::Planning { task });
 }
 
@@ -27,10 +33,22 @@ pub(super) fn planned(draft: &mut Draft<'_>, planned: Planned, fallback: bool) {
     if draft.head.out_of_budget {
         return stop::fail_for_money(draft);
     }
-    let Planned { plan, hash, warnings, estimate } = planned;
+    let Planned {
+        plan,
+        hash,
+        warnings,
+        estimate,
+    } = planned;
     let version = draft.head.plan_version() + 1;
-    let path = longest_paths(&plan).into_iter().max().unwrap_or(Millis::ZERO);
-    draft.head.plan = Some(PlanRef { hash, version, path });
+    let path = longest_paths(&plan)
+        .into_iter()
+        .max()
+        .unwrap_or(Millis::ZERO);
+    draft.head.plan = Some(PlanRef {
+        hash,
+        version,
+        path,
+    });
     if !plan.title.is_empty() {
         draft.head.title.clone_from(&plan.title);
     }
@@ -73,7 +91,11 @@ pub(super) fn reject(draft: &mut Draft<'_>, reason: String) -> Result<(), Refusa
 /// Makes the plan's tasks and begins those that wait for nothing.
 fn start(draft: &mut Draft<'_>, plan: &Plan) {
     draft.enter(State::Running);
-    let ids: BTreeMap<&TaskKey, TaskId> = plan.tasks.iter().map(|task| (&task.key, TaskId::new(draft.number()))).collect();
+    let ids: BTreeMap<&TaskKey, TaskId> = plan
+        .tasks
+        .iter()
+        .map(|task| (&task.key, TaskId::new(draft.number())))
+        .collect();
     let mut children: BTreeMap<&TaskKey, Vec<TaskId>> = BTreeMap::new();
     for task in &plan.tasks {
         for parent in &task.parents {
@@ -96,7 +118,10 @@ fn start(draft: &mut Draft<'_>, plan: &Plan) {
             answers: Vec::new(),
             rework: None,
             superseded_by: None,
-            state: TaskState::Pending { succeeded: 0, over: 0 },
+            state: TaskState::Pending {
+                succeeded: 0,
+                over: 0,
+            },
         });
     }
     for task in &plan.tasks {

@@ -13,18 +13,44 @@ pub(super) fn ask(draft: &mut Draft<'_>, task: &Task, doing: &Doing, text: Strin
     if task.answers.len() >= QUESTIONS || draft.head.out_of_budget {
         return false;
     }
-    draft.record(HistoryEvent::TaskAsked { task: task.reference(), question: text.clone() });
+    draft.record(HistoryEvent::TaskAsked {
+        task: task.reference(),
+        question: text.clone(),
+    });
     let key = TaskKey::new(format!("answer.{}.{}", task.key, task.answers.len() + 1));
-    let about = About::Question { task: task.id, text: text.clone() };
-    let answerer = begin::steer(draft, TaskKind::Answer, key, &format!("Answer a question about: {}", task.title), about);
-    draft.set(task.id, TaskState::Asking { question: text, answerer: Some(answerer), number: doing.number });
+    let about = About::Question {
+        task: task.id,
+        text: text.clone(),
+    };
+    let answerer = begin::steer(
+        draft,
+        TaskKind::Answer,
+        key,
+        &format!("Answer a question about: {}", task.title),
+        about,
+    );
+    draft.set(
+        task.id,
+        TaskState::Asking {
+            question: text,
+            answerer: Some(answerer),
+            number: doing.number,
+        },
+    );
     true
 }
 
 /// The planner's word on a worker's question; none when it could not be had.
 pub(super) fn planner_said(draft: &mut Draft<'_>, asking: TaskId, answer: Option<AnswerReply>) {
-    let Some(task) = draft.task(asking) else { return };
-    let TaskState::Asking { question, number, .. } = task.state.clone() else { return };
+    let Some(task) = draft.task(asking) else {
+        return;
+    };
+    let TaskState::Asking {
+        question, number, ..
+    } = task.state.clone()
+    else {
+        return;
+    };
     let about = task.reference();
     match answer {
         None => resolve(draft, asking, ask::NOBODY_KNOWS.to_owned(), true),
@@ -34,7 +60,14 @@ pub(super) fn planner_said(draft: &mut Draft<'_>, asking: TaskId, answer: Option
             resolve(draft, asking, assumed.answer, true);
         }
         Some(AnswerReply::AskClient(asked)) => {
-            draft.set(asking, TaskState::Asking { question, answerer: None, number });
+            draft.set(
+                asking,
+                TaskState::Asking {
+                    question,
+                    answerer: None,
+                    number,
+                },
+            );
             ask::client(draft, asking, about, asked);
         }
     }
@@ -42,10 +75,28 @@ pub(super) fn planner_said(draft: &mut Draft<'_>, asking: TaskId, answer: Option
 
 /// Lets the task go on with an answer.
 pub(super) fn resolve(draft: &mut Draft<'_>, asking: TaskId, answer: String, assumed: bool) {
-    let Some(task) = draft.task(asking) else { return };
-    let TaskState::Asking { question, number, .. } = task.state.clone() else { return };
+    let Some(task) = draft.task(asking) else {
+        return;
+    };
+    let TaskState::Asking {
+        question, number, ..
+    } = task.state.clone()
+    else {
+        return;
+    };
     let task = task.reference();
-    draft.record(HistoryEvent::TaskAnswered { task, question: question.clone(), answer: answer.clone(), assumed });
-    draft.change(asking, |task| task.answers.push(TaskAnswer { question, answer, assumed }));
+    draft.record(HistoryEvent::TaskAnswered {
+        task,
+        question: question.clone(),
+        answer: answer.clone(),
+        assumed,
+    });
+    draft.change(asking, |task| {
+        task.answers.push(TaskAnswer {
+            question,
+            answer,
+            assumed,
+        })
+    });
     draft.queue(asking, number, Vec::new(), "answered");
 }

@@ -12,14 +12,24 @@ use crate::id::{TaskId, TaskKey};
 /// Begins a round; false when none of the named tasks exists.
 pub(in crate::project) fn begin(draft: &mut Draft<'_>, redo: &BTreeMap<TaskKey, String>) -> bool {
     let named = draft.ids(|task| task.kind == TaskKind::Work && redo.contains_key(&task.key));
-    let Some(plan) = draft.head.plan.as_mut().filter(|_| !named.is_empty()) else { return false };
+    let Some(plan) = draft.head.plan.as_mut().filter(|_| !named.is_empty()) else {
+        return false;
+    };
     plan.version += 1;
     let version = plan.version;
     draft.head.round += 1;
     draft.enter(State::Running);
-    let feedback = named.iter().filter_map(|id| draft.task(*id)).map(|task| (task.id, redo[&task.key].clone())).collect();
+    let feedback = named
+        .iter()
+        .filter_map(|id| draft.task(*id))
+        .map(|task| (task.id, redo[&task.key].clone()))
+        .collect();
     let tasks = replace(draft, &feedback);
-    draft.record(HistoryEvent::Reworked { round: draft.head.round, version, tasks: tasks.clone() });
+    draft.record(HistoryEvent::Reworked {
+        round: draft.head.round,
+        version,
+        tasks: tasks.clone(),
+    });
     for (task, _) in tasks {
         work::look(draft, task.id);
     }
@@ -28,12 +38,22 @@ pub(in crate::project) fn begin(draft: &mut Draft<'_>, redo: &BTreeMap<TaskKey, 
 
 /// Replaces the tasks and all that read their results, transitively. A reader that has not begun is only
 /// pointed to its new parents. Returns the new tasks with their feedback, parents before children.
-fn replace(draft: &mut Draft<'_>, feedback: &BTreeMap<TaskId, String>) -> Vec<(super::super::TaskRef, String)> {
+fn replace(
+    draft: &mut Draft<'_>,
+    feedback: &BTreeMap<TaskId, String>,
+) -> Vec<(super::super::TaskRef, String)> {
     let order = readers_of(draft, feedback.keys().copied().collect());
     let mut successor: BTreeMap<TaskId, TaskId> = BTreeMap::new();
     for id in &order {
-        let pending = matches!(draft.task(*id).map(|task| &task.state), Some(TaskState::Pending { .. }));
-        let next = if pending { *id } else { TaskId::new(draft.number()) };
+        let pending = matches!(
+            draft.task(*id).map(|task| &task.state),
+            Some(TaskState::Pending { .. })
+        );
+        let next = if pending {
+            *id
+        } else {
+            TaskId::new(draft.number())
+        };
         successor.insert(*id, next);
     }
     let mut made = Vec::new();
@@ -63,7 +83,10 @@ fn readers_of(draft: &Draft<'_>, named: BTreeSet<TaskId>) -> Vec<TaskId> {
             order.push(id);
         } else if seen.insert(id) {
             stack.push((id, true));
-            let children = draft.task(id).map(|task| task.children.clone()).unwrap_or_default();
+            let children = draft
+                .task(id)
+                .map(|task| task.children.clone())
+                .unwrap_or_default();
             stack.extend(children.into_iter().map(|child| (child, false)));
         }
     }
@@ -71,8 +94,15 @@ fn readers_of(draft: &Draft<'_>, named: BTreeSet<TaskId>) -> Vec<TaskId> {
     order
 }
 
-fn stand_in(draft: &Draft<'_>, old: TaskId, successor: &BTreeMap<TaskId, TaskId>, feedback: String) -> Task {
-    let replaced = draft.task(old).expect("a task is replaced after it was made");
+fn stand_in(
+    draft: &Draft<'_>,
+    old: TaskId,
+    successor: &BTreeMap<TaskId, TaskId>,
+    feedback: String,
+) -> Task {
+    let replaced = draft
+        .task(old)
+        .expect("a task is replaced after it was made");
     let next = |id: &TaskId| successor.get(id).copied().unwrap_or(*id);
     let parents: Vec<_> = replaced.parents.iter().map(next).collect();
     Task {
@@ -81,7 +111,11 @@ fn stand_in(draft: &Draft<'_>, old: TaskId, successor: &BTreeMap<TaskId, TaskId>
         children: replaced.children.iter().map(next).collect(),
         state: counted(draft, &parents),
         parents,
-        rework: Some(Rework { replaces: old, feedback, previous: replaced.result() }),
+        rework: Some(Rework {
+            replaces: old,
+            feedback,
+            previous: replaced.result(),
+        }),
         superseded_by: None,
         ..replaced.clone()
     }
@@ -89,16 +123,35 @@ fn stand_in(draft: &Draft<'_>, old: TaskId, successor: &BTreeMap<TaskId, TaskId>
 
 /// The state of a task that waits for these parents as they are now.
 fn counted(draft: &Draft<'_>, parents: &[TaskId]) -> TaskState {
-    let states = || parents.iter().filter_map(|parent| draft.task(*parent)).map(|task| &task.state);
-    let count = |wanted: fn(&TaskState) -> bool| u32::try_from(states().filter(|state| wanted(state)).count()).unwrap_or(u32::MAX);
-    TaskState::Pending { succeeded: count(|state| matches!(state, TaskState::Succeeded { .. })), over: count(TaskState::over) }
+    let states = || {
+        parents
+            .iter()
+            .filter_map(|parent| draft.task(*parent))
+            .map(|task| &task.state)
+    };
+    let count = |wanted: fn(&TaskState) -> bool| {
+        u32::try_from(states().filter(|state| wanted(state)).count()).unwrap_or(u32::MAX)
+    };
+    TaskState::Pending {
+        succeeded: count(|state| matches!(state, TaskState::Succeeded { .. })),
+        over: count(TaskState::over),
+    }
 }
 
 /// Parents that stay learn who reads them now.
 fn point_parents(draft: &mut Draft<'_>, old: TaskId, new: TaskId) {
-    let parents = draft.task(old).map(|task| task.parents.clone()).unwrap_or_default();
+    let parents = draft
+        .task(old)
+        .map(|task| task.parents.clone())
+        .unwrap_or_default();
     for parent in parents {
-        draft.change(parent, |parent| parent.children.iter_mut().filter(|child| **child == old).for_each(|child| *child = new));
+        draft.change(parent, |parent| {
+            parent
+                .children
+                .iter_mut()
+                .filter(|child| **child == old)
+                .for_each(|child| *child = new)
+        });
     }
 }
 
@@ -108,7 +161,10 @@ fn repoint(draft: &mut Draft<'_>, id: TaskId, successor: &BTreeMap<TaskId, TaskI
         task.parents = task.parents.iter().map(next).collect();
         task.children = task.children.iter().map(next).collect();
     });
-    let parents = draft.task(id).map(|task| task.parents.clone()).unwrap_or_default();
+    let parents = draft
+        .task(id)
+        .map(|task| task.parents.clone())
+        .unwrap_or_default();
     let state = counted(draft, &parents);
     draft.set(id, state);
 }

@@ -15,7 +15,12 @@ pub(super) fn out_of_budget(draft: &mut Draft<'_>, failed: TaskId) {
     }
     draft.head.out_of_budget = true;
     draft.record(HistoryEvent::BudgetExhausted);
-    for id in draft.ids(|task| matches!(task.state, TaskState::Pending { .. } | TaskState::Asking { .. })) {
+    for id in draft.ids(|task| {
+        matches!(
+            task.state,
+            TaskState::Pending { .. } | TaskState::Asking { .. }
+        )
+    }) {
         draft.drop_task(id);
     }
     for id in draft.ids(|task| task.kind == TaskKind::Answer && task.id != failed) {
@@ -26,7 +31,11 @@ pub(super) fn out_of_budget(draft: &mut Draft<'_>, failed: TaskId) {
 
 /// A question that nobody needs answered any more, with the task that would have answered it.
 pub(super) fn drop_asking(draft: &mut Draft<'_>, asking: TaskId) {
-    let Some(TaskState::Asking { answerer, .. }) = draft.task(asking).map(|task| task.state.clone()) else { return };
+    let Some(TaskState::Asking { answerer, .. }) =
+        draft.task(asking).map(|task| task.state.clone())
+    else {
+        return;
+    };
     draft.head.open.retain(|open| open.task != Some(asking));
     if let Some(answerer) = answerer {
         draft.drop_task(answerer);
@@ -57,13 +66,23 @@ pub(super) fn done(draft: &mut Draft<'_>, deliverable: ArtifactHash) {
 
 pub(super) fn deliver(draft: &mut Draft<'_>, deliverable: ArtifactHash, defects: Vec<String>) {
     drop_all(draft);
-    draft.record(HistoryEvent::Partial { deliverable, defects: defects.clone() });
-    draft.enter(State::Partial { deliverable, defects });
+    draft.record(HistoryEvent::Partial {
+        deliverable,
+        defects: defects.clone(),
+    });
+    draft.enter(State::Partial {
+        deliverable,
+        defects,
+    });
 }
 
 /// Delivers the best so far with its defects.
 pub(super) fn deliver_best(draft: &mut Draft<'_>) {
-    let best = draft.head.best.clone().expect("called when a deliverable was judged");
+    let best = draft
+        .head
+        .best
+        .clone()
+        .expect("called when a deliverable was judged");
     let mut defects = best.defects;
     if draft.head.out_of_budget && !defects.iter().any(|defect| defect.starts_with(BUDGET)) {
         defects.push(format!("{BUDGET} before these were mended"));

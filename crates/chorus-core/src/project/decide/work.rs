@@ -20,7 +20,13 @@ fn outlook(policy: ParentPolicy, succeeded: u32, over: u32, parents: u32) -> Out
         ParentPolicy::All => parents,
         ParentPolicy::Any => 1.min(parents),
         ParentPolicy::AtLeast(least) => least.min(parents),
-        ParentPolicy::Settled => return if over == parents { Outlook::Holds } else { Outlook::Open },
+        ParentPolicy::Settled => {
+            return if over == parents {
+                Outlook::Holds
+            } else {
+                Outlook::Open
+            };
+        }
     };
     if succeeded >= needed {
         Outlook::Holds
@@ -36,7 +42,9 @@ pub(super) fn look(draft: &mut Draft<'_>, id: TaskId) {
     let mut waiting = vec![id];
     while let Some(id) = waiting.pop() {
         let Some(task) = draft.task(id) else { continue };
-        let TaskState::Pending { succeeded, over } = task.state else { continue };
+        let TaskState::Pending { succeeded, over } = task.state else {
+            continue;
+        };
         let parents = u32::try_from(task.parents.len()).expect("a plan has fewer than 2^32 tasks");
         match outlook(task.policy, succeeded, over, parents) {
             Outlook::Open => {}
@@ -63,20 +71,44 @@ fn tell_children(draft: &mut Draft<'_>, task: &Task, success: bool) {
 }
 
 fn note(draft: &mut Draft<'_>, child: TaskId, success: bool) {
-    let Some(TaskState::Pending { succeeded, over }) = draft.task(child).map(|task| &task.state) else { return };
-    let state = TaskState::Pending { succeeded: succeeded + u32::from(success), over: over + 1 };
+    let Some(TaskState::Pending { succeeded, over }) = draft.task(child).map(|task| &task.state)
+    else {
+        return;
+    };
+    let state = TaskState::Pending {
+        succeeded: succeeded + u32::from(success),
+        over: over + 1,
+    };
     draft.set(child, state);
 }
 
 pub(super) fn succeed(draft: &mut Draft<'_>, task: &Task, doing: &Doing, result: ArtifactHash) {
-    draft.set(task.id, TaskState::Succeeded { attempt: doing.attempt, result });
-    draft.record(HistoryEvent::TaskSucceeded { task: task.reference(), attempt: doing.attempt, result });
+    draft.set(
+        task.id,
+        TaskState::Succeeded {
+            attempt: doing.attempt,
+            result,
+        },
+    );
+    draft.record(HistoryEvent::TaskSucceeded {
+        task: task.reference(),
+        attempt: doing.attempt,
+        result,
+    });
     tell_children(draft, task, true);
 }
 
 pub(super) fn fail(draft: &mut Draft<'_>, task: &Task, cause: FailureCause) {
-    draft.set(task.id, TaskState::Failed { cause: cause.clone() });
-    draft.record(HistoryEvent::TaskFailed { task: task.reference(), cause });
+    draft.set(
+        task.id,
+        TaskState::Failed {
+            cause: cause.clone(),
+        },
+    );
+    draft.record(HistoryEvent::TaskFailed {
+        task: task.reference(),
+        cause,
+    });
     tell_children(draft, task, false);
 }
 
@@ -96,8 +128,15 @@ pub(super) fn asks(draft: &mut Draft<'_>, task: &Task, doing: &Doing, text: Stri
 }
 
 /// Queues the next try of a task, unless no try would help.
-pub(super) fn again(draft: &mut Draft<'_>, task: &Task, doing: &Doing, cause: &FailureCause) -> bool {
-    let Some(why) = worth_a_try(cause) else { return false };
+pub(super) fn again(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    doing: &Doing,
+    cause: &FailureCause,
+) -> bool {
+    let Some(why) = worth_a_try(cause) else {
+        return false;
+    };
     retry(draft, task, doing, vec![why])
 }
 
@@ -115,7 +154,9 @@ pub(super) fn retry(draft: &mut Draft<'_>, task: &Task, doing: &Doing, wrong: Ve
 fn worth_a_try(cause: &FailureCause) -> Option<String> {
     match cause {
         FailureCause::Empty => Some("The last answer was empty.".to_owned()),
-        FailureCause::Refused { message } => Some(format!("The last answer declined the task: {message}")),
+        FailureCause::Refused { message } => {
+            Some(format!("The last answer declined the task: {message}"))
+        }
         FailureCause::Endless => Some("The last answer never came to an end: be brief.".to_owned()),
         FailureCause::Upstream { message, .. } => Some(format!("The last call failed: {message}")),
         FailureCause::Request { .. }

@@ -9,8 +9,8 @@ use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requiremen
 use crate::project::decide::rework;
 use crate::project::draft::Draft;
 use crate::project::{
-    Command, Decision, Effect, Estimate, Given, Head, HistoryEvent, Merge, NewHead, Planned, Project, Queue, Reading, Refusal, Task,
-    TaskState,
+    Command, Decision, Effect, Estimate, Given, Head, HistoryEvent, Merge, NewHead, Planned,
+    Project, Queue, Reading, Refusal, Task, TaskState,
 };
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -38,14 +38,29 @@ impl House {
             brief: ArtifactHash::of(b"brief"),
             options,
         });
-        let project = Project { head, tasks: BTreeMap::new() };
-        Self { project, history: Vec::new(), attempts: BTreeMap::new(), touched: 0, parts: 1, conflicts: false, numbers: 1_000 }
+        let project = Project {
+            head,
+            tasks: BTreeMap::new(),
+        };
+        Self {
+            project,
+            history: Vec::new(),
+            attempts: BTreeMap::new(),
+            touched: 0,
+            parts: 1,
+            conflicts: false,
+            numbers: 1_000,
+        }
     }
 
     /// A project that was submitted, with everything left to the planner.
     pub(super) fn begun(options: Options) -> Self {
         let mut house = Self::new(options);
-        house.tell(Command::Submit { outline: ArtifactHash::of(b"outline") }).expect("a new project takes its submission");
+        house
+            .tell(Command::Submit {
+                outline: ArtifactHash::of(b"outline"),
+            })
+            .expect("a new project takes its submission");
         house
     }
 
@@ -69,7 +84,13 @@ impl House {
                 *numbers += 1;
                 *numbers
             };
-            let decision = self.project.decide(command, Given { event, number: &mut number })?;
+            let decision = self.project.decide(
+                command,
+                Given {
+                    event,
+                    number: &mut number,
+                },
+            )?;
             if let Some(merge) = self.carry_out(&decision) {
                 commands.push(Command::Merged(merge));
             }
@@ -87,25 +108,43 @@ impl House {
         for effect in &decision.effects {
             match effect {
                 Effect::Queue(queue) => {
-                    let before = self.attempts.insert(queue.attempt, (queue.clone(), AttemptState::Queued));
+                    let before = self
+                        .attempts
+                        .insert(queue.attempt, (queue.clone(), AttemptState::Queued));
                     assert_eq!(before, None, "an attempt is queued once");
                 }
                 Effect::Cancel(attempt) => {
                     let row = self.attempts.get_mut(attempt);
-                    row.into_iter().filter(|(_, state)| !state.over()).for_each(|row| row.1 = AttemptState::Cancelled);
+                    row.into_iter()
+                        .filter(|(_, state)| !state.over())
+                        .for_each(|row| row.1 = AttemptState::Cancelled);
                 }
                 Effect::Merge { ask_model, .. } => merge = Some(self.conflicts && *ask_model),
             }
         }
-        merge.map(|open| if open { self.open_merge() } else { self.merged() })
+        merge.map(|open| {
+            if open {
+                self.open_merge()
+            } else {
+                self.merged()
+            }
+        })
     }
 
     fn open_merge(&self) -> Merge {
-        Merge::Open { ledger: ArtifactHash::of(b"open ledger"), found: Vec::new(), settled: Vec::new() }
+        Merge::Open {
+            ledger: ArtifactHash::of(b"open ledger"),
+            found: Vec::new(),
+            settled: Vec::new(),
+        }
     }
 
     fn merged(&self) -> Merge {
-        let results: Vec<_> = self.results().into_iter().map(|(key, hash)| format!("{key}={hash}")).collect();
+        let results: Vec<_> = self
+            .results()
+            .into_iter()
+            .map(|(key, hash)| format!("{key}={hash}"))
+            .collect();
         Merge::Whole {
             ledger: ArtifactHash::of(b"ledger"),
             found: Vec::new(),
@@ -120,13 +159,21 @@ impl House {
 
     /// Results of the tasks that stand, by key.
     pub(super) fn results(&self) -> BTreeMap<TaskKey, ArtifactHash> {
-        let work = self.project.standing().filter(|task| task.kind == TaskKind::Work);
-        work.filter_map(|task| Some((task.key.clone(), task.result()?))).collect()
+        let work = self
+            .project
+            .standing()
+            .filter(|task| task.kind == TaskKind::Work);
+        work.filter_map(|task| Some((task.key.clone(), task.result()?)))
+            .collect()
     }
 
     /// Attempts that wait for an answer.
     pub(super) fn live(&self) -> Vec<Queue> {
-        self.attempts.values().filter(|(_, state)| !state.over()).map(|(queue, _)| queue.clone()).collect()
+        self.attempts
+            .values()
+            .filter(|(_, state)| !state.over())
+            .map(|(queue, _)| queue.clone())
+            .collect()
     }
 
     pub(super) fn task(&self, id: TaskId) -> &Task {
@@ -135,19 +182,34 @@ impl House {
 
     /// The task of this key that stands.
     pub(super) fn named(&self, key: &str) -> &Task {
-        self.project.standing().find(|task| task.key.as_str() == key).expect("a task of this key stands")
+        self.project
+            .standing()
+            .find(|task| task.key.as_str() == key)
+            .expect("a task of this key stands")
     }
 
     /// Ends a live attempt, as its worker or the dispatcher would, and tells the project.
-    pub(super) fn end(&mut self, attempt: AttemptId, outcome: Outcome, reading: Reading) -> Result<(), Refusal> {
-        let (queue, state) = self.attempts.get_mut(&attempt).expect("an attempt ends after it was queued");
+    pub(super) fn end(
+        &mut self,
+        attempt: AttemptId,
+        outcome: Outcome,
+        reading: Reading,
+    ) -> Result<(), Refusal> {
+        let (queue, state) = self
+            .attempts
+            .get_mut(&attempt)
+            .expect("an attempt ends after it was queued");
         assert!(!state.over(), "an attempt ends once");
         *state = match outcome {
             Outcome::Succeeded { .. } => AttemptState::Succeeded,
             Outcome::Asked { .. } => AttemptState::Asked,
             Outcome::Failed { .. } | Outcome::Requeue { .. } => AttemptState::Failed,
         };
-        let done = AttemptDone { attempt, task: queue.task, outcome };
+        let done = AttemptDone {
+            attempt,
+            task: queue.task,
+            outcome,
+        };
         self.tell(Command::Finished { done, reading })
     }
 
@@ -155,14 +217,20 @@ impl House {
     pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
         let attempt = self.named(key).doing().expect("the task is ready").attempt;
         let result = ArtifactHash::of(key.as_bytes());
-        self.end(attempt, Outcome::Succeeded { result }, reading).expect("its task waits for it");
+        self.end(attempt, Outcome::Succeeded { result }, reading)
+            .expect("its task waits for it");
     }
 
     /// Ends the live attempt of the task of this key with a question.
     pub(super) fn question(&mut self, key: &str, text: &str) {
         let attempt = self.named(key).doing().expect("the task is ready").attempt;
         let question = ArtifactHash::of(text.as_bytes());
-        self.end(attempt, Outcome::Asked { question }, Reading::Question(text.to_owned())).expect("its task waits for it");
+        self.end(
+            attempt,
+            Outcome::Asked { question },
+            Reading::Question(text.to_owned()),
+        )
+        .expect("its task waits for it");
     }
 
     /// Has tasks done again while others are still under way.
@@ -172,8 +240,20 @@ impl House {
             *numbers += 1;
             *numbers
         };
-        let mut draft = Draft::new(&self.project, Given { event: EventId::new(0), number: &mut number });
-        assert!(rework::begin(&mut draft, &BTreeMap::from([(TaskKey::new(key), "longer".to_owned())])), "the task exists");
+        let mut draft = Draft::new(
+            &self.project,
+            Given {
+                event: EventId::new(0),
+                number: &mut number,
+            },
+        );
+        assert!(
+            rework::begin(
+                &mut draft,
+                &BTreeMap::from([(TaskKey::new(key), "longer".to_owned())])
+            ),
+            "the task exists"
+        );
         let decision = draft.finish();
         self.carry_out(&decision);
         self.check();
@@ -182,7 +262,12 @@ impl House {
     /// A task that is over stays as it is, except that another may stand in its place.
     fn check_absorbed(&self, decision: &Decision) {
         for task in &decision.tasks {
-            if let Some(before) = self.project.tasks.get(&task.id).filter(|before| before.state.over()) {
+            if let Some(before) = self
+                .project
+                .tasks
+                .get(&task.id)
+                .filter(|before| before.state.over())
+            {
                 assert_eq!(before.state, task.state, "task {} was over", task.key);
             }
         }
@@ -190,36 +275,82 @@ impl House {
 
     fn check(&self) {
         let Project { head, tasks } = &self.project;
-        let count = |wanted: &dyn Fn(&Task) -> bool| u32::try_from(tasks.values().filter(|task| wanted(task)).count()).unwrap_or(u32::MAX);
-        assert_eq!(head.unfinished, count(&|task| task.kind == TaskKind::Work && !task.state.over()), "unfinished tasks");
-        assert_eq!(head.ready, count(&|task| task.doing().is_some()), "ready tasks");
+        let count = |wanted: &dyn Fn(&Task) -> bool| {
+            u32::try_from(tasks.values().filter(|task| wanted(task)).count()).unwrap_or(u32::MAX)
+        };
+        assert_eq!(
+            head.unfinished,
+            count(&|task| task.kind == TaskKind::Work && !task.state.over()),
+            "unfinished tasks"
+        );
+        assert_eq!(
+            head.ready,
+            count(&|task| task.doing().is_some()),
+            "ready tasks"
+        );
         assert!(head.round <= 3, "rounds of rework");
         tasks.values().for_each(|task| self.check_task(task));
         self.check_attempts();
         if head.over() {
-            assert!(tasks.values().all(|task| task.state.over()), "nothing is live in a project that is over");
+            assert!(
+                tasks.values().all(|task| task.state.over()),
+                "nothing is live in a project that is over"
+            );
         }
     }
 
     fn check_task(&self, task: &Task) {
-        assert!(task.superseded_by.is_none() || task.state.over(), "a replaced task is over");
+        assert!(
+            task.superseded_by.is_none() || task.state.over(),
+            "a replaced task is over"
+        );
         for parent in &task.parents {
-            let known = self.task(*parent).children.contains(&task.id) || task.superseded_by.is_some();
-            assert!(known, "{} knows its reader {}", self.task(*parent).key, task.key);
+            let known =
+                self.task(*parent).children.contains(&task.id) || task.superseded_by.is_some();
+            assert!(
+                known,
+                "{} knows its reader {}",
+                self.task(*parent).key,
+                task.key
+            );
         }
         if let TaskState::Pending { succeeded, over } = task.state {
-            let count = |wanted: fn(&TaskState) -> bool| task.parents.iter().filter(|parent| wanted(&self.task(**parent).state)).count();
-            let counted = (count(|state| matches!(state, TaskState::Succeeded { .. })), count(TaskState::over));
-            assert_eq!((succeeded as usize, over as usize), counted, "parents of {}", task.key);
+            let count = |wanted: fn(&TaskState) -> bool| {
+                task.parents
+                    .iter()
+                    .filter(|parent| wanted(&self.task(**parent).state))
+                    .count()
+            };
+            let counted = (
+                count(|state| matches!(state, TaskState::Succeeded { .. })),
+                count(TaskState::over),
+            );
+            assert_eq!(
+                (succeeded as usize, over as usize),
+                counted,
+                "parents of {}",
+                task.key
+            );
         }
         if matches!(task.state, TaskState::Ready(_) | TaskState::Asking { .. }) {
-            assert!(self.policy_holds(task), "task {} began before its parents allowed it", task.key);
+            assert!(
+                self.policy_holds(task),
+                "task {} began before its parents allowed it",
+                task.key
+            );
         }
     }
 
     fn policy_holds(&self, task: &Task) -> bool {
-        let states: Vec<_> = task.parents.iter().map(|parent| &self.task(*parent).state).collect();
-        let succeeded = states.iter().filter(|state| matches!(state, TaskState::Succeeded { .. })).count();
+        let states: Vec<_> = task
+            .parents
+            .iter()
+            .map(|parent| &self.task(*parent).state)
+            .collect();
+        let succeeded = states
+            .iter()
+            .filter(|state| matches!(state, TaskState::Succeeded { .. }))
+            .count();
         match task.policy {
             ParentPolicy::All => succeeded == states.len(),
             ParentPolicy::Any => succeeded >= 1 || states.is_empty(),
@@ -233,10 +364,19 @@ impl House {
     fn check_attempts(&self) {
         let mut succeeded = BTreeSet::new();
         for (queue, state) in self.attempts.values() {
-            assert!(*state != AttemptState::Succeeded || succeeded.insert(queue.task), "two attempts of one task succeeded");
+            assert!(
+                *state != AttemptState::Succeeded || succeeded.insert(queue.task),
+                "two attempts of one task succeeded"
+            );
         }
         let live: BTreeSet<_> = self.live().into_iter().map(|queue| queue.attempt).collect();
-        let wanted: BTreeSet<_> = self.project.tasks.values().filter_map(|task| task.doing()).map(|doing| doing.attempt).collect();
+        let wanted: BTreeSet<_> = self
+            .project
+            .tasks
+            .values()
+            .filter_map(|task| task.doing())
+            .map(|doing| doing.attempt)
+            .collect();
         if self.project.head.state_word() == "paused" {
             assert!(live.is_empty(), "nothing is under way in a paused project");
         } else {
@@ -261,14 +401,31 @@ pub(super) fn planned_task(key: &str, parents: &[&str], policy: ParentPolicy) ->
 }
 
 pub(super) fn plan_of(tasks: Vec<PlannedTask>) -> Planned {
-    let parts = tasks.iter().map(|task| Part::Task { task: task.key.clone() }).collect();
+    let parts = tasks
+        .iter()
+        .map(|task| Part::Task {
+            task: task.key.clone(),
+        })
+        .collect();
     let plan = Plan {
         version: 1,
         title: "a plan".into(),
         assumptions: Vec::new(),
-        requirements: vec![Requirement { id: "r1".into(), text: "all is there".into() }],
+        requirements: vec![Requirement {
+            id: "r1".into(),
+            text: "all is there".into(),
+        }],
         tasks,
-        files: vec![PlannedFile { path: "all.md".into(), media_type: "text/markdown".into(), parts }],
+        files: vec![PlannedFile {
+            path: "all.md".into(),
+            media_type: "text/markdown".into(),
+            parts,
+        }],
     };
-    Planned { plan: Box::new(plan), hash: ArtifactHash::of(b"plan"), warnings: Vec::new(), estimate: Estimate::default() }
+    Planned {
+        plan: Box::new(plan),
+        hash: ArtifactHash::of(b"plan"),
+        warnings: Vec::new(),
+        estimate: Estimate::default(),
+    }
 }

@@ -34,18 +34,39 @@ fn scripts() -> impl Strategy<Value = Script> {
     ];
     let task = (proptest::collection::vec(0..20usize, 0..3), policy);
     let plan = proptest::collection::vec(task, 1..9);
-    let options = (any::<bool>(), any::<bool>()).prop_map(|(assume, approve)| Options { assume, approve });
+    let options =
+        (any::<bool>(), any::<bool>()).prop_map(|(assume, approve)| Options { assume, approve });
     let order = proptest::collection::vec(any::<u8>(), 1..40);
-    (options, plan, any::<u64>(), order, 1..3u32, any::<(bool, bool)>()).prop_map(|(options, plan, answers, order, parts, with)| {
-        let (money, conflicts) = with;
-        Script { options, plan, answers, order, parts, money, conflicts }
-    })
+    (
+        options,
+        plan,
+        any::<u64>(),
+        order,
+        1..3u32,
+        any::<(bool, bool)>(),
+    )
+        .prop_map(|(options, plan, answers, order, parts, with)| {
+            let (money, conflicts) = with;
+            Script {
+                options,
+                plan,
+                answers,
+                order,
+                parts,
+                money,
+                conflicts,
+            }
+        })
 }
 
 impl Script {
     fn plan(&self) -> Planned {
         let task = |(at, (parents, policy)): (usize, &(Vec<usize>, ParentPolicy))| -> PlannedTask {
-            let mut parents: Vec<_> = parents.iter().filter(|_| at > 0).map(|parent| format!("t{}", parent % at.max(1))).collect();
+            let mut parents: Vec<_> = parents
+                .iter()
+                .filter(|_| at > 0)
+                .map(|parent| format!("t{}", parent % at.max(1)))
+                .collect();
             parents.sort();
             parents.dedup();
             let parents: Vec<_> = parents.iter().map(String::as_str).collect();
@@ -57,7 +78,14 @@ impl Script {
     /// A number that follows from what is done, not from when.
     fn draw(&self, house: &House, queue: &Queue) -> u64 {
         let task = house.task(queue.task);
-        let name = format!("{} {} {} {} {}", self.answers, task.key, task.plan_version, queue.number, task.answers.len());
+        let name = format!(
+            "{} {} {} {} {}",
+            self.answers,
+            task.key,
+            task.plan_version,
+            queue.number,
+            task.answers.len()
+        );
         let hash = ArtifactHash::of(name.as_bytes()).to_string();
         u64::from_str_radix(&hash[..8], 16).expect("a hash is hex")
     }
@@ -68,24 +96,51 @@ impl Script {
         let result = ArtifactHash::of(format!("{} {draw}", task.key).as_bytes());
         let fallback = || Some(self.plan());
         if draw.is_multiple_of(5) {
-            let reading =
-                if task.kind == TaskKind::Plan { Reading::Plan { read: Err(Vec::new()), fallback: fallback() } } else { Reading::Nothing };
-            return (Outcome::Failed { cause: self.cause(draw / 5) }, reading);
+            let reading = if task.kind == TaskKind::Plan {
+                Reading::Plan {
+                    read: Err(Vec::new()),
+                    fallback: fallback(),
+                }
+            } else {
+                Reading::Nothing
+            };
+            return (
+                Outcome::Failed {
+                    cause: self.cause(draw / 5),
+                },
+                reading,
+            );
         }
         let (garbled, draw) = (draw.is_multiple_of(7), draw / 7);
         let wrong = || vec!["unreadable".to_owned()];
         let reading = match task.kind {
-            TaskKind::Work if draw.is_multiple_of(4) => return (Outcome::Asked { question: result }, Reading::Question("which?".into())),
+            TaskKind::Work if draw.is_multiple_of(4) => {
+                return (
+                    Outcome::Asked { question: result },
+                    Reading::Question("which?".into()),
+                );
+            }
             TaskKind::Work => Reading::Nothing,
             TaskKind::Clarify if garbled => Reading::Clarification(Err(wrong())),
             TaskKind::Clarify => {
                 let questions = (0..draw % 3).map(|_| question()).collect();
-                Reading::Clarification(Ok(Clarification { questions, assumptions: Vec::new() }))
+                Reading::Clarification(Ok(Clarification {
+                    questions,
+                    assumptions: Vec::new(),
+                }))
             }
-            TaskKind::Plan if garbled => Reading::Plan { read: Err(wrong()), fallback: fallback() },
-            TaskKind::Plan => Reading::Plan { read: Ok(self.plan()), fallback: None },
+            TaskKind::Plan if garbled => Reading::Plan {
+                read: Err(wrong()),
+                fallback: fallback(),
+            },
+            TaskKind::Plan => Reading::Plan {
+                read: Ok(self.plan()),
+                fallback: None,
+            },
             TaskKind::Answer if garbled => Reading::Answer(Err(wrong())),
-            TaskKind::Answer if draw.is_multiple_of(3) => Reading::Answer(Ok(AnswerReply::AskClient(question()))),
+            TaskKind::Answer if draw.is_multiple_of(3) => {
+                Reading::Answer(Ok(AnswerReply::AskClient(question())))
+            }
             TaskKind::Answer => Reading::Answer(Ok(AnswerReply::Answer("this".into()))),
             TaskKind::Settle if garbled => Reading::Settlements(Err(wrong())),
             TaskKind::Settle => Reading::Settlements(Ok(Vec::new())),
@@ -98,21 +153,43 @@ impl Script {
     fn cause(&self, draw: u64) -> FailureCause {
         match draw % 6 {
             0 => FailureCause::Empty,
-            1 => FailureCause::Request { message: "no".into() },
+            1 => FailureCause::Request {
+                message: "no".into(),
+            },
             2 if self.money => FailureCause::OverBudget,
             3 => FailureCause::KillsWorkers,
-            _ => FailureCause::Upstream { class: FailureClass::Transient, message: "502".into() },
+            _ => FailureCause::Upstream {
+                class: FailureClass::Transient,
+                message: "502".into(),
+            },
         }
     }
 
     fn verdict(&self, draw: u64, about: &About) -> Verdict {
-        let About::Part { number, .. } = about else { panic!("a judge task is about a part") };
+        let About::Part { number, .. } = about else {
+            panic!("a judge task is about a part")
+        };
         let item = |at: u64| {
             let met = !(draw >> at).is_multiple_of(3);
-            let redo = if met { Vec::new() } else { vec![TaskKey::new(format!("t{}", (draw >> at) % self.plan.len() as u64))] };
-            VerdictItem { requirement: format!("r{number}.{at}"), met, evidence: "seen".into(), redo, feedback: "more".into() }
+            let redo = if met {
+                Vec::new()
+            } else {
+                vec![TaskKey::new(format!(
+                    "t{}",
+                    (draw >> at) % self.plan.len() as u64
+                ))]
+            };
+            VerdictItem {
+                requirement: format!("r{number}.{at}"),
+                met,
+                evidence: "seen".into(),
+                redo,
+                feedback: "more".into(),
+            }
         };
-        Verdict { items: (0..3).map(item).collect() }
+        Verdict {
+            items: (0..3).map(item).collect(),
+        }
     }
 
     /// Runs to the end; `meddle` may disturb after each step.
@@ -132,10 +209,19 @@ impl Script {
             }
             let queue = live[usize::from(pick) % live.len()].clone();
             let (outcome, reading) = self.answer(&house, &queue);
-            house.end(queue.attempt, outcome.clone(), reading.clone()).expect("its task waits for it");
-            let done = AttemptDone { attempt: queue.attempt, task: queue.task, outcome };
+            house
+                .end(queue.attempt, outcome.clone(), reading.clone())
+                .expect("its task waits for it");
+            let done = AttemptDone {
+                attempt: queue.attempt,
+                task: queue.task,
+                outcome,
+            };
             let before = house.project.clone();
-            assert!(house.tell(Command::Finished { done, reading }).is_err(), "a repeated record decides nothing");
+            assert!(
+                house.tell(Command::Finished { done, reading }).is_err(),
+                "a repeated record decides nothing"
+            );
             assert_eq!(house.project, before);
             meddle(&mut house, pick);
         }
@@ -146,11 +232,20 @@ impl Script {
     fn unblock(&self, house: &mut House) {
         let command = match house.project.head.state_word() {
             "paused" => Command::Resume,
-            "waiting_client" => Command::Answer { answers: std::collections::BTreeMap::new(), assume_rest: true },
-            "waiting_approval" if self.answers.is_multiple_of(3) && house.project.head.rejections.is_empty() => {
-                Command::Reject { reason: "no".into() }
+            "waiting_client" => Command::Answer {
+                answers: std::collections::BTreeMap::new(),
+                assume_rest: true,
+            },
+            "waiting_approval"
+                if self.answers.is_multiple_of(3) && house.project.head.rejections.is_empty() =>
+            {
+                Command::Reject {
+                    reason: "no".into(),
+                }
             }
-            "waiting_approval" => Command::Approve { plan: self.plan().plan },
+            "waiting_approval" => Command::Approve {
+                plan: self.plan().plan,
+            },
             stuck => panic!("nothing is under way although the project is {stuck}"),
         };
         house.tell(command).expect("the client's word is awaited");
@@ -158,15 +253,33 @@ impl Script {
 }
 
 fn question() -> Question {
-    Question { id: String::new(), text: "which?".into(), why: String::new(), options: Vec::new(), default: "that".into() }
+    Question {
+        id: String::new(),
+        text: "which?".into(),
+        why: String::new(),
+        options: Vec::new(),
+        default: "that".into(),
+    }
 }
 
 /// What must not depend on the order in which attempts ended.
 fn end_of(house: &House) -> (String, Option<ArtifactHash>, Vec<String>) {
     let head = &house.project.head;
-    let standing = house.project.standing().filter(|task| task.kind == TaskKind::Work);
-    let mut tasks: Vec<_> =
-        standing.map(|task| format!("{} {} {} {:?}", task.key, task.plan_version, task.state.word(), task.result())).collect();
+    let standing = house
+        .project
+        .standing()
+        .filter(|task| task.kind == TaskKind::Work);
+    let mut tasks: Vec<_> = standing
+        .map(|task| {
+            format!(
+                "{} {} {} {:?}",
+                task.key,
+                task.plan_version,
+                task.state.word(),
+                task.result()
+            )
+        })
+        .collect();
     tasks.sort();
     (head.state_word().to_owned(), head.deliverable(), tasks)
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
-use chorus_core::limit::{Candidate, Demand, Dimension, End, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Sent, Window};
+use chorus_core::limit::{
+    Candidate, Demand, Dimension, End, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Sent,
+    Window,
+};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::time::{Millis, Timestamp};
@@ -17,10 +20,25 @@ use crate::ledger::{Ledger, Start};
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Pass(u64),
-    Reserve { input: u64, output: u64, groups: u8, interactive: bool },
-    Send { which: usize, lasts: u64 },
-    End { which: usize, how: u8, input: u64, output: u64 },
-    Repeat { which: usize },
+    Reserve {
+        input: u64,
+        output: u64,
+        groups: u8,
+        interactive: bool,
+    },
+    Send {
+        which: usize,
+        lasts: u64,
+    },
+    End {
+        which: usize,
+        how: u8,
+        input: u64,
+        output: u64,
+    },
+    Repeat {
+        which: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,18 +54,45 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Two groups with every kind of window.
 fn groups() -> Vec<Arc<QuotaGroup>> {
-    let produced = |limit: Limit| Limit { reserve: ReserveRule::AsProduced, ..limit };
+    let produced = |limit: Limit| Limit {
+        reserve: ReserveRule::AsProduced,
+        ..limit
+    };
     let org = vec![
         limit(Dimension::Requests, 30, Window::Bucket { per_ms: 60_000 }),
-        Limit { burst: Some(1_500), ..limit(Dimension::InputTokens, 5_000, Window::Bucket { per_ms: 60_000 }) },
-        produced(limit(Dimension::OutputTokens, 3_000, Window::Bucket { per_ms: 60_000 })),
+        Limit {
+            burst: Some(1_500),
+            ..limit(
+                Dimension::InputTokens,
+                5_000,
+                Window::Bucket { per_ms: 60_000 },
+            )
+        },
+        produced(limit(
+            Dimension::OutputTokens,
+            3_000,
+            Window::Bucket { per_ms: 60_000 },
+        )),
         limit(Dimension::Concurrency, 4, Window::Held),
     ];
     let project = vec![
-        limit(Dimension::TotalTokens, 4_000, Window::Sliding { per_ms: 30_000 }),
+        limit(
+            Dimension::TotalTokens,
+            4_000,
+            Window::Sliding { per_ms: 30_000 },
+        ),
         limit(Dimension::Requests, 200, Window::Day { offset_minutes: 60 }),
     ];
-    vec![Arc::new(QuotaGroup { id: "org".into(), limits: org }), Arc::new(QuotaGroup { id: "project".into(), limits: project })]
+    vec![
+        Arc::new(QuotaGroup {
+            id: "org".into(),
+            limits: org,
+        }),
+        Arc::new(QuotaGroup {
+            id: "project".into(),
+            limits: project,
+        }),
+    ]
 }
 
 struct World {
@@ -62,24 +107,56 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { ledger: Ledger::new(Start::Full), now: 0, next: 0, asked: Vec::new(), admitted: BTreeMap::new(), ended: false }
+        Self {
+            ledger: Ledger::new(Start::Full),
+            now: 0,
+            next: 0,
+            asked: Vec::new(),
+            admitted: BTreeMap::new(),
+            ended: false,
+        }
     }
 
     fn demand(&mut self, input: u64, output: u64, which: u8, interactive: bool) -> Demand {
         self.next += 1;
-        let estimate = Estimate { input, output_p50: output, output_p90: output, max_tokens: output, cost: MicroUsd(1) };
+        let estimate = Estimate {
+            input,
+            output_p50: output,
+            output_p90: output,
+            max_tokens: output,
+            cost: MicroUsd(1),
+        };
         let all = groups();
-        let groups = all.into_iter().enumerate().filter(|(place, _)| which & (1 << place) != 0).map(|(_, group)| group).collect();
-        let candidate = Candidate { credential: CredentialId::new(1), groups, estimate, rank: 0, floor_permille: 0 };
+        let groups = all
+            .into_iter()
+            .enumerate()
+            .filter(|(place, _)| which & (1 << place) != 0)
+            .map(|(_, group)| group)
+            .collect();
+        let candidate = Candidate {
+            credential: CredentialId::new(1),
+            groups,
+            estimate,
+            rank: 0,
+            floor_permille: 0,
+        };
         let not_after = Timestamp(self.now + 5_000);
-        Demand { lease: LeaseId::new(self.next), interactive, not_after, candidates: vec![candidate] }
+        Demand {
+            lease: LeaseId::new(self.next),
+            interactive,
+            not_after,
+            candidates: vec![candidate],
+        }
     }
 
     fn reserve(&mut self, demand: Demand) -> Result<(), TestCaseError> {
         let mut before = self.ledger.clone();
         match self.ledger.reserve(&demand, Timestamp(self.now)) {
             Reserved::Granted(lease) => {
-                prop_assert_eq!(self.ledger.reserve(&demand, Timestamp(self.now)), Reserved::Granted(lease));
+                prop_assert_eq!(
+                    self.ledger.reserve(&demand, Timestamp(self.now)),
+                    Reserved::Granted(lease)
+                );
                 self.note(&demand);
                 self.asked.push(demand);
             }
@@ -89,13 +166,22 @@ impl World {
                 // Leases that expire on the way are a change; the promise holds until then.
                 if at.0 < soonest {
                     let mut early = before.clone();
-                    prop_assert!(!granted(&early.reserve(&demand, Timestamp(at.0 - 1))), "it fits 1 ms before {at:?}");
-                    prop_assert!(granted(&before.reserve(&demand, at)), "it does not fit at {at:?}");
+                    prop_assert!(
+                        !granted(&early.reserve(&demand, Timestamp(at.0 - 1))),
+                        "it fits 1 ms before {at:?}"
+                    );
+                    prop_assert!(
+                        granted(&before.reserve(&demand, at)),
+                        "it does not fit at {at:?}"
+                    );
                 }
             }
             Reserved::Wait { at: None } => {
                 let soonest = self.next_change();
-                prop_assert!(!granted(&before.reserve(&demand, Timestamp(soonest - 1))), "time alone made it fit");
+                prop_assert!(
+                    !granted(&before.reserve(&demand, Timestamp(soonest - 1))),
+                    "time alone made it fit"
+                );
             }
             Reserved::Never(_) => prop_assert!(demand.candidates[0].groups.is_empty()),
         }
@@ -108,10 +194,19 @@ impl World {
 
     fn note(&mut self, demand: &Demand) {
         for (place, group) in groups().iter().enumerate() {
-            if demand.candidates[0].groups.iter().any(|own| own.id == group.id) {
+            if demand.candidates[0]
+                .groups
+                .iter()
+                .any(|own| own.id == group.id)
+            {
                 for (nth, limit) in group.limits.iter().enumerate() {
-                    let amount = limit.reserved_for(&demand.candidates[0].estimate).cast_signed();
-                    self.admitted.entry((place, nth)).or_default().push((self.now, amount));
+                    let amount = limit
+                        .reserved_for(&demand.candidates[0].estimate)
+                        .cast_signed();
+                    self.admitted
+                        .entry((place, nth))
+                        .or_default()
+                        .push((self.now, amount));
                 }
             }
         }
@@ -120,7 +215,12 @@ impl World {
     fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
             Step::Pass(length) => self.now += length.cast_signed(),
-            Step::Reserve { input, output, groups, interactive } => {
+            Step::Reserve {
+                input,
+                output,
+                groups,
+                interactive,
+            } => {
                 let demand = self.demand(input, output, groups, interactive);
                 self.reserve(demand)?;
             }
@@ -129,25 +229,49 @@ impl World {
                     let until = Timestamp(self.now + lasts.cast_signed());
                     let (first, second) = (Holder::new("one"), Holder::new("two"));
                     if self.ledger.send(lease, &first, until, Timestamp(self.now)) == Sent::Sent {
-                        prop_assert_eq!(self.ledger.send(lease, &second, until, Timestamp(self.now)), Sent::Gone);
+                        prop_assert_eq!(
+                            self.ledger.send(lease, &second, until, Timestamp(self.now)),
+                            Sent::Gone
+                        );
                     }
                 }
             }
-            Step::End { which, how, input, output } => {
+            Step::End {
+                which,
+                how,
+                input,
+                output,
+            } => {
                 if let Some(lease) = self.lease(which) {
-                    let usage = Usage { input, output, ..Usage::default() };
+                    let usage = Usage {
+                        input,
+                        output,
+                        ..Usage::default()
+                    };
                     let end = match how {
                         0 => End::Unused,
-                        1 => End::Aborted { usage: Some(usage), grace: Millis(3_000) },
-                        2 => End::Refused { counts_request: true },
-                        _ => End::Used { usage, cost: MicroUsd(1) },
+                        1 => End::Aborted {
+                            usage: Some(usage),
+                            grace: Millis(3_000),
+                        },
+                        2 => End::Refused {
+                            counts_request: true,
+                        },
+                        _ => End::Used {
+                            usage,
+                            cost: MicroUsd(1),
+                        },
                     };
                     self.ended |= how != 0;
                     self.ledger.end(lease, &end, Timestamp(self.now));
                     let once = self.ledger.levels(Timestamp(self.now));
                     if !matches!(end, End::Aborted { .. }) {
                         self.ledger.end(lease, &end, Timestamp(self.now));
-                        prop_assert_eq!(once, self.ledger.levels(Timestamp(self.now)), "a repeated end changed something");
+                        prop_assert_eq!(
+                            once,
+                            self.ledger.levels(Timestamp(self.now)),
+                            "a repeated end changed something"
+                        );
                     }
                 }
             }
@@ -170,7 +294,10 @@ impl World {
 
     fn check(&mut self) -> Result<(), TestCaseError> {
         for level in self.ledger.levels(Timestamp(self.now)) {
-            prop_assert!(level.left <= level.capacity - level.held, "more than everything is left: {level:?}");
+            prop_assert!(
+                level.left <= level.capacity - level.held,
+                "more than everything is left: {level:?}"
+            );
             prop_assert!(level.held >= 0, "less than nothing is held: {level:?}");
             if level.dimension == Dimension::Concurrency {
                 prop_assert!(level.left >= 0, "more calls than slots: {level:?}");

@@ -8,7 +8,13 @@ use chorus_core::time::{Millis, Timestamp};
 use super::{MINUTE, Told, limit, used};
 
 impl Told {
-    fn observe(&mut self, sent_at: i64, failure: Option<FailureClass>, retry_after: Option<u64>, levels: Vec<ObservedLevel>) {
+    fn observe(
+        &mut self,
+        sent_at: i64,
+        failure: Option<FailureClass>,
+        retry_after: Option<u64>,
+        levels: Vec<ObservedLevel>,
+    ) {
         let observation = Observation {
             group: Arc::clone(&self.group),
             sent_at: Timestamp(sent_at),
@@ -21,7 +27,13 @@ impl Told {
 }
 
 fn header(dimension: Dimension, limit: u64, remaining: u64, rounded_to: u64) -> ObservedLevel {
-    ObservedLevel { dimension, limit: Some(limit), remaining: Some(remaining), full_at: None, rounded_to }
+    ObservedLevel {
+        dimension,
+        limit: Some(limit),
+        remaining: Some(remaining),
+        full_at: None,
+        rounded_to,
+    }
 }
 
 fn input(amount: u64) -> Told {
@@ -33,9 +45,19 @@ fn a_header_lowers_and_raises_the_ledger_to_what_it_makes_possible() {
     let mut told = input(60_000);
     told.granted(1, 10_000, 1);
     told.send(1, 60_000);
-    told.observe(0, None, None, vec![header(Dimension::InputTokens, 60_000, 20_000, 1_000)]);
+    told.observe(
+        0,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 20_000, 1_000)],
+    );
     told.left(Dimension::InputTokens, 19_500);
-    told.observe(0, None, None, vec![header(Dimension::InputTokens, 60_000, 40_000, 1)]);
+    told.observe(
+        0,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 40_000, 1)],
+    );
     told.left(Dimension::InputTokens, 40_000);
 }
 
@@ -47,7 +69,12 @@ fn what_was_sent_after_a_headers_request_is_subtracted_from_it() {
     told.now = 100;
     told.granted(2, 5_000, 1);
     told.send(2, 60_000);
-    told.observe(50, None, None, vec![header(Dimension::InputTokens, 60_000, 30_000, 1)]);
+    told.observe(
+        50,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 30_000, 1)],
+    );
     told.left(Dimension::InputTokens, 25_000);
     told.granted(3, 4_000, 1);
     told.left(Dimension::InputTokens, 21_000);
@@ -62,7 +89,12 @@ fn a_late_header_cannot_take_away_twice_what_it_may_have_shown() {
         told.send(lease.unsigned_abs().into(), 60_000);
     }
     told.now = 6_000;
-    told.observe(10, None, None, vec![header(Dimension::InputTokens, 60_000, 45_000, 1)]);
+    told.observe(
+        10,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 45_000, 1)],
+    );
     told.left(Dimension::InputTokens, 45_000);
 }
 
@@ -71,7 +103,12 @@ fn settling_a_call_that_a_header_has_shown_does_not_count_twice() {
     let mut told = input(60_000);
     told.granted(1, 10_000, 1);
     told.send(1, 60_000);
-    told.observe(0, None, None, vec![header(Dimension::InputTokens, 60_000, 52_000, 1)]);
+    told.observe(
+        0,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 52_000, 1)],
+    );
     told.end(1, &used(8_000, 1));
     told.left(Dimension::InputTokens, 52_000);
 }
@@ -81,8 +118,18 @@ fn a_header_of_an_earlier_request_is_old_news() {
     let mut told = input(60_000);
     told.granted(1, 1_000, 1);
     told.now = 200;
-    told.observe(150, None, None, vec![header(Dimension::InputTokens, 60_000, 30_000, 1)]);
-    told.observe(100, None, None, vec![header(Dimension::InputTokens, 60_000, 58_000, 1)]);
+    told.observe(
+        150,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 30_000, 1)],
+    );
+    told.observe(
+        100,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 60_000, 58_000, 1)],
+    );
     told.left(Dimension::InputTokens, 29_000);
 }
 
@@ -90,7 +137,12 @@ fn a_header_of_an_earlier_request_is_old_news() {
 fn a_header_changes_the_limit_itself() {
     let mut told = input(60_000);
     told.granted(1, 1_000, 1);
-    told.observe(0, None, None, vec![header(Dimension::InputTokens, 30_000, 30_000, 1)]);
+    told.observe(
+        0,
+        None,
+        None,
+        vec![header(Dimension::InputTokens, 30_000, 30_000, 1)],
+    );
     told.left(Dimension::InputTokens, 29_000);
     assert!(matches!(told.ask(2, 30_001, 1), Reserved::Never(_)));
     told.granted(3, 29_000, 1);
@@ -99,7 +151,10 @@ fn a_header_changes_the_limit_itself() {
 
 #[test]
 fn a_refusal_for_a_rate_empties_its_bucket_and_closes_the_group_until_the_named_time() {
-    let mut told = Told::new(vec![limit(Dimension::Requests, 60, MINUTE), limit(Dimension::InputTokens, 60_000, MINUTE)]);
+    let mut told = Told::new(vec![
+        limit(Dimension::Requests, 60, MINUTE),
+        limit(Dimension::InputTokens, 60_000, MINUTE),
+    ]);
     told.granted(1, 100, 1);
     told.send(1, 60_000);
     let empty = header(Dimension::Requests, 60, 0, 1);
@@ -113,7 +168,10 @@ fn a_refusal_for_a_rate_empties_its_bucket_and_closes_the_group_until_the_named_
 
 #[test]
 fn a_refusal_that_names_no_limit_is_blamed_on_the_scarcest() {
-    let mut told = Told::new(vec![limit(Dimension::Requests, 60, MINUTE), limit(Dimension::InputTokens, 6_000, MINUTE)]);
+    let mut told = Told::new(vec![
+        limit(Dimension::Requests, 60, MINUTE),
+        limit(Dimension::InputTokens, 6_000, MINUTE),
+    ]);
     told.granted(1, 3_000, 1);
     told.send(1, 60_000);
     told.observe(0, Some(FailureClass::RateWindow), None, Vec::new());
@@ -129,7 +187,12 @@ fn too_many_calls_at_once_lower_the_cap_and_good_ends_raise_it() {
         told.send(lease, 60_000);
     }
     told.observe(0, Some(FailureClass::Concurrency), None, Vec::new());
-    told.end(4, &chorus_core::limit::End::Refused { counts_request: false });
+    told.end(
+        4,
+        &chorus_core::limit::End::Refused {
+            counts_request: false,
+        },
+    );
     told.waits_until(5, 1, None);
     told.end(3, &used(1, 1));
     told.granted(5, 1, 1);
@@ -150,7 +213,14 @@ fn growing_too_fast_halves_the_calls_in_flight() {
         told.send(lease, 60_000);
     }
     told.observe(0, Some(FailureClass::Ramp), Some(100), Vec::new());
-    (1..=5).for_each(|lease| told.end(lease, &chorus_core::limit::End::Refused { counts_request: false }));
+    (1..=5).for_each(|lease| {
+        told.end(
+            lease,
+            &chorus_core::limit::End::Refused {
+                counts_request: false,
+            },
+        )
+    });
     told.now = 100;
     told.granted(20, 1, 1);
     told.waits_until(21, 1, None);
@@ -167,9 +237,24 @@ fn quotas_and_money_close_the_group_until_they_come_back() {
     };
     let requests = || vec![limit(Dimension::Requests, 60, MINUTE)];
     check(FailureClass::QuotaDay, requests(), Some(25_000), DAY);
-    check(FailureClass::QuotaDay, vec![limit(Dimension::Requests, 60, Window::Day { offset_minutes: -480 })], None, DAY / 3);
+    check(
+        FailureClass::QuotaDay,
+        vec![limit(
+            Dimension::Requests,
+            60,
+            Window::Day {
+                offset_minutes: -480,
+            },
+        )],
+        None,
+        DAY / 3,
+    );
     check(FailureClass::Spend, requests(), None, 31 * DAY);
     check(FailureClass::Spend, requests(), Some(9_000), 10_000);
-    let rolling = vec![limit(Dimension::Spend, 10_000_000, Window::Sliding { per_ms: 600_000 })];
+    let rolling = vec![limit(
+        Dimension::Spend,
+        10_000_000,
+        Window::Sliding { per_ms: 600_000 },
+    )];
     check(FailureClass::Spend, rolling, None, 61_000);
 }

@@ -26,7 +26,9 @@ impl Provider {
     fn arrives(&mut self, now: i64) -> Option<u64> {
         match self {
             Self::Bucket { scaled, at } => {
-                *scaled = (*scaled + (now - *at) * CALLS.cast_signed()).min(CALLS.cast_signed() * 60_000) - 60_000;
+                *scaled = (*scaled + (now - *at) * CALLS.cast_signed())
+                    .min(CALLS.cast_signed() * 60_000)
+                    - 60_000;
                 *at = now;
                 u64::try_from(scaled.div_euclid(60_000)).ok()
             }
@@ -47,20 +49,36 @@ enum Event {
 }
 
 /// Sends calls as soon as they fit, `gaps` apart at least; each travels and is answered in its own time.
-fn hold(window: Window, mut provider: Provider, calls: &[(i64, i64, i64)]) -> Result<(), TestCaseError> {
+fn hold(
+    window: Window,
+    mut provider: Provider,
+    calls: &[(i64, i64, i64)],
+) -> Result<(), TestCaseError> {
     let mut ledger = Ledger::new(Start::Full);
     let group = group(vec![limit(Dimension::Requests, CALLS, window)]);
     let mut ahead: Vec<(i64, Event)> = Vec::new();
-    let mut due = |ledger: &mut Ledger, ahead: &mut Vec<(i64, Event)>, until: i64, calls: &[(i64, i64, i64)]| {
+    let mut due = |ledger: &mut Ledger,
+                   ahead: &mut Vec<(i64, Event)>,
+                   until: i64,
+                   calls: &[(i64, i64, i64)]| {
         while let Some(next) = ahead.iter().copied().filter(|(at, _)| *at <= until).min() {
             ahead.retain(|event| *event != next);
             let (now, event) = next;
             match event {
                 Event::Arrives { lease, sent_at } => {
                     let remaining = provider.arrives(now);
-                    prop_assert!(remaining.is_some(), "call {lease}, sent at {sent_at}, is refused at {now}");
+                    prop_assert!(
+                        remaining.is_some(),
+                        "call {lease}, sent at {sent_at}, is refused at {now}"
+                    );
                     let answered = now + calls[usize::try_from(lease).unwrap_or(0)].2;
-                    ahead.push((answered, Event::Header { sent_at, remaining: remaining.unwrap_or(0) }));
+                    ahead.push((
+                        answered,
+                        Event::Header {
+                            sent_at,
+                            remaining: remaining.unwrap_or(0),
+                        },
+                    ));
                 }
                 Event::Header { sent_at, remaining } => {
                     let level = ObservedLevel {
@@ -100,8 +118,19 @@ fn hold(window: Window, mut provider: Provider, calls: &[(i64, i64, i64)]) -> Re
                 other => return Err(TestCaseError::fail(format!("{other:?}"))),
             }
         }
-        ledger.send(LeaseId::new(lease.into()), &Holder::new("one"), Timestamp(now + 600_000), Timestamp(now));
-        ahead.push((now + travel, Event::Arrives { lease, sent_at: now }));
+        ledger.send(
+            LeaseId::new(lease.into()),
+            &Holder::new("one"),
+            Timestamp(now + 600_000),
+            Timestamp(now),
+        );
+        ahead.push((
+            now + travel,
+            Event::Arrives {
+                lease,
+                sent_at: now,
+            },
+        ));
     }
     due(&mut ledger, &mut ahead, i64::MAX, calls)
 }

@@ -12,13 +12,28 @@ use crate::brain::wishes::{Wish, main_wishes, wishes};
 /// Drafts a plan from what the brief wishes of the document.
 pub(super) fn draft(reading: &Reading) -> Draft {
     let wished = wishes(&reading.text);
-    let mut making = Making { reading, draft: Draft::default(), parts: Vec::new(), summaries: BTreeMap::new() };
+    let mut making = Making {
+        reading,
+        draft: Draft::default(),
+        parts: Vec::new(),
+        summaries: BTreeMap::new(),
+    };
     let asks = wished.contains(&Wish::Questions);
     let translated = making.translations();
-    let by_chapter =
-        mentions(&reading.text, &["each chapter", "by chapter", "chapter by chapter", "each section", "từng chương", "mỗi chương"]);
+    let by_chapter = mentions(
+        &reading.text,
+        &[
+            "each chapter",
+            "by chapter",
+            "chapter by chapter",
+            "each section",
+            "từng chương",
+            "mỗi chương",
+        ],
+    );
     let summarises = by_chapter || asks || translated.is_empty() || wished.contains(&Wish::Summary);
-    let room = reading.chapters.len() * if asks { 2 } else { 1 } + translated.len() < reading.max_tasks;
+    let room =
+        reading.chapters.len() * if asks { 2 } else { 1 } + translated.len() < reading.max_tasks;
     if summarises && room {
         for (at, chapter) in reading.chapters.iter().enumerate() {
             making.summary(at, chapter);
@@ -56,17 +71,26 @@ impl Making<'_> {
     }
 
     fn covers(&self, wanted: &[Wish]) -> Vec<String> {
-        self.reading.covering(|text| main_wishes(text).iter().any(|wish| wanted.contains(wish)))
+        self.reading
+            .covering(|text| main_wishes(text).iter().any(|wish| wanted.contains(wish)))
     }
 
     fn range(&self, nouns: &[&str], about: Wish) -> Option<(usize, usize)> {
-        self.reading.lines().iter().filter(|line| wishes(line).contains(&about)).find_map(|line| range_before(line, nouns))
+        self.reading
+            .lines()
+            .iter()
+            .filter(|line| wishes(line).contains(&about))
+            .find_map(|line| range_before(line, nouns))
     }
 
     /// What a chapter's summary is asked for, with its headings.
     fn summary_instructions(&self, title: &str) -> String {
-        let (low, high) = self.range(&["word", "từ", "chữ"], Wish::Summary).unwrap_or((90, 160));
-        let (few, many) = self.range(&["key point", "point", "ý chính"], Wish::KeyPoints).unwrap_or((4, 6));
+        let (low, high) = self
+            .range(&["word", "từ", "chữ"], Wish::Summary)
+            .unwrap_or((90, 160));
+        let (few, many) = self
+            .range(&["key point", "point", "ý chính"], Wish::KeyPoints)
+            .unwrap_or((4, 6));
         match self.reading.language {
             Language::English => format!(
                 "Summarise \"{title}\" in {low} to {high} words under the heading \"## {title}\". Then list {few} to {many} key points as bullets under the heading \"### Key points\". Keep names, dates and figures as in the text, and name its facts and terms."
@@ -80,8 +104,14 @@ impl Making<'_> {
     fn summary_acceptance(&self) -> Vec<String> {
         let heading = self.say("Key points", "Các ý chính");
         vec![
-            self.say("The summary is there, in full sentences", "Có phần tóm tắt bằng câu đầy đủ"),
-            format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề")),
+            self.say(
+                "The summary is there, in full sentences",
+                "Có phần tóm tắt bằng câu đầy đủ",
+            ),
+            format!(
+                "{} \"{heading}\"",
+                self.say("There is a heading", "Có tiêu đề")
+            ),
         ]
     }
 
@@ -103,13 +133,17 @@ impl Making<'_> {
     }
 
     fn questions_instructions(&self, title: &str) -> String {
-        let (count, _) = self.range(&["question", "câu hỏi"], Wish::Questions).unwrap_or((3, 3));
+        let (count, _) = self
+            .range(&["question", "câu hỏi"], Wish::Questions)
+            .unwrap_or((3, 3));
         match self.reading.language {
             Language::English => format!(
                 "Write {count} questions that can be answered from \"{title}\", as a numbered list under the heading \"### Questions for self-study\"."
             ),
             Language::Vietnamese => {
-                format!("Viết {count} câu hỏi có thể trả lời từ \"{title}\", đánh số, dưới tiêu đề \"### Câu hỏi tự học\".")
+                format!(
+                    "Viết {count} câu hỏi có thể trả lời từ \"{title}\", đánh số, dưới tiêu đề \"### Câu hỏi tự học\"."
+                )
             }
         }
     }
@@ -132,7 +166,11 @@ impl Making<'_> {
 
     /// One task that stands for all sections, where there are too many chapters for tasks of their own.
     fn summaries_of_all(&mut self, asks: bool) {
-        let questions = if asks { format!(" {}", self.questions_instructions("{section}")) } else { String::new() };
+        let questions = if asks {
+            format!(" {}", self.questions_instructions("{section}"))
+        } else {
+            String::new()
+        };
         let task = json!({
             "id": "s",
             "for_each": "section",
@@ -150,18 +188,27 @@ impl Making<'_> {
 
     /// The chapters that lines of the brief want translated, each with its line.
     fn translations(&self) -> Vec<(usize, String)> {
-        let lines: Vec<String> = self.reading.lines().into_iter().filter(|line| wishes(line).contains(&Wish::Translation)).collect();
+        let lines: Vec<String> = self
+            .reading
+            .lines()
+            .into_iter()
+            .filter(|line| wishes(line).contains(&Wish::Translation))
+            .collect();
         let mut found: Vec<(usize, String)> = Vec::new();
         for line in &lines {
             for chapter in named_chapters(&self.reading.chapters, line) {
-                let same = |(other, before): &(usize, String)| *other == chapter && quoted(before) == quoted(line);
+                let same = |(other, before): &(usize, String)| {
+                    *other == chapter && quoted(before) == quoted(line)
+                };
                 if !found.iter().any(same) {
                     found.push((chapter, line.clone()));
                 }
             }
         }
         if found.is_empty() && !lines.is_empty() {
-            return (0..self.reading.chapters.len()).map(|at| (at, lines[0].clone())).collect();
+            return (0..self.reading.chapters.len())
+                .map(|at| (at, lines[0].clone()))
+                .collect();
         }
         found
     }
@@ -171,7 +218,11 @@ impl Making<'_> {
         let target = translate::target(&format!("{wish} {}", self.reading.text));
         let named: Vec<String> = quoted(wish).iter().map(|title| unquoted(title)).collect();
         let place = named.first().cloned().unwrap_or_else(|| unquoted(title));
-        let what = if named.is_empty() { String::new() } else { format!("the section \"{place}\" of ") };
+        let what = if named.is_empty() {
+            String::new()
+        } else {
+            format!("the section \"{place}\" of ")
+        };
         let task = json!({
             "id": format!("x{}", at + 1),
             "title": format!("{} {target}: {place}", self.say("Translation into", "Bản dịch sang")),
@@ -186,19 +237,34 @@ impl Making<'_> {
     }
 
     fn introduction(&mut self) {
-        let (_, most) = self.range(&["word", "từ", "chữ"], Wish::Introduction).unwrap_or((120, 120));
+        let (_, most) = self
+            .range(&["word", "từ", "chữ"], Wish::Introduction)
+            .unwrap_or((120, 120));
         let title = unquoted(&self.reading.title);
         let heading = self.say("Introduction", "Lời mở đầu");
         let instructions = match self.reading.language {
             Language::English => {
-                format!("Write an introduction of at most {most} words. Begin with the headings \"# {title}\" and \"## {heading}\".")
+                format!(
+                    "Write an introduction of at most {most} words. Begin with the headings \"# {title}\" and \"## {heading}\"."
+                )
             }
             Language::Vietnamese => {
-                format!("Viết lời mở đầu tối đa {most} từ. Bắt đầu bằng các tiêu đề \"# {title}\" và \"## {heading}\".")
+                format!(
+                    "Viết lời mở đầu tối đa {most} từ. Bắt đầu bằng các tiêu đề \"# {title}\" và \"## {heading}\"."
+                )
             }
         };
-        let all: Vec<Value> = self.draft.tasks.iter().map(|task| task["id"].clone()).collect();
-        let read: Vec<Value> = self.summaries.values().map(|id| id.as_str().into()).collect();
+        let all: Vec<Value> = self
+            .draft
+            .tasks
+            .iter()
+            .map(|task| task["id"].clone())
+            .collect();
+        let read: Vec<Value> = self
+            .summaries
+            .values()
+            .map(|id| id.as_str().into())
+            .collect();
         let task = json!({
             "id": "i1",
             "title": self.say("Introduction", "Lời mở đầu"),
@@ -216,7 +282,8 @@ impl Making<'_> {
 
     fn finished(mut self, wished: &[Wish], translations: usize) -> Draft {
         if wished.contains(&Wish::Glossary) {
-            self.parts.push(json!({"glossary": self.say("Glossary", "Bảng thuật ngữ")}));
+            self.parts
+                .push(json!({"glossary": self.say("Glossary", "Bảng thuật ngữ")}));
         }
         if wished.contains(&Wish::Conflicts) {
             self.parts.push(json!({"conflicts": self.say("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
@@ -224,7 +291,13 @@ impl Making<'_> {
         self.draft.files.push(json!({"path": self.reading.output_path(), "media_type": "text/markdown", "parts": self.parts}));
         let last = self.draft.tasks.len().saturating_sub(1);
         self.draft.cover_all(self.reading, last);
-        let wishes: Vec<String> = self.reading.requirements.iter().take(8).map(|text| short(text)).collect();
+        let wishes: Vec<String> = self
+            .reading
+            .requirements
+            .iter()
+            .take(8)
+            .map(|text| short(text))
+            .collect();
         self.draft.structure = format!(
             "The work falls into chapters: each can be done by itself, {translations} parts are translated, and what joins them comes last. Wished for: {}.",
             wishes.join("; ")
@@ -239,17 +312,31 @@ fn named_chapters(chapters: &[Chapter], line: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let mut near = 0_u32;
     for word in &words {
-        if ["chapter", "chương", "part", "phần"].iter().any(|name| word.starts_with(name)) {
+        if ["chapter", "chương", "part", "phần"]
+            .iter()
+            .any(|name| word.starts_with(name))
+        {
             near = 8;
         } else if near > 0
             && let Ok(number) = word.parse::<usize>()
         {
-            let titled =
-                |chapter: &Chapter| super::super::text::words(&chapter.title).iter().take(3).any(|part| *part == number.to_string());
-            let place = chapters.iter().position(titled).or_else(|| (1..=chapters.len()).contains(&number).then(|| number - 1));
+            let titled = |chapter: &Chapter| {
+                super::super::text::words(&chapter.title)
+                    .iter()
+                    .take(3)
+                    .any(|part| *part == number.to_string())
+            };
+            let place = chapters
+                .iter()
+                .position(titled)
+                .or_else(|| (1..=chapters.len()).contains(&number).then(|| number - 1));
             found.extend(place.filter(|place| !found.contains(place)));
         } else {
-            near = if ["and", "và", "to", "or"].contains(&word.as_str()) { near } else { near.saturating_sub(3) };
+            near = if ["and", "và", "to", "or"].contains(&word.as_str()) {
+                near
+            } else {
+                near.saturating_sub(3)
+            };
         }
     }
     found

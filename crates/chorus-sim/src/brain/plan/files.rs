@@ -24,18 +24,26 @@ pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
 /// Drafts a plan with a task for each path.
 pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
     let described = |path: &String| -> String {
-        let lines = items(&reading.text).into_iter().filter(|(_, line)| leading_path(line).as_ref() == Some(path));
-        lines.map(|(_, line)| after_lead(&line)).collect::<Vec<_>>().join("\n- ")
+        let lines = items(&reading.text)
+            .into_iter()
+            .filter(|(_, line)| leading_path(line).as_ref() == Some(path));
+        lines
+            .map(|(_, line)| after_lead(&line))
+            .collect::<Vec<_>>()
+            .join("\n- ")
     };
-    let mut order: Vec<(usize, usize)> = (0..paths.len()).map(|at| (rank(&paths[at]), at)).collect();
+    let mut order: Vec<(usize, usize)> =
+        (0..paths.len()).map(|at| (rank(&paths[at]), at)).collect();
     order.sort_unstable();
     let mut draft = Draft::default();
     for (place, (_, at)) in order.iter().enumerate() {
         let path = &paths[*at];
         let description = described(path);
         let before = order[..place].iter().map(|(_, other)| *other);
-        let parents: Vec<String> =
-            before.filter(|other| needs(path, &description, &paths[*other])).map(|other| format!("f{}", other + 1)).collect();
+        let parents: Vec<String> = before
+            .filter(|other| needs(path, &description, &paths[*other]))
+            .map(|other| format!("f{}", other + 1))
+            .collect();
         let covers = reading.covering(|text| leading_path(text).as_ref() == Some(path));
         draft.task(json!({
             "id": format!("f{}", at + 1),
@@ -52,8 +60,10 @@ pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
         .map(|(at, path)| json!({"path": path, "media_type": media_type(path), "parts": [{"task": format!("f{}", at + 1)}]}))
         .collect();
     draft.cover_all(reading, paths.len() - 1);
-    draft.structure =
-        format!("The brief lists {} files. I begin with what others import and end with tests and texts about the whole.", paths.len());
+    draft.structure = format!(
+        "The brief lists {} files. I begin with what others import and end with tests and texts about the whole.",
+        paths.len()
+    );
     draft
 }
 
@@ -62,13 +72,20 @@ fn leading_path(line: &str) -> Option<String> {
     let rest = line.trim_start_matches("**").strip_prefix('`')?;
     let (path, _) = rest.split_once('`')?;
     let file = path.rsplit('/').next().unwrap_or(path);
-    let plain = !path.contains(' ') && file.contains('.') && !path.starts_with(['/', '.', '-']) && !path.contains(['(', '=']);
+    let plain = !path.contains(' ')
+        && file.contains('.')
+        && !path.starts_with(['/', '.', '-'])
+        && !path.contains(['(', '=']);
     plain.then(|| path.to_owned())
 }
 
 fn after_lead(line: &str) -> String {
     let rest = &line[lead(line).len()..];
-    let text = if rest.is_empty() { line } else { rest.trim_start_matches([' ', '–', '—', '-', ':']) };
+    let text = if rest.is_empty() {
+        line
+    } else {
+        rest.trim_start_matches([' ', '–', '—', '-', ':'])
+    };
     text.to_owned()
 }
 
@@ -79,11 +96,21 @@ fn rank(path: &str) -> usize {
         5
     } else if name.starts_with("__init__") {
         4
-    } else if name.contains("readme") || std::path::Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+    } else if name.contains("readme")
+        || std::path::Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == "md")
+    {
         6
-    } else if ["cli", "main", "app"].iter().any(|word| name.starts_with(word)) {
+    } else if ["cli", "main", "app"]
+        .iter()
+        .any(|word| name.starts_with(word))
+    {
         3
-    } else if ["model", "interface", "types", "schema"].iter().any(|word| name.contains(word)) {
+    } else if ["model", "interface", "types", "schema"]
+        .iter()
+        .any(|word| name.contains(word))
+    {
         usize::from(!name.contains("schema"))
     } else if name.ends_with(".toml") || name.ends_with(".json") {
         0
@@ -96,7 +123,9 @@ fn rank(path: &str) -> usize {
 fn needs(path: &str, description: &str, other: &str) -> bool {
     let module = code::module_of(other);
     let stem = other.rsplit('/').next().unwrap_or(other);
-    let named = backticked(description).iter().any(|name| *name == other || *name == stem || *name == module);
+    let named = backticked(description)
+        .iter()
+        .any(|name| *name == other || *name == stem || *name == module);
     let program = rank(path) == 3 && matches!(rank(other), 1 | 2);
     named || (program || rank(path) >= 5 && rank(other) <= 3) && other.ends_with(".py")
 }

@@ -26,21 +26,33 @@ impl Wire for Anthropic {
     }
 
     fn key(&self, headers: &[(String, String)]) -> Option<String> {
-        header(headers, "x-api-key").map(str::to_owned).or_else(|| super::bearer(headers))
+        header(headers, "x-api-key")
+            .map(str::to_owned)
+            .or_else(|| super::bearer(headers))
     }
 
     fn read(&self, headers: &[(String, String)], body: &Value) -> Result<Ask, String> {
         header(headers, "anthropic-version").ok_or("anthropic-version: header is required")?;
         let model = body["model"].as_str().ok_or("model: Field required")?;
-        let messages = body["messages"].as_array().ok_or("messages: Field required")?;
+        let messages = body["messages"]
+            .as_array()
+            .ok_or("messages: Field required")?;
         if messages.is_empty() {
             return Err("messages: at least one message is required".to_owned());
         }
         let max_tokens = match &body["max_tokens"] {
             Value::Null => None,
-            value => Some(value.as_u64().ok_or("max_tokens: Input should be a valid integer")?),
+            value => Some(
+                value
+                    .as_u64()
+                    .ok_or("max_tokens: Input should be a valid integer")?,
+            ),
         };
-        let turns = messages.iter().enumerate().map(|(place, message)| turn(place, message)).collect::<Result<_, _>>()?;
+        let turns = messages
+            .iter()
+            .enumerate()
+            .map(|(place, message)| turn(place, message))
+            .collect::<Result<_, _>>()?;
         Ok(Ask {
             model: model.to_owned(),
             system: text_of(&body["system"]),
@@ -48,7 +60,9 @@ impl Wire for Anthropic {
             max_tokens,
             stream: body["stream"].as_bool().unwrap_or(false),
             stream_usage: true,
-            think: body["thinking"]["type"].as_str().map(|kind| kind != "disabled"),
+            think: body["thinking"]["type"]
+                .as_str()
+                .map(|kind| kind != "disabled"),
         })
     }
 
@@ -95,19 +109,34 @@ impl Wire for Anthropic {
         };
         let mut headers = Vec::new();
         if let Refusal::Rate(exceeded) = refusal {
-            headers.push(("retry-after".to_owned(), exceeded.wait_ms.unwrap_or(60_000).div_ceil(1000).max(1).to_string()));
+            headers.push((
+                "retry-after".to_owned(),
+                exceeded
+                    .wait_ms
+                    .unwrap_or(60_000)
+                    .div_ceil(1000)
+                    .max(1)
+                    .to_string(),
+            ));
         }
         if status == 529 {
             headers.push(("x-should-retry".to_owned(), "true".to_owned()));
         }
         let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": to.request});
-        Refused { status, headers, body }
+        Refused {
+            status,
+            headers,
+            body,
+        }
     }
 
     fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
         let mut headers = vec![("request-id".to_owned(), to.request.to_owned())];
         if !to.organisation.is_empty() {
-            headers.push(("anthropic-organization-id".to_owned(), to.organisation.to_owned()));
+            headers.push((
+                "anthropic-organization-id".to_owned(),
+                to.organisation.to_owned(),
+            ));
         }
         for level in levels {
             let name = match level.counted {
@@ -118,8 +147,12 @@ impl Wire for Anthropic {
             };
             headers.extend(limit_headers(name, level, to.now_ms));
         }
-        let tokens = levels.iter().filter(|level| matches!(level.counted, Counted::InputTokens | Counted::OutputTokens));
-        if let Some(tightest) = tokens.min_by_key(|level| level.remaining * 1000 / level.limit.max(1)) {
+        let tokens = levels
+            .iter()
+            .filter(|level| matches!(level.counted, Counted::InputTokens | Counted::OutputTokens));
+        if let Some(tightest) =
+            tokens.min_by_key(|level| level.remaining * 1000 / level.limit.max(1))
+        {
             headers.extend(limit_headers("tokens", tightest, to.now_ms));
         }
         headers
@@ -142,11 +175,16 @@ impl Wire for Anthropic {
 
     fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
         let mut stream = Stream::default();
-        stream.say("message_start", &json!({"type": "message_start", "message": message(written)}));
+        stream.say(
+            "message_start",
+            &json!({"type": "message_start", "message": message(written)}),
+        );
         if !written.reasoning.is_empty() {
             stream.open(&json!({"type": "thinking", "thinking": "", "signature": ""}));
             stream.deltas("thinking_delta", "thinking", written.reasoning);
-            stream.delta(&json!({"type": "signature_delta", "signature": written.hash.with(7).id(48)}));
+            stream.delta(
+                &json!({"type": "signature_delta", "signature": written.hash.with(7).id(48)}),
+            );
             stream.close();
         }
         if !written.text.is_empty() {
@@ -162,7 +200,10 @@ impl Wire for Anthropic {
     }
 
     fn broken(&self) -> Vec<u8> {
-        event("error", &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}))
+        event(
+            "error",
+            &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        )
     }
 
     fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value {
@@ -170,7 +211,10 @@ impl Wire for Anthropic {
             .iter()
             .map(|model| json!({"type": "model", "id": model.id, "display_name": model.id, "created_at": rfc3339(now_ms - now_ms % 86_400_000)}))
             .collect();
-        let (first, last) = (models.first().map(|model| &model.id), models.last().map(|model| &model.id));
+        let (first, last) = (
+            models.first().map(|model| &model.id),
+            models.last().map(|model| &model.id),
+        );
         json!({"data": data, "has_more": false, "first_id": first, "last_id": last})
     }
 
@@ -189,15 +233,24 @@ struct Stream {
 
 impl Stream {
     fn say(&mut self, name: &str, data: &Value) {
-        self.pieces.push(Piece { produced: self.produced, bytes: event(name, data) });
+        self.pieces.push(Piece {
+            produced: self.produced,
+            bytes: event(name, data),
+        });
     }
 
     fn open(&mut self, block: &Value) {
-        self.say("content_block_start", &json!({"type": "content_block_start", "index": self.index, "content_block": block}));
+        self.say(
+            "content_block_start",
+            &json!({"type": "content_block_start", "index": self.index, "content_block": block}),
+        );
     }
 
     fn delta(&mut self, delta: &Value) {
-        self.say("content_block_delta", &json!({"type": "content_block_delta", "index": self.index, "delta": delta}));
+        self.say(
+            "content_block_delta",
+            &json!({"type": "content_block_delta", "index": self.index, "delta": delta}),
+        );
     }
 
     fn deltas(&mut self, kind: &str, field: &str, text: &str) {
@@ -208,7 +261,10 @@ impl Stream {
     }
 
     fn close(&mut self) {
-        self.say("content_block_stop", &json!({"type": "content_block_stop", "index": self.index}));
+        self.say(
+            "content_block_stop",
+            &json!({"type": "content_block_stop", "index": self.index}),
+        );
         self.index += 1;
     }
 }
@@ -253,12 +309,19 @@ fn turn(place: usize, message: &Value) -> Result<Turn, String> {
     let role = match message["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
-        _ => return Err(format!("messages.{place}.role: Input should be 'user' or 'assistant'")),
+        _ => {
+            return Err(format!(
+                "messages.{place}.role: Input should be 'user' or 'assistant'"
+            ));
+        }
     };
     if message["content"].is_null() {
         return Err(format!("messages.{place}.content: Field required"));
     }
-    Ok(Turn { role, text: text_of(&message["content"]) })
+    Ok(Turn {
+        role,
+        text: text_of(&message["content"]),
+    })
 }
 
 /// The text of a string or of a list of blocks.
@@ -266,7 +329,12 @@ fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
-            let texts = blocks.iter().filter_map(|block| block["text"].as_str().map(str::to_owned).or_else(|| tool_text(block)));
+            let texts = blocks.iter().filter_map(|block| {
+                block["text"]
+                    .as_str()
+                    .map(str::to_owned)
+                    .or_else(|| tool_text(block))
+            });
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),
@@ -293,18 +361,33 @@ fn rate_message(exceeded: &Exceeded, to: &Addressee<'_>) -> String {
 }
 
 fn limit_headers(name: &str, level: &Level, now_ms: u64) -> [(String, String); 3] {
-    let remaining = if level.counted == Counted::Requests { level.remaining } else { (level.remaining + 500) / 1000 * 1000 };
+    let remaining = if level.counted == Counted::Requests {
+        level.remaining
+    } else {
+        (level.remaining + 500) / 1000 * 1000
+    };
     [
-        (format!("anthropic-ratelimit-{name}-limit"), level.limit.to_string()),
-        (format!("anthropic-ratelimit-{name}-remaining"), remaining.min(level.limit).to_string()),
-        (format!("anthropic-ratelimit-{name}-reset"), rfc3339(now_ms + level.full_in_ms)),
+        (
+            format!("anthropic-ratelimit-{name}-limit"),
+            level.limit.to_string(),
+        ),
+        (
+            format!("anthropic-ratelimit-{name}-remaining"),
+            remaining.min(level.limit).to_string(),
+        ),
+        (
+            format!("anthropic-ratelimit-{name}-reset"),
+            rfc3339(now_ms + level.full_in_ms),
+        ),
     ]
 }
 
 /// A moment in RFC 3339, whole seconds, rounded up so that nothing is promised too early.
 fn rfc3339(at_ms: u64) -> String {
     let seconds = i64::try_from(at_ms.div_ceil(1000)).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds).map(|at| at.to_string()).unwrap_or_default()
+    jiff::Timestamp::from_second(seconds)
+        .map(|at| at.to_string())
+        .unwrap_or_default()
 }
 
 fn thousands(number: u64) -> String {

@@ -69,7 +69,11 @@ impl Wire for Deepseek {
             Refusal::Failed => (500, "internal_error", "Internal Server Error".to_owned()),
         };
         let body = json!({"error": {"message": message, "type": kind, "param": null, "code": "invalid_request_error"}});
-        Refused { status, headers: Vec::new(), body }
+        Refused {
+            status,
+            headers: Vec::new(),
+            body,
+        }
     }
 
     fn headers(&self, _levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
@@ -100,20 +104,44 @@ impl Wire for Deepseek {
             json!({"role": "assistant", "content": ""})
         };
         let mut produced = 0;
-        let mut pieces = vec![Piece { produced, bytes: chunk(written, &first, &Value::Null, None) }];
+        let mut pieces = vec![Piece {
+            produced,
+            bytes: chunk(written, &first, &Value::Null, None),
+        }];
         for (tokens, part) in groups(written.reasoning) {
             produced += tokens;
             let delta = json!({"content": null, "reasoning_content": part});
-            pieces.push(Piece { produced, bytes: chunk(written, &delta, &Value::Null, None) });
+            pieces.push(Piece {
+                produced,
+                bytes: chunk(written, &delta, &Value::Null, None),
+            });
         }
         for (tokens, part) in groups(written.text) {
             produced += tokens;
-            let delta = if thinks { json!({"content": part, "reasoning_content": null}) } else { json!({"content": part}) };
-            pieces.push(Piece { produced, bytes: chunk(written, &delta, &Value::Null, None) });
+            let delta = if thinks {
+                json!({"content": part, "reasoning_content": null})
+            } else {
+                json!({"content": part})
+            };
+            pieces.push(Piece {
+                produced,
+                bytes: chunk(written, &delta, &Value::Null, None),
+            });
         }
-        let last = chunk(written, &json!({"content": ""}), &finish_reason(written.finish).into(), Some(usage(written)));
-        pieces.push(Piece { produced, bytes: last });
-        pieces.push(Piece { produced, bytes: b"data: [DONE]\n\n".to_vec() });
+        let last = chunk(
+            written,
+            &json!({"content": ""}),
+            &finish_reason(written.finish).into(),
+            Some(usage(written)),
+        );
+        pieces.push(Piece {
+            produced,
+            bytes: last,
+        });
+        pieces.push(Piece {
+            produced,
+            bytes: b"data: [DONE]\n\n".to_vec(),
+        });
         pieces
     }
 

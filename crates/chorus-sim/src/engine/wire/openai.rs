@@ -48,11 +48,18 @@ impl Wire for Openai {
             headers.push(("x-should-retry".to_owned(), "false".to_owned()));
         }
         let body = json!({"error": {"message": said.message, "type": said.kind, "param": said.param, "code": said.code}});
-        Refused { status: said.status, headers, body }
+        Refused {
+            status: said.status,
+            headers,
+            body,
+        }
     }
 
     fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
-        let mut headers = vec![("x-request-id".to_owned(), to.request.to_owned()), ("openai-version".to_owned(), "2020-10-01".to_owned())];
+        let mut headers = vec![
+            ("x-request-id".to_owned(), to.request.to_owned()),
+            ("openai-version".to_owned(), "2020-10-01".to_owned()),
+        ];
         if !to.organisation.is_empty() {
             headers.push(("openai-organization".to_owned(), to.organisation.to_owned()));
         }
@@ -63,8 +70,14 @@ impl Wire for Openai {
                 Counted::InputTokens | Counted::OutputTokens | Counted::Concurrency => continue,
             };
             headers.push((format!("x-ratelimit-limit-{name}"), level.limit.to_string()));
-            headers.push((format!("x-ratelimit-remaining-{name}"), level.remaining.to_string()));
-            headers.push((format!("x-ratelimit-reset-{name}"), go_duration(level.full_in_ms)));
+            headers.push((
+                format!("x-ratelimit-remaining-{name}"),
+                level.remaining.to_string(),
+            ));
+            headers.push((
+                format!("x-ratelimit-reset-{name}"),
+                go_duration(level.full_in_ms),
+            ));
         }
         headers
     }
@@ -89,21 +102,44 @@ impl Wire for Openai {
     }
 
     fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
-        let field = if written.finish == Finish::Refusal { "refusal" } else { "content" };
+        let field = if written.finish == Finish::Refusal {
+            "refusal"
+        } else {
+            "content"
+        };
         let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
         let first = json!({"role": "assistant", "content": "", "refusal": null});
         let mut produced = written.thinking;
-        let mut pieces = vec![Piece { produced, bytes: chunk(written, &choice(first, Value::Null), &Value::Null) }];
+        let mut pieces = vec![Piece {
+            produced,
+            bytes: chunk(written, &choice(first, Value::Null), &Value::Null),
+        }];
         for (tokens, part) in groups(written.text) {
             produced += tokens;
-            pieces.push(Piece { produced, bytes: chunk(written, &choice(json!({field: part}), Value::Null), &Value::Null) });
+            pieces.push(Piece {
+                produced,
+                bytes: chunk(
+                    written,
+                    &choice(json!({field: part}), Value::Null),
+                    &Value::Null,
+                ),
+            });
         }
         let last = choice(json!({}), finish_reason(written.finish).into());
-        pieces.push(Piece { produced, bytes: chunk(written, &last, &Value::Null) });
+        pieces.push(Piece {
+            produced,
+            bytes: chunk(written, &last, &Value::Null),
+        });
         if written.ask.stream_usage {
-            pieces.push(Piece { produced, bytes: chunk(written, &json!([]), &usage(written)) });
+            pieces.push(Piece {
+                produced,
+                bytes: chunk(written, &json!([]), &usage(written)),
+            });
         }
-        pieces.push(Piece { produced, bytes: b"data: [DONE]\n\n".to_vec() });
+        pieces.push(Piece {
+            produced,
+            bytes: b"data: [DONE]\n\n".to_vec(),
+        });
         pieces
     }
 
@@ -117,7 +153,11 @@ impl Wire for Openai {
     }
 
     fn request_id(&self, hash: Hash) -> String {
-        format!("req_{:016x}{:016x}", hash.with(1).value(), hash.with(2).value())
+        format!(
+            "req_{:016x}{:016x}",
+            hash.with(1).value(),
+            hash.with(2).value()
+        )
     }
 
     fn refused_calls_count(&self) -> bool {
@@ -125,24 +165,40 @@ impl Wire for Openai {
     }
 
     fn charged_at_entry(&self, ask: &Ask, _input: u64) -> u64 {
-        ask.max_tokens.unwrap_or(0).max(ask.characters().div_ceil(4)).max(1)
+        ask.max_tokens
+            .unwrap_or(0)
+            .max(ask.characters().div_ceil(4))
+            .max(1)
     }
 }
 
 /// Reads a chat completion request.
 pub(super) fn read(body: &Value) -> Result<Ask, String> {
-    let model = body["model"].as_str().ok_or("you must provide a model parameter")?;
-    let messages = body["messages"].as_array().ok_or("Missing required parameter: 'messages'.")?;
+    let model = body["model"]
+        .as_str()
+        .ok_or("you must provide a model parameter")?;
+    let messages = body["messages"]
+        .as_array()
+        .ok_or("Missing required parameter: 'messages'.")?;
     if messages.is_empty() {
         return Err("Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.".to_owned());
     }
-    let mut ask = Ask { model: model.to_owned(), ..Ask::default() };
+    let mut ask = Ask {
+        model: model.to_owned(),
+        ..Ask::default()
+    };
     for message in messages {
         let text = text_of(&message["content"]);
         match message["role"].as_str() {
             Some("system" | "developer") => ask.system.push_str(&text),
-            Some("user" | "tool" | "function") => ask.turns.push(Turn { role: Role::User, text }),
-            Some("assistant") => ask.turns.push(Turn { role: Role::Assistant, text }),
+            Some("user" | "tool" | "function") => ask.turns.push(Turn {
+                role: Role::User,
+                text,
+            }),
+            Some("assistant") => ask.turns.push(Turn {
+                role: Role::Assistant,
+                text,
+            }),
             other => {
                 return Err(format!(
                     "Invalid value: '{}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
@@ -151,10 +207,16 @@ pub(super) fn read(body: &Value) -> Result<Ask, String> {
             }
         }
     }
-    ask.max_tokens = body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64());
+    ask.max_tokens = body["max_completion_tokens"]
+        .as_u64()
+        .or_else(|| body["max_tokens"].as_u64());
     ask.stream = body["stream"].as_bool().unwrap_or(false);
-    ask.stream_usage = body["stream_options"]["include_usage"].as_bool().unwrap_or(false);
-    ask.think = body["reasoning_effort"].as_str().map(|effort| effort != "none" && effort != "minimal");
+    ask.stream_usage = body["stream_options"]["include_usage"]
+        .as_bool()
+        .unwrap_or(false);
+    ask.think = body["reasoning_effort"]
+        .as_str()
+        .map(|effort| effort != "none" && effort != "minimal");
     Ok(ask)
 }
 
@@ -177,7 +239,11 @@ pub fn go_duration(ms: u64) -> String {
     let (hours, minutes, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
     let fraction = format!("{:03}", rest % 1000);
     let fraction = fraction.trim_end_matches('0');
-    let seconds = if fraction.is_empty() { format!("{}s", rest / 1000) } else { format!("{}.{fraction}s", rest / 1000) };
+    let seconds = if fraction.is_empty() {
+        format!("{}s", rest / 1000)
+    } else {
+        format!("{}.{fraction}s", rest / 1000)
+    };
     match (hours, minutes) {
         (0, 0) => seconds,
         (0, minutes) => format!("{minutes}m{seconds}"),
@@ -194,7 +260,13 @@ struct Said {
 }
 
 fn say(refusal: &Refusal, to: &Addressee<'_>) -> Said {
-    let said = |status, message: String, kind, param, code| Said { status, message, kind, param, code };
+    let said = |status, message: String, kind, param, code| Said {
+        status,
+        message,
+        kind,
+        param,
+        code,
+    };
     let invalid = "invalid_request_error";
     match refusal {
         Refusal::NoSuchPath => said(404, "Invalid URL".to_owned(), invalid, None, None),
@@ -256,7 +328,11 @@ fn quota_text() -> String {
 }
 
 fn rate_message(exceeded: &Exceeded, to: &Addressee<'_>) -> String {
-    let what = if exceeded.counted == Counted::Requests { "requests per min (RPM)" } else { "tokens per min (TPM)" };
+    let what = if exceeded.counted == Counted::Requests {
+        "requests per min (RPM)"
+    } else {
+        "tokens per min (TPM)"
+    };
     let (limit, used, requested) = (exceeded.limit, exceeded.used, exceeded.requested);
     let place = format!("{} in organization {} on {what}", to.model, to.organisation);
     let more = "Visit https://platform.openai.com/account/rate-limits to learn more.";
@@ -302,7 +378,11 @@ fn id(written: &Written<'_>) -> String {
 }
 
 fn content<'a>(written: &Written<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    if written.finish == Finish::Refusal { (None, Some(written.text)) } else { (Some(written.text), None) }
+    if written.finish == Finish::Refusal {
+        (None, Some(written.text))
+    } else {
+        (Some(written.text), None)
+    }
 }
 
 const fn finish_reason(finish: Finish) -> &'static str {
@@ -330,7 +410,11 @@ fn usage(written: &Written<'_>) -> Value {
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
         _ => String::new(),
     }
 }

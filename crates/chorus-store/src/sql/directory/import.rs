@@ -25,8 +25,13 @@ impl Deed for Import {
 
 async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
     for (at, credential) in new.credentials.iter().enumerate() {
-        if new.credentials[..at].iter().any(|earlier| earlier.fingerprint == credential.fingerprint) {
-            return Ok(Imported::Duplicate { held_by: new.name.clone() });
+        if new.credentials[..at]
+            .iter()
+            .any(|earlier| earlier.fingerprint == credential.fingerprint)
+        {
+            return Ok(Imported::Duplicate {
+                held_by: new.name.clone(),
+            });
         }
         if let Some(held_by) = held_by(tx, new, credential).await? {
             return Ok(Imported::Duplicate { held_by });
@@ -41,12 +46,22 @@ async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
 
 /// The name of the account that holds this secret already. The very same credential (same id) is our own
 /// earlier import, whose reply was lost.
-async fn held_by(tx: &mut Tx<'_>, new: &NewAccount, credential: &NewCredential) -> Result<Option<String>, Fault> {
+async fn held_by(
+    tx: &mut Tx<'_>,
+    new: &NewAccount,
+    credential: &NewCredential,
+) -> Result<Option<String>, Fault> {
     let statement = sqlx::query(
         "SELECT a.id, a.name FROM credentials c JOIN accounts a ON a.id = c.account WHERE c.tenant = $1 AND c.fingerprint = $2 AND c.id <> $3",
     );
-    let statement = statement.bind(new.tenant.as_str().to_owned()).bind(credential.fingerprint.clone()).bind(credential.id.to_string());
-    tx.row(statement).await?.map(|row| Cells::new("accounts", "id", &row).text("name")).transpose()
+    let statement = statement
+        .bind(new.tenant.as_str().to_owned())
+        .bind(credential.fingerprint.clone())
+        .bind(credential.id.to_string());
+    tx.row(statement)
+        .await?
+        .map(|row| Cells::new("accounts", "id", &row).text("name"))
+        .transpose()
 }
 
 /// The account of this name, made when it is not there.
@@ -64,12 +79,24 @@ async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> 
         .bind(i64::from(new.same_owner_spill));
     tx.change(statement).await?;
     let statement = sqlx::query("SELECT id FROM accounts WHERE tenant = $1 AND name = $2");
-    let row = tx.row(statement.bind(new.tenant.as_str().to_owned()).bind(new.name.clone())).await?;
-    let row = row.ok_or_else(|| Fault::Again("the account went away while it was imported".to_owned()))?;
+    let row = tx
+        .row(
+            statement
+                .bind(new.tenant.as_str().to_owned())
+                .bind(new.name.clone()),
+        )
+        .await?;
+    let row =
+        row.ok_or_else(|| Fault::Again("the account went away while it was imported".to_owned()))?;
     Cells::new("accounts", "id", &row).parsed("id")
 }
 
-async fn keep(tx: &mut Tx<'_>, new: &NewAccount, account: AccountId, credential: &NewCredential) -> Result<(), Fault> {
+async fn keep(
+    tx: &mut Tx<'_>,
+    new: &NewAccount,
+    account: AccountId,
+    credential: &NewCredential,
+) -> Result<(), Fault> {
     let statement = sqlx::query(
         "INSERT INTO credentials (id, account, tenant, fingerprint, provider, base_url, sealed, key_id, groups, state) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",

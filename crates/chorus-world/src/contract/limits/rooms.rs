@@ -20,23 +20,38 @@ pub(super) async fn the_lowest_rank_with_room_is_taken(subject: Subject) {
     let mut chosen = Vec::new();
     for _ in 0..2 {
         let mut demand = subject.demand(100);
-        demand.candidates = vec![candidate(1, 150, 0), candidate(2, 1_000, 1), candidate(3, 9_000, 1)];
-        let Reserved::Granted(lease) = subject.answer(&demand).await else { panic!("there is room") };
+        demand.candidates = vec![
+            candidate(1, 150, 0),
+            candidate(2, 1_000, 1),
+            candidate(3, 9_000, 1),
+        ];
+        let Reserved::Granted(lease) = subject.answer(&demand).await else {
+            panic!("there is room")
+        };
         chosen.push(lease.credential.number());
     }
-    assert_eq!(chosen, [1, 3], "the first has no room left, the third has most");
+    assert_eq!(
+        chosen,
+        [1, 3],
+        "the first has no room left, the third has most"
+    );
 }
 
 pub(super) async fn all_groups_of_a_credential_are_charged_or_none(subject: Subject) {
     let small = group("project/model", 1_000, 2);
     let mut demand = subject.demand(600);
     demand.candidates[0].groups.push(Arc::clone(&small));
-    let Reserved::Granted(lease) = subject.answer(&demand).await else { panic!("there is room") };
+    let Reserved::Granted(lease) = subject.answer(&demand).await else {
+        panic!("there is room")
+    };
     assert_eq!(lease.charges.len(), 4);
     subject.has_tokens(5_400).await;
     let mut second = subject.demand(600);
     second.candidates[0].groups.push(small);
-    assert!(matches!(subject.answer(&second).await, Reserved::Wait { .. }));
+    assert!(matches!(
+        subject.answer(&second).await,
+        Reserved::Wait { .. }
+    ));
     subject.has_tokens(5_400).await;
     subject.has_slots(1).await;
 }
@@ -45,17 +60,36 @@ pub(super) async fn a_wait_names_the_instant_at_which_it_fits(subject: Subject) 
     subject.sent(6_000, 1_000).await;
     let demand = subject.demand(100);
     let answer = subject.answer(&demand).await;
-    assert_eq!(answer, Reserved::Wait { at: Some(subject.now() + Millis(1_500)) }, "half a second to arrive, one second to refill");
+    assert_eq!(
+        answer,
+        Reserved::Wait {
+            at: Some(subject.now() + Millis(1_500))
+        },
+        "half a second to arrive, one second to refill"
+    );
     subject.pass(1_499);
-    assert!(matches!(subject.answer(&demand).await, Reserved::Wait { .. }));
+    assert!(matches!(
+        subject.answer(&demand).await,
+        Reserved::Wait { .. }
+    ));
     subject.pass(1);
-    assert!(matches!(subject.answer(&demand).await, Reserved::Granted(_)));
+    assert!(matches!(
+        subject.answer(&demand).await,
+        Reserved::Granted(_)
+    ));
     subject.sent(0, 9_000).await;
-    assert_eq!(subject.answer(&subject.demand(0)).await, Reserved::Wait { at: None }, "only a freed slot helps");
+    assert_eq!(
+        subject.answer(&subject.demand(0)).await,
+        Reserved::Wait { at: None },
+        "only a freed slot helps"
+    );
 }
 
 pub(super) async fn a_call_larger_than_every_limit_is_never_granted(subject: Subject) {
-    assert!(matches!(subject.answer(&subject.demand(6_001)).await, Reserved::Never(_)));
+    assert!(matches!(
+        subject.answer(&subject.demand(6_001)).await,
+        Reserved::Never(_)
+    ));
     let mut nobody = subject.demand(1);
     nobody.candidates.clear();
     assert!(matches!(subject.answer(&nobody).await, Reserved::Never(_)));
@@ -65,23 +99,48 @@ pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(subject:
     subject.sent(6_000, 60_000).await;
     let mut person = subject.demand(3_000);
     person.interactive = true;
-    assert!(matches!(subject.answer(&person).await, Reserved::Wait { .. }));
+    assert!(matches!(
+        subject.answer(&person).await,
+        Reserved::Wait { .. }
+    ));
     subject.pass(500);
     let task = subject.demand(10);
-    assert_eq!(subject.answer(&task).await, Reserved::Wait { at: Some(subject.now() + Millis(500)) });
+    assert_eq!(
+        subject.answer(&task).await,
+        Reserved::Wait {
+            at: Some(subject.now() + Millis(500))
+        }
+    );
     subject.pass(500);
-    assert!(matches!(subject.answer(&task).await, Reserved::Granted(_)), "it asked no more, so nobody waits for it");
+    assert!(
+        matches!(subject.answer(&task).await, Reserved::Granted(_)),
+        "it asked no more, so nobody waits for it"
+    );
 }
 
 pub(super) async fn a_header_lowers_what_is_left(subject: Subject) {
     subject.has_tokens(6_000).await;
     subject.pass(10);
-    let level =
-        ObservedLevel { dimension: Dimension::InputTokens, limit: Some(6_000), remaining: Some(2_000), full_at: None, rounded_to: 1 };
-    let told =
-        Observation { group: Arc::clone(&subject.group), sent_at: subject.now(), failure: None, retry_after: None, levels: vec![level] };
+    let level = ObservedLevel {
+        dimension: Dimension::InputTokens,
+        limit: Some(6_000),
+        remaining: Some(2_000),
+        full_at: None,
+        rounded_to: 1,
+    };
+    let told = Observation {
+        group: Arc::clone(&subject.group),
+        sent_at: subject.now(),
+        failure: None,
+        retry_after: None,
+        levels: vec![level],
+    };
     for _ in 0..2 {
-        subject.limits.observe(told.clone()).await.expect("it answers");
+        subject
+            .limits
+            .observe(told.clone())
+            .await
+            .expect("it answers");
         subject.has_tokens(2_000).await;
     }
 }
@@ -92,9 +151,20 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(subje
     subject.sent(2_000, 60_000).await;
     let sent_at = subject.now();
     subject.pass(10);
-    let level =
-        ObservedLevel { dimension: Dimension::InputTokens, limit: Some(6_000), remaining: Some(4_000), full_at: None, rounded_to: 1 };
-    let told = Observation { group: Arc::clone(&subject.group), sent_at, failure: None, retry_after: None, levels: vec![level] };
+    let level = ObservedLevel {
+        dimension: Dimension::InputTokens,
+        limit: Some(6_000),
+        remaining: Some(4_000),
+        full_at: None,
+        rounded_to: 1,
+    };
+    let told = Observation {
+        group: Arc::clone(&subject.group),
+        sent_at,
+        failure: None,
+        retry_after: None,
+        levels: vec![level],
+    };
     subject.limits.observe(told).await.expect("it answers");
     subject.end(&overtaken, used(1_000)).await;
     subject.has_tokens(3_000).await;
@@ -109,7 +179,12 @@ pub(super) async fn a_refusal_closes_the_group_until_the_named_time(subject: Sub
         levels: Vec::new(),
     };
     subject.limits.observe(told).await.expect("it answers");
-    assert_eq!(subject.answer(&subject.demand(1)).await, Reserved::Wait { at: Some(subject.now() + Millis(7_000)) });
+    assert_eq!(
+        subject.answer(&subject.demand(1)).await,
+        Reserved::Wait {
+            at: Some(subject.now() + Millis(7_000))
+        }
+    );
     subject.pass(7_000);
     subject.has_slots(2).await;
 }
@@ -139,7 +214,10 @@ pub(super) async fn many_processes_at_once_never_pass_a_limit(mut subject: Subje
     let mut granted = Vec::new();
     for _ in 0..4 {
         let demands: Vec<_> = (0..40).map(|_| subject.demand(500)).collect();
-        let answers = demands.iter().zip(processes.iter().cycle()).map(|(demand, process)| process.reserve(demand.clone()));
+        let answers = demands
+            .iter()
+            .zip(processes.iter().cycle())
+            .map(|(demand, process)| process.reserve(demand.clone()));
         for answer in join_all(answers).await {
             if let Reserved::Granted(lease) = answer.expect("it answers") {
                 granted.push(lease);
@@ -147,7 +225,10 @@ pub(super) async fn many_processes_at_once_never_pass_a_limit(mut subject: Subje
         }
         assert_eq!(granted.len(), 5, "slots");
         for lease in granted.drain(..).take(5) {
-            subject.send(&lease, "one", 9_000).await.expect("it answers");
+            subject
+                .send(&lease, "one", 9_000)
+                .await
+                .expect("it answers");
             subject.end(&lease, used(500)).await;
         }
         subject.pass(30_000);

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use async_trait::async_trait;
 use chorus_core::id::{CredentialId, GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, End, Estimate, HeldLease, Lease, Limit, QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    Candidate, Demand, Dimension, End, Estimate, HeldLease, Lease, Limit, QuotaGroup, ReserveRule,
+    Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -48,14 +49,18 @@ pub struct Hand {
 impl Default for Hand {
     /// Begins in March 2026, so that calendar windows are not at their start.
     fn default() -> Self {
-        Self { now: AtomicI64::new(1_773_000_000_000), drawn: AtomicU64::new(0) }
+        Self {
+            now: AtomicI64::new(1_773_000_000_000),
+            drawn: AtomicU64::new(0),
+        }
     }
 }
 
 impl Hand {
     /// Lets time pass.
     pub fn pass(&self, length: Millis) {
-        self.now.fetch_add(length.0.cast_signed(), Ordering::Relaxed);
+        self.now
+            .fetch_add(length.0.cast_signed(), Ordering::Relaxed);
     }
 }
 
@@ -89,16 +94,36 @@ pub struct Subject {
 pub(super) const MINUTE: Window = Window::Bucket { per_ms: 60_000 };
 
 pub(super) fn limit(dimension: Dimension, amount: u64, window: Window) -> Limit {
-    Limit { dimension, amount, burst: None, window, reserve: ReserveRule::Estimate, cache_read_percent: 0, output_weight: 1 }
+    Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    }
 }
 
 pub(super) fn group(name: &str, tokens: u64, slots: u64) -> Arc<QuotaGroup> {
-    let limits = vec![limit(Dimension::InputTokens, tokens, MINUTE), limit(Dimension::Concurrency, slots, Window::Held)];
-    Arc::new(QuotaGroup { id: GroupId::new(name), limits })
+    let limits = vec![
+        limit(Dimension::InputTokens, tokens, MINUTE),
+        limit(Dimension::Concurrency, slots, Window::Held),
+    ];
+    Arc::new(QuotaGroup {
+        id: GroupId::new(name),
+        limits,
+    })
 }
 
 pub(super) fn used(input: u64) -> End {
-    End::Used { usage: Usage { input, ..Usage::default() }, cost: MicroUsd(10) }
+    End::Used {
+        usage: Usage {
+            input,
+            ..Usage::default()
+        },
+        cost: MicroUsd(10),
+    }
 }
 
 pub(super) fn holder(name: &str) -> Holder {
@@ -111,7 +136,12 @@ impl Subject {
         let limits = shared.another();
         limits.restore(Vec::new()).await.expect("it answers");
         hand.pass(Millis::from_secs(120));
-        Self { shared, hand, limits, group: group("org/model", 6_000, 2) }
+        Self {
+            shared,
+            hand,
+            limits,
+            group: group("org/model", 6_000, 2),
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -135,18 +165,38 @@ impl Subject {
     }
 
     pub(super) fn candidate(&self, input: u64) -> Candidate {
-        let estimate = Estimate { input, output_p50: 1, output_p90: 1, max_tokens: 1, cost: MicroUsd(1) };
-        Candidate { credential: CredentialId::new(1), groups: vec![Arc::clone(&self.group)], estimate, rank: 0, floor_permille: 0 }
+        let estimate = Estimate {
+            input,
+            output_p50: 1,
+            output_p90: 1,
+            max_tokens: 1,
+            cost: MicroUsd(1),
+        };
+        Candidate {
+            credential: CredentialId::new(1),
+            groups: vec![Arc::clone(&self.group)],
+            estimate,
+            rank: 0,
+            floor_permille: 0,
+        }
     }
 
     /// A call that is thought to use so many tokens, on the group.
     pub(super) fn demand(&self, input: u64) -> Demand {
         let lease = LeaseId::new(self.hand.number() + 1);
-        Demand { lease, interactive: false, not_after: self.now() + Millis(30_000), candidates: vec![self.candidate(input)] }
+        Demand {
+            lease,
+            interactive: false,
+            not_after: self.now() + Millis(30_000),
+            candidates: vec![self.candidate(input)],
+        }
     }
 
     pub(super) async fn answer(&self, demand: &Demand) -> Reserved {
-        self.limits.reserve(demand.clone()).await.expect("it answers")
+        self.limits
+            .reserve(demand.clone())
+            .await
+            .expect("it answers")
     }
 
     pub(super) async fn granted(&self, input: u64) -> Lease {
@@ -163,8 +213,15 @@ impl Subject {
         lease
     }
 
-    pub(super) async fn send(&self, lease: &Lease, by: &str, lasts: u64) -> Result<Sent, LimiterError> {
-        self.limits.send(lease, &holder(by), self.now() + Millis(lasts)).await
+    pub(super) async fn send(
+        &self,
+        lease: &Lease,
+        by: &str,
+        lasts: u64,
+    ) -> Result<Sent, LimiterError> {
+        self.limits
+            .send(lease, &holder(by), self.now() + Millis(lasts))
+            .await
     }
 
     pub(super) async fn end(&self, lease: &Lease, end: End) {
@@ -189,13 +246,23 @@ impl Subject {
             let demand = self.demand(input);
             let answer = self.answer(&demand).await;
             let granted = matches!(answer, Reserved::Granted(_));
-            self.limits.end(demand.lease, End::Unused).await.expect("it answers");
-            assert_eq!(granted, fits, "{input} tokens, while {expected} should be left: {answer:?}");
+            self.limits
+                .end(demand.lease, End::Unused)
+                .await
+                .expect("it answers");
+            assert_eq!(
+                granted, fits,
+                "{input} tokens, while {expected} should be left: {answer:?}"
+            );
         }
     }
 
     pub(super) fn held(&self, lease: &Lease, sent_for: Option<u64>) -> HeldLease {
         let sent_until = sent_for.map(|length| self.now() + Millis(length));
-        HeldLease { lease: lease.clone(), groups: vec![Arc::clone(&self.group)], sent_until }
+        HeldLease {
+            lease: lease.clone(),
+            groups: vec![Arc::clone(&self.group)],
+            sent_until,
+        }
     }
 }

@@ -7,7 +7,11 @@ use crate::house::House;
 
 /// Who this is, what it stands on, and where it answers.
 pub(super) fn of(house: &House, post: &Post, address: Option<SocketAddr>) -> String {
-    let stands_on: Vec<String> = house.dependencies().iter().map(|dependency| format!("{} {}", dependency.name, dependency.what)).collect();
+    let stands_on: Vec<String> = house
+        .dependencies()
+        .iter()
+        .map(|dependency| format!("{} {}", dependency.name, dependency.what))
+        .collect();
     let answers = match (post.has_gateway(), address) {
         (true, Some(address)) => format!("clients and probes on http://{address}"),
         (false, Some(address)) => format!("probes on http://{address}"),
@@ -20,7 +24,14 @@ fn name(post: &Post) -> String {
     match post {
         Post::One(role) => role.name().to_owned(),
         Post::Workers(pools) if pools.is_empty() => "worker of all pools".to_owned(),
-        Post::Workers(pools) => format!("worker of {}", pools.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Post::Workers(pools) => format!(
+            "worker of {}",
+            pools
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         Post::Whole => "serve".to_owned(),
     }
 }

@@ -5,8 +5,14 @@ use std::path::Path;
 use super::*;
 use crate::config::load::{Environment, load};
 
-const WHOLE: Built = Built { distributed: true, tls: true };
-const SMALL: Built = Built { distributed: false, tls: false };
+const WHOLE: Built = Built {
+    distributed: true,
+    tls: true,
+};
+const SMALL: Built = Built {
+    distributed: false,
+    tls: false,
+};
 
 struct Nothing;
 
@@ -28,7 +34,8 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
 }
 
 fn verdict(built: Built, change: impl FnOnce(&mut Config)) -> String {
-    check(&config(change), built, "my.toml").map_or_else(|refusal| refusal.to_string(), |()| "fits".to_owned())
+    check(&config(change), built, "my.toml")
+        .map_or_else(|refusal| refusal.to_string(), |()| "fits".to_owned())
 }
 
 fn kafka(config: &mut Config) {
@@ -47,7 +54,12 @@ fn shared(config: &mut Config) {
 fn sections_that_fit_each_other_are_taken() {
     assert_eq!(verdict(SMALL, |_| {}), "fits");
     assert_eq!(verdict(WHOLE, shared), "fits");
-    assert_eq!(verdict(SMALL, |config| config.database.url = "postgres://127.0.0.1/chorus".into()), "fits", "PostgreSQL alone");
+    assert_eq!(
+        verdict(SMALL, |config| config.database.url =
+            "postgres://127.0.0.1/chorus".into()),
+        "fits",
+        "PostgreSQL alone"
+    );
     assert_eq!(
         verdict(WHOLE, |config| {
             shared(config);
@@ -82,7 +94,12 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             "bus.brokers",
             "127.0.0.1:9092",
         ),
-        (WHOLE, |c| c.bus.brokers = "x:1".to_owned(), "bus.brokers", "set bus.kind"),
+        (
+            WHOLE,
+            |c| c.bus.brokers = "x:1".to_owned(),
+            "bus.brokers",
+            "set bus.kind",
+        ),
         (SMALL, shared, "bus.kind", "--features distributed"),
         (
             SMALL,
@@ -102,7 +119,12 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             "limits.url",
             "redis://127.0.0.1:6379",
         ),
-        (WHOLE, |c| c.limits.url = "redis://:s3cret@x".into(), "limits.url", "set limits.kind"),
+        (
+            WHOLE,
+            |c| c.limits.url = "redis://:s3cret@x".into(),
+            "limits.url",
+            "set limits.kind",
+        ),
         (
             WHOLE,
             |c| {
@@ -113,9 +135,24 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
             "expected \"redis://",
         ),
         (WHOLE, kafka, "limits.kind", "share the ledger"),
-        (WHOLE, |c| c.database.url = "mysql://me:s3cret@x/y".into(), "database.url", "expected \"postgres://"),
-        (SMALL, |c| c.database.url = "postgres://me:s3cret@x/y?sslmode=require".into(), "database.url", "distributed,tls"),
-        (WHOLE, |c| c.database.connections = 0, "database.connections", "at least 1"),
+        (
+            WHOLE,
+            |c| c.database.url = "mysql://me:s3cret@x/y".into(),
+            "database.url",
+            "expected \"postgres://",
+        ),
+        (
+            SMALL,
+            |c| c.database.url = "postgres://me:s3cret@x/y?sslmode=require".into(),
+            "database.url",
+            "distributed,tls",
+        ),
+        (
+            WHOLE,
+            |c| c.database.connections = 0,
+            "database.connections",
+            "at least 1",
+        ),
         (
             WHOLE,
             |c| {
@@ -146,18 +183,32 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
     ];
     for (built, change, key, words) in cases {
         let refusal = verdict(built, change);
-        assert!(refusal.starts_with(&format!("my.toml: key `{key}`:")) && refusal.contains(words), "{key}: {refusal}");
+        assert!(
+            refusal.starts_with(&format!("my.toml: key `{key}`:")) && refusal.contains(words),
+            "{key}: {refusal}"
+        );
         assert!(!refusal.contains("s3cret"), "{refusal}");
     }
 }
 
 #[test]
 fn a_role_alone_is_told_all_that_it_lacks_at_once() {
-    let refusal = config(|_| {}).may_stand_alone(Role::Worker).expect_err("nothing is shared").to_string();
-    for words in ["chorus worker", "database.url", "bus.kind", "limits.kind", "chorus serve"] {
+    let refusal = config(|_| {})
+        .may_stand_alone(Role::Worker)
+        .expect_err("nothing is shared")
+        .to_string();
+    for words in [
+        "chorus worker",
+        "database.url",
+        "bus.kind",
+        "limits.kind",
+        "chorus serve",
+    ] {
         assert!(refusal.contains(words), "{refusal}");
     }
-    config(shared).may_stand_alone(Role::Worker).expect("all is shared");
+    config(shared)
+        .may_stand_alone(Role::Worker)
+        .expect("all is shared");
 }
 
 #[test]

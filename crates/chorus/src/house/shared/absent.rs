@@ -17,7 +17,10 @@ pub(in crate::house) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
     bail!(NO_KAFKA)
 }
 
-pub(in crate::house) fn redis(_: &config::Limits, _: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
+pub(in crate::house) fn redis(
+    _: &config::Limits,
+    _: &Arc<dyn Clock>,
+) -> anyhow::Result<SharedLimits> {
     bail!(NO_REDIS)
 }
 
@@ -29,7 +32,10 @@ pub(crate) async fn dead_letters(_: &config::Bus) -> anyhow::Result<Vec<DeadLett
     bail!(NO_KAFKA)
 }
 
-pub(crate) async fn replay(_: &config::Bus, _: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Vec<DeadLetter>> {
+pub(crate) async fn replay(
+    _: &config::Bus,
+    _: impl Fn(&DeadLetter) -> bool,
+) -> anyhow::Result<Vec<DeadLetter>> {
     bail!(NO_KAFKA)
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chorus_bus::kafka::{Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls, Topics};
+use chorus_bus::kafka::{
+    Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls, Topics,
+};
 use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 use chorus_core::port::bus::Topic;
@@ -28,26 +30,52 @@ pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus>
         let kafka = closed.clone();
         async move { kafka.close(within).await }.boxed()
     });
-    Ok(SharedBus { bus: Arc::new(kafka), dependency, close })
+    Ok(SharedBus {
+        bus: Arc::new(kafka),
+        dependency,
+        close,
+    })
 }
 
 /// Whether the brokers answer and have all topics.
 async fn has_topics(kafka: &Kafka) -> Result<(), String> {
-    let missing = kafka.topics().missing(&Staff::pools()).await.map_err(|error| error.to_string())?;
-    let gone: Vec<&str> = missing.iter().filter(|topic| topic.partitions == 0).map(|topic| topic.name.as_str()).collect();
-    if gone.is_empty() { Ok(()) } else { Err(format!("it lacks {}; run `chorus migrate`", gone.join(", "))) }
+    let missing = kafka
+        .topics()
+        .missing(&Staff::pools())
+        .await
+        .map_err(|error| error.to_string())?;
+    let gone: Vec<&str> = missing
+        .iter()
+        .filter(|topic| topic.partitions == 0)
+        .map(|topic| topic.name.as_str())
+        .collect();
+    if gone.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
+            "it lacks {}; run `chorus migrate`",
+            gone.join(", ")
+        ))
+    }
 }
 
 /// The ledger in Redis; nothing is connected yet.
-pub(in crate::house) fn redis(config: &config::Limits, clock: &Arc<dyn Clock>) -> anyhow::Result<SharedLimits> {
+pub(in crate::house) fn redis(
+    config: &config::Limits,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<SharedLimits> {
     let settings = redis::Settings::new(config.url.expose(), config.namespace.clone());
-    let redis = Arc::new(Redis::open(&settings, Arc::clone(clock)).context("limits.url cannot be used")?);
+    let redis =
+        Arc::new(Redis::open(&settings, Arc::clone(clock)).context("limits.url cannot be used")?);
     let asked = redis.clone();
     let dependency = Dependency::new("limits", config.url.url(), move || {
         let redis = asked.clone();
         async move { redis.ping().await }
     });
-    Ok(SharedLimits { limits: redis, dependency })
+    Ok(SharedLimits {
+        limits: redis,
+        dependency,
+    })
 }
 
 /// How the brokers stand; an error when none answers.
@@ -59,48 +87,122 @@ pub(crate) async fn look_at_bus(config: &config::Bus, pools: &[Pool]) -> anyhow:
     if !missing.is_empty() {
         let unfit = |missing: &Missing| match missing.partitions {
             0 => format!("{} is missing", missing.name),
-            found => format!("{} has {found} partitions, not {}", missing.name, missing.topic.partitions()),
+            found => format!(
+                "{} has {found} partitions, not {}",
+                missing.name,
+                missing.topic.partitions()
+            ),
         };
-        return Ok(BusState { unfit: missing.iter().map(unfit).collect(), groups: Vec::new(), letters: 0 });
+        return Ok(BusState {
+            unfit: missing.iter().map(unfit).collect(),
+            groups: Vec::new(),
+            letters: 0,
+        });
     }
-    let mut groups = vec![group(topics, chorus_orchestrator::GROUP.to_owned(), None, &[Topic::ProjectCmd, Topic::TaskDone]).await?];
+    let mut groups = vec![
+        group(
+            topics,
+            chorus_orchestrator::GROUP.to_owned(),
+            None,
+            &[Topic::ProjectCmd, Topic::TaskDone],
+        )
+        .await?,
+    ];
     for pool in pools {
-        groups.push(group(topics, chorus_worker::group(pool), Some(pool.clone()), &[Topic::TaskDispatch(pool.clone())]).await?);
+        groups.push(
+            group(
+                topics,
+                chorus_worker::group(pool),
+                Some(pool.clone()),
+                &[Topic::TaskDispatch(pool.clone())],
+            )
+            .await?,
+        );
     }
-    let letters = kafka.letters().list().await?.iter().filter(|letter| !letter.replayed).count();
-    Ok(BusState { unfit: Vec::new(), groups, letters })
+    let letters = kafka
+        .letters()
+        .list()
+        .await?
+        .iter()
+        .filter(|letter| !letter.replayed)
+        .count();
+    Ok(BusState {
+        unfit: Vec::new(),
+        groups,
+        letters,
+    })
 }
 
-async fn group(topics: &Topics, name: String, pool: Option<Pool>, read: &[Topic]) -> anyhow::Result<Group> {
-    let behind = topics.lag(&name, read).await?.iter().map(|lag| lag.records).sum();
-    Ok(Group { members: topics.members(&name).await?, name, pool, behind })
+async fn group(
+    topics: &Topics,
+    name: String,
+    pool: Option<Pool>,
+    read: &[Topic],
+) -> anyhow::Result<Group> {
+    let behind = topics
+        .lag(&name, read)
+        .await?
+        .iter()
+        .map(|lag| lag.records)
+        .sum();
+    Ok(Group {
+        members: topics.members(&name).await?,
+        name,
+        pool,
+        behind,
+    })
 }
 
 /// How the server of limits stands; an error when it does not answer.
 pub(crate) async fn look_at_limits(config: &config::Limits) -> anyhow::Result<LimitsState> {
     let settings = redis::Settings::new(config.url.expose(), config.namespace.clone());
-    let redis::Examined { release, eviction, evicted, now } = redis::examine(&settings).await?;
-    Ok(LimitsState { release, eviction, evicted, now })
+    let redis::Examined {
+        release,
+        eviction,
+        evicted,
+        now,
+    } = redis::examine(&settings).await?;
+    Ok(LimitsState {
+        release,
+        eviction,
+        evicted,
+        now,
+    })
 }
 
 /// Makes the topics that are not there; which they were.
-pub(crate) async fn create_topics(config: &config::Bus, pools: &[Pool]) -> anyhow::Result<Vec<Topic>> {
+pub(crate) async fn create_topics(
+    config: &config::Bus,
+    pools: &[Pool],
+) -> anyhow::Result<Vec<Topic>> {
     Ok(open(config)?.topics().create(pools).await?)
 }
 
 /// All dead letters, oldest first.
 pub(crate) async fn dead_letters(config: &config::Bus) -> anyhow::Result<Vec<DeadLetter>> {
-    Ok(open(config)?.letters().list().await?.into_iter().map(|letter| shown(&letter)).collect())
+    Ok(open(config)?
+        .letters()
+        .list()
+        .await?
+        .into_iter()
+        .map(|letter| shown(&letter))
+        .collect())
 }
 
 /// Sends the letters that are chosen to where they came from; those that were sent.
-pub(crate) async fn replay(config: &config::Bus, chosen: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Vec<DeadLetter>> {
+pub(crate) async fn replay(
+    config: &config::Bus,
+    chosen: impl Fn(&DeadLetter) -> bool,
+) -> anyhow::Result<Vec<DeadLetter>> {
     let letters = open(config)?.letters();
     let mut sent = Vec::new();
     for letter in letters.list().await? {
         let shown = shown(&letter);
         if chosen(&shown) {
-            letters.replay(&letter).await.with_context(|| format!("cannot replay {}", letter.id))?;
+            letters
+                .replay(&letter)
+                .await
+                .with_context(|| format!("cannot replay {}", letter.id))?;
             sent.push(shown);
         }
     }
@@ -111,7 +213,10 @@ fn shown(letter: &Letter) -> DeadLetter {
     DeadLetter {
         id: letter.id.to_string(),
         at: letter.at,
-        origin: letter.origin.as_ref().map_or_else(|| "a topic of others".to_owned(), Topic::to_string),
+        origin: letter
+            .origin
+            .as_ref()
+            .map_or_else(|| "a topic of others".to_owned(), Topic::to_string),
         key: letter.key.clone(),
         reason: letter.reason.clone(),
         replayed: letter.replayed,
@@ -123,7 +228,9 @@ fn open(config: &config::Bus) -> anyhow::Result<Kafka> {
 }
 
 fn settings(config: &config::Bus) -> anyhow::Result<Settings> {
-    let tls = || Tls { ca_file: (!config.ca_file.is_empty()).then(|| config.ca_file.clone().into()) };
+    let tls = || Tls {
+        ca_file: (!config.ca_file.is_empty()).then(|| config.ca_file.clone().into()),
+    };
     let security = match config.security {
         config::Security::Plaintext => Security::Plaintext,
         config::Security::Ssl => Security::Ssl(tls()),
@@ -141,5 +248,9 @@ fn settings(config: &config::Bus) -> anyhow::Result<Settings> {
 
 fn login(config: &config::Bus) -> anyhow::Result<Login> {
     let mechanism: Mechanism = config.sasl_mechanism.parse()?;
-    Ok(Login { mechanism, username: config.sasl_username.clone(), password: config.sasl_password.expose().to_owned() })
+    Ok(Login {
+        mechanism,
+        username: config.sasl_username.clone(),
+        password: config.sasl_password.expose().to_owned(),
+    })
 }

@@ -19,8 +19,18 @@ use crate::stage::read;
 /// The real command at these servers, with nothing of this machine's environment.
 fn chorus(folder: &Path, key: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-    command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin").env("CHORUS_API_KEY", key).current_dir(folder);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/bin:/bin")
+        .env("CHORUS_API_KEY", key)
+        .current_dir(folder);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command
 }
 
@@ -35,7 +45,11 @@ impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
         let said = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        Self { child, said, lines: Vec::new() }
+        Self {
+            child,
+            said,
+            lines: Vec::new(),
+        }
     }
 
     /// Waits until it says something with these words.
@@ -56,7 +70,11 @@ impl Running {
             self.lines.push(line);
         }
         let output = self.child.wait_with_output().await.expect("it ends");
-        (output.status.code().expect("it was not killed"), String::from_utf8_lossy(&output.stdout).into_owned(), self.lines)
+        (
+            output.status.code().expect("it was not killed"),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            self.lines,
+        )
     }
 }
 
@@ -70,10 +88,15 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 }
 
 /// The next command to any project, as an orchestrator gets it.
-async fn command(orders: &mut Box<dyn chorus_core::port::bus::Subscription>) -> (ProjectId, ClientCommand) {
+async fn command(
+    orders: &mut Box<dyn chorus_core::port::bus::Subscription>,
+) -> (ProjectId, ClientCommand) {
     loop {
         if let Incoming::Record { record, .. } = orders.next().await.expect("the bus is there") {
-            return (record::project_of(&record).expect("a project"), record::read(&record, record::COMMAND).expect("a command"));
+            return (
+                record::project_of(&record).expect("a project"),
+                record::read(&record, record::COMMAND).expect("a command"),
+            );
         }
     }
 }
@@ -81,15 +104,36 @@ async fn command(orders: &mut Box<dyn chorus_core::port::bus::Subscription>) -> 
 #[tokio::test]
 async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
     let site = Site::sqlite().await;
-    let mut orders = site.ports.bus.subscribe(vec![Topic::ProjectCmd], "orchestrator").await.expect("the bus is there");
-    let (one, other, key) = (site.gateway().await, site.gateway().await, site.key("home").await);
+    let mut orders = site
+        .ports
+        .bus
+        .subscribe(vec![Topic::ProjectCmd], "orchestrator")
+        .await
+        .expect("the bus is there");
+    let (one, other, key) = (
+        site.gateway().await,
+        site.gateway().await,
+        site.key("home").await,
+    );
     let (_folder, folder) = folder();
     let servers = format!("{},{}", one.base, other.base);
-    let arguments = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget", "1.5", "--server", &servers];
+    let arguments = [
+        "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget",
+        "1.5", "--server", &servers,
+    ];
     let mut run = Running::start(chorus(&folder, &key, &arguments));
     let (id, submit) = command(&mut orders).await;
     assert!(matches!(submit, ClientCommand::Submit { .. }));
-    let options = site.ports.projects.load(id).await.expect("it answers").expect("it is there").project.head.options;
+    let options = site
+        .ports
+        .projects
+        .load(id)
+        .await
+        .expect("it answers")
+        .expect("it is there")
+        .project
+        .head
+        .options;
     assert!(options.assume && !options.approve);
 
     site.happen(id, 3, true).await;
@@ -104,24 +148,58 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
     let back = site.gateway_with(settings, address).await;
     run.says("assumption 3").await;
 
-    let conflict = Conflict { id: "c1".to_owned(), subject: "age".to_owned(), claims: vec![] };
-    let settlement =
-        Settlement { conflict: "c1".to_owned(), keep: None, reason: "both".to_owned(), by: chorus_core::merge::SettledBy::Nobody };
-    let told = vec![HistoryEvent::ConflictFound { conflict }, HistoryEvent::ConflictSettled { settlement }];
+    let conflict = Conflict {
+        id: "c1".to_owned(),
+        subject: "age".to_owned(),
+        claims: vec![],
+    };
+    let settlement = Settlement {
+        conflict: "c1".to_owned(),
+        keep: None,
+        reason: "both".to_owned(),
+        by: chorus_core::merge::SettledBy::Nobody,
+    };
+    let told = vec![
+        HistoryEvent::ConflictFound { conflict },
+        HistoryEvent::ConflictSettled { settlement },
+    ];
     site.decide(id, told, true, |_| {}).await;
-    let deliverable =
-        site.deliverable(&[("guide.md", "text/markdown", "# Über\n".as_bytes()), ("part/b.bin", "application/x", b"\xff\x01")]).await;
+    let deliverable = site
+        .deliverable(&[
+            ("guide.md", "text/markdown", "# Über\n".as_bytes()),
+            ("part/b.bin", "application/x", b"\xff\x01"),
+        ])
+        .await;
     site.done(id, deliverable).await;
     let (code, out, lines) = run.ends().await;
     assert_eq!(code, 0, "{out}\n{lines:#?}");
 
-    let happened: Vec<&String> = lines.iter().filter(|line| line.contains("assum") || line.contains("conflict c1")).collect();
-    assert_eq!(happened.len(), 3 + 2 + 4 + 2, "each thing once: {happened:#?}");
-    assert_eq!(std::fs::read(folder.join("out/guide.md")).expect("written"), "# Über\n".as_bytes());
-    assert_eq!(std::fs::read(folder.join("out/part/b.bin")).expect("written"), b"\xff\x01");
+    let happened: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("assum") || line.contains("conflict c1"))
+        .collect();
+    assert_eq!(
+        happened.len(),
+        3 + 2 + 4 + 2,
+        "each thing once: {happened:#?}"
+    );
+    assert_eq!(
+        std::fs::read(folder.join("out/guide.md")).expect("written"),
+        "# Über\n".as_bytes()
+    );
+    assert_eq!(
+        std::fs::read(folder.join("out/part/b.bin")).expect("written"),
+        b"\xff\x01"
+    );
     let report: Value = serde_json::from_str(&read(&folder, "out/report.json")).expect("a report");
-    assert_eq!((report["state"].as_str(), report["project"].as_str()), (Some("done"), Some(id.to_string().as_str())));
-    assert_eq!(report["files"][0]["sha256"], ArtifactHash::of("# Über\n".as_bytes()).to_string());
+    assert_eq!(
+        (report["state"].as_str(), report["project"].as_str()),
+        (Some("done"), Some(id.to_string().as_str()))
+    );
+    assert_eq!(
+        report["files"][0]["sha256"],
+        ArtifactHash::of("# Über\n".as_bytes()).to_string()
+    );
     assert!(read(&folder, "out/report.html").contains("<html"));
     assert_eq!(site.commands(id).await.len(), 1, "it was handed in once");
     back.stop().await;
@@ -130,35 +208,108 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
 #[tokio::test]
 async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
     let site = Site::sqlite().await;
-    let mut orders = site.ports.bus.subscribe(vec![Topic::ProjectCmd], "orchestrator").await.expect("the bus is there");
+    let mut orders = site
+        .ports
+        .bus
+        .subscribe(vec![Topic::ProjectCmd], "orchestrator")
+        .await
+        .expect("the bus is there");
     let (gateway, key) = (site.gateway().await, site.key("home").await);
     let (_folder, folder) = folder();
-    let run = Running::start(chorus(&folder, &key, &["run", "brief.md", "--out", "out", "--server", &gateway.base]));
+    let run = Running::start(chorus(
+        &folder,
+        &key,
+        &["run", "brief.md", "--out", "out", "--server", &gateway.base],
+    ));
     let (id, _) = command(&mut orders).await;
-    site.decide(id, vec![HistoryEvent::ApprovalAsked], true, |head| head.state = State::WaitingApproval).await;
+    site.decide(id, vec![HistoryEvent::ApprovalAsked], true, |head| {
+        head.state = State::WaitingApproval
+    })
+    .await;
     let (code, _, lines) = run.ends().await;
     let text = lines.join("\n");
     assert_eq!(code, 75, "{text}");
-    assert!(text.contains("--yes") && text.contains(&format!("chorus resume {id} --server {}", gateway.base)), "{text}");
+    assert!(
+        text.contains("--yes")
+            && text.contains(&format!("chorus resume {id} --server {}", gateway.base)),
+        "{text}"
+    );
 
     let id_text = id.to_string();
-    let resume = Running::start(chorus(&folder, &key, &["resume", &id_text, "--yes", "--out", "out", "--server", &gateway.base]));
+    let resume = Running::start(chorus(
+        &folder,
+        &key,
+        &[
+            "resume",
+            &id_text,
+            "--yes",
+            "--out",
+            "out",
+            "--server",
+            &gateway.base,
+        ],
+    ));
     assert_eq!(command(&mut orders).await, (id, ClientCommand::Approve));
-    site.decide(id, vec![HistoryEvent::Approved], true, |head| head.state = State::Running).await;
-    let deliverable = site.deliverable(&[("guide.md", "text/markdown", b"x")]).await;
+    site.decide(id, vec![HistoryEvent::Approved], true, |head| {
+        head.state = State::Running
+    })
+    .await;
+    let deliverable = site
+        .deliverable(&[("guide.md", "text/markdown", b"x")])
+        .await;
     let defects = vec!["too short".to_owned()];
-    let (events, state) = (vec![HistoryEvent::Partial { deliverable, defects: defects.clone() }], State::Partial { deliverable, defects });
-    site.decide(id, events, true, |head| head.state = state).await;
+    let (events, state) = (
+        vec![HistoryEvent::Partial {
+            deliverable,
+            defects: defects.clone(),
+        }],
+        State::Partial {
+            deliverable,
+            defects,
+        },
+    );
+    site.decide(id, events, true, |head| head.state = state)
+        .await;
     let (code, out, _) = resume.ends().await;
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("defect: too short"), "{out}");
 
-    let listed = chorus(&folder, &key, &["project", "list", "--server", &gateway.base]).output().await.expect("it runs");
-    assert!(String::from_utf8_lossy(&listed.stdout).contains(&id_text), "{listed:?}");
-    let shown = chorus(&folder, &key, &["project", "--server", &gateway.base, "show", &id_text]).output().await.expect("it runs");
-    assert!(String::from_utf8_lossy(&shown.stdout).contains("partial"), "{shown:?}");
-    let again = chorus(&folder, &key, &["project", "cancel", &id_text, "--server", &gateway.base]).output().await.expect("it runs");
-    assert!(String::from_utf8_lossy(&again.stdout).contains("over already"), "{again:?}");
+    let listed = chorus(
+        &folder,
+        &key,
+        &["project", "list", "--server", &gateway.base],
+    )
+    .output()
+    .await
+    .expect("it runs");
+    assert!(
+        String::from_utf8_lossy(&listed.stdout).contains(&id_text),
+        "{listed:?}"
+    );
+    let shown = chorus(
+        &folder,
+        &key,
+        &["project", "--server", &gateway.base, "show", &id_text],
+    )
+    .output()
+    .await
+    .expect("it runs");
+    assert!(
+        String::from_utf8_lossy(&shown.stdout).contains("partial"),
+        "{shown:?}"
+    );
+    let again = chorus(
+        &folder,
+        &key,
+        &["project", "cancel", &id_text, "--server", &gateway.base],
+    )
+    .output()
+    .await
+    .expect("it runs");
+    assert!(
+        String::from_utf8_lossy(&again.stdout).contains("over already"),
+        "{again:?}"
+    );
     gateway.stop().await;
 }
 
@@ -167,12 +318,20 @@ async fn a_wrong_key_or_address_is_said_at_once() {
     let site = Site::sqlite().await;
     let gateway = site.gateway().await;
     let (_folder, folder) = folder();
-    for (key, server, words) in
-        [("chorus-sk-nonsense", gateway.base.as_str(), "unknown_key"), ("", &gateway.base, "missing_key"), ("x", "127.0.0.1:1", "http://")]
-    {
-        let output = chorus(&folder, key, &["run", "brief.md", "--server", server]).output().await.expect("it runs");
+    for (key, server, words) in [
+        ("chorus-sk-nonsense", gateway.base.as_str(), "unknown_key"),
+        ("", &gateway.base, "missing_key"),
+        ("x", "127.0.0.1:1", "http://"),
+    ] {
+        let output = chorus(&folder, key, &["run", "brief.md", "--server", server])
+            .output()
+            .await
+            .expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains(words), "{server}: {said}");
+        assert!(
+            !output.status.success() && said.contains(words),
+            "{server}: {said}"
+        );
     }
     gateway.stop().await;
 }

@@ -12,16 +12,27 @@ use serde_json::Value;
 use super::site::{Served, Site, on_each_store};
 use super::wire::{Client, Reply};
 
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Every route that wants a key, about this project.
 async fn routes(gateway: &Served, id: ProjectId) -> Vec<(Method, String)> {
-    let document = Client::stranger(&gateway.base).get("/openapi.json").await.json();
+    let document = Client::stranger(&gateway.base)
+        .get("/openapi.json")
+        .await
+        .json();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("methods").iter().filter(|(name, _)| *name != "parameters") {
+        for (method, operation) in item
+            .as_object()
+            .expect("methods")
+            .iter()
+            .filter(|(name, _)| *name != "parameters")
+        {
             if operation["security"] != serde_json::json!([]) {
-                let path = path.replace("{id}", &id.to_string()).replace("{path}", "a.md");
+                let path = path
+                    .replace("{id}", &id.to_string())
+                    .replace("{path}", "a.md");
                 routes.push((method.to_uppercase().parse().expect("a method"), path));
             }
         }
@@ -38,7 +49,11 @@ async fn ask(client: &Client, (method, path): &(Method, String)) -> Reply {
         Some("reject") => r#"{"reason":"shorter"}"#,
         _ => "{}",
     };
-    if *method == Method::POST { client.post(path, body).await } else { client.get(path).await }
+    if *method == Method::POST {
+        client.post(path, body).await
+    } else {
+        client.get(path).await
+    }
 }
 
 #[tokio::test]
@@ -46,23 +61,55 @@ async fn another_tenants_project_is_as_if_it_were_not_there_on_every_route() {
     on_each_store("tenants", async |site| {
         let gateway = site.gateway().await;
         let id = site.project("home").await;
-        let deliverable = site.deliverable(&[("a.md", "text/markdown", b"ours")]).await;
+        let deliverable = site
+            .deliverable(&[("a.md", "text/markdown", b"ours")])
+            .await;
         site.done(id, deliverable).await;
         let (mine, theirs) = (site.key("home").await, site.key("elsewhere").await);
         let theirs = Client::new(&gateway.base, &theirs);
         let mut crossed = 0;
-        for route in routes(&gateway, id).await.into_iter().filter(|(_, path)| path.contains(&id.to_string())) {
+        for route in routes(&gateway, id)
+            .await
+            .into_iter()
+            .filter(|(_, path)| path.contains(&id.to_string()))
+        {
             let refused = ask(&theirs, &route).await;
-            assert_eq!(refused.refusal(), (404, "no_such_project".to_owned(), String::new()), "{route:?}");
+            assert_eq!(
+                refused.refusal(),
+                (404, "no_such_project".to_owned(), String::new()),
+                "{route:?}"
+            );
             crossed += 1;
         }
         assert_eq!(crossed, 12);
-        assert_eq!(theirs.get("/v1/projects").await.json()["projects"], serde_json::json!([]));
-        assert_eq!(site.commands(id).await.len(), 1, "no command of theirs was taken");
+        assert_eq!(
+            theirs.get("/v1/projects").await.json()["projects"],
+            serde_json::json!([])
+        );
+        assert_eq!(
+            site.commands(id).await.len(),
+            1,
+            "no command of theirs was taken"
+        );
         let mine = Client::new(&gateway.base, &mine);
-        assert_eq!(mine.get(&format!("/v1/projects/{id}/deliverable/a.md")).await.body, "ours");
-        for unknown in [ProjectId::new(9).to_string(), "prj_".to_owned(), "prj_%00".to_owned()] {
-            assert_eq!(mine.get(&format!("/v1/projects/{unknown}")).await.refusal().1, "no_such_project");
+        assert_eq!(
+            mine.get(&format!("/v1/projects/{id}/deliverable/a.md"))
+                .await
+                .body,
+            "ours"
+        );
+        for unknown in [
+            ProjectId::new(9).to_string(),
+            "prj_".to_owned(),
+            "prj_%00".to_owned(),
+        ] {
+            assert_eq!(
+                mine.get(&format!("/v1/projects/{unknown}"))
+                    .await
+                    .refusal()
+                    .1,
+                "no_such_project"
+            );
         }
         gateway.stop().await;
     })
@@ -74,15 +121,26 @@ async fn without_a_good_key_nothing_is_seen_or_done_on_any_route() {
     on_each_store("keys", async |site| {
         let (gateway, id) = (site.gateway().await, site.project("home").await);
         let now = site.ports.clock.now();
-        let (_, expired) = site.key_with("home", Scopes::all(), Some(now - Millis(1))).await;
+        let (_, expired) = site
+            .key_with("home", Scopes::all(), Some(now - Millis(1)))
+            .await;
         let (revoked_id, revoked) = site.key_with("home", Scopes::all(), None).await;
-        assert!(site.ports.keys.revoke(&Tenant::new("home"), revoked_id).await.expect("it answers"));
+        assert!(
+            site.ports
+                .keys
+                .revoke(&Tenant::new("home"), revoked_id)
+                .await
+                .expect("it answers")
+        );
         let made_up = chorus_gateway::Secret::mint([9; 32]);
         let stranger = Client::stranger(&gateway.base);
         let cases = [
             (stranger.clone(), "missing_key"),
             (stranger.with("authorization", "Basic YTpi"), "missing_key"),
-            (Client::new(&gateway.base, "chorus-sk-nonsense"), "unknown_key"),
+            (
+                Client::new(&gateway.base, "chorus-sk-nonsense"),
+                "unknown_key",
+            ),
             (Client::new(&gateway.base, made_up.reveal()), "unknown_key"),
             (stranger.with("x-api-key", made_up.reveal()), "unknown_key"),
             (Client::new(&gateway.base, &expired), "expired_key"),
@@ -91,8 +149,15 @@ async fn without_a_good_key_nothing_is_seen_or_done_on_any_route() {
         for route in routes(&gateway, id).await {
             for (client, code) in &cases {
                 let refused = ask(client, &route).await;
-                assert_eq!(refused.refusal(), (401, (*code).to_owned(), String::new()), "{route:?}");
-                assert_eq!(refused.headers["www-authenticate"], "Bearer realm=\"chorus\"");
+                assert_eq!(
+                    refused.refusal(),
+                    (401, (*code).to_owned(), String::new()),
+                    "{route:?}"
+                );
+                assert_eq!(
+                    refused.headers["www-authenticate"],
+                    "Bearer realm=\"chorus\""
+                );
             }
         }
         gateway.stop().await;
@@ -106,7 +171,10 @@ async fn a_key_does_what_its_scopes_say() {
     let (gateway, id) = (site.gateway().await, site.project("home").await);
     let reads: Scopes = [Scope::ProjectsRead].into_iter().collect();
     let writes: Scopes = [Scope::ProjectsWrite].into_iter().collect();
-    let (reader, writer) = (site.key_with("home", reads, None).await.1, site.key_with("home", writes, None).await.1);
+    let (reader, writer) = (
+        site.key_with("home", reads, None).await.1,
+        site.key_with("home", writes, None).await.1,
+    );
     for route in routes(&gateway, id).await {
         let reads = route.0 == Method::GET;
         for (key, may) in [(&reader, reads), (&writer, !reads)] {
@@ -130,13 +198,25 @@ async fn a_key_that_is_revoked_is_refused_at_once_at_every_gateway() {
     on_each_store("revocation", async |site| {
         let (one, other) = (site.gateway().await, site.gateway().await);
         let (id, key) = site.key_with("home", Scopes::all(), None).await;
-        let clients = [Client::new(&one.base, &key), Client::stranger(&other.base).with("x-api-key", &key)];
+        let clients = [
+            Client::new(&one.base, &key),
+            Client::stranger(&other.base).with("x-api-key", &key),
+        ];
         for client in &clients {
             assert_eq!(client.get("/v1/projects").await.status, 200);
         }
-        assert!(site.ports.keys.revoke(&Tenant::new("home"), id).await.expect("it answers"));
+        assert!(
+            site.ports
+                .keys
+                .revoke(&Tenant::new("home"), id)
+                .await
+                .expect("it answers")
+        );
         for client in &clients {
-            assert_eq!(client.get("/v1/projects").await.refusal(), (401, "revoked_key".to_owned(), String::new()));
+            assert_eq!(
+                client.get("/v1/projects").await.refusal(),
+                (401, "revoked_key".to_owned(), String::new())
+            );
         }
         one.stop().await;
         other.stop().await;
@@ -147,18 +227,33 @@ async fn a_key_that_is_revoked_is_refused_at_once_at_every_gateway() {
 #[tokio::test]
 async fn a_store_that_is_away_is_503_on_every_route_and_never_401() {
     on_each_store("a store that is away", async |site| {
-        let (gateway, key, id) = (site.gateway().await, site.key("home").await, site.project("home").await);
+        let (gateway, key, id) = (
+            site.gateway().await,
+            site.key("home").await,
+            site.project("home").await,
+        );
         let routes = routes(&gateway, id).await;
         site.store.close().await;
         for key in [key.as_str(), chorus_gateway::Secret::mint([9; 32]).reveal()] {
             let client = Client::new(&gateway.base, key);
             for route in &routes {
                 let refused = ask(&client, route).await;
-                assert_eq!(refused.refusal(), (503, "store_unavailable".to_owned(), String::new()), "{route:?}");
+                assert_eq!(
+                    refused.refusal(),
+                    (503, "store_unavailable".to_owned(), String::new()),
+                    "{route:?}"
+                );
                 assert_eq!(refused.headers["retry-after"], "2");
             }
         }
-        assert_eq!(Client::stranger(&gateway.base).get("/v1/projects").await.status, 401, "no key is no key");
+        assert_eq!(
+            Client::stranger(&gateway.base)
+                .get("/v1/projects")
+                .await
+                .status,
+            401,
+            "no key is no key"
+        );
         gateway.stop().await;
     })
     .await;
@@ -167,21 +262,40 @@ async fn a_store_that_is_away_is_503_on_every_route_and_never_401() {
 #[tokio::test]
 async fn without_keys_only_this_machine_is_served_and_no_foreign_page() {
     let site = Site::sqlite().await;
-    let open = || Settings { auth: Auth::Open(Tenant::new("home")), ..Site::settings() };
+    let open = || Settings {
+        auth: Auth::Open(Tenant::new("home")),
+        ..Site::settings()
+    };
     let gateway = site.gateway_with(open(), LOOPBACK).await;
     let client = Client::stranger(&gateway.base);
     let made = client.post("/v1/projects", r#"{"brief":"Write."}"#).await;
     assert_eq!(made.status, 201, "{made:?}");
-    let id: ProjectId = made.json()["id"].as_str().expect("an id").parse().expect("an id");
+    let id: ProjectId = made.json()["id"]
+        .as_str()
+        .expect("an id")
+        .parse()
+        .expect("an id");
     for route in routes(&gateway, id).await {
         let refused = ask(&client.with("origin", "https://evil.example"), &route).await;
-        assert_eq!(refused.refusal(), (403, "foreign_origin".to_owned(), String::new()), "{route:?}");
+        assert_eq!(
+            refused.refusal(),
+            (403, "foreign_origin".to_owned(), String::new()),
+            "{route:?}"
+        );
     }
-    let rebound = ask(&client.with("host", "evil.example"), &(Method::GET, "/v1/projects".to_owned())).await;
+    let rebound = ask(
+        &client.with("host", "evil.example"),
+        &(Method::GET, "/v1/projects".to_owned()),
+    )
+    .await;
     assert_eq!(rebound.refusal().1, "foreign_origin");
     gateway.stop().await;
-    let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a free port");
-    let refused = chorus_gateway::Gateway::new(site.ports.clone(), open()).serve(everywhere, std::future::pending()).await;
+    let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0")
+        .await
+        .expect("a free port");
+    let refused = chorus_gateway::Gateway::new(site.ports.clone(), open())
+        .serve(everywhere, std::future::pending())
+        .await;
     let refusal = refused.expect_err("everybody could come in").to_string();
     assert!(refusal.contains("gateway.auth"), "{refusal}");
 }
@@ -192,16 +306,32 @@ async fn every_error_has_the_same_shape_whoever_made_it() {
     let (gateway, key) = (site.gateway().await, site.key("home").await);
     let client = Client::new(&gateway.base, &key).with("x-request-id", "mine-7");
     for path in ["/", "/v1", "/v1/nothing", "/v1/projects/"] {
-        assert_eq!(client.get(path).await.refusal(), (404, "no_such_route".to_owned(), String::new()), "{path}");
+        assert_eq!(
+            client.get(path).await.refusal(),
+            (404, "no_such_route".to_owned(), String::new()),
+            "{path}"
+        );
     }
     let other = client.method(Method::DELETE, "/v1/projects").await;
-    assert_eq!(other.refusal(), (405, "method_not_allowed".to_owned(), String::new()));
+    assert_eq!(
+        other.refusal(),
+        (405, "method_not_allowed".to_owned(), String::new())
+    );
     assert_eq!(other.headers["allow"], "POST,GET,HEAD");
     assert_eq!(other.headers["x-request-id"], "mine-7");
     let unfit = client.with("x-request-id", &"x".repeat(129)).get("/").await;
-    assert!(unfit.headers["x-request-id"].to_str().is_ok_and(|id| id == "mine-7" || id.starts_with("req_")));
+    assert!(
+        unfit.headers["x-request-id"]
+            .to_str()
+            .is_ok_and(|id| id == "mine-7" || id.starts_with("req_"))
+    );
     let own = Client::stranger(&gateway.base).get("/v1/projects").await;
-    assert!(own.headers["x-request-id"].to_str().expect("letters").starts_with("req_"));
+    assert!(
+        own.headers["x-request-id"]
+            .to_str()
+            .expect("letters")
+            .starts_with("req_")
+    );
     gateway.stop().await;
 }
 
@@ -209,7 +339,9 @@ async fn every_error_has_the_same_shape_whoever_made_it() {
 async fn what_is_answered_is_what_the_specification_says() {
     fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
         let schema = match schema["$ref"].as_str() {
-            Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("the reference leads somewhere"),
+            Some(reference) => document
+                .pointer(reference.trim_start_matches('#'))
+                .expect("the reference leads somewhere"),
             None => schema,
         };
         if let Some(choices) = schema["oneOf"].as_array() {
@@ -219,14 +351,23 @@ async fn what_is_answered_is_what_the_specification_says() {
             return;
         }
         if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
-            values.iter().for_each(|value| check(document, items, value, place));
+            values
+                .iter()
+                .for_each(|value| check(document, items, value, place));
         }
-        if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+        if let (Some(properties), Some(object)) =
+            (schema["properties"].as_object(), value.as_object())
+        {
             for required in schema["required"].as_array().into_iter().flatten() {
-                assert!(object.contains_key(required.as_str().expect("a name")), "{place} lacks {required}");
+                assert!(
+                    object.contains_key(required.as_str().expect("a name")),
+                    "{place} lacks {required}"
+                );
             }
             for (name, value) in object {
-                let property = properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not specified"));
+                let property = properties
+                    .get(name)
+                    .unwrap_or_else(|| panic!("{place}.{name} is not specified"));
                 check(document, property, value, &format!("{place}.{name}"));
             }
         }
@@ -235,21 +376,44 @@ async fn what_is_answered_is_what_the_specification_says() {
         }
     }
     let site = Site::sqlite().await;
-    let (gateway, key, id) = (site.gateway().await, site.key("home").await, site.project("home").await);
-    let deliverable = site.deliverable(&[("a.md", "text/markdown", b"text")]).await;
+    let (gateway, key, id) = (
+        site.gateway().await,
+        site.key("home").await,
+        site.project("home").await,
+    );
+    let deliverable = site
+        .deliverable(&[("a.md", "text/markdown", b"text")])
+        .await;
     site.done(id, deliverable).await;
     let client = Client::new(&gateway.base, &key);
     let document = client.get("/openapi.json").await.json();
-    let submitted = client.post("/v1/projects", r#"{"brief":"Write."}"#).await.json();
+    let submitted = client
+        .post("/v1/projects", r#"{"brief":"Write."}"#)
+        .await
+        .json();
     let replies = [
         ("Project", submitted),
-        ("Project", client.get(&format!("/v1/projects/{id}")).await.json()),
+        (
+            "Project",
+            client.get(&format!("/v1/projects/{id}")).await.json(),
+        ),
         ("ProjectList", client.get("/v1/projects").await.json()),
-        ("Deliverable", client.get(&format!("/v1/projects/{id}/deliverable")).await.json()),
+        (
+            "Deliverable",
+            client
+                .get(&format!("/v1/projects/{id}/deliverable"))
+                .await
+                .json(),
+        ),
         ("ErrorBody", client.get("/v1/projects/x").await.json()),
     ];
     for (schema, reply) in replies {
-        check(&document, &document["components"]["schemas"][schema], &reply, schema);
+        check(
+            &document,
+            &document["components"]["schemas"][schema],
+            &reply,
+            schema,
+        );
     }
     gateway.stop().await;
 }

@@ -19,15 +19,24 @@ use super::wire::Client;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The future's value; a test that hangs fails instead.
-#[expect(clippy::disallowed_methods, reason = "a deadline of a test with real sockets")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a deadline of a test with real sockets"
+)]
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it comes soon")
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it comes soon")
 }
 
 #[tokio::test]
 async fn two_followers_at_two_gateways_get_every_event_once_and_in_order() {
     on_each_store("two followers", async |site| {
-        let (one, other, key) = (site.gateway().await, site.gateway().await, site.key("home").await);
+        let (one, other, key) = (
+            site.gateway().await,
+            site.gateway().await,
+            site.key("home").await,
+        );
         let id = site.project("home").await;
         let path = format!("/v1/projects/{id}/events");
         let mut first = Client::new(&one.base, &key).follow(&path).await;
@@ -43,11 +52,21 @@ async fn two_followers_at_two_gateways_get_every_event_once_and_in_order() {
         for stream in [&mut first, &mut second] {
             assert_eq!(soon(stream.places(expected.len())).await, expected);
             let end = soon(stream.next()).await.expect("the end is told");
-            assert_eq!((end.name.as_deref(), end.data.as_str()), (Some("end"), r#"{"state":"done"}"#));
+            assert_eq!(
+                (end.name.as_deref(), end.data.as_str()),
+                (Some("end"), r#"{"state":"done"}"#)
+            );
             assert_eq!(soon(stream.next()).await, None);
         }
-        let ids: Vec<u64> = first.raw.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
-        assert_eq!(ids, expected, "the id of an event is its place, and nothing else has one");
+        let ids: Vec<u64> = first
+            .raw
+            .lines()
+            .filter_map(|line| line.strip_prefix("id: ")?.parse().ok())
+            .collect();
+        assert_eq!(
+            ids, expected,
+            "the id of an event is its place, and nothing else has one"
+        );
         one.stop().await;
         other.stop().await;
     })
@@ -69,15 +88,33 @@ async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
         let client = Client::new(&other.base, &key);
         let last = seen.last().expect("some were seen").to_string();
         let mut goes_on = client.with("last-event-id", &last).follow(&path).await;
-        assert_eq!(soon(goes_on.places(168)).await, (138..=305).collect::<Vec<_>>());
+        assert_eq!(
+            soon(goes_on.places(168)).await,
+            (138..=305).collect::<Vec<_>>()
+        );
         let mut by_query = client.follow(&format!("{path}?after=304")).await;
         assert_eq!(soon(by_query.places(1)).await, [305]);
-        let mut both = client.with("last-event-id", "302").follow(&format!("{path}?after=10")).await;
-        assert_eq!(soon(both.places(3)).await, [303, 304, 305], "the later of the two counts");
-        site.decide(id, vec![HistoryEvent::Cancelled], true, |head| head.state = State::Cancelled).await;
+        let mut both = client
+            .with("last-event-id", "302")
+            .follow(&format!("{path}?after=10"))
+            .await;
+        assert_eq!(
+            soon(both.places(3)).await,
+            [303, 304, 305],
+            "the later of the two counts"
+        );
+        site.decide(id, vec![HistoryEvent::Cancelled], true, |head| {
+            head.state = State::Cancelled
+        })
+        .await;
         let mut after_the_end = client.with("last-event-id", "306").follow(&path).await;
-        let end = soon(after_the_end.next()).await.expect("the end is told again");
-        assert_eq!((end.name.as_deref(), end.data.as_str()), (Some("end"), r#"{"state":"cancelled"}"#));
+        let end = soon(after_the_end.next())
+            .await
+            .expect("the end is told again");
+        assert_eq!(
+            (end.name.as_deref(), end.data.as_str()),
+            (Some("end"), r#"{"state":"cancelled"}"#)
+        );
         other.stop().await;
     })
     .await;
@@ -86,24 +123,41 @@ async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
 #[tokio::test]
 async fn a_reader_that_reads_nothing_for_long_loses_nothing() {
     let site = Site::sqlite().await;
-    let (gateway, key, id) = (site.gateway().await, site.key("home").await, site.project("home").await);
-    let mut slow = Client::new(&gateway.base, &key).follow(&format!("/v1/projects/{id}/events")).await;
+    let (gateway, key, id) = (
+        site.gateway().await,
+        site.key("home").await,
+        site.project("home").await,
+    );
+    let mut slow = Client::new(&gateway.base, &key)
+        .follow(&format!("/v1/projects/{id}/events"))
+        .await;
     for _ in 0..10 {
         site.happen(id, 500, true).await;
     }
     let deliverable = site.deliverable(&[]).await;
     site.done(id, deliverable).await;
-    let mut quick = Client::new(&gateway.base, &key).follow(&format!("/v1/projects/{id}/events")).await;
+    let mut quick = Client::new(&gateway.base, &key)
+        .follow(&format!("/v1/projects/{id}/events"))
+        .await;
     assert_eq!(soon(quick.places(5001)).await.len(), 5001);
-    assert_eq!(soon(slow.places(5001)).await, (1..=5001).collect::<Vec<_>>());
+    assert_eq!(
+        soon(slow.places(5001)).await,
+        (1..=5001).collect::<Vec<_>>()
+    );
     gateway.stop().await;
 }
 
 #[tokio::test]
 async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
     let site = Site::sqlite().await;
-    let (gateway, key, id) = (site.gateway().await, site.key("home").await, site.project("home").await);
-    let mut stream = Client::new(&gateway.base, &key).follow(&format!("/v1/projects/{id}/events")).await;
+    let (gateway, key, id) = (
+        site.gateway().await,
+        site.key("home").await,
+        site.project("home").await,
+    );
+    let mut stream = Client::new(&gateway.base, &key)
+        .follow(&format!("/v1/projects/{id}/events"))
+        .await;
     let progress = Progress {
         project: id,
         task: TaskId::new(1),
@@ -122,9 +176,20 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
     let event = soon(async {
         loop {
             // The tail may not have begun when the first is sent, and progress may be lost.
-            let record = record::progress(EventId::new(clock.number()), &Tenant::new("home"), &progress);
-            site.ports.bus.publish(vec![record]).await.expect("the bus takes it");
-            if let Some(event) = clock.deadline(clock.now() + Millis(200), stream.next()).await {
+            let record = record::progress(
+                EventId::new(clock.number()),
+                &Tenant::new("home"),
+                &progress,
+            );
+            site.ports
+                .bus
+                .publish(vec![record])
+                .await
+                .expect("the bus takes it");
+            if let Some(event) = clock
+                .deadline(clock.now() + Millis(200), stream.next())
+                .await
+            {
                 return event.expect("the stream goes on");
             }
         }
@@ -136,7 +201,9 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
     assert!(!stream.raw.contains("id: "));
     soon(async {
         while !stream.raw.contains(": alive") {
-            let _ = clock.deadline(clock.now() + Millis(400), stream.next()).await;
+            let _ = clock
+                .deadline(clock.now() + Millis(400), stream.next())
+                .await;
         }
     })
     .await;
@@ -146,26 +213,47 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
 #[tokio::test]
 async fn a_gateway_that_stops_ends_its_streams_without_an_end_and_answers_what_runs() {
     let site = Site::sqlite().await;
-    let (gateway, key, id) = (site.gateway().await, site.key("home").await, site.project("home").await);
-    let mut stream = Client::new(&gateway.base, &key).follow(&format!("/v1/projects/{id}/events")).await;
+    let (gateway, key, id) = (
+        site.gateway().await,
+        site.key("home").await,
+        site.project("home").await,
+    );
+    let mut stream = Client::new(&gateway.base, &key)
+        .follow(&format!("/v1/projects/{id}/events"))
+        .await;
     site.happen(id, 2, true).await;
     assert_eq!(soon(stream.places(2)).await, [1, 2]);
     soon(gateway.stop()).await;
-    assert_eq!(soon(stream.next()).await, None, "the stream is over, the project is not");
+    assert_eq!(
+        soon(stream.next()).await,
+        None,
+        "the stream is over, the project is not"
+    );
 }
 
 #[tokio::test]
 async fn no_more_streams_are_taken_than_there_is_room_for() {
     let site = Site::sqlite().await;
-    let settings = Settings { streams: 1, ..Site::settings() };
-    let gateway = site.gateway_with(settings, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let settings = Settings {
+        streams: 1,
+        ..Site::settings()
+    };
+    let gateway = site
+        .gateway_with(settings, SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await;
     let (key, id) = (site.key("home").await, site.project("home").await);
-    let (client, path) = (Client::new(&gateway.base, &key), format!("/v1/projects/{id}/events"));
+    let (client, path) = (
+        Client::new(&gateway.base, &key),
+        format!("/v1/projects/{id}/events"),
+    );
     let held = client.follow(&path).await;
     let refused = client.get(&path).await;
     assert_eq!(refused.refusal(), (503, "busy".to_owned(), String::new()));
     assert_eq!(refused.headers["retry-after"], "1");
     drop(held);
-    soon(async { while client.send(http::Method::GET, &path, "").await.status() != StatusCode::OK {} }).await;
+    soon(async {
+        while client.send(http::Method::GET, &path, "").await.status() != StatusCode::OK {}
+    })
+    .await;
     gateway.stop().await;
 }

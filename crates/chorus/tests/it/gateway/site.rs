@@ -51,7 +51,15 @@ pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     check(Site::sqlite().await).await;
     real::ran("sqlite", &format!("gateway: {suite}"), 1);
     if let Some(server) = Postgres::given() {
-        check(Site::over(server.place(&format!("gateway_{:x}", Uuid::new_v4().as_fields().0)).await).await).await;
+        check(
+            Site::over(
+                server
+                    .place(&format!("gateway_{:x}", Uuid::new_v4().as_fields().0))
+                    .await,
+            )
+            .await,
+        )
+        .await;
         real::ran("postgres", &format!("gateway: {suite}"), 1);
     }
 }
@@ -60,15 +68,25 @@ pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
 struct RealClock;
 
 impl Clock for RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock of a test with real sockets")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock of a test with real sockets"
+    )]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).expect("it is this millennium"))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock of a test with real sockets")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock of a test with real sockets"
+    )]
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(Duration::from_millis(at.since(self.now()).0)))
+        Box::pin(tokio::time::sleep(Duration::from_millis(
+            at.since(self.now()).0,
+        )))
     }
 
     fn number(&self) -> u128 {
@@ -76,7 +94,8 @@ impl Clock for RealClock {
     }
 
     fn chance(&self, below: u64) -> u64 {
-        u64::try_from(Uuid::new_v4().as_u128() % u128::from(below.max(1))).expect("it is below a u64")
+        u64::try_from(Uuid::new_v4().as_u128() % u128::from(below.max(1)))
+            .expect("it is below a u64")
     }
 }
 
@@ -84,11 +103,16 @@ impl Site {
     pub(super) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = Place::Sqlite(folder.path().join("chorus.db"));
-        Self { _folder: folder, ..Self::over(place).await }
+        Self {
+            _folder: folder,
+            ..Self::over(place).await
+        }
     }
 
     async fn over(place: Place) -> Self {
-        let store = Store::open(place, Pending::Apply).await.expect("a new database opens");
+        let store = Store::open(place, Pending::Apply)
+            .await
+            .expect("a new database opens");
         let shared = Arc::new(store.clone());
         let ports = Ports {
             projects: shared.clone(),
@@ -100,18 +124,27 @@ impl Site {
             clock: Arc::new(RealClock),
             keys: shared,
         };
-        Self { ports, store, _folder: tempfile::tempdir().expect("a temporary folder") }
+        Self {
+            ports,
+            store,
+            _folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// The usual settings, with the keep-alive and the poll of a test.
     pub(super) fn settings() -> Settings {
         let usual = Settings::usual(Arc::new(chorus_upstream::catalog::load()), BTreeMap::new());
-        Settings { keep_alive: Millis(300), poll: Millis(100), ..usual }
+        Settings {
+            keep_alive: Millis(300),
+            poll: Millis(100),
+            ..usual
+        }
     }
 
     /// A gateway on a free port.
     pub(super) async fn gateway(&self) -> Served {
-        self.gateway_with(Self::settings(), SocketAddr::from(([127, 0, 0, 1], 0))).await
+        self.gateway_with(Self::settings(), SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
     }
 
     /// A gateway with these settings at this address.
@@ -121,16 +154,37 @@ impl Site {
         let (stop, stopped) = oneshot::channel::<()>();
         let gateway = Gateway::new(self.ports.clone(), settings);
         let serving = tokio::spawn(gateway.serve(listener, async { drop(stopped.await) }));
-        Served { base: format!("http://{address}"), address, stop: Some(stop), serving }
+        Served {
+            base: format!("http://{address}"),
+            address,
+            stop: Some(stop),
+            serving,
+        }
     }
 
     /// A key of a tenant with these scopes; its text.
-    pub(super) async fn key_with(&self, tenant: &str, scopes: Scopes, expires_at: Option<Timestamp>) -> (KeyId, String) {
+    pub(super) async fn key_with(
+        &self,
+        tenant: &str,
+        scopes: Scopes,
+        expires_at: Option<Timestamp>,
+    ) -> (KeyId, String) {
         let mut chance = [0; 32];
         chance[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         let (id, secret) = (KeyId::new(self.ports.clock.number()), Secret::mint(chance));
-        let key = NewKey { id, tenant: Tenant::new(tenant), name: "test".to_owned(), hash: secret.hash(), scopes, expires_at };
-        self.ports.keys.create(key).await.expect("the store answers");
+        let key = NewKey {
+            id,
+            tenant: Tenant::new(tenant),
+            name: "test".to_owned(),
+            hash: secret.hash(),
+            scopes,
+            expires_at,
+        };
+        self.ports
+            .keys
+            .create(key)
+            .await
+            .expect("the store answers");
         (id, secret.reveal().to_owned())
     }
 
@@ -143,27 +197,84 @@ impl Site {
     pub(super) async fn project(&self, tenant: &str) -> ProjectId {
         let (clock, tenant) = (&self.ports.clock, Tenant::new(tenant));
         let id = ProjectId::new(clock.number());
-        let brief = self.ports.artifacts.put(Bytes::from_static(b"{}")).await.expect("the store answers");
-        let options = Options { assume: false, approve: true };
+        let brief = self
+            .ports
+            .artifacts
+            .put(Bytes::from_static(b"{}"))
+            .await
+            .expect("the store answers");
+        let options = Options {
+            assume: false,
+            approve: true,
+        };
         let title = "Played".to_owned();
-        let head = Head::new(NewHead { id, tenant: tenant.clone(), title, created_at: clock.now(), brief, options });
-        let record = record::command(EventId::new(clock.number()), &tenant, id, &ClientCommand::Submit { brief });
-        let new = NewProject { id, tenant, idempotency_key: id.to_string(), body: brief, budget: MicroUsd::from_dollars(5), head, record };
-        let answer = self.ports.projects.submit(new).await.expect("the store answers");
+        let head = Head::new(NewHead {
+            id,
+            tenant: tenant.clone(),
+            title,
+            created_at: clock.now(),
+            brief,
+            options,
+        });
+        let record = record::command(
+            EventId::new(clock.number()),
+            &tenant,
+            id,
+            &ClientCommand::Submit { brief },
+        );
+        let new = NewProject {
+            id,
+            tenant,
+            idempotency_key: id.to_string(),
+            body: brief,
+            budget: MicroUsd::from_dollars(5),
+            head,
+            record,
+        };
+        let answer = self
+            .ports
+            .projects
+            .submit(new)
+            .await
+            .expect("the store answers");
         assert_eq!(answer, Submitted::Accepted(id));
         id
     }
 
     /// What an orchestrator does: changes the head, and tells events, on the bus too when `told`.
-    pub(super) async fn decide(&self, id: ProjectId, events: Vec<HistoryEvent>, told: bool, change: impl FnOnce(&mut Head)) {
-        let Ports { projects, clock, bus, .. } = &self.ports;
-        let loaded = projects.load(id).await.expect("the store answers").expect("the project is there");
+    pub(super) async fn decide(
+        &self,
+        id: ProjectId,
+        events: Vec<HistoryEvent>,
+        told: bool,
+        change: impl FnOnce(&mut Head),
+    ) {
+        let Ports {
+            projects,
+            clock,
+            bus,
+            ..
+        } = &self.ports;
+        let loaded = projects
+            .load(id)
+            .await
+            .expect("the store answers")
+            .expect("the project is there");
         let mut head = loaded.project.head;
         change(&mut head);
         let tenant = head.tenant.clone();
-        let stored = |(seq, event)| StoredEvent { project: id, seq: Seq(seq), at: clock.now(), event };
+        let stored = |(seq, event)| StoredEvent {
+            project: id,
+            seq: Seq(seq),
+            at: clock.now(),
+            event,
+        };
         let events: Vec<StoredEvent> = (loaded.seq.0 + 1..).zip(events).map(stored).collect();
-        let notice = EventNotice { project: id, first: Seq(loaded.seq.0 + 1), last: Seq(loaded.seq.0 + events.len() as u64) };
+        let notice = EventNotice {
+            project: id,
+            first: Seq(loaded.seq.0 + 1),
+            last: Seq(loaded.seq.0 + events.len() as u64),
+        };
         let commit = Commit {
             project: id,
             expected: loaded.version,
@@ -185,34 +296,65 @@ impl Site {
 
     /// So many events of no consequence.
     pub(super) async fn happen(&self, id: ProjectId, count: u64, told: bool) {
-        let noise = |number: u64| HistoryEvent::Clarified { assumptions: vec![format!("assumption {number}")] };
-        self.decide(id, (0..count).map(noise).collect(), told, |_| {}).await;
+        let noise = |number: u64| HistoryEvent::Clarified {
+            assumptions: vec![format!("assumption {number}")],
+        };
+        self.decide(id, (0..count).map(noise).collect(), told, |_| {})
+            .await;
     }
 
     /// A deliverable of these files.
     pub(super) async fn deliverable(&self, files: &[(&str, &str, &[u8])]) -> ArtifactHash {
         let mut merged = Vec::new();
         for (path, media_type, content) in files {
-            let content_hash = self.ports.artifacts.put(Bytes::copy_from_slice(content)).await.expect("the store answers");
+            let content_hash = self
+                .ports
+                .artifacts
+                .put(Bytes::copy_from_slice(content))
+                .await
+                .expect("the store answers");
             let (path, media_type) = ((*path).to_owned(), (*media_type).to_owned());
-            merged.push(MergedFile { path, media_type, content: content_hash, bytes: content.len() as u64 });
+            merged.push(MergedFile {
+                path,
+                media_type,
+                content: content_hash,
+                bytes: content.len() as u64,
+            });
         }
-        let deliverable = Deliverable { version: 1, files: merged, conflicts: vec![], settlements: vec![] };
+        let deliverable = Deliverable {
+            version: 1,
+            files: merged,
+            conflicts: vec![],
+            settlements: vec![],
+        };
         let text = serde_json::to_vec(&deliverable).expect("plain structs");
-        self.ports.artifacts.put(Bytes::from(text)).await.expect("the store answers")
+        self.ports
+            .artifacts
+            .put(Bytes::from(text))
+            .await
+            .expect("the store answers")
     }
 
     /// The project is over, with this deliverable.
     pub(super) async fn done(&self, id: ProjectId, deliverable: ArtifactHash) {
-        self.decide(id, vec![HistoryEvent::Done { deliverable }], true, |head| head.state = State::Done { deliverable }).await;
+        self.decide(id, vec![HistoryEvent::Done { deliverable }], true, |head| {
+            head.state = State::Done { deliverable }
+        })
+        .await;
     }
 
     /// Commands that lie in the outbox or were published, in the order in which they were committed.
     pub(super) async fn commands(&self, id: ProjectId) -> Vec<ClientCommand> {
         let rows = self.store.snapshot().await.expect("every row can be read");
-        let mut own: Vec<_> = rows.outbox.values().filter(|row| row.record.key == id.to_string()).collect();
+        let mut own: Vec<_> = rows
+            .outbox
+            .values()
+            .filter(|row| row.record.key == id.to_string())
+            .collect();
         own.sort_by_key(|row| (row.created_at, row.record.id));
-        own.into_iter().map(|row| record::read(&row.record, record::COMMAND).expect("it is a command")).collect()
+        own.into_iter()
+            .map(|row| record::read(&row.record, record::COMMAND).expect("it is a command"))
+            .collect()
     }
 }
 
@@ -222,7 +364,10 @@ impl Served {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        self.serving.await.expect("the gateway did not panic").expect("the gateway ended well");
+        self.serving
+            .await
+            .expect("the gateway did not panic")
+            .expect("the gateway ended well");
     }
 
     /// Ends the gateway at once, in the middle of whatever it does.

@@ -13,12 +13,26 @@ use serde_json::{Value, json};
 use super::site::{Served, Site, on_each_store};
 use super::wire::Client;
 
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A gateway that takes little.
 async fn narrow(site: &Site) -> Served {
-    let bounds = Bounds { brief: 60, attachment: 40, body: 2000, attachments: 2 };
-    site.gateway_with(Settings { bounds, most_budget: MicroUsd::from_dollars(10), ..Site::settings() }, LOOPBACK).await
+    let bounds = Bounds {
+        brief: 60,
+        attachment: 40,
+        body: 2000,
+        attachments: 2,
+    };
+    site.gateway_with(
+        Settings {
+            bounds,
+            most_budget: MicroUsd::from_dollars(10),
+            ..Site::settings()
+        },
+        LOOPBACK,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -69,15 +83,26 @@ async fn a_project_is_durable_before_it_is_answered_in_either_form() {
 #[tokio::test]
 async fn equal_posts_at_once_are_one_project_and_another_body_is_told_which() {
     on_each_store("idempotency", async |site| {
-        let (one, other, key) = (site.gateway().await, site.gateway().await, site.key("home").await);
+        let (one, other, key) = (
+            site.gateway().await,
+            site.gateway().await,
+            site.key("home").await,
+        );
         let body = json!({"brief": "Write a poem."}).to_string();
-        let clients = [Client::new(&one.base, &key), Client::new(&other.base, &key)].map(|client| client.with("idempotency-key", "k1"));
+        let clients = [Client::new(&one.base, &key), Client::new(&other.base, &key)]
+            .map(|client| client.with("idempotency-key", "k1"));
         let posts = (0..16).map(|number| clients[number % 2].post("/v1/projects", &body));
         let replies = join_all(posts).await;
-        let ids: BTreeSet<String> = replies.iter().map(|reply| reply.json()["id"].to_string()).collect();
+        let ids: BTreeSet<String> = replies
+            .iter()
+            .map(|reply| reply.json()["id"].to_string())
+            .collect();
         let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
         statuses.sort_unstable();
-        assert_eq!((ids.len(), statuses), (1, [vec![200; 15], vec![201]].concat()));
+        assert_eq!(
+            (ids.len(), statuses),
+            (1, [vec![200; 15], vec![201]].concat())
+        );
         let id = replies[0].json()["id"].clone();
         for body in [
             json!({"brief": "Write a song."}),
@@ -85,12 +110,25 @@ async fn equal_posts_at_once_are_one_project_and_another_body_is_told_which() {
             json!({"brief": "Write a poem.", "assume": true}),
         ] {
             let refused = clients[0].post("/v1/projects", &body.to_string()).await;
-            assert_eq!(refused.refusal(), (409, "idempotency_key_reused".to_owned(), "Idempotency-Key".to_owned()), "{body}");
+            assert_eq!(
+                refused.refusal(),
+                (
+                    409,
+                    "idempotency_key_reused".to_owned(),
+                    "Idempotency-Key".to_owned()
+                ),
+                "{body}"
+            );
             assert_eq!(refused.json()["error"]["project"], id);
         }
-        let stranger = Client::new(&one.base, &site.key("elsewhere").await).with("idempotency-key", "k1").post("/v1/projects", &body).await;
+        let stranger = Client::new(&one.base, &site.key("elsewhere").await)
+            .with("idempotency-key", "k1")
+            .post("/v1/projects", &body)
+            .await;
         assert_eq!(stranger.status, 201, "keys of other tenants do not meet");
-        let commands = site.commands(id.as_str().expect("an id").parse().expect("an id")).await;
+        let commands = site
+            .commands(id.as_str().expect("an id").parse().expect("an id"))
+            .await;
         assert_eq!(commands.len(), 1);
         one.stop().await;
         other.stop().await;
@@ -114,36 +152,95 @@ async fn what_cannot_be_taken_is_refused_with_its_field() {
         (json!([]), (422, "invalid_field", "body")),
         (json!({"brief": 7}), (422, "invalid_field", "brief")),
         (json!({"brief": " \n"}), (422, "invalid_field", "brief")),
-        (json!({"brief": "x".repeat(61)}), (413, "too_large", "brief")),
-        (with("colour", json!("red")), (422, "invalid_field", "colour")),
-        (with("assume", json!("yes")), (422, "invalid_field", "assume")),
-        (with("approve", json!("maybe")), (422, "invalid_field", "approve")),
-        (with("budget_usd", json!(-1)), (422, "invalid_field", "budget_usd")),
-        (with("budget_usd", json!(10.01)), (422, "invalid_field", "budget_usd")),
-        (with("budget_usd", json!(1e300)), (422, "invalid_field", "budget_usd")),
-        (document(json!({"text": "a"})), (422, "invalid_field", "attachments[0]")),
-        (document(json!({"name": "a.md"})), (422, "invalid_field", "attachments[0]")),
-        (document(json!({"name": "a.md", "text": "a", "base64": "YQ=="})), (422, "invalid_field", "attachments[0]")),
-        (document(json!({"name": "a.md", "base64": "***"})), (422, "invalid_field", "attachments[0].base64")),
-        (document(json!({"name": "../a.md", "text": "a"})), (422, "invalid_field", "attachments[0].name")),
-        (document(json!({"name": "a.md", "text": "x".repeat(41)})), (413, "too_large", "attachments[0]")),
-        (document(json!({"name": "a.png", "base64": "iVBORwAA"})), (422, "invalid_field", "attachments[0]")),
-        (document(json!({"name": "a.md", "base64": "Y2Fm6Q=="})), (422, "invalid_field", "attachments[0]")),
         (
-            with("attachments", json!([{"name": "a", "text": "a"}, {"name": "a", "text": "b"}])),
+            json!({"brief": "x".repeat(61)}),
+            (413, "too_large", "brief"),
+        ),
+        (
+            with("colour", json!("red")),
+            (422, "invalid_field", "colour"),
+        ),
+        (
+            with("assume", json!("yes")),
+            (422, "invalid_field", "assume"),
+        ),
+        (
+            with("approve", json!("maybe")),
+            (422, "invalid_field", "approve"),
+        ),
+        (
+            with("budget_usd", json!(-1)),
+            (422, "invalid_field", "budget_usd"),
+        ),
+        (
+            with("budget_usd", json!(10.01)),
+            (422, "invalid_field", "budget_usd"),
+        ),
+        (
+            with("budget_usd", json!(1e300)),
+            (422, "invalid_field", "budget_usd"),
+        ),
+        (
+            document(json!({"text": "a"})),
+            (422, "invalid_field", "attachments[0]"),
+        ),
+        (
+            document(json!({"name": "a.md"})),
+            (422, "invalid_field", "attachments[0]"),
+        ),
+        (
+            document(json!({"name": "a.md", "text": "a", "base64": "YQ=="})),
+            (422, "invalid_field", "attachments[0]"),
+        ),
+        (
+            document(json!({"name": "a.md", "base64": "***"})),
+            (422, "invalid_field", "attachments[0].base64"),
+        ),
+        (
+            document(json!({"name": "../a.md", "text": "a"})),
+            (422, "invalid_field", "attachments[0].name"),
+        ),
+        (
+            document(json!({"name": "a.md", "text": "x".repeat(41)})),
+            (413, "too_large", "attachments[0]"),
+        ),
+        (
+            document(json!({"name": "a.png", "base64": "iVBORwAA"})),
+            (422, "invalid_field", "attachments[0]"),
+        ),
+        (
+            document(json!({"name": "a.md", "base64": "Y2Fm6Q=="})),
+            (422, "invalid_field", "attachments[0]"),
+        ),
+        (
+            with(
+                "attachments",
+                json!([{"name": "a", "text": "a"}, {"name": "a", "text": "b"}]),
+            ),
             (422, "invalid_field", "attachments[1].name"),
         ),
         (
-            with("attachments", json!([{"name": "a", "text": ""}, {"name": "b", "text": ""}, {"name": "c", "text": ""}])),
+            with(
+                "attachments",
+                json!([{"name": "a", "text": ""}, {"name": "b", "text": ""}, {"name": "c", "text": ""}]),
+            ),
             (422, "invalid_field", "attachments"),
         ),
         (json!({"brief": "x".repeat(2000)}), (413, "too_large", "")),
     ];
     for (body, (status, code, field)) in cases {
         let refused = client.post("/v1/projects", &body.to_string()).await;
-        assert_eq!(refused.refusal(), (status, code.to_owned(), field.to_owned()), "{body:.200}");
+        assert_eq!(
+            refused.refusal(),
+            (status, code.to_owned(), field.to_owned()),
+            "{body:.200}"
+        );
     }
-    assert_eq!(client.get("/v1/projects").await.json()["projects"], json!([]), "nothing of it was taken");
+    assert_eq!(
+        client.get("/v1/projects").await.json()["projects"],
+        json!([]),
+        "nothing of it was taken"
+    );
     gateway.stop().await;
 }
 
@@ -154,10 +251,22 @@ async fn a_body_of_the_wrong_form_is_refused_with_its_part() {
     let client = Client::new(&gateway.base, &key);
     for (content_type, body, expected) in [
         ("application/json", "{", (400, "malformed_request", "")),
-        ("application/json", "{\"brief\":\"a\"} x", (400, "malformed_request", "")),
-        ("text/plain", "Write.", (415, "unsupported_media_type", "Content-Type")),
+        (
+            "application/json",
+            "{\"brief\":\"a\"} x",
+            (400, "malformed_request", ""),
+        ),
+        (
+            "text/plain",
+            "Write.",
+            (415, "unsupported_media_type", "Content-Type"),
+        ),
         ("multipart/form-data", "", (400, "malformed_request", "")),
-        ("multipart/form-data; boundary=x", "--x--\r\n", (422, "invalid_field", "brief")),
+        (
+            "multipart/form-data; boundary=x",
+            "--x--\r\n",
+            (422, "invalid_field", "brief"),
+        ),
         (
             "multipart/form-data; boundary=x",
             "--x\r\ncontent-disposition: form-data; name=\"brief\"\r\n\r\nWri",
@@ -179,16 +288,37 @@ async fn a_body_of_the_wrong_form_is_refused_with_its_part() {
             (422, "invalid_field", "assume"),
         ),
     ] {
-        let refused = client.with("content-type", content_type).post_raw("/v1/projects", body).await;
+        let refused = client
+            .with("content-type", content_type)
+            .post_raw("/v1/projects", body)
+            .await;
         let (status, code, field) = expected;
-        assert_eq!(refused.refusal(), (status, code.to_owned(), field.to_owned()), "{content_type} {body}");
+        assert_eq!(
+            refused.refusal(),
+            (status, code.to_owned(), field.to_owned()),
+            "{content_type} {body}"
+        );
     }
     let long = "k".repeat(256);
     for key in ["", long.as_str()] {
-        let refused = client.with("idempotency-key", key).post("/v1/projects", "{\"brief\":\"a\"}").await;
-        assert_eq!(refused.refusal(), (422, "invalid_field".to_owned(), "Idempotency-Key".to_owned()));
+        let refused = client
+            .with("idempotency-key", key)
+            .post("/v1/projects", "{\"brief\":\"a\"}")
+            .await;
+        assert_eq!(
+            refused.refusal(),
+            (
+                422,
+                "invalid_field".to_owned(),
+                "Idempotency-Key".to_owned()
+            )
+        );
     }
-    assert_eq!(client.get("/v1/projects").await.json()["projects"], json!([]), "nothing of it was taken");
+    assert_eq!(
+        client.get("/v1/projects").await.json()["projects"],
+        json!([]),
+        "nothing of it was taken"
+    );
     gateway.stop().await;
 }
 
@@ -206,16 +336,32 @@ async fn a_list_is_read_page_by_page() {
         let mut path = "/v1/projects?limit=3".to_owned();
         loop {
             let page = client.get(&path).await.json();
-            found.extend(page["projects"].as_array().expect("projects").iter().map(|project| project["id"].clone()));
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            found.extend(
+                page["projects"]
+                    .as_array()
+                    .expect("projects")
+                    .iter()
+                    .map(|project| project["id"].clone()),
+            );
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                break;
+            };
             path = format!("/v1/projects?limit=3&cursor={cursor}");
         }
         assert_eq!(found, mine);
-        for (query, field) in
-            [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("cursor=x", "cursor"), ("page=2", "page")]
-        {
+        for (query, field) in [
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("limit=x", "limit"),
+            ("cursor=x", "cursor"),
+            ("page=2", "page"),
+        ] {
             let refused = client.get(&format!("/v1/projects?{query}")).await;
-            assert_eq!(refused.refusal(), (422, "invalid_field".to_owned(), field.to_owned()), "{query}");
+            assert_eq!(
+                refused.refusal(),
+                (422, "invalid_field".to_owned(), field.to_owned()),
+                "{query}"
+            );
         }
         gateway.stop().await;
     })

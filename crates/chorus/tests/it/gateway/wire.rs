@@ -25,12 +25,19 @@ pub(super) struct Reply {
 
 impl Client {
     pub(super) fn new(base: &str, key: &str) -> Self {
-        Self { headers: vec![("authorization", format!("Bearer {key}"))], ..Self::stranger(base) }
+        Self {
+            headers: vec![("authorization", format!("Bearer {key}"))],
+            ..Self::stranger(base)
+        }
     }
 
     /// A client without a key.
     pub(super) fn stranger(base: &str) -> Self {
-        Self { transport: HttpTransport::new().expect("a client"), base: base.to_owned(), headers: Vec::new() }
+        Self {
+            transport: HttpTransport::new().expect("a client"),
+            base: base.to_owned(),
+            headers: Vec::new(),
+        }
     }
 
     /// The same client with one header more.
@@ -40,12 +47,22 @@ impl Client {
         other
     }
 
-    pub(super) async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Response<BodyStream> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Response<BodyStream> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        self.transport.send(request.body(body.into()).expect("a request")).await.expect("the gateway answers")
+        self.transport
+            .send(request.body(body.into()).expect("a request"))
+            .await
+            .expect("the gateway answers")
     }
 
     async fn whole(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Reply {
@@ -54,7 +71,11 @@ impl Client {
         while let Some(piece) = stream.next().await {
             body.extend_from_slice(&piece.expect("the body comes whole"));
         }
-        Reply { status: head.status, headers: head.headers, body: Bytes::from(body) }
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: Bytes::from(body),
+        }
     }
 
     pub(super) async fn get(&self, path: &str) -> Reply {
@@ -63,7 +84,9 @@ impl Client {
 
     /// Posts JSON text.
     pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
-        self.with("content-type", "application/json").whole(Method::POST, path, body.to_owned()).await
+        self.with("content-type", "application/json")
+            .whole(Method::POST, path, body.to_owned())
+            .await
     }
 
     /// Posts whatever this client's headers say it is.
@@ -80,22 +103,39 @@ impl Client {
         let reply = self.send(Method::GET, path, Bytes::new()).await;
         assert_eq!(reply.status(), StatusCode::OK);
         assert_eq!(reply.headers()["content-type"], "text/event-stream");
-        Stream { body: reply.into_body(), parser: Parser::new(), waiting: std::collections::VecDeque::new(), raw: String::new() }
+        Stream {
+            body: reply.into_body(),
+            parser: Parser::new(),
+            waiting: std::collections::VecDeque::new(),
+            raw: String::new(),
+        }
     }
 }
 
 impl Reply {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// Status, code and field of a refusal, whose shape is checked on the way.
     pub(super) fn refusal(&self) -> (u16, String, String) {
         let body = self.json();
-        let error = body["error"].as_object().unwrap_or_else(|| panic!("no error in {body}"));
-        assert_eq!(error["request_id"].as_str().expect("a request id"), self.headers["x-request-id"].to_str().expect("letters"));
+        let error = body["error"]
+            .as_object()
+            .unwrap_or_else(|| panic!("no error in {body}"));
+        assert_eq!(
+            error["request_id"].as_str().expect("a request id"),
+            self.headers["x-request-id"].to_str().expect("letters")
+        );
         assert!(!error["message"].as_str().expect("a message").is_empty());
-        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| {
+            error
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         (self.status.as_u16(), text("code"), text("field"))
     }
 }

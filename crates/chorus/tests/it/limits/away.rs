@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, End, Estimate, HeldLease, Lease, Limit, QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    Candidate, Demand, Dimension, End, Estimate, HeldLease, Lease, Limit, QuotaGroup, ReserveRule,
+    Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -35,8 +36,13 @@ impl OwnServer {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         drop(listener);
-        let child = launch(&folder.path().to_path_buf(), port).expect("redis-server is installed where Redis is tried");
-        Some(Self { folder, port, child })
+        let child = launch(&folder.path().to_path_buf(), port)
+            .expect("redis-server is installed where Redis is tried");
+        Some(Self {
+            folder,
+            port,
+            child,
+        })
     }
 
     fn kill(&mut self) {
@@ -45,13 +51,18 @@ impl OwnServer {
     }
 
     fn start_again(&mut self) {
-        self.child = launch(&self.folder.path().to_path_buf(), self.port).expect("it was started before");
+        self.child =
+            launch(&self.folder.path().to_path_buf(), self.port).expect("it was started before");
     }
 
     /// The limiter as a new process sees it, with a short grace.
     fn process(&self) -> Redis {
         let url = format!("redis://127.0.0.1:{}", self.port);
-        let settings = Settings { grace: Millis(300), patience: Millis(1_000), ..Settings::new(url, "away") };
+        let settings = Settings {
+            grace: Millis(300),
+            patience: Millis(1_000),
+            ..Settings::new(url, "away")
+        };
         Redis::open(&settings, Arc::new(Wall)).expect("the URL is one")
     }
 }
@@ -65,8 +76,22 @@ impl Drop for OwnServer {
 
 fn launch(folder: &PathBuf, port: u16) -> std::io::Result<Child> {
     let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    command
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--save",
+            "",
+            "--dir",
+        ])
+        .arg(folder);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 /// The machine's time.
@@ -75,12 +100,15 @@ struct Wall;
 impl Clock for Wall {
     #[expect(clippy::disallowed_methods, reason = "real servers live in real time")]
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("it is after 1970");
         Timestamp(i64::try_from(since.as_millis()).expect("it is before the year 292 million"))
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        tokio::time::sleep_until(Instant::now() + Duration::from_millis(at.since(self.now()).0)).boxed()
+        tokio::time::sleep_until(Instant::now() + Duration::from_millis(at.since(self.now()).0))
+            .boxed()
     }
 
     fn number(&self) -> u128 {
@@ -103,27 +131,60 @@ fn group() -> Arc<QuotaGroup> {
         cache_read_percent: 0,
         output_weight: 1,
     };
-    let limits =
-        vec![limit(Dimension::Concurrency, 4, Window::Held), limit(Dimension::InputTokens, 10_000, Window::Day { offset_minutes: 0 })];
-    Arc::new(QuotaGroup { id: "org/model".into(), limits })
+    let limits = vec![
+        limit(Dimension::Concurrency, 4, Window::Held),
+        limit(
+            Dimension::InputTokens,
+            10_000,
+            Window::Day { offset_minutes: 0 },
+        ),
+    ];
+    Arc::new(QuotaGroup {
+        id: "org/model".into(),
+        limits,
+    })
 }
 
 fn demand() -> Demand {
-    let estimate = Estimate { input: 100, output_p50: 1, output_p90: 1, max_tokens: 1, cost: MicroUsd(1) };
-    let candidate = Candidate { credential: CredentialId::new(1), groups: vec![group()], estimate, rank: 0, floor_permille: 0 };
+    let estimate = Estimate {
+        input: 100,
+        output_p50: 1,
+        output_p90: 1,
+        max_tokens: 1,
+        cost: MicroUsd(1),
+    };
+    let candidate = Candidate {
+        credential: CredentialId::new(1),
+        groups: vec![group()],
+        estimate,
+        rank: 0,
+        floor_permille: 0,
+    };
     let lease = LeaseId::new(fastrand::u128(..));
-    Demand { lease, interactive: false, not_after: Wall.now() + Millis(60_000), candidates: vec![candidate] }
+    Demand {
+        lease,
+        interactive: false,
+        not_after: Wall.now() + Millis(60_000),
+        candidates: vec![candidate],
+    }
 }
 
 /// Asks again and again until the answer is the wanted one.
-async fn until<T: std::fmt::Debug, F: Future<Output = T>>(what: &str, ask: impl Fn() -> F, wanted: impl Fn(&T) -> bool) -> T {
+async fn until<T: std::fmt::Debug, F: Future<Output = T>>(
+    what: &str,
+    ask: impl Fn() -> F,
+    wanted: impl Fn(&T) -> bool,
+) -> T {
     let start = Instant::now();
     loop {
         let answer = ask().await;
         if wanted(&answer) {
             return answer;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "{what}: still {answer:?}");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{what}: still {answer:?}"
+        );
         sleep_until(Instant::now() + Duration::from_millis(20)).await;
     }
 }
@@ -140,76 +201,193 @@ async fn granted(redis: &Redis) -> Lease {
 }
 
 fn held(lease: &Lease, sent_until: Option<Timestamp>) -> HeldLease {
-    HeldLease { lease: lease.clone(), groups: vec![group()], sent_until }
+    HeldLease {
+        lease: lease.clone(),
+        groups: vec![group()],
+        sent_until,
+    }
 }
 
 fn used() -> End {
-    End::Used { usage: Usage { input: 100, ..Usage::default() }, cost: MicroUsd(1) }
+    End::Used {
+        usage: Usage {
+            input: 100,
+            ..Usage::default()
+        },
+        cost: MicroUsd(1),
+    }
 }
 
 #[tokio::test]
 async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_what_it_was_given() {
-    let Some(mut server) = OwnServer::start() else { return };
+    let Some(mut server) = OwnServer::start() else {
+        return;
+    };
     let (dispatcher, gateway, worker) = (server.process(), server.process(), server.process());
     ready(&dispatcher).await;
     dispatcher.restore(Vec::new()).await.expect("it answers");
     let first = granted(&dispatcher).await;
-    gateway.end(granted(&gateway).await.id, End::Unused).await.expect("it answers");
+    gateway
+        .end(granted(&gateway).await.id, End::Unused)
+        .await
+        .expect("it answers");
     let second = granted(&dispatcher).await;
     assert_eq!(dispatcher.members(), 2);
     server.kill();
 
     let until_then = Wall.now() + Millis(60_000);
-    assert!(matches!(dispatcher.reserve(demand()).await, Err(LimiterError::Unavailable(_))), "not before the grace is over");
-    drop(until("the share needs the leases", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
+    assert!(
+        matches!(
+            dispatcher.reserve(demand()).await,
+            Err(LimiterError::Unavailable(_))
+        ),
+        "not before the grace is over"
+    );
+    drop(
+        until(
+            "the share needs the leases",
+            || dispatcher.reserve(demand()),
+            |answer| *answer == Err(LimiterError::Lost),
+        )
+        .await,
+    );
     assert!(dispatcher.is_alone());
-    assert_eq!(dispatcher.intact().await, Ok(()), "nothing is lost that it goes on with");
+    assert_eq!(
+        dispatcher.intact().await,
+        Ok(()),
+        "nothing is lost that it goes on with"
+    );
     // The database says: one call runs, one dispatch waits for its worker. Half of four slots is taken.
     let outstanding = vec![held(&first, Some(until_then)), held(&second, None)];
-    dispatcher.restore(outstanding).await.expect("its own ledger takes them");
-    assert_eq!(dispatcher.reserve(demand()).await, Ok(Reserved::Wait { at: None }), "two slots of four are its share");
-    dispatcher.restore(vec![held(&second, None)]).await.expect("its own ledger takes them");
+    dispatcher
+        .restore(outstanding)
+        .await
+        .expect("its own ledger takes them");
+    assert_eq!(
+        dispatcher.reserve(demand()).await,
+        Ok(Reserved::Wait { at: None }),
+        "two slots of four are its share"
+    );
+    dispatcher
+        .restore(vec![held(&second, None)])
+        .await
+        .expect("its own ledger takes them");
     let third = granted(&dispatcher).await;
-    assert_eq!(dispatcher.reserve(demand()).await, Ok(Reserved::Wait { at: None }));
+    assert_eq!(
+        dispatcher.reserve(demand()).await,
+        Ok(Reserved::Wait { at: None })
+    );
 
     let holder = Holder::new("worker/1");
     let ask = || worker.send(&second, &holder, until_then);
-    assert_eq!(until("the worker goes on alone", ask, Result::is_ok).await, Ok(Sent::Sent));
-    assert_eq!(worker.send(&second, &Holder::new("worker/2"), until_then).await, Ok(Sent::Gone));
-    let late = Lease { not_after: Timestamp(0), id: LeaseId::new(7), ..second.clone() };
-    assert_eq!(worker.send(&late, &holder, until_then).await, Ok(Sent::Gone), "nobody sends after its time");
+    assert_eq!(
+        until("the worker goes on alone", ask, Result::is_ok).await,
+        Ok(Sent::Sent)
+    );
+    assert_eq!(
+        worker
+            .send(&second, &Holder::new("worker/2"), until_then)
+            .await,
+        Ok(Sent::Gone)
+    );
+    let late = Lease {
+        not_after: Timestamp(0),
+        id: LeaseId::new(7),
+        ..second.clone()
+    };
+    assert_eq!(
+        worker.send(&late, &holder, until_then).await,
+        Ok(Sent::Gone),
+        "nobody sends after its time"
+    );
     assert_eq!(worker.end(first.id, used()).await, Ok(()));
 
     server.start_again();
     ready(&worker).await;
     // It knows nothing any more, and is told by whoever knows the database.
-    drop(until("the loss is heard", || dispatcher.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
-    dispatcher.restore(vec![held(&second, Some(until_then)), held(&third, None)]).await.expect("it answers");
-    until("the worker's words are told", || async { worker.is_alone() }, |alone| !alone).await;
+    drop(
+        until(
+            "the loss is heard",
+            || dispatcher.reserve(demand()),
+            |answer| *answer == Err(LimiterError::Lost),
+        )
+        .await,
+    );
+    dispatcher
+        .restore(vec![held(&second, Some(until_then)), held(&third, None)])
+        .await
+        .expect("it answers");
+    until(
+        "the worker's words are told",
+        || async { worker.is_alone() },
+        |alone| !alone,
+    )
+    .await;
     assert!(!dispatcher.is_alone());
     assert_eq!(dispatcher.live_leases().await, Ok(2));
-    assert_eq!(worker.send(&second, &holder, until_then).await, Ok(Sent::Sent), "it is the holder there too");
-    assert_eq!(worker.send(&third, &holder, until_then).await, Ok(Sent::Sent));
+    assert_eq!(
+        worker.send(&second, &holder, until_then).await,
+        Ok(Sent::Sent),
+        "it is the holder there too"
+    );
+    assert_eq!(
+        worker.send(&third, &holder, until_then).await,
+        Ok(Sent::Sent)
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() {
-    let Some(server) = OwnServer::start() else { return };
+    let Some(server) = OwnServer::start() else {
+        return;
+    };
     let process = server.process();
     ready(&process).await;
     process.restore(Vec::new()).await.expect("it answers");
     let (running, waiting) = (granted(&process).await, granted(&process).await);
     let (holder, until_then) = (Holder::new("worker/1"), Wall.now() + Millis(60_000));
-    assert_eq!(process.send(&running, &holder, until_then).await, Ok(Sent::Sent));
+    assert_eq!(
+        process.send(&running, &holder, until_then).await,
+        Ok(Sent::Sent)
+    );
     server.stop(true);
-    drop(until("the process goes on alone", || process.end(running.id, used()), Result::is_ok).await);
-    assert_eq!(process.send(&waiting, &holder, until_then).await, Ok(Sent::Sent));
-    drop(until("the leases are asked for", || process.reserve(demand()), |answer| *answer == Err(LimiterError::Lost)).await);
-    process.restore(vec![held(&waiting, Some(until_then))]).await.expect("its own ledger takes them");
+    drop(
+        until(
+            "the process goes on alone",
+            || process.end(running.id, used()),
+            Result::is_ok,
+        )
+        .await,
+    );
+    assert_eq!(
+        process.send(&waiting, &holder, until_then).await,
+        Ok(Sent::Sent)
+    );
+    drop(
+        until(
+            "the leases are asked for",
+            || process.reserve(demand()),
+            |answer| *answer == Err(LimiterError::Lost),
+        )
+        .await,
+    );
+    process
+        .restore(vec![held(&waiting, Some(until_then))])
+        .await
+        .expect("its own ledger takes them");
     let own = granted(&process).await;
     server.stop(false);
-    until("its words are told", || async { process.is_alone() }, |alone| !alone).await;
-    assert_eq!(process.live_leases().await, Ok(2), "one ended, one was sent and one granted without the server");
+    until(
+        "its words are told",
+        || async { process.is_alone() },
+        |alone| !alone,
+    )
+    .await;
+    assert_eq!(
+        process.live_leases().await,
+        Ok(2),
+        "one ended, one was sent and one granted without the server"
+    );
     let used: i64 = process
         .levels()
         .await
@@ -227,7 +405,10 @@ impl OwnServer {
     /// Stops the process from running, or lets it go on: its connections stay, nobody answers.
     fn stop(&self, stopped: bool) {
         let signal = if stopped { "-STOP" } else { "-CONT" };
-        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill is everywhere");
+        let done = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .expect("kill is everywhere");
         assert!(done.success());
     }
 }

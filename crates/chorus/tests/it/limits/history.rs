@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Charge, Demand, Dimension, End, Estimate, FailureClass, HeldLease, Lease, Limit, Observation, ObservedLevel, QuotaGroup,
-    ReserveRule, Reserved, Sent, Window,
+    Candidate, Charge, Demand, Dimension, End, Estimate, FailureClass, HeldLease, Lease, Limit,
+    Observation, ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -26,7 +26,11 @@ use super::server::Server;
 pub(super) enum Step {
     Pass(u64),
     Reserve(Box<Demand>),
-    Send { lease: Lease, holder: Holder, deadline: Timestamp },
+    Send {
+        lease: Lease,
+        holder: Holder,
+        deadline: Timestamp,
+    },
     End(LeaseId, End),
     Observe(Box<Observation>),
     Restore(Vec<HeldLease>),
@@ -80,7 +84,10 @@ impl<'a> Pair<'a> {
         let mut chance = Rng::with_seed(seed);
         let groups = (0..3).map(|number| group(number, &mut chance)).collect();
         for limiter in [&redis as &dyn LimitState, &memory] {
-            limiter.restore(Vec::new()).await.expect("the server answers");
+            limiter
+                .restore(Vec::new())
+                .await
+                .expect("the server answers");
         }
         // Rates start from nothing; let them come back in most histories.
         clock.pass(Millis(if chance.u8(0..8) == 0 { 0 } else { 120_000 }));
@@ -112,7 +119,11 @@ impl<'a> Pair<'a> {
                 Some(lease) => {
                     let holder = Holder::new(["one", "one", "one", "two"][self.chance.usize(0..4)]);
                     let deadline = Timestamp(self.clock.now().0 + self.chance.i64(-1..60_000));
-                    Step::Send { lease, holder, deadline }
+                    Step::Send {
+                        lease,
+                        holder,
+                        deadline,
+                    }
                 }
                 None => Step::Pass(1),
             },
@@ -146,10 +157,21 @@ impl<'a> Pair<'a> {
 
     pub(super) fn demand(&mut self) -> Demand {
         self.next += 1;
-        let candidates = (0..self.chance.u128(0..4)).map(|number| self.candidate(number)).collect::<Vec<_>>();
-        let candidates = if candidates.is_empty() && self.chance.u8(0..4) > 0 { vec![self.candidate(1)] } else { candidates };
+        let candidates = (0..self.chance.u128(0..4))
+            .map(|number| self.candidate(number))
+            .collect::<Vec<_>>();
+        let candidates = if candidates.is_empty() && self.chance.u8(0..4) > 0 {
+            vec![self.candidate(1)]
+        } else {
+            candidates
+        };
         let not_after = Timestamp(self.clock.now().0 + self.chance.i64(0..30_000));
-        Demand { lease: LeaseId::new(self.next), interactive: self.chance.u8(0..8) == 0, not_after, candidates }
+        Demand {
+            lease: LeaseId::new(self.next),
+            interactive: self.chance.u8(0..8) == 0,
+            not_after,
+            candidates,
+        }
     }
 
     /// A call of so many tokens on a group that has 5,000 of them.
@@ -165,7 +187,10 @@ impl<'a> Pair<'a> {
             output_weight: 1,
         };
         let mut candidate = self.candidate(1);
-        candidate.groups = vec![Arc::new(QuotaGroup { id: "tokens".into(), limits: vec![limit] })];
+        candidate.groups = vec![Arc::new(QuotaGroup {
+            id: "tokens".into(),
+            limits: vec![limit],
+        })];
         (candidate.estimate.input, candidate.floor_permille) = (input, 0);
         (demand.interactive, demand.candidates) = (false, vec![candidate]);
         demand
@@ -173,41 +198,75 @@ impl<'a> Pair<'a> {
 
     fn candidate(&mut self, number: u128) -> Candidate {
         let some = self.chance.u8(0..8);
-        let groups = self.groups.iter().enumerate().filter(|(place, _)| some & (1 << place) != 0).map(|(_, group)| Arc::clone(group));
+        let groups = self
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| some & (1 << place) != 0)
+            .map(|(_, group)| Arc::clone(group));
         let groups = groups.collect();
         let output = self.chance.u64(1..900);
         let estimate = Estimate {
-            input: if self.chance.u8(0..30) == 0 { 9_000 } else { self.chance.u64(1..900) },
+            input: if self.chance.u8(0..30) == 0 {
+                9_000
+            } else {
+                self.chance.u64(1..900)
+            },
             output_p50: output / 2,
             output_p90: output,
             max_tokens: self.chance.u64(1..1_500),
             cost: MicroUsd(self.chance.i64(-1..5_000)),
         };
-        let floor_permille = if self.chance.u8(0..4) == 0 { self.chance.u16(0..300) } else { 0 };
-        Candidate { credential: CredentialId::new(number + 1), groups, estimate, rank: self.chance.u32(0..2), floor_permille }
+        let floor_permille = if self.chance.u8(0..4) == 0 {
+            self.chance.u16(0..300)
+        } else {
+            0
+        };
+        Candidate {
+            credential: CredentialId::new(number + 1),
+            groups,
+            estimate,
+            rank: self.chance.u32(0..2),
+            floor_permille,
+        }
     }
 
     fn lease(&mut self) -> Option<Lease> {
         let recent = self.granted.len().saturating_sub(12);
-        (recent < self.granted.len()).then(|| self.granted[self.chance.usize(recent..self.granted.len())].clone())
+        (recent < self.granted.len())
+            .then(|| self.granted[self.chance.usize(recent..self.granted.len())].clone())
     }
 
     fn end(&mut self) -> End {
         let mut tokens = || self.chance.u64(0..1_500);
-        let usage = Usage { input: tokens(), output: tokens(), cache_read: tokens(), cache_write: tokens() / 4, reasoning: 0 };
+        let usage = Usage {
+            input: tokens(),
+            output: tokens(),
+            cache_read: tokens(),
+            cache_write: tokens() / 4,
+            reasoning: 0,
+        };
         match self.chance.u8(0..8) {
             0 => End::Unused,
-            1 => {
-                End::Aborted { usage: Some(usage).filter(|usage| usage.input.is_multiple_of(2)), grace: Millis(self.chance.u64(0..9_000)) }
-            }
-            2 => End::Refused { counts_request: usage.input.is_multiple_of(2) },
-            _ => End::Used { usage, cost: MicroUsd(self.chance.i64(-1..9_000)) },
+            1 => End::Aborted {
+                usage: Some(usage).filter(|usage| usage.input.is_multiple_of(2)),
+                grace: Millis(self.chance.u64(0..9_000)),
+            },
+            2 => End::Refused {
+                counts_request: usage.input.is_multiple_of(2),
+            },
+            _ => End::Used {
+                usage,
+                cost: MicroUsd(self.chance.i64(-1..9_000)),
+            },
         }
     }
 
     fn observation(&mut self) -> Observation {
         let group = Arc::clone(&self.groups[self.chance.usize(0..self.groups.len())]);
-        let levels = (0..self.chance.u8(0..3)).map(|_| self.header(&group)).collect();
+        let levels = (0..self.chance.u8(0..3))
+            .map(|_| self.header(&group))
+            .collect();
         let failure = [
             None,
             None,
@@ -220,21 +279,47 @@ impl<'a> Pair<'a> {
             Some(FailureClass::Overload),
         ];
         // Groups that are closed for days would end the history.
-        let failure = failure[if self.chance.u8(0..4) == 0 { self.chance.usize(0..9) } else { self.chance.usize(0..6) }];
+        let failure = failure[if self.chance.u8(0..4) == 0 {
+            self.chance.usize(0..9)
+        } else {
+            self.chance.usize(0..6)
+        }];
         let retry_after = (self.chance.u8(0..3) > 0).then(|| Millis(self.chance.u64(0..20_000)));
         let longest = [10, 4_000, 20_000, 400_000][self.chance.usize(0..4)];
         let sent_at = Timestamp(self.clock.now().0 - self.chance.i64(0..longest));
-        Observation { group, sent_at, failure, retry_after, levels }
+        Observation {
+            group,
+            sent_at,
+            failure,
+            retry_after,
+            levels,
+        }
     }
 
     fn header(&mut self, group: &QuotaGroup) -> ObservedLevel {
         let limit = &group.limits[self.chance.usize(0..group.limits.len())];
-        let told = [limit.amount, limit.amount, limit.amount / 2, limit.amount * 2 + 1, 0][self.chance.usize(0..5)];
+        let told = [
+            limit.amount,
+            limit.amount,
+            limit.amount / 2,
+            limit.amount * 2 + 1,
+            0,
+        ][self.chance.usize(0..5)];
         let most = told.max(limit.amount);
         ObservedLevel {
-            dimension: if self.chance.u8(0..9) == 0 { Dimension::OutputTokens } else { limit.dimension },
+            dimension: if self.chance.u8(0..9) == 0 {
+                Dimension::OutputTokens
+            } else {
+                limit.dimension
+            },
             limit: (self.chance.u8(0..4) > 0).then_some(told),
-            remaining: (self.chance.u8(0..5) > 0).then(|| if self.chance.bool() { 0 } else { self.chance.u64(0..most + 1) }),
+            remaining: (self.chance.u8(0..5) > 0).then(|| {
+                if self.chance.bool() {
+                    0
+                } else {
+                    self.chance.u64(0..most + 1)
+                }
+            }),
             full_at: None,
             rounded_to: [1, 1, 1_000, 7][self.chance.usize(0..4)],
         }
@@ -246,15 +331,36 @@ impl<'a> Pair<'a> {
         let mut leases = self.granted[self.granted.len().saturating_sub(6)..].to_vec();
         self.next += 1;
         let charges = vec![
-            Charge { group: "g0".into(), dimension: Dimension::InputTokens, amount: 100 },
-            Charge { group: "unknown".into(), dimension: Dimension::Concurrency, amount: 1 },
+            Charge {
+                group: "g0".into(),
+                dimension: Dimension::InputTokens,
+                amount: 100,
+            },
+            Charge {
+                group: "unknown".into(),
+                dimension: Dimension::Concurrency,
+                amount: 1,
+            },
         ];
         let id = LeaseId::new(self.next);
-        leases.push(Lease { id, credential: CredentialId::new(1), charges, granted_at: Timestamp(now), not_after: Timestamp(now + 9_000) });
+        leases.push(Lease {
+            id,
+            credential: CredentialId::new(1),
+            charges,
+            granted_at: Timestamp(now),
+            not_after: Timestamp(now + 9_000),
+        });
         self.granted.extend(leases.last().cloned());
         let held = |lease: Lease| HeldLease {
-            groups: if self.chance.bool() { self.groups.clone() } else { Vec::new() },
-            sent_until: self.chance.bool().then(|| Timestamp(now + self.chance.i64(-100..40_000))),
+            groups: if self.chance.bool() {
+                self.groups.clone()
+            } else {
+                Vec::new()
+            },
+            sent_until: self
+                .chance
+                .bool()
+                .then(|| Timestamp(now + self.chance.i64(-100..40_000))),
             lease,
         };
         leases.into_iter().map(held).collect()
@@ -276,7 +382,10 @@ impl<'a> Pair<'a> {
                 self.lost = true;
             }
             Step::Reserve(demand) => {
-                let answer = same(self.redis.reserve(*demand.clone()).await, &self.memory.reserve(*demand.clone()).await)?;
+                let answer = same(
+                    self.redis.reserve(*demand.clone()).await,
+                    &self.memory.reserve(*demand.clone()).await,
+                )?;
                 self.asked.push(*demand.clone());
                 match answer {
                     Ok(Reserved::Granted(lease)) => {
@@ -288,30 +397,56 @@ impl<'a> Pair<'a> {
                     Err(_) => self.played.lost += 1,
                 }
             }
-            Step::Send { lease, holder, deadline } => {
-                let answer = same(self.redis.send(lease, holder, *deadline).await, &self.memory.send(lease, holder, *deadline).await)?;
+            Step::Send {
+                lease,
+                holder,
+                deadline,
+            } => {
+                let answer = same(
+                    self.redis.send(lease, holder, *deadline).await,
+                    &self.memory.send(lease, holder, *deadline).await,
+                )?;
                 self.played.sent += u32::from(answer == Ok(Sent::Sent));
                 self.played.gone += u32::from(answer == Ok(Sent::Gone));
             }
-            Step::End(lease, end) => drop(same(self.redis.end(*lease, end.clone()).await, &self.memory.end(*lease, end.clone()).await)?),
-            Step::Observe(told) => drop(same(self.redis.observe(*told.clone()).await, &self.memory.observe(*told.clone()).await)?),
+            Step::End(lease, end) => drop(same(
+                self.redis.end(*lease, end.clone()).await,
+                &self.memory.end(*lease, end.clone()).await,
+            )?),
+            Step::Observe(told) => drop(same(
+                self.redis.observe(*told.clone()).await,
+                &self.memory.observe(*told.clone()).await,
+            )?),
             Step::Restore(leases) => {
-                same(self.redis.restore(leases.clone()).await, &self.memory.restore(leases.clone()).await)?
-                    .map_err(|lost| lost.to_string())?;
+                same(
+                    self.redis.restore(leases.clone()).await,
+                    &self.memory.restore(leases.clone()).await,
+                )?
+                .map_err(|lost| lost.to_string())?;
                 self.lost = false;
             }
         }
         if self.lost {
             return Ok(());
         }
-        same(self.redis.state().await, &Ok((self.memory.levels(), self.memory.live_leases()))).map(drop)
+        same(
+            self.redis.state().await,
+            &Ok((self.memory.levels(), self.memory.live_leases())),
+        )
+        .map(drop)
     }
 }
 
 type Answer<T> = Result<T, LimiterError>;
 
 fn same<T: PartialEq + Debug>(redis: Answer<T>, memory: &Answer<T>) -> Result<Answer<T>, String> {
-    if redis == *memory { Ok(redis) } else { Err(format!("Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}")) }
+    if redis == *memory {
+        Ok(redis)
+    } else {
+        Err(format!(
+            "Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}"
+        ))
+    }
 }
 
 /// A group with some limits of every kind.
@@ -326,24 +461,43 @@ fn group(number: usize, chance: &mut Rng) -> Arc<QuotaGroup> {
             ..limits[0].clone()
         });
     }
-    Arc::new(QuotaGroup { id: format!("g{number}").as_str().into(), limits })
+    Arc::new(QuotaGroup {
+        id: format!("g{number}").as_str().into(),
+        limits,
+    })
 }
 
 fn limit(chance: &mut Rng) -> Limit {
-    let dimension = [Dimension::Requests, Dimension::InputTokens, Dimension::OutputTokens, Dimension::TotalTokens, Dimension::Spend]
-        [chance.usize(0..5)];
+    let dimension = [
+        Dimension::Requests,
+        Dimension::InputTokens,
+        Dimension::OutputTokens,
+        Dimension::TotalTokens,
+        Dimension::Spend,
+    ][chance.usize(0..5)];
     let amount = match dimension {
         Dimension::Requests => chance.u64(3..40),
         Dimension::Spend => chance.u64(10_000..200_000),
         _ => chance.u64(900..9_000),
     };
     let window = match chance.u8(0..8) {
-        0..4 => Window::Bucket { per_ms: [1_000, 60_000, 59_999, 600_000][chance.usize(0..4)] },
-        4..6 => Window::Sliding { per_ms: [10_000, 60_000][chance.usize(0..2)] },
-        6 => Window::Day { offset_minutes: [0, -480, 60][chance.usize(0..3)] },
+        0..4 => Window::Bucket {
+            per_ms: [1_000, 60_000, 59_999, 600_000][chance.usize(0..4)],
+        },
+        4..6 => Window::Sliding {
+            per_ms: [10_000, 60_000][chance.usize(0..2)],
+        },
+        6 => Window::Day {
+            offset_minutes: [0, -480, 60][chance.usize(0..3)],
+        },
         _ => Window::Month,
     };
-    let reserve = [ReserveRule::Estimate, ReserveRule::AsProduced, ReserveRule::InputPlusMax, ReserveRule::MaxOfBoth][chance.usize(0..4)];
+    let reserve = [
+        ReserveRule::Estimate,
+        ReserveRule::AsProduced,
+        ReserveRule::InputPlusMax,
+        ReserveRule::MaxOfBoth,
+    ][chance.usize(0..4)];
     Limit {
         dimension,
         amount,

@@ -19,30 +19,47 @@ pub(super) struct Server {
 impl Server {
     /// The one that this run was given.
     pub(super) fn given() -> Option<Self> {
-        Some(Self { url: real::REDIS.given()? })
+        Some(Self {
+            url: real::REDIS.given()?,
+        })
     }
 
     /// A namespace that no test has.
     pub(super) fn namespace() -> String {
         static DRAWN: AtomicU64 = AtomicU64::new(0);
-        format!("test-{}-{}", std::process::id(), DRAWN.fetch_add(1, Ordering::Relaxed))
+        format!(
+            "test-{}-{}",
+            std::process::id(),
+            DRAWN.fetch_add(1, Ordering::Relaxed)
+        )
     }
 
     /// The limiter of a namespace as a new process sees it, in the time of this clock.
     pub(super) fn limiter(&self, namespace: &str, clock: &Arc<Hand>) -> Redis {
-        let settings = Settings { time: Time::Clock, ..Settings::new(&self.url, namespace) };
-        Redis::open(&settings, Arc::clone(clock) as Arc<dyn Clock>).expect("CHORUS_TEST_REDIS is a URL")
+        let settings = Settings {
+            time: Time::Clock,
+            ..Settings::new(&self.url, namespace)
+        };
+        Redis::open(&settings, Arc::clone(clock) as Arc<dyn Clock>)
+            .expect("CHORUS_TEST_REDIS is a URL")
     }
 
     async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> T {
         let client = redis::Client::open(self.url.as_str()).expect("CHORUS_TEST_REDIS is a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
-        command.query_async(&mut connection).await.expect("the server answers")
+        let mut connection = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("the server answers");
+        command
+            .query_async(&mut connection)
+            .await
+            .expect("the server answers")
     }
 
     /// Everything that this namespace has.
     pub(super) async fn keys(&self, namespace: &str) -> Vec<String> {
-        self.ask(redis::cmd("KEYS").arg(format!("{{{namespace}}}:*"))).await
+        self.ask(redis::cmd("KEYS").arg(format!("{{{namespace}}}:*")))
+            .await
     }
 
     /// Deletes everything that this namespace has.
@@ -76,7 +93,10 @@ impl Process for Namespace {
         self.server.flush(&self.name).await;
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the server's own threads must run before the next look, there is no clock to wait on")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server's own threads must run before the next look, there is no clock to wait on"
+    )]
     async fn breathe(&self) {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
@@ -90,7 +110,11 @@ impl Limiters for Server {
 
     async fn fresh(&self) -> Subject {
         let hand = Arc::new(Hand::default());
-        let namespace = Namespace { server: self.clone(), name: Self::namespace(), hand: Arc::clone(&hand) };
+        let namespace = Namespace {
+            server: self.clone(),
+            name: Self::namespace(),
+            hand: Arc::clone(&hand),
+        };
         Subject::new(Box::new(namespace), hand).await
     }
 }

@@ -70,21 +70,38 @@ impl Town {
         self.stage.write("brief.md", &Book::brief());
         self.stage.write("docs/chronicle.md", &book.text());
         let server = format!("http://{}", gateway.address());
-        let arguments = ["run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server", &server];
+        let arguments = [
+            "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server",
+            &server,
+        ];
         let mut command = self.stage.process(&arguments);
-        command.env("CHORUS_API_KEY", String::from_utf8_lossy(&created.stdout).trim());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the client starts")
+        command.env(
+            "CHORUS_API_KEY",
+            String::from_utf8_lossy(&created.stdout).trim(),
+        );
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client starts")
     }
 
     /// The same, to its end.
     pub(super) fn run_on_server(&self, gateway: &Process, book: Book) -> Output {
-        self.client(gateway, book).wait_with_output().expect("the client ends")
+        self.client(gateway, book)
+            .wait_with_output()
+            .expect("the client ends")
     }
 
     /// Every delivery of the only project.
     pub(super) async fn deliveries(&self) -> Vec<DeliveryRow> {
-        let store = Store::open(Place::Postgres(self.database.clone()), Pending::Refuse).await.expect("the database opens");
-        let rows = store.of_project(self.stage.project()).await.expect("the rows are read");
+        let store = Store::open(Place::Postgres(self.database.clone()), Pending::Refuse)
+            .await
+            .expect("the database opens");
+        let rows = store
+            .of_project(self.stage.project())
+            .await
+            .expect("the rows are read");
         store.close().await;
         rows
     }
@@ -92,14 +109,26 @@ impl Town {
 
 /// Whether a worker that was told to stop gave it back.
 pub(super) fn was_handed_back(row: &DeliveryRow) -> bool {
-    matches!(row.end, Some(DeliveryEnd::Finished { outcome: Outcome::Requeue { reason: Requeue::Drained, .. } }))
+    matches!(
+        row.end,
+        Some(DeliveryEnd::Finished {
+            outcome: Outcome::Requeue {
+                reason: Requeue::Drained,
+                ..
+            }
+        })
+    )
 }
 
 /// Waits until something holds.
 pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     let over = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < over, "{what}: not within {} s", PATIENCE.as_secs());
+        assert!(
+            Instant::now() < over,
+            "{what}: not within {} s",
+            PATIENCE.as_secs()
+        );
         sleep_until(Instant::now() + LOOK_AGAIN).await;
     }
 }
@@ -107,13 +136,28 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
 /// Sections that name the servers, with a database, topics and keys of their own; and the database's URL.
 async fn shared() -> Option<(String, String)> {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
-    let (postgres, kafka, redis) = (real::POSTGRES.given()?, real::KAFKA.given()?, real::REDIS.given()?);
-    let name = format!("chorus_roles_{}_{}", std::process::id(), DRAWN.fetch_add(1, Ordering::Relaxed));
+    let (postgres, kafka, redis) = (
+        real::POSTGRES.given()?,
+        real::KAFKA.given()?,
+        real::REDIS.given()?,
+    );
+    let name = format!(
+        "chorus_roles_{}_{}",
+        std::process::id(),
+        DRAWN.fetch_add(1, Ordering::Relaxed)
+    );
     sqlx::any::install_default_drivers();
-    let server: sqlx::any::AnyConnectOptions = postgres.parse().expect("CHORUS_TEST_POSTGRES is a URL");
-    let mut connection = server.connect().await.expect("the server of CHORUS_TEST_POSTGRES answers");
+    let server: sqlx::any::AnyConnectOptions =
+        postgres.parse().expect("CHORUS_TEST_POSTGRES is a URL");
+    let mut connection = server
+        .connect()
+        .await
+        .expect("the server of CHORUS_TEST_POSTGRES answers");
     let create = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
-    connection.execute(create).await.expect("databases may be made there");
+    connection
+        .execute(create)
+        .await
+        .expect("databases may be made there");
     let (server, _) = postgres.rsplit_once('/').expect("the URL names a database");
     let database = format!("{server}/{name}");
     let sections = format!(

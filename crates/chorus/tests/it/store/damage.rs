@@ -7,8 +7,12 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use super::*;
 
 async fn raw(place: &Place) -> sqlx::AnyConnection {
-    let Place::Sqlite(file) = place else { panic!("these tests use files") };
-    let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", file.display()).parse().expect("a valid URL");
+    let Place::Sqlite(file) = place else {
+        panic!("these tests use files")
+    };
+    let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", file.display())
+        .parse()
+        .expect("a valid URL");
     options.connect().await.expect("the file is there")
 }
 
@@ -24,19 +28,38 @@ fn plain(folder: &TempDir) -> Place {
 async fn a_file_that_is_no_database_is_told_as_damaged() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     std::fs::write(folder.path().join("chorus.db"), [7_u8; 8192]).expect("the folder is ours");
-    let refusal = Store::open(plain(&folder), Pending::Apply).await.err().expect("this is no database");
-    assert!(matches!(&refusal, StoreError::Broken(text) if text.contains("is damaged") && text.contains("chorus.db")), "{refusal}");
+    let refusal = Store::open(plain(&folder), Pending::Apply)
+        .await
+        .err()
+        .expect("this is no database");
+    assert!(
+        matches!(&refusal, StoreError::Broken(text) if text.contains("is damaged") && text.contains("chorus.db")),
+        "{refusal}"
+    );
 }
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_named_by_table_row_and_column() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let store = opened(plain(&folder)).await;
-    let new = given::project(&Ids::default(), &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
+    let new = given::project(
+        &Ids::default(),
+        &Tenant::new("tenant"),
+        Timestamp(0),
+        MicroUsd(1),
+    );
     let id = new.id;
     store.submit(new).await.expect("the database is ours");
-    raw(&plain(&folder)).await.execute("UPDATE projects SET head = '{\"half\":'").await.expect("the database is ours");
-    let refusal = store.load(id).await.expect_err("half a text is no head").to_string();
+    raw(&plain(&folder))
+        .await
+        .execute("UPDATE projects SET head = '{\"half\":'")
+        .await
+        .expect("the database is ours");
+    let refusal = store
+        .load(id)
+        .await
+        .expect_err("half a text is no head")
+        .to_string();
     for word in ["table projects", &id.to_string(), "backup"] {
         assert!(refusal.contains(word), "{word:?} is missing in: {refusal}");
     }
@@ -47,13 +70,30 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
     let folder = tempfile::tempdir().expect("a folder for the test");
     let store = opened(plain(&folder)).await;
     let mut other = raw(&plain(&folder)).await;
-    other.execute("BEGIN IMMEDIATE").await.expect("nobody else writes");
-    let new = given::project(&Ids::default(), &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
-    let refusal = store.submit(new.clone()).await.expect_err("somebody else writes");
-    assert!(matches!(&refusal, StoreError::Unavailable(text) if text.contains("locked")), "{refusal}");
+    other
+        .execute("BEGIN IMMEDIATE")
+        .await
+        .expect("nobody else writes");
+    let new = given::project(
+        &Ids::default(),
+        &Tenant::new("tenant"),
+        Timestamp(0),
+        MicroUsd(1),
+    );
+    let refusal = store
+        .submit(new.clone())
+        .await
+        .expect_err("somebody else writes");
+    assert!(
+        matches!(&refusal, StoreError::Unavailable(text) if text.contains("locked")),
+        "{refusal}"
+    );
     other.execute("ROLLBACK").await.expect("it was begun");
     other.close().await.expect("it is open");
-    store.submit(new).await.expect("nobody else writes any more");
+    store
+        .submit(new)
+        .await
+        .expect("nobody else writes any more");
 }
 
 #[tokio::test]
@@ -67,8 +107,17 @@ async fn a_full_disk_is_told_and_what_was_accepted_stays() {
     let mut large = given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
     large.head.title = "long ".repeat(1_000_000);
     let refusal = store.submit(large).await.expect_err("there is no room");
-    assert!(matches!(&refusal, StoreError::Broken(text) if text.contains("the disk is full")), "{refusal}");
-    assert!(store.load(first.id).await.expect("reading needs no room").is_some());
+    assert!(
+        matches!(&refusal, StoreError::Broken(text) if text.contains("the disk is full")),
+        "{refusal}"
+    );
+    assert!(
+        store
+            .load(first.id)
+            .await
+            .expect("reading needs no room")
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -76,13 +125,24 @@ async fn an_old_schema_is_refused_unless_it_may_be_brought_up_to_date() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let place = place(&folder);
     let lacking = pending(&place).await.expect("an empty database answers");
-    assert!(lacking.starts_with(&["0001_begin"]) && lacking.is_sorted(), "{lacking:?}");
-    let refusal = Store::open(place.clone(), Pending::Refuse).await.err().expect("it lacks everything");
-    assert!(matches!(&refusal, StoreError::Broken(text) if text.contains("chorus migrate")), "{refusal}");
+    assert!(
+        lacking.starts_with(&["0001_begin"]) && lacking.is_sorted(),
+        "{lacking:?}"
+    );
+    let refusal = Store::open(place.clone(), Pending::Refuse)
+        .await
+        .err()
+        .expect("it lacks everything");
+    assert!(
+        matches!(&refusal, StoreError::Broken(text) if text.contains("chorus migrate")),
+        "{refusal}"
+    );
     migrate(&place).await.expect("it can be brought up to date");
     migrate(&place).await.expect("doing it again does nothing");
     assert!(pending(&place).await.expect("it answers").is_empty());
-    let store = Store::open(place, Pending::Refuse).await.expect("nothing is pending");
+    let store = Store::open(place, Pending::Refuse)
+        .await
+        .expect("nothing is pending");
     assert!(store.queued(1).await.expect("it answers").is_empty());
     assert!(store.examine().await.expect("it can be read").is_empty());
 }

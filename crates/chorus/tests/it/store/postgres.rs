@@ -15,7 +15,11 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// The server named in the environment, if any.
     pub(crate) fn given() -> Option<Self> {
-        Some(Self { url: real::POSTGRES.given()?, run: std::process::id(), drawn: AtomicU64::new(0) })
+        Some(Self {
+            url: real::POSTGRES.given()?,
+            run: std::process::id(),
+            drawn: AtomicU64::new(0),
+        })
     }
 
     async fn store(&self, suite: &str) -> Store {
@@ -25,11 +29,22 @@ impl Postgres {
     /// A new, empty database.
     pub(crate) async fn place(&self, suite: &str) -> Place {
         sqlx::any::install_default_drivers();
-        let name = format!("chorus_{suite}_{}_{}", self.run, self.drawn.fetch_add(1, Ordering::Relaxed));
-        let server: sqlx::any::AnyConnectOptions = self.url.parse().expect("CHORUS_TEST_POSTGRES is a URL");
-        let mut connection = server.connect().await.expect("the server of CHORUS_TEST_POSTGRES answers");
+        let name = format!(
+            "chorus_{suite}_{}_{}",
+            self.run,
+            self.drawn.fetch_add(1, Ordering::Relaxed)
+        );
+        let server: sqlx::any::AnyConnectOptions =
+            self.url.parse().expect("CHORUS_TEST_POSTGRES is a URL");
+        let mut connection = server
+            .connect()
+            .await
+            .expect("the server of CHORUS_TEST_POSTGRES answers");
         let create = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
-        connection.execute(create).await.expect("databases may be made there");
+        connection
+            .execute(create)
+            .await
+            .expect("databases may be made there");
         let (server, _) = self.url.rsplit_once('/').expect("the URL names a database");
         Place::Postgres(format!("{server}/{name}"))
     }
@@ -48,13 +63,17 @@ impl Bench for Postgres {
 
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
-    let Some(server) = Postgres::given() else { return };
+    let Some(server) = Postgres::given() else {
+        return;
+    };
     assert!(run(&server).await > 60);
 }
 
 #[tokio::test]
 async fn postgres_answers_random_histories_like_the_model() {
-    let Some(server) = Postgres::given() else { return };
+    let Some(server) = Postgres::given() else {
+        return;
+    };
     for seed in 100..106 {
         check_history(seed, 250, &server.store("history").await).await;
     }
@@ -63,20 +82,46 @@ async fn postgres_answers_random_histories_like_the_model() {
 
 #[tokio::test]
 async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
-    let Some(server) = Postgres::given() else { return };
+    let Some(server) = Postgres::given() else {
+        return;
+    };
     let store = server.store("race").await;
     let stage = chorus_world::contract::Stage::new(ports(store.clone()));
-    let project = stage.project(chorus_world::contract::stage::AMPLE).await.expect("it answers");
+    let project = stage
+        .project(chorus_world::contract::stage::AMPLE)
+        .await
+        .expect("it answers");
     let mut held = Vec::new();
     for _ in 0..24 {
         let attempt = stage.queued(project).await.expect("it answers");
-        held.push(stage.run(&attempt, chorus_core::id::Epoch(0)).await.expect("it answers"));
+        held.push(
+            stage
+                .run(&attempt, chorus_core::id::Epoch(0))
+                .await
+                .expect("it answers"),
+        );
     }
     let commit = stage.decision(project).await.expect("it answers");
-    let cancel = Commit { cancel: held.iter().map(|holding| holding.attempt).take(12).collect(), ..commit };
-    let finishes = held.iter().map(|holding| stage.ports.attempts.finish(stage.finish(holding, given::succeeded())));
-    let (decided, finished, beaten) =
-        futures_util::future::join3(stage.ports.projects.commit(cancel), join_all(finishes), stage.ports.attempts.beat(held.clone())).await;
+    let cancel = Commit {
+        cancel: held
+            .iter()
+            .map(|holding| holding.attempt)
+            .take(12)
+            .collect(),
+        ..commit
+    };
+    let finishes = held.iter().map(|holding| {
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(holding, given::succeeded()))
+    });
+    let (decided, finished, beaten) = futures_util::future::join3(
+        stage.ports.projects.commit(cancel),
+        join_all(finishes),
+        stage.ports.attempts.beat(held.clone()),
+    )
+    .await;
     assert!(matches!(decided, Ok(Committed::Done(_))), "{decided:?}");
     assert!(beaten.is_ok(), "{beaten:?}");
     let finished = finished.into_iter().map(|done| done.expect("it answers"));

@@ -33,15 +33,34 @@ pub(in super::super) enum Ended {
 impl Process {
     /// Starts it, and waits for the line that says where it answers.
     pub(super) fn start(mut command: Command, role: &[&str]) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
         let heard = Arc::new(Mutex::new(String::new()));
         let (tell, lines) = channel();
-        listen(child.stdout.take().expect("it is piped"), &heard, Some(tell));
+        listen(
+            child.stdout.take().expect("it is piped"),
+            &heard,
+            Some(tell),
+        );
         listen(child.stderr.take().expect("it is piped"), &heard, None);
         let id = child.id();
-        let mut process = Self { role: role.join(" "), address: String::new(), id, heard, ended: waited_for(child), over: false };
-        let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{} is not up: {}", process.role, process.said()));
-        let (_, address) = line.rsplit_once("http://").unwrap_or_else(|| panic!("{line} names no address"));
+        let mut process = Self {
+            role: role.join(" "),
+            address: String::new(),
+            id,
+            heard,
+            ended: waited_for(child),
+            over: false,
+        };
+        let line = lines
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("{} is not up: {}", process.role, process.said()));
+        let (_, address) = line
+            .rsplit_once("http://")
+            .unwrap_or_else(|| panic!("{line} names no address"));
         process.address = address.to_owned();
         process
     }
@@ -56,28 +75,51 @@ impl Process {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            write!(stream, "GET {path} HTTP/1.1\r\nhost: chorus\r\nconnection: close\r\n\r\n")?;
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nhost: chorus\r\nconnection: close\r\n\r\n"
+            )?;
             let mut text = String::new();
             stream.read_to_string(&mut text)?;
             Ok(text)
         };
-        let text = answer().unwrap_or_else(|error| panic!("{} {path}: {error}: {}", self.role, self.said()));
-        let status = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
-        (status.unwrap_or_else(|| panic!("{text} is no answer")), body)
+        let text = answer()
+            .unwrap_or_else(|error| panic!("{} {path}: {error}: {}", self.role, self.said()));
+        let status = text
+            .split_whitespace()
+            .nth(1)
+            .and_then(|word| word.parse().ok());
+        let body = text
+            .split_once("\r\n\r\n")
+            .map_or("", |(_, body)| body)
+            .to_owned();
+        (
+            status.unwrap_or_else(|| panic!("{text} is no answer")),
+            body,
+        )
     }
 
     /// One of its figures, without labels; zero when it does not have it.
     pub(in super::super) fn figure(&self, name: &str) -> f64 {
         let text = self.get("/metrics").1;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().expect("a figure"))
     }
 
     /// Asks it to end.
     pub(in super::super) fn signal(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.id.to_string()]).status().expect("kill runs");
-        assert!(sent.success(), "{} is gone already: {}", self.role, self.said());
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.id.to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(
+            sent.success(),
+            "{} is gone already: {}",
+            self.role,
+            self.said()
+        );
     }
 
     /// Whether it said these words.
@@ -88,7 +130,13 @@ impl Process {
     /// How it ended.
     pub(in super::super) fn ended(mut self, within: Duration) -> Ended {
         let status = self.ended.recv_timeout(within);
-        let status = status.unwrap_or_else(|_| panic!("{} has not ended after {within:?}: {}", self.role, self.said()));
+        let status = status.unwrap_or_else(|_| {
+            panic!(
+                "{} has not ended after {within:?}: {}",
+                self.role,
+                self.said()
+            )
+        });
         self.over = true;
         status.code().map_or(Ended::Killed, Ended::Code)
     }
@@ -110,7 +158,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !self.over {
             // It may have ended meanwhile.
-            let _ = Command::new("kill").args(["-KILL", &self.id.to_string()]).stderr(Stdio::null()).status();
+            let _ = Command::new("kill")
+                .args(["-KILL", &self.id.to_string()])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 }
@@ -120,7 +171,11 @@ fn text(heard: &Mutex<String>) -> String {
 }
 
 /// Keeps what is said, and tells each line to who wants to know.
-fn listen(stream: impl Read + Send + 'static, heard: &Arc<Mutex<String>>, tell: Option<Sender<String>>) {
+fn listen(
+    stream: impl Read + Send + 'static,
+    heard: &Arc<Mutex<String>>,
+    tell: Option<Sender<String>>,
+) {
     let heard = Arc::clone(heard);
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
