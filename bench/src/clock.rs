@@ -20,11 +20,11 @@ impl Clock for MachineClock {
         Box::pin(pause(Duration::from_millis(at.since(self.now()).0)))
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         Uuid::now_v7().as_u128()
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         if below == 0 {
             0
         } else {

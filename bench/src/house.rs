@@ -84,7 +84,7 @@ impl House {
             called: Notify::new(),
         });
         let catalog = Arc::new(chorus_upstream::catalog::load());
-        let boot = || BootId::new(clock.number());
+        let boot = || BootId::new(clock.random_u128());
         let orchestrator = chorus_orchestrator::Ports {
             projects: rows.clone(),
             outbox: rows.clone(),
@@ -115,7 +115,7 @@ impl House {
             clock: clock.clone(),
         };
         let never = std::future::pending::<()>;
-        let sizes = Arc::new(chorus_orchestrator::Sizes::default());
+        let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
         tokio::spawn(
             Orchestrator::new(
                 orchestrator,
@@ -179,9 +179,9 @@ impl House {
             .artifacts
             .put(Bytes::from(serde_json::to_vec(&brief)?))
             .await?;
-        let id = ProjectId::new(self.clock.number());
+        let id = ProjectId::new(self.clock.random_u128());
         let record = record::command(
-            EventId::new(self.clock.number()),
+            EventId::new(self.clock.random_u128()),
             &self.tenant,
             id,
             &ClientCommand::Submit { brief },
@@ -213,7 +213,7 @@ impl House {
     pub(crate) async fn finished(&self, id: ProjectId) -> anyhow::Result<()> {
         loop {
             let loaded = self.projects.load(id).await?;
-            if loaded.is_some_and(|loaded| loaded.project.head.over()) {
+            if loaded.is_some_and(|loaded| loaded.project.head.is_terminal()) {
                 return Ok(());
             }
             self.clock.sleep(Millis(5)).await;
@@ -223,7 +223,7 @@ impl House {
 
 /// An account without limits.
 fn account(clock: &dyn Clock, tenant: &Tenant) -> NewAccount {
-    let id = AccountId::new(clock.number());
+    let id = AccountId::new(clock.random_u128());
     NewAccount {
         id,
         tenant: tenant.clone(),
@@ -236,7 +236,7 @@ fn account(clock: &dyn Clock, tenant: &Tenant) -> NewAccount {
         },
         same_owner_spill: false,
         credentials: vec![NewCredential {
-            id: CredentialId::new(clock.number()),
+            id: CredentialId::new(clock.random_u128()),
             provider: ProviderId::new("compatible"),
             base_url: Some("http://127.0.0.1:1/v1".to_owned()),
             secret: SealedSecret {

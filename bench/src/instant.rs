@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chorus_core::llm::{Content, FinishReason, Role, StreamEvent, Usage};
-use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
+use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
-use chorus_sim::engine::call::{Ask, Role as TurnRole, Turn};
+use chorus_provider_sim::engine::call::{Ask, Role as TurnRole, Turn};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
@@ -20,7 +20,7 @@ pub(crate) struct Instant {
 
 #[async_trait]
 impl Upstream for Instant {
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.called.notify_one();
         let Body::Canonical(request) = call.body else {
@@ -43,7 +43,7 @@ impl Upstream for Instant {
             stream_usage: true,
             think: None,
         };
-        let said = chorus_sim::brain::reply(&ask, &[]).text;
+        let said = chorus_provider_sim::brain::reply(&ask, &[]).text;
         let usage = Usage {
             input: request.text_len() as u64 / 4,
             output: said.len() as u64 / 4,
@@ -62,11 +62,11 @@ impl Upstream for Instant {
             StreamEvent::Finish(FinishReason::Stop),
             StreamEvent::End,
         ];
-        Ok(Answer {
+        Ok(Response {
             sent_at: self.clock.now(),
             request_id: None,
             levels: Vec::new(),
-            body: AnswerBody::Stream(futures_util::stream::iter(events.map(Ok)).boxed()),
+            body: ResponseBody::Stream(futures_util::stream::iter(events.map(Ok)).boxed()),
         })
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
-use chorus_sim::config::{
+use chorus_provider_sim::config::{
     Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
 };
-use chorus_sim::engine::journal::Entry;
+use chorus_provider_sim::engine::journal::Entry;
 use serde::Deserialize;
 use toml::{Table, Value};
 

@@ -266,7 +266,7 @@ impl Rows {
     }
 
     /// Records that were never marked sent, and those that nobody folded.
-    pub async fn unsettled(&self) -> anyhow::Result<(i64, i64)> {
+    pub async fn unresolved(&self) -> anyhow::Result<(i64, i64)> {
         let row = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE sent_at IS NULL), COUNT(*) FILTER (WHERE folds = 1 AND folded_at IS NULL) FROM outbox",
         );

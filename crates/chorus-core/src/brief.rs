@@ -11,7 +11,7 @@ mod tokens;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::ArtifactHash;
+use crate::artifact::ArtifactHash;
 
 pub use answer::{AnswerReply, read_answer};
 pub use clarification::{Clarification, read_clarification};

@@ -52,7 +52,7 @@ pub fn machines() -> String {
             epoch,
             counter,
         } = arrow;
-        let (from, to) = (from.word(), to.word());
+        let (from, to) = (from.as_str(), to.as_str());
         writeln!(
             text,
             "| {from} | {to} | {trigger} | {who:?} | {epoch:?} | {counter:?} |"

@@ -4,10 +4,10 @@
 //! Deliberately absent: tokio, sockets, databases, clocks, randomness. Time and ids are arguments; what a
 //! machine wants done is a returned value. Every other crate points down to this one.
 
+pub mod artifact;
 pub mod attempt;
 pub mod brief;
 pub mod catalog;
-pub mod delivery;
 pub mod drawing;
 pub mod id;
 pub mod json;
@@ -21,5 +21,6 @@ pub mod port;
 pub mod progress;
 pub mod project;
 pub mod record;
+pub mod task_kind;
 pub mod time;
 pub mod verdict;

@@ -114,7 +114,7 @@ pub enum ReserveRule {
 
 /// What a call will likely use on one credential; tokens as that provider counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Estimate {
+pub struct CallEstimate {
     /// Prompt tokens, p90.
     pub input: u64,
     /// Produced tokens, p50.
@@ -134,7 +134,7 @@ impl Limit {
     }
 
     /// What is set aside before a call with this estimate.
-    pub fn reserved_for(&self, estimate: &Estimate) -> u64 {
+    pub fn reserved_for(&self, estimate: &CallEstimate) -> u64 {
         let output = match self.reserve {
             ReserveRule::Estimate => estimate.output_p90,
             ReserveRule::AsProduced => estimate.output_p50,
@@ -192,7 +192,7 @@ pub struct Candidate {
     /// Every group it draws on.
     pub groups: Vec<Arc<QuotaGroup>>,
     /// What the call will likely use there.
-    pub estimate: Estimate,
+    pub estimate: CallEstimate,
     /// Lower is better; among equals the one with most headroom is taken.
     pub rank: u32,
     /// Parts per thousand of each limit that this call must leave free.

@@ -1,7 +1,7 @@
-//! Results becoming one deliverable: rules first, a model only for the conflicts that rules cannot settle.
+//! Results becoming one deliverable: rules first, a model only for the conflicts that rules cannot resolve.
 //!
 //! A worker's reply is a text and, in a fenced block at its end, the facts and terms it rests on. The same
-//! fact with two values is a conflict; it is recorded and settled once. Merging reads results in plan order,
+//! fact with two values is a conflict; it is recorded and resolved once. Merging reads results in plan order,
 //! never in order of arrival, so equal results give equal bytes.
 
 mod conflicts;
@@ -9,20 +9,20 @@ mod files;
 mod framed;
 mod json_parts;
 mod reply;
-mod settle;
+mod resolve;
 mod told;
 mod value;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::ArtifactHash;
+use crate::artifact::ArtifactHash;
 use crate::id::TaskKey;
 
 pub use conflicts::conflicts;
 pub use files::{FileText, PartSpan, files};
 pub use framed::{FramedFile, JudgeChunk, framed_for_judge};
 pub use reply::{WorkReply, read_reply};
-pub use settle::{read_settlements, settle_by_rule};
+pub use resolve::{read_resolutions, resolve_by_rule};
 
 /// A worker's reply, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,23 +82,23 @@ pub struct Claim {
     pub quote: String,
 }
 
-/// How a conflict was settled.
+/// How a conflict was resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settlement {
+pub struct Resolution {
     /// The conflict.
     pub conflict: String,
     /// The claim that stands; none when both are kept side by side with a note.
     pub keep: Option<String>,
     /// Why.
     pub reason: String,
-    /// Who settled it.
-    pub by: SettledBy,
+    /// Who resolved it.
+    pub by: ResolvedBy,
 }
 
-/// Who settled a conflict.
+/// Who resolved a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SettledBy {
+pub enum ResolvedBy {
     /// A rule: most claims by a clear margin.
     Vote,
     /// The merger model: for one claim, or for keeping both.
@@ -129,8 +129,8 @@ pub struct Deliverable {
     pub files: Vec<MergedFile>,
     /// Conflicts found.
     pub conflicts: Vec<Conflict>,
-    /// How each was settled.
-    pub settlements: Vec<Settlement>,
+    /// How each was resolved.
+    pub resolutions: Vec<Resolution>,
 }
 
 #[cfg(test)]

@@ -67,3 +67,16 @@ impl fmt::Display for MicroUsd {
         }
     }
 }
+
+/// ProjectThe budget of one project and what has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProjectMoney {
+    /// Most that may be spent.
+    pub budget: MicroUsd,
+    /// Paid for, waste included.
+    pub spent: MicroUsd,
+    /// Set aside for deliveries under way.
+    pub reserved: MicroUsd,
+    /// The part of `spent` that bought nothing.
+    pub wasted: MicroUsd,
+}

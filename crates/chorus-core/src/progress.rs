@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::TaskKind;
 use crate::id::{AccountId, AttemptId, Epoch, ModelSlug, ProjectId, TaskId};
+use crate::task_kind::TaskKind;
 
 /// The header value `chorus-schema` of records that hold a [`Progress`].
 pub const SCHEMA: &str = "progress/1";

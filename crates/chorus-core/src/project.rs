@@ -6,11 +6,11 @@
 //! judged; the orchestrator's shell reads artifacts and commits decisions.
 
 mod command;
+mod conflicts;
 mod decide;
-mod draft;
+mod decision_builder;
 mod head;
 mod history;
-mod ledger;
 mod path;
 mod state;
 mod table;
@@ -27,14 +27,14 @@ use crate::id::{ProjectId, TaskId};
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
-pub use command::{ClientCommand, Command, Estimate, Merge, Planned, Reading};
-pub use decide::{Decision, Effect, Given, Queue, Refusal};
+pub use command::{ClientCommand, Command, Merge, PlanEstimate, Planned, Reading};
+pub use conflicts::Conflicts;
+pub use decide::{DecideContext, Decision, Effect, Queue, Refusal};
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};
 pub use history::{HistoryEvent, TaskRef};
-pub use ledger::Ledger;
-pub use state::{State, Waits};
+pub use state::{State, WaitingOn};
 pub use table::{PROJECT_ARROWS, TASK_ARROWS};
-pub use task::{About, Doing, Rework, Task, TaskAnswer, TaskState};
+pub use task::{CurrentAttempt, Rework, Subject, Task, TaskAnswer, TaskState};
 
 /// A project with its tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Summary {
     /// Its state, in one word.
     pub state: String,
     /// Whether the state is final.
-    pub over: bool,
+    pub is_terminal: bool,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// What it has cost so far.
@@ -71,7 +71,7 @@ impl Project {
     }
 
     /// The tasks that stand: those that no later plan version replaced, in order of id.
-    pub fn standing(&self) -> impl Iterator<Item = &Task> {
+    pub fn active(&self) -> impl Iterator<Item = &Task> {
         self.tasks
             .values()
             .filter(|task| task.superseded_by.is_none())

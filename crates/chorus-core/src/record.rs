@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{AttemptDone, NewAttempt};
+use crate::attempt::{AttemptDone, NewAttempt};
 use crate::id::{AccountId, AttemptId, CredentialId, Epoch, EventId, Pool, ProjectId, Seq, Tenant};
 use crate::port::bus::{Record, Topic};
 use crate::progress::{self, Progress};
@@ -318,8 +318,10 @@ fn json(payload: &impl Serialize) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::{ArtifactHash, CallSize, Outcome, TaskKind};
+    use crate::artifact::ArtifactHash;
+    use crate::attempt::{CallSize, Outcome};
     use crate::id::TaskId;
+    use crate::task_kind::TaskKind;
     use crate::time::Millis;
 
     fn attempt() -> NewAttempt {

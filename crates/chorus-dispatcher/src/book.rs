@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::delivery::QueuedAttempt;
+use chorus_core::attempt::QueuedAttempt;
 use chorus_core::id::{AttemptId, LeaseId};
-use chorus_pool::Wish;
-use chorus_pool::admission::Wants;
+use chorus_pool::AdmissionRequest;
+use chorus_pool::admission::ModelSelector;
 
 /// The rows that wait for admission.
 #[derive(Debug, Default)]
@@ -56,12 +56,12 @@ impl Book {
         Changes { fresh, gone }
     }
 
-    /// Enters a row under a lease; the wish to be admitted.
-    pub(crate) fn enter(&mut self, lease: LeaseId, row: QueuedAttempt) -> Wish {
-        let wish = wish(lease, &row);
+    /// Enters a row under a lease; the request to be admitted.
+    pub(crate) fn enter(&mut self, lease: LeaseId, row: QueuedAttempt) -> AdmissionRequest {
+        let request = request(lease, &row);
         self.leases.insert(row.attempt.id, lease);
         self.rows.insert(lease, row);
-        wish
+        request
     }
 
     /// Takes a row out.
@@ -74,13 +74,13 @@ impl Book {
     }
 }
 
-fn wish(lease: LeaseId, row: &QueuedAttempt) -> Wish {
+fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
     let attempt = &row.attempt;
-    Wish {
+    AdmissionRequest {
         lease,
         tenant: attempt.tenant.clone(),
         interactive: false,
-        wants: Wants::Role(attempt.kind.role()),
+        selector: ModelSelector::Role(attempt.kind.role()),
         kind: attempt.kind,
         size: attempt.size,
         priority: attempt.priority,

@@ -4,7 +4,7 @@
 //! something else) proves that a lease is not in the row; whoever released it on less would hand a worker a
 //! lease that gave everything back.
 
-use chorus_core::delivery::{
+use chorus_core::attempt::{
     Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
     QueuedAttempt,
 };
@@ -51,7 +51,9 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                         sent.push((row, *grant));
                     }
                 }
-                (Fate::Send(grant), Dispatched::Lost) => office.end_unused(grant.lease.id).await,
+                (Fate::Send(grant), Dispatched::Conflict) => {
+                    office.end_unused(grant.lease.id).await
+                }
                 (Fate::Send(grant), Dispatched::OverBudget) => {
                     office.end_unused(grant.lease.id).await;
                     if !may_suffice_later(office, &row, &grant).await {
@@ -61,7 +63,7 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                         });
                     }
                 }
-                (Fate::Refuse(_), Dispatched::Lost | Dispatched::OverBudget) => {}
+                (Fate::Refuse(_), Dispatched::Conflict | Dispatched::OverBudget) => {}
             }
         }
         office.publish(records).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, Term};
 use chorus_core::time::Timestamp;
-use chorus_pool::Roles;
+use chorus_pool::RoleModels;
 use futures_util::future::{Either, select};
 
 use crate::office::{Office, Ports};
@@ -23,7 +23,7 @@ pub struct Dispatcher {
     ports: Ports,
     settings: Settings,
     catalog: Arc<Catalog>,
-    roles: Roles,
+    roles: RoleModels,
     boot: BootId,
 }
 
@@ -33,7 +33,7 @@ impl Dispatcher {
         ports: Ports,
         settings: Settings,
         catalog: Arc<Catalog>,
-        roles: Roles,
+        roles: RoleModels,
         boot: BootId,
     ) -> Self {
         Self {

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::delivery::{CallSize, FailureCause, TaskKind};
-use chorus_core::delivery::{DeliveryEnd, DeliveryRow, Outcome, QueuedAttempt, Requeue};
+use chorus_core::attempt::{CallSize, FailureCause};
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, QueuedAttempt, Requeue};
 use chorus_core::id::{AttemptId, Epoch, ProjectId};
 use chorus_core::limit::FailureClass;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::Admission;
 use chorus_pool::estimate::Lesson;
@@ -117,6 +118,6 @@ fn verdict(end: Option<&DeliveryEnd>) -> Option<Result<(), FailureClass>> {
             } => Some(Err(*class)),
             Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
         },
-        DeliveryEnd::Unclaimed | DeliveryEnd::LostWorker | DeliveryEnd::Cancelled => None,
+        DeliveryEnd::Unclaimed | DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled => None,
     }
 }

@@ -49,11 +49,11 @@ impl Office {
     }
 
     pub(crate) fn event_id(&self) -> EventId {
-        EventId::new(self.ports.clock.number())
+        EventId::new(self.ports.clock.random_u128())
     }
 
     pub(crate) fn lease_id(&self) -> LeaseId {
-        LeaseId::new(self.ports.clock.number())
+        LeaseId::new(self.ports.clock.random_u128())
     }
 
     /// One statement to the store; a failed or slow one is a gap.
@@ -97,7 +97,7 @@ impl Office {
     pub(crate) async fn rest(&self) {
         let clock = &self.ports.clock;
         let half = self.settings.repeat_after.0 / 2;
-        let rest = chorus_core::time::Millis(half + clock.chance(half + 1));
+        let rest = chorus_core::time::Millis(half + clock.random_below(half + 1));
         clock.sleep(rest).await;
     }
 }

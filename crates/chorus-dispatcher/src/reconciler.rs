@@ -1,6 +1,6 @@
 //! Sending again what the bus may have lost, taking back what nobody does any more, and collecting what is done with.
 
-use chorus_core::delivery::Reclaim;
+use chorus_core::attempt::Reclaim;
 
 use crate::office::Office;
 

@@ -5,14 +5,14 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use chorus_core::attempt::{FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
-use chorus_core::delivery::{FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::id::Tenant;
 use chorus_core::limit::HeldLease;
 use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
-use chorus_pool::{Admission, Lost, Roles, Roster, Verdict};
+use chorus_pool::{Admission, EndpointIndex, RoleModels, StateLost, Verdict};
 use futures_util::future::{Either, select};
 
 use crate::book::Book;
@@ -23,7 +23,7 @@ use crate::office::Office;
 use crate::reconciler;
 
 /// Works for as long as the term lasts; never returns by itself.
-pub(crate) async fn work(office: &Office, catalog: &Arc<Catalog>, roles: &Roles) {
+pub(crate) async fn work(office: &Office, catalog: &Arc<Catalog>, roles: &RoleModels) {
     let mut desk = Desk::new(office, catalog, roles);
     desk.restore().await;
     select(Box::pin(desk.run()), Box::pin(reconciler::run(office))).await;
@@ -50,17 +50,17 @@ enum Event {
 }
 
 impl<'a> Desk<'a> {
-    fn new(office: &'a Office, catalog: &Arc<Catalog>, roles: &Roles) -> Self {
+    fn new(office: &'a Office, catalog: &Arc<Catalog>, roles: &RoleModels) -> Self {
         let (limits, clock) = (
             Arc::clone(&office.ports.limits),
             Arc::clone(&office.ports.clock),
         );
-        let roster = Roster::new(Arc::clone(catalog));
+        let index = EndpointIndex::new(Arc::clone(catalog));
         let admission = Admission::new(
             limits,
             clock,
             office.settings.admission.clone(),
-            roster,
+            index,
             roles.clone(),
         );
         Self {
@@ -94,7 +94,7 @@ impl<'a> Desk<'a> {
                     .await;
                 if !outstanding
                     .iter()
-                    .all(|delivery| self.admission.roster().knows(&delivery.tenant))
+                    .all(|delivery| self.admission.index().knows(&delivery.tenant))
                 {
                     // A lease without its groups would hold nothing.
                     self.office.rest().await;
@@ -118,7 +118,7 @@ impl<'a> Desk<'a> {
     fn held(&self, delivery: Outstanding) -> HeldLease {
         let groups = self
             .admission
-            .roster()
+            .index()
             .groups_of(delivery.lease.credential, &delivery.model);
         HeldLease {
             lease: delivery.lease,
@@ -167,7 +167,7 @@ impl<'a> Desk<'a> {
         let news = pin!(feed.next());
         match select(Box::pin(self.admission.next()), select(news, tick)).await {
             Either::Left((Ok(verdicts), _)) => Event::Decided(verdicts),
-            Either::Left((Err(Lost), _)) => Event::Lost,
+            Either::Left((Err(StateLost), _)) => Event::Lost,
             Either::Right((Either::Left((news, _)), _)) => Event::News(news),
             Either::Right((Either::Right(((), _)), _)) => Event::Tick,
         }
@@ -175,7 +175,7 @@ impl<'a> Desk<'a> {
 
     /// Asks whether the limiter has lost its state: workers wait for the restore even while nothing is queued.
     async fn look_after_limits(&mut self) {
-        if let Err(LimiterError::Lost) = self.office.ports.limits.intact().await {
+        if let Err(LimiterError::StateLost) = self.office.ports.limits.intact().await {
             self.restore().await;
         }
     }
@@ -202,11 +202,11 @@ impl<'a> Desk<'a> {
             .into_iter()
             .partition(|row| row.lost >= lost_limit);
         for row in fresh {
-            if !self.admission.roster().knows(&row.attempt.tenant) {
+            if !self.admission.index().knows(&row.attempt.tenant) {
                 continue;
             }
-            let wish = self.book.enter(self.office.lease_id(), row);
-            self.admission.push(wish);
+            let request = self.book.enter(self.office.lease_id(), row);
+            self.admission.push(request);
         }
         let refuse = |row| Decided {
             row,
@@ -218,7 +218,7 @@ impl<'a> Desk<'a> {
     /// Reads the accounts of tenants that are new here.
     async fn meet(&mut self, tenants: impl Iterator<Item = &Tenant>) {
         let new: BTreeSet<Tenant> = tenants
-            .filter(|tenant| !self.admission.roster().knows(tenant))
+            .filter(|tenant| !self.admission.index().knows(tenant))
             .cloned()
             .collect();
         for tenant in new {
@@ -238,7 +238,7 @@ impl<'a> Desk<'a> {
         let accounts = self.office.ports.directory.accounts(tenant);
         if let Ok(accounts) = self.office.statement("read accounts", accounts).await {
             self.admission
-                .update_roster(|roster| roster.set(tenant, accounts));
+                .update_endpoints(|index| index.set(tenant, accounts));
         }
     }
 
@@ -266,13 +266,18 @@ impl<'a> Desk<'a> {
     async fn dispatch(&mut self, verdicts: Vec<Verdict>) {
         let mut decided = Vec::with_capacity(verdicts.len());
         for verdict in verdicts {
-            let (wish, fate) = match verdict {
-                Verdict::Granted { wish, grant } => (wish, Fate::Send(grant)),
-                Verdict::Never { wish, why } => {
-                    (wish, Fate::Refuse(FailureCause::NoAccount { message: why }))
-                }
+            let (request, fate) = match verdict {
+                Verdict::Granted { request, grant } => (request, Fate::Send(grant)),
+                Verdict::Never { request, why } => (
+                    request,
+                    Fate::Refuse(FailureCause::NoAccount { message: why }),
+                ),
             };
-            decided.extend(self.book.take(wish.lease).map(|row| Decided { row, fate }));
+            decided.extend(
+                self.book
+                    .take(request.lease)
+                    .map(|row| Decided { row, fate }),
+            );
         }
         for (row, _) in commit(self.office, decided).await {
             self.lessons.expect(&row);

@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chorus_core::id::{KeyId, Tenant};
-use chorus_core::port::keys::{Scope, Scopes, Standing};
+use chorus_core::port::keys::{KeyStatus, Scope, Scopes};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
 
@@ -70,7 +70,7 @@ async fn caller(desk: &Desk, request: &Parts) -> Result<Caller, Fault> {
     if !caller.scopes.allow(needed) {
         return Err(Fault::new(
             Code::MissingScope,
-            format!("this key lacks the scope {}", needed.word()),
+            format!("this key lacks the scope {}", needed.as_str()),
         ));
     }
     Ok(caller)
@@ -88,17 +88,17 @@ async fn keyed(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Fault> {
         .find(secret.hash())
         .await?
         .ok_or_else(unknown)?;
-    match key.standing(desk.ports.clock.now()) {
-        Standing::Good => Ok(Caller {
+    match key.status(desk.ports.clock.now()) {
+        KeyStatus::Good => Ok(Caller {
             tenant: key.tenant,
             scopes: key.scopes,
             key: Some(key.id),
         }),
-        Standing::Revoked => Err(Fault::new(
+        KeyStatus::Revoked => Err(Fault::new(
             Code::RevokedKey,
             format!("the API key {} was revoked", key.id),
         )),
-        Standing::Expired => Err(Fault::new(
+        KeyStatus::Expired => Err(Fault::new(
             Code::ExpiredKey,
             format!("the API key {} has expired", key.id),
         )),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chorus_core::delivery::{ArtifactHash, Money};
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{AccountId, ProjectId};
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::Account;
 use chorus_core::port::keys::Scope;
@@ -60,7 +61,7 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn money(&self, project: ProjectId) -> Result<Money, Fault> {
+    pub(crate) async fn money(&self, project: ProjectId) -> Result<ProjectMoney, Fault> {
         Ok(self
             .ports
             .deliveries

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Brief, Outline};
 use chorus_core::catalog::Catalog;
-use chorus_core::delivery::ArtifactHash;
 use chorus_core::plan::{Plan, forecast};
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
 use chorus_core::time::Timestamp;
-use chorus_pool::roster::Unserved;
-use chorus_pool::{Roles, Roster};
+use chorus_pool::endpoint_index::Unserved;
+use chorus_pool::{EndpointIndex, RoleModels};
 use serde::de::DeserializeOwned;
 
 use crate::resource::Estimate;
@@ -26,7 +26,7 @@ pub struct Sources<'a> {
     /// Models and prices.
     pub catalog: &'a Arc<Catalog>,
     /// Models for each role.
-    pub roles: &'a Roles,
+    pub roles: &'a RoleModels,
     /// The time.
     pub now: Timestamp,
 }
@@ -54,12 +54,12 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
     let outline: Outline = sources.read(head.outline, "the outline").await?;
     let brief: Brief = sources.read(Some(head.brief), "the brief").await?;
     let forecast = forecast(&plan, &outline, &brief.text);
-    let mut roster = Roster::new(Arc::clone(sources.catalog));
-    roster.set(
+    let mut index = EndpointIndex::new(Arc::clone(sources.catalog));
+    index.set(
         &head.tenant,
         sources.directory.accounts(&head.tenant).await?,
     );
-    let prospect = roster.prospect(&head.tenant, sources.roles, &forecast, sources.now)?;
+    let prospect = index.prospect(&head.tenant, sources.roles, &forecast, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
     Ok(Estimate::new(&plan, &forecast, prospect, money))
 }

@@ -21,7 +21,8 @@ const LONGEST_ID: usize = 128;
 /// Runs the request inside the frame.
 pub(crate) async fn frame(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     let clock = &desk.ports.clock;
-    let id = given_id(request.headers()).unwrap_or_else(|| format!("req_{:032x}", clock.number()));
+    let id =
+        given_id(request.headers()).unwrap_or_else(|| format!("req_{:032x}", clock.random_u128()));
     let (method, path, began) = (
         request.method().clone(),
         request.uri().path().to_owned(),

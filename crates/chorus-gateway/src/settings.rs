@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
-use chorus_core::delivery::Role;
 use chorus_core::id::{ModelSlug, Tenant};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Directory, Keys, Outbox, Projects};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
 
 /// What the gateway reads and writes.
@@ -36,7 +36,7 @@ pub struct Ports {
 pub struct Settings {
     /// Who may come in.
     pub auth: Auth,
-    /// Sizes of what is handed in.
+    /// SizeLimits of what is handed in.
     pub bounds: Bounds,
     /// Most that a project may spend when its client names no budget.
     pub budget: MicroUsd,
@@ -45,7 +45,7 @@ pub struct Settings {
     /// Models and prices, for estimates.
     pub catalog: Arc<Catalog>,
     /// Models for each role, for estimates.
-    pub roles: BTreeMap<Role, Vec<Vec<ModelSlug>>>,
+    pub roles: BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>,
     /// How long a request may take until its reply begins.
     pub deadline: Millis,
     /// How often a silent stream of events says that it is alive.
@@ -67,7 +67,7 @@ pub enum Auth {
     Open(Tenant),
 }
 
-/// Sizes of what is handed in, in bytes.
+/// SizeLimits of what is handed in, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// The brief.
@@ -82,7 +82,7 @@ pub struct Bounds {
 
 impl Settings {
     /// The usual settings for this catalogue and these roles.
-    pub fn usual(catalog: Arc<Catalog>, roles: BTreeMap<Role, Vec<Vec<ModelSlug>>>) -> Self {
+    pub fn usual(catalog: Arc<Catalog>, roles: BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>) -> Self {
         Self {
             auth: Auth::Keys,
             bounds: Bounds::default(),

@@ -9,10 +9,11 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{self, Attachment, Brief, Options};
-use chorus_core::delivery::{ArtifactHash, Money};
 use chorus_core::id::{EventId, ProjectId, Seq, Version};
 use chorus_core::money::MicroUsd;
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::projects::{Loaded, NewProject, Submitted};
 use chorus_core::project::{ClientCommand, Head, NewHead, Project};
 use chorus_core::record;
@@ -57,9 +58,9 @@ pub(crate) async fn submit(
                 seq: Seq(0),
                 project,
             };
-            let money = Money {
+            let money = ProjectMoney {
                 budget,
-                ..Money::default()
+                ..ProjectMoney::default()
             };
             Ok(reply(
                 StatusCode::CREATED,
@@ -175,10 +176,10 @@ async fn store(
     // What the client said, not what the server fills in: a changed default does not make a repetition another body.
     let said = serde_json::to_vec(&(brief, &options.title, options.budget_usd)).map_err(written)?;
     let clock = &desk.ports.clock;
-    let id = ProjectId::new(clock.number());
+    let id = ProjectId::new(clock.random_u128());
     let tenant = caller.tenant.clone();
     let record = record::command(
-        EventId::new(clock.number()),
+        EventId::new(clock.random_u128()),
         &tenant,
         id,
         &ClientCommand::Submit { brief },

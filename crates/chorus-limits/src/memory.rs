@@ -95,7 +95,7 @@ impl Memory {
         let now = self.clock.now();
         let mut state = self.lock();
         if state.lost {
-            Err(LimiterError::Lost)
+            Err(LimiterError::StateLost)
         } else {
             Ok(state.act(now, act))
         }
@@ -124,7 +124,7 @@ impl LimitState for Memory {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
         let restored_in = self.restored_in.load(Ordering::Relaxed);
         if restored_in != 0 && restored_in != self.lock().life {
-            return Err(LimiterError::Lost);
+            return Err(LimiterError::StateLost);
         }
         self.known(|ledger, now| ledger.reserve(&demand, now))
     }

@@ -96,7 +96,7 @@ impl Redis {
         let client = redis::Client::open(settings.url.as_str())
             .map_err(|problem| UnusableUrl(problem.to_string()))?;
         let prefix = format!("{{{}}}", settings.namespace);
-        let member = format!("{:032x}", clock.number());
+        let member = format!("{:032x}", clock.random_u128());
         let patience = Duration::from_millis(settings.patience.0);
         let link = Link::new(client, prefix, settings.time, clock, patience);
         Ok(Self {

@@ -5,7 +5,7 @@ use chorus_core::id::{Seq, Version};
 use chorus_core::port::projects::Loaded;
 use chorus_core::project::Project;
 
-use crate::settings::Sizes;
+use crate::settings::SizeLimits;
 use crate::shelf::Shelf;
 
 /// A cached project.
@@ -15,11 +15,11 @@ pub(crate) struct Aggregate {
     pub(crate) project: Project,
     pub(crate) shelf: Shelf,
     /// As they were when the batch at hand was begun: one decision rests on one measure.
-    pub(crate) sizes: Sizes,
+    pub(crate) sizes: SizeLimits,
 }
 
 impl Aggregate {
-    pub(crate) fn new(loaded: Loaded, shelf: Shelf, sizes: Sizes) -> Self {
+    pub(crate) fn new(loaded: Loaded, shelf: Shelf, sizes: SizeLimits) -> Self {
         let Loaded {
             version,
             seq,

@@ -1,11 +1,11 @@
 //! Deciding on a batch: each record becomes a command, each decision is applied in memory, and what decisions
 //! ask for - merges, attempts - is done before the commit.
 
-use chorus_core::delivery::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
+use chorus_core::attempt::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
 use chorus_core::id::EventId;
 use chorus_core::plan::Plan;
 use chorus_core::port::bus::Record;
-use chorus_core::project::{ClientCommand, Command, Given, Project, TaskState};
+use chorus_core::project::{ClientCommand, Command, DecideContext, Project, TaskState};
 use chorus_core::record::{self, Unreadable};
 
 use crate::aggregate::Aggregate;
@@ -149,7 +149,7 @@ impl<'a> Deciding<'a> {
         let event = self.shop.event_id();
         if let Some(wanted) = self.take(
             event,
-            Command::Lost {
+            Command::ArtifactMissing {
                 what: missing.to_string(),
             },
         ) {
@@ -164,11 +164,11 @@ impl<'a> Deciding<'a> {
     async fn decide(&mut self, event: EventId, command: Command) {
         let mut wanted = self.take(event, command);
         while let Some(MergeWanted {
-            settlements,
+            resolutions,
             ask_model,
         }) = wanted
         {
-            wanted = match merging::merge(self.shop, &mut self.aggregate, settlements, ask_model)
+            wanted = match merging::merge(self.shop, &mut self.aggregate, resolutions, ask_model)
                 .await
             {
                 Ok(merge) => self.take(event, Command::Merged(merge)),
@@ -181,9 +181,9 @@ impl<'a> Deciding<'a> {
         let clock = &self.shop.ports.clock;
         let decision = self.aggregate.project.decide(
             command,
-            Given {
+            DecideContext {
                 event,
-                number: &mut || clock.number(),
+                number: &mut || clock.random_u128(),
             },
         );
         match decision {

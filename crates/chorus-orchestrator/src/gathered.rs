@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chorus_core::delivery::NewAttempt;
+use chorus_core::attempt::NewAttempt;
 use chorus_core::id::{AttemptId, Epoch, EventId, Seq, TaskId, Version};
-use chorus_core::merge::Settlement;
+use chorus_core::merge::Resolution;
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{Commit, StoredEvent};
 use chorus_core::project::{Decision, Effect, HistoryEvent, Project, Queue};
@@ -25,7 +25,7 @@ pub(crate) struct Gathered {
 
 /// A merge that a decision asks for.
 pub(crate) struct MergeWanted {
-    pub(crate) settlements: Vec<Settlement>,
+    pub(crate) resolutions: Vec<Resolution>,
     pub(crate) ask_model: bool,
 }
 
@@ -58,11 +58,11 @@ impl Gathered {
                     }
                 }
                 Effect::Merge {
-                    settlements,
+                    resolutions,
                     ask_model,
                 } => {
                     wanted = Some(MergeWanted {
-                        settlements,
+                        resolutions,
                         ask_model,
                     })
                 }

@@ -25,7 +25,7 @@ mod shelf;
 mod shop;
 
 pub use orchestrator::{GROUP, Orchestrator};
-pub use settings::{Measure, Rooms, Settings, Sizes};
+pub use settings::{Settings, SizeLimits, SizePolicy, TokenBudgets};
 pub use shop::Ports;
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::id::TaskKey;
 use chorus_core::merge::{self, FileText, WorkReply, WorkResult};
 use chorus_core::plan::{Part, Plan, PlannedFile, PlannedTask};
-use chorus_core::project::{Ledger, Task};
+use chorus_core::project::{Conflicts, Task};
+use chorus_core::task_kind::TaskKind;
 
 use crate::aggregate::Aggregate;
 use crate::shelf::Missing;
@@ -60,7 +60,7 @@ pub(crate) async fn results(
 ) -> Result<BTreeMap<TaskKey, WorkResult>, Missing> {
     let work: Vec<_> = aggregate
         .project
-        .standing()
+        .active()
         .filter(|task| task.kind == TaskKind::Work)
         .cloned()
         .collect();
@@ -74,7 +74,10 @@ pub(crate) async fn results(
 }
 
 /// The ledger of conflicts; empty before the first merge.
-pub(crate) async fn ledger(shop: &Shop, aggregate: &mut Aggregate) -> Result<Arc<Ledger>, Missing> {
+pub(crate) async fn ledger(
+    shop: &Shop,
+    aggregate: &mut Aggregate,
+) -> Result<Arc<Conflicts>, Missing> {
     match aggregate.project.head.ledger {
         Some(hash) => {
             aggregate
@@ -98,6 +101,6 @@ pub(crate) async fn files(
         plan,
         &results,
         &ledger.conflicts,
-        &ledger.settlements,
+        &ledger.resolutions,
     ))
 }

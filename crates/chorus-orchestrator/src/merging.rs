@@ -1,10 +1,10 @@
-//! Merging, as far as it needs artifacts: results are read, conflicts found and settled by rule or carried
-//! over, files made and stored. What cannot be settled so is handed to a model, once.
+//! Merging, as far as it needs artifacts: results are read, conflicts found and resolved by rule or carried
+//! over, files made and stored. What cannot be resolved so is handed to a model, once.
 
 use bytes::Bytes;
-use chorus_core::merge::{self, Deliverable, FileText, MergedFile, Settlement};
+use chorus_core::merge::{self, Deliverable, FileText, MergedFile, Resolution};
 use chorus_core::plan::{Part, Plan};
-use chorus_core::project::{Ledger, Merge};
+use chorus_core::project::{Conflicts, Merge};
 use chorus_core::verdict::{self, Verdict};
 
 use crate::aggregate::Aggregate;
@@ -15,11 +15,11 @@ use crate::{material, opening};
 /// Version of the stored form of deliverables.
 const DELIVERABLE: u32 = 1;
 
-/// Merges the results that stand. `settlements` are a model's word on the conflicts that the ledger holds open.
+/// Merges the results that stand. `resolutions` are a model's word on the conflicts that the ledger holds open.
 pub(crate) async fn merge(
     shop: &Shop,
     aggregate: &mut Aggregate,
-    settlements: Vec<Settlement>,
+    resolutions: Vec<Resolution>,
     ask_model: bool,
 ) -> Result<Merge, Missing> {
     let plan = opening::plan(shop, aggregate).await?.ok_or(Missing {
@@ -28,38 +28,38 @@ pub(crate) async fn merge(
     })?;
     let results = material::results(shop, aggregate, &plan).await?;
     let before = material::ledger(shop, aggregate).await?;
-    let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, settlements);
+    let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, resolutions);
     if ask_model && !draft.ledger.open().is_empty() {
         let ledger = aggregate.shelf.put(shop, &draft.ledger).await;
         return Ok(Merge::Open {
             ledger,
             found: draft.found,
-            settled: draft.settled,
+            resolved: draft.resolved,
         });
     }
     draft.close();
     let LedgerDraft {
         ledger,
         found,
-        settled,
+        resolved,
     } = draft;
-    let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.settlements);
+    let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.resolutions);
     let merged = store(shop, aggregate, &files).await;
-    let Ledger {
+    let Conflicts {
         conflicts,
-        settlements,
+        resolutions,
         ..
     } = ledger.clone();
     let deliverable = Deliverable {
         version: DELIVERABLE,
         files: merged,
         conflicts,
-        settlements,
+        resolutions,
     };
     Ok(Merge::Whole {
         ledger: aggregate.shelf.put(shop, &ledger).await,
         found,
-        settled,
+        resolved,
         deliverable: aggregate.shelf.put(shop, &deliverable).await,
         files: deliverable
             .files
@@ -79,59 +79,59 @@ pub(crate) async fn merge(
 
 /// A ledger in the making, with what is new in it.
 struct LedgerDraft {
-    ledger: Ledger,
+    ledger: Conflicts,
     found: Vec<merge::Conflict>,
-    settled: Vec<Settlement>,
+    resolved: Vec<Resolution>,
 }
 
 impl LedgerDraft {
-    /// Each conflict as it was settled before, else as the model says, else by rule.
-    fn new(conflicts: Vec<merge::Conflict>, before: &Ledger, said: Vec<Settlement>) -> Self {
+    /// Each conflict as it was resolved before, else as the model says, else by rule.
+    fn new(conflicts: Vec<merge::Conflict>, before: &Conflicts, said: Vec<Resolution>) -> Self {
         let found = conflicts
             .iter()
             .filter(|conflict| !before.knows(conflict))
             .cloned()
             .collect();
-        let mut settlements: Vec<_> = conflicts
+        let mut resolutions: Vec<_> = conflicts
             .iter()
-            .filter_map(|conflict| before.settled(conflict))
+            .filter_map(|conflict| before.resolved(conflict))
             .collect();
-        let mut settled = Vec::new();
-        for settlement in said.into_iter().chain(merge::settle_by_rule(&conflicts)) {
+        let mut resolved = Vec::new();
+        for resolution in said.into_iter().chain(merge::resolve_by_rule(&conflicts)) {
             let known = conflicts
                 .iter()
-                .any(|conflict| conflict.id == settlement.conflict);
+                .any(|conflict| conflict.id == resolution.conflict);
             if known
-                && !settlements
+                && !resolutions
                     .iter()
-                    .any(|other| other.conflict == settlement.conflict)
+                    .any(|other| other.conflict == resolution.conflict)
             {
-                settlements.push(settlement.clone());
-                settled.push(settlement);
+                resolutions.push(resolution.clone());
+                resolved.push(resolution);
             }
         }
         Self {
-            ledger: Ledger {
-                version: Ledger::VERSION,
+            ledger: Conflicts {
+                version: Conflicts::VERSION,
                 conflicts,
-                settlements,
+                resolutions,
             }
             .in_order(),
             found,
-            settled,
+            resolved,
         }
     }
 
-    /// Settles by nobody what nobody settled.
+    /// Resolves by nobody what nobody resolved.
     fn close(&mut self) {
         let open = self.ledger.open();
         self.ledger = std::mem::take(&mut self.ledger).closed().in_order();
-        let by_nobody = |settlement: &&Settlement| {
+        let by_nobody = |resolution: &&Resolution| {
             open.iter()
-                .any(|conflict| conflict.id == settlement.conflict)
+                .any(|conflict| conflict.id == resolution.conflict)
         };
-        self.settled
-            .extend(self.ledger.settlements.iter().filter(by_nobody).cloned());
+        self.resolved
+            .extend(self.ledger.resolutions.iter().filter(by_nobody).cloned());
     }
 }
 

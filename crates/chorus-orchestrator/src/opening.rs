@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{self, Brief, Outline};
-use chorus_core::delivery::ArtifactHash;
 use chorus_core::plan::Plan;
 
 use crate::aggregate::Aggregate;

@@ -18,7 +18,7 @@ use crate::aggregate::Aggregate;
 use crate::fold;
 use crate::intake::{Intake, Taken};
 use crate::shop::{Ports, Shop};
-use crate::{Measure, Settings};
+use crate::{Settings, SizePolicy};
 
 /// The consumer group of orchestrators.
 pub const GROUP: &str = "orchestrator";
@@ -44,7 +44,7 @@ struct Folded {
 
 impl Orchestrator {
     /// An orchestrator over these ports; `measure` says how large things may be.
-    pub fn new(ports: Ports, settings: Settings, measure: Arc<dyn Measure>) -> Self {
+    pub fn new(ports: Ports, settings: Settings, measure: Arc<dyn SizePolicy>) -> Self {
         Self {
             shop: Arc::new(Shop {
                 ports,
@@ -179,7 +179,7 @@ impl Desk<'_> {
         } = folded;
         let void = self.void.remove(&project);
         if let Some(aggregate) =
-            aggregate.filter(|aggregate| !void && !aggregate.project.head.over())
+            aggregate.filter(|aggregate| !void && !aggregate.project.head.is_terminal())
         {
             self.cache.insert(project, *aggregate);
             while self.cache.len() > self.shop.settings.cached {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use chorus_core::attempt::{NewAttempt, WorkOrder};
 use chorus_core::brief::Answered;
-use chorus_core::delivery::{NewAttempt, TaskKind, WorkOrder};
 use chorus_core::llm::Request;
 use chorus_core::merge::framed_for_judge;
 use chorus_core::plan::Plan;
-use chorus_core::project::{About, Queue, Task};
+use chorus_core::project::{Queue, Subject, Task};
+use chorus_core::task_kind::TaskKind;
 
 use crate::aggregate::Aggregate;
-use crate::prompt::{self, Answer, Clarify, Judge, Planning, Settle};
+use crate::prompt::{self, Answer, Clarify, Judge, Planning, Resolve};
 use crate::shelf::Missing;
 use crate::shop::Shop;
 use crate::{material, opening, part};
@@ -79,7 +80,7 @@ async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
         TaskKind::Plan => plan(shop, aggregate, task).await,
         TaskKind::Work => part::work(shop, aggregate, task).await,
         TaskKind::Answer => answer(shop, aggregate, task).await,
-        TaskKind::Settle => settle(shop, aggregate, task).await,
+        TaskKind::Resolve => resolve(shop, aggregate, task).await,
         TaskKind::Judge => judge(shop, aggregate, task).await,
     }
 }
@@ -127,7 +128,7 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
 async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
-    let About::Question { task: asking, text } = &task.about else {
+    let Subject::Question { task: asking, text } = &task.about else {
         unreachable!("an answer task is about a question")
     };
     let asking = aggregate
@@ -155,11 +156,11 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
     })
 }
 
-async fn settle(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+async fn resolve(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     let brief = opening::brief(shop, aggregate).await?;
     let open = material::ledger(shop, aggregate).await?.open();
     let room = aggregate.sizes.rooms.merger;
-    let request = prompt::settle(&Settle {
+    let request = prompt::resolve(&Resolve {
         brief: &brief.text,
         conflicts: &open,
         refused: refused(task),
@@ -175,12 +176,12 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
     let brief = opening::brief(shop, aggregate).await?;
     let plan = stored_plan(shop, aggregate).await?;
     let files = material::files(shop, aggregate, &plan).await?;
-    let About::Part { number, of } = task.about else {
+    let Subject::Part { number, of } = task.about else {
         unreachable!("a judge task is about a part")
     };
     let mut tokens = aggregate.sizes.judge_tokens;
     let mut chunks = framed_for_judge(&plan, &files, tokens);
-    // Sizes may have changed since the parts were counted; as many judges as there are must see the whole.
+    // SizeLimits may have changed since the parts were counted; as many judges as there are must see the whole.
     while chunks.len() > of.max(1) as usize {
         tokens = tokens.saturating_mul(2).max(1);
         chunks = framed_for_judge(&plan, &files, tokens);

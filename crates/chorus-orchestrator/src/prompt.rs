@@ -9,8 +9,8 @@ mod clarify;
 mod judge;
 mod plan;
 mod request;
+mod resolve;
 mod schema;
-mod settle;
 mod work;
 
 pub use answer::{Answer, answer};
@@ -18,7 +18,7 @@ pub use clarify::{Clarify, clarify};
 pub use judge::{Judge, judge};
 pub use plan::{Planning, plan};
 pub use request::{Room, size};
-pub use settle::{Settle, settle};
+pub use resolve::{Resolve, resolve};
 pub use work::{Given, Input, Rework, Work, work};
 
 #[cfg(test)]

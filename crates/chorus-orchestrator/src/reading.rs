@@ -1,10 +1,11 @@
 //! From a finished attempt to what its result says: the artifact is read by core's rules for its kind.
 
+use chorus_core::attempt::{AttemptDone, Outcome};
 use chorus_core::brief;
-use chorus_core::delivery::{AttemptDone, Outcome, TaskKind};
 use chorus_core::merge;
 use chorus_core::plan::{self, Plan, Scope};
-use chorus_core::project::{About, Estimate, Ledger, Planned, Reading, Task};
+use chorus_core::project::{Conflicts, PlanEstimate, Planned, Reading, Subject, Task};
+use chorus_core::task_kind::TaskKind;
 use chorus_core::verdict;
 
 use crate::aggregate::Aggregate;
@@ -49,10 +50,10 @@ pub(crate) async fn of(
             Ok(Reading::Clarification(brief::read_clarification(&text)))
         }
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
-        (TaskKind::Settle, Some(text)) => settled(shop, aggregate, &text).await,
+        (TaskKind::Resolve, Some(text)) => resolved(shop, aggregate, &text).await,
         (TaskKind::Judge, Some(text)) => {
             let plan = opening::plan(shop, aggregate).await?;
-            let read = if matches!(task.about, About::Part { of: 1, .. }) {
+            let read = if matches!(task.about, Subject::Part { of: 1, .. }) {
                 verdict::read_whole
             } else {
                 verdict::read
@@ -73,11 +74,11 @@ fn question(text: &str) -> String {
         .to_owned()
 }
 
-async fn settled(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {
+async fn resolved(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {
     let ledger = material::ledger(shop, aggregate).await?;
-    Ok(Reading::Settlements(merge::read_settlements(
+    Ok(Reading::Resolutions(merge::read_resolutions(
         text,
-        &Ledger::open(&ledger),
+        &Conflicts::open(&ledger),
     )))
 }
 
@@ -137,7 +138,7 @@ async fn store(
     brief: &str,
 ) -> Planned {
     let hash = aggregate.shelf.put(shop, &plan).await;
-    let estimate = Estimate::from(&plan::forecast(&plan, scope.outline, brief));
+    let estimate = PlanEstimate::from(&plan::forecast(&plan, scope.outline, brief));
     Planned {
         plan: Box::new(plan),
         hash,

@@ -26,45 +26,45 @@ pub struct Settings {
 
 /// How large plans, prompts and answers may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sizes {
+pub struct SizeLimits {
     /// How large plans and their tasks may be.
     pub limits: Limits,
     /// How much the models of each role may produce.
-    pub rooms: Rooms,
+    pub rooms: TokenBudgets,
     /// Most tokens of a deliverable that one call of the judge is shown.
     pub judge_tokens: u64,
 }
 
-/// Says how large things may be for a tenant now. Sizes follow the models that the tenant's accounts can serve,
+/// Says how large things may be for a tenant now. SizeLimits follow the models that the tenant's accounts can serve,
 /// and accounts come and go while an orchestrator runs; asked once for each batch that is folded.
 #[async_trait]
-pub trait Measure: Send + Sync {
+pub trait SizePolicy: Send + Sync {
     /// The sizes. There is always an answer: one that is old or usual serves where no better one is known.
-    async fn sizes(&self, tenant: &Tenant) -> Sizes;
+    async fn sizes(&self, tenant: &Tenant) -> SizeLimits;
 }
 
 /// The same for everybody.
 #[async_trait]
-impl Measure for Sizes {
-    async fn sizes(&self, _: &Tenant) -> Sizes {
+impl SizePolicy for SizeLimits {
+    async fn sizes(&self, _: &Tenant) -> SizeLimits {
         self.clone()
     }
 }
 
 /// How many tokens the models of each role may produce in one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rooms {
+pub struct TokenBudgets {
     /// Clarifies, plans, answers questions.
     pub planner: Room,
     /// Makes parts.
     pub worker: Room,
-    /// Settles conflicts.
+    /// Resolves conflicts.
     pub merger: Room,
     /// Judges.
     pub judge: Room,
 }
 
-impl Default for Rooms {
+impl Default for TokenBudgets {
     fn default() -> Self {
         let thinks = Room {
             ceiling: 32_000,
@@ -83,11 +83,11 @@ impl Default for Rooms {
     }
 }
 
-impl Default for Sizes {
+impl Default for SizeLimits {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            rooms: Rooms::default(),
+            rooms: TokenBudgets::default(),
             judge_tokens: 24_000,
         }
     }

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -7,7 +7,7 @@ use chorus_core::id::EventId;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::time::Millis;
 
-use crate::{Measure, Settings};
+use crate::{Settings, SizePolicy};
 
 const FIRST_WAIT: u64 = 100;
 const LONGEST_WAIT: u64 = 5_000;
@@ -33,12 +33,12 @@ pub struct Ports {
 pub(crate) struct Shop {
     pub(crate) ports: Ports,
     pub(crate) settings: Settings,
-    pub(crate) measure: Arc<dyn Measure>,
+    pub(crate) measure: Arc<dyn SizePolicy>,
 }
 
 impl Shop {
     pub(crate) fn event_id(&self) -> EventId {
-        EventId::new(self.ports.clock.number())
+        EventId::new(self.ports.clock.random_u128())
     }
 
     /// Repeats the question until the store answers, however long that takes: what is being folded stays
@@ -57,7 +57,7 @@ impl Shop {
                 }
             }
             clock
-                .sleep(Millis(bound / 2 + clock.chance(bound / 2 + 1)))
+                .sleep(Millis(bound / 2 + clock.random_below(bound / 2 + 1)))
                 .await;
             bound = (bound * 2).min(LONGEST_WAIT);
         }

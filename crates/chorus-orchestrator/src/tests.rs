@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use chorus_core::brief::Options;
 use chorus_core::id::EventId;
-use chorus_core::merge::SettledBy;
+use chorus_core::merge::ResolvedBy;
 use chorus_core::port::bus::Topic;
 use chorus_core::project::{ClientCommand, HistoryEvent};
 
@@ -49,11 +49,11 @@ fn a_brief_becomes_a_checked_deliverable() {
         1,
         "two chapters give two years"
     );
-    let settled = |event: &HistoryEvent| matches!(event, HistoryEvent::ConflictSettled { settlement } if settlement.by == SettledBy::Model);
+    let resolved = |event: &HistoryEvent| matches!(event, HistoryEvent::ConflictResolved { resolution } if resolution.by == ResolvedBy::Model);
     assert_eq!(
-        count(settled),
+        count(resolved),
         1,
-        "a conflict is settled once, also when rework merges again"
+        "a conflict is resolved once, also when rework merges again"
     );
     assert_eq!(
         count(|event| matches!(event, HistoryEvent::Reworked { .. })),
@@ -130,7 +130,7 @@ fn whoever_answers_in_prose_is_told_and_mends_it() {
         });
         ends.collect::<Vec<_>>()
     };
-    for key in ["clarify", "plan", "answer.t2.1", "settle.1", "judge.1"] {
+    for key in ["clarify", "plan", "answer.t2.1", "resolve.1", "judge.1"] {
         assert_eq!(answered(key), [false, true], "{key}");
     }
 }

@@ -10,18 +10,19 @@ mod queue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chorus_core::attempt::CallSize;
 use chorus_core::catalog::Model;
-use chorus_core::delivery::{CallSize, Role, TaskKind};
 use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, Pool, ProviderId, Tenant};
-use chorus_core::limit::{Estimate, Lease};
+use chorus_core::limit::{CallEstimate, Lease};
 use chorus_core::port::{Clock, LimitState};
+use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::breaker::Breakers;
+use crate::endpoint_index::{EndpointIndex, RoleModels};
 use crate::estimate::{Estimator, Lesson};
-use crate::roster::{Roles, Roster};
 use queue::{LineKey, Queue};
 
 /// How admission behaves.
@@ -50,15 +51,15 @@ impl Default for Settings {
 
 /// A call that wants to be admitted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct AdmissionRequest {
     /// The lease that it will run under, drawn before it is queued: asking twice reserves once.
     pub lease: LeaseId,
     /// Whose it is.
     pub tenant: Tenant,
     /// A person waits for it.
     pub interactive: bool,
-    /// Which model it wants.
-    pub wants: Wants,
+    /// Which model it selector.
+    pub selector: ModelSelector,
     /// What it is for; predicts its output.
     pub kind: TaskKind,
     /// How large it will be.
@@ -77,11 +78,11 @@ pub struct Wish {
     pub refused_by: Option<AccountId>,
 }
 
-/// Which model a call wants.
+/// Which model a call selector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wants {
+pub enum ModelSelector {
     /// The one that serves this role.
-    Role(Role),
+    Role(ModelRole),
     /// This one.
     Model(ModelSlug),
 }
@@ -100,23 +101,23 @@ pub struct Grant {
     /// The pool whose workers run it.
     pub pool: Pool,
     /// What it will likely use.
-    pub estimate: Estimate,
+    pub estimate: CallEstimate,
 }
 
-/// What became of a wish. It has left the queue.
+/// What became of a request. It has left the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It may be dispatched.
     Granted {
-        /// The wish.
-        wish: Box<Wish>,
+        /// The request.
+        request: Box<AdmissionRequest>,
         /// What it got.
         grant: Box<Grant>,
     },
     /// It can never be admitted.
     Never {
-        /// The wish.
-        wish: Box<Wish>,
+        /// The request.
+        request: Box<AdmissionRequest>,
         /// Why, in words for people.
         why: String,
     },
@@ -125,15 +126,15 @@ pub enum Verdict {
 /// The limiter has lost its state: leases must be restored before anything is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the limiter has lost its state")]
-pub struct Lost;
+pub struct StateLost;
 
 /// The queue with its limiter.
 pub struct Admission {
     limits: Arc<dyn LimitState>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    roster: Roster,
-    roles: Roles,
+    index: EndpointIndex,
+    roles: RoleModels,
     estimator: Estimator,
     breakers: Breakers,
     queue: Queue,
@@ -156,15 +157,15 @@ impl Admission {
         limits: Arc<dyn LimitState>,
         clock: Arc<dyn Clock>,
         settings: Settings,
-        roster: Roster,
-        roles: Roles,
+        index: EndpointIndex,
+        roles: RoleModels,
     ) -> Self {
         let changes = limits.changed();
         Self {
             limits,
             clock,
             settings,
-            roster,
+            index,
             roles,
             estimator: Estimator::default(),
             breakers: Breakers::default(),
@@ -177,13 +178,13 @@ impl Admission {
     }
 
     /// Queues a call, in place of one with the same lease.
-    pub fn push(&mut self, wish: Wish) {
-        self.remove(wish.lease);
-        self.place(wish, self.clock.now());
+    pub fn push(&mut self, request: AdmissionRequest) {
+        self.remove(request.lease);
+        self.place(request, self.clock.now());
     }
 
     /// Takes a call out. Its lease may have been reserved unnoticed: end it unused.
-    pub fn remove(&mut self, lease: LeaseId) -> Option<Wish> {
+    pub fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
         self.queue.remove(lease)
     }
 
@@ -203,13 +204,13 @@ impl Admission {
     }
 
     /// The accounts that calls may go to.
-    pub const fn roster(&self) -> &Roster {
-        &self.roster
+    pub const fn index(&self) -> &EndpointIndex {
+        &self.index
     }
 
     /// Changes the accounts; `change` says whether it changed anything, and then every call finds its line anew.
-    pub fn update_roster(&mut self, change: impl FnOnce(&mut Roster) -> bool) {
-        if change(&mut self.roster) {
+    pub fn update_endpoints(&mut self, change: impl FnOnce(&mut EndpointIndex) -> bool) {
+        if change(&mut self.index) {
             self.line_up_again();
         }
     }
@@ -232,7 +233,7 @@ impl Admission {
 
     /// Waits until something was decided, and returns all of it. Dropping the wait loses nothing: what was
     /// reserved meanwhile is returned by the next one. What was decided before a loss comes before the news of it.
-    pub async fn next(&mut self) -> Result<Vec<Verdict>, Lost> {
+    pub async fn next(&mut self) -> Result<Vec<Verdict>, StateLost> {
         loop {
             let now = self.clock.now();
             self.wake(now);
@@ -241,7 +242,7 @@ impl Admission {
                 return Ok(std::mem::take(&mut self.decided));
             }
             if std::mem::take(&mut self.lost) {
-                return Err(Lost);
+                return Err(StateLost);
             }
             self.sleep(now).await;
         }
@@ -249,8 +250,8 @@ impl Admission {
 
     /// Brings calls whose time has come into their lines.
     fn wake(&mut self, now: Timestamp) {
-        for wish in self.queue.due(now) {
-            self.place(wish, now);
+        for request in self.queue.due(now) {
+            self.place(request, now);
         }
         if self.queue.line_up_at.is_some_and(|at| at <= now) {
             self.line_up_again();
@@ -276,7 +277,7 @@ impl Admission {
     }
 
     fn model(&self, slug: &ModelSlug) -> Option<&Model> {
-        self.roster.model(slug)
+        self.index.model(slug)
     }
 }
 

@@ -2,15 +2,16 @@
 //!
 //! Input: the base count times a ratio that calibrates itself for each provider and model. Output: what the
 //! plan expects times a ratio learned for each model and kind of task, as a log-normal. Time: so much for each
-//! produced token. Deliberately simple: coarse sizes suffice, the ledger settles what was really used.
+//! produced token. Deliberately simple: coarse sizes suffice, the ledger resolves what was really used.
 
 use std::collections::BTreeMap;
 
+use chorus_core::attempt::CallSize;
 use chorus_core::catalog::Model;
-use chorus_core::delivery::{CallSize, TaskKind};
 use chorus_core::id::{ModelSlug, ProviderId};
-use chorus_core::limit::Estimate;
+use chorus_core::limit::CallEstimate;
 use chorus_core::llm::Usage;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
 /// Standard deviations from the median to the nine-tenths quantile.
@@ -61,7 +62,7 @@ impl Estimator {
         model: &Model,
         kind: TaskKind,
         size: &CallSize,
-    ) -> Estimate {
+    ) -> CallEstimate {
         let input = self.input(provider, &model.slug);
         let output = self
             .outputs
@@ -80,7 +81,7 @@ impl Estimator {
             output: output_p90,
             ..Usage::default()
         };
-        Estimate {
+        CallEstimate {
             input: input_p90,
             output_p50: at(output, 0.0, expected).clamp(1, most),
             output_p90,

@@ -7,14 +7,14 @@
 pub mod admission;
 pub mod bound;
 pub mod breaker;
+pub mod endpoint_index;
 pub mod estimate;
 pub mod order;
 pub mod prospect;
 pub mod reaction;
-pub mod roster;
 
-pub use admission::{Admission, Grant, Lost, Verdict, Wish};
-pub use roster::{RoleChoice, Roles, Roster};
+pub use admission::{Admission, AdmissionRequest, Grant, ModelSelector, StateLost, Verdict};
+pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};
 
 #[cfg(test)]
 mod tests;

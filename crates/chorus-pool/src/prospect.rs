@@ -1,38 +1,39 @@
 //! What a plan will cost and how long it will take on the accounts of a tenant, before it is begun.
 
-use chorus_core::delivery::{CallSize, Role, TaskKind};
+use chorus_core::attempt::CallSize;
 use chorus_core::id::Tenant;
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::plan::Forecast;
+use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 
+use crate::endpoint_index::{EndpointIndex, ModelChoice, RoleModels, Unserved};
 use crate::estimate::Estimator;
 use crate::order::{Rates, Work};
-use crate::roster::{RoleChoice, Roles, Roster, Unserved};
 
 /// Money and time of a plan, each as a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prospect {
-    /// The models that will work, settle and judge.
-    pub choices: Vec<RoleChoice>,
+    /// The models that will work, resolve and judge.
+    pub choices: Vec<ModelChoice>,
     /// Likely cost, and cost when a third of the work is done twice.
     pub cost: (MicroUsd, MicroUsd),
     /// No schedule is shorter, and time when much is done twice.
     pub time: (Millis, Millis),
 }
 
-impl Roster {
+impl EndpointIndex {
     /// What a plan of this forecast will take on the tenant's accounts as they are now.
     pub fn prospect(
         &self,
         tenant: &Tenant,
-        roles: &Roles,
+        roles: &RoleModels,
         forecast: &Forecast,
         now: Timestamp,
     ) -> Result<Prospect, Unserved> {
-        let worker = self.choose(tenant, Role::Worker, roles, now)?;
-        let others = [Role::Merger, Role::Judge]
+        let worker = self.choose(tenant, ModelRole::Writer, roles, now)?;
+        let others = [ModelRole::Merger, ModelRole::Judge]
             .into_iter()
             .map(|role| self.choose(tenant, role, roles, now));
         let others = others.collect::<Result<Vec<_>, _>>()?;
@@ -46,7 +47,7 @@ impl Roster {
     }
 
     /// Cost on the dearest of the worker's models.
-    fn cost(&self, worker: &RoleChoice, forecast: &Forecast) -> MicroUsd {
+    fn cost(&self, worker: &ModelChoice, forecast: &Forecast) -> MicroUsd {
         let usage = Usage {
             input: forecast.input_tokens,
             output: forecast.output_tokens,
@@ -63,15 +64,15 @@ impl Roster {
     }
 
     /// The longest path at the usual pace, or what the limits of all accounts can bring, whichever is longer.
-    fn time(&self, tenant: &Tenant, worker: &RoleChoice, forecast: &Forecast) -> Millis {
+    fn time(&self, tenant: &Tenant, worker: &ModelChoice, forecast: &Forecast) -> Millis {
         let estimator = Estimator::default();
-        let seats: Vec<_> = worker
+        let endpoints: Vec<_> = worker
             .models
             .iter()
             .flat_map(|slug| {
                 self.serving(tenant, slug)
                     .into_iter()
-                    .map(move |seat| (slug, seat))
+                    .map(move |endpoint| (slug, endpoint))
             })
             .collect();
         let service = |output: u64| {
@@ -80,16 +81,16 @@ impl Roster {
                 output,
                 max_tokens: u32::MAX,
             };
-            let times = seats.iter().filter_map(|(slug, seat)| {
+            let times = endpoints.iter().filter_map(|(slug, endpoint)| {
                 let model = self.catalog().model(slug)?;
-                Some(estimator.service(&seat.provider, model, TaskKind::Work, &size))
+                Some(estimator.service(&endpoint.provider, model, TaskKind::Work, &size))
             });
             times.min().unwrap_or_default()
         };
         let rates = Rates::of(
-            &seats
+            &endpoints
                 .iter()
-                .map(|(slug, seat)| seat.groups_for(slug))
+                .map(|(slug, endpoint)| endpoint.groups_for(slug))
                 .collect::<Vec<_>>(),
         );
         let work = Work {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::delivery::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::id::{AccountId, TaskId};
 use chorus_core::llm::Usage;
 use chorus_core::project::{HistoryEvent, State, Task};
@@ -12,37 +12,37 @@ use super::figures::{
     AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span,
     TaskFigures, Totals, VerdictFigures,
 };
+use super::input::ReportInput;
 use super::path;
-use super::story::Story;
 
-/// The report of a story.
-pub fn build(story: &Story) -> Report {
-    let took = call_times(story);
-    let (critical, critical_path_ms) = path::critical(&story.project.tasks, &took);
-    let head = &story.project.head;
+/// The report of a input.
+pub fn build(input: &ReportInput) -> Report {
+    let took = call_times(input);
+    let (critical, critical_path_ms) = path::critical(&input.project.tasks, &took);
+    let head = &input.project.head;
     Report {
         version: 1,
         project: head.id.to_string(),
         title: head.title.clone(),
         state: head.state_word().to_owned(),
-        simulated: story.simulated,
-        totals: totals(story, critical_path_ms),
-        tasks: tasks(story, &took, &critical),
-        accounts: accounts(story),
-        conflicts: conflicts(story),
-        verdicts: verdicts(story),
+        simulated: input.simulated,
+        totals: totals(input, critical_path_ms),
+        tasks: tasks(input, &took, &critical),
+        accounts: accounts(input),
+        conflicts: conflicts(input),
+        verdicts: verdicts(input),
         defects: match &head.state {
             State::Partial { defects, .. } => defects.clone(),
             State::Failed { why } => vec![why.clone()],
             _ => Vec::new(),
         },
         assumptions: head.assumptions.clone(),
-        files: files(story),
-        happenings: happenings(story),
+        files: files(input),
+        happenings: happenings(input),
     }
 }
 
-impl Story {
+impl ReportInput {
     fn since(&self, at: Timestamp) -> u64 {
         at.since(self.project.head.created_at).0
     }
@@ -64,7 +64,7 @@ fn end_word(delivery: &DeliveryRow) -> &'static str {
     match &delivery.end {
         None => "open",
         Some(DeliveryEnd::Unclaimed) => "unclaimed",
-        Some(DeliveryEnd::LostWorker) => "lost",
+        Some(DeliveryEnd::WorkerLost) => "lost",
         Some(DeliveryEnd::Cancelled) => "cancelled",
         Some(DeliveryEnd::Finished { outcome }) => match outcome {
             Outcome::Succeeded { .. } => "done",
@@ -81,9 +81,9 @@ fn end_word(delivery: &DeliveryRow) -> &'static str {
 }
 
 /// Time of the calls that gave each task its result, all deliveries of a continued answer together.
-fn call_times(story: &Story) -> BTreeMap<TaskId, u64> {
+fn call_times(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     let mut took = BTreeMap::new();
-    for delivery in &story.deliveries {
+    for delivery in &input.deliveries {
         if let (Some(claimed), Some(ended), "done" | "asked" | "continued") =
             (delivery.claimed_at, delivery.ended_at, end_word(delivery))
         {
@@ -94,15 +94,15 @@ fn call_times(story: &Story) -> BTreeMap<TaskId, u64> {
 }
 
 /// For each task the time from the first moment it could be done until a worker first had it.
-fn waits(story: &Story) -> BTreeMap<TaskId, u64> {
+fn waits(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     let mut ready = BTreeMap::new();
-    for stored in &story.events {
+    for stored in &input.events {
         if let HistoryEvent::TaskReady { task, .. } = &stored.event {
             ready.entry(task.id).or_insert(stored.at);
         }
     }
     let mut claimed: BTreeMap<TaskId, Timestamp> = BTreeMap::new();
-    for row in &story.deliveries {
+    for row in &input.deliveries {
         if let Some(at) = row.claimed_at {
             claimed
                 .entry(row.task)
@@ -116,35 +116,35 @@ fn waits(story: &Story) -> BTreeMap<TaskId, u64> {
         .collect()
 }
 
-fn totals(story: &Story, critical_path_ms: u64) -> Totals {
-    let last = story
+fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
+    let last = input
         .events
         .iter()
         .map(|event| event.at)
-        .chain(story.deliveries.iter().filter_map(|row| row.ended_at))
+        .chain(input.deliveries.iter().filter_map(|row| row.ended_at))
         .max();
-    let usage = story
+    let usage = input
         .deliveries
         .iter()
         .filter_map(|row| row.usage)
         .fold(Usage::default(), |sum, usage| sum + usage);
     let count = |word: &str| {
-        story
+        input
             .deliveries
             .iter()
             .filter(|row| end_word(row) == word)
             .count() as u64
     };
     Totals {
-        makespan_ms: last.map_or(0, |last| story.since(last)),
+        makespan_ms: last.map_or(0, |last| input.since(last)),
         critical_path_ms,
-        call_ms: story
+        call_ms: input
             .deliveries
             .iter()
             .filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0))
             .sum(),
-        waited_ms: waits(story).values().sum(),
-        deliveries: story.deliveries.len() as u64,
+        waited_ms: waits(input).values().sum(),
+        deliveries: input.deliveries.len() as u64,
         limited: count("limited"),
         lost: count("lost"),
         retried: count("retried"),
@@ -152,26 +152,30 @@ fn totals(story: &Story, critical_path_ms: u64) -> Totals {
         cached_tokens: usage.cache_read,
         output_tokens: usage.output,
         reasoning_tokens: usage.reasoning,
-        budget: story.money.budget.0,
-        spent: story.money.spent.0,
-        wasted: story.money.wasted.0,
+        budget: input.money.budget.0,
+        spent: input.money.spent.0,
+        wasted: input.money.wasted.0,
     }
 }
 
-fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Vec<TaskFigures> {
-    let levels = path::levels(&story.project.tasks);
-    let waited = waits(story);
+fn tasks(
+    input: &ReportInput,
+    took: &BTreeMap<TaskId, u64>,
+    critical: &[TaskId],
+) -> Vec<TaskFigures> {
+    let levels = path::levels(&input.project.tasks);
+    let waited = waits(input);
     let figures = |task: &Task| TaskFigures {
         id: task.id.to_string(),
         key: task.key.to_string(),
         title: task.title.clone(),
         kind: word(&task.kind),
-        state: task.state.word().to_owned(),
+        state: task.state.as_str().to_owned(),
         plan_version: task.plan_version,
         parents: task.parents.iter().map(ToString::to_string).collect(),
         superseded: task.superseded_by.is_some(),
         level: levels.get(&task.id).copied().unwrap_or(0),
-        deliveries: story
+        deliveries: input
             .deliveries
             .iter()
             .filter(|row| row.task == task.id)
@@ -180,7 +184,7 @@ fn tasks(story: &Story, took: &BTreeMap<TaskId, u64>, critical: &[TaskId]) -> Ve
         waited_ms: waited.get(&task.id).copied().unwrap_or(0),
         critical: critical.contains(&task.id),
     };
-    story.project.tasks.values().map(figures).collect()
+    input.project.tasks.values().map(figures).collect()
 }
 
 /// An enum's name as it is written in JSON.
@@ -191,11 +195,11 @@ fn word<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
-fn accounts(story: &Story) -> Vec<AccountFigures> {
+fn accounts(input: &ReportInput) -> Vec<AccountFigures> {
     let mut lanes: BTreeMap<(String, String), AccountFigures> = BTreeMap::new();
-    for account in &story.accounts {
+    for account in &input.accounts {
         for credential in &account.credentials {
-            let limits = story.limits.iter().filter(|limit| {
+            let limits = input.limits.iter().filter(|limit| {
                 credential
                     .groups
                     .iter()
@@ -214,9 +218,9 @@ fn accounts(story: &Story) -> Vec<AccountFigures> {
             );
         }
     }
-    for delivery in &story.deliveries {
+    for delivery in &input.deliveries {
         let key = (
-            story.account(delivery.assignment.account),
+            input.account(delivery.assignment.account),
             delivery.assignment.provider.to_string(),
         );
         let lane = lanes.entry(key.clone()).or_insert_with(|| AccountFigures {
@@ -227,7 +231,7 @@ fn accounts(story: &Story) -> Vec<AccountFigures> {
             cost: 0,
         });
         lane.cost += delivery.cost.0;
-        lane.spans.push(span(story, delivery));
+        lane.spans.push(span(input, delivery));
     }
     lanes.into_values().collect()
 }
@@ -243,8 +247,8 @@ fn limit(limit: &super::LimitUse) -> LimitFigures {
     }
 }
 
-fn span(story: &Story, delivery: &DeliveryRow) -> Span {
-    let task = story.task(delivery.task);
+fn span(input: &ReportInput, delivery: &DeliveryRow) -> Span {
+    let task = input.task(delivery.task);
     let start = delivery.claimed_at.unwrap_or(delivery.dispatched_at);
     let usage = delivery.usage.unwrap_or_default();
     Span {
@@ -254,8 +258,8 @@ fn span(story: &Story, delivery: &DeliveryRow) -> Span {
         kind: word(&delivery.kind),
         model: delivery.assignment.model.to_string(),
         epoch: delivery.epoch.0,
-        start_ms: story.since(start),
-        end_ms: story.since(delivery.ended_at.unwrap_or(start)),
+        start_ms: input.since(start),
+        end_ms: input.since(delivery.ended_at.unwrap_or(start)),
         end: end_word(delivery).to_owned(),
         input_tokens: usage.prompt(),
         output_tokens: usage.output,
@@ -263,15 +267,15 @@ fn span(story: &Story, delivery: &DeliveryRow) -> Span {
     }
 }
 
-fn conflicts(story: &Story) -> Vec<ConflictFigures> {
-    let Some(deliverable) = &story.deliverable else {
+fn conflicts(input: &ReportInput) -> Vec<ConflictFigures> {
+    let Some(deliverable) = &input.deliverable else {
         return Vec::new();
     };
-    let settled = |id: &str| {
+    let resolved = |id: &str| {
         deliverable
-            .settlements
+            .resolutions
             .iter()
-            .find(|settlement| settlement.conflict == id)
+            .find(|resolution| resolution.conflict == id)
             .cloned()
     };
     deliverable
@@ -279,13 +283,13 @@ fn conflicts(story: &Story) -> Vec<ConflictFigures> {
         .iter()
         .map(|conflict| ConflictFigures {
             conflict: conflict.clone(),
-            settlement: settled(&conflict.id),
+            resolution: resolved(&conflict.id),
         })
         .collect()
 }
 
-fn verdicts(story: &Story) -> Vec<VerdictFigures> {
-    let judged = story
+fn verdicts(input: &ReportInput) -> Vec<VerdictFigures> {
+    let judged = input
         .events
         .iter()
         .filter_map(|stored| match &stored.event {
@@ -296,7 +300,7 @@ fn verdicts(story: &Story) -> Vec<VerdictFigures> {
                 ..
             } => Some(VerdictFigures {
                 round: *round,
-                at_ms: story.since(stored.at),
+                at_ms: input.since(stored.at),
                 score: *score,
                 items: verdict.items.clone(),
             }),
@@ -305,8 +309,8 @@ fn verdicts(story: &Story) -> Vec<VerdictFigures> {
     judged.collect()
 }
 
-fn files(story: &Story) -> Vec<FileFigures> {
-    let files = story
+fn files(input: &ReportInput) -> Vec<FileFigures> {
+    let files = input
         .deliverable
         .iter()
         .flat_map(|deliverable| &deliverable.files);
@@ -319,19 +323,19 @@ fn files(story: &Story) -> Vec<FileFigures> {
         .collect()
 }
 
-fn happenings(story: &Story) -> Vec<Happening> {
-    let of_events = story.events.iter().filter_map(|stored| {
+fn happenings(input: &ReportInput) -> Vec<Happening> {
+    let of_events = input.events.iter().filter_map(|stored| {
         let (kind, text) = event_sentence(&stored.event)?;
         Some(Happening {
-            at_ms: story.since(stored.at),
+            at_ms: input.since(stored.at),
             kind: kind.to_owned(),
             text,
         })
     });
-    let of_deliveries = story.deliveries.iter().filter_map(|delivery| {
-        let (kind, text) = delivery_sentence(story, delivery)?;
+    let of_deliveries = input.deliveries.iter().filter_map(|delivery| {
+        let (kind, text) = delivery_sentence(input, delivery)?;
         Some(Happening {
-            at_ms: story.since(delivery.ended_at?),
+            at_ms: input.since(delivery.ended_at?),
             kind: kind.to_owned(),
             text,
         })
@@ -389,13 +393,13 @@ fn event_sentence(event: &HistoryEvent) -> Option<(&'static str, String)> {
                 ),
             )
         }
-        HistoryEvent::ConflictSettled { settlement } => (
+        HistoryEvent::ConflictResolved { resolution } => (
             "conflict",
             format!(
-                "conflict {} settled by {}: {}",
-                settlement.conflict,
-                word(&settlement.by),
-                settlement.reason
+                "conflict {} resolved by {}: {}",
+                resolution.conflict,
+                word(&resolution.by),
+                resolution.reason
             ),
         ),
         HistoryEvent::Reworked { round, tasks, .. } => {
@@ -434,13 +438,16 @@ fn word_of<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
-fn delivery_sentence(story: &Story, delivery: &DeliveryRow) -> Option<(&'static str, String)> {
-    let key = story
+fn delivery_sentence(
+    input: &ReportInput,
+    delivery: &DeliveryRow,
+) -> Option<(&'static str, String)> {
+    let key = input
         .task(delivery.task)
         .map_or_else(|| delivery.task.to_string(), |task| task.key.to_string());
-    let account = story.account(delivery.assignment.account);
+    let account = input.account(delivery.assignment.account);
     Some(match &delivery.end {
-        Some(DeliveryEnd::LostWorker) => (
+        Some(DeliveryEnd::WorkerLost) => (
             "lost",
             format!("the worker that held task {key} on {account} was lost: delivered again"),
         ),

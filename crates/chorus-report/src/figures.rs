@@ -1,7 +1,7 @@
 //! The figures of a report, in the form in which `report.json` holds them. Times are milliseconds since the
 //! project was accepted, money is micro-dollars.
 
-use chorus_core::merge::{Conflict, Settlement};
+use chorus_core::merge::{Conflict, Resolution};
 use chorus_core::verdict::VerdictItem;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct Report {
     pub tasks: Vec<TaskFigures>,
     /// Every account and what ran on it.
     pub accounts: Vec<AccountFigures>,
-    /// Conflicts and their settlements.
+    /// Conflicts and their resolutions.
     pub conflicts: Vec<ConflictFigures>,
     /// One for each time the deliverable was judged.
     pub verdicts: Vec<VerdictFigures>,
@@ -161,13 +161,13 @@ pub struct LimitFigures {
     pub peak_percent: f64,
 }
 
-/// A conflict and how it was settled.
+/// A conflict and how it was resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConflictFigures {
     /// The conflict.
     pub conflict: Conflict,
-    /// How it was settled, if it was.
-    pub settlement: Option<Settlement>,
+    /// How it was resolved, if it was.
+    pub resolution: Option<Resolution>,
 }
 
 /// One judgement.

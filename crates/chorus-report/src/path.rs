@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::id::TaskId;
 use chorus_core::project::Task;
+use chorus_core::task_kind::TaskKind;
 
 /// The longest chain, as its tasks from first to last and its length in milliseconds.
 pub(super) fn critical(
@@ -59,7 +59,7 @@ const fn stage(task: &Task) -> (u32, u32) {
         TaskKind::Clarify => (0, 0),
         TaskKind::Plan => (0, 1),
         TaskKind::Work | TaskKind::Answer => (task.plan_version, 2),
-        TaskKind::Settle => (task.plan_version, 3),
+        TaskKind::Resolve => (task.plan_version, 3),
         TaskKind::Judge => (task.plan_version, 4),
     }
 }

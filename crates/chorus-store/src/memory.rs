@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::port::Clock;
 use chorus_core::time::Timestamp;
 

@@ -10,8 +10,9 @@ pub mod money;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::delivery::{ArtifactHash, Money};
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{AttemptId, BootId, Epoch, EventId, ProjectId, Seq, Tenant, Term, Version};
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::project::Project;
@@ -55,7 +56,7 @@ pub struct ProjectRow {
     /// The project.
     pub project: Project,
     /// Its money.
-    pub money: Money,
+    pub money: ProjectMoney,
     /// Fingerprint of the last decision, by which its repetition is recognised.
     pub decided: Option<ArtifactHash>,
 }

@@ -13,7 +13,7 @@ use chorus_core::catalog::{Catalog, Dialect, Provider};
 use chorus_core::id::ProviderId;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::FinishReason;
-use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
+use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
 use chorus_core::time::Timestamp;
 use chorus_dialect::WireError;
@@ -68,7 +68,7 @@ impl Http {
 
 #[async_trait]
 impl Upstream for Http {
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
         let clock = &self.parts.clock;
         let prepared = clock.deadline(call.deadline, self.prepare(&call)).await;
         let mut prepared = prepared.unwrap_or_else(|| Err(prepare::too_late(&call)))?;
@@ -88,7 +88,11 @@ impl Upstream for Http {
 }
 
 impl Http {
-    async fn exchange(&self, call: &Call, prepared: &mut Prepared) -> Result<Answer, CallFailure> {
+    async fn exchange(
+        &self,
+        call: &Call,
+        prepared: &mut Prepared,
+    ) -> Result<Response, CallFailure> {
         let clock = &self.parts.clock;
         let sent_at = clock.now();
         let exchange = &mut prepared.exchange;
@@ -111,7 +115,7 @@ impl Http {
         }
         let levels = exchange.levels.clone();
         let body = self.accepted(call, prepared, &head, body).await?;
-        Ok(Answer {
+        Ok(Response {
             sent_at,
             request_id,
             levels,
@@ -144,7 +148,7 @@ impl Http {
         prepared: &Prepared,
         head: &http::response::Parts,
         body: BodyStream,
-    ) -> Result<AnswerBody, CallFailure> {
+    ) -> Result<ResponseBody, CallFailure> {
         let Prepared {
             exchange, quirks, ..
         } = prepared;
@@ -165,7 +169,7 @@ impl Http {
                     clock,
                     deadline: call.deadline,
                 };
-                Ok(AnswerBody::Verbatim {
+                Ok(ResponseBody::Verbatim {
                     status: head.status.as_u16(),
                     content_type: content_type.to_owned(),
                     body: tap.stream(body),
@@ -180,14 +184,14 @@ impl Http {
                     clock,
                     deadline: call.deadline,
                 };
-                Ok(AnswerBody::Stream(stream.stream(body)))
+                Ok(ResponseBody::Stream(stream.stream(body)))
             }
             Body::Canonical(request) => {
                 let reply = self.whole(call.deadline, prepared, head, body).await?;
                 Ok(if request.stream {
-                    AnswerBody::Stream(streamed::replay(reply))
+                    ResponseBody::Stream(streamed::replay(reply))
                 } else {
-                    AnswerBody::Whole(Box::new(reply))
+                    ResponseBody::Whole(Box::new(reply))
                 })
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{CredentialId, ProviderId};
-use chorus_core::port::directory::Deposit;
+use chorus_core::port::directory::StoredSecret;
 use chorus_core::port::{Directory, StoreError};
 use zeroize::Zeroizing;
 
@@ -120,7 +120,7 @@ impl Secrets for DirectorySecrets {
             .secret(credential)
             .await?
             .filter(|deposit| deposit.provider == *provider);
-        let Deposit {
+        let StoredSecret {
             base_url, secret, ..
         } = deposit.ok_or(SecretsError::Missing(credential))?;
         let opened = Opened {
@@ -166,10 +166,13 @@ mod tests {
             Err(StoreError::Broken("nobody asks".into()))
         }
 
-        async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
+        async fn secret(
+            &self,
+            credential: CredentialId,
+        ) -> Result<Option<StoredSecret>, StoreError> {
             self.reads.fetch_add(1, Ordering::Relaxed);
             let base_url = Some("http://127.0.0.1:9/v1".into());
-            let deposit = Deposit {
+            let deposit = StoredSecret {
                 provider: "sim-openai".into(),
                 base_url,
                 secret: self.sealed.clone(),

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use chorus_core::id::{CredentialId, ModelSlug, ProviderId};
 use chorus_core::llm::{Content, Message, Request, Role};
 use chorus_core::port::Upstream as _;
-use chorus_core::port::upstream::{Answer, Body, Call, CallFailure};
+use chorus_core::port::upstream::{Body, Call, CallFailure, Response};
 use chorus_core::time::Timestamp;
 use chorus_upstream::address::AddressPolicy;
 use chorus_upstream::{Http, HttpTransport, Opened, Parts, Secret, Secrets, SecretsError};
@@ -89,7 +89,7 @@ fn request(stream: bool) -> Body {
     }))
 }
 
-async fn send(provider: &str, server: &Server, body: Body) -> Result<Answer, CallFailure> {
+async fn send(provider: &str, server: &Server, body: Body) -> Result<Response, CallFailure> {
     let (upstream, _clock) = upstream_at(&server.base_url);
     bounded(upstream.send(call_of(provider, body))).await
 }

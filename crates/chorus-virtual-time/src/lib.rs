@@ -81,13 +81,13 @@ impl Clock for Handle {
         .boxed()
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         let mut state = self.0.state.lock().expect("one thread");
         state.numbers += 1;
         state.numbers
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         below / 2
     }
 }

@@ -4,11 +4,11 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use chorus_core::attempt::{Delivery, WorkOrder};
 use chorus_core::catalog::Model;
-use chorus_core::delivery::{Delivery, WorkOrder};
 use chorus_core::limit::{FailureClass, ObservedLevel};
 use chorus_core::llm::{Assembler, Reply, Request, StreamEvent};
-use chorus_core::port::upstream::{Answer, AnswerBody, Body, Call, CallFailure};
+use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::time::Timestamp;
 use futures_channel::oneshot;
 use futures_util::future::BoxFuture;
@@ -165,17 +165,17 @@ struct Listening<'a, 'b> {
 }
 
 impl Listening<'_, '_> {
-    async fn hear(mut self, answer: Answer) -> Called {
-        let Answer {
+    async fn hear(mut self, answer: Response) -> Called {
+        let Response {
             sent_at,
             levels,
             body,
             ..
         } = answer;
         let (reply, end) = match body {
-            AnswerBody::Whole(reply) => (*reply, CallEnd::Whole),
-            AnswerBody::Stream(stream) => self.follow(stream).await,
-            AnswerBody::Verbatim { .. } => (
+            ResponseBody::Whole(reply) => (*reply, CallEnd::Whole),
+            ResponseBody::Stream(stream) => self.follow(stream).await,
+            ResponseBody::Verbatim { .. } => (
                 Reply::default(),
                 self.broken("answered in the provider's own bytes, which nobody asked for"),
             ),

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use chorus_core::delivery::{
-    ArtifactHash, AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome,
-    Requeue, WorkOrder,
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{
+    AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome, Requeue, WorkOrder,
 };
 use chorus_core::limit::{End, Observation, QuotaGroup, Sent};
 use chorus_core::llm::Usage;
@@ -97,7 +97,7 @@ impl Run<'_> {
             settings: &self.shop.settings,
             now,
             cut_at: self.claimed.cut_at,
-            chance: &|below| self.shop.clock().chance(below),
+            chance: &|below| self.shop.clock().random_below(below),
         };
         case.judge(called)
     }
@@ -127,7 +127,9 @@ impl Run<'_> {
             .send(lease, &self.holding.holder, self.claimed.lease_until)
             .await
         {
-            Err(LimiterError::Lost) if self.shop.clock().now() > lease.not_after => Ok(Sent::Gone),
+            Err(LimiterError::StateLost) if self.shop.clock().now() > lease.not_after => {
+                Ok(Sent::Gone)
+            }
             other => other,
         }
     }

@@ -1,8 +1,8 @@
 //! What a call may still produce, and what it used when the provider did not say or could not say any more.
 
+use chorus_core::attempt::{CallSize, Delivery};
 use chorus_core::brief::count_tokens;
 use chorus_core::catalog::Model;
-use chorus_core::delivery::{CallSize, Delivery};
 use chorus_core::llm::{Reply, Usage};
 
 /// Bytes of text for one token: between what prose and code have.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chorus_core::delivery::Holding;
+use chorus_core::attempt::Holding;
 use chorus_core::id::AttemptId;
 use futures_channel::oneshot;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use chorus_core::delivery::{Claim, Delivery, Holding};
+use chorus_core::attempt::{Claim, Delivery, Holding};
 use chorus_core::id::Holder;
 use chorus_core::port::bus::{Partition, Position, Record};
 use chorus_core::record::{self, DISPATCH, DispatchNotice, Unreadable};
@@ -123,7 +123,7 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
     let claim = Claim {
         attempt: notice.attempt,
         epoch: notice.epoch,
-        holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.number())),
+        holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.random_u128())),
         deadline: cut_at + shop.longest_grace(),
     };
     let delivery = until_answered(clock, "a claim", || {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use chorus_core::attempt::{Delivery, FailureCause, Requeue, WorkOrder};
 use chorus_core::catalog::{Model, Provider};
-use chorus_core::delivery::{Delivery, FailureCause, Requeue, WorkOrder};
 use chorus_core::limit::{End, FailureClass, ObservedLevel, QuotaGroup};
 use chorus_core::llm::{Reply, Usage};
 use chorus_core::money::MicroUsd;

@@ -43,7 +43,7 @@ where
             Ok(answer) => return Some(answer),
             Err(error) => tracing::warn!(error = %error, "{what} was not answered, asking again"),
         }
-        let wait = Millis(bound / 2 + clock.chance(bound / 2 + 1));
+        let wait = Millis(bound / 2 + clock.random_below(bound / 2 + 1));
         if clock.now() + wait >= end {
             return None;
         }

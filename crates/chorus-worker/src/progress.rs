@@ -3,10 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use chorus_core::delivery::{Delivery, Role};
+use chorus_core::attempt::Delivery;
 use chorus_core::llm::StreamEvent;
 use chorus_core::progress::Progress;
 use chorus_core::record;
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -109,7 +110,7 @@ impl<'a> Telling<'a> {
     }
 
     fn think(&mut self, delta: &str) {
-        if self.delivery.attempt.kind.role() != Role::Planner {
+        if self.delivery.attempt.kind.role() != ModelRole::Planner {
             return;
         }
         self.thoughts.push_str(delta);

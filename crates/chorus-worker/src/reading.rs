@@ -1,7 +1,8 @@
 //! What a whole answer means for its task.
 
-use chorus_core::delivery::{TaskKind, WorkOrder};
+use chorus_core::attempt::WorkOrder;
 use chorus_core::llm::{Content, Extra, FinishReason, Message, Reply, Role};
+use chorus_core::task_kind::TaskKind;
 
 const GO_ON: &str = "Your answer was cut off by its length limit. Go on exactly where it stopped: repeat nothing, explain nothing, \
                      begin with the very next character.";

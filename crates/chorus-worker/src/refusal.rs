@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chorus_core::delivery::{Delivery, FailureCause, Requeue};
+use chorus_core::attempt::{Delivery, FailureCause, Requeue};
 use chorus_core::limit::{Dimension, FailureClass, QuotaGroup, Window};
 use chorus_core::port::directory::CredentialState;
 use chorus_core::port::upstream::CallFailure;

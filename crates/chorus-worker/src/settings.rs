@@ -1,7 +1,7 @@
 //! What an operator may turn, with the values that fit most installations.
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::id::Pool;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
 /// How one worker works.
@@ -62,7 +62,7 @@ impl Settings {
             TaskKind::Clarify
             | TaskKind::Plan
             | TaskKind::Answer
-            | TaskKind::Settle
+            | TaskKind::Resolve
             | TaskKind::Judge => self.max_steering_continues,
         }
     }

@@ -6,7 +6,7 @@ mod rows;
 mod script;
 mod time;
 
-use chorus_core::delivery::{AttemptState, FailureCause, Outcome, Requeue, TaskKind, WorkOrder};
+use chorus_core::attempt::{AttemptState, FailureCause, Outcome, Requeue, WorkOrder};
 use chorus_core::limit::{Dimension, End, FailureClass};
 use chorus_core::llm::FinishReason;
 use chorus_core::port::bus::Topic;
@@ -14,6 +14,7 @@ use chorus_core::port::directory::CredentialState;
 use chorus_core::port::{Attempts, Bus, LimitState};
 use chorus_core::progress::{self, Progress};
 use chorus_core::record;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 
 use bench::{Bench, now, records};
@@ -203,7 +204,7 @@ fn a_fenced_call_is_cut_and_keeps_its_slot_for_the_grace() {
     );
     bench.work_while(60, async move {
         clock.sleep(Millis(7_000)).await;
-        rows.reclaim(chorus_core::delivery::Reclaim {
+        rows.reclaim(chorus_core::attempt::Reclaim {
             unclaimed_for: Millis(0),
             silent_for: Millis(0),
             limit: 1,
@@ -444,7 +445,7 @@ fn spent_money_parks_the_credential_until_the_month_is_over() {
 #[test]
 fn a_missing_order_fails_the_attempt_and_frees_the_lease() {
     let bench = Bench::new(Vec::new());
-    let nowhere = chorus_core::delivery::ArtifactHash::of(b"nowhere");
+    let nowhere = chorus_core::artifact::ArtifactHash::of(b"nowhere");
     bench.rows.with(|state| state.row.attempt.order = nowhere);
     let message = format!("work order {nowhere} is not there");
     let bench = check(

@@ -82,7 +82,7 @@ impl Workshop {
     }
 
     pub(crate) fn event_id(&self) -> EventId {
-        EventId::new(self.clock().number())
+        EventId::new(self.clock().random_u128())
     }
 
     /// No call is begun from now on.

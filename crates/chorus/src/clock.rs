@@ -25,11 +25,11 @@ impl Clock for SystemClock {
         Box::pin(tokio::time::sleep(length))
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         Uuid::now_v7().as_u128()
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         if below == 0 {
             return 0;
         }

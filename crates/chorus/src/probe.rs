@@ -221,11 +221,11 @@ mod tests {
             Box::pin(std::future::ready(()))
         }
 
-        fn number(&self) -> u128 {
+        fn random_u128(&self) -> u128 {
             0
         }
 
-        fn chance(&self, _: u64) -> u64 {
+        fn random_below(&self, _: u64) -> u64 {
             0
         }
     }

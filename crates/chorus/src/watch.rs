@@ -226,7 +226,7 @@ impl Watcher {
 fn pause_of(loaded: &Loaded) -> Option<Pause> {
     let head = &loaded.project.head;
     match &head.state {
-        _ if head.over() => Some(Pause::Over),
+        _ if head.is_terminal() => Some(Pause::Over),
         State::WaitingApproval => Some(Pause::Approval),
         _ if !head.open.is_empty() => Some(Pause::Questions),
         _ => None,

@@ -92,7 +92,7 @@ impl Field {
                 "build",
                 "--quiet",
                 "--package",
-                "chorus-world",
+                "chorus-simulation",
                 "--bin",
                 "world",
             ])

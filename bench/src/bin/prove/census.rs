@@ -12,7 +12,7 @@ use chorus_bench::stage::witness::{Seen, Witness};
 use chorus_bench::time::until;
 use chorus_core::merge::Deliverable;
 use chorus_core::project::{Head, Task};
-use chorus_sim::engine::journal::{Entry, Outcome};
+use chorus_provider_sim::engine::journal::{Entry, Outcome};
 use serde::Serialize;
 
 /// How long the last calls and rows may take to come to rest.
@@ -30,7 +30,7 @@ pub(crate) struct Census {
     pub(crate) counts: Vec<Count>,
     pub(crate) seen: Vec<Seen>,
     /// Records never sent, and records never folded.
-    pub(crate) unsettled: (i64, i64),
+    pub(crate) unresolved: (i64, i64),
 }
 
 impl Census {
@@ -50,7 +50,7 @@ impl Census {
                 .await?
                 .iter()
                 .any(|entry| entry.outcome == Outcome::Open);
-            Ok((!open && !calls && rows.unsettled().await? == (0, 0)).then_some(()))
+            Ok((!open && !calls && rows.unresolved().await? == (0, 0)).then_some(()))
         })
         .await;
         witness.catch_up().await?;
@@ -67,7 +67,7 @@ impl Census {
             journal: house.providers.journal().await?,
             counts: house.providers.counts().await?,
             seen: witness.seen(),
-            unsettled: rows.unsettled().await?,
+            unresolved: rows.unresolved().await?,
         })
     }
 

@@ -10,7 +10,7 @@ mod tasks;
 pub(crate) use books::books;
 pub(crate) use carried::carried;
 pub(crate) use limits::limits;
-pub(crate) use projects::{done, equal, heard, received, settled};
+pub(crate) use projects::{done, equal, heard, received, resolved};
 pub(crate) use shares::shares;
 pub(crate) use tasks::tasks;
 

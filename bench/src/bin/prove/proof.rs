@@ -232,7 +232,7 @@ impl Scene {
             books.check,
             check::limits(&census.counts, &census.journal),
             check::carried(&census),
-            check::settled(&census),
+            check::resolved(&census),
         ]);
         checks.push(Check::new(
             "no process ended by itself",

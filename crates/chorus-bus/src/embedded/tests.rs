@@ -1,5 +1,5 @@
 //! The embedded bus against a model: whatever members come, go and acknowledge, nothing is lost.
-//! What every bus must do is in the contract suite of `chorus-world`.
+//! What every bus must do is in the contract suite of `chorus-simulation`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chorus_core::port::Clock;
 use chorus_core::time::Timestamp;
-use chorus_world::contract::bus::{Bench, CASES, topic};
+use chorus_simulation::contract::bus::{Bench, CASES, topic};
 use futures_util::future::{BoxFuture, join_all};
 
 use super::*;
@@ -32,11 +32,11 @@ impl Clock for Now {
         )))
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         u128::from(self.now().0.unsigned_abs())
     }
 
-    fn chance(&self, _below: u64) -> u64 {
+    fn random_below(&self, _below: u64) -> u64 {
         0
     }
 }

@@ -12,7 +12,7 @@ use chorus_core::id::{EventId, Pool};
 use chorus_core::port::Bus;
 use chorus_core::port::bus::{Incoming, Record, Subscription, Topic};
 use chorus_core::time::Millis;
-use chorus_world::real;
+use chorus_simulation::real;
 
 mod contract;
 mod leaving;

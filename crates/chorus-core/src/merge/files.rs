@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::conflicts::{in_order, term_subject};
-use super::{Conflict, Settlement, WorkResult, told};
+use super::{Conflict, Resolution, WorkResult, told};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
@@ -38,13 +38,13 @@ pub fn files(
     plan: &Plan,
     results: &BTreeMap<TaskKey, WorkResult>,
     conflicts: &[Conflict],
-    settlements: &[Settlement],
+    resolutions: &[Resolution],
 ) -> Vec<FileText> {
     let merge = Merge {
         plan,
         results,
         conflicts,
-        settlements,
+        resolutions,
     };
     let mut files: Vec<FileText> = plan.files.iter().map(|file| merge.file(file)).collect();
     let told = plan
@@ -82,7 +82,7 @@ struct Merge<'a> {
     plan: &'a Plan,
     results: &'a BTreeMap<TaskKey, WorkResult>,
     conflicts: &'a [Conflict],
-    settlements: &'a [Settlement],
+    resolutions: &'a [Resolution],
 }
 
 impl Merge<'_> {
@@ -154,7 +154,7 @@ impl Merge<'_> {
         })
     }
 
-    /// The terms of all results, each once: the first definition in plan order, or the one that a settlement keeps.
+    /// The terms of all results, each once: the first definition in plan order, or the one that a resolution keeps.
     fn glossary(&self, heading: &str, media_type: &str) -> String {
         let mut terms: BTreeMap<String, (String, String)> = BTreeMap::new();
         for term in in_order(self.plan, self.results).flat_map(|(_, result)| &result.terms) {
@@ -196,15 +196,15 @@ impl Merge<'_> {
         let told: Vec<String> = self
             .conflicts
             .iter()
-            .map(|conflict| told::conflict(self.plan, conflict, self.settlement(conflict), words))
+            .map(|conflict| told::conflict(self.plan, conflict, self.resolution(conflict), words))
             .collect();
         section(heading, media_type, &told.join("\n"))
     }
 
-    fn settlement(&self, conflict: &Conflict) -> Option<&Settlement> {
-        self.settlements
+    fn resolution(&self, conflict: &Conflict) -> Option<&Resolution> {
+        self.resolutions
             .iter()
-            .find(|settlement| settlement.conflict == conflict.id)
+            .find(|resolution| resolution.conflict == conflict.id)
     }
 
     /// The value that was kept for a subject.
@@ -213,7 +213,7 @@ impl Merge<'_> {
             .conflicts
             .iter()
             .find(|conflict| conflict.subject == subject)?;
-        told::kept(conflict, self.settlement(conflict)).map(|claim| claim.value.as_str())
+        told::kept(conflict, self.resolution(conflict)).map(|claim| claim.value.as_str())
     }
 }
 

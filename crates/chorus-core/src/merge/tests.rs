@@ -163,7 +163,7 @@ fn a_planted_contradiction_is_found_once() {
 }
 
 #[test]
-fn files_hold_parts_glossary_and_settled_conflicts() {
+fn files_hold_parts_glossary_and_resolved_conflicts() {
     let parts = vec![
         part("t2"),
         part("t1"),
@@ -194,13 +194,13 @@ fn files_hold_parts_glossary_and_settled_conflicts() {
         ),
     ]);
     let conflicts = conflicts(&plan, &results);
-    let settlements = [Settlement {
+    let resolutions = [Resolution {
         conflict: "c1".into(),
         keep: Some("b".into()),
         reason: "the log says so".into(),
-        by: SettledBy::Model,
+        by: ResolvedBy::Model,
     }];
-    let merged = files(&plan, &results, &conflicts, &settlements);
+    let merged = files(&plan, &results, &conflicts, &resolutions);
     insta::assert_snapshot!(merged[0].text, @r#"
     # Guide
 
@@ -218,7 +218,7 @@ fn files_hold_parts_glossary_and_settled_conflicts() {
     - height:
       - 42: “It was 42.” (Part t1)
       - 45: “It was 45.” (Part t2)
-      - Settled for “45”: the log says so. Where a part says otherwise, read it so.
+      - Resolved for “45”: the log says so. Where a part says otherwise, read it so.
     "#);
     let spans: Vec<&str> = merged[0]
         .parts
@@ -245,7 +245,7 @@ fn conflicts_without_a_place_get_a_file_of_their_own() {
         ["guide.md", "CONFLICTS.md"]
     );
     assert!(
-        merged[1].text.contains("Not settled; both are kept"),
+        merged[1].text.contains("Not resolved; both are kept"),
         "{}",
         merged[1].text
     );
@@ -277,7 +277,7 @@ fn conflicts_are_told_in_the_language_of_their_heading() {
 }
 
 #[test]
-fn a_settled_definition_is_the_one_in_the_glossary() {
+fn a_resolved_definition_is_the_one_in_the_glossary() {
     let plan = plan(
         &["t1", "t2"],
         vec![
@@ -293,11 +293,11 @@ fn a_settled_definition_is_the_one_in_the_glossary() {
         ("t2", result("b", &[], &[("lamp", "burns 14 hours")])),
     ]);
     let conflicts = conflicts(&plan, &results);
-    let keep = Settlement {
+    let keep = Resolution {
         conflict: "c1".into(),
         keep: Some("b".into()),
         reason: String::new(),
-        by: SettledBy::Model,
+        by: ResolvedBy::Model,
     };
     assert!(
         files(&plan, &results, &conflicts, &[])[0]
@@ -466,8 +466,8 @@ proptest! {
                 results.insert(TaskKey::new(&keys[*at]), all[*at].clone());
             }
             let conflicts = conflicts(&plan, &results);
-            let settlements = settle_by_rule(&conflicts);
-            (files(&plan, &results, &conflicts, &settlements), conflicts)
+            let resolutions = resolve_by_rule(&conflicts);
+            (files(&plan, &results, &conflicts, &resolutions), conflicts)
         };
         let forward: Vec<usize> = (0..all.len()).collect();
         let (files, conflicts) = merged(&forward);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::files::one_line;
-use super::{Claim, Conflict, SettledBy, Settlement};
+use super::{Claim, Conflict, Resolution, ResolvedBy};
 use crate::id::TaskKey;
 use crate::plan::Plan;
 
@@ -15,7 +15,7 @@ pub(super) struct Words {
     pub no_terms: &'static str,
     pub no_conflicts: &'static str,
     by_vote: &'static str,
-    settled: &'static str,
+    resolved: &'static str,
     elsewhere: &'static str,
     both: &'static str,
     open: &'static str,
@@ -25,11 +25,11 @@ pub(super) struct Words {
 const ENGLISH: Words = Words {
     no_terms: "No terms were named.",
     no_conflicts: "None were found.",
-    by_vote: "Settled by most of the readings for",
-    settled: "Settled for",
+    by_vote: "Resolved by most of the readings for",
+    resolved: "Resolved for",
     elsewhere: "Where a part says otherwise, read it so.",
     both: "Both are kept",
-    open: "Not settled; both are kept",
+    open: "Not resolved; both are kept",
     more: "and others",
 };
 
@@ -37,7 +37,7 @@ const VIETNAMESE: Words = Words {
     no_terms: "Không có thuật ngữ nào.",
     no_conflicts: "Không tìm thấy mâu thuẫn nào.",
     by_vote: "Chọn theo đa số:",
-    settled: "Chọn:",
+    resolved: "Chọn:",
     elsewhere: "Nếu một phần nói khác, xin hiểu theo giá trị này.",
     both: "Giữ cả hai",
     open: "Chưa phân định; giữ cả hai",
@@ -59,11 +59,11 @@ pub(super) fn words(heading: &str) -> &'static Words {
     }
 }
 
-/// One conflict with its sides, where each stands, and how it was settled.
+/// One conflict with its sides, where each stands, and how it was resolved.
 pub(super) fn conflict(
     plan: &Plan,
     conflict: &Conflict,
-    settlement: Option<&Settlement>,
+    resolution: Option<&Resolution>,
     words: &Words,
 ) -> String {
     let mut text = format!("- {}:", one_line(&conflict.subject));
@@ -81,40 +81,40 @@ pub(super) fn conflict(
         )
         .expect("a string takes all text");
     }
-    let reason = settlement
-        .map(|settlement| one_line(settlement.reason.trim_end_matches('.')))
+    let reason = resolution
+        .map(|resolution| one_line(resolution.reason.trim_end_matches('.')))
         .filter(|reason| !reason.is_empty());
     let reason = reason
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
     let end = match (
-        kept(conflict, settlement),
-        settlement.map(|settlement| settlement.by),
+        kept(conflict, resolution),
+        resolution.map(|resolution| resolution.by),
     ) {
         (Some(claim), by) => {
-            let settled = if by == Some(SettledBy::Vote) {
+            let resolved = if by == Some(ResolvedBy::Vote) {
                 words.by_vote
             } else {
-                words.settled
+                words.resolved
             };
             format!(
-                "{settled} “{}”{reason}. {}",
+                "{resolved} “{}”{reason}. {}",
                 one_line(&claim.value),
                 words.elsewhere
             )
         }
-        (None, Some(SettledBy::Model)) => format!("{}{reason}.", words.both),
+        (None, Some(ResolvedBy::Model)) => format!("{}{reason}.", words.both),
         (None, _) => format!("{}{reason}.", words.open),
     };
     format!("{text}\n  - {end}")
 }
 
-/// The claim that a settlement keeps.
+/// The claim that a resolution keeps.
 pub(super) fn kept<'a>(
     conflict: &'a Conflict,
-    settlement: Option<&Settlement>,
+    resolution: Option<&Resolution>,
 ) -> Option<&'a Claim> {
-    let keep = settlement?.keep.as_ref()?;
+    let keep = resolution?.keep.as_ref()?;
     conflict.claims.iter().find(|claim| claim.id == *keep)
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::StoreError;
-use crate::delivery::ArtifactHash;
+use crate::artifact::ArtifactHash;
 
 /// Prompts, outputs, attachments, deliverables. Putting the same bytes twice is putting them once.
 #[async_trait]

@@ -15,10 +15,10 @@ pub trait Clock: Send + Sync {
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
 
     /// A fresh number for an id: UUIDv7, never the same twice.
-    fn number(&self) -> u128;
+    fn random_u128(&self) -> u128;
 
     /// A number from 0 to `below`, exclusive; 0 when `below` is 0.
-    fn chance(&self, below: u64) -> u64;
+    fn random_below(&self, below: u64) -> u64;
 }
 
 impl dyn Clock + '_ {

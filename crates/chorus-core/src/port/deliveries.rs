@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::delivery::{DeliveryRow, LateUsage, Money, Outstanding};
+use crate::attempt::{DeliveryRow, LateUsage, Outstanding};
 use crate::id::ProjectId;
+use crate::money::ProjectMoney;
 
 /// Every dispatch left one row here, by attempt and epoch.
 #[async_trait]
@@ -20,5 +21,5 @@ pub trait Deliveries: Send + Sync {
     async fn late(&self, late: LateUsage) -> Result<(), StoreError>;
 
     /// A project's money.
-    async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError>;
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError>;
 }

@@ -19,7 +19,7 @@ pub trait Directory: Send + Sync {
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError>;
 
     /// The sealed secret of a credential, whoever's it is, and where it may be sent.
-    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError>;
+    async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError>;
 
     /// Changes what may be done with a credential.
     async fn set_state(
@@ -49,7 +49,7 @@ impl std::fmt::Debug for SealedSecret {
 
 /// A sealed secret with the place for which it is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deposit {
+pub struct StoredSecret {
     /// The only provider that may get it.
     pub provider: ProviderId,
     /// Another address than the provider's own.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::delivery::ArtifactHash;
+use crate::artifact::ArtifactHash;
 use crate::id::{KeyId, Tenant};
 use crate::time::Timestamp;
 
@@ -91,7 +91,7 @@ pub struct ApiKey {
 
 /// Whether a key may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum KeyStatus {
     /// It may.
     Good,
     /// Somebody revoked it.
@@ -102,11 +102,11 @@ pub enum Standing {
 
 impl ApiKey {
     /// Whether it may be used now.
-    pub fn standing(&self, now: Timestamp) -> Standing {
+    pub fn status(&self, now: Timestamp) -> KeyStatus {
         match (self.revoked_at, self.expires_at) {
-            (Some(_), _) => Standing::Revoked,
-            (None, Some(end)) if end <= now => Standing::Expired,
-            (None, _) => Standing::Good,
+            (Some(_), _) => KeyStatus::Revoked,
+            (None, Some(end)) if end <= now => KeyStatus::Expired,
+            (None, _) => KeyStatus::Good,
         }
     }
 }
@@ -127,7 +127,7 @@ impl Scope {
     pub const ALL: [Self; 3] = [Self::ProjectsRead, Self::ProjectsWrite, Self::AccountsRead];
 
     /// Its word.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProjectsRead => "projects:read",
             Self::ProjectsWrite => "projects:write",
@@ -151,7 +151,7 @@ impl Scopes {
         Self(
             Scope::ALL
                 .into_iter()
-                .filter(|scope| words.split_whitespace().any(|word| word == scope.word()))
+                .filter(|scope| words.split_whitespace().any(|word| word == scope.as_str()))
                 .collect(),
         )
     }
@@ -170,7 +170,7 @@ impl FromIterator<Scope> for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<&str> = self.0.iter().map(|scope| scope.word()).collect();
+        let words: Vec<&str> = self.0.iter().map(|scope| scope.as_str()).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -206,18 +206,18 @@ mod tests {
             expires_at,
             revoked_at,
         };
-        assert_eq!(key(None, None).standing(Timestamp(9)), Standing::Good);
+        assert_eq!(key(None, None).status(Timestamp(9)), KeyStatus::Good);
         assert_eq!(
-            key(Some(Timestamp(10)), None).standing(Timestamp(9)),
-            Standing::Good
+            key(Some(Timestamp(10)), None).status(Timestamp(9)),
+            KeyStatus::Good
         );
         assert_eq!(
-            key(Some(Timestamp(9)), None).standing(Timestamp(9)),
-            Standing::Expired
+            key(Some(Timestamp(9)), None).status(Timestamp(9)),
+            KeyStatus::Expired
         );
         assert_eq!(
-            key(Some(Timestamp(5)), Some(Timestamp(7))).standing(Timestamp(9)),
-            Standing::Revoked
+            key(Some(Timestamp(5)), Some(Timestamp(7))).status(Timestamp(9)),
+            KeyStatus::Revoked
         );
     }
 }

@@ -16,7 +16,7 @@ pub enum LimiterError {
     /// It knows nothing any more, and nothing was done. Whoever knows all outstanding leases restores them;
     /// everybody else waits for that and asks again.
     #[error("the limiter has lost its state, leases must be restored first")]
-    Lost,
+    StateLost,
 }
 
 /// Reserve, send, end, observe. Every method is idempotent per lease.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::bus::Record;
-use crate::delivery::{ArtifactHash, NewAttempt};
+use crate::artifact::ArtifactHash;
+use crate::attempt::NewAttempt;
 use crate::id::{AttemptId, EventId, ProjectId, Seq, Tenant, Version};
 use crate::money::MicroUsd;
 use crate::project::{Head, HistoryEvent, Project, Summary, Task};
@@ -36,7 +37,7 @@ pub trait Projects: Send + Sync {
     async fn list(
         &self,
         tenant: &Tenant,
-        before: Option<Place>,
+        before: Option<Cursor>,
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError>;
 
@@ -69,7 +70,7 @@ pub async fn every_event(
 
 /// A project's place in the list of its tenant: newer ones come first, of one time the greater id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Cursor {
     /// When it was accepted.
     pub created_at: Timestamp,
     /// Which it is.

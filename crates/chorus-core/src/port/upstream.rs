@@ -15,7 +15,7 @@ use crate::time::{Millis, Timestamp};
 pub trait Upstream: Send + Sync {
     /// Sends the call. The deadline is wall-clock for the whole call, body included; dropping the reply
     /// hangs up.
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure>;
+    async fn send(&self, call: Call) -> Result<Response, CallFailure>;
 }
 
 /// One call.
@@ -59,7 +59,7 @@ pub struct BodyFacts {
 }
 
 /// The provider accepted the call.
-pub struct Answer {
+pub struct Response {
     /// When the request was sent.
     pub sent_at: Timestamp,
     /// The provider's id of the request.
@@ -67,11 +67,11 @@ pub struct Answer {
     /// What the headers said of the limits.
     pub levels: Vec<ObservedLevel>,
     /// The reply.
-    pub body: AnswerBody,
+    pub body: ResponseBody,
 }
 
 /// The reply, in the form that fits the call.
-pub enum AnswerBody {
+pub enum ResponseBody {
     /// Whole, to a canonical call that did not ask for a stream.
     Whole(Box<Reply>),
     /// In pieces, to a canonical call; it ends with `StreamEvent::End` or with a failure.
@@ -96,9 +96,9 @@ pub enum Tapped {
     Usage(Usage),
 }
 
-impl std::fmt::Debug for Answer {
+impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("Response")
             .field("sent_at", &self.sent_at)
             .field("request_id", &self.request_id)
             .finish_non_exhaustive()

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::ArtifactHash;
+use crate::attempt::AttemptDone;
 use crate::brief::{AnswerReply, Clarification};
-use crate::delivery::{ArtifactHash, AttemptDone};
 use crate::id::TaskKey;
-use crate::merge::{Conflict, Settlement};
+use crate::merge::{Conflict, Resolution};
 use crate::plan::{Forecast, Plan};
 use crate::verdict::Verdict;
 
@@ -86,7 +87,7 @@ pub enum Command {
     /// The shell did what `Effect::Merge` asked.
     Merged(Merge),
     /// An artifact that the project cannot do without is gone.
-    Lost {
+    ArtifactMissing {
         /// Which.
         what: String,
     },
@@ -111,8 +112,8 @@ pub enum Reading {
     Answer(Result<AnswerReply, Vec<String>>),
     /// What a work task's worker asked.
     Question(String),
-    /// A settle task's.
-    Settlements(Result<Vec<Settlement>, Vec<String>>),
+    /// A resolve task's.
+    Resolutions(Result<Vec<Resolution>, Vec<String>>),
     /// A judge task's.
     Verdict(Result<Verdict, Vec<String>>),
 }
@@ -127,12 +128,12 @@ pub struct Planned {
     /// What was repaired.
     pub warnings: Vec<String>,
     /// What it will take.
-    pub estimate: Estimate,
+    pub estimate: PlanEstimate,
 }
 
 /// What a plan will take if every task succeeds the first time; prices are the reader's to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Estimate {
+pub struct PlanEstimate {
     /// Calls.
     pub calls: u32,
     /// Prompt tokens of all calls.
@@ -145,7 +146,7 @@ pub struct Estimate {
     pub widest: u32,
 }
 
-impl From<&Forecast> for Estimate {
+impl From<&Forecast> for PlanEstimate {
     fn from(forecast: &Forecast) -> Self {
         Self {
             calls: forecast.calls,
@@ -160,14 +161,14 @@ impl From<&Forecast> for Estimate {
 /// What came of merging.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Merge {
-    /// Rules could not settle every conflict: a model is asked.
+    /// Rules could not resolve every conflict: a model is asked.
     Open {
         /// The stored ledger, open conflicts among it.
         ledger: ArtifactHash,
         /// Conflicts that were not in the ledger before.
         found: Vec<Conflict>,
-        /// Settlements that were not in the ledger before.
-        settled: Vec<Settlement>,
+        /// Resolutions that were not in the ledger before.
+        resolved: Vec<Resolution>,
     },
     /// There is a deliverable.
     Whole {
@@ -175,8 +176,8 @@ pub enum Merge {
         ledger: ArtifactHash,
         /// Conflicts that were not in the ledger before.
         found: Vec<Conflict>,
-        /// Settlements that were not in the ledger before.
-        settled: Vec<Settlement>,
+        /// Resolutions that were not in the ledger before.
+        resolved: Vec<Resolution>,
         /// The stored deliverable.
         deliverable: ArtifactHash,
         /// The files in it.

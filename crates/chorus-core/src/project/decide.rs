@@ -12,15 +12,15 @@ pub(super) mod rework;
 mod stop;
 mod work;
 
-use super::draft::Draft;
+use super::decision_builder::DecisionBuilder;
 use super::{Command, Head, HistoryEvent, Project, State, Task};
-use crate::delivery::TaskKind;
 use crate::id::{AttemptId, EventId, TaskId};
-use crate::merge::Settlement;
+use crate::merge::Resolution;
+use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
 /// What a decision rests on besides the project and the command.
-pub struct Given<'a> {
+pub struct DecideContext<'a> {
     /// The record that brought the command: the key of deduplication of client commands.
     pub event: EventId,
     /// Draws numbers for the ids of new tasks and attempts.
@@ -49,8 +49,8 @@ pub enum Effect {
     Cancel(AttemptId),
     /// Merge the results of the tasks that stand, and decide `Merged` before the commit.
     Merge {
-        /// Settlements that a model just gave.
-        settlements: Vec<Settlement>,
+        /// Resolutions that a model just gave.
+        resolutions: Vec<Resolution>,
         /// Whether a model may be asked about conflicts that are still open.
         ask_model: bool,
     },
@@ -114,44 +114,48 @@ const STEERING_PRIORITY: u8 = 150;
 
 impl Project {
     /// What this command does now.
-    pub fn decide<'a>(&'a self, command: Command, given: Given<'a>) -> Result<Decision, Refusal> {
-        if self.head.over() {
+    pub fn decide<'a>(
+        &'a self,
+        command: Command,
+        given: DecideContext<'a>,
+    ) -> Result<Decision, Refusal> {
+        if self.head.is_terminal() {
             return Err(Refusal::Over(self.head.state_word()));
         }
         let event = given.event;
-        let mut draft = Draft::new(self, given);
+        let mut builder = DecisionBuilder::new(self, given);
         match command {
-            Command::Finished { done, reading } => finished::fold(&mut draft, done, reading)?,
-            Command::Merged(merge) => merge::merged(&mut draft, merge)?,
-            Command::Lost { what } => stop::fail(
-                &mut draft,
+            Command::Finished { done, reading } => finished::fold(&mut builder, done, reading)?,
+            Command::Merged(merge) => merge::merged(&mut builder, merge)?,
+            Command::ArtifactMissing { what } => stop::fail(
+                &mut builder,
                 format!("{what} is gone from the artifact store"),
             ),
             command => {
-                client::remember(&mut draft, event)?;
-                client::fold(&mut draft, event, command)?;
+                client::remember(&mut builder, event)?;
+                client::fold(&mut builder, event, command)?;
             }
         }
-        if !draft.head.over() {
-            go_on(&mut draft);
+        if !builder.head.is_terminal() {
+            go_on(&mut builder);
         }
-        Ok(draft.finish())
+        Ok(builder.finish())
     }
 }
 
 /// What follows from the counters once a command is folded.
-fn go_on(draft: &mut Draft<'_>) {
-    match draft.head.state {
+fn go_on(builder: &mut DecisionBuilder<'_>) {
+    match builder.head.state {
         State::WaitingClient {
-            waits: super::Waits::Tasks,
-        } if draft.head.unfinished == 0 || draft.head.ready > 0 => {
-            draft.enter(State::Running);
-            go_on(draft);
+            waits: super::WaitingOn::Tasks,
+        } if builder.head.unfinished == 0 || builder.head.ready > 0 => {
+            builder.enter(State::Running);
+            go_on(builder);
         }
-        State::Running if draft.head.unfinished == 0 => merge::begin(draft),
-        State::Running if draft.head.ready == 0 && !draft.head.open.is_empty() => {
-            draft.enter(State::WaitingClient {
-                waits: super::Waits::Tasks,
+        State::Running if builder.head.unfinished == 0 => merge::begin(builder),
+        State::Running if builder.head.ready == 0 && !builder.head.open.is_empty() => {
+            builder.enter(State::WaitingClient {
+                waits: super::WaitingOn::Tasks,
             });
         }
         State::Submitted

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use crate::artifact::ArtifactHash;
 use crate::brief::{Answered, Options, Question};
-use crate::delivery::ArtifactHash;
 use crate::id::{EventId, ProjectId, TaskId, Tenant};
 use crate::time::{Millis, Timestamp};
 
@@ -51,7 +51,7 @@ pub struct Head {
     /// What the client disliked about refused plans.
     #[serde(default)]
     pub rejections: Vec<String>,
-    /// The stored [`Ledger`](super::Ledger) of conflicts and settlements, after the first merge.
+    /// The stored [`Ledger`](super::Ledger) of conflicts and resolutions, after the first merge.
     #[serde(default)]
     pub ledger: Option<ArtifactHash>,
     /// Rounds of rework begun.
@@ -170,12 +170,12 @@ impl Head {
 
     /// The state in one word, for lists.
     pub const fn state_word(&self) -> &'static str {
-        self.state.word()
+        self.state.as_str()
     }
 
     /// Whether nothing will happen any more.
-    pub const fn over(&self) -> bool {
-        self.state.over()
+    pub const fn is_terminal(&self) -> bool {
+        self.state.is_terminal()
     }
 
     /// The version of the plan, zero before there is one.

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Task};
+use super::{PlanEstimate, Task};
+use crate::artifact::ArtifactHash;
+use crate::attempt::FailureCause;
 use crate::brief::{Answered, Question};
-use crate::delivery::{ArtifactHash, FailureCause, TaskKind};
 use crate::id::{AttemptId, TaskId, TaskKey};
-use crate::merge::{Conflict, Settlement};
+use crate::merge::{Conflict, Resolution};
+use crate::task_kind::TaskKind;
 use crate::verdict::Verdict;
 
 /// A task as events name it.
@@ -61,7 +63,7 @@ pub enum HistoryEvent {
         /// What was repaired.
         warnings: Vec<String>,
         /// What it will take.
-        estimate: Estimate,
+        estimate: PlanEstimate,
     },
     /// The client is asked whether the plan is fine.
     ApprovalAsked,
@@ -128,10 +130,10 @@ pub enum HistoryEvent {
         /// How.
         conflict: Conflict,
     },
-    /// A contradiction was settled.
-    ConflictSettled {
+    /// A contradiction was resolved.
+    ConflictResolved {
         /// How.
-        settlement: Settlement,
+        resolution: Resolution,
     },
     /// The results became a deliverable.
     Merged {

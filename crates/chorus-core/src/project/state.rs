@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::ArtifactHash;
+use crate::artifact::ArtifactHash;
 use crate::id::TaskId;
 use crate::verdict::Verdict;
 
@@ -22,7 +22,7 @@ pub enum State {
     /// Nothing can go on before the client answers the head's open questions.
     WaitingClient {
         /// What waits.
-        waits: Waits,
+        waits: WaitingOn,
     },
     /// The planner splits the brief.
     Planning {
@@ -38,10 +38,10 @@ pub enum State {
         /// The live state that it goes back to, never `Paused` itself.
         was: Box<State>,
     },
-    /// Results become a deliverable; a model settles what rules could not.
+    /// Results become a deliverable; a model resolves what rules could not.
     Merging {
-        /// The task that settles.
-        settle: TaskId,
+        /// The task that resolves.
+        resolve: TaskId,
     },
     /// The judge reads the deliverable.
     Evaluating {
@@ -78,7 +78,7 @@ pub enum State {
 /// What waits for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Waits {
+pub enum WaitingOn {
     /// Planning, for what is unclear in the brief.
     Planning,
     /// Tasks, for what their workers asked.
@@ -87,7 +87,7 @@ pub enum Waits {
 
 impl State {
     /// The state in one word, for lists and the table of arrows.
-    pub const fn word(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
             Self::Clarifying { .. } => "clarifying",
@@ -106,7 +106,7 @@ impl State {
     }
 
     /// Whether nothing will happen any more.
-    pub const fn over(&self) -> bool {
+    pub const fn is_terminal(&self) -> bool {
         match self {
             Self::Done { .. } | Self::Partial { .. } | Self::Failed { .. } | Self::Cancelled => {
                 true

@@ -28,7 +28,7 @@ const OWN: [Arrow; 18] = [
     Arrow::new("waiting_client", "running", "answer"),
     Arrow::new("running", "merging", "all over, conflicts open"),
     Arrow::new("running", "evaluating", "all over, merged"),
-    Arrow::new("merging", "evaluating", "settled, merged"),
+    Arrow::new("merging", "evaluating", "resolved, merged"),
     Arrow::new("evaluating", "running", "rework"),
     Arrow::new("evaluating", "done", "accepted"),
     Arrow::new("evaluating", "partial", "no better, or no rounds left"),

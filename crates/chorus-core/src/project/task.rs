@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{ArtifactHash, FailureCause, TaskKind};
+use crate::artifact::ArtifactHash;
+use crate::attempt::FailureCause;
 use crate::id::{AttemptId, TaskId, TaskKey};
 use crate::plan::ParentPolicy;
+use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
-/// A node of the plan, or one of the tasks that make, judge and settle it. A store keeps it as one JSON text.
+/// A node of the plan, or one of the tasks that make, judge and resolve it. A store keeps it as one JSON text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Its id.
@@ -37,7 +39,7 @@ pub struct Task {
     pub path: Millis,
     /// What it is about, where its kind needs to know.
     #[serde(default)]
-    pub about: About,
+    pub about: Subject,
     /// What its worker asked and was answered.
     #[serde(default)]
     pub answers: Vec<TaskAnswer>,
@@ -63,7 +65,7 @@ pub enum TaskState {
         over: u32,
     },
     /// It can be done; an attempt is queued or under way unless the project is paused.
-    Ready(Doing),
+    Ready(CurrentAttempt),
     /// Its worker asked something.
     Asking {
         /// The question.
@@ -93,7 +95,7 @@ pub enum TaskState {
 
 /// A try at a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Doing {
+pub struct CurrentAttempt {
     /// The attempt.
     pub attempt: AttemptId,
     /// Which try of the task it is, from 1.
@@ -106,7 +108,7 @@ pub struct Doing {
 /// What a task is about, where its kind needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
-pub enum About {
+pub enum Subject {
     /// Its key and title say enough.
     #[default]
     Itself,
@@ -152,7 +154,7 @@ pub struct Rework {
 
 impl TaskState {
     /// The state in one word, for the table of arrows.
-    pub const fn word(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",
             Self::Ready(_) => "ready",
@@ -165,7 +167,7 @@ impl TaskState {
     }
 
     /// Whether nothing will happen any more.
-    pub const fn over(&self) -> bool {
+    pub const fn is_terminal(&self) -> bool {
         match self {
             Self::Pending { .. } | Self::Ready(_) | Self::Asking { .. } => false,
             Self::Succeeded { .. } | Self::Failed { .. } | Self::Cancelled | Self::Skipped => true,
@@ -183,7 +185,7 @@ impl Task {
     }
 
     /// The attempt that may be under way.
-    pub const fn doing(&self) -> Option<&Doing> {
+    pub const fn doing(&self) -> Option<&CurrentAttempt> {
         match &self.state {
             TaskState::Ready(doing) => Some(doing),
             _ => None,

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_bus::Embedded;
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{
+    AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt,
+    QueuedAttempt, Reclaim, Reclaimed,
+};
 use chorus_core::brief::Options;
 use chorus_core::catalog::{Catalog, Model, Price, Quirks};
-use chorus_core::delivery::{
-    ArtifactHash, AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding,
-    NewAttempt, QueuedAttempt, Reclaim, Reclaimed, Role, TaskKind,
-};
 use chorus_core::id::{
     AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId,
     ProviderId, TaskId, Tenant, Version,
@@ -22,6 +23,7 @@ use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredenti
 use chorus_core::port::projects::{Commit, NewProject};
 use chorus_core::port::{Attempts, Clock, Directory, LimitState, Projects, StoreError};
 use chorus_core::project::{Head, NewHead};
+use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
@@ -140,7 +142,7 @@ impl House {
             providers: Vec::new(),
             models: vec![model],
         };
-        let roles = [(Role::Worker, vec![vec![slug]])].into();
+        let roles = [(ModelRole::Writer, vec![vec![slug]])].into();
         let dispatcher =
             Dispatcher::new(ports, settings, Arc::new(catalog), roles, BootId::new(boot));
         self.services.push(dispatcher.run(pending()).boxed());

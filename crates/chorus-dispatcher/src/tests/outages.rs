@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chorus_core::delivery::AttemptState;
+use chorus_core::attempt::AttemptState;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Topic;
 use chorus_limits::{Memory, Start};

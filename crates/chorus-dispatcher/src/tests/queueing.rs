@@ -1,6 +1,6 @@
 //! Rows become dispatches: admitted, committed, published; or they are refused.
 
-use chorus_core::delivery::{AttemptDone, AttemptState, FailureCause, Outcome};
+use chorus_core::attempt::{AttemptDone, AttemptState, FailureCause, Outcome};
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End, Window};
 use chorus_core::money::MicroUsd;

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{EventId, ProjectId, Tenant};
 use chorus_core::project::{ClientCommand, Head, State as Stand};
 use chorus_core::record;
@@ -128,7 +128,7 @@ async fn tell(
     let head = desk.project(caller, id).await?.project.head;
     let event = match idempotency_key(headers)? {
         Some(key) => named(&head, &key, &command),
-        None => EventId::new(desk.ports.clock.number()),
+        None => EventId::new(desk.ports.clock.random_u128()),
     };
     if !head.folded.contains(&event) {
         fits(&head, &command)?;
@@ -189,7 +189,7 @@ fn fits(head: &Head, command: &ClientCommand) -> Result<(), Fault> {
         ClientCommand::Resume => paused,
         ClientCommand::Cancel | ClientCommand::Submit { .. } => true,
     };
-    if fit && !head.over() {
+    if fit && !head.is_terminal() {
         return Ok(());
     }
     let wish = match command {

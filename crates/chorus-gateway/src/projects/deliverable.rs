@@ -87,7 +87,7 @@ pub(crate) async fn file(
 /// What was delivered, once the project is over.
 async fn of(desk: &Desk, loaded: &Loaded) -> Result<Deliverable, Fault> {
     let head = &loaded.project.head;
-    if !head.over() {
+    if !head.is_terminal() {
         let words = format!(
             "the project is {}: there is no deliverable yet",
             head.state_word().replace('_', " ")
@@ -156,7 +156,7 @@ async fn resource(
         project: id,
         files,
         conflicts: deliverable.conflicts,
-        settlements: deliverable.settlements,
+        resolutions: deliverable.resolutions,
     })
 }
 

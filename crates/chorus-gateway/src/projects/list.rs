@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chorus_core::port::projects::Place;
+use chorus_core::port::projects::Cursor;
 use chorus_core::time::Timestamp;
 
 use crate::auth::Caller;
@@ -40,7 +40,7 @@ pub(crate) async fn list(
         .await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let last = found.last().filter(|_| more).map(|summary| Place {
+    let last = found.last().filter(|_| more).map(|summary| Cursor {
         created_at: summary.created_at,
         id: summary.id,
     });
@@ -51,14 +51,14 @@ pub(crate) async fn list(
 }
 
 /// A place in the list as a word that clients hand back.
-fn cursor(place: Place) -> String {
+fn cursor(place: Cursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}.{}", place.created_at.0, place.id))
 }
 
-fn place(cursor: &str) -> Option<Place> {
+fn place(cursor: &str) -> Option<Cursor> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (created_at, id) = text.split_once('.')?;
-    Some(Place {
+    Some(Cursor {
         created_at: Timestamp(created_at.parse().ok()?),
         id: id.parse().ok()?,
     })
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back_and_another_word_is_not() {
-        let at = Place {
+        let at = Cursor {
             created_at: Timestamp(1_790_000_000_123),
             id: ProjectId::new(7),
         };

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
 use chorus_core::port::projects::every_event;
-use chorus_report::{Story, build, page};
+use chorus_report::{ReportInput, build, page};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::deliverable::wants;
@@ -46,7 +46,7 @@ pub(crate) async fn report(
         .into_response())
 }
 
-async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<Story, Fault> {
+async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<ReportInput, Fault> {
     let loaded = desk.project(caller, id).await?;
     let head = &loaded.project.head;
     let project = head.id;
@@ -54,7 +54,7 @@ async fn story(desk: &Desk, caller: &Caller, id: &str) -> Result<Story, Fault> {
         Some(hash) => Some(desk.artifact(hash).await?),
         None => None,
     };
-    Ok(Story {
+    Ok(ReportInput {
         events: every_event(&*desk.ports.projects, project).await?,
         deliveries: desk.ports.deliveries.of_project(project).await?,
         money: desk.money(project).await?,

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use chorus_core::delivery::{Money, Role};
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
+use chorus_core::money::ProjectMoney;
 use chorus_core::plan::{Forecast, Plan};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
 use chorus_pool::prospect::Prospect;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub struct Estimate {
     pub input_tokens: u64,
     /// Produced tokens of all calls.
     pub output_tokens: u64,
-    /// Money in millionths of a dollar.
+    /// ProjectMoney in millionths of a dollar.
     pub cost_micro_usd: (MicroUsd, MicroUsd),
     /// Time in milliseconds.
     pub time_ms: (Millis, Millis),
@@ -41,15 +42,20 @@ pub struct Estimate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleModels {
     /// The role.
-    pub role: Role,
+    pub role: ModelRole,
     /// Its models.
     pub models: Vec<ModelSlug>,
-    /// Role, models, and why these, in words.
+    /// ModelRole, models, and why these, in words.
     pub told: String,
 }
 
 impl Estimate {
-    pub(crate) fn new(plan: &Plan, forecast: &Forecast, prospect: Prospect, money: Money) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        forecast: &Forecast,
+        prospect: Prospect,
+        money: ProjectMoney,
+    ) -> Self {
         let models = prospect.choices.into_iter();
         Self {
             title: plan.title.clone(),

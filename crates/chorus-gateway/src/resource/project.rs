@@ -1,11 +1,12 @@
 //! A project as clients see it.
 
 use chorus_core::brief::Question;
-use chorus_core::delivery::{Money, TaskKind};
 use chorus_core::id::{ProjectId, TaskId};
 use chorus_core::money::MicroUsd;
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::projects::Loaded;
-use chorus_core::project::{Head, Project, State, Summary, Task, TaskState, Waits};
+use chorus_core::project::{Head, Project, State, Summary, Task, TaskState, WaitingOn};
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ pub struct ProjectResource {
     /// Where it stands: `submitted`, `clarifying`, `waiting_client`, `planning`, `waiting_approval`, `running`, `paused`,
     /// `merging`, `evaluating`, `done`, `partial`, `failed` or `cancelled`.
     pub state: String,
-    /// What is done in that state: `plan`, `work`, `settle`, `judge` or `over`.
+    /// What is done in that state: `plan`, `work`, `resolve`, `judge` or `over`.
     pub phase: String,
     /// Whether nothing will happen any more.
     pub over: bool,
@@ -75,8 +76,8 @@ pub struct Phases {
     pub plan: PhaseCount,
     /// Making parts, and answering workers' questions.
     pub work: PhaseCount,
-    /// Settling conflicts.
-    pub settle: PhaseCount,
+    /// Resolving conflicts.
+    pub resolve: PhaseCount,
     /// Judging.
     pub judge: PhaseCount,
 }
@@ -90,7 +91,7 @@ pub struct PhaseCount {
     pub total: u64,
 }
 
-/// Money of a project, in US dollars.
+/// ProjectMoney of a project, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MoneyResource {
     /// Most that may be spent.
@@ -177,7 +178,7 @@ pub struct SummaryResource {
 
 impl ProjectResource {
     /// A project as it is in the store.
-    pub(crate) fn new(loaded: &Loaded, money: Money, estimate: Option<Estimate>) -> Self {
+    pub(crate) fn new(loaded: &Loaded, money: ProjectMoney, estimate: Option<Estimate>) -> Self {
         let head = &loaded.project.head;
         let base = format!("/v1/projects/{}", head.id);
         Self {
@@ -185,7 +186,7 @@ impl ProjectResource {
             title: head.title.clone(),
             state: head.state_word().to_owned(),
             phase: phase(&head.state).to_owned(),
-            over: head.over(),
+            over: head.is_terminal(),
             created_at_ms: head.created_at,
             version: loaded.version.0,
             last_event: loaded.seq.0,
@@ -215,13 +216,13 @@ fn phase(state: &State) -> &'static str {
         | State::Planning { .. }
         | State::WaitingApproval => "plan",
         State::WaitingClient {
-            waits: Waits::Planning,
+            waits: WaitingOn::Planning,
         } => "plan",
         State::WaitingClient {
-            waits: Waits::Tasks,
+            waits: WaitingOn::Tasks,
         }
         | State::Running => "work",
-        State::Merging { .. } => "settle",
+        State::Merging { .. } => "resolve",
         State::Evaluating { .. } => "judge",
         State::Paused { was } => phase(was),
         State::Done { .. } | State::Partial { .. } | State::Failed { .. } | State::Cancelled => {
@@ -280,7 +281,7 @@ impl TaskCounts {
     fn of(project: &Project) -> Self {
         let mut counts = Self::default();
         for task in project
-            .standing()
+            .active()
             .filter(|task| !matches!(task.state, TaskState::Cancelled))
         {
             counts.add(task);
@@ -289,7 +290,7 @@ impl TaskCounts {
     }
 
     fn add(&mut self, task: &Task) {
-        let over = u64::from(task.state.over());
+        let over = u64::from(task.state.is_terminal());
         self.total += 1;
         self.over += over;
         self.succeeded += u64::from(matches!(task.state, TaskState::Succeeded { .. }));
@@ -298,7 +299,7 @@ impl TaskCounts {
         let phase = match task.kind {
             TaskKind::Clarify | TaskKind::Plan => &mut self.phases.plan,
             TaskKind::Work | TaskKind::Answer => &mut self.phases.work,
-            TaskKind::Settle => &mut self.phases.settle,
+            TaskKind::Resolve => &mut self.phases.resolve,
             TaskKind::Judge => &mut self.phases.judge,
         };
         phase.total += 1;
@@ -306,8 +307,8 @@ impl TaskCounts {
     }
 }
 
-impl From<Money> for MoneyResource {
-    fn from(money: Money) -> Self {
+impl From<ProjectMoney> for MoneyResource {
+    fn from(money: ProjectMoney) -> Self {
         Self {
             budget_usd: dollars(money.budget),
             spent_usd: dollars(money.spent),
@@ -332,7 +333,7 @@ impl From<Summary> for SummaryResource {
             id,
             title,
             state,
-            over,
+            is_terminal,
             created_at,
             spent,
         } = summary;
@@ -340,7 +341,7 @@ impl From<Summary> for SummaryResource {
             id,
             title,
             state,
-            over,
+            over: is_terminal,
             created_at_ms: created_at,
             spent_usd: dollars(spent),
         }

@@ -1,10 +1,11 @@
 //! What is planned and what was delivered, as clients see it.
 
-use chorus_core::delivery::{ArtifactHash, TaskKind};
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{ProjectId, TaskId, TaskKey};
-use chorus_core::merge::{Conflict, Settlement};
+use chorus_core::merge::{Conflict, Resolution};
 use chorus_core::plan::Plan;
 use chorus_core::project::Task;
+use chorus_core::task_kind::TaskKind;
 use serde::{Deserialize, Serialize};
 
 /// The plan of a project with its tasks as they are.
@@ -49,8 +50,8 @@ pub struct DeliverableResource {
     pub files: Vec<DeliverableFile>,
     /// Contradictions in what it is made from.
     pub conflicts: Vec<Conflict>,
-    /// How each was settled.
-    pub settlements: Vec<Settlement>,
+    /// How each was resolved.
+    pub resolutions: Vec<Resolution>,
 }
 
 /// A file of what was delivered.
@@ -79,7 +80,7 @@ impl From<&Task> for PlanTask {
             kind: task.kind,
             title: task.title.clone(),
             plan_version: task.plan_version,
-            state: task.state.word().to_owned(),
+            state: task.state.as_str().to_owned(),
             parents: task.parents.clone(),
             superseded_by: task.superseded_by,
         }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use chorus_core::limit::{Dimension, Estimate, Limit, ObservedLevel, ReserveRule, Window};
+use chorus_core::limit::{CallEstimate, Dimension, Limit, ObservedLevel, ReserveRule, Window};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::tally::{Tally, capacity, units};
@@ -73,7 +73,7 @@ impl Meter {
     }
 
     /// What a call must find here. Produced tokens are a guess, so they never ask for more than the limit can hold.
-    pub(crate) fn need(&self, estimate: &Estimate) -> i64 {
+    pub(crate) fn need(&self, estimate: &CallEstimate) -> i64 {
         units(self.limit.reserved_for(estimate))
             .min(self.capacity().max(self.certain_part(estimate)))
     }
@@ -195,7 +195,7 @@ impl Meter {
     }
 
     /// The part of a call's amount that is no guess.
-    pub(crate) fn certain_part(&self, estimate: &Estimate) -> i64 {
+    pub(crate) fn certain_part(&self, estimate: &CallEstimate) -> i64 {
         let guessed = matches!(
             self.limit.reserve,
             ReserveRule::Estimate | ReserveRule::AsProduced

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, End, Estimate, HeldLease, Limit, QuotaGroup, ReserveRule,
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Limit, QuotaGroup, ReserveRule,
     Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
@@ -40,7 +40,7 @@ pub(super) fn group(limits: Vec<Limit>) -> Arc<QuotaGroup> {
 
 /// A call that is thought to use so many tokens each way.
 pub(super) fn demand(lease: u128, group: &Arc<QuotaGroup>, input: u64, output: u64) -> Demand {
-    let estimate = Estimate {
+    let estimate = CallEstimate {
         input,
         output_p50: output,
         output_p90: output,

@@ -84,7 +84,7 @@ impl Alone {
             .restored_at
             .is_none_or(|at| now.since(at) >= LEASES_LAST)
         {
-            return Err(LimiterError::Lost);
+            return Err(LimiterError::StateLost);
         }
         for candidate in &mut demand.candidates {
             candidate.groups = candidate

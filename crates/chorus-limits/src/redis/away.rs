@@ -88,7 +88,7 @@ impl Shared {
             let now = self.link.clock().now();
             let mirrors = state.alone.as_mut().map(|alone| alone.mirrors(now));
             let mirrors = words::mirrors(mirrors.as_ref().unwrap_or(&state.mirrors).iter());
-            let token = format!("{:032x}", self.link.clock().number());
+            let token = format!("{:032x}", self.link.clock().random_u128());
             let leases: Vec<_> = leases.iter().map(words::held).collect();
             json!({ "leases": leases, "token": token, "mirrors": mirrors, "member": member })
         };
@@ -142,7 +142,7 @@ impl Shared {
         let mut state = self.lock();
         match &answer {
             Err(LimiterError::Unavailable(_)) => drop(state.away_since.get_or_insert(now)),
-            Ok(_) | Err(LimiterError::Lost) => state.away_since = None,
+            Ok(_) | Err(LimiterError::StateLost) => state.away_since = None,
         }
         answer
     }

@@ -109,7 +109,7 @@ impl Link {
             let reply = self.run_once(deed, &words).await?;
             match reply.word.as_str() {
                 "more" => {}
-                "lost" => return Err(LimiterError::Lost),
+                "lost" => return Err(LimiterError::StateLost),
                 _ => return Ok(reply),
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chorus_core::id::GroupId;
 use chorus_core::limit::{
-    Demand, End, Estimate, FailureClass, HeldLease, Lease, Observation, QuotaGroup,
+    CallEstimate, Demand, End, FailureClass, HeldLease, Lease, Observation, QuotaGroup,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -33,7 +33,7 @@ pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Val
 
 fn candidate(candidate: &chorus_core::limit::Candidate) -> Value {
     let groups: Vec<&GroupId> = candidate.groups.iter().map(|group| &group.id).collect();
-    let Estimate {
+    let CallEstimate {
         input,
         output_p50,
         output_p90,

@@ -1,7 +1,7 @@
 //! The request around a turn: standing rules as system text, one user turn, the room to answer, the form of the answer.
 
+use chorus_core::attempt::CallSize;
 use chorus_core::brief::count_tokens;
-use chorus_core::delivery::CallSize;
 use chorus_core::llm::{Content, Extra, Message, Request, ResponseFormat, Role, Sampling};
 use serde_json::Value;
 

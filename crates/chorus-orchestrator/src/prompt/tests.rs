@@ -225,7 +225,7 @@ fn the_turn_of_answering() {
 }
 
 #[test]
-fn the_turn_of_settling() {
+fn the_turn_of_resolving() {
     let claim = |id: &str, value: &str| Claim {
         id: id.into(),
         value: value.into(),
@@ -237,8 +237,8 @@ fn the_turn_of_settling() {
         subject: "height".into(),
         claims: vec![claim("a", "42"), claim("b", "45")],
     };
-    insta::assert_snapshot!(turn(&settle(&Settle { brief: "Sum it up.", conflicts: &[conflict], refused: &[], room: ROOM })), @r#"
-    <task kind="settle" />
+    insta::assert_snapshot!(turn(&resolve(&Resolve { brief: "Sum it up.", conflicts: &[conflict], refused: &[], room: ROOM })), @r#"
+    <task kind="resolve" />
     <brief>
     Sum it up.
     </brief>
@@ -311,7 +311,7 @@ fn whoever_answers_again_is_told_what_was_wrong() {
                 refused,
                 room: ROOM,
             }),
-            settle(&Settle {
+            resolve(&Resolve {
                 brief: "b",
                 conflicts: &[],
                 refused,
@@ -450,7 +450,7 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
             refused: &[],
             room: ROOM,
         }),
-        settle(&Settle {
+        resolve(&Resolve {
             brief: "b",
             conflicts: &[],
             refused: &[],
@@ -486,7 +486,7 @@ fn a_long_brief_is_shortened_for_workers() {
 }
 
 #[test]
-fn what_was_settled_about_the_brief_is_shown_to_workers_as_far_as_there_is_room() {
+fn what_was_resolved_about_the_brief_is_shown_to_workers_as_far_as_there_is_room() {
     let (outline, long) = (book(), "é".repeat(1_500));
     let plan = some_plan(&outline);
     let answered = |text: &str| Answered {

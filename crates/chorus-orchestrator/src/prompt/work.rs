@@ -16,7 +16,7 @@ pub struct Work<'a> {
     pub title: &'a str,
     /// The brief's text.
     pub brief: &'a str,
-    /// What was settled about the brief: the client's answers, and what is assumed.
+    /// What was resolved about the brief: the client's answers, and what is assumed.
     pub known: &'a [Answered],
     /// The task.
     pub task: &'a PlannedTask,
@@ -67,7 +67,7 @@ pub struct Rework<'a> {
 
 /// Most characters of the brief that a worker is shown.
 const BRIEF: usize = 6_000;
-/// Most characters of what was settled about the brief, questions included.
+/// Most characters of what was resolved about the brief, questions included.
 const KNOWN: usize = 4_000;
 
 const RULES: &str = r#"

@@ -7,11 +7,12 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use chorus_bus::Embedded;
-use chorus_core::brief::{Attachment, Brief, Options};
-use chorus_core::delivery::{
-    ArtifactHash, Assignment, AttemptDone, AttemptState, Claim, Dispatch, DispatchDecision, Finish,
-    Holding, NewAttempt, Outcome, WorkOrder,
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{
+    Assignment, AttemptDone, AttemptState, Claim, Dispatch, DispatchDecision, Finish, Holding,
+    NewAttempt, Outcome, WorkOrder,
 };
+use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{
     AccountId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool, ProjectId,
     ProviderId, TaskId, Tenant, Term,
@@ -32,7 +33,7 @@ use futures_util::future::BoxFuture;
 use super::brain::{Brain, Said};
 use super::faults::Flaky;
 use super::time::Still;
-use crate::{Orchestrator, Ports, Settings, Sizes};
+use crate::{Orchestrator, Ports, Settings, SizeLimits};
 
 const PROJECT: ProjectId = ProjectId::new(1);
 const BOOK: &str = "# One\nThe lighthouse was built in 1870.\n\n# Two\nThe lighthouse was built in 1871.\n\n# Three\nIt stands in 1870.\n";
@@ -139,7 +140,7 @@ impl Bench {
                 batch: 3,
                 ..Settings::default()
             },
-            Arc::new(Sizes::default()),
+            Arc::new(SizeLimits::default()),
         );
         self.services
             .push(Box::pin(service.run(std::future::pending())));
@@ -219,7 +220,12 @@ impl Bench {
 
     pub(super) fn command(&self, command: &ClientCommand) {
         let tenant = Tenant::new("home");
-        let record = record::command(EventId::new(self.clock.number()), &tenant, PROJECT, command);
+        let record = record::command(
+            EventId::new(self.clock.random_u128()),
+            &tenant,
+            PROJECT,
+            command,
+        );
         assert!(now(self.store.command(&tenant, PROJECT, record)).unwrap());
     }
 
@@ -232,7 +238,7 @@ impl Bench {
     }
 
     pub(super) fn run_to_end(&mut self) {
-        self.run(|head, bench| head.over() && bench.unfolded().is_empty());
+        self.run(|head, bench| head.is_terminal() && bench.unfolded().is_empty());
     }
 
     pub(super) fn run_until(&mut self, word: &str) {
@@ -325,7 +331,12 @@ impl Bench {
             task: attempt.task,
             outcome: outcome.clone(),
         };
-        let record = record::task_done(EventId::new(self.clock.number()), attempt, Epoch(0), &done);
+        let record = record::task_done(
+            EventId::new(self.clock.random_u128()),
+            attempt,
+            Epoch(0),
+            &done,
+        );
         assert!(
             now(self.store.finish(Finish {
                 holding,
@@ -340,7 +351,7 @@ impl Bench {
 
     fn claim(&self, attempt: &NewAttempt) -> Holding {
         let never = Timestamp(i64::MAX);
-        let number = self.clock.number();
+        let number = self.clock.random_u128();
         let (granted_at, credential) = (self.clock.now(), CredentialId::new(1));
         let lease = Lease {
             id: LeaseId::new(number),

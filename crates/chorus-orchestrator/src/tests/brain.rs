@@ -1,7 +1,7 @@
 //! Answers prompts by reading them, as far as these tests need.
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::llm::{Content, Request};
+use chorus_core::task_kind::TaskKind;
 
 /// How the models of a test behave.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +54,8 @@ impl Brain {
             TaskKind::Plan if self.plans => PLAN.into(),
             TaskKind::Plan => "I would begin with the first chapter.".into(),
             TaskKind::Answer => r#"{"answer":"British"}"#.into(),
-            TaskKind::Settle => {
-                r#"{"settlements":[{"conflict":"c1","keep":"a","reason":"the first is nearer"}]}"#
+            TaskKind::Resolve => {
+                r#"{"resolutions":[{"conflict":"c1","keep":"a","reason":"the first is nearer"}]}"#
                     .into()
             }
             TaskKind::Judge => self.judge(&turn),

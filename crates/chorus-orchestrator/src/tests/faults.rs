@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chorus_core::delivery::{ArtifactHash, DeliveryRow, LateUsage, Money, Outstanding};
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant};
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{
-    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{ArtifactStore, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
@@ -82,7 +84,7 @@ impl<P: Projects> Projects for Flaky<P> {
     async fn list(
         &self,
         tenant: &Tenant,
-        before: Option<Place>,
+        before: Option<Cursor>,
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError> {
         self.through(self.port.list(tenant, before, limit)).await
@@ -142,7 +144,7 @@ impl<P: Deliveries> Deliveries for Flaky<P> {
         self.through(self.port.late(late)).await
     }
 
-    async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError> {
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
         self.through(self.port.money(project)).await
     }
 }

@@ -63,14 +63,14 @@ impl Clock for Still {
         })
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         self.with(|inside| {
             inside.numbers += 1;
             inside.numbers
         })
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         self.with(|inside| {
             if below == 0 {
                 0

@@ -7,8 +7,8 @@ use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::queue::LineKey;
-use super::{Admission, Grant, Rest, Verdict, Wish};
-use crate::roster::Seat;
+use super::{Admission, AdmissionRequest, Grant, Rest, Verdict};
+use crate::endpoint_index::Endpoint;
 
 /// What the limiter's answer means for a line.
 enum Answer {
@@ -56,13 +56,13 @@ impl Admission {
 
     async fn ask(&mut self, key: &LineKey, head: LeaseId, now: Timestamp) -> Answer {
         let (soon, net) = (now + Millis(1), now + self.settings.poll.max(Millis(1)));
-        let Some(wish) = self.queue.wish(head) else {
+        let Some(request) = self.queue.request(head) else {
             return Answer::Decided;
         };
-        let candidates = self.candidates(key, wish, now);
+        let candidates = self.candidates(key, request, now);
         if candidates.is_empty() {
             return Answer::Blocked(
-                self.route_opens(key, wish, now)
+                self.route_opens(key, request, now)
                     .unwrap_or(net)
                     .clamp(soon, net),
             );
@@ -70,7 +70,7 @@ impl Admission {
         let not_after = now + self.settings.lease_lasts;
         let demand = Demand {
             lease: head,
-            interactive: wish.interactive,
+            interactive: request.interactive,
             not_after,
             candidates,
         };
@@ -79,13 +79,13 @@ impl Admission {
             Ok(Reserved::Wait { at }) => Answer::Blocked(at.unwrap_or(net).clamp(soon, net)),
             Ok(Reserved::Never(why)) => {
                 self.decided
-                    .extend(self.queue.remove(head).map(|wish| Verdict::Never {
-                        wish: Box::new(wish),
+                    .extend(self.queue.remove(head).map(|request| Verdict::Never {
+                        request: Box::new(request),
                         why,
                     }));
                 Answer::Decided
             }
-            Err(LimiterError::Lost) => Answer::Lost,
+            Err(LimiterError::StateLost) => Answer::Lost,
             Err(problem @ LimiterError::Unavailable(_)) => {
                 tracing::warn!(error = %problem, "failed to reserve, asking again");
                 Answer::Blocked(net)
@@ -93,47 +93,65 @@ impl Admission {
         }
     }
 
-    /// The seats of a line whose route is open, the fastest with the lowest rank.
-    fn candidates(&self, key: &LineKey, wish: &Wish, now: Timestamp) -> Vec<Candidate> {
-        let open = |(seat, model): &(&Seat, &Model)| {
-            self.breakers.opens_at(&seat.provider, &model.slug, now) == Some(now)
+    /// The endpoints of a line whose route is open, the fastest with the lowest rank.
+    fn candidates(
+        &self,
+        key: &LineKey,
+        request: &AdmissionRequest,
+        now: Timestamp,
+    ) -> Vec<Candidate> {
+        let open = |(endpoint, model): &(&Endpoint, &Model)| {
+            self.breakers.opens_at(&endpoint.provider, &model.slug, now) == Some(now)
         };
-        let seats: Vec<(&Seat, &Model)> = self.seats(key, wish).filter(open).collect();
-        let pace = |seat: &Seat, model: &Model| self.estimator.pace(&seat.provider, &model.slug);
-        let fastest = seats
+        let endpoints: Vec<(&Endpoint, &Model)> =
+            self.endpoints(key, request).filter(open).collect();
+        let pace = |endpoint: &Endpoint, model: &Model| {
+            self.estimator.pace(&endpoint.provider, &model.slug)
+        };
+        let fastest = endpoints
             .iter()
-            .map(|(seat, model)| pace(seat, model))
+            .map(|(endpoint, model)| pace(endpoint, model))
             .fold(f64::INFINITY, f64::min);
-        let candidate = |(seat, model): &(&Seat, &Model)| Candidate {
-            credential: seat.credential,
-            groups: seat.groups_for(&model.slug),
-            estimate: self
-                .estimator
-                .estimate(&seat.provider, model, wish.kind, &wish.size),
-            rank: ((pace(seat, model) / fastest - 1.0) * 4.0) as u32,
+        let candidate = |(endpoint, model): &(&Endpoint, &Model)| Candidate {
+            credential: endpoint.credential,
+            groups: endpoint.groups_for(&model.slug),
+            estimate: self.estimator.estimate(
+                &endpoint.provider,
+                model,
+                request.kind,
+                &request.size,
+            ),
+            rank: ((pace(endpoint, model) / fastest - 1.0) * 4.0) as u32,
             floor_permille: self.settings.floor_permille,
         };
-        seats.iter().map(candidate).collect()
+        endpoints.iter().map(candidate).collect()
     }
 
-    /// The seats of a line, each with the model that it serves there.
-    fn seats<'a>(
+    /// The endpoints of a line, each with the model that it serves there.
+    fn endpoints<'a>(
         &'a self,
         key: &'a LineKey,
-        wish: &'a Wish,
-    ) -> impl Iterator<Item = (&'a Seat, &'a Model)> {
+        request: &'a AdmissionRequest,
+    ) -> impl Iterator<Item = (&'a Endpoint, &'a Model)> {
         key.places.iter().filter_map(|(credential, slug)| {
-            let serving = self.roster.serving(&wish.tenant, slug);
-            let seat = serving
+            let serving = self.index.serving(&request.tenant, slug);
+            let endpoint = serving
                 .into_iter()
-                .find(|seat| seat.credential == *credential)?;
-            Some((seat, self.model(slug)?))
+                .find(|endpoint| endpoint.credential == *credential)?;
+            Some((endpoint, self.model(slug)?))
         })
     }
 
-    fn route_opens(&self, key: &LineKey, wish: &Wish, now: Timestamp) -> Option<Timestamp> {
-        self.seats(key, wish)
-            .filter_map(|(seat, model)| self.breakers.opens_at(&seat.provider, &model.slug, now))
+    fn route_opens(
+        &self,
+        key: &LineKey,
+        request: &AdmissionRequest,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.endpoints(key, request)
+            .filter_map(|(endpoint, model)| {
+                self.breakers.opens_at(&endpoint.provider, &model.slug, now)
+            })
             .min()
     }
 
@@ -144,18 +162,21 @@ impl Admission {
         lease: Lease,
         now: Timestamp,
     ) -> Answer {
-        let grant = self.queue.wish(head).and_then(|wish| {
-            let (seat, model) = self
-                .seats(key, wish)
-                .find(|(seat, _)| seat.credential == lease.credential)?;
+        let grant = self.queue.request(head).and_then(|request| {
+            let (endpoint, model) = self
+                .endpoints(key, request)
+                .find(|(endpoint, _)| endpoint.credential == lease.credential)?;
             Some(Grant {
-                account: seat.account,
-                provider: seat.provider.clone(),
+                account: endpoint.account,
+                provider: endpoint.provider.clone(),
                 model: model.slug.clone(),
                 pool: model.pool.clone(),
-                estimate: self
-                    .estimator
-                    .estimate(&seat.provider, model, wish.kind, &wish.size),
+                estimate: self.estimator.estimate(
+                    &endpoint.provider,
+                    model,
+                    request.kind,
+                    &request.size,
+                ),
                 lease: lease.clone(),
             })
         });
@@ -166,15 +187,15 @@ impl Admission {
             }
             return Answer::Blocked(now + self.settings.poll);
         };
-        if let Some(wish) = self.queue.remove(head) {
+        if let Some(request) = self.queue.remove(head) {
             self.queue.fairness.serve(
-                &wish.tenant,
+                &request.tenant,
                 grant.estimate.input,
                 grant.estimate.output_p50,
             );
             self.breakers.started(&grant.provider, &grant.model, now);
             self.decided.push(Verdict::Granted {
-                wish: Box::new(wish),
+                request: Box::new(request),
                 grant: Box::new(grant),
             });
         }

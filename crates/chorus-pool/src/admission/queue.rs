@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{Admission, Verdict, Wants, Wish};
+use super::{Admission, AdmissionRequest, ModelSelector, Verdict};
+use crate::endpoint_index::Unserved;
 use crate::order::{Fairness, Line, Place, Rates, Work};
-use crate::roster::Unserved;
 
 /// How long a call sleeps that no credential can take for the moment, before its accounts are looked at again.
 const LOOK_AGAIN: Millis = Millis(5_000);
 
-/// Who stands in one line: calls that may go to the same seats. Interactive lines come first.
+/// Who stands in one line: calls that may go to the same endpoints. Interactive lines come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LineKey {
     task: bool,
@@ -23,7 +23,7 @@ pub(super) struct LineKey {
 /// All waiting calls.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    wishes: BTreeMap<LeaseId, Waiting>,
+    requests: BTreeMap<LeaseId, Waiting>,
     pub(super) lines: BTreeMap<LineKey, (Line, Rates)>,
     asleep: BTreeSet<(Timestamp, LeaseId)>,
     tenants: BTreeMap<Tenant, usize>,
@@ -34,27 +34,27 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
-    wish: Wish,
-    spot: Spot,
+    request: AdmissionRequest,
+    slot: QueueSlot,
 }
 
 #[derive(Debug)]
-enum Spot {
+enum QueueSlot {
     Asleep(Timestamp),
     InLine(LineKey, Work),
 }
 
 impl Queue {
     pub(super) fn contains(&self, lease: LeaseId) -> bool {
-        self.wishes.contains_key(&lease)
+        self.requests.contains_key(&lease)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.wishes.len()
+        self.requests.len()
     }
 
-    pub(super) fn wish(&self, lease: LeaseId) -> Option<&Wish> {
-        self.wishes.get(&lease).map(|waiting| &waiting.wish)
+    pub(super) fn request(&self, lease: LeaseId) -> Option<&AdmissionRequest> {
+        self.requests.get(&lease).map(|waiting| &waiting.request)
     }
 
     pub(super) fn head(&self, key: &LineKey) -> Option<LeaseId> {
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Takes out the calls whose time has come.
-    pub(super) fn due(&mut self, now: Timestamp) -> Vec<Wish> {
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<AdmissionRequest> {
         let mut due = Vec::new();
         while let Some((_, lease)) = self.asleep.first().copied().filter(|(at, _)| *at <= now) {
             due.extend(self.remove(lease));
@@ -81,31 +81,31 @@ impl Queue {
         due
     }
 
-    pub(super) fn remove(&mut self, lease: LeaseId) -> Option<Wish> {
-        let waiting = self.wishes.remove(&lease)?;
-        self.leaves(&waiting.wish.tenant);
-        match waiting.spot {
-            Spot::Asleep(at) => drop(self.asleep.remove(&(at, lease))),
-            Spot::InLine(key, work) => {
+    pub(super) fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
+        let waiting = self.requests.remove(&lease)?;
+        self.leaves(&waiting.request.tenant);
+        match waiting.slot {
+            QueueSlot::Asleep(at) => drop(self.asleep.remove(&(at, lease))),
+            QueueSlot::InLine(key, work) => {
                 if let Some((line, _)) = self.lines.get_mut(&key) {
-                    line.remove(&place(&waiting.wish), work);
+                    line.remove(&place(&waiting.request), work);
                     if line.is_empty() {
                         self.lines.remove(&key);
                     }
                 }
             }
         }
-        Some(waiting.wish)
+        Some(waiting.request)
     }
 
-    fn sleep(&mut self, wish: Wish, until: Timestamp) {
-        self.asleep.insert((until, wish.lease));
-        *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
-        self.wishes.insert(
-            wish.lease,
+    fn sleep(&mut self, request: AdmissionRequest, until: Timestamp) {
+        self.asleep.insert((until, request.lease));
+        *self.tenants.entry(request.tenant.clone()).or_insert(0) += 1;
+        self.requests.insert(
+            request.lease,
             Waiting {
-                wish,
-                spot: Spot::Asleep(until),
+                request,
+                slot: QueueSlot::Asleep(until),
             },
         );
     }
@@ -119,21 +119,27 @@ impl Queue {
         }
     }
 
-    fn join(&mut self, wish: Wish, key: LineKey, work: Work, rates: impl FnOnce() -> Rates) {
-        if !self.tenants.contains_key(&wish.tenant) {
-            self.fairness.joins(&wish.tenant, self.tenants.keys());
+    fn join(
+        &mut self,
+        request: AdmissionRequest,
+        key: LineKey,
+        work: Work,
+        rates: impl FnOnce() -> Rates,
+    ) {
+        if !self.tenants.contains_key(&request.tenant) {
+            self.fairness.joins(&request.tenant, self.tenants.keys());
         }
-        *self.tenants.entry(wish.tenant.clone()).or_insert(0) += 1;
+        *self.tenants.entry(request.tenant.clone()).or_insert(0) += 1;
         let (line, _) = self
             .lines
             .entry(key.clone())
             .or_insert_with(|| (Line::default(), rates()));
-        line.push(&place(&wish), work);
-        self.wishes.insert(
-            wish.lease,
+        line.push(&place(&request), work);
+        self.requests.insert(
+            request.lease,
             Waiting {
-                wish,
-                spot: Spot::InLine(key, work),
+                request,
+                slot: QueueSlot::InLine(key, work),
             },
         );
     }
@@ -141,21 +147,21 @@ impl Queue {
 
 impl Admission {
     /// Finds the call's line, or its bed.
-    pub(super) fn place(&mut self, wish: Wish, now: Timestamp) {
-        if wish.not_before > now {
-            let until = wish.not_before;
-            return self.queue.sleep(wish, until);
+    pub(super) fn place(&mut self, request: AdmissionRequest, now: Timestamp) {
+        if request.not_before > now {
+            let until = request.not_before;
+            return self.queue.sleep(request, until);
         }
-        let models = match self.models_for(&wish, now) {
+        let models = match self.models_for(&request, now) {
             Ok(models) => models,
             Err(Unserved::Parked { until, .. }) => {
                 return self
                     .queue
-                    .sleep(wish, until.max(now + Millis(1)).min(now + LOOK_AGAIN));
+                    .sleep(request, until.max(now + Millis(1)).min(now + LOOK_AGAIN));
             }
             Err(unserved @ Unserved::NoAccount(_)) => {
                 return self.decided.push(Verdict::Never {
-                    wish: Box::new(wish),
+                    request: Box::new(request),
                     why: unserved.to_string(),
                 });
             }
@@ -163,51 +169,58 @@ impl Admission {
         let mut places: BTreeMap<CredentialId, ModelSlug> = BTreeMap::new();
         let (mut groups, mut work) = (Vec::new(), None);
         for model in &models {
-            for seat in self
-                .roster
-                .admissible(&wish.tenant, model, wish.refused_by, now)
+            for endpoint in self
+                .index
+                .admissible(&request.tenant, model, request.refused_by, now)
             {
-                if places.contains_key(&seat.credential) {
+                if places.contains_key(&endpoint.credential) {
                     continue;
                 }
-                places.insert(seat.credential, model.clone());
-                groups.push(seat.groups_for(model));
-                work = work.or_else(|| self.work(&wish, &seat.provider, model));
+                places.insert(endpoint.credential, model.clone());
+                groups.push(endpoint.groups_for(model));
+                work = work.or_else(|| self.work(&request, &endpoint.provider, model));
             }
         }
         if places.is_empty() {
-            return self.queue.sleep(wish, now + LOOK_AGAIN);
+            return self.queue.sleep(request, now + LOOK_AGAIN);
         }
         let key = LineKey {
-            task: !wish.interactive,
+            task: !request.interactive,
             places,
         };
         let work = work.unwrap_or_default();
-        self.queue.join(wish, key, work, || Rates::of(&groups));
+        self.queue.join(request, key, work, || Rates::of(&groups));
     }
 
     /// Every call finds its line anew: accounts have come, gone or changed their state.
     pub(super) fn line_up_again(&mut self) {
         let now = self.clock.now();
-        let leases: Vec<LeaseId> = self.queue.wishes.keys().copied().collect();
-        let wishes: Vec<Wish> = leases
+        let leases: Vec<LeaseId> = self.queue.requests.keys().copied().collect();
+        let requests: Vec<AdmissionRequest> = leases
             .into_iter()
             .filter_map(|lease| self.queue.remove(lease))
             .collect();
         self.resting.clear();
-        self.queue.line_up_at = self.roster.next_return(now);
-        for wish in wishes {
-            self.place(wish, now);
+        self.queue.line_up_at = self.index.next_return(now);
+        for request in requests {
+            self.place(request, now);
         }
     }
 
     /// What a call will likely take on a provider's route to a model.
-    fn work(&self, wish: &Wish, provider: &ProviderId, model: &ModelSlug) -> Option<Work> {
+    fn work(
+        &self,
+        request: &AdmissionRequest,
+        provider: &ProviderId,
+        model: &ModelSlug,
+    ) -> Option<Work> {
         let row = self.model(model)?;
         let estimate = self
             .estimator
-            .estimate(provider, row, wish.kind, &wish.size);
-        let service = self.estimator.service(provider, row, wish.kind, &wish.size);
+            .estimate(provider, row, request.kind, &request.size);
+        let service = self
+            .estimator
+            .service(provider, row, request.kind, &request.size);
         Some(Work {
             calls: 1,
             input: estimate.input,
@@ -216,27 +229,31 @@ impl Admission {
         })
     }
 
-    fn models_for(&self, wish: &Wish, now: Timestamp) -> Result<Vec<ModelSlug>, Unserved> {
-        match &wish.wants {
-            Wants::Role(role) => self
-                .roster
-                .choose(&wish.tenant, *role, &self.roles, now)
+    fn models_for(
+        &self,
+        request: &AdmissionRequest,
+        now: Timestamp,
+    ) -> Result<Vec<ModelSlug>, Unserved> {
+        match &request.selector {
+            ModelSelector::Role(role) => self
+                .index
+                .choose(&request.tenant, *role, &self.roles, now)
                 .map(|choice| choice.models),
-            Wants::Model(model) => self
-                .roster
-                .check(&wish.tenant, model, wish.kind.role(), now)
+            ModelSelector::Model(model) => self
+                .index
+                .check(&request.tenant, model, request.kind.role(), now)
                 .map(|()| vec![model.clone()]),
         }
     }
 }
 
-fn place(wish: &Wish) -> Place {
+fn place(request: &AdmissionRequest) -> Place {
     Place {
-        lease: wish.lease,
-        tenant: wish.tenant.clone(),
-        priority: wish.priority,
-        path: wish.path,
-        since: wish.since,
-        ahead: wish.ahead,
+        lease: request.lease,
+        tenant: request.tenant.clone(),
+        priority: request.priority,
+        path: request.path,
+        since: request.since,
+        ahead: request.ahead,
     }
 }

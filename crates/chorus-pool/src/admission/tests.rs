@@ -42,17 +42,20 @@ impl Pool {
             model("claude/sonnet", &["anthropic"], 80),
             model("gpt/mini", &["openai"], 40),
         ];
-        let mut roster = Roster::new(Arc::new(Catalog {
+        let mut index = EndpointIndex::new(Arc::new(Catalog {
             providers: Vec::new(),
             models,
         }));
-        roster.set(&home(), accounts);
-        let roles = Roles::from([(Role::Worker, vec![vec![ModelSlug::new("claude/sonnet")]])]);
+        index.set(&home(), accounts);
+        let roles = RoleModels::from([(
+            ModelRole::Writer,
+            vec![vec![ModelSlug::new("claude/sonnet")]],
+        )]);
         let admission = Admission::new(
             Arc::clone(&memory) as Arc<dyn LimitState>,
             time.port(),
             Settings::default(),
-            roster,
+            index,
             roles,
         );
         Self {
@@ -66,12 +69,12 @@ impl Pool {
         self.push_with(number, |_| {});
     }
 
-    fn push_with(&mut self, number: u128, change: impl FnOnce(&mut Wish)) {
-        let mut wish = Wish {
+    fn push_with(&mut self, number: u128, change: impl FnOnce(&mut AdmissionRequest)) {
+        let mut request = AdmissionRequest {
             lease: LeaseId::new(number),
             tenant: home(),
             interactive: false,
-            wants: Wants::Role(Role::Worker),
+            selector: ModelSelector::Role(ModelRole::Writer),
             kind: TaskKind::Work,
             size: CallSize {
                 input: 1_000,
@@ -85,8 +88,8 @@ impl Pool {
             ahead: false,
             refused_by: None,
         };
-        change(&mut wish);
-        self.admission.push(wish);
+        change(&mut request);
+        self.admission.push(request);
     }
 
     fn send(&self, lease: u128, until: i64) {
@@ -112,8 +115,10 @@ impl Pool {
             .run(self.admission.next())
             .expect("the limiter lost nothing");
         let told = verdicts.into_iter().map(|verdict| match verdict {
-            Verdict::Granted { wish, grant } => (wish.lease.number(), Some(grant.account.number())),
-            Verdict::Never { wish, .. } => (wish.lease.number(), None),
+            Verdict::Granted { request, grant } => {
+                (request.lease.number(), Some(grant.account.number()))
+            }
+            Verdict::Never { request, .. } => (request.lease.number(), None),
         });
         (self.time.port().now().0, told.collect())
     }
@@ -140,9 +145,9 @@ fn nobody_passes_a_blocked_head() {
         "anthropic",
         vec![limit(Dimension::InputTokens, 6_000, MINUTE)],
     )]);
-    pool.push_with(1, |wish| wish.size.input = 3_000);
-    pool.push_with(2, |wish| wish.size.input = 4_500);
-    pool.push_with(3, |wish| wish.size.input = 10);
+    pool.push_with(1, |request| request.size.input = 3_000);
+    pool.push_with(2, |request| request.size.input = 4_500);
+    pool.push_with(3, |request| request.size.input = 10);
     assert_eq!(pool.next().1, [(1, Some(1))]);
     pool.send(1, 900_000);
     let (at, admitted) = pool.next();
@@ -183,7 +188,7 @@ fn an_interactive_call_goes_before_tasks_that_wait_longer() {
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(pool.next().1, [(1, Some(1))]);
     pool.send(1, 90_000);
-    pool.push_with(9, |wish| wish.interactive = true);
+    pool.push_with(9, |request| request.interactive = true);
     assert_eq!(pool.next().1, [(9, Some(1))]);
 }
 
@@ -194,13 +199,13 @@ fn a_refused_call_never_moves_to_a_sibling_without_a_recorded_approval() {
         let mut sibling = account(2, "ann", "anthropic", full());
         sibling.same_owner_spill = approved;
         let mut pool = Pool::new(vec![account(1, "ann", "anthropic", full()), sibling]);
-        pool.push_with(1, |wish| wish.refused_by = Some(AccountId::new(1)));
+        pool.push_with(1, |request| request.refused_by = Some(AccountId::new(1)));
         assert_eq!(
             pool.next().1,
             [(1, Some(1))],
             "the refused account itself may be waited for"
         );
-        pool.push_with(2, |wish| wish.refused_by = Some(AccountId::new(1)));
+        pool.push_with(2, |request| request.refused_by = Some(AccountId::new(1)));
         let at = pool.next();
         assert_eq!(at.1[0].1, Some(if approved { 2 } else { 1 }), "{at:?}");
     }
@@ -209,7 +214,9 @@ fn a_refused_call_never_moves_to_a_sibling_without_a_recorded_approval() {
         account(3, "bob", "anthropic", full()),
     ]);
     (1..=2).for_each(|number| {
-        pool.push_with(number, |wish| wish.refused_by = Some(AccountId::new(1)))
+        pool.push_with(number, |request| {
+            request.refused_by = Some(AccountId::new(1))
+        })
     });
     let (at, admitted) = pool.next();
     assert_eq!(
@@ -224,8 +231,13 @@ fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end(
     let mut pool = Pool::new(vec![account(5, "bob", "openai", Vec::new())]);
     let choice = pool
         .admission
-        .roster()
-        .choose(&home(), Role::Worker, &pool.admission.roles, Timestamp(0))
+        .index()
+        .choose(
+            &home(),
+            ModelRole::Writer,
+            &pool.admission.roles,
+            Timestamp(0),
+        )
         .expect("gpt serves it");
     assert_eq!(
         choice.to_string(),
@@ -239,7 +251,7 @@ fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end(
     };
     pool.push(2);
     pool.admission
-        .update_roster(|roster| roster.set(&home(), vec![refused]));
+        .update_endpoints(|index| index.set(&home(), vec![refused]));
     assert_eq!(pool.next().1, [(2, None)]);
 }
 
@@ -337,13 +349,13 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
         clock: Arc::clone(&clock),
         asked: AtomicU32::new(0),
     };
-    let roster = pool.admission.roster().clone();
+    let index = pool.admission.index().clone();
     let roles = pool.admission.roles.clone();
     pool.admission = Admission::new(
         Arc::new(forgetful),
         Arc::clone(&clock),
         Settings::default(),
-        roster,
+        index,
         roles,
     );
     (1..=4).for_each(|number| pool.push(number));
@@ -366,7 +378,9 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
     let mut leases: Vec<u128> = granted
         .iter()
         .map(|verdict| match verdict {
-            Verdict::Granted { wish, .. } | Verdict::Never { wish, .. } => wish.lease.number(),
+            Verdict::Granted { request, .. } | Verdict::Never { request, .. } => {
+                request.lease.number()
+            }
         })
         .collect();
     leases.sort_unstable();

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::port::{ArtifactStore, StoreError};
 
 use super::Store;

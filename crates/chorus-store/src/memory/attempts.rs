@@ -1,7 +1,7 @@
 //! Attempts: the queue, claims, beats, finishes. Dispatching and taking back have files of their own.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{
+use chorus_core::attempt::{
     AttemptState, Claim, Delivery, DeliveryEnd, Dispatch, Dispatched, Finish, Holding,
     QueuedAttempt, Reclaim, Reclaimed,
 };

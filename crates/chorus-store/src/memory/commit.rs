@@ -1,6 +1,6 @@
 //! One decision, whole or not at all: everything is checked before the first row changes.
 
-use chorus_core::delivery::{AttemptState, DeliveryEnd};
+use chorus_core::attempt::{AttemptState, DeliveryEnd};
 use chorus_core::id::{AttemptId, Version};
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::{Commit, Committed};

@@ -1,8 +1,9 @@
 //! The story of deliveries.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{DeliveryRow, LateUsage, Money, Outstanding};
+use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
 use chorus_core::id::ProjectId;
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Deliveries, StoreError};
 
 use super::{State, Store};
@@ -39,7 +40,7 @@ impl Deliveries for Store {
         Ok(())
     }
 
-    async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError> {
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
         Ok(self.with_rows(|rows| rows.projects.get(&project).map(|row| row.money)))
     }
 }

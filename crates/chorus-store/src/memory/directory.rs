@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, NewCredential,
-    SealedSecret,
+    Account, Credential, CredentialState, Directory, Imported, NewAccount, NewCredential,
+    SealedSecret, StoredSecret,
 };
 
 use super::Store;
@@ -42,8 +42,8 @@ impl Directory for Store {
         Ok(self.act(|state, _| state.accounts.of(tenant)))
     }
 
-    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
-        let deposit = |kept: &KeptCredential| Deposit {
+    async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError> {
+        let deposit = |kept: &KeptCredential| StoredSecret {
             provider: kept.shown.provider.clone(),
             base_url: kept.shown.base_url.clone(),
             secret: kept.secret.clone(),

@@ -1,6 +1,6 @@
 //! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
 
-use chorus_core::delivery::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
+use chorus_core::attempt::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
 use chorus_core::time::Timestamp;
 
 use super::State;
@@ -10,20 +10,20 @@ use crate::rows::money::{Movement, covers};
 impl State {
     pub(super) fn dispatch(&mut self, dispatch: Dispatch, now: Timestamp) -> Dispatched {
         let Some(row) = self.rows.attempts.get_mut(&dispatch.attempt) else {
-            return Dispatched::Lost;
+            return Dispatched::Conflict;
         };
         if row.state != AttemptState::Queued || row.epoch != dispatch.epoch {
             return if self.was_done(&dispatch) {
                 Dispatched::Done
             } else {
-                Dispatched::Lost
+                Dispatched::Conflict
             };
         }
         match dispatch.decision {
             DispatchDecision::Refuse(_) => row.end(AttemptState::Failed),
             DispatchDecision::Send(assignment) => {
                 let Some(project) = self.rows.projects.get_mut(&row.attempt.project) else {
-                    return Dispatched::Lost;
+                    return Dispatched::Conflict;
                 };
                 if !covers(&project.money, assignment.estimate) {
                     return Dispatched::OverBudget;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{
-    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Project, Summary};
@@ -55,11 +55,11 @@ impl Projects for Store {
     async fn list(
         &self,
         tenant: &Tenant,
-        before: Option<Place>,
+        before: Option<Cursor>,
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let place = |summary: &Summary| Place {
+            let place = |summary: &Summary| Cursor {
                 created_at: summary.created_at,
                 id: summary.id,
             };
@@ -107,7 +107,7 @@ impl State {
                 Submitted::KeyReused(id)
             };
         }
-        let money = chorus_core::delivery::Money {
+        let money = chorus_core::money::ProjectMoney {
             budget: new.budget,
             ..Default::default()
         };
@@ -144,7 +144,7 @@ fn summary(row: &ProjectRow) -> Summary {
         id: head.id,
         title: head.title.clone(),
         state: head.state_word().to_owned(),
-        over: head.over(),
+        is_terminal: head.is_terminal(),
         created_at: head.created_at,
         spent: row.money.spent,
     }

@@ -1,6 +1,6 @@
 //! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
 
-use chorus_core::delivery::{AttemptState, DeliveryEnd, Reclaim, Reclaimed};
+use chorus_core::attempt::{AttemptState, DeliveryEnd, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
 use chorus_core::time::{Millis, Timestamp};
 
@@ -52,7 +52,7 @@ impl State {
         row.lost += u32::from(lost_worker);
         delivery.take_back(
             if lost_worker {
-                DeliveryEnd::LostWorker
+                DeliveryEnd::WorkerLost
             } else {
                 DeliveryEnd::Unclaimed
             },

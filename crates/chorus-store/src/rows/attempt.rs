@@ -1,7 +1,7 @@
 //! An attempt's row and the arrows on it. Each arrow is guarded by state and epoch (and holder once claimed)
 //! where it is asked for; the rules here say what the row looks like afterwards.
 
-use chorus_core::delivery::{AttemptState, NewAttempt, Outcome, QueuedAttempt, Requeue};
+use chorus_core::attempt::{AttemptState, NewAttempt, Outcome, QueuedAttempt, Requeue};
 use chorus_core::id::{AccountId, Epoch, Holder};
 use chorus_core::time::Timestamp;
 

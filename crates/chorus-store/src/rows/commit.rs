@@ -1,6 +1,6 @@
 //! What a decision must look like before it may touch a row, and how its repetition is recognised.
 
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::Seq;
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::Commit;

@@ -1,6 +1,6 @@
 //! A delivery's row: one dispatch of one attempt, kept after it is over.
 
-use chorus_core::delivery::{Assignment, DeliveryEnd, DeliveryRow, Outstanding};
+use chorus_core::attempt::{Assignment, DeliveryEnd, DeliveryRow, Outstanding};
 use chorus_core::id::{Epoch, EventId, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
@@ -70,7 +70,7 @@ impl KeptDelivery {
         self.late.is_none()
             && matches!(
                 self.story.end,
-                Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Unclaimed)
+                Some(DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled | DeliveryEnd::Unclaimed)
             )
     }
 
@@ -86,7 +86,7 @@ impl KeptDelivery {
         } = &self.story;
         let calling = matches!(
             end,
-            None | Some(DeliveryEnd::LostWorker | DeliveryEnd::Cancelled)
+            None | Some(DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled)
         );
         let alive = match claimed_at {
             None => end.is_none() && now <= assignment.lease.not_after,

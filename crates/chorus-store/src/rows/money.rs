@@ -3,8 +3,9 @@
 //! At every moment `reserved` is the sum of the estimates of deliveries under way and `spent` the sum of what
 //! deliveries cost; `wasted` is the part of `spent` that bought nothing.
 
-use chorus_core::delivery::{Money, Outcome, Requeue};
+use chorus_core::attempt::{Outcome, Requeue};
 use chorus_core::money::MicroUsd;
+use chorus_core::money::ProjectMoney;
 
 /// A change of a project's money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,8 +75,8 @@ impl Movement {
 
     /// The money after this change.
     #[must_use]
-    pub fn applied_to(self, money: Money) -> Money {
-        Money {
+    pub fn applied_to(self, money: ProjectMoney) -> ProjectMoney {
+        ProjectMoney {
             budget: money.budget,
             spent: money.spent + self.spent,
             reserved: money.reserved + self.reserved,
@@ -85,7 +86,7 @@ impl Movement {
 }
 
 /// Whether the budget covers one more delivery.
-pub fn covers(money: &Money, estimate: MicroUsd) -> bool {
+pub fn covers(money: &ProjectMoney, estimate: MicroUsd) -> bool {
     money.spent + money.reserved + estimate <= money.budget
 }
 

@@ -1,7 +1,7 @@
 //! Attempts: the queue and beats, and what several arrows share. Each arrow has a file of its own.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{
+use chorus_core::attempt::{
     AttemptState, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt,
     QueuedAttempt, Reclaim, Reclaimed,
 };

@@ -1,7 +1,7 @@
 //! `Dispatched -> Running` at the record's epoch, before the lease's `not_after` by the database's clock.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{Claim, Delivery};
+use chorus_core::attempt::{Claim, Delivery};
 
 use super::cells::Cells;
 use super::fault::Fault;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use chorus_core::delivery::{ArtifactHash, AttemptState, NewAttempt};
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{AttemptState, NewAttempt};
 use chorus_core::id::{AttemptId, Seq, Version};
 use chorus_core::port::projects::{Commit, Committed};
 
@@ -88,7 +89,7 @@ impl Decide {
             .bind(json(&commit.head)?)
             .bind(commit.head.title.clone())
             .bind(commit.head.state_word())
-            .bind(i64::from(commit.head.over()))
+            .bind(i64::from(commit.head.is_terminal()))
             .bind(commit.project.to_string())
             .bind(stored(commit.expected.0)?);
         Ok(tx.change(statement).await? == 1)

@@ -1,9 +1,10 @@
 //! The story of deliveries.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{DeliveryRow, LateUsage, Money, Outstanding};
+use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
 use chorus_core::id::{Epoch, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Deliveries, StoreError};
 use chorus_core::time::Timestamp;
 use sqlx::any::AnyRow;
@@ -49,7 +50,7 @@ impl Deliveries for Store {
         self.carry_out(Correct(late)).await
     }
 
-    async fn money(&self, project: ProjectId) -> Result<Option<Money>, StoreError> {
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
         let statement =
             sqlx::query("SELECT id, budget, spent, reserved, wasted FROM projects WHERE id = $1");
         let rows = self.read(statement.bind(project.to_string())).await?;
@@ -58,10 +59,10 @@ impl Deliveries for Store {
 }
 
 /// The money columns of a row of `projects`.
-pub(super) fn money(row: &AnyRow) -> Result<Money, Fault> {
+pub(super) fn money(row: &AnyRow) -> Result<ProjectMoney, Fault> {
     let cells = Cells::new("projects", "id", row);
     let amount = |column| cells.number(column).map(MicroUsd);
-    Ok(Money {
+    Ok(ProjectMoney {
         budget: amount("budget")?,
         spent: amount("spent")?,
         reserved: amount("reserved")?,

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Deposit, Directory, Imported, NewAccount, SealedSecret,
+    Account, Credential, CredentialState, Directory, Imported, NewAccount, SealedSecret,
+    StoredSecret,
 };
 use sqlx::any::AnyRow;
 
@@ -42,7 +43,7 @@ impl Directory for Store {
         Ok(found)
     }
 
-    async fn secret(&self, credential: CredentialId) -> Result<Option<Deposit>, StoreError> {
+    async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError> {
         let query = sqlx::query(
             "SELECT id, provider, base_url, sealed, key_id FROM credentials WHERE id = $1",
         );
@@ -53,7 +54,7 @@ impl Directory for Store {
                 sealed: cells.text("sealed")?,
                 key_id: cells.text("key_id")?,
             };
-            Ok(Deposit {
+            Ok(StoredSecret {
                 provider: cells.text("provider")?.as_str().into(),
                 base_url: cells.text_or_none("base_url")?,
                 secret,

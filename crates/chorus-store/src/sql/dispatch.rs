@@ -1,7 +1,7 @@
 //! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
+use chorus_core::attempt::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
 
 use super::attempts::Standing;
 use super::cells::{json, stored, word};
@@ -26,7 +26,7 @@ impl Deed for Batch {
 
 async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
     let Some(standing) = tx.standing(dispatch.attempt).await? else {
-        return Ok(Dispatched::Lost);
+        return Ok(Dispatched::Conflict);
     };
     if standing.state != AttemptState::Queued || standing.epoch != dispatch.epoch {
         return looked_again(tx, dispatch).await;
@@ -115,7 +115,7 @@ async fn looked_again(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched
     Ok(if found.is_some() {
         Dispatched::Done
     } else {
-        Dispatched::Lost
+        Dispatched::Conflict
     })
 }
 

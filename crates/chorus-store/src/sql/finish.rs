@@ -2,7 +2,7 @@
 //! epoch and holder.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{AttemptState, Finish, Holding};
+use chorus_core::attempt::{AttemptState, Finish, Holding};
 
 use super::attempts::attempt;
 use super::cells::{Cells, json, word};
@@ -125,8 +125,8 @@ impl LastWord {
 }
 
 /// The end of a delivery as its columns say it.
-pub(super) fn end(cells: &Cells<'_>) -> Result<Option<chorus_core::delivery::DeliveryEnd>, Fault> {
-    use chorus_core::delivery::DeliveryEnd;
+pub(super) fn end(cells: &Cells<'_>) -> Result<Option<chorus_core::attempt::DeliveryEnd>, Fault> {
+    use chorus_core::attempt::DeliveryEnd;
     let Some(word) = cells.text_or_none("end_word")? else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ pub(super) fn end(cells: &Cells<'_>) -> Result<Option<chorus_core::delivery::Del
             outcome: cells.json("outcome")?,
         },
         "unclaimed" => DeliveryEnd::Unclaimed,
-        "lost_worker" => DeliveryEnd::LostWorker,
+        "lost_worker" => DeliveryEnd::WorkerLost,
         "cancelled" => DeliveryEnd::Cancelled,
         other => {
             return Err(cells.unreadable("end_word", &format!("{other:?} is no end of a delivery")));

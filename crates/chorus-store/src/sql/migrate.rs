@@ -3,7 +3,7 @@
 //! What differs between the databases is one view, `db_clock`: its text is written here, before the first file.
 
 use async_trait::async_trait;
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::time::Timestamp;
 use sqlx::{AnyConnection, Connection, Error, Executor, Row};
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{
-    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Head, Project, Summary, Task};
@@ -52,7 +52,7 @@ impl Projects for Store {
     async fn list(
         &self,
         tenant: &Tenant,
-        before: Option<Place>,
+        before: Option<Cursor>,
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError> {
         let statement = sqlx::query(
@@ -141,7 +141,7 @@ fn summary(row: &AnyRow) -> Result<Summary, Fault> {
         id: cells.parsed("id")?,
         title: cells.text("title")?,
         state: cells.text("state")?,
-        over: cells.flag("over")?,
+        is_terminal: cells.flag("over")?,
         created_at: cells.time("created_at")?,
         spent: MicroUsd(cells.number("spent")?),
     })
@@ -167,7 +167,7 @@ impl Deed for Submit {
             .bind(json(&new.head)?)
             .bind(new.head.title.clone())
             .bind(new.head.state_word())
-            .bind(i64::from(new.head.over()))
+            .bind(i64::from(new.head.is_terminal()))
             .bind(new.head.created_at.0)
             .bind(new.budget.0);
         if tx.change(statement).await? == 1 {

@@ -1,7 +1,7 @@
 //! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
 
 use async_trait::async_trait;
-use chorus_core::delivery::{AttemptState, Reclaim, Reclaimed};
+use chorus_core::attempt::{AttemptState, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
 use chorus_core::time::Timestamp;
 

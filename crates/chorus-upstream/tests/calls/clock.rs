@@ -41,11 +41,11 @@ impl Clock for HandClock {
         })
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         u128::from(self.numbers.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn chance(&self, _: u64) -> u64 {
+    fn random_below(&self, _: u64) -> u64 {
         0
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chorus_core::limit::{Dimension, FailureClass, ObservedLevel};
 use chorus_core::llm::{FinishReason, Reply, Usage};
 use chorus_core::port::Upstream as _;
-use chorus_core::port::upstream::{AnswerBody, CallFailure};
+use chorus_core::port::upstream::{CallFailure, ResponseBody};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_upstream::Secret;
 use chorus_upstream::credential::{Liveness, Probe};
@@ -22,8 +22,8 @@ const ANTHROPIC: &str = r#"{"id":"r1","type":"message","role":"assistant","model
 
 async fn whole(provider: &str, server: &Server) -> Result<Reply, CallFailure> {
     match send(provider, server, request(false)).await?.body {
-        AnswerBody::Whole(reply) => Ok(*reply),
-        AnswerBody::Stream(_) | AnswerBody::Verbatim { .. } => {
+        ResponseBody::Whole(reply) => Ok(*reply),
+        ResponseBody::Stream(_) | ResponseBody::Verbatim { .. } => {
             panic!("a whole reply was asked for")
         }
     }
@@ -261,7 +261,7 @@ async fn connections_are_kept_and_used_again() {
 #[tokio::test]
 async fn a_server_that_ignores_the_wish_for_pieces_is_understood() {
     let server = Server::fixed(200, &[("content-type", "application/json")], OPENAI).await;
-    let AnswerBody::Stream(stream) = send("sim-openai", &server, request(true))
+    let ResponseBody::Stream(stream) = send("sim-openai", &server, request(true))
         .await
         .expect("an answer")
         .body

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::StreamEvent;
 use chorus_core::port::Upstream as _;
-use chorus_core::port::upstream::{AnswerBody, CallFailure};
+use chorus_core::port::upstream::{CallFailure, ResponseBody};
 use chorus_core::time::Millis;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -55,7 +55,7 @@ async fn begun(
         .await
         .expect("an answer")
         .body;
-    let AnswerBody::Stream(mut events) = body else {
+    let ResponseBody::Stream(mut events) = body else {
         panic!("a stream was asked for")
     };
     if provider != "sim-anthropic" {

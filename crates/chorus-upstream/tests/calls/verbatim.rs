@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chorus_core::catalog::Dialect;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::Usage;
-use chorus_core::port::upstream::{AnswerBody, Body, BodyFacts, CallFailure, Tapped};
+use chorus_core::port::upstream::{Body, BodyFacts, CallFailure, ResponseBody, Tapped};
 use futures_util::StreamExt as _;
 
 use crate::send;
@@ -26,7 +26,7 @@ async fn receive(server: &Server, stream: bool) -> (Vec<u8>, Option<Usage>, Opti
     let answer = send("sim-openai", server, verbatim(stream))
         .await
         .expect("an answer");
-    let AnswerBody::Verbatim {
+    let ResponseBody::Verbatim {
         status,
         content_type,
         mut body,

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chorus_bus::Embedded;
+use chorus_core::attempt::{Assignment, AttemptState, CallSize, NewAttempt, Outcome, WorkOrder};
 use chorus_core::catalog::{Catalog, Model, Price, Provider, Quirks};
-use chorus_core::delivery::{
-    Assignment, AttemptState, CallSize, NewAttempt, Outcome, TaskKind, WorkOrder,
-};
 use chorus_core::id::*;
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Window,
+    CallEstimate, Candidate, Demand, Dimension, Limit, QuotaGroup, ReserveRule, Reserved, Window,
 };
 use chorus_core::llm::{Content, Extra, Message, Request, Role, Sampling};
 use chorus_core::money::MicroUsd;
@@ -20,6 +18,7 @@ use chorus_core::port::directory::{
 };
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Directory, LimitState};
 use chorus_core::record;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
@@ -209,7 +208,7 @@ impl Bench {
     /// What a dispatcher does with the queued attempt: reserve, commit; the record is returned, not published.
     pub(super) fn dispatch(&mut self) -> Record {
         self.leases += 1;
-        let estimate = Estimate {
+        let estimate = CallEstimate {
             input: 100,
             output_p50: 50,
             output_p90: 80,
@@ -340,7 +339,7 @@ impl Bench {
     }
 
     /// What the attempt's newest order or result says.
-    pub(super) fn artifact(&self, hash: chorus_core::delivery::ArtifactHash) -> String {
+    pub(super) fn artifact(&self, hash: chorus_core::artifact::ArtifactHash) -> String {
         let bytes = now(self.store.get(hash)).expect("the artifact is there");
         String::from_utf8(bytes.to_vec()).expect("it is text")
     }

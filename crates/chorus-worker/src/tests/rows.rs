@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chorus_core::delivery::{
+use chorus_core::attempt::{
     Assignment, AttemptState, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding,
-    LateUsage, Money, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
 use chorus_core::port::{Attempts, Clock, Deliveries, Outbox, StoreError};
 use chorus_core::time::{Millis, Timestamp};
@@ -163,7 +164,7 @@ impl Deliveries for Rows {
         self.act(|state, _| state.late.push(late))
     }
 
-    async fn money(&self, _: ProjectId) -> Result<Option<Money>, StoreError> {
+    async fn money(&self, _: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
         Ok(None)
     }
 }

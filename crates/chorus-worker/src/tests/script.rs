@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chorus_core::id::ProviderId;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::{FinishReason, StreamEvent, Usage};
-use chorus_core::port::upstream::{Answer, AnswerBody, Call, CallFailure};
+use chorus_core::port::upstream::{Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
 use chorus_core::time::Millis;
 use futures_util::StreamExt as _;
@@ -50,7 +50,7 @@ impl Script {
 
 #[async_trait]
 impl Upstream for Script {
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
         self.calls.lock().unwrap().push(call);
         let sent_at = self.clock.now();
         let scene = self
@@ -66,8 +66,8 @@ impl Upstream for Script {
                 ..failure
             }),
             Scene::Answer(lines) => {
-                let body = AnswerBody::Stream(play(self.clock.clone(), lines));
-                Ok(Answer {
+                let body = ResponseBody::Stream(play(self.clock.clone(), lines));
+                Ok(Response {
                     sent_at,
                     request_id: None,
                     levels: Vec::new(),

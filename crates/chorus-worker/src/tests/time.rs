@@ -103,11 +103,11 @@ impl Clock for Hand {
         }))
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         u128::from(self.0.next_number())
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         below / 2
     }
 }

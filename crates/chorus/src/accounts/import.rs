@@ -151,7 +151,7 @@ impl Importer {
             .map(|checked| self.seal(checked))
             .collect();
         let new = NewAccount {
-            id: AccountId::new(self.clock.number()),
+            id: AccountId::new(self.clock.random_u128()),
             tenant: self.tenant.clone(),
             name: identity.email,
             entitlement: Entitlement {
@@ -171,7 +171,7 @@ impl Importer {
     }
 
     fn seal(&self, checked: Checked) -> NewCredential {
-        let id = CredentialId::new(self.clock.number());
+        let id = CredentialId::new(self.clock.random_u128());
         NewCredential {
             id,
             secret: self.key.seal(&checked.secret, id, &checked.provider.id),

@@ -8,9 +8,9 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::{ModelSlug, Pool, ProviderId};
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
 use chorus_core::time::Millis;
-use chorus_sim::Server;
-use chorus_sim::config::{Account, AccountLimit};
-use chorus_sim::engine::quota::Counted;
+use chorus_provider_sim::Server;
+use chorus_provider_sim::config::{Account, AccountLimit};
+use chorus_provider_sim::engine::quota::Counted;
 use tokio::sync::oneshot;
 
 use super::session::{self, Session};
@@ -36,7 +36,7 @@ pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> 
     let input = super::read_input(&config, &brief, &attach)?;
     let folder = Folder::new()?;
     prepare(&mut config, &folder.0);
-    let pool = chorus_sim::config::demo(demo.seed);
+    let pool = chorus_provider_sim::config::demo(demo.seed);
     let (server, address) = Server::bind(pool.config, SocketAddr::from(([127, 0, 0, 1], 0)))
         .await
         .context("start the simulated providers")?;

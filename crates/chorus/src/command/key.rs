@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 use chorus_core::id::{KeyId, Tenant};
-use chorus_core::port::keys::{ApiKey, NewKey, Scope, Scopes, Standing};
+use chorus_core::port::keys::{ApiKey, KeyStatus, NewKey, Scope, Scopes};
 use chorus_core::port::{Clock, Keys};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_gateway::Secret;
@@ -58,7 +58,7 @@ async fn carry_out(
                 scope.into_iter().map(|Granted(scope)| scope).collect()
             };
             let expires_at = expires.map(|Lifetime(length)| clock.now() + length);
-            let (id, hash) = (KeyId::new(clock.number()), secret.hash());
+            let (id, hash) = (KeyId::new(clock.random_u128()), secret.hash());
             let told = format!("{id}, tenant {tenant}, may {scopes}");
             keys.create(NewKey {
                 id,
@@ -113,16 +113,16 @@ fn chance() -> [u8; 32] {
     pool.finalize().into()
 }
 
-const fn standing_word(standing: Standing) -> &'static str {
+const fn standing_word(standing: KeyStatus) -> &'static str {
     match standing {
-        Standing::Good => "good",
-        Standing::Revoked => "revoked",
-        Standing::Expired => "expired",
+        KeyStatus::Good => "good",
+        KeyStatus::Revoked => "revoked",
+        KeyStatus::Expired => "expired",
     }
 }
 
 fn standing(key: &ApiKey, now: Timestamp) -> &'static str {
-    standing_word(key.standing(now))
+    standing_word(key.status(now))
 }
 
 /// The day of a time, for people.
@@ -163,8 +163,8 @@ impl std::str::FromStr for Granted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Scope::ALL.into_iter().find(|scope| scope.word() == text);
-        let known = || Scope::ALL.map(Scope::word).join(", ");
+        let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
+        let known = || Scope::ALL.map(Scope::as_str).join(", ");
         found
             .map(Self)
             .ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))

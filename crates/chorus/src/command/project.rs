@@ -69,7 +69,7 @@ async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
         println!(
             "  {:<10} {:<10} {}{replaced}",
             task.key.to_string(),
-            task.state.word(),
+            task.state.as_str(),
             task.title
         );
     }
@@ -89,7 +89,7 @@ async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
         .load(id)
         .await?
         .with_context(|| missing(id))?;
-    if loaded.project.head.over() {
+    if loaded.project.head.is_terminal() {
         println!(
             "{id} is over already: {}",
             loaded.project.head.state_word().replace('_', " ")
@@ -97,7 +97,7 @@ async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     tell(house, id, &ClientCommand::Cancel).await?;
-    super::session::settle(house, id).await?;
+    super::session::resolve(house, id).await?;
     println!("{id} is cancelled; what it had made is kept.");
     Ok(Exit::Done)
 }
@@ -115,7 +115,7 @@ pub(super) async fn tell(
     command: &ClientCommand,
 ) -> anyhow::Result<()> {
     let record = record::command(
-        EventId::new(house.clock.number()),
+        EventId::new(house.clock.random_u128()),
         &house.tenant,
         id,
         command,

@@ -18,7 +18,7 @@ use super::project::tell;
 use super::{Exit, estimate};
 use crate::cli::How;
 use crate::house::{House, Services, Staff};
-use crate::report::{self, Story};
+use crate::report::{self, ReportInput};
 use crate::watch::{self, Pause, Watcher};
 use crate::{ask, deliver};
 
@@ -177,7 +177,7 @@ async fn questions(
     )
     .await?;
     wait_until(house, id, |loaded| {
-        loaded.project.head.open.is_empty() || loaded.project.head.over()
+        loaded.project.head.open.is_empty() || loaded.project.head.is_terminal()
     })
     .await?;
     Ok(true)
@@ -232,7 +232,7 @@ async fn park(house: &House, id: ProjectId) -> anyhow::Result<Option<()>> {
     tell(house, id, &ClientCommand::Pause).await?;
     wait_until(house, id, |loaded| {
         let head = &loaded.project.head;
-        head.over()
+        head.is_terminal()
             || matches!(
                 head.state,
                 State::Paused { .. } | State::WaitingApproval | State::WaitingClient { .. }
@@ -256,11 +256,11 @@ fn resume_hint(house: &House, id: ProjectId) -> String {
 }
 
 /// Starts the services just long enough for a command to be folded.
-pub(super) async fn settle(house: &House, id: ProjectId) -> anyhow::Result<()> {
+pub(super) async fn resolve(house: &House, id: ProjectId) -> anyhow::Result<()> {
     let services = Services::start(house, &Staff::whole());
-    let settled = wait_until(house, id, |loaded| loaded.project.head.over()).await;
+    let resolved = wait_until(house, id, |loaded| loaded.project.head.is_terminal()).await;
     services.stop().await;
-    settled
+    resolved
 }
 
 /// Writes deliverable and report, and says where they are.
@@ -314,7 +314,7 @@ fn seconds(millis: u64) -> f64 {
     Millis(millis).as_secs_f64()
 }
 
-async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<Story> {
+async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<ReportInput> {
     let loaded = house
         .ports
         .projects
@@ -325,7 +325,7 @@ async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<
         Some(hash) => Some(artifact(house, hash).await?),
         None => None,
     };
-    Ok(Story {
+    Ok(ReportInput {
         events: every_event(&*house.ports.projects, id).await?,
         deliveries: house.ports.deliveries.of_project(id).await?,
         money: house.ports.deliveries.money(id).await?.unwrap_or_default(),
@@ -339,7 +339,7 @@ async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<
 
 async fn artifact<T: DeserializeOwned>(
     house: &House,
-    hash: chorus_core::delivery::ArtifactHash,
+    hash: chorus_core::artifact::ArtifactHash,
 ) -> anyhow::Result<T> {
     let bytes = house
         .ports

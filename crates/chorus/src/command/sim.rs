@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use anyhow::Context;
-use chorus_sim::config::Account;
-use chorus_sim::{Config, Server};
+use chorus_provider_sim::config::Account;
+use chorus_provider_sim::{Config, Server};
 
 use super::Exit;
 use crate::cli::Sim;
 
 /// Serves until Ctrl-C.
 pub(crate) async fn run(sim: &Sim) -> anyhow::Result<Exit> {
-    let demo = chorus_sim::config::demo(sim.seed);
+    let demo = chorus_provider_sim::config::demo(sim.seed);
     let mut config = match &sim.providers {
         Some(file) => read(file)?,
         None => demo.config,

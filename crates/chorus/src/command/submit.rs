@@ -1,8 +1,8 @@
 //! Hands a brief in.
 
 use bytes::Bytes;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{self, Attachment, Brief, Options};
-use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{NewProject, Submitted};
@@ -63,10 +63,10 @@ pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Res
     let options = brief.options;
     let body = Bytes::from(serde_json::to_vec(&brief)?);
     let hash: ArtifactHash = house.ports.artifacts.put(body).await?;
-    let id = ProjectId::new(house.clock.number());
+    let id = ProjectId::new(house.clock.random_u128());
     let command = ClientCommand::Submit { brief: hash };
     let record = record::command(
-        EventId::new(house.clock.number()),
+        EventId::new(house.clock.random_u128()),
         &house.tenant,
         id,
         &command,

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use chorus_core::delivery::Role;
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
 use chorus_upstream::address::AddressPolicy;
 use serde::Deserialize;
@@ -96,12 +96,12 @@ impl Roles {
     }
 
     /// The lists by role.
-    pub(crate) fn lists(&self) -> BTreeMap<Role, Vec<Vec<ModelSlug>>> {
+    pub(crate) fn lists(&self) -> BTreeMap<ModelRole, Vec<Vec<ModelSlug>>> {
         BTreeMap::from([
-            (Role::Planner, self.planner.clone()),
-            (Role::Worker, self.worker.clone()),
-            (Role::Merger, self.merger.clone()),
-            (Role::Judge, self.judge.clone()),
+            (ModelRole::Planner, self.planner.clone()),
+            (ModelRole::Writer, self.worker.clone()),
+            (ModelRole::Merger, self.merger.clone()),
+            (ModelRole::Judge, self.judge.clone()),
         ])
     }
 }

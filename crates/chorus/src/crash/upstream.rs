@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chorus_core::llm::StreamEvent;
 use chorus_core::port::Upstream;
-use chorus_core::port::upstream::{Answer, AnswerBody, Call, CallFailure};
+use chorus_core::port::upstream::{Call, CallFailure, Response, ResponseBody};
 use futures_util::StreamExt;
 
 use super::{Crash, Point};
@@ -17,19 +17,21 @@ pub(super) struct Wrap {
 
 #[async_trait]
 impl Upstream for Wrap {
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
         let mut answer = self.inner.send(call).await?;
         match answer.body {
-            AnswerBody::Stream(events) => {
+            ResponseBody::Stream(events) => {
                 let crash = Arc::clone(&self.crash);
                 let watched = events.inspect(move |event| {
                     if matches!(event, Ok(StreamEvent::End)) {
                         crash.reached(Point::Reply);
                     }
                 });
-                answer.body = AnswerBody::Stream(watched.boxed());
+                answer.body = ResponseBody::Stream(watched.boxed());
             }
-            AnswerBody::Whole(_) | AnswerBody::Verbatim { .. } => self.crash.reached(Point::Reply),
+            ResponseBody::Whole(_) | ResponseBody::Verbatim { .. } => {
+                self.crash.reached(Point::Reply)
+            }
         }
         Ok(answer)
     }

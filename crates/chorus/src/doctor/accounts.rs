@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chorus_core::delivery::Role;
 use chorus_core::id::{Pool, Tenant};
 use chorus_core::port::directory::{Account, Credential, CredentialState};
-use chorus_core::port::keys::Standing;
+use chorus_core::port::keys::KeyStatus;
 use chorus_core::port::{Directory, Keys, StoreError};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
-use chorus_pool::roster::Unserved;
-use chorus_pool::{RoleChoice, Roster};
+use chorus_pool::endpoint_index::Unserved;
+use chorus_pool::{EndpointIndex, ModelChoice};
 use chorus_store::sql::Store;
 use chorus_upstream::credential::EnvelopeKey;
 
@@ -50,12 +50,11 @@ pub(super) async fn look(
     }
     let mut pools = BTreeSet::new();
     if !accounts.is_empty() {
-        let mut roster = Roster::new(Arc::new(chorus_upstream::catalog::load()));
-        roster.set(tenant, accounts);
-        for choice in roles(config, &roster, tenant, now) {
+        let mut index = EndpointIndex::new(Arc::new(chorus_upstream::catalog::load()));
+        index.set(tenant, accounts);
+        for choice in roles(config, &index, tenant, now) {
             let models = choice.iter().flat_map(|choice| &choice.models);
-            pools
-                .extend(models.filter_map(|slug| Some(roster.catalog().model(slug)?.pool.clone())));
+            pools.extend(models.filter_map(|slug| Some(index.catalog().model(slug)?.pool.clone())));
             findings.push(role(choice));
         }
     }
@@ -137,16 +136,21 @@ async fn sealed(
 
 fn roles(
     config: &Config,
-    roster: &Roster,
+    index: &EndpointIndex,
     tenant: &Tenant,
     now: Timestamp,
-) -> [Result<RoleChoice, Unserved>; 4] {
+) -> [Result<ModelChoice, Unserved>; 4] {
     let lists = config.roles.lists();
-    [Role::Planner, Role::Worker, Role::Merger, Role::Judge]
-        .map(|role| roster.choose(tenant, role, &lists, now))
+    [
+        ModelRole::Planner,
+        ModelRole::Writer,
+        ModelRole::Merger,
+        ModelRole::Judge,
+    ]
+    .map(|role| index.choose(tenant, role, &lists, now))
 }
 
-fn role(choice: Result<RoleChoice, Unserved>) -> Finding {
+fn role(choice: Result<ModelChoice, Unserved>) -> Finding {
     match choice {
         Ok(choice) => Finding::well("roles", choice.to_string()),
         Err(unserved) => Finding::wrong("roles", unserved.to_string())
@@ -162,7 +166,7 @@ async fn client_keys(
     let keys = store.list(tenant).await?;
     let good = keys
         .iter()
-        .filter(|key| key.standing(now) == Standing::Good)
+        .filter(|key| key.status(now) == KeyStatus::Good)
         .count();
     let dead = keys.len() - good;
     Ok(Finding::well(

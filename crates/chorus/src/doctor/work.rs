@@ -1,6 +1,6 @@
 //! Work that waits longer than it should: a sign that a role is not running.
 
-use chorus_core::delivery::QueuedAttempt;
+use chorus_core::attempt::QueuedAttempt;
 use chorus_core::port::{Attempts, Deliveries, Outbox, StoreError};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::sql::Store;

@@ -167,7 +167,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
 
 /// The id of one start of a service. Rows name their holder by it, so the log says whose it is.
 fn boot(house: &House, service: &str) -> BootId {
-    let boot = BootId::new(house.clock.number());
+    let boot = BootId::new(house.clock.random_u128());
     tracing::info!(boot.id = %boot, service, "a service begins");
     boot
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::catalog::Catalog;
-use chorus_core::delivery::Role;
 use chorus_core::id::Tenant;
 use chorus_core::port::{Clock, Directory};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::{Millis, Timestamp};
-use chorus_orchestrator::{Measure, Sizes};
-use chorus_pool::{Roles, Roster};
+use chorus_orchestrator::{SizeLimits, SizePolicy};
+use chorus_pool::{EndpointIndex, RoleModels};
 
 use super::House;
 
@@ -25,9 +25,9 @@ pub(super) struct ByAccounts {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     catalog: Arc<Catalog>,
-    roles: Roles,
+    roles: RoleModels,
     max_tasks: u32,
-    kept: Mutex<BTreeMap<Tenant, (Timestamp, Sizes)>>,
+    kept: Mutex<BTreeMap<Tenant, (Timestamp, SizeLimits)>>,
 }
 
 impl ByAccounts {
@@ -42,17 +42,17 @@ impl ByAccounts {
         }
     }
 
-    fn usual(&self) -> Sizes {
-        let mut sizes = Sizes::default();
+    fn usual(&self) -> SizeLimits {
+        let mut sizes = SizeLimits::default();
         sizes.limits.max_tasks = self.max_tasks;
         sizes
     }
 
     /// A role that nobody can serve keeps the usual sizes: its tasks will say what is missing.
-    fn measured(&self, tenant: &Tenant, roster: &Roster) -> Sizes {
-        let least = |role| self.least(tenant, roster, role);
+    fn measured(&self, tenant: &Tenant, index: &EndpointIndex) -> SizeLimits {
+        let least = |role| self.least(tenant, index, role);
         let mut sizes = self.usual();
-        if let Some(worker) = least(Role::Worker) {
+        if let Some(worker) = least(ModelRole::Writer) {
             let limits = &mut sizes.limits;
             limits.input_tokens = limits
                 .input_tokens
@@ -61,10 +61,10 @@ impl ByAccounts {
         }
         let rooms = &mut sizes.rooms;
         for (role, room) in [
-            (Role::Planner, &mut rooms.planner),
-            (Role::Worker, &mut rooms.worker),
-            (Role::Merger, &mut rooms.merger),
-            (Role::Judge, &mut rooms.judge),
+            (ModelRole::Planner, &mut rooms.planner),
+            (ModelRole::Writer, &mut rooms.worker),
+            (ModelRole::Merger, &mut rooms.merger),
+            (ModelRole::Judge, &mut rooms.judge),
         ] {
             if let Some(least) = least(role) {
                 room.ceiling = room.ceiling.min(least.max_output);
@@ -75,14 +75,14 @@ impl ByAccounts {
                 };
             }
         }
-        if let Some(judge) = least(Role::Judge) {
+        if let Some(judge) = least(ModelRole::Judge) {
             sizes.judge_tokens = sizes.judge_tokens.min(judge.context * INPUT_PERCENT / 100);
         }
         sizes
     }
 
-    fn least(&self, tenant: &Tenant, roster: &Roster, role: Role) -> Option<Least> {
-        let choice = roster
+    fn least(&self, tenant: &Tenant, index: &EndpointIndex, role: ModelRole) -> Option<Least> {
+        let choice = index
             .choose(tenant, role, &self.roles, self.clock.now())
             .ok()?;
         let models = choice
@@ -106,14 +106,14 @@ impl ByAccounts {
         })
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Tenant, (Timestamp, Sizes)>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Tenant, (Timestamp, SizeLimits)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl Measure for ByAccounts {
-    async fn sizes(&self, tenant: &Tenant) -> Sizes {
+impl SizePolicy for ByAccounts {
+    async fn sizes(&self, tenant: &Tenant) -> SizeLimits {
         let now = self.clock.now();
         let known = self.kept().get(tenant).cloned();
         if let Some((since, sizes)) = &known
@@ -128,9 +128,9 @@ impl Measure for ByAccounts {
                 return known.map_or_else(|| self.usual(), |(_, sizes)| sizes);
             }
         };
-        let mut roster = Roster::new(Arc::clone(&self.catalog));
-        roster.set(tenant, accounts);
-        let sizes = self.measured(tenant, &roster);
+        let mut index = EndpointIndex::new(Arc::clone(&self.catalog));
+        index.set(tenant, accounts);
+        let sizes = self.measured(tenant, &index);
         self.kept().insert(tenant.clone(), (now, sizes.clone()));
         sizes
     }

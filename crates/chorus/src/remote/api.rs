@@ -176,7 +176,7 @@ impl Api {
                 );
             }
             self.at.fetch_add(1, Ordering::Relaxed);
-            let jitter = self.clock.chance(rest / 2 + 1);
+            let jitter = self.clock.random_below(rest / 2 + 1);
             self.clock
                 .sleep(later.after.unwrap_or(Millis(rest / 2 + jitter)))
                 .await;

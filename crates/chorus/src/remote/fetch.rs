@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
 use chorus_gateway::resource::{DeliverableFile, DeliverableResource};
 

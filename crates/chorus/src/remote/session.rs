@@ -134,7 +134,7 @@ async fn take_up(api: &Api, id: ProjectId) -> anyhow::Result<Seq> {
 
 /// A key that no other deed has.
 fn key(api: &Api) -> String {
-    format!("cli-{:032x}", api.clock.number())
+    format!("cli-{:032x}", api.clock.random_u128())
 }
 
 struct Session<'a> {
@@ -182,7 +182,7 @@ impl Session<'_> {
         for (phase, count) in [
             (Phase::Plan, tasks.phases.plan),
             (Phase::Work, tasks.phases.work),
-            (Phase::Settle, tasks.phases.settle),
+            (Phase::Resolve, tasks.phases.resolve),
             (Phase::Judge, tasks.phases.judge),
         ] {
             self.tally.phases[phase as usize] = (count.over, count.total);

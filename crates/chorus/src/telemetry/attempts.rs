@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use chorus_core::delivery::{
+use chorus_core::attempt::{
     Claim, Delivery, Dispatch, DispatchDecision, Dispatched, Finish, Holding, Outcome,
     QueuedAttempt, Reclaim, Reclaimed,
 };
@@ -123,7 +123,7 @@ impl Attempts for Counted {
                 (Dispatched::Done, true) => "sent",
                 (Dispatched::Done, false) => "refused",
                 (Dispatched::OverBudget, _) => "over_budget",
-                (Dispatched::Lost, _) => "lost",
+                (Dispatched::Conflict, _) => "lost",
             };
             count(&self.queue.dispatches, outcome);
         }

@@ -83,7 +83,7 @@ impl LimitState for Counted {
             Ok(Reserved::Granted(_)) => "granted",
             Ok(Reserved::Wait { .. }) => "wait",
             Ok(Reserved::Never(_)) => "never",
-            Err(LimiterError::Lost) => "lost",
+            Err(LimiterError::StateLost) => "lost",
             Err(LimiterError::Unavailable(_)) => "unavailable",
         };
         self.reservations

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chorus_core::delivery::{
-    ArtifactHash, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage,
-    Money, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
+    QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{
     AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term,
 };
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
-use chorus_core::port::directory::{Account, CredentialState, Deposit, Imported, NewAccount};
+use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, StoredSecret};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
-    Commit, Committed, Loaded, NewProject, Place, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
@@ -104,7 +106,7 @@ timed! { Projects, "projects",
     fn command(tenant: &Tenant, project: ProjectId, record: Record) -> bool;
     fn load(project: ProjectId) -> Option<Loaded>;
     fn commit(commit: Commit) -> Committed;
-    fn list(tenant: &Tenant, before: Option<Place>, limit: u32) -> Vec<Summary>;
+    fn list(tenant: &Tenant, before: Option<Cursor>, limit: u32) -> Vec<Summary>;
     fn events(project: ProjectId, after: Seq, limit: u32) -> Vec<StoredEvent>;
 }
 
@@ -121,7 +123,7 @@ timed! { Deliveries, "deliveries",
     fn outstanding() -> Vec<Outstanding>;
     fn of_project(project: ProjectId) -> Vec<DeliveryRow>;
     fn late(late: LateUsage) -> ();
-    fn money(project: ProjectId) -> Option<Money>;
+    fn money(project: ProjectId) -> Option<ProjectMoney>;
 }
 
 timed! { Outbox, "outbox",
@@ -140,7 +142,7 @@ timed! { Leaders, "leaders",
 timed! { Directory, "directory",
     fn import(accounts: Vec<NewAccount>) -> Vec<Imported>;
     fn accounts(tenant: &Tenant) -> Vec<Account>;
-    fn secret(credential: CredentialId) -> Option<Deposit>;
+    fn secret(credential: CredentialId) -> Option<StoredSecret>;
     fn set_state(credential: CredentialId, state: CredentialState) -> ();
     fn remove(tenant: &Tenant, account: AccountId) -> bool;
 }

@@ -18,7 +18,8 @@ impl Upstream for Nobody {
     async fn send(
         &self,
         call: chorus_core::port::upstream::Call,
-    ) -> Result<chorus_core::port::upstream::Answer, chorus_core::port::upstream::CallFailure> {
+    ) -> Result<chorus_core::port::upstream::Response, chorus_core::port::upstream::CallFailure>
+    {
         unreachable!("no call is made: {call:?}")
     }
 }

@@ -10,7 +10,7 @@ use chorus_core::id::ModelSlug;
 use chorus_core::limit::FailureClass;
 use chorus_core::llm::{StreamEvent, Usage};
 use chorus_core::port::Upstream;
-use chorus_core::port::upstream::{Answer, AnswerBody, Call, CallFailure, Tapped};
+use chorus_core::port::upstream::{Call, CallFailure, Response, ResponseBody, Tapped};
 use futures_util::StreamExt;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -108,7 +108,7 @@ pub(super) struct Counted {
 
 #[async_trait]
 impl Upstream for Counted {
-    async fn send(&self, call: Call) -> Result<Answer, CallFailure> {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
         let mut open = Open::new(Arc::clone(&self.calls), &call);
         let mut answer = self
             .inner
@@ -116,22 +116,22 @@ impl Upstream for Counted {
             .await
             .inspect_err(|failure| open.failed(failure))?;
         answer.body = match answer.body {
-            AnswerBody::Whole(reply) => {
+            ResponseBody::Whole(reply) => {
                 open.usage = reply.usage;
                 open.outcome = OK;
-                AnswerBody::Whole(reply)
+                ResponseBody::Whole(reply)
             }
-            AnswerBody::Stream(events) => {
-                AnswerBody::Stream(events.inspect(move |event| open.saw(event)).boxed())
+            ResponseBody::Stream(events) => {
+                ResponseBody::Stream(events.inspect(move |event| open.saw(event)).boxed())
             }
-            AnswerBody::Verbatim {
+            ResponseBody::Verbatim {
                 status,
                 content_type,
                 body,
             } => {
                 open.outcome = OK;
                 let body = body.inspect(move |piece| open.passed(piece)).boxed();
-                AnswerBody::Verbatim {
+                ResponseBody::Verbatim {
                     status,
                     content_type,
                     body,

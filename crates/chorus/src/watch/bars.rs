@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::id::AttemptId;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
+use chorus_core::task_kind::TaskKind;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::View;

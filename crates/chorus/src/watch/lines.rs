@@ -1,7 +1,7 @@
 //! Plain lines, for files and pipes: one for each thing that happened, none for running calls but the
 //! planner's first thoughts.
 
-use chorus_core::delivery::FailureCause;
+use chorus_core::attempt::FailureCause;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 use chorus_core::project::HistoryEvent;
@@ -138,14 +138,14 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
                 values.join(" against ")
             )
         }
-        HistoryEvent::ConflictSettled { settlement } => {
-            let kept = settlement
+        HistoryEvent::ConflictResolved { resolution } => {
+            let kept = resolution
                 .keep
                 .as_ref()
                 .map_or_else(|| "both kept".to_owned(), |claim| format!("kept {claim}"));
             format!(
-                "conflict {} settled, {kept}: {}",
-                settlement.conflict, settlement.reason
+                "conflict {} resolved, {kept}: {}",
+                resolution.conflict, resolution.reason
             )
         }
         HistoryEvent::Merged { files, .. } => format!("merged: {}", files.join(", ")),

@@ -2,29 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use chorus_core::delivery::{Money, TaskKind};
 use chorus_core::id::TaskId;
+use chorus_core::money::ProjectMoney;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::project::{HistoryEvent, Project, TaskState};
+use chorus_core::task_kind::TaskKind;
 
 /// The phases, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Plan,
     Work,
-    Settle,
+    Resolve,
     Judge,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 4] = [Self::Plan, Self::Work, Self::Settle, Self::Judge];
+    pub(crate) const ALL: [Self; 4] = [Self::Plan, Self::Work, Self::Resolve, Self::Judge];
 
     /// The phase of a task.
     pub(crate) const fn of(kind: TaskKind) -> Self {
         match kind {
             TaskKind::Clarify | TaskKind::Plan => Self::Plan,
             TaskKind::Work | TaskKind::Answer => Self::Work,
-            TaskKind::Settle => Self::Settle,
+            TaskKind::Resolve => Self::Resolve,
             TaskKind::Judge => Self::Judge,
         }
     }
@@ -33,7 +34,7 @@ impl Phase {
         match self {
             Self::Plan => "plan",
             Self::Work => "work",
-            Self::Settle => "settle",
+            Self::Resolve => "resolve",
             Self::Judge => "judge",
         }
     }
@@ -44,7 +45,7 @@ impl Phase {
 pub(crate) struct Tally {
     /// State in one word.
     pub(crate) state: String,
-    pub(crate) money: Money,
+    pub(crate) money: ProjectMoney,
     /// Tasks of each phase that are over, and all of them.
     pub(crate) phases: [(u64, u64); 4],
     /// Tasks that have an attempt queued or under way.
@@ -69,7 +70,7 @@ impl Tally {
     }
 
     /// Takes the counts from the project as it is.
-    pub(crate) fn stand(&mut self, project: &Project, money: Money) {
+    pub(crate) fn stand(&mut self, project: &Project, money: ProjectMoney) {
         project.head.state_word().clone_into(&mut self.state);
         self.money = money;
         self.phases = [(0, 0); 4];
@@ -78,7 +79,7 @@ impl Tally {
         }) {
             let (over, all) = &mut self.phases[Phase::of(task.kind) as usize];
             *all += 1;
-            *over += u64::from(task.state.over());
+            *over += u64::from(task.state.is_terminal());
         }
         self.ready.retain(|id| {
             project

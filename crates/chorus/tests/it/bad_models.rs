@@ -1,6 +1,6 @@
 //! Models and providers at their worst: no plan reply fails a project, and no call that goes wrong loses one.
 
-use chorus_sim::engine::fault::{Fault, FaultRule};
+use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use serde_json::Value;
 
 use crate::books::Book;

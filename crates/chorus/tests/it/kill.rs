@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
-use chorus_core::delivery::{DeliveryEnd, DeliveryRow};
-use chorus_sim::engine::journal::Entry;
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow};
+use chorus_provider_sim::engine::journal::Entry;
 
 use crate::books::Book;
 use crate::stage::{Stage, quick, said};
@@ -110,11 +110,11 @@ fn check_books(journal: &[Entry], rows: &[DeliveryRow]) {
                 assert_eq!(seen, 0, "{name} was never claimed: {row:?}")
             }
             Some(
-                DeliveryEnd::LostWorker | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. },
+                DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. },
             ) => assert!(seen <= 1, "{name}: {row:?}"),
             None => panic!("{name} is still open: {row:?}"),
         }
-        if seen == 1 && matches!(row.end, Some(DeliveryEnd::LostWorker)) {
+        if seen == 1 && matches!(row.end, Some(DeliveryEnd::WorkerLost)) {
             assert!(
                 row.cost.0 > 0,
                 "the lost call of {name} shows as waste: {row:?}"

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use chorus_core::limit::{End, HeldLease, Reserved};
 use chorus_core::port::LimitState;
 use chorus_core::time::Millis;
-use chorus_world::contract::limits::{Hand, run};
-use chorus_world::real;
+use chorus_simulation::contract::limits::{Hand, run};
+use chorus_simulation::real;
 
 use history::{Pair, Played, Step};
 use server::Server;

@@ -12,10 +12,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use chorus_core::delivery::{DeliveryEnd, DeliveryRow};
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow};
 use chorus_core::port::Deliveries;
+use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
-use chorus_world::real;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::books::Book;
 use crate::stage::{Stage, quick, read, said, text};
 
-async fn run(book: Book, change: impl FnOnce(&mut chorus_sim::Config)) -> (Value, String) {
+async fn run(book: Book, change: impl FnOnce(&mut chorus_provider_sim::Config)) -> (Value, String) {
     let mut config = quick();
     change(&mut config);
     let stage = Stage::new(config).await;
@@ -107,7 +107,7 @@ async fn a_complete_deliverable_is_accepted_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contradiction_between_chapters_is_found_recorded_and_settled_once() {
+async fn a_contradiction_between_chapters_is_found_recorded_and_resolved_once() {
     let (report, guide) = run(
         Book {
             seed: 5,
@@ -130,21 +130,21 @@ async fn a_contradiction_between_chapters_is_found_recorded_and_settled_once() {
             && values.iter().any(|value| value.contains("1879")),
         "{values:?}"
     );
-    assert!(conflicts[0]["settlement"].is_object(), "{conflicts:?}");
-    let settles = report["tasks"]
+    assert!(conflicts[0]["resolution"].is_object(), "{conflicts:?}");
+    let resolves = report["tasks"]
         .as_array()
         .expect("tasks")
         .iter()
-        .filter(|task| task["kind"] == "settle" && task["state"] == "succeeded")
+        .filter(|task| task["kind"] == "resolve" && task["state"] == "succeeded")
         .count();
-    assert_eq!(settles, 1);
+    assert_eq!(resolves, 1);
     assert!(guide.contains("1874") && guide.contains("1879"), "{guide}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_part_is_judged_incomplete_and_done_again() {
-    let omit = |config: &mut chorus_sim::Config| {
-        config.omissions = vec![chorus_sim::config::Omission {
+    let omit = |config: &mut chorus_provider_sim::Config| {
+        config.omissions = vec![chorus_provider_sim::config::Omission {
             contains: "section=\"d1.2\"".to_owned(),
         }]
     };

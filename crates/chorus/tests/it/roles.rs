@@ -4,7 +4,7 @@ mod town;
 
 use std::time::Duration;
 
-use chorus_world::real;
+use chorus_simulation::real;
 
 use crate::books::Book;
 use crate::stage::{quick, said};

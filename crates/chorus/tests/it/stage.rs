@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use chorus_core::delivery::DeliveryRow;
+use chorus_core::attempt::DeliveryRow;
 use chorus_core::id::ProjectId;
 use chorus_core::port::Deliveries;
-use chorus_sim::Server;
-use chorus_sim::config::{
+use chorus_provider_sim::Server;
+use chorus_provider_sim::config::{
     Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
 };
-use chorus_sim::engine::journal::Entry;
-use chorus_sim::engine::quota::Counted;
-use chorus_sim::http::Witness;
+use chorus_provider_sim::engine::journal::Entry;
+use chorus_provider_sim::engine::quota::Counted;
+use chorus_provider_sim::http::Witness;
 use chorus_store::sql::{Pending, Place, Store};
 use serde_json::Value;
 use tempfile::TempDir;

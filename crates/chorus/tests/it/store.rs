@@ -12,13 +12,13 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::{ArtifactStore, Attempts, Clock, Projects, StoreError};
 use chorus_core::time::Timestamp;
+use chorus_simulation::contract::given::{self, Ids};
+use chorus_simulation::contract::history::{Author, perform, told, unsound};
+use chorus_simulation::contract::stage::Hands;
+use chorus_simulation::contract::{Bench, Ports, run, run_cases, suites};
+use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
 use chorus_store::{LocalDirectory, memory};
-use chorus_world::contract::given::{self, Ids};
-use chorus_world::contract::history::{Author, perform, told, unsound};
-use chorus_world::contract::stage::Hands;
-use chorus_world::contract::{Bench, Ports, run, run_cases, suites};
-use chorus_world::real;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
@@ -129,11 +129,11 @@ impl Clock for HandClock {
         Box::pin(std::future::pending())
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         0
     }
 
-    fn chance(&self, _: u64) -> u64 {
+    fn random_below(&self, _: u64) -> u64 {
         0
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chorus_bench::stage::rows::DeliveryRow;
-use chorus_sim::engine::journal::Entry;
+use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;
 

@@ -1,7 +1,7 @@
 //! The providers' own count of every limit.
 
 use chorus_bench::stage::providers::Count;
-use chorus_sim::engine::journal::Entry;
+use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;
 

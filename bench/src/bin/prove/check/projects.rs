@@ -120,7 +120,7 @@ pub(crate) fn heard(census: &Census, run: &Run) -> Check {
 }
 
 /// Nothing is left under way: no live attempt, no money set aside, no record unsent or unfolded.
-pub(crate) fn settled(census: &Census) -> Check {
+pub(crate) fn resolved(census: &Census) -> Check {
     let terminal = ["succeeded", "asked", "failed", "cancelled"];
     let mut faults: Vec<String> = census
         .attempts
@@ -145,10 +145,10 @@ pub(crate) fn settled(census: &Census) -> Check {
                 )
             }),
     );
-    if census.unsettled != (0, 0) {
+    if census.unresolved != (0, 0) {
         faults.push(format!(
             "{} records were never sent, {} never folded",
-            census.unsettled.0, census.unsettled.1
+            census.unresolved.0, census.unresolved.1
         ));
     }
     let wasted: i64 = census.projects.iter().map(|project| project.wasted).sum();

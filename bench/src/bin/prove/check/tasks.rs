@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::delivery::NewAttempt;
+use chorus_core::attempt::NewAttempt;
 use chorus_core::id::AttemptId;
 use chorus_core::project::TaskState;
 
@@ -48,7 +48,7 @@ pub(crate) fn tasks(census: &Census) -> anyhow::Result<Tasks> {
             {
                 None
             }
-            other => Some(format!("it is left in state {}", other.word())),
+            other => Some(format!("it is left in state {}", other.as_str())),
         };
         kept += usize::from(matches!(task.state, TaskState::Succeeded { .. }));
         if let Some(fault) = fault {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::draft::Draft;
-use super::super::{HistoryEvent, OpenQuestion, State, TaskRef, Waits};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{HistoryEvent, OpenQuestion, State, TaskRef, WaitingOn};
 use super::{Refusal, begin, plan, question};
 use crate::brief::{Answered, Question};
 use crate::id::TaskId;
@@ -13,35 +13,40 @@ pub(super) const NOBODY_KNOWS: &str =
     "Nobody can say. Choose what serves the brief best and state the assumption.";
 
 /// The question under the next id that this project has not used.
-pub(super) fn numbered(draft: &mut Draft<'_>, mut question: Question) -> Question {
-    draft.head.asked += 1;
-    question.id = format!("q{}", draft.head.asked);
+pub(super) fn numbered(builder: &mut DecisionBuilder<'_>, mut question: Question) -> Question {
+    builder.head.asked += 1;
+    question.id = format!("q{}", builder.head.asked);
     question
 }
 
 /// Asks the client on behalf of a task.
-pub(super) fn client(draft: &mut Draft<'_>, task: TaskId, about: TaskRef, question: Question) {
-    let question = numbered(draft, question);
-    draft.record(HistoryEvent::QuestionsAsked {
+pub(super) fn client(
+    builder: &mut DecisionBuilder<'_>,
+    task: TaskId,
+    about: TaskRef,
+    question: Question,
+) {
+    let question = numbered(builder, question);
+    builder.record(HistoryEvent::QuestionsAsked {
         questions: vec![question.clone()],
         task: Some(about),
     });
-    draft.head.open.push(OpenQuestion {
+    builder.head.open.push(OpenQuestion {
         question,
         task: Some(task),
     });
 }
 
 pub(super) fn answer(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     answers: &BTreeMap<String, String>,
     assume_rest: bool,
 ) -> Result<(), Refusal> {
-    let open = std::mem::take(&mut draft.head.open);
+    let open = std::mem::take(&mut builder.head.open);
     let (closed, open): (Vec<_>, Vec<_>) = open
         .into_iter()
         .partition(|open| assume_rest || answers.contains_key(&open.question.id));
-    draft.head.open = open;
+    builder.head.open = open;
     if closed.is_empty() {
         return Err(Refusal::NothingAsked);
     }
@@ -49,7 +54,7 @@ pub(super) fn answer(
         .into_iter()
         .map(|open| (open.task, answered(open.question, answers)))
         .collect();
-    draft.record(HistoryEvent::Answered {
+    builder.record(HistoryEvent::Answered {
         answers: closed
             .iter()
             .map(|(_, answered)| answered.clone())
@@ -57,18 +62,18 @@ pub(super) fn answer(
     });
     for (task, answered) in closed {
         match task {
-            None => draft.head.answers.push(answered),
-            Some(task) => question::resolve(draft, task, answered.answer, answered.assumed),
+            None => builder.head.answers.push(answered),
+            Some(task) => question::resolve(builder, task, answered.answer, answered.assumed),
         }
     }
-    let brief_is_clear = draft.head.open.iter().all(|open| open.task.is_some());
+    let brief_is_clear = builder.head.open.iter().all(|open| open.task.is_some());
     if brief_is_clear
-        && draft.head.state
+        && builder.head.state
             == (State::WaitingClient {
-                waits: Waits::Planning,
+                waits: WaitingOn::Planning,
             })
     {
-        plan::begin(draft);
+        plan::begin(builder);
     }
     Ok(())
 }

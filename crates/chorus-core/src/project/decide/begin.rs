@@ -1,54 +1,58 @@
 //! From the submission to a clear brief.
 
-use super::super::draft::Draft;
-use super::super::{About, HistoryEvent, OpenQuestion, State, Task, TaskState, Waits};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{HistoryEvent, OpenQuestion, State, Subject, Task, TaskState, WaitingOn};
 use super::{Refusal, client, plan};
+use crate::artifact::ArtifactHash;
 use crate::brief::{Answered, Clarification, Question};
-use crate::delivery::{ArtifactHash, TaskKind};
 use crate::id::{TaskId, TaskKey};
 use crate::plan::ParentPolicy;
+use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
 /// Tokens that a steering task's answer is expected to have.
 const STEERING_TOKENS: u32 = 1_000;
 
-pub(super) fn submit(draft: &mut Draft<'_>, outline: ArtifactHash) -> Result<(), Refusal> {
-    if draft.head.state != State::Submitted {
-        return Err(client::not_now(draft, "submit"));
+pub(super) fn submit(
+    builder: &mut DecisionBuilder<'_>,
+    outline: ArtifactHash,
+) -> Result<(), Refusal> {
+    if builder.head.state != State::Submitted {
+        return Err(client::not_now(builder, "submit"));
     }
-    draft.head.outline = Some(outline);
-    draft.record(HistoryEvent::Submitted);
+    builder.head.outline = Some(outline);
+    builder.record(HistoryEvent::Submitted);
     let task = steer(
-        draft,
+        builder,
         TaskKind::Clarify,
         TaskKey::new("clarify"),
         "Find what is unclear in the brief",
-        About::Itself,
+        Subject::Itself,
     );
-    draft.enter(State::Clarifying { task });
+    builder.enter(State::Clarifying { task });
     Ok(())
 }
 
 /// Makes one of the tasks that steer a project, and has it done.
 pub(super) fn steer(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     kind: TaskKind,
     key: TaskKey,
     title: &str,
-    about: About,
+    about: Subject,
 ) -> TaskId {
-    let id = TaskId::new(draft.number());
-    draft.add(Task {
+    let id = TaskId::new(builder.number());
+    builder.add(Task {
         id,
         key,
         kind,
-        plan_version: draft.head.plan_version(),
+        plan_version: builder.head.plan_version(),
         title: title.to_owned(),
         parents: Vec::new(),
         children: Vec::new(),
         policy: ParentPolicy::All,
         output_tokens: STEERING_TOKENS,
-        path: draft.head.plan.map_or(Millis::ZERO, |plan| plan.path),
+        path: builder.head.plan.map_or(Millis::ZERO, |plan| plan.path),
         about,
         answers: Vec::new(),
         rework: None,
@@ -58,42 +62,42 @@ pub(super) fn steer(
             over: 0,
         },
     });
-    draft.queue(id, 1, Vec::new(), "");
+    builder.queue(id, 1, Vec::new(), "");
     id
 }
 
 /// The planner said what is unclear, or could not say: then nothing is.
-pub(super) fn clarified(draft: &mut Draft<'_>, clarification: Clarification) {
+pub(super) fn clarified(builder: &mut DecisionBuilder<'_>, clarification: Clarification) {
     let Clarification {
         questions,
         assumptions,
     } = clarification;
-    draft.head.assumptions.clone_from(&assumptions);
-    draft.record(HistoryEvent::Clarified { assumptions });
+    builder.head.assumptions.clone_from(&assumptions);
+    builder.record(HistoryEvent::Clarified { assumptions });
     if questions.is_empty() {
-        return plan::begin(draft);
+        return plan::begin(builder);
     }
-    if draft.head.options.assume {
+    if builder.head.options.assume {
         let answers: Vec<_> = questions.into_iter().map(assumed).collect();
-        draft.head.answers.extend(answers.clone());
-        draft.record(HistoryEvent::Answered { answers });
-        return plan::begin(draft);
+        builder.head.answers.extend(answers.clone());
+        builder.record(HistoryEvent::Answered { answers });
+        return plan::begin(builder);
     }
     let questions: Vec<_> = questions
         .into_iter()
-        .map(|question| super::ask::numbered(draft, question))
+        .map(|question| super::ask::numbered(builder, question))
         .collect();
     let open = questions.iter().map(|question| OpenQuestion {
         question: question.clone(),
         task: None,
     });
-    draft.head.open.extend(open);
-    draft.record(HistoryEvent::QuestionsAsked {
+    builder.head.open.extend(open);
+    builder.record(HistoryEvent::QuestionsAsked {
         questions,
         task: None,
     });
-    draft.enter(State::WaitingClient {
-        waits: Waits::Planning,
+    builder.enter(State::WaitingClient {
+        waits: WaitingOn::Planning,
     });
 }
 

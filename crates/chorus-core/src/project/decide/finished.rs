@@ -1,18 +1,20 @@
 //! A finished attempt: folded by task and attempt, whatever the plan's version is by now.
 
-use super::super::draft::Draft;
-use super::super::{About, Doing, HistoryEvent, Reading, State, Task, TaskState};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{CurrentAttempt, HistoryEvent, Reading, State, Subject, Task, TaskState};
 use super::{Effect, READINGS_OF_JUDGE, Refusal, TRIES, begin, judge, plan, question, stop, work};
+use crate::artifact::ArtifactHash;
+use crate::attempt::{AttemptDone, FailureCause, Outcome};
 use crate::brief::Clarification;
-use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
 use crate::id::TaskId;
+use crate::task_kind::TaskKind;
 
 pub(super) fn fold(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     done: AttemptDone,
     reading: Reading,
 ) -> Result<(), Refusal> {
-    let task = draft.task(done.task).ok_or(Refusal::Stale)?.clone();
+    let task = builder.task(done.task).ok_or(Refusal::Stale)?.clone();
     let doing = task
         .doing()
         .filter(|doing| doing.attempt == done.attempt)
@@ -24,7 +26,7 @@ pub(super) fn fold(
             cause: FailureCause::OverBudget
         }
     ) {
-        stop::out_of_budget(draft, task.id);
+        stop::out_of_budget(builder, task.id);
     }
     let try_ = Try {
         task,
@@ -32,12 +34,12 @@ pub(super) fn fold(
         outcome: done.outcome,
     };
     match try_.task.kind {
-        TaskKind::Work => worked(draft, try_, reading),
-        TaskKind::Clarify => clarified(draft, &try_, reading),
-        TaskKind::Plan => planned(draft, &try_, reading),
-        TaskKind::Answer => answered(draft, &try_, reading),
-        TaskKind::Settle => settled(draft, &try_, reading),
-        TaskKind::Judge => judged(draft, &try_, reading),
+        TaskKind::Work => worked(builder, try_, reading),
+        TaskKind::Clarify => clarified(builder, &try_, reading),
+        TaskKind::Plan => planned(builder, &try_, reading),
+        TaskKind::Answer => answered(builder, &try_, reading),
+        TaskKind::Resolve => resolved(builder, &try_, reading),
+        TaskKind::Judge => judged(builder, &try_, reading),
     }
     Ok(())
 }
@@ -45,11 +47,11 @@ pub(super) fn fold(
 /// An attempt that ended, with the task that waited for it.
 struct Try {
     task: Task,
-    doing: Doing,
+    doing: CurrentAttempt,
     outcome: Outcome,
 }
 
-fn worked(draft: &mut Draft<'_>, ended: Try, reading: Reading) {
+fn worked(builder: &mut DecisionBuilder<'_>, ended: Try, reading: Reading) {
     let Try {
         task,
         doing,
@@ -57,84 +59,84 @@ fn worked(draft: &mut Draft<'_>, ended: Try, reading: Reading) {
     } = ended;
     match (outcome, reading) {
         (Outcome::Asked { .. }, Reading::Question(text)) => {
-            work::asks(draft, &task, &doing, text);
+            work::asks(builder, &task, &doing, text);
         }
-        (Outcome::Succeeded { result }, _) => work::succeed(draft, &task, &doing, result),
-        (Outcome::Failed { cause }, _) => work::came_back(draft, &task, &doing, cause),
+        (Outcome::Succeeded { result }, _) => work::succeed(builder, &task, &doing, result),
+        (Outcome::Failed { cause }, _) => work::came_back(builder, &task, &doing, cause),
         (Outcome::Asked { .. } | Outcome::Requeue { .. }, _) => {
-            work::came_back(draft, &task, &doing, FailureCause::Empty)
+            work::came_back(builder, &task, &doing, FailureCause::Empty)
         }
     }
 }
 
-fn clarified(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
+fn clarified(builder: &mut DecisionBuilder<'_>, ended: &Try, reading: Reading) {
     let read = match reading {
         Reading::Clarification(read) => Some(read),
         _ => None,
     };
-    match steered(draft, ended, read) {
+    match steered(builder, ended, read) {
         Steered::Tries => {}
-        Steered::Says(clarification) => begin::clarified(draft, clarification),
-        Steered::GaveUp => begin::clarified(draft, Clarification::default()),
+        Steered::Says(clarification) => begin::clarified(builder, clarification),
+        Steered::GaveUp => begin::clarified(builder, Clarification::default()),
     }
 }
 
-fn planned(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
+fn planned(builder: &mut DecisionBuilder<'_>, ended: &Try, reading: Reading) {
     let Reading::Plan { read, fallback } = reading else {
-        return stop::fail(draft, "the plan was not read".to_owned());
+        return stop::fail(builder, "the plan was not read".to_owned());
     };
-    match steered(draft, ended, Some(read)) {
+    match steered(builder, ended, Some(read)) {
         Steered::Tries => {}
-        Steered::Says(planned) => plan::planned(draft, planned, false),
+        Steered::Says(planned) => plan::planned(builder, planned, false),
         Steered::GaveUp => match fallback {
-            Some(fallback) => plan::planned(draft, fallback, true),
-            None => stop::fail(draft, "there is no plan".to_owned()),
+            Some(fallback) => plan::planned(builder, fallback, true),
+            None => stop::fail(builder, "there is no plan".to_owned()),
         },
     }
 }
 
-fn answered(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
-    let About::Question { task: asking, .. } = ended.task.about else {
+fn answered(builder: &mut DecisionBuilder<'_>, ended: &Try, reading: Reading) {
+    let Subject::Question { task: asking, .. } = ended.task.about else {
         return;
     };
     let read = match reading {
         Reading::Answer(read) => Some(read),
         _ => None,
     };
-    match steered(draft, ended, read) {
+    match steered(builder, ended, read) {
         Steered::Tries => {}
-        Steered::Says(answer) => question::planner_said(draft, asking, Some(answer)),
-        Steered::GaveUp => question::planner_said(draft, asking, None),
+        Steered::Says(answer) => question::planner_said(builder, asking, Some(answer)),
+        Steered::GaveUp => question::planner_said(builder, asking, None),
     }
 }
 
-fn settled(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
+fn resolved(builder: &mut DecisionBuilder<'_>, ended: &Try, reading: Reading) {
     let read = match reading {
-        Reading::Settlements(read) => Some(read),
+        Reading::Resolutions(read) => Some(read),
         _ => None,
     };
-    match steered(draft, ended, read) {
+    match steered(builder, ended, read) {
         Steered::Tries => {}
-        Steered::Says(settlements) => draft.ask(Effect::Merge {
-            settlements,
+        Steered::Says(resolutions) => builder.ask(Effect::Merge {
+            resolutions,
             ask_model: false,
         }),
-        Steered::GaveUp => draft.ask(Effect::Merge {
-            settlements: Vec::new(),
+        Steered::GaveUp => builder.ask(Effect::Merge {
+            resolutions: Vec::new(),
             ask_model: false,
         }),
     }
 }
 
-fn judged(draft: &mut Draft<'_>, ended: &Try, reading: Reading) {
+fn judged(builder: &mut DecisionBuilder<'_>, ended: &Try, reading: Reading) {
     let read = match reading {
         Reading::Verdict(read) => Some(read),
         _ => None,
     };
-    match steered(draft, ended, read) {
+    match steered(builder, ended, read) {
         Steered::Tries => {}
-        Steered::Says(verdict) => judge::heard(draft, ended.task.id, Some(verdict)),
-        Steered::GaveUp => judge::heard(draft, ended.task.id, None),
+        Steered::Says(verdict) => judge::heard(builder, ended.task.id, Some(verdict)),
+        Steered::GaveUp => judge::heard(builder, ended.task.id, None),
     }
 }
 
@@ -149,7 +151,7 @@ enum Steered<T> {
 }
 
 fn steered<T>(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     ended: &Try,
     read: Option<Result<T, Vec<String>>>,
 ) -> Steered<T> {
@@ -160,21 +162,21 @@ fn steered<T>(
     } = ended;
     let wrong = match (outcome, read) {
         (Outcome::Succeeded { result }, Some(Ok(value))) => {
-            succeed(draft, task, doing, *result);
+            succeed(builder, task, doing, *result);
             return Steered::Says(value);
         }
         (Outcome::Failed { cause }, _) => {
-            if work::again(draft, task, doing, cause) {
+            if work::again(builder, task, doing, cause) {
                 return Steered::Tries;
             }
-            fail(draft, task, cause.clone());
+            fail(builder, task, cause.clone());
             return Steered::GaveUp;
         }
         (_, Some(Err(wrong))) => wrong,
         (_, _) => vec!["The last answer cannot be used.".to_owned()],
     };
     fail(
-        draft,
+        builder,
         task,
         FailureCause::Refused {
             message: format!("no readable answer: {}", wrong.join("; ")),
@@ -185,8 +187,8 @@ fn steered<T>(
     } else {
         TRIES
     };
-    if doing.number < tries && !draft.head.out_of_budget {
-        ask_again(draft, task, doing.number + 1, wrong);
+    if doing.number < tries && !builder.head.out_of_budget {
+        ask_again(builder, task, doing.number + 1, wrong);
         return Steered::Tries;
     }
     Steered::GaveUp
@@ -194,9 +196,9 @@ fn steered<T>(
 
 /// Asks the same in a task of its own: the attempt that gave the unreadable answer succeeded, and no task has two
 /// attempts that did.
-fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>) {
-    let id = TaskId::new(draft.number());
-    draft.add(Task {
+fn ask_again(builder: &mut DecisionBuilder<'_>, task: &Task, number: u32, wrong: Vec<String>) {
+    let id = TaskId::new(builder.number());
+    builder.add(Task {
         id,
         state: TaskState::Pending {
             succeeded: 0,
@@ -204,20 +206,20 @@ fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>
         },
         ..task.clone()
     });
-    draft.change(task.id, |task| task.superseded_by = Some(id));
+    builder.change(task.id, |task| task.superseded_by = Some(id));
     let why = wrong.join("; ");
-    draft.queue(id, number, wrong, &why);
-    match draft.head.state {
-        State::Clarifying { .. } => draft.enter(State::Clarifying { task: id }),
-        State::Planning { .. } => draft.enter(State::Planning { task: id }),
-        State::Merging { .. } => draft.enter(State::Merging { settle: id }),
+    builder.queue(id, number, wrong, &why);
+    match builder.head.state {
+        State::Clarifying { .. } => builder.enter(State::Clarifying { task: id }),
+        State::Planning { .. } => builder.enter(State::Planning { task: id }),
+        State::Merging { .. } => builder.enter(State::Merging { resolve: id }),
         _ => {}
     }
-    if let About::Question { task: asking, text } = &task.about
+    if let Subject::Question { task: asking, text } = &task.about
         && let Some(TaskState::Asking { number, .. }) =
-            draft.task(*asking).map(|task| task.state.clone())
+            builder.task(*asking).map(|task| task.state.clone())
     {
-        draft.set(
+        builder.set(
             *asking,
             TaskState::Asking {
                 question: text.clone(),
@@ -228,29 +230,34 @@ fn ask_again(draft: &mut Draft<'_>, task: &Task, number: u32, wrong: Vec<String>
     }
 }
 
-fn succeed(draft: &mut Draft<'_>, task: &Task, doing: &Doing, result: ArtifactHash) {
-    draft.set(
+fn succeed(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    doing: &CurrentAttempt,
+    result: ArtifactHash,
+) {
+    builder.set(
         task.id,
         TaskState::Succeeded {
             attempt: doing.attempt,
             result,
         },
     );
-    draft.record(HistoryEvent::TaskSucceeded {
+    builder.record(HistoryEvent::TaskSucceeded {
         task: task.reference(),
         attempt: doing.attempt,
         result,
     });
 }
 
-fn fail(draft: &mut Draft<'_>, task: &Task, cause: FailureCause) {
-    draft.set(
+fn fail(builder: &mut DecisionBuilder<'_>, task: &Task, cause: FailureCause) {
+    builder.set(
         task.id,
         TaskState::Failed {
             cause: cause.clone(),
         },
     );
-    draft.record(HistoryEvent::TaskFailed {
+    builder.record(HistoryEvent::TaskFailed {
         task: task.reference(),
         cause,
     });

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::draft::Draft;
-use super::super::{About, Best, HistoryEvent, State};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{Best, HistoryEvent, State, Subject};
 use super::{begin, rework, stop};
-use crate::delivery::{ArtifactHash, TaskKind};
+use crate::artifact::ArtifactHash;
 use crate::id::{TaskId, TaskKey};
+use crate::task_kind::TaskKind;
 use crate::verdict::{self, Ruling, Standing, Verdict, VerdictItem};
 
 /// A deliverable before the judge.
@@ -17,10 +18,10 @@ pub(super) struct Judged {
 }
 
 /// Has the deliverable judged in as many parts as its length needs.
-pub(super) fn begin(draft: &mut Draft<'_>, judged: Judged, parts: u32) {
-    let round = draft.head.round + 1;
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>, judged: Judged, parts: u32) {
+    let round = builder.head.round + 1;
     let Judged { deliverable, check } = judged;
-    draft.enter(State::Evaluating {
+    builder.enter(State::Evaluating {
         deliverable,
         check,
         parts,
@@ -33,29 +34,29 @@ pub(super) fn begin(draft: &mut Draft<'_>, judged: Judged, parts: u32) {
             format!("judge.{round}.{}", number + 1)
         });
         begin::steer(
-            draft,
+            builder,
             TaskKind::Judge,
             key,
             "Judge the deliverable",
-            About::Part { number, of: parts },
+            Subject::Part { number, of: parts },
         );
     }
 }
 
 /// One judge task is over; none when its answer could not be had.
-pub(super) fn heard(draft: &mut Draft<'_>, task: TaskId, verdict: Option<Verdict>) {
+pub(super) fn heard(builder: &mut DecisionBuilder<'_>, task: TaskId, verdict: Option<Verdict>) {
     let State::Evaluating {
         deliverable,
         check,
         parts,
         mut verdicts,
-    } = draft.head.state.clone()
+    } = builder.head.state.clone()
     else {
         return;
     };
     verdicts.insert(task, verdict);
     if u32::try_from(verdicts.len()).is_ok_and(|heard| heard < parts) {
-        return draft.enter(State::Evaluating {
+        return builder.enter(State::Evaluating {
             deliverable,
             check,
             parts,
@@ -64,20 +65,25 @@ pub(super) fn heard(draft: &mut Draft<'_>, task: TaskId, verdict: Option<Verdict
     }
     let unread = verdicts.values().any(Option::is_none);
     let all = [check].into_iter().chain(verdicts.into_values().flatten());
-    rule(draft, deliverable, verdict::unite(all.collect()), unread);
+    rule(builder, deliverable, verdict::unite(all.collect()), unread);
 }
 
 /// There is no money left to judge: the checks alone say what is wrong.
-pub(super) fn unread(draft: &mut Draft<'_>, judged: &Judged) {
+pub(super) fn unread(builder: &mut DecisionBuilder<'_>, judged: &Judged) {
     let mut defects = defects(&judged.check);
     defects.push("the budget was used up before it was judged".to_owned());
-    stop::deliver(draft, judged.deliverable, defects);
+    stop::deliver(builder, judged.deliverable, defects);
 }
 
-fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unread: bool) {
-    let reworks = reworks(draft);
-    let best = draft.head.best.as_ref().map(|best| best.score);
-    let rounds = draft.head.round;
+fn rule(
+    builder: &mut DecisionBuilder<'_>,
+    deliverable: ArtifactHash,
+    verdict: Verdict,
+    unread: bool,
+) {
+    let reworks = reworks(builder);
+    let best = builder.head.best.as_ref().map(|best| best.score);
+    let rounds = builder.head.round;
     let ruling = verdict::rule(
         &Standing {
             rounds,
@@ -86,7 +92,7 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
         },
         &verdict,
     );
-    let out_of_money = unread && draft.head.out_of_budget;
+    let out_of_money = unread && builder.head.out_of_budget;
     // Silence is no consent: what no judge's answer could be read about was not accepted by anybody.
     let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
     let score = if accepted {
@@ -97,14 +103,14 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
         verdict::score(&verdict)
     };
     let mut defects = defects(&verdict);
-    draft.record(HistoryEvent::Judged {
+    builder.record(HistoryEvent::Judged {
         deliverable,
         verdict,
         score,
         round: rounds,
     });
     if accepted {
-        return stop::done(draft, deliverable);
+        return stop::done(builder, deliverable);
     }
     if out_of_money {
         defects.push("the budget was used up before all of it was judged".to_owned());
@@ -114,25 +120,25 @@ fn rule(draft: &mut Draft<'_>, deliverable: ArtifactHash, verdict: Verdict, unre
         );
     }
     if best.is_none_or(|best| score > best) {
-        draft.head.best = Some(Best {
+        builder.head.best = Some(Best {
             deliverable,
             score,
             defects,
         });
     }
     let begun = match ruling {
-        Ruling::Rework(redo) if !draft.head.out_of_budget => rework::begin(draft, &redo),
+        Ruling::Rework(redo) if !builder.head.out_of_budget => rework::begin(builder, &redo),
         Ruling::Rework(_) | Ruling::Accept | Ruling::Stop { .. } => false,
     };
     if !begun {
-        stop::deliver_best(draft);
+        stop::deliver_best(builder);
     }
 }
 
 /// How often each task was done again: as often as a later plan version replaced one of its key with words of the judge.
-fn reworks(draft: &Draft<'_>) -> BTreeMap<TaskKey, u32> {
+fn reworks(builder: &DecisionBuilder<'_>) -> BTreeMap<TaskKey, u32> {
     let mut reworks = BTreeMap::new();
-    for task in draft.all() {
+    for task in builder.all() {
         if task.kind == TaskKind::Work
             && task
                 .rework

@@ -1,90 +1,92 @@
-//! When all tasks are over: results become a deliverable, with a model's help where rules could not settle.
+//! When all tasks are over: results become a deliverable, with a model's help where rules could not resolve.
 
-use super::super::draft::Draft;
-use super::super::{About, HistoryEvent, Merge, State, TaskState};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{HistoryEvent, Merge, State, Subject, TaskState};
 use super::{Effect, Refusal, begin, client, judge, stop};
-use crate::delivery::{ArtifactHash, FailureCause, TaskKind};
+use crate::artifact::ArtifactHash;
+use crate::attempt::FailureCause;
 use crate::id::TaskKey;
-use crate::merge::{Conflict, Settlement};
+use crate::merge::{Conflict, Resolution};
+use crate::task_kind::TaskKind;
 
 /// All work is over: asks for the merge, if there is anything to merge.
-pub(super) fn begin(draft: &mut Draft<'_>) {
-    let any = draft
-        .standing()
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>) {
+    let any = builder
+        .active()
         .any(|task| task.kind == TaskKind::Work && task.result().is_some());
-    if draft.head.best.is_some() && (draft.head.out_of_budget || !any) {
-        return stop::deliver_best(draft);
+    if builder.head.best.is_some() && (builder.head.out_of_budget || !any) {
+        return stop::deliver_best(builder);
     }
     if !any {
-        let why = first_failure(draft).map_or_else(
+        let why = first_failure(builder).map_or_else(
             || "no task has a result".to_owned(),
             |cause| format!("no task has a result: {cause}"),
         );
-        return stop::fail(draft, why);
+        return stop::fail(builder, why);
     }
-    let ask_model = !draft.head.out_of_budget;
-    draft.ask(Effect::Merge {
-        settlements: Vec::new(),
+    let ask_model = !builder.head.out_of_budget;
+    builder.ask(Effect::Merge {
+        resolutions: Vec::new(),
         ask_model,
     });
 }
 
-fn first_failure(draft: &Draft<'_>) -> Option<FailureCause> {
-    let failed = draft
+fn first_failure(builder: &DecisionBuilder<'_>) -> Option<FailureCause> {
+    let failed = builder
         .ids(|task| matches!(task.state, TaskState::Failed { .. }) && task.kind == TaskKind::Work);
     failed
         .into_iter()
-        .filter_map(|id| draft.task(id))
+        .filter_map(|id| builder.task(id))
         .find_map(|task| match &task.state {
             TaskState::Failed { cause } => Some(cause.clone()),
             _ => None,
         })
 }
 
-pub(super) fn merged(draft: &mut Draft<'_>, merge: Merge) -> Result<(), Refusal> {
-    let expected = draft.head.unfinished == 0
-        && matches!(draft.head.state, State::Running | State::Merging { .. });
+pub(super) fn merged(builder: &mut DecisionBuilder<'_>, merge: Merge) -> Result<(), Refusal> {
+    let expected = builder.head.unfinished == 0
+        && matches!(builder.head.state, State::Running | State::Merging { .. });
     if !expected {
-        return Err(client::not_now(draft, "a merge"));
+        return Err(client::not_now(builder, "a merge"));
     }
     match merge {
         Merge::Open {
             ledger,
             found,
-            settled,
+            resolved,
         } => {
-            enter_ledger(draft, ledger, found, settled);
-            let key = TaskKey::new(format!("settle.{}", draft.head.round + 1));
-            let settle = begin::steer(
-                draft,
-                TaskKind::Settle,
+            enter_ledger(builder, ledger, found, resolved);
+            let key = TaskKey::new(format!("resolve.{}", builder.head.round + 1));
+            let resolve = begin::steer(
+                builder,
+                TaskKind::Resolve,
                 key,
-                "Settle what contradicts",
-                About::Itself,
+                "Resolve what contradicts",
+                Subject::Itself,
             );
-            draft.enter(State::Merging { settle });
+            builder.enter(State::Merging { resolve });
         }
         Merge::Whole {
             ledger,
             found,
-            settled,
+            resolved,
             deliverable,
             files,
             missing,
             check,
             parts,
         } => {
-            enter_ledger(draft, ledger, found, settled);
-            draft.record(HistoryEvent::Merged {
+            enter_ledger(builder, ledger, found, resolved);
+            builder.record(HistoryEvent::Merged {
                 deliverable,
                 files,
                 missing,
             });
             let judged = judge::Judged { deliverable, check };
-            if draft.head.out_of_budget {
-                judge::unread(draft, &judged);
+            if builder.head.out_of_budget {
+                judge::unread(builder, &judged);
             } else {
-                judge::begin(draft, judged, parts.max(1));
+                judge::begin(builder, judged, parts.max(1));
             }
         }
     }
@@ -92,16 +94,16 @@ pub(super) fn merged(draft: &mut Draft<'_>, merge: Merge) -> Result<(), Refusal>
 }
 
 fn enter_ledger(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     ledger: ArtifactHash,
     found: Vec<Conflict>,
-    settled: Vec<Settlement>,
+    resolved: Vec<Resolution>,
 ) {
-    draft.head.ledger = Some(ledger);
+    builder.head.ledger = Some(ledger);
     for conflict in found {
-        draft.record(HistoryEvent::ConflictFound { conflict });
+        builder.record(HistoryEvent::ConflictFound { conflict });
     }
-    for settlement in settled {
-        draft.record(HistoryEvent::ConflictSettled { settlement });
+    for resolution in resolved {
+        builder.record(HistoryEvent::ConflictResolved { resolution });
     }
 }

@@ -2,36 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use super::super::draft::Draft;
+use super::super::decision_builder::DecisionBuilder;
 use super::super::path::longest_paths;
-use super::super::{About, HistoryEvent, PlanRef, Planned, State, Task, TaskState};
+use super::super::{HistoryEvent, PlanRef, Planned, State, Subject, Task, TaskState};
 use super::{Refusal, begin, client, stop, work};
-use crate::delivery::TaskKind;
 use crate::id::{TaskId, TaskKey};
 use crate::plan::Plan;
+use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
-pub(super) fn begin(draft: &mut Draft<'_>) {
-    if draft.head.out_of_budget {
-        return stop::fail_for_money(draft);
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>) {
+    if builder.head.out_of_budget {
+        return stop::fail_for_money(builder);
     }
-    let key = match draft.head.plan_version() {
+    let key = match builder.head.plan_version() {
         0 => TaskKey::new("plan"),
         made => TaskKey::new(format!("plan.{}", made + 1)),
     };
     let task = begin::steer(
-        draft,
+        builder,
         TaskKind::Plan,
         key,
         "Split the brief into tasks",
-        About::Itself,
+        Subject::Itself,
     );
-    draft.enter(State::Planning { task });
+    builder.enter(State::Planning { task });
 }
 
-pub(super) fn planned(draft: &mut Draft<'_>, planned: Planned, fallback: bool) {
-    if draft.head.out_of_budget {
-        return stop::fail_for_money(draft);
+pub(super) fn planned(builder: &mut DecisionBuilder<'_>, planned: Planned, fallback: bool) {
+    if builder.head.out_of_budget {
+        return stop::fail_for_money(builder);
     }
     let Planned {
         plan,
@@ -39,62 +39,62 @@ pub(super) fn planned(draft: &mut Draft<'_>, planned: Planned, fallback: bool) {
         warnings,
         estimate,
     } = planned;
-    let version = draft.head.plan_version() + 1;
+    let version = builder.head.plan_version() + 1;
     let path = longest_paths(&plan)
         .into_iter()
         .max()
         .unwrap_or(Millis::ZERO);
-    draft.head.plan = Some(PlanRef {
+    builder.head.plan = Some(PlanRef {
         hash,
         version,
         path,
     });
     if !plan.title.is_empty() {
-        draft.head.title.clone_from(&plan.title);
+        builder.head.title.clone_from(&plan.title);
     }
-    draft.record(HistoryEvent::Planned {
+    builder.record(HistoryEvent::Planned {
         version,
         plan: hash,
-        title: draft.head.title.clone(),
+        title: builder.head.title.clone(),
         tasks: u32::try_from(plan.tasks.len()).unwrap_or(u32::MAX),
         fallback,
         warnings,
         estimate,
     });
-    if draft.head.options.approve {
-        draft.record(HistoryEvent::ApprovalAsked);
-        draft.enter(State::WaitingApproval);
+    if builder.head.options.approve {
+        builder.record(HistoryEvent::ApprovalAsked);
+        builder.enter(State::WaitingApproval);
     } else {
-        start(draft, &plan);
+        start(builder, &plan);
     }
 }
 
-pub(super) fn approve(draft: &mut Draft<'_>, plan: &Plan) -> Result<(), Refusal> {
-    if draft.head.state != State::WaitingApproval {
-        return Err(client::not_now(draft, "approve"));
+pub(super) fn approve(builder: &mut DecisionBuilder<'_>, plan: &Plan) -> Result<(), Refusal> {
+    if builder.head.state != State::WaitingApproval {
+        return Err(client::not_now(builder, "approve"));
     }
-    draft.record(HistoryEvent::Approved);
-    start(draft, plan);
+    builder.record(HistoryEvent::Approved);
+    start(builder, plan);
     Ok(())
 }
 
-pub(super) fn reject(draft: &mut Draft<'_>, reason: String) -> Result<(), Refusal> {
-    if draft.head.state != State::WaitingApproval {
-        return Err(client::not_now(draft, "reject"));
+pub(super) fn reject(builder: &mut DecisionBuilder<'_>, reason: String) -> Result<(), Refusal> {
+    if builder.head.state != State::WaitingApproval {
+        return Err(client::not_now(builder, "reject"));
     }
-    draft.head.rejections.push(reason.clone());
-    draft.record(HistoryEvent::Rejected { reason });
-    begin(draft);
+    builder.head.rejections.push(reason.clone());
+    builder.record(HistoryEvent::Rejected { reason });
+    begin(builder);
     Ok(())
 }
 
 /// Makes the plan's tasks and begins those that wait for nothing.
-fn start(draft: &mut Draft<'_>, plan: &Plan) {
-    draft.enter(State::Running);
+fn start(builder: &mut DecisionBuilder<'_>, plan: &Plan) {
+    builder.enter(State::Running);
     let ids: BTreeMap<&TaskKey, TaskId> = plan
         .tasks
         .iter()
-        .map(|task| (&task.key, TaskId::new(draft.number())))
+        .map(|task| (&task.key, TaskId::new(builder.number())))
         .collect();
     let mut children: BTreeMap<&TaskKey, Vec<TaskId>> = BTreeMap::new();
     for task in &plan.tasks {
@@ -103,18 +103,18 @@ fn start(draft: &mut Draft<'_>, plan: &Plan) {
         }
     }
     for (task, path) in plan.tasks.iter().zip(longest_paths(plan)) {
-        draft.add(Task {
+        builder.add(Task {
             id: ids[&task.key],
             key: task.key.clone(),
             kind: TaskKind::Work,
-            plan_version: draft.head.plan_version(),
+            plan_version: builder.head.plan_version(),
             title: task.title.clone(),
             parents: task.parents.iter().map(|parent| ids[parent]).collect(),
             children: children.remove(&task.key).unwrap_or_default(),
             policy: task.policy,
             output_tokens: task.output_tokens,
             path,
-            about: About::Itself,
+            about: Subject::Itself,
             answers: Vec::new(),
             rework: None,
             superseded_by: None,
@@ -125,6 +125,6 @@ fn start(draft: &mut Draft<'_>, plan: &Plan) {
         });
     }
     for task in &plan.tasks {
-        work::look(draft, ids[&task.key]);
+        work::look(builder, ids[&task.key]);
     }
 }

@@ -1,9 +1,10 @@
 //! Tasks becoming ready, having results, failing, and what that means for the tasks that read them.
 
-use super::super::draft::Draft;
-use super::super::{Doing, HistoryEvent, Task, TaskState};
+use super::super::decision_builder::DecisionBuilder;
+use super::super::{CurrentAttempt, HistoryEvent, Task, TaskState};
 use super::{TRIES, question};
-use crate::delivery::{ArtifactHash, FailureCause};
+use crate::artifact::ArtifactHash;
+use crate::attempt::FailureCause;
 use crate::id::TaskId;
 use crate::plan::ParentPolicy;
 
@@ -38,23 +39,25 @@ fn outlook(policy: ParentPolicy, succeeded: u32, over: u32, parents: u32) -> Out
 }
 
 /// Begins a pending task whose policy holds, skips one whose policy can never hold.
-pub(super) fn look(draft: &mut Draft<'_>, id: TaskId) {
+pub(super) fn look(builder: &mut DecisionBuilder<'_>, id: TaskId) {
     let mut waiting = vec![id];
     while let Some(id) = waiting.pop() {
-        let Some(task) = draft.task(id) else { continue };
+        let Some(task) = builder.task(id) else {
+            continue;
+        };
         let TaskState::Pending { succeeded, over } = task.state else {
             continue;
         };
         let parents = u32::try_from(task.parents.len()).expect("a plan has fewer than 2^32 tasks");
         match outlook(task.policy, succeeded, over, parents) {
             Outlook::Open => {}
-            Outlook::Holds => draft.queue(id, 1, Vec::new(), ""),
+            Outlook::Holds => builder.queue(id, 1, Vec::new(), ""),
             Outlook::Never => {
                 let (reference, children) = (task.reference(), task.children.clone());
-                draft.set(id, TaskState::Skipped);
-                draft.record(HistoryEvent::TaskSkipped { task: reference });
+                builder.set(id, TaskState::Skipped);
+                builder.record(HistoryEvent::TaskSkipped { task: reference });
                 for child in children.into_iter().rev() {
-                    note(draft, child, false);
+                    note(builder, child, false);
                     waiting.push(child);
                 }
             }
@@ -63,15 +66,15 @@ pub(super) fn look(draft: &mut Draft<'_>, id: TaskId) {
 }
 
 /// Tells the tasks that read this one that it is over.
-fn tell_children(draft: &mut Draft<'_>, task: &Task, success: bool) {
+fn tell_children(builder: &mut DecisionBuilder<'_>, task: &Task, success: bool) {
     for child in &task.children {
-        note(draft, *child, success);
-        look(draft, *child);
+        note(builder, *child, success);
+        look(builder, *child);
     }
 }
 
-fn note(draft: &mut Draft<'_>, child: TaskId, success: bool) {
-    let Some(TaskState::Pending { succeeded, over }) = draft.task(child).map(|task| &task.state)
+fn note(builder: &mut DecisionBuilder<'_>, child: TaskId, success: bool) {
+    let Some(TaskState::Pending { succeeded, over }) = builder.task(child).map(|task| &task.state)
     else {
         return;
     };
@@ -79,74 +82,94 @@ fn note(draft: &mut Draft<'_>, child: TaskId, success: bool) {
         succeeded: succeeded + u32::from(success),
         over: over + 1,
     };
-    draft.set(child, state);
+    builder.set(child, state);
 }
 
-pub(super) fn succeed(draft: &mut Draft<'_>, task: &Task, doing: &Doing, result: ArtifactHash) {
-    draft.set(
+pub(super) fn succeed(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    doing: &CurrentAttempt,
+    result: ArtifactHash,
+) {
+    builder.set(
         task.id,
         TaskState::Succeeded {
             attempt: doing.attempt,
             result,
         },
     );
-    draft.record(HistoryEvent::TaskSucceeded {
+    builder.record(HistoryEvent::TaskSucceeded {
         task: task.reference(),
         attempt: doing.attempt,
         result,
     });
-    tell_children(draft, task, true);
+    tell_children(builder, task, true);
 }
 
-pub(super) fn fail(draft: &mut Draft<'_>, task: &Task, cause: FailureCause) {
-    draft.set(
+pub(super) fn fail(builder: &mut DecisionBuilder<'_>, task: &Task, cause: FailureCause) {
+    builder.set(
         task.id,
         TaskState::Failed {
             cause: cause.clone(),
         },
     );
-    draft.record(HistoryEvent::TaskFailed {
+    builder.record(HistoryEvent::TaskFailed {
         task: task.reference(),
         cause,
     });
-    tell_children(draft, task, false);
+    tell_children(builder, task, false);
 }
 
 /// A work task's attempt came back without a result.
-pub(super) fn came_back(draft: &mut Draft<'_>, task: &Task, doing: &Doing, cause: FailureCause) {
-    if !again(draft, task, doing, &cause) {
-        fail(draft, task, cause);
+pub(super) fn came_back(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    doing: &CurrentAttempt,
+    cause: FailureCause,
+) {
+    if !again(builder, task, doing, &cause) {
+        fail(builder, task, cause);
     }
 }
 
 /// A work task's result is a question; one that asks too often has used up a try.
-pub(super) fn asks(draft: &mut Draft<'_>, task: &Task, doing: &Doing, text: String) {
-    if !question::ask(draft, task, doing, text) {
+pub(super) fn asks(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    doing: &CurrentAttempt,
+    text: String,
+) {
+    if !question::ask(builder, task, doing, text) {
         let message = "kept asking instead of going on with an assumption".to_owned();
-        came_back(draft, task, doing, FailureCause::Refused { message });
+        came_back(builder, task, doing, FailureCause::Refused { message });
     }
 }
 
 /// Queues the next try of a task, unless no try would help.
 pub(super) fn again(
-    draft: &mut Draft<'_>,
+    builder: &mut DecisionBuilder<'_>,
     task: &Task,
-    doing: &Doing,
+    doing: &CurrentAttempt,
     cause: &FailureCause,
 ) -> bool {
     let Some(why) = worth_a_try(cause) else {
         return false;
     };
-    retry(draft, task, doing, vec![why])
+    retry(builder, task, doing, vec![why])
 }
 
 /// Queues the next try of a task with what was wrong, unless its tries or the money are used up.
-pub(super) fn retry(draft: &mut Draft<'_>, task: &Task, doing: &Doing, wrong: Vec<String>) -> bool {
-    if doing.number >= TRIES || draft.head.out_of_budget {
+pub(super) fn retry(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    doing: &CurrentAttempt,
+    wrong: Vec<String>,
+) -> bool {
+    if doing.number >= TRIES || builder.head.out_of_budget {
         return false;
     }
     let why = wrong.join("; ");
-    draft.queue(task.id, doing.number + 1, wrong, &why);
+    builder.queue(task.id, doing.number + 1, wrong, &why);
     true
 }
 

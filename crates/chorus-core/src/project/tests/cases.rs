@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::house::{House, plan_of, planned_task};
+use crate::artifact::ArtifactHash;
+use crate::attempt::{FailureCause, Outcome};
 use crate::brief::{AnswerReply, Clarification, Options, Question};
-use crate::delivery::{ArtifactHash, FailureCause, Outcome};
 use crate::id::{EventId, TaskKey};
 use crate::plan::ParentPolicy::{All, Any, Settled};
 use crate::plan::{ParentPolicy, PlannedTask};
@@ -302,12 +303,12 @@ fn a_worker_that_only_asks_is_told_to_stop_asking_and_fails_in_the_end() {
         planned_task("b", &[], All),
     ]);
     let mut asked = 0;
-    while !house.named("a").state.over() {
+    while !house.named("a").state.is_terminal() {
         house.question("a", "why?");
         let answer = format!("answer.a.{}", asked + 1);
         if house
             .project
-            .standing()
+            .active()
             .any(|task| task.key.as_str() == answer && task.doing().is_some())
         {
             asked += 1;
@@ -317,7 +318,7 @@ fn a_worker_that_only_asks_is_told_to_stop_asking_and_fails_in_the_end() {
             );
         }
     }
-    assert_eq!((asked, house.named("a").state.word()), (3, "failed"));
+    assert_eq!((asked, house.named("a").state.as_str()), (3, "failed"));
 }
 
 #[test]
@@ -375,10 +376,13 @@ fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_n
     let attempt = b.doing().expect("b was ready").attempt;
     assert_eq!(
         house.attempts[&attempt].1,
-        crate::delivery::AttemptState::Cancelled
+        crate::attempt::AttemptState::Cancelled
     );
     assert_eq!(
-        (house.task(b.id).state.word(), house.named("b").state.word()),
+        (
+            house.task(b.id).state.as_str(),
+            house.named("b").state.as_str()
+        ),
         ("cancelled", "pending")
     );
     assert_eq!(
@@ -468,7 +472,7 @@ fn a_paused_project_folds_but_starts_nothing() {
         ),
         (0, 1)
     );
-    let done = crate::delivery::AttemptDone {
+    let done = crate::attempt::AttemptDone {
         attempt,
         task: queue.task,
         outcome: Outcome::Succeeded {

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::artifact::ArtifactHash;
+use crate::attempt::{AttemptDone, AttemptState, Outcome};
 use crate::brief::Options;
-use crate::delivery::{ArtifactHash, AttemptDone, AttemptState, Outcome, TaskKind};
 use crate::id::{AttemptId, EventId, ProjectId, TaskId, TaskKey, Tenant};
 use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
 use crate::project::decide::rework;
-use crate::project::draft::Draft;
+use crate::project::decision_builder::DecisionBuilder;
 use crate::project::{
-    Command, Decision, Effect, Estimate, Given, Head, HistoryEvent, Merge, NewHead, Planned,
-    Project, Queue, Reading, Refusal, Task, TaskState,
+    Command, DecideContext, Decision, Effect, Head, HistoryEvent, Merge, NewHead, PlanEstimate,
+    Planned, Project, Queue, Reading, Refusal, Task, TaskState,
 };
+use crate::task_kind::TaskKind;
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 
@@ -23,7 +25,7 @@ pub(super) struct House {
     pub(super) touched: usize,
     /// How many parts the judge's work is cut into.
     pub(super) parts: u32,
-    /// Whether merging finds conflicts that rules cannot settle.
+    /// Whether merging finds conflicts that rules cannot resolve.
     pub(super) conflicts: bool,
     numbers: u128,
 }
@@ -86,7 +88,7 @@ impl House {
             };
             let decision = self.project.decide(
                 command,
-                Given {
+                DecideContext {
                     event,
                     number: &mut number,
                 },
@@ -116,7 +118,7 @@ impl House {
                 Effect::Cancel(attempt) => {
                     let row = self.attempts.get_mut(attempt);
                     row.into_iter()
-                        .filter(|(_, state)| !state.over())
+                        .filter(|(_, state)| !state.is_terminal())
                         .for_each(|row| row.1 = AttemptState::Cancelled);
                 }
                 Effect::Merge { ask_model, .. } => merge = Some(self.conflicts && *ask_model),
@@ -135,7 +137,7 @@ impl House {
         Merge::Open {
             ledger: ArtifactHash::of(b"open ledger"),
             found: Vec::new(),
-            settled: Vec::new(),
+            resolved: Vec::new(),
         }
     }
 
@@ -148,7 +150,7 @@ impl House {
         Merge::Whole {
             ledger: ArtifactHash::of(b"ledger"),
             found: Vec::new(),
-            settled: Vec::new(),
+            resolved: Vec::new(),
             deliverable: ArtifactHash::of(results.join("\n").as_bytes()),
             files: vec!["all.md".into()],
             missing: Vec::new(),
@@ -161,7 +163,7 @@ impl House {
     pub(super) fn results(&self) -> BTreeMap<TaskKey, ArtifactHash> {
         let work = self
             .project
-            .standing()
+            .active()
             .filter(|task| task.kind == TaskKind::Work);
         work.filter_map(|task| Some((task.key.clone(), task.result()?)))
             .collect()
@@ -171,7 +173,7 @@ impl House {
     pub(super) fn live(&self) -> Vec<Queue> {
         self.attempts
             .values()
-            .filter(|(_, state)| !state.over())
+            .filter(|(_, state)| !state.is_terminal())
             .map(|(queue, _)| queue.clone())
             .collect()
     }
@@ -183,7 +185,7 @@ impl House {
     /// The task of this key that stands.
     pub(super) fn named(&self, key: &str) -> &Task {
         self.project
-            .standing()
+            .active()
             .find(|task| task.key.as_str() == key)
             .expect("a task of this key stands")
     }
@@ -199,7 +201,7 @@ impl House {
             .attempts
             .get_mut(&attempt)
             .expect("an attempt ends after it was queued");
-        assert!(!state.over(), "an attempt ends once");
+        assert!(!state.is_terminal(), "an attempt ends once");
         *state = match outcome {
             Outcome::Succeeded { .. } => AttemptState::Succeeded,
             Outcome::Asked { .. } => AttemptState::Asked,
@@ -240,9 +242,9 @@ impl House {
             *numbers += 1;
             *numbers
         };
-        let mut draft = Draft::new(
+        let mut draft = DecisionBuilder::new(
             &self.project,
-            Given {
+            DecideContext {
                 event: EventId::new(0),
                 number: &mut number,
             },
@@ -266,7 +268,7 @@ impl House {
                 .project
                 .tasks
                 .get(&task.id)
-                .filter(|before| before.state.over())
+                .filter(|before| before.state.is_terminal())
             {
                 assert_eq!(before.state, task.state, "task {} was over", task.key);
             }
@@ -280,7 +282,7 @@ impl House {
         };
         assert_eq!(
             head.unfinished,
-            count(&|task| task.kind == TaskKind::Work && !task.state.over()),
+            count(&|task| task.kind == TaskKind::Work && !task.state.is_terminal()),
             "unfinished tasks"
         );
         assert_eq!(
@@ -291,9 +293,9 @@ impl House {
         assert!(head.round <= 3, "rounds of rework");
         tasks.values().for_each(|task| self.check_task(task));
         self.check_attempts();
-        if head.over() {
+        if head.is_terminal() {
             assert!(
-                tasks.values().all(|task| task.state.over()),
+                tasks.values().all(|task| task.state.is_terminal()),
                 "nothing is live in a project that is over"
             );
         }
@@ -301,7 +303,7 @@ impl House {
 
     fn check_task(&self, task: &Task) {
         assert!(
-            task.superseded_by.is_none() || task.state.over(),
+            task.superseded_by.is_none() || task.state.is_terminal(),
             "a replaced task is over"
         );
         for parent in &task.parents {
@@ -323,7 +325,7 @@ impl House {
             };
             let counted = (
                 count(|state| matches!(state, TaskState::Succeeded { .. })),
-                count(TaskState::over),
+                count(TaskState::is_terminal),
             );
             assert_eq!(
                 (succeeded as usize, over as usize),
@@ -355,7 +357,7 @@ impl House {
             ParentPolicy::All => succeeded == states.len(),
             ParentPolicy::Any => succeeded >= 1 || states.is_empty(),
             ParentPolicy::AtLeast(least) => succeeded >= states.len().min(least as usize),
-            ParentPolicy::Settled => states.iter().all(|state| state.over()),
+            ParentPolicy::Settled => states.iter().all(|state| state.is_terminal()),
         }
     }
 
@@ -426,6 +428,6 @@ pub(super) fn plan_of(tasks: Vec<PlannedTask>) -> Planned {
         plan: Box::new(plan),
         hash: ArtifactHash::of(b"plan"),
         warnings: Vec::new(),
-        estimate: Estimate::default(),
+        estimate: PlanEstimate::default(),
     }
 }

@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 
 use super::house::{House, plan_of, planned_task};
+use crate::artifact::ArtifactHash;
+use crate::attempt::{AttemptDone, FailureCause, Outcome};
 use crate::brief::{AnswerReply, Clarification, Options, Question};
-use crate::delivery::{ArtifactHash, AttemptDone, FailureCause, Outcome, TaskKind};
 use crate::id::TaskKey;
 use crate::limit::FailureClass;
 use crate::plan::{ParentPolicy, PlannedTask};
-use crate::project::{About, Command, Planned, Queue, Reading};
+use crate::project::{Command, Planned, Queue, Reading, Subject};
+use crate::task_kind::TaskKind;
 use crate::verdict::{Verdict, VerdictItem};
 
 /// What a run is made of.
@@ -142,8 +144,8 @@ impl Script {
                 Reading::Answer(Ok(AnswerReply::AskClient(question())))
             }
             TaskKind::Answer => Reading::Answer(Ok(AnswerReply::Answer("this".into()))),
-            TaskKind::Settle if garbled => Reading::Settlements(Err(wrong())),
-            TaskKind::Settle => Reading::Settlements(Ok(Vec::new())),
+            TaskKind::Resolve if garbled => Reading::Resolutions(Err(wrong())),
+            TaskKind::Resolve => Reading::Resolutions(Ok(Vec::new())),
             TaskKind::Judge if garbled => Reading::Verdict(Err(wrong())),
             TaskKind::Judge => Reading::Verdict(Ok(self.verdict(draw, &task.about))),
         };
@@ -165,8 +167,8 @@ impl Script {
         }
     }
 
-    fn verdict(&self, draw: u64, about: &About) -> Verdict {
-        let About::Part { number, .. } = about else {
+    fn verdict(&self, draw: u64, about: &Subject) -> Verdict {
+        let Subject::Part { number, .. } = about else {
             panic!("a judge task is about a part")
         };
         let item = |at: u64| {
@@ -198,7 +200,7 @@ impl Script {
         house.parts = self.parts;
         house.conflicts = self.conflicts;
         for step in 0..2_000usize {
-            if house.project.head.over() {
+            if house.project.head.is_terminal() {
                 return house;
             }
             let pick = self.order[step % self.order.len()];
@@ -267,7 +269,7 @@ fn end_of(house: &House) -> (String, Option<ArtifactHash>, Vec<String>) {
     let head = &house.project.head;
     let standing = house
         .project
-        .standing()
+        .active()
         .filter(|task| task.kind == TaskKind::Work);
     let mut tasks: Vec<_> = standing
         .map(|task| {
@@ -275,7 +277,7 @@ fn end_of(house: &House) -> (String, Option<ArtifactHash>, Vec<String>) {
                 "{} {} {} {:?}",
                 task.key,
                 task.plan_version,
-                task.state.word(),
+                task.state.as_str(),
                 task.result()
             )
         })
@@ -290,7 +292,7 @@ proptest! {
     #[test]
     fn every_project_comes_to_an_end_and_keeps_its_invariants(script in scripts()) {
         let house = script.run(|_, _| {});
-        prop_assert!(house.project.head.over());
+        prop_assert!(house.project.head.is_terminal());
     }
 
     #[test]
@@ -340,6 +342,6 @@ proptest! {
                 }
             }
         });
-        prop_assert!(house.project.head.over());
+        prop_assert!(house.project.head.is_terminal());
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, End, Estimate, Limit, QuotaGroup, ReserveRule, Reserved, Sent,
-    Window,
+    CallEstimate, Candidate, Demand, Dimension, End, Limit, QuotaGroup, ReserveRule, Reserved,
+    Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -119,7 +119,7 @@ impl World {
 
     fn demand(&mut self, input: u64, output: u64, which: u8, interactive: bool) -> Demand {
         self.next += 1;
-        let estimate = Estimate {
+        let estimate = CallEstimate {
             input,
             output_p50: output,
             output_p90: output,

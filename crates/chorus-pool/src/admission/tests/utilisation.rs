@@ -128,8 +128,8 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
         .collect();
     let tasks = tasks(count, seed);
     for (number, task) in (1_u128..).zip(&tasks) {
-        pool.push_with(number, |wish| {
-            (wish.size, wish.path) = (task.size, Millis(task.service))
+        pool.push_with(number, |request| {
+            (request.size, request.path) = (task.size, Millis(task.service))
         });
     }
     let clock = pool.time.port();
@@ -145,11 +145,11 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
             .run(clock.deadline(Timestamp(next_end), pool.admission.next()));
         let now = clock.now();
         for verdict in verdicts.into_iter().flatten().flatten() {
-            let Verdict::Granted { wish, grant } = verdict else {
+            let Verdict::Granted { request, grant } = verdict else {
                 panic!("every call fits somewhere")
             };
             let (lease, place) = (
-                wish.lease,
+                request.lease,
                 usize::try_from(grant.account.number()).expect("small") - 1,
             );
             let name = names[&lease.number()];
@@ -180,10 +180,10 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
                     ))
                     .expect("memory answers");
                 names.insert(fresh, name);
-                pool.admission.push(Wish {
+                pool.admission.push(AdmissionRequest {
                     lease: LeaseId::new(fresh),
                     not_before: now + Millis(500),
-                    ..*wish
+                    ..*request
                 });
             }
         }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
-use chorus_core::merge::{Conflict, Settlement};
+use chorus_core::merge::{Conflict, Resolution};
 use chorus_core::port::bus::{Incoming, Topic};
 use chorus_core::project::{ClientCommand, HistoryEvent, State};
 use chorus_core::record;
@@ -153,15 +153,15 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
         subject: "age".to_owned(),
         claims: vec![],
     };
-    let settlement = Settlement {
+    let resolution = Resolution {
         conflict: "c1".to_owned(),
         keep: None,
         reason: "both".to_owned(),
-        by: chorus_core::merge::SettledBy::Nobody,
+        by: chorus_core::merge::ResolvedBy::Nobody,
     };
     let told = vec![
         HistoryEvent::ConflictFound { conflict },
-        HistoryEvent::ConflictSettled { settlement },
+        HistoryEvent::ConflictResolved { resolution },
     ];
     site.decide(id, told, true, |_| {}).await;
     let deliverable = site

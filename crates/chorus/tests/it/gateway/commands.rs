@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chorus_core::brief::Question;
 use chorus_core::id::EventId;
-use chorus_core::project::{ClientCommand, OpenQuestion, State, Waits};
+use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
 use serde_json::json;
 
 use super::site::{Site, on_each_store};
@@ -104,7 +104,7 @@ async fn answers_name_open_questions() {
     );
     site.decide(id, vec![], false, |head| {
         head.state = State::WaitingClient {
-            waits: Waits::Planning,
+            waits: WaitingOn::Planning,
         };
         head.open = vec![question("q1"), question("q2")];
     })
@@ -175,7 +175,7 @@ async fn a_command_that_can_do_nothing_as_the_project_stands_is_refused() {
                 reply.status.as_u16(),
                 if fit.contains(&verb) { 202 } else { 409 },
                 "{verb} while {}",
-                state.word()
+                state.as_str()
             );
         }
     }

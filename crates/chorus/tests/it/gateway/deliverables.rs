@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use chorus_core::delivery::ArtifactHash;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::project::{Best, HistoryEvent, State};
 use serde_json::json;
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chorus_core::delivery::TaskKind;
 use chorus_core::id::{AccountId, AttemptId, Epoch, EventId, ModelSlug, TaskId, Tenant};
 use chorus_core::progress::Progress;
 use chorus_core::project::{HistoryEvent, State};
 use chorus_core::record;
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 use chorus_gateway::Settings;
 use http::StatusCode;
@@ -177,7 +177,7 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
         loop {
             // The tail may not have begun when the first is sent, and progress may be lost.
             let record = record::progress(
-                EventId::new(clock.number()),
+                EventId::new(clock.random_u128()),
                 &Tenant::new("home"),
                 &progress,
             );

@@ -2,7 +2,7 @@
 
 use chorus_core::id::Tenant;
 use chorus_core::port::Keys;
-use chorus_core::port::keys::Standing;
+use chorus_core::port::keys::KeyStatus;
 use chorus_gateway::Secret;
 use chorus_store::sql::{Pending, Place, Store};
 
@@ -65,7 +65,7 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
         .await
         .expect("it answers")
         .expect("it is kept");
-    assert_eq!(key.standing(key.created_at), Standing::Revoked);
+    assert_eq!(key.status(key.created_at), KeyStatus::Revoked);
     drop(held);
     store.close().await;
     for entry in std::fs::read_dir(stage.path("data"))

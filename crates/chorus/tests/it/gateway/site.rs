@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use chorus_bus::Embedded;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::Options;
-use chorus_core::delivery::ArtifactHash;
 use chorus_core::id::{EventId, KeyId, ProjectId, Seq, Tenant};
 use chorus_core::merge::{Deliverable, MergedFile};
 use chorus_core::money::MicroUsd;
@@ -19,8 +19,8 @@ use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead, State};
 use chorus_core::record::{self, EventNotice};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_gateway::{Gateway, Ports, Secret, ServeError, Settings};
+use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
-use chorus_world::real;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -89,11 +89,11 @@ impl Clock for RealClock {
         )))
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         Uuid::now_v7().as_u128()
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         u64::try_from(Uuid::new_v4().as_u128() % u128::from(below.max(1)))
             .expect("it is below a u64")
     }
@@ -171,7 +171,10 @@ impl Site {
     ) -> (KeyId, String) {
         let mut chance = [0; 32];
         chance[..16].copy_from_slice(Uuid::new_v4().as_bytes());
-        let (id, secret) = (KeyId::new(self.ports.clock.number()), Secret::mint(chance));
+        let (id, secret) = (
+            KeyId::new(self.ports.clock.random_u128()),
+            Secret::mint(chance),
+        );
         let key = NewKey {
             id,
             tenant: Tenant::new(tenant),
@@ -196,7 +199,7 @@ impl Site {
     /// A project of a tenant, handed in without a gateway.
     pub(super) async fn project(&self, tenant: &str) -> ProjectId {
         let (clock, tenant) = (&self.ports.clock, Tenant::new(tenant));
-        let id = ProjectId::new(clock.number());
+        let id = ProjectId::new(clock.random_u128());
         let brief = self
             .ports
             .artifacts
@@ -217,7 +220,7 @@ impl Site {
             options,
         });
         let record = record::command(
-            EventId::new(clock.number()),
+            EventId::new(clock.random_u128()),
             &tenant,
             id,
             &ClientCommand::Submit { brief },
@@ -289,7 +292,7 @@ impl Site {
         let answer = projects.commit(commit).await.expect("the store answers");
         assert!(matches!(answer, Committed::Done(_)), "{answer:?}");
         if told {
-            let record = record::event(EventId::new(clock.number()), &tenant, &notice);
+            let record = record::event(EventId::new(clock.random_u128()), &tenant, &notice);
             bus.publish(vec![record]).await.expect("the bus takes it");
         }
     }
@@ -325,7 +328,7 @@ impl Site {
             version: 1,
             files: merged,
             conflicts: vec![],
-            settlements: vec![],
+            resolutions: vec![],
         };
         let text = serde_json::to_vec(&deliverable).expect("plain structs");
         self.ports

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Demand, Dimension, End, Estimate, HeldLease, Lease, Limit, QuotaGroup, ReserveRule,
-    Reserved, Sent, Window,
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, QuotaGroup,
+    ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -17,7 +17,7 @@ use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::Redis;
 use chorus_limits::redis::Settings;
-use chorus_world::real;
+use chorus_simulation::real;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::{Instant, sleep_until};
 
@@ -111,11 +111,11 @@ impl Clock for Wall {
             .boxed()
     }
 
-    fn number(&self) -> u128 {
+    fn random_u128(&self) -> u128 {
         fastrand::u128(..)
     }
 
-    fn chance(&self, below: u64) -> u64 {
+    fn random_below(&self, below: u64) -> u64 {
         fastrand::u64(0..below.max(1))
     }
 }
@@ -146,7 +146,7 @@ fn group() -> Arc<QuotaGroup> {
 }
 
 fn demand() -> Demand {
-    let estimate = Estimate {
+    let estimate = CallEstimate {
         input: 100,
         output_p50: 1,
         output_p90: 1,
@@ -247,7 +247,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         until(
             "the share needs the leases",
             || dispatcher.reserve(demand()),
-            |answer| *answer == Err(LimiterError::Lost),
+            |answer| *answer == Err(LimiterError::StateLost),
         )
         .await,
     );
@@ -309,7 +309,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         until(
             "the loss is heard",
             || dispatcher.reserve(demand()),
-            |answer| *answer == Err(LimiterError::Lost),
+            |answer| *answer == Err(LimiterError::StateLost),
         )
         .await,
     );
@@ -367,7 +367,7 @@ async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() 
         until(
             "the leases are asked for",
             || process.reserve(demand()),
-            |answer| *answer == Err(LimiterError::Lost),
+            |answer| *answer == Err(LimiterError::StateLost),
         )
         .await,
     );

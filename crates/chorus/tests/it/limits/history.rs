@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Charge, Demand, Dimension, End, Estimate, FailureClass, HeldLease, Lease, Limit,
+    CallEstimate, Candidate, Charge, Demand, Dimension, End, FailureClass, HeldLease, Lease, Limit,
     Observation, ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
@@ -17,7 +17,7 @@ use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
 use chorus_limits::{Memory, Redis, Start};
-use chorus_world::contract::limits::Hand;
+use chorus_simulation::contract::limits::Hand;
 
 use super::server::Server;
 
@@ -206,7 +206,7 @@ impl<'a> Pair<'a> {
             .map(|(_, group)| Arc::clone(group));
         let groups = groups.collect();
         let output = self.chance.u64(1..900);
-        let estimate = Estimate {
+        let estimate = CallEstimate {
             input: if self.chance.u8(0..30) == 0 {
                 9_000
             } else {

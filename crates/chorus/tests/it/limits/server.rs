@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chorus_core::port::{Clock, LimitState};
 use chorus_limits::Redis;
 use chorus_limits::redis::{Settings, Time};
-use chorus_world::contract::limits::{Hand, Limiters, Process, Subject};
-use chorus_world::real;
+use chorus_simulation::contract::limits::{Hand, Limiters, Process, Subject};
+use chorus_simulation::real;
 
 /// A server that tests may use.
 #[derive(Clone)]

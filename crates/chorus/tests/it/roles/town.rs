@@ -6,11 +6,11 @@ use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chorus_core::delivery::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::port::Deliveries;
-use chorus_sim::config::Config;
+use chorus_provider_sim::config::Config;
+use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
-use chorus_world::real;
 use sqlx::{ConnectOptions, Executor};
 use tokio::time::{Instant, sleep_until};
 

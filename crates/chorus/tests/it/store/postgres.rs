@@ -86,9 +86,9 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
         return;
     };
     let store = server.store("race").await;
-    let stage = chorus_world::contract::Stage::new(ports(store.clone()));
+    let stage = chorus_simulation::contract::Stage::new(ports(store.clone()));
     let project = stage
-        .project(chorus_world::contract::stage::AMPLE)
+        .project(chorus_simulation::contract::stage::AMPLE)
         .await
         .expect("it answers");
     let mut held = Vec::new();

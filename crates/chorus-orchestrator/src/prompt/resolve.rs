@@ -1,0 +1,80 @@
+//! Which of two claims stands?
+
+use chorus_core::id::TaskKey;
+use chorus_core::llm::Request;
+use chorus_core::merge::Conflict;
+
+use super::blocks::Turn;
+use super::request::{Draft, Room};
+use super::schema;
+
+/// Conflicts that rules could not resolve.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolve<'a> {
+    /// The brief's text.
+    pub brief: &'a str,
+    /// The conflicts.
+    pub conflicts: &'a [Conflict],
+    /// What was wrong with the answer before; empty the first time.
+    pub refused: &'a [String],
+    /// Room to answer.
+    pub room: Room,
+}
+
+const RULES: &str = r#"
+Your step: parts made from different places of the source claim different things of the same subject. For every conflict decide which
+claim stands.
+Weigh the quoted sentences: a direct statement over a passing mention, a record or document over memory or hearsay, a precise value over
+a rounded one, a later correction over what it corrects. How many tasks claim a value counts little, for they may have read
+the same sentence, and neither does the order of the claims. If the sentences really contradict each other and nothing decides between
+them, or if they speak of different things after all, `keep` is null: both are then shown with a note, which is better than a guess.
+`reason` says in one sentence, for the reader of the deliverable, why. Give exactly one resolution for each conflict, in the language of
+the brief.
+
+Form: {"resolutions":[{"conflict":"c1","keep":"a","reason":"…"}]}
+"#;
+
+/// Asks the merger to resolve conflicts.
+pub fn resolve(input: &Resolve<'_>) -> Request {
+    let mut turn = Turn::of("resolve");
+    turn.long("brief", &[], input.brief);
+    for conflict in input.conflicts {
+        turn.open(
+            "conflict",
+            &[("id", &conflict.id), ("subject", &conflict.subject)],
+        );
+        for claim in &conflict.claims {
+            let tasks = claim
+                .tasks
+                .iter()
+                .map(TaskKey::as_str)
+                .collect::<Vec<_>>()
+                .join(",");
+            turn.short(
+                "claim",
+                &[
+                    ("id", &claim.id),
+                    ("value", &claim.value),
+                    ("tasks", &tasks),
+                ],
+                &claim.quote,
+            );
+        }
+        turn.close("conflict");
+    }
+    turn.refused(input.refused);
+    let resolution = [
+        ("conflict", schema::text()),
+        ("keep", schema::text_or_null()),
+        ("reason", schema::text()),
+    ];
+    let form = schema::object(&[("resolutions", schema::list(&schema::object(&resolution)))]);
+    let answer = 300 + 120 * u32::try_from(input.conflicts.len()).unwrap_or(1_000);
+    let draft = Draft {
+        rules: RULES.into(),
+        turn: turn.finish(),
+        max_tokens: input.room.of(answer),
+        temperature: 0.0,
+    };
+    draft.for_json("resolutions", form, true)
+}

@@ -1,0 +1,229 @@
+//! Who can serve what: accounts and credentials with the groups they draw on, and the model of each role.
+//!
+//! A index is a picture of the directory at one moment. Whether there is room on a credential is the
+//! limiter's business; whether a provider is well, the breaker's.
+
+mod model_choice;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chorus_core::catalog::{Catalog, Model, Provider};
+use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, ProviderId, Tenant};
+use chorus_core::limit::QuotaGroup;
+use chorus_core::port::directory::{Account, Credential, CredentialState};
+use chorus_core::time::Timestamp;
+
+pub use model_choice::{ChoiceReason, ModelChoice, RoleModels, Unserved};
+
+/// The accounts of all tenants that were read so far.
+#[derive(Debug, Clone)]
+pub struct EndpointIndex {
+    catalog: Arc<Catalog>,
+    tenants: BTreeMap<Tenant, Vec<Account>>,
+    endpoints: BTreeMap<Tenant, Vec<Endpoint>>,
+}
+
+/// One credential of one account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// The account.
+    pub account: AccountId,
+    /// Who owns the account.
+    pub owner: String,
+    /// Whether a refused call may come here from a sibling of the same owner.
+    pub same_owner_spill: bool,
+    /// The credential.
+    pub credential: CredentialId,
+    /// Its provider.
+    pub provider: ProviderId,
+    /// What may be done with it.
+    pub state: CredentialState,
+    groups: Vec<(Arc<QuotaGroup>, Vec<ModelSlug>)>,
+}
+
+impl EndpointIndex {
+    /// A index without accounts.
+    pub const fn new(catalog: Arc<Catalog>) -> Self {
+        Self {
+            catalog,
+            tenants: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+        }
+    }
+
+    /// The catalogue that models and providers are looked up in.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Takes over a tenant's accounts; false when nothing has changed.
+    pub fn set(&mut self, tenant: &Tenant, accounts: Vec<Account>) -> bool {
+        if self.tenants.get(tenant) == Some(&accounts) {
+            return false;
+        }
+        let endpoints = accounts.iter().flat_map(|account| {
+            account
+                .credentials
+                .iter()
+                .map(|credential| self.endpoint(account, credential))
+        });
+        self.endpoints.insert(tenant.clone(), endpoints.collect());
+        self.tenants.insert(tenant.clone(), accounts);
+        true
+    }
+
+    /// Whether the tenant's accounts have been read.
+    pub fn knows(&self, tenant: &Tenant) -> bool {
+        self.tenants.contains_key(tenant)
+    }
+
+    /// The endpoints of a tenant that can serve a model, whatever their state.
+    pub fn serving(&self, tenant: &Tenant, model: &ModelSlug) -> Vec<&Endpoint> {
+        let Some(model) = self.catalog.model(model) else {
+            return Vec::new();
+        };
+        let endpoints = self.endpoints.get(tenant).into_iter().flatten();
+        endpoints
+            .filter(|endpoint| {
+                model.routes.contains_key(&endpoint.provider) && endpoint.serves(&model.slug)
+            })
+            .collect()
+    }
+
+    /// The endpoints on which a call may go now: active ones, and after a refusal for a rate none that would only
+    /// be a sibling of the refused account (`same_owner_spill`).
+    pub fn admissible(
+        &self,
+        tenant: &Tenant,
+        model: &ModelSlug,
+        refused_by: Option<AccountId>,
+        now: Timestamp,
+    ) -> Vec<&Endpoint> {
+        let serving = self.serving(tenant, model);
+        let refused: Vec<(&str, &ProviderId)> = self
+            .endpoints
+            .get(tenant)
+            .into_iter()
+            .flatten()
+            .filter(|endpoint| Some(endpoint.account) == refused_by)
+            .map(|endpoint| (endpoint.owner.as_str(), &endpoint.provider))
+            .collect();
+        let sibling = |endpoint: &Endpoint| {
+            Some(endpoint.account) != refused_by
+                && !endpoint.same_owner_spill
+                && refused.contains(&(endpoint.owner.as_str(), &endpoint.provider))
+        };
+        serving
+            .into_iter()
+            .filter(|endpoint| endpoint.is_active(now) && !sibling(endpoint))
+            .collect()
+    }
+
+    /// When the first parked endpoint that could serve the model comes back.
+    pub fn returns(&self, tenant: &Tenant, model: &ModelSlug) -> Option<Timestamp> {
+        let until = self
+            .serving(tenant, model)
+            .into_iter()
+            .filter_map(|endpoint| match endpoint.state {
+                CredentialState::Parked { until, .. } => Some(until),
+                CredentialState::Active | CredentialState::Refused { .. } => None,
+            });
+        until.min()
+    }
+
+    /// When the next parked credential of any tenant comes back.
+    pub fn next_return(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self
+            .endpoints
+            .values()
+            .flatten()
+            .filter_map(|endpoint| match endpoint.state {
+                CredentialState::Parked { until, .. } => Some(until).filter(|until| *until > now),
+                CredentialState::Active | CredentialState::Refused { .. } => None,
+            });
+        until.min()
+    }
+
+    /// The groups that a delivery's lease draws on, for putting it back; looked for in all tenants.
+    pub fn groups_of(&self, credential: CredentialId, model: &ModelSlug) -> Vec<Arc<QuotaGroup>> {
+        let mut endpoints = self.endpoints.values().flatten();
+        endpoints
+            .find(|endpoint| endpoint.credential == credential)
+            .map(|endpoint| endpoint.groups_for(model))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn model(&self, slug: &ModelSlug) -> Option<&Model> {
+        self.catalog.model(slug)
+    }
+
+    fn endpoint(&self, account: &Account, credential: &Credential) -> Endpoint {
+        let groups = if credential.groups.is_empty() {
+            vec![(
+                Arc::new(assumed(
+                    account.id,
+                    &credential.provider,
+                    self.catalog.provider(&credential.provider),
+                )),
+                Vec::new(),
+            )]
+        } else {
+            credential
+                .groups
+                .iter()
+                .map(|of| (Arc::new(of.group.clone()), of.models.clone()))
+                .collect()
+        };
+        Endpoint {
+            account: account.id,
+            owner: account.owner.clone(),
+            same_owner_spill: account.same_owner_spill,
+            credential: credential.id,
+            provider: credential.provider.clone(),
+            state: credential.state.clone(),
+            groups,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whether calls may be made with it now.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        match &self.state {
+            CredentialState::Active => true,
+            CredentialState::Parked { until, .. } => *until <= now,
+            CredentialState::Refused { .. } => false,
+        }
+    }
+
+    /// The groups that a call of this model draws on.
+    pub fn groups_for(&self, model: &ModelSlug) -> Vec<Arc<QuotaGroup>> {
+        let drawn = self
+            .groups
+            .iter()
+            .filter(|(_, models)| models.is_empty() || models.contains(model));
+        let mut seen = BTreeSet::new();
+        drawn
+            .map(|(group, _)| group)
+            .filter(|group| seen.insert(group.id.clone()))
+            .map(Arc::clone)
+            .collect()
+    }
+
+    fn serves(&self, model: &ModelSlug) -> bool {
+        !self.groups_for(model).is_empty()
+    }
+}
+
+/// One group for everything that an account does at a provider, while nothing better is known. Two keys of
+/// one account share it: adding keys never adds capacity.
+fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) -> QuotaGroup {
+    let limits = row
+        .map(|row| row.default_limits.clone())
+        .unwrap_or_default();
+    QuotaGroup {
+        id: GroupId::new(format!("{provider}/{account}")),
+        limits,
+    }
+}

@@ -1,0 +1,234 @@
+//! Accounts and credentials.
+
+use chorus_core::id::{AccountId, CredentialId, Tenant};
+use chorus_core::port::StoreError;
+use chorus_core::port::directory::{CredentialState, Imported, NewAccount, StoredSecret};
+use chorus_core::time::Timestamp;
+
+use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        accounts_are_listed_by_name_without_secrets,
+        the_import_whose_reply_was_lost_is_added,
+        a_secret_that_is_there_is_refused_with_its_holders_name,
+        a_secret_twice_in_one_row_is_refused,
+        a_known_name_gets_the_new_credentials,
+        a_batch_sees_its_own_rows,
+        tenants_do_not_meet,
+        states_are_kept,
+        a_removed_account_leaves_nothing,
+    ]
+}
+
+fn tenant() -> Tenant {
+    Tenant::new("tenant")
+}
+
+async fn import(
+    stage: &Stage,
+    name: &str,
+    secrets: &[&str],
+) -> Result<(NewAccount, Imported), StoreError> {
+    let account = given::account(&stage.ids, &tenant(), name, secrets);
+    let answer = stage
+        .ports
+        .directory
+        .import(vec![account.clone()])
+        .await?
+        .remove(0);
+    Ok((account, answer))
+}
+
+async fn names(stage: &Stage) -> Result<Vec<(String, usize)>, StoreError> {
+    let accounts = stage.ports.directory.accounts(&tenant()).await?;
+    Ok(accounts
+        .into_iter()
+        .map(|account| (account.name, account.credentials.len()))
+        .collect())
+}
+
+async fn accounts_are_listed_by_name_without_secrets(stage: Stage) -> Outcome {
+    let (zoe, _) = import(&stage, "zoe@example.org", &["one", "two"]).await?;
+    import(&stage, "An@example.org", &["three"]).await?;
+    import(&stage, "bare@example.org", &[]).await?;
+    let accounts = stage.ports.directory.accounts(&tenant()).await?;
+    let names: Vec<_> = accounts
+        .iter()
+        .map(|account| account.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["An@example.org", "bare@example.org", "zoe@example.org"]
+    );
+    let shown = &accounts[2];
+    assert_eq!(
+        (shown.id, &shown.owner, &shown.entitlement),
+        (zoe.id, &zoe.owner, &zoe.entitlement)
+    );
+    assert!(shown.same_owner_spill);
+    for (credential, new) in shown.credentials.iter().zip(&zoe.credentials) {
+        assert_eq!(
+            (credential.id, &credential.groups, &credential.state),
+            (new.id, &new.groups, &CredentialState::Active)
+        );
+        let expected = StoredSecret {
+            provider: new.provider.clone(),
+            base_url: new.base_url.clone(),
+            secret: new.secret.clone(),
+        };
+        assert_eq!(stage.ports.directory.secret(new.id).await?, Some(expected));
+    }
+    assert_eq!(
+        stage.ports.directory.secret(CredentialId::new(999)).await?,
+        None
+    );
+    Ok(())
+}
+
+async fn the_import_whose_reply_was_lost_is_added(stage: Stage) -> Outcome {
+    let account = given::account(&stage.ids, &tenant(), "a@example.org", &["one", "two"]);
+    let answer =
+        with_lost_reply(async || stage.ports.directory.import(vec![account.clone()]).await).await?;
+    assert_eq!(answer, [Imported::Added(account.id)]);
+    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 2)]);
+    Ok(())
+}
+
+async fn a_secret_that_is_there_is_refused_with_its_holders_name(stage: Stage) -> Outcome {
+    import(&stage, "first@example.org", &["one"]).await?;
+    let (_, answer) = import(&stage, "second@example.org", &["two", "one"]).await?;
+    assert_eq!(
+        answer,
+        Imported::Duplicate {
+            held_by: "first@example.org".to_owned()
+        }
+    );
+    assert_eq!(names(&stage).await?, [("first@example.org".to_owned(), 1)]);
+    let (_, answer) = import(&stage, "third@example.org", &["two"]).await?;
+    assert!(
+        matches!(answer, Imported::Added(_)),
+        "nothing of the refused row was added"
+    );
+    Ok(())
+}
+
+async fn a_secret_twice_in_one_row_is_refused(stage: Stage) -> Outcome {
+    let (_, answer) = import(&stage, "a@example.org", &["one", "one"]).await?;
+    assert_eq!(
+        answer,
+        Imported::Duplicate {
+            held_by: "a@example.org".to_owned()
+        }
+    );
+    assert_eq!(names(&stage).await?, []);
+    Ok(())
+}
+
+async fn a_known_name_gets_the_new_credentials(stage: Stage) -> Outcome {
+    let (first, _) = import(&stage, "a@example.org", &["one"]).await?;
+    let (_, answer) = import(&stage, "a@example.org", &["two"]).await?;
+    assert_eq!(answer, Imported::Added(first.id));
+    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 2)]);
+    Ok(())
+}
+
+async fn a_batch_sees_its_own_rows(stage: Stage) -> Outcome {
+    let rows = [
+        ("a@example.org", "one"),
+        ("b@example.org", "one"),
+        ("b@example.org", "two"),
+    ];
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(name, secret)| given::account(&stage.ids, &tenant(), name, &[secret]))
+        .collect();
+    let answers = stage.ports.directory.import(rows.clone()).await?;
+    let duplicate = Imported::Duplicate {
+        held_by: "a@example.org".to_owned(),
+    };
+    assert_eq!(
+        answers,
+        [
+            Imported::Added(rows[0].id),
+            duplicate,
+            Imported::Added(rows[2].id)
+        ]
+    );
+    Ok(())
+}
+
+async fn tenants_do_not_meet(stage: Stage) -> Outcome {
+    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
+    let stranger = Tenant::new("stranger");
+    let theirs = given::account(&stage.ids, &stranger, "a@example.org", &["one"]);
+    assert_eq!(
+        stage.ports.directory.import(vec![theirs.clone()]).await?,
+        [Imported::Added(theirs.id)]
+    );
+    assert_eq!(stage.ports.directory.accounts(&stranger).await?.len(), 1);
+    assert!(!stage.ports.directory.remove(&stranger, account.id).await?);
+    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 1)]);
+    Ok(())
+}
+
+async fn states_are_kept(stage: Stage) -> Outcome {
+    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
+    let states = [
+        CredentialState::Refused {
+            reason: "invalid x-api-key".to_owned(),
+        },
+        CredentialState::Parked {
+            until: Timestamp(99),
+            reason: "daily quota".to_owned(),
+        },
+        CredentialState::Active,
+    ];
+    for state in states {
+        with_lost_reply(async || {
+            stage
+                .ports
+                .directory
+                .set_state(account.credentials[0].id, state.clone())
+                .await
+        })
+        .await?;
+        assert_eq!(
+            stage.ports.directory.accounts(&tenant()).await?[0].credentials[0].state,
+            state
+        );
+    }
+    stage
+        .ports
+        .directory
+        .set_state(CredentialId::new(999), CredentialState::Active)
+        .await
+}
+
+async fn a_removed_account_leaves_nothing(stage: Stage) -> Outcome {
+    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
+    assert!(stage.ports.directory.remove(&tenant(), account.id).await?);
+    assert!(!stage.ports.directory.remove(&tenant(), account.id).await?);
+    assert!(
+        !stage
+            .ports
+            .directory
+            .remove(&tenant(), AccountId::new(999))
+            .await?
+    );
+    assert_eq!(names(&stage).await?, []);
+    assert_eq!(
+        stage
+            .ports
+            .directory
+            .secret(account.credentials[0].id)
+            .await?,
+        None
+    );
+    let (_, answer) = import(&stage, "b@example.org", &["one"]).await?;
+    assert!(
+        matches!(answer, Imported::Added(_)),
+        "its secret may be imported anew"
+    );
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The queue and the dispatcher's statements: `Queued -> Dispatched` and `Queued -> Failed`.
+
+use chorus_core::attempt::{Dispatch, DispatchDecision, Dispatched, FailureCause, NewAttempt};
+use chorus_core::id::Epoch;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::bus::Topic;
+use chorus_core::port::projects::Commit;
+
+use super::stage::{AMPLE, ESTIMATE};
+use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        the_queue_is_oldest_first_and_limited,
+        a_dispatch_leaves_the_queue_with_record_story_and_money,
+        the_dispatch_whose_reply_was_lost_is_done_once,
+        a_dispatch_is_still_done_after_its_delivery_went_on,
+        a_foreign_lease_in_the_row_means_lost,
+        a_dispatch_at_another_epoch_is_lost,
+        a_dispatch_of_nothing_is_lost,
+        a_dispatch_over_budget_changes_nothing,
+        a_batch_draws_on_one_budget,
+        a_budget_is_used_to_the_last_unit,
+        the_refusal_whose_reply_was_lost_is_done_once,
+        a_refusal_of_what_was_dispatched_is_lost,
+    ]
+}
+
+async fn the_queue_is_oldest_first_and_limited(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        stage.pass(chorus_core::time::Millis(5)).await;
+        expected.push(stage.queued(project).await?.id);
+    }
+    let same_time: Vec<NewAttempt> = (0..2)
+        .map(|_| given::attempt(&stage.ids, project, stage.now()))
+        .collect();
+    expected.extend(same_time.iter().map(|attempt| attempt.id));
+    let commit = stage.decision(project).await?;
+    stage
+        .decide(Commit {
+            attempts: same_time.into_iter().rev().collect(),
+            ..commit
+        })
+        .await?;
+    for limit in [10, 2] {
+        let queued = stage.ports.attempts.queued(limit).await?;
+        let ids: Vec<_> = queued.into_iter().map(|queued| queued.attempt.id).collect();
+        assert_eq!(ids, expected[..expected.len().min(limit as usize)]);
+    }
+    Ok(())
+}
+
+async fn a_dispatch_leaves_the_queue_with_record_story_and_money(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let dispatch = stage.send(&attempt, Epoch(0)).await?;
+    assert_eq!(stage.ports.attempts.queued(10).await?, []);
+    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+    assert_eq!(
+        stage.unsent_topics().await?,
+        ["chorus.project.cmd.v1", "chorus.task.dispatch.claude.v1"]
+    );
+    let stories = stage.ports.deliveries.of_project(project).await?;
+    let DispatchDecision::Send(assignment) = dispatch.decision else {
+        panic!("it was sent")
+    };
+    assert_eq!(
+        (
+            &stories[0].assignment,
+            stories[0].dispatched_at,
+            stories[0].kind
+        ),
+        (&*assignment, stage.now(), attempt.kind)
+    );
+    assert_eq!(
+        (stories[0].claimed_at, &stories[0].end, stories[0].cost),
+        (None, &None, MicroUsd::ZERO)
+    );
+    Ok(())
+}
+
+async fn the_dispatch_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let dispatch = stage.dispatch(&attempt, Epoch(0));
+    let answers =
+        with_lost_reply(async || stage.ports.attempts.dispatch(vec![dispatch.clone()]).await)
+            .await?;
+    assert_eq!(answers, [Dispatched::Done]);
+    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    Ok(())
+}
+
+async fn a_dispatch_is_still_done_after_its_delivery_went_on(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let dispatch = stage.send(&attempt, Epoch(0)).await?;
+    stage
+        .ports
+        .attempts
+        .claim(stage.claim(&attempt, Epoch(0)))
+        .await?;
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::Done]
+    );
+    Ok(())
+}
+
+async fn a_foreign_lease_in_the_row_means_lost(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    stage.send(&attempt, Epoch(0)).await?;
+    let other = stage.dispatch(&attempt, Epoch(0));
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![other]).await?,
+        [Dispatched::Conflict]
+    );
+    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+    Ok(())
+}
+
+async fn a_dispatch_at_another_epoch_is_lost(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let ahead = stage.dispatch(&attempt, Epoch(1));
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![ahead]).await?,
+        [Dispatched::Conflict]
+    );
+    assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
+    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    Ok(())
+}
+
+async fn a_dispatch_of_nothing_is_lost(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let unknown = given::attempt(&stage.ids, project, stage.now());
+    let dispatch = stage.dispatch(&unknown, Epoch(0));
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::Conflict]
+    );
+    assert_eq!(stage.ports.attempts.dispatch(vec![]).await?, []);
+    Ok(())
+}
+
+async fn a_dispatch_over_budget_changes_nothing(stage: Stage) -> Outcome {
+    let project = stage.project(MicroUsd(ESTIMATE.0 - 1)).await?;
+    let attempt = stage.queued(project).await?;
+    let dispatch = stage.dispatch(&attempt, Epoch(0));
+    assert_eq!(
+        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        [Dispatched::OverBudget]
+    );
+    assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
+    assert_eq!(stage.unsent_topics().await?.len(), 1);
+    assert_eq!(stage.ports.deliveries.of_project(project).await?, []);
+    Ok(())
+}
+
+async fn a_batch_draws_on_one_budget(stage: Stage) -> Outcome {
+    let project = stage.project(MicroUsd(2 * ESTIMATE.0 + 1)).await?;
+    let mut batch = Vec::new();
+    for _ in 0..3 {
+        let attempt = stage.queued(project).await?;
+        batch.push(stage.dispatch(&attempt, Epoch(0)));
+    }
+    let twice = batch[0].clone();
+    batch.push(Dispatch {
+        attempt: twice.attempt,
+        ..stage.dispatch(&given::attempt(&stage.ids, project, stage.now()), Epoch(0))
+    });
+    let answers = stage.ports.attempts.dispatch(batch).await?;
+    assert_eq!(
+        answers,
+        [
+            Dispatched::Done,
+            Dispatched::Done,
+            Dispatched::OverBudget,
+            Dispatched::Conflict
+        ]
+    );
+    assert_eq!(stage.money(project).await?, (0, 2 * ESTIMATE.0, 0));
+    Ok(())
+}
+
+async fn a_budget_is_used_to_the_last_unit(stage: Stage) -> Outcome {
+    let project = stage.project(ESTIMATE).await?;
+    let attempt = stage.queued(project).await?;
+    stage.send(&attempt, Epoch(0)).await?;
+    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+    Ok(())
+}
+
+fn refusal(stage: &Stage, attempt: &NewAttempt) -> Dispatch {
+    let record = given::record(&stage.ids, Topic::TaskDone, "key");
+    let decision = DispatchDecision::Refuse(FailureCause::KillsWorkers);
+    Dispatch {
+        decision,
+        record,
+        ..stage.dispatch(attempt, Epoch(0))
+    }
+}
+
+async fn the_refusal_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let refusal = refusal(&stage, &attempt);
+    let answers =
+        with_lost_reply(async || stage.ports.attempts.dispatch(vec![refusal.clone()]).await)
+            .await?;
+    assert_eq!(answers, [Dispatched::Done]);
+    assert_eq!(stage.ports.attempts.queued(10).await?, []);
+    assert_eq!(
+        stage.unsent_topics().await?,
+        ["chorus.project.cmd.v1", "chorus.task.done.v1"]
+    );
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .dispatch(vec![stage.dispatch(&attempt, Epoch(0))])
+            .await?,
+        [Dispatched::Conflict]
+    );
+    Ok(())
+}
+
+async fn a_refusal_of_what_was_dispatched_is_lost(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    stage.send(&attempt, Epoch(0)).await?;
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .dispatch(vec![refusal(&stage, &attempt)])
+            .await?,
+        [Dispatched::Conflict]
+    );
+    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    Ok(())
+}

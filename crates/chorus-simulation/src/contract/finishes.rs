@@ -1,0 +1,351 @@
+//! Last words: `Running -> Succeeded | Asked | Failed | Queued`, with story, money and record.
+
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{
+    DeliveryEnd, FailureCause, Finish, Holding, Outcome as DeliveryOutcome, Requeue,
+};
+use chorus_core::id::{AccountId, Epoch};
+use chorus_core::limit::FailureClass;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::StoreError;
+use chorus_core::port::bus::Topic;
+use chorus_core::time::Millis;
+
+use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        a_last_word_is_told_whole,
+        the_last_word_whose_reply_was_lost_is_true,
+        the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too,
+        a_foreign_last_word_is_false,
+        what_has_ended_never_changes_again,
+        each_outcome_moves_money_as_it_should,
+        each_requeue_counts_as_it_should,
+        a_continued_attempt_takes_its_new_order,
+        a_limit_is_remembered_until_the_next_delivery_ends,
+        the_newest_order_and_time_are_delivered,
+    ]
+}
+
+async fn a_last_word_is_told_whole(stage: Stage) -> Outcome {
+    let (project, _, holding) = stage.running().await?;
+    stage.pass(Millis(250)).await;
+    let finish = stage.finish(&holding, given::succeeded());
+    assert!(stage.ports.attempts.finish(finish.clone()).await?);
+    let stories = stage.ports.deliveries.of_project(project).await?;
+    let story = &stories[0];
+    assert_eq!(
+        story.end,
+        Some(DeliveryEnd::Finished {
+            outcome: finish.outcome
+        })
+    );
+    assert_eq!(
+        (story.ended_at, story.usage, story.cost),
+        (Some(stage.now()), finish.usage, finish.cost)
+    );
+    assert_eq!(
+        stage.unsent_topics().await?.last().map(String::as_str),
+        Some("chorus.task.done.v1")
+    );
+    assert_eq!(stage.ports.attempts.queued(10).await?, []);
+    assert_eq!(stage.ports.deliveries.outstanding().await?, []);
+    Ok(())
+}
+
+async fn the_last_word_whose_reply_was_lost_is_true(stage: Stage) -> Outcome {
+    let (project, _, holding) = stage.running().await?;
+    let finish = stage.finish(&holding, given::succeeded());
+    assert!(with_lost_reply(async || stage.ports.attempts.finish(finish.clone()).await).await?);
+    assert_eq!(stage.money(project).await?, (700, 0, 0));
+    assert_eq!(stage.unsent_topics().await?.len(), 3);
+    Ok(())
+}
+
+async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(stage: Stage) -> Outcome {
+    let (project, attempt, holding) = stage.running().await?;
+    let finish = stage.finish(&holding, given::requeue(Requeue::Continue, stage.now()));
+    assert!(stage.ports.attempts.finish(finish.clone()).await?);
+    stage.run(&attempt, Epoch(1)).await?;
+    assert!(
+        stage.ports.attempts.finish(finish).await?,
+        "it was done, whatever came after it"
+    );
+    assert_eq!(stage.money(project).await?, (700, 1000, 0));
+    Ok(())
+}
+
+async fn a_foreign_last_word_is_false(stage: Stage) -> Outcome {
+    let (project, _, holding) = stage.running().await?;
+    let foreign = Holding {
+        holder: stage.ids.holder(),
+        ..holding.clone()
+    };
+    let ahead = Holding {
+        epoch: Epoch(1),
+        ..holding.clone()
+    };
+    let unknown = Holding {
+        attempt: given::attempt(&stage.ids, project, stage.now()).id,
+        ..holding
+    };
+    for holding in [foreign, ahead, unknown] {
+        assert!(
+            !stage
+                .ports
+                .attempts
+                .finish(stage.finish(&holding, given::succeeded()))
+                .await?
+        );
+    }
+    assert_eq!(stage.money(project).await?, (0, 1000, 0));
+    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    Ok(())
+}
+
+async fn what_has_ended_never_changes_again(stage: Stage) -> Outcome {
+    let (project, attempt, holding) = stage.running().await?;
+    let failed = DeliveryOutcome::Failed {
+        cause: FailureCause::Empty,
+    };
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, failed.clone()))
+            .await?
+    );
+    stage.pass(Millis::from_secs(3600)).await;
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, given::succeeded()))
+            .await?,
+        "it was finished by this holder"
+    );
+    let stories = stage.ports.deliveries.of_project(project).await?;
+    assert_eq!(
+        stories[0].end,
+        Some(DeliveryEnd::Finished { outcome: failed })
+    );
+    assert_eq!(
+        stage.ports.attempts.beat(vec![holding.clone()]).await?,
+        [holding]
+    );
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .claim(stage.claim(&attempt, Epoch(0)))
+            .await?,
+        None
+    );
+    assert_eq!(stage.money(project).await?, (700, 0, 700));
+    Ok(())
+}
+
+async fn each_outcome_moves_money_as_it_should(stage: Stage) -> Outcome {
+    let limited = Requeue::Limited {
+        class: FailureClass::RateWindow,
+    };
+    let retry = Requeue::Retry {
+        class: FailureClass::Transient,
+    };
+    let table = [
+        (given::succeeded(), 0),
+        (
+            DeliveryOutcome::Asked {
+                question: ArtifactHash::of(b"which?"),
+            },
+            0,
+        ),
+        (
+            DeliveryOutcome::Failed {
+                cause: FailureCause::Endless,
+            },
+            700,
+        ),
+        (given::requeue(Requeue::Continue, stage.now()), 0),
+        (given::requeue(retry, stage.now()), 700),
+        (given::requeue(limited, stage.now()), 700),
+        (given::requeue(Requeue::Drained, stage.now()), 700),
+    ];
+    for (outcome, wasted) in table {
+        let (project, _, holding) = stage.running().await?;
+        assert!(
+            stage
+                .ports
+                .attempts
+                .finish(stage.finish(&holding, outcome.clone()))
+                .await?
+        );
+        assert_eq!(stage.money(project).await?, (700, 0, wasted), "{outcome:?}");
+    }
+    let (project, _, holding) = stage.running().await?;
+    let no_call = stage.finish(&holding, given::requeue(Requeue::LeaseGone, stage.now()));
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(Finish {
+                usage: None,
+                cost: MicroUsd::ZERO,
+                ..no_call
+            })
+            .await?
+    );
+    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    Ok(())
+}
+
+async fn each_requeue_counts_as_it_should(stage: Stage) -> Outcome {
+    let class = FailureClass::Overload;
+    let table = [
+        (Requeue::Retry { class }, (1, 0, None)),
+        (Requeue::Continue, (0, 1, None)),
+        (Requeue::Limited { class }, (0, 0, Some(AccountId::new(78)))),
+        (Requeue::Drained, (0, 0, None)),
+        (Requeue::LeaseGone, (0, 0, None)),
+    ];
+    for (reason, (retries, continues, refused_by)) in table {
+        let (_, attempt, holding) = stage.running().await?;
+        stage.pass(Millis(40)).await;
+        let not_before = stage.now() + Millis::from_secs(8);
+        let finish = stage.finish(&holding, given::requeue(reason, not_before));
+        let ready = Finish {
+            record: given::record(&stage.ids, Topic::TaskReady, "claude"),
+            ..finish
+        };
+        assert!(stage.ports.attempts.finish(ready).await?);
+        let queued = stage
+            .ports
+            .attempts
+            .queued(10)
+            .await?
+            .pop()
+            .expect("it is queued again");
+        assert_eq!(
+            (queued.attempt.id, queued.epoch, queued.lost),
+            (attempt.id, Epoch(1), 0),
+            "{reason:?}"
+        );
+        assert_eq!(
+            (queued.continues, queued.refused_by),
+            (continues, refused_by),
+            "{reason:?}"
+        );
+        assert_eq!(
+            (queued.queued_at, queued.attempt.not_before),
+            (stage.now(), not_before),
+            "{reason:?}"
+        );
+        assert_eq!(
+            retries_of(&stage, &queued.attempt, Epoch(1)).await?,
+            retries,
+            "{reason:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Retries so far, as the next worker is told; the attempt ends here.
+async fn retries_of(
+    stage: &Stage,
+    attempt: &chorus_core::attempt::NewAttempt,
+    epoch: Epoch,
+) -> Result<u32, StoreError> {
+    stage.send(attempt, epoch).await?;
+    let delivery = stage
+        .ports
+        .attempts
+        .claim(stage.claim(attempt, epoch))
+        .await?;
+    Ok(delivery.expect("nobody else claimed it").retries)
+}
+
+async fn a_continued_attempt_takes_its_new_order(stage: Stage) -> Outcome {
+    let (_, attempt, holding) = stage.running().await?;
+    let longer = ArtifactHash::of(b"the order with what there is so far");
+    let outcome = DeliveryOutcome::Requeue {
+        reason: Requeue::Continue,
+        not_before: stage.now(),
+        order: Some(longer),
+    };
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, outcome))
+            .await?
+    );
+    let queued = stage.ports.attempts.queued(10).await?;
+    assert_eq!(
+        (queued[0].attempt.order, queued[0].created_at),
+        (longer, attempt.not_before)
+    );
+    Ok(())
+}
+
+async fn a_limit_is_remembered_until_the_next_delivery_ends(stage: Stage) -> Outcome {
+    let (_, attempt, holding) = stage.running().await?;
+    let limited = Requeue::Limited {
+        class: FailureClass::RateWindow,
+    };
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, given::requeue(limited, stage.now())))
+            .await?
+    );
+    assert_eq!(
+        stage.ports.attempts.queued(1).await?[0].refused_by,
+        Some(AccountId::new(78))
+    );
+    let holding = stage.run(&attempt, Epoch(1)).await?;
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, given::requeue(Requeue::Drained, stage.now())))
+            .await?
+    );
+    assert_eq!(stage.ports.attempts.queued(1).await?[0].refused_by, None);
+    Ok(())
+}
+
+async fn the_newest_order_and_time_are_delivered(stage: Stage) -> Outcome {
+    let (_, attempt, holding) = stage.running().await?;
+    let longer = ArtifactHash::of(b"longer");
+    let not_before = stage.now() + Millis(7);
+    let outcome = DeliveryOutcome::Requeue {
+        reason: Requeue::Continue,
+        not_before,
+        order: Some(longer),
+    };
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, outcome))
+            .await?
+    );
+    stage.send(&attempt, Epoch(1)).await?;
+    let delivery = stage
+        .ports
+        .attempts
+        .claim(stage.claim(&attempt, Epoch(1)))
+        .await?
+        .expect("nobody else claimed it");
+    assert_eq!(
+        (
+            delivery.attempt.order,
+            delivery.attempt.not_before,
+            delivery.continues
+        ),
+        (longer, not_before, 1)
+    );
+    Ok(())
+}

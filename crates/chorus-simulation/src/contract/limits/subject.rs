@@ -1,0 +1,268 @@
+//! A limiter under its contract: processes beside each other, a clock set by hand, and what to say to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chorus_core::id::{CredentialId, GroupId, Holder, LeaseId};
+use chorus_core::limit::{
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, QuotaGroup,
+    ReserveRule, Reserved, Sent, Window,
+};
+use chorus_core::llm::Usage;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{Clock, LimitState};
+use chorus_core::time::{Millis, Timestamp};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+/// An implementation to be held against the contract.
+#[async_trait]
+pub trait Limiters: Send + Sync {
+    /// What it is called in the output.
+    fn name(&self) -> &'static str;
+
+    /// A new limiter on a clock that is set by hand.
+    async fn fresh(&self) -> Subject;
+}
+
+/// The state that all processes share, as a case handles it.
+#[async_trait]
+pub trait Process: Send + Sync {
+    /// The limiter as one more process sees it.
+    fn another(&self) -> Arc<dyn LimitState>;
+
+    /// Everything is forgotten.
+    async fn flush(&self);
+
+    /// Lets signals arrive.
+    async fn breathe(&self);
+}
+
+/// A clock that is set by hand.
+pub struct Hand {
+    now: AtomicI64,
+    drawn: AtomicU64,
+}
+
+impl Default for Hand {
+    /// Begins in March 2026, so that calendar windows are not at their start.
+    fn default() -> Self {
+        Self {
+            now: AtomicI64::new(1_773_000_000_000),
+            drawn: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Hand {
+    /// Lets time pass.
+    pub fn pass(&self, length: Millis) {
+        self.now
+            .fetch_add(length.0.cast_signed(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::Relaxed))
+    }
+
+    fn sleep_until(&self, _: Timestamp) -> BoxFuture<'static, ()> {
+        futures_util::future::ready(()).boxed()
+    }
+
+    fn random_u128(&self) -> u128 {
+        u128::from(self.drawn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn random_below(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+/// What a case gets.
+pub struct Subject {
+    shared: Box<dyn Process>,
+    hand: Arc<Hand>,
+    pub(super) limits: Arc<dyn LimitState>,
+    /// 6,000 input tokens a minute, two slots.
+    pub(super) group: Arc<QuotaGroup>,
+}
+
+pub(super) const MINUTE: Window = Window::Bucket { per_ms: 60_000 };
+
+pub(super) fn limit(dimension: Dimension, amount: u64, window: Window) -> Limit {
+    Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    }
+}
+
+pub(super) fn group(name: &str, tokens: u64, slots: u64) -> Arc<QuotaGroup> {
+    let limits = vec![
+        limit(Dimension::InputTokens, tokens, MINUTE),
+        limit(Dimension::Concurrency, slots, Window::Held),
+    ];
+    Arc::new(QuotaGroup {
+        id: GroupId::new(name),
+        limits,
+    })
+}
+
+pub(super) fn used(input: u64) -> End {
+    End::Used {
+        usage: Usage {
+            input,
+            ..Usage::default()
+        },
+        cost: MicroUsd(10),
+    }
+}
+
+pub(super) fn holder(name: &str) -> Holder {
+    Holder::new(name)
+}
+
+impl Subject {
+    /// A limiter that was restored, with all rates full.
+    pub async fn new(shared: Box<dyn Process>, hand: Arc<Hand>) -> Self {
+        let limits = shared.another();
+        limits.restore(Vec::new()).await.expect("it answers");
+        hand.pass(Millis::from_secs(120));
+        Self {
+            shared,
+            hand,
+            limits,
+            group: group("org/model", 6_000, 2),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.hand.now()
+    }
+
+    pub(super) fn pass(&self, length: u64) {
+        self.hand.pass(Millis(length));
+    }
+
+    pub(super) async fn flush(&self) {
+        self.shared.flush().await;
+    }
+
+    pub(super) async fn breathe(&self) {
+        self.shared.breathe().await;
+    }
+
+    pub(super) fn another(&self) -> Arc<dyn LimitState> {
+        self.shared.another()
+    }
+
+    pub(super) fn candidate(&self, input: u64) -> Candidate {
+        let estimate = CallEstimate {
+            input,
+            output_p50: 1,
+            output_p90: 1,
+            max_tokens: 1,
+            cost: MicroUsd(1),
+        };
+        Candidate {
+            credential: CredentialId::new(1),
+            groups: vec![Arc::clone(&self.group)],
+            estimate,
+            rank: 0,
+            floor_permille: 0,
+        }
+    }
+
+    /// A call that is thought to use so many tokens, on the group.
+    pub(super) fn demand(&self, input: u64) -> Demand {
+        let lease = LeaseId::new(self.hand.random_u128() + 1);
+        Demand {
+            lease,
+            interactive: false,
+            not_after: self.now() + Millis(30_000),
+            candidates: vec![self.candidate(input)],
+        }
+    }
+
+    pub(super) async fn answer(&self, demand: &Demand) -> Reserved {
+        self.limits
+            .reserve(demand.clone())
+            .await
+            .expect("it answers")
+    }
+
+    pub(super) async fn granted(&self, input: u64) -> Lease {
+        match self.answer(&self.demand(input)).await {
+            Reserved::Granted(lease) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A lease on which a call runs for so long.
+    pub(super) async fn sent(&self, input: u64, lasts: u64) -> Lease {
+        let lease = self.granted(input).await;
+        assert_eq!(self.send(&lease, "one", lasts).await, Ok(Sent::Sent));
+        lease
+    }
+
+    pub(super) async fn send(
+        &self,
+        lease: &Lease,
+        by: &str,
+        lasts: u64,
+    ) -> Result<Sent, LimiterError> {
+        self.limits
+            .send(lease, &holder(by), self.now() + Millis(lasts))
+            .await
+    }
+
+    pub(super) async fn end(&self, lease: &Lease, end: End) {
+        self.limits.end(lease.id, end).await.expect("it answers");
+    }
+
+    /// How many slots of the group are free.
+    pub(super) async fn has_slots(&self, expected: usize) {
+        let mut taken = Vec::new();
+        while let Reserved::Granted(lease) = self.answer(&self.demand(0)).await {
+            taken.push(lease);
+        }
+        for lease in &taken {
+            self.end(lease, End::Unused).await;
+        }
+        assert_eq!(taken.len(), expected, "free slots");
+    }
+
+    /// Exactly so many tokens of the group are left.
+    pub(super) async fn has_tokens(&self, expected: u64) {
+        for (input, fits) in [(expected, true), (expected + 1, false)] {
+            let demand = self.demand(input);
+            let answer = self.answer(&demand).await;
+            let granted = matches!(answer, Reserved::Granted(_));
+            self.limits
+                .end(demand.lease, End::Unused)
+                .await
+                .expect("it answers");
+            assert_eq!(
+                granted, fits,
+                "{input} tokens, while {expected} should be left: {answer:?}"
+            );
+        }
+    }
+
+    pub(super) fn held(&self, lease: &Lease, sent_for: Option<u64>) -> HeldLease {
+        let sent_until = sent_for.map(|length| self.now() + Millis(length));
+        HeldLease {
+            lease: lease.clone(),
+            groups: vec![Arc::clone(&self.group)],
+            sent_until,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Taking back what is overdue, and what that costs.
+
+use chorus_core::attempt::{DeliveryEnd, DispatchDecision, Dispatched, Reclaim, Reclaimed};
+use chorus_core::id::{Epoch, LeaseId};
+use chorus_core::time::Millis;
+
+use super::stage::{AMPLE, CLAIMABLE, ESTIMATE};
+use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        an_unclaimed_dispatch_is_taken_back_for_nothing,
+        a_silent_worker_is_lost_at_the_price_of_its_estimate,
+        what_was_taken_back_answers_to_nobody_of_before,
+        what_is_not_overdue_stays,
+        only_so_many_are_taken_back_at_once,
+        the_reclaim_whose_reply_was_lost_takes_nothing_twice,
+    ]
+}
+
+const OVERDUE: Reclaim = Reclaim {
+    unclaimed_for: Millis::from_secs(5),
+    silent_for: Millis::from_secs(20),
+    limit: 10,
+};
+
+async fn an_unclaimed_dispatch_is_taken_back_for_nothing(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let attempt = stage.queued(project).await?;
+    let lease = lease_of(&stage.send(&attempt, Epoch(0)).await?.decision);
+    stage.pass(CLAIMABLE + Millis::from_secs(5)).await;
+    let taken = stage.ports.attempts.reclaim(OVERDUE).await?;
+    assert_eq!(
+        taken,
+        [Reclaimed {
+            attempt: attempt.id,
+            epoch: Epoch(0),
+            lease,
+            lost_worker: false
+        }]
+    );
+    let queued = stage.ports.attempts.queued(10).await?;
+    assert_eq!(
+        (queued[0].epoch, queued[0].lost, queued[0].queued_at),
+        (Epoch(1), 0, stage.now())
+    );
+    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    assert_eq!(
+        stage.ports.deliveries.of_project(project).await?[0].end,
+        Some(DeliveryEnd::Unclaimed)
+    );
+    Ok(())
+}
+
+async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(stage: Stage) -> Outcome {
+    let (project, attempt, _) = stage.running().await?;
+    stage.pass(Millis::from_secs(20)).await;
+    let taken = stage.ports.attempts.reclaim(OVERDUE).await?;
+    assert_eq!(
+        taken
+            .iter()
+            .map(|one| (one.attempt, one.lost_worker))
+            .collect::<Vec<_>>(),
+        [(attempt.id, true)]
+    );
+    let queued = stage.ports.attempts.queued(10).await?;
+    assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
+    assert_eq!(stage.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
+    let story = &stage.ports.deliveries.of_project(project).await?[0];
+    assert_eq!(
+        (&story.end, story.cost),
+        (&Some(DeliveryEnd::WorkerLost), ESTIMATE)
+    );
+    Ok(())
+}
+
+async fn what_was_taken_back_answers_to_nobody_of_before(stage: Stage) -> Outcome {
+    let (project, attempt, holding) = stage.running().await?;
+    stage.pass(Millis::from_secs(20)).await;
+    stage.ports.attempts.reclaim(OVERDUE).await?;
+    assert_eq!(
+        stage.ports.attempts.beat(vec![holding.clone()]).await?,
+        std::slice::from_ref(&holding)
+    );
+    assert!(
+        !stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, given::succeeded()))
+            .await?
+    );
+    assert_eq!(
+        stage
+            .ports
+            .attempts
+            .dispatch(vec![stage.dispatch(&attempt, Epoch(0))])
+            .await?,
+        [Dispatched::Conflict]
+    );
+    let holding = stage.run(&attempt, Epoch(1)).await?;
+    assert!(
+        stage
+            .ports
+            .attempts
+            .finish(stage.finish(&holding, given::succeeded()))
+            .await?
+    );
+    assert_eq!(
+        stage.money(project).await?,
+        (ESTIMATE.0 + 700, 0, ESTIMATE.0)
+    );
+    Ok(())
+}
+
+async fn what_is_not_overdue_stays(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    let waiting = stage.queued(project).await?;
+    stage.pass(Millis::from_secs(60)).await;
+    let dispatched = stage.queued(project).await?;
+    stage.send(&dispatched, Epoch(0)).await?;
+    let running = stage.queued(project).await?;
+    let holding = stage.run(&running, Epoch(0)).await?;
+    stage.pass(Millis::from_secs(19)).await;
+    assert_eq!(stage.ports.attempts.reclaim(OVERDUE).await?, []);
+    assert_eq!(stage.ports.attempts.beat(vec![holding]).await?, []);
+    stage.pass(Millis(15_999)).await;
+    assert_eq!(stage.ports.attempts.reclaim(OVERDUE).await?, []);
+    assert_eq!(
+        stage.ports.attempts.queued(10).await?[0].attempt.id,
+        waiting.id
+    );
+    Ok(())
+}
+
+async fn only_so_many_are_taken_back_at_once(stage: Stage) -> Outcome {
+    let project = stage.project(AMPLE).await?;
+    for _ in 0..3 {
+        let attempt = stage.queued(project).await?;
+        stage.send(&attempt, Epoch(0)).await?;
+        let attempt = stage.queued(project).await?;
+        stage.run(&attempt, Epoch(0)).await?;
+    }
+    stage.pass(Millis::from_secs(600)).await;
+    let mut counts = Vec::new();
+    for _ in 0..4 {
+        counts.push(
+            stage
+                .ports
+                .attempts
+                .reclaim(Reclaim {
+                    limit: 2,
+                    ..OVERDUE
+                })
+                .await?
+                .len(),
+        );
+    }
+    assert_eq!(counts, [2, 2, 2, 0]);
+    assert_eq!(
+        stage.money(project).await?,
+        (3 * ESTIMATE.0, 0, 3 * ESTIMATE.0)
+    );
+    Ok(())
+}
+
+async fn the_reclaim_whose_reply_was_lost_takes_nothing_twice(stage: Stage) -> Outcome {
+    let (project, _, _) = stage.running().await?;
+    stage.pass(Millis::from_secs(20)).await;
+    assert_eq!(
+        with_lost_reply(async || stage.ports.attempts.reclaim(OVERDUE).await).await?,
+        []
+    );
+    let queued = stage.ports.attempts.queued(10).await?;
+    assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
+    assert_eq!(stage.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
+    Ok(())
+}
+
+fn lease_of(decision: &DispatchDecision) -> LeaseId {
+    let DispatchDecision::Send(assignment) = decision else {
+        panic!("it was sent")
+    };
+    assignment.lease.id
+}

@@ -1,0 +1,152 @@
+//! Attempts: every change of a row is an arrow of the machine, fenced by epoch and holder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chorus_core::attempt::AttemptState;
+use chorus_core::id::{AttemptId, Epoch, Holder, TaskId};
+use chorus_store::rows::{AttemptRow, Rows};
+
+use super::{Invariant, RowDeed, Violation};
+
+/// Attempt rows as they were at the last look.
+#[derive(Debug, Default)]
+pub(super) struct Arrows {
+    rows: BTreeMap<AttemptId, Seen>,
+    finished: BTreeSet<(AttemptId, Epoch, Holder)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    state: AttemptState,
+    epoch: Epoch,
+    holder: Option<Holder>,
+}
+
+impl Seen {
+    fn of(row: &AttemptRow) -> Self {
+        Self {
+            state: row.state,
+            epoch: row.epoch,
+            holder: row.holder.clone(),
+        }
+    }
+}
+
+impl Arrows {
+    pub(super) fn look(&mut self, deed: RowDeed<'_>, rows: &Rows) -> Result<(), Violation> {
+        self.fences(deed)?;
+        for (id, row) in &rows.attempts {
+            let seen = Seen::of(row);
+            match self.rows.get(id) {
+                Some(before) if *before == seen => continue,
+                Some(before) => arrow(*id, before, &seen, deed)?,
+                None if seen.state == AttemptState::Queued && seen.epoch == Epoch(0) => {}
+                None => {
+                    return Err(Violation::new(
+                        Invariant::Arrows,
+                        format!("{id} begins as {seen:?}"),
+                    ));
+                }
+            }
+            self.rows.insert(*id, seen);
+        }
+        one_success(rows)
+    }
+
+    /// What was answered to a holder must agree with the row as it was before.
+    fn fences(&mut self, deed: RowDeed<'_>) -> Result<(), Violation> {
+        match deed {
+            RowDeed::Claimed(claim) => {
+                let before = self.rows.get(&claim.attempt);
+                let granted = before.is_some_and(|row| {
+                    row.epoch == claim.epoch
+                        && (row.state == AttemptState::Dispatched
+                            || (row.state == AttemptState::Running
+                                && row.holder.as_ref() == Some(&claim.holder)))
+                });
+                let what = || {
+                    format!(
+                        "{} claims {}.{} while it is {before:?}",
+                        claim.holder, claim.attempt, claim.epoch.0
+                    )
+                };
+                if granted {
+                    Ok(())
+                } else {
+                    Err(Violation::new(Invariant::OneClaim, what()))
+                }
+            }
+            RowDeed::Finished(finish) => {
+                let holding = &finish.holding;
+                let key = (holding.attempt, holding.epoch, holding.holder.clone());
+                let before = self.rows.get(&holding.attempt);
+                let held = before.is_some_and(|row| {
+                    row.state == AttemptState::Running
+                        && row.epoch == holding.epoch
+                        && row.holder.as_ref() == Some(&holding.holder)
+                });
+                if !held && !self.finished.contains(&key) {
+                    let what = format!(
+                        "{} finishes {}.{} while it is {before:?}",
+                        holding.holder, holding.attempt, holding.epoch.0
+                    );
+                    return Err(Violation::new(Invariant::FencedWord, what));
+                }
+                self.finished.insert(key);
+                Ok(())
+            }
+            RowDeed::Committed { .. } | RowDeed::Other => Ok(()),
+        }
+    }
+}
+
+/// Whether one change of one row is an arrow of the machine.
+fn arrow(id: AttemptId, before: &Seen, after: &Seen, deed: RowDeed<'_>) -> Result<(), Violation> {
+    use AttemptState as S;
+    let broken = |invariant| {
+        Err(Violation::new(
+            invariant,
+            format!("{id} went from {before:?} to {after:?}"),
+        ))
+    };
+    let same_epoch = before.epoch == after.epoch;
+    match (before.state, after.state) {
+        (S::Succeeded | S::Asked | S::Failed | S::Cancelled, _) => {
+            broken(Invariant::TerminalAbsorbs)
+        }
+        _ if after.epoch < before.epoch => broken(Invariant::EpochGrows),
+        (S::Dispatched | S::Running, S::Queued) if after.epoch != before.epoch.next() => {
+            broken(Invariant::EpochGrows)
+        }
+        (S::Dispatched | S::Running, S::Queued) => Ok(()),
+        (S::Running, S::Succeeded | S::Asked) if !matches!(deed, RowDeed::Finished(_)) => {
+            broken(Invariant::FencedWord)
+        }
+        (S::Queued, S::Dispatched | S::Failed)
+        | (S::Dispatched, S::Running)
+        | (S::Running, S::Succeeded | S::Asked | S::Failed)
+        | (S::Queued | S::Dispatched | S::Running, S::Cancelled)
+            if same_epoch =>
+        {
+            Ok(())
+        }
+        _ => broken(Invariant::Arrows),
+    }
+}
+
+fn one_success(rows: &Rows) -> Result<(), Violation> {
+    let mut winners: BTreeMap<TaskId, AttemptId> = BTreeMap::new();
+    for (id, row) in rows
+        .attempts
+        .iter()
+        .filter(|(_, row)| row.state == AttemptState::Succeeded)
+    {
+        if let Some(other) = winners.insert(row.attempt.task, *id) {
+            return Err(Violation::new(
+                Invariant::OneSuccess,
+                format!("{id} and {other} of {} both succeeded", row.attempt.task),
+            ));
+        }
+    }
+    Ok(())
+}

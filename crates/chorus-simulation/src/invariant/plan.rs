@@ -1,0 +1,189 @@
+//! Projects and tasks: one writer, no way out of a terminal state, children after their parents, a ready task
+//! together with its attempt.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::AttemptState;
+use chorus_core::id::{AttemptId, EventId, ProjectId, TaskId, Version};
+use chorus_core::plan::ParentPolicy;
+use chorus_core::project::{Project, State, Task, TaskState};
+use chorus_store::rows::{ProjectRow, Rows};
+
+use super::{Invariant, RowDeed, Violation};
+
+/// Projects as they were at the last look.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    projects: BTreeMap<ProjectId, Seen>,
+    folded: BTreeSet<EventId>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    version: Version,
+    decided: Option<ArtifactHash>,
+    state: State,
+    tasks: BTreeMap<TaskId, TaskState>,
+}
+
+impl Plans {
+    pub(super) fn look(&mut self, deed: RowDeed<'_>, rows: &Rows) -> Result<(), Violation> {
+        for (id, row) in &rows.projects {
+            let Some(before) = self.projects.get(id) else {
+                self.projects.insert(*id, Seen::of(row));
+                continue;
+            };
+            let changed = before.version != row.version || before.decided != row.decided;
+            if changed {
+                self.one_writer(deed, *id, row)?;
+                self.changes(row)?;
+                self.projects.insert(*id, Seen::of(row));
+            }
+            if changed || matches!(deed, RowDeed::Committed { project, .. } if project == *id) {
+                together(&row.project, rows)?;
+            }
+        }
+        one_live_attempt(rows)
+    }
+
+    fn one_writer(
+        &mut self,
+        deed: RowDeed<'_>,
+        id: ProjectId,
+        row: &ProjectRow,
+    ) -> Result<(), Violation> {
+        let before = self.projects.get(&id).map(|seen| seen.version);
+        let RowDeed::Committed {
+            project,
+            expected,
+            folded,
+        } = deed
+        else {
+            return Err(Violation::new(
+                Invariant::OneWriter,
+                format!("{id} changed without a decision"),
+            ));
+        };
+        if project != id || Some(expected) != before || row.version != Version(expected.0 + 1) {
+            let what = format!(
+                "a decision on version {} changed {id} from version {before:?} to {}",
+                expected.0, row.version.0
+            );
+            return Err(Violation::new(Invariant::OneWriter, what));
+        }
+        match folded.iter().find(|event| !self.folded.insert(**event)) {
+            Some(event) => Err(Violation::new(
+                Invariant::FoldedOnce,
+                format!("{event} was folded again"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn changes(&self, row: &ProjectRow) -> Result<(), Violation> {
+        let project = &row.project;
+        let Some(before) = self.projects.get(&project.head.id) else {
+            return Ok(());
+        };
+        if before.state.is_terminal() && before.state != project.head.state {
+            let what = format!(
+                "{} went from {} to {}",
+                project.head.id,
+                before.state.as_str(),
+                project.head.state_word()
+            );
+            return Err(Violation::new(Invariant::TerminalAbsorbs, what));
+        }
+        for task in project.tasks.values() {
+            let was = before.tasks.get(&task.id);
+            if was.is_some_and(|was| was.is_terminal() && *was != task.state) {
+                return Err(Violation::new(
+                    Invariant::TerminalAbsorbs,
+                    format!("task {} went from {was:?} to {:?}", task.key, task.state),
+                ));
+            }
+            let begins = matches!(task.state, TaskState::Ready(_))
+                && was.is_none_or(|was| matches!(was, TaskState::Pending { .. }));
+            if begins && !policy_holds(task, project) {
+                return Err(Violation::new(
+                    Invariant::ParentPolicy,
+                    format!("task {} is ready before its parents allow it", task.key),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn of(row: &ProjectRow) -> Self {
+        let tasks = row
+            .project
+            .tasks
+            .iter()
+            .map(|(id, task)| (*id, task.state.clone()))
+            .collect();
+        Self {
+            version: row.version,
+            decided: row.decided,
+            state: row.project.head.state.clone(),
+            tasks,
+        }
+    }
+}
+
+fn policy_holds(task: &Task, project: &Project) -> bool {
+    let parents = || {
+        task.parents
+            .iter()
+            .filter_map(|parent| project.tasks.get(parent))
+    };
+    let succeeded = parents()
+        .filter(|parent| matches!(parent.state, TaskState::Succeeded { .. }))
+        .count();
+    let needed = match task.policy {
+        ParentPolicy::All => task.parents.len(),
+        ParentPolicy::Any => task.parents.len().min(1),
+        ParentPolicy::AtLeast(least) => task.parents.len().min(least as usize),
+        ParentPolicy::Settled => return parents().all(|parent| parent.state.is_terminal()),
+    };
+    succeeded >= needed
+}
+
+/// Unless the project is paused, every ready task has the attempt that it names.
+fn together(project: &Project, rows: &Rows) -> Result<(), Violation> {
+    if matches!(project.head.state, State::Paused { .. }) {
+        return Ok(());
+    }
+    let lonely = project.tasks.values().find(|task| {
+        task.doing()
+            .is_some_and(|doing| !rows.attempts.contains_key(&doing.attempt))
+    });
+    match lonely {
+        Some(task) => Err(Violation::new(
+            Invariant::ReadyHasAttempt,
+            format!("task {} is ready without its attempt", task.key),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn one_live_attempt(rows: &Rows) -> Result<(), Violation> {
+    let mut live: BTreeMap<TaskId, AttemptId> = BTreeMap::new();
+    let alive = |state| {
+        matches!(
+            state,
+            AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running
+        )
+    };
+    for (id, row) in rows.attempts.iter().filter(|(_, row)| alive(row.state)) {
+        if let Some(other) = live.insert(row.attempt.task, *id) {
+            return Err(Violation::new(
+                Invariant::ReadyHasAttempt,
+                format!("{id} and {other} of {} both live", row.attempt.task),
+            ));
+        }
+    }
+    Ok(())
+}

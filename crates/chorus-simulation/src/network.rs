@@ -1,0 +1,192 @@
+//! The way between processes and providers: a request travels for a while, and a later one may overtake it.
+//!
+//! It is no part of any process: what was sent arrives while its sender is frozen. What a dead one sent is gone with
+//! its connection.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chorus_core::time::{Millis, Timestamp};
+use chorus_provider_sim::engine::HttpRequest;
+use chorus_upstream::{BodyStream, Transport, TransportError};
+use fastrand::Rng;
+use futures_channel::{mpsc, oneshot};
+use futures_util::StreamExt;
+use futures_util::future::{Either, pending, select};
+
+use crate::chance::{self, permille};
+use crate::executor::Timeline;
+use crate::fate::Site;
+use crate::providers::{Call, Line, Simulated};
+
+/// How long a request usually travels at most.
+const USUAL: u64 = 20;
+/// How long one travels at most that others may overtake. With the time that marking its lease as sent takes, it is less than
+/// what the ledger allows for.
+const LONGEST: u64 = 450;
+
+/// What all processes send over.
+pub struct Network {
+    simulated: Arc<Simulated>,
+    timeline: Arc<Timeline>,
+    overtaken: u32,
+    chance: Mutex<Rng>,
+    out: mpsc::UnboundedSender<Packet>,
+    inbox: Mutex<Option<mpsc::UnboundedReceiver<Packet>>>,
+}
+
+/// A request on its way.
+struct Packet {
+    arrives: Timestamp,
+    call: Call,
+    site: Site,
+    answer: oneshot::Sender<Line>,
+}
+
+impl Network {
+    /// A way to these providers on which so many of a thousand calls may be overtaken.
+    pub fn new(
+        seed: u64,
+        timeline: &Arc<Timeline>,
+        simulated: &Arc<Simulated>,
+        overtaken: u32,
+    ) -> Arc<Self> {
+        let (out, inbox) = mpsc::unbounded();
+        Arc::new(Self {
+            simulated: Arc::clone(simulated),
+            timeline: Arc::clone(timeline),
+            overtaken,
+            chance: Mutex::new(chance::stream(seed, "network")),
+            out,
+            inbox: Mutex::new(Some(inbox)),
+        })
+    }
+
+    /// Brings requests to the providers when they are due, for ever.
+    pub async fn run(self: Arc<Self>) {
+        let Some(mut inbox) = self
+            .inbox
+            .lock()
+            .expect("one thread alone carries requests")
+            .take()
+        else {
+            return;
+        };
+        let mut way = BTreeMap::new();
+        let mut number = 0_u64;
+        loop {
+            let due = way
+                .first_key_value()
+                .map(|((at, _), _): (&(Timestamp, u64), &Packet)| *at);
+            let arrival = async {
+                match due {
+                    Some(at) => self.timeline.sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            match select(inbox.next(), pin!(arrival)).await {
+                Either::Left((Some(packet), _)) => {
+                    number += 1;
+                    way.insert((packet.arrives, number), packet);
+                }
+                Either::Left((None, _)) => return,
+                Either::Right(_) => {
+                    let first = way
+                        .pop_first()
+                        .filter(|(_, packet)| !packet.answer.is_canceled());
+                    if let Some((
+                        _,
+                        Packet {
+                            call, site, answer, ..
+                        },
+                    )) = first
+                    {
+                        // Whoever hung up in this instant drops the line.
+                        let _ = answer.send(self.simulated.arrived(call, site));
+                    }
+                }
+            }
+        }
+    }
+
+    /// When a request arrives that is sent now.
+    fn arrives(&self) -> Timestamp {
+        let mut chance = self.chance.lock().expect("one thread alone draws");
+        let travel = if permille(&mut chance, self.overtaken) {
+            chance.u64(USUAL..LONGEST)
+        } else {
+            chance.u64(1..USUAL)
+        };
+        self.timeline.now() + Millis(travel)
+    }
+}
+
+/// The way of one process to the providers: a call dies with the process that makes it.
+pub struct InProcess {
+    network: Arc<Network>,
+    site: Site,
+}
+
+impl InProcess {
+    /// The way of the process at `site`.
+    pub const fn new(network: Arc<Network>, site: Site) -> Self {
+        Self { network, site }
+    }
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
+        let request = plain(request);
+        let reference = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-client-request-id")
+            .map(|(_, value)| value.clone());
+        let Some(credential) = self.network.simulated.credential(&request) else {
+            return Err(TransportError::Connect(
+                "the request shows no key of this world".to_owned(),
+            ));
+        };
+        let call = Call {
+            request,
+            reference: reference.unwrap_or_default(),
+            credential,
+        };
+        let (answer, line) = oneshot::channel();
+        let packet = Packet {
+            arrives: self.network.arrives(),
+            call,
+            site: self.site.clone(),
+            answer,
+        };
+        let sent = self.network.out.unbounded_send(packet);
+        sent.map_err(|_| TransportError::Connect("nobody carries requests".to_owned()))?;
+        let line = line
+            .await
+            .map_err(|_| TransportError::Broken("the request was lost".to_owned()))?;
+        line.response().await
+    }
+}
+
+fn plain(request: http::Request<Bytes>) -> HttpRequest {
+    let (head, body) = request.into_parts();
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    HttpRequest {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        headers: head.headers.iter().map(header).collect(),
+        body,
+    }
+}

@@ -1,0 +1,141 @@
+//! The limiter, which can be flushed: then it knows nothing any more, like a server whose memory is lost.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::id::{GroupId, Holder, LeaseId};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{Clock, LimitState};
+use chorus_core::time::Timestamp;
+use chorus_limits::{Level, Memory, Start};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use crate::invariant::{LeaseDeed, Monitor};
+
+/// The limiter in memory, watched.
+pub struct WatchedLimits {
+    memory: Memory,
+    monitor: Arc<Monitor>,
+}
+
+impl WatchedLimits {
+    /// A full limiter, watched by this monitor. Without `expiry` its time stands still: no lease ever expires.
+    pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>, expiry: bool) -> Self {
+        let clock = if expiry {
+            clock
+        } else {
+            Arc::new(Standing(clock.now()))
+        };
+        if !expiry {
+            monitor.leases_never_expire();
+        }
+        Self {
+            memory: Memory::new(clock, Start::Full),
+            monitor,
+        }
+    }
+
+    /// The limiter as another process sees it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            memory: self.memory.beside(),
+            monitor: Arc::clone(&self.monitor),
+        }
+    }
+
+    /// Forgets everything. Rates start from nothing, as nobody knows what was used.
+    pub fn flush(&self) {
+        self.memory.flush();
+        self.monitor.flushed();
+    }
+
+    /// How many leases hold something, those of groups not met yet too.
+    pub fn live_leases(&self) -> usize {
+        self.memory.live_leases()
+    }
+
+    /// All limits as they stand.
+    pub fn levels(&self) -> Vec<Level> {
+        self.memory.levels()
+    }
+
+    fn look(&self, deed: &LeaseDeed<'_>) {
+        self.monitor.limits(deed, &self.levels());
+    }
+}
+
+#[async_trait]
+impl LimitState for WatchedLimits {
+    async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
+        let reserved = self.memory.reserve(demand.clone()).await?;
+        self.look(&LeaseDeed::Reserve(&demand, &reserved));
+        Ok(reserved)
+    }
+
+    async fn send(
+        &self,
+        lease: &Lease,
+        holder: &Holder,
+        deadline: Timestamp,
+    ) -> Result<Sent, LimiterError> {
+        let sent = self.memory.send(lease, holder, deadline).await?;
+        self.look(&LeaseDeed::Send {
+            lease: lease.id,
+            holder,
+            deadline,
+            sent,
+        });
+        Ok(sent)
+    }
+
+    async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
+        self.memory.end(lease, end.clone()).await?;
+        self.look(&LeaseDeed::End(lease, &end));
+        Ok(())
+    }
+
+    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
+        self.memory.observe(observation).await?;
+        self.look(&LeaseDeed::Observe);
+        Ok(())
+    }
+
+    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
+        self.memory.restore(leases.clone()).await?;
+        self.look(&LeaseDeed::Restore(&leases));
+        Ok(())
+    }
+
+    async fn intact(&self) -> Result<(), LimiterError> {
+        self.memory.intact().await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupId> {
+        self.memory.changed()
+    }
+}
+
+/// A clock that stands still.
+struct Standing(Timestamp);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn sleep_until(&self, _at: Timestamp) -> BoxFuture<'static, ()> {
+        futures_util::future::pending().boxed()
+    }
+
+    fn random_u128(&self) -> u128 {
+        0
+    }
+
+    fn random_below(&self, _below: u64) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,171 @@
+//! The ports of the store that change rows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::attempt::{
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
+    QueuedAttempt, Reclaim, Reclaimed,
+};
+use chorus_core::id::{ProjectId, Seq, Tenant};
+use chorus_core::money::ProjectMoney;
+use chorus_core::port::bus::Record;
+use chorus_core::port::projects::{
+    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
+};
+use chorus_core::port::{Attempts, Deliveries, Projects, StoreError};
+use chorus_core::project::Summary;
+use chorus_store::memory::Store;
+
+use crate::invariant::{Monitor, RowDeed};
+
+/// The store in memory, watched.
+#[derive(Clone)]
+pub struct WatchedStore {
+    store: Store,
+    monitor: Arc<Monitor>,
+    /// Whether a decision that folds a record for the second time is refused.
+    folded: bool,
+}
+
+impl WatchedStore {
+    /// The store, watched by this monitor. Without the net of `folded` records, such a decision is held against
+    /// the project's version alone.
+    pub const fn new(store: Store, monitor: Arc<Monitor>, folded: bool) -> Self {
+        Self {
+            store,
+            monitor,
+            folded,
+        }
+    }
+
+    fn look(&self, deed: RowDeed<'_>) {
+        self.store.with_rows(|rows| self.monitor.rows(deed, rows));
+    }
+}
+
+#[async_trait]
+impl Attempts for WatchedStore {
+    async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
+        self.store.queued(limit).await
+    }
+
+    async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
+        let answer = self.store.dispatch(batch).await;
+        self.look(RowDeed::Other);
+        answer
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        let answer = self.store.claim(claim.clone()).await;
+        let granted = matches!(answer, Ok(Some(_)));
+        self.look(if granted {
+            RowDeed::Claimed(&claim)
+        } else {
+            RowDeed::Other
+        });
+        answer
+    }
+
+    async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
+        self.store.beat(held).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        let answer = self.store.finish(finish.clone()).await;
+        let recorded = matches!(answer, Ok(true));
+        self.look(if recorded {
+            RowDeed::Finished(&finish)
+        } else {
+            RowDeed::Other
+        });
+        answer
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
+        let answer = self.store.reclaim(reclaim).await;
+        self.look(RowDeed::Other);
+        answer
+    }
+}
+
+#[async_trait]
+impl Deliveries for WatchedStore {
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.store.outstanding().await
+    }
+
+    async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.store.of_project(project).await
+    }
+
+    async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
+        let answer = self.store.late(late).await;
+        self.look(RowDeed::Other);
+        answer
+    }
+
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
+        self.store.money(project).await
+    }
+}
+
+#[async_trait]
+impl Projects for WatchedStore {
+    async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
+        let answer = self.store.submit(new).await;
+        self.look(RowDeed::Other);
+        answer
+    }
+
+    async fn command(
+        &self,
+        tenant: &Tenant,
+        project: ProjectId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
+        self.store.command(tenant, project, record).await
+    }
+
+    async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
+        self.store.load(project).await
+    }
+
+    async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
+        if !self.folded {
+            self.store
+                .with_rows(|rows| commit.folded.retain(|id| !rows.folded.contains(id)));
+        }
+        let (project, expected, folded) = (commit.project, commit.expected, commit.folded.clone());
+        let answer = self.store.commit(commit).await;
+        let done = matches!(answer, Ok(Committed::Done(_)));
+        self.look(if done {
+            RowDeed::Committed {
+                project,
+                expected,
+                folded: &folded,
+            }
+        } else {
+            RowDeed::Other
+        });
+        answer
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
+        self.store.list(tenant, before, limit).await
+    }
+
+    async fn events(
+        &self,
+        project: ProjectId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.store.events(project, after, limit).await
+    }
+}

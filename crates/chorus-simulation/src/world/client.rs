@@ -1,0 +1,213 @@
+//! The clients of a world: they hand in projects, and some change their minds.
+//!
+//! A client asks until it is answered, so what it was told is accepted is accepted. It reads nothing but what
+//! the ports tell, and approves plans when its project waits for that.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::brief::{Attachment, Brief, Options};
+use chorus_core::id::{EventId, ProjectId};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::bus::Record;
+use chorus_core::port::projects::NewProject;
+use chorus_core::port::{ArtifactStore, Bus, Clock, Outbox, Projects, StoreError};
+use chorus_core::project::{ClientCommand, Head, NewHead, State};
+use chorus_core::record;
+use chorus_core::time::{Millis, Timestamp};
+use fastrand::Rng;
+
+use super::estate::tenant;
+use crate::brief::{self, Shape, Written};
+use crate::chance::{self, permille};
+
+/// What one client wants.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The project's id.
+    pub project: ProjectId,
+    /// What is handed in.
+    pub written: Written,
+    /// How it is to be run.
+    pub options: Options,
+    /// Most that may be spent.
+    pub budget: MicroUsd,
+    /// When it is handed in.
+    pub at: Timestamp,
+    /// Changes of mind, with their times after that.
+    pub commands: Vec<(Millis, ClientCommand)>,
+}
+
+impl Wish {
+    /// The wishes of this seed; `fickle` clients pause, resume and cancel.
+    pub fn drawn(seed: u64, start: Timestamp, fickle: bool) -> Vec<Self> {
+        let mut chance = chance::stream(seed, "wishes");
+        (0..chance.u32(1..4))
+            .map(|_| Self::one(&mut chance, start, fickle))
+            .collect()
+    }
+
+    fn one(chance: &mut Rng, start: Timestamp, fickle: bool) -> Self {
+        let shape = Shape {
+            chapters: chance.usize(1..5),
+            contradiction: chance.bool(),
+        };
+        let written = brief::write(shape, chance);
+        let project = ProjectId::new(chance.u128(..));
+        let approve = permille(chance, 200);
+        let budget = if permille(chance, 100) {
+            MicroUsd(chance.i64(1_000..40_000))
+        } else {
+            MicroUsd::from_dollars(5)
+        };
+        let at = start + Millis(chance.u64(0..30_000));
+        let commands = changes_of_mind(chance);
+        Self {
+            project,
+            written,
+            options: Options {
+                assume: true,
+                approve,
+            },
+            budget,
+            at,
+            commands: if fickle { commands } else { Vec::new() },
+        }
+    }
+}
+
+fn changes_of_mind(chance: &mut Rng) -> Vec<(Millis, ClientCommand)> {
+    let mut commands = Vec::new();
+    if permille(chance, 300) {
+        let at = Millis(chance.u64(500..120_000));
+        commands.push((at, ClientCommand::Pause));
+        commands.push((at + Millis(chance.u64(100..90_000)), ClientCommand::Resume));
+    }
+    if permille(chance, 150) {
+        commands.push((Millis(chance.u64(500..150_000)), ClientCommand::Cancel));
+    }
+    commands.sort_by_key(|(at, _)| *at);
+    commands
+}
+
+/// The ways in which a client reaches the world.
+#[derive(Clone)]
+pub(super) struct Ports {
+    /// Projects.
+    pub(super) projects: Arc<dyn Projects>,
+    /// Briefs.
+    pub(super) artifacts: Arc<dyn ArtifactStore>,
+    /// Records of commits.
+    pub(super) outbox: Arc<dyn Outbox>,
+    /// Transport.
+    pub(super) bus: Arc<dyn Bus>,
+    /// Time and chance.
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Hands the project in and sees it through to its end.
+pub(super) async fn serve(ports: Ports, wish: Wish) {
+    ports.clock.sleep_until(wish.at).await;
+    hand_in(&ports, &wish).await;
+    let mut commands = wish.commands.iter().peekable();
+    loop {
+        ports.clock.sleep(Millis(1_000)).await;
+        while let Some((_, command)) =
+            commands.next_if(|(after, _)| wish.at + *after <= ports.clock.now())
+        {
+            tell(&ports, wish.project, command).await;
+        }
+        match ports.projects.load(wish.project).await {
+            Ok(Some(loaded)) if loaded.project.head.is_terminal() => return,
+            Ok(Some(loaded)) if loaded.project.head.state == State::WaitingApproval => {
+                tell(&ports, wish.project, &ClientCommand::Approve).await;
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+async fn hand_in(ports: &Ports, wish: &Wish) {
+    let mut attachments = Vec::new();
+    for (name, text) in &wish.written.documents {
+        let hash = keep(ports, Bytes::from(text.clone())).await;
+        attachments.push(Attachment {
+            name: name.clone(),
+            text: hash,
+            bytes: text.len() as u64,
+        });
+    }
+    let brief = Brief {
+        version: 1,
+        text: wish.written.text.clone(),
+        attachments,
+        options: wish.options,
+    };
+    let json = serde_json::to_vec(&brief).expect("a brief is plain text and numbers");
+    let brief = keep(ports, Bytes::from(json)).await;
+    let record = record::command(
+        event(ports),
+        &tenant(),
+        wish.project,
+        &ClientCommand::Submit { brief },
+    );
+    let head = Head::new(NewHead {
+        id: wish.project,
+        tenant: tenant(),
+        title: "A book".to_owned(),
+        created_at: wish.at,
+        brief,
+        options: wish.options,
+    });
+    let new = NewProject {
+        id: wish.project,
+        tenant: tenant(),
+        idempotency_key: wish.project.to_string(),
+        body: brief,
+        budget: wish.budget,
+        head,
+        record: record.clone(),
+    };
+    until_answered(ports, || ports.projects.submit(new.clone())).await;
+    publish(ports, record).await;
+}
+
+async fn tell(ports: &Ports, project: ProjectId, command: &ClientCommand) {
+    let record = record::command(event(ports), &tenant(), project, command);
+    let tenant = &tenant();
+    until_answered(ports, || {
+        ports.projects.command(tenant, project, record.clone())
+    })
+    .await;
+    publish(ports, record).await;
+}
+
+/// What is not published here is swept by the leader.
+async fn publish(ports: &Ports, record: Record) {
+    let id = record.id;
+    if ports.bus.publish(vec![record]).await.is_ok() {
+        // A record that is not marked is sent again.
+        let _ = ports.outbox.mark_sent(vec![id]).await;
+    }
+}
+
+async fn keep(ports: &Ports, bytes: Bytes) -> ArtifactHash {
+    until_answered(ports, || ports.artifacts.put(bytes.clone())).await
+}
+
+async fn until_answered<T, F>(ports: &Ports, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        if let Ok(answer) = ask().await {
+            return answer;
+        }
+        ports.clock.sleep(Millis(400)).await;
+    }
+}
+
+fn event(ports: &Ports) -> EventId {
+    EventId::new(ports.clock.random_u128())
+}

@@ -1,0 +1,367 @@
+//! What a world has: organisations at simulated providers, the accounts that may call them, and the roles of
+//! models, drawn from the seed.
+//!
+//! Limits are tight, so that calls compete. In most worlds only concurrency is limited, which both sides count
+//! exactly: then no call may ever be refused for it. In the others rates are limited too.
+
+use std::collections::BTreeMap;
+
+use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, Pool, ProviderId, Tenant};
+use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
+use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
+use chorus_core::task_kind::ModelRole;
+use chorus_core::time::Timestamp;
+use chorus_pool::RoleModels;
+use chorus_provider_sim::Config;
+use chorus_provider_sim::config::{
+    Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing,
+};
+use chorus_provider_sim::engine::fault::{Fault, FaultRule};
+use fastrand::Rng;
+
+use crate::chance::{self, permille};
+
+/// A provider of this world: name, wire text, pool, models on the wire and whether they think.
+struct Row {
+    name: &'static str,
+    dialect: Dialect,
+    pool: &'static str,
+    models: &'static [(&'static str, bool)],
+}
+
+const ROWS: [Row; 3] = [
+    Row {
+        name: "anthropic",
+        dialect: Dialect::Anthropic,
+        pool: "claude",
+        models: &[("claude-sonnet-5", false)],
+    },
+    Row {
+        name: "openai",
+        dialect: Dialect::Openai,
+        pool: "gpt",
+        models: &[("gpt-6-luna", false)],
+    },
+    Row {
+        name: "deepseek",
+        dialect: Dialect::Deepseek,
+        pool: "deepseek",
+        models: &[("deepseek-v4-pro", true), ("deepseek-flash", false)],
+    },
+];
+
+impl Row {
+    /// The models as the catalogue names them.
+    fn slugs(&self) -> Vec<ModelSlug> {
+        self.models
+            .iter()
+            .map(|(model, _)| ModelSlug::new(format!("{}/{model}", self.name)))
+            .collect()
+    }
+}
+
+/// What one world has.
+#[derive(Debug, Clone)]
+pub(super) struct Estate {
+    /// The accounts to be imported.
+    pub(super) accounts: Vec<NewAccount>,
+    /// The key of each credential, and the address that stands for its provider's own.
+    pub(super) keys: BTreeMap<CredentialId, (String, String)>,
+    /// The simulated providers.
+    pub(super) simulated: Config,
+    /// Pools that have accounts.
+    pub(super) pools: Vec<Pool>,
+    /// Who does what.
+    pub(super) roles: RoleModels,
+    /// Which limits a call can meet.
+    tight: Tight,
+}
+
+/// Which limits are tight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tight {
+    /// Concurrency, and there are no others.
+    Slots,
+    /// Concurrency, and rates that are met now and then.
+    Both,
+    /// Requests by the minute, and slots enough to use them all at once.
+    Rates,
+}
+
+/// The tenant of every project and account.
+pub(super) fn tenant() -> Tenant {
+    Tenant::new("world")
+}
+
+impl Estate {
+    /// The estate of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
+    /// unless it is said.
+    pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
+        let mut chance = chance::stream(seed, "estate");
+        let tight = tight.unwrap_or_else(|| {
+            if permille(&mut chance, 700) {
+                Tight::Slots
+            } else {
+                Tight::Both
+            }
+        });
+        let mut estate = Self {
+            accounts: Vec::new(),
+            keys: BTreeMap::new(),
+            simulated: Config {
+                seed,
+                speed: 1.0,
+                providers: Vec::new(),
+                faults: faults(provider),
+                omissions: omissions(&mut chance),
+                journal: None,
+            },
+            pools: ROWS.iter().map(|row| Pool::new(row.pool)).collect(),
+            roles: roles(&mut chance),
+            tight,
+        };
+        for row in &ROWS {
+            let organisations = (0..chance.usize(1..3))
+                .map(|number| estate.organisation(row, number, &mut chance, now))
+                .collect();
+            estate
+                .simulated
+                .providers
+                .push(provider_config(row, organisations));
+        }
+        estate
+    }
+
+    /// An organisation with its limits and one or two accounts that draw on them.
+    fn organisation(
+        &mut self,
+        row: &Row,
+        number: usize,
+        chance: &mut Rng,
+        now: Timestamp,
+    ) -> OrganisationConfig {
+        let id = format!("org-{}-{number}", row.name);
+        let slots = chance.u64(if self.tight == Tight::Rates {
+            8..12
+        } else {
+            1..4
+        });
+        let requests = match self.tight {
+            Tight::Slots => None,
+            Tight::Both => Some(chance.u64(8..30)),
+            Tight::Rates => Some(chance.u64(3..8)),
+        };
+        let rates = requests.map(|requests| (requests, chance.u64(40_000..200_000)));
+        let group = QuotaGroup {
+            id: GroupId::new(format!("{}/{id}", row.name)),
+            limits: believed(slots, rates),
+        };
+        let mut keys = Vec::new();
+        for holder in 0..chance.usize(1..3) {
+            let key = format!("sk-sim-{id}-{holder}");
+            let credential = CredentialId::new(chance.u128(..));
+            let suffix = if row.dialect == Dialect::Openai {
+                "/v1"
+            } else {
+                ""
+            };
+            let suffix = if row.dialect == Dialect::Anthropic {
+                "/v1"
+            } else {
+                suffix
+            };
+            self.keys.insert(
+                credential,
+                (
+                    key.clone(),
+                    format!("https://providers.invalid/{}{suffix}", row.name),
+                ),
+            );
+            let holder = Holder {
+                organisation: &id,
+                number: holder,
+                credential,
+            };
+            self.accounts
+                .push(holder.account(row, &group, AccountId::new(chance.u128(..)), now));
+            keys.push(key);
+        }
+        OrganisationConfig {
+            id,
+            keys,
+            speed: 1.0 + chance.f64(),
+            limits: granted(slots, rates, row.dialect),
+            groups: BTreeMap::new(),
+            standing: Standing::Good,
+        }
+    }
+}
+
+/// What the accounts are believed to be limited by, with a limit by month that nobody reaches: its books
+/// are exact.
+fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
+    let limit = |dimension, amount, window| Limit {
+        dimension,
+        amount,
+        burst: None,
+        window,
+        reserve: ReserveRule::Estimate,
+        cache_read_percent: 0,
+        output_weight: 1,
+    };
+    let mut limits = vec![
+        limit(Dimension::Concurrency, slots, Window::Held),
+        limit(Dimension::Spend, 1_000_000_000_000, Window::Month),
+    ];
+    if let Some((requests, tokens)) = rates {
+        limits.push(limit(
+            Dimension::Requests,
+            requests,
+            Window::Bucket { per_ms: 60_000 },
+        ));
+        limits.push(limit(
+            Dimension::InputTokens,
+            tokens,
+            Window::Bucket { per_ms: 60_000 },
+        ));
+    }
+    limits
+}
+
+fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
+    let tokens = rates.map(|(_, tokens)| tokens);
+    Limits {
+        requests_per_minute: rates.map(|(requests, _)| requests),
+        input_tokens_per_minute: tokens.filter(|_| dialect == Dialect::Anthropic),
+        output_tokens_per_minute: None,
+        tokens_per_minute: tokens
+            .filter(|_| dialect == Dialect::Openai)
+            .map(|tokens| tokens * 2),
+        concurrency: Some(slots),
+    }
+}
+
+/// One of the people of an organisation.
+struct Holder<'a> {
+    organisation: &'a str,
+    number: usize,
+    credential: CredentialId,
+}
+
+impl Holder<'_> {
+    fn account(&self, row: &Row, group: &QuotaGroup, id: AccountId, now: Timestamp) -> NewAccount {
+        let Self {
+            organisation,
+            number,
+            credential,
+        } = self;
+        NewAccount {
+            id,
+            tenant: tenant(),
+            name: format!("{organisation}-{number}@example.com"),
+            owner: format!("owner-{organisation}"),
+            entitlement: Entitlement {
+                kind: "own".to_owned(),
+                attested_by: "the world".to_owned(),
+                attested_at: now,
+            },
+            same_owner_spill: true,
+            credentials: vec![NewCredential {
+                id: *credential,
+                provider: ProviderId::new(row.name),
+                base_url: None,
+                secret: SealedSecret {
+                    sealed: String::new(),
+                    key_id: "none".to_owned(),
+                },
+                fingerprint: format!("{organisation}-{number}"),
+                groups: vec![GroupOf {
+                    group: group.clone(),
+                    models: row.slugs(),
+                }],
+            }],
+        }
+    }
+}
+
+fn provider_config(row: &Row, organisations: Vec<OrganisationConfig>) -> ProviderConfig {
+    let model = |(id, thinks): &(&str, bool)| ModelConfig {
+        id: (*id).to_owned(),
+        group: Some("all".to_owned()),
+        context: 400_000,
+        max_output: 32_000,
+        thinks: *thinks,
+    };
+    ProviderConfig {
+        name: row.name.to_owned(),
+        dialect: row.dialect,
+        models: row.models.iter().map(model).collect(),
+        organisations,
+        service: Service::default(),
+    }
+}
+
+/// Each role draws its model: the planner thinks, the others need not.
+fn roles(chance: &mut Rng) -> RoleModels {
+    const WORKERS: [&str; 3] = [
+        "anthropic/claude-sonnet-5",
+        "openai/gpt-6-luna",
+        "deepseek/deepseek-flash",
+    ];
+    let mut any = || {
+        let mut models = WORKERS.map(ModelSlug::new);
+        chance.shuffle(&mut models);
+        vec![models[..chance.usize(1..4)].to_vec()]
+    };
+    RoleModels::from([
+        (
+            ModelRole::Planner,
+            vec![vec![ModelSlug::new("deepseek/deepseek-v4-pro")]],
+        ),
+        (ModelRole::Writer, any()),
+        (ModelRole::Merger, any()),
+        (ModelRole::Judge, any()),
+    ])
+}
+
+/// In some worlds the first chapter's summary lacks a part until feedback asks for it.
+fn omissions(chance: &mut Rng) -> Vec<Omission> {
+    let wanted = permille(chance, 200);
+    wanted
+        .then(|| Omission {
+            contains: "section=\"d1.1\"".to_owned(),
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Faults of providers, each a few times at most, so that every world comes to an end.
+fn faults(share: u32) -> Vec<FaultRule> {
+    if share == 0 {
+        return Vec::new();
+    }
+    let kinds = [
+        Fault::RateLimit,
+        Fault::Overloaded,
+        Fault::ServerError,
+        Fault::Slow,
+        Fault::Hang,
+        Fault::Cut,
+        Fault::Die,
+        Fault::Empty,
+        Fault::Length,
+        Fault::Garbage,
+        Fault::Prose,
+        Fault::Cyclic,
+        Fault::Dangling,
+    ];
+    let each = u16::try_from(share / 4).unwrap_or(250).max(1);
+    kinds
+        .into_iter()
+        .map(|fault| FaultRule {
+            permille: each,
+            times: Some(3),
+            ..FaultRule::always(fault)
+        })
+        .collect()
+}

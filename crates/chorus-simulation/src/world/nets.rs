@@ -1,0 +1,102 @@
+//! Safety nets that can be switched off: a second net hides a hole in the first. In a world without one the
+//! correct program must still hold, and a program with the hole must not.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_core::attempt::{
+    Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
+};
+use chorus_core::id::EventId;
+use chorus_core::port::bus::Record;
+use chorus_core::port::{Attempts, Outbox, StoreError};
+use chorus_core::time::Millis;
+
+/// Which nets are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nets {
+    /// Dispatches that nobody claimed are taken back.
+    pub unclaimed: bool,
+    /// Leases expire.
+    pub expiry: bool,
+    /// Commands and finished attempts that nobody folded are sent again.
+    pub resend: bool,
+    /// A decision that folds a record for the second time is refused.
+    pub folded: bool,
+}
+
+impl Nets {
+    /// All nets are there.
+    pub const ALL: Self = Self {
+        unclaimed: true,
+        expiry: true,
+        resend: true,
+        folded: true,
+    };
+}
+
+impl Default for Nets {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+/// So long that it never comes.
+const NEVER: Millis = Millis(u64::MAX / 4);
+
+/// Rows of attempts without the net under unclaimed dispatches.
+pub(super) struct NoUnclaimed(pub(super) Arc<dyn Attempts>);
+
+#[async_trait]
+impl Attempts for NoUnclaimed {
+    async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
+        self.0.queued(limit).await
+    }
+
+    async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
+        self.0.dispatch(batch).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
+        self.0.claim(claim).await
+    }
+
+    async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
+        self.0.beat(held).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.0.finish(finish).await
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
+        self.0
+            .reclaim(Reclaim {
+                unclaimed_for: NEVER,
+                ..reclaim
+            })
+            .await
+    }
+}
+
+/// Records without the net under lost ones.
+pub(super) struct NoResend(pub(super) Arc<dyn Outbox>);
+
+#[async_trait]
+impl Outbox for NoResend {
+    async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
+        self.0.unsent(older_than, limit).await
+    }
+
+    async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
+        self.0.mark_sent(ids).await
+    }
+
+    async fn unfolded(&self, _older_than: Millis, _limit: u32) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
+        self.0.forget(older_than, limit).await
+    }
+}

@@ -1,0 +1,163 @@
+//! Worlds as a whole: one seed gives one history, in one process and in two, and no seed breaks an invariant.
+
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chorus_simulation::cli::story;
+use chorus_simulation::world::{Nets, Options, Outcome, run};
+
+/// Seeds of every run of the tests; a night's worth is run with `--bin world -- --seeds 100000`.
+const SEEDS: u64 = 1_000;
+
+fn options(seed: u64) -> Options {
+    Options {
+        seed,
+        trace: false,
+        mix: None,
+        nets: Nets::ALL,
+    }
+}
+
+/// Runs so many seeds on two threads and returns those that broke something.
+fn check(seeds: u64) -> Vec<Outcome> {
+    let next = AtomicU64::new(0);
+    let broken = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= seeds {
+                return;
+            }
+            let outcome = run(&options(seed));
+            if outcome.violation.is_some() {
+                broken.lock().expect("no world panics").push(outcome);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    broken.into_inner().expect("no world panics")
+}
+
+#[test]
+fn a_thousand_seeds_with_faults_hold_every_invariant() {
+    let broken = check(SEEDS);
+    let stories: Vec<String> = broken
+        .iter()
+        .take(2)
+        .map(|outcome| story(outcome, &options(outcome.seed)))
+        .collect();
+    assert!(
+        broken.is_empty(),
+        "{} seeds broke an invariant\n{}",
+        broken.len(),
+        stories.join("\n\n")
+    );
+}
+
+#[test]
+fn one_seed_gives_one_history() {
+    for seed in [3, 10, 11] {
+        let (one, two) = (run(&options(seed)), run(&options(seed)));
+        assert_eq!(
+            (one.hash, one.ends, one.steps),
+            (two.hash, two.ends, two.steps),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
+    let hash_of = |seed: u64| {
+        let told = Command::new(env!("CARGO_BIN_EXE_world"))
+            .args(["--seed", &seed.to_string()])
+            .output()
+            .unwrap();
+        let line = String::from_utf8(told.stdout)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        line.rsplit("; ").next().unwrap_or_default().to_owned()
+    };
+    let hashes = [hash_of(7), hash_of(7), hash_of(8)];
+    assert!(hashes[0].len() > 64, "no hash in {hashes:?}");
+    assert_eq!(hashes[0], hashes[1]);
+    assert_ne!(hashes[0], hashes[2]);
+}
+
+/// Found by the world: a worker was frozen between sending its lease and its first byte, and began the call
+/// after the lease had expired.
+#[test]
+fn a_call_does_not_begin_after_its_deadline() {
+    let outcome = run(&Options {
+        mix: Some("pauses".to_owned()),
+        ..options(91)
+    });
+    assert_eq!(outcome.violation, None, "{}", story(&outcome, &options(91)));
+}
+
+/// Found by the world: a call that was cut at its deadline gave its slot back at once, while its provider was still
+/// at work on it.
+#[test]
+fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
+    for (mix, seed) in [("providers", 95), ("providers", 118)] {
+        let wanted = Options {
+            mix: Some(mix.to_owned()),
+            ..options(seed)
+        };
+        let outcome = run(&wanted);
+        assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
+    }
+}
+
+/// A world without a safety net is one in which the first line of defence must hold alone.
+#[test]
+fn worlds_without_a_net_hold() {
+    let nets = [
+        (
+            "workers die",
+            Nets {
+                unclaimed: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "orchestrators die",
+            Nets {
+                resend: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "orchestrators freeze",
+            Nets {
+                folded: false,
+                ..Nets::ALL
+            },
+        ),
+        (
+            "calm",
+            Nets {
+                expiry: false,
+                ..Nets::ALL
+            },
+        ),
+    ];
+    for (mix, nets) in nets {
+        for seed in 0..15 {
+            let wanted = Options {
+                mix: Some(mix.to_owned()),
+                nets,
+                ..options(seed)
+            };
+            let outcome = run(&wanted);
+            assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
+        }
+    }
+}
