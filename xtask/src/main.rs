@@ -1,7 +1,10 @@
-//! Checks and drawings of the house, run as `cargo xtask <name>`.
+//! Checks of the workspace, run as `cargo xtask <name>`.
 
 mod bench;
+mod measures;
 mod mutants;
+
+mod sources;
 mod test;
 mod tidy;
 
@@ -14,7 +17,7 @@ struct Task {
     run: fn(&[String]) -> anyhow::Result<()>,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     Task {
         name: "mutants",
         what: "faults planted on purpose, each found by the test world; a name runs only those like it",
@@ -24,6 +27,11 @@ const TASKS: [Task; 4] = [
         name: "bench",
         what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline",
         run: bench::run,
+    },
+    Task {
+        name: "measures",
+        what: "sizes, tests and comments of each crate; a name shows one, --check fails on a missed bound",
+        run: measures::run,
     },
     Task {
         name: "tidy",
