@@ -67,7 +67,7 @@ pub(crate) async fn events(
         listener: desk.hub.listen(head.id),
         stop: desk.stop.clone(),
         seen: after,
-        over: head.is_terminal().then(|| head.state_word().to_owned()),
+        over: head.is_terminal().then(|| head.state.as_str().to_owned()),
         look_at: Timestamp(0),
         silent_since: desk.ports.clock.now(),
         begun: false,

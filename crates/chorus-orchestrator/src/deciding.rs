@@ -116,7 +116,7 @@ impl<'a> Deciding<'a> {
             .filter(|task| matches!(task.state, TaskState::Ready(_)))
             .map(|task| task.id)
             .collect();
-        if head.state_word() != "paused" || waiting.is_empty() {
+        if head.state.as_str() != "paused" || waiting.is_empty() {
             return;
         }
         let project = head.id;

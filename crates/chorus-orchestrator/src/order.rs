@@ -206,7 +206,7 @@ async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Ca
 
 /// What was wrong with the tries before this one.
 fn refused(task: &Task) -> &[String] {
-    task.doing()
+    task.current_attempt()
         .map(|doing| doing.feedback.as_slice())
         .unwrap_or_default()
 }

@@ -170,7 +170,7 @@ fn feedback(task: &Task) -> String {
         .map(|rework| rework.feedback.clone())
         .filter(|feedback| !feedback.is_empty());
     let tries = task
-        .doing()
+        .current_attempt()
         .map(|doing| doing.feedback.clone())
         .unwrap_or_default();
     judge

@@ -20,7 +20,7 @@ pub(crate) async fn of(
     done: &AttemptDone,
 ) -> Result<Reading, Missing> {
     let waiting = |task: &&Task| {
-        task.doing()
+        task.current_attempt()
             .is_some_and(|doing| doing.attempt == done.attempt)
     };
     let Some(task) = aggregate

@@ -26,7 +26,7 @@ const FREE: Options = Options {
 fn check(bench: &mut Bench, expected: &str) -> (String, String) {
     bench.run_to_end();
     let head = bench.head();
-    assert_eq!(head.state_word(), expected, "{:?}", head.state);
+    assert_eq!(head.state.as_str(), expected, "{:?}", head.state);
     let deliverable = head
         .deliverable()
         .map(|hash| hash.to_string())

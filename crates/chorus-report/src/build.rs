@@ -24,7 +24,7 @@ pub fn build(input: &ReportInput) -> Report {
         version: 1,
         project: head.id.to_string(),
         title: head.title.clone(),
-        state: head.state_word().to_owned(),
+        state: head.state.as_str().to_owned(),
         simulated: input.simulated,
         totals: totals(input, critical_path_ms),
         tasks: tasks(input, &took, &critical),

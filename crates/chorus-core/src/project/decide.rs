@@ -120,7 +120,7 @@ impl Project {
         given: DecideContext<'a>,
     ) -> Result<Decision, Refusal> {
         if self.head.is_terminal() {
-            return Err(Refusal::Over(self.head.state_word()));
+            return Err(Refusal::Over(self.head.state.as_str()));
         }
         let event = given.event;
         let mut builder = DecisionBuilder::new(self, given);

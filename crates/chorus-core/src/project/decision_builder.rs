@@ -182,10 +182,10 @@ impl<'a> DecisionBuilder<'a> {
 
     /// Cancels every attempt that may be under way; the tasks stay `Ready`.
     pub(super) fn cancel_ready(&mut self) {
-        for id in self.ids(|task| task.doing().is_some()) {
+        for id in self.ids(|task| task.current_attempt().is_some()) {
             let Some(attempt) = self
                 .task(id)
-                .and_then(Task::doing)
+                .and_then(Task::current_attempt)
                 .map(|doing| doing.attempt)
             else {
                 continue;
@@ -200,7 +200,7 @@ impl<'a> DecisionBuilder<'a> {
         if task.state.is_terminal() {
             return;
         }
-        if let Some(doing) = task.doing() {
+        if let Some(doing) = task.current_attempt() {
             let attempt = doing.attempt;
             self.ask(Effect::Cancel(attempt));
         }

@@ -168,11 +168,6 @@ impl Head {
         }
     }
 
-    /// The state in one word, for lists.
-    pub const fn state_word(&self) -> &'static str {
-        self.state.as_str()
-    }
-
     /// Whether nothing will happen any more.
     pub const fn is_terminal(&self) -> bool {
         self.state.is_terminal()

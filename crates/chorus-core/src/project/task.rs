@@ -185,7 +185,7 @@ impl Task {
     }
 
     /// The attempt that may be under way.
-    pub const fn doing(&self) -> Option<&CurrentAttempt> {
+    pub const fn current_attempt(&self) -> Option<&CurrentAttempt> {
         match &self.state {
             TaskState::Ready(doing) => Some(doing),
             _ => None,

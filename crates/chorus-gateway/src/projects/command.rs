@@ -204,7 +204,7 @@ fn fits(head: &Head, command: &ClientCommand) -> Result<(), Fault> {
         Code::WrongState,
         format!(
             "the project is {}: {wish}",
-            head.state_word().replace('_', " ")
+            head.state.as_str().replace('_', " ")
         ),
     )
     .of_project(head.id))

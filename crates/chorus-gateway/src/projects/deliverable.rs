@@ -90,7 +90,7 @@ async fn of(desk: &Desk, loaded: &Loaded) -> Result<Deliverable, Fault> {
     if !head.is_terminal() {
         let words = format!(
             "the project is {}: there is no deliverable yet",
-            head.state_word().replace('_', " ")
+            head.state.as_str().replace('_', " ")
         );
         return Err(Fault::new(Code::NotReady, words).of_project(head.id));
     }
@@ -99,7 +99,7 @@ async fn of(desk: &Desk, loaded: &Loaded) -> Result<Deliverable, Fault> {
             Code::NoDeliverable,
             format!(
                 "the project is {}: nothing was delivered",
-                head.state_word()
+                head.state.as_str()
             ),
         )
         .of_project(head.id)

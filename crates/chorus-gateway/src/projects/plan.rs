@@ -22,7 +22,7 @@ pub(crate) async fn plan(
             Code::NotReady,
             format!(
                 "{id} has no plan yet: it is {}",
-                loaded.project.head.state_word()
+                loaded.project.head.state.as_str()
             ),
         )
     })?;

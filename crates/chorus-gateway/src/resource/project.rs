@@ -184,7 +184,7 @@ impl ProjectResource {
         Self {
             id: head.id,
             title: head.title.clone(),
-            state: head.state_word().to_owned(),
+            state: head.state.as_str().to_owned(),
             phase: phase(&head.state).to_owned(),
             over: head.is_terminal(),
             created_at_ms: head.created_at,
@@ -295,7 +295,7 @@ impl TaskCounts {
         self.over += over;
         self.succeeded += u64::from(matches!(task.state, TaskState::Succeeded { .. }));
         self.failed += u64::from(matches!(task.state, TaskState::Failed { .. }));
-        self.under_way += u64::from(task.doing().is_some());
+        self.under_way += u64::from(task.current_attempt().is_some());
         let phase = match task.kind {
             TaskKind::Clarify | TaskKind::Plan => &mut self.phases.plan,
             TaskKind::Work | TaskKind::Answer => &mut self.phases.work,

@@ -243,7 +243,7 @@ impl Bench {
 
     pub(super) fn run_until(&mut self, word: &str) {
         let word = word.to_owned();
-        self.run(move |head, _| head.state_word() == word);
+        self.run(move |head, _| head.state.as_str() == word);
     }
 
     fn run(&mut self, over: impl Fn(&Head, &Self) -> bool) {

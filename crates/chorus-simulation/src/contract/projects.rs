@@ -181,7 +181,7 @@ async fn a_list_is_of_one_tenant_newest_first(stage: Stage) -> Outcome {
             list[0].state.as_str(),
             list[0].is_terminal
         ),
-        (head.title.as_str(), head.state_word(), head.is_terminal())
+        (head.title.as_str(), head.state.as_str(), head.is_terminal())
     );
     Ok(())
 }

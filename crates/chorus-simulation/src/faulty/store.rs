@@ -65,7 +65,7 @@ impl Projects for Faulty<dyn Projects> {
             "commit {} at version {}: {}, {} tasks, {} attempts, {} cancelled, folds {}",
             commit.project,
             commit.expected.0,
-            commit.head.state_word(),
+            commit.head.state.as_str(),
             commit.tasks.len(),
             commit.attempts.len(),
             commit.cancel.len(),

@@ -51,7 +51,7 @@ fn no_project_lost(rows: &Rows) -> Result<(), Violation> {
                 .collect();
             let what = format!(
                 "{id} is still {}; live attempts: {}",
-                row.project.head.state_word(),
+                row.project.head.state.as_str(),
                 live.join(", ")
             );
             Err(Violation::new(Invariant::NoProjectLost, what))

@@ -91,7 +91,7 @@ impl Plans {
                 "{} went from {} to {}",
                 project.head.id,
                 before.state.as_str(),
-                project.head.state_word()
+                project.head.state.as_str()
             );
             return Err(Violation::new(Invariant::TerminalAbsorbs, what));
         }
@@ -157,7 +157,7 @@ fn together(project: &Project, rows: &Rows) -> Result<(), Violation> {
         return Ok(());
     }
     let lonely = project.tasks.values().find(|task| {
-        task.doing()
+        task.current_attempt()
             .is_some_and(|doing| !rows.attempts.contains_key(&doing.attempt))
     });
     match lonely {

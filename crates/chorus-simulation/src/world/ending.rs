@@ -49,7 +49,7 @@ impl World {
             let ends = rows
                 .projects
                 .values()
-                .map(|row| row.project.head.state_word())
+                .map(|row| row.project.head.state.as_str())
                 .collect();
             let delivered = rows.projects.iter().filter_map(|(id, row)| {
                 let head = &row.project.head;

@@ -143,7 +143,7 @@ fn summary(row: &ProjectRow) -> Summary {
     Summary {
         id: head.id,
         title: head.title.clone(),
-        state: head.state_word().to_owned(),
+        state: head.state.as_str().to_owned(),
         is_terminal: head.is_terminal(),
         created_at: head.created_at,
         spent: row.money.spent,

@@ -88,7 +88,7 @@ impl Decide {
             .bind(decided.to_string())
             .bind(json(&commit.head)?)
             .bind(commit.head.title.clone())
-            .bind(commit.head.state_word())
+            .bind(commit.head.state.as_str())
             .bind(i64::from(commit.head.is_terminal()))
             .bind(commit.project.to_string())
             .bind(stored(commit.expected.0)?);

@@ -166,7 +166,7 @@ impl Deed for Submit {
             .bind(new.body.to_string())
             .bind(json(&new.head)?)
             .bind(new.head.title.clone())
-            .bind(new.head.state_word())
+            .bind(new.head.state.as_str())
             .bind(i64::from(new.head.is_terminal()))
             .bind(new.head.created_at.0)
             .bind(new.budget.0);

@@ -54,7 +54,7 @@ async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
     println!(
         "{}\n{id}: {}",
         head.title,
-        head.state_word().replace('_', " ")
+        head.state.as_str().replace('_', " ")
     );
     println!(
         "spent {} of {}, {} of it wasted\n",
@@ -92,7 +92,7 @@ async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
     if loaded.project.head.is_terminal() {
         println!(
             "{id} is over already: {}",
-            loaded.project.head.state_word().replace('_', " ")
+            loaded.project.head.state.as_str().replace('_', " ")
         );
         return Ok(Exit::Done);
     }

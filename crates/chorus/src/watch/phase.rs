@@ -71,7 +71,7 @@ impl Tally {
 
     /// Takes the counts from the project as it is.
     pub(crate) fn stand(&mut self, project: &Project, money: ProjectMoney) {
-        project.head.state_word().clone_into(&mut self.state);
+        project.head.state.as_str().clone_into(&mut self.state);
         self.money = money;
         self.phases = [(0, 0); 4];
         for task in project.tasks.values().filter(|task| {
@@ -85,7 +85,7 @@ impl Tally {
             project
                 .tasks
                 .get(id)
-                .is_some_and(|task| task.doing().is_some())
+                .is_some_and(|task| task.current_attempt().is_some())
         });
         self.under_way = self.ready.len() as u64;
     }

@@ -45,7 +45,7 @@ pub(super) fn not_now(builder: &DecisionBuilder<'_>, command: &'static str) -> R
     let state = if builder.paused() {
         "paused"
     } else {
-        builder.head.state_word()
+        builder.head.state.as_str()
     };
     Refusal::NotNow { command, state }
 }
@@ -85,7 +85,7 @@ fn resume(builder: &mut DecisionBuilder<'_>) {
     builder.pause(false);
     builder.record(HistoryEvent::Resumed);
     for id in builder.ids(|task| matches!(task.state, TaskState::Ready(_))) {
-        let Some(doing) = builder.task(id).and_then(|task| task.doing()).cloned() else {
+        let Some(doing) = builder.task(id).and_then(|task| task.current_attempt()).cloned() else {
             continue;
         };
         builder.queue(id, doing.number, doing.feedback, "resumed");

@@ -16,7 +16,7 @@ pub(super) fn fold(
 ) -> Result<(), Refusal> {
     let task = builder.task(done.task).ok_or(Refusal::Stale)?.clone();
     let doing = task
-        .doing()
+        .current_attempt()
         .filter(|doing| doing.attempt == done.attempt)
         .ok_or(Refusal::Stale)?
         .clone();

@@ -60,7 +60,7 @@ fn verdict(met: bool, redo: &[&str]) -> Reading {
 }
 
 fn fail(house: &mut House, key: &str, cause: FailureCause, reading: Reading) {
-    let attempt = house.named(key).doing().expect("the task is ready").attempt;
+    let attempt = house.named(key).current_attempt().expect("the task is ready").attempt;
     house
         .end(attempt, Outcome::Failed { cause }, reading)
         .expect("its task waits for it");
@@ -81,12 +81,12 @@ fn a_brief_without_questions_goes_straight_through() {
     );
     house.succeed("a", work());
     assert!(
-        house.named("b").doing().is_some(),
+        house.named("b").current_attempt().is_some(),
         "b begins in the decision in which a ended"
     );
     house.succeed("b", work());
     house.succeed("judge.1", verdict(true, &[]));
-    assert_eq!(house.project.head.state_word(), "done");
+    assert_eq!(house.project.head.state.as_str(), "done");
     assert_eq!(house.tell(Command::Pause), Err(Refusal::Over("done")));
 }
 
@@ -109,11 +109,11 @@ fn policies_begin_and_skip_tasks_as_soon_as_they_can() {
         TaskState::Skipped,
         "a request that is wrong is not tried again"
     );
-    assert!(house.named("settled").doing().is_some());
+    assert!(house.named("settled").current_attempt().is_some());
     house.succeed("b", work());
-    assert!(house.named("any").doing().is_some());
+    assert!(house.named("any").current_attempt().is_some());
     house.succeed("any", work());
-    assert!(house.named("two").doing().is_some());
+    assert!(house.named("two").current_attempt().is_some());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn questions_about_the_brief_wait_for_the_client() {
             assumptions: Vec::new(),
         })),
     );
-    assert_eq!(house.project.head.state_word(), "waiting_client");
+    assert_eq!(house.project.head.state.as_str(), "waiting_client");
     let answers = |id: &str| BTreeMap::from([(id.to_owned(), "the second".to_owned())]);
     assert_eq!(
         house.tell(Command::Answer {
@@ -145,14 +145,14 @@ fn questions_about_the_brief_wait_for_the_client() {
             assume_rest: false,
         })
         .expect("it is open");
-    assert_eq!(house.project.head.state_word(), "waiting_client");
+    assert_eq!(house.project.head.state.as_str(), "waiting_client");
     house
         .tell(Command::Answer {
             answers: BTreeMap::new(),
             assume_rest: true,
         })
         .expect("one is open");
-    assert_eq!(house.project.head.state_word(), "planning");
+    assert_eq!(house.project.head.state.as_str(), "planning");
     let said: Vec<_> = house
         .project
         .head
@@ -177,7 +177,7 @@ fn with_assumptions_nobody_is_asked() {
             assumptions: Vec::new(),
         })),
     );
-    assert_eq!(house.project.head.state_word(), "planning");
+    assert_eq!(house.project.head.state.as_str(), "planning");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_malformed_plan_never_fails_a_project() {
     }
     for try_ in 1..=3 {
         assert_eq!(
-            house.named("plan").doing().map(|doing| doing.number),
+            house.named("plan").current_attempt().map(|doing| doing.number),
             Some(try_)
         );
         let fallback = Some(plan_of(vec![planned_task("whole", &[], All)]));
@@ -207,7 +207,7 @@ fn a_malformed_plan_never_fails_a_project() {
             .any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. }))
     );
     house.succeed("whole", work());
-    assert_eq!(house.project.head.state_word(), "evaluating");
+    assert_eq!(house.project.head.state.as_str(), "evaluating");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_question_burns_no_try() {
         "answer.a.1",
         Reading::Answer(Ok(AnswerReply::Answer("British".into()))),
     );
-    assert_eq!(house.named("a").doing().map(|doing| doing.number), Some(1));
+    assert_eq!(house.named("a").current_attempt().map(|doing| doing.number), Some(1));
     assert_eq!(house.named("a").answers[0].answer, "British");
 }
 
@@ -284,7 +284,7 @@ fn the_client_is_asked_beside_running_tasks() {
         "b is still under way"
     );
     house.succeed("b", work());
-    assert_eq!(house.project.head.state_word(), "waiting_client");
+    assert_eq!(house.project.head.state.as_str(), "waiting_client");
     let answers = BTreeMap::from([("q1".to_owned(), "hers".to_owned())]);
     house
         .tell(Command::Answer {
@@ -309,7 +309,7 @@ fn a_worker_that_only_asks_is_told_to_stop_asking_and_fails_in_the_end() {
         if house
             .project
             .active()
-            .any(|task| task.key.as_str() == answer && task.doing().is_some())
+            .any(|task| task.key.as_str() == answer && task.current_attempt().is_some())
         {
             asked += 1;
             house.succeed(
@@ -353,11 +353,11 @@ fn rework_replaces_named_tasks_and_their_readers() {
         new_a.rework.as_ref().map(|rework| rework.feedback.as_str()),
         Some("longer")
     );
-    assert!(new_a.doing().is_some() && new_b.doing().is_none());
+    assert!(new_a.current_attempt().is_some() && new_b.current_attempt().is_none());
     house.succeed("a", work());
     house.succeed("b", work());
     house.succeed("judge.2", verdict(true, &[]));
-    assert_eq!(house.project.head.state_word(), "done");
+    assert_eq!(house.project.head.state.as_str(), "done");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_n
     house.succeed("d", work());
     let (b, c) = (house.named("b").clone(), house.named("c").id);
     house.rework("a");
-    let attempt = b.doing().expect("b was ready").attempt;
+    let attempt = b.current_attempt().expect("b was ready").attempt;
     assert_eq!(
         house.attempts[&attempt].1,
         crate::attempt::AttemptState::Cancelled
@@ -393,7 +393,7 @@ fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_n
     for key in ["a", "b", "c"] {
         house.succeed(key, work());
     }
-    assert_eq!(house.project.head.state_word(), "evaluating");
+    assert_eq!(house.project.head.state.as_str(), "evaluating");
 }
 
 #[test]
@@ -413,10 +413,10 @@ fn rework_that_does_not_help_delivers_the_best_so_far() {
 fn a_judge_that_cannot_be_read_is_no_consent() {
     let mut house = running(vec![planned_task("a", &[], All)]);
     house.succeed("a", work());
-    while house.project.head.state_word() == "evaluating" {
+    while house.project.head.state.as_str() == "evaluating" {
         house.succeed("judge.1", Reading::Verdict(Err(vec!["no JSON".into()])));
     }
-    assert_eq!(house.project.head.state_word(), "partial");
+    assert_eq!(house.project.head.state.as_str(), "partial");
 }
 
 #[test]
@@ -428,7 +428,7 @@ fn without_money_what_there_is_is_delivered() {
     ]);
     fail(&mut house, "b", FailureCause::OverBudget, Reading::Nothing);
     assert!(
-        house.named("a").doing().is_some(),
+        house.named("a").current_attempt().is_some(),
         "a call that may be paid for already goes on"
     );
     house.succeed("a", work());
@@ -448,7 +448,7 @@ fn without_money_for_a_plan_the_project_fails() {
         FailureCause::OverBudget,
         Reading::Nothing,
     );
-    assert_eq!(house.project.head.state_word(), "failed");
+    assert_eq!(house.project.head.state.as_str(), "failed");
 }
 
 #[test]
@@ -457,7 +457,7 @@ fn a_paused_project_folds_but_starts_nothing() {
         planned_task("a", &[], All),
         planned_task("b", &["a"], All),
     ]);
-    let attempt = house.named("a").doing().expect("a is ready").attempt;
+    let attempt = house.named("a").current_attempt().expect("a is ready").attempt;
     let (queue, _) = house.attempts[&attempt].clone();
     house.tell(Command::Pause).expect("it runs");
     house.tell(Command::Pause).expect("it is paused already");
@@ -485,11 +485,11 @@ fn a_paused_project_folds_but_starts_nothing() {
             reading: work(),
         })
         .expect("it ended a moment before the pause");
-    assert!(house.named("b").doing().is_some() && house.live().is_empty());
+    assert!(house.named("b").current_attempt().is_some() && house.live().is_empty());
     house.tell(Command::Resume).expect("it is paused");
     assert_eq!(house.live().len(), 1);
     house.succeed("b", work());
-    assert_eq!(house.project.head.state_word(), "evaluating");
+    assert_eq!(house.project.head.state.as_str(), "evaluating");
 }
 
 #[test]

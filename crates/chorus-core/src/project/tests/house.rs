@@ -217,7 +217,7 @@ impl House {
 
     /// Ends the live attempt of the task of this key with a usable result.
     pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
-        let attempt = self.named(key).doing().expect("the task is ready").attempt;
+        let attempt = self.named(key).current_attempt().expect("the task is ready").attempt;
         let result = ArtifactHash::of(key.as_bytes());
         self.end(attempt, Outcome::Succeeded { result }, reading)
             .expect("its task waits for it");
@@ -225,7 +225,7 @@ impl House {
 
     /// Ends the live attempt of the task of this key with a question.
     pub(super) fn question(&mut self, key: &str, text: &str) {
-        let attempt = self.named(key).doing().expect("the task is ready").attempt;
+        let attempt = self.named(key).current_attempt().expect("the task is ready").attempt;
         let question = ArtifactHash::of(text.as_bytes());
         self.end(
             attempt,
@@ -287,7 +287,7 @@ impl House {
         );
         assert_eq!(
             head.ready,
-            count(&|task| task.doing().is_some()),
+            count(&|task| task.current_attempt().is_some()),
             "ready tasks"
         );
         assert!(head.round <= 3, "rounds of rework");
@@ -376,10 +376,10 @@ impl House {
             .project
             .tasks
             .values()
-            .filter_map(|task| task.doing())
+            .filter_map(|task| task.current_attempt())
             .map(|doing| doing.attempt)
             .collect();
-        if self.project.head.state_word() == "paused" {
+        if self.project.head.state.as_str() == "paused" {
             assert!(live.is_empty(), "nothing is under way in a paused project");
         } else {
             assert_eq!(live, wanted, "attempts under way");

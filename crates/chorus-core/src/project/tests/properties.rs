@@ -232,7 +232,7 @@ impl Script {
 
     /// Nothing is under way: only the client can make it go on.
     fn unblock(&self, house: &mut House) {
-        let command = match house.project.head.state_word() {
+        let command = match house.project.head.state.as_str() {
             "paused" => Command::Resume,
             "waiting_client" => Command::Answer {
                 answers: std::collections::BTreeMap::new(),
@@ -283,7 +283,7 @@ fn end_of(house: &House) -> (String, Option<ArtifactHash>, Vec<String>) {
         })
         .collect();
     tasks.sort();
-    (head.state_word().to_owned(), head.deliverable(), tasks)
+    (head.state.as_str().to_owned(), head.deliverable(), tasks)
 }
 
 proptest! {
@@ -317,7 +317,7 @@ proptest! {
             }
         }
         let (.., last, _) = spoken[spoken.len() - 1];
-        prop_assert_eq!(house.project.head.state_word() == "paused", last);
+        prop_assert_eq!(house.project.head.state.as_str() == "paused", last);
         prop_assert_eq!(house.live().is_empty(), last);
     }
 
