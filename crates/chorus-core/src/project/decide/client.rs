@@ -85,7 +85,11 @@ fn resume(builder: &mut DecisionBuilder<'_>) {
     builder.pause(false);
     builder.record(HistoryEvent::Resumed);
     for id in builder.ids(|task| matches!(task.state, TaskState::Ready(_))) {
-        let Some(doing) = builder.task(id).and_then(|task| task.current_attempt()).cloned() else {
+        let Some(doing) = builder
+            .task(id)
+            .and_then(|task| task.current_attempt())
+            .cloned()
+        else {
             continue;
         };
         builder.queue(id, doing.number, doing.feedback, "resumed");

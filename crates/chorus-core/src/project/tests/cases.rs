@@ -60,7 +60,11 @@ fn verdict(met: bool, redo: &[&str]) -> Reading {
 }
 
 fn fail(house: &mut House, key: &str, cause: FailureCause, reading: Reading) {
-    let attempt = house.named(key).current_attempt().expect("the task is ready").attempt;
+    let attempt = house
+        .named(key)
+        .current_attempt()
+        .expect("the task is ready")
+        .attempt;
     house
         .end(attempt, Outcome::Failed { cause }, reading)
         .expect("its task waits for it");
@@ -188,7 +192,10 @@ fn a_malformed_plan_never_fails_a_project() {
     }
     for try_ in 1..=3 {
         assert_eq!(
-            house.named("plan").current_attempt().map(|doing| doing.number),
+            house
+                .named("plan")
+                .current_attempt()
+                .map(|doing| doing.number),
             Some(try_)
         );
         let fallback = Some(plan_of(vec![planned_task("whole", &[], All)]));
@@ -263,7 +270,10 @@ fn a_question_burns_no_try() {
         "answer.a.1",
         Reading::Answer(Ok(AnswerReply::Answer("British".into()))),
     );
-    assert_eq!(house.named("a").current_attempt().map(|doing| doing.number), Some(1));
+    assert_eq!(
+        house.named("a").current_attempt().map(|doing| doing.number),
+        Some(1)
+    );
     assert_eq!(house.named("a").answers[0].answer, "British");
 }
 
@@ -457,7 +467,11 @@ fn a_paused_project_folds_but_starts_nothing() {
         planned_task("a", &[], All),
         planned_task("b", &["a"], All),
     ]);
-    let attempt = house.named("a").current_attempt().expect("a is ready").attempt;
+    let attempt = house
+        .named("a")
+        .current_attempt()
+        .expect("a is ready")
+        .attempt;
     let (queue, _) = house.attempts[&attempt].clone();
     house.tell(Command::Pause).expect("it runs");
     house.tell(Command::Pause).expect("it is paused already");

@@ -217,7 +217,11 @@ impl House {
 
     /// Ends the live attempt of the task of this key with a usable result.
     pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
-        let attempt = self.named(key).current_attempt().expect("the task is ready").attempt;
+        let attempt = self
+            .named(key)
+            .current_attempt()
+            .expect("the task is ready")
+            .attempt;
         let result = ArtifactHash::of(key.as_bytes());
         self.end(attempt, Outcome::Succeeded { result }, reading)
             .expect("its task waits for it");
@@ -225,7 +229,11 @@ impl House {
 
     /// Ends the live attempt of the task of this key with a question.
     pub(super) fn question(&mut self, key: &str, text: &str) {
-        let attempt = self.named(key).current_attempt().expect("the task is ready").attempt;
+        let attempt = self
+            .named(key)
+            .current_attempt()
+            .expect("the task is ready")
+            .attempt;
         let question = ArtifactHash::of(text.as_bytes());
         self.end(
             attempt,
