@@ -1,10 +1,9 @@
 //! Lengths of files and functions: the tails are printed, the hard stops are faults.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
+
+use crate::sources::Source;
 
 /// No file is longer.
 const LONGEST_FILE: usize = 600;
@@ -15,24 +14,17 @@ const LONGEST_FUNCTION: usize = 80;
 /// How many of the longest are printed.
 const SHOWN: usize = 5;
 
-/// Prints the tails and returns what is over the hard stops.
-pub(super) fn report(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+/// Prints the tails and returns the files and functions over the hard limits.
+pub(super) fn report(sources: &[Source]) -> Vec<String> {
     let mut files = Vec::new();
     let mut functions = Vec::new();
-    for path in sources {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let shown = path
-            .strip_prefix(root)
-            .unwrap_or(path)
-            .display()
-            .to_string();
-        files.push((text.lines().count(), shown.clone()));
-        let parsed = syn::parse_file(&text).with_context(|| shown.clone())?;
+    for source in sources {
+        files.push((source.text.lines().count(), source.shown.clone()));
         let mut found = Functions {
-            file: shown,
+            file: source.shown.clone(),
             lengths: Vec::new(),
         };
-        found.visit_file(&parsed);
+        found.visit_file(&source.tree);
         functions.extend(found.lengths);
     }
     print("files", &mut files);
@@ -44,11 +36,11 @@ pub(super) fn report(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<Str
             .map(|(length, name)| format!("{name}: {length} lines, at most {most}"))
             .collect::<Vec<_>>()
     };
-    Ok([
+    [
         over(&files, LONGEST_FILE),
         over(&functions, LONGEST_FUNCTION),
     ]
-    .concat())
+    .concat()
 }
 
 fn print(what: &str, lengths: &mut [(usize, String)]) {

@@ -1,8 +1,8 @@
-//! Names and words that the house does not use.
+//! Names of modules, and texts that no source may hold.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context;
+use crate::sources::Source;
 
 /// Module names that say nothing.
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "manager", "misc"];
@@ -38,15 +38,11 @@ const BANNED_IN_SERVICES: [(&str, &str); 3] = [
 ];
 
 /// Files and texts that break a rule.
-pub(super) fn faults(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+pub(super) fn faults(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
-    for path in sources {
-        let shown = path
-            .strip_prefix(root)
-            .unwrap_or(path)
-            .display()
-            .to_string();
-        let stem = path
+    for source in sources {
+        let (shown, text) = (&source.shown, &source.text);
+        let stem = Path::new(shown)
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default();
@@ -61,7 +57,6 @@ pub(super) fn faults(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<Str
         if shown.starts_with("xtask/src/tidy") {
             continue;
         }
-        let text = std::fs::read_to_string(path).with_context(|| shown.clone())?;
         if !text.starts_with("//!") && !shown.contains("/tests/golden") {
             faults.push(format!(
                 "{shown}: begin with `//!` and the purpose of the module"
@@ -82,5 +77,5 @@ pub(super) fn faults(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<Str
             }
         }
     }
-    Ok(faults)
+    faults
 }
