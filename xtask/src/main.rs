@@ -11,6 +11,7 @@ mod tidy;
 use std::process::ExitCode;
 
 /// One check or drawing.
+#[derive(Clone, Copy)]
 struct Task {
     name: &'static str,
     what: &'static str,

@@ -5,8 +5,10 @@
 
 mod arrows;
 mod circles;
+mod docs;
 mod lengths;
 mod names;
+mod words;
 
 use anyhow::{Context, bail};
 
@@ -26,7 +28,9 @@ pub(crate) fn run(_arguments: &[String]) -> anyhow::Result<()> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut faults = arrows::faults(&metadata);
     faults.extend(circles::faults(&sources));
+    faults.extend(docs::faults(root, &crate::TASKS.map(|task| task.name))?);
     faults.extend(names::faults(&sources));
+    faults.extend(words::faults(&sources));
     faults.extend(lengths::report(&sources));
     if faults.is_empty() {
         println!(

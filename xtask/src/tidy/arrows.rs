@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("chorus-simulation", ANY),
     ("chorus", ANY),
     ("chorus-bench", ANY),
-    ("xtask", &[]),
+    ("xtask", &["chorus-core"]),
 ];
 
 /// The wiring: it names concrete adapters.
