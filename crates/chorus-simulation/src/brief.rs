@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 /// What is handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct GeneratedBrief {
     /// The brief.
     pub text: String,
     /// Attached documents: names and texts.
@@ -51,7 +51,7 @@ const TERMS: [(&str, &str); 8] = [
     ("culvert", "a covered drain below a road"),
 ];
 
-const TOLD: [&str; 8] = [
+const SENTENCES: [&str; 8] = [
     "For {number} weeks the ground stood under water. The men carried clay by hand until the bank was tight.",
     "The accounts name {number} masons and twice as many carters. Each was paid on Saturdays, in coin.",
     "A flood carried away the first piers after {number} days. The second ones were founded on oak piles and stood.",
@@ -71,7 +71,7 @@ struct Fact {
 }
 
 /// Writes a brief with its book.
-pub fn write(shape: Shape, chance: &mut Rng) -> Written {
+pub fn write(shape: Shape, chance: &mut Rng) -> GeneratedBrief {
     let mut places = PLACES;
     chance.shuffle(&mut places);
     let mut terms = TERMS;
@@ -102,7 +102,7 @@ pub fn write(shape: Shape, chance: &mut Rng) -> Written {
         );
         facts.push(fact);
     }
-    Written {
+    GeneratedBrief {
         text: brief_text(shape.chapters),
         documents: vec![("book.md".to_owned(), book)],
     }
@@ -135,7 +135,7 @@ fn chapter_text(
     say(&format!(
         "A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."
     ));
-    let mut told = TOLD;
+    let mut told = SENTENCES;
     chance.shuffle(&mut told);
     for told in &told[..chance.usize(4..7)] {
         say(&told
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::chance;
 
-    fn check(chapters: usize, contradiction: bool) -> Written {
+    fn check(chapters: usize, contradiction: bool) -> GeneratedBrief {
         write(
             Shape {
                 chapters,

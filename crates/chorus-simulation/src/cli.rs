@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::invariant::Invariant;
-use crate::world::{self, Nets, Options, Outcome};
+use crate::world::{self, SafetyNets, Options, Outcome};
 
-const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--mix NAME] [--without unclaimed|expiry|resend|folded] [--trace] [--keep-going] [--brief]";
+const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--faults NAME] [--without unclaimed|expiry|resend|folded] [--trace] [--keep-going] [--brief]";
 
-/// What was asked for.
+/// What was wanted for.
 #[derive(Debug, Clone)]
-struct Asked {
+struct Arguments {
     options: Options,
     seeds: u64,
     threads: usize,
@@ -23,28 +23,28 @@ struct Asked {
 
 /// Runs the worlds that the arguments ask for.
 pub fn main(arguments: &[String]) -> ExitCode {
-    let asked = match read(arguments) {
-        Ok(asked) => asked,
+    let wanted = match parse(arguments) {
+        Ok(wanted) => wanted,
         Err(problem) => {
             eprintln!("world: {problem}\n{USAGE}");
             return ExitCode::from(64);
         }
     };
-    let outcomes = run_all(&asked);
+    let outcomes = run_all(&wanted);
     let mut failed: Vec<&Outcome> = outcomes
         .iter()
         .filter(|outcome| outcome.violation.is_some())
         .collect();
     failed.sort_by_key(|outcome| outcome.seed);
-    for outcome in outcomes.iter().filter(|_| asked.seeds == 1 || asked.brief) {
-        println!("{}", line(outcome));
+    for outcome in outcomes.iter().filter(|_| wanted.seeds == 1 || wanted.brief) {
+        println!("{}", summary_line(outcome));
         outcome
             .defects
             .iter()
             .for_each(|defect| println!("  {defect}"));
     }
-    for outcome in failed.iter().take(if asked.brief { 0 } else { 3 }) {
-        println!("{}", story(outcome, &asked.options));
+    for outcome in failed.iter().take(if wanted.brief { 0 } else { 3 }) {
+        println!("{}", failure_report(outcome, &wanted.options));
     }
     println!("{}", summary(&outcomes));
     if failed.is_empty() {
@@ -54,8 +54,8 @@ pub fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn read(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked = Asked {
+fn parse(arguments: &[String]) -> Result<Arguments, String> {
+    let mut wanted = Arguments {
         options: Options::default(),
         seeds: 1,
         threads: 2,
@@ -74,21 +74,21 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
                 .map_err(|_| format!("{text:?} is no number"))
         };
         match argument.as_str() {
-            "--seed" => asked.options.seed = number(value()?)?,
-            "--seeds" => asked.seeds = number(value()?)?,
-            "--threads" => asked.threads = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
-            "--mix" => asked.options.mix = Some(value()?.clone()),
-            "--without" => switch_off(&mut asked.options.nets, value()?)?,
-            "--trace" => asked.options.trace = true,
-            "--keep-going" => asked.keep_going = true,
-            "--brief" => asked.brief = true,
+            "--seed" => wanted.options.seed = number(value()?)?,
+            "--seeds" => wanted.seeds = number(value()?)?,
+            "--threads" => wanted.threads = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
+            "--faults" => wanted.options.faults = Some(value()?.clone()),
+            "--without" => switch_off(&mut wanted.options.nets, value()?)?,
+            "--trace" => wanted.options.trace = true,
+            "--keep-going" => wanted.keep_going = true,
+            "--brief" => wanted.brief = true,
             unknown => return Err(format!("unknown argument {unknown}")),
         }
     }
-    Ok(asked)
+    Ok(wanted)
 }
 
-fn switch_off(nets: &mut Nets, name: &str) -> Result<(), String> {
+fn switch_off(nets: &mut SafetyNets, name: &str) -> Result<(), String> {
     match name {
         "unclaimed" => nets.unclaimed = false,
         "expiry" => nets.expiry = false,
@@ -101,9 +101,9 @@ fn switch_off(nets: &mut Nets, name: &str) -> Result<(), String> {
 
 /// Runs consecutive seeds on so many threads, each world on one; stops at the first violation unless told
 /// to keep going.
-fn run_all(asked: &Asked) -> Vec<Outcome> {
-    let next = AtomicU64::new(asked.options.seed);
-    let end = asked.options.seed.saturating_add(asked.seeds);
+fn run_all(wanted: &Arguments) -> Vec<Outcome> {
+    let next = AtomicU64::new(wanted.options.seed);
+    let end = wanted.options.seed.saturating_add(wanted.seeds);
     let outcomes = Mutex::new(Vec::new());
     let work = || {
         loop {
@@ -113,9 +113,9 @@ fn run_all(asked: &Asked) -> Vec<Outcome> {
             }
             let outcome = world::run(&Options {
                 seed,
-                ..asked.options.clone()
+                ..wanted.options.clone()
             });
-            if outcome.violation.is_some() && !asked.keep_going {
+            if outcome.violation.is_some() && !wanted.keep_going {
                 next.store(end, Ordering::SeqCst);
             }
             outcomes
@@ -124,7 +124,7 @@ fn run_all(asked: &Asked) -> Vec<Outcome> {
                 .push(outcome);
         }
     };
-    std::thread::scope(|scope| (0..asked.threads).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| (0..wanted.threads).for_each(|_| drop(scope.spawn(work))));
     let mut outcomes = outcomes
         .into_inner()
         .expect("no world panics while it is written down");
@@ -132,10 +132,10 @@ fn run_all(asked: &Asked) -> Vec<Outcome> {
     outcomes
 }
 
-fn line(outcome: &Outcome) -> String {
+fn summary_line(outcome: &Outcome) -> String {
     let Outcome {
         seed,
-        mix,
+        faults,
         hash,
         violation,
         lasted,
@@ -149,23 +149,23 @@ fn line(outcome: &Outcome) -> String {
         |violation| format!("BROKEN {violation}"),
     );
     format!(
-        "seed {seed} [{mix}] {verdict}; {lasted}, {steps} polls, {calls} calls, projects {}; {hash}",
+        "seed {seed} [{faults}] {verdict}; {lasted}, {steps} polls, {calls} calls, projects {}; {hash}",
         ends.join(" ")
     )
 }
 
 /// A failing seed for people: the end of its log, and how to see all of it.
-pub fn story(outcome: &Outcome, options: &Options) -> String {
+pub fn failure_report(outcome: &Outcome, options: &Options) -> String {
     let mut text = outcome.tail.join("\n");
     text.push_str(&format!(
         "\n\n{}\nreplay: cargo run -p chorus-simulation --bin world -- --seed {}",
-        line(outcome),
+        summary_line(outcome),
         outcome.seed
     ));
-    if let Some(mix) = &options.mix {
-        text.push_str(&format!(" --mix {mix:?}"));
+    if let Some(faults) = &options.faults {
+        text.push_str(&format!(" --faults {faults:?}"));
     }
-    let Nets {
+    let SafetyNets {
         unclaimed,
         expiry,
         resend,
@@ -187,10 +187,10 @@ pub fn story(outcome: &Outcome, options: &Options) -> String {
 
 fn summary(outcomes: &[Outcome]) -> String {
     let mut broken: BTreeMap<Invariant, Vec<u64>> = BTreeMap::new();
-    let mut mixes: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut plans: BTreeMap<&str, u32> = BTreeMap::new();
     let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
     for outcome in outcomes {
-        *mixes.entry(outcome.mix).or_default() += 1;
+        *plans.entry(outcome.faults).or_default() += 1;
         outcome
             .ends
             .iter()
@@ -204,7 +204,7 @@ fn summary(outcomes: &[Outcome]) -> String {
     }
     let calls: usize = outcomes.iter().map(|outcome| outcome.calls).sum();
     format!(
-        "{} worlds, {calls} calls; mixes {mixes:?}; projects {ends:?}; broken {broken:?}",
+        "{} worlds, {calls} calls; plans {plans:?}; projects {ends:?}; broken {broken:?}",
         outcomes.len()
     )
 }

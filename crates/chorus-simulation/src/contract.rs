@@ -2,15 +2,15 @@
 //!
 //! The bus has its suite in [`bus`], limits have theirs in [`limits`]; everything else here is about the ports of a store.
 //!
-//! A case gets a [`Stage`]: a fresh, empty store with its ports and a hand on its clock. Cases speak to ports only,
+//! A case gets a [`CaseContext`]: a fresh, empty store with its ports and a hand on its clock. Cases speak to ports only,
 //! so the same ones run on the memory store (here), on SQLite and on PostgreSQL (in the integration binary). An
 //! expectation that does not hold panics with the case's name in the run's output.
 
 pub mod bus;
-pub mod given;
+pub mod fixtures;
 pub mod history;
 pub mod limits;
-pub mod stage;
+pub mod context;
 
 mod artifacts;
 mod claims;
@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use chorus_core::port::StoreError;
 use futures_util::future::LocalBoxFuture;
 
-pub use stage::{Ports, Stage};
+pub use context::{Ports, CaseContext};
 
 use crate::real;
 
@@ -39,12 +39,12 @@ pub type Outcome = Result<(), StoreError>;
 /// One named case.
 pub struct Case {
     name: &'static str,
-    run: fn(Stage) -> LocalBoxFuture<'static, Outcome>,
+    run: fn(CaseContext) -> LocalBoxFuture<'static, Outcome>,
 }
 
 /// An implementation to be held against the contract.
 #[async_trait]
-pub trait Bench: Send + Sync {
+pub trait Implementation: Send + Sync {
     /// What it is called in the output.
     fn name(&self) -> &'static str;
 
@@ -71,38 +71,38 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
 }
 
 /// Runs every case of every suite on this implementation; returns how many ran and accounts for them.
-pub async fn run(bench: &dyn Bench) -> usize {
+pub async fn run(implementation: &dyn Implementation) -> usize {
     let mut total = 0;
     for (suite, cases) in suites() {
-        total += run_cases(bench, suite, &cases).await;
+        total += run_cases(implementation, suite, &cases).await;
     }
-    real::ran(bench.name(), "contract of the store", total);
+    real::record_run(implementation.name(), "contract of the store", total);
     total
 }
 
 /// Runs one suite, prints what it ran; returns how many cases it had.
-pub async fn run_cases(bench: &dyn Bench, suite: &str, cases: &[Case]) -> usize {
+pub async fn run_cases(implementation: &dyn Implementation, suite: &str, cases: &[Case]) -> usize {
     for case in cases {
-        println!("{}: {suite}: {}", bench.name(), case.name);
-        let outcome = (case.run)(Stage::new(bench.fresh().await)).await;
+        println!("{}: {suite}: {}", implementation.name(), case.name);
+        let outcome = (case.run)(CaseContext::new(implementation.fresh().await)).await;
         if let Err(error) = outcome {
-            panic!("{}: {suite}: {}: {error}", bench.name(), case.name);
+            panic!("{}: {suite}: {}: {error}", implementation.name(), case.name);
         }
     }
-    println!("{}: {suite}: {} cases", bench.name(), cases.len());
+    println!("{}: {suite}: {} cases", implementation.name(), cases.len());
     cases.len()
 }
 
-/// Does the deed twice, as a caller does whose first reply was lost: it was carried out, the caller heard an error
+/// Does the operation twice, as a caller does whose first reply was lost: it was carried out, the caller heard an error
 /// and asked again with the same arguments. The answer is the second one.
 pub(crate) async fn with_lost_reply<T>(
-    deed: impl AsyncFn() -> Result<T, StoreError>,
+    operation: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let swallowed = deed()
+    let swallowed = operation()
         .await
         .and_then(|_| Err::<T, _>(StoreError::Unavailable("the reply was lost".to_owned())));
     match swallowed {
-        Err(StoreError::Unavailable(_)) => deed().await,
+        Err(StoreError::Unavailable(_)) => operation().await,
         other => other,
     }
 }
@@ -110,7 +110,7 @@ pub(crate) async fn with_lost_reply<T>(
 /// Names a function as a case: its name is a sentence.
 macro_rules! cases {
     ($($function:ident),* $(,)?) => {
-        vec![$($crate::contract::Case::new(stringify!($function), |stage| Box::pin($function(stage)))),*]
+        vec![$($crate::contract::Case::new(stringify!($function), |context| Box::pin($function(context)))),*]
     };
 }
 pub(crate) use cases;
@@ -119,7 +119,7 @@ impl Case {
     /// A case with its name.
     pub(crate) const fn new(
         name: &'static str,
-        run: fn(Stage) -> LocalBoxFuture<'static, Outcome>,
+        run: fn(CaseContext) -> LocalBoxFuture<'static, Outcome>,
     ) -> Self {
         Self { name, run }
     }

@@ -1,6 +1,6 @@
 //! Runs the futures of named processes on one thread and a virtual clock, in an order drawn from a seed.
 //!
-//! A process is started from its recipe, crashed at any await (its futures are dropped before a poll), started
+//! A process is started from its boot_fn, crashed at any await (its futures are dropped before a poll), started
 //! again as a new boot, or paused (not polled while time goes on) and resumed. The executor knows nothing of
 //! services; what the processes do, and when they are crashed, is the world's affair.
 
@@ -15,7 +15,7 @@ use chorus_core::time::Timestamp;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 
-pub use control::{Control, Order};
+pub use control::{Control, Command};
 use timeline::{Ready, TaskId, TaskWaker};
 pub use timeline::{Sleep, Timeline};
 
@@ -35,7 +35,7 @@ pub struct Boot {
 }
 
 /// Makes the futures of one boot; they end when the process has nothing more to do.
-pub type Recipe = Box<dyn FnMut(Boot) -> Vec<BoxFuture<'static, ()>>>;
+pub type BootFn = Box<dyn FnMut(Boot) -> Vec<BoxFuture<'static, ()>>>;
 
 /// What one step of the executor did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +61,8 @@ pub struct Executor {
 
 struct Process {
     name: String,
-    recipe: Recipe,
-    standing: Standing,
+    boot_fn: BootFn,
+    status: Status,
     boots: u32,
     tasks: BTreeMap<TaskId, Task>,
 }
@@ -74,7 +74,7 @@ struct Task {
 
 /// Whether a process is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Status {
     /// It is.
     Running,
     /// Not now; its futures are kept while time goes on.
@@ -108,12 +108,12 @@ impl Executor {
     }
 
     /// Adds a process and starts it.
-    pub fn spawn(&mut self, name: &str, recipe: Recipe) -> ProcessId {
+    pub fn spawn(&mut self, name: &str, boot_fn: BootFn) -> ProcessId {
         let id = ProcessId(u32::try_from(self.processes.len()).expect("fewer processes than 2^32"));
         let process = Process {
             name: name.to_owned(),
-            recipe,
-            standing: Standing::Down,
+            boot_fn,
+            status: Status::Down,
             boots: 0,
             tasks: BTreeMap::new(),
         };
@@ -128,8 +128,8 @@ impl Executor {
     }
 
     /// Whether a process is polled now.
-    pub fn standing(&self, id: ProcessId) -> Standing {
-        self.processes[index(id)].standing
+    pub fn status(&self, id: ProcessId) -> Status {
+        self.processes[index(id)].status
     }
 
     /// A number that differs when the order of polls does.
@@ -139,8 +139,8 @@ impl Executor {
 
     /// Carries out due orders, then polls one ready future, or lets time go on.
     pub fn step(&mut self) -> Step {
-        while let Some((process, order)) = self.control.due(self.timeline.now()) {
-            self.obey(process, order);
+        while let Some((process, command)) = self.control.due(self.timeline.now()) {
+            self.apply(process, command);
         }
         let Some(task) = self.draw() else {
             return self.advance();
@@ -151,22 +151,22 @@ impl Executor {
         Step::Polled(task.process)
     }
 
-    fn obey(&mut self, id: ProcessId, order: Order) {
-        let standing = self.standing(id);
-        match order {
-            Order::Crash => {
-                self.processes[index(id)].standing = Standing::Down;
+    fn apply(&mut self, id: ProcessId, command: Command) {
+        let status = self.status(id);
+        match command {
+            Command::Crash => {
+                self.processes[index(id)].status = Status::Down;
                 drop(std::mem::take(&mut self.processes[index(id)].tasks));
                 self.ready.lock().retain(|task| task.process != id);
             }
-            Order::Start if standing == Standing::Down => self.start(id),
-            Order::Pause if standing == Standing::Running => {
-                self.processes[index(id)].standing = Standing::Paused
+            Command::Start if status == Status::Down => self.start(id),
+            Command::Pause if status == Status::Running => {
+                self.processes[index(id)].status = Status::Paused
             }
-            Order::Resume if standing == Standing::Paused => {
-                self.processes[index(id)].standing = Standing::Running
+            Command::Resume if status == Status::Paused => {
+                self.processes[index(id)].status = Status::Running
             }
-            Order::Start | Order::Pause | Order::Resume => {}
+            Command::Start | Command::Pause | Command::Resume => {}
         }
     }
 
@@ -177,8 +177,8 @@ impl Executor {
             number: process.boots,
         };
         process.boots += 1;
-        process.standing = Standing::Running;
-        for future in (process.recipe)(boot) {
+        process.status = Status::Running;
+        for future in (process.boot_fn)(boot) {
             let task = TaskId {
                 process: id,
                 number: self.tasks,
@@ -198,7 +198,7 @@ impl Executor {
         let mut ready = self.ready.lock();
         let runnable: Vec<TaskId> = ready
             .iter()
-            .filter(|task| self.processes[index(task.process)].standing == Standing::Running)
+            .filter(|task| self.processes[index(task.process)].status == Status::Running)
             .copied()
             .collect();
         let drawn = *runnable.get(self.schedule.usize(0..runnable.len().max(1)))?;

@@ -1,7 +1,7 @@
 //! Ports as one process sees them: slow, failing, losing replies, and deadly at any await.
 //!
 //! Each wrapper only says what the call is about and how its reply reads in the log; what becomes of it is the
-//! `fate`'s affair. What the deed really did is seen by the monitor, which stands behind these wrappers.
+//! `injector`'s affair. What the operation really did is seen by the monitor, which stands behind these wrappers.
 
 mod bus;
 mod limits;
@@ -10,20 +10,20 @@ mod work;
 
 use std::sync::Arc;
 
-pub use bus::{Courier, FaultyBus};
+pub use bus::{BusFaults, FaultyBus};
 
-use crate::fate::Site;
+use crate::fault::FaultPoint;
 
-/// A port behind the fate of one process.
+/// A port behind the injector of one process.
 pub struct Faulty<P: ?Sized> {
     inner: Arc<P>,
-    site: Site,
+    point: FaultPoint,
 }
 
 impl<P: ?Sized> Faulty<P> {
-    /// The port as the process at `site` sees it.
-    pub const fn new(inner: Arc<P>, site: Site) -> Self {
-        Self { inner, site }
+    /// The port as the process at `point` sees it.
+    pub const fn new(inner: Arc<P>, point: FaultPoint) -> Self {
+        Self { inner, point }
     }
 }
 

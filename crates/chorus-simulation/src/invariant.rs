@@ -1,4 +1,4 @@
-//! What must hold in every world, whatever goes wrong: the monitor behind the faults sees each deed at the
+//! What must hold in every world, whatever goes wrong: the monitor behind the faults sees each operation at the
 //! moment it is done and holds the rows, the limiter's books and the calls against its own account of them.
 //!
 //! The invariants are those of the model-checked protocol (I1 to I8). The first violation ends a run. What can
@@ -25,7 +25,7 @@ use crate::log::Log;
 
 pub use calls::{CallStart, Calls};
 pub use end::Ending;
-pub use leases::{LeaseDeed, Leases};
+pub use leases::{LeaseOperation, Leases};
 
 /// A rule that no world may break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub enum Invariant {
     /// At most one attempt of a task succeeds (I1).
     OneSuccess,
     /// The word of a fenced holder is never recorded (I1).
-    FencedWord,
+    FencedReport,
     /// A claim is granted only at the record's epoch, to one holder (I4).
     OneClaim,
     /// Rows change along the arrows of their machine only.
@@ -55,13 +55,13 @@ pub enum Invariant {
     /// No call without a lease that was sent and has not expired, and none outlives its lease (I3).
     CallNeedsLease,
     /// No lease draws two calls (I3).
-    OneCallALease,
+    OneCallPerLease,
     /// Only one holder sends a lease, and only while it is reserved (I3).
     SentOnce,
     /// The limiter's own count never passes a limit (I7).
-    OwnCount,
+    LimiterCount,
     /// The limiter's books say what leases and calls make them: nothing charged twice, nothing given back that was used (I3).
-    Books,
+    LedgerBalance,
     /// The provider's own count of calls in flight never passes its limit (I7).
     ProviderCount,
     /// Money set aside and spent is the sum over the deliveries.
@@ -111,9 +111,9 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A deed at the store whose answer says more than the rows do.
+/// A operation at the store whose answer says more than the rows do.
 #[derive(Debug, Clone, Copy)]
-pub enum RowDeed<'a> {
+pub enum RowOperation<'a> {
     /// A claim was granted.
     Claimed(&'a Claim),
     /// A finish was said to be recorded.
@@ -162,18 +162,18 @@ impl Monitor {
         self.lock().violation.clone()
     }
 
-    /// Looks at the rows after a deed.
-    pub fn rows(&self, deed: RowDeed<'_>, rows: &Rows) {
+    /// Looks at the rows after a operation.
+    pub fn rows(&self, operation: RowOperation<'_>, rows: &Rows) {
         self.judge(|state, _| {
-            state.arrows.look(deed, rows)?;
-            state.plan.look(deed, rows)?;
+            state.arrows.look(operation, rows)?;
+            state.plan.look(operation, rows)?;
             money::look(rows)
         });
     }
 
-    /// Looks at the limiter's books after a deed.
-    pub fn limits(&self, deed: &LeaseDeed<'_>, levels: &[Level]) {
-        self.judge(|state, now| state.leases.look(deed, levels, now));
+    /// Looks at the limiter's books after a operation.
+    pub fn limits(&self, operation: &LeaseOperation<'_>, levels: &[Level]) {
+        self.judge(|state, now| state.leases.look(operation, levels, now));
     }
 
     /// The limiter forgot everything.
@@ -203,7 +203,7 @@ impl Monitor {
     }
 
     /// Breaks an invariant from outside.
-    pub fn accuse(&self, violation: Violation) {
+    pub fn report(&self, violation: Violation) {
         self.judge(|_, _| Err(violation));
     }
 

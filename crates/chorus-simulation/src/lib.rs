@@ -11,7 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod contract;
 pub mod executor;
-pub mod fate;
+pub mod fault;
 pub mod faulty;
 pub mod invariant;
 pub mod log;

@@ -1,4 +1,4 @@
-//! The event log: one line for every port call, call to a provider and act of fate, under a rolling hash.
+//! The event log: one line for every port call, call to a provider and act of injector, under a rolling hash.
 //!
 //! Two runs of one seed must give equal hashes; a failing run shows the log's tail.
 

@@ -19,8 +19,8 @@ use futures_util::future::{Either, pending, select};
 
 use crate::chance::{self, permille};
 use crate::executor::Timeline;
-use crate::fate::Site;
-use crate::providers::{Call, Line, Simulated};
+use crate::fault::FaultPoint;
+use crate::providers::{Call, Connection, SimulatedProviders};
 
 /// How long a request usually travels at most.
 const USUAL: u64 = 20;
@@ -30,7 +30,7 @@ const LONGEST: u64 = 450;
 
 /// What all processes send over.
 pub struct Network {
-    simulated: Arc<Simulated>,
+    simulated: Arc<SimulatedProviders>,
     timeline: Arc<Timeline>,
     overtaken: u32,
     chance: Mutex<Rng>,
@@ -42,8 +42,8 @@ pub struct Network {
 struct Packet {
     arrives: Timestamp,
     call: Call,
-    site: Site,
-    answer: oneshot::Sender<Line>,
+    point: FaultPoint,
+    answer: oneshot::Sender<Connection>,
 }
 
 impl Network {
@@ -51,7 +51,7 @@ impl Network {
     pub fn new(
         seed: u64,
         timeline: &Arc<Timeline>,
-        simulated: &Arc<Simulated>,
+        simulated: &Arc<SimulatedProviders>,
         overtaken: u32,
     ) -> Arc<Self> {
         let (out, inbox) = mpsc::unbounded();
@@ -100,12 +100,12 @@ impl Network {
                     if let Some((
                         _,
                         Packet {
-                            call, site, answer, ..
+                            call, point, answer, ..
                         },
                     )) = first
                     {
                         // Whoever hung up in this instant drops the line.
-                        let _ = answer.send(self.simulated.arrived(call, site));
+                        let _ = answer.send(self.simulated.arrived(call, point));
                     }
                 }
             }
@@ -125,20 +125,20 @@ impl Network {
 }
 
 /// The way of one process to the providers: a call dies with the process that makes it.
-pub struct InProcess {
+pub struct SimulatedTransport {
     network: Arc<Network>,
-    site: Site,
+    point: FaultPoint,
 }
 
-impl InProcess {
-    /// The way of the process at `site`.
-    pub const fn new(network: Arc<Network>, site: Site) -> Self {
-        Self { network, site }
+impl SimulatedTransport {
+    /// The way of the process at `point`.
+    pub const fn new(network: Arc<Network>, point: FaultPoint) -> Self {
+        Self { network, point }
     }
 }
 
 #[async_trait]
-impl Transport for InProcess {
+impl Transport for SimulatedTransport {
     async fn send(
         &self,
         request: http::Request<Bytes>,
@@ -163,7 +163,7 @@ impl Transport for InProcess {
         let packet = Packet {
             arrives: self.network.arrives(),
             call,
-            site: self.site.clone(),
+            point: self.point.clone(),
             answer,
         };
         let sent = self.network.out.unbounded_send(packet);

@@ -16,11 +16,11 @@ use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, Transpo
 use futures_util::StreamExt;
 
 use crate::executor::Timeline;
-use crate::fate::{Part, Site};
+use crate::fault::{Part, FaultPoint};
 use crate::invariant::{CallStart, Monitor};
 
 /// The simulated providers, shared by all processes.
-pub struct Simulated {
+pub struct SimulatedProviders {
     timeline: Arc<Timeline>,
     monitor: Arc<Monitor>,
     store: Store,
@@ -29,7 +29,7 @@ pub struct Simulated {
     due: Mutex<BTreeSet<(Timestamp, CallId)>>,
 }
 
-impl Simulated {
+impl SimulatedProviders {
     /// Providers whose keys belong to these credentials.
     pub fn new(
         timeline: &Arc<Timeline>,
@@ -54,10 +54,10 @@ impl Simulated {
         self.lock().journal().entries().cloned().collect()
     }
 
-    /// A request arrives from the process at `site`; the connection on which it is answered.
-    pub(crate) fn arrived(self: &Arc<Self>, call: Call, site: Site) -> Line {
+    /// A request arrives from the process at `point`; the connection on which it is answered.
+    pub(crate) fn arrived(self: &Arc<Self>, call: Call, point: FaultPoint) -> Connection {
         let scripted = self.handle(&call.request);
-        site.note(format_args!(
+        point.note(format_args!(
             "calls {} for {}: {}",
             call.request.path, call.reference, scripted.status
         ));
@@ -68,9 +68,9 @@ impl Simulated {
         };
         self.store
             .with_rows(|rows| self.monitor.call_started(&start, rows));
-        Line {
+        Connection {
             simulated: Arc::clone(self),
-            site,
+            point,
             reference: call.reference,
             status: scripted.status,
             headers: scripted.headers,
@@ -148,9 +148,9 @@ pub(crate) struct Call {
 }
 
 /// One connection. Dropping it before its end hangs up.
-pub(crate) struct Line {
-    simulated: Arc<Simulated>,
-    site: Site,
+pub(crate) struct Connection {
+    simulated: Arc<SimulatedProviders>,
+    point: FaultPoint,
     reference: String,
     status: u16,
     headers: Vec<(String, String)>,
@@ -161,7 +161,7 @@ pub(crate) struct Line {
     delivered: u64,
 }
 
-impl Line {
+impl Connection {
     /// Waits for the head of the answer.
     pub(crate) async fn response(mut self) -> Result<http::Response<BodyStream>, TransportError> {
         let first = self.chunks.front().map_or(0, |chunk| chunk.delay_ms);
@@ -222,11 +222,11 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for Connection {
     fn drop(&mut self) {
         let whole = self.chunks.is_empty() && matches!(self.end, End::Close | End::Died);
         if self.call.is_some() && !whole {
-            self.site.note(format_args!(
+            self.point.note(format_args!(
                 "hangs up on {} after {} bytes",
                 self.reference, self.delivered
             ));
@@ -244,16 +244,16 @@ impl Drop for Line {
 pub struct OpenKeys {
     keys: BTreeMap<CredentialId, (String, String)>,
     known: Mutex<BTreeSet<CredentialId>>,
-    site: Site,
+    point: FaultPoint,
 }
 
 impl OpenKeys {
-    /// Keys and addresses by credential, for the process at `site`.
-    pub const fn new(keys: BTreeMap<CredentialId, (String, String)>, site: Site) -> Self {
+    /// Keys and addresses by credential, for the process at `point`.
+    pub const fn new(keys: BTreeMap<CredentialId, (String, String)>, point: FaultPoint) -> Self {
         Self {
             keys,
             known: Mutex::new(BTreeSet::new()),
-            site,
+            point,
         }
     }
 }
@@ -277,7 +277,7 @@ impl Secrets for OpenKeys {
             .contains(&credential);
         if !known {
             let read = async { Ok::<(), StoreError>(()) };
-            self.site
+            self.point
                 .call(
                     Part::Store,
                     &format!("open key of {credential}"),

@@ -49,9 +49,9 @@ impl Service {
     /// Where it is. Without one the test says that it was not tried.
     ///
     /// # Panics
-    /// When `CI` is set and nobody said where it is: there it must be tried, or be left out on purpose.
-    pub fn given(&self) -> Option<String> {
-        match self.chosen(variable(self.variable), variable("CI").is_some()) {
+    /// When `CI` is set and nobody value where it is: there it must be tried, or be left out on purpose.
+    pub fn address(&self) -> Option<String> {
+        match self.resolve(variable(self.variable), variable("CI").is_some()) {
             Ok(place) => Some(place),
             Err(why) => {
                 println!("{} was not tried: {why}", self.name);
@@ -60,10 +60,10 @@ impl Service {
         }
     }
 
-    fn chosen(&self, said: Option<String>, ci: bool) -> Result<String, String> {
+    fn resolve(&self, value: Option<String>, ci: bool) -> Result<String, String> {
         let variable = self.variable;
-        match said {
-            Some(said) if said == SKIP => Err(format!("{variable} says {SKIP}")),
+        match value {
+            Some(value) if value == SKIP => Err(format!("{variable} says {SKIP}")),
             Some(place) => Ok(place),
             None if ci => panic!(
                 "CI must try {}: set {variable}, to `{SKIP}` to leave it out on purpose",
@@ -80,7 +80,7 @@ impl Service {
 ///
 /// # Panics
 /// When the report cannot be written, which would hide a suite.
-pub fn ran(implementation: &str, suite: &str, cases: usize) {
+pub fn record_run(implementation: &str, suite: &str, cases: usize) {
     println!("{implementation}: {suite}: {cases} cases");
     let Some(path) = variable(REPORT) else { return };
     let line = format!("{implementation}\t{suite}\t{cases}\n");
@@ -103,9 +103,9 @@ fn variable(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(said: Option<&str>, ci: bool, expected: Result<&str, &str>) {
-        let chosen = KAFKA.chosen(said.map(str::to_owned), ci);
-        assert_eq!(chosen.as_deref().map_err(String::as_str), expected);
+    fn check(value: Option<&str>, ci: bool, expected: Result<&str, &str>) {
+        let resolve = KAFKA.resolve(value.map(str::to_owned), ci);
+        assert_eq!(resolve.as_deref().map_err(String::as_str), expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The in-memory adapters with the monitor looking at each deed, at the moment it is done.
+//! The in-memory adapters with the monitor looking at each operation, at the moment it is done.
 //!
 //! These stand behind the faults: what the monitor sees is what was done, whether or not anybody was told.
 

@@ -1,13 +1,13 @@
 //! One world from one seed: processes, providers, clients, faults, and the verdict of the monitor.
 //!
-//! The services are the real ones; what they reach is in memory and behind their fate. A run ends when every
+//! The services are the real ones; what they reach is in memory and behind their injector. A run ends when every
 //! project is over and nothing is held any more, at the first violation, or when time is up.
 
 mod client;
 mod ending;
-mod estate;
-mod machines;
-mod nets;
+mod fixture;
+mod processes;
+mod safety_nets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use futures_util::FutureExt;
 
 use crate::clock::VirtualClock;
 use crate::executor::{Executor, Step};
-use crate::fate::{Fate, Kind, Mix};
-use crate::faulty::Courier;
+use crate::fault::{FaultInjector, ProcessKind, FaultPlan};
+use crate::faulty::BusFaults;
 use crate::invariant::{Invariant, Monitor, Violation};
 use crate::log::Log;
 use crate::network::Network;
-use crate::providers::Simulated;
+use crate::providers::SimulatedProviders;
 use crate::watched::{WatchedLimits, WatchedStore};
-use estate::{Estate, Tight};
-use machines::Works;
+use fixture::{Fixture, Tight};
+use processes::ProcessBuilder;
 
-pub use client::Wish;
-pub use nets::Nets;
+pub use client::ClientScript;
+pub use safety_nets::SafetyNets;
 
 /// When every world begins: 2 March 2026, 00:00 UTC.
 const START: Timestamp = Timestamp(1_772_409_600_000);
@@ -52,10 +52,10 @@ pub struct Options {
     pub seed: u64,
     /// Show every line of the log.
     pub trace: bool,
-    /// The mix of faults by its name; drawn from the seed when there is none.
-    pub mix: Option<String>,
+    /// The faults of faults by its name; drawn from the seed when there is none.
+    pub faults: Option<String>,
     /// Which safety nets are there.
-    pub nets: Nets,
+    pub nets: SafetyNets,
 }
 
 /// How a world ended.
@@ -63,8 +63,8 @@ pub struct Options {
 pub struct Outcome {
     /// Its seed.
     pub seed: u64,
-    /// Its mix of faults.
-    pub mix: &'static str,
+    /// Its faults of faults.
+    pub faults: &'static str,
     /// Hash of its log and its schedule.
     pub hash: String,
     /// The invariant that was broken, if one was.
@@ -99,112 +99,112 @@ pub struct Delivered {
 /// Runs the world of this seed and, when its faults left the plans alone, compares what it delivered with
 /// the undisturbed run.
 pub fn run(options: &Options) -> Outcome {
-    let mix = match &options.mix {
-        Some(name) => Mix::named(name, options.seed, START),
-        None => Mix::drawn(options.seed, START),
+    let faults = match &options.faults {
+        Some(name) => FaultPlan::named(name, options.seed, START),
+        None => FaultPlan::from_seed(options.seed, START),
     };
-    let disturbed = World::new(options, mix.clone()).run();
-    if disturbed.violation.is_some() || disturbed.delivered.is_empty() || mix.provider > 0 {
+    let disturbed = World::new(options, faults.clone()).run();
+    if disturbed.violation.is_some() || disturbed.delivered.is_empty() || faults.provider > 0 {
         return disturbed;
     }
-    let calm = World::new(options, Mix::calm(START)).run();
+    let calm = World::new(options, FaultPlan::calm(START)).run();
     ending::compare(disturbed, &calm)
 }
 
 /// One world under way.
 struct World {
     seed: u64,
-    mix: Mix,
+    faults: FaultPlan,
     executor: Executor,
     log: Arc<Log>,
     monitor: Arc<Monitor>,
     store: Store,
     limits: Arc<WatchedLimits>,
-    simulated: Arc<Simulated>,
+    simulated: Arc<SimulatedProviders>,
     clients: usize,
 }
 
 impl World {
-    fn new(options: &Options, mix: Mix) -> Self {
+    fn new(options: &Options, faults: FaultPlan) -> Self {
         let seed = options.seed;
         let mut executor = Executor::new(seed, START);
         let timeline = Arc::clone(executor.timeline());
         let log = Log::new(&timeline, options.trace);
-        let fate = Fate::new(seed, mix.clone(), &timeline, executor.control(), &log);
+        let injector = FaultInjector::new(seed, faults.clone(), &timeline, executor.control(), &log);
         let monitor = Monitor::new(&timeline, &log);
         let clock =
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
-        let tight = match (mix.store_only || !options.nets.expiry, mix.overtaken > 0) {
+        let tight = match (faults.store_only || !options.nets.expiry, faults.overtaken > 0) {
             (true, _) => Some(Tight::Slots),
             (false, true) => Some(Tight::Rates),
             (false, false) => None,
         };
-        let estate = Estate::drawn(seed, START, mix.provider, tight);
+        let fixture = Fixture::from_seed(seed, START, faults.provider, tight);
         let limits = Arc::new(WatchedLimits::new(
             clock("limits"),
             Arc::clone(&monitor),
             options.nets.expiry,
         ));
-        let keys = estate
+        let keys = fixture
             .keys
             .iter()
             .map(|(credential, (key, _))| (key.clone(), *credential))
             .collect();
-        let simulated = Simulated::new(
+        let simulated = SimulatedProviders::new(
             &timeline,
             &monitor,
             &store,
             keys,
-            Providers::new(estate.simulated.clone()),
+            Providers::new(fixture.simulated.clone()),
         );
-        let network = Network::new(seed, &timeline, &simulated, mix.overtaken);
+        let network = Network::new(seed, &timeline, &simulated, faults.overtaken);
         let bus: Arc<dyn Bus> = Arc::new(Embedded::new());
-        let courier = Courier::new(&timeline, &fate);
-        let works = Arc::new(Works {
+        let bus_faults = BusFaults::new(&timeline, &injector);
+        let builder = Arc::new(ProcessBuilder {
             seed,
             timeline: Arc::clone(&timeline),
-            fate,
+            injector,
             store: store.clone(),
             watched: WatchedStore::new(store.clone(), Arc::clone(&monitor), options.nets.folded),
             limits: Arc::clone(&limits),
             bus: Arc::clone(&bus),
-            courier: Arc::clone(&courier),
+            bus_faults: Arc::clone(&bus_faults),
             network: Arc::clone(&network),
-            keys: estate.keys.clone(),
+            keys: fixture.keys.clone(),
             catalog: Arc::new(chorus_upstream::catalog::load()),
-            roles: estate.roles.clone(),
+            roles: fixture.roles.clone(),
             nets: options.nets,
         });
         executor.spawn(
-            "courier",
-            Box::new(move |_| vec![Arc::clone(&courier).run(Arc::clone(&bus)).boxed()]),
+            "bus_faults",
+            Box::new(move |_| vec![Arc::clone(&bus_faults).run(Arc::clone(&bus)).boxed()]),
         );
         executor.spawn(
             "network",
             Box::new(move |_| vec![Arc::clone(&network).run().boxed()]),
         );
-        import(&store, &estate);
-        populate(&mut executor, &works, &estate.pools, &mix);
-        if !mix.flushes.is_empty() {
-            let (here, times) = (Arc::clone(&works), mix.flushes.clone());
+        import(&store, &fixture);
+        populate(&mut executor, &builder, &fixture.pools, &faults);
+        if !faults.flushes.is_empty() {
+            let (here, times) = (Arc::clone(&builder), faults.flushes.clone());
             executor.spawn(
                 "flusher",
                 Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
             );
         }
-        let wishes = Wish::drawn(seed, START, mix.name != "calm" && !mix.store_only);
-        let clients = wishes.len();
-        for (number, wish) in wishes.into_iter().enumerate() {
-            let (works, name) = (Arc::clone(&works), format!("client-{number}"));
+        let scripts = ClientScript::from_seed(seed, START, faults.name != "calm" && !faults.store_only);
+        let clients = scripts.len();
+        for (number, script) in scripts.into_iter().enumerate() {
+            let (builder, name) = (Arc::clone(&builder), format!("client-{number}"));
             executor.spawn(
                 &name.clone(),
-                Box::new(move |boot| vec![works.client(&name, wish.clone(), boot)]),
+                Box::new(move |boot| vec![builder.client(&name, script.clone(), boot)]),
             );
         }
         Self {
             seed,
-            mix,
+            faults,
             executor,
             log,
             monitor,
@@ -225,7 +225,7 @@ impl World {
                 Step::Polled(_) => {}
                 Step::Advanced(now) => {
                     over_since = over_since.or_else(|| self.all_over().then_some(now));
-                    let deadline = over_since.map_or(self.mix.until + BOUND, |since| since + QUIET);
+                    let deadline = over_since.map_or(self.faults.until + BOUND, |since| since + QUIET);
                     if now > deadline || over_since.is_some() && self.is_quiet() {
                         break;
                     }
@@ -235,7 +235,7 @@ impl World {
             if steps > MOST_STEPS {
                 let what = format!("{MOST_STEPS} polls were not enough");
                 self.monitor
-                    .accuse(Violation::new(Invariant::NoProjectLost, what));
+                    .report(Violation::new(Invariant::NoProjectLost, what));
             }
         }
         let lasted = timeline.now().since(START);
@@ -255,8 +255,8 @@ impl World {
 }
 
 /// The accounts are there before anybody asks.
-fn import(store: &Store, estate: &Estate) {
-    let imported = store.import(estate.accounts.clone()).now_or_never();
+fn import(store: &Store, fixture: &Fixture) {
+    let imported = store.import(fixture.accounts.clone()).now_or_never();
     assert!(
         matches!(imported, Some(Ok(_))),
         "the store in memory takes accounts at once"
@@ -264,40 +264,40 @@ fn import(store: &Store, estate: &Estate) {
 }
 
 /// Starts the services: alone in a process each, or all in one where the world is one machine.
-fn populate(executor: &mut Executor, works: &Arc<Works>, pools: &[Pool], mix: &Mix) {
-    if mix.one_machine {
-        let (works, pools) = (Arc::clone(works), pools.to_vec());
+fn populate(executor: &mut Executor, builder: &Arc<ProcessBuilder>, pools: &[Pool], faults: &FaultPlan) {
+    if faults.one_machine {
+        let (builder, pools) = (Arc::clone(builder), pools.to_vec());
         let machine = move |boot: crate::executor::Boot| {
             if boot.number > 0 {
-                works.limits.flush();
+                builder.limits.flush();
             }
             let mut futures = vec![
-                works.orchestrator("serve/orch", boot, true),
-                works.dispatcher("serve/disp", boot, true),
+                builder.orchestrator("serve/orch", boot, true),
+                builder.dispatcher("serve/disp", boot, true),
             ];
             futures.extend(
                 pools
                     .iter()
-                    .map(|pool| works.worker(&format!("serve/{pool}"), pool, boot, true)),
+                    .map(|pool| builder.worker(&format!("serve/{pool}"), pool, boot, true)),
             );
             futures
         };
         executor.spawn("serve", Box::new(machine));
         return;
     }
-    let mortal = |kind| mix.strikes(kind);
+    let may_crash = |kind| faults.affects(kind);
     let (orchestrators, dispatchers, workers) = (
-        mortal(Kind::Orchestrator),
-        mortal(Kind::Dispatcher),
-        mortal(Kind::Worker),
+        may_crash(ProcessKind::Orchestrator),
+        may_crash(ProcessKind::Dispatcher),
+        may_crash(ProcessKind::Worker),
     );
     for number in 0..2 {
-        let (here, name) = (Arc::clone(works), format!("orch-{number}"));
+        let (here, name) = (Arc::clone(builder), format!("orch-{number}"));
         executor.spawn(
             &name.clone(),
             Box::new(move |boot| vec![here.orchestrator(&name, boot, orchestrators)]),
         );
-        let (here, name) = (Arc::clone(works), format!("disp-{number}"));
+        let (here, name) = (Arc::clone(builder), format!("disp-{number}"));
         executor.spawn(
             &name.clone(),
             Box::new(move |boot| vec![here.dispatcher(&name, boot, dispatchers)]),
@@ -305,7 +305,7 @@ fn populate(executor: &mut Executor, works: &Arc<Works>, pools: &[Pool], mix: &M
     }
     for pool in pools {
         for number in 0..2 {
-            let (here, pool, name) = (Arc::clone(works), pool.clone(), format!("{pool}-{number}"));
+            let (here, pool, name) = (Arc::clone(builder), pool.clone(), format!("{pool}-{number}"));
             executor.spawn(
                 &name.clone(),
                 Box::new(move |boot| vec![here.worker(&name, &pool, boot, workers)]),

@@ -112,7 +112,7 @@ impl Field {
     /// Runs so many seeds of a world until one breaks an invariant.
     pub(super) fn search(&self, world: World, seeds: u64) -> anyhow::Result<Option<Found>> {
         let mut command = Command::new(self.target.join("debug").join("world"));
-        command.args(["--seeds", &seeds.to_string(), "--mix", world.mix]);
+        command.args(["--seeds", &seeds.to_string(), "--faults", world.faults]);
         for net in world.without {
             command.args(["--without", net]);
         }

@@ -29,21 +29,21 @@ pub(super) struct Edit {
 /// The worlds in which a mutant is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct World {
-    /// The mix of faults.
-    pub(super) mix: &'static str,
+    /// The plan of faults.
+    pub(super) faults: &'static str,
     /// Safety nets that are switched off.
     pub(super) without: &'static [&'static str],
 }
 
 impl World {
-    const fn of(mix: &'static str) -> Self {
-        Self { mix, without: &[] }
+    const fn of(faults: &'static str) -> Self {
+        Self { faults, without: &[] }
     }
 }
 
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worlds with {}", self.mix)?;
+        write!(f, "worlds with {}", self.faults)?;
         self.without
             .iter()
             .try_for_each(|net| write!(f, ", without {net}"))
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         }],
         world: World::of("pauses"),
         seeds: 100,
-        expected: &["FencedWord"],
+        expected: &["FencedReport"],
     },
     Mutant {
         name: "a requeue that keeps the epoch",
@@ -120,7 +120,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         }],
         world: World::of("crashes"),
         seeds: 60,
-        expected: &["Books"],
+        expected: &["LedgerBalance"],
     },
     Mutant {
         name: "a claimer that was denied ends the lease",
@@ -159,14 +159,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ],
         world: World::of("lost replies"),
         seeds: 60,
-        expected: &["Books"],
+        expected: &["LedgerBalance"],
     },
     Mutant {
         name: "an unchecked reserve",
         edits: &[Edit { file: LEDGER_GROUP, find: "None => freed = true,", replace: "None => {}" }],
         world: World::of("calm"),
         seeds: 60,
-        expected: &["OwnCount"],
+        expected: &["LimiterCount"],
     },
     Mutant {
         name: "two keys of one organisation counted apart",
@@ -260,7 +260,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 replace: "event.project == commit.project",
             },
         ],
-        world: World { mix: "orchestrators freeze", without: &["folded"] },
+        world: World { faults: "orchestrators freeze", without: &["folded"] },
         seeds: 100,
         expected: &["OneWriter"],
     },
@@ -346,7 +346,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ],
         world: World::of("crashes"),
         seeds: 60,
-        expected: &["Books"],
+        expected: &["LedgerBalance"],
     },
     Mutant {
         name: "records that are never swept",
@@ -365,7 +365,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                     self.intake.take(record, at);
                 }",
         }],
-        world: World { mix: "workers die", without: &["unclaimed"] },
+        world: World { faults: "workers die", without: &["unclaimed"] },
         seeds: 300,
         expected: &["NoProjectLost", "NothingLeft"],
     },
@@ -379,7 +379,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                     self.take(record, at, &mut feed).await;
                 }",
         }],
-        world: World { mix: "orchestrators die", without: &["resend"] },
+        world: World { faults: "orchestrators die", without: &["resend"] },
         seeds: 300,
         expected: &["NoProjectLost", "NothingLeft"],
     },
@@ -390,7 +390,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             find: "until(self.shop.clock(), give_up, \"the end of a lease\", || limits.end(lease, end.clone())).await;",
             replace: "let _ = (give_up, limits, lease, end);",
         }],
-        world: World { mix: "calm", without: &["expiry"] },
+        world: World { faults: "calm", without: &["expiry"] },
         seeds: 20,
         expected: &["NothingLeft", "NoProjectLost"],
     },

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chorus_core::port::Clock;
 use chorus_core::time::Timestamp;
-use chorus_simulation::contract::bus::{Bench, CASES, topic};
+use chorus_simulation::contract::bus::{BusContext, CASES, topic};
 use futures_util::future::{BoxFuture, join_all};
 
 use super::*;
@@ -51,13 +51,13 @@ async fn kafka_keeps_the_contract_of_the_bus() {
         return;
     };
     let cases = CASES.iter().map(|(case, run)| {
-        let bench = Bench {
+        let context = BusContext {
             bus: Arc::new(bus.clone()),
             clock: Arc::new(Now),
             quiet: QUIET,
             case,
         };
-        tokio::spawn(run(bench))
+        tokio::spawn(run(context))
     });
     let ended = join_all(cases).await.into_iter().zip(CASES);
     let failed: Vec<&str> = ended
@@ -65,7 +65,7 @@ async fn kafka_keeps_the_contract_of_the_bus() {
         .map(|(_, (case, _))| *case)
         .collect();
     assert!(failed.is_empty(), "cases {failed:?} failed, see above");
-    real::ran("kafka", "contract of the bus", CASES.len());
+    real::record_run("kafka", "contract of the bus", CASES.len());
     done(&bus, &pools).await;
 }
 

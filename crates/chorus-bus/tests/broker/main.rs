@@ -24,7 +24,7 @@ const PATIENCE: Millis = Millis(30_000);
 
 /// A bus on the broker that the environment names, if any, with topics for these pools in a namespace of its own.
 async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
-    let brokers = real::KAFKA.given()?;
+    let brokers = real::KAFKA.address()?;
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let namespace = format!(
         "test-{test}-{}-{}",

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 
-use super::{Case, Outcome, Stage, cases, with_lost_reply};
+use super::{Case, Outcome, CaseContext, cases, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn bytes_come_back_by_their_hash(stage: Stage) -> Outcome {
+async fn bytes_come_back_by_their_hash(context: CaseContext) -> Outcome {
     let large: Vec<u8> = (0..1_500_000_u32)
         .map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0])
         .collect();
@@ -23,16 +23,16 @@ async fn bytes_come_back_by_their_hash(stage: Stage) -> Outcome {
         Bytes::from_static(&[0, 255, 128, 0]),
         Bytes::from(large),
     ] {
-        let hash = stage.ports.artifacts.put(bytes.clone()).await?;
+        let hash = context.ports.artifacts.put(bytes.clone()).await?;
         assert_eq!(hash, ArtifactHash::of(&bytes));
-        assert_eq!(stage.ports.artifacts.get(hash).await?, Some(bytes));
+        assert_eq!(context.ports.artifacts.get(hash).await?, Some(bytes));
     }
     Ok(())
 }
 
-async fn what_was_never_put_is_not_there(stage: Stage) -> Outcome {
+async fn what_was_never_put_is_not_there(context: CaseContext) -> Outcome {
     assert_eq!(
-        stage
+        context
             .ports
             .artifacts
             .get(ArtifactHash::of(b"never"))
@@ -42,9 +42,9 @@ async fn what_was_never_put_is_not_there(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn the_put_whose_reply_was_lost_is_one_put(stage: Stage) -> Outcome {
+async fn the_put_whose_reply_was_lost_is_one_put(context: CaseContext) -> Outcome {
     let bytes = Bytes::from_static(b"twice");
-    let hash = with_lost_reply(async || stage.ports.artifacts.put(bytes.clone()).await).await?;
-    assert_eq!(stage.ports.artifacts.get(hash).await?, Some(bytes));
+    let hash = with_lost_reply(async || context.ports.artifacts.put(bytes.clone()).await).await?;
+    assert_eq!(context.ports.artifacts.get(hash).await?, Some(bytes));
     Ok(())
 }

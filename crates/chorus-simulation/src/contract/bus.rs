@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 /// What a case needs.
 #[derive(Clone)]
-pub struct Bench {
+pub struct BusContext {
     /// The bus.
     pub bus: Arc<dyn Bus>,
     /// Its time.
@@ -26,12 +26,12 @@ pub struct Bench {
 }
 
 /// One case; it panics when the contract is broken.
-pub type Case = fn(Bench) -> BoxFuture<'static, ()>;
+pub type Case = fn(BusContext) -> BoxFuture<'static, ()>;
 
 macro_rules! cases {
     ($($name:ident,)*) => {
         /// All cases by name.
-        pub const CASES: &[(&str, Case)] = &[$((stringify!($name), |bench| Box::pin($name(bench))),)*];
+        pub const CASES: &[(&str, Case)] = &[$((stringify!($name), |context| Box::pin($name(context))),)*];
     };
 }
 
@@ -56,7 +56,7 @@ pub fn topic(case: &str) -> Topic {
     Topic::TaskDispatch(Pool::new(format!("contract-{}", case.replace('_', "-"))))
 }
 
-impl Bench {
+impl BusContext {
     fn topic(&self) -> Topic {
         topic(self.case)
     }
@@ -79,7 +79,7 @@ impl Bench {
             .await
             .expect("the bus takes tails");
         let mut tail = Reader {
-            bench: self.clone(),
+            context: self.clone(),
             subscription,
             owned: BTreeSet::new(),
         };
@@ -110,7 +110,7 @@ impl Bench {
             .await
             .expect("the bus takes members");
         Reader {
-            bench: self.clone(),
+            context: self.clone(),
             subscription,
             owned: BTreeSet::new(),
         }
@@ -129,7 +129,7 @@ impl Bench {
 
 /// A subscription, and the partitions that it was told it owns.
 struct Reader {
-    bench: Bench,
+    context: BusContext,
     subscription: Box<dyn Subscription>,
     owned: BTreeSet<Partition>,
 }
@@ -138,9 +138,9 @@ impl Reader {
     /// The next record, if one comes.
     async fn record(&mut self) -> Option<(Record, Position)> {
         loop {
-            let until = self.bench.clock.now() + self.bench.quiet;
+            let until = self.context.clock.now() + self.context.quiet;
             let incoming = self
-                .bench
+                .context
                 .clock
                 .deadline(until, self.subscription.next())
                 .await?;
@@ -196,22 +196,22 @@ fn all(numbers: std::ops::Range<u128>) -> Vec<u128> {
     numbers.collect()
 }
 
-async fn each_group_gets_each_record_once(bench: Bench) {
+async fn each_group_gets_each_record_once(context: BusContext) {
     let (mut one, mut other, mut apart) = (
-        bench.join("group").await,
-        bench.join("group").await,
-        bench.join("apart").await,
+        context.join("group").await,
+        context.join("group").await,
+        context.join("apart").await,
     );
     one.records().await;
-    bench.publish(0..40, |number| format!("key {number}")).await;
+    context.publish(0..40, |number| format!("key {number}")).await;
     let both = [one.numbers().await, other.numbers().await].concat();
     assert_eq!(sorted(both), all(0..40));
     assert_eq!(sorted(apart.numbers().await), all(0..40));
 }
 
-async fn records_of_one_key_stay_in_order(bench: Bench) {
-    let mut reader = bench.join("group").await;
-    bench
+async fn records_of_one_key_stay_in_order(context: BusContext) {
+    let mut reader = context.join("group").await;
+    context
         .publish(0..30, |number| format!("key {}", number % 3))
         .await;
     let records = reader.records().await;
@@ -228,46 +228,46 @@ async fn records_of_one_key_stay_in_order(bench: Bench) {
     let (record, _) = &records[0];
     assert_eq!(
         *record,
-        bench.record(record.id.number(), &record.key),
+        context.record(record.id.number(), &record.key),
         "a record arrives as it was published"
     );
 }
 
-async fn what_was_not_acknowledged_comes_again(bench: Bench) {
-    let mut reader = bench.join("group").await;
-    bench.publish(0..10, |number| format!("key {number}")).await;
+async fn what_was_not_acknowledged_comes_again(context: BusContext) {
+    let mut reader = context.join("group").await;
+    context.publish(0..10, |number| format!("key {number}")).await;
     assert_eq!(reader.numbers().await.len(), 10);
     drop(reader);
-    let mut next = bench.rejoin("group").await;
+    let mut next = context.rejoin("group").await;
     assert_eq!(sorted(next.numbers().await), all(0..10));
 }
 
-async fn what_was_acknowledged_does_not_come_again(bench: Bench) {
-    let mut reader = bench.join("group").await;
-    bench.publish(0..10, |number| format!("key {number}")).await;
+async fn what_was_acknowledged_does_not_come_again(context: BusContext) {
+    let mut reader = context.join("group").await;
+    context.publish(0..10, |number| format!("key {number}")).await;
     for (_, at) in reader.records().await {
         reader.ack(&at).await;
     }
     drop(reader);
-    bench.publish(10..11, |_| "key".to_owned()).await;
-    let mut next = bench.rejoin("group").await;
+    context.publish(10..11, |_| "key".to_owned()).await;
+    let mut next = context.rejoin("group").await;
     assert_eq!(next.numbers().await, [10]);
 }
 
-async fn an_acknowledgement_covers_what_came_before_in_its_partition(bench: Bench) {
-    let mut reader = bench.join("group").await;
-    bench.publish(0..5, |_| "one key".to_owned()).await;
+async fn an_acknowledgement_covers_what_came_before_in_its_partition(context: BusContext) {
+    let mut reader = context.join("group").await;
+    context.publish(0..5, |_| "one key".to_owned()).await;
     let records = reader.records().await;
     reader.ack(&records[2].1).await;
     drop(reader);
-    let mut next = bench.rejoin("group").await;
+    let mut next = context.rejoin("group").await;
     assert_eq!(next.numbers().await, [3, 4]);
 }
 
-async fn members_share_the_partitions(bench: Bench) {
-    let mut one = bench.join("group").await;
-    assert_eq!(one.owned.len(), bench.topic().partitions() as usize);
-    let mut other = bench.join("group").await;
+async fn members_share_the_partitions(context: BusContext) {
+    let mut one = context.join("group").await;
+    assert_eq!(one.owned.len(), context.topic().partitions() as usize);
+    let mut other = context.join("group").await;
     one.records().await;
     other.records().await;
     assert!(
@@ -277,9 +277,9 @@ async fn members_share_the_partitions(bench: Bench) {
     assert_eq!(one.owned.len(), other.owned.len());
     assert_eq!(
         one.owned.len() + other.owned.len(),
-        bench.topic().partitions() as usize
+        context.topic().partitions() as usize
     );
-    bench.publish(0..40, |number| format!("key {number}")).await;
+    context.publish(0..40, |number| format!("key {number}")).await;
     for reader in [&mut one, &mut other] {
         let strays = reader
             .records()
@@ -294,10 +294,10 @@ async fn members_share_the_partitions(bench: Bench) {
     }
 }
 
-async fn a_member_that_leaves_frees_its_partitions(bench: Bench) {
-    let (mut stays, mut leaves) = (bench.join("group").await, bench.join("group").await);
+async fn a_member_that_leaves_frees_its_partitions(context: BusContext) {
+    let (mut stays, mut leaves) = (context.join("group").await, context.join("group").await);
     stays.records().await;
-    bench.publish(0..40, |number| format!("key {number}")).await;
+    context.publish(0..40, |number| format!("key {number}")).await;
     let unfinished = leaves.numbers().await;
     assert!(!unfinished.is_empty());
     for (_, at) in stays.records().await {
@@ -305,14 +305,14 @@ async fn a_member_that_leaves_frees_its_partitions(bench: Bench) {
     }
     drop(leaves);
     assert_eq!(sorted(stays.numbers().await), sorted(unfinished));
-    assert_eq!(stays.owned.len(), bench.topic().partitions() as usize);
+    assert_eq!(stays.owned.len(), context.topic().partitions() as usize);
 }
 
-async fn the_word_of_a_former_owner_does_not_count(bench: Bench) {
-    let mut first = bench.join("group").await;
-    bench.publish(0..40, |number| format!("key {number}")).await;
+async fn the_word_of_a_former_owner_does_not_count(context: BusContext) {
+    let mut first = context.join("group").await;
+    context.publish(0..40, |number| format!("key {number}")).await;
     let records = first.records().await;
-    let mut second = bench.rejoin("group").await;
+    let mut second = context.rejoin("group").await;
     let taken = sorted(second.numbers().await);
     assert!(
         !taken.is_empty(),
@@ -334,21 +334,21 @@ async fn the_word_of_a_former_owner_does_not_count(bench: Bench) {
     );
 }
 
-async fn a_tail_sees_every_record_from_now_on(bench: Bench) {
-    bench.publish(0..5, |number| format!("key {number}")).await;
-    let mut tails = [bench.tail().await, bench.tail().await];
-    bench.publish(5..15, |number| format!("key {number}")).await;
+async fn a_tail_sees_every_record_from_now_on(context: BusContext) {
+    context.publish(0..5, |number| format!("key {number}")).await;
+    let mut tails = [context.tail().await, context.tail().await];
+    context.publish(5..15, |number| format!("key {number}")).await;
     for tail in &mut tails {
         assert_eq!(sorted(tail.numbers().await), all(5..15));
     }
 }
 
-async fn a_paused_reader_gets_nothing_until_it_goes_on(bench: Bench) {
-    let (mut member, mut tail) = (bench.join("group").await, bench.tail().await);
+async fn a_paused_reader_gets_nothing_until_it_goes_on(context: BusContext) {
+    let (mut member, mut tail) = (context.join("group").await, context.tail().await);
     for reader in [&mut member, &mut tail] {
         reader.pause(true).await;
     }
-    bench.publish(0..5, |number| format!("key {number}")).await;
+    context.publish(0..5, |number| format!("key {number}")).await;
     for reader in [&mut member, &mut tail] {
         assert!(
             reader.records().await.is_empty(),
@@ -359,14 +359,14 @@ async fn a_paused_reader_gets_nothing_until_it_goes_on(bench: Bench) {
     }
 }
 
-async fn a_cancelled_wait_loses_nothing(bench: Bench) {
-    let mut reader = bench.join("group").await;
+async fn a_cancelled_wait_loses_nothing(context: BusContext) {
+    let mut reader = context.join("group").await;
     let mut numbers = Vec::new();
     for number in 0..10 {
         drop(futures_util::FutureExt::now_or_never(
             reader.subscription.next(),
         ));
-        bench
+        context
             .publish(number..number + 1, |_| "key".to_owned())
             .await;
         numbers.extend(reader.numbers().await);
@@ -374,18 +374,18 @@ async fn a_cancelled_wait_loses_nothing(bench: Bench) {
     assert_eq!(numbers, all(0..10));
 }
 
-async fn publishing_again_after_a_lost_reply_is_allowed(bench: Bench) {
-    let mut reader = bench.join("group").await;
+async fn publishing_again_after_a_lost_reply_is_allowed(context: BusContext) {
+    let mut reader = context.join("group").await;
     for _ in 0..2 {
-        bench.publish(0..3, |_| "key".to_owned()).await;
+        context.publish(0..3, |_| "key".to_owned()).await;
     }
     let ids: BTreeSet<u128> = reader.numbers().await.into_iter().collect();
     assert_eq!(ids, (0..3).collect(), "the same records, doubled or not");
 }
 
-async fn a_group_that_comes_later_gets_what_it_missed(bench: Bench) {
-    bench.publish(0..10, |number| format!("key {number}")).await;
-    let mut reader = bench.rejoin("late").await;
+async fn a_group_that_comes_later_gets_what_it_missed(context: BusContext) {
+    context.publish(0..10, |number| format!("key {number}")).await;
+    let mut reader = context.rejoin("late").await;
     assert_eq!(sorted(reader.numbers().await), all(0..10));
 }
 
@@ -406,7 +406,7 @@ mod tests {
         for (case, run) in CASES {
             let mut executor = Executor::new(1, Timestamp(0));
             let clock = Arc::new(VirtualClock::new(executor.timeline(), 1, case));
-            let bench = Bench {
+            let context = BusContext {
                 bus: Arc::new(Embedded::new()),
                 clock,
                 quiet: Millis(1_000),
@@ -417,7 +417,7 @@ mod tests {
             executor.spawn(
                 case,
                 Box::new(move |_| {
-                    let (case, flag) = (run(bench.clone()), flag.clone());
+                    let (case, flag) = (run(context.clone()), flag.clone());
                     vec![Box::pin(
                         case.map(move |()| flag.store(true, Ordering::SeqCst)),
                     )]
@@ -426,6 +426,6 @@ mod tests {
             while executor.step() != Step::Stuck {}
             assert!(ended.load(Ordering::SeqCst), "case {case} waits for ever");
         }
-        crate::real::ran("embedded", "contract of the bus", CASES.len());
+        crate::real::record_run("embedded", "contract of the bus", CASES.len());
     }
 }

@@ -4,8 +4,8 @@ use chorus_core::attempt::{Claim, DispatchDecision, Holding, Reclaim};
 use chorus_core::id::Epoch;
 use chorus_core::time::Millis;
 
-use super::stage::{AMPLE, CLAIMABLE};
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::context::{AMPLE, CLAIMABLE};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -23,12 +23,12 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn a_claim_hands_out_the_delivery(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let dispatch = stage.send(&attempt, Epoch(0)).await?;
-    let claim = stage.claim(&attempt, Epoch(0));
-    let delivery = stage
+async fn a_claim_hands_out_the_delivery(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let dispatch = context.send(&attempt, Epoch(0)).await?;
+    let claim = context.claim(&attempt, Epoch(0));
+    let delivery = context
         .ports
         .attempts
         .claim(claim.clone())
@@ -42,202 +42,202 @@ async fn a_claim_hands_out_the_delivery(stage: Stage) -> Outcome {
         (&attempt, Epoch(0), &*assignment)
     );
     assert_eq!((delivery.retries, delivery.continues), (0, 0));
-    let stories = stage.ports.deliveries.of_project(project).await?;
+    let stories = context.ports.deliveries.of_project(project).await?;
     assert_eq!(
         (stories[0].claimed_at, stories[0].deadline),
-        (Some(stage.now()), Some(claim.deadline))
+        (Some(context.now()), Some(claim.deadline))
     );
     Ok(())
 }
 
-async fn the_claim_whose_reply_was_lost_finds_itself(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
-    let claim = stage.claim(&attempt, Epoch(0));
+async fn the_claim_whose_reply_was_lost_finds_itself(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
+    let claim = context.claim(&attempt, Epoch(0));
     let delivery =
-        with_lost_reply(async || stage.ports.attempts.claim(claim.clone()).await).await?;
+        with_lost_reply(async || context.ports.attempts.claim(claim.clone()).await).await?;
     assert_eq!(delivery.map(|delivery| delivery.attempt), Some(attempt));
-    stage.pass(CLAIMABLE + CLAIMABLE).await;
+    context.pass(CLAIMABLE + CLAIMABLE).await;
     assert!(
-        stage.ports.attempts.claim(claim).await?.is_some(),
+        context.ports.attempts.claim(claim).await?.is_some(),
         "it is running and ours, whatever the lease's time"
     );
     Ok(())
 }
 
-async fn a_doubled_record_is_denied(stage: Stage) -> Outcome {
-    let (_, attempt, _) = stage.running().await?;
+async fn a_doubled_record_is_denied(context: CaseContext) -> Outcome {
+    let (_, attempt, _) = context.running().await?;
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?,
         None
     );
     Ok(())
 }
 
-async fn a_claim_at_another_epoch_is_denied(stage: Stage) -> Outcome {
-    let (_, attempt, holding) = stage.running().await?;
-    let outcome = given::requeue(chorus_core::attempt::Requeue::Drained, stage.now());
+async fn a_claim_at_another_epoch_is_denied(context: CaseContext) -> Outcome {
+    let (_, attempt, holding) = context.running().await?;
+    let outcome = fixtures::requeue(chorus_core::attempt::Requeue::Drained, context.now());
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, outcome))
+            .finish(context.finish(&holding, outcome))
             .await?
     );
-    stage.send(&attempt, Epoch(1)).await?;
+    context.send(&attempt, Epoch(1)).await?;
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?,
         None
     );
     let old = Claim {
         holder: holding.holder,
-        ..stage.claim(&attempt, Epoch(0))
+        ..context.claim(&attempt, Epoch(0))
     };
-    assert_eq!(stage.ports.attempts.claim(old).await?, None);
+    assert_eq!(context.ports.attempts.claim(old).await?, None);
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(1)))
+            .claim(context.claim(&attempt, Epoch(1)))
             .await?
             .is_some()
     );
     Ok(())
 }
 
-async fn a_claim_until_the_last_moment_is_granted(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
-    stage.pass(CLAIMABLE).await;
+async fn a_claim_until_the_last_moment_is_granted(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
+    context.pass(CLAIMABLE).await;
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?
             .is_some()
     );
     Ok(())
 }
 
-async fn a_claim_after_the_last_moment_is_denied(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
-    stage.pass(CLAIMABLE + Millis(1)).await;
+async fn a_claim_after_the_last_moment_is_denied(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
+    context.pass(CLAIMABLE + Millis(1)).await;
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?,
         None
     );
     Ok(())
 }
 
-async fn a_claim_of_what_is_only_queued_is_denied(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
+async fn a_claim_of_what_is_only_queued_is_denied(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?,
         None
     );
-    let unknown = given::attempt(&stage.ids, project, stage.now());
+    let unknown = fixtures::attempt(&context.ids, project, context.now());
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&unknown, Epoch(0)))
+            .claim(context.claim(&unknown, Epoch(0)))
             .await?,
         None
     );
     Ok(())
 }
 
-async fn a_finished_delivery_is_not_claimed_again(stage: Stage) -> Outcome {
-    let (_, attempt, holding) = stage.running().await?;
+async fn a_finished_delivery_is_not_claimed_again(context: CaseContext) -> Outcome {
+    let (_, attempt, holding) = context.running().await?;
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::succeeded()))
+            .finish(context.finish(&holding, fixtures::succeeded()))
             .await?
     );
     let again = Claim {
         holder: holding.holder,
-        ..stage.claim(&attempt, Epoch(0))
+        ..context.claim(&attempt, Epoch(0))
     };
-    assert_eq!(stage.ports.attempts.claim(again).await?, None);
+    assert_eq!(context.ports.attempts.claim(again).await?, None);
     Ok(())
 }
 
-async fn a_beat_names_what_is_not_ours_any_more(stage: Stage) -> Outcome {
-    let (_, _, ours) = stage.running().await?;
+async fn a_beat_names_what_is_not_ours_any_more(context: CaseContext) -> Outcome {
+    let (_, _, ours) = context.running().await?;
     let foreign = Holding {
-        holder: stage.ids.holder(),
+        holder: context.ids.holder(),
         ..ours.clone()
     };
     let old = Holding {
         epoch: Epoch(7),
         ..ours.clone()
     };
-    let gone = stage
+    let gone = context
         .ports
         .attempts
         .beat(vec![foreign.clone(), ours, old.clone()])
         .await?;
     assert_eq!(gone, [foreign, old]);
-    assert_eq!(stage.ports.attempts.beat(vec![]).await?, []);
+    assert_eq!(context.ports.attempts.beat(vec![]).await?, []);
     Ok(())
 }
 
-async fn many_holdings_beat_at_once(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
+async fn many_holdings_beat_at_once(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
     let mut held = Vec::new();
     for _ in 0..21 {
-        let attempt = stage.queued(project).await?;
-        held.push(stage.run(&attempt, Epoch(0)).await?);
+        let attempt = context.queued(project).await?;
+        held.push(context.run(&attempt, Epoch(0)).await?);
     }
     let last = held.last().cloned().expect("there are some");
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&last, given::succeeded()))
+            .finish(context.finish(&last, fixtures::succeeded()))
             .await?
     );
-    assert_eq!(stage.ports.attempts.beat(held).await?, [last]);
+    assert_eq!(context.ports.attempts.beat(held).await?, [last]);
     Ok(())
 }
 
-async fn a_beat_keeps_a_worker_from_being_lost(stage: Stage) -> Outcome {
-    let (_, _, holding) = stage.running().await?;
+async fn a_beat_keeps_a_worker_from_being_lost(context: CaseContext) -> Outcome {
+    let (_, _, holding) = context.running().await?;
     let reclaim = Reclaim {
         unclaimed_for: Millis::ZERO,
         silent_for: Millis::from_secs(20),
         limit: 10,
     };
     for _ in 0..5 {
-        stage.pass(Millis::from_secs(15)).await;
-        assert_eq!(stage.ports.attempts.beat(vec![holding.clone()]).await?, []);
-        assert_eq!(stage.ports.attempts.reclaim(reclaim).await?, []);
+        context.pass(Millis::from_secs(15)).await;
+        assert_eq!(context.ports.attempts.beat(vec![holding.clone()]).await?, []);
+        assert_eq!(context.ports.attempts.reclaim(reclaim).await?, []);
     }
-    stage.pass(Millis::from_secs(20)).await;
-    assert_eq!(stage.ports.attempts.reclaim(reclaim).await?.len(), 1);
+    context.pass(Millis::from_secs(20)).await;
+    assert_eq!(context.ports.attempts.reclaim(reclaim).await?.len(), 1);
     Ok(())
 }

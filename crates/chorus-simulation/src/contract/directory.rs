@@ -5,7 +5,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::directory::{CredentialState, Imported, NewAccount, StoredSecret};
 use chorus_core::time::Timestamp;
 
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -26,12 +26,12 @@ fn tenant() -> Tenant {
 }
 
 async fn import(
-    stage: &Stage,
+    context: &CaseContext,
     name: &str,
     secrets: &[&str],
 ) -> Result<(NewAccount, Imported), StoreError> {
-    let account = given::account(&stage.ids, &tenant(), name, secrets);
-    let answer = stage
+    let account = fixtures::account(&context.ids, &tenant(), name, secrets);
+    let answer = context
         .ports
         .directory
         .import(vec![account.clone()])
@@ -40,19 +40,19 @@ async fn import(
     Ok((account, answer))
 }
 
-async fn names(stage: &Stage) -> Result<Vec<(String, usize)>, StoreError> {
-    let accounts = stage.ports.directory.accounts(&tenant()).await?;
+async fn names(context: &CaseContext) -> Result<Vec<(String, usize)>, StoreError> {
+    let accounts = context.ports.directory.accounts(&tenant()).await?;
     Ok(accounts
         .into_iter()
         .map(|account| (account.name, account.credentials.len()))
         .collect())
 }
 
-async fn accounts_are_listed_by_name_without_secrets(stage: Stage) -> Outcome {
-    let (zoe, _) = import(&stage, "zoe@example.org", &["one", "two"]).await?;
-    import(&stage, "An@example.org", &["three"]).await?;
-    import(&stage, "bare@example.org", &[]).await?;
-    let accounts = stage.ports.directory.accounts(&tenant()).await?;
+async fn accounts_are_listed_by_name_without_secrets(context: CaseContext) -> Outcome {
+    let (zoe, _) = import(&context, "zoe@example.org", &["one", "two"]).await?;
+    import(&context, "An@example.org", &["three"]).await?;
+    import(&context, "bare@example.org", &[]).await?;
+    let accounts = context.ports.directory.accounts(&tenant()).await?;
     let names: Vec<_> = accounts
         .iter()
         .map(|account| account.name.as_str())
@@ -77,35 +77,35 @@ async fn accounts_are_listed_by_name_without_secrets(stage: Stage) -> Outcome {
             base_url: new.base_url.clone(),
             secret: new.secret.clone(),
         };
-        assert_eq!(stage.ports.directory.secret(new.id).await?, Some(expected));
+        assert_eq!(context.ports.directory.secret(new.id).await?, Some(expected));
     }
     assert_eq!(
-        stage.ports.directory.secret(CredentialId::new(999)).await?,
+        context.ports.directory.secret(CredentialId::new(999)).await?,
         None
     );
     Ok(())
 }
 
-async fn the_import_whose_reply_was_lost_is_added(stage: Stage) -> Outcome {
-    let account = given::account(&stage.ids, &tenant(), "a@example.org", &["one", "two"]);
+async fn the_import_whose_reply_was_lost_is_added(context: CaseContext) -> Outcome {
+    let account = fixtures::account(&context.ids, &tenant(), "a@example.org", &["one", "two"]);
     let answer =
-        with_lost_reply(async || stage.ports.directory.import(vec![account.clone()]).await).await?;
+        with_lost_reply(async || context.ports.directory.import(vec![account.clone()]).await).await?;
     assert_eq!(answer, [Imported::Added(account.id)]);
-    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 2)]);
+    assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 2)]);
     Ok(())
 }
 
-async fn a_secret_that_is_there_is_refused_with_its_holders_name(stage: Stage) -> Outcome {
-    import(&stage, "first@example.org", &["one"]).await?;
-    let (_, answer) = import(&stage, "second@example.org", &["two", "one"]).await?;
+async fn a_secret_that_is_there_is_refused_with_its_holders_name(context: CaseContext) -> Outcome {
+    import(&context, "first@example.org", &["one"]).await?;
+    let (_, answer) = import(&context, "second@example.org", &["two", "one"]).await?;
     assert_eq!(
         answer,
         Imported::Duplicate {
             held_by: "first@example.org".to_owned()
         }
     );
-    assert_eq!(names(&stage).await?, [("first@example.org".to_owned(), 1)]);
-    let (_, answer) = import(&stage, "third@example.org", &["two"]).await?;
+    assert_eq!(names(&context).await?, [("first@example.org".to_owned(), 1)]);
+    let (_, answer) = import(&context, "third@example.org", &["two"]).await?;
     assert!(
         matches!(answer, Imported::Added(_)),
         "nothing of the refused row was added"
@@ -113,27 +113,27 @@ async fn a_secret_that_is_there_is_refused_with_its_holders_name(stage: Stage) -
     Ok(())
 }
 
-async fn a_secret_twice_in_one_row_is_refused(stage: Stage) -> Outcome {
-    let (_, answer) = import(&stage, "a@example.org", &["one", "one"]).await?;
+async fn a_secret_twice_in_one_row_is_refused(context: CaseContext) -> Outcome {
+    let (_, answer) = import(&context, "a@example.org", &["one", "one"]).await?;
     assert_eq!(
         answer,
         Imported::Duplicate {
             held_by: "a@example.org".to_owned()
         }
     );
-    assert_eq!(names(&stage).await?, []);
+    assert_eq!(names(&context).await?, []);
     Ok(())
 }
 
-async fn a_known_name_gets_the_new_credentials(stage: Stage) -> Outcome {
-    let (first, _) = import(&stage, "a@example.org", &["one"]).await?;
-    let (_, answer) = import(&stage, "a@example.org", &["two"]).await?;
+async fn a_known_name_gets_the_new_credentials(context: CaseContext) -> Outcome {
+    let (first, _) = import(&context, "a@example.org", &["one"]).await?;
+    let (_, answer) = import(&context, "a@example.org", &["two"]).await?;
     assert_eq!(answer, Imported::Added(first.id));
-    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 2)]);
+    assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 2)]);
     Ok(())
 }
 
-async fn a_batch_sees_its_own_rows(stage: Stage) -> Outcome {
+async fn a_batch_sees_its_own_rows(context: CaseContext) -> Outcome {
     let rows = [
         ("a@example.org", "one"),
         ("b@example.org", "one"),
@@ -141,9 +141,9 @@ async fn a_batch_sees_its_own_rows(stage: Stage) -> Outcome {
     ];
     let rows: Vec<_> = rows
         .into_iter()
-        .map(|(name, secret)| given::account(&stage.ids, &tenant(), name, &[secret]))
+        .map(|(name, secret)| fixtures::account(&context.ids, &tenant(), name, &[secret]))
         .collect();
-    let answers = stage.ports.directory.import(rows.clone()).await?;
+    let answers = context.ports.directory.import(rows.clone()).await?;
     let duplicate = Imported::Duplicate {
         held_by: "a@example.org".to_owned(),
     };
@@ -158,22 +158,22 @@ async fn a_batch_sees_its_own_rows(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn tenants_do_not_meet(stage: Stage) -> Outcome {
-    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
+async fn tenants_do_not_meet(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one"]).await?;
     let stranger = Tenant::new("stranger");
-    let theirs = given::account(&stage.ids, &stranger, "a@example.org", &["one"]);
+    let theirs = fixtures::account(&context.ids, &stranger, "a@example.org", &["one"]);
     assert_eq!(
-        stage.ports.directory.import(vec![theirs.clone()]).await?,
+        context.ports.directory.import(vec![theirs.clone()]).await?,
         [Imported::Added(theirs.id)]
     );
-    assert_eq!(stage.ports.directory.accounts(&stranger).await?.len(), 1);
-    assert!(!stage.ports.directory.remove(&stranger, account.id).await?);
-    assert_eq!(names(&stage).await?, [("a@example.org".to_owned(), 1)]);
+    assert_eq!(context.ports.directory.accounts(&stranger).await?.len(), 1);
+    assert!(!context.ports.directory.remove(&stranger, account.id).await?);
+    assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 1)]);
     Ok(())
 }
 
-async fn states_are_kept(stage: Stage) -> Outcome {
-    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
+async fn states_are_kept(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one"]).await?;
     let states = [
         CredentialState::Refused {
             reason: "invalid x-api-key".to_owned(),
@@ -186,7 +186,7 @@ async fn states_are_kept(stage: Stage) -> Outcome {
     ];
     for state in states {
         with_lost_reply(async || {
-            stage
+            context
                 .ports
                 .directory
                 .set_state(account.credentials[0].id, state.clone())
@@ -194,38 +194,38 @@ async fn states_are_kept(stage: Stage) -> Outcome {
         })
         .await?;
         assert_eq!(
-            stage.ports.directory.accounts(&tenant()).await?[0].credentials[0].state,
+            context.ports.directory.accounts(&tenant()).await?[0].credentials[0].state,
             state
         );
     }
-    stage
+    context
         .ports
         .directory
         .set_state(CredentialId::new(999), CredentialState::Active)
         .await
 }
 
-async fn a_removed_account_leaves_nothing(stage: Stage) -> Outcome {
-    let (account, _) = import(&stage, "a@example.org", &["one"]).await?;
-    assert!(stage.ports.directory.remove(&tenant(), account.id).await?);
-    assert!(!stage.ports.directory.remove(&tenant(), account.id).await?);
+async fn a_removed_account_leaves_nothing(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one"]).await?;
+    assert!(context.ports.directory.remove(&tenant(), account.id).await?);
+    assert!(!context.ports.directory.remove(&tenant(), account.id).await?);
     assert!(
-        !stage
+        !context
             .ports
             .directory
             .remove(&tenant(), AccountId::new(999))
             .await?
     );
-    assert_eq!(names(&stage).await?, []);
+    assert_eq!(names(&context).await?, []);
     assert_eq!(
-        stage
+        context
             .ports
             .directory
             .secret(account.credentials[0].id)
             .await?,
         None
     );
-    let (_, answer) = import(&stage, "b@example.org", &["one"]).await?;
+    let (_, answer) = import(&context, "b@example.org", &["one"]).await?;
     assert!(
         matches!(answer, Imported::Added(_)),
         "its secret may be imported anew"

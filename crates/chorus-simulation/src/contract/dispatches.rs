@@ -6,8 +6,8 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Topic;
 use chorus_core::port::projects::Commit;
 
-use super::stage::{AMPLE, ESTIMATE};
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::context::{AMPLE, ESTIMATE};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -26,43 +26,43 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn the_queue_is_oldest_first_and_limited(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
+async fn the_queue_is_oldest_first_and_limited(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
     let mut expected = Vec::new();
     for _ in 0..3 {
-        stage.pass(chorus_core::time::Millis(5)).await;
-        expected.push(stage.queued(project).await?.id);
+        context.pass(chorus_core::time::Millis(5)).await;
+        expected.push(context.queued(project).await?.id);
     }
     let same_time: Vec<NewAttempt> = (0..2)
-        .map(|_| given::attempt(&stage.ids, project, stage.now()))
+        .map(|_| fixtures::attempt(&context.ids, project, context.now()))
         .collect();
     expected.extend(same_time.iter().map(|attempt| attempt.id));
-    let commit = stage.decision(project).await?;
-    stage
+    let commit = context.decision(project).await?;
+    context
         .decide(Commit {
             attempts: same_time.into_iter().rev().collect(),
             ..commit
         })
         .await?;
     for limit in [10, 2] {
-        let queued = stage.ports.attempts.queued(limit).await?;
+        let queued = context.ports.attempts.queued(limit).await?;
         let ids: Vec<_> = queued.into_iter().map(|queued| queued.attempt.id).collect();
         assert_eq!(ids, expected[..expected.len().min(limit as usize)]);
     }
     Ok(())
 }
 
-async fn a_dispatch_leaves_the_queue_with_record_story_and_money(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let dispatch = stage.send(&attempt, Epoch(0)).await?;
-    assert_eq!(stage.ports.attempts.queued(10).await?, []);
-    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+async fn a_dispatch_leaves_the_queue_with_record_story_and_money(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let dispatch = context.send(&attempt, Epoch(0)).await?;
+    assert_eq!(context.ports.attempts.queued(10).await?, []);
+    assert_eq!(context.money(project).await?, (0, ESTIMATE.0, 0));
     assert_eq!(
-        stage.unsent_topics().await?,
+        context.unsent_topics().await?,
         ["chorus.project.cmd.v1", "chorus.task.dispatch.claude.v1"]
     );
-    let stories = stage.ports.deliveries.of_project(project).await?;
+    let stories = context.ports.deliveries.of_project(project).await?;
     let DispatchDecision::Send(assignment) = dispatch.decision else {
         panic!("it was sent")
     };
@@ -72,7 +72,7 @@ async fn a_dispatch_leaves_the_queue_with_record_story_and_money(stage: Stage) -
             stories[0].dispatched_at,
             stories[0].kind
         ),
-        (&*assignment, stage.now(), attempt.kind)
+        (&*assignment, context.now(), attempt.kind)
     );
     assert_eq!(
         (stories[0].claimed_at, &stories[0].end, stories[0].cost),
@@ -81,100 +81,100 @@ async fn a_dispatch_leaves_the_queue_with_record_story_and_money(stage: Stage) -
     Ok(())
 }
 
-async fn the_dispatch_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let dispatch = stage.dispatch(&attempt, Epoch(0));
+async fn the_dispatch_whose_reply_was_lost_is_done_once(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let dispatch = context.dispatch(&attempt, Epoch(0));
     let answers =
-        with_lost_reply(async || stage.ports.attempts.dispatch(vec![dispatch.clone()]).await)
+        with_lost_reply(async || context.ports.attempts.dispatch(vec![dispatch.clone()]).await)
             .await?;
     assert_eq!(answers, [Dispatched::Done]);
-    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
-    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    assert_eq!(context.money(project).await?, (0, ESTIMATE.0, 0));
+    assert_eq!(context.unsent_topics().await?.len(), 2);
     Ok(())
 }
 
-async fn a_dispatch_is_still_done_after_its_delivery_went_on(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let dispatch = stage.send(&attempt, Epoch(0)).await?;
-    stage
+async fn a_dispatch_is_still_done_after_its_delivery_went_on(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let dispatch = context.send(&attempt, Epoch(0)).await?;
+    context
         .ports
         .attempts
-        .claim(stage.claim(&attempt, Epoch(0)))
+        .claim(context.claim(&attempt, Epoch(0)))
         .await?;
     assert_eq!(
-        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        context.ports.attempts.dispatch(vec![dispatch]).await?,
         [Dispatched::Done]
     );
     Ok(())
 }
 
-async fn a_foreign_lease_in_the_row_means_lost(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
-    let other = stage.dispatch(&attempt, Epoch(0));
+async fn a_foreign_lease_in_the_row_means_lost(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
+    let other = context.dispatch(&attempt, Epoch(0));
     assert_eq!(
-        stage.ports.attempts.dispatch(vec![other]).await?,
+        context.ports.attempts.dispatch(vec![other]).await?,
         [Dispatched::Conflict]
     );
-    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+    assert_eq!(context.money(project).await?, (0, ESTIMATE.0, 0));
     Ok(())
 }
 
-async fn a_dispatch_at_another_epoch_is_lost(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let ahead = stage.dispatch(&attempt, Epoch(1));
+async fn a_dispatch_at_another_epoch_is_lost(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let ahead = context.dispatch(&attempt, Epoch(1));
     assert_eq!(
-        stage.ports.attempts.dispatch(vec![ahead]).await?,
+        context.ports.attempts.dispatch(vec![ahead]).await?,
         [Dispatched::Conflict]
     );
-    assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
-    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    assert_eq!(context.ports.attempts.queued(10).await?.len(), 1);
+    assert_eq!(context.money(project).await?, (0, 0, 0));
     Ok(())
 }
 
-async fn a_dispatch_of_nothing_is_lost(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let unknown = given::attempt(&stage.ids, project, stage.now());
-    let dispatch = stage.dispatch(&unknown, Epoch(0));
+async fn a_dispatch_of_nothing_is_lost(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let unknown = fixtures::attempt(&context.ids, project, context.now());
+    let dispatch = context.dispatch(&unknown, Epoch(0));
     assert_eq!(
-        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        context.ports.attempts.dispatch(vec![dispatch]).await?,
         [Dispatched::Conflict]
     );
-    assert_eq!(stage.ports.attempts.dispatch(vec![]).await?, []);
+    assert_eq!(context.ports.attempts.dispatch(vec![]).await?, []);
     Ok(())
 }
 
-async fn a_dispatch_over_budget_changes_nothing(stage: Stage) -> Outcome {
-    let project = stage.project(MicroUsd(ESTIMATE.0 - 1)).await?;
-    let attempt = stage.queued(project).await?;
-    let dispatch = stage.dispatch(&attempt, Epoch(0));
+async fn a_dispatch_over_budget_changes_nothing(context: CaseContext) -> Outcome {
+    let project = context.project(MicroUsd(ESTIMATE.0 - 1)).await?;
+    let attempt = context.queued(project).await?;
+    let dispatch = context.dispatch(&attempt, Epoch(0));
     assert_eq!(
-        stage.ports.attempts.dispatch(vec![dispatch]).await?,
+        context.ports.attempts.dispatch(vec![dispatch]).await?,
         [Dispatched::OverBudget]
     );
-    assert_eq!(stage.ports.attempts.queued(10).await?.len(), 1);
-    assert_eq!(stage.unsent_topics().await?.len(), 1);
-    assert_eq!(stage.ports.deliveries.of_project(project).await?, []);
+    assert_eq!(context.ports.attempts.queued(10).await?.len(), 1);
+    assert_eq!(context.unsent_topics().await?.len(), 1);
+    assert_eq!(context.ports.deliveries.of_project(project).await?, []);
     Ok(())
 }
 
-async fn a_batch_draws_on_one_budget(stage: Stage) -> Outcome {
-    let project = stage.project(MicroUsd(2 * ESTIMATE.0 + 1)).await?;
+async fn a_batch_draws_on_one_budget(context: CaseContext) -> Outcome {
+    let project = context.project(MicroUsd(2 * ESTIMATE.0 + 1)).await?;
     let mut batch = Vec::new();
     for _ in 0..3 {
-        let attempt = stage.queued(project).await?;
-        batch.push(stage.dispatch(&attempt, Epoch(0)));
+        let attempt = context.queued(project).await?;
+        batch.push(context.dispatch(&attempt, Epoch(0)));
     }
     let twice = batch[0].clone();
     batch.push(Dispatch {
         attempt: twice.attempt,
-        ..stage.dispatch(&given::attempt(&stage.ids, project, stage.now()), Epoch(0))
+        ..context.dispatch(&fixtures::attempt(&context.ids, project, context.now()), Epoch(0))
     });
-    let answers = stage.ports.attempts.dispatch(batch).await?;
+    let answers = context.ports.attempts.dispatch(batch).await?;
     assert_eq!(
         answers,
         [
@@ -184,64 +184,64 @@ async fn a_batch_draws_on_one_budget(stage: Stage) -> Outcome {
             Dispatched::Conflict
         ]
     );
-    assert_eq!(stage.money(project).await?, (0, 2 * ESTIMATE.0, 0));
+    assert_eq!(context.money(project).await?, (0, 2 * ESTIMATE.0, 0));
     Ok(())
 }
 
-async fn a_budget_is_used_to_the_last_unit(stage: Stage) -> Outcome {
-    let project = stage.project(ESTIMATE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
-    assert_eq!(stage.money(project).await?, (0, ESTIMATE.0, 0));
+async fn a_budget_is_used_to_the_last_unit(context: CaseContext) -> Outcome {
+    let project = context.project(ESTIMATE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
+    assert_eq!(context.money(project).await?, (0, ESTIMATE.0, 0));
     Ok(())
 }
 
-fn refusal(stage: &Stage, attempt: &NewAttempt) -> Dispatch {
-    let record = given::record(&stage.ids, Topic::TaskDone, "key");
+fn refusal(context: &CaseContext, attempt: &NewAttempt) -> Dispatch {
+    let record = fixtures::record(&context.ids, Topic::TaskDone, "key");
     let decision = DispatchDecision::Refuse(FailureCause::KillsWorkers);
     Dispatch {
         decision,
         record,
-        ..stage.dispatch(attempt, Epoch(0))
+        ..context.dispatch(attempt, Epoch(0))
     }
 }
 
-async fn the_refusal_whose_reply_was_lost_is_done_once(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let refusal = refusal(&stage, &attempt);
+async fn the_refusal_whose_reply_was_lost_is_done_once(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let refusal = refusal(&context, &attempt);
     let answers =
-        with_lost_reply(async || stage.ports.attempts.dispatch(vec![refusal.clone()]).await)
+        with_lost_reply(async || context.ports.attempts.dispatch(vec![refusal.clone()]).await)
             .await?;
     assert_eq!(answers, [Dispatched::Done]);
-    assert_eq!(stage.ports.attempts.queued(10).await?, []);
+    assert_eq!(context.ports.attempts.queued(10).await?, []);
     assert_eq!(
-        stage.unsent_topics().await?,
+        context.unsent_topics().await?,
         ["chorus.project.cmd.v1", "chorus.task.done.v1"]
     );
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .dispatch(vec![stage.dispatch(&attempt, Epoch(0))])
+            .dispatch(vec![context.dispatch(&attempt, Epoch(0))])
             .await?,
         [Dispatched::Conflict]
     );
     Ok(())
 }
 
-async fn a_refusal_of_what_was_dispatched_is_lost(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    stage.send(&attempt, Epoch(0)).await?;
+async fn a_refusal_of_what_was_dispatched_is_lost(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    context.send(&attempt, Epoch(0)).await?;
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .dispatch(vec![refusal(&stage, &attempt)])
+            .dispatch(vec![refusal(&context, &attempt)])
             .await?,
         [Dispatched::Conflict]
     );
-    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    assert_eq!(context.unsent_topics().await?.len(), 2);
     Ok(())
 }

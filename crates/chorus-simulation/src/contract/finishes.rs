@@ -11,7 +11,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::bus::Topic;
 use chorus_core::time::Millis;
 
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -28,12 +28,12 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn a_last_word_is_told_whole(stage: Stage) -> Outcome {
-    let (project, _, holding) = stage.running().await?;
-    stage.pass(Millis(250)).await;
-    let finish = stage.finish(&holding, given::succeeded());
-    assert!(stage.ports.attempts.finish(finish.clone()).await?);
-    let stories = stage.ports.deliveries.of_project(project).await?;
+async fn a_last_word_is_told_whole(context: CaseContext) -> Outcome {
+    let (project, _, holding) = context.running().await?;
+    context.pass(Millis(250)).await;
+    let finish = context.finish(&holding, fixtures::succeeded());
+    assert!(context.ports.attempts.finish(finish.clone()).await?);
+    let stories = context.ports.deliveries.of_project(project).await?;
     let story = &stories[0];
     assert_eq!(
         story.end,
@@ -43,43 +43,43 @@ async fn a_last_word_is_told_whole(stage: Stage) -> Outcome {
     );
     assert_eq!(
         (story.ended_at, story.usage, story.cost),
-        (Some(stage.now()), finish.usage, finish.cost)
+        (Some(context.now()), finish.usage, finish.cost)
     );
     assert_eq!(
-        stage.unsent_topics().await?.last().map(String::as_str),
+        context.unsent_topics().await?.last().map(String::as_str),
         Some("chorus.task.done.v1")
     );
-    assert_eq!(stage.ports.attempts.queued(10).await?, []);
-    assert_eq!(stage.ports.deliveries.outstanding().await?, []);
+    assert_eq!(context.ports.attempts.queued(10).await?, []);
+    assert_eq!(context.ports.deliveries.outstanding().await?, []);
     Ok(())
 }
 
-async fn the_last_word_whose_reply_was_lost_is_true(stage: Stage) -> Outcome {
-    let (project, _, holding) = stage.running().await?;
-    let finish = stage.finish(&holding, given::succeeded());
-    assert!(with_lost_reply(async || stage.ports.attempts.finish(finish.clone()).await).await?);
-    assert_eq!(stage.money(project).await?, (700, 0, 0));
-    assert_eq!(stage.unsent_topics().await?.len(), 3);
+async fn the_last_word_whose_reply_was_lost_is_true(context: CaseContext) -> Outcome {
+    let (project, _, holding) = context.running().await?;
+    let finish = context.finish(&holding, fixtures::succeeded());
+    assert!(with_lost_reply(async || context.ports.attempts.finish(finish.clone()).await).await?);
+    assert_eq!(context.money(project).await?, (700, 0, 0));
+    assert_eq!(context.unsent_topics().await?.len(), 3);
     Ok(())
 }
 
-async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(stage: Stage) -> Outcome {
-    let (project, attempt, holding) = stage.running().await?;
-    let finish = stage.finish(&holding, given::requeue(Requeue::Continue, stage.now()));
-    assert!(stage.ports.attempts.finish(finish.clone()).await?);
-    stage.run(&attempt, Epoch(1)).await?;
+async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(context: CaseContext) -> Outcome {
+    let (project, attempt, holding) = context.running().await?;
+    let finish = context.finish(&holding, fixtures::requeue(Requeue::Continue, context.now()));
+    assert!(context.ports.attempts.finish(finish.clone()).await?);
+    context.run(&attempt, Epoch(1)).await?;
     assert!(
-        stage.ports.attempts.finish(finish).await?,
+        context.ports.attempts.finish(finish).await?,
         "it was done, whatever came after it"
     );
-    assert_eq!(stage.money(project).await?, (700, 1000, 0));
+    assert_eq!(context.money(project).await?, (700, 1000, 0));
     Ok(())
 }
 
-async fn a_foreign_last_word_is_false(stage: Stage) -> Outcome {
-    let (project, _, holding) = stage.running().await?;
+async fn a_foreign_last_word_is_false(context: CaseContext) -> Outcome {
+    let (project, _, holding) = context.running().await?;
     let foreign = Holding {
-        holder: stage.ids.holder(),
+        holder: context.ids.holder(),
         ..holding.clone()
     };
     let ahead = Holding {
@@ -87,66 +87,66 @@ async fn a_foreign_last_word_is_false(stage: Stage) -> Outcome {
         ..holding.clone()
     };
     let unknown = Holding {
-        attempt: given::attempt(&stage.ids, project, stage.now()).id,
+        attempt: fixtures::attempt(&context.ids, project, context.now()).id,
         ..holding
     };
     for holding in [foreign, ahead, unknown] {
         assert!(
-            !stage
+            !context
                 .ports
                 .attempts
-                .finish(stage.finish(&holding, given::succeeded()))
+                .finish(context.finish(&holding, fixtures::succeeded()))
                 .await?
         );
     }
-    assert_eq!(stage.money(project).await?, (0, 1000, 0));
-    assert_eq!(stage.unsent_topics().await?.len(), 2);
+    assert_eq!(context.money(project).await?, (0, 1000, 0));
+    assert_eq!(context.unsent_topics().await?.len(), 2);
     Ok(())
 }
 
-async fn what_has_ended_never_changes_again(stage: Stage) -> Outcome {
-    let (project, attempt, holding) = stage.running().await?;
+async fn what_has_ended_never_changes_again(context: CaseContext) -> Outcome {
+    let (project, attempt, holding) = context.running().await?;
     let failed = DeliveryOutcome::Failed {
         cause: FailureCause::Empty,
     };
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, failed.clone()))
+            .finish(context.finish(&holding, failed.clone()))
             .await?
     );
-    stage.pass(Millis::from_secs(3600)).await;
+    context.pass(Millis::from_secs(3600)).await;
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::succeeded()))
+            .finish(context.finish(&holding, fixtures::succeeded()))
             .await?,
         "it was finished by this holder"
     );
-    let stories = stage.ports.deliveries.of_project(project).await?;
+    let stories = context.ports.deliveries.of_project(project).await?;
     assert_eq!(
         stories[0].end,
         Some(DeliveryEnd::Finished { outcome: failed })
     );
     assert_eq!(
-        stage.ports.attempts.beat(vec![holding.clone()]).await?,
+        context.ports.attempts.beat(vec![holding.clone()]).await?,
         [holding]
     );
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .claim(stage.claim(&attempt, Epoch(0)))
+            .claim(context.claim(&attempt, Epoch(0)))
             .await?,
         None
     );
-    assert_eq!(stage.money(project).await?, (700, 0, 700));
+    assert_eq!(context.money(project).await?, (700, 0, 700));
     Ok(())
 }
 
-async fn each_outcome_moves_money_as_it_should(stage: Stage) -> Outcome {
+async fn each_outcome_moves_money_as_it_should(context: CaseContext) -> Outcome {
     let limited = Requeue::Limited {
         class: FailureClass::RateWindow,
     };
@@ -154,7 +154,7 @@ async fn each_outcome_moves_money_as_it_should(stage: Stage) -> Outcome {
         class: FailureClass::Transient,
     };
     let table = [
-        (given::succeeded(), 0),
+        (fixtures::succeeded(), 0),
         (
             DeliveryOutcome::Asked {
                 question: ArtifactHash::of(b"which?"),
@@ -167,26 +167,26 @@ async fn each_outcome_moves_money_as_it_should(stage: Stage) -> Outcome {
             },
             700,
         ),
-        (given::requeue(Requeue::Continue, stage.now()), 0),
-        (given::requeue(retry, stage.now()), 700),
-        (given::requeue(limited, stage.now()), 700),
-        (given::requeue(Requeue::Drained, stage.now()), 700),
+        (fixtures::requeue(Requeue::Continue, context.now()), 0),
+        (fixtures::requeue(retry, context.now()), 700),
+        (fixtures::requeue(limited, context.now()), 700),
+        (fixtures::requeue(Requeue::Drained, context.now()), 700),
     ];
     for (outcome, wasted) in table {
-        let (project, _, holding) = stage.running().await?;
+        let (project, _, holding) = context.running().await?;
         assert!(
-            stage
+            context
                 .ports
                 .attempts
-                .finish(stage.finish(&holding, outcome.clone()))
+                .finish(context.finish(&holding, outcome.clone()))
                 .await?
         );
-        assert_eq!(stage.money(project).await?, (700, 0, wasted), "{outcome:?}");
+        assert_eq!(context.money(project).await?, (700, 0, wasted), "{outcome:?}");
     }
-    let (project, _, holding) = stage.running().await?;
-    let no_call = stage.finish(&holding, given::requeue(Requeue::LeaseGone, stage.now()));
+    let (project, _, holding) = context.running().await?;
+    let no_call = context.finish(&holding, fixtures::requeue(Requeue::LeaseGone, context.now()));
     assert!(
-        stage
+        context
             .ports
             .attempts
             .finish(Finish {
@@ -196,11 +196,11 @@ async fn each_outcome_moves_money_as_it_should(stage: Stage) -> Outcome {
             })
             .await?
     );
-    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    assert_eq!(context.money(project).await?, (0, 0, 0));
     Ok(())
 }
 
-async fn each_requeue_counts_as_it_should(stage: Stage) -> Outcome {
+async fn each_requeue_counts_as_it_should(context: CaseContext) -> Outcome {
     let class = FailureClass::Overload;
     let table = [
         (Requeue::Retry { class }, (1, 0, None)),
@@ -210,16 +210,16 @@ async fn each_requeue_counts_as_it_should(stage: Stage) -> Outcome {
         (Requeue::LeaseGone, (0, 0, None)),
     ];
     for (reason, (retries, continues, refused_by)) in table {
-        let (_, attempt, holding) = stage.running().await?;
-        stage.pass(Millis(40)).await;
-        let not_before = stage.now() + Millis::from_secs(8);
-        let finish = stage.finish(&holding, given::requeue(reason, not_before));
+        let (_, attempt, holding) = context.running().await?;
+        context.pass(Millis(40)).await;
+        let not_before = context.now() + Millis::from_secs(8);
+        let finish = context.finish(&holding, fixtures::requeue(reason, not_before));
         let ready = Finish {
-            record: given::record(&stage.ids, Topic::TaskReady, "claude"),
+            record: fixtures::record(&context.ids, Topic::TaskReady, "claude"),
             ..finish
         };
-        assert!(stage.ports.attempts.finish(ready).await?);
-        let queued = stage
+        assert!(context.ports.attempts.finish(ready).await?);
+        let queued = context
             .ports
             .attempts
             .queued(10)
@@ -238,11 +238,11 @@ async fn each_requeue_counts_as_it_should(stage: Stage) -> Outcome {
         );
         assert_eq!(
             (queued.queued_at, queued.attempt.not_before),
-            (stage.now(), not_before),
+            (context.now(), not_before),
             "{reason:?}"
         );
         assert_eq!(
-            retries_of(&stage, &queued.attempt, Epoch(1)).await?,
+            retries_of(&context, &queued.attempt, Epoch(1)).await?,
             retries,
             "{reason:?}"
         );
@@ -252,35 +252,35 @@ async fn each_requeue_counts_as_it_should(stage: Stage) -> Outcome {
 
 /// Retries so far, as the next worker is told; the attempt ends here.
 async fn retries_of(
-    stage: &Stage,
+    context: &CaseContext,
     attempt: &chorus_core::attempt::NewAttempt,
     epoch: Epoch,
 ) -> Result<u32, StoreError> {
-    stage.send(attempt, epoch).await?;
-    let delivery = stage
+    context.send(attempt, epoch).await?;
+    let delivery = context
         .ports
         .attempts
-        .claim(stage.claim(attempt, epoch))
+        .claim(context.claim(attempt, epoch))
         .await?;
     Ok(delivery.expect("nobody else claimed it").retries)
 }
 
-async fn a_continued_attempt_takes_its_new_order(stage: Stage) -> Outcome {
-    let (_, attempt, holding) = stage.running().await?;
+async fn a_continued_attempt_takes_its_new_order(context: CaseContext) -> Outcome {
+    let (_, attempt, holding) = context.running().await?;
     let longer = ArtifactHash::of(b"the order with what there is so far");
     let outcome = DeliveryOutcome::Requeue {
         reason: Requeue::Continue,
-        not_before: stage.now(),
+        not_before: context.now(),
         order: Some(longer),
     };
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, outcome))
+            .finish(context.finish(&holding, outcome))
             .await?
     );
-    let queued = stage.ports.attempts.queued(10).await?;
+    let queued = context.ports.attempts.queued(10).await?;
     assert_eq!(
         (queued[0].attempt.order, queued[0].created_at),
         (longer, attempt.not_before)
@@ -288,55 +288,55 @@ async fn a_continued_attempt_takes_its_new_order(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn a_limit_is_remembered_until_the_next_delivery_ends(stage: Stage) -> Outcome {
-    let (_, attempt, holding) = stage.running().await?;
+async fn a_limit_is_remembered_until_the_next_delivery_ends(context: CaseContext) -> Outcome {
+    let (_, attempt, holding) = context.running().await?;
     let limited = Requeue::Limited {
         class: FailureClass::RateWindow,
     };
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::requeue(limited, stage.now())))
+            .finish(context.finish(&holding, fixtures::requeue(limited, context.now())))
             .await?
     );
     assert_eq!(
-        stage.ports.attempts.queued(1).await?[0].refused_by,
+        context.ports.attempts.queued(1).await?[0].refused_by,
         Some(AccountId::new(78))
     );
-    let holding = stage.run(&attempt, Epoch(1)).await?;
+    let holding = context.run(&attempt, Epoch(1)).await?;
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::requeue(Requeue::Drained, stage.now())))
+            .finish(context.finish(&holding, fixtures::requeue(Requeue::Drained, context.now())))
             .await?
     );
-    assert_eq!(stage.ports.attempts.queued(1).await?[0].refused_by, None);
+    assert_eq!(context.ports.attempts.queued(1).await?[0].refused_by, None);
     Ok(())
 }
 
-async fn the_newest_order_and_time_are_delivered(stage: Stage) -> Outcome {
-    let (_, attempt, holding) = stage.running().await?;
+async fn the_newest_order_and_time_are_delivered(context: CaseContext) -> Outcome {
+    let (_, attempt, holding) = context.running().await?;
     let longer = ArtifactHash::of(b"longer");
-    let not_before = stage.now() + Millis(7);
+    let not_before = context.now() + Millis(7);
     let outcome = DeliveryOutcome::Requeue {
         reason: Requeue::Continue,
         not_before,
         order: Some(longer),
     };
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, outcome))
+            .finish(context.finish(&holding, outcome))
             .await?
     );
-    stage.send(&attempt, Epoch(1)).await?;
-    let delivery = stage
+    context.send(&attempt, Epoch(1)).await?;
+    let delivery = context
         .ports
         .attempts
-        .claim(stage.claim(&attempt, Epoch(1)))
+        .claim(context.claim(&attempt, Epoch(1)))
         .await?
         .expect("nobody else claimed it");
     assert_eq!(

@@ -1,6 +1,6 @@
-//! Random histories: the same seeded deeds done on two stores must give equal answers and equal rows.
+//! Random histories: the same seeded operations done on two stores must give equal answers and equal rows.
 //!
-//! The next deed is chosen by looking at the model's rows, so that most of them hit a row that is there, at its
+//! The next operation is chosen by looking at the model's rows, so that most of them hit a row that is there, at its
 //! epoch and by its holder; the rest miss on purpose. Deeds are repeated now and then, as after a lost reply.
 
 use chorus_core::attempt::{
@@ -19,9 +19,9 @@ use chorus_store::rows::{AttemptRow, Rows};
 use fastrand::Rng;
 
 use super::Ports;
-use super::given::{self, Ids};
+use super::fixtures::{self, Ids};
 
-/// One deed with its arguments.
+/// One operation with its arguments.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Time passes.
@@ -48,20 +48,20 @@ pub enum Step {
     Acquire(BootId, Millis),
     /// A leadership is prolonged.
     Renew(Term, Millis),
-    /// A leadership is given up.
+    /// A leadership is fixtures up.
     Resign(Term),
 }
 
-/// Chooses the deeds of one history.
-pub struct Author {
+/// Chooses the operations of one history.
+pub struct HistoryGenerator {
     rng: Rng,
     ids: Ids,
     now: Timestamp,
     last: Option<Step>,
 }
 
-impl Author {
-    /// The author of the history with this seed.
+impl HistoryGenerator {
+    /// The generator of the history with this seed.
     pub fn new(seed: u64) -> Self {
         Self {
             rng: Rng::with_seed(seed),
@@ -71,7 +71,7 @@ impl Author {
         }
     }
 
-    /// What is done next, given how the model stands.
+    /// What is done next, fixtures how the model stands.
     pub fn next(&mut self, rows: &Rows) -> Step {
         if self.rng.u8(..10) == 0
             && let Some(last) = &self.last
@@ -87,7 +87,7 @@ impl Author {
             14..17 => self.finish(rows),
             17 => self.beat_or_late(rows),
             18 => self.reclaim(),
-            _ => self.house(rows),
+            _ => self.maintenance(rows),
         };
         if !matches!(step, Step::Pass(_)) {
             self.last = Some(step.clone());
@@ -104,7 +104,7 @@ impl Author {
     fn submit(&mut self) -> Step {
         let tenant = Tenant::new(if self.rng.bool() { "one" } else { "other" });
         let budget = MicroUsd(self.rng.i64(500..20_000));
-        let mut new = given::project(&self.ids, &tenant, self.now, budget);
+        let mut new = fixtures::project(&self.ids, &tenant, self.now, budget);
         if self.rng.u8(..3) == 0 {
             new.idempotency_key = format!("key {}", self.rng.u8(..3));
         }
@@ -118,18 +118,18 @@ impl Author {
         let mut head = row.project.head.clone();
         head.title = format!("Title {}", self.rng.u8(..50));
         let tasks = (0..self.rng.usize(..3))
-            .map(|_| given::task(self.task(rows, *project), &format!("v{}", self.rng.u8(..9))))
+            .map(|_| fixtures::task(self.task(rows, *project), &format!("v{}", self.rng.u8(..9))))
             .collect();
         let attempts = (0..self.rng.usize(..4))
-            .map(|_| given::attempt(&self.ids, *project, self.now))
+            .map(|_| fixtures::attempt(&self.ids, *project, self.now))
             .collect();
         let cancel = self.some(rows.attempts.keys().copied(), 2);
         let first = row.seq.0 + 1 + u64::from(self.rng.u8(..20) == 0);
         let events = (first..first + self.rng.u64(..3))
-            .map(|seq| given::event(*project, seq, self.now))
+            .map(|seq| fixtures::event(*project, seq, self.now))
             .collect();
         let outbox = (0..self.rng.usize(..2))
-            .map(|_| given::record(&self.ids, Topic::Event, "key"))
+            .map(|_| fixtures::record(&self.ids, Topic::Event, "key"))
             .collect();
         let expected = if self.rng.u8(..6) == 0 {
             Version(self.rng.u64(..4))
@@ -177,16 +177,16 @@ impl Author {
         let row = self.attempt(rows, AttemptState::Queued)?;
         let epoch = self.epoch(row);
         let not_after = self.now + Millis(self.rng.u64(..40_000));
-        let assignment = given::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(0..3_000)));
+        let assignment = fixtures::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(0..3_000)));
         let (decision, record) = if self.rng.u8(..8) == 0 {
             (
                 DispatchDecision::Refuse(FailureCause::KillsWorkers),
-                given::record(&self.ids, Topic::TaskDone, "key"),
+                fixtures::record(&self.ids, Topic::TaskDone, "key"),
             )
         } else {
             (
                 DispatchDecision::Send(Box::new(assignment)),
-                given::dispatch_record(&self.ids, &row.attempt, epoch),
+                fixtures::dispatch_record(&self.ids, &row.attempt, epoch),
             )
         };
         Some(Dispatch {
@@ -217,8 +217,8 @@ impl Author {
         };
         let holding = self.holding(row);
         let outcome = self.outcome();
-        let usage = self.rng.bool().then(given::usage);
-        let record = given::record(&self.ids, Topic::TaskDone, "key");
+        let usage = self.rng.bool().then(fixtures::usage);
+        let record = fixtures::record(&self.ids, Topic::TaskDone, "key");
         Step::Finish(Box::new(Finish {
             holding,
             outcome,
@@ -238,7 +238,7 @@ impl Author {
             Requeue::Continue,
         ];
         match self.rng.usize(..9) {
-            0 => given::succeeded(),
+            0 => fixtures::succeeded(),
             1 => Outcome::Asked {
                 question: chorus_core::artifact::ArtifactHash::of(b"which?"),
             },
@@ -268,7 +268,7 @@ impl Author {
             return Step::Late(LateUsage {
                 attempt: row.story.attempt,
                 epoch: row.story.epoch,
-                usage: given::usage(),
+                usage: fixtures::usage(),
                 cost,
                 event,
             });
@@ -294,7 +294,7 @@ impl Author {
         })
     }
 
-    fn house(&mut self, rows: &Rows) -> Step {
+    fn maintenance(&mut self, rows: &Rows) -> Step {
         let lasts = Millis(self.rng.u64(..30_000));
         match self.rng.u8(..6) {
             0..3 => Step::MarkSent(self.some(rows.outbox.keys().copied(), 6)),
@@ -380,34 +380,34 @@ pub async fn perform(ports: &Ports, now: &mut Timestamp, step: Step) -> String {
 }
 
 /// Everything that ports tell when they are only asked, as text.
-pub async fn told(ports: &Ports, rows: &Rows) -> String {
-    let mut told = format!(
+pub async fn read_back(ports: &Ports, rows: &Rows) -> String {
+    let mut read_back = format!(
         "{:?} {:?}",
         ports.attempts.queued(7).await,
         ports.deliveries.outstanding().await
     );
-    told += &format!("{:?}", ports.outbox.unsent(Millis(3_000), 9).await);
-    told += &format!("{:?}", ports.outbox.unfolded(Millis(3_000), 9).await);
+    read_back += &format!("{:?}", ports.outbox.unsent(Millis(3_000), 9).await);
+    read_back += &format!("{:?}", ports.outbox.unfolded(Millis(3_000), 9).await);
     for tenant in ["one", "other"] {
-        told += &format!(
+        read_back += &format!(
             "{:?}",
             ports.projects.list(&Tenant::new(tenant), None, 5).await
         );
     }
     for project in rows.projects.keys() {
-        told += &format!("{:?}", ports.projects.load(*project).await);
-        told += &format!("{:?}", ports.projects.events(*project, Seq(1), 4).await);
-        told += &format!(
+        read_back += &format!("{:?}", ports.projects.load(*project).await);
+        read_back += &format!("{:?}", ports.projects.events(*project, Seq(1), 4).await);
+        read_back += &format!(
             "{:?} {:?}",
             ports.deliveries.of_project(*project).await,
             ports.deliveries.money(*project).await
         );
     }
-    told
+    read_back
 }
 
 /// The sums that hold in every store at every moment; the first that does not is named.
-pub fn unsound(rows: &Rows) -> Option<String> {
+pub fn inconsistency(rows: &Rows) -> Option<String> {
     for (id, row) in &rows.projects {
         let of_project = || {
             rows.deliveries

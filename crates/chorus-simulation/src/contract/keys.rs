@@ -4,7 +4,7 @@ use chorus_core::id::{KeyId, Tenant};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey, Scope, Scopes};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -41,22 +41,22 @@ fn shown(new: &NewKey, created_at: Timestamp) -> ApiKey {
     }
 }
 
-async fn a_key_is_found_by_the_hash_of_its_text_only(stage: Stage) -> Outcome {
-    stage.pass(Millis(7)).await;
+async fn a_key_is_found_by_the_hash_of_its_text_only(context: CaseContext) -> Outcome {
+    context.pass(Millis(7)).await;
     let scopes: Scopes = [Scope::ProjectsRead].into_iter().collect();
     let new = NewKey {
         scopes,
         expires_at: Some(Timestamp(99)),
-        ..given::key(&stage.ids, &tenant(), "text")
+        ..fixtures::key(&context.ids, &tenant(), "text")
     };
-    stage.ports.keys.create(new.clone()).await?;
+    context.ports.keys.create(new.clone()).await?;
     assert_eq!(
-        stage.ports.keys.find(KeyHash::of("text")).await?,
+        context.ports.keys.find(KeyHash::of("text")).await?,
         Some(shown(&new, Timestamp(7)))
     );
-    assert_eq!(stage.ports.keys.find(KeyHash::of("Text")).await?, None);
+    assert_eq!(context.ports.keys.find(KeyHash::of("Text")).await?, None);
     assert_eq!(
-        stage
+        context
             .ports
             .keys
             .find(KeyHash::of(&new.id.to_string()))
@@ -66,16 +66,16 @@ async fn a_key_is_found_by_the_hash_of_its_text_only(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn the_creation_whose_reply_was_lost_is_one_key(stage: Stage) -> Outcome {
-    let new = given::key(&stage.ids, &tenant(), "text");
-    with_lost_reply(async || stage.ports.keys.create(new.clone()).await).await?;
+async fn the_creation_whose_reply_was_lost_is_one_key(context: CaseContext) -> Outcome {
+    let new = fixtures::key(&context.ids, &tenant(), "text");
+    with_lost_reply(async || context.ports.keys.create(new.clone()).await).await?;
     assert_eq!(
-        stage.ports.keys.list(&tenant()).await?,
+        context.ports.keys.list(&tenant()).await?,
         [shown(&new, Timestamp(0))]
     );
-    assert!(stage.ports.keys.revoke(&tenant(), new.id).await?);
-    stage.ports.keys.create(new.clone()).await?;
-    let found = stage.ports.keys.find(new.hash).await?.expect("it was made");
+    assert!(context.ports.keys.revoke(&tenant(), new.id).await?);
+    context.ports.keys.create(new.clone()).await?;
+    let found = context.ports.keys.find(new.hash).await?.expect("it was made");
     assert_eq!(
         found.revoked_at,
         Some(Timestamp(0)),
@@ -84,50 +84,50 @@ async fn the_creation_whose_reply_was_lost_is_one_key(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn keys_are_listed_within_their_tenant_newest_first(stage: Stage) -> Outcome {
+async fn keys_are_listed_within_their_tenant_newest_first(context: CaseContext) -> Outcome {
     let mut mine = Vec::new();
     for text in ["one", "two", "three"] {
-        stage.pass(Millis(10)).await;
-        let new = given::key(&stage.ids, &tenant(), text);
-        stage.ports.keys.create(new.clone()).await?;
-        mine.insert(0, shown(&new, stage.now()));
+        context.pass(Millis(10)).await;
+        let new = fixtures::key(&context.ids, &tenant(), text);
+        context.ports.keys.create(new.clone()).await?;
+        mine.insert(0, shown(&new, context.now()));
     }
-    stage
+    context
         .ports
         .keys
-        .create(given::key(&stage.ids, &Tenant::new("stranger"), "theirs"))
+        .create(fixtures::key(&context.ids, &Tenant::new("stranger"), "theirs"))
         .await?;
-    assert_eq!(stage.ports.keys.list(&tenant()).await?, mine);
-    assert_eq!(stage.ports.keys.list(&Tenant::new("nobody")).await?, []);
+    assert_eq!(context.ports.keys.list(&tenant()).await?, mine);
+    assert_eq!(context.ports.keys.list(&Tenant::new("nobody")).await?, []);
     Ok(())
 }
 
-async fn a_revoked_key_says_since_when(stage: Stage) -> Outcome {
-    let new = given::key(&stage.ids, &tenant(), "text");
-    stage.ports.keys.create(new.clone()).await?;
+async fn a_revoked_key_says_since_when(context: CaseContext) -> Outcome {
+    let new = fixtures::key(&context.ids, &tenant(), "text");
+    context.ports.keys.create(new.clone()).await?;
     for (at, revoked_at) in [(5, 5), (4, 5)] {
-        stage.pass(Millis(at)).await;
-        assert!(with_lost_reply(async || stage.ports.keys.revoke(&tenant(), new.id).await).await?);
-        let found = stage.ports.keys.find(new.hash).await?.expect("it is kept");
+        context.pass(Millis(at)).await;
+        assert!(with_lost_reply(async || context.ports.keys.revoke(&tenant(), new.id).await).await?);
+        let found = context.ports.keys.find(new.hash).await?.expect("it is kept");
         assert_eq!(found.revoked_at, Some(Timestamp(revoked_at)));
-        assert_eq!(stage.ports.keys.list(&tenant()).await?, [found]);
+        assert_eq!(context.ports.keys.list(&tenant()).await?, [found]);
     }
     Ok(())
 }
 
-async fn a_stranger_cannot_revoke(stage: Stage) -> Outcome {
-    let new = given::key(&stage.ids, &tenant(), "text");
-    stage.ports.keys.create(new.clone()).await?;
+async fn a_stranger_cannot_revoke(context: CaseContext) -> Outcome {
+    let new = fixtures::key(&context.ids, &tenant(), "text");
+    context.ports.keys.create(new.clone()).await?;
     assert!(
-        !stage
+        !context
             .ports
             .keys
             .revoke(&Tenant::new("stranger"), new.id)
             .await?
     );
-    assert!(!stage.ports.keys.revoke(&tenant(), KeyId::new(999)).await?);
+    assert!(!context.ports.keys.revoke(&tenant(), KeyId::new(999)).await?);
     assert_eq!(
-        stage
+        context
             .ports
             .keys
             .find(new.hash)

@@ -3,7 +3,7 @@
 use chorus_core::id::{BootId, Term};
 use chorus_core::time::Millis;
 
-use super::{Case, Outcome, Stage, cases, with_lost_reply};
+use super::{Case, Outcome, CaseContext, cases, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -22,18 +22,18 @@ const LASTS: Millis = Millis::from_secs(10);
 const ONE: BootId = BootId::new(1);
 const OTHER: BootId = BootId::new(2);
 
-async fn one_holder_at_a_time(stage: Stage) -> Outcome {
+async fn one_holder_at_a_time(context: CaseContext) -> Outcome {
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", ONE, LASTS)
             .await?,
         Some(Term(1))
     );
-    stage.pass(Millis(9_999)).await;
+    context.pass(Millis(9_999)).await;
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
@@ -43,24 +43,24 @@ async fn one_holder_at_a_time(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn asking_again_keeps_the_term_and_renews_it(stage: Stage) -> Outcome {
-    stage
+async fn asking_again_keeps_the_term_and_renews_it(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
-    stage.pass(Millis(9_999)).await;
+    context.pass(Millis(9_999)).await;
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", ONE, LASTS)
             .await?,
         Some(Term(1))
     );
-    stage.pass(Millis(9_999)).await;
+    context.pass(Millis(9_999)).await;
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
@@ -70,39 +70,39 @@ async fn asking_again_keeps_the_term_and_renews_it(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn the_acquisition_whose_reply_was_lost_is_the_same_term(stage: Stage) -> Outcome {
+async fn the_acquisition_whose_reply_was_lost_is_the_same_term(context: CaseContext) -> Outcome {
     let term =
-        with_lost_reply(async || stage.ports.leaders.acquire("dispatcher", ONE, LASTS).await)
+        with_lost_reply(async || context.ports.leaders.acquire("dispatcher", ONE, LASTS).await)
             .await?;
     assert_eq!(term, Some(Term(1)));
     Ok(())
 }
 
-async fn a_term_that_ran_out_is_followed_by_the_next(stage: Stage) -> Outcome {
-    stage
+async fn a_term_that_ran_out_is_followed_by_the_next(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
-    stage.pass(LASTS).await;
+    context.pass(LASTS).await;
     assert!(
-        !stage
+        !context
             .ports
             .leaders
             .renew("dispatcher", Term(1), LASTS)
             .await?
     );
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
             .await?,
         Some(Term(2))
     );
-    stage.pass(LASTS).await;
+    context.pass(LASTS).await;
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
@@ -113,16 +113,16 @@ async fn a_term_that_ran_out_is_followed_by_the_next(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn a_renewed_term_lasts_longer(stage: Stage) -> Outcome {
-    stage
+async fn a_renewed_term_lasts_longer(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
     for _ in 0..3 {
-        stage.pass(Millis(9_999)).await;
+        context.pass(Millis(9_999)).await;
         assert!(
-            with_lost_reply(async || stage
+            with_lost_reply(async || context
                 .ports
                 .leaders
                 .renew("dispatcher", Term(1), LASTS)
@@ -131,7 +131,7 @@ async fn a_renewed_term_lasts_longer(stage: Stage) -> Outcome {
         );
     }
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
@@ -141,22 +141,22 @@ async fn a_renewed_term_lasts_longer(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn a_resigned_term_is_free_at_once(stage: Stage) -> Outcome {
-    stage
+async fn a_resigned_term_is_free_at_once(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
-    with_lost_reply(async || stage.ports.leaders.resign("dispatcher", Term(1)).await).await?;
+    with_lost_reply(async || context.ports.leaders.resign("dispatcher", Term(1)).await).await?;
     assert!(
-        !stage
+        !context
             .ports
             .leaders
             .renew("dispatcher", Term(1), LASTS)
             .await?
     );
     assert_eq!(
-        stage
+        context
             .ports
             .leaders
             .acquire("dispatcher", OTHER, LASTS)
@@ -166,28 +166,28 @@ async fn a_resigned_term_is_free_at_once(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn words_about_an_old_term_change_nothing(stage: Stage) -> Outcome {
-    stage
+async fn words_about_an_old_term_change_nothing(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
-    stage.pass(LASTS).await;
-    stage
+    context.pass(LASTS).await;
+    context
         .ports
         .leaders
         .acquire("dispatcher", OTHER, LASTS)
         .await?;
-    stage.ports.leaders.resign("dispatcher", Term(1)).await?;
+    context.ports.leaders.resign("dispatcher", Term(1)).await?;
     assert!(
-        !stage
+        !context
             .ports
             .leaders
             .renew("dispatcher", Term(1), LASTS)
             .await?
     );
     assert!(
-        stage
+        context
             .ports
             .leaders
             .renew("dispatcher", Term(2), LASTS)
@@ -196,16 +196,16 @@ async fn words_about_an_old_term_change_nothing(stage: Stage) -> Outcome {
     Ok(())
 }
 
-async fn names_do_not_meet(stage: Stage) -> Outcome {
-    stage
+async fn names_do_not_meet(context: CaseContext) -> Outcome {
+    context
         .ports
         .leaders
         .acquire("dispatcher", ONE, LASTS)
         .await?;
     assert_eq!(
-        stage.ports.leaders.acquire("sweeper", OTHER, LASTS).await?,
+        context.ports.leaders.acquire("sweeper", OTHER, LASTS).await?,
         Some(Term(1))
     );
-    assert!(!stage.ports.leaders.renew("nobody", Term(1), LASTS).await?);
+    assert!(!context.ports.leaders.renew("nobody", Term(1), LASTS).await?);
     Ok(())
 }

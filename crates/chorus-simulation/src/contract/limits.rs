@@ -4,20 +4,20 @@
 
 mod leases;
 mod losses;
-mod rooms;
-mod subject;
+mod headroom;
+mod context;
 
 use futures_util::future::BoxFuture;
 
-pub use subject::{Hand, Limiters, Process, Subject};
+pub use context::{ManualClock, Implementation, SharedState, LimiterContext};
 
 /// One case; it panics when the contract is broken.
-pub type Case = fn(Subject) -> BoxFuture<'static, ()>;
+pub type Case = fn(LimiterContext) -> BoxFuture<'static, ()>;
 
 macro_rules! cases {
     ($($module:ident: $($name:ident,)*;)*) => {
         /// All cases by name.
-        pub const CASES: &[(&str, Case)] = &[$($((stringify!($name), |subject| Box::pin($module::$name(subject))),)*)*];
+        pub const CASES: &[(&str, Case)] = &[$($((stringify!($name), |context| Box::pin($module::$name(context))),)*)*];
     };
 }
 
@@ -34,7 +34,7 @@ cases! {
         an_aborted_call_keeps_its_slot_for_its_grace,
         a_refused_call_charges_what_refusals_count,
         a_lease_that_ended_is_never_granted_again,;
-    rooms:
+    headroom:
         the_lowest_rank_with_room_is_taken,
         all_groups_of_a_credential_are_charged_or_none,
         a_wait_names_the_instant_at_which_it_fits,
@@ -56,12 +56,12 @@ cases! {
 }
 
 /// Runs every case on this implementation; returns how many ran.
-pub async fn run(limiters: &dyn Limiters) -> usize {
+pub async fn run(implementation: &dyn Implementation) -> usize {
     for (name, case) in CASES {
-        println!("{}: limits: {name}", limiters.name());
-        case(limiters.fresh().await).await;
+        println!("{}: limits: {name}", implementation.name());
+        case(implementation.fresh().await).await;
     }
-    crate::real::ran(limiters.name(), "limits", CASES.len());
+    crate::real::record_run(implementation.name(), "limits", CASES.len());
     CASES.len()
 }
 
@@ -80,8 +80,8 @@ mod tests {
     struct Flushable(Memory);
 
     #[async_trait]
-    impl Process for Flushable {
-        fn another(&self) -> Arc<dyn LimitState> {
+    impl SharedState for Flushable {
+        fn new_process(&self) -> Arc<dyn LimitState> {
             Arc::new(self.0.beside())
         }
 
@@ -89,19 +89,19 @@ mod tests {
             self.0.flush();
         }
 
-        async fn breathe(&self) {}
+        async fn deliver_signals(&self) {}
     }
 
     #[async_trait]
-    impl Limiters for InMemory {
+    impl Implementation for InMemory {
         fn name(&self) -> &'static str {
             "memory"
         }
 
-        async fn fresh(&self) -> Subject {
-            let hand = Arc::new(Hand::default());
-            let memory = Memory::new(Arc::clone(&hand) as _, Start::Full);
-            Subject::new(Box::new(Flushable(memory)), hand).await
+        async fn fresh(&self) -> LimiterContext {
+            let clock = Arc::new(ManualClock::default());
+            let memory = Memory::new(Arc::clone(&clock) as _, Start::Full);
+            LimiterContext::new(Box::new(Flushable(memory)), clock).await
         }
     }
 

@@ -4,8 +4,8 @@ use chorus_core::attempt::{DeliveryEnd, DispatchDecision, Dispatched, Reclaim, R
 use chorus_core::id::{Epoch, LeaseId};
 use chorus_core::time::Millis;
 
-use super::stage::{AMPLE, CLAIMABLE, ESTIMATE};
-use super::{Case, Outcome, Stage, cases, given, with_lost_reply};
+use super::context::{AMPLE, CLAIMABLE, ESTIMATE};
+use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -24,12 +24,12 @@ const OVERDUE: Reclaim = Reclaim {
     limit: 10,
 };
 
-async fn an_unclaimed_dispatch_is_taken_back_for_nothing(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let attempt = stage.queued(project).await?;
-    let lease = lease_of(&stage.send(&attempt, Epoch(0)).await?.decision);
-    stage.pass(CLAIMABLE + Millis::from_secs(5)).await;
-    let taken = stage.ports.attempts.reclaim(OVERDUE).await?;
+async fn an_unclaimed_dispatch_is_taken_back_for_nothing(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let lease = lease_of(&context.send(&attempt, Epoch(0)).await?.decision);
+    context.pass(CLAIMABLE + Millis::from_secs(5)).await;
+    let taken = context.ports.attempts.reclaim(OVERDUE).await?;
     assert_eq!(
         taken,
         [Reclaimed {
@@ -39,23 +39,23 @@ async fn an_unclaimed_dispatch_is_taken_back_for_nothing(stage: Stage) -> Outcom
             lost_worker: false
         }]
     );
-    let queued = stage.ports.attempts.queued(10).await?;
+    let queued = context.ports.attempts.queued(10).await?;
     assert_eq!(
         (queued[0].epoch, queued[0].lost, queued[0].queued_at),
-        (Epoch(1), 0, stage.now())
+        (Epoch(1), 0, context.now())
     );
-    assert_eq!(stage.money(project).await?, (0, 0, 0));
+    assert_eq!(context.money(project).await?, (0, 0, 0));
     assert_eq!(
-        stage.ports.deliveries.of_project(project).await?[0].end,
+        context.ports.deliveries.of_project(project).await?[0].end,
         Some(DeliveryEnd::Unclaimed)
     );
     Ok(())
 }
 
-async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(stage: Stage) -> Outcome {
-    let (project, attempt, _) = stage.running().await?;
-    stage.pass(Millis::from_secs(20)).await;
-    let taken = stage.ports.attempts.reclaim(OVERDUE).await?;
+async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(context: CaseContext) -> Outcome {
+    let (project, attempt, _) = context.running().await?;
+    context.pass(Millis::from_secs(20)).await;
+    let taken = context.ports.attempts.reclaim(OVERDUE).await?;
     assert_eq!(
         taken
             .iter()
@@ -63,10 +63,10 @@ async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(stage: Stage) -> O
             .collect::<Vec<_>>(),
         [(attempt.id, true)]
     );
-    let queued = stage.ports.attempts.queued(10).await?;
+    let queued = context.ports.attempts.queued(10).await?;
     assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
-    assert_eq!(stage.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
-    let story = &stage.ports.deliveries.of_project(project).await?[0];
+    assert_eq!(context.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
+    let story = &context.ports.deliveries.of_project(project).await?[0];
     assert_eq!(
         (&story.end, story.cost),
         (&Some(DeliveryEnd::WorkerLost), ESTIMATE)
@@ -74,77 +74,77 @@ async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(stage: Stage) -> O
     Ok(())
 }
 
-async fn what_was_taken_back_answers_to_nobody_of_before(stage: Stage) -> Outcome {
-    let (project, attempt, holding) = stage.running().await?;
-    stage.pass(Millis::from_secs(20)).await;
-    stage.ports.attempts.reclaim(OVERDUE).await?;
+async fn what_was_taken_back_answers_to_nobody_of_before(context: CaseContext) -> Outcome {
+    let (project, attempt, holding) = context.running().await?;
+    context.pass(Millis::from_secs(20)).await;
+    context.ports.attempts.reclaim(OVERDUE).await?;
     assert_eq!(
-        stage.ports.attempts.beat(vec![holding.clone()]).await?,
+        context.ports.attempts.beat(vec![holding.clone()]).await?,
         std::slice::from_ref(&holding)
     );
     assert!(
-        !stage
+        !context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::succeeded()))
+            .finish(context.finish(&holding, fixtures::succeeded()))
             .await?
     );
     assert_eq!(
-        stage
+        context
             .ports
             .attempts
-            .dispatch(vec![stage.dispatch(&attempt, Epoch(0))])
+            .dispatch(vec![context.dispatch(&attempt, Epoch(0))])
             .await?,
         [Dispatched::Conflict]
     );
-    let holding = stage.run(&attempt, Epoch(1)).await?;
+    let holding = context.run(&attempt, Epoch(1)).await?;
     assert!(
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(&holding, given::succeeded()))
+            .finish(context.finish(&holding, fixtures::succeeded()))
             .await?
     );
     assert_eq!(
-        stage.money(project).await?,
+        context.money(project).await?,
         (ESTIMATE.0 + 700, 0, ESTIMATE.0)
     );
     Ok(())
 }
 
-async fn what_is_not_overdue_stays(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
-    let waiting = stage.queued(project).await?;
-    stage.pass(Millis::from_secs(60)).await;
-    let dispatched = stage.queued(project).await?;
-    stage.send(&dispatched, Epoch(0)).await?;
-    let running = stage.queued(project).await?;
-    let holding = stage.run(&running, Epoch(0)).await?;
-    stage.pass(Millis::from_secs(19)).await;
-    assert_eq!(stage.ports.attempts.reclaim(OVERDUE).await?, []);
-    assert_eq!(stage.ports.attempts.beat(vec![holding]).await?, []);
-    stage.pass(Millis(15_999)).await;
-    assert_eq!(stage.ports.attempts.reclaim(OVERDUE).await?, []);
+async fn what_is_not_overdue_stays(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let waiting = context.queued(project).await?;
+    context.pass(Millis::from_secs(60)).await;
+    let dispatched = context.queued(project).await?;
+    context.send(&dispatched, Epoch(0)).await?;
+    let running = context.queued(project).await?;
+    let holding = context.run(&running, Epoch(0)).await?;
+    context.pass(Millis::from_secs(19)).await;
+    assert_eq!(context.ports.attempts.reclaim(OVERDUE).await?, []);
+    assert_eq!(context.ports.attempts.beat(vec![holding]).await?, []);
+    context.pass(Millis(15_999)).await;
+    assert_eq!(context.ports.attempts.reclaim(OVERDUE).await?, []);
     assert_eq!(
-        stage.ports.attempts.queued(10).await?[0].attempt.id,
+        context.ports.attempts.queued(10).await?[0].attempt.id,
         waiting.id
     );
     Ok(())
 }
 
-async fn only_so_many_are_taken_back_at_once(stage: Stage) -> Outcome {
-    let project = stage.project(AMPLE).await?;
+async fn only_so_many_are_taken_back_at_once(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
     for _ in 0..3 {
-        let attempt = stage.queued(project).await?;
-        stage.send(&attempt, Epoch(0)).await?;
-        let attempt = stage.queued(project).await?;
-        stage.run(&attempt, Epoch(0)).await?;
+        let attempt = context.queued(project).await?;
+        context.send(&attempt, Epoch(0)).await?;
+        let attempt = context.queued(project).await?;
+        context.run(&attempt, Epoch(0)).await?;
     }
-    stage.pass(Millis::from_secs(600)).await;
+    context.pass(Millis::from_secs(600)).await;
     let mut counts = Vec::new();
     for _ in 0..4 {
         counts.push(
-            stage
+            context
                 .ports
                 .attempts
                 .reclaim(Reclaim {
@@ -157,22 +157,22 @@ async fn only_so_many_are_taken_back_at_once(stage: Stage) -> Outcome {
     }
     assert_eq!(counts, [2, 2, 2, 0]);
     assert_eq!(
-        stage.money(project).await?,
+        context.money(project).await?,
         (3 * ESTIMATE.0, 0, 3 * ESTIMATE.0)
     );
     Ok(())
 }
 
-async fn the_reclaim_whose_reply_was_lost_takes_nothing_twice(stage: Stage) -> Outcome {
-    let (project, _, _) = stage.running().await?;
-    stage.pass(Millis::from_secs(20)).await;
+async fn the_reclaim_whose_reply_was_lost_takes_nothing_twice(context: CaseContext) -> Outcome {
+    let (project, _, _) = context.running().await?;
+    context.pass(Millis::from_secs(20)).await;
     assert_eq!(
-        with_lost_reply(async || stage.ports.attempts.reclaim(OVERDUE).await).await?,
+        with_lost_reply(async || context.ports.attempts.reclaim(OVERDUE).await).await?,
         []
     );
-    let queued = stage.ports.attempts.queued(10).await?;
+    let queued = context.ports.attempts.queued(10).await?;
     assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
-    assert_eq!(stage.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
+    assert_eq!(context.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
     Ok(())
 }
 

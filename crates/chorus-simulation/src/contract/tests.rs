@@ -10,17 +10,17 @@ use chorus_store::memory::Store;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::history::{Author, perform, unsound};
-use super::stage::Hands;
-use super::{Bench, Ports, run};
+use super::history::{HistoryGenerator, perform, inconsistency};
+use super::context::TestClock;
+use super::{Implementation, Ports, run};
 
 #[derive(Default)]
-struct HandClock {
+struct ManualClock {
     now: AtomicI64,
     drawn: AtomicU64,
 }
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.now.load(Ordering::Relaxed))
     }
@@ -39,7 +39,7 @@ impl Clock for HandClock {
 }
 
 #[async_trait]
-impl Hands for HandClock {
+impl TestClock for ManualClock {
     async fn set(&self, at: Timestamp) {
         self.now.store(at.0, Ordering::Relaxed);
     }
@@ -48,13 +48,13 @@ impl Hands for HandClock {
 struct Memory;
 
 #[async_trait]
-impl Bench for Memory {
+impl Implementation for Memory {
     fn name(&self) -> &'static str {
         "memory"
     }
 
     async fn fresh(&self) -> Ports {
-        let clock = Arc::new(HandClock::default());
+        let clock = Arc::new(ManualClock::default());
         let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
         Ports::of(&store, clock)
     }
@@ -71,17 +71,17 @@ fn the_memory_store_keeps_its_contract() {
 #[test]
 fn money_and_deliveries_agree_at_every_step_of_random_histories() {
     for seed in 0..40 {
-        let clock = Arc::new(HandClock::default());
+        let clock = Arc::new(ManualClock::default());
         let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let ports = Ports::of(&store, clock);
-        let (mut author, mut now) = (Author::new(seed), Timestamp(0));
+        let (mut generator, mut now) = (HistoryGenerator::new(seed), Timestamp(0));
         for at in 0..300 {
-            let step = author.next(&store.snapshot());
+            let step = generator.next(&store.snapshot());
             perform(&ports, &mut now, step.clone())
                 .now_or_never()
                 .expect("the memory store never waits");
             assert_eq!(
-                store.with_rows(unsound),
+                store.with_rows(inconsistency),
                 None,
                 "seed {seed}, step {at}: {step:?}"
             );

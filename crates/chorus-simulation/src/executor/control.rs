@@ -1,4 +1,4 @@
-//! Orders to the executor, left by whoever runs inside it: crash, start, pause, resume a process, now or later.
+//! Queue to the executor, left by whoever runs inside it: crash, start, pause, resume a process, now or later.
 //!
 //! They are carried out before the next poll, so that an order given inside a port call takes effect at that
 //! very await. The order of orders is the order of their times, then of their giving.
@@ -12,7 +12,7 @@ use super::ProcessId;
 
 /// What is to be done with a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum Command {
     /// Drop its futures, wherever they are.
     Crash,
     /// A new boot, if it is down.
@@ -25,27 +25,27 @@ pub enum Order {
 
 /// The orders that wait for their time.
 #[derive(Debug, Default)]
-pub struct Control(Mutex<Orders>);
+pub struct Control(Mutex<Queue>);
 
 #[derive(Debug, Default)]
-struct Orders {
-    waiting: BTreeMap<(Timestamp, u64), (ProcessId, Order)>,
-    given: u64,
+struct Queue {
+    waiting: BTreeMap<(Timestamp, u64), (ProcessId, Command)>,
+    scheduled: u64,
 }
 
 impl Control {
     /// Gives an order for a time; a past time means before the next poll.
-    pub fn order(&self, at: Timestamp, process: ProcessId, order: Order) {
-        let mut orders = self.lock();
-        let number = orders.given;
-        orders.given += 1;
-        orders.waiting.insert((at, number), (process, order));
+    pub fn schedule(&self, at: Timestamp, process: ProcessId, command: Command) {
+        let mut queue = self.lock();
+        let number = queue.scheduled;
+        queue.scheduled += 1;
+        queue.waiting.insert((at, number), (process, command));
     }
 
     /// Takes the next order that is due.
-    pub(super) fn due(&self, now: Timestamp) -> Option<(ProcessId, Order)> {
-        let mut orders = self.lock();
-        let first = orders.waiting.first_entry()?;
+    pub(super) fn due(&self, now: Timestamp) -> Option<(ProcessId, Command)> {
+        let mut queue = self.lock();
+        let first = queue.waiting.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
 
@@ -54,7 +54,7 @@ impl Control {
         self.lock().waiting.keys().next().map(|(at, _)| *at)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Orders> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().expect("one thread alone holds the orders")
     }
 }

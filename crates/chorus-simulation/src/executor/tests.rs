@@ -1,4 +1,4 @@
-//! Order, time, crashes and pauses, as processes of a simulated machine meet them.
+//! Command, time, crashes and pauses, as processes of a simulated machine meet them.
 
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ fn note(notes: &Notes, text: String) {
 }
 
 /// A process that notes every half second who it is.
-fn ticking(timeline: &Arc<Timeline>, notes: &Notes, name: &'static str, ticks: u64) -> Recipe {
+fn ticking(timeline: &Arc<Timeline>, notes: &Notes, name: &'static str, ticks: u64) -> BootFn {
     let (timeline, notes) = (Arc::clone(timeline), Arc::clone(notes));
     Box::new(move |boot| {
         let (timeline, notes) = (Arc::clone(&timeline), Arc::clone(&notes));
@@ -40,17 +40,16 @@ fn run_to_the_end(executor: &mut Executor) {
 }
 
 /// Runs three ticking processes under a seed and the given orders.
-fn check(seed: u64, orders: &[(i64, u32, Order)]) -> (Vec<String>, u64) {
+fn check(seed: u64, commands: &[(i64, u32, Command)]) -> (Vec<String>, u64) {
     let notes = Notes::default();
     let mut executor = Executor::new(seed, START);
     for name in ["a", "b", "c"] {
-        let recipe = ticking(&executor.timeline().clone(), &notes, name, 3);
-        executor.spawn(name, recipe);
+        let boot_fn = ticking(&executor.timeline().clone(), &notes, name, 3);
+        executor.spawn(name, boot_fn);
     }
-    for (at, process, order) in orders {
+    for (at, process, command) in commands {
         executor
-            .control()
-            .order(Timestamp(*at), ProcessId(*process), *order);
+            .control().schedule(Timestamp(*at), ProcessId(*process), *command);
     }
     run_to_the_end(&mut executor);
     let digest = executor.digest();
@@ -78,7 +77,7 @@ fn time_jumps_to_the_next_timer() {
 
 #[test]
 fn a_crashed_process_stops_at_its_await_and_starts_as_a_new_boot() {
-    let (notes, _) = check(4, &[(1_600, 0, Order::Crash), (9_000, 0, Order::Start)]);
+    let (notes, _) = check(4, &[(1_600, 0, Command::Crash), (9_000, 0, Command::Start)]);
     let of_a: Vec<&str> = notes
         .iter()
         .filter(|note| note.contains(" a."))
@@ -89,7 +88,7 @@ fn a_crashed_process_stops_at_its_await_and_starts_as_a_new_boot() {
 
 #[test]
 fn a_paused_process_sleeps_through_its_timers_and_goes_on_late() {
-    let (notes, _) = check(5, &[(1_600, 1, Order::Pause), (60_000, 1, Order::Resume)]);
+    let (notes, _) = check(5, &[(1_600, 1, Command::Pause), (60_000, 1, Command::Resume)]);
     let of_b: Vec<&str> = notes
         .iter()
         .filter(|note| note.contains(" b."))
@@ -135,7 +134,7 @@ fn a_crash_drops_what_the_future_held() {
     );
     executor.step();
     assert!(notes.lock().unwrap().is_empty());
-    executor.control().order(START, ProcessId(0), Order::Crash);
+    executor.control().schedule(START, ProcessId(0), Command::Crash);
     executor.step();
     assert_eq!(*notes.lock().unwrap(), ["dropped"]);
 }

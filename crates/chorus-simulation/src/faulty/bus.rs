@@ -1,5 +1,5 @@
 //! The bus as one process sees it: records vanish, arrive twice or late, and all of them vanish at once when
-//! topics are dropped. The courier carries the late ones.
+//! topics are dropped. The bus_faults carries the late ones.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -14,7 +14,7 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::{Faulty, done};
 use crate::executor::{ProcessId, Timeline};
-use crate::fate::{Fate, Part, Site};
+use crate::fault::{FaultInjector, Part, FaultPoint};
 
 /// How late a record may be.
 const LATEST: Millis = Millis(30_000);
@@ -22,9 +22,9 @@ const LATEST: Millis = Millis(30_000);
 const SESSION: Millis = Millis(30_000);
 
 /// What all wrappers of one bus share: when each record was published last, and those that are still on their way.
-pub struct Courier {
+pub struct BusFaults {
     timeline: Arc<Timeline>,
-    fate: Arc<Fate>,
+    injector: Arc<FaultInjector>,
     state: Mutex<State>,
 }
 
@@ -38,12 +38,12 @@ struct State {
 /// A subscription until its member is given up for dead.
 type Session = Mutex<Option<Box<dyn Subscription>>>;
 
-impl Courier {
-    /// A courier who knows when all topics are dropped, and who is frozen.
-    pub fn new(timeline: &Arc<Timeline>, fate: &Arc<Fate>) -> Arc<Self> {
+impl BusFaults {
+    /// A bus_faults who knows when all topics are dropped, and who is frozen.
+    pub fn new(timeline: &Arc<Timeline>, injector: &Arc<FaultInjector>) -> Arc<Self> {
         Arc::new(Self {
             timeline: Arc::clone(timeline),
-            fate: Arc::clone(fate),
+            injector: Arc::clone(injector),
             state: Mutex::default(),
         })
     }
@@ -72,7 +72,7 @@ impl Courier {
             let frozen = state
                 .sessions
                 .iter()
-                .filter(|(process, _)| self.fate.frozen_for(*process) >= SESSION);
+                .filter(|(process, _)| self.injector.frozen_for(*process) >= SESSION);
             frozen
                 .filter_map(|(_, session)| session.upgrade())
                 .collect()
@@ -118,8 +118,8 @@ impl Courier {
         let state = self.lock();
         let since = state.published.get(&record.id).copied();
         since.is_some_and(|since| {
-            self.fate
-                .mix()
+            self.injector
+                .plan()
                 .topics_dropped
                 .iter()
                 .any(|dropped| since <= *dropped && *dropped < now)
@@ -127,48 +127,48 @@ impl Courier {
     }
 }
 
-/// The bus behind the fate of one process.
+/// The bus behind the injector of one process.
 pub struct FaultyBus {
     port: Faulty<dyn Bus>,
-    courier: Arc<Courier>,
+    bus_faults: Arc<BusFaults>,
 }
 
 impl FaultyBus {
-    /// The bus as the process at `site` sees it.
-    pub const fn new(inner: Arc<dyn Bus>, site: Site, courier: Arc<Courier>) -> Self {
+    /// The bus as the process at `point` sees it.
+    pub const fn new(inner: Arc<dyn Bus>, point: FaultPoint, bus_faults: Arc<BusFaults>) -> Self {
         Self {
-            port: Faulty::new(inner, site),
-            courier,
+            port: Faulty::new(inner, point),
+            bus_faults,
         }
     }
 
     fn listen(&self, inner: Box<dyn Subscription>) -> Box<dyn Subscription> {
-        let site = self.port.site.clone();
-        let session = self.courier.open(site.process(), inner);
+        let point = self.port.point.clone();
+        let session = self.bus_faults.open(point.process(), inner);
         Box::new(FaultySubscription {
             session,
-            site,
-            courier: Arc::clone(&self.courier),
+            point,
+            bus_faults: Arc::clone(&self.bus_faults),
         })
     }
 
     /// The records that arrive at once, with copies.
     fn through(&self, records: Vec<Record>) -> Vec<Record> {
-        let site = &self.port.site;
-        let (fate, process) = (site.fate(), site.process());
+        let point = &self.port.point;
+        let (injector, process) = (point.injector(), point.process());
         let mut through = Vec::with_capacity(records.len());
         for record in records {
-            if fate.happens(process, fate.mix().records_lost) {
-                site.note(format_args!("record {} is lost", record.id));
-            } else if fate.happens(process, fate.mix().records_late) {
-                let delay = fate.delay(process, LATEST);
-                site.note(format_args!("record {} is {delay} late", record.id));
-                self.courier
-                    .delay(record, self.courier.timeline.now() + delay);
+            if injector.happens(process, injector.plan().records_lost) {
+                point.note(format_args!("record {} is lost", record.id));
+            } else if injector.happens(process, injector.plan().records_late) {
+                let delay = injector.delay(process, LATEST);
+                point.note(format_args!("record {} is {delay} late", record.id));
+                self.bus_faults
+                    .delay(record, self.bus_faults.timeline.now() + delay);
             } else {
-                self.courier.note(&record);
-                if fate.happens(process, fate.mix().records_doubled) {
-                    site.note(format_args!("record {} comes twice", record.id));
+                self.bus_faults.note(&record);
+                if injector.happens(process, injector.plan().records_doubled) {
+                    point.note(format_args!("record {} comes twice", record.id));
                     through.push(record.clone());
                 }
                 through.push(record);
@@ -186,8 +186,8 @@ impl Bus for FaultyBus {
             .map(|record| format!("{} {}", record.topic, record.id))
             .collect();
         let what = format!("publish {}", named.join(", "));
-        let deed = async { self.port.inner.publish(self.through(records)).await };
-        self.port.site.call(Part::Bus, &what, done, deed).await
+        let operation = async { self.port.inner.publish(self.through(records)).await };
+        self.port.point.call(Part::Bus, &what, done, operation).await
     }
 
     async fn subscribe(
@@ -198,7 +198,7 @@ impl Bus for FaultyBus {
         let what = format!("subscribe {group}");
         let inner = self
             .port
-            .site
+            .point
             .call(
                 Part::Bus,
                 &what,
@@ -212,7 +212,7 @@ impl Bus for FaultyBus {
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
         let inner = self
             .port
-            .site
+            .point
             .call(
                 Part::Bus,
                 "tail",
@@ -226,8 +226,8 @@ impl Bus for FaultyBus {
 
 struct FaultySubscription {
     session: Arc<Session>,
-    site: Site,
-    courier: Arc<Courier>,
+    point: FaultPoint,
+    bus_faults: Arc<BusFaults>,
 }
 
 impl FaultySubscription {
@@ -251,7 +251,7 @@ impl FaultySubscription {
 
 #[async_trait]
 impl Subscription for FaultySubscription {
-    /// Fate comes before the wait: after a record was taken nothing may wait, or cancelling would lose it.
+    /// FaultInjector comes before the wait: after a record was taken nothing may wait, or cancelling would lose it.
     async fn next(&mut self) -> Result<Incoming, BusError> {
         loop {
             let incoming = poll_fn(|context| {
@@ -261,24 +261,24 @@ impl Subscription for FaultySubscription {
             })
             .await?;
             match &incoming {
-                Incoming::Record { record, .. } if self.courier.is_gone(record) => {
-                    self.site
+                Incoming::Record { record, .. } if self.bus_faults.is_gone(record) => {
+                    self.point
                         .note(format_args!("record {} went with its topic", record.id));
                 }
                 Incoming::Record { record, at } => {
-                    self.site.note(format_args!(
+                    self.point.note(format_args!(
                         "receives {} {} at {}:{}",
                         record.topic, record.id, at.partition.number, at.offset
                     ));
                     return Ok(incoming);
                 }
                 Incoming::Assigned(partitions) => {
-                    self.site
+                    self.point
                         .note(format_args!("is given {} partitions", partitions.len()));
                     return Ok(incoming);
                 }
                 Incoming::Revoked(partitions) => {
-                    self.site
+                    self.point
                         .note(format_args!("gives up {} partitions", partitions.len()));
                     return Ok(incoming);
                 }
@@ -291,12 +291,12 @@ impl Subscription for FaultySubscription {
             "ack {} {}:{}",
             at.partition.topic, at.partition.number, at.offset
         );
-        let deed = poll_fn(|context| {
+        let operation = poll_fn(|context| {
             self.poll(context, |inner, context| {
                 inner.ack(at).as_mut().poll(context)
             })
         });
-        self.site.call(Part::Bus, &what, done, deed).await
+        self.point.call(Part::Bus, &what, done, operation).await
     }
 
     async fn pause(&mut self, paused: bool) -> Result<(), BusError> {

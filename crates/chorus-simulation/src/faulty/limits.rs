@@ -9,7 +9,7 @@ use chorus_core::time::Timestamp;
 use futures_util::stream::BoxStream;
 
 use super::{Faulty, done};
-use crate::fate::Part;
+use crate::fault::Part;
 
 #[async_trait]
 impl LimitState for Faulty<dyn LimitState> {
@@ -20,7 +20,7 @@ impl LimitState for Faulty<dyn LimitState> {
             Reserved::Wait { at } => format!("wait until {at:?}"),
             Reserved::Never(why) => format!("never: {why}"),
         };
-        self.site
+        self.point
             .call(Part::Limits, &what, show, self.inner.reserve(demand))
             .await
     }
@@ -32,7 +32,7 @@ impl LimitState for Faulty<dyn LimitState> {
         deadline: Timestamp,
     ) -> Result<Sent, LimiterError> {
         let what = format!("send {} by {holder}", lease.id);
-        self.site
+        self.point
             .call(
                 Part::Limits,
                 &what,
@@ -44,27 +44,27 @@ impl LimitState for Faulty<dyn LimitState> {
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
         let what = format!("end {lease} {end:?}");
-        self.site
+        self.point
             .call(Part::Limits, &what, done, self.inner.end(lease, end))
             .await
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
         let what = format!("observe {} {:?}", observation.group.id, observation.failure);
-        self.site
+        self.point
             .call(Part::Limits, &what, done, self.inner.observe(observation))
             .await
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
         let what = format!("restore {} leases", leases.len());
-        self.site
+        self.point
             .call(Part::Limits, &what, done, self.inner.restore(leases))
             .await
     }
 
     async fn intact(&self) -> Result<(), LimiterError> {
-        self.site
+        self.point
             .call(Part::Limits, "intact", done, self.inner.intact())
             .await
     }

@@ -14,13 +14,13 @@ use chorus_core::project::Summary;
 use chorus_core::time::Millis;
 
 use super::{Faulty, done};
-use crate::fate::Part;
+use crate::fault::Part;
 
 #[async_trait]
 impl Projects for Faulty<dyn Projects> {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
         let what = format!("submit {}", new.id);
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -37,7 +37,7 @@ impl Projects for Faulty<dyn Projects> {
         record: Record,
     ) -> Result<bool, StoreError> {
         let what = format!("command {} to {project}", record.id);
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -55,7 +55,7 @@ impl Projects for Faulty<dyn Projects> {
                 |loaded| format!("version {}", loaded.version.0),
             )
         };
-        self.site
+        self.point
             .call(Part::Store, &what, show, self.inner.load(project))
             .await
     }
@@ -71,7 +71,7 @@ impl Projects for Faulty<dyn Projects> {
             commit.cancel.len(),
             commit.folded.len()
         );
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -88,7 +88,7 @@ impl Projects for Faulty<dyn Projects> {
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError> {
         let show = |found: &Vec<Summary>| format!("{} projects", found.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "list",
@@ -105,7 +105,7 @@ impl Projects for Faulty<dyn Projects> {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let show = |found: &Vec<StoredEvent>| format!("{} events", found.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "events",
@@ -120,7 +120,7 @@ impl Projects for Faulty<dyn Projects> {
 impl Outbox for Faulty<dyn Outbox> {
     async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
         let show = |found: &Vec<Record>| format!("{} records", found.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "unsent",
@@ -132,14 +132,14 @@ impl Outbox for Faulty<dyn Outbox> {
 
     async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
         let what = format!("mark {} sent", ids.len());
-        self.site
+        self.point
             .call(Part::Store, &what, done, self.inner.mark_sent(ids))
             .await
     }
 
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
         let show = |found: &Vec<Record>| format!("{} records", found.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "unfolded",
@@ -150,7 +150,7 @@ impl Outbox for Faulty<dyn Outbox> {
     }
 
     async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "forget",
@@ -165,7 +165,7 @@ impl Outbox for Faulty<dyn Outbox> {
 impl ArtifactStore for Faulty<dyn ArtifactStore> {
     async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
         let what = format!("put {} bytes", bytes.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -183,7 +183,7 @@ impl ArtifactStore for Faulty<dyn ArtifactStore> {
                 |bytes| format!("{} bytes", bytes.len()),
             )
         };
-        self.site
+        self.point
             .call(Part::Store, &what, show, self.inner.get(hash))
             .await
     }
@@ -197,7 +197,7 @@ fn short(hash: ArtifactHash) -> String {
 impl Directory for Faulty<dyn Directory> {
     async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
         let what = format!("import {} accounts", accounts.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -209,13 +209,13 @@ impl Directory for Faulty<dyn Directory> {
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
         let show = |found: &Vec<Account>| format!("{} accounts", found.len());
-        self.site
+        self.point
             .call(Part::Store, "accounts", show, self.inner.accounts(tenant))
             .await
     }
 
     async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError> {
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "secret",
@@ -231,7 +231,7 @@ impl Directory for Faulty<dyn Directory> {
         state: CredentialState,
     ) -> Result<(), StoreError> {
         let what = format!("set {credential} {state:?}");
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -242,7 +242,7 @@ impl Directory for Faulty<dyn Directory> {
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "remove",

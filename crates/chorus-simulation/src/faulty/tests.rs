@@ -11,17 +11,17 @@ use futures_util::FutureExt;
 use super::*;
 use crate::clock::VirtualClock;
 use crate::executor::{Executor, Step};
-use crate::fate::{Fate, Mix, Outage, Part};
+use crate::fault::{FaultInjector, FaultPlan, Outage, Part};
 use crate::log::Log;
 
 const START: Timestamp = Timestamp(1_000_000);
 
 /// What a process that asks for a leadership twenty times heard, and the log of it.
-fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
+fn check(faults: FaultPlan) -> (Vec<String>, Vec<String>) {
     let mut executor = Executor::new(1, START);
     let timeline = Arc::clone(executor.timeline());
     let log = Log::new(&timeline, false);
-    let fate = Fate::new(1, mix, &timeline, executor.control(), &log);
+    let injector = FaultInjector::new(1, faults, &timeline, executor.control(), &log);
     let store: Arc<dyn Leaders> = Arc::new(Store::new(Arc::new(VirtualClock::new(
         &timeline, 1, "store",
     ))));
@@ -30,10 +30,10 @@ fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
     executor.spawn(
         "asker",
         Box::new(move |boot| {
-            let (store, fate, notes) = (Arc::clone(&store), Arc::clone(&fate), Arc::clone(&notes));
+            let (store, injector, notes) = (Arc::clone(&store), Arc::clone(&injector), Arc::clone(&notes));
             vec![
                 async move {
-                    let leaders = Faulty::new(store, Site::new("asker", boot.process, true, &fate));
+                    let leaders = Faulty::new(store, FaultPoint::new("asker", boot.process, true, &injector));
                     for _ in 0..20 {
                         let term = leaders
                             .acquire("x", BootId::new(u128::from(boot.number)), Millis(1))
@@ -56,19 +56,19 @@ fn check(mix: Mix) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn in_a_calm_world_every_reply_arrives() {
-    let (heard, _) = check(Mix::calm(START));
+    let (heard, _) = check(FaultPlan::calm(START));
     assert_eq!(heard.len(), 20);
     assert!(heard.iter().all(|line| line.contains("Ok(Some(")));
 }
 
 #[test]
 fn a_lost_reply_is_an_error_although_the_deed_was_done() {
-    let mix = Mix {
+    let faults = FaultPlan {
         loses_reply: 1000,
         until: Timestamp(i64::MAX),
-        ..Mix::calm(START)
+        ..FaultPlan::calm(START)
     };
-    let (heard, log) = check(mix);
+    let (heard, log) = check(faults);
     assert!(heard.iter().all(|line| line.contains("Err")));
     assert!(
         log.iter()
@@ -83,22 +83,22 @@ fn an_outage_ends() {
         from: START,
         to: START + Millis(20),
     };
-    let (heard, _) = check(Mix {
+    let (heard, _) = check(FaultPlan {
         outages: vec![outage],
-        ..Mix::calm(START)
+        ..FaultPlan::calm(START)
     });
     assert!(heard.first().unwrap().contains("Err") && heard.last().unwrap().contains("Ok"));
 }
 
 #[test]
 fn a_process_struck_down_starts_again_from_the_beginning() {
-    let mix = Mix {
+    let faults = FaultPlan {
         crashes: 1000,
-        most_blows: 2,
+        max_faults: 2,
         until: Timestamp(i64::MAX),
-        ..Mix::calm(START)
+        ..FaultPlan::calm(START)
     };
-    let (heard, _) = check(mix);
+    let (heard, _) = check(faults);
     assert_eq!(heard.len(), 20);
     assert!(heard.iter().all(|line| line.starts_with("2: ")));
 }

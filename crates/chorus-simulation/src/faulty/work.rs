@@ -11,13 +11,13 @@ use chorus_core::port::{Attempts, Deliveries, Leaders, StoreError};
 use chorus_core::time::Millis;
 
 use super::{Faulty, done};
-use crate::fate::Part;
+use crate::fault::Part;
 
 #[async_trait]
 impl Attempts for Faulty<dyn Attempts> {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         let show = |found: &Vec<QueuedAttempt>| format!("{} queued", found.len());
-        self.site
+        self.point
             .call(Part::Store, "queued", show, self.inner.queued(limit))
             .await
     }
@@ -28,7 +28,7 @@ impl Attempts for Faulty<dyn Attempts> {
             .map(|dispatch| format!("{}.{}", dispatch.attempt, dispatch.epoch.0))
             .collect();
         let what = format!("dispatch {}", named.join(" "));
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -51,7 +51,7 @@ impl Attempts for Faulty<dyn Attempts> {
             }
             .to_owned()
         };
-        self.site
+        self.point
             .call(Part::Store, &what, show, self.inner.claim(claim))
             .await
     }
@@ -59,7 +59,7 @@ impl Attempts for Faulty<dyn Attempts> {
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
         let what = format!("beat for {}", held.len());
         let show = |lost: &Vec<Holding>| format!("{} not ours", lost.len());
-        self.site
+        self.point
             .call(Part::Store, &what, show, self.inner.beat(held))
             .await
     }
@@ -82,7 +82,7 @@ impl Attempts for Faulty<dyn Attempts> {
             }
             .to_owned()
         };
-        self.site
+        self.point
             .call(Part::Store, &what, show, self.inner.finish(finish))
             .await
     }
@@ -99,7 +99,7 @@ impl Attempts for Faulty<dyn Attempts> {
                 named.join(" ")
             }
         };
-        self.site
+        self.point
             .call(Part::Store, "reclaim", show, self.inner.reclaim(reclaim))
             .await
     }
@@ -118,14 +118,14 @@ fn word(outcome: &Outcome) -> String {
 impl Deliveries for Faulty<dyn Deliveries> {
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
         let show = |found: &Vec<Outstanding>| format!("{} outstanding", found.len());
-        self.site
+        self.point
             .call(Part::Store, "outstanding", show, self.inner.outstanding())
             .await
     }
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
         let show = |rows: &Vec<DeliveryRow>| format!("{} rows", rows.len());
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "deliveries",
@@ -137,13 +137,13 @@ impl Deliveries for Faulty<dyn Deliveries> {
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
         let what = format!("late word on {}.{}", late.attempt, late.epoch.0);
-        self.site
+        self.point
             .call(Part::Store, &what, done, self.inner.late(late))
             .await
     }
 
     async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
-        self.site
+        self.point
             .call(
                 Part::Store,
                 "money",
@@ -163,7 +163,7 @@ impl Leaders for Faulty<dyn Leaders> {
         lasts: Millis,
     ) -> Result<Option<Term>, StoreError> {
         let what = format!("acquire {name}");
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -176,7 +176,7 @@ impl Leaders for Faulty<dyn Leaders> {
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError> {
         let what = format!("renew {name} term {}", term.0);
         let show = |held: &bool| if *held { "held" } else { "over" }.to_owned();
-        self.site
+        self.point
             .call(
                 Part::Store,
                 &what,
@@ -188,7 +188,7 @@ impl Leaders for Faulty<dyn Leaders> {
 
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError> {
         let what = format!("resign {name} term {}", term.0);
-        self.site
+        self.point
             .call(Part::Store, &what, done, self.inner.resign(name, term))
             .await
     }

@@ -6,7 +6,7 @@ use chorus_core::attempt::AttemptState;
 use chorus_core::id::{AttemptId, Epoch, Holder, TaskId};
 use chorus_store::rows::{AttemptRow, Rows};
 
-use super::{Invariant, RowDeed, Violation};
+use super::{Invariant, RowOperation, Violation};
 
 /// Attempt rows as they were at the last look.
 #[derive(Debug, Default)]
@@ -33,13 +33,13 @@ impl Seen {
 }
 
 impl Arrows {
-    pub(super) fn look(&mut self, deed: RowDeed<'_>, rows: &Rows) -> Result<(), Violation> {
-        self.fences(deed)?;
+    pub(super) fn look(&mut self, operation: RowOperation<'_>, rows: &Rows) -> Result<(), Violation> {
+        self.fences(operation)?;
         for (id, row) in &rows.attempts {
             let seen = Seen::of(row);
             match self.rows.get(id) {
                 Some(before) if *before == seen => continue,
-                Some(before) => arrow(*id, before, &seen, deed)?,
+                Some(before) => arrow(*id, before, &seen, operation)?,
                 None if seen.state == AttemptState::Queued && seen.epoch == Epoch(0) => {}
                 None => {
                     return Err(Violation::new(
@@ -54,9 +54,9 @@ impl Arrows {
     }
 
     /// What was answered to a holder must agree with the row as it was before.
-    fn fences(&mut self, deed: RowDeed<'_>) -> Result<(), Violation> {
-        match deed {
-            RowDeed::Claimed(claim) => {
+    fn fences(&mut self, operation: RowOperation<'_>) -> Result<(), Violation> {
+        match operation {
+            RowOperation::Claimed(claim) => {
                 let before = self.rows.get(&claim.attempt);
                 let granted = before.is_some_and(|row| {
                     row.epoch == claim.epoch
@@ -76,7 +76,7 @@ impl Arrows {
                     Err(Violation::new(Invariant::OneClaim, what()))
                 }
             }
-            RowDeed::Finished(finish) => {
+            RowOperation::Finished(finish) => {
                 let holding = &finish.holding;
                 let key = (holding.attempt, holding.epoch, holding.holder.clone());
                 let before = self.rows.get(&holding.attempt);
@@ -90,18 +90,18 @@ impl Arrows {
                         "{} finishes {}.{} while it is {before:?}",
                         holding.holder, holding.attempt, holding.epoch.0
                     );
-                    return Err(Violation::new(Invariant::FencedWord, what));
+                    return Err(Violation::new(Invariant::FencedReport, what));
                 }
                 self.finished.insert(key);
                 Ok(())
             }
-            RowDeed::Committed { .. } | RowDeed::Other => Ok(()),
+            RowOperation::Committed { .. } | RowOperation::Other => Ok(()),
         }
     }
 }
 
 /// Whether one change of one row is an arrow of the machine.
-fn arrow(id: AttemptId, before: &Seen, after: &Seen, deed: RowDeed<'_>) -> Result<(), Violation> {
+fn arrow(id: AttemptId, before: &Seen, after: &Seen, operation: RowOperation<'_>) -> Result<(), Violation> {
     use AttemptState as S;
     let broken = |invariant| {
         Err(Violation::new(
@@ -119,8 +119,8 @@ fn arrow(id: AttemptId, before: &Seen, after: &Seen, deed: RowDeed<'_>) -> Resul
             broken(Invariant::EpochGrows)
         }
         (S::Dispatched | S::Running, S::Queued) => Ok(()),
-        (S::Running, S::Succeeded | S::Asked) if !matches!(deed, RowDeed::Finished(_)) => {
-            broken(Invariant::FencedWord)
+        (S::Running, S::Succeeded | S::Asked) if !matches!(operation, RowOperation::Finished(_)) => {
+            broken(Invariant::FencedReport)
         }
         (S::Queued, S::Dispatched | S::Failed)
         | (S::Dispatched, S::Running)

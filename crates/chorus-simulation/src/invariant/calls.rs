@@ -78,7 +78,7 @@ impl Calls {
 
     pub(super) fn end(&mut self, reference: &str, leases: &mut Leases) {
         if let Some(lease) = parsed(reference).and_then(|key| self.flying.remove(&key)) {
-            leases.call_over(lease);
+            leases.call_ended(lease);
         }
     }
 

@@ -1,5 +1,5 @@
 //! Leases: an account of its own of what every lease holds, against which the limiter's books are compared
-//! after each deed.
+//! after each operation.
 //!
 //! Compared are the slots of concurrency limits and the money of limits by month, which never comes back by
 //! itself: both are exact whatever the headers of replies told.
@@ -13,9 +13,9 @@ use chorus_limits::Level;
 
 use super::{Invariant, Violation};
 
-/// A deed at the limiter, with its answer.
+/// A operation at the limiter, with its answer.
 #[derive(Debug)]
-pub enum LeaseDeed<'a> {
+pub enum LeaseOperation<'a> {
     /// A demand was answered.
     Reserve(&'a Demand, &'a Reserved),
     /// The beginning of a call was answered.
@@ -153,16 +153,16 @@ impl Kept {
 }
 
 impl Leases {
-    /// Takes a deed into account and compares the books.
+    /// Takes a operation into account and compares the books.
     pub(super) fn look(
         &mut self,
-        deed: &LeaseDeed<'_>,
+        operation: &LeaseOperation<'_>,
         levels: &[Level],
         now: Timestamp,
     ) -> Result<(), Violation> {
         self.expire(now);
-        match deed {
-            LeaseDeed::Reserve(_, Reserved::Granted(lease)) => {
+        match operation {
+            LeaseOperation::Reserve(_, Reserved::Granted(lease)) => {
                 let kept = self
                     .leases
                     .entry(lease.id)
@@ -172,13 +172,13 @@ impl Leases {
                     *kept = Kept::new(lease);
                 }
             }
-            LeaseDeed::Send {
+            LeaseOperation::Send {
                 lease,
                 holder,
                 deadline,
                 sent: Sent::Sent,
             } => self.send(*lease, holder, *deadline)?,
-            LeaseDeed::End(lease, end) => {
+            LeaseOperation::End(lease, end) => {
                 if self.calling.contains(lease) && **end != End::Unused {
                     return Err(Violation::new(
                         Invariant::CallNeedsLease,
@@ -189,11 +189,11 @@ impl Leases {
                     kept.apply(end, now);
                 }
             }
-            LeaseDeed::Restore(held) => held.iter().for_each(|held| self.restore(held)),
-            LeaseDeed::Reserve(..) | LeaseDeed::Send { .. } | LeaseDeed::Observe => {}
+            LeaseOperation::Restore(held) => held.iter().for_each(|held| self.restore(held)),
+            LeaseOperation::Reserve(..) | LeaseOperation::Send { .. } | LeaseOperation::Observe => {}
         }
         self.expire(now);
-        if let LeaseDeed::Reserve(_, Reserved::Granted(lease)) = deed {
+        if let LeaseOperation::Reserve(_, Reserved::Granted(lease)) = operation {
             levels
                 .iter()
                 .filter(|level| {
@@ -228,7 +228,7 @@ impl Leases {
         self.calling.insert(lease);
         if kept.calls > 1 {
             return Err(Violation::new(
-                Invariant::OneCallALease,
+                Invariant::OneCallPerLease,
                 format!("{lease} draws {} calls", kept.calls),
             ));
         }
@@ -243,7 +243,7 @@ impl Leases {
     }
 
     /// The connection of a lease's call is over.
-    pub(super) fn call_over(&mut self, lease: LeaseId) {
+    pub(super) fn call_ended(&mut self, lease: LeaseId) {
         self.calling.remove(&lease);
     }
 
@@ -346,7 +346,7 @@ impl Leases {
                     "{} holds {} slots, live leases are {live:?}",
                     level.group, level.held
                 );
-                Err(Violation::new(Invariant::Books, what))
+                Err(Violation::new(Invariant::LedgerBalance, what))
             }
             (Dimension::Spend, Window::Month) if !self.forgetful => {
                 let owed: i64 = of_group()
@@ -360,7 +360,7 @@ impl Leases {
                     level.group,
                     level.capacity - level.left
                 );
-                Err(Violation::new(Invariant::Books, what))
+                Err(Violation::new(Invariant::LedgerBalance, what))
             }
             _ => Ok(()),
         }
@@ -373,7 +373,7 @@ fn has_room(level: &Level) -> Result<(), Violation> {
         return Ok(());
     }
     Err(Violation::new(
-        Invariant::OwnCount,
+        Invariant::LimiterCount,
         format!(
             "{} holds {} slots of {}",
             level.group, level.held, level.capacity

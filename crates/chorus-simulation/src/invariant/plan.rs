@@ -10,7 +10,7 @@ use chorus_core::plan::ParentPolicy;
 use chorus_core::project::{Project, State, Task, TaskState};
 use chorus_store::rows::{ProjectRow, Rows};
 
-use super::{Invariant, RowDeed, Violation};
+use super::{Invariant, RowOperation, Violation};
 
 /// Projects as they were at the last look.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Seen {
 }
 
 impl Plans {
-    pub(super) fn look(&mut self, deed: RowDeed<'_>, rows: &Rows) -> Result<(), Violation> {
+    pub(super) fn look(&mut self, operation: RowOperation<'_>, rows: &Rows) -> Result<(), Violation> {
         for (id, row) in &rows.projects {
             let Some(before) = self.projects.get(id) else {
                 self.projects.insert(*id, Seen::of(row));
@@ -36,11 +36,11 @@ impl Plans {
             };
             let changed = before.version != row.version || before.decided != row.decided;
             if changed {
-                self.one_writer(deed, *id, row)?;
+                self.one_writer(operation, *id, row)?;
                 self.changes(row)?;
                 self.projects.insert(*id, Seen::of(row));
             }
-            if changed || matches!(deed, RowDeed::Committed { project, .. } if project == *id) {
+            if changed || matches!(operation, RowOperation::Committed { project, .. } if project == *id) {
                 together(&row.project, rows)?;
             }
         }
@@ -49,16 +49,16 @@ impl Plans {
 
     fn one_writer(
         &mut self,
-        deed: RowDeed<'_>,
+        operation: RowOperation<'_>,
         id: ProjectId,
         row: &ProjectRow,
     ) -> Result<(), Violation> {
         let before = self.projects.get(&id).map(|seen| seen.version);
-        let RowDeed::Committed {
+        let RowOperation::Committed {
             project,
             expected,
             folded,
-        } = deed
+        } = operation
         else {
             return Err(Violation::new(
                 Invariant::OneWriter,

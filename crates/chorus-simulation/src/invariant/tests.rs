@@ -1,4 +1,4 @@
-//! Books and calls that break an invariant are seen, good ones are not, and the first violation is kept.
+//! LedgerBalance and calls that break an invariant are seen, good ones are not, and the first violation is kept.
 
 use std::sync::Arc;
 
@@ -74,15 +74,15 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
         usage: chorus_core::llm::Usage::default(),
         cost: MicroUsd(50),
     };
-    for deed in deeds {
-        let seen = match deed {
+    for operation in deeds {
+        let seen = match operation {
             Deed::Granted => leases.look(
-                &LeaseDeed::Reserve(&demand, &Reserved::Granted(lease())),
+                &LeaseOperation::Reserve(&demand, &Reserved::Granted(lease())),
                 &[],
                 now,
             ),
             Deed::Sent(name) => leases.look(
-                &LeaseDeed::Send {
+                &LeaseOperation::Send {
                     lease: LEASE,
                     holder: &holder(name),
                     deadline: DEADLINE,
@@ -91,11 +91,11 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
                 &[],
                 now,
             ),
-            Deed::Used => leases.look(&LeaseDeed::End(LEASE, &used), &[], now),
-            Deed::Unused => leases.look(&LeaseDeed::End(LEASE, &End::Unused), &[], now),
+            Deed::Used => leases.look(&LeaseOperation::End(LEASE, &used), &[], now),
+            Deed::Unused => leases.look(&LeaseOperation::End(LEASE, &End::Unused), &[], now),
             Deed::Call => leases.call(LEASE, now),
             Deed::CallOver => {
-                leases.call_over(LEASE);
+                leases.call_ended(LEASE);
                 Ok(())
             }
             Deed::Passed(at) => {
@@ -108,7 +108,7 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
         }
     }
     leases
-        .look(&LeaseDeed::Observe, &books(held, booked), now)
+        .look(&LeaseOperation::Observe, &books(held, booked), now)
         .err()
         .map(|violation| violation.invariant)
 }
@@ -137,14 +137,14 @@ fn books_that_give_back_or_charge_twice_are_seen() {
     use Deed::{Granted, Passed, Sent, Used};
     assert_eq!(
         check(&[Granted, Sent("w"), Passed(5_000)], 0, 0),
-        Some(Invariant::Books)
+        Some(Invariant::LedgerBalance)
     );
     assert_eq!(
         check(&[Granted, Sent("w"), Used, Used], 0, 100),
-        Some(Invariant::Books)
+        Some(Invariant::LedgerBalance)
     );
-    assert_eq!(check(&[Granted, Sent("w")], 0, 70), Some(Invariant::Books));
-    assert_eq!(check(&[Granted], 3, 70), Some(Invariant::OwnCount));
+    assert_eq!(check(&[Granted, Sent("w")], 0, 70), Some(Invariant::LedgerBalance));
+    assert_eq!(check(&[Granted], 3, 70), Some(Invariant::LimiterCount));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_call_needs_a_lease_of_its_own_that_was_sent() {
     );
     assert_eq!(
         check(&[Granted, Sent("w"), Call, CallOver, Call], 1, 70),
-        Some(Invariant::OneCallALease)
+        Some(Invariant::OneCallPerLease)
     );
     assert_eq!(
         check(&[Granted, Sent("w"), Call, Used], 0, 50),
@@ -190,8 +190,8 @@ fn the_first_violation_is_kept() {
     let log = Log::new(&timeline, false);
     let monitor = Monitor::new(&timeline, &log);
     let first = Violation::new(Invariant::Arrows, "first");
-    monitor.accuse(first.clone());
-    monitor.accuse(Violation::new(Invariant::Money, "later"));
+    monitor.report(first.clone());
+    monitor.report(Violation::new(Invariant::Money, "later"));
     assert_eq!(Arc::clone(&monitor).violation(), Some(first));
     assert!(
         log.tail(5)

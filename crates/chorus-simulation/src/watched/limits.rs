@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::invariant::{LeaseDeed, Monitor};
+use crate::invariant::{LeaseOperation, Monitor};
 
 /// The limiter in memory, watched.
 pub struct WatchedLimits {
@@ -27,7 +27,7 @@ impl WatchedLimits {
         let clock = if expiry {
             clock
         } else {
-            Arc::new(Standing(clock.now()))
+            Arc::new(FixedClock(clock.now()))
         };
         if !expiry {
             monitor.leases_never_expire();
@@ -63,8 +63,8 @@ impl WatchedLimits {
         self.memory.levels()
     }
 
-    fn look(&self, deed: &LeaseDeed<'_>) {
-        self.monitor.limits(deed, &self.levels());
+    fn look(&self, operation: &LeaseOperation<'_>) {
+        self.monitor.limits(operation, &self.levels());
     }
 }
 
@@ -72,7 +72,7 @@ impl WatchedLimits {
 impl LimitState for WatchedLimits {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
         let reserved = self.memory.reserve(demand.clone()).await?;
-        self.look(&LeaseDeed::Reserve(&demand, &reserved));
+        self.look(&LeaseOperation::Reserve(&demand, &reserved));
         Ok(reserved)
     }
 
@@ -83,7 +83,7 @@ impl LimitState for WatchedLimits {
         deadline: Timestamp,
     ) -> Result<Sent, LimiterError> {
         let sent = self.memory.send(lease, holder, deadline).await?;
-        self.look(&LeaseDeed::Send {
+        self.look(&LeaseOperation::Send {
             lease: lease.id,
             holder,
             deadline,
@@ -94,19 +94,19 @@ impl LimitState for WatchedLimits {
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
         self.memory.end(lease, end.clone()).await?;
-        self.look(&LeaseDeed::End(lease, &end));
+        self.look(&LeaseOperation::End(lease, &end));
         Ok(())
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
         self.memory.observe(observation).await?;
-        self.look(&LeaseDeed::Observe);
+        self.look(&LeaseOperation::Observe);
         Ok(())
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
         self.memory.restore(leases.clone()).await?;
-        self.look(&LeaseDeed::Restore(&leases));
+        self.look(&LeaseOperation::Restore(&leases));
         Ok(())
     }
 
@@ -120,9 +120,9 @@ impl LimitState for WatchedLimits {
 }
 
 /// A clock that stands still.
-struct Standing(Timestamp);
+struct FixedClock(Timestamp);
 
-impl Clock for Standing {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         self.0
     }

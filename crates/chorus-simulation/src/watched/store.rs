@@ -17,7 +17,7 @@ use chorus_core::port::{Attempts, Deliveries, Projects, StoreError};
 use chorus_core::project::Summary;
 use chorus_store::memory::Store;
 
-use crate::invariant::{Monitor, RowDeed};
+use crate::invariant::{Monitor, RowOperation};
 
 /// The store in memory, watched.
 #[derive(Clone)]
@@ -39,8 +39,8 @@ impl WatchedStore {
         }
     }
 
-    fn look(&self, deed: RowDeed<'_>) {
-        self.store.with_rows(|rows| self.monitor.rows(deed, rows));
+    fn look(&self, operation: RowOperation<'_>) {
+        self.store.with_rows(|rows| self.monitor.rows(operation, rows));
     }
 }
 
@@ -52,7 +52,7 @@ impl Attempts for WatchedStore {
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
         let answer = self.store.dispatch(batch).await;
-        self.look(RowDeed::Other);
+        self.look(RowOperation::Other);
         answer
     }
 
@@ -60,9 +60,9 @@ impl Attempts for WatchedStore {
         let answer = self.store.claim(claim.clone()).await;
         let granted = matches!(answer, Ok(Some(_)));
         self.look(if granted {
-            RowDeed::Claimed(&claim)
+            RowOperation::Claimed(&claim)
         } else {
-            RowDeed::Other
+            RowOperation::Other
         });
         answer
     }
@@ -75,16 +75,16 @@ impl Attempts for WatchedStore {
         let answer = self.store.finish(finish.clone()).await;
         let recorded = matches!(answer, Ok(true));
         self.look(if recorded {
-            RowDeed::Finished(&finish)
+            RowOperation::Finished(&finish)
         } else {
-            RowDeed::Other
+            RowOperation::Other
         });
         answer
     }
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
         let answer = self.store.reclaim(reclaim).await;
-        self.look(RowDeed::Other);
+        self.look(RowOperation::Other);
         answer
     }
 }
@@ -101,7 +101,7 @@ impl Deliveries for WatchedStore {
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
         let answer = self.store.late(late).await;
-        self.look(RowDeed::Other);
+        self.look(RowOperation::Other);
         answer
     }
 
@@ -114,7 +114,7 @@ impl Deliveries for WatchedStore {
 impl Projects for WatchedStore {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
         let answer = self.store.submit(new).await;
-        self.look(RowDeed::Other);
+        self.look(RowOperation::Other);
         answer
     }
 
@@ -140,13 +140,13 @@ impl Projects for WatchedStore {
         let answer = self.store.commit(commit).await;
         let done = matches!(answer, Ok(Committed::Done(_)));
         self.look(if done {
-            RowDeed::Committed {
+            RowOperation::Committed {
                 project,
                 expected,
                 folded: &folded,
             }
         } else {
-            RowDeed::Other
+            RowOperation::Other
         });
         answer
     }

@@ -18,17 +18,17 @@ use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-use super::estate::tenant;
-use crate::brief::{self, Shape, Written};
+use super::fixture::tenant;
+use crate::brief::{self, Shape, GeneratedBrief};
 use crate::chance::{self, permille};
 
 /// What one client wants.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct ClientScript {
     /// The project's id.
     pub project: ProjectId,
     /// What is handed in.
-    pub written: Written,
+    pub written: GeneratedBrief,
     /// How it is to be run.
     pub options: Options,
     /// Most that may be spent.
@@ -39,9 +39,9 @@ pub struct Wish {
     pub commands: Vec<(Millis, ClientCommand)>,
 }
 
-impl Wish {
-    /// The wishes of this seed; `fickle` clients pause, resume and cancel.
-    pub fn drawn(seed: u64, start: Timestamp, fickle: bool) -> Vec<Self> {
+impl ClientScript {
+    /// The scripts of this seed; `fickle` clients pause, resume and cancel.
+    pub fn from_seed(seed: u64, start: Timestamp, fickle: bool) -> Vec<Self> {
         let mut chance = chance::stream(seed, "wishes");
         (0..chance.u32(1..4))
             .map(|_| Self::one(&mut chance, start, fickle))
@@ -107,30 +107,30 @@ pub(super) struct Ports {
 }
 
 /// Hands the project in and sees it through to its end.
-pub(super) async fn serve(ports: Ports, wish: Wish) {
-    ports.clock.sleep_until(wish.at).await;
-    hand_in(&ports, &wish).await;
-    let mut commands = wish.commands.iter().peekable();
+pub(super) async fn serve(ports: Ports, script: ClientScript) {
+    ports.clock.sleep_until(script.at).await;
+    hand_in(&ports, &script).await;
+    let mut commands = script.commands.iter().peekable();
     loop {
         ports.clock.sleep(Millis(1_000)).await;
         while let Some((_, command)) =
-            commands.next_if(|(after, _)| wish.at + *after <= ports.clock.now())
+            commands.next_if(|(after, _)| script.at + *after <= ports.clock.now())
         {
-            tell(&ports, wish.project, command).await;
+            tell(&ports, script.project, command).await;
         }
-        match ports.projects.load(wish.project).await {
+        match ports.projects.load(script.project).await {
             Ok(Some(loaded)) if loaded.project.head.is_terminal() => return,
             Ok(Some(loaded)) if loaded.project.head.state == State::WaitingApproval => {
-                tell(&ports, wish.project, &ClientCommand::Approve).await;
+                tell(&ports, script.project, &ClientCommand::Approve).await;
             }
             Ok(_) | Err(_) => {}
         }
     }
 }
 
-async fn hand_in(ports: &Ports, wish: &Wish) {
+async fn hand_in(ports: &Ports, script: &ClientScript) {
     let mut attachments = Vec::new();
-    for (name, text) in &wish.written.documents {
+    for (name, text) in &script.written.documents {
         let hash = keep(ports, Bytes::from(text.clone())).await;
         attachments.push(Attachment {
             name: name.clone(),
@@ -140,32 +140,32 @@ async fn hand_in(ports: &Ports, wish: &Wish) {
     }
     let brief = Brief {
         version: 1,
-        text: wish.written.text.clone(),
+        text: script.written.text.clone(),
         attachments,
-        options: wish.options,
+        options: script.options,
     };
     let json = serde_json::to_vec(&brief).expect("a brief is plain text and numbers");
     let brief = keep(ports, Bytes::from(json)).await;
     let record = record::command(
         event(ports),
         &tenant(),
-        wish.project,
+        script.project,
         &ClientCommand::Submit { brief },
     );
     let head = Head::new(NewHead {
-        id: wish.project,
+        id: script.project,
         tenant: tenant(),
         title: "A book".to_owned(),
-        created_at: wish.at,
+        created_at: script.at,
         brief,
-        options: wish.options,
+        options: script.options,
     });
     let new = NewProject {
-        id: wish.project,
+        id: script.project,
         tenant: tenant(),
-        idempotency_key: wish.project.to_string(),
+        idempotency_key: script.project.to_string(),
         body: brief,
-        budget: wish.budget,
+        budget: script.budget,
         head,
         record: record.clone(),
     };

@@ -38,7 +38,7 @@ impl World {
                 rows,
                 levels: &levels,
                 journal: &journal,
-                store_only: self.mix.store_only,
+                store_only: self.faults.store_only,
             });
         });
     }
@@ -85,7 +85,7 @@ impl World {
         });
         Outcome {
             seed: self.seed,
-            mix: self.mix.name,
+            faults: self.faults.name,
             hash: format!("{}-{:016x}", self.log.hash(), self.executor.digest()),
             violation: self.monitor.violation(),
             tail: self.log.tail(TAIL),

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chorus_simulation::cli::story;
-use chorus_simulation::world::{Nets, Options, Outcome, run};
+use chorus_simulation::cli::failure_report;
+use chorus_simulation::world::{SafetyNets, Options, Outcome, run};
 
 /// Seeds of every run of the tests; a night's worth is run with `--bin world -- --seeds 100000`.
 const SEEDS: u64 = 1_000;
@@ -14,8 +14,8 @@ fn options(seed: u64) -> Options {
     Options {
         seed,
         trace: false,
-        mix: None,
-        nets: Nets::ALL,
+        faults: None,
+        nets: SafetyNets::ALL,
     }
 }
 
@@ -45,16 +45,16 @@ fn check(seeds: u64) -> Vec<Outcome> {
 #[test]
 fn a_thousand_seeds_with_faults_hold_every_invariant() {
     let broken = check(SEEDS);
-    let stories: Vec<String> = broken
+    let reports: Vec<String> = broken
         .iter()
         .take(2)
-        .map(|outcome| story(outcome, &options(outcome.seed)))
+        .map(|outcome| failure_report(outcome, &options(outcome.seed)))
         .collect();
     assert!(
         broken.is_empty(),
         "{} seeds broke an invariant\n{}",
         broken.len(),
-        stories.join("\n\n")
+        reports.join("\n\n")
     );
 }
 
@@ -96,23 +96,23 @@ fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
 #[test]
 fn a_call_does_not_begin_after_its_deadline() {
     let outcome = run(&Options {
-        mix: Some("pauses".to_owned()),
+        faults: Some("pauses".to_owned()),
         ..options(91)
     });
-    assert_eq!(outcome.violation, None, "{}", story(&outcome, &options(91)));
+    assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &options(91)));
 }
 
 /// Found by the world: a call that was cut at its deadline gave its slot back at once, while its provider was still
 /// at work on it.
 #[test]
 fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
-    for (mix, seed) in [("providers", 95), ("providers", 118)] {
+    for (faults, seed) in [("providers", 95), ("providers", 118)] {
         let wanted = Options {
-            mix: Some(mix.to_owned()),
+            faults: Some(faults.to_owned()),
             ..options(seed)
         };
         let outcome = run(&wanted);
-        assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
+        assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &wanted));
     }
 }
 
@@ -122,42 +122,42 @@ fn worlds_without_a_net_hold() {
     let nets = [
         (
             "workers die",
-            Nets {
+            SafetyNets {
                 unclaimed: false,
-                ..Nets::ALL
+                ..SafetyNets::ALL
             },
         ),
         (
             "orchestrators die",
-            Nets {
+            SafetyNets {
                 resend: false,
-                ..Nets::ALL
+                ..SafetyNets::ALL
             },
         ),
         (
             "orchestrators freeze",
-            Nets {
+            SafetyNets {
                 folded: false,
-                ..Nets::ALL
+                ..SafetyNets::ALL
             },
         ),
         (
             "calm",
-            Nets {
+            SafetyNets {
                 expiry: false,
-                ..Nets::ALL
+                ..SafetyNets::ALL
             },
         ),
     ];
-    for (mix, nets) in nets {
+    for (faults, nets) in nets {
         for seed in 0..15 {
             let wanted = Options {
-                mix: Some(mix.to_owned()),
+                faults: Some(faults.to_owned()),
                 nets,
                 ..options(seed)
             };
             let outcome = run(&wanted);
-            assert_eq!(outcome.violation, None, "{}", story(&outcome, &wanted));
+            assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &wanted));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chorus_core::limit::{End, HeldLease, Reserved};
 use chorus_core::port::LimitState;
 use chorus_core::time::Millis;
-use chorus_simulation::contract::limits::{Hand, run};
+use chorus_simulation::contract::limits::{ManualClock, run};
 use chorus_simulation::real;
 
 use history::{Pair, Played, Step};
@@ -61,7 +61,7 @@ async fn redis_answers_random_histories_like_the_ledger() {
             && all.sent > 500,
         "{all:?}"
     );
-    real::ran("redis", "random histories", 400);
+    real::record_run("redis", "random histories", 400);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_restored_lease_is_the_one_that_was_granted() {
     let Some(server) = Server::given() else {
         return;
     };
-    let hand = Arc::new(Hand::default());
+    let hand = Arc::new(ManualClock::default());
     let redis = server.limiter(&Server::namespace(), &hand);
     redis.restore(Vec::new()).await.expect("the server answers");
     hand.pass(Millis(120_000));

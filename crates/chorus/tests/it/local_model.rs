@@ -49,7 +49,7 @@ struct Completion {
 impl LocalModel {
     /// The one named in the environment, if any.
     fn given() -> Option<Self> {
-        let text = real::LOCAL_MODEL.given()?;
+        let text = real::LOCAL_MODEL.address()?;
         let (base_url, journal) = text
             .split_once(';')
             .expect("CHORUS_TEST_LOCAL_MODEL is `<base url>;<journal file>`");
@@ -283,5 +283,5 @@ async fn a_small_real_model_brings_a_project_to_its_end() {
         "a real model: {done} after {} calls, {tokens} tokens in {pieces} pieces, {spent} ms in the server",
         calls.len()
     );
-    real::ran("local model", "a whole project, calls", calls.len());
+    real::record_run("local model", "a whole project, calls", calls.len());
 }

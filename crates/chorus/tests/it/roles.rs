@@ -45,7 +45,7 @@ async fn a_brief_that_is_handed_to_the_gateway_is_finished_by_one_process_for_ea
     for process in others.into_iter().chain([gateway]) {
         process.ends_in_order(Duration::from_secs(25));
     }
-    real::ran("distributed", "one process for each role", 1);
+    real::record_run("distributed", "one process for each role", 1);
     town.stage.end().await;
 }
 
@@ -88,7 +88,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_comp
     for process in steady.into_iter().chain([successor, gateway]) {
         process.ends_in_order(Duration::from_secs(25));
     }
-    real::ran("distributed", "a worker that is told to stop", 1);
+    real::record_run("distributed", "a worker that is told to stop", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn readiness_names_the_missing_dependency_of_those_that_need_it() {
     for process in [dispatcher, gateway] {
         process.ends_in_order(Duration::from_secs(25));
     }
-    real::ran("distributed", "readiness", 1);
+    real::record_run("distributed", "readiness", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn a_database_that_lacks_migrations_is_refused_until_they_are_asked_for() 
     );
     town.start(&["orchestrator"])
         .ends_in_order(Duration::from_secs(25));
-    real::ran("distributed", "migrations", 1);
+    real::record_run("distributed", "migrations", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +206,7 @@ async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
         said(&removed)
     );
     serving.ends_in_order(Duration::from_secs(25));
-    real::ran("distributed", "accounts of a tenant", 1);
+    real::record_run("distributed", "accounts of a tenant", 1);
     town.stage.end().await;
 }
 
@@ -227,7 +227,7 @@ async fn a_second_signal_ends_at_once() {
         matches!(ended, Ended::Code(130 | 0)),
         "{ended:?}: at once, unless it was done already"
     );
-    real::ran("distributed", "signals", 1);
+    real::record_run("distributed", "signals", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,5 +294,5 @@ async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
     for process in [orchestrator, worker] {
         process.ends_in_order(Duration::from_secs(25));
     }
-    real::ran("distributed", "the doctor", 1);
+    real::record_run("distributed", "the doctor", 1);
 }

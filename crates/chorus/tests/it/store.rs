@@ -12,10 +12,10 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::{ArtifactStore, Attempts, Clock, Projects, StoreError};
 use chorus_core::time::Timestamp;
-use chorus_simulation::contract::given::{self, Ids};
-use chorus_simulation::contract::history::{Author, perform, told, unsound};
-use chorus_simulation::contract::stage::Hands;
-use chorus_simulation::contract::{Bench, Ports, run, run_cases, suites};
+use chorus_simulation::contract::fixtures::{self, Ids};
+use chorus_simulation::contract::history::{HistoryGenerator, perform, read_back, inconsistency};
+use chorus_simulation::contract::context::TestClock;
+use chorus_simulation::contract::{Implementation, Ports, run, run_cases, suites};
 use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
 use chorus_store::{LocalDirectory, memory};
@@ -29,7 +29,7 @@ pub(crate) mod postgres;
 struct Held(Store);
 
 #[async_trait]
-impl Hands for Held {
+impl TestClock for Held {
     async fn set(&self, at: Timestamp) {
         self.0
             .hold_clock(at)
@@ -70,7 +70,7 @@ impl Sqlite {
 }
 
 #[async_trait]
-impl Bench for Sqlite {
+impl Implementation for Sqlite {
     fn name(&self) -> &'static str {
         "sqlite"
     }
@@ -89,7 +89,7 @@ async fn sqlite_keeps_the_contract() {
 struct Files(Sqlite);
 
 #[async_trait]
-impl Bench for Files {
+impl Implementation for Files {
     fn name(&self) -> &'static str {
         "local directory"
     }
@@ -112,7 +112,7 @@ async fn a_local_directory_keeps_the_contract_of_artifacts() {
         .filter(|(suite, _)| *suite == "artifacts");
     for (suite, cases) in artifacts {
         assert!(run_cases(&Files(Sqlite::new()), suite, &cases).await > 0);
-        real::ran("local directory", "contract of artifacts", cases.len());
+        real::record_run("local directory", "contract of artifacts", cases.len());
     }
 }
 
@@ -139,7 +139,7 @@ impl Clock for HandClock {
 }
 
 #[async_trait]
-impl Hands for HandClock {
+impl TestClock for HandClock {
     async fn set(&self, at: Timestamp) {
         self.0.store(at.0, Ordering::Relaxed);
     }
@@ -150,15 +150,15 @@ async fn check_history(seed: u64, steps: usize, store: &Store) {
     let clock = Arc::new(HandClock::default());
     let model = Arc::new(memory::Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
     let (model_ports, store_ports) = (Ports::of(&model, clock), ports(store.clone()));
-    let mut author = Author::new(seed);
+    let mut generator = HistoryGenerator::new(seed);
     let (mut model_now, mut store_now) = (Timestamp(0), Timestamp(0));
     for at in 0..steps {
-        let step = author.next(&model.snapshot());
+        let step = generator.next(&model.snapshot());
         let expected = perform(&model_ports, &mut model_now, step.clone()).await;
         let answer = perform(&store_ports, &mut store_now, step.clone()).await;
         assert_eq!(answer, expected, "seed {seed}, step {at}: {step:?}");
         assert_eq!(
-            model.with_rows(unsound),
+            model.with_rows(inconsistency),
             None,
             "seed {seed}, step {at}: {step:?}"
         );
@@ -170,8 +170,8 @@ async fn check_history(seed: u64, steps: usize, store: &Store) {
         "seed {seed}"
     );
     assert_eq!(
-        told(&store_ports, &rows).await,
-        told(&model_ports, &rows).await,
+        read_back(&store_ports, &rows).await,
+        read_back(&model_ports, &rows).await,
         "seed {seed}"
     );
     assert!(
@@ -187,7 +187,7 @@ async fn sqlite_answers_random_histories_like_the_model() {
     for seed in 0..12 {
         check_history(seed, 250, &bench.store().await).await;
     }
-    real::ran("sqlite", "random histories", 12);
+    real::record_run("sqlite", "random histories", 12);
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
     let bench = Sqlite::new();
     let store = bench.store().await;
     let ids = Ids::default();
-    let new = given::project(
+    let new = fixtures::project(
         &ids,
         &Tenant::new("tenant"),
         Timestamp(0),
@@ -204,7 +204,7 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
     let (project, head) = (new.id, new.head.clone());
     store.submit(new).await.expect("the database is ours");
     let tasks: Vec<_> = (0..10_000)
-        .map(|at| given::task(TaskId::new(ids.number()), &format!("task {at}")))
+        .map(|at| fixtures::task(TaskId::new(ids.number()), &format!("task {at}")))
         .collect();
     let empty = Commit {
         project,
@@ -231,11 +231,11 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
     let one = Commit {
         expected: version,
         tasks: vec![
-            given::task(tasks[5_000].id, "done"),
-            given::task(tasks[5_001].id, "ready"),
+            fixtures::task(tasks[5_000].id, "done"),
+            fixtures::task(tasks[5_001].id, "ready"),
         ],
-        attempts: vec![given::attempt(&ids, project, Timestamp(0))],
-        events: vec![given::event(project, 1, Timestamp(0))],
+        attempts: vec![fixtures::attempt(&ids, project, Timestamp(0))],
+        events: vec![fixtures::event(project, 1, Timestamp(0))],
         folded: vec![ids.event()],
         ..empty
     };
@@ -256,7 +256,7 @@ async fn deeds_that_come_together_are_committed_together_and_answered_each() {
     let store = bench.store().await;
     let ids = Ids::default();
     let projects: Vec<_> = (0..300)
-        .map(|_| given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1)))
+        .map(|_| fixtures::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1)))
         .collect();
     let submitted = projects.iter().map(|new| store.submit(new.clone()));
     for (answer, new) in futures_util::future::join_all(submitted)

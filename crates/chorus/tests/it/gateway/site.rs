@@ -49,7 +49,7 @@ pub(super) struct Served {
 /// Runs a check over SQLite, and over PostgreSQL where the run was given one.
 pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     check(Site::sqlite().await).await;
-    real::ran("sqlite", &format!("gateway: {suite}"), 1);
+    real::record_run("sqlite", &format!("gateway: {suite}"), 1);
     if let Some(server) = Postgres::given() {
         check(
             Site::over(
@@ -60,7 +60,7 @@ pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
             .await,
         )
         .await;
-        real::ran("postgres", &format!("gateway: {suite}"), 1);
+        real::record_run("postgres", &format!("gateway: {suite}"), 1);
     }
 }
 

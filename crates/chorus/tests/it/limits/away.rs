@@ -31,7 +31,7 @@ struct OwnServer {
 impl OwnServer {
     /// None where the machine has no `redis-server`; a run that was given a Redis must have it.
     fn start() -> Option<Self> {
-        real::REDIS.given()?;
+        real::REDIS.address()?;
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();

@@ -17,7 +17,7 @@ use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
 use chorus_limits::{Memory, Redis, Start};
-use chorus_simulation::contract::limits::Hand;
+use chorus_simulation::contract::limits::ManualClock;
 
 use super::server::Server;
 
@@ -64,7 +64,7 @@ impl AddAssign for Played {
 pub(super) struct Pair<'a> {
     server: &'a Server,
     pub(super) namespace: String,
-    pub(super) clock: Arc<Hand>,
+    pub(super) clock: Arc<ManualClock>,
     memory: Memory,
     pub(super) redis: Redis,
     chance: Rng,
@@ -78,7 +78,7 @@ pub(super) struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     pub(super) async fn new(server: &'a Server, seed: u64) -> Self {
-        let (namespace, clock) = (Server::namespace(), Arc::new(Hand::default()));
+        let (namespace, clock) = (Server::namespace(), Arc::new(ManualClock::default()));
         let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, Start::Empty);
         let redis = server.limiter(&namespace, &clock);
         let mut chance = Rng::with_seed(seed);

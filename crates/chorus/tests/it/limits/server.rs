@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chorus_core::port::{Clock, LimitState};
 use chorus_limits::Redis;
 use chorus_limits::redis::{Settings, Time};
-use chorus_simulation::contract::limits::{Hand, Limiters, Process, Subject};
+use chorus_simulation::contract::limits::{ManualClock, Implementation, SharedState, LimiterContext};
 use chorus_simulation::real;
 
 /// A server that tests may use.
@@ -20,7 +20,7 @@ impl Server {
     /// The one that this run was given.
     pub(super) fn given() -> Option<Self> {
         Some(Self {
-            url: real::REDIS.given()?,
+            url: real::REDIS.address()?,
         })
     }
 
@@ -35,7 +35,7 @@ impl Server {
     }
 
     /// The limiter of a namespace as a new process sees it, in the time of this clock.
-    pub(super) fn limiter(&self, namespace: &str, clock: &Arc<Hand>) -> Redis {
+    pub(super) fn limiter(&self, namespace: &str, clock: &Arc<ManualClock>) -> Redis {
         let settings = Settings {
             time: Time::Clock,
             ..Settings::new(&self.url, namespace)
@@ -80,12 +80,12 @@ impl Server {
 struct Namespace {
     server: Server,
     name: String,
-    hand: Arc<Hand>,
+    hand: Arc<ManualClock>,
 }
 
 #[async_trait]
-impl Process for Namespace {
-    fn another(&self) -> Arc<dyn LimitState> {
+impl SharedState for Namespace {
+    fn new_process(&self) -> Arc<dyn LimitState> {
         Arc::new(self.server.limiter(&self.name, &self.hand))
     }
 
@@ -97,24 +97,24 @@ impl Process for Namespace {
         clippy::disallowed_methods,
         reason = "the server's own threads must run before the next look, there is no clock to wait on"
     )]
-    async fn breathe(&self) {
+    async fn deliver_signals(&self) {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
 }
 
 #[async_trait]
-impl Limiters for Server {
+impl Implementation for Server {
     fn name(&self) -> &'static str {
         "redis"
     }
 
-    async fn fresh(&self) -> Subject {
-        let hand = Arc::new(Hand::default());
+    async fn fresh(&self) -> LimiterContext {
+        let hand = Arc::new(ManualClock::default());
         let namespace = Namespace {
             server: self.clone(),
             name: Self::namespace(),
             hand: Arc::clone(&hand),
         };
-        Subject::new(Box::new(namespace), hand).await
+        LimiterContext::new(Box::new(namespace), hand).await
     }
 }

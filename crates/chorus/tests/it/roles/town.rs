@@ -137,9 +137,9 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
 async fn shared() -> Option<(String, String)> {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
     let (postgres, kafka, redis) = (
-        real::POSTGRES.given()?,
-        real::KAFKA.given()?,
-        real::REDIS.given()?,
+        real::POSTGRES.address()?,
+        real::KAFKA.address()?,
+        real::REDIS.address()?,
     );
     let name = format!(
         "chorus_roles_{}_{}",

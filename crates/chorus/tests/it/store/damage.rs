@@ -42,7 +42,7 @@ async fn a_file_that_is_no_database_is_told_as_damaged() {
 async fn a_row_that_cannot_be_read_is_named_by_table_row_and_column() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let store = opened(plain(&folder)).await;
-    let new = given::project(
+    let new = fixtures::project(
         &Ids::default(),
         &Tenant::new("tenant"),
         Timestamp(0),
@@ -74,7 +74,7 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
         .execute("BEGIN IMMEDIATE")
         .await
         .expect("nobody else writes");
-    let new = given::project(
+    let new = fixtures::project(
         &Ids::default(),
         &Tenant::new("tenant"),
         Timestamp(0),
@@ -101,10 +101,10 @@ async fn a_full_disk_is_told_and_what_was_accepted_stays() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let store = opened(plain(&folder)).await;
     let ids = Ids::default();
-    let first = given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
+    let first = fixtures::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
     store.submit(first.clone()).await.expect("there is room");
     store.hold_size().await.expect("the database is ours");
-    let mut large = given::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
+    let mut large = fixtures::project(&ids, &Tenant::new("tenant"), Timestamp(0), MicroUsd(1));
     large.head.title = "long ".repeat(1_000_000);
     let refusal = store.submit(large).await.expect_err("there is no room");
     assert!(

@@ -16,7 +16,7 @@ impl Postgres {
     /// The server named in the environment, if any.
     pub(crate) fn given() -> Option<Self> {
         Some(Self {
-            url: real::POSTGRES.given()?,
+            url: real::POSTGRES.address()?,
             run: std::process::id(),
             drawn: AtomicU64::new(0),
         })
@@ -51,7 +51,7 @@ impl Postgres {
 }
 
 #[async_trait]
-impl Bench for Postgres {
+impl Implementation for Postgres {
     fn name(&self) -> &'static str {
         "postgres"
     }
@@ -77,7 +77,7 @@ async fn postgres_answers_random_histories_like_the_model() {
     for seed in 100..106 {
         check_history(seed, 250, &server.store("history").await).await;
     }
-    real::ran(server.name(), "random histories", 6);
+    real::record_run(server.name(), "random histories", 6);
 }
 
 #[tokio::test]
@@ -86,22 +86,22 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
         return;
     };
     let store = server.store("race").await;
-    let stage = chorus_simulation::contract::Stage::new(ports(store.clone()));
-    let project = stage
-        .project(chorus_simulation::contract::stage::AMPLE)
+    let context = chorus_simulation::contract::CaseContext::new(ports(store.clone()));
+    let project = context
+        .project(chorus_simulation::contract::context::AMPLE)
         .await
         .expect("it answers");
     let mut held = Vec::new();
     for _ in 0..24 {
-        let attempt = stage.queued(project).await.expect("it answers");
+        let attempt = context.queued(project).await.expect("it answers");
         held.push(
-            stage
+            context
                 .run(&attempt, chorus_core::id::Epoch(0))
                 .await
                 .expect("it answers"),
         );
     }
-    let commit = stage.decision(project).await.expect("it answers");
+    let commit = context.decision(project).await.expect("it answers");
     let cancel = Commit {
         cancel: held
             .iter()
@@ -111,15 +111,15 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
         ..commit
     };
     let finishes = held.iter().map(|holding| {
-        stage
+        context
             .ports
             .attempts
-            .finish(stage.finish(holding, given::succeeded()))
+            .finish(context.finish(holding, fixtures::succeeded()))
     });
     let (decided, finished, beaten) = futures_util::future::join3(
-        stage.ports.projects.commit(cancel),
+        context.ports.projects.commit(cancel),
         join_all(finishes),
-        stage.ports.attempts.beat(held.clone()),
+        context.ports.attempts.beat(held.clone()),
     )
     .await;
     assert!(matches!(decided, Ok(Committed::Done(_))), "{decided:?}");
@@ -127,6 +127,6 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
     let finished = finished.into_iter().map(|done| done.expect("it answers"));
     assert!(finished.skip(12).all(|done| done), "nobody cancelled these");
     let rows = store.snapshot().await.expect("every row can be read");
-    assert_eq!(unsound(&rows), None);
-    real::ran(server.name(), "racing writers", held.len());
+    assert_eq!(inconsistency(&rows), None);
+    real::record_run(server.name(), "racing writers", held.len());
 }

@@ -1,4 +1,4 @@
-//! The processes of a world: each service with its ports, behind the fate of its process.
+//! The processes of a world: each service with its ports, behind the injector of its process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 
 use super::client;
-use super::nets::{Nets, NoResend, NoUnclaimed};
+use super::safety_nets::{SafetyNets, NoResend, NoUnclaimed};
 use crate::clock::VirtualClock;
 use crate::executor::{Boot, Timeline};
-use crate::fate::{Fate, Site};
-use crate::faulty::{Courier, Faulty, FaultyBus};
-use crate::network::{InProcess, Network};
+use crate::fault::{FaultInjector, FaultPoint};
+use crate::faulty::{BusFaults, Faulty, FaultyBus};
+use crate::network::{SimulatedTransport, Network};
 use crate::providers::OpenKeys;
 use crate::watched::{WatchedLimits, WatchedStore};
 
@@ -36,25 +36,25 @@ const COLLECT: Millis = Millis::from_secs(30);
 const KEEP_RECORDS: Millis = Millis::from_secs(600);
 
 /// Everything that processes are made of.
-pub(super) struct Works {
+pub(super) struct ProcessBuilder {
     pub(super) seed: u64,
     pub(super) timeline: Arc<Timeline>,
-    pub(super) fate: Arc<Fate>,
+    pub(super) injector: Arc<FaultInjector>,
     pub(super) store: Store,
     pub(super) watched: WatchedStore,
     pub(super) limits: Arc<WatchedLimits>,
     pub(super) bus: Arc<dyn Bus>,
-    pub(super) courier: Arc<Courier>,
+    pub(super) bus_faults: Arc<BusFaults>,
     pub(super) network: Arc<Network>,
     pub(super) keys: BTreeMap<CredentialId, (String, String)>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) roles: RoleModels,
-    pub(super) nets: Nets,
+    pub(super) nets: SafetyNets,
 }
 
 /// The ports as one boot of one process sees them.
-struct Desk {
-    site: Site,
+struct ProcessPorts {
+    point: FaultPoint,
     clock: Arc<dyn Clock>,
     bus: Arc<dyn Bus>,
     attempts: Arc<dyn Attempts>,
@@ -67,9 +67,9 @@ struct Desk {
     limits: Arc<dyn LimitState>,
 }
 
-impl Works {
-    fn desk(&self, name: &str, boot: Boot, mortal: bool) -> Desk {
-        let site = Site::new(name, boot.process, mortal, &self.fate);
+impl ProcessBuilder {
+    fn ports(&self, name: &str, boot: Boot, may_crash: bool) -> ProcessPorts {
+        let point = FaultPoint::new(name, boot.process, may_crash, &self.injector);
         let clock = VirtualClock::new(
             &self.timeline,
             self.seed,
@@ -87,25 +87,25 @@ impl Works {
         } else {
             Arc::new(NoResend(store()))
         };
-        Desk {
+        ProcessPorts {
             clock: Arc::new(clock),
             bus: Arc::new(FaultyBus::new(
                 Arc::clone(&self.bus),
-                site.clone(),
-                Arc::clone(&self.courier),
+                point.clone(),
+                Arc::clone(&self.bus_faults),
             )),
-            attempts: Arc::new(Faulty::<dyn Attempts>::new(attempts, site.clone())),
-            outbox: Arc::new(Faulty::<dyn Outbox>::new(outbox, site.clone())),
-            deliveries: Arc::new(Faulty::<dyn Deliveries>::new(watched(), site.clone())),
-            projects: Arc::new(Faulty::<dyn Projects>::new(watched(), site.clone())),
-            artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), site.clone())),
-            directory: Arc::new(Faulty::<dyn Directory>::new(store(), site.clone())),
-            leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), site.clone())),
+            attempts: Arc::new(Faulty::<dyn Attempts>::new(attempts, point.clone())),
+            outbox: Arc::new(Faulty::<dyn Outbox>::new(outbox, point.clone())),
+            deliveries: Arc::new(Faulty::<dyn Deliveries>::new(watched(), point.clone())),
+            projects: Arc::new(Faulty::<dyn Projects>::new(watched(), point.clone())),
+            artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), point.clone())),
+            directory: Arc::new(Faulty::<dyn Directory>::new(store(), point.clone())),
+            leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), point.clone())),
             limits: Arc::new(Faulty::<dyn LimitState>::new(
                 Arc::new(self.limits.beside()),
-                site.clone(),
+                point.clone(),
             )),
-            site,
+            point,
         }
     }
 
@@ -114,16 +114,16 @@ impl Works {
         &self,
         name: &str,
         boot: Boot,
-        mortal: bool,
+        may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let desk = self.desk(name, boot, mortal);
+        let ports = self.ports(name, boot, may_crash);
         let ports = chorus_orchestrator::Ports {
-            projects: desk.projects,
-            outbox: desk.outbox,
-            deliveries: desk.deliveries,
-            artifacts: desk.artifacts,
-            bus: desk.bus,
-            clock: desk.clock,
+            projects: ports.projects,
+            outbox: ports.outbox,
+            deliveries: ports.deliveries,
+            artifacts: ports.artifacts,
+            bus: ports.bus,
+            clock: ports.clock,
         };
         let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
         Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes)
@@ -136,19 +136,19 @@ impl Works {
         &self,
         name: &str,
         boot: Boot,
-        mortal: bool,
+        may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let desk = self.desk(name, boot, mortal);
-        let id = BootId::new(desk.clock.random_u128());
+        let ports = self.ports(name, boot, may_crash);
+        let id = BootId::new(ports.clock.random_u128());
         let ports = chorus_dispatcher::Ports {
-            attempts: desk.attempts,
-            outbox: desk.outbox,
-            leaders: desk.leaders,
-            deliveries: desk.deliveries,
-            directory: desk.directory,
-            limits: desk.limits,
-            bus: desk.bus,
-            clock: desk.clock,
+            attempts: ports.attempts,
+            outbox: ports.outbox,
+            leaders: ports.leaders,
+            deliveries: ports.deliveries,
+            directory: ports.directory,
+            limits: ports.limits,
+            bus: ports.bus,
+            clock: ports.clock,
         };
         let settings = chorus_dispatcher::Settings {
             collect: COLLECT,
@@ -172,27 +172,27 @@ impl Works {
         name: &str,
         pool: &Pool,
         boot: Boot,
-        mortal: bool,
+        may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let desk = self.desk(name, boot, mortal);
-        let id = BootId::new(desk.clock.random_u128());
+        let ports = self.ports(name, boot, may_crash);
+        let id = BootId::new(ports.clock.random_u128());
         let upstream = Http::new(chorus_upstream::Parts {
             catalog: Arc::clone(&self.catalog),
-            transport: Arc::new(InProcess::new(Arc::clone(&self.network), desk.site.clone())),
-            secrets: Arc::new(OpenKeys::new(self.keys.clone(), desk.site)),
-            clock: Arc::clone(&desk.clock),
+            transport: Arc::new(SimulatedTransport::new(Arc::clone(&self.network), ports.point.clone())),
+            secrets: Arc::new(OpenKeys::new(self.keys.clone(), ports.point)),
+            clock: Arc::clone(&ports.clock),
             addresses: AddressPolicy::default(),
         });
         let ports = chorus_worker::Ports {
-            attempts: desk.attempts,
-            deliveries: desk.deliveries,
-            outbox: desk.outbox,
-            artifacts: desk.artifacts,
-            limits: desk.limits,
+            attempts: ports.attempts,
+            deliveries: ports.deliveries,
+            outbox: ports.outbox,
+            artifacts: ports.artifacts,
+            limits: ports.limits,
             upstream: Arc::new(upstream),
-            bus: desk.bus,
-            directory: desk.directory,
-            clock: desk.clock,
+            bus: ports.bus,
+            directory: ports.directory,
+            clock: ports.clock,
         };
         let settings = chorus_worker::Settings {
             slots: 12,
@@ -216,17 +216,17 @@ impl Works {
     pub(super) fn client(
         &self,
         name: &str,
-        wish: client::Wish,
+        script: client::ClientScript,
         boot: Boot,
     ) -> BoxFuture<'static, ()> {
-        let desk = self.desk(name, boot, false);
+        let ports = self.ports(name, boot, false);
         let ports = client::Ports {
-            projects: desk.projects,
-            artifacts: desk.artifacts,
-            outbox: desk.outbox,
-            bus: desk.bus,
-            clock: desk.clock,
+            projects: ports.projects,
+            artifacts: ports.artifacts,
+            outbox: ports.outbox,
+            bus: ports.bus,
+            clock: ports.clock,
         };
-        client::serve(ports, wish).boxed()
+        client::serve(ports, script).boxed()
     }
 }

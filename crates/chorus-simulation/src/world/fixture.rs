@@ -62,7 +62,7 @@ impl Row {
 
 /// What one world has.
 #[derive(Debug, Clone)]
-pub(super) struct Estate {
+pub(super) struct Fixture {
     /// The accounts to be imported.
     pub(super) accounts: Vec<NewAccount>,
     /// The key of each credential, and the address that stands for its provider's own.
@@ -93,10 +93,10 @@ pub(super) fn tenant() -> Tenant {
     Tenant::new("world")
 }
 
-impl Estate {
-    /// The estate of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
+impl Fixture {
+    /// The fixture of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
     /// unless it is said.
-    pub(super) fn drawn(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
+    pub(super) fn from_seed(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
         let mut chance = chance::stream(seed, "estate");
         let tight = tight.unwrap_or_else(|| {
             if permille(&mut chance, 700) {
@@ -105,7 +105,7 @@ impl Estate {
                 Tight::Both
             }
         });
-        let mut estate = Self {
+        let mut fixture = Self {
             accounts: Vec::new(),
             keys: BTreeMap::new(),
             simulated: Config {
@@ -122,14 +122,14 @@ impl Estate {
         };
         for row in &ROWS {
             let organisations = (0..chance.usize(1..3))
-                .map(|number| estate.organisation(row, number, &mut chance, now))
+                .map(|number| fixture.organisation(row, number, &mut chance, now))
                 .collect();
-            estate
+            fixture
                 .simulated
                 .providers
                 .push(provider_config(row, organisations));
         }
-        estate
+        fixture
     }
 
     /// An organisation with its limits and one or two accounts that draw on them.

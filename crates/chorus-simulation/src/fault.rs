@@ -1,11 +1,11 @@
-//! What goes wrong, drawn from the seed: at every port call the fate of a process says how long it takes,
-//! whether it fails before or after the deed, and whether the process dies or freezes at that very await.
+//! What goes wrong, drawn from the seed: at every port call the injector of a process says how long it takes,
+//! whether it fails before or after the operation, and whether the process dies or freezes at that very await.
 //!
 //! Faults end at a fixed time, so that what must happen in the end can be asked for. The wrappers of `faulty`
 //! ask here; nothing else does.
 
-mod mix;
-mod site;
+mod plan;
+mod point;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-pub use mix::{Kind, Mix, Outage};
-pub use site::{Lost, Site};
+pub use plan::{ProcessKind, FaultPlan, Outage};
+pub use point::{PortFailure, FaultPoint};
 
 use crate::chance::{self, permille};
-use crate::executor::{Control, Order, ProcessId, Timeline};
+use crate::executor::{Control, Command, ProcessId, Timeline};
 use crate::log::Log;
 
 /// What a process speaks to.
@@ -33,7 +33,7 @@ pub enum Part {
 
 /// What happens to a process at an await.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blow {
+enum Fault {
     /// It dies and starts again after this time.
     Crash(Millis),
     /// It is not polled for this time.
@@ -42,18 +42,18 @@ enum Blow {
 
 /// What becomes of one port call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lot {
+struct CallFaults {
     takes: Millis,
     answers: Millis,
     fails: bool,
     loses_reply: bool,
-    before: Option<Blow>,
-    after: Option<Blow>,
+    before: Option<Fault>,
+    after: Option<Fault>,
 }
 
-/// The fate of all processes of one world.
-pub struct Fate {
-    mix: Mix,
+/// The injector of all processes of one world.
+pub struct FaultInjector {
+    plan: FaultPlan,
     timeline: Arc<Timeline>,
     control: Arc<Control>,
     log: Arc<Log>,
@@ -62,28 +62,28 @@ pub struct Fate {
 
 struct State {
     streams: BTreeMap<ProcessId, Rng>,
-    blows: u32,
+    faults: u32,
     frozen: BTreeMap<ProcessId, (Timestamp, Timestamp)>,
     seed: u64,
 }
 
-impl Fate {
-    /// The fate that this mix and seed hold ready.
+impl FaultInjector {
+    /// The injector that this plan and seed hold ready.
     pub fn new(
         seed: u64,
-        mix: Mix,
+        plan: FaultPlan,
         timeline: &Arc<Timeline>,
         control: &Arc<Control>,
         log: &Arc<Log>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            mix,
+            plan,
             timeline: Arc::clone(timeline),
             control: Arc::clone(control),
             log: Arc::clone(log),
             state: Mutex::new(State {
                 streams: BTreeMap::new(),
-                blows: 0,
+                faults: 0,
                 frozen: BTreeMap::new(),
                 seed,
             }),
@@ -91,72 +91,72 @@ impl Fate {
     }
 
     /// What may go wrong.
-    pub const fn mix(&self) -> &Mix {
-        &self.mix
+    pub const fn plan(&self) -> &FaultPlan {
+        &self.plan
     }
 
     /// Whether this part answers nobody now.
     fn is_out(&self, part: Part) -> bool {
         let now = self.timeline.now();
-        self.mix
+        self.plan
             .outages
             .iter()
             .any(|outage| outage.part == part && outage.from <= now && now < outage.to)
     }
 
-    /// The lot of one call of `process`, which may be struck down only if `mortal`.
-    fn lot(&self, process: ProcessId, mortal: bool) -> Lot {
+    /// The call of one call of `process`, which may be struck down only if `may_crash`.
+    fn draw_call(&self, process: ProcessId, may_crash: bool) -> CallFaults {
         let mut state = self.lock();
         let State {
             streams,
-            blows,
+            faults,
             seed,
             ..
         } = &mut *state;
         let chance = streams
             .entry(process)
             .or_insert_with(|| chance::stream(*seed, &format!("fate {}", process.0)));
-        let mix = &self.mix;
-        let quiet = self.timeline.now() >= mix.until;
-        let mut strikes = |chance: &mut Rng| -> Option<Blow> {
-            if quiet || !mortal || *blows >= mix.most_blows {
+        let plan = &self.plan;
+        let quiet = self.timeline.now() >= plan.until;
+        let mut draw_fault = |chance: &mut Rng| -> Option<Fault> {
+            if quiet || !may_crash || *faults >= plan.max_faults {
                 return None;
             }
-            let blow = blow(mix, chance);
-            *blows += u32::from(blow.is_some());
-            blow
+            let fault = drawn_fault(plan, chance);
+            *faults += u32::from(fault.is_some());
+            fault
         };
-        let before = strikes(chance);
+        let before = draw_fault(chance);
         let after = if before.is_none() {
-            strikes(chance)
+            draw_fault(chance)
         } else {
             None
         };
-        Lot {
+        CallFaults {
             takes: if quiet {
                 Millis(1)
             } else {
-                mix.latency(chance)
+                plan.latency(chance)
             },
             answers: Millis(chance.u64(0..3)),
-            fails: !quiet && permille(chance, mix.fails),
-            loses_reply: !quiet && permille(chance, mix.loses_reply),
+            fails: !quiet && permille(chance, plan.fails),
+            loses_reply: !quiet && permille(chance, plan.loses_reply),
             before,
             after,
         }
     }
 
-    /// Gives the orders of a blow; the process is struck before its next poll.
-    fn strike(&self, process: ProcessId, blow: Blow) {
+    /// Gives the orders of a fault; the process is struck before its next poll.
+    fn inject(&self, process: ProcessId, fault: Fault) {
         let now = self.timeline.now();
-        match blow {
-            Blow::Crash(down) => {
-                self.control.order(now, process, Order::Crash);
-                self.control.order(now + down, process, Order::Start);
+        match fault {
+            Fault::Crash(down) => {
+                self.control.schedule(now, process, Command::Crash);
+                self.control.schedule(now + down, process, Command::Start);
             }
-            Blow::Pause(length) => {
-                self.control.order(now, process, Order::Pause);
-                self.control.order(now + length, process, Order::Resume);
+            Fault::Pause(length) => {
+                self.control.schedule(now, process, Command::Pause);
+                self.control.schedule(now + length, process, Command::Resume);
                 self.lock().frozen.insert(process, (now, now + length));
             }
         }
@@ -164,7 +164,7 @@ impl Fate {
 
     /// Draws for the wrappers of the bus: whether one of the things of this share happens now.
     pub fn happens(&self, process: ProcessId, share: u32) -> bool {
-        self.draw(process, |chance| permille(chance, share)) && self.timeline.now() < self.mix.until
+        self.draw(process, |chance| permille(chance, share)) && self.timeline.now() < self.plan.until
     }
 
     /// A length of time up to `most`.
@@ -198,22 +198,22 @@ impl Fate {
     }
 }
 
-fn blow(mix: &Mix, chance: &mut Rng) -> Option<Blow> {
-    if permille(chance, mix.crashes) {
+fn drawn_fault(plan: &FaultPlan, chance: &mut Rng) -> Option<Fault> {
+    if permille(chance, plan.crashes) {
         let down = [Millis(20), Millis(2_000), Millis(45_000), Millis(120_000)];
-        return Some(Blow::Crash(
-            down[chance.usize(0..if mix.quick { 2 } else { down.len() })],
+        return Some(Fault::Crash(
+            down[chance.usize(0..if plan.quick { 2 } else { down.len() })],
         ));
     }
-    if permille(chance, mix.pauses) {
+    if permille(chance, plan.pauses) {
         let length = [
             Millis(3_000),
             Millis(25_000),
             Millis(90_000),
             Millis(400_000),
         ];
-        return Some(Blow::Pause(
-            length[chance.usize(0..if mix.quick { 1 } else { length.len() })],
+        return Some(Fault::Pause(
+            length[chance.usize(0..if plan.quick { 1 } else { length.len() })],
         ));
     }
     None

@@ -1,4 +1,4 @@
-//! A limiter under its contract: processes beside each other, a clock set by hand, and what to say to it.
+//! A limiter under its contract: processes beside each other, a clock set by clock, and what to say to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,34 +19,34 @@ use futures_util::future::BoxFuture;
 
 /// An implementation to be held against the contract.
 #[async_trait]
-pub trait Limiters: Send + Sync {
+pub trait Implementation: Send + Sync {
     /// What it is called in the output.
     fn name(&self) -> &'static str;
 
-    /// A new limiter on a clock that is set by hand.
-    async fn fresh(&self) -> Subject;
+    /// A new limiter on a clock that is set by clock.
+    async fn fresh(&self) -> LimiterContext;
 }
 
 /// The state that all processes share, as a case handles it.
 #[async_trait]
-pub trait Process: Send + Sync {
+pub trait SharedState: Send + Sync {
     /// The limiter as one more process sees it.
-    fn another(&self) -> Arc<dyn LimitState>;
+    fn new_process(&self) -> Arc<dyn LimitState>;
 
     /// Everything is forgotten.
     async fn flush(&self);
 
     /// Lets signals arrive.
-    async fn breathe(&self);
+    async fn deliver_signals(&self);
 }
 
-/// A clock that is set by hand.
-pub struct Hand {
+/// A clock that is set by clock.
+pub struct ManualClock {
     now: AtomicI64,
     drawn: AtomicU64,
 }
 
-impl Default for Hand {
+impl Default for ManualClock {
     /// Begins in March 2026, so that calendar windows are not at their start.
     fn default() -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Default for Hand {
     }
 }
 
-impl Hand {
+impl ManualClock {
     /// Lets time pass.
     pub fn pass(&self, length: Millis) {
         self.now
@@ -64,7 +64,7 @@ impl Hand {
     }
 }
 
-impl Clock for Hand {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.now.load(Ordering::Relaxed))
     }
@@ -83,9 +83,9 @@ impl Clock for Hand {
 }
 
 /// What a case gets.
-pub struct Subject {
-    shared: Box<dyn Process>,
-    hand: Arc<Hand>,
+pub struct LimiterContext {
+    shared: Box<dyn SharedState>,
+    clock: Arc<ManualClock>,
     pub(super) limits: Arc<dyn LimitState>,
     /// 6,000 input tokens a minute, two slots.
     pub(super) group: Arc<QuotaGroup>,
@@ -130,38 +130,38 @@ pub(super) fn holder(name: &str) -> Holder {
     Holder::new(name)
 }
 
-impl Subject {
+impl LimiterContext {
     /// A limiter that was restored, with all rates full.
-    pub async fn new(shared: Box<dyn Process>, hand: Arc<Hand>) -> Self {
-        let limits = shared.another();
+    pub async fn new(shared: Box<dyn SharedState>, clock: Arc<ManualClock>) -> Self {
+        let limits = shared.new_process();
         limits.restore(Vec::new()).await.expect("it answers");
-        hand.pass(Millis::from_secs(120));
+        clock.pass(Millis::from_secs(120));
         Self {
             shared,
-            hand,
+            clock,
             limits,
             group: group("org/model", 6_000, 2),
         }
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.hand.now()
+        self.clock.now()
     }
 
     pub(super) fn pass(&self, length: u64) {
-        self.hand.pass(Millis(length));
+        self.clock.pass(Millis(length));
     }
 
     pub(super) async fn flush(&self) {
         self.shared.flush().await;
     }
 
-    pub(super) async fn breathe(&self) {
-        self.shared.breathe().await;
+    pub(super) async fn deliver_signals(&self) {
+        self.shared.deliver_signals().await;
     }
 
-    pub(super) fn another(&self) -> Arc<dyn LimitState> {
-        self.shared.another()
+    pub(super) fn new_process(&self) -> Arc<dyn LimitState> {
+        self.shared.new_process()
     }
 
     pub(super) fn candidate(&self, input: u64) -> Candidate {
@@ -183,7 +183,7 @@ impl Subject {
 
     /// A call that is thought to use so many tokens, on the group.
     pub(super) fn demand(&self, input: u64) -> Demand {
-        let lease = LeaseId::new(self.hand.random_u128() + 1);
+        let lease = LeaseId::new(self.clock.random_u128() + 1);
         Demand {
             lease,
             interactive: false,

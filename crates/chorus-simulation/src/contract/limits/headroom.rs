@@ -8,24 +8,24 @@ use chorus_core::time::Millis;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 
-use super::subject::{Subject, group, used};
+use super::context::{LimiterContext, group, used};
 
-pub(super) async fn the_lowest_rank_with_room_is_taken(subject: Subject) {
+pub(super) async fn the_lowest_rank_with_room_is_taken(context: LimiterContext) {
     let candidate = |number: u128, tokens: u64, rank: u32| {
-        let mut candidate = subject.candidate(100);
+        let mut candidate = context.candidate(100);
         candidate.groups = vec![group(&format!("org-{number}"), tokens, 99)];
         (candidate.credential, candidate.rank) = (CredentialId::new(number), rank);
         candidate
     };
     let mut chosen = Vec::new();
     for _ in 0..2 {
-        let mut demand = subject.demand(100);
+        let mut demand = context.demand(100);
         demand.candidates = vec![
             candidate(1, 150, 0),
             candidate(2, 1_000, 1),
             candidate(3, 9_000, 1),
         ];
-        let Reserved::Granted(lease) = subject.answer(&demand).await else {
+        let Reserved::Granted(lease) = context.answer(&demand).await else {
             panic!("there is room")
         };
         chosen.push(lease.credential.number());
@@ -37,90 +37,90 @@ pub(super) async fn the_lowest_rank_with_room_is_taken(subject: Subject) {
     );
 }
 
-pub(super) async fn all_groups_of_a_credential_are_charged_or_none(subject: Subject) {
+pub(super) async fn all_groups_of_a_credential_are_charged_or_none(context: LimiterContext) {
     let small = group("project/model", 1_000, 2);
-    let mut demand = subject.demand(600);
+    let mut demand = context.demand(600);
     demand.candidates[0].groups.push(Arc::clone(&small));
-    let Reserved::Granted(lease) = subject.answer(&demand).await else {
+    let Reserved::Granted(lease) = context.answer(&demand).await else {
         panic!("there is room")
     };
     assert_eq!(lease.charges.len(), 4);
-    subject.has_tokens(5_400).await;
-    let mut second = subject.demand(600);
+    context.has_tokens(5_400).await;
+    let mut second = context.demand(600);
     second.candidates[0].groups.push(small);
     assert!(matches!(
-        subject.answer(&second).await,
+        context.answer(&second).await,
         Reserved::Wait { .. }
     ));
-    subject.has_tokens(5_400).await;
-    subject.has_slots(1).await;
+    context.has_tokens(5_400).await;
+    context.has_slots(1).await;
 }
 
-pub(super) async fn a_wait_names_the_instant_at_which_it_fits(subject: Subject) {
-    subject.sent(6_000, 1_000).await;
-    let demand = subject.demand(100);
-    let answer = subject.answer(&demand).await;
+pub(super) async fn a_wait_names_the_instant_at_which_it_fits(context: LimiterContext) {
+    context.sent(6_000, 1_000).await;
+    let demand = context.demand(100);
+    let answer = context.answer(&demand).await;
     assert_eq!(
         answer,
         Reserved::Wait {
-            at: Some(subject.now() + Millis(1_500))
+            at: Some(context.now() + Millis(1_500))
         },
         "half a second to arrive, one second to refill"
     );
-    subject.pass(1_499);
+    context.pass(1_499);
     assert!(matches!(
-        subject.answer(&demand).await,
+        context.answer(&demand).await,
         Reserved::Wait { .. }
     ));
-    subject.pass(1);
+    context.pass(1);
     assert!(matches!(
-        subject.answer(&demand).await,
+        context.answer(&demand).await,
         Reserved::Granted(_)
     ));
-    subject.sent(0, 9_000).await;
+    context.sent(0, 9_000).await;
     assert_eq!(
-        subject.answer(&subject.demand(0)).await,
+        context.answer(&context.demand(0)).await,
         Reserved::Wait { at: None },
         "only a freed slot helps"
     );
 }
 
-pub(super) async fn a_call_larger_than_every_limit_is_never_granted(subject: Subject) {
+pub(super) async fn a_call_larger_than_every_limit_is_never_granted(context: LimiterContext) {
     assert!(matches!(
-        subject.answer(&subject.demand(6_001)).await,
+        context.answer(&context.demand(6_001)).await,
         Reserved::Never(_)
     ));
-    let mut nobody = subject.demand(1);
+    let mut nobody = context.demand(1);
     nobody.candidates.clear();
-    assert!(matches!(subject.answer(&nobody).await, Reserved::Never(_)));
+    assert!(matches!(context.answer(&nobody).await, Reserved::Never(_)));
 }
 
-pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(subject: Subject) {
-    subject.sent(6_000, 60_000).await;
-    let mut person = subject.demand(3_000);
+pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context: LimiterContext) {
+    context.sent(6_000, 60_000).await;
+    let mut person = context.demand(3_000);
     person.interactive = true;
     assert!(matches!(
-        subject.answer(&person).await,
+        context.answer(&person).await,
         Reserved::Wait { .. }
     ));
-    subject.pass(500);
-    let task = subject.demand(10);
+    context.pass(500);
+    let task = context.demand(10);
     assert_eq!(
-        subject.answer(&task).await,
+        context.answer(&task).await,
         Reserved::Wait {
-            at: Some(subject.now() + Millis(500))
+            at: Some(context.now() + Millis(500))
         }
     );
-    subject.pass(500);
+    context.pass(500);
     assert!(
-        matches!(subject.answer(&task).await, Reserved::Granted(_)),
+        matches!(context.answer(&task).await, Reserved::Granted(_)),
         "it asked no more, so nobody waits for it"
     );
 }
 
-pub(super) async fn a_header_lowers_what_is_left(subject: Subject) {
-    subject.has_tokens(6_000).await;
-    subject.pass(10);
+pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
+    context.has_tokens(6_000).await;
+    context.pass(10);
     let level = ObservedLevel {
         dimension: Dimension::InputTokens,
         limit: Some(6_000),
@@ -129,28 +129,28 @@ pub(super) async fn a_header_lowers_what_is_left(subject: Subject) {
         rounded_to: 1,
     };
     let told = Observation {
-        group: Arc::clone(&subject.group),
-        sent_at: subject.now(),
+        group: Arc::clone(&context.group),
+        sent_at: context.now(),
         failure: None,
         retry_after: None,
         levels: vec![level],
     };
     for _ in 0..2 {
-        subject
+        context
             .limits
             .observe(told.clone())
             .await
             .expect("it answers");
-        subject.has_tokens(2_000).await;
+        context.has_tokens(2_000).await;
     }
 }
 
-pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(subject: Subject) {
-    let overtaken = subject.sent(1_000, 60_000).await;
-    subject.pass(10);
-    subject.sent(2_000, 60_000).await;
-    let sent_at = subject.now();
-    subject.pass(10);
+pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(context: LimiterContext) {
+    let overtaken = context.sent(1_000, 60_000).await;
+    context.pass(10);
+    context.sent(2_000, 60_000).await;
+    let sent_at = context.now();
+    context.pass(10);
     let level = ObservedLevel {
         dimension: Dimension::InputTokens,
         limit: Some(6_000),
@@ -159,38 +159,38 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(subje
         rounded_to: 1,
     };
     let told = Observation {
-        group: Arc::clone(&subject.group),
+        group: Arc::clone(&context.group),
         sent_at,
         failure: None,
         retry_after: None,
         levels: vec![level],
     };
-    subject.limits.observe(told).await.expect("it answers");
-    subject.end(&overtaken, used(1_000)).await;
-    subject.has_tokens(3_000).await;
+    context.limits.observe(told).await.expect("it answers");
+    context.end(&overtaken, used(1_000)).await;
+    context.has_tokens(3_000).await;
 }
 
-pub(super) async fn a_refusal_closes_the_group_until_the_named_time(subject: Subject) {
+pub(super) async fn a_refusal_closes_the_group_until_the_named_time(context: LimiterContext) {
     let told = Observation {
-        group: Arc::clone(&subject.group),
-        sent_at: subject.now(),
+        group: Arc::clone(&context.group),
+        sent_at: context.now(),
         failure: Some(FailureClass::Spend),
         retry_after: Some(Millis(7_000)),
         levels: Vec::new(),
     };
-    subject.limits.observe(told).await.expect("it answers");
+    context.limits.observe(told).await.expect("it answers");
     assert_eq!(
-        subject.answer(&subject.demand(1)).await,
+        context.answer(&context.demand(1)).await,
         Reserved::Wait {
-            at: Some(subject.now() + Millis(7_000))
+            at: Some(context.now() + Millis(7_000))
         }
     );
-    subject.pass(7_000);
-    subject.has_slots(2).await;
+    context.pass(7_000);
+    context.has_slots(2).await;
 }
 
-pub(super) async fn what_is_freed_is_told_to_every_process(subject: Subject) {
-    let (one, other) = (subject.another(), subject.another());
+pub(super) async fn what_is_freed_is_told_to_every_process(context: LimiterContext) {
+    let (one, other) = (context.new_process(), context.new_process());
     for process in [one, other] {
         let mut changes = process.changed();
         let mut heard = None;
@@ -200,20 +200,20 @@ pub(super) async fn what_is_freed_is_told_to_every_process(subject: Subject) {
             if heard.is_some() {
                 break;
             }
-            let lease = subject.granted(1).await;
-            subject.end(&lease, End::Unused).await;
-            subject.breathe().await;
+            let lease = context.granted(1).await;
+            context.end(&lease, End::Unused).await;
+            context.deliver_signals().await;
         }
-        assert_eq!(heard.as_ref(), Some(&subject.group.id));
+        assert_eq!(heard.as_ref(), Some(&context.group.id));
     }
 }
 
-pub(super) async fn many_processes_at_once_never_pass_a_limit(mut subject: Subject) {
-    subject.group = group("org/busy", 6_000, 5);
-    let processes: Vec<_> = (0..8).map(|_| subject.another()).collect();
+pub(super) async fn many_processes_at_once_never_pass_a_limit(mut context: LimiterContext) {
+    context.group = group("org/busy", 6_000, 5);
+    let processes: Vec<_> = (0..8).map(|_| context.new_process()).collect();
     let mut granted = Vec::new();
     for _ in 0..4 {
-        let demands: Vec<_> = (0..40).map(|_| subject.demand(500)).collect();
+        let demands: Vec<_> = (0..40).map(|_| context.demand(500)).collect();
         let answers = demands
             .iter()
             .zip(processes.iter().cycle())
@@ -225,13 +225,13 @@ pub(super) async fn many_processes_at_once_never_pass_a_limit(mut subject: Subje
         }
         assert_eq!(granted.len(), 5, "slots");
         for lease in granted.drain(..).take(5) {
-            subject
+            context
                 .send(&lease, "one", 9_000)
                 .await
                 .expect("it answers");
-            subject.end(&lease, used(500)).await;
+            context.end(&lease, used(500)).await;
         }
-        subject.pass(30_000);
+        context.pass(30_000);
     }
-    subject.has_slots(5).await;
+    context.has_slots(5).await;
 }

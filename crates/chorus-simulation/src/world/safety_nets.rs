@@ -14,7 +14,7 @@ use chorus_core::time::Millis;
 
 /// Which nets are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nets {
+pub struct SafetyNets {
     /// Dispatches that nobody claimed are taken back.
     pub unclaimed: bool,
     /// Leases expire.
@@ -25,7 +25,7 @@ pub struct Nets {
     pub folded: bool,
 }
 
-impl Nets {
+impl SafetyNets {
     /// All nets are there.
     pub const ALL: Self = Self {
         unclaimed: true,
@@ -35,7 +35,7 @@ impl Nets {
     };
 }
 
-impl Default for Nets {
+impl Default for SafetyNets {
     fn default() -> Self {
         Self::ALL
     }

@@ -1,4 +1,4 @@
-//! A mix of faults: which ones a world meets and how often, drawn from its seed or named for a purpose.
+//! A plan of faults: which ones a world meets and how often, drawn from its seed or named for a purpose.
 
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
@@ -6,7 +6,7 @@ use fastrand::Rng;
 use super::Part;
 use crate::chance::{self, permille};
 
-/// The mixes that seeds draw from.
+/// The plans that seeds draw from.
 const NAMES: [&str; 13] = [
     "crashes",
     "quick crashes",
@@ -25,7 +25,7 @@ const NAMES: [&str; 13] = [
 
 /// Which faults happen how often, in a thousand port calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mix {
+pub struct FaultPlan {
     /// What people call it.
     pub name: &'static str,
     /// When the last fault has happened.
@@ -41,7 +41,7 @@ pub struct Mix {
     /// Awaits at which the process freezes, perhaps for longer than its leases.
     pub pauses: u32,
     /// Most crashes and pauses together.
-    pub most_blows: u32,
+    pub max_faults: u32,
     /// Published records that never arrive.
     pub records_lost: u32,
     /// Published records that arrive twice.
@@ -61,7 +61,7 @@ pub struct Mix {
     /// Whether only the store and dispatchers may fail: then no paid call may be thrown away.
     pub store_only: bool,
     /// The only processes that crash or freeze; all of them when there is none.
-    pub only: Option<Kind>,
+    pub only: Option<ProcessKind>,
     /// Whether all services live in one process, whose limiter dies with it.
     pub one_machine: bool,
     /// Whether the dead rise and the frozen thaw within seconds.
@@ -70,7 +70,7 @@ pub struct Mix {
 
 /// A kind of process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ProcessKind {
     /// Writes projects.
     Orchestrator,
     /// Admits and reconciles.
@@ -90,7 +90,7 @@ pub struct Outage {
     pub to: Timestamp,
 }
 
-impl Mix {
+impl FaultPlan {
     /// Nothing goes wrong.
     pub const fn calm(start: Timestamp) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Mix {
             slow: 0,
             crashes: 0,
             pauses: 0,
-            most_blows: 0,
+            max_faults: 0,
             records_lost: 0,
             records_doubled: 0,
             records_late: 0,
@@ -117,13 +117,13 @@ impl Mix {
         }
     }
 
-    /// The mix of this seed: each kind of trouble alone in some worlds, everything together in others.
-    pub fn drawn(seed: u64, start: Timestamp) -> Self {
+    /// The plan of this seed: each kind of trouble alone in some worlds, everything together in others.
+    pub fn from_seed(seed: u64, start: Timestamp) -> Self {
         let name = NAMES[chance::stream(seed, "mix").usize(0..NAMES.len())];
         Self::named(name, seed, start)
     }
 
-    /// The mix of this name, with the times of this seed; an unknown name is the calm one.
+    /// The plan of this name, with the times of this seed; an unknown name is the calm one.
     pub fn named(name: &str, seed: u64, start: Timestamp) -> Self {
         let chance = &mut chance::stream(seed, name);
         let calm = Self {
@@ -134,50 +134,50 @@ impl Mix {
             "crashes" => Self {
                 name: "crashes",
                 crashes: 8,
-                most_blows: 8,
+                max_faults: 8,
                 ..calm
             },
             "quick crashes" => Self {
                 name: "quick crashes",
                 crashes: 12,
-                most_blows: 12,
+                max_faults: 12,
                 quick: true,
                 ..calm
             },
             "workers die" => Self {
                 name: "workers die",
-                only: Some(Kind::Worker),
+                only: Some(ProcessKind::Worker),
                 crashes: 12,
-                most_blows: 12,
+                max_faults: 12,
                 quick: true,
                 ..calm
             },
             "orchestrators die" => Self {
                 name: "orchestrators die",
-                only: Some(Kind::Orchestrator),
+                only: Some(ProcessKind::Orchestrator),
                 crashes: 12,
-                most_blows: 12,
+                max_faults: 12,
                 quick: true,
                 ..calm
             },
             "orchestrators freeze" => Self {
                 name: "orchestrators freeze",
-                only: Some(Kind::Orchestrator),
+                only: Some(ProcessKind::Orchestrator),
                 pauses: 40,
-                most_blows: 12,
+                max_faults: 12,
                 ..calm
             },
             "one machine" => Self {
                 name: "one machine",
                 crashes: 6,
-                most_blows: 4,
+                max_faults: 4,
                 one_machine: true,
                 ..calm
             },
             "pauses" => Self {
                 name: "pauses",
                 pauses: 8,
-                most_blows: 8,
+                max_faults: 8,
                 slow: 10,
                 ..calm
             },
@@ -198,9 +198,9 @@ impl Mix {
             "store only" => Self {
                 name: "store only",
                 store_only: true,
-                only: Some(Kind::Dispatcher),
+                only: Some(ProcessKind::Dispatcher),
                 crashes: 4,
-                most_blows: 3,
+                max_faults: 3,
                 ..calm
             }
             .with_outages(chance, start, Part::Store),
@@ -222,7 +222,7 @@ impl Mix {
                 name: "flushes",
                 loses_reply: 10,
                 pauses: 4,
-                most_blows: 4,
+                max_faults: 4,
                 ..calm
             }
             .with_flushes(chance, start),
@@ -243,7 +243,7 @@ impl Mix {
                 slow: 20,
                 crashes: 4,
                 pauses: 4,
-                most_blows: 8,
+                max_faults: 8,
                 records_lost: 30,
                 records_doubled: 50,
                 records_late: 50,
@@ -258,7 +258,7 @@ impl Mix {
     }
 
     /// Whether processes of this kind crash and freeze.
-    pub fn strikes(&self, kind: Kind) -> bool {
+    pub fn affects(&self, kind: ProcessKind) -> bool {
         self.only.is_none_or(|only| only == kind)
     }
 
@@ -307,21 +307,21 @@ mod tests {
     #[test]
     fn a_seed_draws_one_mix_and_every_kind_is_drawn() {
         let start = Timestamp(1_000_000);
-        assert_eq!(Mix::drawn(9, start), Mix::drawn(9, start));
+        assert_eq!(FaultPlan::from_seed(9, start), FaultPlan::from_seed(9, start));
         let names: std::collections::BTreeSet<&str> =
-            (0..200).map(|seed| Mix::drawn(seed, start).name).collect();
+            (0..200).map(|seed| FaultPlan::from_seed(seed, start).name).collect();
         assert_eq!(names.len(), NAMES.len());
     }
 
     #[test]
     fn outages_are_over_when_faults_are() {
         let start = Timestamp(1_000_000);
-        for mix in (0..200).map(|seed| Mix::drawn(seed, start)) {
+        for plan in (0..200).map(|seed| FaultPlan::from_seed(seed, start)) {
             assert!(
-                mix.outages
+                plan.outages
                     .iter()
-                    .all(|outage| outage.to <= mix.until && outage.from < mix.until),
-                "{mix:?}"
+                    .all(|outage| outage.to <= plan.until && outage.from < plan.until),
+                "{plan:?}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Where a case plays: the ports of one fresh store, its clock, ids, and the deeds that many cases begin with.
+//! Where a case plays: the ports of one fresh store, its clock, ids, and the operations that many cases begin with.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use chorus_core::port::{
 };
 use chorus_core::time::{Millis, Timestamp};
 
-use super::given::{self, Ids};
+use super::fixtures::{self, Ids};
 
 /// Sets the store's own clock.
 #[async_trait]
-pub trait Hands: Send + Sync {
+pub trait TestClock: Send + Sync {
     /// It is this time now.
     async fn set(&self, at: Timestamp);
 }
@@ -45,12 +45,12 @@ pub struct Ports {
     /// Artifacts.
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Its clock.
-    pub clock: Arc<dyn Hands>,
+    pub clock: Arc<dyn TestClock>,
 }
 
 impl Ports {
     /// The ports of a store that implements all of them.
-    pub fn of<S>(store: &Arc<S>, clock: Arc<dyn Hands>) -> Self
+    pub fn of<S>(store: &Arc<S>, clock: Arc<dyn TestClock>) -> Self
     where
         S: Projects
             + Attempts
@@ -77,7 +77,7 @@ impl Ports {
 }
 
 /// A fresh store and what a case needs beside it.
-pub struct Stage {
+pub struct CaseContext {
     /// The ports.
     pub ports: Ports,
     /// Fresh ids.
@@ -92,8 +92,8 @@ pub const ESTIMATE: MicroUsd = MicroUsd(1000);
 /// How long the leases of cases may be claimed.
 pub const CLAIMABLE: Millis = Millis::from_secs(30);
 
-impl Stage {
-    /// A stage over these ports.
+impl CaseContext {
+    /// A context over these ports.
     pub fn new(ports: Ports) -> Self {
         Self {
             ports,
@@ -116,7 +116,7 @@ impl Stage {
     /// A submitted project of the usual tenant, at one second past the last time.
     pub async fn project(&self, budget: MicroUsd) -> Result<ProjectId, StoreError> {
         self.pass(Millis::from_secs(1)).await;
-        let new = given::project(&self.ids, &Tenant::new("tenant"), self.now(), budget);
+        let new = fixtures::project(&self.ids, &Tenant::new("tenant"), self.now(), budget);
         let id = new.id;
         self.ports.projects.submit(new).await?;
         Ok(id)
@@ -155,7 +155,7 @@ impl Stage {
 
     /// A queued attempt of the project.
     pub async fn queued(&self, project: ProjectId) -> Result<NewAttempt, StoreError> {
-        let attempt = given::attempt(&self.ids, project, self.now());
+        let attempt = fixtures::attempt(&self.ids, project, self.now());
         let commit = self.decision(project).await?;
         self.decide(Commit {
             attempts: vec![attempt.clone()],
@@ -167,8 +167,8 @@ impl Stage {
 
     /// A dispatch of the attempt at this epoch, with a new lease that may be claimed for the usual time.
     pub fn dispatch(&self, attempt: &NewAttempt, epoch: Epoch) -> Dispatch {
-        let assignment = given::assignment(&self.ids, self.now() + CLAIMABLE, ESTIMATE);
-        let record = given::dispatch_record(&self.ids, attempt, epoch);
+        let assignment = fixtures::assignment(&self.ids, self.now() + CLAIMABLE, ESTIMATE);
+        let record = fixtures::dispatch_record(&self.ids, attempt, epoch);
         Dispatch {
             attempt: attempt.id,
             epoch,
@@ -224,9 +224,9 @@ impl Stage {
         Finish {
             holding: holding.clone(),
             outcome,
-            usage: Some(given::usage()),
+            usage: Some(fixtures::usage()),
             cost: MicroUsd(700),
-            record: given::record(&self.ids, chorus_core::port::bus::Topic::TaskDone, "key"),
+            record: fixtures::record(&self.ids, chorus_core::port::bus::Topic::TaskDone, "key"),
         }
     }
 
