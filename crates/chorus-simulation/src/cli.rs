@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::invariant::Invariant;
-use crate::world::{self, SafetyNets, Options, Outcome};
+use crate::world::{self, Options, Outcome, SafetyNets};
 
 const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--faults NAME] [--without unclaimed|expiry|resend|folded] [--trace] [--keep-going] [--brief]";
 
@@ -36,7 +36,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
         .filter(|outcome| outcome.violation.is_some())
         .collect();
     failed.sort_by_key(|outcome| outcome.seed);
-    for outcome in outcomes.iter().filter(|_| wanted.seeds == 1 || wanted.brief) {
+    for outcome in outcomes
+        .iter()
+        .filter(|_| wanted.seeds == 1 || wanted.brief)
+    {
         println!("{}", summary_line(outcome));
         outcome
             .defects

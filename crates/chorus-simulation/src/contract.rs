@@ -7,10 +7,10 @@
 //! expectation that does not hold panics with the case's name in the run's output.
 
 pub mod bus;
+pub mod context;
 pub mod fixtures;
 pub mod history;
 pub mod limits;
-pub mod context;
 
 mod artifacts;
 mod claims;
@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use chorus_core::port::StoreError;
 use futures_util::future::LocalBoxFuture;
 
-pub use context::{Ports, CaseContext};
+pub use context::{CaseContext, Ports};
 
 use crate::real;
 

@@ -15,7 +15,7 @@ use chorus_core::time::Timestamp;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 
-pub use control::{Control, Command};
+pub use control::{Command, Control};
 use timeline::{Ready, TaskId, TaskWaker};
 pub use timeline::{Sleep, Timeline};
 

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-pub use plan::{ProcessKind, FaultPlan, Outage};
-pub use point::{PortFailure, FaultPoint};
+pub use plan::{FaultPlan, Outage, ProcessKind};
+pub use point::{FaultPoint, PortFailure};
 
 use crate::chance::{self, permille};
-use crate::executor::{Control, Command, ProcessId, Timeline};
+use crate::executor::{Command, Control, ProcessId, Timeline};
 use crate::log::Log;
 
 /// What a process speaks to.
@@ -156,7 +156,8 @@ impl FaultInjector {
             }
             Fault::Pause(length) => {
                 self.control.schedule(now, process, Command::Pause);
-                self.control.schedule(now + length, process, Command::Resume);
+                self.control
+                    .schedule(now + length, process, Command::Resume);
                 self.lock().frozen.insert(process, (now, now + length));
             }
         }
@@ -164,7 +165,8 @@ impl FaultInjector {
 
     /// Draws for the wrappers of the bus: whether one of the things of this share happens now.
     pub fn happens(&self, process: ProcessId, share: u32) -> bool {
-        self.draw(process, |chance| permille(chance, share)) && self.timeline.now() < self.plan.until
+        self.draw(process, |chance| permille(chance, share))
+            && self.timeline.now() < self.plan.until
     }
 
     /// A length of time up to `most`.

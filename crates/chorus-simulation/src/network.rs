@@ -100,7 +100,10 @@ impl Network {
                     if let Some((
                         _,
                         Packet {
-                            call, point, answer, ..
+                            call,
+                            point,
+                            answer,
+                            ..
                         },
                     )) = first
                     {

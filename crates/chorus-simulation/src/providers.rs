@@ -16,7 +16,7 @@ use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, Transpo
 use futures_util::StreamExt;
 
 use crate::executor::Timeline;
-use crate::fault::{Part, FaultPoint};
+use crate::fault::{FaultPoint, Part};
 use crate::invariant::{CallStart, Monitor};
 
 /// The simulated providers, shared by all processes.

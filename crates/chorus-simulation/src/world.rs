@@ -23,7 +23,7 @@ use futures_util::FutureExt;
 
 use crate::clock::VirtualClock;
 use crate::executor::{Executor, Step};
-use crate::fault::{FaultInjector, ProcessKind, FaultPlan};
+use crate::fault::{FaultInjector, FaultPlan, ProcessKind};
 use crate::faulty::BusFaults;
 use crate::invariant::{Invariant, Monitor, Violation};
 use crate::log::Log;
@@ -130,12 +130,16 @@ impl World {
         let mut executor = Executor::new(seed, START);
         let timeline = Arc::clone(executor.timeline());
         let log = Log::new(&timeline, options.trace);
-        let injector = FaultInjector::new(seed, faults.clone(), &timeline, executor.control(), &log);
+        let injector =
+            FaultInjector::new(seed, faults.clone(), &timeline, executor.control(), &log);
         let monitor = Monitor::new(&timeline, &log);
         let clock =
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
-        let tight = match (faults.store_only || !options.nets.expiry, faults.overtaken > 0) {
+        let tight = match (
+            faults.store_only || !options.nets.expiry,
+            faults.overtaken > 0,
+        ) {
             (true, _) => Some(Tight::Slots),
             (false, true) => Some(Tight::Rates),
             (false, false) => None,
@@ -193,7 +197,8 @@ impl World {
                 Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
             );
         }
-        let scripts = ClientScript::from_seed(seed, START, faults.name != "calm" && !faults.store_only);
+        let scripts =
+            ClientScript::from_seed(seed, START, faults.name != "calm" && !faults.store_only);
         let clients = scripts.len();
         for (number, script) in scripts.into_iter().enumerate() {
             let (builder, name) = (Arc::clone(&builder), format!("client-{number}"));
@@ -225,7 +230,8 @@ impl World {
                 Step::Polled(_) => {}
                 Step::Advanced(now) => {
                     over_since = over_since.or_else(|| self.all_over().then_some(now));
-                    let deadline = over_since.map_or(self.faults.until + BOUND, |since| since + QUIET);
+                    let deadline =
+                        over_since.map_or(self.faults.until + BOUND, |since| since + QUIET);
                     if now > deadline || over_since.is_some() && self.is_quiet() {
                         break;
                     }
@@ -264,7 +270,12 @@ fn import(store: &Store, fixture: &Fixture) {
 }
 
 /// Starts the services: alone in a process each, or all in one where the world is one machine.
-fn populate(executor: &mut Executor, builder: &Arc<ProcessBuilder>, pools: &[Pool], faults: &FaultPlan) {
+fn populate(
+    executor: &mut Executor,
+    builder: &Arc<ProcessBuilder>,
+    pools: &[Pool],
+    faults: &FaultPlan,
+) {
     if faults.one_machine {
         let (builder, pools) = (Arc::clone(builder), pools.to_vec());
         let machine = move |boot: crate::executor::Boot| {
@@ -305,7 +316,11 @@ fn populate(executor: &mut Executor, builder: &Arc<ProcessBuilder>, pools: &[Poo
     }
     for pool in pools {
         for number in 0..2 {
-            let (here, pool, name) = (Arc::clone(builder), pool.clone(), format!("{pool}-{number}"));
+            let (here, pool, name) = (
+                Arc::clone(builder),
+                pool.clone(),
+                format!("{pool}-{number}"),
+            );
             executor.spawn(
                 &name.clone(),
                 Box::new(move |boot| vec![here.worker(&name, &pool, boot, workers)]),

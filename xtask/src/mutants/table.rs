@@ -37,7 +37,10 @@ pub(super) struct World {
 
 impl World {
     const fn of(faults: &'static str) -> Self {
-        Self { faults, without: &[] }
+        Self {
+            faults,
+            without: &[],
+        }
     }
 }
 

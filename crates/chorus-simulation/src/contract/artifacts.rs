@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 
-use super::{Case, Outcome, CaseContext, cases, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

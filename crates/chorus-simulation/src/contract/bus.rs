@@ -203,7 +203,9 @@ async fn each_group_gets_each_record_once(context: BusContext) {
         context.join("apart").await,
     );
     one.records().await;
-    context.publish(0..40, |number| format!("key {number}")).await;
+    context
+        .publish(0..40, |number| format!("key {number}"))
+        .await;
     let both = [one.numbers().await, other.numbers().await].concat();
     assert_eq!(sorted(both), all(0..40));
     assert_eq!(sorted(apart.numbers().await), all(0..40));
@@ -235,7 +237,9 @@ async fn records_of_one_key_stay_in_order(context: BusContext) {
 
 async fn what_was_not_acknowledged_comes_again(context: BusContext) {
     let mut reader = context.join("group").await;
-    context.publish(0..10, |number| format!("key {number}")).await;
+    context
+        .publish(0..10, |number| format!("key {number}"))
+        .await;
     assert_eq!(reader.numbers().await.len(), 10);
     drop(reader);
     let mut next = context.rejoin("group").await;
@@ -244,7 +248,9 @@ async fn what_was_not_acknowledged_comes_again(context: BusContext) {
 
 async fn what_was_acknowledged_does_not_come_again(context: BusContext) {
     let mut reader = context.join("group").await;
-    context.publish(0..10, |number| format!("key {number}")).await;
+    context
+        .publish(0..10, |number| format!("key {number}"))
+        .await;
     for (_, at) in reader.records().await {
         reader.ack(&at).await;
     }
@@ -279,7 +285,9 @@ async fn members_share_the_partitions(context: BusContext) {
         one.owned.len() + other.owned.len(),
         context.topic().partitions() as usize
     );
-    context.publish(0..40, |number| format!("key {number}")).await;
+    context
+        .publish(0..40, |number| format!("key {number}"))
+        .await;
     for reader in [&mut one, &mut other] {
         let strays = reader
             .records()
@@ -297,7 +305,9 @@ async fn members_share_the_partitions(context: BusContext) {
 async fn a_member_that_leaves_frees_its_partitions(context: BusContext) {
     let (mut stays, mut leaves) = (context.join("group").await, context.join("group").await);
     stays.records().await;
-    context.publish(0..40, |number| format!("key {number}")).await;
+    context
+        .publish(0..40, |number| format!("key {number}"))
+        .await;
     let unfinished = leaves.numbers().await;
     assert!(!unfinished.is_empty());
     for (_, at) in stays.records().await {
@@ -310,7 +320,9 @@ async fn a_member_that_leaves_frees_its_partitions(context: BusContext) {
 
 async fn the_word_of_a_former_owner_does_not_count(context: BusContext) {
     let mut first = context.join("group").await;
-    context.publish(0..40, |number| format!("key {number}")).await;
+    context
+        .publish(0..40, |number| format!("key {number}"))
+        .await;
     let records = first.records().await;
     let mut second = context.rejoin("group").await;
     let taken = sorted(second.numbers().await);
@@ -335,9 +347,13 @@ async fn the_word_of_a_former_owner_does_not_count(context: BusContext) {
 }
 
 async fn a_tail_sees_every_record_from_now_on(context: BusContext) {
-    context.publish(0..5, |number| format!("key {number}")).await;
+    context
+        .publish(0..5, |number| format!("key {number}"))
+        .await;
     let mut tails = [context.tail().await, context.tail().await];
-    context.publish(5..15, |number| format!("key {number}")).await;
+    context
+        .publish(5..15, |number| format!("key {number}"))
+        .await;
     for tail in &mut tails {
         assert_eq!(sorted(tail.numbers().await), all(5..15));
     }
@@ -348,7 +364,9 @@ async fn a_paused_reader_gets_nothing_until_it_goes_on(context: BusContext) {
     for reader in [&mut member, &mut tail] {
         reader.pause(true).await;
     }
-    context.publish(0..5, |number| format!("key {number}")).await;
+    context
+        .publish(0..5, |number| format!("key {number}"))
+        .await;
     for reader in [&mut member, &mut tail] {
         assert!(
             reader.records().await.is_empty(),
@@ -384,7 +402,9 @@ async fn publishing_again_after_a_lost_reply_is_allowed(context: BusContext) {
 }
 
 async fn a_group_that_comes_later_gets_what_it_missed(context: BusContext) {
-    context.publish(0..10, |number| format!("key {number}")).await;
+    context
+        .publish(0..10, |number| format!("key {number}"))
+        .await;
     let mut reader = context.rejoin("late").await;
     assert_eq!(sorted(reader.numbers().await), all(0..10));
 }

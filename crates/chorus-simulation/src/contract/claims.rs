@@ -5,7 +5,7 @@ use chorus_core::id::Epoch;
 use chorus_core::time::Millis;
 
 use super::context::{AMPLE, CLAIMABLE};
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -234,7 +234,10 @@ async fn a_beat_keeps_a_worker_from_being_lost(context: CaseContext) -> Outcome 
     };
     for _ in 0..5 {
         context.pass(Millis::from_secs(15)).await;
-        assert_eq!(context.ports.attempts.beat(vec![holding.clone()]).await?, []);
+        assert_eq!(
+            context.ports.attempts.beat(vec![holding.clone()]).await?,
+            []
+        );
         assert_eq!(context.ports.attempts.reclaim(reclaim).await?, []);
     }
     context.pass(Millis::from_secs(20)).await;

@@ -9,7 +9,7 @@ use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::time::Millis;
 
 use super::context::{AMPLE, ESTIMATE};
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -306,7 +306,9 @@ async fn cancelling_a_dispatched_attempt_gives_its_money_back(context: CaseConte
     Ok(())
 }
 
-async fn cancelling_a_running_attempt_counts_its_estimate_as_waste(context: CaseContext) -> Outcome {
+async fn cancelling_a_running_attempt_counts_its_estimate_as_waste(
+    context: CaseContext,
+) -> Outcome {
     let (project, attempt, holding) = context.running().await?;
     let commit = context.decision(project).await?;
     context

@@ -8,7 +8,7 @@ use chorus_core::port::StoreError;
 use chorus_core::time::Millis;
 
 use super::context::{AMPLE, CLAIMABLE, ESTIMATE};
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -83,7 +83,10 @@ async fn a_finished_lease_is_not_outstanding(context: CaseContext) -> Outcome {
 
 async fn deliveries_are_told_in_order_of_dispatch(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
-    let (first, second) = (context.queued(project).await?, context.queued(project).await?);
+    let (first, second) = (
+        context.queued(project).await?,
+        context.queued(project).await?,
+    );
     let mut expected: Vec<(AttemptId, Epoch)> = Vec::new();
     for (attempt, epoch) in [(&second, Epoch(0)), (&first, Epoch(0)), (&second, Epoch(1))] {
         context.pass(Millis(10)).await;
@@ -92,7 +95,9 @@ async fn deliveries_are_told_in_order_of_dispatch(context: CaseContext) -> Outco
             context
                 .ports
                 .attempts
-                .finish(context.finish(&holding, fixtures::requeue(Requeue::Drained, context.now())))
+                .finish(
+                    context.finish(&holding, fixtures::requeue(Requeue::Drained, context.now()))
+                )
                 .await?
         );
         expected.push((attempt.id, epoch));

@@ -5,7 +5,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::directory::{CredentialState, Imported, NewAccount, StoredSecret};
 use chorus_core::time::Timestamp;
 
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -77,10 +77,17 @@ async fn accounts_are_listed_by_name_without_secrets(context: CaseContext) -> Ou
             base_url: new.base_url.clone(),
             secret: new.secret.clone(),
         };
-        assert_eq!(context.ports.directory.secret(new.id).await?, Some(expected));
+        assert_eq!(
+            context.ports.directory.secret(new.id).await?,
+            Some(expected)
+        );
     }
     assert_eq!(
-        context.ports.directory.secret(CredentialId::new(999)).await?,
+        context
+            .ports
+            .directory
+            .secret(CredentialId::new(999))
+            .await?,
         None
     );
     Ok(())
@@ -89,7 +96,8 @@ async fn accounts_are_listed_by_name_without_secrets(context: CaseContext) -> Ou
 async fn the_import_whose_reply_was_lost_is_added(context: CaseContext) -> Outcome {
     let account = fixtures::account(&context.ids, &tenant(), "a@example.org", &["one", "two"]);
     let answer =
-        with_lost_reply(async || context.ports.directory.import(vec![account.clone()]).await).await?;
+        with_lost_reply(async || context.ports.directory.import(vec![account.clone()]).await)
+            .await?;
     assert_eq!(answer, [Imported::Added(account.id)]);
     assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 2)]);
     Ok(())
@@ -104,7 +112,10 @@ async fn a_secret_that_is_there_is_refused_with_its_holders_name(context: CaseCo
             held_by: "first@example.org".to_owned()
         }
     );
-    assert_eq!(names(&context).await?, [("first@example.org".to_owned(), 1)]);
+    assert_eq!(
+        names(&context).await?,
+        [("first@example.org".to_owned(), 1)]
+    );
     let (_, answer) = import(&context, "third@example.org", &["two"]).await?;
     assert!(
         matches!(answer, Imported::Added(_)),
@@ -167,7 +178,13 @@ async fn tenants_do_not_meet(context: CaseContext) -> Outcome {
         [Imported::Added(theirs.id)]
     );
     assert_eq!(context.ports.directory.accounts(&stranger).await?.len(), 1);
-    assert!(!context.ports.directory.remove(&stranger, account.id).await?);
+    assert!(
+        !context
+            .ports
+            .directory
+            .remove(&stranger, account.id)
+            .await?
+    );
     assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 1)]);
     Ok(())
 }
@@ -207,8 +224,20 @@ async fn states_are_kept(context: CaseContext) -> Outcome {
 
 async fn a_removed_account_leaves_nothing(context: CaseContext) -> Outcome {
     let (account, _) = import(&context, "a@example.org", &["one"]).await?;
-    assert!(context.ports.directory.remove(&tenant(), account.id).await?);
-    assert!(!context.ports.directory.remove(&tenant(), account.id).await?);
+    assert!(
+        context
+            .ports
+            .directory
+            .remove(&tenant(), account.id)
+            .await?
+    );
+    assert!(
+        !context
+            .ports
+            .directory
+            .remove(&tenant(), account.id)
+            .await?
+    );
     assert!(
         !context
             .ports

@@ -7,7 +7,7 @@ use chorus_core::port::bus::Topic;
 use chorus_core::port::projects::Commit;
 
 use super::context::{AMPLE, ESTIMATE};
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -85,9 +85,14 @@ async fn the_dispatch_whose_reply_was_lost_is_done_once(context: CaseContext) ->
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     let dispatch = context.dispatch(&attempt, Epoch(0));
-    let answers =
-        with_lost_reply(async || context.ports.attempts.dispatch(vec![dispatch.clone()]).await)
-            .await?;
+    let answers = with_lost_reply(async || {
+        context
+            .ports
+            .attempts
+            .dispatch(vec![dispatch.clone()])
+            .await
+    })
+    .await?;
     assert_eq!(answers, [Dispatched::Done]);
     assert_eq!(context.money(project).await?, (0, ESTIMATE.0, 0));
     assert_eq!(context.unsent_topics().await?.len(), 2);
@@ -172,7 +177,10 @@ async fn a_batch_draws_on_one_budget(context: CaseContext) -> Outcome {
     let twice = batch[0].clone();
     batch.push(Dispatch {
         attempt: twice.attempt,
-        ..context.dispatch(&fixtures::attempt(&context.ids, project, context.now()), Epoch(0))
+        ..context.dispatch(
+            &fixtures::attempt(&context.ids, project, context.now()),
+            Epoch(0),
+        )
     });
     let answers = context.ports.attempts.dispatch(batch).await?;
     assert_eq!(

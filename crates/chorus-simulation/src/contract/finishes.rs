@@ -11,7 +11,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::bus::Topic;
 use chorus_core::time::Millis;
 
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -63,9 +63,14 @@ async fn the_last_word_whose_reply_was_lost_is_true(context: CaseContext) -> Out
     Ok(())
 }
 
-async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(context: CaseContext) -> Outcome {
+async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(
+    context: CaseContext,
+) -> Outcome {
     let (project, attempt, holding) = context.running().await?;
-    let finish = context.finish(&holding, fixtures::requeue(Requeue::Continue, context.now()));
+    let finish = context.finish(
+        &holding,
+        fixtures::requeue(Requeue::Continue, context.now()),
+    );
     assert!(context.ports.attempts.finish(finish.clone()).await?);
     context.run(&attempt, Epoch(1)).await?;
     assert!(
@@ -181,10 +186,17 @@ async fn each_outcome_moves_money_as_it_should(context: CaseContext) -> Outcome 
                 .finish(context.finish(&holding, outcome.clone()))
                 .await?
         );
-        assert_eq!(context.money(project).await?, (700, 0, wasted), "{outcome:?}");
+        assert_eq!(
+            context.money(project).await?,
+            (700, 0, wasted),
+            "{outcome:?}"
+        );
     }
     let (project, _, holding) = context.running().await?;
-    let no_call = context.finish(&holding, fixtures::requeue(Requeue::LeaseGone, context.now()));
+    let no_call = context.finish(
+        &holding,
+        fixtures::requeue(Requeue::LeaseGone, context.now()),
+    );
     assert!(
         context
             .ports

@@ -177,7 +177,8 @@ impl HistoryGenerator {
         let row = self.attempt(rows, AttemptState::Queued)?;
         let epoch = self.epoch(row);
         let not_after = self.now + Millis(self.rng.u64(..40_000));
-        let assignment = fixtures::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(0..3_000)));
+        let assignment =
+            fixtures::assignment(&self.ids, not_after, MicroUsd(self.rng.i64(0..3_000)));
         let (decision, record) = if self.rng.u8(..8) == 0 {
             (
                 DispatchDecision::Refuse(FailureCause::KillsWorkers),

@@ -4,7 +4,7 @@ use chorus_core::id::{KeyId, Tenant};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey, Scope, Scopes};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -75,7 +75,12 @@ async fn the_creation_whose_reply_was_lost_is_one_key(context: CaseContext) -> O
     );
     assert!(context.ports.keys.revoke(&tenant(), new.id).await?);
     context.ports.keys.create(new.clone()).await?;
-    let found = context.ports.keys.find(new.hash).await?.expect("it was made");
+    let found = context
+        .ports
+        .keys
+        .find(new.hash)
+        .await?
+        .expect("it was made");
     assert_eq!(
         found.revoked_at,
         Some(Timestamp(0)),
@@ -95,7 +100,11 @@ async fn keys_are_listed_within_their_tenant_newest_first(context: CaseContext) 
     context
         .ports
         .keys
-        .create(fixtures::key(&context.ids, &Tenant::new("stranger"), "theirs"))
+        .create(fixtures::key(
+            &context.ids,
+            &Tenant::new("stranger"),
+            "theirs",
+        ))
         .await?;
     assert_eq!(context.ports.keys.list(&tenant()).await?, mine);
     assert_eq!(context.ports.keys.list(&Tenant::new("nobody")).await?, []);
@@ -107,8 +116,15 @@ async fn a_revoked_key_says_since_when(context: CaseContext) -> Outcome {
     context.ports.keys.create(new.clone()).await?;
     for (at, revoked_at) in [(5, 5), (4, 5)] {
         context.pass(Millis(at)).await;
-        assert!(with_lost_reply(async || context.ports.keys.revoke(&tenant(), new.id).await).await?);
-        let found = context.ports.keys.find(new.hash).await?.expect("it is kept");
+        assert!(
+            with_lost_reply(async || context.ports.keys.revoke(&tenant(), new.id).await).await?
+        );
+        let found = context
+            .ports
+            .keys
+            .find(new.hash)
+            .await?
+            .expect("it is kept");
         assert_eq!(found.revoked_at, Some(Timestamp(revoked_at)));
         assert_eq!(context.ports.keys.list(&tenant()).await?, [found]);
     }
@@ -125,7 +141,13 @@ async fn a_stranger_cannot_revoke(context: CaseContext) -> Outcome {
             .revoke(&Tenant::new("stranger"), new.id)
             .await?
     );
-    assert!(!context.ports.keys.revoke(&tenant(), KeyId::new(999)).await?);
+    assert!(
+        !context
+            .ports
+            .keys
+            .revoke(&tenant(), KeyId::new(999))
+            .await?
+    );
     assert_eq!(
         context
             .ports

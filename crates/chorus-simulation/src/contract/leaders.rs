@@ -3,7 +3,7 @@
 use chorus_core::id::{BootId, Term};
 use chorus_core::time::Millis;
 
-use super::{Case, Outcome, CaseContext, cases, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -71,9 +71,14 @@ async fn asking_again_keeps_the_term_and_renews_it(context: CaseContext) -> Outc
 }
 
 async fn the_acquisition_whose_reply_was_lost_is_the_same_term(context: CaseContext) -> Outcome {
-    let term =
-        with_lost_reply(async || context.ports.leaders.acquire("dispatcher", ONE, LASTS).await)
-            .await?;
+    let term = with_lost_reply(async || {
+        context
+            .ports
+            .leaders
+            .acquire("dispatcher", ONE, LASTS)
+            .await
+    })
+    .await?;
     assert_eq!(term, Some(Term(1)));
     Ok(())
 }
@@ -203,9 +208,19 @@ async fn names_do_not_meet(context: CaseContext) -> Outcome {
         .acquire("dispatcher", ONE, LASTS)
         .await?;
     assert_eq!(
-        context.ports.leaders.acquire("sweeper", OTHER, LASTS).await?,
+        context
+            .ports
+            .leaders
+            .acquire("sweeper", OTHER, LASTS)
+            .await?,
         Some(Term(1))
     );
-    assert!(!context.ports.leaders.renew("nobody", Term(1), LASTS).await?);
+    assert!(
+        !context
+            .ports
+            .leaders
+            .renew("nobody", Term(1), LASTS)
+            .await?
+    );
     Ok(())
 }

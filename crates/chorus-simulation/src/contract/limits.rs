@@ -2,14 +2,14 @@
 //!
 //! Cases speak to the port only. What is left of a limit is found out by asking for it, as a caller would.
 
+mod context;
+mod headroom;
 mod leases;
 mod losses;
-mod headroom;
-mod context;
 
 use futures_util::future::BoxFuture;
 
-pub use context::{ManualClock, Implementation, SharedState, LimiterContext};
+pub use context::{Implementation, LimiterContext, ManualClock, SharedState};
 
 /// One case; it panics when the contract is broken.
 pub type Case = fn(LimiterContext) -> BoxFuture<'static, ()>;

@@ -7,7 +7,7 @@ use chorus_core::port::projects::Commit;
 use chorus_core::time::Millis;
 
 use super::context::AMPLE;
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -63,7 +63,10 @@ fn every_topic(context: &CaseContext) -> Vec<Record> {
 async fn records_come_back_as_they_were(context: CaseContext) -> Outcome {
     let records = every_topic(&context);
     commit_records(&context, records.clone()).await?;
-    assert_eq!(context.ports.outbox.unsent(Millis::ZERO, 100).await?, records);
+    assert_eq!(
+        context.ports.outbox.unsent(Millis::ZERO, 100).await?,
+        records
+    );
     Ok(())
 }
 
@@ -76,7 +79,11 @@ async fn unsent_records_are_told_by_age_oldest_first(context: CaseContext) -> Ou
     }
     // The three lie one second apart, the last one is new.
     assert_eq!(
-        context.ports.outbox.unsent(Millis::from_secs(1), 10).await?,
+        context
+            .ports
+            .outbox
+            .unsent(Millis::from_secs(1), 10)
+            .await?,
         records[..2]
     );
     assert_eq!(
@@ -84,7 +91,11 @@ async fn unsent_records_are_told_by_age_oldest_first(context: CaseContext) -> Ou
         records[..1]
     );
     assert_eq!(
-        context.ports.outbox.unsent(Millis::from_secs(3), 10).await?,
+        context
+            .ports
+            .outbox
+            .unsent(Millis::from_secs(3), 10)
+            .await?,
         []
     );
     Ok(())
@@ -138,7 +149,10 @@ async fn only_sent_commands_and_ends_wait_to_be_folded(context: CaseContext) -> 
         [records[0].id, records[3].id]
     );
     assert_eq!(unfolded(&context, Millis::from_secs(11)).await?, []);
-    assert_eq!(context.ports.outbox.unfolded(Millis::ZERO, 1).await?.len(), 1);
+    assert_eq!(
+        context.ports.outbox.unfolded(Millis::ZERO, 1).await?.len(),
+        1
+    );
     Ok(())
 }
 
@@ -225,7 +239,13 @@ async fn what_is_young_or_still_waits_is_kept(context: CaseContext) -> Outcome {
         context.ports.outbox.unsent(Millis::ZERO, 100).await?.len(),
         records.len()
     );
-    send_and_fold(&context, &records, vec![records[3].id], Millis::from_secs(10)).await?;
+    send_and_fold(
+        &context,
+        &records,
+        vec![records[3].id],
+        Millis::from_secs(10),
+    )
+    .await?;
     assert_eq!(
         context
             .ports
@@ -276,11 +296,16 @@ async fn the_longest_sent_are_forgotten_first_and_once(context: CaseContext) -> 
         2
     );
     let repeated =
-        with_lost_reply(async || context.ports.outbox.forget(Millis::from_secs(5), 1).await).await?;
+        with_lost_reply(async || context.ports.outbox.forget(Millis::from_secs(5), 1).await)
+            .await?;
     assert_eq!(
         (
             repeated,
-            context.ports.outbox.forget(Millis::from_secs(5), 100).await?
+            context
+                .ports
+                .outbox
+                .forget(Millis::from_secs(5), 100)
+                .await?
         ),
         (1, 0)
     );

@@ -7,7 +7,7 @@ use chorus_core::port::projects::{Commit, Cursor, NewProject, Submitted};
 use chorus_core::time::Millis;
 
 use super::context::AMPLE;
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -193,7 +193,12 @@ async fn a_list_goes_on_after_any_of_its_projects(context: CaseContext) -> Outco
         context
             .ports
             .projects
-            .submit(fixtures::project(&context.ids, &tenant, context.now(), AMPLE))
+            .submit(fixtures::project(
+                &context.ids,
+                &tenant,
+                context.now(),
+                AMPLE,
+            ))
             .await?;
     }
     let all = context.ports.projects.list(&tenant, None, 9).await?;

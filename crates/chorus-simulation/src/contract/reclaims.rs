@@ -5,7 +5,7 @@ use chorus_core::id::{Epoch, LeaseId};
 use chorus_core::time::Millis;
 
 use super::context::{AMPLE, CLAIMABLE, ESTIMATE};
-use super::{Case, Outcome, CaseContext, cases, fixtures, with_lost_reply};
+use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -10,8 +10,8 @@ use chorus_store::memory::Store;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::history::{HistoryGenerator, perform, inconsistency};
 use super::context::TestClock;
+use super::history::{HistoryGenerator, inconsistency, perform};
 use super::{Implementation, Ports, run};
 
 #[derive(Default)]

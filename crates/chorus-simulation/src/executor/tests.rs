@@ -49,7 +49,8 @@ fn check(seed: u64, commands: &[(i64, u32, Command)]) -> (Vec<String>, u64) {
     }
     for (at, process, command) in commands {
         executor
-            .control().schedule(Timestamp(*at), ProcessId(*process), *command);
+            .control()
+            .schedule(Timestamp(*at), ProcessId(*process), *command);
     }
     run_to_the_end(&mut executor);
     let digest = executor.digest();
@@ -88,7 +89,10 @@ fn a_crashed_process_stops_at_its_await_and_starts_as_a_new_boot() {
 
 #[test]
 fn a_paused_process_sleeps_through_its_timers_and_goes_on_late() {
-    let (notes, _) = check(5, &[(1_600, 1, Command::Pause), (60_000, 1, Command::Resume)]);
+    let (notes, _) = check(
+        5,
+        &[(1_600, 1, Command::Pause), (60_000, 1, Command::Resume)],
+    );
     let of_b: Vec<&str> = notes
         .iter()
         .filter(|note| note.contains(" b."))
@@ -134,7 +138,9 @@ fn a_crash_drops_what_the_future_held() {
     );
     executor.step();
     assert!(notes.lock().unwrap().is_empty());
-    executor.control().schedule(START, ProcessId(0), Command::Crash);
+    executor
+        .control()
+        .schedule(START, ProcessId(0), Command::Crash);
     executor.step();
     assert_eq!(*notes.lock().unwrap(), ["dropped"]);
 }

@@ -307,9 +307,13 @@ mod tests {
     #[test]
     fn a_seed_draws_one_mix_and_every_kind_is_drawn() {
         let start = Timestamp(1_000_000);
-        assert_eq!(FaultPlan::from_seed(9, start), FaultPlan::from_seed(9, start));
-        let names: std::collections::BTreeSet<&str> =
-            (0..200).map(|seed| FaultPlan::from_seed(seed, start).name).collect();
+        assert_eq!(
+            FaultPlan::from_seed(9, start),
+            FaultPlan::from_seed(9, start)
+        );
+        let names: std::collections::BTreeSet<&str> = (0..200)
+            .map(|seed| FaultPlan::from_seed(seed, start).name)
+            .collect();
         assert_eq!(names.len(), NAMES.len());
     }
 

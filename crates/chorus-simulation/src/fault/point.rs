@@ -46,7 +46,12 @@ pub struct FaultPoint {
 
 impl FaultPoint {
     /// The place of a process; one that is not `may_crash` never crashes or freezes by injector.
-    pub fn new(name: &str, process: ProcessId, may_crash: bool, injector: &Arc<FaultInjector>) -> Self {
+    pub fn new(
+        name: &str,
+        process: ProcessId,
+        may_crash: bool,
+        injector: &Arc<FaultInjector>,
+    ) -> Self {
         Self {
             name: Arc::from(name),
             process,

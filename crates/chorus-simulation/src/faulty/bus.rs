@@ -14,7 +14,7 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::{Faulty, done};
 use crate::executor::{ProcessId, Timeline};
-use crate::fault::{FaultInjector, Part, FaultPoint};
+use crate::fault::{FaultInjector, FaultPoint, Part};
 
 /// How late a record may be.
 const LATEST: Millis = Millis(30_000);
@@ -187,7 +187,10 @@ impl Bus for FaultyBus {
             .collect();
         let what = format!("publish {}", named.join(", "));
         let operation = async { self.port.inner.publish(self.through(records)).await };
-        self.port.point.call(Part::Bus, &what, done, operation).await
+        self.port
+            .point
+            .call(Part::Bus, &what, done, operation)
+            .await
     }
 
     async fn subscribe(

@@ -30,10 +30,17 @@ fn check(faults: FaultPlan) -> (Vec<String>, Vec<String>) {
     executor.spawn(
         "asker",
         Box::new(move |boot| {
-            let (store, injector, notes) = (Arc::clone(&store), Arc::clone(&injector), Arc::clone(&notes));
+            let (store, injector, notes) = (
+                Arc::clone(&store),
+                Arc::clone(&injector),
+                Arc::clone(&notes),
+            );
             vec![
                 async move {
-                    let leaders = Faulty::new(store, FaultPoint::new("asker", boot.process, true, &injector));
+                    let leaders = Faulty::new(
+                        store,
+                        FaultPoint::new("asker", boot.process, true, &injector),
+                    );
                     for _ in 0..20 {
                         let term = leaders
                             .acquire("x", BootId::new(u128::from(boot.number)), Millis(1))

@@ -33,7 +33,11 @@ impl Seen {
 }
 
 impl Arrows {
-    pub(super) fn look(&mut self, operation: RowOperation<'_>, rows: &Rows) -> Result<(), Violation> {
+    pub(super) fn look(
+        &mut self,
+        operation: RowOperation<'_>,
+        rows: &Rows,
+    ) -> Result<(), Violation> {
         self.fences(operation)?;
         for (id, row) in &rows.attempts {
             let seen = Seen::of(row);
@@ -101,7 +105,12 @@ impl Arrows {
 }
 
 /// Whether one change of one row is an arrow of the machine.
-fn arrow(id: AttemptId, before: &Seen, after: &Seen, operation: RowOperation<'_>) -> Result<(), Violation> {
+fn arrow(
+    id: AttemptId,
+    before: &Seen,
+    after: &Seen,
+    operation: RowOperation<'_>,
+) -> Result<(), Violation> {
     use AttemptState as S;
     let broken = |invariant| {
         Err(Violation::new(
@@ -119,7 +128,9 @@ fn arrow(id: AttemptId, before: &Seen, after: &Seen, operation: RowOperation<'_>
             broken(Invariant::EpochGrows)
         }
         (S::Dispatched | S::Running, S::Queued) => Ok(()),
-        (S::Running, S::Succeeded | S::Asked) if !matches!(operation, RowOperation::Finished(_)) => {
+        (S::Running, S::Succeeded | S::Asked)
+            if !matches!(operation, RowOperation::Finished(_)) =>
+        {
             broken(Invariant::FencedReport)
         }
         (S::Queued, S::Dispatched | S::Failed)

@@ -190,7 +190,8 @@ impl Leases {
                 }
             }
             LeaseOperation::Restore(held) => held.iter().for_each(|held| self.restore(held)),
-            LeaseOperation::Reserve(..) | LeaseOperation::Send { .. } | LeaseOperation::Observe => {}
+            LeaseOperation::Reserve(..) | LeaseOperation::Send { .. } | LeaseOperation::Observe => {
+            }
         }
         self.expire(now);
         if let LeaseOperation::Reserve(_, Reserved::Granted(lease)) = operation {

@@ -28,7 +28,11 @@ struct Seen {
 }
 
 impl Plans {
-    pub(super) fn look(&mut self, operation: RowOperation<'_>, rows: &Rows) -> Result<(), Violation> {
+    pub(super) fn look(
+        &mut self,
+        operation: RowOperation<'_>,
+        rows: &Rows,
+    ) -> Result<(), Violation> {
         for (id, row) in &rows.projects {
             let Some(before) = self.projects.get(id) else {
                 self.projects.insert(*id, Seen::of(row));
@@ -40,7 +44,9 @@ impl Plans {
                 self.changes(row)?;
                 self.projects.insert(*id, Seen::of(row));
             }
-            if changed || matches!(operation, RowOperation::Committed { project, .. } if project == *id) {
+            if changed
+                || matches!(operation, RowOperation::Committed { project, .. } if project == *id)
+            {
                 together(&row.project, rows)?;
             }
         }

@@ -143,7 +143,10 @@ fn books_that_give_back_or_charge_twice_are_seen() {
         check(&[Granted, Sent("w"), Used, Used], 0, 100),
         Some(Invariant::LedgerBalance)
     );
-    assert_eq!(check(&[Granted, Sent("w")], 0, 70), Some(Invariant::LedgerBalance));
+    assert_eq!(
+        check(&[Granted, Sent("w")], 0, 70),
+        Some(Invariant::LedgerBalance)
+    );
     assert_eq!(check(&[Granted], 3, 70), Some(Invariant::LimiterCount));
 }
 

@@ -40,7 +40,8 @@ impl WatchedStore {
     }
 
     fn look(&self, operation: RowOperation<'_>) {
-        self.store.with_rows(|rows| self.monitor.rows(operation, rows));
+        self.store
+            .with_rows(|rows| self.monitor.rows(operation, rows));
     }
 }
 

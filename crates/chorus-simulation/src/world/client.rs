@@ -19,7 +19,7 @@ use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
 use super::fixture::tenant;
-use crate::brief::{self, Shape, GeneratedBrief};
+use crate::brief::{self, GeneratedBrief, Shape};
 use crate::chance::{self, permille};
 
 /// What one client wants.

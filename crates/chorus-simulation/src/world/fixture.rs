@@ -96,7 +96,12 @@ pub(super) fn tenant() -> Tenant {
 impl Fixture {
     /// The fixture of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
     /// unless it is said.
-    pub(super) fn from_seed(seed: u64, now: Timestamp, provider: u32, tight: Option<Tight>) -> Self {
+    pub(super) fn from_seed(
+        seed: u64,
+        now: Timestamp,
+        provider: u32,
+        tight: Option<Tight>,
+    ) -> Self {
         let mut chance = chance::stream(seed, "estate");
         let tight = tight.unwrap_or_else(|| {
             if permille(&mut chance, 700) {

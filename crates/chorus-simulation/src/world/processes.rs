@@ -21,12 +21,12 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 
 use super::client;
-use super::safety_nets::{SafetyNets, NoResend, NoUnclaimed};
+use super::safety_nets::{NoResend, NoUnclaimed, SafetyNets};
 use crate::clock::VirtualClock;
 use crate::executor::{Boot, Timeline};
 use crate::fault::{FaultInjector, FaultPoint};
 use crate::faulty::{BusFaults, Faulty, FaultyBus};
-use crate::network::{SimulatedTransport, Network};
+use crate::network::{Network, SimulatedTransport};
 use crate::providers::OpenKeys;
 use crate::watched::{WatchedLimits, WatchedStore};
 
@@ -178,7 +178,10 @@ impl ProcessBuilder {
         let id = BootId::new(ports.clock.random_u128());
         let upstream = Http::new(chorus_upstream::Parts {
             catalog: Arc::clone(&self.catalog),
-            transport: Arc::new(SimulatedTransport::new(Arc::clone(&self.network), ports.point.clone())),
+            transport: Arc::new(SimulatedTransport::new(
+                Arc::clone(&self.network),
+                ports.point.clone(),
+            )),
             secrets: Arc::new(OpenKeys::new(self.keys.clone(), ports.point)),
             clock: Arc::clone(&ports.clock),
             addresses: AddressPolicy::default(),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chorus_simulation::cli::failure_report;
-use chorus_simulation::world::{SafetyNets, Options, Outcome, run};
+use chorus_simulation::world::{Options, Outcome, SafetyNets, run};
 
 /// Seeds of every run of the tests; a night's worth is run with `--bin world -- --seeds 100000`.
 const SEEDS: u64 = 1_000;
@@ -99,7 +99,12 @@ fn a_call_does_not_begin_after_its_deadline() {
         faults: Some("pauses".to_owned()),
         ..options(91)
     });
-    assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &options(91)));
+    assert_eq!(
+        outcome.violation,
+        None,
+        "{}",
+        failure_report(&outcome, &options(91))
+    );
 }
 
 /// Found by the world: a call that was cut at its deadline gave its slot back at once, while its provider was still
@@ -112,7 +117,12 @@ fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
             ..options(seed)
         };
         let outcome = run(&wanted);
-        assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &wanted));
+        assert_eq!(
+            outcome.violation,
+            None,
+            "{}",
+            failure_report(&outcome, &wanted)
+        );
     }
 }
 
@@ -157,7 +167,12 @@ fn worlds_without_a_net_hold() {
                 ..options(seed)
             };
             let outcome = run(&wanted);
-            assert_eq!(outcome.violation, None, "{}", failure_report(&outcome, &wanted));
+            assert_eq!(
+                outcome.violation,
+                None,
+                "{}",
+                failure_report(&outcome, &wanted)
+            );
         }
     }
 }

@@ -145,7 +145,9 @@ pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
     }
 }
 
-pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(context: LimiterContext) {
+pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(
+    context: LimiterContext,
+) {
     let overtaken = context.sent(1_000, 60_000).await;
     context.pass(10);
     context.sent(2_000, 60_000).await;

@@ -5,9 +5,11 @@ use chorus_core::limit::{Dimension, End, Lease, Reserved, Sent};
 use chorus_core::time::Millis;
 use std::sync::Arc;
 
-use super::context::{MINUTE, LimiterContext, limit, used};
+use super::context::{LimiterContext, MINUTE, limit, used};
 
-pub(super) async fn asking_again_after_a_lost_reply_gives_the_same_grant_once(context: LimiterContext) {
+pub(super) async fn asking_again_after_a_lost_reply_gives_the_same_grant_once(
+    context: LimiterContext,
+) {
     let demand = context.demand(1_000);
     let first = context.answer(&demand).await;
     assert!(matches!(first, Reserved::Granted(_)));
@@ -88,7 +90,9 @@ pub(super) async fn every_end_that_is_repeated_changes_nothing(context: LimiterC
     }
 }
 
-pub(super) async fn a_reserved_lease_gives_everything_back_when_its_time_is_over(context: LimiterContext) {
+pub(super) async fn a_reserved_lease_gives_everything_back_when_its_time_is_over(
+    context: LimiterContext,
+) {
     let lease = context.granted(6_000).await;
     context.pass(30_000);
     context.has_slots(1).await;

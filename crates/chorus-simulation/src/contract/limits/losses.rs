@@ -35,7 +35,9 @@ pub(super) async fn restored_leases_hold_again_and_known_ones_stay(context: Limi
     context.has_tokens(6_000).await;
 }
 
-pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored(context: LimiterContext) {
+pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored(
+    context: LimiterContext,
+) {
     let lease = context.granted(10).await;
     context.flush().await;
     let told = Observation {
@@ -72,7 +74,11 @@ pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored
         .await
         .expect("it answers");
     context.limits.observe(told).await.expect("it was restored");
-    context.new_process().intact().await.expect("it was restored");
+    context
+        .new_process()
+        .intact()
+        .await
+        .expect("it was restored");
     context.has_slots(2).await;
 }
 

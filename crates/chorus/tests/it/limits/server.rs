@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use chorus_core::port::{Clock, LimitState};
 use chorus_limits::Redis;
 use chorus_limits::redis::{Settings, Time};
-use chorus_simulation::contract::limits::{ManualClock, Implementation, SharedState, LimiterContext};
+use chorus_simulation::contract::limits::{
+    Implementation, LimiterContext, ManualClock, SharedState,
+};
 use chorus_simulation::real;
 
 /// A server that tests may use.
