@@ -39,7 +39,7 @@ impl Settings {
              [database]\nurl = \"{}\"\n\
              [bus]\nkind = \"{bus}\"\nbrokers = \"{}\"\nnamespace = \"{namespace}\"\nsession_timeout_ms = 3000\n\
              [limits]\nkind = \"{limits}\"\nurl = \"{}\"\nnamespace = \"chorus{namespace}\"\n\
-             [roles]\nplanner = {thinks}\nmerger = {thinks}\njudge = {thinks}\nworker = {work}\n\
+             [roles]\nplanner = {thinks}\nmerger = {thinks}\njudge = {thinks}\nwriter = {work}\n\
              [worker]\nslots = {slots}\ncall_timeout_seconds = 15\n\
              [delivery]\nbeat_ms = 300\nsilent_ms = 2500\nunclaimed_ms = 2500\n\
              [log]\nlevel = \"{log}\"\nformat = \"json\"\n",

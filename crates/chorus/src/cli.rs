@@ -1,14 +1,16 @@
-//! The command line.
+//! The command line: commands, arguments and their help.
+
+mod value;
 
 use std::path::PathBuf;
 
+use chorus_core::id::Pool;
 use clap::{Args, Parser, Subcommand};
 
-use chorus_core::id::Pool;
+use crate::config::{Dollars, LOCAL_TENANT};
+use value::pool;
 
-use crate::command::{Granted, Lifetime};
-use crate::config::Dollars;
-use crate::house::{OWN_TENANT, Staff};
+pub(crate) use value::{GrantedScope, Lifetime};
 
 /// One endpoint in front of many LLM accounts, and an orchestrator of large projects.
 #[derive(Debug, Parser)]
@@ -30,13 +32,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show the whole loop with simulated providers: no keys, no network, no real model.
-    Demo(Demo),
+    Demo(DemoArgs),
     /// Run a project with your accounts: plan, work in parallel, merge, judge, deliver.
-    Run(Run),
+    Run(RunArgs),
     /// Go on with a project that was parked or interrupted.
-    Resume(Resume),
+    Resume(ResumeArgs),
     /// Look at projects, or cancel one.
-    Project(Project),
+    Project(ProjectArgs),
     /// Accounts and their credentials.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -44,20 +46,20 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Run gateway, orchestrator, dispatcher and workers in this one process, until a signal.
-    Serve(Process),
+    Serve(ProcessArgs),
     /// Serve clients: one process of any number.
-    Gateway(Process),
+    Gateway(ProcessArgs),
     /// Plan, merge and judge projects: one process of any number.
-    Orchestrator(Process),
+    Orchestrator(ProcessArgs),
     /// Admit and dispatch; one of any number leads, the others stand by.
-    Dispatcher(Process),
+    Dispatcher(ProcessArgs),
     /// Make calls: one process of any number.
     Worker {
         /// Whose calls: claude, gpt, deepseek, gemini or other; may be given several times. All of them when absent.
         #[arg(long = "pool", value_name = "POOL", value_parser = pool)]
         pools: Vec<Pool>,
         #[command(flatten)]
-        process: Process,
+        process: ProcessArgs,
     },
     /// Records that no process could read.
     #[command(subcommand)]
@@ -71,11 +73,11 @@ pub(crate) enum Command {
         out: Option<PathBuf>,
     },
     /// Run the simulated providers alone, for any client.
-    Sim(Sim),
+    Sim(SimArgs),
     /// Check configuration, key, database, bus, limits, clocks and accounts; say what to do about what is wrong.
     Doctor {
         /// Whose accounts and keys to look at.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
 }
@@ -96,7 +98,7 @@ impl Command {
 
 /// `chorus demo`
 #[derive(Debug, Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// The brief; the long-document example when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) brief: Option<PathBuf>,
@@ -113,7 +115,7 @@ pub(crate) struct Demo {
 
 /// `chorus run`
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct RunArgs {
     /// The brief: what is to be made, in your own words.
     #[arg(value_name = "BRIEF")]
     pub(crate) brief: PathBuf,
@@ -121,17 +123,17 @@ pub(crate) struct Run {
     #[arg(long, value_name = "PATH")]
     pub(crate) attach: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) how: How,
+    pub(crate) options: RunOptions,
     /// Most that the project may spend, in US dollars.
     #[arg(long, value_name = "USD")]
     pub(crate) budget: Option<Dollars>,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) server: ServerArgs,
 }
 
 /// Where the project is: here, or on a server.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct At {
+pub(crate) struct ServerArgs {
     /// A Chorus gateway, for instance http://127.0.0.1:8780, instead of this machine's own data; several with commas
     /// between them are tried in turn.
     #[arg(long, global = true, value_name = "URL")]
@@ -143,7 +145,7 @@ pub(crate) struct At {
 
 /// How a project is run and where its result goes.
 #[derive(Debug, Args)]
-pub(crate) struct How {
+pub(crate) struct RunOptions {
     /// Folder for the deliverable and the report.
     #[arg(long, value_name = "DIR", default_value = "result")]
     pub(crate) out: PathBuf,
@@ -157,21 +159,21 @@ pub(crate) struct How {
 
 /// `chorus resume`
 #[derive(Debug, Args)]
-pub(crate) struct Resume {
+pub(crate) struct ResumeArgs {
     /// The project's id, `prj_…`.
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]
-    pub(crate) how: How,
+    pub(crate) options: RunOptions,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) server: ServerArgs,
 }
 
 /// `chorus project`
 #[derive(Debug, Args)]
-pub(crate) struct Project {
+pub(crate) struct ProjectArgs {
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) server: ServerArgs,
     #[command(subcommand)]
     pub(crate) command: ProjectCommand,
 }
@@ -182,7 +184,7 @@ pub(crate) enum KeyCommand {
     /// Make a key and show it, this once.
     Create {
         /// Whose projects it sees and hands in.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
         /// What people call it.
         #[arg(long, default_value = "")]
@@ -192,12 +194,12 @@ pub(crate) enum KeyCommand {
         expires: Option<Lifetime>,
         /// What it may do: projects:read, projects:write, accounts:read; may be given several times. All, when absent.
         #[arg(long, value_name = "SCOPE")]
-        scope: Vec<Granted>,
+        scope: Vec<GrantedScope>,
     },
     /// All keys of a tenant, without their secrets.
     List {
         /// The tenant.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
     /// Have a key refused from now on.
@@ -205,7 +207,7 @@ pub(crate) enum KeyCommand {
         /// The key's id, `key_…`.
         id: String,
         /// The tenant.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
 }
@@ -235,7 +237,7 @@ pub(crate) enum AccountCommand {
         /// The file.
         file: PathBuf,
         /// Whose projects may use them.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
         /// Do not ask the providers whether the credentials are alive.
         #[arg(long)]
@@ -244,7 +246,7 @@ pub(crate) enum AccountCommand {
     /// All accounts of a tenant, without their secrets.
     List {
         /// The tenant.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
     /// Remove an account with its credentials.
@@ -252,14 +254,14 @@ pub(crate) enum AccountCommand {
         /// Its e-mail address.
         email: String,
         /// Whose it is.
-        #[arg(long, default_value = OWN_TENANT)]
+        #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
 }
 
 /// What all long-running processes are told.
 #[derive(Debug, Args)]
-pub(crate) struct Process {
+pub(crate) struct ProcessArgs {
     /// Bring the database up to date first, instead of refusing one that is not.
     #[arg(long)]
     pub(crate) migrate: bool,
@@ -280,26 +282,9 @@ pub(crate) enum DlqCommand {
     },
 }
 
-/// A pool that there is.
-fn pool(name: &str) -> Result<Pool, String> {
-    let pools = Staff::pools();
-    let names = || {
-        pools
-            .iter()
-            .map(Pool::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    pools
-        .iter()
-        .find(|pool| pool.to_string() == name)
-        .cloned()
-        .ok_or_else(|| format!("there is no such pool; expected one of: {}", names()))
-}
-
 /// `chorus sim`
 #[derive(Debug, Args)]
-pub(crate) struct Sim {
+pub(crate) struct SimArgs {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8790")]
     pub(crate) listen: std::net::SocketAddr,

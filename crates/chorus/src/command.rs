@@ -9,7 +9,7 @@ mod key;
 mod migrate;
 mod project;
 mod remote;
-mod role;
+mod process;
 mod session;
 mod sim;
 mod submit;
@@ -20,31 +20,15 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 
 use crate::accounts::from_environment;
-use crate::cli::{Cli, Command, Project, Resume, Run};
-use crate::config::{Config, Environment, Process, Role};
+use crate::cli::{Cli, Command, ProjectArgs, ResumeArgs, RunArgs};
+use crate::config::{Config, Environment, ProcessEnvironment, ProcessRole};
 use crate::crash::Crash;
 use crate::doctor;
-use crate::house::{House, Opening};
+use crate::exit::Exit;
+use crate::app::{App, BuildOptions};
 use crate::input::{self, Bounds};
 
-pub(crate) use key::{Granted, Lifetime};
-use role::Post;
 pub(crate) use session::say;
-
-/// How a command ended; the process's exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// All was done.
-    Done = 0,
-    /// It ended without a deliverable.
-    Failed = 1,
-    /// It was delivered with defects.
-    Partial = 2,
-    /// What was given cannot be used.
-    Usage = 64,
-    /// It is parked and can be resumed.
-    Parked = 75,
-}
 
 /// Carries a command out.
 pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
@@ -52,18 +36,18 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Demo(demo) => demo::run(config, demo).await,
         Command::Sim(sim) => sim::run(&sim).await,
         Command::Doctor { tenant } => Ok(doctor::run(&config, &Tenant::new(tenant)).await),
-        Command::Serve(process) => role::run(config, Post::Whole, process.migrate).await,
-        Command::Gateway(process) => {
-            role::run(config, Post::One(Role::Gateway), process.migrate).await
+        Command::Serve(args) => process::run(config, ProcessRole::All, args.migrate).await,
+        Command::Gateway(args) => {
+            process::run(config, ProcessRole::Gateway, args.migrate).await
         }
-        Command::Orchestrator(process) => {
-            role::run(config, Post::One(Role::Orchestrator), process.migrate).await
+        Command::Orchestrator(args) => {
+            process::run(config, ProcessRole::Orchestrator, args.migrate).await
         }
-        Command::Dispatcher(process) => {
-            role::run(config, Post::One(Role::Dispatcher), process.migrate).await
+        Command::Dispatcher(args) => {
+            process::run(config, ProcessRole::Dispatcher, args.migrate).await
         }
-        Command::Worker { pools, process } => {
-            role::run(config, Post::Workers(pools), process.migrate).await
+        Command::Worker { pools, process: args } => {
+            process::run(config, ProcessRole::Worker(pools), args.migrate).await
         }
         Command::Migrate => migrate::run(&config).await,
         Command::Dlq(command) => dlq::run(&config, &command).await,
@@ -71,30 +55,30 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Run(run) => project_run(config, run).await,
         Command::Resume(resume) => project_resume(config, resume).await,
         Command::Key(command) => key::run(&config, command).await,
-        Command::Project(Project { at, command }) => {
-            if let Some(api) = remote::api(&at)? {
+        Command::Project(ProjectArgs { server, command }) => {
+            if let Some(api) = remote::api(&server)? {
                 return remote::project(&api, command).await;
             }
-            let house = open(config).await?;
-            let exit = project::run(&house, command).await;
-            house.close().await;
+            let app = open(config).await?;
+            let exit = project::run(&app, command).await;
+            app.close().await;
             exit
         }
         Command::Account(command) => {
-            let house = open(config).await?;
-            let exit = account::run(&house, command).await;
-            house.close().await;
+            let app = open(config).await?;
+            let exit = account::run(&app, command).await;
+            app.close().await;
             exit
         }
     }
 }
 
-async fn open(config: Config) -> anyhow::Result<House> {
-    House::open(
+async fn open(config: Config) -> anyhow::Result<App> {
+    App::build(
         config,
-        Opening {
+        BuildOptions {
             crash: crash()?,
-            ..Opening::default()
+            ..BuildOptions::default()
         },
     )
     .await
@@ -102,7 +86,7 @@ async fn open(config: Config) -> anyhow::Result<House> {
 
 /// Where this process kills itself, for tests.
 fn crash() -> anyhow::Result<Option<Crash>> {
-    Process
+    ProcessEnvironment
         .variable("CHORUS_CRASH")
         .map(|text| text.parse::<Crash>())
         .transpose()
@@ -137,24 +121,24 @@ fn read_input(
 #[error(transparent)]
 pub(crate) struct Unusable(#[from] input::InputError);
 
-async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
+async fn project_run(config: Config, run: RunArgs) -> anyhow::Result<Exit> {
     let input = read_input(&config, &run.brief, &run.attach)?;
-    if let Some(api) = remote::api(&run.at)? {
-        return remote::run(&api, input, run.budget, &run.how).await;
+    if let Some(api) = remote::api(&run.server)? {
+        return remote::run(&api, input, run.budget, &run.options).await;
     }
     let budget = run
         .budget
         .map_or_else(|| config.project.budget(), |dollars| dollars.0);
-    let house = open(config).await?;
-    from_environment(&house.importer(&house.tenant, false), &Process).await?;
-    if house
+    let app = open(config).await?;
+    from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    if app
         .ports
         .directory
-        .accounts(&house.tenant)
+        .accounts(&app.tenant)
         .await?
         .is_empty()
     {
-        house.close().await;
+        app.close().await;
         anyhow::bail!(
             "no account yet. Set a key, for instance DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENROUTER_API_KEY, \
              or import accounts with `chorus account import accounts.toml`. `chorus demo` needs none"
@@ -163,37 +147,37 @@ async fn project_run(config: Config, run: Run) -> anyhow::Result<Exit> {
     let submission = submit::Submission {
         input,
         budget,
-        assume: run.how.assume,
+        assume: run.options.assume,
         approve: true,
     };
-    let id = submit::submit(&house, submission).await?;
+    let id = submit::submit(&app, submission).await?;
     let session = session::Session {
-        how: run.how,
+        options: run.options,
         simulated: false,
         fresh: true,
         mishap: None,
     };
-    session::run(house, id, session).await
+    session::run(app, id, session).await
 }
 
-async fn project_resume(config: Config, resume: Resume) -> anyhow::Result<Exit> {
+async fn project_resume(config: Config, resume: ResumeArgs) -> anyhow::Result<Exit> {
     let id = project::parse(&resume.id)?;
-    if let Some(api) = remote::api(&resume.at)? {
-        return remote::resume(&api, id, &resume.how).await;
+    if let Some(api) = remote::api(&resume.server)? {
+        return remote::resume(&api, id, &resume.options).await;
     }
-    let house = open(config).await?;
-    from_environment(&house.importer(&house.tenant, false), &Process).await?;
-    house
+    let app = open(config).await?;
+    from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    app
         .ports
         .projects
         .load(id)
         .await?
         .with_context(|| project::missing(id))?;
     let session = session::Session {
-        how: resume.how,
+        options: resume.options,
         simulated: false,
         fresh: false,
         mishap: None,
     };
-    session::run(house, id, session).await
+    session::run(app, id, session).await
 }

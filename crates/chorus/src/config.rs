@@ -7,16 +7,20 @@ mod check;
 mod error;
 mod hidden;
 mod load;
+mod process_role;
 mod section;
 mod services;
 
-pub(crate) use check::Role;
 pub(crate) use error::ConfigError;
-pub(crate) use load::{Environment, Process, load};
+pub(crate) use load::{Environment, ProcessEnvironment, load};
+pub(crate) use process_role::ProcessRole;
 pub(crate) use section::{Config, Dollars, LogFormat, Roles};
 #[cfg(feature = "distributed")]
 pub(crate) use services::Security;
 pub(crate) use services::{Bus, BusKind, GatewayAuth, Limits, LimitsKind};
 
-/// The defaults, which are also their documentation.
+/// Tenant of every project and account on a machine that one person uses alone.
+pub(crate) const LOCAL_TENANT: &str = "local";
+
+/// Text of `chorus.default.toml`: every key with its default and its reason.
 pub(crate) const DEFAULTS: &str = include_str!("../../../chorus.default.toml");

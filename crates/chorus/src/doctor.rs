@@ -17,7 +17,7 @@ use chorus_core::port::Clock;
 use chorus_core::time::{Millis, Timestamp};
 
 use crate::clock::SystemClock;
-use crate::command::Exit;
+use crate::exit::Exit;
 use crate::config::Config;
 
 use finding::Finding;

@@ -1,6 +1,7 @@
 //! The one binary: every role of Chorus starts here.
 
 mod accounts;
+mod app;
 mod ask;
 mod cli;
 mod clock;
@@ -9,10 +10,10 @@ mod config;
 mod crash;
 mod deliver;
 mod doctor;
-mod house;
+mod exit;
+mod health;
 mod input;
 mod ports;
-mod probe;
 mod remote;
 mod report;
 mod stop;
@@ -24,8 +25,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::Cli;
-use command::{Exit, Unusable};
-use config::{Config, ConfigError, LogFormat, Process};
+use command::Unusable;
+use config::{Config, ConfigError, LogFormat, ProcessEnvironment};
+use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<Exit> {
-    let mut config = config::load(cli.config.as_deref(), &Process)?;
+    let mut config = config::load(cli.config.as_deref(), &ProcessEnvironment)?;
     config.flags = flags(&cli);
     if let Some(data) = &cli.data {
         config.data.key_file = data.with_extension("key");

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Tells everybody who asks whether the process shall end.
+/// State of the stop signal; clones see the same signal.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
@@ -10,29 +10,29 @@ impl Stop {
     /// Listens for SIGTERM and Ctrl-C from now on.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let mut signals = Signals::new()?;
-        let (tell, told) = watch::channel(false);
+        let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
             signals.next().await;
             eprintln!("stopping in order; a second signal ends at once");
-            tell.send_replace(true);
+            sender.send_replace(true);
             signals.next().await;
-            std::process::exit(i32::from(AT_ONCE));
+            std::process::exit(i32::from(INTERRUPTED));
         });
-        Ok(Self(told))
+        Ok(Self(receiver))
     }
 
-    /// Resolves when the process shall end.
-    pub(crate) fn told(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut told = self.0.clone();
+    /// Resolves once the first signal has arrived.
+    pub(crate) fn requested(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut receiver = self.0.clone();
         async move {
-            // Whoever tells is a task that ends with the process only.
-            let _ = told.wait_for(|stop| *stop).await;
+            // The sender lives in a task that ends with the process.
+            let _ = receiver.wait_for(|stop| *stop).await;
         }
     }
 }
 
-/// Exit code of a process that was ended in the middle of its work.
-const AT_ONCE: u8 = 130;
+/// Exit code of a process that a second signal ended at once.
+const INTERRUPTED: u8 = 130;
 
 #[cfg(unix)]
 struct Signals {

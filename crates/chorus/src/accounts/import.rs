@@ -22,7 +22,7 @@ use super::row::{CredentialRow, Identity, Row};
 /// How long a provider may take to say whether a credential is alive.
 const PATIENCE: Millis = Millis::from_secs(15);
 
-/// Imports rows into one house.
+/// Imports rows into one app.
 pub(crate) struct Importer {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) clock: Arc<dyn Clock>,

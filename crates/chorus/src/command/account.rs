@@ -4,13 +4,13 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 use chorus_core::port::directory::CredentialState;
 
-use super::Exit;
+use crate::exit::Exit;
 use crate::accounts;
 use crate::cli::AccountCommand;
-use crate::house::House;
+use crate::app::App;
 
 /// Carries the command out.
-pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Result<Exit> {
+pub(crate) async fn run(app: &App, command: AccountCommand) -> anyhow::Result<Exit> {
     match command {
         AccountCommand::Import {
             file,
@@ -18,7 +18,7 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
             no_check,
         } => {
             let rows = accounts::read(&file)?;
-            let report = house
+            let report = app
                 .importer(&Tenant::new(tenant), !no_check)
                 .import(rows)
                 .await?;
@@ -42,23 +42,23 @@ pub(crate) async fn run(house: &House, command: AccountCommand) -> anyhow::Resul
                 Exit::Failed
             })
         }
-        AccountCommand::List { tenant } => list(house, &Tenant::new(tenant)).await,
+        AccountCommand::List { tenant } => list(app, &Tenant::new(tenant)).await,
         AccountCommand::Remove { email, tenant } => {
             let tenant = Tenant::new(tenant);
-            let accounts = house.ports.directory.accounts(&tenant).await?;
+            let accounts = app.ports.directory.accounts(&tenant).await?;
             let account = accounts.iter().find(|account| account.name == email);
             let account = account.with_context(|| {
                 format!("there is no account {email}; see `chorus account list`")
             })?;
-            house.ports.directory.remove(&tenant, account.id).await?;
+            app.ports.directory.remove(&tenant, account.id).await?;
             println!("{email} is removed with its credentials.");
             Ok(Exit::Done)
         }
     }
 }
 
-async fn list(house: &House, tenant: &Tenant) -> anyhow::Result<Exit> {
-    let accounts = house.ports.directory.accounts(tenant).await?;
+async fn list(app: &App, tenant: &Tenant) -> anyhow::Result<Exit> {
+    let accounts = app.ports.directory.accounts(tenant).await?;
     if accounts.is_empty() {
         println!(
             "No accounts yet. `chorus account import accounts.toml` adds some; so does a variable such as DEEPSEEK_API_KEY."

@@ -14,11 +14,12 @@ use chorus_provider_sim::engine::quota::Counted;
 use tokio::sync::oneshot;
 
 use super::session::{self, Session};
-use super::{Exit, submit};
+use super::submit;
+use crate::exit::Exit;
 use crate::accounts::{CredentialRow, Identity, Row};
-use crate::cli::{Demo, How};
+use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;
-use crate::house::House;
+use crate::app::App;
 
 /// The example that is shown when no brief is given, below the folder of the source.
 const EXAMPLE: &str = "examples/long-document";
@@ -27,7 +28,7 @@ const EXAMPLE: &str = "examples/long-document";
 const UNLUCKY: &str = "claude";
 
 /// Runs the demo.
-pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> {
+pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Exit> {
     eprintln!("Simulated providers: no real model is called, nothing leaves this machine.\n");
     let (brief, attach) = match &demo.brief {
         Some(brief) => (brief.clone(), demo.attach.clone()),
@@ -42,45 +43,45 @@ pub(crate) async fn run(mut config: Config, demo: Demo) -> anyhow::Result<Exit> 
         .context("start the simulated providers")?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
-    let house = super::open(config).await?;
-    let exit = project(house, input, &pool.accounts, address, &demo).await;
+    let app = super::open(config).await?;
+    let exit = project(app, input, &pool.accounts, address, &demo).await;
     let _ = stop.send(());
     serving.await.context("the simulated providers")??;
     exit
 }
 
 async fn project(
-    house: House,
+    app: App,
     input: submit::Input,
     accounts: &[Account],
     address: SocketAddr,
-    demo: &Demo,
+    demo: &DemoArgs,
 ) -> anyhow::Result<Exit> {
     let rows = accounts
         .iter()
-        .map(|account| Ok(row(&house.catalog, account, address)))
+        .map(|account| Ok(row(&app.catalog, account, address)))
         .collect();
-    let report = house.importer(&house.tenant, false).import(rows).await?;
+    let report = app.importer(&app.tenant, false).import(rows).await?;
     if let Some(refused) = report.refused.first() {
         bail!("a simulated account was refused: {refused}");
     }
     let submission = submit::Submission {
         input,
-        budget: house.config.project.budget(),
+        budget: app.config.project.budget(),
         assume: true,
         approve: false,
     };
-    let id = submit::submit(&house, submission).await?;
-    let how = How {
+    let id = submit::submit(&app, submission).await?;
+    let options = RunOptions {
         out: demo.out.clone(),
         yes: true,
         assume: true,
     };
     session::run(
-        house,
+        app,
         id,
         Session {
-            how,
+            options,
             simulated: true,
             fresh: true,
             mishap: Some(Pool::new(UNLUCKY)),

@@ -3,10 +3,10 @@
 use anyhow::bail;
 use chorus_core::time::Timestamp;
 
-use super::Exit;
+use crate::exit::Exit;
 use crate::cli::DlqCommand;
 use crate::config::{BusKind, Config};
-use crate::house::{self, DeadLetter};
+use crate::app::{self, DeadLetter};
 
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: &DlqCommand) -> anyhow::Result<Exit> {
@@ -33,7 +33,7 @@ pub(crate) async fn run(config: &Config, command: &DlqCommand) -> anyhow::Result
 }
 
 async fn list(config: &Config) -> anyhow::Result<Exit> {
-    let letters = house::dead_letters(&config.bus).await?;
+    let letters = app::dead_letters(&config.bus).await?;
     if letters.is_empty() {
         println!("No dead letters.");
     }
@@ -61,7 +61,7 @@ async fn replay(
     chosen: impl Fn(&DeadLetter) -> bool,
     which: &str,
 ) -> anyhow::Result<Exit> {
-    let sent = house::replay(&config.bus, chosen).await?;
+    let sent = app::replay(&config.bus, chosen).await?;
     for letter in &sent {
         println!("{}  sent again to {}", letter.id, letter.origin);
     }

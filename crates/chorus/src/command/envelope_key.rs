@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 use chorus_upstream::credential::EnvelopeKey;
 
-use super::Exit;
+use crate::exit::Exit;
 
 /// Writes a fresh key to a file that only its owner may read, or to standard output.
 pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<Exit> {

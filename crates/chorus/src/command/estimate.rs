@@ -4,17 +4,17 @@ use chorus_core::port::projects::Loaded;
 use chorus_gateway::estimate::{Sources, of as estimate_of};
 use chorus_gateway::resource::Estimate;
 
-use crate::house::House;
+use crate::app::App;
 
 /// The estimate of a plan that waits for approval.
-pub(crate) async fn of(house: &House, loaded: &Loaded) -> anyhow::Result<Estimate> {
+pub(crate) async fn of(app: &App, loaded: &Loaded) -> anyhow::Result<Estimate> {
     let sources = Sources {
-        artifacts: &*house.ports.artifacts,
-        deliveries: &*house.ports.deliveries,
-        directory: &*house.ports.directory,
-        catalog: &house.catalog,
-        roles: &house.config.roles.lists(),
-        now: house.clock.now(),
+        artifacts: &*app.ports.artifacts,
+        deliveries: &*app.ports.deliveries,
+        directory: &*app.ports.directory,
+        catalog: &app.catalog,
+        roles: &app.config.roles.lists(),
+        now: app.clock.now(),
     };
     Ok(estimate_of(&sources, loaded).await?)
 }

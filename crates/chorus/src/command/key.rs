@@ -1,26 +1,26 @@
 //! `chorus key create|list|revoke`
 //!
-//! Works beside a running server, also over SQLite: only the data folder is a process's own, not its database.
+//! Works beside a running server, also with SQLite: a server locks its data folder, not the database file.
 
 use anyhow::Context;
 use chorus_core::id::{KeyId, Tenant};
-use chorus_core::port::keys::{ApiKey, KeyStatus, NewKey, Scope, Scopes};
+use chorus_core::port::keys::{KeyStatus, NewKey, Scopes};
 use chorus_core::port::{Clock, Keys};
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Timestamp;
 use chorus_gateway::Secret;
 use chorus_store::DataDir;
 use chorus_store::sql::{Pending, Store};
 use uuid::Uuid;
 
-use super::Exit;
-use crate::cli::KeyCommand;
+use crate::cli::{GrantedScope, KeyCommand, Lifetime};
+use crate::app;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::house;
+use crate::exit::Exit;
 
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: KeyCommand) -> anyhow::Result<Exit> {
-    // A server that runs on the folder has brought its database up to date; nobody else's is touched.
+    // A server that holds the folder has migrated its database already; only a free folder is migrated here.
     let folder = if config.database.is_shared() {
         None
     } else {
@@ -31,7 +31,7 @@ pub(crate) async fn run(config: &Config, command: KeyCommand) -> anyhow::Result<
     } else {
         Pending::Refuse
     };
-    let store = Store::open(house::place(config), pending)
+    let store = Store::open(app::place(config), pending)
         .await
         .context("cannot open the database")?;
     let exit = carry_out(&store, &SystemClock, command).await;
@@ -51,15 +51,15 @@ async fn carry_out(
             expires,
             scope,
         } => {
-            let secret = Secret::mint(chance());
+            let secret = Secret::mint(random_bytes());
             let scopes: Scopes = if scope.is_empty() {
                 Scopes::all()
             } else {
-                scope.into_iter().map(|Granted(scope)| scope).collect()
+                scope.into_iter().map(|GrantedScope(scope)| scope).collect()
             };
             let expires_at = expires.map(|Lifetime(length)| clock.now() + length);
             let (id, hash) = (KeyId::new(clock.random_u128()), secret.hash());
-            let told = format!("{id}, tenant {tenant}, may {scopes}");
+            let described = format!("{id}, tenant {tenant}, may {scopes}");
             keys.create(NewKey {
                 id,
                 tenant: Tenant::new(tenant),
@@ -70,7 +70,7 @@ async fn carry_out(
             })
             .await?;
             println!("{}", secret.reveal());
-            eprintln!("Key {told}. It is shown this once; give it to clients as CHORUS_API_KEY.");
+            eprintln!("Key {described}. It is shown this once; give it to clients as CHORUS_API_KEY.");
         }
         KeyCommand::List { tenant } => {
             let found = keys.list(&Tenant::new(&tenant)).await?;
@@ -81,7 +81,7 @@ async fn carry_out(
                 println!(
                     "{}  {:<8}  {}  {}  {}",
                     key.id,
-                    standing(&key, clock.now()),
+                    status_text(key.status(clock.now())),
                     day(key.created_at),
                     key.scopes,
                     key.name
@@ -103,8 +103,8 @@ async fn carry_out(
     Ok(Exit::Done)
 }
 
-/// Bytes that nobody can guess: the system's random numbers, hashed so that the fixed bits of their carrier are spread.
-fn chance() -> [u8; 32] {
+/// 32 random bytes from the system. UUIDs carry them, so they are hashed to spread the UUIDs' fixed bits.
+fn random_bytes() -> [u8; 32] {
     use sha2::Digest as _;
     let mut pool = sha2::Sha256::new();
     for _ in 0..4 {
@@ -113,62 +113,18 @@ fn chance() -> [u8; 32] {
     pool.finalize().into()
 }
 
-const fn standing_word(standing: KeyStatus) -> &'static str {
-    match standing {
+const fn status_text(status: KeyStatus) -> &'static str {
+    match status {
         KeyStatus::Good => "good",
         KeyStatus::Revoked => "revoked",
         KeyStatus::Expired => "expired",
     }
 }
 
-fn standing(key: &ApiKey, now: Timestamp) -> &'static str {
-    standing_word(key.status(now))
-}
-
-/// The day of a time, for people.
+/// Date of a time as `YYYY-MM-DD`.
 fn day(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
-}
-
-/// How long a key lives: a number of minutes, hours or days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lifetime(Millis);
-
-impl std::str::FromStr for Lifetime {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = || format!("{text:?} is no length of time such as 45m, 12h or 30d");
-        let unit = text.chars().last().ok_or_else(refusal)?;
-        let seconds = match unit {
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return Err(refusal()),
-        };
-        let count: u64 = text[..text.len() - 1].parse().map_err(|_| refusal())?;
-        if !(1..=10_000_000).contains(&count) {
-            return Err(refusal());
-        }
-        Ok(Self(Millis::from_secs(count * seconds)))
-    }
-}
-
-/// A scope that is granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Granted(Scope);
-
-impl std::str::FromStr for Granted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
-        let known = || Scope::ALL.map(Scope::as_str).join(", ");
-        found
-            .map(Self)
-            .ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))
-    }
 }
 
 #[cfg(test)]
@@ -176,37 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lifetimes_and_scopes_are_read_or_named() {
-        for (text, expected) in [
-            ("45m", Some(2_700)),
-            ("12h", Some(43_200)),
-            ("30d", Some(2_592_000)),
-            ("0d", None),
-            ("30", None),
-            ("d", None),
-            ("", None),
-            ("é", None),
-        ] {
-            let read = text
-                .parse::<Lifetime>()
-                .ok()
-                .map(|Lifetime(length)| length.0 / 1000);
-            assert_eq!(read, expected, "{text}");
-        }
-        assert_eq!(
-            "projects:read".parse::<Granted>(),
-            Ok(Granted(Scope::ProjectsRead))
-        );
-        assert!(
-            "projects"
-                .parse::<Granted>()
-                .expect_err("no scope")
-                .contains("projects:write")
-        );
-    }
-
-    #[test]
     fn no_two_keys_are_alike() {
-        assert_ne!(chance(), chance());
+        assert_ne!(random_bytes(), random_bytes());
     }
 }

@@ -7,10 +7,10 @@ use chorus_core::time::Millis;
 use chorus_store::DataDir;
 use chorus_store::sql;
 
-use super::Exit;
+use crate::exit::Exit;
 use crate::clock::SystemClock;
 use crate::config::{BusKind, Config};
-use crate::house::{self, Staff};
+use crate::app::{self, ServiceSet};
 
 /// How often topics are asked for, and how long it rests between.
 const TRIES: u32 = 10;
@@ -24,7 +24,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
     } else {
         Some(DataDir::open(&config.data.dir)?)
     };
-    let place = house::place(config);
+    let place = app::place(config);
     let name = config.database_name();
     let reached = || format!("cannot bring the database up to date ({name})");
     let missing = sql::pending(&place).await.with_context(reached)?;
@@ -54,13 +54,13 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
 /// that for a while.
 async fn topics(config: &Config) -> anyhow::Result<Vec<Topic>> {
     for _ in 1..TRIES {
-        match house::create_topics(&config.bus, &Staff::pools()).await {
+        match app::create_topics(&config.bus, &ServiceSet::pools()).await {
             Ok(made) => return Ok(made),
             Err(error) => eprintln!("trying again: {error:#}"),
         }
         SystemClock.sleep_until(SystemClock.now() + AGAIN).await;
     }
-    house::create_topics(&config.bus, &Staff::pools())
+    app::create_topics(&config.bus, &ServiceSet::pools())
         .await
         .context("cannot create Kafka's topics")
 }

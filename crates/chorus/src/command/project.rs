@@ -5,16 +5,16 @@ use chorus_core::id::{EventId, ProjectId};
 use chorus_core::project::ClientCommand;
 use chorus_core::record;
 
-use super::Exit;
+use crate::exit::Exit;
 use crate::cli::ProjectCommand;
-use crate::house::House;
+use crate::app::App;
 
 /// Carries the command out.
-pub(crate) async fn run(house: &House, command: ProjectCommand) -> anyhow::Result<Exit> {
+pub(crate) async fn run(app: &App, command: ProjectCommand) -> anyhow::Result<Exit> {
     match command {
-        ProjectCommand::List => list(house).await,
-        ProjectCommand::Show { id } => show(house, parse(&id)?).await,
-        ProjectCommand::Cancel { id } => cancel(house, parse(&id)?).await,
+        ProjectCommand::List => list(app).await,
+        ProjectCommand::Show { id } => show(app, parse(&id)?).await,
+        ProjectCommand::Cancel { id } => cancel(app, parse(&id)?).await,
     }
 }
 
@@ -25,8 +25,8 @@ pub(super) fn parse(id: &str) -> anyhow::Result<ProjectId> {
         .with_context(|| "see `chorus project list` for the ids of your projects".to_owned())
 }
 
-async fn list(house: &House) -> anyhow::Result<Exit> {
-    let projects = house.ports.projects.list(&house.tenant, None, 100).await?;
+async fn list(app: &App) -> anyhow::Result<Exit> {
+    let projects = app.ports.projects.list(&app.tenant, None, 100).await?;
     if projects.is_empty() {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     }
@@ -42,14 +42,14 @@ async fn list(house: &House) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house
+async fn show(app: &App, id: ProjectId) -> anyhow::Result<Exit> {
+    let loaded = app
         .ports
         .projects
         .load(id)
         .await?
         .with_context(|| missing(id))?;
-    let money = house.ports.deliveries.money(id).await?.unwrap_or_default();
+    let money = app.ports.deliveries.money(id).await?.unwrap_or_default();
     let head = &loaded.project.head;
     println!(
         "{}\n{id}: {}",
@@ -82,8 +82,8 @@ async fn show(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = house
+async fn cancel(app: &App, id: ProjectId) -> anyhow::Result<Exit> {
+    let loaded = app
         .ports
         .projects
         .load(id)
@@ -96,8 +96,8 @@ async fn cancel(house: &House, id: ProjectId) -> anyhow::Result<Exit> {
         );
         return Ok(Exit::Done);
     }
-    tell(house, id, &ClientCommand::Cancel).await?;
-    super::session::resolve(house, id).await?;
+    tell(app, id, &ClientCommand::Cancel).await?;
+    super::session::resolve(app, id).await?;
     println!("{id} is cancelled; what it had made is kept.");
     Ok(Exit::Done)
 }
@@ -110,25 +110,25 @@ pub(super) fn missing(id: ProjectId) -> String {
 
 /// Puts a command into the outbox of a project.
 pub(super) async fn tell(
-    house: &House,
+    app: &App,
     id: ProjectId,
     command: &ClientCommand,
 ) -> anyhow::Result<()> {
     let record = record::command(
-        EventId::new(house.clock.random_u128()),
-        &house.tenant,
+        EventId::new(app.clock.random_u128()),
+        &app.tenant,
         id,
         command,
     );
-    let there = house
+    let there = app
         .ports
         .projects
-        .command(&house.tenant, id, record.clone())
+        .command(&app.tenant, id, record.clone())
         .await?;
     anyhow::ensure!(there, missing(id));
     // The leader sends it again if this publication is lost.
-    if house.ports.bus.publish(vec![record.clone()]).await.is_ok() {
-        house.ports.outbox.mark_sent(vec![record.id]).await?;
+    if app.ports.bus.publish(vec![record.clone()]).await.is_ok() {
+        app.ports.outbox.mark_sent(vec![record.id]).await?;
     }
     Ok(())
 }

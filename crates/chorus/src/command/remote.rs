@@ -5,21 +5,22 @@ use std::sync::Arc;
 use chorus_core::id::ProjectId;
 
 use super::submit::Input;
-use super::{Exit, project};
-use crate::cli::{At, How, ProjectCommand};
+use super::project;
+use crate::exit::Exit;
+use crate::cli::{ProjectCommand, RunOptions, ServerArgs};
 use crate::clock::SystemClock;
-use crate::config::{Dollars, Environment, Process};
+use crate::config::{Dollars, Environment, ProcessEnvironment};
 use crate::remote::{self, Api, Remote};
 
 /// The server that the command names, if any.
-pub(super) fn api(at: &At) -> anyhow::Result<Option<Api>> {
-    let Some(server) = &at.server else {
+pub(super) fn api(args: &ServerArgs) -> anyhow::Result<Option<Api>> {
+    let Some(server) = &args.server else {
         return Ok(None);
     };
-    let key = at
+    let key = args
         .api_key
         .clone()
-        .or_else(|| Process.variable("CHORUS_API_KEY"));
+        .or_else(|| ProcessEnvironment.variable("CHORUS_API_KEY"));
     Api::new(server, key, Arc::new(SystemClock)).map(Some)
 }
 
@@ -28,7 +29,7 @@ pub(super) async fn run(
     api: &Api,
     input: Input,
     budget: Option<Dollars>,
-    how: &How,
+    options: &RunOptions,
 ) -> anyhow::Result<Exit> {
     let Input { text, documents } = input;
     remote::run(
@@ -38,14 +39,14 @@ pub(super) async fn run(
             documents,
             budget: budget.map(|dollars| dollars.0),
         },
-        how,
+        options,
     )
     .await
 }
 
 /// `chorus resume --server`
-pub(super) async fn resume(api: &Api, id: ProjectId, how: &How) -> anyhow::Result<Exit> {
-    remote::run(api, Remote::There(id), how).await
+pub(super) async fn resume(api: &Api, id: ProjectId, options: &RunOptions) -> anyhow::Result<Exit> {
+    remote::run(api, Remote::There(id), options).await
 }
 
 /// `chorus project … --server`

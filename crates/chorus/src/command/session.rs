@@ -15,16 +15,17 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 
 use super::project::tell;
-use super::{Exit, estimate};
-use crate::cli::How;
-use crate::house::{House, Services, Staff};
+use super::estimate;
+use crate::exit::Exit;
+use crate::cli::RunOptions;
+use crate::app::{App, Services, ServiceSet};
 use crate::report::{self, ReportInput};
 use crate::watch::{self, Pause, Watcher};
 use crate::{ask, deliver};
 
 /// How a person goes with a project.
 pub(crate) struct Session {
-    pub(crate) how: How,
+    pub(crate) options: RunOptions,
     /// Whether the providers are simulated.
     pub(crate) simulated: bool,
     /// Whether the project was just handed in: then its story is told from the start.
@@ -33,16 +34,16 @@ pub(crate) struct Session {
     pub(crate) mishap: Option<Pool>,
 }
 
-/// Goes with the project until it is over or parked, and closes the house.
-pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
-    let mut services = Services::start(&house, &Staff::whole());
-    let mut watcher = Watcher::new(ports(&house), id, house.account_names().await?).await?;
+/// Goes with the project until it is over or parked, and closes the app.
+pub(crate) async fn run(app: App, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
+    let mut services = Services::start(&app, &ServiceSet::all());
+    let mut watcher = Watcher::new(ports(&app), id, app.account_names().await?).await?;
     let notes = watcher.notes();
     let outcome = tokio::select! {
         biased;
-        outcome = accompany(&house, id, &session, &mut watcher) => outcome,
-        error = mishap(&house, &mut services, session.mishap.as_ref(), &notes) => Err(error),
-        why = house.trouble() => Err(anyhow!(why)),
+        outcome = accompany(&app, id, &session, &mut watcher) => outcome,
+        error = mishap(&app, &mut services, session.mishap.as_ref(), &notes) => Err(error),
+        why = app.trouble() => Err(anyhow!(why)),
     };
     if outcome.is_ok() {
         services.stop().await;
@@ -51,21 +52,21 @@ pub(crate) async fn run(house: House, id: ProjectId, session: Session) -> anyhow
         services.abandon().await;
     }
     let exit = match outcome {
-        Ok(Some(())) => finish(&house, id, &session).await,
+        Ok(Some(())) => finish(&app, id, &session).await,
         Ok(None) if session.simulated => {
             eprintln!("The demo is over; its data is gone. `chorus demo` begins anew.");
             Ok(Exit::Parked)
         }
-        Ok(None) => Ok(parked(&house, id)),
-        Err(error) => Err(error.context(resume_hint(&house, id))),
+        Ok(None) => Ok(parked(&app, id)),
+        Err(error) => Err(error.context(resume_hint(&app, id))),
     };
-    house.close().await;
+    app.close().await;
     exit
 }
 
 /// Loses a worker of the pool while it holds a call, and hires another; returns only when that fails.
 async fn mishap(
-    house: &House,
+    app: &App,
     services: &mut Services,
     pool: Option<&Pool>,
     notes: &Sender<String>,
@@ -74,29 +75,29 @@ async fn mishap(
         return pending().await;
     };
     loop {
-        let open = match house.ports.deliveries.outstanding().await {
+        let open = match app.ports.deliveries.outstanding().await {
             Ok(open) => open,
             Err(error) => return error.into(),
         };
-        let pool_of = |model| house.catalog.model(model).map(|model| &model.pool);
+        let pool_of = |model| app.catalog.model(model).map(|model| &model.pool);
         if open
             .iter()
             .any(|call| call.sent_until.is_some() && pool_of(&call.model) == Some(pool))
-            && services.lose(pool)
+            && services.kill_worker(pool)
         {
-            services.hire(house, pool);
+            services.spawn_worker(app, pool);
             // A watcher that shows nothing more needs no words.
             let _ = notes
                 .try_send(format!("the worker of pool {pool} was ended on purpose in the middle of its calls; see what becomes of them"));
             return pending().await;
         }
-        house.clock.sleep(Millis(100)).await;
+        app.clock.sleep(Millis(100)).await;
     }
 }
 
 /// Follows the project; none when it was parked.
 async fn accompany(
-    house: &House,
+    app: &App,
     id: ProjectId,
     session: &Session,
     watcher: &mut Watcher,
@@ -107,7 +108,7 @@ async fn accompany(
             watcher.load().await?.project.head.state,
             State::Paused { .. }
         ) {
-            tell(house, id, &ClientCommand::Resume).await?;
+            tell(app, id, &ClientCommand::Resume).await?;
         }
     }
     loop {
@@ -116,39 +117,39 @@ async fn accompany(
             signal = tokio::signal::ctrl_c() => {
                 signal.context("listen for Ctrl-C")?;
                 watcher.rest();
-                return park(house, id).await;
+                return park(app, id).await;
             }
             pause = watcher.follow() => pause?,
         };
         let answered = match pause {
             Pause::Over => return Ok(Some(())),
-            Pause::Questions => questions(house, id, &watcher.load().await?, session).await?,
-            Pause::Approval => approval(house, id, &watcher.load().await?, session).await?,
+            Pause::Questions => questions(app, id, &watcher.load().await?, session).await?,
+            Pause::Approval => approval(app, id, &watcher.load().await?, session).await?,
         };
         if !answered {
-            return park(house, id).await;
+            return park(app, id).await;
         }
     }
 }
 
-pub(super) fn ports(house: &House) -> watch::Ports {
+pub(super) fn ports(app: &App) -> watch::Ports {
     watch::Ports {
-        projects: house.ports.projects.clone(),
-        deliveries: house.ports.deliveries.clone(),
-        bus: house.ports.bus.clone(),
-        clock: house.clock.clone(),
+        projects: app.ports.projects.clone(),
+        deliveries: app.ports.deliveries.clone(),
+        bus: app.ports.bus.clone(),
+        clock: app.clock.clone(),
     }
 }
 
 /// Asks the open questions; false when nobody can be asked.
 async fn questions(
-    house: &House,
+    app: &App,
     id: ProjectId,
     loaded: &Loaded,
     session: &Session,
 ) -> anyhow::Result<bool> {
     let open = &loaded.project.head.open;
-    if !session.how.assume && !ask::possible() {
+    if !session.options.assume && !ask::possible() {
         eprintln!("\n{} questions wait for you:", open.len());
         for question in open {
             eprintln!("  {}", question.question.text);
@@ -159,7 +160,7 @@ async fn questions(
         return Ok(false);
     }
     let mut answers = BTreeMap::new();
-    if !session.how.assume {
+    if !session.options.assume {
         for question in open {
             answers.insert(
                 question.question.id.clone(),
@@ -168,7 +169,7 @@ async fn questions(
         }
     }
     tell(
-        house,
+        app,
         id,
         &ClientCommand::Answer {
             answers,
@@ -176,7 +177,7 @@ async fn questions(
         },
     )
     .await?;
-    wait_until(house, id, |loaded| {
+    wait_until(app, id, |loaded| {
         loaded.project.head.open.is_empty() || loaded.project.head.is_terminal()
     })
     .await?;
@@ -185,21 +186,21 @@ async fn questions(
 
 /// Shows the estimate and asks for approval; false when nobody can be asked or the answer is no.
 async fn approval(
-    house: &House,
+    app: &App,
     id: ProjectId,
     loaded: &Loaded,
     session: &Session,
 ) -> anyhow::Result<bool> {
-    eprintln!("\n{}", estimate::of(house, loaded).await?);
-    let approved = session.how.yes || (ask::possible() && ask::yes("Go on?")?);
+    eprintln!("\n{}", estimate::of(app, loaded).await?);
+    let approved = session.options.yes || (ask::possible() && ask::yes("Go on?")?);
     if !approved {
         if !ask::possible() {
             eprintln!("Nobody can be asked here: give --yes to approve the estimate.");
         }
         return Ok(false);
     }
-    tell(house, id, &ClientCommand::Approve).await?;
-    wait_until(house, id, |loaded| {
+    tell(app, id, &ClientCommand::Approve).await?;
+    wait_until(app, id, |loaded| {
         !matches!(loaded.project.head.state, State::WaitingApproval)
     })
     .await?;
@@ -208,12 +209,12 @@ async fn approval(
 
 /// Waits until the project's row shows what a command asked for.
 async fn wait_until(
-    house: &House,
+    app: &App,
     id: ProjectId,
     holds: impl Fn(&Loaded) -> bool + Send,
 ) -> anyhow::Result<()> {
     loop {
-        let loaded = house
+        let loaded = app
             .ports
             .projects
             .load(id)
@@ -222,15 +223,15 @@ async fn wait_until(
         if holds(&loaded) {
             return Ok(());
         }
-        house.clock.sleep(Millis(20)).await;
+        app.clock.sleep(Millis(20)).await;
     }
 }
 
 /// Pauses the project, so that nothing starts before it is resumed.
-async fn park(house: &House, id: ProjectId) -> anyhow::Result<Option<()>> {
+async fn park(app: &App, id: ProjectId) -> anyhow::Result<Option<()>> {
     eprintln!("\nParking the project; calls under way are handed back …");
-    tell(house, id, &ClientCommand::Pause).await?;
-    wait_until(house, id, |loaded| {
+    tell(app, id, &ClientCommand::Pause).await?;
+    wait_until(app, id, |loaded| {
         let head = &loaded.project.head;
         head.is_terminal()
             || matches!(
@@ -242,34 +243,34 @@ async fn park(house: &House, id: ProjectId) -> anyhow::Result<Option<()>> {
     Ok(None)
 }
 
-fn parked(house: &House, id: ProjectId) -> Exit {
-    eprintln!("{}", resume_hint(house, id));
+fn parked(app: &App, id: ProjectId) -> Exit {
+    eprintln!("{}", resume_hint(app, id));
     Exit::Parked
 }
 
 /// The command that goes on with a project.
-fn resume_hint(house: &House, id: ProjectId) -> String {
+fn resume_hint(app: &App, id: ProjectId) -> String {
     format!(
         "nothing is lost; go on with: chorus resume {id}{}",
-        house.config.flags
+        app.config.flags
     )
 }
 
 /// Starts the services just long enough for a command to be folded.
-pub(super) async fn resolve(house: &House, id: ProjectId) -> anyhow::Result<()> {
-    let services = Services::start(house, &Staff::whole());
-    let resolved = wait_until(house, id, |loaded| loaded.project.head.is_terminal()).await;
+pub(super) async fn resolve(app: &App, id: ProjectId) -> anyhow::Result<()> {
+    let services = Services::start(app, &ServiceSet::all());
+    let resolved = wait_until(app, id, |loaded| loaded.project.head.is_terminal()).await;
     services.stop().await;
     resolved
 }
 
 /// Writes deliverable and report, and says where they are.
-async fn finish(house: &House, id: ProjectId, session: &Session) -> anyhow::Result<Exit> {
-    let story = story(house, id, session.simulated).await?;
-    let out = &session.how.out;
-    let failed = || resume_hint(house, id);
+async fn finish(app: &App, id: ProjectId, session: &Session) -> anyhow::Result<Exit> {
+    let story = story(app, id, session.simulated).await?;
+    let out = &session.options.out;
+    let failed = || resume_hint(app, id);
     if let Some(deliverable) = &story.deliverable {
-        deliver::files(&*house.ports.artifacts, deliverable, out)
+        deliver::files(&*app.ports.artifacts, deliverable, out)
             .await
             .with_context(failed)?;
     }
@@ -314,34 +315,34 @@ fn seconds(millis: u64) -> f64 {
     Millis(millis).as_secs_f64()
 }
 
-async fn story(house: &House, id: ProjectId, simulated: bool) -> anyhow::Result<ReportInput> {
-    let loaded = house
+async fn story(app: &App, id: ProjectId, simulated: bool) -> anyhow::Result<ReportInput> {
+    let loaded = app
         .ports
         .projects
         .load(id)
         .await?
         .context("the project is gone")?;
     let deliverable: Option<Deliverable> = match loaded.project.head.deliverable() {
-        Some(hash) => Some(artifact(house, hash).await?),
+        Some(hash) => Some(artifact(app, hash).await?),
         None => None,
     };
     Ok(ReportInput {
-        events: every_event(&*house.ports.projects, id).await?,
-        deliveries: house.ports.deliveries.of_project(id).await?,
-        money: house.ports.deliveries.money(id).await?.unwrap_or_default(),
+        events: every_event(&*app.ports.projects, id).await?,
+        deliveries: app.ports.deliveries.of_project(id).await?,
+        money: app.ports.deliveries.money(id).await?.unwrap_or_default(),
         deliverable,
-        accounts: house.ports.directory.accounts(&house.tenant).await?,
-        limits: house.limit_use(),
+        accounts: app.ports.directory.accounts(&app.tenant).await?,
+        limits: app.limit_use(),
         simulated,
         project: loaded.project,
     })
 }
 
 async fn artifact<T: DeserializeOwned>(
-    house: &House,
+    app: &App,
     hash: chorus_core::artifact::ArtifactHash,
 ) -> anyhow::Result<T> {
-    let bytes = house
+    let bytes = app
         .ports
         .artifacts
         .get(hash)

@@ -6,11 +6,11 @@ use anyhow::Context;
 use chorus_provider_sim::config::Account;
 use chorus_provider_sim::{Config, Server};
 
-use super::Exit;
-use crate::cli::Sim;
+use crate::exit::Exit;
+use crate::cli::SimArgs;
 
 /// Serves until Ctrl-C.
-pub(crate) async fn run(sim: &Sim) -> anyhow::Result<Exit> {
+pub(crate) async fn run(sim: &SimArgs) -> anyhow::Result<Exit> {
     let demo = chorus_provider_sim::config::demo(sim.seed);
     let mut config = match &sim.providers {
         Some(file) => read(file)?,

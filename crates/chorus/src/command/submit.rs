@@ -9,7 +9,7 @@ use chorus_core::port::projects::{NewProject, Submitted};
 use chorus_core::project::{ClientCommand, Head, NewHead};
 use chorus_core::record;
 
-use crate::house::House;
+use crate::app::App;
 use crate::input::Document;
 
 /// Letters of a title taken from the brief's first line.
@@ -32,7 +32,7 @@ pub(crate) struct Submission {
 }
 
 /// Hands it in; durable when this returns.
-pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Result<ProjectId> {
+pub(crate) async fn submit(app: &App, submission: Submission) -> anyhow::Result<ProjectId> {
     let Submission {
         input,
         budget,
@@ -43,7 +43,7 @@ pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Res
     let mut attachments = Vec::new();
     for document in input.documents {
         let bytes = document.text.len() as u64;
-        let text = house
+        let text = app
             .ports
             .artifacts
             .put(Bytes::from(document.text))
@@ -62,37 +62,37 @@ pub(crate) async fn submit(house: &House, submission: Submission) -> anyhow::Res
     };
     let options = brief.options;
     let body = Bytes::from(serde_json::to_vec(&brief)?);
-    let hash: ArtifactHash = house.ports.artifacts.put(body).await?;
-    let id = ProjectId::new(house.clock.random_u128());
+    let hash: ArtifactHash = app.ports.artifacts.put(body).await?;
+    let id = ProjectId::new(app.clock.random_u128());
     let command = ClientCommand::Submit { brief: hash };
     let record = record::command(
-        EventId::new(house.clock.random_u128()),
-        &house.tenant,
+        EventId::new(app.clock.random_u128()),
+        &app.tenant,
         id,
         &command,
     );
     let head = Head::new(NewHead {
         id,
-        tenant: house.tenant.clone(),
+        tenant: app.tenant.clone(),
         title,
-        created_at: house.clock.now(),
+        created_at: app.clock.now(),
         brief: hash,
         options,
     });
     let new = NewProject {
         id,
-        tenant: house.tenant.clone(),
+        tenant: app.tenant.clone(),
         idempotency_key: id.to_string(),
         body: hash,
         budget,
         head,
         record: record.clone(),
     };
-    match house.ports.projects.submit(new).await? {
+    match app.ports.projects.submit(new).await? {
         Submitted::Accepted(id) => {
             // The leader sends it again if this publication is lost.
-            if house.ports.bus.publish(vec![record.clone()]).await.is_ok() {
-                house.ports.outbox.mark_sent(vec![record.id]).await?;
+            if app.ports.bus.publish(vec![record.clone()]).await.is_ok() {
+                app.ports.outbox.mark_sent(vec![record.id]).await?;
             }
             Ok(id)
         }

@@ -1,7 +1,7 @@
 //! Whether sections fit each other, and this program. What is wrong is said with the key and what to set.
 
 use super::services::{ArtifactPlace, Bus, BusKind, Database, Limits, LimitsKind, Security};
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, ProcessRole};
 
 /// What this program was built with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,30 +18,13 @@ pub(super) const BUILT: Built = Built {
     tls: cfg!(feature = "tls"),
 };
 
-/// A role that can be a process of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Gateway,
-    Orchestrator,
-    Dispatcher,
-    Worker,
-}
-
-impl Role {
-    /// As it is typed.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Gateway => "gateway",
-            Self::Orchestrator => "orchestrator",
-            Self::Dispatcher => "dispatcher",
-            Self::Worker => "worker",
-        }
-    }
-}
-
 impl Config {
-    /// Whether a role can be a process of its own with this configuration; all that is missing is said at once.
-    pub(crate) fn may_stand_alone(&self, role: Role) -> Result<(), ConfigError> {
+    /// Returns an error that lists everything missing if a process of this role needs services shared with other
+    /// processes and the configuration names none.
+    pub(crate) fn check_role(&self, role: &ProcessRole) -> Result<(), ConfigError> {
+        if matches!(role, ProcessRole::All) {
+            return Ok(());
+        }
         let mut missing = Vec::new();
         if !self.database.is_shared() {
             missing.push("database.url = \"postgres://…\" (SQLite's file belongs to one process)");

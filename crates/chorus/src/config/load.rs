@@ -18,9 +18,9 @@ pub(crate) trait Environment {
 }
 
 /// The real surroundings.
-pub(crate) struct Process;
+pub(crate) struct ProcessEnvironment;
 
-impl Environment for Process {
+impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "this is the loader")]
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -107,6 +107,7 @@ fn overlay(file: &str, defaults: &mut Table, given: Table) -> Result<(), ConfigE
             ));
         };
         for (name, value) in values {
+            check_renamed(file, &section, &name)?;
             if !known.contains_key(&name) {
                 let names: Vec<&str> = known.keys().map(String::as_str).collect();
                 return Err(key(
@@ -118,6 +119,23 @@ fn overlay(file: &str, defaults: &mut Table, given: Table) -> Result<(), ConfigE
         }
     }
     Ok(())
+}
+
+/// Keys that had another name in an earlier release: section, old key, new key.
+const RENAMED: [(&str, &str, &str); 1] = [("roles", "worker", "writer")];
+
+/// Returns an error that names the new key if this key was renamed.
+fn check_renamed(file: &str, section: &str, name: &str) -> Result<(), ConfigError> {
+    let renamed = RENAMED
+        .iter()
+        .find(|(of, old, _)| (*of, *old) == (section, name));
+    renamed.map_or(Ok(()), |(_, old, new)| {
+        Err(ConfigError::Key {
+            file: file.to_owned(),
+            key: format!("{section}.{old}"),
+            reason: format!("this key is called `{section}.{new}` now: rename it"),
+        })
+    })
 }
 
 /// Overrides one key by a variable; the text is read as TOML where it is, else as a plain string.
@@ -133,6 +151,7 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
     let Some(Value::Table(known)) = table.get_mut(section) else {
         return Err(unknown());
     };
+    check_renamed("the environment", section, key)?;
     let old = known.get(key).ok_or_else(unknown)?;
     let value = match old {
         Value::String(_) => Value::String(text.to_owned()),
@@ -229,6 +248,10 @@ mod tests {
             (
                 "[worker]\nslot = 7\n",
                 "/my.toml: key `worker.slot`: unknown key, expected one of: call_timeout_seconds, max_retries, slots",
+            ),
+            (
+                "[roles]\nworker = []\n",
+                "/my.toml: key `roles.worker`: this key is called `roles.writer` now: rename it",
             ),
             (
                 "[wroker]\n",

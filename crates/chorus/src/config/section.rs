@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::hidden::Hidden;
-use super::services::{Artifacts, Bus, Database, Gateway, Limits, Probe};
+use super::services::{Artifacts, Bus, Database, Gateway, HealthListener, Limits};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -23,7 +23,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) artifacts: Artifacts,
     pub(crate) gateway: Gateway,
-    pub(crate) probe: Probe,
+    #[serde(rename = "probe")]
+    pub(crate) health: HealthListener,
     pub(crate) drain: Drain,
     /// Models for each role, best first.
     pub(crate) roles: Roles,
@@ -78,7 +79,7 @@ impl Drain {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Roles {
     planner: Vec<Vec<ModelSlug>>,
-    worker: Vec<Vec<ModelSlug>>,
+    writer: Vec<Vec<ModelSlug>>,
     merger: Vec<Vec<ModelSlug>>,
     judge: Vec<Vec<ModelSlug>>,
 }
@@ -89,7 +90,7 @@ impl Roles {
         let list = |models: &[&str]| vec![models.iter().map(ModelSlug::new).collect()];
         Self {
             planner: list(thinks),
-            worker: list(work),
+            writer: list(work),
             merger: list(thinks),
             judge: list(thinks),
         }
@@ -99,7 +100,7 @@ impl Roles {
     pub(crate) fn lists(&self) -> BTreeMap<ModelRole, Vec<Vec<ModelSlug>>> {
         BTreeMap::from([
             (ModelRole::Planner, self.planner.clone()),
-            (ModelRole::Writer, self.worker.clone()),
+            (ModelRole::Writer, self.writer.clone()),
             (ModelRole::Merger, self.merger.clone()),
             (ModelRole::Judge, self.judge.clone()),
         ])

@@ -149,7 +149,7 @@ pub(crate) enum GatewayAuth {
 /// Where the state of a process can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Probe {
+pub(crate) struct HealthListener {
     #[serde(deserialize_with = "address_or_none")]
     pub(crate) listen: Option<SocketAddr>,
 }

@@ -8,7 +8,7 @@ use chorus_store::sql::{Pending, Store};
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
 use crate::config::Config;
-use crate::house;
+use crate::app;
 
 const PART: &str = "database";
 
@@ -21,7 +21,7 @@ pub(super) async fn look(config: &Config, clock: &Arc<dyn Clock>) -> (Option<Sto
             vec![Finding::well(PART, "not there yet; the first run makes it")],
         );
     }
-    let place = house::place(config);
+    let place = app::place(config);
     let until = clock.now() + PATIENCE;
     let missing = match clock
         .deadline(until, chorus_store::sql::pending(&place))

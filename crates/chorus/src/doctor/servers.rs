@@ -9,7 +9,7 @@ use chorus_core::port::Clock;
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
 use crate::config::{BusKind, Config, LimitsKind};
-use crate::house::{self, BusState, Group, Staff};
+use crate::app::{self, BusState, Group, ServiceSet};
 
 const BUS: &str = "bus";
 const LIMITS: &str = "limits";
@@ -25,11 +25,11 @@ pub(super) async fn bus(
         return (None, Vec::new());
     }
     let brokers = &config.bus.brokers;
-    let pools = Staff::pools();
+    let pools = ServiceSet::pools();
     let asked = clock
         .deadline(
             clock.now() + PATIENCE,
-            house::look_at_bus(&config.bus, &pools),
+            app::look_at_bus(&config.bus, &pools),
         )
         .await;
     let found = match asked {
@@ -127,7 +127,7 @@ pub(super) async fn limits(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Findi
     let url = config.limits.url.url();
     let asked = clock.now();
     let state = match clock
-        .deadline(asked + PATIENCE, house::look_at_limits(&config.limits))
+        .deadline(asked + PATIENCE, app::look_at_limits(&config.limits))
         .await
     {
         Some(Ok(state)) => state,

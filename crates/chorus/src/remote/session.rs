@@ -18,8 +18,9 @@ use super::feed::{Feed, News};
 use super::fetch;
 use super::standing::{dollars, micros};
 use crate::ask;
-use crate::cli::How;
-use crate::command::{self, Exit};
+use crate::cli::RunOptions;
+use crate::command;
+use crate::exit::Exit;
 use crate::input::Document as Read;
 use crate::watch::{self, Phase, Tally, View};
 
@@ -48,13 +49,13 @@ pub(crate) enum Remote {
 }
 
 /// Hands the project in if need be, and goes with it.
-pub(crate) async fn run(api: &Api, remote: Remote, how: &How) -> anyhow::Result<Exit> {
+pub(crate) async fn run(api: &Api, remote: Remote, options: &RunOptions) -> anyhow::Result<Exit> {
     let (id, after) = match remote {
         Remote::New {
             text,
             documents,
             budget,
-        } => (submit(api, (text, documents), budget, how).await?, Seq(0)),
+        } => (submit(api, (text, documents), budget, options).await?, Seq(0)),
         Remote::There(id) => (id, take_up(api, id).await?),
     };
     let hint = format!(
@@ -64,7 +65,7 @@ pub(crate) async fn run(api: &Api, remote: Remote, how: &How) -> anyhow::Result<
     let mut session = Session {
         api,
         id,
-        how,
+        options,
         view: watch::view(),
         tally: Tally::default(),
         feed: Feed::after(api, id, after),
@@ -83,21 +84,21 @@ pub(crate) async fn run(api: &Api, remote: Remote, how: &How) -> anyhow::Result<
         eprintln!("{hint}");
         return Ok(Exit::Parked);
     }
-    finish(api, id, how).await.context(hint)
+    finish(api, id, options).await.context(hint)
 }
 
 async fn submit(
     api: &Api,
     (brief, documents): (String, Vec<Read>),
     budget: Option<MicroUsd>,
-    how: &How,
+    options: &RunOptions,
 ) -> anyhow::Result<ProjectId> {
     let attachments = documents.into_iter().map(|Read { name, text }| Document {
         name,
         text: Some(text),
         base64: None,
     });
-    let approve = if how.yes {
+    let approve = if options.yes {
         Approval::Auto
     } else {
         Approval::Ask
@@ -107,7 +108,7 @@ async fn submit(
         attachments: attachments.collect(),
         title: None,
         budget_usd: budget.map(dollars),
-        assume: how.assume,
+        assume: options.assume,
         approve,
     };
     let call = Call::post("/v1/projects", &submission, &key(api));
@@ -140,7 +141,7 @@ fn key(api: &Api) -> String {
 struct Session<'a> {
     api: &'a Api,
     id: ProjectId,
-    how: &'a How,
+    options: &'a RunOptions,
     view: Box<dyn View>,
     tally: Tally,
     feed: Feed<'a>,
@@ -250,7 +251,7 @@ impl Session<'_> {
                 eprintln!("\nThe plan waits for approval; the server cannot say what it will take.")
             }
         }
-        let approved = self.how.yes || (ask::possible() && ask::yes("Go on?")?);
+        let approved = self.options.yes || (ask::possible() && ask::yes("Go on?")?);
         if !approved {
             if !ask::possible() {
                 eprintln!("Nobody can be asked here: give --yes to approve the estimate.");
@@ -266,7 +267,7 @@ impl Session<'_> {
 
     async fn questions(&mut self, project: &ProjectResource) -> anyhow::Result<bool> {
         let open = &project.questions;
-        if !self.how.assume && !ask::possible() {
+        if !self.options.assume && !ask::possible() {
             eprintln!("\n{} questions wait for you:", open.len());
             for question in open {
                 eprintln!("  {}", question.text);
@@ -277,7 +278,7 @@ impl Session<'_> {
             return Ok(false);
         }
         let mut answers = BTreeMap::new();
-        if !self.how.assume {
+        if !self.options.assume {
             for QuestionResource {
                 id,
                 text,
@@ -342,11 +343,11 @@ impl Session<'_> {
 }
 
 /// Takes deliverable and report, and says where they are.
-async fn finish(api: &Api, id: ProjectId, how: &How) -> anyhow::Result<Exit> {
-    fetch::deliverable(api, id, &how.out).await?;
+async fn finish(api: &Api, id: ProjectId, options: &RunOptions) -> anyhow::Result<Exit> {
+    fetch::deliverable(api, id, &options.out).await?;
     let report = fetch::report(api, id).await?;
-    crate::deliver::report(&report, &how.out)?;
-    command::say(&report, &how.out);
+    crate::deliver::report(&report, &options.out)?;
+    command::say(&report, &options.out);
     Ok(match report.state.as_str() {
         "done" => Exit::Done,
         "partial" => Exit::Partial,

@@ -5,7 +5,7 @@ use chorus_core::money::MicroUsd;
 use chorus_gateway::resource::{CommandTaken, PlanResource, ProjectList, ProjectResource};
 
 use super::api::{Api, ApiError, Call};
-use crate::command::Exit;
+use crate::exit::Exit;
 
 /// How long a short command waits for a server.
 const PATIENCE: chorus_core::time::Millis = chorus_core::time::Millis::from_secs(10);

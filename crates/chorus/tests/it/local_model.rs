@@ -92,7 +92,7 @@ impl Desk {
              limits = [{{ dimension = \"concurrency\", amount = 1, window = {{ kind = \"held\" }} }}]\n",
             model.base_url
         );
-        let roles: String = ["planner", "worker", "merger", "judge"]
+        let roles: String = ["planner", "writer", "merger", "judge"]
             .map(|role| format!("{role} = [[\"{MODEL}\"]]\n"))
             .concat();
         let files = [

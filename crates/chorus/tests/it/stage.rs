@@ -189,7 +189,7 @@ impl Stage {
         let path = self.path("chorus.toml");
         if !path.exists() {
             let text = "[delivery]\nbeat_ms = 200\nsilent_ms = 1500\nunclaimed_ms = 1000\n[roles]\nplanner = [[\"deepseek/deepseek-v4-pro\"]]\n\
-                        worker = [[\"deepseek/deepseek-v4-pro\"]]\nmerger = [[\"deepseek/deepseek-v4-pro\"]]\njudge = [[\"deepseek/deepseek-v4-pro\"]]\n";
+                        writer = [[\"deepseek/deepseek-v4-pro\"]]\nmerger = [[\"deepseek/deepseek-v4-pro\"]]\njudge = [[\"deepseek/deepseek-v4-pro\"]]\n";
             std::fs::write(&path, text).expect("the file is written");
         }
         path

@@ -194,7 +194,7 @@ fn what_does_not_fit_is_named_with_the_key_and_without_secrets() {
 #[test]
 fn a_role_alone_is_told_all_that_it_lacks_at_once() {
     let refusal = config(|_| {})
-        .may_stand_alone(Role::Worker)
+        .check_role(&ProcessRole::Worker(Vec::new()))
         .expect_err("nothing is shared")
         .to_string();
     for words in [
@@ -207,7 +207,7 @@ fn a_role_alone_is_told_all_that_it_lacks_at_once() {
         assert!(refusal.contains(words), "{refusal}");
     }
     config(shared)
-        .may_stand_alone(Role::Worker)
+        .check_role(&ProcessRole::Worker(Vec::new()))
         .expect("all is shared");
 }
 

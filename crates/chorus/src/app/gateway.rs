@@ -1,13 +1,13 @@
-//! The gateway over this house's ports, as the configuration asks for it.
+//! The gateway over this app's ports, as the configuration asks for it.
 
 use std::sync::Arc;
 
 use chorus_gateway::{Auth, Bounds, Gateway, Ports, Settings};
 
-use super::House;
+use super::App;
 use crate::config::GatewayAuth;
 
-impl House {
+impl App {
     /// The gateway, not yet listening. Probes and metrics go beside it; then it serves a listener.
     pub(crate) fn gateway(&self) -> Gateway {
         let ports = Ports {

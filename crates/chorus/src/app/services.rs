@@ -11,7 +11,7 @@ use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::House;
+use super::App;
 use super::sizes::ByAccounts;
 
 /// The pools that there are.
@@ -22,7 +22,7 @@ const SHORT_DRAIN: Millis = Millis::from_secs(5);
 
 /// Which services a process has, and how they end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Staff {
+pub(crate) struct ServiceSet {
     pub(crate) orchestrator: bool,
     pub(crate) dispatcher: bool,
     /// Pools that have a worker.
@@ -31,14 +31,14 @@ pub(crate) struct Staff {
     pub(crate) drain: Millis,
 }
 
-impl Staff {
+impl ServiceSet {
     /// All pools that there are.
     pub(crate) fn pools() -> Vec<Pool> {
         POOLS.map(Pool::new).to_vec()
     }
 
     /// Everybody, for as long as a person waits.
-    pub(crate) fn whole() -> Self {
+    pub(crate) fn all() -> Self {
         Self {
             orchestrator: true,
             dispatcher: true,
@@ -68,38 +68,38 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts these services.
-    pub(crate) fn start(house: &House, staff: &Staff) -> Self {
+    pub(crate) fn start(app: &App, set: &ServiceSet) -> Self {
         let (stop, _) = watch::channel(false);
         let mut services = Self {
             stop,
-            drain: staff.drain,
+            drain: set.drain,
             tasks: Vec::new(),
             workers: Vec::new(),
         };
-        if staff.orchestrator {
+        if set.orchestrator {
             services.tasks.push(tokio::spawn(
-                orchestrator(house, staff.drain).run(stopped(&services.stop)),
+                orchestrator(app, set.drain).run(stopped(&services.stop)),
             ));
         }
-        if staff.dispatcher {
+        if set.dispatcher {
             services
                 .tasks
-                .push(tokio::spawn(dispatcher(house).run(stopped(&services.stop))));
+                .push(tokio::spawn(dispatcher(app).run(stopped(&services.stop))));
         }
-        for pool in &staff.pools {
-            services.hire(house, pool);
+        for pool in &set.pools {
+            services.spawn_worker(app, pool);
         }
         services
     }
 
     /// Starts one more worker of a pool.
-    pub(crate) fn hire(&mut self, house: &House, pool: &Pool) {
-        let running = worker(house, pool, self.drain).run(stopped(&self.stop));
+    pub(crate) fn spawn_worker(&mut self, app: &App, pool: &Pool) {
+        let running = worker(app, pool, self.drain).run(stopped(&self.stop));
         self.workers.push((pool.clone(), tokio::spawn(running)));
     }
 
     /// Ends the first worker of a pool at once, in the middle of whatever it does; false when there is none.
-    pub(crate) fn lose(&mut self, pool: &Pool) -> bool {
+    pub(crate) fn kill_worker(&mut self, pool: &Pool) -> bool {
         let Some(at) = self.workers.iter().position(|(of, _)| of == pool) else {
             return false;
         };
@@ -166,52 +166,52 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
 }
 
 /// The id of one start of a service. Rows name their holder by it, so the log says whose it is.
-fn boot(house: &House, service: &str) -> BootId {
-    let boot = BootId::new(house.clock.random_u128());
+fn boot(app: &App, service: &str) -> BootId {
+    let boot = BootId::new(app.clock.random_u128());
     tracing::info!(boot.id = %boot, service, "a service begins");
     boot
 }
 
-fn orchestrator(house: &House, drain: Millis) -> Orchestrator {
+fn orchestrator(app: &App, drain: Millis) -> Orchestrator {
     let ports = chorus_orchestrator::Ports {
-        projects: Arc::clone(&house.ports.projects),
-        outbox: Arc::clone(&house.ports.outbox),
-        deliveries: Arc::clone(&house.ports.deliveries),
-        artifacts: Arc::clone(&house.ports.artifacts),
-        bus: Arc::clone(&house.ports.bus),
-        clock: Arc::clone(&house.clock),
+        projects: Arc::clone(&app.ports.projects),
+        outbox: Arc::clone(&app.ports.outbox),
+        deliveries: Arc::clone(&app.ports.deliveries),
+        artifacts: Arc::clone(&app.ports.artifacts),
+        bus: Arc::clone(&app.ports.bus),
+        clock: Arc::clone(&app.clock),
     };
     let settings = chorus_orchestrator::Settings {
         drain,
         ..chorus_orchestrator::Settings::default()
     };
-    Orchestrator::new(ports, settings, Arc::new(ByAccounts::new(house)))
+    Orchestrator::new(ports, settings, Arc::new(ByAccounts::new(app)))
 }
 
-fn dispatcher(house: &House) -> Dispatcher {
+fn dispatcher(app: &App) -> Dispatcher {
     let ports = chorus_dispatcher::Ports {
-        attempts: Arc::clone(&house.ports.attempts),
-        outbox: Arc::clone(&house.ports.outbox),
-        leaders: Arc::clone(&house.ports.leaders),
-        deliveries: Arc::clone(&house.ports.deliveries),
-        directory: Arc::clone(&house.ports.directory),
-        limits: Arc::clone(&house.ports.limits),
-        bus: Arc::clone(&house.ports.bus),
-        clock: Arc::clone(&house.clock),
+        attempts: Arc::clone(&app.ports.attempts),
+        outbox: Arc::clone(&app.ports.outbox),
+        leaders: Arc::clone(&app.ports.leaders),
+        deliveries: Arc::clone(&app.ports.deliveries),
+        directory: Arc::clone(&app.ports.directory),
+        limits: Arc::clone(&app.ports.limits),
+        bus: Arc::clone(&app.ports.bus),
+        clock: Arc::clone(&app.clock),
     };
     Dispatcher::new(
         ports,
-        pace(house),
-        Arc::clone(&house.catalog),
-        house.config.roles.lists(),
-        boot(house, "dispatcher"),
+        pace(app),
+        Arc::clone(&app.catalog),
+        app.config.roles.lists(),
+        boot(app, "dispatcher"),
     )
 }
 
 /// Short times: one process alone waits for nobody, and processes that share the work should notice soon that one
 /// of them is gone. What the bus may have lost is sent again less eagerly where it may only be late.
-fn pace(house: &House) -> chorus_dispatcher::Settings {
-    let delivery = &house.config.delivery;
+fn pace(app: &App) -> chorus_dispatcher::Settings {
+    let delivery = &app.config.delivery;
     let usual = chorus_dispatcher::Settings::default();
     let paced = chorus_dispatcher::Settings {
         term_lasts: delivery.term_ms,
@@ -225,7 +225,7 @@ fn pace(house: &House) -> chorus_dispatcher::Settings {
         sweep: Millis(500),
         ..usual
     };
-    let unfolded_after = if house.config.database.is_shared() {
+    let unfolded_after = if app.config.database.is_shared() {
         paced.unfolded_after
     } else {
         Millis::from_secs(5)
@@ -236,19 +236,19 @@ fn pace(house: &House) -> chorus_dispatcher::Settings {
     }
 }
 
-fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
+fn worker(app: &App, pool: &Pool, drain: Millis) -> Worker {
     let ports = chorus_worker::Ports {
-        attempts: Arc::clone(&house.ports.attempts),
-        deliveries: Arc::clone(&house.ports.deliveries),
-        artifacts: Arc::clone(&house.ports.artifacts),
-        limits: Arc::clone(&house.ports.limits),
-        upstream: Arc::clone(&house.ports.upstream),
-        outbox: Arc::clone(&house.ports.outbox),
-        bus: Arc::clone(&house.ports.bus),
-        directory: Arc::clone(&house.ports.directory),
-        clock: Arc::clone(&house.clock),
+        attempts: Arc::clone(&app.ports.attempts),
+        deliveries: Arc::clone(&app.ports.deliveries),
+        artifacts: Arc::clone(&app.ports.artifacts),
+        limits: Arc::clone(&app.ports.limits),
+        upstream: Arc::clone(&app.ports.upstream),
+        outbox: Arc::clone(&app.ports.outbox),
+        bus: Arc::clone(&app.ports.bus),
+        directory: Arc::clone(&app.ports.directory),
+        clock: Arc::clone(&app.clock),
     };
-    let config = &house.config;
+    let config = &app.config;
     let settings = chorus_worker::Settings {
         slots: config.worker.slots as usize,
         beat: config.delivery.beat_ms,
@@ -259,8 +259,8 @@ fn worker(house: &House, pool: &Pool, drain: Millis) -> Worker {
     };
     Worker::new(
         ports,
-        Arc::clone(&house.catalog),
+        Arc::clone(&app.catalog),
         settings,
-        boot(house, "worker"),
+        boot(app, "worker"),
     )
 }

@@ -12,7 +12,7 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_orchestrator::{SizeLimits, SizePolicy};
 use chorus_pool::{EndpointIndex, RoleModels};
 
-use super::House;
+use super::App;
 
 /// Share of a context that a task's input may fill, in per cent; the rest is for instructions and the answer.
 const INPUT_PERCENT: u64 = 60;
@@ -31,13 +31,13 @@ pub(super) struct ByAccounts {
 }
 
 impl ByAccounts {
-    pub(super) fn new(house: &House) -> Self {
+    pub(super) fn new(app: &App) -> Self {
         Self {
-            directory: Arc::clone(&house.ports.directory),
-            clock: Arc::clone(&house.clock),
-            catalog: Arc::clone(&house.catalog),
-            roles: house.config.roles.lists(),
-            max_tasks: house.config.project.max_tasks,
+            directory: Arc::clone(&app.ports.directory),
+            clock: Arc::clone(&app.clock),
+            catalog: Arc::clone(&app.catalog),
+            roles: app.config.roles.lists(),
+            max_tasks: app.config.project.max_tasks,
             kept: Mutex::new(BTreeMap::new()),
         }
     }

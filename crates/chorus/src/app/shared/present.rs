@@ -14,11 +14,11 @@ use futures_util::FutureExt;
 
 use super::{BusState, DeadLetter, Group, LimitsState, SharedBus, SharedLimits};
 use crate::config;
-use crate::house::health::Dependency;
-use crate::house::services::Staff;
+use crate::app::dependency::Dependency;
+use crate::app::services::ServiceSet;
 
 /// The bus over Kafka; nothing is asked of the brokers yet.
-pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
+pub(in crate::app) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
     let kafka = open(config)?;
     let asked = kafka.clone();
     let dependency = Dependency::new("bus", format!("Kafka at {}", config.brokers), move || {
@@ -41,7 +41,7 @@ pub(in crate::house) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus>
 async fn has_topics(kafka: &Kafka) -> Result<(), String> {
     let missing = kafka
         .topics()
-        .missing(&Staff::pools())
+        .missing(&ServiceSet::pools())
         .await
         .map_err(|error| error.to_string())?;
     let gone: Vec<&str> = missing
@@ -60,7 +60,7 @@ async fn has_topics(kafka: &Kafka) -> Result<(), String> {
 }
 
 /// The ledger in Redis; nothing is connected yet.
-pub(in crate::house) fn redis(
+pub(in crate::app) fn redis(
     config: &config::Limits,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<SharedLimits> {

@@ -8,7 +8,7 @@ use chorus_limits::{Memory, Start};
 use chorus_store::sql::{Pending, Place, Store};
 use chorus_store::{DataDir, LocalDirectory};
 
-use super::health::Dependency;
+use super::dependency::Dependency;
 use super::shared;
 use crate::config::{BusKind, Config, LimitsKind};
 

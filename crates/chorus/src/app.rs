@@ -1,13 +1,13 @@
-//! The house: all ports of one process, over the adapters that the configuration asks for, and the services on them.
+//! The app: all ports of one process, over the adapters that the configuration asks for, and the services on them.
 //!
 //! This is the only place where concrete adapters meet services. With SQLite it takes the data folder for this
-//! process alone; over PostgreSQL, Kafka and Redis any number of processes have a house each.
+//! process alone; over PostgreSQL, Kafka and Redis any number of processes have a app each.
 
 mod adapters;
 mod gateway;
-mod health;
+mod dependency;
 mod key;
-mod open;
+mod build;
 mod services;
 mod shared;
 mod sizes;
@@ -30,9 +30,9 @@ use crate::report::LimitUse;
 use adapters::Adapters;
 
 pub(crate) use adapters::place;
-pub(crate) use health::Dependency;
-pub(crate) use open::Opening;
-pub(crate) use services::{Services, Staff};
+pub(crate) use dependency::Dependency;
+pub(crate) use build::BuildOptions;
+pub(crate) use services::{Services, ServiceSet};
 pub(crate) use shared::{
     BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay,
 };
@@ -40,11 +40,8 @@ pub(crate) use shared::{
 /// How long leaving the bus may take.
 const LEAVING: Millis = Millis::from_secs(5);
 
-/// Whose work it is on a machine of one's own.
-pub(crate) const OWN_TENANT: &str = "local";
-
 /// All ports of one process.
-pub(crate) struct House {
+pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) tenant: Tenant,
@@ -55,12 +52,7 @@ pub(crate) struct House {
     http: Http,
 }
 
-impl House {
-    /// Everybody's work on a machine of one's own belongs to one tenant.
-    pub(crate) fn own_tenant() -> Tenant {
-        Tenant::new(OWN_TENANT)
-    }
-
+impl App {
     /// An importer of a tenant's accounts; with `check` it asks the providers whether credentials are alive.
     pub(crate) fn importer(&self, tenant: &Tenant, check: bool) -> Importer {
         Importer {

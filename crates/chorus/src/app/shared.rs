@@ -9,7 +9,7 @@ use chorus_core::port::{Bus, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::BoxFuture;
 
-use super::health::Dependency;
+use super::dependency::Dependency;
 
 #[cfg(not(feature = "distributed"))]
 mod absent;

@@ -1,6 +1,6 @@
 //! What a process says about itself over HTTP: whether it lives, whether it can work, and its figures.
 //!
-//! Neighbours: `house::health` knows what to ask, `telemetry` has the figures; the gateway serves these routes beside
+//! Neighbours: `app::health` knows what to ask, `telemetry` has the figures; the gateway serves these routes beside
 //! its own, other roles where `probe.listen` says.
 
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use crate::house::Dependency;
+use crate::app::Dependency;
 use crate::telemetry::Telemetry;
 
 /// How long a dependency has for its answer.
-const PATIENCE: Millis = Millis(1_500);
+const ANSWER_LIMIT: Millis = Millis(1_500);
 
 /// How long an answer is repeated, so that many who ask cost no more than one.
 const KEPT_FOR: Millis = Millis(500);
 
 /// Answers for one process.
-pub(crate) struct Probe {
+pub(crate) struct Health {
     dependencies: Arc<[Dependency]>,
     /// Names of those without which this process is of no use.
     needed: &'static [&'static str],
@@ -57,7 +57,7 @@ struct Found {
     missing: Option<String>,
 }
 
-impl Probe {
+impl Health {
     pub(crate) fn new(
         dependencies: Arc<[Dependency]>,
         needed: &'static [&'static str],
@@ -116,10 +116,10 @@ impl Probe {
     async fn find(&self, dependency: &Dependency) -> Found {
         let answer = self
             .clock
-            .deadline(self.clock.now() + PATIENCE, dependency.ask())
+            .deadline(self.clock.now() + ANSWER_LIMIT, dependency.ask())
             .await;
         let missing = answer
-            .unwrap_or_else(|| Err(format!("no answer within {} ms", PATIENCE.0)))
+            .unwrap_or_else(|| Err(format!("no answer within {} ms", ANSWER_LIMIT.0)))
             .err();
         Found {
             name: dependency.name,
@@ -131,20 +131,20 @@ impl Probe {
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
-pub(crate) fn routes(probe: Arc<Probe>) -> Router {
+pub(crate) fn routes(health: Arc<Health>) -> Router {
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(probe)
+        .with_state(health)
 }
 
 async fn alive() -> &'static str {
     "alive\n"
 }
 
-async fn ready(State(probe): State<Arc<Probe>>) -> Response {
-    let readiness = probe.readiness().await;
+async fn ready(State(health): State<Arc<Health>>) -> Response {
+    let readiness = health.readiness().await;
     let status = if readiness.ready {
         StatusCode::OK
     } else {
@@ -153,9 +153,9 @@ async fn ready(State(probe): State<Arc<Probe>>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-async fn metrics(State(probe): State<Arc<Probe>>) -> Response {
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], probe.telemetry.text()).into_response()
+    ([(header::CONTENT_TYPE, kind)], health.telemetry.text()).into_response()
 }
 
 #[cfg(test)]
@@ -163,9 +163,9 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
 
-    fn probe(dependencies: Vec<Dependency>, needed: &'static [&'static str]) -> Probe {
+    fn health(dependencies: Vec<Dependency>, needed: &'static [&'static str]) -> Health {
         let telemetry = Telemetry::new(&chorus_upstream::catalog::load());
-        Probe::new(
+        Health::new(
             dependencies.into(),
             needed,
             Arc::new(SystemClock),
@@ -179,28 +179,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_is_ready_while_all_that_it_needs_is_there() {
-        let probe = probe(
+        let health = health(
             vec![
                 dependency("database", Ok(())),
                 dependency("limits", Err("gone")),
             ],
             &["database"],
         );
-        let readiness = probe.readiness().await;
+        let readiness = health.readiness().await;
         assert!(readiness.ready, "{readiness:?}");
         assert_eq!(readiness.dependencies[1].missing.as_deref(), Some("gone"));
     }
 
     #[tokio::test]
     async fn what_is_missing_is_named() {
-        let probe = probe(
+        let health = health(
             vec![
                 dependency("database", Ok(())),
                 dependency("limits", Err("gone")),
             ],
             &["database", "limits"],
         );
-        let text = serde_json::to_string(&probe.readiness().await).expect("plain structs");
+        let text = serde_json::to_string(&health.readiness().await).expect("plain structs");
         assert!(
             text.contains(r#""ready":false"#)
                 && text
@@ -237,11 +237,11 @@ mod tests {
             String::new(),
             std::future::pending::<Result<(), String>>,
         );
-        let probe = Probe {
+        let health = Health {
             clock: Arc::new(Hasty),
-            ..probe(vec![silent], &["bus"])
+            ..health(vec![silent], &["bus"])
         };
-        let readiness = probe.readiness().await;
+        let readiness = health.readiness().await;
         assert!(
             !readiness.ready
                 && readiness.dependencies[0]
@@ -254,8 +254,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_that_was_told_to_stop_is_not_ready() {
-        let probe = probe(vec![dependency("database", Ok(()))], &["database"]);
-        probe.stopping();
-        assert!(!probe.readiness().await.ready);
+        let health = health(vec![dependency("database", Ok(()))], &["database"]);
+        health.stopping();
+        assert!(!health.readiness().await.ready);
     }
 }

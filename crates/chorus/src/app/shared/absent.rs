@@ -13,11 +13,11 @@ use crate::config;
 const NO_KAFKA: &str = "this program was built without Kafka";
 const NO_REDIS: &str = "this program was built without Redis";
 
-pub(in crate::house) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
+pub(in crate::app) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
     bail!(NO_KAFKA)
 }
 
-pub(in crate::house) fn redis(
+pub(in crate::app) fn redis(
     _: &config::Limits,
     _: &Arc<dyn Clock>,
 ) -> anyhow::Result<SharedLimits> {

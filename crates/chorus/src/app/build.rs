@@ -1,23 +1,24 @@
-//! Opening the house: what the configuration asks for, behind the ports.
+//! BuildOptions the app: what the configuration asks for, behind the ports.
 
 use std::sync::Arc;
 
+use chorus_core::id::Tenant;
 use chorus_core::port::{Clock, Upstream};
 use chorus_store::sql::Pending;
 use chorus_upstream::{DirectorySecrets, Http, HttpTransport, Parts};
 
-use super::House;
+use super::App;
 use super::adapters::Adapters;
 use super::key;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, LOCAL_TENANT};
 use crate::crash::{Crash, Wrapped};
 use crate::ports::Ports;
 use crate::telemetry::Telemetry;
 
-/// What a command says about opening.
+/// What a command says about options.
 #[derive(Default)]
-pub(crate) struct Opening {
+pub(crate) struct BuildOptions {
     /// Where this process kills itself.
     pub(crate) crash: Option<Crash>,
     /// What counts what passes through the ports.
@@ -26,7 +27,7 @@ pub(crate) struct Opening {
     pub(crate) migrate: bool,
 }
 
-impl Opening {
+impl BuildOptions {
     /// A file of one's own is always brought up to date; a database that others use, when it is asked for.
     const fn pending(&self, shared: bool) -> Pending {
         if shared && !self.migrate {
@@ -37,16 +38,16 @@ impl Opening {
     }
 }
 
-impl House {
+impl App {
     /// Opens everything. With SQLite the data folder is taken for this process alone, and what is missing in it is
     /// made; a shared database needs no folder.
-    pub(crate) async fn open(config: Config, opening: Opening) -> anyhow::Result<Self> {
+    pub(crate) async fn build(config: Config, options: BuildOptions) -> anyhow::Result<Self> {
         let key = key::envelope(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let adapters = Adapters::open(
             &config,
             &clock,
-            opening.pending(config.database.is_shared()),
+            options.pending(config.database.is_shared()),
         )
         .await?;
         let catalog = Arc::new(chorus_upstream::catalog::load());
@@ -65,7 +66,7 @@ impl House {
             bus: adapters.bus.clone(),
             upstream,
         };
-        let ports = match opening.crash {
+        let ports = match options.crash {
             Some(crash) => ports.with(&Arc::new(crash)),
             None => ports,
         };
@@ -82,13 +83,13 @@ impl House {
             limits: ports.limits,
             upstream: ports.upstream,
         };
-        let ports = match opening.telemetry {
+        let ports = match options.telemetry {
             Some(telemetry) => telemetry.measure(ports),
             None => ports,
         };
         Ok(Self {
             catalog,
-            tenant: Self::own_tenant(),
+            tenant: Tenant::new(LOCAL_TENANT),
             clock,
             ports,
             adapters,
