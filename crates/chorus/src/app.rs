@@ -4,10 +4,10 @@
 //! process alone; over PostgreSQL, Kafka and Redis any number of processes have a app each.
 
 mod adapters;
-mod gateway;
-mod dependency;
-mod key;
 mod build;
+mod dependency;
+mod gateway;
+mod key;
 mod services;
 mod shared;
 mod sizes;
@@ -30,9 +30,9 @@ use crate::report::LimitUse;
 use adapters::Adapters;
 
 pub(crate) use adapters::place;
-pub(crate) use dependency::Dependency;
 pub(crate) use build::BuildOptions;
-pub(crate) use services::{Services, ServiceSet};
+pub(crate) use dependency::Dependency;
+pub(crate) use services::{ServiceSet, Services};
 pub(crate) use shared::{
     BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay,
 };

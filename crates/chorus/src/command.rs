@@ -7,9 +7,9 @@ mod envelope_key;
 mod estimate;
 mod key;
 mod migrate;
+mod process;
 mod project;
 mod remote;
-mod process;
 mod session;
 mod sim;
 mod submit;
@@ -20,12 +20,12 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 
 use crate::accounts::from_environment;
+use crate::app::{App, BuildOptions};
 use crate::cli::{Cli, Command, ProjectArgs, ResumeArgs, RunArgs};
 use crate::config::{Config, Environment, ProcessEnvironment, ProcessRole};
 use crate::crash::Crash;
 use crate::doctor;
 use crate::exit::Exit;
-use crate::app::{App, BuildOptions};
 use crate::input::{self, Bounds};
 
 pub(crate) use session::say;
@@ -37,18 +37,17 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Sim(sim) => sim::run(&sim).await,
         Command::Doctor { tenant } => Ok(doctor::run(&config, &Tenant::new(tenant)).await),
         Command::Serve(args) => process::run(config, ProcessRole::All, args.migrate).await,
-        Command::Gateway(args) => {
-            process::run(config, ProcessRole::Gateway, args.migrate).await
-        }
+        Command::Gateway(args) => process::run(config, ProcessRole::Gateway, args.migrate).await,
         Command::Orchestrator(args) => {
             process::run(config, ProcessRole::Orchestrator, args.migrate).await
         }
         Command::Dispatcher(args) => {
             process::run(config, ProcessRole::Dispatcher, args.migrate).await
         }
-        Command::Worker { pools, process: args } => {
-            process::run(config, ProcessRole::Worker(pools), args.migrate).await
-        }
+        Command::Worker {
+            pools,
+            process: args,
+        } => process::run(config, ProcessRole::Worker(pools), args.migrate).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Dlq(command) => dlq::run(&config, &command).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
@@ -131,13 +130,7 @@ async fn project_run(config: Config, run: RunArgs) -> anyhow::Result<Exit> {
         .map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let app = open(config).await?;
     from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
-    if app
-        .ports
-        .directory
-        .accounts(&app.tenant)
-        .await?
-        .is_empty()
-    {
+    if app.ports.directory.accounts(&app.tenant).await?.is_empty() {
         app.close().await;
         anyhow::bail!(
             "no account yet. Set a key, for instance DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENROUTER_API_KEY, \
@@ -167,8 +160,7 @@ async fn project_resume(config: Config, resume: ResumeArgs) -> anyhow::Result<Ex
     }
     let app = open(config).await?;
     from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
-    app
-        .ports
+    app.ports
         .projects
         .load(id)
         .await?

@@ -17,8 +17,8 @@ use chorus_core::port::Clock;
 use chorus_core::time::{Millis, Timestamp};
 
 use crate::clock::SystemClock;
-use crate::exit::Exit;
 use crate::config::Config;
+use crate::exit::Exit;
 
 use finding::Finding;
 

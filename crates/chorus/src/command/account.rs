@@ -4,10 +4,10 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 use chorus_core::port::directory::CredentialState;
 
-use crate::exit::Exit;
 use crate::accounts;
-use crate::cli::AccountCommand;
 use crate::app::App;
+use crate::cli::AccountCommand;
+use crate::exit::Exit;
 
 /// Carries the command out.
 pub(crate) async fn run(app: &App, command: AccountCommand) -> anyhow::Result<Exit> {

@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 
 use super::session::{self, Session};
 use super::submit;
-use crate::exit::Exit;
 use crate::accounts::{CredentialRow, Identity, Row};
+use crate::app::App;
 use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;
-use crate::app::App;
+use crate::exit::Exit;
 
 /// The example that is shown when no brief is given, below the folder of the source.
 const EXAMPLE: &str = "examples/long-document";

@@ -3,10 +3,10 @@
 use anyhow::bail;
 use chorus_core::time::Timestamp;
 
-use crate::exit::Exit;
+use crate::app::{self, DeadLetter};
 use crate::cli::DlqCommand;
 use crate::config::{BusKind, Config};
-use crate::app::{self, DeadLetter};
+use crate::exit::Exit;
 
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: &DlqCommand) -> anyhow::Result<Exit> {

@@ -12,8 +12,8 @@ use chorus_store::DataDir;
 use chorus_store::sql::{Pending, Store};
 use uuid::Uuid;
 
-use crate::cli::{GrantedScope, KeyCommand, Lifetime};
 use crate::app;
+use crate::cli::{GrantedScope, KeyCommand, Lifetime};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -70,7 +70,9 @@ async fn carry_out(
             })
             .await?;
             println!("{}", secret.reveal());
-            eprintln!("Key {described}. It is shown this once; give it to clients as CHORUS_API_KEY.");
+            eprintln!(
+                "Key {described}. It is shown this once; give it to clients as CHORUS_API_KEY."
+            );
         }
         KeyCommand::List { tenant } => {
             let found = keys.list(&Tenant::new(&tenant)).await?;

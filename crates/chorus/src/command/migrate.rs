@@ -7,10 +7,10 @@ use chorus_core::time::Millis;
 use chorus_store::DataDir;
 use chorus_store::sql;
 
-use crate::exit::Exit;
+use crate::app::{self, ServiceSet};
 use crate::clock::SystemClock;
 use crate::config::{BusKind, Config};
-use crate::app::{self, ServiceSet};
+use crate::exit::Exit;
 
 /// How often topics are asked for, and how long it rests between.
 const TRIES: u32 = 10;

@@ -5,9 +5,9 @@ use chorus_core::id::{EventId, ProjectId};
 use chorus_core::project::ClientCommand;
 use chorus_core::record;
 
-use crate::exit::Exit;
-use crate::cli::ProjectCommand;
 use crate::app::App;
+use crate::cli::ProjectCommand;
+use crate::exit::Exit;
 
 /// Carries the command out.
 pub(crate) async fn run(app: &App, command: ProjectCommand) -> anyhow::Result<Exit> {
@@ -109,11 +109,7 @@ pub(super) fn missing(id: ProjectId) -> String {
 }
 
 /// Puts a command into the outbox of a project.
-pub(super) async fn tell(
-    app: &App,
-    id: ProjectId,
-    command: &ClientCommand,
-) -> anyhow::Result<()> {
+pub(super) async fn tell(app: &App, id: ProjectId, command: &ClientCommand) -> anyhow::Result<()> {
     let record = record::command(
         EventId::new(app.clock.random_u128()),
         &app.tenant,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use chorus_core::id::ProjectId;
 
-use super::submit::Input;
 use super::project;
-use crate::exit::Exit;
+use super::submit::Input;
 use crate::cli::{ProjectCommand, RunOptions, ServerArgs};
 use crate::clock::SystemClock;
 use crate::config::{Dollars, Environment, ProcessEnvironment};
+use crate::exit::Exit;
 use crate::remote::{self, Api, Remote};
 
 /// The server that the command names, if any.

@@ -14,11 +14,11 @@ use chorus_core::time::Millis;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 
-use super::project::tell;
 use super::estimate;
-use crate::exit::Exit;
+use super::project::tell;
+use crate::app::{App, ServiceSet, Services};
 use crate::cli::RunOptions;
-use crate::app::{App, Services, ServiceSet};
+use crate::exit::Exit;
 use crate::report::{self, ReportInput};
 use crate::watch::{self, Pause, Watcher};
 use crate::{ask, deliver};

@@ -6,8 +6,8 @@ use anyhow::Context;
 use chorus_provider_sim::config::Account;
 use chorus_provider_sim::{Config, Server};
 
-use crate::exit::Exit;
 use crate::cli::SimArgs;
+use crate::exit::Exit;
 
 /// Serves until Ctrl-C.
 pub(crate) async fn run(sim: &SimArgs) -> anyhow::Result<Exit> {

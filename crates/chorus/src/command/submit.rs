@@ -43,11 +43,7 @@ pub(crate) async fn submit(app: &App, submission: Submission) -> anyhow::Result<
     let mut attachments = Vec::new();
     for document in input.documents {
         let bytes = document.text.len() as u64;
-        let text = app
-            .ports
-            .artifacts
-            .put(Bytes::from(document.text))
-            .await?;
+        let text = app.ports.artifacts.put(Bytes::from(document.text)).await?;
         attachments.push(Attachment {
             name: document.name,
             text,

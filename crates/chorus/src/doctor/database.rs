@@ -7,8 +7,8 @@ use chorus_store::sql::{Pending, Store};
 
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
-use crate::config::Config;
 use crate::app;
+use crate::config::Config;
 
 const PART: &str = "database";
 

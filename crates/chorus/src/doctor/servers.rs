@@ -8,8 +8,8 @@ use chorus_core::port::Clock;
 
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
-use crate::config::{BusKind, Config, LimitsKind};
 use crate::app::{self, BusState, Group, ServiceSet};
+use crate::config::{BusKind, Config, LimitsKind};
 
 const BUS: &str = "bus";
 const LIMITS: &str = "limits";

@@ -55,7 +55,10 @@ pub(crate) async fn run(api: &Api, remote: Remote, options: &RunOptions) -> anyh
             text,
             documents,
             budget,
-        } => (submit(api, (text, documents), budget, options).await?, Seq(0)),
+        } => (
+            submit(api, (text, documents), budget, options).await?,
+            Seq(0),
+        ),
         Remote::There(id) => (id, take_up(api, id).await?),
     };
     let hint = format!(

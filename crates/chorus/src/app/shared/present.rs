@@ -13,9 +13,9 @@ use chorus_limits::redis::{self, Redis};
 use futures_util::FutureExt;
 
 use super::{BusState, DeadLetter, Group, LimitsState, SharedBus, SharedLimits};
-use crate::config;
 use crate::app::dependency::Dependency;
 use crate::app::services::ServiceSet;
+use crate::config;
 
 /// The bus over Kafka; nothing is asked of the brokers yet.
 pub(in crate::app) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
