@@ -287,7 +287,7 @@ pub struct ErrorRule {
     #[serde(default)]
     pub message: Option<String>,
     /// What it means.
-    pub class: crate::limit::FailureClass,
+    pub class: crate::failure::FailureClass,
 }
 
 /// All providers and models.

@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod brief;
 pub mod catalog;
 pub mod drawing;
+pub mod failure;
 pub mod id;
 pub mod json;
 pub mod limit;

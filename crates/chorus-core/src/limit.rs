@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::FailureClass;
 use crate::id::{CredentialId, GroupId, LeaseId};
 use crate::llm::Usage;
 use crate::money::MicroUsd;
@@ -313,32 +314,4 @@ pub struct ObservedLevel {
     pub full_at: Option<Timestamp>,
     /// The provider rounds `remaining` to multiples of this.
     pub rounded_to: u64,
-}
-
-/// The kinds of upstream failure; each has its own reaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureClass {
-    /// A rate's window is used up: block that bucket until the named time.
-    RateWindow,
-    /// Load grew too fast: halve the account's ramp.
-    Ramp,
-    /// Too many calls in flight: lower the cap.
-    Concurrency,
-    /// The provider itself has no room: nobody's account is to blame.
-    Overload,
-    /// A day's quota is used up: park until its named reset.
-    QuotaDay,
-    /// Money or credit ran out: park until the month's start or an operator acts.
-    Spend,
-    /// The credential is not accepted.
-    Auth,
-    /// The credential may not use this model.
-    Forbidden,
-    /// The request itself is wrong: nobody retries it.
-    Request,
-    /// Anything that may pass: retried within a budget.
-    Transient,
-    /// The stream broke after it had begun.
-    MidStream,
 }

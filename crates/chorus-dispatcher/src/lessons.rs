@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use chorus_core::attempt::{CallSize, FailureCause};
 use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, QueuedAttempt, Requeue};
+use chorus_core::failure::{BreakerReaction, FailureClass};
 use chorus_core::id::{AttemptId, Epoch, ProjectId};
-use chorus_core::limit::FailureClass;
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::Admission;
 use chorus_pool::estimate::Lesson;
-use chorus_pool::reaction::reaction;
 
 /// Rows of a project for which its reading is put off by one more interval.
 const ROWS_AN_INTERVAL: u64 = 500;
@@ -93,7 +92,7 @@ fn learn(admission: &mut Admission, row: &DeliveryRow, kind: TaskKind, size: Cal
     }
     match verdict(row.end.as_ref()) {
         Some(Ok(())) => admission.route_answered(&place.provider, &place.model, true),
-        Some(Err(class)) if reaction(class).trips_breaker => {
+        Some(Err(class)) if class.rule().breaker == BreakerReaction::CountsAgainst => {
             admission.route_answered(&place.provider, &place.model, false)
         }
         Some(Err(_)) | None => {}

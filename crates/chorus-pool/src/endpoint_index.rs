@@ -91,8 +91,11 @@ impl EndpointIndex {
             .collect()
     }
 
-    /// The endpoints on which a call may go now: active ones, and after a refusal for a rate none that would only
-    /// be a sibling of the refused account (`same_owner_spill`).
+    /// Endpoints on which a call may go now: active ones, and after a refusal that may not move
+    /// to a sibling none of the refused account's siblings (`same_owner_spill`).
+    ///
+    /// A refused account binds its siblings only while it can come back: once its credentials
+    /// are refused for good, waiting for it would never end.
     pub fn admissible(
         &self,
         tenant: &Tenant,
@@ -107,6 +110,7 @@ impl EndpointIndex {
             .into_iter()
             .flatten()
             .filter(|endpoint| Some(endpoint.account) == refused_by)
+            .filter(|endpoint| !matches!(endpoint.state, CredentialState::Refused { .. }))
             .map(|endpoint| (endpoint.owner.as_str(), &endpoint.provider))
             .collect();
         let sibling = |endpoint: &Endpoint| {

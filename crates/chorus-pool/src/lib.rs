@@ -1,5 +1,5 @@
-//! The account pool: who can serve a call, what it will likely use, which call goes first, and how a failure
-//! is met. All of that is pure; `Admission` is the one async shell, which asks the `LimitState` port.
+//! The account pool: who can serve a call, what it will likely use, which call goes first. All of
+//! that is pure; [`Admission`] is the one async shell, which asks the `LimitState` port.
 //!
 //! Levels, windows and leases are not here but in the limiter behind that port. Nothing here makes a call,
 //! keeps a secret or reads a database.
@@ -11,7 +11,6 @@ pub mod endpoint_index;
 pub mod estimate;
 pub mod order;
 pub mod prospect;
-pub mod reaction;
 
 pub use admission::{Admission, AdmissionRequest, Grant, ModelSelector, StateLost, Verdict};
 pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};

@@ -71,7 +71,8 @@ fn end_word(delivery: &DeliveryRow) -> &'static str {
             Outcome::Asked { .. } => "asked",
             Outcome::Failed { .. } => "failed",
             Outcome::Requeue { reason, .. } => match reason {
-                Requeue::Limited { .. } => "limited",
+                Requeue::Limited { class } if class.rule().is_limit() => "limited",
+                Requeue::Limited { .. } => "refused",
                 Requeue::Retry { .. } => "retried",
                 Requeue::Continue => "continued",
                 Requeue::Drained | Requeue::LeaseGone => "handed_back",
@@ -466,11 +467,16 @@ fn delivery_sentence(
             let wait = delivery
                 .ended_at
                 .map_or(0, |ended| not_before.since(ended).0);
+            let kind = if class.rule().is_limit() {
+                "limit"
+            } else {
+                "refusal"
+            };
             (
-                "limit",
+                kind,
                 format!(
                     "{account} refused task {key} ({}): it waits {wait} ms, no attempt is burnt",
-                    word(class).replace('_', " ")
+                    class.as_str().replace('_', " ")
                 ),
             )
         }
@@ -484,7 +490,7 @@ fn delivery_sentence(
             "retry",
             format!(
                 "the call of task {key} on {account} failed in passing ({}): delivered again",
-                word(class).replace('_', " ")
+                class.as_str().replace('_', " ")
             ),
         ),
         _ => return None,

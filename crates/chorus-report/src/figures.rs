@@ -138,7 +138,8 @@ pub struct Span {
     pub start_ms: u64,
     /// When it was over.
     pub end_ms: u64,
-    /// `done`, `asked`, `limited`, `retried`, `continued`, `lost`, `unclaimed`, `failed`, `cancelled`, `handed_back` or `open`.
+    /// `done`, `asked`, `limited`, `refused` (the credential), `retried`, `continued`, `lost`,
+    /// `unclaimed`, `failed`, `cancelled`, `handed_back` or `open`.
     pub end: String,
     /// Prompt tokens.
     pub input_tokens: u64,

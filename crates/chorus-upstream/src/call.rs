@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::catalog::{Catalog, Dialect, Provider};
+use chorus_core::failure::FailureClass;
 use chorus_core::id::ProviderId;
-use chorus_core::limit::FailureClass;
 use chorus_core::llm::FinishReason;
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};

@@ -1,7 +1,8 @@
 //! From what a provider answered to what it means: the error table, first match wins.
 
 use chorus_core::catalog::{ErrorRule, Provider};
-use chorus_core::limit::{FailureClass, ObservedLevel};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::ObservedLevel;
 use chorus_core::port::upstream::CallFailure;
 use chorus_core::time::Timestamp;
 use chorus_dialect::WireError;

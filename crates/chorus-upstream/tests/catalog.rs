@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chorus_core::catalog::Auth;
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{ModelSlug, ProviderId};
-use chorus_core::limit::FailureClass;
 use chorus_upstream::catalog::{load, parse};
 
 const PROVIDERS: &str = include_str!("../../../catalog/providers.toml");

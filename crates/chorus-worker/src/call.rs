@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use chorus_core::attempt::{Delivery, WorkOrder};
 use chorus_core::catalog::Model;
-use chorus_core::limit::{FailureClass, ObservedLevel};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::ObservedLevel;
 use chorus_core::llm::{Assembler, Reply, Request, StreamEvent};
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::time::Timestamp;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chorus_core::attempt::{Delivery, FailureCause, Requeue, WorkOrder};
 use chorus_core::catalog::{Model, Provider};
-use chorus_core::limit::{End, FailureClass, ObservedLevel, QuotaGroup};
+use chorus_core::failure::{FailureClass, LeaseEnd};
+use chorus_core::limit::{End, ObservedLevel, QuotaGroup};
 use chorus_core::llm::{Reply, Usage};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::CredentialState;
@@ -219,20 +220,37 @@ impl Case<'_> {
     /// The call failed before anything of the answer was heard.
     fn refused(&self, failure: &CallFailure) -> Judgement {
         let sent_at = failure.sent_at;
-        let end = match (failure.status, sent_at) {
-            // The provider may be at work on a call whose connection broke.
-            (None, Some(_)) => End::Aborted {
-                usage: None,
-                grace: self.grace(),
-            },
-            (None, None) => End::Refused {
-                counts_request: false,
-            },
-            (Some(_), _) => End::Refused {
-                counts_request: self
-                    .provider
-                    .is_some_and(|provider| provider.refused_counts),
-            },
+        let silence = estimate::of_silence(self.delivery);
+        let (end, usage) = match (failure.status, sent_at, failure.class.rule().lease_end) {
+            // The provider may still work on a call whose connection broke.
+            (None, Some(_), _) => (
+                End::Aborted {
+                    usage: None,
+                    grace: self.grace(),
+                },
+                Usage::default(),
+            ),
+            (None, None, _) => (
+                End::Refused {
+                    counts_request: false,
+                },
+                Usage::default(),
+            ),
+            (Some(_), _, LeaseEnd::Refused) => (
+                End::Refused {
+                    counts_request: self
+                        .provider
+                        .is_some_and(|provider| provider.refused_counts),
+                },
+                Usage::default(),
+            ),
+            (Some(_), _, LeaseEnd::Used) => (
+                End::Used {
+                    usage: silence,
+                    cost: self.cost(&silence),
+                },
+                silence,
+            ),
         };
         let seen = sent_at.map(|sent_at| Seen {
             sent_at,
@@ -240,10 +258,11 @@ impl Case<'_> {
             retry_after: failure.retry_after,
             levels: failure.levels.clone(),
         });
-        // A call that never left the house used nothing because there was none.
-        let usage = sent_at.map(|_| Usage::default());
+        // Without a request there is no call whose usage could be zero: it is unknown.
+        let usage = sent_at.map(|_| usage);
         Judgement {
             usage,
+            cost: usage.map_or(MicroUsd::ZERO, |usage| self.cost(&usage)),
             end,
             seen,
             ..self.failed(failure)

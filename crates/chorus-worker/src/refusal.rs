@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chorus_core::attempt::{Delivery, FailureCause, Requeue};
-use chorus_core::limit::{Dimension, FailureClass, QuotaGroup, Window};
+use chorus_core::failure::{self, CredentialReaction, RequeueReaction};
+use chorus_core::limit::{Dimension, QuotaGroup, Window};
 use chorus_core::port::directory::CredentialState;
 use chorus_core::port::upstream::CallFailure;
 use chorus_core::time::{Millis, Timestamp};
@@ -11,99 +12,56 @@ use chorus_core::time::{Millis, Timestamp};
 use crate::Settings;
 use crate::judge::Word;
 
-/// When something is to be tried again: full jitter, after what the provider asked for. The account itself
-/// stays away for the whole time it was told, through the limiter; the task is kept back for `retry_cap` at
-/// most, because other accounts may serve it.
+/// Facts on which the next try is scheduled.
 pub(crate) struct Schedule<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) now: Timestamp,
     pub(crate) chance: &'a dyn Fn(u64) -> u64,
 }
 
-impl Schedule<'_> {
-    /// After the `earlier`-th failure in a row.
-    pub(crate) fn after_failure(&self, earlier: u32, retry_after: Option<Millis>) -> Timestamp {
-        let bound = self
-            .settings
-            .retry_base
-            .0
-            .saturating_mul(1 << earlier.min(16))
-            .min(self.settings.retry_cap.0);
-        let asked = retry_after
-            .unwrap_or_default()
-            .0
-            .min(self.settings.retry_cap.0);
-        self.now + Millis(asked + (self.chance)(bound + 1))
-    }
-
-    /// As soon as another account may take it.
-    pub(crate) fn soon(&self) -> Timestamp {
-        self.after_failure(0, None)
-    }
-}
-
-/// The word about the attempt.
+/// The word about the attempt, as the failure's row says.
 pub(crate) fn word(delivery: &Delivery, failure: &CallFailure, schedule: &Schedule<'_>) -> Word {
-    let class = failure.class;
-    match class {
-        FailureClass::RateWindow | FailureClass::Ramp | FailureClass::Concurrency => Word::again(
-            Requeue::Limited { class },
-            schedule.after_failure(0, failure.retry_after),
-        ),
-        // The credential is out of the game until then; the attempt goes elsewhere, and it is not its fault.
-        FailureClass::QuotaDay | FailureClass::Spend | FailureClass::Auth => {
-            Word::again(Requeue::Limited { class }, schedule.soon())
+    let (class, rule) = (failure.class, failure.class.rule());
+    let retry_at = || {
+        let chance = (schedule.chance)(failure::CHANCE + 1);
+        let asked = failure.retry_after;
+        failure::retry_at(rule, delivery.retries, asked, schedule.now, chance)
+    };
+    let upstream = || FailureCause::Upstream {
+        class,
+        message: failure.to_string(),
+    };
+    match rule.requeue {
+        RequeueReaction::NotCounted => Word::again(Requeue::Limited { class }, retry_at()),
+        RequeueReaction::CountedAsRetry if delivery.retries >= schedule.settings.max_retries => {
+            Word::Failed(upstream())
         }
-        FailureClass::Request => Word::Failed(FailureCause::Request {
+        RequeueReaction::CountedAsRetry => Word::again(Requeue::Retry { class }, retry_at()),
+        RequeueReaction::AttemptFails => Word::Failed(FailureCause::Request {
             message: failure.to_string(),
         }),
-        FailureClass::Overload
-        | FailureClass::Forbidden
-        | FailureClass::Transient
-        | FailureClass::MidStream => retry(delivery, failure, schedule),
     }
 }
 
-fn retry(delivery: &Delivery, failure: &CallFailure, schedule: &Schedule<'_>) -> Word {
-    let class = failure.class;
-    if delivery.retries >= schedule.settings.max_retries {
-        return Word::Failed(FailureCause::Upstream {
-            class,
-            message: failure.to_string(),
-        });
-    }
-    Word::again(
-        Requeue::Retry { class },
-        schedule.after_failure(delivery.retries, failure.retry_after),
-    )
-}
-
-/// What may be done with the credential from now on, when the failure changes that.
+/// Returns the credential's next state, when the failure changes it.
 pub(crate) fn credential_state(
     failure: &CallFailure,
     groups: &[Arc<QuotaGroup>],
     now: Timestamp,
 ) -> Option<CredentialState> {
     let reason = failure.to_string();
-    match failure.class {
-        FailureClass::Auth => Some(CredentialState::Refused { reason }),
-        FailureClass::QuotaDay => Some(CredentialState::Parked {
+    match failure.class.rule().credential {
+        CredentialReaction::Unchanged => None,
+        CredentialReaction::Refused => Some(CredentialState::Refused { reason }),
+        CredentialReaction::ParkedUntilDay => Some(CredentialState::Parked {
             until: next_day(groups, now),
             reason,
         }),
-        FailureClass::Spend => {
+        CredentialReaction::ParkedUntilMoney => {
             let until = rolling_spend(groups, failure.retry_after, now)
                 .unwrap_or_else(|| next(Window::Month, now));
             Some(CredentialState::Parked { until, reason })
         }
-        FailureClass::RateWindow
-        | FailureClass::Ramp
-        | FailureClass::Concurrency
-        | FailureClass::Overload
-        | FailureClass::Forbidden
-        | FailureClass::Request
-        | FailureClass::Transient
-        | FailureClass::MidStream => None,
     }
 }
 
@@ -146,7 +104,8 @@ fn next(window: Window, now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use chorus_core::id::{GroupId, Pool, ProviderId};
+    use chorus_core::failure::FailureClass;
+    use chorus_core::id::{GroupId, ProviderId};
     use chorus_core::limit::{Limit, ReserveRule};
 
     use super::*;
@@ -236,28 +195,5 @@ mod tests {
             None,
         );
         check(FailureClass::Overload, None, &[], None);
-    }
-
-    #[test]
-    fn waits_double_up_to_their_cap_and_honour_what_was_asked() {
-        let settings = Settings::of_pool(Pool::new("claude"));
-        let schedule = Schedule {
-            settings: &settings,
-            now: Timestamp(0),
-            chance: &|below| below - 1,
-        };
-        let waits = |earlier, asked| schedule.after_failure(earlier, asked).0;
-        assert_eq!(
-            [
-                waits(0, None),
-                waits(1, None),
-                waits(4, None),
-                waits(5, None),
-                waits(u32::MAX, None)
-            ],
-            [1_000, 2_000, 16_000, 30_000, 30_000]
-        );
-        assert_eq!(waits(0, Some(Millis(5_000))), 6_000);
-        assert_eq!(waits(0, Some(Millis(9_000_000))), 31_000);
     }
 }

@@ -21,10 +21,6 @@ pub struct Settings {
     pub max_continues: u32,
     /// The same for everything else: a plan or verdict that is longer is not worth its tokens.
     pub max_steering_continues: u32,
-    /// Bound of the first wait after a failed call; it doubles with each retry.
-    pub retry_base: Millis,
-    /// Longest time for which a task is kept from the queue after a failure or a refusal.
-    pub retry_cap: Millis,
     /// Least time between two progress records of one delivery.
     pub progress_every: Millis,
     /// Characters for each token that was asked for, beyond which an answer counts as never ending.
@@ -46,8 +42,6 @@ impl Settings {
             max_retries: 8,
             max_continues: 16,
             max_steering_continues: 2,
-            retry_base: Millis::from_secs(1),
-            retry_cap: Millis::from_secs(30),
             progress_every: Millis(250),
             chars_per_token: 16,
             drain: Millis::from_secs(20),

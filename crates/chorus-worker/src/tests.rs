@@ -7,7 +7,8 @@ mod script;
 mod time;
 
 use chorus_core::attempt::{AttemptState, FailureCause, Outcome, Requeue, WorkOrder};
-use chorus_core::limit::{Dimension, End, FailureClass};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::{Dimension, End};
 use chorus_core::llm::FinishReason;
 use chorus_core::port::bus::Topic;
 use chorus_core::port::directory::CredentialState;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Assignment, Holding};
 use crate::artifact::ArtifactHash;
+use crate::failure::FailureClass;
 use crate::id::{AttemptId, Epoch, EventId, TaskId};
-use crate::limit::FailureClass;
 use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::port::bus::Record;
@@ -59,18 +59,19 @@ pub enum Outcome {
     },
 }
 
-/// Why an attempt is delivered again. Only `Retry` and `Continue` are counted, each with its own limit.
+/// Reason of a new delivery. Only `Retry` and `Continue` are counted, each with its own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Requeue {
-    /// The provider refused it for a limit's sake.
+    /// The call failed with a class that its [`FailureRule`](crate::failure::FailureRule) does not
+    /// count: a limit, or a refused credential.
     Limited {
-        /// The kind of refusal.
+        /// Class of the refusal.
         class: FailureClass,
     },
-    /// The call failed in a way that may pass.
+    /// The call failed with a class that counts as a retry.
     Retry {
-        /// The kind of failure.
+        /// Class of the failure.
         class: FailureClass,
     },
     /// The worker stops.
@@ -79,6 +80,71 @@ pub enum Requeue {
     LeaseGone,
     /// The answer was cut by `max_tokens`.
     Continue,
+}
+
+impl Outcome {
+    /// Returns the class of the upstream failure that led to this outcome, if one did.
+    pub const fn failure_class(&self) -> Option<FailureClass> {
+        match self {
+            Self::Succeeded { .. } | Self::Asked { .. } => None,
+            Self::Failed { cause } => cause.failure_class(),
+            Self::Requeue { reason, .. } => reason.failure_class(),
+        }
+    }
+}
+
+impl Requeue {
+    /// Returns the class of the upstream failure that caused the new delivery, if one did.
+    pub const fn failure_class(&self) -> Option<FailureClass> {
+        match self {
+            Self::Limited { class } | Self::Retry { class } => Some(*class),
+            Self::Drained | Self::LeaseGone | Self::Continue => None,
+        }
+    }
+}
+
+impl FailureCause {
+    /// Returns the class of the last upstream failure, if that is the cause.
+    pub const fn failure_class(&self) -> Option<FailureClass> {
+        match self {
+            Self::Request { .. } => Some(FailureClass::Request),
+            Self::Upstream { class, .. } => Some(*class),
+            Self::Empty
+            | Self::Refused { .. }
+            | Self::Endless
+            | Self::KillsWorkers
+            | Self::NoAccount { .. }
+            | Self::OverBudget
+            | Self::MissingArtifact { .. } => None,
+        }
+    }
+
+    /// Returns the stable code that a client is shown.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Request { .. } => FailureClass::Request.rule().client_text.code,
+            Self::Upstream { class, .. } => class.rule().client_text.code,
+            Self::Empty => "empty_reply",
+            Self::Refused { .. } => "model_declined",
+            Self::Endless => "endless_reply",
+            Self::KillsWorkers => "workers_lost",
+            Self::NoAccount { .. } => "no_account",
+            Self::OverBudget => "over_budget",
+            Self::MissingArtifact { .. } => "artifact_missing",
+        }
+    }
+
+    /// Returns the HTTP status of a reply to a caller whose call ended so.
+    pub const fn http_status(&self) -> u16 {
+        match self {
+            Self::Request { .. } => FailureClass::Request.rule().http_status,
+            Self::Upstream { class, .. } => class.rule().http_status,
+            Self::Empty | Self::Refused { .. } | Self::Endless => 502,
+            Self::KillsWorkers | Self::MissingArtifact { .. } => 500,
+            Self::NoAccount { .. } => 503,
+            Self::OverBudget => 402,
+        }
+    }
 }
 
 /// Why an attempt has no result.
@@ -126,9 +192,11 @@ impl fmt::Display for FailureCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request { message } => {
-                write!(f, "the provider says that the request is wrong: {message}")
+                f.write_str(&FailureClass::Request.rule().client_text.render(message))
             }
-            Self::Upstream { message, .. } => write!(f, "calls kept failing: {message}"),
+            Self::Upstream { class, message } => {
+                f.write_str(&class.rule().client_text.render(message))
+            }
             Self::Empty => f.write_str("the model said nothing"),
             Self::Refused { message } => write!(f, "the model declined: {message}"),
             Self::Endless => f.write_str("the answer never came to an end"),

@@ -75,6 +75,7 @@ pub struct QueuedAttempt {
     pub lost: u32,
     /// Deliveries cut by `max_tokens`; those queue ahead of their peers.
     pub continues: u32,
-    /// The account whose rate limit refused the last delivery, with its owner's rule about siblings.
+    /// Account that refused the last delivery with a class that may not move to a sibling
+    /// (`may_move_to_sibling` of [`FailureRule`](crate::failure::FailureRule)).
     pub refused_by: Option<AccountId>,
 }

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::catalog::Dialect;
+use crate::failure::FailureClass;
 use crate::id::{CredentialId, ModelSlug, ProviderId};
-use crate::limit::{FailureClass, ObservedLevel};
+use crate::limit::ObservedLevel;
 use crate::llm::{Reply, Request, StreamEvent, Usage};
 use crate::time::{Millis, Timestamp};
 

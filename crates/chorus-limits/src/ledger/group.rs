@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chorus_core::failure::GroupReaction;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, FailureClass, Limit, Observation, ObservedLevel, QuotaGroup, Window,
+    Candidate, Dimension, Limit, Observation, ObservedLevel, QuotaGroup, Window,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -160,13 +161,15 @@ impl Group {
                 self.meters[place].observe(now, told.sent_at, level);
             }
         }
-        match told.failure {
-            Some(FailureClass::RateWindow) => self.refused_for_rate(told, now),
-            Some(FailureClass::Ramp) => {
+        let reaction = told.failure.map(|class| class.rule().group);
+        match reaction.unwrap_or(GroupReaction::Nothing) {
+            GroupReaction::Nothing => {}
+            GroupReaction::CloseBucket => self.refused_for_rate(told, now),
+            GroupReaction::HalveRamp => {
                 self.ramp = Some(Ramp::halved(self.ramp, self.in_flight));
                 self.close(now + told.retry_after.unwrap_or(REST));
             }
-            Some(FailureClass::Concurrency) => {
+            GroupReaction::LowerConcurrency => {
                 let lowered = Ramp::below(self.in_flight);
                 self.ramp = Some(
                     self.ramp
@@ -174,19 +177,10 @@ impl Group {
                         .unwrap_or(lowered),
                 );
             }
-            Some(FailureClass::QuotaDay) => {
-                self.close(self.next_period(Window::Day { offset_minutes: 0 }, now))
+            GroupReaction::CloseUntilDay => {
+                self.close(self.next_period(Window::Day { offset_minutes: 0 }, now));
             }
-            Some(FailureClass::Spend) => self.close(self.money_comes_back(told, now)),
-            Some(
-                FailureClass::Overload
-                | FailureClass::Auth
-                | FailureClass::Forbidden
-                | FailureClass::Request
-                | FailureClass::Transient
-                | FailureClass::MidStream,
-            )
-            | None => {}
+            GroupReaction::CloseUntilMoney => self.close(self.money_comes_back(told, now)),
         }
     }
 

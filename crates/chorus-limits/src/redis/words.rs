@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use chorus_core::failure::GroupReaction;
 use chorus_core::id::GroupId;
-use chorus_core::limit::{
-    CallEstimate, Demand, End, FailureClass, HeldLease, Lease, Observation, QuotaGroup,
-};
+use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, Observation, QuotaGroup};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use serde_json::{Value, json};
@@ -88,27 +87,12 @@ pub(super) fn observe(told: &Observation) -> Value {
             "rounded": amount(level.rounded_to),
         })
     });
+    let reaction = told.failure.map(|class| class.rule().group);
     json!({
         "group": told.group.id, "config": config(&told.group), "sent_at": time(told.sent_at),
-        "failure": told.failure.map_or("", failure), "retry": told.retry_after.map(|wait| amount(wait.0)),
+        "reaction": reaction.unwrap_or(GroupReaction::Nothing).as_str(), "retry": told.retry_after.map(|wait| amount(wait.0)),
         "levels": levels.collect::<Vec<_>>(),
     })
-}
-
-const fn failure(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::RateWindow => "rate_window",
-        FailureClass::Ramp => "ramp",
-        FailureClass::Concurrency => "concurrency",
-        FailureClass::QuotaDay => "quota_day",
-        FailureClass::Spend => "spend",
-        FailureClass::Overload
-        | FailureClass::Auth
-        | FailureClass::Forbidden
-        | FailureClass::Request
-        | FailureClass::Transient
-        | FailureClass::MidStream => "",
-    }
 }
 
 /// A lease with its groups, reserved or sent.

@@ -227,6 +227,20 @@ fn a_refused_call_never_moves_to_a_sibling_without_a_recorded_approval() {
 }
 
 #[test]
+fn a_refused_account_whose_key_died_does_not_bind_its_siblings() {
+    let mut dead = account(1, "ann", "anthropic", vec![slots(1)]);
+    for credential in &mut dead.credentials {
+        credential.state = CredentialState::Refused {
+            reason: "401".to_owned(),
+        };
+    }
+    let sibling = account(2, "ann", "anthropic", vec![slots(1)]);
+    let mut pool = Pool::new(vec![dead, sibling]);
+    pool.push_with(1, |request| request.refused_by = Some(AccountId::new(1)));
+    assert_eq!(pool.next().1, [(1, Some(2))]);
+}
+
+#[test]
 fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end() {
     let mut pool = Pool::new(vec![account(5, "bob", "openai", Vec::new())]);
     let choice = pool

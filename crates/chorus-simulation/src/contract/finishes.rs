@@ -4,8 +4,8 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
     DeliveryEnd, FailureCause, Finish, Holding, Outcome as DeliveryOutcome, Requeue,
 };
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{AccountId, Epoch};
-use chorus_core::limit::FailureClass;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
 use chorus_core::port::bus::Topic;
@@ -217,7 +217,19 @@ async fn each_requeue_counts_as_it_should(context: CaseContext) -> Outcome {
     let table = [
         (Requeue::Retry { class }, (1, 0, None)),
         (Requeue::Continue, (0, 1, None)),
-        (Requeue::Limited { class }, (0, 0, Some(AccountId::new(78)))),
+        (
+            Requeue::Limited {
+                class: FailureClass::QuotaDay,
+            },
+            (0, 0, Some(AccountId::new(78))),
+        ),
+        // Another key of the same owner may take the call when this one is dead.
+        (
+            Requeue::Limited {
+                class: FailureClass::Auth,
+            },
+            (0, 0, None),
+        ),
         (Requeue::Drained, (0, 0, None)),
         (Requeue::LeaseGone, (0, 0, None)),
     ];

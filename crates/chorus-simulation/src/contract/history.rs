@@ -7,10 +7,10 @@ use chorus_core::attempt::{
     AttemptState, Claim, Dispatch, DispatchDecision, FailureCause, Finish, Holding, LateUsage,
     Outcome, Reclaim, Requeue,
 };
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{
     AttemptId, BootId, Epoch, EventId, Holder, ProjectId, Seq, TaskId, Tenant, Term, Version,
 };
-use chorus_core::limit::FailureClass;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Topic;
 use chorus_core::port::projects::{Commit, NewProject};

@@ -28,7 +28,7 @@ pub struct AttemptRow {
     pub retries: u32,
     /// Deliveries that ended in `Continue`.
     pub continues: u32,
-    /// The account whose limit refused the last delivery.
+    /// Account that refused the last delivery, if the failure may not move to a sibling.
     pub refused_by: Option<AccountId>,
 }
 
@@ -93,7 +93,10 @@ impl AttemptRow {
                 self.attempt.order = order.unwrap_or(self.attempt.order);
                 self.retries += u32::from(matches!(reason, Requeue::Retry { .. }));
                 self.continues += u32::from(*reason == Requeue::Continue);
-                self.refused_by = matches!(reason, Requeue::Limited { .. }).then_some(account);
+                self.refused_by = reason
+                    .failure_class()
+                    .filter(|class| !class.rule().may_move_to_sibling)
+                    .map(|_| account);
             }
         }
     }

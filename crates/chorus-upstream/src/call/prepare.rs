@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chorus_core::catalog::{Auth, Provider, Quirks};
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::port::upstream::{Body, Call, CallFailure};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::llm::{FinishReason, Reply, StreamEvent};
 use chorus_core::port::Clock;
 use chorus_core::port::upstream::CallFailure;

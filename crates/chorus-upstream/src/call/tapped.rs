@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chorus_core::catalog::Quirks;
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::llm::{StreamEvent, Usage};
 use chorus_core::port::Clock;
 use chorus_core::port::upstream::{CallFailure, Tapped};

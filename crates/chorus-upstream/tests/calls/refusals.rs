@@ -1,6 +1,7 @@
 //! Refusals: each provider's signals and what they mean.
 
-use chorus_core::limit::{Dimension, FailureClass};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::Dimension;
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::CallFailure;
 use chorus_core::time::Millis;

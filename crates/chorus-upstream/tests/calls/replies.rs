@@ -2,7 +2,8 @@
 
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
-use chorus_core::limit::{Dimension, FailureClass, ObservedLevel};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::{Dimension, ObservedLevel};
 use chorus_core::llm::{FinishReason, Reply, Usage};
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::{CallFailure, ResponseBody};

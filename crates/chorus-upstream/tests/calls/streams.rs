@@ -1,7 +1,7 @@
 //! Streamed replies, paced by the test.
 
 use bytes::Bytes;
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::llm::StreamEvent;
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::{CallFailure, ResponseBody};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chorus_core::catalog::Dialect;
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::llm::Usage;
 use chorus_core::port::upstream::{Body, BodyFacts, CallFailure, ResponseBody, Tapped};
 use futures_util::StreamExt as _;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use chorus_bus::Embedded;
 use chorus_core::attempt::{Outcome, Requeue};
-use chorus_core::limit::FailureClass;
+use chorus_core::failure::FailureClass;
 use chorus_core::llm::FinishReason;
 use chorus_core::port::Bus;
 use chorus_core::port::bus::{BusError, Incoming, Position, Record, Subscription, Topic};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chorus_core::failure::FailureClass;
 use chorus_core::id::ProviderId;
-use chorus_core::limit::FailureClass;
 use chorus_core::llm::{FinishReason, StreamEvent, Usage};
 use chorus_core::port::upstream::{Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};

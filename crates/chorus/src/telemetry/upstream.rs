@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicU64;
 use async_trait::async_trait;
 use chorus_core::catalog::{Catalog, Price};
 use chorus_core::id::ModelSlug;
-use chorus_core::limit::FailureClass;
 use chorus_core::llm::{StreamEvent, Usage};
 use chorus_core::port::Upstream;
 use chorus_core::port::upstream::{Call, CallFailure, Response, ResponseBody, Tapped};
@@ -179,7 +178,7 @@ impl Open {
     }
 
     fn failed(&mut self, failure: &CallFailure) {
-        self.outcome = class(failure.class);
+        self.outcome = failure.class.as_str();
     }
 
     fn saw(&mut self, event: &Result<StreamEvent, CallFailure>) {
@@ -240,21 +239,5 @@ impl Drop for Open {
             let dollars = price.cost(&usage).0 as f64 / 1_000_000.0;
             calls.dollars.get_or_create(&self.route).inc_by(dollars);
         }
-    }
-}
-
-const fn class(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::RateWindow => "rate_window",
-        FailureClass::Ramp => "ramp",
-        FailureClass::Concurrency => "concurrency",
-        FailureClass::Overload => "overload",
-        FailureClass::QuotaDay => "quota_day",
-        FailureClass::Spend => "spend",
-        FailureClass::Auth => "auth",
-        FailureClass::Forbidden => "forbidden",
-        FailureClass::Request => "request",
-        FailureClass::Transient => "transient",
-        FailureClass::MidStream => "mid_stream",
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chorus_core::limit::{Dimension, FailureClass, Observation, ObservedLevel, Reserved, Window};
+use chorus_core::failure::FailureClass;
+use chorus_core::limit::{Dimension, Observation, ObservedLevel, Reserved, Window};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{MINUTE, Told, limit, used};

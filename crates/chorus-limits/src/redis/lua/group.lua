@@ -200,21 +200,22 @@ local function observe_group(group, told)
       observe_level(group, meter, now, told.sent_at, level)
     end
   end
+  -- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
   local rest = told.retry ~= NONE and told.retry or REST
-  if told.failure == 'rate_window' then
+  if told.reaction == 'close_bucket' then
     refused_for_rate(group, told, rest)
-  elseif told.failure == 'ramp' then
+  elseif told.reaction == 'halve_ramp' then
     local most = group.flight * 1000
     group.ramp = math.max(math.floor((group.ramp and math.min(group.ramp, most) or most) / 2), 1000)
     close(group, now + rest)
-  elseif told.failure == 'concurrency' then
+  elseif told.reaction == 'lower_concurrency' then
     local lowered = math.max(math.max(group.flight - 1, 0), 1) * 1000
     if not group.ramp or ramp_cap(group) >= math.floor(lowered / 1000) then
       group.ramp = lowered
     end
-  elseif told.failure == 'quota_day' then
+  elseif told.reaction == 'close_until_day' then
     close(group, next_period(group, 'd'))
-  elseif told.failure == 'spend' then
+  elseif told.reaction == 'close_until_money' then
     close(group, money_comes_back(group, told))
   end
   group.dirty = true

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use chorus_core::failure::FailureClass;
 use chorus_core::id::CredentialId;
-use chorus_core::limit::{Dimension, End, FailureClass, Observation, ObservedLevel, Reserved};
+use chorus_core::limit::{Dimension, End, Observation, ObservedLevel, Reserved};
 use chorus_core::time::Millis;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};

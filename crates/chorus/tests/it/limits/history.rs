@@ -4,10 +4,11 @@ use std::fmt::Debug;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Charge, Demand, Dimension, End, FailureClass, HeldLease, Lease, Limit,
-    Observation, ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, Observation,
+    ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
