@@ -255,7 +255,7 @@ fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end(
         .expect("gpt serves it");
     assert_eq!(
         choice.to_string(),
-        "worker: gpt/mini (the strongest model your accounts serve; none serves claude/sonnet)"
+        "writer: gpt/mini (the strongest model your accounts serve; none serves claude/sonnet)"
     );
     pool.push(1);
     assert_eq!(pool.next().1, [(1, Some(5))]);
