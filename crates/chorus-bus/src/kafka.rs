@@ -142,8 +142,9 @@ impl Kafka {
                 reader.run();
                 drop(present);
             });
-        thread
-            .map_err(|problem| BusError(format!("failed to start a reading thread: {problem}")))?;
+        thread.map_err(|problem| {
+            BusError::new(format!("failed to start a reading thread: {problem}")).caused_by(problem)
+        })?;
         Ok(Box::new(subscribed))
     }
 }
@@ -227,5 +228,5 @@ fn next_number() -> u64 {
 }
 
 fn failed(to: &str, problem: &KafkaError) -> BusError {
-    BusError(format!("failed to {to}: {problem}"))
+    BusError::new(format!("failed to {to}: {problem}")).caused_by(problem.clone())
 }

@@ -12,6 +12,7 @@ pub mod bus;
 pub mod clock;
 pub mod deliveries;
 pub mod directory;
+pub mod error;
 pub mod feed;
 pub mod keys;
 pub mod leaders;
@@ -26,20 +27,10 @@ pub use bus::Bus;
 pub use clock::Clock;
 pub use deliveries::Deliveries;
 pub use directory::Directory;
+pub use error::StoreError;
 pub use keys::Keys;
 pub use leaders::Leaders;
 pub use limit_state::LimitState;
 pub use outbox::Outbox;
 pub use projects::Projects;
 pub use upstream::Upstream;
-
-/// The store could not answer, or its answer was lost: the deed may have been done.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// Passing: the database is away, busy, or its connection broke. Ask again.
-    #[error("the store did not answer: {0}")]
-    Unavailable(String),
-    /// Lasting: disk full, corrupt file, a row that cannot be read. A person must act.
-    #[error("the store cannot go on: {0}")]
-    Broken(String),
-}

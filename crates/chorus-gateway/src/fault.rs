@@ -208,14 +208,14 @@ impl IntoResponse for Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(why) => {
+            StoreError::Unavailable { message: why, .. } => {
                 tracing::warn!(store.error = why, "the store did not answer a request");
                 Self::new(
                     Code::StoreUnavailable,
                     "the store does not answer at the moment; ask again, with the same Idempotency-Key where you gave one",
                 )
             }
-            StoreError::Broken(why) => {
+            StoreError::Broken { message: why, .. } => {
                 tracing::error!(store.error = why, "the store cannot go on");
                 Self::new(
                     Code::StoreBroken,

@@ -171,13 +171,13 @@ impl Follow {
         self.listener.news.mark_unchanged();
         let page = match ports.projects.events(self.project, self.seen, PAGE).await {
             Ok(page) => page,
-            Err(StoreError::Unavailable(why)) => {
+            Err(StoreError::Unavailable { message: why, .. }) => {
                 // The client stays; it hears more when the store is back.
                 tracing::debug!(project.id = %self.project, store.error = why, "a stream waits for the store");
                 self.look_at = now + self.desk.settings.poll;
                 return None;
             }
-            Err(StoreError::Broken(why)) => {
+            Err(StoreError::Broken { message: why, .. }) => {
                 tracing::error!(project.id = %self.project, store.error = why, "a stream of events was given up");
                 self.ended = true;
                 return Some(frame::error());

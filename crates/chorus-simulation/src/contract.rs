@@ -100,9 +100,9 @@ pub(crate) async fn with_lost_reply<T>(
 ) -> Result<T, StoreError> {
     let swallowed = operation()
         .await
-        .and_then(|_| Err::<T, _>(StoreError::Unavailable("the reply was lost".to_owned())));
+        .and_then(|_| Err::<T, _>(StoreError::unavailable("the reply was lost")));
     match swallowed {
-        Err(StoreError::Unavailable(_)) => operation().await,
+        Err(StoreError::Unavailable { .. }) => operation().await,
         other => other,
     }
 }

@@ -21,26 +21,27 @@ impl DataDir {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
         let path = root.join("lock");
-        let failed = |error: &io::Error| {
-            StoreError::Broken(format!(
+        let failed = |error: io::Error| {
+            let message = format!(
                 "failed to open the data directory {}: {error}",
                 root.display()
-            ))
+            );
+            StoreError::broken(message).caused_by(error)
         };
-        fs::create_dir_all(&root).map_err(|error| failed(&error))?;
+        fs::create_dir_all(&root).map_err(failed)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path);
-        let mut file = file.map_err(|error| failed(&error))?;
+        let mut file = file.map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(&root, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        sign(&mut file).map_err(|error| failed(&error))?;
+        sign(&mut file).map_err(failed)?;
         Ok(Self { root, _lock: file })
     }
 
@@ -75,7 +76,7 @@ fn taken(root: &Path, file: &mut File) -> StoreError {
     } else {
         format!("process {}", holder.trim())
     };
-    StoreError::Unavailable(format!(
+    StoreError::unavailable(format!(
         "the data directory {} is in use by {holder}; stop it, or give this one a directory of its own",
         root.display()
     ))

@@ -34,7 +34,7 @@ impl LocalDirectory {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => fs::create_dir_all(&unfinished),
         };
-        made.map_err(|error| explain("make the artifact folder", &unfinished, &error))?;
+        made.map_err(|error| explain("make the artifact folder", &unfinished, error))?;
         Ok(Self {
             root: Arc::new(root),
             unfinished: Arc::default(),
@@ -66,7 +66,7 @@ impl LocalDirectory {
         let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
         let beside = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
         let written = place(bytes, &beside, &path)
-            .map_err(|error| explain("keep an artifact in", &path, &error));
+            .map_err(|error| explain("keep an artifact in", &path, error));
         if written.is_err() {
             // The message of the first failure matters, not that of the tidying.
             let _ = fs::remove_file(&beside);
@@ -79,12 +79,12 @@ impl LocalDirectory {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(explain("read the artifact", &path, &error)),
+            Err(error) => return Err(explain("read the artifact", &path, error)),
         };
         if ArtifactHash::of(&bytes) == hash {
             return Ok(Some(Bytes::from(bytes)));
         }
-        Err(StoreError::Broken(format!(
+        Err(StoreError::broken(format!(
             "the artifact {} is damaged: its bytes do not have its hash; restore it from a backup",
             path.display()
         )))
@@ -98,9 +98,8 @@ impl LocalDirectory {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || act(this)).await;
         done.unwrap_or_else(|error| {
-            Err(StoreError::Unavailable(format!(
-                "the artifact folder's work was broken off: {error}"
-            )))
+            let message = format!("the artifact folder's work was broken off: {error}");
+            Err(StoreError::unavailable(message).caused_by(error))
         })
     }
 }
@@ -148,7 +147,7 @@ fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn explain(what: &str, path: &Path, error: &io::Error) -> StoreError {
+fn explain(what: &str, path: &Path, error: io::Error) -> StoreError {
     let hint = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "; the disk is full: free some space and start again, nothing accepted is lost"
@@ -158,10 +157,8 @@ fn explain(what: &str, path: &Path, error: &io::Error) -> StoreError {
         }
         _ => "",
     };
-    StoreError::Broken(format!(
-        "failed to {what} {}: {error}{hint}",
-        path.display()
-    ))
+    let message = format!("failed to {what} {}: {error}{hint}", path.display());
+    StoreError::broken(message).caused_by(error)
 }
 
 #[cfg(test)]
@@ -178,7 +175,7 @@ mod tests {
         spoil(&store.path(hash));
         let error = store.get(hash).await.expect_err("a damaged file is told");
         assert!(
-            matches!(&error, StoreError::Broken(text) if text.contains(expected)),
+            matches!(&error, StoreError::Broken { message: text, .. } if text.contains(expected)),
             "{error}"
         );
     }
@@ -236,9 +233,9 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_told_as_such() {
         let full = io::Error::from(ErrorKind::StorageFull);
-        let error = explain("keep an artifact in", Path::new("ab/cd"), &full);
+        let error = explain("keep an artifact in", Path::new("ab/cd"), full);
         assert!(
-            matches!(&error, StoreError::Broken(text) if text.contains("the disk is full") && text.contains("ab/cd")),
+            matches!(&error, StoreError::Broken { message: text, .. } if text.contains("the disk is full") && text.contains("ab/cd")),
             "{error}"
         );
     }

@@ -97,10 +97,7 @@ impl Store {
         let name = place.name();
         Self::opened(place, on_pending, connections)
             .await
-            .map_err(|error| match error {
-                StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}")),
-                StoreError::Broken(why) => StoreError::Broken(format!("{name}: {why}")),
-            })
+            .map_err(|error| error.within(&name))
     }
 
     async fn opened(
@@ -115,7 +112,7 @@ impl Store {
             Pending::Refuse if missing.is_empty() => {}
             Pending::Refuse => {
                 let missing = missing.join(", ");
-                return Err(StoreError::Broken(format!(
+                return Err(StoreError::broken(format!(
                     "the database lacks {missing}; run `chorus migrate` first"
                 )));
             }
@@ -193,7 +190,7 @@ impl Store {
         }
         let answer = match self.writer() {
             Some(writer) => writer.carry_out(deed).await,
-            None => Err(StoreError::Unavailable("the store is closed".to_owned())),
+            None => Err(StoreError::unavailable("the store is closed")),
         };
         self.shared.trouble.note(&answer);
         answer
@@ -254,7 +251,7 @@ impl Store {
             .await?;
         let row = rows
             .first()
-            .ok_or_else(|| StoreError::Broken("the clock of the database has no row".to_owned()))?;
+            .ok_or_else(|| StoreError::broken("the clock of the database has no row"))?;
         Ok(cells::Cells::new("db_clock", "now", row).time("now_ms")?)
     }
 }

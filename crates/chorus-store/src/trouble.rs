@@ -22,7 +22,7 @@ impl Default for Trouble {
 impl Trouble {
     /// Notes how writing ended; the first lasting failure is kept.
     pub(crate) fn note<T>(&self, outcome: &Result<T, StoreError>) {
-        if let Err(StoreError::Broken(why)) = outcome {
+        if let Err(StoreError::Broken { message: why, .. }) = outcome {
             self.0.send_if_modified(|known| {
                 let first = known.is_none();
                 known.get_or_insert_with(|| why.clone());
@@ -50,9 +50,9 @@ mod tests {
     #[tokio::test]
     async fn the_first_lasting_failure_is_told_and_passing_ones_are_not() {
         let trouble = Trouble::default();
-        let broken = |why: &str| Err::<(), _>(StoreError::Broken(why.to_owned()));
+        let broken = |why: &str| Err::<(), _>(StoreError::broken(why));
         trouble.note(&Ok(()));
-        trouble.note::<()>(&Err(StoreError::Unavailable("busy".to_owned())));
+        trouble.note::<()>(&Err(StoreError::unavailable("busy")));
         assert!(futures_util::FutureExt::now_or_never(trouble.lasting()).is_none());
         trouble.clone().note(&broken("the disk is full"));
         trouble.note(&broken("later"));

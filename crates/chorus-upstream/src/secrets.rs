@@ -159,11 +159,11 @@ mod tests {
     #[async_trait]
     impl Directory for OneAccount {
         async fn import(&self, _: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
-            Err(StoreError::Broken("read only".into()))
+            Err(StoreError::broken("read only"))
         }
 
         async fn accounts(&self, _: &Tenant) -> Result<Vec<Account>, StoreError> {
-            Err(StoreError::Broken("nobody asks".into()))
+            Err(StoreError::broken("nobody asks"))
         }
 
         async fn secret(
@@ -181,11 +181,11 @@ mod tests {
         }
 
         async fn set_state(&self, _: CredentialId, _: CredentialState) -> Result<(), StoreError> {
-            Err(StoreError::Broken("read only".into()))
+            Err(StoreError::broken("read only"))
         }
 
         async fn remove(&self, _: &Tenant, _: AccountId) -> Result<bool, StoreError> {
-            Err(StoreError::Broken("read only".into()))
+            Err(StoreError::broken("read only"))
         }
     }
 

@@ -141,7 +141,9 @@ impl Run<'_> {
         };
         let found = until_answered(self.shop.clock(), "reading a work order", || async {
             match self.shop.ports.artifacts.get(hash).await {
-                Err(StoreError::Broken(problem)) => Ok(Err(problem)),
+                Err(StoreError::Broken {
+                    message: problem, ..
+                }) => Ok(Err(problem)),
                 other => other.map(Ok),
             }
         })

@@ -23,6 +23,7 @@ mod watch;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use chorus_core::port::error::full_text;
 use clap::Parser;
 use cli::Cli;
 use command::Unusable;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     match start(cli) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprintln!("chorus: {error:#}");
+            eprintln!("chorus: {}", full_text(error.as_ref()));
             let usage = error.is::<ConfigError>() || error.is::<Unusable>();
             ExitCode::from(if usage { Exit::Usage } else { Exit::Failed } as u8)
         }

@@ -62,9 +62,9 @@ impl Letters {
     pub async fn list(&self) -> Result<Vec<Letter>, BusError> {
         let settings = self.settings.clone();
         let reading = tokio::task::spawn_blocking(move || read_all(&settings));
-        let (mut letters, replayed) = reading
-            .await
-            .map_err(|problem| BusError(format!("failed to read the dead letters: {problem}")))??;
+        let (mut letters, replayed) = reading.await.map_err(|problem| {
+            BusError::new(format!("failed to read the dead letters: {problem}")).caused_by(problem)
+        })??;
         letters.sort_by_key(|letter| (letter.at, letter.id));
         for letter in &mut letters {
             letter.replayed = replayed.contains(&letter.id.to_string());
@@ -75,7 +75,7 @@ impl Letters {
     /// Publishes what the letter was to where it came from, and notes that.
     pub async fn replay(&self, letter: &Letter) -> Result<(), BusError> {
         let origin = letter.origin.as_ref().ok_or_else(|| {
-            BusError(format!(
+            BusError::new(format!(
                 "letter {} names no topic that it came from",
                 letter.id
             ))
@@ -117,8 +117,8 @@ fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusE
             Some(Err(_)) | None => idle += LOOK,
         }
         if idle.as_millis() > u128::from(settings.answer_timeout.0) {
-            return Err(BusError(
-                "the brokers did not give the dead letters in time".to_owned(),
+            return Err(BusError::new(
+                "the brokers did not give the dead letters in time",
             ));
         }
     }

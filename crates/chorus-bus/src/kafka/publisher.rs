@@ -115,7 +115,7 @@ impl Line {
     async fn acknowledged(&self, sent: DeliveryFuture) -> Result<(), BusError> {
         let outcome: OwnedDeliveryResult = sent
             .await
-            .map_err(|_| BusError("the producer was closed".to_owned()))?;
+            .map_err(|_| BusError::new("the producer was closed"))?;
         outcome.map(drop).map_err(|(problem, _)| {
             self.replace_if_broken();
             failed("publish", &problem)

@@ -175,8 +175,7 @@ impl Drop for Reader {
     /// However the thread ends, the subscription hears of it.
     fn drop(&mut self) {
         if self.desk.open() {
-            self.desk
-                .fail(BusError("the reading thread ended".to_owned()));
+            self.desk.fail(BusError::new("the reading thread ended"));
         }
     }
 }

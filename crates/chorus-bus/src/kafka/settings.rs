@@ -93,7 +93,7 @@ impl Settings {
     /// Whether this build can do what the settings ask for.
     pub fn check(&self) -> Result<(), BusError> {
         if self.brokers.trim().is_empty() {
-            return Err(BusError("no broker is named".to_owned()));
+            return Err(BusError::new("no broker is named"));
         }
         let scram = |login: &Login| login.mechanism != Mechanism::Plain;
         let wants_openssl = match &self.security {
@@ -102,7 +102,9 @@ impl Settings {
             Security::Ssl(_) | Security::SaslSsl(..) => true,
         };
         if wants_openssl && !cfg!(feature = "kafka-tls") {
-            return Err(BusError("this build speaks to Kafka without TLS and SCRAM: build it with the feature kafka-tls".to_owned()));
+            return Err(BusError::new(
+                "this build speaks to Kafka without TLS and SCRAM: build it with the feature kafka-tls",
+            ));
         }
         Ok(())
     }

@@ -121,7 +121,9 @@ impl Topics {
             .map_err(|problem| failed("create topics", &problem))?;
         for (name, code) in made.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::TopicAlreadyExists {
-                return Err(BusError(format!("failed to create topic {name}: {code}")));
+                return Err(BusError::new(format!(
+                    "failed to create topic {name}: {code}"
+                )));
             }
         }
         let made: Vec<Topic> = missing.into_iter().map(|missing| missing.topic).collect();
@@ -148,7 +150,9 @@ impl Topics {
             .map_err(|problem| failed("delete topics", &problem))?;
         for (name, code) in gone.into_iter().filter_map(Result::err) {
             if code != RDKafkaErrorCode::UnknownTopicOrPartition {
-                return Err(BusError(format!("failed to delete topic {name}: {code}")));
+                return Err(BusError::new(format!(
+                    "failed to delete topic {name}: {code}"
+                )));
             }
         }
         let count = names.len();
@@ -290,8 +294,8 @@ impl Topics {
             })
             .await?;
         }
-        Err(BusError(
-            "the brokers did not agree on the topics in time".to_owned(),
+        Err(BusError::new(
+            "the brokers did not agree on the topics in time",
         ))
     }
 
@@ -311,9 +315,9 @@ impl Topics {
             while client.poll(Duration::ZERO).is_some() {}
             question(&client, within)
         });
-        let answer = answer
-            .await
-            .map_err(|problem| BusError(format!("failed to {what}: {problem}")))?;
+        let answer = answer.await.map_err(|problem| {
+            BusError::new(format!("failed to {what}: {problem}")).caused_by(problem)
+        })?;
         answer.map_err(|problem| failed(what, &problem))
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use super::error::BusError;
 use crate::id::{EventId, Pool};
 
 /// Where records go.
@@ -82,11 +83,6 @@ impl Record {
             .map(|(_, value)| value.as_str())
     }
 }
-
-/// The bus could not take or give records.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the bus did not answer: {0}")]
-pub struct BusError(pub String);
 
 /// Publishes and hands out records.
 #[async_trait]

@@ -145,7 +145,7 @@ mod tests {
     impl Fake {
         fn tell(&self, what: String) -> Result<(), BusError> {
             if *self.away.lock().expect("one thread") {
-                return Err(BusError(format!("no {what}")));
+                return Err(BusError::new(format!("no {what}")));
             }
             self.told.lock().expect("one thread").push(what);
             Ok(())
@@ -218,7 +218,7 @@ mod tests {
             None => "nothing yet".to_owned(),
             Some(Fed::Opened) => "opened".to_owned(),
             Some(Fed::Incoming(_)) => "incoming".to_owned(),
-            Some(Fed::Broken(error)) => error.0,
+            Some(Fed::Broken(error)) => error.message,
         };
         assert_eq!(said, says);
         assert_eq!(

@@ -3,21 +3,10 @@
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
+pub use super::error::LimiterError;
 use crate::id::{GroupId, Holder, LeaseId};
 use crate::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
 use crate::time::Timestamp;
-
-/// Why the limiter cannot say.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LimiterError {
-    /// It did not answer; the deed may have been done. Ask again.
-    #[error("the limiter did not answer: {0}")]
-    Unavailable(String),
-    /// It knows nothing any more, and nothing was done. Whoever knows all outstanding leases restores them;
-    /// everybody else waits for that and asks again.
-    #[error("the limiter has lost its state, leases must be restored first")]
-    StateLost,
-}
 
 /// Reserve, send, end, observe. Every method is idempotent per lease.
 ///

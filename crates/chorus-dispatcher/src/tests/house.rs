@@ -355,9 +355,7 @@ impl Faulty {
     fn answers(&self) -> Result<(), StoreError> {
         let now = self.clock.now().0;
         match self.faults.lock().expect("one thread").down {
-            Some((from, to)) if (from..to).contains(&now) => {
-                Err(StoreError::Unavailable("down".into()))
-            }
+            Some((from, to)) if (from..to).contains(&now) => Err(StoreError::unavailable("down")),
             Some(_) | None => Ok(()),
         }
     }
@@ -382,7 +380,7 @@ impl Attempts for Faulty {
         match faults.lose_dispatches.checked_sub(1) {
             Some(left) => {
                 faults.lose_dispatches = left;
-                Err(StoreError::Unavailable("the reply was lost".into()))
+                Err(StoreError::unavailable("the reply was lost"))
             }
             None => answer,
         }

@@ -136,8 +136,8 @@ impl Alone {
         now: Timestamp,
     ) -> Result<(), LimiterError> {
         if self.told.len() >= MOST_WORDS && !self.told.contains_key(&lease) {
-            return Err(LimiterError::Unavailable(
-                "too many leases have ended while it was away".to_owned(),
+            return Err(LimiterError::unavailable(
+                "too many leases have ended while it was away",
             ));
         }
         self.ledger.end(lease, &end, now);

@@ -112,7 +112,7 @@ impl Shared {
         needs: Needs,
         act: impl FnOnce(&mut Alone, Timestamp) -> Result<T, LimiterError>,
     ) -> Result<T, LimiterError> {
-        let Err(LimiterError::Unavailable(_)) = &answer else {
+        let Err(LimiterError::Unavailable { .. }) = &answer else {
             return answer;
         };
         let now = self.link.clock().now();
@@ -141,7 +141,7 @@ impl Shared {
         let now = self.link.clock().now();
         let mut state = self.lock();
         match &answer {
-            Err(LimiterError::Unavailable(_)) => drop(state.away_since.get_or_insert(now)),
+            Err(LimiterError::Unavailable { .. }) => drop(state.away_since.get_or_insert(now)),
             Ok(_) | Err(LimiterError::StateLost) => state.away_since = None,
         }
         answer

@@ -24,7 +24,7 @@ pub struct Examined {
 
 /// Asks the server of these settings.
 pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
-    let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(&problem))?;
+    let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(problem))?;
     let patience = Duration::from_millis(settings.patience.0);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(patience))
@@ -39,7 +39,7 @@ pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
     };
     let (info, (seconds, micros)) = asked
         .await
-        .map_err(|problem: redis::RedisError| unavailable(&problem))?;
+        .map_err(|problem: redis::RedisError| unavailable(problem))?;
     Ok(Examined {
         release: info
             .get("redis_version")

@@ -128,7 +128,7 @@ impl Link {
             Ok(value) => Reply::new(value).ok_or_else(|| unreadable(deed)),
             Err(problem) => {
                 self.give_up(line.number).await;
-                Err(unavailable(&problem))
+                Err(unavailable(problem))
             }
         }
     }
@@ -141,7 +141,7 @@ impl Link {
             Ok(_) => Ok(()),
             Err(problem) => {
                 self.give_up(line.number).await;
-                Err(unavailable(&problem))
+                Err(unavailable(problem))
             }
         }
     }
@@ -162,7 +162,7 @@ impl Link {
                 Ok(state.line.insert(line).clone())
             }
             Err(problem) => {
-                let problem = unavailable(&problem);
+                let problem = unavailable(problem);
                 state.failed = Some((self.clock.now(), problem.clone()));
                 Err(problem)
             }
@@ -205,10 +205,10 @@ impl Link {
 }
 
 pub(super) fn unreadable(deed: &str) -> LimiterError {
-    LimiterError::Unavailable(format!("the answer to {deed} cannot be read"))
+    LimiterError::unavailable(format!("the answer to {deed} cannot be read"))
 }
 
 /// Errors of the client name addresses at most, never a password.
-pub(super) fn unavailable(problem: &redis::RedisError) -> LimiterError {
-    LimiterError::Unavailable(problem.to_string())
+pub(super) fn unavailable(problem: redis::RedisError) -> LimiterError {
+    LimiterError::unavailable(problem.to_string()).caused_by(problem)
 }

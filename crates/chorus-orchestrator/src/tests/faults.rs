@@ -42,7 +42,7 @@ impl<P> Flaky<P> {
         &self,
         deed: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let lost = || Err(StoreError::Unavailable("the line broke".into()));
+        let lost = || Err(StoreError::unavailable("the line broke"));
         match self.draw() {
             Fate::Before => lost(),
             Fate::After => deed.await.and_then(|_| lost()),

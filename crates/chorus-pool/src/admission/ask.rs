@@ -86,7 +86,7 @@ impl Admission {
                 Answer::Decided
             }
             Err(LimiterError::StateLost) => Answer::Lost,
-            Err(problem @ LimiterError::Unavailable(_)) => {
+            Err(problem @ LimiterError::Unavailable { .. }) => {
                 tracing::warn!(error = %problem, "failed to reserve, asking again");
                 Answer::Blocked(net)
             }

@@ -319,7 +319,7 @@ impl LimitState for Forgetful {
         if asked % 3 == 2 {
             answer
         } else {
-            Err(LimiterError::Unavailable("the reply was lost".to_owned()))
+            Err(LimiterError::unavailable("the reply was lost"))
         }
     }
 

@@ -231,7 +231,7 @@ async fn events_out_of_place_are_refused(context: CaseContext) -> Outcome {
     };
     let refusal = context.ports.projects.commit(gap).await;
     assert!(
-        matches!(&refusal, Err(StoreError::Broken(text)) if text.contains("event 2 where 1 was due")),
+        matches!(&refusal, Err(StoreError::Broken { message: text, .. }) if text.contains("event 2 where 1 was due")),
         "{refusal:?}"
     );
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_decision_on_no_project_is_refused(context: CaseContext) -> Outcome {
     };
     let refusal = context.ports.projects.commit(nowhere).await;
     assert!(
-        matches!(&refusal, Err(StoreError::Broken(text)) if text.contains("there is no project")),
+        matches!(&refusal, Err(StoreError::Broken { message: text, .. }) if text.contains("there is no project")),
         "{refusal:?}"
     );
     Ok(())

@@ -19,19 +19,19 @@ pub trait PortFailure {
 
 impl PortFailure for StoreError {
     fn unavailable(reason: &str) -> Self {
-        Self::Unavailable(reason.to_owned())
+        Self::unavailable(reason)
     }
 }
 
 impl PortFailure for BusError {
     fn unavailable(reason: &str) -> Self {
-        Self(reason.to_owned())
+        Self::new(reason)
     }
 }
 
 impl PortFailure for LimiterError {
     fn unavailable(reason: &str) -> Self {
-        Self::Unavailable(reason.to_owned())
+        Self::unavailable(reason)
     }
 }
 

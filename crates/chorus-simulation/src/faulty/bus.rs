@@ -247,7 +247,7 @@ impl FaultySubscription {
             .as_mut()
         {
             Some(inner) => act(inner, context),
-            None => Poll::Ready(Err(BusError("the member was given up for dead".to_owned()))),
+            None => Poll::Ready(Err(BusError::new("the member was given up for dead"))),
         }
     }
 }

@@ -21,7 +21,7 @@ impl State {
         let decided = fingerprint(&commit)?;
         let done = Version(commit.expected.0 + 1);
         let Some(row) = self.rows.projects.get(&commit.project) else {
-            return Err(StoreError::Broken(format!(
+            return Err(StoreError::broken(format!(
                 "there is no project {} to decide on",
                 commit.project
             )));
@@ -40,7 +40,7 @@ impl State {
             .iter()
             .find(|attempt| self.rows.attempts.contains_key(&attempt.id))
         {
-            return Err(StoreError::Broken(format!(
+            return Err(StoreError::broken(format!(
                 "attempt {} is there already",
                 known.id
             )));

@@ -12,7 +12,7 @@ pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
         if event.seq == next && event.project == commit.project {
             Ok(next)
         } else {
-            Err(StoreError::Broken(format!(
+            Err(StoreError::broken(format!(
                 "a decision on {} has event {} where {} was due",
                 commit.project, event.seq.0, next.0
             )))
@@ -38,8 +38,7 @@ pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
     ))
     .map(|text| ArtifactHash::of(&text))
     .map_err(|error| {
-        StoreError::Broken(format!(
-            "a decision on {project} cannot be written as JSON: {error}"
-        ))
+        let message = format!("a decision on {project} cannot be written as JSON: {error}");
+        StoreError::broken(message).caused_by(error)
     })
 }

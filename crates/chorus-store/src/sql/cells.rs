@@ -115,7 +115,7 @@ impl<'r> Cells<'r> {
 /// A value as JSON text.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value)
-        .map_err(|why| Fault::Broken(format!("a value cannot be written as JSON: {why}")))
+        .map_err(|why| Fault::broken(format!("a value cannot be written as JSON: {why}")))
 }
 
 /// An enum without fields as its word.
@@ -127,5 +127,5 @@ pub(crate) fn word<T: Serialize>(value: &T) -> Result<String, Fault> {
 pub(crate) fn stored<T: TryInto<i64>>(count: T) -> Result<i64, Fault> {
     count
         .try_into()
-        .map_err(|_| Fault::Broken("a count is too large to be stored".to_owned()))
+        .map_err(|_| Fault::broken("a count is too large to be stored"))
 }

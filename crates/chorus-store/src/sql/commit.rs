@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{AttemptState, NewAttempt};
 use chorus_core::id::{AttemptId, Seq, Version};
+use chorus_core::port::StoreError;
 use chorus_core::port::projects::{Commit, Committed};
 
 use super::cells::{Cells, json, stored};
@@ -51,7 +52,7 @@ impl Decide {
         let statement = sqlx::query("SELECT id, version, seq, decided FROM projects WHERE id = $1");
         let row = tx.row(statement.bind(commit.project.to_string())).await?;
         let row = row.ok_or_else(|| {
-            Fault::Broken(format!(
+            Fault::broken(format!(
                 "there is no project {} to decide on",
                 commit.project
             ))
@@ -197,15 +198,12 @@ async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
         .bind(standing.state_word.clone());
     match tx.change(statement).await? {
         1 => Ok(()),
-        _ => Err(Fault::Again(format!(
+        _ => Err(Fault::again(format!(
             "attempt {attempt} moved on while it was cancelled"
         ))),
     }
 }
 
-fn broken(error: chorus_core::port::StoreError) -> Fault {
-    Fault::Broken(match error {
-        chorus_core::port::StoreError::Unavailable(why)
-        | chorus_core::port::StoreError::Broken(why) => why,
-    })
+fn broken(error: StoreError) -> Fault {
+    Fault::broken(error.message())
 }

@@ -84,7 +84,7 @@ impl Place {
             Self::Sqlite(file) => sqlite_url(file).parse()?,
             Self::Postgres(url) => url
                 .parse()
-                .map_err(|_| Fault::Broken("database.url is not a URL".to_owned()))?,
+                .map_err(|_| Fault::broken("database.url is not a URL"))?,
         };
         Ok(options.disable_statement_logging())
     }
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Place {
 )]
 pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let silent = |_| {
-        Err(Fault::Away(format!(
+        Err(Fault::away(format!(
             "no answer within {} s",
             SILENCE.as_secs()
         )))

@@ -127,7 +127,7 @@ async fn deliver(
     let row = tx
         .row(sqlx::query("SELECT * FROM attempts WHERE id = $1").bind(dispatch.attempt.to_string()))
         .await?;
-    let row = row.ok_or_else(|| Fault::Again(format!("attempt {} went away", dispatch.attempt)))?;
+    let row = row.ok_or_else(|| Fault::again(format!("attempt {} went away", dispatch.attempt)))?;
     let attempt = super::attempts::attempt(&row)?.attempt;
     let statement = sqlx::query(
         "INSERT INTO deliveries (attempt, epoch, project, task, kind, lease, not_after, assignment, estimate, term, dispatched_at, cost) \

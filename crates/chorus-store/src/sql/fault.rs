@@ -1,20 +1,55 @@
 //! What went wrong with a statement, told apart by what the caller may do about it.
 
 use chorus_core::port::StoreError;
+use chorus_core::port::error::Cause;
 use sqlx::Error;
 
 /// A statement or transaction that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Fault {
     /// Lost to a concurrent transaction; nothing was done, so it may be tried again at once.
-    Again(String),
+    Again(Reason),
     /// The database is away or busy; the deed may have been done.
-    Away(String),
+    Away(Reason),
     /// It will not get better by itself.
-    Broken(String),
+    Broken(Reason),
+}
+
+/// Reason of a [`Fault`]: a text, and the driver's error where there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Reason {
+    text: String,
+    source: Option<Cause>,
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self { text, source: None }
+    }
 }
 
 impl Fault {
+    pub(crate) fn again(text: impl Into<String>) -> Self {
+        Self::Again(text.into().into())
+    }
+
+    pub(crate) fn away(text: impl Into<String>) -> Self {
+        Self::Away(text.into().into())
+    }
+
+    pub(crate) fn broken(text: impl Into<String>) -> Self {
+        Self::Broken(text.into().into())
+    }
+
+    fn caused_by(mut self, error: Error) -> Self {
+        match &mut self {
+            Self::Again(reason) | Self::Away(reason) | Self::Broken(reason) => {
+                reason.source = Some(Cause::new(error));
+            }
+        }
+        self
+    }
+
     /// A value in the database that cannot be read.
     pub(crate) fn unreadable(
         table: &str,
@@ -22,7 +57,7 @@ impl Fault {
         column: &str,
         why: &dyn std::fmt::Display,
     ) -> Self {
-        Self::Broken(format!(
+        Self::broken(format!(
             "table {table}, row {row}, column {column} cannot be read: {why}; \
              the database is damaged or was written by another program: restore it from a backup"
         ))
@@ -32,8 +67,14 @@ impl Fault {
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Again(why) | Fault::Away(why) => Self::Unavailable(why),
-            Fault::Broken(why) => Self::Broken(why),
+            Fault::Again(reason) | Fault::Away(reason) => Self::Unavailable {
+                message: reason.text,
+                source: reason.source,
+            },
+            Fault::Broken(reason) => Self::Broken {
+                message: reason.text,
+                source: reason.source,
+            },
         }
     }
 }
@@ -41,7 +82,7 @@ impl From<Fault> for StoreError {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let text = error.to_string();
-        match error {
+        let fault = match &error {
             Error::Database(refusal) => {
                 by_code(refusal.code().as_deref().unwrap_or_default(), text)
             }
@@ -50,9 +91,10 @@ impl From<Error> for Fault {
             | Error::Protocol(_)
             | Error::PoolTimedOut
             | Error::PoolClosed
-            | Error::WorkerCrashed => Self::Away(text),
-            _ => Self::Broken(text),
-        }
+            | Error::WorkerCrashed => Self::away(text),
+            _ => Self::broken(text),
+        };
+        fault.caused_by(error)
     }
 }
 
@@ -72,34 +114,34 @@ const NO_ROOM_FOR_SHM: u32 = 4874;
 
 fn by_sqlite_code(primary: u32, text: &str) -> Fault {
     match primary {
-        5 | 6 => Fault::Away(format!(
+        5 | 6 => Fault::away(format!(
             "the database is locked by another program ({text})"
         )),
-        8 | 14 => Fault::Broken(format!(
+        8 | 14 => Fault::broken(format!(
             "the database file cannot be opened for writing ({text}); check its folder's permissions"
         )),
-        10 => Fault::Broken(format!(
+        10 => Fault::broken(format!(
             "the disk failed while the database was used ({text}); check the disk"
         )),
-        11 | 26 => Fault::Broken(format!(
+        11 | 26 => Fault::broken(format!(
             "the database file is damaged ({text}); restore it from a backup, or move it away to begin anew"
         )),
-        FULL => Fault::Broken(format!(
+        FULL => Fault::broken(format!(
             "the disk is full ({text}); free some space and start again, nothing accepted is lost"
         )),
-        _ => Fault::Broken(text.to_owned()),
+        _ => Fault::broken(text.to_owned()),
     }
 }
 
 fn by_postgres_code(code: &str, text: String) -> Fault {
     match code {
-        "40001" | "40P01" => Fault::Again(text),
-        "53100" => Fault::Broken(format!("the database's disk is full ({text})")),
-        "25006" | "55P03" => Fault::Away(text),
+        "40001" | "40P01" => Fault::again(text),
+        "53100" => Fault::broken(format!("the database's disk is full ({text})")),
+        "25006" | "55P03" => Fault::away(text),
         _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => {
-            Fault::Away(text)
+            Fault::away(text)
         }
-        _ => Fault::Broken(text),
+        _ => Fault::broken(text),
     }
 }
 

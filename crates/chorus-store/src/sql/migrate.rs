@@ -132,7 +132,7 @@ async fn missing(connection: &mut AnyConnection) -> Result<Vec<&'static Migratio
             .get(&migration.number)
             .is_some_and(|known| *known != hash)
         {
-            return Err(Fault::Broken(format!(
+            return Err(Fault::broken(format!(
                 "migration {} was applied with another text than this program has; use the release that made this database, or restore a backup",
                 migration.name
             )));

@@ -103,7 +103,7 @@ impl Tx<'_> {
     /// Puts a record into the outbox, once.
     pub(super) async fn put_record(&mut self, record: &Record) -> Result<(), Fault> {
         let payload = std::str::from_utf8(&record.payload).map_err(|_| {
-            Fault::Broken(format!("the payload of record {} is not text", record.id))
+            Fault::broken(format!("the payload of record {} is not text", record.id))
         })?;
         let statement = sqlx::query(
             "INSERT INTO outbox (id, topic, folds, record_key, headers, payload, created_at) \

@@ -183,8 +183,7 @@ impl Deed for Submit {
                     .bind(new.idempotency_key.clone()),
             )
             .await?;
-        let row =
-            row.ok_or_else(|| Fault::Again("the project that held the key went away".to_owned()))?;
+        let row = row.ok_or_else(|| Fault::again("the project that held the key went away"))?;
         let cells = Cells::new("projects", "id", &row);
         let id = cells.parsed("id")?;
         let same = cells.text("body")? == new.body.to_string();

@@ -51,7 +51,7 @@ impl Store {
         let loaded = self
             .load(id)
             .await?
-            .ok_or_else(|| StoreError::Broken(format!("project {id} went away")))?;
+            .ok_or_else(|| StoreError::broken(format!("project {id} went away")))?;
         let row = ProjectRow {
             tenant: Tenant::new(cells.text("tenant")?),
             idempotency_key: cells.text("idempotency_key")?,

@@ -44,7 +44,7 @@ impl Writer {
     /// Has the deed carried out and committed.
     pub(super) async fn carry_out<D: Deed>(&self, deed: D) -> Result<D::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        let gone = || StoreError::unavailable("the store is closed");
         self.queue
             .send(Box::new(Waiting {
                 deed,
@@ -87,9 +87,7 @@ impl<D: Deed> Job for Waiting<D> {
     fn settle(self: Box<Self>, committed: Result<(), Fault>) {
         let answer = match (committed, self.done) {
             (Ok(()), Some(answer)) => Ok(answer),
-            (Ok(()), None) => Err(StoreError::Unavailable(
-                "the deed was not carried out".to_owned(),
-            )),
+            (Ok(()), None) => Err(StoreError::unavailable("the deed was not carried out")),
             (Err(fault), _) => Err(fault.into()),
         };
         // A caller that went away does not need its answer.

@@ -30,7 +30,7 @@ fn fail(failures: &AtomicU32) -> Result<(), BusError> {
     let left = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
         left.checked_sub(1)
     });
-    left.map_or(Ok(()), |_| Err(BusError("broken".into())))
+    left.map_or(Ok(()), |_| Err(BusError::new("broken")))
 }
 
 #[async_trait]

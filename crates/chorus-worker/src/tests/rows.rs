@@ -61,9 +61,7 @@ impl Rows {
     fn act<T>(&self, act: impl FnOnce(&mut State, Timestamp) -> T) -> Result<T, StoreError> {
         let now = self.clock.now();
         self.with(|state| match state.silent {
-            Some((from, to)) if from <= now && now < to => {
-                Err(StoreError::Unavailable("silence".into()))
-            }
+            Some((from, to)) if from <= now && now < to => Err(StoreError::unavailable("silence")),
             _ => Ok(act(state, now)),
         })
     }
@@ -75,7 +73,7 @@ impl Rows {
             0 => Ok(answer),
             _ => {
                 state.lost_replies -= 1;
-                Err(StoreError::Unavailable("the reply was lost".into()))
+                Err(StoreError::unavailable("the reply was lost"))
             }
         })
     }

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use chorus_core::port::Clock as _;
 use chorus_core::port::bus::Topic;
+use chorus_core::port::error::full_text;
 use chorus_core::time::Millis;
 use chorus_store::DataDir;
 use chorus_store::sql;
@@ -56,7 +57,7 @@ async fn topics(config: &Config) -> anyhow::Result<Vec<Topic>> {
     for _ in 1..TRIES {
         match app::create_topics(&config.bus, &ServiceSet::pools()).await {
             Ok(made) => return Ok(made),
-            Err(error) => eprintln!("trying again: {error:#}"),
+            Err(error) => eprintln!("trying again: {}", full_text(error.as_ref())),
         }
         SystemClock.sleep_until(SystemClock.now() + AGAIN).await;
     }

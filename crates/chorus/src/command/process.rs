@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::bail;
+use chorus_core::port::error::full_text;
 use chorus_core::port::{Clock as _, StoreError};
 use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
@@ -120,12 +121,12 @@ async fn build(
             Err(error) => error,
         };
         let is_transient = config.database.is_shared()
-            && matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)));
+            && matches!(error.downcast_ref(), Some(StoreError::Unavailable { .. }));
         if !is_transient {
             return Err(error);
         }
         if !std::mem::replace(&mut reported, true) {
-            eprintln!("waiting for the database: {error:#}");
+            eprintln!("waiting for the database: {}", full_text(error.as_ref()));
         }
         let retry = SystemClock.sleep_until(SystemClock.now() + DATABASE_RETRY);
         if let Either::Left(_) = select(pin!(stop.requested()), retry).await {

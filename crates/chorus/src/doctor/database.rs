@@ -56,10 +56,10 @@ pub(super) async fn look(config: &Config, clock: &Arc<dyn Clock>) -> (Option<Sto
 
 fn refused(config: &Config, error: &StoreError) -> Finding {
     let advice = match (config.database.is_shared(), error) {
-        (true, StoreError::Unavailable(_)) => {
+        (true, StoreError::Unavailable { .. }) => {
             "start it, or mend database.url (CHORUS_DATABASE_URL): host, port, name, user, password, sslmode"
         }
-        (true, StoreError::Broken(_)) => {
+        (true, StoreError::Broken { .. }) => {
             "see the server's own log; CHORUS_DATABASE_URL must name a database that this user owns"
         }
         (false, _) => "stop what uses the file, or put a backup of the data folder in its place",

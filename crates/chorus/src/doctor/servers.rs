@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chorus_core::id::Pool;
 use chorus_core::port::Clock;
+use chorus_core::port::error::full_text;
 
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
@@ -37,7 +38,7 @@ pub(super) async fn bus(
             let findings = bus_state(brokers, &state);
             return (state.unfit.is_empty().then_some(state), findings);
         }
-        Some(Err(error)) => vec![Finding::wrong(BUS, format!("Kafka at {brokers}: {error:#}")).advise(
+        Some(Err(error)) => vec![Finding::wrong(BUS, format!("Kafka at {brokers}: {}", full_text(error.as_ref()))).advise(
             "start the brokers, or mend bus.brokers (CHORUS_BUS_BROKERS), bus.security, bus.ca_file or the bus.sasl_ keys (a refused password \
              looks like this, too); the brokers' advertised.listeners must be reachable from here",
         )],
@@ -133,7 +134,10 @@ pub(super) async fn limits(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Findi
         Some(Ok(state)) => state,
         Some(Err(error)) => {
             let advice = "start it, or mend limits.url (CHORUS_LIMITS_URL): host, port, password, redis:// or rediss://";
-            return vec![Finding::wrong(LIMITS, format!("{url}: {error:#}")).advise(advice)];
+            return vec![
+                Finding::wrong(LIMITS, format!("{url}: {}", full_text(error.as_ref())))
+                    .advise(advice),
+            ];
         }
         None => {
             return vec![Finding::wrong(

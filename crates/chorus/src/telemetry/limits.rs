@@ -84,7 +84,7 @@ impl LimitState for Counted {
             Ok(Reserved::Wait { .. }) => "wait",
             Ok(Reserved::Never(_)) => "never",
             Err(LimiterError::StateLost) => "lost",
-            Err(LimiterError::Unavailable(_)) => "unavailable",
+            Err(LimiterError::Unavailable { .. }) => "unavailable",
         };
         self.reservations
             .reservations

@@ -280,7 +280,7 @@ async fn deeds_that_come_together_are_committed_together_and_answered_each() {
     );
     store.close().await;
     assert!(
-        matches!(store.queued(1).await, Err(StoreError::Unavailable(_))),
+        matches!(store.queued(1).await, Err(StoreError::Unavailable { .. })),
         "a closed store says so"
     );
 }

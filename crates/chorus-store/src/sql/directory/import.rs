@@ -86,8 +86,7 @@ async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> 
                 .bind(new.name.clone()),
         )
         .await?;
-    let row =
-        row.ok_or_else(|| Fault::Again("the account went away while it was imported".to_owned()))?;
+    let row = row.ok_or_else(|| Fault::again("the account went away while it was imported"))?;
     Cells::new("accounts", "id", &row).parsed("id")
 }
 

@@ -239,7 +239,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     assert!(
         matches!(
             dispatcher.reserve(demand()).await,
-            Err(LimiterError::Unavailable(_))
+            Err(LimiterError::Unavailable { .. })
         ),
         "not before the grace is over"
     );

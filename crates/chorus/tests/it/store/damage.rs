@@ -33,7 +33,7 @@ async fn a_file_that_is_no_database_is_told_as_damaged() {
         .err()
         .expect("this is no database");
     assert!(
-        matches!(&refusal, StoreError::Broken(text) if text.contains("is damaged") && text.contains("chorus.db")),
+        matches!(&refusal, StoreError::Broken { message: text, .. } if text.contains("is damaged") && text.contains("chorus.db")),
         "{refusal}"
     );
 }
@@ -85,7 +85,7 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
         .await
         .expect_err("somebody else writes");
     assert!(
-        matches!(&refusal, StoreError::Unavailable(text) if text.contains("locked")),
+        matches!(&refusal, StoreError::Unavailable { message: text, .. } if text.contains("locked")),
         "{refusal}"
     );
     other.execute("ROLLBACK").await.expect("it was begun");
@@ -108,7 +108,7 @@ async fn a_full_disk_is_told_and_what_was_accepted_stays() {
     large.head.title = "long ".repeat(1_000_000);
     let refusal = store.submit(large).await.expect_err("there is no room");
     assert!(
-        matches!(&refusal, StoreError::Broken(text) if text.contains("the disk is full")),
+        matches!(&refusal, StoreError::Broken { message: text, .. } if text.contains("the disk is full")),
         "{refusal}"
     );
     assert!(
@@ -134,7 +134,7 @@ async fn an_old_schema_is_refused_unless_it_may_be_brought_up_to_date() {
         .err()
         .expect("it lacks everything");
     assert!(
-        matches!(&refusal, StoreError::Broken(text) if text.contains("chorus migrate")),
+        matches!(&refusal, StoreError::Broken { message: text, .. } if text.contains("chorus migrate")),
         "{refusal}"
     );
     migrate(&place).await.expect("it can be brought up to date");
