@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod drawing;
 pub mod failure;
 pub mod id;
+pub mod intake;
 pub mod json;
 pub mod limit;
 pub mod llm;

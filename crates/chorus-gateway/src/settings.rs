@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{ModelSlug, Tenant};
+use chorus_core::intake::Limits;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Directory, Keys, Outbox, Projects};
 use chorus_core::task_kind::ModelRole;
@@ -99,13 +100,29 @@ impl Settings {
     }
 }
 
+impl Bounds {
+    /// The part of them that [`chorus_core::intake`] checks.
+    pub(crate) const fn intake(&self) -> Limits {
+        Limits {
+            brief_bytes: self.brief,
+            attachment_bytes: self.attachment,
+            attachments: self.attachments,
+        }
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
+        let Limits {
+            brief_bytes,
+            attachment_bytes,
+            attachments,
+        } = Limits::default();
         Self {
-            brief: 200_000,
-            attachment: 32 << 20,
+            brief: brief_bytes,
+            attachment: attachment_bytes,
             body: 64 << 20,
-            attachments: 1000,
+            attachments,
         }
     }
 }

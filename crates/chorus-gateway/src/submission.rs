@@ -1,7 +1,6 @@
 //! `POST /v1/projects`: what is handed in, read and checked, then committed before it is answered.
 
 mod intake;
-mod text;
 
 use std::sync::Arc;
 
@@ -10,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::brief::{self, Attachment, Brief, Options};
+use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{EventId, ProjectId, Seq, Version};
+use chorus_core::intake::{AcceptedAttachment, title};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::projects::{Loaded, NewProject, Submitted};
@@ -30,9 +30,6 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Longest Idempotency-Key.
 const LONGEST_KEY: usize = 255;
-
-/// Letters of a title.
-const TITLE: usize = 80;
 
 /// Takes a project.
 pub(crate) async fn submit(
@@ -143,18 +140,12 @@ async fn store(
         options,
     } = intake;
     let mut attachments = Vec::with_capacity(documents.len());
-    for (name, text) in documents {
+    for AcceptedAttachment { name, text } in documents {
         let bytes = text.len() as u64;
         let text = desk.ports.artifacts.put(Bytes::from(text)).await?;
         attachments.push(Attachment { name, text, bytes });
     }
-    let title = options
-        .title
-        .as_deref()
-        .map(str::trim)
-        .filter(|title| !title.is_empty())
-        .map(|title| title.chars().take(TITLE).collect());
-    let title: String = title.unwrap_or_else(|| brief::title(&text, TITLE));
+    let title = title(options.title.as_deref(), &text);
     let how = Options {
         assume: options.assume,
         approve: options.approve == Approval::Ask,

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chorus_core::id::Tenant;
+use chorus_core::intake::Limits;
 
 use crate::accounts::from_environment;
 use crate::app::{App, BuildOptions};
@@ -26,7 +27,7 @@ use crate::config::{Config, Environment, ProcessEnvironment, ProcessRole};
 use crate::crash::Crash;
 use crate::doctor;
 use crate::exit::Exit;
-use crate::input::{self, Bounds};
+use crate::input;
 
 pub(crate) use session::say;
 
@@ -92,11 +93,12 @@ fn crash() -> anyhow::Result<Option<Crash>> {
         .map_err(anyhow::Error::msg)
 }
 
-/// Bounds of what is read.
-fn bounds(config: &Config) -> Bounds {
-    Bounds {
-        brief: config.project.max_brief_bytes,
-        attachment: config.project.max_attachment_bytes,
+/// Bounds of a brief and its attachments.
+fn intake_limits(config: &Config) -> Limits {
+    Limits {
+        brief_bytes: config.project.max_brief_bytes,
+        attachment_bytes: config.project.max_attachment_bytes,
+        ..Limits::default()
     }
 }
 
@@ -106,12 +108,9 @@ fn read_input(
     brief: &Path,
     attach: &[std::path::PathBuf],
 ) -> anyhow::Result<submit::Input> {
-    let bounds = bounds(config);
-    let text = input::brief(brief, bounds).map_err(Unusable)?;
-    let mut documents = Vec::new();
-    for path in attach {
-        documents.extend(input::documents(path, bounds).map_err(Unusable)?);
-    }
+    let limits = intake_limits(config);
+    let text = input::brief(brief, &limits).map_err(Unusable)?;
+    let documents = input::documents(attach, &limits).map_err(Unusable)?;
     Ok(submit::Input { text, documents })
 }
 

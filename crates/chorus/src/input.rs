@@ -1,178 +1,187 @@
-//! Reads a brief and its attachments from files, and says exactly what is wrong with those it cannot take.
+//! Reads a brief and its attachments from files, and names exactly what is wrong with a refused one.
+//!
+//! What a text and a name may be is decided by [`chorus_core::intake`], as in the gateway. This module
+//! adds files, folders, and advice for a person at a terminal.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// A document that will be attached, read and checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Document {
-    /// Path below the attached folder, with `/`.
-    pub(crate) name: String,
-    /// Its text.
-    pub(crate) text: String,
-}
+use chorus_core::intake::{
+    AcceptedAttachment, AttachmentRefusal, Attachments, Limits, Part, TextRefusal, brief_text,
+    check_size,
+};
 
-/// Sizes that are too large, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) brief: u64,
-    pub(crate) attachment: u64,
-}
+/// A document that will be attached, read and checked.
+pub(crate) type Document = AcceptedAttachment;
 
 /// A brief or attachment that cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
-    #[error("{what} {} cannot be read: {reason}", path.display())]
+    #[error("{part} {} cannot be read: {reason}", path.display())]
     Unreadable {
-        what: &'static str,
+        part: Part,
         path: PathBuf,
         reason: String,
     },
-    #[error("the brief {} is empty: write what is to be made, then run again", path.display())]
-    EmptyBrief { path: PathBuf },
-    #[error("{what} {} has {found} bytes, at most {most} are taken: {advice}", path.display())]
-    TooLarge {
-        what: &'static str,
+    #[error("{part} {} {source}: {}", path.display(), advice(*part, source))]
+    Text {
+        part: Part,
         path: PathBuf,
-        found: u64,
-        most: u64,
-        advice: &'static str,
+        source: TextRefusal,
     },
-    #[error("{what} {} is not UTF-8 text (byte {at} is not): save it as UTF-8", path.display())]
-    NotUtf8 {
-        what: &'static str,
+    #[error("the attachment {} {source}: {}", path.display(), name_advice(source))]
+    Attachment {
         path: PathBuf,
-        at: usize,
+        source: AttachmentRefusal,
     },
-    #[error("the attachment {} is binary: only text can be attached; convert it to .md or .txt first", path.display())]
-    Binary { path: PathBuf },
     #[error("the attached folder {} holds no text file", path.display())]
     EmptyFolder { path: PathBuf },
 }
 
-/// The brief's text.
-pub(crate) fn brief(path: &Path, bounds: Bounds) -> Result<String, InputError> {
-    let advice = "move long texts into files and attach them with --attach, or raise project.max_brief_bytes";
-    let bytes = bytes("the brief", path, bounds.brief, advice)?;
-    let text = text("the brief", path, bytes)?;
-    if text.trim().is_empty() {
-        return Err(InputError::EmptyBrief {
-            path: path.to_owned(),
-        });
+fn advice(part: Part, refusal: &TextRefusal) -> &'static str {
+    match (refusal, part) {
+        (TextRefusal::Empty, _) => "write what is to be made, then run again",
+        (TextRefusal::TooLarge { .. }, Part::Brief) => {
+            "move long texts into files and attach them with --attach, or raise project.max_brief_bytes"
+        }
+        (TextRefusal::TooLarge { .. }, Part::Attachment) => {
+            "split it, or raise project.max_attachment_bytes"
+        }
+        (
+            TextRefusal::NotUtf8 { .. }
+            | TextRefusal::BrokenUtf16(_)
+            | TextRefusal::Unmarked(_)
+            | TextRefusal::Utf32,
+            _,
+        ) => "save it as UTF-8",
+        (TextRefusal::Binary | TextRefusal::Format(_), Part::Attachment) => {
+            "only text can be attached; convert it to .md or .txt first"
+        }
+        (TextRefusal::Binary | TextRefusal::Format(_), Part::Brief) => {
+            "only text is taken; convert it to .md or .txt first"
+        }
     }
-    Ok(text)
 }
 
-/// The documents of a file or folder, sorted by name; hidden files are passed over.
-pub(crate) fn documents(path: &Path, bounds: Bounds) -> Result<Vec<Document>, InputError> {
-    let unreadable = |path: &Path, reason: String| InputError::Unreadable {
-        what: "the attachment",
+fn name_advice(refusal: &AttachmentRefusal) -> &'static str {
+    match refusal {
+        AttachmentRefusal::TooMany { .. } => "join some of them",
+        AttachmentRefusal::DuplicateName => "rename one, or attach the folder that holds both",
+        AttachmentRefusal::Name(_) => "rename it",
+        AttachmentRefusal::Text(refusal) => advice(Part::Attachment, refusal),
+    }
+}
+
+/// The brief's text.
+pub(crate) fn brief(path: &Path, limits: &Limits) -> Result<String, InputError> {
+    let bytes = bytes(Part::Brief, path, limits)?;
+    brief_text(bytes, limits).map_err(|source| InputError::Text {
+        part: Part::Brief,
         path: path.to_owned(),
-        reason,
-    };
-    let kind = std::fs::metadata(path).map_err(|error| unreadable(path, error.to_string()))?;
+        source,
+    })
+}
+
+/// The documents of all these files and folders, folder by folder and sorted by name in each.
+pub(crate) fn documents(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Document>, InputError> {
+    let mut attachments = Attachments::new(*limits);
+    for path in paths {
+        for (name, file) in files(path)? {
+            let bytes = bytes(Part::Attachment, &file, limits)?;
+            attachments
+                .add(name, bytes)
+                .map_err(|source| InputError::Attachment { path: file, source })?;
+        }
+    }
+    Ok(attachments.into_accepted())
+}
+
+/// The file itself, or the files below a folder by name; hidden files are passed over.
+fn files(path: &Path) -> Result<Vec<(String, PathBuf)>, InputError> {
+    let kind = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !kind.is_dir() {
         let name = path.file_name().map_or_else(
             || "attachment".into(),
             |name| name.to_string_lossy().into_owned(),
         );
-        return Ok(vec![document(path, name, bounds)?]);
+        return Ok(vec![(name, path.to_owned())]);
     }
     let mut found = Vec::new();
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in
-            std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, error.to_string()))?
-        {
-            let entry = entry.map_err(|error| unreadable(&folder, error.to_string()))?;
+        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, &error))?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             let kind = entry
                 .file_type()
-                .map_err(|error| unreadable(&entry.path(), error.to_string()))?;
+                .map_err(|error| unreadable(&entry.path(), &error))?;
             match (hidden, kind.is_dir()) {
                 (true, _) => {}
                 (false, true) => folders.push(entry.path()),
-                (false, false) => found.push(entry.path()),
+                (false, false) => found.push((name_below(path, &entry.path()), entry.path())),
             }
         }
     }
-    let mut documents = found
-        .into_iter()
-        .map(|file| {
-            let below = file.strip_prefix(path).unwrap_or(&file);
-            let name = below
-                .components()
-                .map(|part| part.as_os_str().to_string_lossy())
-                .collect::<Vec<_>>()
-                .join("/");
-            document(&file, name, bounds)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if documents.is_empty() {
+    if found.is_empty() {
         return Err(InputError::EmptyFolder {
             path: path.to_owned(),
         });
     }
-    documents.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(documents)
+    found.sort();
+    Ok(found)
 }
 
-fn document(path: &Path, name: String, bounds: Bounds) -> Result<Document, InputError> {
-    let advice = "split it, or raise project.max_attachment_bytes";
-    let bytes = bytes("the attachment", path, bounds.attachment, advice)?;
-    if bytes.iter().take(8192).any(|byte| *byte == 0) {
-        return Err(InputError::Binary {
-            path: path.to_owned(),
-        });
+/// The path of a file below its attached folder, with `/`.
+fn name_below(folder: &Path, file: &Path) -> String {
+    let below = file.strip_prefix(folder).unwrap_or(file);
+    let parts = below
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> InputError {
+    InputError::Unreadable {
+        part: Part::Attachment,
+        path: path.to_owned(),
+        reason: error.to_string(),
     }
-    Ok(Document {
-        name,
-        text: text("the attachment", path, bytes)?,
-    })
 }
 
-fn bytes(
-    what: &'static str,
-    path: &Path,
-    most: u64,
-    advice: &'static str,
-) -> Result<Vec<u8>, InputError> {
+/// Reads a file that is not too large. A file that grows meanwhile is read up to its bound only.
+fn bytes(part: Part, path: &Path, limits: &Limits) -> Result<Vec<u8>, InputError> {
     let unreadable = |error: std::io::Error| InputError::Unreadable {
-        what,
+        part,
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    let found = std::fs::metadata(path).map_err(unreadable)?.len();
-    if found > most {
-        return Err(InputError::TooLarge {
-            what,
-            path: path.to_owned(),
-            found,
-            most,
-            advice,
-        });
-    }
-    std::fs::read(path).map_err(unreadable)
-}
-
-fn text(what: &'static str, path: &Path, bytes: Vec<u8>) -> Result<String, InputError> {
-    let text = String::from_utf8(bytes).map_err(|error| InputError::NotUtf8 {
-        what,
+    let refused = |source| InputError::Text {
+        part,
         path: path.to_owned(),
-        at: error.utf8_error().valid_up_to(),
-    })?;
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+        source,
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    check_size(part, size, limits).map_err(refused)?;
+    let most = match part {
+        Part::Brief => limits.brief_bytes,
+        Part::Attachment => limits.attachment_bytes,
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds {
-        brief: 40,
-        attachment: 40,
+    const LIMITS: Limits = Limits {
+        brief_bytes: 40,
+        attachment_bytes: 40,
+        attachments: 3,
     };
 
     fn check(
@@ -190,8 +199,8 @@ mod tests {
 
     #[test]
     fn a_brief_that_cannot_be_taken_is_named_with_what_to_do() {
-        let read = |path: &Path| brief(path, BOUNDS);
-        let cases: [(&[u8], &str); 5] = [
+        let read = |path: &Path| brief(path, &LIMITS);
+        let cases: [(&[u8], &str); 7] = [
             (b"Write a poem.", "Write a poem."),
             (b"\xef\xbb\xbfWith a mark.", "With a mark."),
             (
@@ -201,6 +210,14 @@ mod tests {
             (
                 b"caf\xe9",
                 "the brief b.md is not UTF-8 text (byte 3 is not): save it as UTF-8",
+            ),
+            (
+                b"W\0r\0i\0t\0e\0",
+                "the brief b.md is UTF-16 (little-endian) text without a byte order mark: save it as UTF-8",
+            ),
+            (
+                b"%PDF-1.7",
+                "the brief b.md is a PDF document: only text is taken; convert it to .md or .txt first",
             ),
             (
                 &[b'x'; 41],
@@ -214,13 +231,15 @@ mod tests {
 
     #[test]
     fn an_attachment_that_is_binary_or_missing_is_named() {
-        let read = |path: &Path| documents(path, BOUNDS).map(|documents| documents[0].text.clone());
+        let read = |path: &Path| {
+            documents(&[path.to_owned()], &LIMITS).map(|documents| documents[0].text.clone())
+        };
         assert_eq!(check("a.txt", b"text", read), "text");
         assert_eq!(
             check("a.png", b"\x89PNG\0\0", read),
             "the attachment a.png is binary: only text can be attached; convert it to .md or .txt first"
         );
-        let missing = documents(Path::new("/no/such/folder"), BOUNDS)
+        let missing = documents(&["/no/such/folder".into()], &LIMITS)
             .expect_err("it is not there")
             .to_string();
         assert!(
@@ -236,11 +255,46 @@ mod tests {
         for name in ["z.md", "part/a.md", ".hidden"] {
             std::fs::write(dir.path().join(name), "text").expect("the file is written");
         }
-        let names: Vec<String> = documents(dir.path(), BOUNDS)
+        let names: Vec<String> = documents(&[dir.path().to_owned()], &LIMITS)
             .expect("readable")
             .into_iter()
             .map(|document| document.name)
             .collect();
         assert_eq!(names, ["part/a.md", "z.md"]);
+    }
+
+    #[test]
+    fn files_of_one_name_or_too_many_are_named_with_what_to_do() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for folder in ["one", "two", "many"] {
+            std::fs::create_dir(dir.path().join(folder)).expect("a folder");
+        }
+        for name in [
+            "one/a.md", "two/a.md", "many/1", "many/2", "many/3", "many/4",
+        ] {
+            std::fs::write(dir.path().join(name), "text").expect("the file is written");
+        }
+        let read = |paths: &[&str]| {
+            let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
+            documents(&paths, &LIMITS)
+                .map(|documents| documents.len())
+                .map_err(|error| {
+                    error
+                        .to_string()
+                        .replace(&format!("{}/", dir.path().display()), "")
+                })
+        };
+        assert_eq!(
+            read(&["one", "two"]),
+            Err("the attachment two/a.md has the name of another attachment: rename one, or attach the folder that holds both".to_owned())
+        );
+        assert_eq!(
+            read(&["many"]),
+            Err(
+                "the attachment many/4 is one too many, at most 3 are taken: join some of them"
+                    .to_owned()
+            )
+        );
+        assert_eq!(read(&["one", "many/1", "many/2"]), Ok(3));
     }
 }

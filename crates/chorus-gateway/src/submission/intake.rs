@@ -5,10 +5,12 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chorus_core::intake::{
+    AcceptedAttachment, AttachmentRefusal, Attachments, Part, TextRefusal, brief_text,
+};
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
-use super::text;
 use crate::fault::{Code, Fault};
 use crate::resource::{Document, Submission, SubmissionOptions};
 use crate::settings::Bounds;
@@ -19,8 +21,8 @@ const COMPLAINT: usize = 300;
 /// What was handed in, checked.
 pub(super) struct Intake {
     pub(super) text: String,
-    /// Names and texts, in the order given.
-    pub(super) documents: Vec<(String, String)>,
+    /// In the order given.
+    pub(super) documents: Vec<AcceptedAttachment>,
     pub(super) options: SubmissionOptions,
 }
 
@@ -105,8 +107,8 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
         assume,
         approve,
     } = submission;
-    let text = text::brief(brief.into_bytes(), bounds)?;
-    let mut documents = Documents::new(bounds);
+    let text = checked_brief(brief.into_bytes(), bounds)?;
+    let mut documents = Attachments::new(bounds.intake());
     for (at, document) in attachments.into_iter().enumerate() {
         let field = format!("attachments[{at}]");
         let Document { name, text, base64 } = document;
@@ -120,11 +122,11 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
             })?,
             _ => return Err(Fault::field(field, "give either text or base64")),
         };
-        documents.add(&field, name, bytes)?;
+        add(&mut documents, &field, name, bytes)?;
     }
     Ok(Intake {
         text,
-        documents: documents.done,
+        documents: documents.into_accepted(),
         options: SubmissionOptions {
             title,
             budget_usd,
@@ -137,19 +139,19 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
 async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<Intake, Fault> {
     let mut brief = None;
     let mut options = SubmissionOptions::default();
-    let mut documents = Documents::new(bounds);
+    let mut documents = Attachments::new(bounds.intake());
     while let Some(part) = parts.next_field().await.map_err(|error| broken(&error))? {
         let name = part.name().unwrap_or_default().to_owned();
         match name.as_str() {
-            "brief" if brief.is_none() => brief = Some(text::brief(bytes(part).await?, bounds)?),
+            "brief" if brief.is_none() => brief = Some(checked_brief(bytes(part).await?, bounds)?),
             "options" => options = json(&bytes(part).await?)?,
             "attachments" => {
-                let field = format!("attachments[{}]", documents.done.len());
+                let field = format!("attachments[{}]", documents.len());
                 let file = part.file_name().map(str::to_owned);
                 let file = file.ok_or_else(|| {
                     Fault::field(field.as_str(), "an attachment needs a filename")
                 })?;
-                documents.add(&field, file, bytes(part).await?)?;
+                add(&mut documents, &field, file, bytes(part).await?)?;
             }
             "brief" => return Err(Fault::field("brief", "there are two of it")),
             other => {
@@ -163,7 +165,7 @@ async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<Intake, Fau
     let text = brief.ok_or_else(|| Fault::field("brief", "it is missing"))?;
     Ok(Intake {
         text,
-        documents: documents.done,
+        documents: documents.into_accepted(),
         options,
     })
 }
@@ -176,36 +178,55 @@ fn broken(error: &MultipartError) -> Fault {
     Fault::new(Code::of_status(error.status()), error.body_text())
 }
 
-/// Documents as they come in.
-struct Documents<'a> {
-    bounds: &'a Bounds,
-    done: Vec<(String, String)>,
+fn checked_brief(bytes: Vec<u8>, bounds: &Bounds) -> Result<String, Fault> {
+    brief_text(bytes, &bounds.intake()).map_err(|why| refused_text(Part::Brief, "brief", why))
 }
 
-impl<'a> Documents<'a> {
-    const fn new(bounds: &'a Bounds) -> Self {
-        Self {
-            bounds,
-            done: Vec::new(),
+/// Adds an attachment, or names the field that is wrong with it.
+fn add(
+    attachments: &mut Attachments,
+    field: &str,
+    name: String,
+    bytes: Vec<u8>,
+) -> Result<(), Fault> {
+    let quoted = format!("{name:.64?}");
+    attachments.add(name, bytes).map_err(|why| match why {
+        AttachmentRefusal::TooMany { max } => {
+            Fault::field("attachments", format!("at most {max} are taken"))
         }
-    }
+        AttachmentRefusal::DuplicateName => Fault::field(
+            format!("{field}.name"),
+            format!("two attachments are called {quoted}"),
+        ),
+        AttachmentRefusal::Name(why) => {
+            Fault::field(format!("{field}.name"), format!("the name {why}"))
+        }
+        AttachmentRefusal::Text(why) => refused_text(Part::Attachment, field, why),
+    })
+}
 
-    fn add(&mut self, field: &str, name: String, bytes: Vec<u8>) -> Result<(), Fault> {
-        if self.done.len() == self.bounds.attachments {
-            return Err(Fault::field(
-                "attachments",
-                format!("at most {} are taken", self.bounds.attachments),
-            ));
+/// The refusal of a content, with advice.
+fn refused_text(part: Part, field: &str, why: TextRefusal) -> Fault {
+    let advice = match (why, part) {
+        (TextRefusal::Empty, _) => ": write what is to be made",
+        (TextRefusal::TooLarge { .. }, Part::Brief) => ": move long texts into attachments",
+        (TextRefusal::TooLarge { .. }, Part::Attachment) => ": split it",
+        (TextRefusal::Binary | TextRefusal::Format(_), Part::Brief) => ": only text is taken",
+        (TextRefusal::Binary | TextRefusal::Format(_), Part::Attachment) => {
+            ": only text can be attached"
         }
-        text::name(field, &name)?;
-        if self.done.iter().any(|(other, _)| *other == name) {
-            return Err(Fault::field(
-                format!("{field}.name"),
-                format!("two attachments are called {name:?}"),
-            ));
-        }
-        let text = text::document(field, bytes, self.bounds)?;
-        self.done.push((name, text));
-        Ok(())
+        (
+            TextRefusal::NotUtf8 { .. }
+            | TextRefusal::BrokenUtf16(_)
+            | TextRefusal::Unmarked(_)
+            | TextRefusal::Utf32,
+            _,
+        ) => ": send it as UTF-8",
+    };
+    let message = format!("{part} {why}{advice}");
+    if matches!(why, TextRefusal::TooLarge { .. }) {
+        Fault::new(Code::TooLarge, message).of_field(field)
+    } else {
+        Fault::field(field, message)
     }
 }

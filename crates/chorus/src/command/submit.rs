@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::brief::{self, Attachment, Brief, Options};
+use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{EventId, ProjectId};
+use chorus_core::intake::title;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{NewProject, Submitted};
 use chorus_core::project::{ClientCommand, Head, NewHead};
@@ -11,9 +12,6 @@ use chorus_core::record;
 
 use crate::app::App;
 use crate::input::Document;
-
-/// Letters of a title taken from the brief's first line.
-const TITLE: usize = 80;
 
 /// What was read from files.
 pub(crate) struct Input {
@@ -39,7 +37,7 @@ pub(crate) async fn submit(app: &App, submission: Submission) -> anyhow::Result<
         assume,
         approve,
     } = submission;
-    let title = brief::title(&input.text, TITLE);
+    let title = title(None, &input.text);
     let mut attachments = Vec::new();
     for document in input.documents {
         let bytes = document.text.len() as u64;
