@@ -1,5 +1,10 @@
-//! What travels over the API, as clients read and write it. Money is in US dollars, times are milliseconds since the
-//! Unix epoch. Fields are only ever added; a reader passes over those that it does not know.
+//! JSON bodies of the API, as clients read and write them.
+//!
+//! Fields that end in `_usd` are US dollars, `_micro_usd` millionths of a dollar, `_ms` milliseconds
+//! (`_at_ms`: since the Unix epoch). Fields are only ever added; a reader ignores unknown ones.
+//!
+//! Deliberately absent: the events of a project, which are
+//! [`HistoryEvent`](chorus_core::project::HistoryEvent) as stored.
 
 mod estimate;
 mod project;
@@ -15,121 +20,121 @@ pub use project::{
 };
 pub use work::{DeliverableFile, DeliverableResource, PlanResource, PlanTask};
 
-/// The body of every error.
+/// Body of every error reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// What is wrong.
+    /// The only field, so that a body with `error` is never mistaken for a resource.
     pub error: Problem,
 }
 
-/// What is wrong with a request, or with the gateway.
+/// Error of a request. `docs/errors/` has a page for each code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Stable, for programs.
+    /// Stable code, for programs.
     pub code: String,
-    /// For people.
+    /// Sentence for people; its text may change.
     pub message: String,
-    /// Names the request in the gateway's log.
+    /// Id of the request in the gateway's log.
     pub request_id: String,
-    /// The field that is wrong.
+    /// Path of the wrong field, header or parameter, for instance `attachments[0].name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The project that holds the key that was used twice.
+    /// Project that the error is about, where it helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectId>,
 }
 
-/// A project that is handed in, as JSON.
+/// Body of `POST /v1/projects` as `application/json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
-    /// What is to be made, in the client's own words.
+    /// Description of what is to be made.
     pub brief: String,
-    /// Documents that belong to it.
+    /// Documents to read, at most 1000.
     #[serde(default)]
     pub attachments: Vec<Document>,
-    /// What it is called; else its first line.
+    /// Title; defaults to the first line of the brief.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Most that may be spent.
+    /// Budget in US dollars; defaults to `project.budget_usd` of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_usd: Option<f64>,
-    /// Do not ask about what is unclear: state assumptions.
+    /// Replaces questions to the client by stated assumptions.
     #[serde(default)]
     pub assume: bool,
-    /// Whether the estimate waits for approval.
+    /// Waits for approval of plan and estimate by default.
     #[serde(default)]
     pub approve: Approval,
 }
 
-/// The same without brief and attachments: the part `options` of a multipart submission.
+/// Part `options` of a multipart submission: [`Submission`] without brief and attachments.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionOptions {
-    /// What it is called; else its first line.
+    /// Title; defaults to the first line of the brief.
     #[serde(default)]
     pub title: Option<String>,
-    /// Most that may be spent.
+    /// Budget in US dollars; defaults to `project.budget_usd` of the configuration.
     #[serde(default)]
     pub budget_usd: Option<f64>,
-    /// Do not ask about what is unclear: state assumptions.
+    /// Replaces questions to the client by stated assumptions.
     #[serde(default)]
     pub assume: bool,
-    /// Whether the estimate waits for approval.
+    /// Waits for approval of plan and estimate by default.
     #[serde(default)]
     pub approve: Approval,
 }
 
-/// Whether the estimate waits for approval.
+/// Handling of the estimate before paid work begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approval {
-    /// It does.
+    /// The project waits until a client approves.
     #[default]
     Ask,
-    /// It does not.
+    /// The project goes on without approval.
     Auto,
 }
 
-/// An attached document: UTF-8 text, given as it is or in base64.
+/// An attached document with exactly one of [`text`](Self::text) and [`base64`](Self::base64).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
-    /// Its path below the attached folder, with `/`.
+    /// Relative path with `/`, unique in the submission.
     pub name: String,
-    /// Its text.
+    /// Content as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Its bytes in base64, instead of `text`.
+    /// Content in base64: UTF-8, or UTF-16 with a byte order mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
 }
 
-/// Answers to open questions.
+/// Body of `POST /v1/projects/{id}/answers`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answers {
-    /// By question id.
+    /// Answers by question id.
     #[serde(default)]
     pub answers: std::collections::BTreeMap<String, String>,
-    /// Take the defaults for all other open questions.
+    /// Takes the defaults of all other open questions.
     #[serde(default)]
     pub assume_rest: bool,
 }
 
-/// A plan that is not fine.
+/// Body of `POST /v1/projects/{id}/reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
-    /// What should be different.
+    /// Wanted changes, for the planner.
     pub reason: String,
 }
 
-/// A command that was taken; its effect shows in the project and its events.
+/// Reply 202 to a command; the effect shows in the project and its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandTaken {
-    /// The project.
+pub struct CommandAccepted {
+    /// Project that will carry it out.
     pub project: ProjectId,
-    /// The command's id; the same Idempotency-Key and body give the same.
+    /// Id of the command; equal for an equal Idempotency-Key and body.
     pub command: chorus_core::id::EventId,
 }

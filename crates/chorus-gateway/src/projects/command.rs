@@ -20,7 +20,7 @@ use http::{HeaderMap, StatusCode};
 use crate::auth::Caller;
 use crate::desk::Desk;
 use crate::fault::{Code, Fault};
-use crate::resource::{Answers, CommandTaken, Rejection};
+use crate::resource::{Answers, CommandAccepted, Rejection};
 use crate::submission::{idempotency_key, json};
 
 type Taken = Result<Response, Fault>;
@@ -145,7 +145,7 @@ async fn tell(
     }
     Ok((
         StatusCode::ACCEPTED,
-        Json(CommandTaken {
+        Json(CommandAccepted {
             project: head.id,
             command: event,
         }),

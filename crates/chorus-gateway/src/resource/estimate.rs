@@ -1,4 +1,4 @@
-//! What a plan will take, as clients see it and as people read it.
+//! The estimate of a plan, as JSON and as text for a terminal.
 
 use std::fmt;
 
@@ -11,42 +11,42 @@ use chorus_core::time::Millis;
 use chorus_pool::prospect::Prospect;
 use serde::{Deserialize, Serialize};
 
-/// Calls, tokens, money and time of a plan that waits for approval. Spans are (likely, when much is done twice).
+/// Estimate of a plan that waits for approval. Pairs are (likely, with much rework).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// What the plan is called.
+    /// Title of the plan.
     pub title: String,
-    /// How many tasks it has.
+    /// Number of tasks.
     pub tasks: u64,
-    /// Most tasks that can run at once.
+    /// Maximum number of tasks that can run at once.
     pub widest: u32,
-    /// Calls.
+    /// Number of model calls.
     pub calls: u32,
     /// Prompt tokens of all calls.
     pub input_tokens: u64,
-    /// Produced tokens of all calls.
+    /// Output tokens of all calls.
     pub output_tokens: u64,
-    /// ProjectMoney in millionths of a dollar.
+    /// Cost in millionths of a dollar.
     pub cost_micro_usd: (MicroUsd, MicroUsd),
     /// Time in milliseconds.
     pub time_ms: (Millis, Millis),
     /// Spent so far, in millionths of a dollar.
     pub spent_micro_usd: MicroUsd,
-    /// Most that may be spent, in millionths of a dollar.
+    /// Budget in millionths of a dollar.
     pub budget_micro_usd: MicroUsd,
-    /// Which models serve which role.
+    /// Models chosen for each role.
     pub models: Vec<RoleModels>,
 }
 
-/// The models that serve a role.
+/// Models that serve one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleModels {
-    /// The role.
+    /// Role of the calls.
     pub role: ModelRole,
-    /// Its models.
+    /// Models in order of preference.
     pub models: Vec<ModelSlug>,
-    /// ModelRole, models, and why these, in words.
-    pub told: String,
+    /// Sentence for people: role, models, and the reason of the choice.
+    pub description: String,
 }
 
 impl Estimate {
@@ -70,7 +70,7 @@ impl Estimate {
             budget_micro_usd: money.budget,
             models: models
                 .map(|choice| RoleModels {
-                    told: choice.to_string(),
+                    description: choice.to_string(),
                     role: choice.role,
                     models: choice.models,
                 })
@@ -100,7 +100,7 @@ impl fmt::Display for Estimate {
         )?;
         writeln!(f, "  time    at least {}, likely below {}", time.0, time.1)?;
         for choice in &self.models {
-            writeln!(f, "  {}", choice.told)?;
+            writeln!(f, "  {}", choice.description)?;
         }
         if self.spent_micro_usd + cost.1 > self.budget_micro_usd {
             writeln!(

@@ -1,4 +1,4 @@
-//! A project as clients see it.
+//! A project in full ([`ProjectResource`]) and as a row of a list ([`SummaryResource`]).
 
 use chorus_core::brief::Question;
 use chorus_core::id::{ProjectId, TaskId};
@@ -12,172 +12,174 @@ use serde::{Deserialize, Serialize};
 
 use super::Estimate;
 
-/// A project.
+/// Body of `GET /v1/projects/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProjectResource {
-    /// Its id.
+    /// Id, `prj_…`.
     pub id: ProjectId,
-    /// What it is called.
+    /// Title of the client, of the brief, or of the plan once there is one.
     pub title: String,
-    /// Where it stands: `submitted`, `clarifying`, `waiting_client`, `planning`, `waiting_approval`, `running`, `paused`,
-    /// `merging`, `evaluating`, `done`, `partial`, `failed` or `cancelled`.
+    /// `submitted`, `clarifying`, `waiting_client`, `planning`, `waiting_approval`, `running`,
+    /// `paused`, `merging`, `evaluating`, `done`, `partial`, `failed` or `cancelled`.
     pub state: String,
-    /// What is done in that state: `plan`, `work`, `resolve`, `judge` or `over`.
+    /// Kind of work in that state: `plan`, `work`, `resolve`, `judge`, or `ended`.
     pub phase: String,
-    /// Whether nothing will happen any more.
-    pub over: bool,
-    /// When it was accepted.
+    /// True in the states `done`, `partial`, `failed` and `cancelled`, which never change.
+    #[serde(rename = "terminal")]
+    pub is_terminal: bool,
+    /// Time of acceptance.
     pub created_at_ms: Timestamp,
-    /// Grows with every change.
+    /// Number that grows with every change.
     pub version: u64,
-    /// Place of its last event.
+    /// Id of the newest event.
     pub last_event: u64,
-    /// Its tasks, counted.
+    /// Counts of the active tasks.
     pub tasks: TaskCounts,
-    /// Its money.
+    /// Budget and spending.
     pub money: MoneyResource,
-    /// Questions that wait for the client.
+    /// Questions that wait for the client, see `POST …/answers`.
     pub questions: Vec<QuestionResource>,
-    /// What was taken for granted.
+    /// Assumptions made in place of questions.
     pub assumptions: Vec<String>,
-    /// What the plan will take, while it waits for approval.
+    /// Estimate of the plan, in state `waiting_approval` only.
     #[serde(default)]
     pub estimate: Option<Estimate>,
-    /// What the judge thought of what was delivered, or of the best so far.
+    /// Verdict on the deliverable, or on the best so far.
     #[serde(default)]
     pub verdict: Option<VerdictResource>,
-    /// What is wrong with what was delivered, or why nothing was.
+    /// Defects of a partial deliverable, or the reason of a failure.
     pub defects: Vec<String>,
-    /// Where to go on.
+    /// Addresses of the other resources.
     pub links: Links,
 }
 
-/// Tasks that stand, counted.
+/// Counts of active tasks; replaced and cancelled ones are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskCounts {
-    /// All of them.
+    /// Number of all tasks.
     pub total: u64,
-    /// Those that are over.
-    pub over: u64,
-    /// Those with a result.
+    /// Number of tasks in a final state.
+    pub ended: u64,
+    /// Number of tasks with a result.
     pub succeeded: u64,
-    /// Those without one, for good.
+    /// Number of tasks that failed for good.
     pub failed: u64,
-    /// Those queued or under way.
+    /// Number of tasks queued or under way.
     pub under_way: u64,
-    /// By phase.
+    /// The same tasks by phase.
     pub phases: Phases,
 }
 
-/// Tasks of each phase.
+/// Counts for each phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Phases {
     /// Clarifying and planning.
     pub plan: PhaseCount,
-    /// Making parts, and answering workers' questions.
+    /// Writing parts, and answering questions of workers.
     pub work: PhaseCount,
-    /// Resolving conflicts.
+    /// Resolving conflicts between parts.
     pub resolve: PhaseCount,
-    /// Judging.
+    /// Judging the deliverable.
     pub judge: PhaseCount,
 }
 
-/// Tasks of one phase.
+/// Counts of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PhaseCount {
-    /// Those that are over.
-    pub over: u64,
-    /// All of them.
+    /// Number of tasks in a final state.
+    pub ended: u64,
+    /// Number of all tasks.
     pub total: u64,
 }
 
-/// ProjectMoney of a project, in US dollars.
+/// [`ProjectMoney`] in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MoneyResource {
-    /// Most that may be spent.
+    /// Maximum that may be spent.
     pub budget_usd: f64,
-    /// Paid for, waste included.
+    /// Cost so far, waste included.
     pub spent_usd: f64,
-    /// Set aside for calls under way.
+    /// Sum reserved for calls under way.
     pub reserved_usd: f64,
-    /// The part of `spent_usd` that bought nothing.
+    /// Part of `spent_usd` for calls without a usable reply.
     pub wasted_usd: f64,
 }
 
-/// A question that waits for the client.
+/// An open question to the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuestionResource {
-    /// The name by which it is answered.
+    /// Key of its answer in [`Answers`](super::Answers).
     pub id: String,
-    /// The question.
+    /// Question in full.
     pub text: String,
-    /// What depends on it.
+    /// Reason for asking; empty if none was given.
     pub why: String,
-    /// Likely answers.
+    /// Suggested answers; others are taken too.
     pub options: Vec<String>,
-    /// What is assumed when nobody answers.
+    /// Answer taken by `assume_rest`.
     pub default: String,
-    /// The task whose worker asked; none for a question about the brief.
+    /// Task that waits for the answer; `null` for a question about the brief.
     #[serde(default)]
     pub task: Option<TaskId>,
 }
 
-/// What the judge thought of a deliverable.
+/// Result of judging a deliverable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerdictResource {
     /// Share of the requirements that are met, from 0 to 1.
     pub score: f64,
-    /// What is wrong with it.
+    /// Defects that the judge found.
     pub defects: Vec<String>,
-    /// Rounds of rework so far.
+    /// Number of rework rounds so far.
     pub rounds: u32,
 }
 
-/// Where to go on.
+/// Addresses below the gateway's root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
-    /// The project.
+    /// This project.
     #[serde(rename = "self")]
     pub own: String,
-    /// Its events.
+    /// Event stream.
     pub events: String,
-    /// Its plan.
+    /// Plan with its tasks.
     pub plan: String,
-    /// Its deliverable.
+    /// Deliverable as JSON or zip.
     pub deliverable: String,
-    /// Its report.
+    /// Report as JSON or HTML.
     pub report: String,
 }
 
-/// A page of projects, newest first.
+/// Body of `GET /v1/projects`: one page, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProjectList {
-    /// The projects.
+    /// At most `limit` projects.
     pub projects: Vec<SummaryResource>,
-    /// What to give as `cursor` for the next page; none when this is the last.
+    /// Value of `cursor` for the next page; `null` on the last page.
     #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
-/// What a list shows of a project.
+/// A project as a row of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummaryResource {
-    /// Its id.
+    /// Id, `prj_…`.
     pub id: ProjectId,
-    /// What it is called.
+    /// Title as in [`ProjectResource::title`].
     pub title: String,
-    /// Where it stands.
+    /// State as in [`ProjectResource::state`].
     pub state: String,
-    /// Whether nothing will happen any more.
-    pub over: bool,
-    /// When it was accepted.
+    /// True in a final state.
+    #[serde(rename = "terminal")]
+    pub is_terminal: bool,
+    /// Time of acceptance.
     pub created_at_ms: Timestamp,
-    /// What it has cost so far.
+    /// Cost so far, in US dollars.
     pub spent_usd: f64,
 }
 
 impl ProjectResource {
-    /// A project as it is in the store.
+    /// The resource of a stored project.
     pub(crate) fn new(loaded: &Loaded, money: ProjectMoney, estimate: Option<Estimate>) -> Self {
         let head = &loaded.project.head;
         let base = format!("/v1/projects/{}", head.id);
@@ -186,7 +188,7 @@ impl ProjectResource {
             title: head.title.clone(),
             state: head.state.as_str().to_owned(),
             phase: phase(&head.state).to_owned(),
-            over: head.is_terminal(),
+            is_terminal: head.is_terminal(),
             created_at_ms: head.created_at,
             version: loaded.version.0,
             last_event: loaded.seq.0,
@@ -208,7 +210,7 @@ impl ProjectResource {
     }
 }
 
-/// What is done in a state.
+/// Kind of work that a state does.
 fn phase(state: &State) -> &'static str {
     match state {
         State::Submitted
@@ -226,7 +228,7 @@ fn phase(state: &State) -> &'static str {
         State::Evaluating { .. } => "judge",
         State::Paused { was } => phase(was),
         State::Done { .. } | State::Partial { .. } | State::Failed { .. } | State::Cancelled => {
-            "over"
+            "ended"
         }
     }
 }
@@ -252,7 +254,7 @@ fn questions(head: &Head) -> Vec<QuestionResource> {
     shown.collect()
 }
 
-/// A project is done when the judge accepted all; the head keeps the best of what was not accepted.
+/// Full score in state `done`, else the best deliverable that the judge did not accept.
 fn verdict(head: &Head) -> Option<VerdictResource> {
     if matches!(head.state, State::Done { .. }) {
         return Some(VerdictResource {
@@ -290,9 +292,9 @@ impl TaskCounts {
     }
 
     fn add(&mut self, task: &Task) {
-        let over = u64::from(task.state.is_terminal());
+        let ended = u64::from(task.state.is_terminal());
         self.total += 1;
-        self.over += over;
+        self.ended += ended;
         self.succeeded += u64::from(matches!(task.state, TaskState::Succeeded { .. }));
         self.failed += u64::from(matches!(task.state, TaskState::Failed { .. }));
         self.under_way += u64::from(task.current_attempt().is_some());
@@ -303,7 +305,7 @@ impl TaskCounts {
             TaskKind::Judge => &mut self.phases.judge,
         };
         phase.total += 1;
-        phase.over += over;
+        phase.ended += ended;
     }
 }
 
@@ -318,7 +320,7 @@ impl From<ProjectMoney> for MoneyResource {
     }
 }
 
-/// An amount in dollars.
+/// Converts an amount to US dollars.
 #[expect(
     clippy::cast_precision_loss,
     reason = "2^53 millionths are nine billion dollars"
@@ -341,7 +343,7 @@ impl From<Summary> for SummaryResource {
             id,
             title,
             state,
-            over: is_terminal,
+            is_terminal,
             created_at_ms: created_at,
             spent_usd: dollars(spent),
         }

@@ -1,4 +1,4 @@
-//! What is planned and what was delivered, as clients see it.
+//! The plan with its tasks ([`PlanResource`]) and the deliverable ([`DeliverableResource`]).
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{ProjectId, TaskId, TaskKey};
@@ -8,66 +8,66 @@ use chorus_core::project::Task;
 use chorus_core::task_kind::TaskKind;
 use serde::{Deserialize, Serialize};
 
-/// The plan of a project with its tasks as they are.
+/// Body of `GET /v1/projects/{id}/plan`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanResource {
-    /// Its version; grows with every rework.
+    /// Version of the plan; grows with every rework.
     pub version: u32,
-    /// The plan.
+    /// Newest plan.
     pub plan: Plan,
-    /// The tasks of all its versions, and those around it.
+    /// Tasks of all plan versions, with those that plan, resolve and judge.
     pub tasks: Vec<PlanTask>,
 }
 
-/// A task as it is.
+/// A task and its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanTask {
-    /// Its id.
+    /// Id, `tsk_…`.
     pub id: TaskId,
-    /// Its short name in the plan.
+    /// Short name in the plan; kept by a task that replaces another.
     pub key: TaskKey,
-    /// What it is for.
+    /// Purpose of the task.
     pub kind: TaskKind,
-    /// What people call it.
+    /// Title for people.
     pub title: String,
-    /// The version of the plan that made it.
+    /// Plan version that created the task.
     pub plan_version: u32,
-    /// Where it stands.
+    /// `pending`, `ready`, `asking`, `succeeded`, `failed`, `cancelled` or `skipped`.
     pub state: String,
-    /// Tasks whose results it reads.
+    /// Tasks that this one reads the results of.
     pub parents: Vec<TaskId>,
-    /// The task that stands in its place.
+    /// Task that replaced this one in a rework.
     #[serde(default)]
     pub superseded_by: Option<TaskId>,
 }
 
-/// What was delivered.
+/// Body of `GET /v1/projects/{id}/deliverable`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverableResource {
-    /// The project.
+    /// Project that made it.
     pub project: ProjectId,
-    /// The files, by path.
+    /// Files, sorted by path.
     pub files: Vec<DeliverableFile>,
-    /// Contradictions in what it is made from.
+    /// Contradictions found between the parts.
     pub conflicts: Vec<Conflict>,
-    /// How each was resolved.
+    /// Resolutions of those conflicts.
     pub resolutions: Vec<Resolution>,
 }
 
-/// A file of what was delivered.
+/// One file of a deliverable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverableFile {
     /// Relative path with `/`.
     pub path: String,
-    /// For instance `text/markdown`.
+    /// Media type, for instance `text/markdown`.
     pub media_type: String,
-    /// How many bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Their SHA-256.
+    /// SHA-256 of the content, equal to its ETag.
     pub sha256: ArtifactHash,
-    /// Where the file is.
+    /// Address of the file.
     pub href: String,
-    /// Its text, where it is text and not long.
+    /// Content, if it is UTF-8 and the deliverable has at most 8 MiB.
     #[serde(default)]
     pub text: Option<String>,
 }

@@ -156,7 +156,7 @@ impl Session<'_> {
         loop {
             let project = self.project().await?;
             self.stand(&project);
-            let answered = if project.over {
+            let answered = if project.is_terminal {
                 self.rest_of_story().await?;
                 return Ok(true);
             } else if project.state == "waiting_approval" {
@@ -189,7 +189,7 @@ impl Session<'_> {
             (Phase::Resolve, tasks.phases.resolve),
             (Phase::Judge, tasks.phases.judge),
         ] {
-            self.tally.phases[phase as usize] = (count.over, count.total);
+            self.tally.phases[phase as usize] = (count.ended, count.total);
         }
         self.tally.money.budget = micros(money.budget_usd);
         self.tally.money.spent = micros(money.spent_usd);
@@ -337,7 +337,7 @@ impl Session<'_> {
         self.api.ask(&call, None).await?;
         loop {
             let project = self.project().await?;
-            if project.over || shows(&project) {
+            if project.is_terminal || shows(&project) {
                 return Ok(());
             }
             self.api.clock.sleep(POLL).await;

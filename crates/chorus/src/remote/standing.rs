@@ -2,7 +2,7 @@
 
 use chorus_core::id::ProjectId;
 use chorus_core::money::MicroUsd;
-use chorus_gateway::resource::{CommandTaken, PlanResource, ProjectList, ProjectResource};
+use chorus_gateway::resource::{CommandAccepted, PlanResource, ProjectList, ProjectResource};
 
 use super::api::{Api, ApiError, Call};
 use crate::exit::Exit;
@@ -117,7 +117,7 @@ pub(crate) async fn cancel(api: &Api, id: ProjectId) -> anyhow::Result<Exit> {
     let reply = api.ask(&call, Some(api.clock.now() + PATIENCE)).await;
     match reply {
         Ok(reply) => {
-            let taken: CommandTaken = serde_json::from_slice(&reply)?;
+            let taken: CommandAccepted = serde_json::from_slice(&reply)?;
             println!(
                 "{} is told to stop; what it had made is kept.",
                 taken.project
