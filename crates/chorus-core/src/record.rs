@@ -116,7 +116,10 @@ pub fn event(id: EventId, tenant: &Tenant, notice: &EventNotice) -> Record {
     project_record(id, Topic::Event, EVENT, tenant, notice.project, notice)
 }
 
-/// Attempts that were cancelled by one decision, in as many records as needed; `ids` draws each record's id.
+/// Cancelled attempts of one decision, at most [`CANCELLED_AT_ONCE`] a record; `ids` draws each record's id.
+///
+/// The key is the first attempt of the record: the topic is compacted, and under a shared key a later cancellation would
+/// replace an earlier one.
 pub fn cancelled(
     mut ids: impl FnMut() -> EventId,
     tenant: &Tenant,
@@ -129,7 +132,10 @@ pub fn cancelled(
             let notice = CancelledNotice {
                 attempts: chunk.to_vec(),
             };
-            project_record(ids(), Topic::Control, CANCELLED, tenant, project, &notice)
+            let mut record =
+                project_record(ids(), Topic::Control, CANCELLED, tenant, project, &notice);
+            record.key = chunk[0].to_string();
+            record
         })
         .collect()
 }
@@ -381,6 +387,9 @@ mod tests {
         };
         let records = cancelled(ids, &Tenant::new("home"), ProjectId::new(1), &attempts);
         assert_eq!(records.len(), 4);
+        let keys: std::collections::BTreeSet<_> =
+            records.iter().map(|record| &record.key).collect();
+        assert_eq!(keys.len(), 4, "compaction keeps each of them");
         assert!(records.iter().all(|record| record.payload.len() <= 4096));
     }
 }
