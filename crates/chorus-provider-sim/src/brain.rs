@@ -1,7 +1,8 @@
-//! What the simulated models say: rules over the prompt alone, never over who asks, where or when.
+//! Writes the replies of the simulated models by rules over the prompt, never over the caller,
+//! place or time.
 //!
-//! The prompt protocol is `docs/prompts.md`. The brain is honest: it extracts and transforms the text that
-//! it is given, and it judges by looking. It knows no example.
+//! The prompt protocol is `docs/prompts.md`. The rules are honest: they extract and transform the
+//! given text, and they judge by inspecting it. No example is known to them.
 
 use crate::config::Omission;
 use crate::engine::call::{Ask, Role};
@@ -20,16 +21,16 @@ mod work;
 
 use prompt::Prompt;
 
-/// A reply: what is thought aloud and what is said.
+/// Reply of a model: [`Reply::reasoning`] and [`Reply::text`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Thought {
-    /// Thought aloud; models that do not think leave it out.
+    /// Reasoning text; models that do not think omit it.
     pub reasoning: String,
-    /// Said.
+    /// Answer text.
     pub text: String,
 }
 
-/// The kind of task that a conversation names, or `chat`.
+/// Returns the kind of task that a conversation names, or `chat`.
 pub fn kind(ask: &Ask) -> &'static str {
     const KINDS: [&str; 6] = ["clarify", "plan", "answer", "work", "resolve", "judge"];
     let named = ask.turns.iter().find_map(|turn| prompt::kind(&turn.text));
@@ -38,7 +39,8 @@ pub fn kind(ask: &Ask) -> &'static str {
         .unwrap_or("chat")
 }
 
-/// The reply to a conversation. One that was begun before is gone on with where it stopped.
+/// Returns the reply to a conversation. A reply that earlier turns began is continued where it
+/// stopped.
 pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
     let Some(turn) = ask
         .turns
@@ -60,7 +62,7 @@ pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
     go_on(ask, thought)
 }
 
-/// Leaves out what earlier turns of the model said already, when the reply is the same from its beginning.
+/// Removes what earlier turns of the model contain already, if the reply starts with it.
 fn go_on(ask: &Ask, thought: Thought) -> Thought {
     let said: String = ask
         .turns
@@ -81,7 +83,7 @@ fn go_on(ask: &Ask, thought: Thought) -> Thought {
     }
 }
 
-/// A reply to a conversation that is no task: what was understood of it.
+/// Reply to a conversation that is no task: a summary of the last message.
 fn chat(ask: &Ask) -> Thought {
     let last = ask
         .turns

@@ -1,7 +1,8 @@
-//! What is simulated: providers, their organisations and keys, limits, models, speed and faults.
+//! Configuration of the simulation: providers, their organisations and keys, limits, models, speed
+//! and faults.
 //!
-//! Amounts are in provider time: `speed` divides every service time and every window, so that a minute's
-//! limit comes back in `60 / speed` seconds of real time.
+//! Amounts are in provider time. [`Config::speed`] divides every service time and every window, so
+//! a minute's limit refills in `60 / speed` seconds of real time.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,47 +15,47 @@ mod demo;
 
 pub use demo::{Account, AccountLimit, Demo, demo};
 
-/// Everything that is simulated.
+/// Configuration of all simulated providers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Seed of all chance.
+    /// Seed of all randomness.
     #[serde(default)]
     pub seed: u64,
-    /// How many times faster than a real provider.
+    /// Factor by which providers are faster than real ones.
     #[serde(default = "one")]
     pub speed: f64,
-    /// The providers.
+    /// All providers, with distinct names.
     pub providers: Vec<ProviderConfig>,
-    /// Faults that happen by themselves.
+    /// Faults injected by rule.
     #[serde(default)]
     pub faults: Vec<FaultRule>,
-    /// Results that are left incomplete on purpose.
+    /// Results that are incomplete on purpose.
     #[serde(default)]
     pub omissions: Vec<Omission>,
-    /// File to which every journal line is appended.
+    /// File to which every [`Entry`](crate::engine::journal::Entry) is appended as a JSON line.
     #[serde(default)]
     pub journal: Option<PathBuf>,
 }
 
-/// One provider.
+/// Configuration of one provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
-    /// Its name, which is also the first part of its paths.
+    /// Name of the provider and first segment of its paths.
     pub name: String,
-    /// Whose wire text it speaks.
+    /// Wire format of the provider.
     pub dialect: Dialect,
-    /// Its models.
+    /// Models that the provider serves.
     pub models: Vec<ModelConfig>,
-    /// Its customers.
+    /// Customers of the provider.
     pub organisations: Vec<OrganisationConfig>,
-    /// How long it takes.
+    /// Service times of the provider.
     #[serde(default)]
     pub service: Service,
 }
 
-/// Whose wire text a provider speaks, with that provider's limits.
+/// Wire format of a provider, with the limits that this provider enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
@@ -66,44 +67,44 @@ pub enum Dialect {
     Deepseek,
 }
 
-/// One model.
+/// Configuration of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Its name on the wire.
+    /// Name of the model on the wire.
     pub id: String,
-    /// Models of one group share their limits; the model's own name when absent.
+    /// Group of models that share limits; the model's own name if absent.
     #[serde(default)]
     pub group: Option<String>,
-    /// Most tokens of prompt and reply together.
+    /// Maximum tokens of prompt and reply together.
     #[serde(default = "context")]
     pub context: u64,
-    /// Most tokens of a reply.
+    /// Maximum tokens of a reply.
     #[serde(default = "max_output")]
     pub max_output: u64,
-    /// Whether it thinks before it answers when nothing is said about it.
+    /// True if the model thinks unless the request turns it off.
     #[serde(default)]
     pub thinks: bool,
 }
 
-/// One customer of a provider: keys of one organisation draw on the same limits.
+/// Customer of a provider. All keys of an organisation draw on the same limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationConfig {
-    /// Its id, as error texts show it.
+    /// Id of the organisation, as in error texts.
     pub id: String,
-    /// Its keys.
+    /// API keys of the organisation.
     pub keys: Vec<String>,
-    /// How much faster than its provider's `service` it is served.
+    /// Factor by which this organisation is served faster than [`ProviderConfig::service`].
     #[serde(default = "one")]
     pub speed: f64,
-    /// Its limits for each group of models.
+    /// Limits for each group of models.
     #[serde(default)]
     pub limits: Limits,
-    /// Other limits for some groups.
+    /// Limits that replace [`OrganisationConfig::limits`] for some groups.
     #[serde(default)]
     pub groups: BTreeMap<String, Limits>,
-    /// Whether it may call at all.
+    /// Billing and key status.
     #[serde(default)]
     pub standing: Standing,
 }
@@ -112,53 +113,53 @@ pub struct OrganisationConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Calls a minute.
+    /// Calls per minute.
     #[serde(default)]
     pub requests_per_minute: Option<u64>,
-    /// Prompt tokens a minute.
+    /// Prompt tokens per minute.
     #[serde(default)]
     pub input_tokens_per_minute: Option<u64>,
-    /// Produced tokens a minute.
+    /// Output tokens per minute.
     #[serde(default)]
     pub output_tokens_per_minute: Option<u64>,
-    /// Tokens a minute, as OpenAI counts them.
+    /// Prompt and output tokens per minute, as OpenAI counts them.
     #[serde(default)]
     pub tokens_per_minute: Option<u64>,
-    /// Calls at the same time.
+    /// Maximum number of calls in flight.
     #[serde(default)]
     pub concurrency: Option<u64>,
 }
 
-/// Whether an organisation may call.
+/// Billing and key status of an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It may.
+    /// Calls are served.
     #[default]
     Good,
-    /// Its keys were revoked.
+    /// All keys are revoked: 401.
     Revoked,
-    /// Its credit is used up.
+    /// Credit is used up: 402, or OpenAI's 429.
     Unpaid,
-    /// It has reached its monthly spend limit.
+    /// The monthly spend limit is reached.
     Capped,
 }
 
-/// How long a provider takes, in its own time.
+/// Service times of a provider, in provider time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Service {
-    /// Until the first token of a short prompt.
+    /// Milliseconds to the first token of a short prompt.
     pub first_token_ms: u64,
-    /// Prompt tokens read in a second.
+    /// Prompt tokens read per second.
     pub reads_per_second: u64,
-    /// Tokens produced in a second.
+    /// Output tokens produced per second.
     pub writes_per_second: u64,
-    /// Chance varies each call's times by so many per cent up and down.
+    /// Random variation of each call's times, in per cent up and down.
     pub jitter_percent: u8,
-    /// How long it goes on after a client hung up.
+    /// Milliseconds for which a provider keeps working after the client closed the connection.
     pub abort_grace_ms: u64,
-    /// How often a waiting call is kept alive with a comment or an empty line.
+    /// Milliseconds between comments or empty lines that keep a waiting call alive.
     pub keep_alive_ms: u64,
 }
 
@@ -175,11 +176,11 @@ impl Default for Service {
     }
 }
 
-/// Results of tasks whose title contains a text lack a part until feedback asks for it.
+/// Rule for results that lack a part until feedback asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Omission {
-    /// What the part's instructions or output path contain; case does not matter.
+    /// Text in the part's instructions or output path that selects it, ignoring case.
     pub contains: String,
 }
 

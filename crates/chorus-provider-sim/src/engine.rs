@@ -1,7 +1,8 @@
-//! All simulated providers: no sockets and no clock, time is an argument and chance is seeded.
+//! Engine of all simulated providers: pure, with time as an argument and seeded randomness.
 //!
-//! A request comes in as bytes and goes out as a script: chunks with delays, and how it ends. Whoever plays
-//! the script says afterwards how much was delivered.
+//! A request comes in as bytes and goes out as a [`Scripted`] reply: chunks with delays and an
+//! ending. The caller that plays the script reports with [`Providers::finished`] how much was
+//! delivered.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +32,9 @@ mod spoil;
 pub mod tokens;
 pub mod wire;
 
-/// The largest body that is read.
+/// Maximum size of a body, in bytes.
 const MOST_BYTES: usize = 32 << 20;
-/// How long a refusal takes, in provider time.
+/// Milliseconds that an error reply takes, in provider time.
 const REFUSAL_MS: u64 = 60;
 
 /// All simulated providers.
@@ -66,7 +67,7 @@ struct Admitted {
 }
 
 impl Providers {
-    /// The providers of a configuration, with full limits.
+    /// Creates the providers of a configuration, with full limits.
     pub fn new(config: Config) -> Self {
         let speed = config.speed;
         Self {
@@ -85,7 +86,7 @@ impl Providers {
         }
     }
 
-    /// Answers a request.
+    /// Handles a request and returns its scripted reply.
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
         let whole = request.path.trim_start_matches('/');
         let (name, path) = whole.split_once('/').unwrap_or((whole, ""));
@@ -115,7 +116,7 @@ impl Providers {
         }
     }
 
-    /// A script was played; a call that was reported before changes nothing.
+    /// Reports the end of a call's script. A second report for a call changes nothing.
     pub fn finished(&mut self, now_ms: u64, call: CallId, delivery: Delivery) {
         let Some(open) = self.open.remove(&call) else {
             return;
@@ -129,17 +130,17 @@ impl Providers {
         self.providers[open.provider].end(&open.place, call, now_ms, outcome == Outcome::Aborted);
     }
 
-    /// Replaces the rules of faults.
+    /// Replaces all fault rules.
     pub fn set_faults(&mut self, rules: Vec<FaultRule>) {
         self.faults = Faults::new(self.seed, rules);
     }
 
-    /// What was received so far.
+    /// All calls received so far.
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// The lines of calls that ended since the last time, for a file.
+    /// Journal lines of calls that ended since the last call of this method.
     pub fn take_fresh_lines(&mut self) -> Vec<String> {
         self.journal.take_fresh()
     }
@@ -180,7 +181,7 @@ impl Providers {
         }
     }
 
-    /// A journal line of which only the caller's side is known.
+    /// Journal entry of which only the caller's side is known.
     fn entry(&mut self, at: usize, now_ms: u64, request: &HttpRequest) -> Entry {
         let provider = &self.providers[at];
         let key = provider.wire().key(&request.headers).unwrap_or_default();
@@ -216,7 +217,7 @@ impl Providers {
         }
     }
 
-    /// Decides whether a call may be served, and completes its journal line on the way.
+    /// Decides if a call may be served, and completes its journal entry.
     fn admit(
         &mut self,
         at: usize,
@@ -277,7 +278,7 @@ impl Providers {
         }
     }
 
-    /// Writes the reply, times it, and notes that it is on its way.
+    /// Writes the reply, schedules it, and marks the call as open.
     fn serve(&mut self, at: usize, now_ms: u64, admitted: Admitted, mut entry: Entry) -> Scripted {
         let Admitted {
             ask,
@@ -400,7 +401,7 @@ impl Providers {
     }
 }
 
-/// Reads a request as far as it can be read without looking at limits.
+/// Parses a request as far as possible without limits.
 fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
     let key = provider
         .wire()

@@ -1,7 +1,8 @@
-//! The providers over HTTP: plays the engine's scripts out in real time and notices clients that hang up.
+//! HTTP server of the simulated providers: plays scripts in real time and detects closed
+//! connections.
 //!
 //! Besides the providers' own paths there are `/_sim/health`, `/_sim/journal`, `/_sim/limits` and
-//! `/_sim/faults`. It decides nothing itself.
+//! `/_sim/faults`. All decisions are made by [`crate::engine`].
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,23 +27,23 @@ use shared::Shared;
 mod play;
 mod shared;
 
-/// Bodies above this are not read at all; the providers themselves refuse smaller ones.
+/// Maximum size of a body that is read, in bytes; the providers themselves refuse smaller ones.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The simulated providers, listening.
+/// The simulated providers on a listening socket.
 pub struct Server {
     listener: TcpListener,
     witness: Witness,
 }
 
-/// What the providers saw, for whoever holds the server in the same process.
+/// Handle to a [`Server`] in the same process: reads its journal and counts, and sets faults.
 #[derive(Clone)]
 pub struct Witness {
     shared: Arc<Shared>,
 }
 
 impl Server {
-    /// Listens at an address; with port 0 the returned address tells which one was free.
+    /// Listens at an address. With port 0 a free port is chosen and returned.
     pub async fn bind(config: Config, address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind(address).await?;
         let local = listener.local_addr()?;
@@ -58,12 +59,12 @@ impl Server {
         ))
     }
 
-    /// What the providers see while the server runs.
+    /// Returns a handle that stays valid while the server runs.
     pub fn witness(&self) -> Witness {
         self.witness.clone()
     }
 
-    /// Serves until the shutdown resolves; calls that still run then are cut.
+    /// Serves until `shutdown` resolves; calls that still run are then closed.
     pub async fn serve(
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
@@ -84,7 +85,7 @@ impl Server {
 }
 
 impl Witness {
-    /// One JSON line for every call, in order of arrival.
+    /// One JSON line for each call, in order of arrival.
     pub fn journal(&self) -> String {
         self.shared.with(|providers, _| providers.journal().lines())
     }
@@ -94,13 +95,13 @@ impl Witness {
         self.shared.with(|providers, _| providers.counts())
     }
 
-    /// Replaces the rules of faults.
+    /// Replaces all fault rules.
     pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.shared.with(|providers, _| providers.set_faults(rules));
     }
 }
 
-/// What a handler needs.
+/// State of the handlers.
 #[derive(Clone)]
 struct Served {
     shared: Arc<Shared>,
@@ -156,7 +157,7 @@ async fn limits(State(served): State<Served>) -> Json<Vec<Count>> {
     Json(served.shared.with(|providers, _| providers.counts()))
 }
 
-/// Takes a list of rules; an empty list ends all faults.
+/// Replaces the fault rules; an empty list ends all faults.
 async fn faults(State(served): State<Served>, body: Bytes) -> (StatusCode, Json<Value>) {
     match serde_json::from_slice::<Vec<FaultRule>>(&body) {
         Ok(rules) => {

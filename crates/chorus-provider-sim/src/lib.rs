@@ -1,9 +1,10 @@
 //! Providers simulated over real HTTP, written from recorded wire text.
 //!
-//! An independent witness: it depends on no other part of Chorus, counts every limit by itself and keeps a
-//! journal of every call, so that what Chorus believes can be compared with what a provider saw. The engine
-//! is pure (time is an argument, chance is seeded); `http` plays its answers out in real time; `brain`
-//! writes the replies by rules, from the prompt alone.
+//! This crate is an independent witness: it depends on no other part of Chorus, counts every limit
+//! by itself and keeps a [`journal`](engine::journal) of every call, so that Chorus' own records
+//! can be compared with those of a provider. The [`engine`] is pure (time is an argument,
+//! randomness is seeded); [`http`] plays its replies in real time; [`model`] writes replies by
+//! rules from the prompt alone.
 
 pub mod brain;
 pub mod config;

@@ -1,4 +1,5 @@
-//! The brain on generated documents: plans follow structure, work follows text, judgement follows what is there.
+//! Tests of the reply rules on generated documents: plans follow structure, work follows text,
+//! verdicts follow content.
 
 use chorus_provider_sim::brain;
 use chorus_provider_sim::config::Omission;
@@ -27,7 +28,7 @@ fn json(turn: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// A chapter about something, with facts that only it has.
+/// A chapter with facts that no other chapter has.
 fn chapter(number: usize) -> String {
     let names = [
         "ovens", "trays", "flues", "doors", "bricks", "vents", "tiles", "hinges", "grates",
@@ -335,7 +336,7 @@ fn a_cut_reply_is_gone_on_with() {
     assert_eq!(begun + &brain::reply(&rest, &[]).text, whole);
 }
 
-/// The file that a plan makes when every task is worked, with frames around the parts.
+/// The file that a plan yields when every task is done, with markers around the parts.
 fn deliverable(plan: &Value, omissions: &[Omission], more: &str) -> String {
     let part = |part: &Value| {
         if let Some(heading) = part.get("glossary").or_else(|| part.get("conflicts")) {

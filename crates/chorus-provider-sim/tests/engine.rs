@@ -1,4 +1,5 @@
-//! The engine in process: limits are exact, headers agree with them, and the wire text is as recorded.
+//! Tests of the engine in process: limits are exact, headers agree with them, and the wire text is
+//! as recorded.
 
 use std::collections::BTreeMap;
 

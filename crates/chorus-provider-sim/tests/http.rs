@@ -1,4 +1,4 @@
-//! The server on a loopback socket, asked the way official SDKs ask.
+//! Tests of the server on a loopback socket, called as official SDKs call it.
 
 use std::time::Duration;
 

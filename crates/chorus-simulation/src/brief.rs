@@ -1,27 +1,29 @@
-//! Briefs nobody has seen before: a book of chapters with terms and facts, and what is to be made of it.
+//! Generates briefs: a book of chapters with terms and facts, and the request for a study guide to
+//! it.
 //!
-//! Everything is drawn from the stream of chance that is handed in, so that one seed always writes one book.
-//! A contradiction between two chapters can be planted.
+//! All choices are drawn from the given [`Rng`], so one seed always generates the same book. A
+//! contradiction between two chapters can be planted. The simulated models answer with text taken
+//! from these briefs.
 
 use std::fmt::Write as _;
 
 use fastrand::Rng;
 
-/// What is handed in.
+/// A brief and its attachments, as a client submits them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneratedBrief {
-    /// The brief.
+    /// Text of the brief, in Markdown.
     pub text: String,
-    /// Attached documents: names and texts.
+    /// Attached documents as pairs of file name and text.
     pub documents: Vec<(String, String)>,
 }
 
-/// What the book is like.
+/// Parameters of the generated book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// How many chapters it has.
+    /// Number of chapters, at least 1.
     pub chapters: usize,
-    /// Whether its last chapter contradicts its first.
+    /// True if the last chapter gives another year than the first for the same structure.
     pub contradiction: bool,
 }
 
@@ -62,7 +64,7 @@ const SENTENCES: [&str; 8] = [
     "The {name} was mended {number} times in its first century. None of the repairs changed its line.",
 ];
 
-/// One work of engineering, with what a chapter says of it.
+/// A structure that a chapter describes, with the facts that the chapter states.
 struct Fact {
     name: String,
     year: u32,
@@ -70,7 +72,7 @@ struct Fact {
     length: u32,
 }
 
-/// Writes a brief with its book.
+/// Generates a brief and the book that it refers to.
 pub fn write(shape: Shape, chance: &mut Rng) -> GeneratedBrief {
     let mut places = PLACES;
     chance.shuffle(&mut places);

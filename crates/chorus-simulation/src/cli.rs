@@ -1,5 +1,7 @@
-//! The command line of the `world` binary: one seed or many, with a summary and, for a seed that fails, the
-//! end of its log and how to see it again.
+//! Command line of the `world` binary: runs one seed or many and prints a summary.
+//!
+//! For a seed that breaks an [`Invariant`], [`failure_report`] prints the end of the log and the
+//! command that replays it.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -11,7 +13,7 @@ use crate::world::{self, Options, Outcome, SafetyNets};
 
 const USAGE: &str = "usage: world [--seed N] [--seeds COUNT] [--threads N] [--faults NAME] [--without unclaimed|expiry|resend|folded] [--trace] [--keep-going] [--brief]";
 
-/// What was wanted for.
+/// Parsed command line.
 #[derive(Debug, Clone)]
 struct Arguments {
     options: Options,
@@ -21,7 +23,7 @@ struct Arguments {
     brief: bool,
 }
 
-/// Runs the worlds that the arguments ask for.
+/// Runs the seeds that the arguments select. Exit code 64 marks a usage error.
 pub fn main(arguments: &[String]) -> ExitCode {
     let wanted = match parse(arguments) {
         Ok(wanted) => wanted,
@@ -102,8 +104,8 @@ fn switch_off(nets: &mut SafetyNets, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs consecutive seeds on so many threads, each world on one; stops at the first violation unless told
-/// to keep going.
+/// Runs consecutive seeds on `threads` threads, one run on one thread. Stops at the first violation
+/// unless `--keep-going` is set.
 fn run_all(wanted: &Arguments) -> Vec<Outcome> {
     let next = AtomicU64::new(wanted.options.seed);
     let end = wanted.options.seed.saturating_add(wanted.seeds);
@@ -157,7 +159,7 @@ fn summary_line(outcome: &Outcome) -> String {
     )
 }
 
-/// A failing seed for people: the end of its log, and how to see all of it.
+/// Report of a failed seed: the end of its log and the command that replays it.
 pub fn failure_report(outcome: &Outcome, options: &Options) -> String {
     let mut text = outcome.tail.join("\n");
     text.push_str(&format!(

@@ -1,4 +1,5 @@
-//! The `Clock` port on virtual time, one for each boot of a process, with its own stream of chance.
+//! The [`Clock`] port on virtual time, one for each boot of a process, with a random stream of its
+//! own.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +12,7 @@ use futures_util::future::BoxFuture;
 use crate::chance;
 use crate::executor::Timeline;
 
-/// Time of the world and chance of one boot.
+/// Clock of one boot: the shared [`Timeline`] and a random stream.
 #[derive(Debug)]
 pub struct VirtualClock {
     timeline: Arc<Timeline>,
@@ -19,7 +20,8 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// The clock of whoever is called `name`; no two may share a name in one world.
+    /// Creates the clock called `name`. Names are unique within one simulation, as they select the
+    /// stream.
     pub fn new(timeline: &Arc<Timeline>, seed: u64, name: &str) -> Self {
         Self {
             timeline: Arc::clone(timeline),

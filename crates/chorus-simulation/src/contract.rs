@@ -1,10 +1,12 @@
-//! What every implementation of a port must do: a suite of named cases a port, run against each of them.
+//! Contract suites: the cases that every implementation of a port passes.
 //!
-//! The bus has its suite in [`bus`], limits have theirs in [`limits`]; everything else here is about the ports of a store.
+//! The bus has its suite in [`bus`], the limiter in [`limits`]; everything else here is about the
+//! ports of a store.
 //!
-//! A case gets a [`CaseContext`]: a fresh, empty store with its ports and a hand on its clock. Cases speak to ports only,
-//! so the same ones run on the memory store (here), on SQLite and on PostgreSQL (in the integration binary). An
-//! expectation that does not hold panics with the case's name in the run's output.
+//! A case gets a [`CaseContext`]: a fresh, empty store with its ports and a clock that the case
+//! sets. Cases use ports only, so the same cases run on the memory store (here), on SQLite and on
+//! PostgreSQL (in `crates/chorus/tests/it`). A failed expectation panics after the case's name was
+//! printed.
 
 pub mod bus;
 pub mod context;
@@ -33,26 +35,26 @@ pub use context::{CaseContext, Ports};
 
 use crate::real;
 
-/// How a case ends: an error of the store fails it, a broken expectation panics.
+/// Result of a case: an error of the store fails it, a failed expectation panics.
 pub type Outcome = Result<(), StoreError>;
 
-/// One named case.
+/// A case with its name.
 pub struct Case {
     name: &'static str,
     run: fn(CaseContext) -> LocalBoxFuture<'static, Outcome>,
 }
 
-/// An implementation to be held against the contract.
+/// An implementation of the store's ports that is tested.
 #[async_trait]
 pub trait Implementation: Send + Sync {
-    /// What it is called in the output.
+    /// Name of the implementation in the output.
     fn name(&self) -> &'static str;
 
-    /// A new, empty store.
+    /// Creates an empty store.
     async fn fresh(&self) -> Ports;
 }
 
-/// The suites, by port.
+/// All suites with their names.
 pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("projects", projects::cases()),
@@ -70,7 +72,8 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
     ]
 }
 
-/// Runs every case of every suite on this implementation; returns how many ran and accounts for them.
+/// Runs every case of every suite, records the run with [`real::record_run`], and returns the
+/// number of cases.
 pub async fn run(implementation: &dyn Implementation) -> usize {
     let mut total = 0;
     for (suite, cases) in suites() {
@@ -80,7 +83,7 @@ pub async fn run(implementation: &dyn Implementation) -> usize {
     total
 }
 
-/// Runs one suite, prints what it ran; returns how many cases it had.
+/// Runs one suite and returns the number of cases.
 pub async fn run_cases(implementation: &dyn Implementation, suite: &str, cases: &[Case]) -> usize {
     for case in cases {
         println!("{}: {suite}: {}", implementation.name(), case.name);
@@ -93,8 +96,8 @@ pub async fn run_cases(implementation: &dyn Implementation, suite: &str, cases: 
     cases.len()
 }
 
-/// Does the operation twice, as a caller does whose first reply was lost: it was carried out, the caller heard an error
-/// and asked again with the same arguments. The answer is the second one.
+/// Applies the operation twice with the same arguments, like a caller whose first reply was lost.
+/// Returns the second reply.
 pub(crate) async fn with_lost_reply<T>(
     operation: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -107,7 +110,7 @@ pub(crate) async fn with_lost_reply<T>(
     }
 }
 
-/// Names a function as a case: its name is a sentence.
+/// Makes cases of functions; the name of a function is the name of its case.
 macro_rules! cases {
     ($($function:ident),* $(,)?) => {
         vec![$($crate::contract::Case::new(stringify!($function), |context| Box::pin($function(context)))),*]
@@ -116,7 +119,7 @@ macro_rules! cases {
 pub(crate) use cases;
 
 impl Case {
-    /// A case with its name.
+    /// Creates a case.
     pub(crate) const fn new(
         name: &'static str,
         run: fn(CaseContext) -> LocalBoxFuture<'static, Outcome>,

@@ -1,8 +1,10 @@
-//! Runs the futures of named processes on one thread and a virtual clock, in an order drawn from a seed.
+//! Runs the futures of named processes on one thread and a virtual clock, in an order drawn from a
+//! seed.
 //!
-//! A process is started from its boot_fn, crashed at any await (its futures are dropped before a poll), started
-//! again as a new boot, or paused (not polled while time goes on) and resumed. The executor knows nothing of
-//! services; what the processes do, and when they are crashed, is the world's affair.
+//! A process is started by its [`BootFn`]. A [`Command`] crashes it (its futures are dropped before
+//! the next poll), starts it again as a new boot, pauses it (no polls while time goes on) or
+//! resumes it. The executor does not know the services; [`crate::world`] decides which processes
+//! exist and [`crate::fault`] when they crash.
 
 mod control;
 mod timeline;
@@ -21,34 +23,34 @@ pub use timeline::{Sleep, Timeline};
 
 use crate::chance;
 
-/// A process of the executor, by order of creation.
+/// Number of a process, in order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessId(pub u32);
 
 /// One start of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Boot {
-    /// The process.
+    /// The process that starts.
     pub process: ProcessId,
-    /// How many times it was started before.
+    /// Number of earlier boots of the process; 0 for the first boot.
     pub number: u32,
 }
 
-/// Makes the futures of one boot; they end when the process has nothing more to do.
+/// Creates the futures of one boot. A process without futures left is idle until its next boot.
 pub type BootFn = Box<dyn FnMut(Boot) -> Vec<BoxFuture<'static, ()>>>;
 
-/// What one step of the executor did.
+/// Result of one call of [`Executor::step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A future of this process was polled.
+    /// A future of the process was polled.
     Polled(ProcessId),
-    /// Nothing was ready: time went on to the next timer or order.
+    /// No future was ready, so time advanced to the next timer or command.
     Advanced(Timestamp),
-    /// Nothing is ready and nothing waits for time: nothing will ever happen again.
+    /// No future is ready and none waits for time: a deadlock, or the end of all processes.
     Stuck,
 }
 
-/// The processes and their time.
+/// All processes, their ready futures and their [`Timeline`].
 pub struct Executor {
     timeline: Arc<Timeline>,
     ready: Arc<Ready>,
@@ -72,19 +74,19 @@ struct Task {
     waker: Waker,
 }
 
-/// Whether a process is polled.
+/// Scheduling state of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It is.
+    /// Ready futures are polled.
     Running,
-    /// Not now; its futures are kept while time goes on.
+    /// Futures are kept and not polled while time goes on.
     Paused,
-    /// It has no futures.
+    /// No futures exist until the next boot.
     Down,
 }
 
 impl Executor {
-    /// An executor without processes whose time stands at `now`.
+    /// Creates an executor without processes whose virtual time is `now`.
     pub fn new(seed: u64, now: Timestamp) -> Self {
         Self {
             timeline: Timeline::new(now),
@@ -97,17 +99,17 @@ impl Executor {
         }
     }
 
-    /// Its time.
+    /// Virtual time, shared with the clocks of all processes.
     pub const fn timeline(&self) -> &Arc<Timeline> {
         &self.timeline
     }
 
-    /// Where orders to it are left.
+    /// Queue in which a [`Command`] for a process is scheduled.
     pub const fn control(&self) -> &Arc<Control> {
         &self.control
     }
 
-    /// Adds a process and starts it.
+    /// Adds a process and starts its first boot.
     pub fn spawn(&mut self, name: &str, boot_fn: BootFn) -> ProcessId {
         let id = ProcessId(u32::try_from(self.processes.len()).expect("fewer processes than 2^32"));
         let process = Process {
@@ -122,22 +124,22 @@ impl Executor {
         id
     }
 
-    /// What a process is called.
+    /// Name of the process, used in logs only.
     pub fn name(&self, id: ProcessId) -> &str {
         &self.processes[index(id)].name
     }
 
-    /// Whether a process is polled now.
+    /// Current scheduling state of the process.
     pub fn status(&self, id: ProcessId) -> Status {
         self.processes[index(id)].status
     }
 
-    /// A number that differs when the order of polls does.
+    /// Hash of the order of polls; equal runs have equal digests.
     pub const fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// Carries out due orders, then polls one ready future, or lets time go on.
+    /// Applies due commands, then polls one ready future or advances time.
     pub fn step(&mut self) -> Step {
         while let Some((process, command)) = self.control.due(self.timeline.now()) {
             self.apply(process, command);
@@ -193,7 +195,7 @@ impl Executor {
         }
     }
 
-    /// One of the ready tasks of running processes, drawn by the seed.
+    /// Draws one of the ready tasks of running processes from the schedule stream.
     fn draw(&mut self) -> Option<TaskId> {
         let mut ready = self.ready.lock();
         let runnable: Vec<TaskId> = ready
@@ -235,7 +237,7 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// Futures go before anything they may look at while they are dropped.
+    /// Drops futures before the ready set and the timeline that their destructors use.
     fn drop(&mut self) {
         self.processes.clear();
     }

@@ -1,8 +1,9 @@
-//! What goes wrong, drawn from the seed: at every port call the injector of a process says how long it takes,
-//! whether it fails before or after the operation, and whether the process dies or freezes at that very await.
+//! Injects faults that are drawn from the seed.
 //!
-//! Faults end at a fixed time, so that what must happen in the end can be asked for. The wrappers of `faulty`
-//! ask here; nothing else does.
+//! At every port call a [`FaultPoint`] asks the [`FaultInjector`] for the latency of the call, for
+//! a failure before or after the operation, and for a crash or pause of the process at that await.
+//! Faults end at [`FaultPlan::until`], so that the run can be checked for termination. Only the
+//! wrappers of [`crate::faulty`] and [`crate::network`] ask here.
 
 mod plan;
 mod point;
@@ -20,27 +21,27 @@ use crate::chance::{self, permille};
 use crate::executor::{Command, Control, ProcessId, Timeline};
 use crate::log::Log;
 
-/// What a process speaks to.
+/// External system that a process calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// The database, with the artifacts and the directory in it.
+    /// Database, including artifacts and the directory.
     Store,
-    /// The bus.
+    /// Message bus.
     Bus,
-    /// The limiter.
+    /// Limiter: [`chorus_core::port::LimitState`].
     Limits,
 }
 
-/// What happens to a process at an await.
+/// Fault of a process at an await.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// It dies and starts again after this time.
+    /// The process crashes and starts again after this time.
     Crash(Millis),
-    /// It is not polled for this time.
+    /// The process is not polled for this time.
     Pause(Millis),
 }
 
-/// What becomes of one port call.
+/// Latency and faults of one port call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CallFaults {
     takes: Millis,
@@ -51,7 +52,7 @@ struct CallFaults {
     after: Option<Fault>,
 }
 
-/// The injector of all processes of one world.
+/// Draws the faults of all processes of one simulation.
 pub struct FaultInjector {
     plan: FaultPlan,
     timeline: Arc<Timeline>,
@@ -68,7 +69,7 @@ struct State {
 }
 
 impl FaultInjector {
-    /// The injector that this plan and seed hold ready.
+    /// Creates the injector of a plan and a seed.
     pub fn new(
         seed: u64,
         plan: FaultPlan,
@@ -90,12 +91,12 @@ impl FaultInjector {
         })
     }
 
-    /// What may go wrong.
+    /// The plan from which faults are drawn.
     pub const fn plan(&self) -> &FaultPlan {
         &self.plan
     }
 
-    /// Whether this part answers nobody now.
+    /// Returns true during an [`Outage`] of the part.
     fn is_out(&self, part: Part) -> bool {
         let now = self.timeline.now();
         self.plan
@@ -104,7 +105,7 @@ impl FaultInjector {
             .any(|outage| outage.part == part && outage.from <= now && now < outage.to)
     }
 
-    /// The call of one call of `process`, which may be struck down only if `may_crash`.
+    /// Draws the faults of one port call. Only processes with `may_crash` crash or pause.
     fn draw_call(&self, process: ProcessId, may_crash: bool) -> CallFaults {
         let mut state = self.lock();
         let State {
@@ -146,7 +147,7 @@ impl FaultInjector {
         }
     }
 
-    /// Gives the orders of a fault; the process is struck before its next poll.
+    /// Schedules the commands of a fault; it takes effect before the next poll of the process.
     fn inject(&self, process: ProcessId, fault: Fault) {
         let now = self.timeline.now();
         match fault {
@@ -163,18 +164,18 @@ impl FaultInjector {
         }
     }
 
-    /// Draws for the wrappers of the bus: whether one of the things of this share happens now.
+    /// Draws with a chance of `share` in 1,000; always false after [`FaultPlan::until`].
     pub fn happens(&self, process: ProcessId, share: u32) -> bool {
         self.draw(process, |chance| permille(chance, share))
             && self.timeline.now() < self.plan.until
     }
 
-    /// A length of time up to `most`.
+    /// Draws a delay from 1 ms to `most`.
     pub fn delay(&self, process: ProcessId, most: Millis) -> Millis {
         self.draw(process, |chance| Millis(chance.u64(1..=most.0.max(1))))
     }
 
-    /// For how long this process has been frozen now.
+    /// Time since the start of the current pause of the process; zero if it is not paused.
     pub fn frozen_for(&self, process: ProcessId) -> Millis {
         let now = self.timeline.now();
         self.lock()

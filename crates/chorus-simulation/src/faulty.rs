@@ -1,7 +1,8 @@
-//! Ports as one process sees them: slow, failing, losing replies, and deadly at any await.
+//! Ports as one process sees them: slow, failing, losing replies, and crashing at any await.
 //!
-//! Each wrapper only says what the call is about and how its reply reads in the log; what becomes of it is the
-//! `injector`'s affair. What the operation really did is seen by the monitor, which stands behind these wrappers.
+//! Each [`Faulty`] wrapper only names the call and formats its reply for the event log;
+//! [`crate::fault`] decides the fault. The [`Monitor`](crate::invariant::Monitor) sits behind these
+//! wrappers and sees the operations that were applied.
 
 mod bus;
 mod limits;
@@ -14,20 +15,20 @@ pub use bus::{BusFaults, FaultyBus};
 
 use crate::fault::FaultPoint;
 
-/// A port behind the injector of one process.
+/// A port behind the [`FaultPoint`] of one process.
 pub struct Faulty<P: ?Sized> {
     inner: Arc<P>,
     point: FaultPoint,
 }
 
 impl<P: ?Sized> Faulty<P> {
-    /// The port as the process at `point` sees it.
+    /// Wraps a port for the process of this fault point.
     pub const fn new(inner: Arc<P>, point: FaultPoint) -> Self {
         Self { inner, point }
     }
 }
 
-/// For replies that say nothing.
+/// Log text of a reply without a value.
 fn done(_: &()) -> String {
     "done".to_owned()
 }

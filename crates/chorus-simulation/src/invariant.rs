@@ -1,8 +1,9 @@
-//! What must hold in every world, whatever goes wrong: the monitor behind the faults sees each operation at the
-//! moment it is done and holds the rows, the limiter's books and the calls against its own account of them.
+//! Checks the invariants that hold in every run, under any faults.
 //!
-//! The invariants are those of the model-checked protocol (I1 to I8). The first violation ends a run. What can
-//! only be judged when everything is over is in `end`.
+//! The [`Monitor`] sits behind the faults and sees every operation at the moment it is applied. It
+//! compares rows, limiter levels and provider calls with its own account of them. The invariants
+//! are those of the model-checked protocol (I1 to I8). The first [`Violation`] ends a run.
+//! Invariants that can only be checked at the end are in `end`.
 
 mod arrows;
 mod calls;
@@ -27,56 +28,57 @@ pub use calls::{CallStart, Calls};
 pub use end::Ending;
 pub use leases::{LeaseOperation, Leases};
 
-/// A rule that no world may break.
+/// A rule that no run may break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// At most one attempt of a task succeeds (I1).
     OneSuccess,
-    /// The word of a fenced holder is never recorded (I1).
+    /// The report of a fenced holder is never recorded (I1).
     FencedReport,
     /// A claim is granted only at the record's epoch, to one holder (I4).
     OneClaim,
-    /// Rows change along the arrows of their machine only.
+    /// Rows change only along the arrows of [`chorus_core::attempt`].
     Arrows,
-    /// Epochs only grow, and every requeue raises its attempt's (I4).
+    /// Epochs only grow, and every requeue raises the epoch of its attempt (I4).
     EpochGrows,
-    /// Nothing leaves a terminal state (I5).
+    /// No transition leaves a terminal state (I5).
     TerminalAbsorbs,
-    /// A child is ready only when its parents' policy holds (I6).
+    /// A child becomes ready only when the policy on its parents holds (I6).
     ParentPolicy,
-    /// A ready task and its attempt appear together, one live attempt a task (I6).
+    /// A ready task and its attempt are created together, with one live attempt for each task (I6).
     ReadyHasAttempt,
-    /// A decision changes only the version that it was made on.
+    /// A decision changes only the version on which it was made.
     OneWriter,
     /// A record is folded once.
     FoldedOnce,
-    /// One call in flight for each epoch (I4).
+    /// At most one call is in flight for each epoch (I4).
     OneCallPerEpoch,
-    /// No call without a lease that was sent and has not expired, and none outlives its lease (I3).
+    /// A call has a lease that was sent and has not expired, and ends before its lease (I3).
     CallNeedsLease,
-    /// No lease draws two calls (I3).
+    /// A lease is used for one call (I3).
     OneCallPerLease,
     /// Only one holder sends a lease, and only while it is reserved (I3).
     SentOnce,
     /// The limiter's own count never passes a limit (I7).
     LimiterCount,
-    /// The limiter's books say what leases and calls make them: nothing charged twice, nothing given back that was used (I3).
+    /// The limiter's levels equal the sum of leases and calls: nothing is charged twice, nothing
+    /// used is refunded (I3).
     LedgerBalance,
     /// The provider's own count of calls in flight never passes its limit (I7).
     ProviderCount,
-    /// Money set aside and spent is the sum over the deliveries.
+    /// Reserved and spent money are the sums over the deliveries.
     Money,
-    /// No dispatch beyond the budget.
+    /// No dispatch exceeds the budget.
     Budget,
-    /// At the end nothing is reserved, held, or unsent.
+    /// At the end nothing is reserved, held or unsent.
     NothingLeft,
-    /// Every provider call is told of by a delivery's row, and every row's usage by its call.
+    /// Every provider call has a delivery row, and every row with usage has a call.
     CallsAccounted,
-    /// Every accepted project ends in bounded time after the last fault (I2).
+    /// Every accepted project ends within a bounded time after the last fault (I2).
     NoProjectLost,
-    /// No paid call is thrown away when only the store and dispatchers failed (I8).
+    /// No paid call is lost when only the store and dispatchers failed (I8).
     PaidCallKept,
-    /// The deliverable's bytes are those of the undisturbed run.
+    /// The deliverable equals that of the run without faults, byte for byte.
     SameDeliverable,
 }
 
@@ -86,17 +88,17 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// An invariant that was broken, and how.
+/// A broken invariant with the observed state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// The broken rule.
     pub invariant: Invariant,
-    /// What was seen.
+    /// Observed state, for people.
     pub what: String,
 }
 
 impl Violation {
-    /// A violation with these words.
+    /// Creates a violation with this description.
     pub fn new(invariant: Invariant, what: impl Into<String>) -> Self {
         Self {
             invariant,
@@ -111,27 +113,27 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A operation at the store whose answer says more than the rows do.
+/// Store operation whose reply carries more than the rows show.
 #[derive(Debug, Clone, Copy)]
 pub enum RowOperation<'a> {
     /// A claim was granted.
     Claimed(&'a Claim),
-    /// A finish was said to be recorded.
+    /// A finish was reported as recorded.
     Finished(&'a Finish),
-    /// A decision was said to be committed.
+    /// A decision was reported as committed.
     Committed {
-        /// The project.
+        /// The decided project.
         project: ProjectId,
-        /// The version that it was made on.
+        /// Version on which the decision was made.
         expected: Version,
-        /// What it folds.
+        /// Records that the decision folds.
         folded: &'a [chorus_core::id::EventId],
     },
-    /// Anything else.
+    /// Any other operation that changes rows.
     Other,
 }
 
-/// Watches one world.
+/// Checks the invariants of one run.
 pub struct Monitor {
     timeline: Arc<Timeline>,
     log: Arc<Log>,
@@ -148,7 +150,7 @@ struct State {
 }
 
 impl Monitor {
-    /// A monitor that has seen nothing yet.
+    /// Creates a monitor that has seen no operation.
     pub fn new(timeline: &Arc<Timeline>, log: &Arc<Log>) -> Arc<Self> {
         Arc::new(Self {
             timeline: Arc::clone(timeline),
@@ -157,12 +159,12 @@ impl Monitor {
         })
     }
 
-    /// The first violation, if there was one.
+    /// First violation of the run, if any.
     pub fn violation(&self) -> Option<Violation> {
         self.lock().violation.clone()
     }
 
-    /// Looks at the rows after a operation.
+    /// Checks the rows after an operation.
     pub fn rows(&self, operation: RowOperation<'_>, rows: &Rows) {
         self.judge(|state, _| {
             state.arrows.look(operation, rows)?;
@@ -171,38 +173,39 @@ impl Monitor {
         });
     }
 
-    /// Looks at the limiter's books after a operation.
+    /// Checks the limiter's levels after an operation.
     pub fn limits(&self, operation: &LeaseOperation<'_>, levels: &[Level]) {
         self.judge(|state, now| state.leases.look(operation, levels, now));
     }
 
-    /// The limiter forgot everything.
+    /// Notes that the limiter lost its state.
     pub fn flushed(&self) {
         self.lock().leases.flush();
     }
 
-    /// In this world no lease expires by itself.
+    /// Notes that leases never expire in this run ([`SafetyNets::expiry`](crate::world::SafetyNets)
+    /// is off).
     pub fn leases_never_expire(&self) {
         self.lock().leases.never_expire();
     }
 
-    /// A request reached a provider.
+    /// Checks a request at the moment it reaches a provider.
     pub fn call_started(&self, call: &CallStart<'_>, rows: &Rows) {
         self.judge(|state, now| state.calls.start(call, &mut state.leases, rows, now));
     }
 
-    /// The connection of a call is over.
+    /// Notes that the connection of a call was closed.
     pub fn call_ended(&self, reference: &str) {
         let State { calls, leases, .. } = &mut *self.lock();
         calls.end(reference, leases);
     }
 
-    /// Judges the whole run when everything is over.
+    /// Checks the invariants of the whole run at its end.
     pub fn end(&self, ending: &Ending<'_>) {
         self.judge(|state, now| end::judge(ending, state, now));
     }
 
-    /// Breaks an invariant from outside.
+    /// Records a violation that was found outside the monitor.
     pub fn report(&self, violation: Violation) {
         self.judge(|_, _| Err(violation));
     }

@@ -1,9 +1,12 @@
-//! The real services over in-memory adapters on a virtual clock, from one seed; for tests only.
+//! Deterministic simulation of the services: the real services over in-memory adapters on a virtual
+//! clock, from one seed.
 //!
-//! Processes run under [`executor`], see every port through the wrappers of `faulty`, and are watched by the
-//! monitor of `invariant`, which stands between the wrappers and the in-memory adapters. Nothing here opens a
-//! socket, a file or a thread, reads a clock, or draws chance that is not from the seed; but [`real`] tells tests of
-//! the adapters which servers they were given, and writes down what ran against them.
+//! Processes run under [`executor`] and call every port through the wrappers of [`faulty`]. The
+//! monitor of [`invariant`] sits between these wrappers and the in-memory adapters. [`contract`]
+//! holds the suites that every adapter of a port passes. Nothing here opens a socket, a file or a
+//! thread, reads a clock, or draws randomness outside the seed. The exception is [`real`], which
+//! gives tests of real adapters the addresses of their servers and records the suites that ran.
+//! This crate is for tests only.
 
 pub mod brief;
 pub mod chance;

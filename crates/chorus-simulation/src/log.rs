@@ -1,6 +1,6 @@
-//! The event log: one line for every port call, call to a provider and act of injector, under a rolling hash.
+//! Event log: one line for every port call, provider call and fault, with a hash over all lines.
 //!
-//! Two runs of one seed must give equal hashes; a failing run shows the log's tail.
+//! Two runs of one seed have equal hashes. A failing run prints the last lines.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::executor::Timeline;
 
-/// Lines that a failing run can show.
+/// Maximum number of lines kept in memory.
 const TAIL: usize = 400;
 
-/// The log of one run.
+/// Event log of one run.
 pub struct Log {
     timeline: Arc<Timeline>,
     start: Timestamp,
@@ -31,7 +31,7 @@ struct Lines {
 }
 
 impl Log {
-    /// An empty log; with `trace` every line goes to standard error too.
+    /// Creates an empty log. With `trace`, lines are also written to standard error.
     pub fn new(timeline: &Arc<Timeline>, trace: bool) -> Arc<Self> {
         let start = timeline.now();
         Arc::new(Self {
@@ -42,14 +42,14 @@ impl Log {
         })
     }
 
-    /// Adds a line.
+    /// Adds a line under the name of a process.
     pub fn note(&self, who: &str, what: fmt::Arguments<'_>) {
         let line = format!(
             "{:>10.3} {who:<16} {what}",
             self.timeline.now().since(self.start).as_secs_f64()
         );
         if self.trace {
-            // A trace that cannot be written is no reason to fail the run.
+            // A failed write to the trace does not fail the run.
             let _ = writeln!(std::io::stderr(), "{line}");
         }
         let mut lines = self.lock();
@@ -62,7 +62,7 @@ impl Log {
         lines.tail.push_back(line);
     }
 
-    /// The last `lines` lines.
+    /// Returns the last `lines` lines.
     pub fn tail(&self, lines: usize) -> Vec<String> {
         let all = self.lock();
         all.tail
@@ -72,12 +72,12 @@ impl Log {
             .collect()
     }
 
-    /// How many lines there were.
+    /// Number of lines so far.
     pub fn count(&self) -> u64 {
         self.lock().count
     }
 
-    /// The hash of all lines so far, in hex.
+    /// SHA-256 over all lines so far, in hex.
     pub fn hash(&self) -> String {
         let digest = self.lock().hash.clone().finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()

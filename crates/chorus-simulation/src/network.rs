@@ -1,7 +1,8 @@
-//! The way between processes and providers: a request travels for a while, and a later one may overtake it.
+//! Network between processes and providers: requests have a latency, and later ones may overtake
+//! earlier ones.
 //!
-//! It is no part of any process: what was sent arrives while its sender is frozen. What a dead one sent is gone with
-//! its connection.
+//! The network belongs to no process. A request arrives while its sender is paused; the requests of
+//! a crashed process are dropped with their connections.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,13 +23,13 @@ use crate::executor::Timeline;
 use crate::fault::FaultPoint;
 use crate::providers::{Call, Connection, SimulatedProviders};
 
-/// How long a request usually travels at most.
+/// Maximum usual latency of a request, in milliseconds.
 const USUAL: u64 = 20;
-/// How long one travels at most that others may overtake. With the time that marking its lease as sent takes, it is less than
-/// what the ledger allows for.
+/// Maximum latency of a request that others may overtake, in milliseconds. Together with the time
+/// to mark a lease as sent it stays below the 500 ms that the ledger allows for travel.
 const LONGEST: u64 = 450;
 
-/// What all processes send over.
+/// Network shared by all processes.
 pub struct Network {
     simulated: Arc<SimulatedProviders>,
     timeline: Arc<Timeline>,
@@ -38,7 +39,7 @@ pub struct Network {
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Packet>>>,
 }
 
-/// A request on its way.
+/// A request in transit.
 struct Packet {
     arrives: Timestamp,
     call: Call,
@@ -47,7 +48,7 @@ struct Packet {
 }
 
 impl Network {
-    /// A way to these providers on which so many of a thousand calls may be overtaken.
+    /// Creates a network to these providers; `overtaken` in 1,000 requests may be overtaken.
     pub fn new(
         seed: u64,
         timeline: &Arc<Timeline>,
@@ -65,7 +66,7 @@ impl Network {
         })
     }
 
-    /// Brings requests to the providers when they are due, for ever.
+    /// Delivers requests to the providers when they are due, for ever.
     pub async fn run(self: Arc<Self>) {
         let Some(mut inbox) = self
             .inbox
@@ -107,7 +108,7 @@ impl Network {
                         },
                     )) = first
                     {
-                        // Whoever hung up in this instant drops the line.
+                        // A caller that closed the connection at this instant drops the reply.
                         let _ = answer.send(self.simulated.arrived(call, point));
                     }
                 }
@@ -115,7 +116,7 @@ impl Network {
         }
     }
 
-    /// When a request arrives that is sent now.
+    /// Draws the arrival time of a request that is sent now.
     fn arrives(&self) -> Timestamp {
         let mut chance = self.chance.lock().expect("one thread alone draws");
         let travel = if permille(&mut chance, self.overtaken) {
@@ -127,14 +128,14 @@ impl Network {
     }
 }
 
-/// The way of one process to the providers: a call dies with the process that makes it.
+/// [`Transport`] of one process to the simulated providers. A call is dropped with its process.
 pub struct SimulatedTransport {
     network: Arc<Network>,
     point: FaultPoint,
 }
 
 impl SimulatedTransport {
-    /// The way of the process at `point`.
+    /// Creates the transport of the process of this fault point.
     pub const fn new(network: Arc<Network>, point: FaultPoint) -> Self {
         Self { network, point }
     }

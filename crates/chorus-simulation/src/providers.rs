@@ -1,5 +1,7 @@
-//! The simulated providers in process: real wire bytes over virtual time, no sockets. The monitor sees every request
-//! at the moment it arrives and every connection at the moment it is over.
+//! Simulated providers in process: real wire bytes over virtual time, without sockets.
+//!
+//! The [`Monitor`] sees every request on arrival and every connection when it is closed. The
+//! providers themselves are those of [`chorus_provider_sim::engine`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,7 +32,7 @@ pub struct SimulatedProviders {
 }
 
 impl SimulatedProviders {
-    /// Providers whose keys belong to these credentials.
+    /// Creates providers; `keys` maps API keys to credentials.
     pub fn new(
         timeline: &Arc<Timeline>,
         monitor: &Arc<Monitor>,
@@ -48,13 +50,13 @@ impl SimulatedProviders {
         })
     }
 
-    /// What the providers saw.
+    /// All calls that the providers received.
     pub fn journal(&self) -> Vec<Entry> {
         self.send_out();
         self.lock().journal().entries().cloned().collect()
     }
 
-    /// A request arrives from the process at `point`; the connection on which it is answered.
+    /// Handles a request from the process of this fault point and returns its connection.
     pub(crate) fn arrived(self: &Arc<Self>, call: Call, point: FaultPoint) -> Connection {
         let scripted = self.handle(&call.request);
         point.note(format_args!(
@@ -93,7 +95,8 @@ impl SimulatedProviders {
         scripted
     }
 
-    /// Providers send in their own time, whether or not a process that is frozen listens.
+    /// Finishes calls whose last chunk is due. Providers send at their own pace, even to a paused
+    /// process.
     fn send_out(&self) {
         let now = self.timeline.now();
         let mut due = self.due();
@@ -125,7 +128,7 @@ impl SimulatedProviders {
             .expect("one thread alone plays the providers")
     }
 
-    /// Whose credential the request shows.
+    /// Returns the credential of the API key in the request.
     pub(crate) fn credential(&self, request: &HttpRequest) -> Option<CredentialId> {
         let shown = request
             .headers
@@ -139,15 +142,15 @@ impl SimulatedProviders {
     }
 }
 
-/// A request with what it names.
+/// A request with the attempt and credential that it names.
 pub(crate) struct Call {
     pub(crate) request: HttpRequest,
-    /// `x-client-request-id`: attempt and epoch.
+    /// Header `x-client-request-id`: attempt and epoch.
     pub(crate) reference: String,
     pub(crate) credential: CredentialId,
 }
 
-/// One connection. Dropping it before its end hangs up.
+/// One connection. Dropping it before its end closes it.
 pub(crate) struct Connection {
     simulated: Arc<SimulatedProviders>,
     point: FaultPoint,
@@ -162,7 +165,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Waits for the head of the answer.
+    /// Waits for the response headers.
     pub(crate) async fn response(mut self) -> Result<http::Response<BodyStream>, TransportError> {
         let first = self.chunks.front().map_or(0, |chunk| chunk.delay_ms);
         self.wait(first).await;
@@ -178,7 +181,7 @@ impl Connection {
             .map_err(|error| TransportError::Broken(error.to_string()))
     }
 
-    /// Chunks come at the times of the script, however late they are taken.
+    /// Waits for the time of a chunk in the script. A late reader does not delay the next chunk.
     async fn wait(&mut self, delay_ms: u64) {
         self.at = self.at + Millis(delay_ms);
         self.simulated.timeline.sleep_until(self.at).await;
@@ -240,7 +243,7 @@ impl Drop for Connection {
     }
 }
 
-/// The keys of this world, which are no secrets. A process reads each once, through the store.
+/// API keys of the simulation, in plain text. A process reads each key once, through the store.
 pub struct OpenKeys {
     keys: BTreeMap<CredentialId, (String, String)>,
     known: Mutex<BTreeSet<CredentialId>>,
@@ -248,7 +251,7 @@ pub struct OpenKeys {
 }
 
 impl OpenKeys {
-    /// Keys and addresses by credential, for the process at `point`.
+    /// Creates the secrets of one process: key and base URL of each credential.
     pub const fn new(keys: BTreeMap<CredentialId, (String, String)>, point: FaultPoint) -> Self {
         Self {
             keys,

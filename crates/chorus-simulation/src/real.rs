@@ -1,55 +1,57 @@
-//! Which real services a run of tests was given, and the account of what ran against them.
+//! Addresses of real servers for a test run, and the report of suites that ran against them.
 //!
-//! `cargo xtask test` starts the services, names them in variables and reads the account when all is over. Nothing is
-//! started here; a test that is given no server says so and passes, unless the variable `CI` is set.
+//! `cargo xtask test` starts the servers, passes their addresses in environment variables and reads
+//! the report at the end. Nothing is started here. A test without a server prints that it was
+//! skipped and passes, unless the variable `CI` is set.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// Names the file to which [`ran`] adds a line: implementation, suite and number of cases, with tabs between.
+/// Path of the file to which [`record_run`] appends: implementation, suite and number of cases,
+/// separated by tabs.
 const REPORT: &str = "CHORUS_TEST_REPORT";
 
-/// What a variable says when the service is left out on purpose.
+/// Value of a variable that skips the service on purpose.
 const SKIP: &str = "skip";
 
-/// A server that tests may be given.
+/// A server that tests can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// What it is called.
+    /// Name of the server, for messages.
     pub name: &'static str,
-    /// The variable that says where it is.
+    /// Environment variable with the server's address.
     pub variable: &'static str,
 }
 
-/// The URL of a server on which databases may be made.
+/// URL of a PostgreSQL server on which tests create databases.
 pub const POSTGRES: Service = Service {
     name: "PostgreSQL",
     variable: "CHORUS_TEST_POSTGRES",
 };
 
-/// The URL of a server whose keys are the test's.
+/// URL of a Redis server whose keys belong to the tests.
 pub const REDIS: Service = Service {
     name: "Redis",
     variable: "CHORUS_TEST_REDIS",
 };
 
-/// `host:port` of a broker on which topics may be made.
+/// `host:port` of a Kafka broker on which tests create topics.
 pub const KAFKA: Service = Service {
     name: "Kafka",
     variable: "CHORUS_TEST_KAFKA",
 };
 
-/// `<base url>;<journal file>` of the model that `scripts/local-model` starts.
+/// `<base url>;<journal file>` of the model started by `scripts/local-model`.
 pub const LOCAL_MODEL: Service = Service {
     name: "local model",
     variable: "CHORUS_TEST_LOCAL_MODEL",
 };
 
 impl Service {
-    /// Where it is. Without one the test says that it was not tried.
+    /// Returns the address of the server. Without one, prints that the test was skipped.
     ///
     /// # Panics
-    /// When `CI` is set and nobody value where it is: there it must be tried, or be left out on purpose.
+    /// If `CI` is set and the variable is not: in CI the server is used, or skipped on purpose.
     pub fn address(&self) -> Option<String> {
         match self.resolve(variable(self.variable), variable("CI").is_some()) {
             Ok(place) => Some(place),
@@ -76,21 +78,22 @@ impl Service {
     }
 }
 
-/// Accounts for a suite that ran on an implementation: prints it, and adds it to the report where there is one.
+/// Reports a suite that ran on an implementation: prints it, and appends it to the report file if
+/// one is set.
 ///
 /// # Panics
-/// When the report cannot be written, which would hide a suite.
+/// If the report cannot be written, which would hide a suite.
 pub fn record_run(implementation: &str, suite: &str, cases: usize) {
     println!("{implementation}: {suite}: {cases} cases");
     let Some(path) = variable(REPORT) else { return };
     let line = format!("{implementation}\t{suite}\t{cases}\n");
     let file = OpenOptions::new().create(true).append(true).open(&path);
-    // In one piece: many tests add to it at once.
+    // One write, because many tests append at the same time.
     file.and_then(|mut file| file.write_all(line.as_bytes()))
         .unwrap_or_else(|error| panic!("{REPORT} names {path}: {error}"));
 }
 
-/// What the environment says; nothing where it is empty.
+/// Value of an environment variable; `None` if it is empty.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test binary is told by its environment where servers are"

@@ -1,6 +1,7 @@
-//! The in-memory adapters with the monitor looking at each operation, at the moment it is done.
+//! The in-memory adapters with a [`Monitor`](crate::invariant::Monitor) that checks each operation
+//! when it is applied.
 //!
-//! These stand behind the faults: what the monitor sees is what was done, whether or not anybody was told.
+//! These adapters sit behind the faults, so the monitor also sees operations whose reply is lost.
 
 mod limits;
 mod store;

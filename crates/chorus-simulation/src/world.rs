@@ -1,7 +1,9 @@
-//! One world from one seed: processes, providers, clients, faults, and the verdict of the monitor.
+//! `World` is a deterministic simulation of the services: processes, providers, clients and faults
+//! from one seed.
 //!
-//! The services are the real ones; what they reach is in memory and behind their injector. A run ends when every
-//! project is over and nothing is held any more, at the first violation, or when time is up.
+//! The services are the real ones; their ports are in-memory adapters behind [`crate::fault`]. A
+//! run ends when every project has ended and nothing is held, at the first [`Violation`], or when
+//! time is up.
 
 mod client;
 mod ending;
@@ -36,68 +38,68 @@ use processes::ProcessBuilder;
 pub use client::ClientScript;
 pub use safety_nets::SafetyNets;
 
-/// When every world begins: 2 March 2026, 00:00 UTC.
+/// Start of every run: 2 March 2026, 00:00 UTC.
 const START: Timestamp = Timestamp(1_772_409_600_000);
-/// How long after the last fault every project must be over.
+/// Time after the last fault within which every project ends.
 const BOUND: Millis = Millis::from_secs(4 * 3600);
-/// How long after the last project leases may still be held.
+/// Time after the end of the last project during which leases may still be held.
 const QUIET: Millis = Millis::from_secs(1_800);
-/// So many polls mean that something runs in circles.
+/// Maximum number of polls; more mean an endless loop.
 const MOST_STEPS: u64 = 3_000_000;
 
-/// What world is wanted.
+/// Parameters of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The seed of everything.
+    /// Seed of all random streams.
     pub seed: u64,
-    /// Show every line of the log.
+    /// True if every line of the log is written to standard error.
     pub trace: bool,
-    /// The faults of faults by its name; drawn from the seed when there is none.
+    /// Name of the [`FaultPlan`]; drawn from the seed if `None`.
     pub faults: Option<String>,
-    /// Which safety nets are there.
+    /// Safety nets that are active.
     pub nets: SafetyNets,
 }
 
-/// How a world ended.
+/// Result of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Its seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Its faults of faults.
+    /// Name of the fault plan.
     pub faults: &'static str,
-    /// Hash of its log and its schedule.
+    /// Hash of the event log and of the order of polls.
     pub hash: String,
-    /// The invariant that was broken, if one was.
+    /// The broken invariant, if any.
     pub violation: Option<Violation>,
-    /// The last lines of the log.
+    /// Last lines of the event log.
     pub tail: Vec<String>,
-    /// How long it lasted.
+    /// Virtual time that the run took.
     pub lasted: Millis,
-    /// How many polls there were.
+    /// Number of polls.
     pub steps: u64,
-    /// How its projects ended, in a word each.
+    /// Final state of each project.
     pub ends: Vec<&'static str>,
-    /// What is wrong with what was delivered, or why nothing was.
+    /// Defects of partial deliverables and reasons of failed projects.
     pub defects: Vec<String>,
-    /// Calls that providers saw.
+    /// Number of calls that providers received.
     pub calls: usize,
-    /// Plans and deliverables of the projects that are done.
+    /// Plans and deliverables of completed projects.
     pub delivered: BTreeMap<ProjectId, Delivered>,
 }
 
-/// What a project delivered, and after which plan.
+/// Plan and deliverable of a completed project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
-    /// The plan.
+    /// Hash of the plan.
     pub plan: ArtifactHash,
-    /// Rounds of rework: what was made with feedback is another text.
+    /// Rounds of rework; text written with feedback differs.
     pub rounds: u32,
-    /// The deliverable.
+    /// Hash of the deliverable.
     pub deliverable: ArtifactHash,
 }
 
-/// Runs the world of this seed and, when its faults left the plans alone, compares what it delivered with
-/// the undisturbed run.
+/// Runs the simulation of this seed. If its faults leave plans alone, its deliverables are compared
+/// with those of the run without faults.
 pub fn run(options: &Options) -> Outcome {
     let faults = match &options.faults {
         Some(name) => FaultPlan::named(name, options.seed, START),
@@ -111,7 +113,7 @@ pub fn run(options: &Options) -> Outcome {
     ending::compare(disturbed, &calm)
 }
 
-/// One world under way.
+/// A run in progress.
 struct World {
     seed: u64,
     faults: FaultPlan,
@@ -260,7 +262,7 @@ impl World {
     }
 }
 
-/// The accounts are there before anybody asks.
+/// Imports the accounts before any process starts.
 fn import(store: &Store, fixture: &Fixture) {
     let imported = store.import(fixture.accounts.clone()).now_or_never();
     assert!(
@@ -269,7 +271,8 @@ fn import(store: &Store, fixture: &Fixture) {
     );
 }
 
-/// Starts the services: alone in a process each, or all in one where the world is one machine.
+/// Starts the services: two processes of each kind, or one process with all of them for
+/// [`FaultPlan::one_machine`].
 fn populate(
     executor: &mut Executor,
     builder: &Arc<ProcessBuilder>,

@@ -1,4 +1,5 @@
-//! Virtual time for tests of services on one thread: a clock whose time passes only when everything waits.
+//! Virtual time for tests of services on one thread: a clock whose time advances only when every
+//! future waits.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -32,20 +33,20 @@ impl Wake for Woken {
     }
 }
 
-/// A handle that can be put behind the port.
+/// A cloneable handle that implements [`Clock`].
 #[derive(Debug, Clone, Default)]
 pub struct Handle(Arc<VirtualTime>);
 
 impl Handle {
-    /// The clock.
+    /// The clock as a port.
     pub fn port(&self) -> Arc<dyn Clock> {
         Arc::new(self.clone())
     }
 
-    /// Runs a future to its end; time jumps to the next timer whenever nothing else can happen.
+    /// Runs a future to its end. Time jumps to the next timer when no future is ready.
     ///
     /// # Panics
-    /// When the future waits for something that no timer brings.
+    /// If the future waits for something other than a timer.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let woken = Arc::new(Woken(AtomicBool::new(true)));

@@ -1,4 +1,4 @@
-//! Whether a brief can be worked on: asks for what a vague one leaves open, in its own language.
+//! Clarifying: asks for what a vague brief leaves open, in the language of the brief.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::Thought;
 use super::prompt::Prompt;
 use super::text::{Language, backticked, item, mentions, words};
 
-/// What a brief may leave open.
+/// A point that a brief may leave open.
 struct Gap {
     words: &'static [&'static str],
     english: Asked,
@@ -19,12 +19,12 @@ struct Asked {
     options: [&'static str; 3],
 }
 
-/// A brief longer than this says enough to begin with.
+/// Minimum length of a brief, in words, that is never vague.
 const LONG: usize = 140;
-/// So many gaps make a short brief vague.
+/// Number of [`Gap`]s that make a short brief vague.
 const VAGUE: usize = 3;
 
-/// Answers a clarify turn.
+/// Replies to a clarify turn.
 pub(super) fn clarify(prompt: &Prompt<'_>) -> Thought {
     let brief = prompt.text("brief");
     let language = Language::of(&brief);

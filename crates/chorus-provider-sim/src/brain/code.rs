@@ -1,6 +1,6 @@
-//! Files of code and configuration: skeletons that parse, taken from the interfaces in the inputs where they are given.
+//! Files of code and configuration: skeletons that parse, taken from the interfaces in the inputs.
 //!
-//! Bodies that the interfaces leave open stay open and say so; nothing is pretended to work.
+//! Bodies that the interfaces leave open stay open and state that; nothing pretends to work.
 
 use super::text::{backticked, heading, item, number, words};
 use super::work::Given;
@@ -9,13 +9,13 @@ const CODE: [&str; 12] = [
     "py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql",
 ];
 
-/// Whether a path is a file of code or configuration.
+/// Returns true if the path is a file of code or configuration.
 pub(super) fn is_code(path: &str) -> bool {
     path.rsplit_once('.')
         .is_some_and(|(_, extension)| CODE.contains(&extension))
 }
 
-/// The text of a file.
+/// Text of a file.
 pub(super) fn file(path: &str, instructions: &str, inputs: &[Given], results: &[Given]) -> String {
     let given = inputs.iter().find_map(|input| block_for(&input.text, path));
     match path.rsplit_once('.').map(|(_, extension)| extension) {
@@ -35,7 +35,7 @@ fn is_test(path: &str) -> bool {
     name.starts_with("test_") || name.ends_with("_test.py")
 }
 
-/// The fenced blocks under the heading that names a path.
+/// Fenced blocks under the heading that names a path.
 fn block_for(text: &str, path: &str) -> Option<String> {
     let mut lines = text.lines().skip_while(|line| {
         heading(line).is_none_or(|(_, title)| !backticked(title).contains(&path))
@@ -122,7 +122,7 @@ fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Lines that a docstring at the beginning of a body takes.
+/// Number of lines of a docstring at the start of a body.
 fn docstring_length(body: &[&str]) -> usize {
     let Some(first) = body.first().map(|line| line.trim()) else {
         return 0;
@@ -139,7 +139,7 @@ fn docstring_length(body: &[&str]) -> usize {
         .map_or(0, |at| at + 2)
 }
 
-/// Python for which no interface was given: the names that the instructions put in backticks.
+/// Python without an interface: defines the names that the instructions put in backticks.
 fn python(path: &str, instructions: &str) -> String {
     let mut text = format!("\"\"\"{}\"\"\"\n", summary(instructions, path));
     let named = backticked(instructions);
@@ -166,7 +166,7 @@ fn python(path: &str, instructions: &str) -> String {
     text.trim_end().to_owned()
 }
 
-/// Tests that the names which sibling files define can be imported.
+/// Tests that import the names which sibling files define.
 fn tests(path: &str, instructions: &str, results: &[Given]) -> String {
     let wanted = words(instructions)
         .windows(3)
@@ -203,7 +203,7 @@ fn tests(path: &str, instructions: &str, results: &[Given]) -> String {
     text
 }
 
-/// The name that a line of Python defines at the top of a module.
+/// Name that a line of Python defines at the top of a module.
 fn defined(line: &str) -> Option<&str> {
     let rest = line
         .strip_prefix("def ")
@@ -293,7 +293,7 @@ fn comment(instructions: &str) -> String {
         .join("\n")
 }
 
-/// What the instructions say of a file, on one line that can stand in a docstring.
+/// Instructions of a file on one line, fit for a docstring.
 fn summary(instructions: &str, path: &str) -> String {
     let said = description(instructions)
         .lines()
@@ -303,7 +303,7 @@ fn summary(instructions: &str, path: &str) -> String {
         .unwrap_or_else(|| path.to_owned())
 }
 
-/// The instructions without the sentence that names the file.
+/// Instructions without the sentence that names the file.
 fn description(instructions: &str) -> &str {
     let named = instructions.starts_with("Write the file `");
     instructions
@@ -330,7 +330,7 @@ fn is_module(name: &str) -> bool {
         && !name.ends_with(".md")
 }
 
-/// The module that a path of Python is: `a/b.py` is `a.b`.
+/// Python module of a path: `a/b.py` is `a.b`.
 pub(super) fn module_of(path: &str) -> String {
     path.trim_end_matches(".py")
         .trim_end_matches("/__init__")

@@ -1,10 +1,11 @@
-//! What a text says: its weightiest sentences, its facts, its terms. Everything is taken from the text itself.
+//! Extracts the weightiest sentences, the facts and the terms of a text. All results are parts of
+//! the text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::text::{Language, content_words, leans, sentences, words};
 
-/// A sentence with a number in it: equal sentences with different numbers have equal subjects.
+/// A sentence with a number. Equal sentences with different numbers have equal subjects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fact {
     pub subject: String,
@@ -12,17 +13,17 @@ pub(super) struct Fact {
     pub quote: String,
 }
 
-/// A term with what the text says it is.
+/// A term with its definition in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Term {
     pub term: String,
     pub meaning: String,
 }
 
-/// Longest sentence that states one fact.
+/// Maximum words of a sentence that states one fact.
 const FACT_WORDS: usize = 26;
 
-/// The weightiest sentences of a text in their order, with about `low` to `high` words.
+/// Weightiest sentences in their order, with about `low` to `high` words.
 pub(super) fn summary(text: &str, low: usize, high: usize) -> Vec<String> {
     let sentences = sentences(text);
     let mut taken = BTreeSet::new();
@@ -40,7 +41,7 @@ pub(super) fn summary(text: &str, low: usize, high: usize) -> Vec<String> {
     taken.into_iter().map(|at| sentences[at].clone()).collect()
 }
 
-/// The weightiest sentences that are not among others, in their order.
+/// Weightiest sentences outside `without`, in their order.
 pub(super) fn key_points(text: &str, count: usize, without: &[String]) -> Vec<String> {
     let sentences = sentences(text);
     let fresh = by_weight(&sentences)
@@ -51,7 +52,7 @@ pub(super) fn key_points(text: &str, count: usize, without: &[String]) -> Vec<St
     taken.into_iter().map(|at| sentences[at].clone()).collect()
 }
 
-/// Places of sentences, the weightiest first; ties in their order.
+/// Indices of sentences by weight, heaviest first; ties keep their order.
 fn by_weight(sentences: &[String]) -> Vec<usize> {
     let bags: Vec<Vec<String>> = sentences
         .iter()
@@ -88,7 +89,7 @@ fn by_weight(sentences: &[String]) -> Vec<usize> {
     places.into_iter().map(|(_, at)| at).collect()
 }
 
-/// The sentences that state a number of something named, the shortest first, each once.
+/// Sentences that state a number of a named thing, shortest first, without duplicates.
 pub(super) fn facts(text: &str, most: usize) -> Vec<Fact> {
     let mut found: Vec<(usize, Fact)> = Vec::new();
     for (at, sentence) in sentences(text).iter().enumerate() {
@@ -144,12 +145,12 @@ fn fact(sentence: &str) -> Option<Fact> {
     })
 }
 
-/// The number in a word, unless it is the year to which the sentence dates another number.
+/// Number in a token, unless it is a year to which the sentence dates another number.
 fn varying(word: &str, dated: bool) -> Option<&str> {
     number(word).filter(|number| !(dated && is_year(number)))
 }
 
-/// The number in a word, without the punctuation around it.
+/// Number in a token, without surrounding punctuation.
 fn number(word: &str) -> Option<&str> {
     let bare = word.trim_matches(|letter: char| !letter.is_ascii_digit());
     let plain = bare
@@ -166,7 +167,7 @@ fn is_year(number: &str) -> bool {
             .is_ok_and(|year| (1000..=2199).contains(&year))
 }
 
-/// The terms that a text sets in bold and says what they are, each once.
+/// Terms set in bold and defined in the text, without duplicates.
 pub(super) fn terms(text: &str, most: usize) -> Vec<Term> {
     let mut found: Vec<Term> = Vec::new();
     for sentence in sentences(text) {
@@ -207,7 +208,8 @@ fn sentence_terms(sentence: &str) -> Vec<Term> {
     plain.into_iter().collect()
 }
 
-/// What a sentence says a term is: the words after `is`, `are`, `means`; else the whole sentence when it calls something by the term.
+/// Definition of a term in a sentence: the part after `is`, `are` or `means`, or the whole sentence
+/// if it names something by the term.
 fn defined(sentence: &str, marked: &str, term: &str) -> Option<Term> {
     let (before, after) = sentence.split_once(marked)?;
     let named = 1..=5;
@@ -245,7 +247,7 @@ fn bare(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// Questions that the text answers: about its figures, its terms and what it says of its weightiest matters.
+/// Questions that the text answers: about its figures, terms and weightiest sentences.
 pub(super) fn questions(text: &str, count: usize, language: Language) -> Vec<String> {
     let figures = facts(text, count).into_iter().map(|fact| {
         let gap = fact.subject.replace('…', "___");

@@ -1,6 +1,6 @@
-//! Judging by looking: every requirement is held against the text of the files and of the parts in them.
+//! Judging by inspection: checks every requirement against the text of the files and their parts.
 //!
-//! What rules cannot see is not claimed to be seen: the evidence says what was looked at.
+//! The evidence names what was inspected. Rules claim nothing that they cannot see.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,26 @@ use super::prompt::{Block, Prompt};
 use super::text::{backticked, heading, item, mentions, paragraphs, range_before};
 use super::wishes::{Wish, lead, main_wishes};
 
-/// Parts of fewer words than this are stubs.
+/// Minimum words of a part; shorter parts are stubs.
 const STUB_WORDS: usize = 8;
 
-/// The files that are judged and the parts in them.
+/// Files under judgement and their parts.
 struct Judged {
     files: BTreeMap<String, String>,
     parts: BTreeMap<String, String>,
-    /// Tasks are named whose parts are not shown: this is a piece of a larger deliverable, and what is not in it may be elsewhere.
+    /// True if tasks are named without parts: this is a piece of a larger deliverable, and missing
+    /// things may be elsewhere.
     piece: bool,
 }
 
-/// What is wrong with a requirement: which tasks must be done again, and why.
+/// Defects of a requirement: the tasks to redo, with reasons.
 #[derive(Default)]
 struct Faults {
     redo: Vec<String>,
     reasons: Vec<String>,
 }
 
-/// What a part is, by its first heading and its marks.
+/// Kind of a part, by its first heading and its markers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Questions,
@@ -38,7 +39,7 @@ enum Role {
     Body,
 }
 
-/// Answers a judge turn.
+/// Replies to a judge turn.
 pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
     let judged = Judged::of(prompt);
     let items: Vec<Value> = prompt
@@ -115,7 +116,7 @@ impl Judged {
         json!({"requirement": id, "met": met, "evidence": evidence, "redo": faults.redo, "feedback": feedback})
     }
 
-    /// Every part is there and is no stub.
+    /// Checks that every part exists and is no stub.
     fn check_parts(&self, tasks: &[String], faults: &mut Faults) {
         for task in tasks {
             match self.parts.get(task) {
@@ -129,7 +130,8 @@ impl Judged {
         }
     }
 
-    /// Files that the requirement names are there; what it says of the one it begins with holds as far as rules can see.
+    /// Checks that the named files exist, and the statements about the first of them as far as
+    /// rules can see.
     fn check_files(
         &self,
         text: &str,
@@ -262,7 +264,7 @@ impl Judged {
         }
     }
 
-    /// Some file has a heading with one of these words and something below it.
+    /// Checks that a file has a heading with one of these words and text below it.
     fn check_heading(
         &self,
         wanted: &[&str],
@@ -314,7 +316,7 @@ impl Faults {
     }
 }
 
-/// The tasks that a requirement names.
+/// Tasks that a requirement names.
 fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
     requirement
         .attribute("tasks")
@@ -324,7 +326,7 @@ fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The parts between `[[part t]]` and `[[end t]]`.
+/// Parts between `[[part t]]` and `[[end t]]`.
 fn parts(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for piece in text.split("[[part ").skip(1) {
@@ -363,7 +365,7 @@ fn bullets(part: &str) -> usize {
     part.lines().filter(|line| item(line).is_some()).count()
 }
 
-/// Whether a short part is a whole file of data all the same.
+/// Returns true if a short part is a complete data file.
 fn is_data(part: &str) -> bool {
     serde_json::from_str::<Value>(part).is_ok_and(|value| value.is_object() || value.is_array())
         || part.contains('=')

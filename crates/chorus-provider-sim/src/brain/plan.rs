@@ -1,7 +1,7 @@
-//! Planning from the structure of a brief: what it lists, what is attached, and which words it uses.
+//! Planning from the structure of a brief: its lists, its attachments and its vocabulary.
 //!
-//! Three shapes are told apart: files that the brief lists, a document that is worked on chapter by chapter,
-//! and prose without sources.
+//! Three shapes are distinguished: [`files`] that the brief lists, a [`document`] with chapters,
+//! and [`prose`] without sources.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ mod document;
 mod files;
 mod prose;
 
-/// A brief, read.
+/// A parsed brief.
 pub(super) struct Reading {
     title: String,
     text: String,
@@ -27,13 +27,13 @@ pub(super) struct Reading {
     max_output: u64,
 }
 
-/// A chapter of an attached document: its sections, one unless it was cut into parts.
+/// A chapter of an attached document with its sections; one section unless it was split.
 pub(super) struct Chapter {
     title: String,
     sections: Vec<String>,
 }
 
-/// A plan in the making.
+/// A plan under construction.
 #[derive(Default)]
 pub(super) struct Draft {
     tasks: Vec<Value>,
@@ -41,7 +41,7 @@ pub(super) struct Draft {
     structure: String,
 }
 
-/// Most requirements that a plan has.
+/// Maximum number of requirements in a plan.
 const MOST_REQUIREMENTS: usize = 24;
 const HEADINGS: [&str; 11] = [
     "deliver",
@@ -83,7 +83,7 @@ const VERBS: [&str; 24] = [
     "hãy",
 ];
 
-/// Answers a plan turn.
+/// Replies to a plan turn.
 pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
     let reading = Reading::of(prompt);
     let paths = files::listed(&reading.text, &reading.documents);
@@ -116,7 +116,7 @@ pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
     }
 }
 
-/// What is thought aloud about the structure found.
+/// Reasoning text about the structure found.
 fn think(reading: &Reading, draft: &Draft, prompt: &Prompt<'_>) -> String {
     let mut lines = vec![
         format!(
@@ -197,7 +197,7 @@ impl Reading {
         }
     }
 
-    /// Lines about which a planner can decide by themselves: list items, or sentences where there are none.
+    /// List items of the brief, or its sentences if there are none.
     fn lines(&self) -> Vec<String> {
         let items = items(&self.text);
         let sentences = sentences(&self.text);
@@ -208,7 +208,7 @@ impl Reading {
             .collect()
     }
 
-    /// Names of the requirements that a test holds for.
+    /// Names of the requirements for which `holds` returns true.
     fn covering(&self, holds: impl Fn(&str) -> bool) -> Vec<String> {
         self.requirements
             .iter()
@@ -218,7 +218,7 @@ impl Reading {
             .collect()
     }
 
-    /// A file that the brief wants its text in.
+    /// Path of the file in which the brief wants its text.
     fn output_path(&self) -> String {
         let wanted = |path: &&str| path.ends_with(".md") || path.ends_with(".txt");
         let found = backticked(&self.text)
@@ -238,7 +238,7 @@ impl Draft {
         self.tasks.push(task);
     }
 
-    /// Gives what no task covers to the first of the tasks that suit anything.
+    /// Assigns uncovered requirements to the preferred task.
     fn cover_all(&mut self, reading: &Reading, preferred: usize) {
         let covered: Vec<String> = self
             .tasks
@@ -269,7 +269,7 @@ fn is_document(documents: &[String], path: &str) -> bool {
         .any(|document| name(document) == name(path))
 }
 
-/// The first heading, or the first words.
+/// First heading of a text, or its first words.
 fn title(text: &str) -> String {
     let headed = text
         .lines()
@@ -282,7 +282,7 @@ fn title(text: &str) -> String {
     })
 }
 
-/// List items with the heading above them; lines that go on below an item belong to it.
+/// List items with the heading above them; continuation lines belong to their item.
 fn items(text: &str) -> Vec<(String, String)> {
     let mut above = String::new();
     let mut found: Vec<(String, String)> = Vec::new();
@@ -304,7 +304,7 @@ fn items(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The points that a deliverable can be held against.
+/// Points against which a deliverable can be checked.
 fn requirements(text: &str) -> Vec<String> {
     let items = items(text);
     let named: Vec<String> = items
@@ -335,12 +335,12 @@ fn requirements(text: &str) -> Vec<String> {
     found
 }
 
-/// A title that can stand in quotes.
+/// Title without quotes, fit for quoting.
 fn unquoted(title: &str) -> String {
     title.replace(['"', '“', '”'], "'")
 }
 
-/// The lead of a line in at most a few words, for titles.
+/// Lead of a line in a few words, for titles.
 fn short(text: &str) -> String {
     super::text::first_words(&lead(text).replace('`', ""), 10)
         .trim_end_matches(['.', ',', ':', ';'])

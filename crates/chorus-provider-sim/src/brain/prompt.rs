@@ -1,15 +1,15 @@
-//! Reading the prompt protocol of `docs/prompts.md`: tagged blocks with quoted attributes.
+//! Parser of the prompt protocol of `docs/prompts.md`: tagged blocks with quoted attributes.
 
-/// One tagged block.
+/// A tagged block.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Block<'a> {
-    /// Its tag.
+    /// Tag of the block.
     pub name: &'a str,
     attributes: &'a str,
     body: &'a str,
 }
 
-/// The tags that stand at the top of a turn.
+/// Tags at the top of a turn.
 const TOP: [&str; 20] = [
     "task",
     "brief",
@@ -33,43 +33,43 @@ const TOP: [&str; 20] = [
     "file",
 ];
 
-/// A turn of the protocol, taken apart.
+/// A parsed turn of the protocol.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Prompt<'a> {
     blocks: Vec<Block<'a>>,
 }
 
 impl<'a> Prompt<'a> {
-    /// Reads a turn.
+    /// Parses a turn.
     pub(super) fn read(text: &'a str) -> Self {
         Self {
             blocks: blocks(text, &TOP),
         }
     }
 
-    /// All blocks of a tag.
+    /// All blocks with a tag.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &Block<'a>> {
         self.blocks.iter().filter(move |block| block.name == name)
     }
 
-    /// The first block of a tag.
+    /// First block with a tag.
     pub(super) fn first(&self, name: &str) -> Option<&Block<'a>> {
         self.all(name).next()
     }
 
-    /// The text of the first block of a tag, or nothing.
+    /// Text of the first block with a tag, or an empty string.
     pub(super) fn text(&self, name: &str) -> String {
         self.first(name).map(Block::text).unwrap_or_default()
     }
 }
 
 impl<'a> Block<'a> {
-    /// Its contents, as they were before they were escaped.
+    /// Content of the block, unescaped.
     pub(super) fn text(&self) -> String {
         self.body.trim().replace("<\\/", "</")
     }
 
-    /// An attribute; empty when it is not there.
+    /// Value of an attribute; empty if it is missing.
     pub(super) fn attribute(&self, name: &str) -> String {
         let mut rest = self.attributes;
         while let Some((key, tail)) = rest.split_once("=\"") {
@@ -88,18 +88,18 @@ impl<'a> Block<'a> {
         String::new()
     }
 
-    /// An attribute as a number.
+    /// Value of an attribute as a number.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.attribute(name).parse().ok()
     }
 
-    /// The blocks of a tag inside this one.
+    /// Blocks with a tag inside this one.
     pub(super) fn inside(&self, name: &'a str) -> Vec<Block<'a>> {
         blocks(self.body, &[name])
     }
 }
 
-/// The kind that the line `<task kind="…" />` of a turn names.
+/// Kind in the line `<task kind="…" />` of a turn.
 pub(super) fn kind(text: &str) -> Option<&str> {
     let line = text
         .lines()
@@ -110,7 +110,7 @@ pub(super) fn kind(text: &str) -> Option<&str> {
         .map(|(kind, _)| kind)
 }
 
-/// The blocks of some tags, one after the other; what is inside a block is passed over.
+/// Blocks with these tags, in order; nested blocks are skipped.
 fn blocks<'a>(text: &'a str, names: &[&'a str]) -> Vec<Block<'a>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -128,7 +128,7 @@ fn blocks<'a>(text: &'a str, names: &[&'a str]) -> Vec<Block<'a>> {
     found
 }
 
-/// The block that opens at a place, and the place after it.
+/// Block that opens at an offset, and the offset after it.
 fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize)> {
     let rest = text[open + 1..].strip_prefix(name)?;
     if !rest.starts_with([' ', '>', '/', '\n']) {
@@ -159,7 +159,7 @@ fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize
     ))
 }
 
-/// Bytes up to the `>` that closes a tag; one inside a quoted value does not close it.
+/// Bytes up to the `>` that closes a tag; a `>` inside a quoted value does not close it.
 fn tag_length(rest: &str) -> Option<usize> {
     let mut quoted = false;
     rest.char_indices().find_map(|(at, letter)| {

@@ -1,4 +1,5 @@
-//! Resolving conflicts and answering workers: by count, then by order; by words that question and brief share.
+//! Resolving conflicts and answering workers: by count, then by order; by words that question and
+//! brief share.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use super::Thought;
 use super::prompt::{Block, Prompt};
 use super::text::{content_words, mentions, sentences};
 
-/// Answers a resolve turn: the claim with most tasks stands, among equals none when the brief wants both, else the earliest.
+/// Replies to a resolve turn: the claim of most tasks wins; among equals none if the brief wants
+/// both, else the earliest.
 pub(super) fn resolve(prompt: &Prompt<'_>) -> Thought {
     let brief = prompt.text("brief");
     let both = mentions(

@@ -1,8 +1,8 @@
-//! Looking at prose: sentences, words, headings, language. Rules only, for English and Vietnamese.
+//! Rules about prose: sentences, words, headings, language. They cover English and Vietnamese.
 
 use std::collections::BTreeSet;
 
-/// The language of a text, as far as the brain tells languages apart.
+/// Languages that the rules distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     English,
@@ -23,7 +23,7 @@ const ABBREVIATIONS: [&str; 10] = [
 ];
 
 impl Language {
-    /// The language that a text is written in.
+    /// Detects the language of a text.
     pub(super) fn of(text: &str) -> Self {
         let letters = text
             .chars()
@@ -40,7 +40,7 @@ impl Language {
         }
     }
 
-    /// The one of two texts that is in this language.
+    /// Returns the text in this language.
     pub(super) const fn choose<'a>(self, english: &'a str, vietnamese: &'a str) -> &'a str {
         match self {
             Self::English => english,
@@ -66,14 +66,14 @@ pub(super) fn content_words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a sentence leans on the one before it.
+/// Returns true if a sentence depends on the one before it.
 pub(super) fn leans(sentence: &str) -> bool {
     words(sentence)
         .first()
         .is_none_or(|word| PRONOUNS.contains(&word.as_str()))
 }
 
-/// Paragraphs of prose: no headings, lists, tables or code.
+/// Paragraphs of prose, without headings, lists, tables and code.
 pub(super) fn paragraphs(text: &str) -> Vec<String> {
     let mut code = false;
     let mut found = vec![String::new()];
@@ -100,7 +100,7 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
     found
 }
 
-/// The sentences of a text's prose, in order.
+/// Sentences of the prose of a text, in order.
 pub(super) fn sentences(text: &str) -> Vec<String> {
     paragraphs(text)
         .iter()
@@ -145,7 +145,7 @@ fn split(paragraph: &str) -> Vec<String> {
     found
 }
 
-/// A line that begins a list item, without its marker.
+/// Text of a list item without its marker.
 pub(super) fn item(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let bullet = ["- ", "* ", "+ ", "• "]
@@ -167,14 +167,14 @@ fn is_numbered(line: &str) -> bool {
         && line[digits + 1..].starts_with(' ')
 }
 
-/// A heading's level and words.
+/// Level and text of a heading.
 pub(super) fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.chars().take_while(|letter| *letter == '#').count();
     let words = line.get(level..)?.strip_prefix(' ')?;
     (1..=6).contains(&level).then(|| (level, words.trim()))
 }
 
-/// What stands between backticks.
+/// Texts between backticks.
 pub(super) fn backticked(text: &str) -> Vec<&str> {
     let even = text.matches('`').count() / 2;
     text.split('`')
@@ -185,7 +185,7 @@ pub(super) fn backticked(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What stands between double quotes, straight or curly.
+/// Texts between double quotes, straight or curly.
 pub(super) fn quoted(text: &str) -> Vec<String> {
     let straight = text.replace(['“', '”'], "\"");
     let even = straight.matches('"').count() / 2;
@@ -199,13 +199,14 @@ pub(super) fn quoted(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a text contains one of some words, whatever their case.
+/// Returns true if a text contains one of these strings, ignoring case.
 pub(super) fn mentions(text: &str, wanted: &[&str]) -> bool {
     let lower = text.to_lowercase();
     wanted.iter().any(|word| lower.contains(word))
 }
 
-/// The number or range before a noun: `120 to 200 words` gives 120 and 200, `3 questions` gives 3 and 3.
+/// Number or range before a noun: `120 to 200 words` gives 120 and 200, `3 questions` gives 3 and
+/// 3.
 pub(super) fn range_before(text: &str, nouns: &[&str]) -> Option<(usize, usize)> {
     let words = words(text);
     let at = words.iter().enumerate().position(|(at, word)| {
@@ -221,7 +222,7 @@ pub(super) fn range_before(text: &str, nouns: &[&str]) -> Option<(usize, usize)>
     Some((low.unwrap_or(high), high))
 }
 
-/// A small number in digits or as a word.
+/// Small number in digits or in letters.
 pub(super) fn number(word: &str) -> Option<usize> {
     const NAMES: [&str; 13] = [
         "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -232,7 +233,7 @@ pub(super) fn number(word: &str) -> Option<usize> {
         .or_else(|| NAMES.iter().position(|name| *name == word))
 }
 
-/// Cuts a text after so many words.
+/// Truncates a text after a number of words.
 pub(super) fn first_words(text: &str, most: usize) -> String {
     text.split_whitespace()
         .take(most)

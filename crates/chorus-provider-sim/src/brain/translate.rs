@@ -19,7 +19,7 @@ each=mỗi;many=nhiều;much=nhiều;more=hơn;most=nhất;few=ít;some=một s�
 always=luôn luôn;often=thường;now=bây giờ;still=vẫn;already=đã;made=đã làm;make=làm;came=đã đến;come=đến;went=đã đi;go=đi;said=đã nói;say=nói;wrote=đã viết;\
 write=viết;read=đọc;saw=đã thấy;see=thấy;knew=đã biết;know=biết;found=đã tìm thấy;find=tìm thấy;took=đã lấy;take=lấy;gave=đã cho;give=cho;built=đã xây;build=xây";
 
-/// Translates paragraphs into a language, as far as the dictionary goes; the first line says what it is.
+/// Translates paragraphs as far as the dictionary goes; the first line of the result states that.
 pub(super) fn translate(
     paragraphs: &[String],
     target: &str,
@@ -46,7 +46,7 @@ pub(super) fn translate(
         .join("\n\n")
 }
 
-/// The language that instructions want a translation in.
+/// Target language in the instructions.
 pub(super) fn target(instructions: &str) -> String {
     let wanted = ["into ", "in ", "sang tiếng "].iter().find_map(|word| {
         let mut rest = instructions;
@@ -78,7 +78,7 @@ fn dictionary() -> BTreeMap<&'static str, &'static str> {
         .collect()
 }
 
-/// Words of the glossary stay as they are; words of the dictionary are rendered; everything else is kept.
+/// Keeps words of the glossary, renders words of the dictionary, and keeps everything else.
 fn paragraph_of(
     paragraph: &str,
     dictionary: &BTreeMap<&str, &str>,

@@ -1,8 +1,9 @@
-//! What a line of a brief wishes for: planner and judge read lines the same way.
+//! Features that a line of a brief requests, read alike by [`plan`](super::plan) and
+//! [`judge`](super::judge).
 
 use super::text::mentions;
 
-/// A kind of thing that briefs wish for.
+/// A feature of a deliverable that briefs request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wish {
     Summary,
@@ -45,7 +46,7 @@ const WORDS: [(Wish, &[&str]); 7] = [
     ),
 ];
 
-/// The wishes in a text.
+/// Features that a text requests.
 pub(super) fn wishes(text: &str) -> Vec<Wish> {
     WORDS
         .iter()
@@ -54,7 +55,8 @@ pub(super) fn wishes(text: &str) -> Vec<Wish> {
         .collect()
 }
 
-/// The wishes of a requirement: those of its lead when it has any, with key points that belong to its summaries.
+/// Features of a requirement: those of its [`lead`] if it has any, with key points as part of
+/// summaries.
 pub(super) fn main_wishes(text: &str) -> Vec<Wish> {
     let mut found = wishes(lead(text));
     if found.is_empty() {
@@ -69,7 +71,7 @@ pub(super) fn main_wishes(text: &str) -> Vec<Wish> {
     found
 }
 
-/// The words before a dash or colon, which name what the rest describes.
+/// Words before a dash or colon, which name what the rest describes.
 pub(super) fn lead(text: &str) -> &str {
     [" – ", " — ", " - ", ": "]
         .iter()

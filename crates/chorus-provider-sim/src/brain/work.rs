@@ -1,4 +1,5 @@
-//! A worker's part: summaries, questions, translations, introductions and files, made from the given inputs only.
+//! Work turns: summaries, questions, translations, introductions and files, made from the given
+//! inputs only.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,10 @@ use super::text::{
 use super::{Thought, code, translate};
 use crate::config::Omission;
 
-/// Tokens that one fact takes in the notes.
+/// Tokens of one fact in the notes.
 const FACT_TOKENS: u64 = 60;
 
-/// Everything a worker is given.
+/// Inputs of a worker.
 struct Work<'a> {
     prompt: &'a Prompt<'a>,
     instructions: String,
@@ -24,13 +25,13 @@ struct Work<'a> {
     results: Vec<Given>,
 }
 
-/// A text that is given, with its title.
+/// An input text with its title.
 pub(super) struct Given {
     pub title: String,
     pub text: String,
 }
 
-/// What is asked for, by the words of the instructions and the name of the file.
+/// Requested result, by the words of the instructions and the file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
@@ -41,7 +42,7 @@ enum Kind {
     Prose,
 }
 
-/// Answers a work turn.
+/// Replies to a work turn.
 pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> Thought {
     let work = Work::of(prompt);
     if let Some(question) = work.question() {
@@ -89,7 +90,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What the instructions say must be asked, when it was not answered yet.
+    /// Question that the instructions demand, unless it was answered already.
     fn question(&self) -> Option<String> {
         if self.prompt.first("answer").is_some() {
             return None;
@@ -157,7 +158,7 @@ impl<'a> Work<'a> {
             .unwrap_or_default()
     }
 
-    /// The texts to work from: inputs, or results where there are no inputs.
+    /// Texts to work from: inputs, or results if there are no inputs.
     fn source(&self) -> String {
         let given = if self.inputs.is_empty() {
             &self.results
@@ -281,7 +282,7 @@ impl<'a> Work<'a> {
         format!("{title}\n\n{body}")
     }
 
-    /// Prose without sources: what the brief and the answers say, and nothing that they do not say.
+    /// Prose without sources: statements of the brief and the answers only.
     fn prose(&self) -> String {
         let brief = self.prompt.text("project");
         let answers = self
@@ -305,7 +306,7 @@ impl<'a> Work<'a> {
         )
     }
 
-    /// Facts and terms for the merge; only parts that read a source for the first time tell them.
+    /// Facts and terms for the merge; only parts that read a source for the first time report them.
     fn notes(&self, kind: Kind) -> String {
         if kind != Kind::Summary || self.inputs.is_empty() {
             return String::new();
@@ -352,7 +353,7 @@ impl<'a> Work<'a> {
             .unwrap_or_default()
     }
 
-    /// Headings that the instructions name: quoted and beginning with `#`.
+    /// Headings in the instructions: quoted and beginning with `#`.
     fn headings(&self) -> Vec<String> {
         quoted(&self.instructions)
             .into_iter()
@@ -364,7 +365,7 @@ impl<'a> Work<'a> {
         range_before(&self.instructions, nouns)
     }
 
-    /// A range of words, shifted when feedback found the last result too long or too short.
+    /// Range of words, shifted if feedback found the last result too long or too short.
     fn resized(&self, low: usize, high: usize) -> (usize, usize) {
         let feedback = self.prompt.text("feedback");
         if mentions(&feedback, &["too long", "shorter", "quá dài"]) {
@@ -377,7 +378,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// A sentence without what stands in quotes: titles say nothing of what is to be done.
+/// Sentence without quoted text, as titles are no instructions.
 fn without_quotes(sentence: &str) -> String {
     sentence.split('"').step_by(2).collect::<Vec<_>>().join(" ")
 }
@@ -390,7 +391,7 @@ fn bullets(lines: &[String]) -> String {
         .join("\n")
 }
 
-/// The part of a text under a heading.
+/// Part of a text under a heading.
 fn section(text: &str, title: &str) -> Option<String> {
     let wanted = title.to_lowercase();
     let mut lines = text
@@ -408,7 +409,7 @@ fn headings_of(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A part without its last section; a part of one section stays whole.
+/// Part without its last section; a part with one section is unchanged.
 fn without_last_section(part: &str) -> String {
     let headings: Vec<usize> = part.match_indices("\n#").map(|(at, _)| at).collect();
     headings

@@ -1,7 +1,9 @@
-//! The pool of the demo: seven organisations of three providers with unequal, tight limits on a fast clock.
+//! Pool of the demo: seven organisations of three providers with unequal, tight limits on a fast
+//! clock.
 //!
-//! Two organisations grant less than they are believed to, so rate limits are met; one stream dies in the middle;
-//! one first result lacks a part. A project of some fifty calls ends within a minute.
+//! Two organisations grant less than their accounts state, so rate limits are reached; one stream
+//! breaks in the middle; one first result lacks a part. A project of some fifty calls ends within a
+//! minute.
 
 use std::collections::BTreeMap;
 
@@ -12,51 +14,51 @@ use super::{
 use crate::engine::fault::{Fault, FaultRule};
 use crate::engine::quota::Counted;
 
-/// How much faster than real providers the demo's are.
+/// Factor by which the demo's providers are faster than real ones.
 const SPEED: f64 = 10.0;
 
-/// The demo's providers and the accounts through which they are used.
+/// Providers of the demo and the accounts that use them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demo {
-    /// What is simulated.
+    /// Configuration of the providers.
     pub config: Config,
-    /// Who has which key there.
+    /// Accounts with keys at these providers.
     pub accounts: Vec<Account>,
 }
 
-/// One account, as an operator would write it down.
+/// Account as an operator writes it into an accounts file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// An e-mail address.
+    /// E-mail address that names the account.
     pub name: String,
-    /// Who owns it.
+    /// Owner of the account.
     pub owner: String,
-    /// The provider's row: `anthropic`, `openai` or `deepseek`.
+    /// Provider row: `anthropic`, `openai` or `deepseek`.
     pub provider: String,
-    /// The organisation at the provider: its limits are shared by its keys.
+    /// Organisation at the provider, whose limits its keys share.
     pub organisation: String,
-    /// The key.
+    /// API key in plain text.
     pub key: String,
-    /// The path below the server's address that stands for the provider's own base address.
+    /// Path below the server's address that replaces the provider's base URL.
     pub path: String,
-    /// The models, as the provider names them.
+    /// Models, as the provider names them.
     pub models: Vec<String>,
-    /// What the operator believes the limits to be, in real time, for each model by itself.
+    /// Limits that the operator assumes for each model, in real time.
     pub limits: Vec<AccountLimit>,
 }
 
 /// One limit in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountLimit {
-    /// What is counted.
+    /// Counted dimension.
     pub counted: Counted,
-    /// How much of it.
+    /// Amount of the limit.
     pub amount: u64,
-    /// The time in which the whole amount comes back; nothing for calls at the same time.
+    /// Milliseconds in which the whole amount refills; `None` for concurrency.
     pub per_ms: Option<u64>,
 }
 
-/// The pool of the demo.
+/// Creates the demo for a seed.
 pub fn demo(seed: u64) -> Demo {
     let customers = customers();
     let config = Config {
@@ -77,7 +79,7 @@ pub fn demo(seed: u64) -> Demo {
     Demo { config, accounts }
 }
 
-/// One organisation with what is believed of it.
+/// An organisation with the limits that its accounts state.
 struct Customer {
     dialect: Dialect,
     id: &'static str,

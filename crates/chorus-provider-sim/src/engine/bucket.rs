@@ -1,8 +1,9 @@
-//! A token bucket in whole numbers: nothing is rounded, so "never more than the bucket" can be tested exactly.
+//! Token bucket in whole numbers: no rounding, so "never more than the bucket" can be tested
+//! exactly.
 
-/// What can be taken of one limit, at one moment.
+/// Level of one limit at one moment.
 ///
-/// The level is kept in `amount * window` units: `amount` units come back each millisecond.
+/// The level is kept in units of `amount * window`: `amount` units refill each millisecond.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     amount: u64,
@@ -13,7 +14,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full bucket of `amount` that fills in `window_ms`.
+    /// Creates a full bucket of `amount` that refills in `window_ms`.
     pub fn full(amount: u64, window_ms: u64, now_ms: u64) -> Self {
         let window_ms = window_ms.max(1);
         let level = i128::from(amount) * i128::from(window_ms);
@@ -26,17 +27,17 @@ impl Bucket {
         }
     }
 
-    /// The limit.
+    /// Capacity of the bucket.
     pub const fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// Brings the level to a later moment; an earlier one changes nothing.
+    /// Refills up to a later moment; an earlier one changes nothing.
     pub fn refill(&mut self, now_ms: u64) {
         self.drain(now_ms, 0);
     }
 
-    /// Brings the level to a later moment while so much was taken evenly since the last one.
+    /// Refills up to a later moment while `amount` was taken evenly since the last one.
     pub fn drain(&mut self, now_ms: u64, amount: u64) {
         let passed = now_ms.saturating_sub(self.at_ms);
         let full = self.units(self.amount);
@@ -46,30 +47,30 @@ impl Bucket {
         self.at_ms = self.at_ms.max(now_ms);
     }
 
-    /// Whether so much can be taken now.
+    /// Returns true if `amount` can be taken now.
     pub fn has(&self, amount: u64) -> bool {
         self.level >= self.units(amount)
     }
 
-    /// Takes so much, into debt if need be.
+    /// Takes `amount`; the level may become negative.
     pub fn take(&mut self, amount: u64) {
         self.level -= self.units(amount);
         self.lowest = self.lowest.min(self.level);
     }
 
-    /// What is left, whole units, never below nothing.
+    /// Whole units left, at least 0.
     pub fn remaining(&self) -> u64 {
         u64::try_from(self.level.max(0) / i128::from(self.window_ms)).unwrap_or(0)
     }
 
-    /// What was used of the limit at the worst moment; more than the limit means debt.
+    /// Maximum amount in use at one moment; above the limit after a debt.
     pub fn peak_used(&self) -> u64 {
         let used = self.units(self.amount) - self.lowest;
         u64::try_from((used + i128::from(self.window_ms) - 1) / i128::from(self.window_ms))
             .unwrap_or(0)
     }
 
-    /// Milliseconds until so much can be taken; none when it never can.
+    /// Milliseconds until `amount` can be taken; `None` if it never fits.
     pub fn wait_ms(&self, amount: u64) -> Option<u64> {
         if amount > self.amount {
             return None;
@@ -82,7 +83,7 @@ impl Bucket {
         u64::try_from((missing + rate - 1) / rate).ok()
     }
 
-    /// Milliseconds until it is full.
+    /// Milliseconds until the bucket is full.
     pub fn full_in_ms(&self) -> u64 {
         self.wait_ms(self.amount).unwrap_or(0)
     }

@@ -1,40 +1,41 @@
-//! What a call asks, whatever its provider's wire text was.
+//! A call in one form for all dialects, parsed by [`Wire::read`](super::wire::Wire::read).
 
 use super::hash::Hash;
 use super::tokens;
 
-/// Tokens that each turn costs besides its text.
+/// Tokens of each turn besides its text.
 const TURN_TOKENS: u64 = 4;
 
-/// What a call asks.
+/// Parsed request of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ask {
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// Standing rules.
+    /// System text.
     pub system: String,
-    /// The conversation.
+    /// Turns of the conversation, oldest first.
     pub turns: Vec<Turn>,
-    /// Most tokens of the reply.
+    /// Maximum tokens of the reply.
     pub max_tokens: Option<u64>,
-    /// Whether the reply comes in pieces.
+    /// True if the reply is streamed.
     pub stream: bool,
-    /// Whether a stream tells the usage at its end.
+    /// True if a stream reports usage at its end.
     pub stream_usage: bool,
-    /// Whether to think aloud; none leaves it to the model.
+    /// Thinking on or off; `None` leaves it to
+    /// [`ModelConfig::thinks`](crate::config::ModelConfig::thinks).
     pub think: Option<bool>,
 }
 
-/// One turn of a conversation.
+/// A turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// Who speaks.
+    /// Author of the turn.
     pub role: Role,
-    /// What is said; other content than text is left out.
+    /// Text of the turn; other content is dropped.
     pub text: String,
 }
 
-/// Who speaks.
+/// Author of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The caller.
@@ -44,7 +45,7 @@ pub enum Role {
 }
 
 impl Ask {
-    /// Tokens of the prompt.
+    /// Number of tokens of the prompt.
     pub fn input_tokens(&self) -> u64 {
         let turns: u64 = self
             .turns
@@ -54,7 +55,7 @@ impl Ask {
         tokens::count(&self.system) + turns
     }
 
-    /// Characters of the prompt.
+    /// Number of characters of the prompt.
     pub fn characters(&self) -> u64 {
         (self.system.chars().count()
             + self
@@ -64,7 +65,7 @@ impl Ask {
                 .sum::<usize>()) as u64
     }
 
-    /// Everything that was said, as one text.
+    /// Text of all turns, joined.
     pub fn text(&self) -> String {
         self.turns
             .iter()

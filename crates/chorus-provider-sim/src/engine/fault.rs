@@ -1,7 +1,7 @@
 //! Faults on request: by rule, by a marker in the prompt, by a header.
 //!
-//! Chance is a function of the seed, the rule, the conversation and how often that conversation was seen, so
-//! the same calls meet the same faults in whatever order they arrive.
+//! A draw is a function of the seed, the rule, the conversation and the number of earlier calls
+//! with that conversation, so equal calls meet equal faults in any order of arrival.
 
 use std::collections::BTreeMap;
 
@@ -9,125 +9,125 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Hash;
 
-/// What goes wrong.
+/// Kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// 429 for a rate.
+    /// 429 for a rate limit.
     RateLimit,
-    /// The provider has no room (529 at Anthropic, 503 elsewhere).
+    /// The provider has no capacity (529 at Anthropic, 503 elsewhere).
     Overloaded,
-    /// 500.
+    /// Status 500.
     ServerError,
-    /// 401.
+    /// Status 401.
     DeadKey,
     /// 402, or OpenAI's 429 `insufficient_quota`.
     Unpaid,
     /// The customer's own spend limit is reached.
     Capped,
-    /// It takes `factor` times as long.
+    /// The call takes `factor` times as long.
     Slow,
-    /// It stops in mid-reply and never ends.
+    /// The reply stops in the middle and never ends.
     Hang,
-    /// The connection is cut in mid-reply.
+    /// The connection breaks in the middle of the reply.
     Cut,
     /// The stream ends with an error event.
     Die,
-    /// Nothing is said.
+    /// The reply is empty.
     Empty,
     /// The model refuses.
     Refusal,
-    /// The reply ends early, as if it had reached its limit of tokens.
+    /// The reply ends early, as if it had reached its token limit.
     Length,
     /// The body is not JSON.
     Garbage,
-    /// The usage told is ten times what was used.
+    /// The reported usage is ten times the real one.
     WrongUsage,
-    /// JSON was asked for and prose is given.
+    /// The reply is prose where JSON was requested.
     Prose,
-    /// A plan whose tasks wait for each other.
+    /// A plan with a cycle.
     Cyclic,
-    /// A plan that names parents which do not exist.
+    /// A plan with parents that do not exist.
     Dangling,
-    /// A plan of five hundred tasks.
+    /// A plan with five hundred tasks.
     Flood,
 }
 
-/// When a fault happens. Absent conditions hold always.
+/// Rule that injects a [`Fault`]. Absent conditions always hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What goes wrong.
+    /// Fault to inject.
     pub fault: Fault,
-    /// Only at this provider.
+    /// Provider to which the rule is limited.
     #[serde(default)]
     pub provider: Option<String>,
-    /// Only for this organisation.
+    /// Organisation to which the rule is limited.
     #[serde(default)]
     pub organisation: Option<String>,
-    /// Only for this model.
+    /// Model to which the rule is limited.
     #[serde(default)]
     pub model: Option<String>,
-    /// Only for this kind of task; `chat` for everything that is none.
+    /// Kind of task to which the rule is limited; `chat` for calls that are no task.
     #[serde(default)]
     pub kind: Option<String>,
-    /// Only when the conversation contains this; case does not matter.
+    /// Text that the conversation must contain, ignoring case.
     #[serde(default)]
     pub contains: Option<String>,
-    /// Only for streamed replies, or only for whole ones.
+    /// True for streamed replies only, false for whole ones only.
     #[serde(default)]
     pub streamed: Option<bool>,
-    /// How many of a thousand such calls.
+    /// Share of matching calls, in 1,000.
     #[serde(default = "always")]
     pub permille: u16,
-    /// So many such calls pass first.
+    /// Number of matching calls that pass first.
     #[serde(default)]
     pub skip: u32,
-    /// At most so often.
+    /// Maximum number of faults of this rule.
     #[serde(default)]
     pub times: Option<u32>,
-    /// At most so often for one conversation.
+    /// Maximum number of faults for one conversation.
     #[serde(default)]
     pub each: Option<u32>,
-    /// Where in the reply it happens, for faults in mid-reply.
+    /// Position of the fault in the reply, in per cent.
     #[serde(default = "half")]
     pub after_percent: u8,
-    /// How many times slower.
+    /// Factor of [`Fault::Slow`].
     #[serde(default = "five")]
     pub factor: u32,
 }
 
-/// What a rule looks at.
+/// Properties of a call that rules match.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
-    /// The provider's name.
+    /// Name of the provider.
     pub provider: &'a str,
-    /// The organisation's id.
+    /// Id of the organisation.
     pub organisation: &'a str,
-    /// The model.
+    /// Name of the model.
     pub model: &'a str,
-    /// The kind of task.
+    /// Kind of task.
     pub kind: &'a str,
-    /// The conversation.
+    /// Text of the conversation.
     pub text: &'a str,
-    /// Its hash.
+    /// Hash of the conversation.
     pub content: u64,
-    /// Whether the reply is streamed.
+    /// True if the reply is streamed.
     pub streamed: bool,
 }
 
-/// The fault of one call.
+/// Fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planted {
-    /// What goes wrong.
+    /// Kind of the fault.
     pub fault: Fault,
-    /// Where in the reply.
+    /// Position in the reply, in per cent.
     pub after_percent: u8,
-    /// How many times slower.
+    /// Factor of [`Fault::Slow`].
     pub factor: u32,
 }
 
-/// The rules with what they did so far.
+/// Rules and the number of times that each applied.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     seed: u64,
@@ -144,7 +144,7 @@ struct Counter {
 }
 
 impl FaultRule {
-    /// This fault, every time.
+    /// Rule that injects this fault into every call.
     pub const fn always(fault: Fault) -> Self {
         Self {
             fault,
@@ -190,7 +190,7 @@ impl FaultRule {
 }
 
 impl Faults {
-    /// Rules that have done nothing yet.
+    /// Creates the state of unused rules.
     pub fn new(seed: u64, rules: Vec<FaultRule>) -> Self {
         let rules = rules
             .into_iter()
@@ -205,7 +205,7 @@ impl Faults {
         Self { seed, rules }
     }
 
-    /// The fault of this call, by the first rule that strikes.
+    /// Returns the fault of a call: that of the first rule that applies.
     pub fn draw(&mut self, occasion: &Occasion<'_>) -> Option<Planted> {
         let seed = self.seed;
         self.rules
@@ -243,7 +243,7 @@ impl Counter {
     }
 }
 
-/// The fault named by a marker `[[sim:cut]]` in a text, or by the value of the header `x-sim-fault`.
+/// Fault named by a marker `[[sim:cut]]` in a text, or by the header `x-sim-fault`.
 pub fn requested(text: &str, header: Option<&str>) -> Option<Planted> {
     let marked = || {
         text.split_once("[[sim:")

@@ -1,13 +1,13 @@
-//! A small fixed hash: chance and ids are functions of what was asked, the same on every machine.
+//! A small fixed hash: random draws and ids are functions of the request, equal on every machine.
 
 use sha2::{Digest, Sha256};
 
-/// A hash in the making.
+/// Hash under construction (FNV-1a, then mixed).
 #[derive(Debug, Clone, Copy)]
 pub struct Hash(u64);
 
 impl Hash {
-    /// Begins with a seed.
+    /// Starts with a seed.
     pub const fn new(seed: u64) -> Self {
         Self(mix(seed ^ 0x9e37_79b9_7f4a_7c15))
     }
@@ -25,12 +25,12 @@ impl Hash {
         self.with(folded).with(text.len() as u64)
     }
 
-    /// The hash.
+    /// Value of the hash.
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// The hash as letters and digits, as providers write ids.
+    /// Hash as letters and digits, like provider ids.
     pub fn id(self, length: usize) -> String {
         const LETTERS: &[u8; 62] =
             b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -43,7 +43,7 @@ impl Hash {
             .collect()
     }
 
-    /// The hash in the form of a UUID.
+    /// Hash in the form of a UUID.
     pub fn uuid(self) -> String {
         let (high, low) = (self.with(1).0, self.with(2).0);
         format!(
@@ -57,7 +57,7 @@ impl Hash {
     }
 }
 
-/// The first twelve hexadecimal digits of a secret's SHA-256.
+/// First twelve hexadecimal digits of a secret's SHA-256.
 pub fn fingerprint(secret: &str) -> String {
     Sha256::digest(secret.as_bytes())
         .iter()

@@ -1,4 +1,5 @@
-//! What the providers saw: one line a call, the witness against which the callers' books are held.
+//! Journal of the providers: one line for each call, against which the callers' own records are
+//! checked.
 
 use std::collections::BTreeMap;
 
@@ -6,75 +7,75 @@ use serde::{Deserialize, Serialize};
 
 use super::quota::Counted;
 
-/// One call that a provider received, in order of arrival.
+/// Number of a call, in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub u64);
 
-/// One call.
+/// Journal entry of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its place in the order of arrival.
+    /// Number of the call.
     pub sequence: CallId,
-    /// Who received it.
+    /// Name of the provider.
     pub provider: String,
-    /// Whose key it was; empty when the key is unknown.
+    /// Organisation of the key; empty if the key is unknown.
     pub organisation: String,
-    /// The first twelve hexadecimal digits of the key's SHA-256.
+    /// First twelve hexadecimal digits of the key's SHA-256.
     pub key: String,
-    /// The model asked for.
+    /// Requested model.
     pub model: String,
-    /// The caller's `x-client-request-id`.
+    /// Header `x-client-request-id` of the caller.
     pub client_request: Option<String>,
-    /// The provider's id of the request.
+    /// Request id of the provider.
     pub request: String,
-    /// The kind of task that the prompt names, or `chat`.
+    /// Kind of task in the prompt, or `chat`.
     pub kind: String,
-    /// Hash of the conversation: equal calls have equal hashes.
+    /// Hash of the conversation; equal calls have equal hashes.
     pub content: String,
     /// HTTP status.
     pub status: u16,
-    /// Prompt tokens.
+    /// Number of prompt tokens.
     pub input_tokens: u64,
-    /// Tokens of the whole reply, thinking included, whether or not they were all delivered.
+    /// Tokens of the whole reply including thinking, delivered or not.
     pub output_tokens: u64,
-    /// Whether the reply came in pieces.
+    /// True if the reply was streamed.
     pub streamed: bool,
-    /// The fault that was planted, if any.
+    /// Name of the injected [`Fault`](super::fault::Fault), if any.
     pub fault: Option<String>,
-    /// The limit that the call would have passed by the provider's own count; none for refusals that were planted.
+    /// Limit that the call exceeded by the provider's own count; `None` for injected refusals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Counted>,
-    /// How much too early such a call came; none where time alone would not have let it pass.
+    /// Milliseconds by which such a call came too early; `None` if no wait would have let it pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_ms: Option<u64>,
-    /// When it arrived.
+    /// Time of arrival, in milliseconds.
     pub started_ms: u64,
-    /// When it was over; none while it runs.
+    /// Time of the end; `None` while the call runs.
     pub ended_ms: Option<u64>,
-    /// How it ended.
+    /// Ending of the call.
     pub outcome: Outcome,
-    /// Bytes of the body that were delivered.
+    /// Delivered bytes of the body.
     pub delivered: u64,
 }
 
-/// How a call ended.
+/// Ending of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It still runs.
+    /// The call still runs.
     Open,
     /// The whole reply was delivered.
     Complete,
-    /// It was answered with an error.
+    /// The reply was an error.
     Refused,
-    /// The client hung up.
+    /// The client closed the connection.
     Aborted,
-    /// The provider broke off.
+    /// The provider closed the connection.
     Cut,
 }
 
-/// All calls, and the lines that were not yet written to a file.
+/// All calls, and the lines not yet written to a file.
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: BTreeMap<CallId, Entry>,
@@ -82,7 +83,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Records a call; one that is over already is due for the file.
+    /// Adds a call. An ended call is due for the file at once.
     pub fn open(&mut self, entry: Entry) {
         if entry.outcome != Outcome::Open {
             self.fresh.push(entry.sequence);
@@ -90,7 +91,7 @@ impl Journal {
         self.entries.insert(entry.sequence, entry);
     }
 
-    /// Records how a running call ended; false when it was over before.
+    /// Records the end of a running call; returns false if it had ended before.
     pub fn close(&mut self, call: CallId, now_ms: u64, outcome: Outcome, delivered: u64) -> bool {
         let Some(entry) = self
             .entries
@@ -106,17 +107,17 @@ impl Journal {
         true
     }
 
-    /// One call.
+    /// Returns the entry of a call.
     pub fn get(&self, call: CallId) -> Option<&Entry> {
         self.entries.get(&call)
     }
 
-    /// All calls in order of arrival.
+    /// All entries in order of arrival.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
 
-    /// The lines of calls that ended since the last time.
+    /// Lines of calls that ended since the last call of this method.
     pub fn take_fresh(&mut self) -> Vec<String> {
         let fresh = std::mem::take(&mut self.fresh);
         fresh

@@ -1,4 +1,4 @@
-//! One provider: its customers, their keys and limits, its models and its speed.
+//! One provider: its organisations, their keys and limits, its models and its speed.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Provider {
     quotas: BTreeMap<Place, Quota>,
 }
 
-/// The limits that a call draws on: an organisation and a group of models.
+/// Key of a [`Quota`]: an organisation and a group of models.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     organisation: usize,
@@ -29,22 +29,22 @@ pub struct Place {
 /// The provider's own count of one organisation's limits on one group of models.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Count {
-    /// The provider.
+    /// Name of the provider.
     pub provider: String,
-    /// The organisation.
+    /// Id of the organisation.
     pub organisation: String,
-    /// The group of models.
+    /// Group of models.
     pub group: String,
-    /// Calls admitted.
+    /// Number of admitted calls.
     pub admitted: u64,
-    /// Calls refused because of a limit.
+    /// Number of calls refused because of a limit.
     pub refused: u64,
-    /// The most that was used of each limit.
+    /// Maximum use of each limit.
     pub limits: Vec<Peak>,
 }
 
 impl Provider {
-    /// A provider whose limits are all full.
+    /// Creates a provider with full limits.
     pub fn new(config: ProviderConfig, speed: f64) -> Self {
         let keys = config
             .organisations
@@ -66,24 +66,24 @@ impl Provider {
         }
     }
 
-    /// Its configuration.
+    /// Configuration of the provider.
     pub const fn config(&self) -> &ProviderConfig {
         &self.config
     }
 
-    /// Its wire text.
+    /// Wire format of the provider.
     pub fn wire(&self) -> &'static dyn Wire {
         self.wire
     }
 
-    /// Who shows this key.
+    /// Returns the organisation of a key.
     pub fn organisation(&self, key: &str) -> Option<&OrganisationConfig> {
         self.keys
             .get(key)
             .and_then(|place| self.config.organisations.get(*place))
     }
 
-    /// Checks everything that does not depend on load: key, model, standing, size.
+    /// Checks everything that is independent of load: key, model, status, size.
     pub fn check(&self, key: &str, ask: &Ask) -> Result<(&ModelConfig, Place), Refusal> {
         let (organisation, customer) = self
             .keys
@@ -125,7 +125,7 @@ impl Provider {
         ))
     }
 
-    /// Draws on the limits, or says which one would be passed.
+    /// Draws on the limits, or returns the limit that the call exceeds.
     pub fn admit(&mut self, place: &Place, ask: &Ask, now_ms: u64) -> Result<(), Exceeded> {
         let input = ask.input_tokens();
         let draw = Draw {
@@ -136,7 +136,7 @@ impl Provider {
         self.quota(place, now_ms).admit(draw, refused_count)
     }
 
-    /// The admitted call is served as timed.
+    /// Starts serving an admitted call.
     pub fn begin(&mut self, place: &Place, call: CallId, timed: &Timed, now_ms: u64) {
         let flight = Flight::new(
             call,
@@ -147,7 +147,7 @@ impl Provider {
         self.quota(place, now_ms).begin(flight);
     }
 
-    /// The call ended, after its grace when the client hung up.
+    /// Ends a call, after its grace if the client closed the connection.
     pub fn end(&mut self, place: &Place, call: CallId, now_ms: u64, aborted: bool) {
         let grace = if aborted {
             self.real_ms(self.config.service.abort_grace_ms)
@@ -159,12 +159,12 @@ impl Provider {
         quota.advance(now_ms);
     }
 
-    /// What is left of the limits.
+    /// Current levels of the limits.
     pub fn levels(&mut self, place: &Place, now_ms: u64) -> Vec<Level> {
         self.quota(place, now_ms).levels()
     }
 
-    /// The provider's own count.
+    /// The provider's own counts.
     pub fn counts(&self) -> impl Iterator<Item = Count> {
         self.quotas.iter().map(|(place, quota)| Count {
             provider: self.config.name.clone(),
@@ -176,7 +176,7 @@ impl Provider {
         })
     }
 
-    /// How long a call takes; chance comes from its hash.
+    /// Speed of a call; variation comes from its hash.
     pub fn pace(&self, place: &Place, input: u64, chance: Hash, factor: u32) -> Pace {
         let service = self.config.service;
         let jitter = f64::from(service.jitter_percent) / 100.0;
@@ -194,7 +194,7 @@ impl Provider {
         }
     }
 
-    /// Provider time in real milliseconds, one at least.
+    /// Converts provider time to real milliseconds, at least 1.
     pub fn real_ms(&self, provider_ms: u64) -> u64 {
         ((provider_ms as f64 / self.speed).round() as u64).max(1)
     }

@@ -1,7 +1,7 @@
-//! The limits of one organisation on one group of models, with the calls that draw on them.
+//! Limits of one organisation on one group of models, with the calls that draw on them.
 //!
-//! Each provider charges in its own way: OpenAI at entry, Anthropic's output as it is produced, DeepSeek by
-//! calls in flight. The provider's own count is exact and is shown in `/_sim/limits`.
+//! Each provider charges in its own way: OpenAI at entry, Anthropic's output as it is produced,
+//! DeepSeek by calls in flight. The provider's own count is exact and is shown at `/_sim/limits`.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Quota {
     refused: u64,
 }
 
-/// What is counted.
+/// Counted dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
@@ -31,79 +31,79 @@ pub enum Counted {
     Requests,
     /// Prompt tokens.
     InputTokens,
-    /// Produced tokens.
+    /// Output tokens.
     OutputTokens,
-    /// Tokens as OpenAI counts them.
+    /// Prompt and output tokens, as OpenAI counts them.
     Tokens,
-    /// Calls at the same time.
+    /// Calls in flight.
     Concurrency,
 }
 
-/// What a call draws when it is admitted.
+/// Amounts that a call draws on admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
     /// Prompt tokens.
     pub input: u64,
-    /// Tokens charged at entry where prompt and reply share a limit.
+    /// Tokens charged at entry if prompt and reply share a limit.
     pub total: u64,
 }
 
-/// The limit that a call would have passed.
+/// Limit that a call exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
-    /// Which.
+    /// Dimension of the limit.
     pub counted: Counted,
-    /// Its amount.
+    /// Amount of the limit.
     pub limit: u64,
-    /// What was used of it.
+    /// Amount in use.
     pub used: u64,
-    /// What the call wanted.
+    /// Amount that the call requested.
     pub requested: u64,
-    /// When it would fit; none when it never will.
+    /// Milliseconds until the call fits; `None` if it never does.
     pub wait_ms: Option<u64>,
 }
 
-/// What is left of one limit.
+/// Level of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
-    /// Which.
+    /// Dimension of the limit.
     pub counted: Counted,
-    /// Its amount.
+    /// Amount of the limit.
     pub limit: u64,
-    /// What is left.
+    /// Amount left.
     pub remaining: u64,
-    /// When it is full again.
+    /// Milliseconds until the limit is full.
     pub full_in_ms: u64,
 }
 
 /// The provider's own count of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Peak {
-    /// Which.
+    /// Dimension of the limit.
     pub counted: Counted,
-    /// Its amount.
+    /// Amount of the limit.
     pub limit: u64,
-    /// The most that was ever used of it at one moment.
+    /// Maximum amount in use at one moment.
     pub peak: u64,
 }
 
-/// A call that is being served, or of which the client does not know yet that it is over.
+/// A call that is being served, or whose end the client does not know yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Flight {
-    /// Which.
+    /// Number of the call.
     pub call: CallId,
-    /// When its first token is produced.
+    /// Time of the first token.
     pub from_ms: u64,
-    /// When its last one is.
+    /// Time of the last token.
     pub until_ms: u64,
-    /// How many there are.
+    /// Number of output tokens.
     pub output: u64,
     charged: u64,
     over_ms: Option<u64>,
 }
 
 impl Flight {
-    /// A call that produces so many tokens evenly between two moments.
+    /// Creates a call that produces its tokens evenly between two moments.
     pub const fn new(call: CallId, from_ms: u64, until_ms: u64, output: u64) -> Self {
         Self {
             call,
@@ -128,7 +128,7 @@ impl Flight {
 }
 
 impl Quota {
-    /// Full limits; a minute lasts `minute_ms`.
+    /// Creates full limits; a minute lasts `minute_ms`.
     pub fn new(limits: Limits, minute_ms: u64, now_ms: u64) -> Self {
         let bucket =
             |amount: Option<u64>| amount.map(|amount| Bucket::full(amount, minute_ms, now_ms));
@@ -145,7 +145,7 @@ impl Quota {
         }
     }
 
-    /// Brings every limit to a later moment.
+    /// Advances every limit to a later moment.
     pub fn advance(&mut self, now_ms: u64) {
         let mut moments: Vec<u64> = self
             .flights
@@ -163,7 +163,8 @@ impl Quota {
             .retain(|flight| flight.over_ms.is_none_or(|over| over > now_ms));
     }
 
-    /// Admits a call or says which limit it would pass; a refused call counts as a request where it says so.
+    /// Admits a call or returns the limit that it exceeds. A refused call counts as a request if
+    /// `refused_count` is set.
     pub fn admit(&mut self, draw: Draw, refused_count: bool) -> Result<(), Exceeded> {
         if let Some(exceeded) = self.exceeded(draw) {
             self.refused += 1;
@@ -190,20 +191,20 @@ impl Quota {
         Ok(())
     }
 
-    /// The admitted call is being served.
+    /// Starts serving an admitted call.
     pub fn begin(&mut self, flight: Flight) {
         self.flights.push(flight);
         self.peak_flights = self.peak_flights.max(self.flights.len() as u64);
     }
 
-    /// The call is over at that moment: it holds no slot after it and produces nothing more.
+    /// Ends a call: after `over_ms` it holds no slot and produces nothing.
     pub fn end(&mut self, call: CallId, over_ms: u64) {
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.call == call) {
             flight.over_ms = Some(over_ms);
         }
     }
 
-    /// What is left of each limit that comes back with time.
+    /// Level of each limit that refills with time.
     pub fn levels(&self) -> Vec<Level> {
         self.buckets()
             .map(|(counted, bucket)| Level {
@@ -233,7 +234,7 @@ impl Quota {
         peaks
     }
 
-    /// Calls admitted and calls refused because of a limit.
+    /// Number of admitted calls, and of calls refused because of a limit.
     pub const fn calls(&self) -> (u64, u64) {
         (self.admitted, self.refused)
     }
@@ -249,7 +250,7 @@ impl Quota {
         .filter_map(|(counted, bucket)| bucket.as_ref().map(|bucket| (counted, bucket)))
     }
 
-    /// One stretch of time in which the number of producing calls does not change.
+    /// Advances through an interval in which the number of producing calls is constant.
     fn step(&mut self, now_ms: u64) {
         let mut produced = 0;
         for flight in &mut self.flights {

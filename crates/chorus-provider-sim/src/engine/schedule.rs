@@ -1,4 +1,4 @@
-//! When each piece of a reply goes out, and how it ends.
+//! Schedule of a reply: the time of each chunk, and the ending.
 
 use bytes::Bytes;
 
@@ -6,25 +6,25 @@ use super::fault::{Fault, Planted};
 use super::wire::{Piece, Wire};
 use super::{Chunk, End};
 
-/// How long one call takes, in real microseconds.
+/// Speed of one call, in real microseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Until its first token.
+    /// Time to the first token.
     pub first_us: u64,
-    /// For each token.
+    /// Time of each token.
     pub token_us: u64,
-    /// How often it is kept alive while it waits; never when zero.
+    /// Interval of keep-alives while the call waits; 0 for none.
     pub keep_alive_us: u64,
 }
 
-/// A reply with its times.
+/// A scheduled reply.
 #[derive(Debug)]
 pub struct Timed {
-    /// What goes out.
+    /// Chunks to send.
     pub chunks: Vec<Chunk>,
-    /// How it ends.
+    /// Ending of the reply.
     pub end: End,
-    /// Tokens produced.
+    /// Number of produced tokens.
     pub produced: u64,
     /// Milliseconds from the call's arrival to its first token.
     pub first_ms: u64,
@@ -32,7 +32,7 @@ pub struct Timed {
     pub last_ms: u64,
 }
 
-/// Times a stream.
+/// Schedules a stream.
 pub fn stream(
     wire: &dyn Wire,
     mut pieces: Vec<Piece>,
@@ -51,7 +51,7 @@ pub fn stream(
     line.timed(end, produced)
 }
 
-/// Times a whole reply.
+/// Schedules a whole reply.
 pub fn whole(
     wire: &dyn Wire,
     body: Vec<u8>,
@@ -80,7 +80,7 @@ pub fn whole(
     line.timed(end, produced)
 }
 
-/// Shortens a stream to where its fault strikes.
+/// Truncates a stream at the position of its fault.
 fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> End {
     let Some(planted) = planted else {
         return End::Close;
@@ -112,7 +112,7 @@ fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> 
     }
 }
 
-/// Chunks in the making.
+/// Chunks under construction.
 struct Line {
     pace: Pace,
     keep_alive: Option<&'static [u8]>,

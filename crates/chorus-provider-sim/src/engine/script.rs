@@ -1,67 +1,68 @@
-//! What goes in and out of the engine: a request, and the script of its answer.
+//! Input and output of the engine: a request, and the script of its reply.
 
 use bytes::Bytes;
 
 use super::journal::CallId;
 use super::quota::Counted;
 
-/// A request as it came in.
+/// A request as received.
 #[derive(Debug, Clone, Default)]
 pub struct HttpRequest {
     /// `GET` or `POST`.
     pub method: String,
-    /// The path, which begins with the provider's name; no query.
+    /// Path without query; the first segment is the provider's name.
     pub path: String,
-    /// Names and values.
+    /// Header names and values.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// Bytes of the body.
     pub body: Bytes,
 }
 
-/// What is to be answered, and when.
+/// Script of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scripted {
     /// HTTP status.
     pub status: u16,
-    /// Names and values.
+    /// Header names and values.
     pub headers: Vec<(String, String)>,
-    /// The body; status and headers go out with the first chunk.
+    /// Chunks of the body; status and headers go out with the first one.
     pub chunks: Vec<Chunk>,
-    /// What comes after the last chunk.
+    /// Ending after the last chunk.
     pub end: End,
-    /// The call that must be reported as finished; none when there is nothing to report.
+    /// Call to report with [`Providers::finished`](super::Providers::finished); `None` if there is
+    /// nothing to report.
     pub call: Option<CallId>,
-    /// The limit that the call would have passed, by the provider's own count.
+    /// Limit that the call exceeds by the provider's own count.
     pub passed: Option<Counted>,
 }
 
-/// A part of a body.
+/// A chunk of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
-    /// Milliseconds after the one before it.
+    /// Milliseconds after the previous chunk.
     pub delay_ms: u64,
-    /// The bytes.
+    /// Bytes of the chunk.
     pub bytes: Bytes,
 }
 
-/// What comes after the last chunk.
+/// Ending after the last chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The body is complete.
     Close,
-    /// The body is complete, but its last event was an error.
+    /// The body is complete; its last event is an error.
     Died,
     /// The connection breaks.
     Cut,
-    /// Nothing, ever.
+    /// The connection stays open for ever.
     Hang,
 }
 
-/// How much of a body went out.
+/// Delivered part of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// The script was played to its end.
+    /// All of it.
     All,
-    /// The client hung up after so many bytes.
+    /// Number of bytes delivered before the client closed the connection.
     Bytes(u64),
 }

@@ -1,4 +1,5 @@
-//! Replies that are wrong on purpose: what a planted fault makes of a good one, or which refusal it stands for.
+//! Replies that are wrong on purpose: applies an injected [`Fault`] to a good reply, or returns its
+//! refusal.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::tokens;
 use super::wire::{Finish, Refusal};
 use crate::brain::Thought;
 
-/// Spoils a thought, and says why the reply ends.
+/// Applies a fault to a reply and returns the finish reason.
 pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> Finish {
     match fault {
         Fault::Empty => {
@@ -37,7 +38,7 @@ pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> F
     Finish::Stop
 }
 
-/// Breaks a plan in the way asked for; a reply that is no plan stays as it is.
+/// Breaks a plan as the fault demands; a reply that is no plan is unchanged.
 fn spoil_plan(thought: &mut Thought, fault: Fault) {
     let Ok(mut plan) = serde_json::from_str::<Value>(&thought.text) else {
         return;
@@ -72,7 +73,7 @@ fn spoil_plan(thought: &mut Thought, fault: Fault) {
     thought.text = plan.to_string();
 }
 
-/// The refusal that a fault stands for, if it stands for one.
+/// Refusal that a fault stands for, if any.
 pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
     match fault {
         Fault::RateLimit => Some(Refusal::Rate(Exceeded {
@@ -92,7 +93,7 @@ pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Opti
     }
 }
 
-/// Cuts a thought to the most tokens that it may have; true when something was cut.
+/// Truncates a reply to its maximum tokens; returns true if it was truncated.
 pub(super) fn shorten(thought: &mut Thought, most: u64) -> bool {
     let (thinking, said) = (
         tokens::count(&thought.reasoning),

@@ -1,9 +1,11 @@
-//! How the simulated providers count tokens: a text is cut into pieces of at most six letters with their
-//! leading space, and each piece is a token. Streams are cut at the same places, so counts and streams agree.
+//! Token counts of the simulated providers: a text is split into pieces of at most six letters with
+//! their leading space, and each piece is a token.
+//!
+//! Streams are split at the same places, so counts and streams agree.
 
 const LETTERS: usize = 6;
 
-/// The tokens of a text, in order; together they are the text.
+/// Tokens of a text, in order; their concatenation is the text.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -14,12 +16,12 @@ pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// How many tokens a text has.
+/// Number of tokens of a text.
 pub fn count(text: &str) -> u64 {
     pieces(text).count() as u64
 }
 
-/// The longest beginning of a text that has at most so many tokens.
+/// Longest prefix of a text with at most `tokens` tokens.
 pub fn first(text: &str, tokens: u64) -> &str {
     let bytes = pieces(text)
         .take(usize::try_from(tokens).unwrap_or(usize::MAX))

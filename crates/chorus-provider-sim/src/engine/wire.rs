@@ -1,6 +1,7 @@
-//! The wire text of each provider: how it is asked, how it answers whole, in pieces and with an error.
+//! Wire format of each provider: requests, whole replies, streams and errors.
 //!
-//! A wire knows no limits and no time; it writes what the engine decided. Providers of one dialect share it.
+//! A [`Wire`] knows no limits and no time; it writes what the engine decided. Providers of one
+//! dialect share it.
 
 use serde_json::Value;
 
@@ -12,81 +13,82 @@ pub mod anthropic;
 pub mod deepseek;
 pub mod openai;
 
-/// One provider's wire text.
+/// Wire format of one dialect.
 pub trait Wire: Sync {
-    /// What a method and path (without the provider's name) ask for.
+    /// Route of a method and path, the path without the provider's name.
     fn route(&self, method: &str, path: &str) -> Option<Route>;
 
-    /// The key in the headers.
+    /// API key in the headers.
     fn key(&self, headers: &[(String, String)]) -> Option<String>;
 
-    /// Reads a request's body, or says in the provider's words what is wrong with it.
+    /// Parses a request's body. An error is the message that the provider writes.
     fn read(&self, headers: &[(String, String)], body: &Value) -> Result<Ask, String>;
 
-    /// Says in the provider's words what this model cannot do of what is asked.
+    /// Checks that the model supports the request. An error is the message that the provider
+    /// writes.
     fn check(&self, _ask: &Ask, _model: &ModelConfig) -> Result<(), String> {
         Ok(())
     }
 
-    /// Whether the most tokens of the reply count against the context, as the prompt does.
+    /// Returns true if the reply's maximum tokens count against the context.
     fn reply_counts_in_context(&self) -> bool {
         true
     }
 
-    /// Writes an error.
+    /// Writes an error reply.
     fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused;
 
     /// Headers of a reply.
     fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)>;
 
-    /// A whole reply.
+    /// Writes a whole reply.
     fn whole(&self, written: &Written<'_>) -> Value;
 
-    /// A reply in pieces.
+    /// Writes a streamed reply.
     fn pieces(&self, written: &Written<'_>) -> Vec<Piece>;
 
-    /// What a stream says when the provider fails in the middle of it.
+    /// Event of a stream that fails in the middle.
     fn broken(&self) -> Vec<u8>;
 
-    /// What keeps a waiting call alive.
+    /// Bytes that keep a waiting call alive.
     fn keep_alive(&self, _streamed: bool) -> Option<&'static [u8]> {
         None
     }
 
-    /// The list of models.
+    /// List of models.
     fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value;
 
-    /// The id of a request whose hash this is.
+    /// Request id for a hash.
     fn request_id(&self, hash: super::hash::Hash) -> String;
 
-    /// Whether a refused call counts against the limit of requests.
+    /// Returns true if refused calls count against the request limit.
     fn refused_calls_count(&self) -> bool {
         false
     }
 
-    /// Tokens that a call is charged at entry where prompt and reply share a limit.
+    /// Tokens charged at entry if prompt and reply share a limit.
     fn charged_at_entry(&self, ask: &Ask, input: u64) -> u64 {
         ask.max_tokens.unwrap_or(0) + input
     }
 }
 
-/// What is asked for.
+/// Operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// A reply.
+    /// Create a reply.
     Call,
-    /// The number of tokens in a prompt.
+    /// Count the tokens of a prompt.
     Count,
-    /// The models.
+    /// List the models.
     Models,
 }
 
-/// A call is answered with an error.
+/// Reason for an error reply.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
-    /// There is nothing at this path.
+    /// The path does not exist.
     NoSuchPath,
-    /// No key was shown.
+    /// The request has no key.
     NoKey,
     /// The key is unknown or revoked.
     DeadKey,
@@ -94,101 +96,101 @@ pub enum Refusal {
     Unpaid,
     /// The customer's own spend limit is reached.
     Capped,
-    /// The body is larger than the provider takes.
+    /// The body exceeds the provider's maximum.
     TooLarge,
-    /// The request is wrong, in the provider's words.
+    /// The request is invalid; the message is the provider's.
     Invalid(String),
-    /// There is no such model.
+    /// The model does not exist.
     UnknownModel,
-    /// Prompt and reply do not fit into the model's context.
+    /// Prompt and reply exceed the model's context.
     Overflow {
-        /// Tokens of the prompt.
+        /// Number of prompt tokens.
         input: u64,
-        /// Most tokens of the reply that were asked for.
+        /// Requested maximum tokens of the reply.
         output: u64,
-        /// The model's context.
+        /// Context of the model.
         context: u64,
     },
-    /// A limit would be passed.
+    /// The call exceeds a limit.
     Rate(Exceeded),
-    /// The provider has no room.
+    /// The provider has no capacity.
     Overloaded,
     /// The provider failed.
     Failed,
 }
 
-/// To whom an answer goes.
+/// Request to which a reply belongs.
 #[derive(Debug, Clone, Copy)]
 pub struct Addressee<'a> {
-    /// The organisation's id; empty when unknown.
+    /// Id of the organisation; empty if unknown.
     pub organisation: &'a str,
-    /// The key; empty when none was shown.
+    /// API key; empty if there was none.
     pub key: &'a str,
-    /// The model asked for.
+    /// Requested model.
     pub model: &'a str,
-    /// The provider's id of the request.
+    /// Request id of the provider.
     pub request: &'a str,
-    /// What is left of the limits.
+    /// Current levels of the limits.
     pub levels: &'a [Level],
-    /// When, in milliseconds since 1970.
+    /// Current time, in milliseconds since 1970.
     pub now_ms: u64,
 }
 
-/// An error as it goes out.
+/// An error reply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// HTTP status.
     pub status: u16,
-    /// Headers besides those of every reply.
+    /// Headers besides [`Wire::headers`].
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// JSON body.
     pub body: Value,
 }
 
-/// A reply, ready to be written.
+/// Content of a reply that a [`Wire`] writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Written<'a> {
-    /// What was asked.
+    /// Request of the call.
     pub ask: &'a Ask,
     /// Hash from which ids are made.
     pub hash: super::hash::Hash,
-    /// When, in seconds since 1970.
+    /// Time of creation, in seconds since 1970.
     pub created_s: u64,
-    /// What was thought aloud.
+    /// Reasoning text.
     pub reasoning: &'a str,
-    /// What was said.
+    /// Answer text.
     pub text: &'a str,
-    /// Why it ended.
+    /// Reason for the end of the reply.
     pub finish: Finish,
-    /// Prompt tokens told.
+    /// Reported prompt tokens.
     pub input: u64,
-    /// Produced tokens told, thinking included.
+    /// Reported output tokens, including thinking.
     pub output: u64,
-    /// The thinking among them.
+    /// Thinking tokens among [`WireReply::output`].
     pub thinking: u64,
 }
 
-/// Why a reply ended.
+/// Reason for the end of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// It was finished.
+    /// The reply is complete.
     Stop,
-    /// It reached the most tokens that it may have.
+    /// The reply reached its maximum tokens.
     Length,
-    /// The model declined.
+    /// The model refused.
     Refusal,
 }
 
-/// One piece of a stream, and how many tokens have been produced when it can go out.
+/// Part of a stream with the number of tokens produced when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Tokens produced up to and with this piece.
+    /// Tokens produced up to and including this piece.
     pub produced: u64,
-    /// The bytes.
+    /// Bytes of the piece.
     pub bytes: Vec<u8>,
 }
 
-/// The wire of a dialect.
+/// Wire format of a dialect.
 pub fn of(dialect: Dialect) -> &'static dyn Wire {
     match dialect {
         Dialect::Anthropic => &anthropic::Anthropic,
@@ -197,7 +199,7 @@ pub fn of(dialect: Dialect) -> &'static dyn Wire {
     }
 }
 
-/// The value of a header, whatever the case of its name.
+/// Value of a header, ignoring the case of its name.
 pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()
@@ -205,14 +207,14 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
         .map(|(_, value)| value.as_str())
 }
 
-/// The token of `authorization: Bearer`.
+/// Token of `authorization: Bearer`.
 pub(super) fn bearer(headers: &[(String, String)]) -> Option<String> {
     header(headers, "authorization")?
         .strip_prefix("Bearer ")
         .map(|token| token.trim().to_owned())
 }
 
-/// A text cut into groups of tokens for streaming: at most sixty-four groups, each with its token count.
+/// Groups of tokens for streaming: at most 64, each with its token count.
 pub(super) fn groups(text: &str) -> Vec<(u64, String)> {
     const GROUPS: usize = 64;
     let tokens: Vec<&str> = super::tokens::pieces(text).collect();

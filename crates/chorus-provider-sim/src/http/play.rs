@@ -1,4 +1,4 @@
-//! Playing one script: waits, sends, and reports how it ended, also when nobody listens any more.
+//! Plays one script: waits, sends, and reports the ending even if the client is gone.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::engine::journal::CallId;
 use crate::engine::{Chunk, Delivery, End, Scripted};
 
-/// How long bytes are given to leave before the connection is cut behind them.
+/// Time for bytes to leave before the connection is closed behind them.
 const LEAVE: Duration = Duration::from_millis(20);
 
 /// Plays a script. Status and headers go out with the first chunk.
@@ -66,7 +66,7 @@ struct Player {
 }
 
 impl Player {
-    /// The next chunk when it is due; none at the end, an error where the connection breaks.
+    /// Returns the next chunk when it is due; `None` at the end, an error if the connection breaks.
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         let Some(chunk) = self.chunks.pop_front() else {
             return self.last().await;
@@ -99,7 +99,7 @@ impl Player {
     }
 }
 
-/// Tells the engine how a call ended, exactly once: at the end of its script, or when it is dropped before.
+/// Reports the end of a call exactly once: at the end of its script, or on drop.
 struct Report {
     shared: Arc<Shared>,
     call: Option<CallId>,

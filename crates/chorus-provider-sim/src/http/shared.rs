@@ -1,4 +1,4 @@
-//! The engine behind a lock, with the clock and the journal's file.
+//! The engine behind a lock, with the clock and the journal file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::engine::Providers;
 
-/// The engine, its clock and its file. The lock is never held while anything waits.
+/// Engine, clock and journal file. The lock is never held across an await.
 pub(super) struct Shared {
     inner: Mutex<Inner>,
     started: Instant,
@@ -23,7 +23,7 @@ struct Inner {
 }
 
 impl Shared {
-    /// Opens the journal's file, if there is to be one.
+    /// Opens the journal file, if one is configured.
     pub(super) fn new(providers: Providers, journal: Option<&Path>) -> io::Result<Self> {
         let file = journal
             .map(|path| OpenOptions::new().create(true).append(true).open(path))
@@ -35,7 +35,7 @@ impl Shared {
         })
     }
 
-    /// Does something with the engine now; journal lines that came of it are on disk when it returns.
+    /// Runs `act` on the engine at the current time. New journal lines are on disk on return.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Providers, u64) -> T) -> T {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut inner.providers, self.now_ms());

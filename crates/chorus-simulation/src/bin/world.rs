@@ -1,4 +1,5 @@
-//! Runs worlds by seed: `cargo run -p chorus-simulation --bin world -- --seed 7 --trace`, or many with `--seeds 1000`.
+//! Runs [`World`](chorus_simulation::world) by seed: `cargo run -p chorus-simulation --bin world --
+//! --seed 7 --trace`, or many seeds with `--seeds 1000`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Bytes by their hash.
+//! Cases of [`ArtifactStore`](chorus_core::port::ArtifactStore): bytes stored under their hash.
 
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;

@@ -1,6 +1,8 @@
-//! The contract of `Bus`: at-least-once to one member of each group, order by key, tails that see everything.
+//! Contract of [`Bus`]: at-least-once delivery to one member of each group, order by key, tails
+//! that receive everything.
 //!
-//! Each case speaks on a topic of its own, [`topic`], so that buses which remember can run them side by side.
+//! Each case uses a [`topic`] of its own, so that cases can run side by side on a bus that keeps
+//! records.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,25 +14,25 @@ use chorus_core::port::clock::Clock;
 use chorus_core::time::Millis;
 use futures_util::future::BoxFuture;
 
-/// What a case needs.
+/// Bus and clock of one case.
 #[derive(Clone)]
 pub struct BusContext {
-    /// The bus.
+    /// The bus that is tested.
     pub bus: Arc<dyn Bus>,
-    /// Its time.
+    /// Clock of the bus.
     pub clock: Arc<dyn Clock>,
-    /// After this time without a record, there is none.
+    /// Time without a record after which no more records are expected.
     pub quiet: Millis,
-    /// The case's name.
+    /// Name of the case, which selects its topic.
     pub case: &'static str,
 }
 
-/// One case; it panics when the contract is broken.
+/// A case; it panics if the contract is broken.
 pub type Case = fn(BusContext) -> BoxFuture<'static, ()>;
 
 macro_rules! cases {
     ($($name:ident,)*) => {
-        /// All cases by name.
+        /// All cases with their names.
         pub const CASES: &[(&str, Case)] = &[$((stringify!($name), |context| Box::pin($name(context))),)*];
     };
 }
@@ -51,7 +53,7 @@ cases! {
     a_group_that_comes_later_gets_what_it_missed,
 }
 
-/// The topic of a case, for buses on which topics are created beforehand.
+/// Topic of a case, for buses on which topics are created beforehand.
 pub fn topic(case: &str) -> Topic {
     Topic::TaskDispatch(Pool::new(format!("contract-{}", case.replace('_', "-"))))
 }
@@ -100,9 +102,9 @@ impl BusContext {
             .expect("the bus takes records");
     }
 
-    /// A member of a group for which records may be waiting.
+    /// Joins a group for which records may be waiting.
     async fn rejoin(&self, group: &str) -> Reader {
-        // A group that cases shared would share out its partitions anew whenever one of them began or ended.
+        // With a group shared by several cases, the start or end of one would rebalance the others.
         let group = format!("{}-{group}", self.topic());
         let subscription = self
             .bus
@@ -116,7 +118,7 @@ impl BusContext {
         }
     }
 
-    /// A member of a group for which none are, once it knows its partitions.
+    /// Joins a group without waiting records and waits for the assignment of partitions.
     async fn join(&self, group: &str) -> Reader {
         let mut reader = self.rejoin(group).await;
         assert!(
@@ -127,7 +129,7 @@ impl BusContext {
     }
 }
 
-/// A subscription, and the partitions that it was told it owns.
+/// A subscription with the partitions that are assigned to it.
 struct Reader {
     context: BusContext,
     subscription: Box<dyn Subscription>,
@@ -135,7 +137,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next record, if one comes.
+    /// Returns the next record; `None` after [`BusContext::quiet`].
     async fn record(&mut self) -> Option<(Record, Position)> {
         loop {
             let until = self.context.clock.now() + self.context.quiet;
@@ -154,7 +156,7 @@ impl Reader {
         }
     }
 
-    /// All records that come.
+    /// Returns all records until none comes.
     async fn records(&mut self) -> Vec<(Record, Position)> {
         let mut records = Vec::new();
         while let Some(record) = self.record().await {
@@ -163,7 +165,7 @@ impl Reader {
         records
     }
 
-    /// The numbers of all records that come, in order of coming.
+    /// Numbers of all records until none comes, in order of arrival.
     async fn numbers(&mut self) -> Vec<u128> {
         self.records()
             .await
@@ -335,7 +337,7 @@ async fn the_word_of_a_former_owner_does_not_count(context: BusContext) {
         .iter()
         .filter(|(_, at)| !first.owned.contains(&at.partition))
     {
-        // A bus may say that the word came too late.
+        // A bus may return an error for a late acknowledgement.
         drop(first.subscription.ack(at).await);
     }
     drop(second);

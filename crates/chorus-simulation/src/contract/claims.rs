@@ -1,4 +1,5 @@
-//! Claims and beats: `Dispatched -> Running` for one holder, who is then heard of.
+//! Cases of claims and heartbeats: `Dispatched -> Running` for one holder, which then sends
+//! heartbeats.
 
 use chorus_core::attempt::{Claim, DispatchDecision, Holding, Reclaim};
 use chorus_core::id::Epoch;

@@ -1,4 +1,4 @@
-//! Decisions: whole or not at all, at the expected version, folding each record once.
+//! Cases of commits: atomic, at the expected version, each record folded once.
 
 use chorus_core::attempt::{Dispatched, Reclaim};
 use chorus_core::id::{Epoch, Seq, TaskId, Version};

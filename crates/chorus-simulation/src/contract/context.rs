@@ -1,4 +1,5 @@
-//! Where a case plays: the ports of one fresh store, its clock, ids, and the operations that many cases begin with.
+//! Context of a store case: the ports of one fresh store, its clock, ids, and the steps that many
+//! cases begin with.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,38 +19,38 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::fixtures::{self, Ids};
 
-/// Sets the store's own clock.
+/// Clock of a store that a case sets.
 #[async_trait]
 pub trait TestClock: Send + Sync {
-    /// It is this time now.
+    /// Sets the current time.
     async fn set(&self, at: Timestamp);
 }
 
-/// The ports of one store.
+/// Ports of one store.
 #[derive(Clone)]
 pub struct Ports {
-    /// Projects.
+    /// Project rows and commands.
     pub projects: Arc<dyn Projects>,
-    /// Attempts.
+    /// Attempts, claims and finishes.
     pub attempts: Arc<dyn Attempts>,
-    /// Deliveries.
+    /// Deliveries and money.
     pub deliveries: Arc<dyn Deliveries>,
-    /// Records.
+    /// Records to publish.
     pub outbox: Arc<dyn Outbox>,
-    /// Leaderships.
+    /// Leadership terms.
     pub leaders: Arc<dyn Leaders>,
-    /// Accounts.
+    /// Accounts and credentials.
     pub directory: Arc<dyn Directory>,
-    /// API keys.
+    /// API keys of tenants.
     pub keys: Arc<dyn Keys>,
-    /// Artifacts.
+    /// Bytes by hash.
     pub artifacts: Arc<dyn ArtifactStore>,
-    /// Its clock.
+    /// Clock of the store.
     pub clock: Arc<dyn TestClock>,
 }
 
 impl Ports {
-    /// The ports of a store that implements all of them.
+    /// Ports of a store that implements all of them.
     pub fn of<S>(store: &Arc<S>, clock: Arc<dyn TestClock>) -> Self
     where
         S: Projects
@@ -76,24 +77,24 @@ impl Ports {
     }
 }
 
-/// A fresh store and what a case needs beside it.
+/// A fresh store with ids and a clock.
 pub struct CaseContext {
-    /// The ports.
+    /// Ports of the store.
     pub ports: Ports,
-    /// Fresh ids.
+    /// Source of fresh ids.
     pub ids: Ids,
     now: Cell<Timestamp>,
 }
 
-/// A budget that covers whatever a case does.
+/// Budget that covers every case.
 pub const AMPLE: MicroUsd = MicroUsd::from_dollars(100);
-/// What the deliveries of cases are estimated to cost.
+/// Estimated cost of each delivery.
 pub const ESTIMATE: MicroUsd = MicroUsd(1000);
-/// How long the leases of cases may be claimed.
+/// Time from dispatch during which a lease may be claimed.
 pub const CLAIMABLE: Millis = Millis::from_secs(30);
 
 impl CaseContext {
-    /// A context over these ports.
+    /// Creates a context at time 0.
     pub fn new(ports: Ports) -> Self {
         Self {
             ports,
@@ -102,18 +103,18 @@ impl CaseContext {
         }
     }
 
-    /// What the store's clock was set to last.
+    /// Current time of the store's clock.
     pub fn now(&self) -> Timestamp {
         self.now.get()
     }
 
-    /// Lets time pass.
+    /// Advances the store's clock.
     pub async fn pass(&self, length: Millis) {
         self.now.set(self.now.get() + length);
         self.ports.clock.set(self.now.get()).await;
     }
 
-    /// A submitted project of the usual tenant, at one second past the last time.
+    /// Submits a project of the usual tenant after one more second.
     pub async fn project(&self, budget: MicroUsd) -> Result<ProjectId, StoreError> {
         self.pass(Millis::from_secs(1)).await;
         let new = fixtures::project(&self.ids, &Tenant::new("tenant"), self.now(), budget);
@@ -122,7 +123,7 @@ impl CaseContext {
         Ok(id)
     }
 
-    /// A decision on the project as it is, which changes nothing yet.
+    /// A commit for the current version of the project that changes nothing yet.
     pub async fn decision(&self, project: ProjectId) -> Result<Commit, StoreError> {
         let loaded = self
             .ports
@@ -143,7 +144,7 @@ impl CaseContext {
         })
     }
 
-    /// Commits a decision that must be accepted.
+    /// Commits a decision and asserts that it is accepted.
     pub async fn decide(&self, commit: Commit) -> Result<(), StoreError> {
         let answer = self.ports.projects.commit(commit).await?;
         assert!(
@@ -153,7 +154,7 @@ impl CaseContext {
         Ok(())
     }
 
-    /// A queued attempt of the project.
+    /// Commits and returns a queued attempt of the project.
     pub async fn queued(&self, project: ProjectId) -> Result<NewAttempt, StoreError> {
         let attempt = fixtures::attempt(&self.ids, project, self.now());
         let commit = self.decision(project).await?;
@@ -165,7 +166,8 @@ impl CaseContext {
         Ok(attempt)
     }
 
-    /// A dispatch of the attempt at this epoch, with a new lease that may be claimed for the usual time.
+    /// A dispatch of the attempt at this epoch, with a new lease that may be claimed for
+    /// [`CLAIMABLE`].
     pub fn dispatch(&self, attempt: &NewAttempt, epoch: Epoch) -> Dispatch {
         let assignment = fixtures::assignment(&self.ids, self.now() + CLAIMABLE, ESTIMATE);
         let record = fixtures::dispatch_record(&self.ids, attempt, epoch);
@@ -178,7 +180,7 @@ impl CaseContext {
         }
     }
 
-    /// Dispatches what must be dispatched.
+    /// Dispatches the attempt and asserts that the dispatch is accepted.
     pub async fn send(&self, attempt: &NewAttempt, epoch: Epoch) -> Result<Dispatch, StoreError> {
         let dispatch = self.dispatch(attempt, epoch);
         let answers = self.ports.attempts.dispatch(vec![dispatch.clone()]).await?;
@@ -186,7 +188,7 @@ impl CaseContext {
         Ok(dispatch)
     }
 
-    /// A claim of the attempt by a new holder, whose call is cut in five minutes.
+    /// A claim of the attempt by a new holder, with a call deadline in five minutes.
     pub fn claim(&self, attempt: &NewAttempt, epoch: Epoch) -> Claim {
         Claim {
             attempt: attempt.id,
@@ -211,7 +213,7 @@ impl CaseContext {
         })
     }
 
-    /// A project with one running attempt.
+    /// Creates a project with one running attempt.
     pub async fn running(&self) -> Result<(ProjectId, NewAttempt, Holding), StoreError> {
         let project = self.project(AMPLE).await?;
         let attempt = self.queued(project).await?;
@@ -219,7 +221,7 @@ impl CaseContext {
         Ok((project, attempt, holding))
     }
 
-    /// A last word that costs 700.
+    /// A [`Finish`] that costs 700.
     pub fn finish(&self, holding: &Holding, outcome: DeliveryOutcome) -> Finish {
         Finish {
             holding: holding.clone(),
@@ -230,7 +232,7 @@ impl CaseContext {
         }
     }
 
-    /// The money of a project as `(spent, reserved, wasted)`.
+    /// Money of a project as `(spent, reserved, wasted)`.
     pub async fn money(&self, project: ProjectId) -> Result<(i64, i64, i64), StoreError> {
         let money = self
             .ports

@@ -1,4 +1,4 @@
-//! The story of deliveries: outstanding leases, late words, order.
+//! Cases of [`Deliveries`](chorus_core::port::Deliveries): outstanding leases, late usage, order.
 
 use chorus_core::attempt::{Holding, LateUsage, Reclaim, Requeue};
 use chorus_core::id::{AttemptId, Epoch};

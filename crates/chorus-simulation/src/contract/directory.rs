@@ -1,4 +1,4 @@
-//! Accounts and credentials.
+//! Cases of [`Directory`](chorus_core::port::Directory): accounts and credentials.
 
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;

@@ -1,4 +1,4 @@
-//! The queue and the dispatcher's statements: `Queued -> Dispatched` and `Queued -> Failed`.
+//! Cases of the queue and of dispatches: `Queued -> Dispatched` and `Queued -> Failed`.
 
 use chorus_core::attempt::{Dispatch, DispatchDecision, Dispatched, FailureCause, NewAttempt};
 use chorus_core::id::Epoch;

@@ -1,4 +1,5 @@
-//! Last words: `Running -> Succeeded | Asked | Failed | Queued`, with story, money and record.
+//! Cases of finishes: `Running -> Succeeded | Asked | Failed | Queued`, with delivery row, money
+//! and record.
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
@@ -274,7 +275,7 @@ async fn each_requeue_counts_as_it_should(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-/// Retries so far, as the next worker is told; the attempt ends here.
+/// Number of retries in the next worker's [`Delivery`]; the attempt ends here.
 async fn retries_of(
     context: &CaseContext,
     attempt: &chorus_core::attempt::NewAttempt,

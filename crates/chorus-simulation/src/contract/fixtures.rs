@@ -1,4 +1,4 @@
-//! Values that cases begin with: plain, valid, each with ids of its own.
+//! Valid values for cases, each with ids of its own.
 
 use std::cell::Cell;
 
@@ -22,29 +22,29 @@ use chorus_core::project::{Head, HistoryEvent, NewHead, Subject, Task, TaskState
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 
-/// Fresh numbers, in order.
+/// Source of fresh numbers, in ascending order.
 #[derive(Debug, Default)]
 pub struct Ids(Cell<u128>);
 
 impl Ids {
-    /// A number that was not drawn before.
+    /// Returns a number that was not drawn before.
     pub fn number(&self) -> u128 {
         self.0.set(self.0.get() + 1);
         self.0.get()
     }
 
-    /// A holder that nobody else is.
+    /// Returns a holder that was not drawn before.
     pub fn holder(&self) -> Holder {
         Holder::new(format!("boot/{}", self.number()))
     }
 
-    /// The id of a record.
+    /// Returns the id of a new record.
     pub fn event(&self) -> EventId {
         EventId::new(self.number())
     }
 }
 
-/// A project that is handed in under a key of its own.
+/// A project with an idempotency key of its own.
 pub fn project(ids: &Ids, tenant: &Tenant, now: Timestamp, budget: MicroUsd) -> NewProject {
     let id = ProjectId::new(ids.number());
     NewProject {
@@ -58,7 +58,7 @@ pub fn project(ids: &Ids, tenant: &Tenant, now: Timestamp, budget: MicroUsd) -> 
     }
 }
 
-/// The head of a submitted project.
+/// The [`Head`] of a submitted project.
 pub fn head(id: ProjectId, tenant: &Tenant, now: Timestamp) -> Head {
     Head::new(NewHead {
         id,
@@ -73,7 +73,7 @@ pub fn head(id: ProjectId, tenant: &Tenant, now: Timestamp) -> Head {
     })
 }
 
-/// A task that waits for two parents.
+/// A pending task without parents.
 pub fn task(id: TaskId, title: &str) -> Task {
     Task {
         id,
@@ -119,7 +119,7 @@ pub fn attempt(ids: &Ids, project: ProjectId, now: Timestamp) -> NewAttempt {
     }
 }
 
-/// An assignment under a new lease.
+/// An [`Assignment`] under a new lease.
 pub fn assignment(ids: &Ids, not_after: Timestamp, estimate: MicroUsd) -> Assignment {
     let charges = vec![Charge {
         group: GroupId::new("anthropic/org-1/sonnet"),
@@ -171,7 +171,7 @@ pub fn dispatch_record(ids: &Ids, attempt: &NewAttempt, epoch: Epoch) -> Record 
     record
 }
 
-/// An event at this place.
+/// An event with this sequence number.
 pub fn event(project: ProjectId, seq: u64, at: Timestamp) -> StoredEvent {
     StoredEvent {
         project,
@@ -181,7 +181,7 @@ pub fn event(project: ProjectId, seq: u64, at: Timestamp) -> StoredEvent {
     }
 }
 
-/// What a call used.
+/// Usage of a call.
 pub fn usage() -> Usage {
     Usage {
         input: 1100,
@@ -192,14 +192,14 @@ pub fn usage() -> Usage {
     }
 }
 
-/// A result.
+/// Outcome with a result.
 pub fn succeeded() -> Outcome {
     Outcome::Succeeded {
         result: ArtifactHash::of(b"result"),
     }
 }
 
-/// A wish for another delivery, not before a time, with the order that there is.
+/// Outcome that requests another delivery at `not_before`, with the order unchanged.
 pub fn requeue(reason: Requeue, not_before: Timestamp) -> Outcome {
     Outcome::Requeue {
         reason,
@@ -208,7 +208,7 @@ pub fn requeue(reason: Requeue, not_before: Timestamp) -> Outcome {
     }
 }
 
-/// A key that never expires and may do everything.
+/// An API key with all scopes that never expires.
 pub fn key(ids: &Ids, tenant: &Tenant, text: &str) -> NewKey {
     NewKey {
         id: KeyId::new(ids.number()),

@@ -1,7 +1,8 @@
-//! Random histories: the same seeded operations done on two stores must give equal answers and equal rows.
+//! Random histories: the same seeded operations on two stores give equal replies and equal rows.
 //!
-//! The next operation is chosen by looking at the model's rows, so that most of them hit a row that is there, at its
-//! epoch and by its holder; the rest miss on purpose. Deeds are repeated now and then, as after a lost reply.
+//! The next operation is chosen from the model's [`Rows`], so most operations address an existing
+//! row at its epoch and by its holder; the rest miss on purpose. Operations are repeated now and
+//! then, as after a lost reply.
 
 use chorus_core::attempt::{
     AttemptState, Claim, Dispatch, DispatchDecision, FailureCause, Finish, Holding, LateUsage,
@@ -26,33 +27,33 @@ use super::fixtures::{self, Ids};
 pub enum Step {
     /// Time passes.
     Pass(Millis),
-    /// A project is handed in.
+    /// A project is submitted.
     Submit(Box<NewProject>),
-    /// A decision.
+    /// A decision is committed.
     Commit(Box<Commit>),
-    /// Statements of the dispatcher.
+    /// Attempts are dispatched.
     Dispatch(Vec<Dispatch>),
-    /// A claim.
+    /// An attempt is claimed.
     Claim(Claim),
-    /// A beat.
+    /// Heartbeats of holders.
     Beat(Vec<Holding>),
-    /// A last word.
+    /// A holder finishes an attempt.
     Finish(Box<Finish>),
-    /// Taking back.
+    /// Overdue attempts are reclaimed.
     Reclaim(Reclaim),
-    /// A late word.
+    /// Usage of a lost call arrives late.
     Late(LateUsage),
-    /// Records were published.
+    /// Records are marked as sent.
     MarkSent(Vec<EventId>),
-    /// A leadership is asked for.
+    /// A leadership is acquired.
     Acquire(BootId, Millis),
-    /// A leadership is prolonged.
+    /// A leadership is renewed.
     Renew(Term, Millis),
-    /// A leadership is fixtures up.
+    /// A leadership is resigned.
     Resign(Term),
 }
 
-/// Chooses the operations of one history.
+/// Generates the operations of one history.
 pub struct HistoryGenerator {
     rng: Rng,
     ids: Ids,
@@ -61,7 +62,7 @@ pub struct HistoryGenerator {
 }
 
 impl HistoryGenerator {
-    /// The generator of the history with this seed.
+    /// Creates the generator of this seed.
     pub fn new(seed: u64) -> Self {
         Self {
             rng: Rng::with_seed(seed),
@@ -71,7 +72,7 @@ impl HistoryGenerator {
         }
     }
 
-    /// What is done next, fixtures how the model stands.
+    /// Generates the next operation for the current rows of the model.
     pub fn next(&mut self, rows: &Rows) -> Step {
         if self.rng.u8(..10) == 0
             && let Some(last) = &self.last
@@ -305,7 +306,7 @@ impl HistoryGenerator {
         }
     }
 
-    /// An attempt, mostly one in this state.
+    /// Picks an attempt, mostly one in this state.
     fn attempt<'r>(&mut self, rows: &'r Rows, state: AttemptState) -> Option<&'r AttemptRow> {
         let fitting = self.rng.u8(..8) != 0;
         self.pick(
@@ -352,7 +353,7 @@ impl HistoryGenerator {
     }
 }
 
-/// Does the step; the answer as text.
+/// Applies an operation and returns the reply as text.
 pub async fn perform(ports: &Ports, now: &mut Timestamp, step: Step) -> String {
     match step {
         Step::Pass(length) => {
@@ -380,7 +381,7 @@ pub async fn perform(ports: &Ports, now: &mut Timestamp, step: Step) -> String {
     }
 }
 
-/// Everything that ports tell when they are only asked, as text.
+/// Text of everything that the ports read.
 pub async fn read_back(ports: &Ports, rows: &Rows) -> String {
     let mut read_back = format!(
         "{:?} {:?}",
@@ -407,7 +408,7 @@ pub async fn read_back(ports: &Ports, rows: &Rows) -> String {
     read_back
 }
 
-/// The sums that hold in every store at every moment; the first that does not is named.
+/// Returns the first sum over the rows that does not hold.
 pub fn inconsistency(rows: &Rows) -> Option<String> {
     for (id, row) in &rows.projects {
         let of_project = || {

@@ -1,4 +1,4 @@
-//! API keys.
+//! Cases of [`Keys`](chorus_core::port::Keys): API keys.
 
 use chorus_core::id::{KeyId, Tenant};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey, Scope, Scopes};
@@ -20,7 +20,7 @@ fn tenant() -> Tenant {
     Tenant::new("tenant")
 }
 
-/// The key as it is shown, made now.
+/// The key as [`list`](chorus_core::port::Keys) returns it.
 fn shown(new: &NewKey, created_at: Timestamp) -> ApiKey {
     let NewKey {
         id,

@@ -1,4 +1,4 @@
-//! Named leaderships.
+//! Cases of [`Leaders`](chorus_core::port::Leaders): named leaderships with terms.
 
 use chorus_core::id::{BootId, Term};
 use chorus_core::time::Millis;

@@ -1,6 +1,7 @@
-//! The contract of `LimitState`: leases and limits as any number of processes see them.
+//! Contract of [`LimitState`](chorus_core::port::LimitState): leases and limits as any number of
+//! processes see them.
 //!
-//! Cases speak to the port only. What is left of a limit is found out by asking for it, as a caller would.
+//! Cases use the port only. What is left of a limit is measured by reserving it, as a caller would.
 
 mod context;
 mod headroom;
@@ -11,12 +12,12 @@ use futures_util::future::BoxFuture;
 
 pub use context::{Implementation, LimiterContext, ManualClock, SharedState};
 
-/// One case; it panics when the contract is broken.
+/// A case; it panics if the contract is broken.
 pub type Case = fn(LimiterContext) -> BoxFuture<'static, ()>;
 
 macro_rules! cases {
     ($($module:ident: $($name:ident,)*;)*) => {
-        /// All cases by name.
+        /// All cases with their names.
         pub const CASES: &[(&str, Case)] = &[$($((stringify!($name), |context| Box::pin($module::$name(context))),)*)*];
     };
 }
@@ -55,7 +56,7 @@ cases! {
         a_process_that_restored_hears_of_another_restore_after_a_loss,;
 }
 
-/// Runs every case on this implementation; returns how many ran.
+/// Runs every case and returns the number of cases.
 pub async fn run(implementation: &dyn Implementation) -> usize {
     for (name, case) in CASES {
         println!("{}: limits: {name}", implementation.name());

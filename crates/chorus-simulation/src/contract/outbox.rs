@@ -1,4 +1,4 @@
-//! Records: unsent, sent, folded.
+//! Cases of [`Outbox`](chorus_core::port::Outbox): unsent, sent and folded records.
 
 use chorus_core::id::{EventId, Pool};
 use chorus_core::port::StoreError;
@@ -77,7 +77,7 @@ async fn unsent_records_are_told_by_age_oldest_first(context: CaseContext) -> Ou
         commit_records(&context, vec![record.clone()]).await?;
         records.push(record);
     }
-    // The three lie one second apart, the last one is new.
+    // The three are one second apart; the last one is new.
     assert_eq!(
         context
             .ports
@@ -184,7 +184,7 @@ async fn what_was_folded_waits_no_more(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-/// Sends every record and folds those; time passes.
+/// Marks every record as sent, folds these, and lets time pass.
 async fn send_and_fold(
     context: &CaseContext,
     records: &[Record],
@@ -208,7 +208,8 @@ async fn what_was_sent_and_folded_long_ago_is_forgotten(context: CaseContext) ->
     commit_records(&context, records.clone()).await?;
     let (command, done) = (records[0].id, records[3].id);
     send_and_fold(&context, &records, vec![done], Millis::from_secs(10)).await?;
-    // All but the command that nobody folded, and the submission's command, which was folded when the records came.
+    // All but the unfolded command and the submission's command, which was folded when the records
+    // came.
     assert_eq!(
         context
             .ports
@@ -226,7 +227,7 @@ async fn what_is_young_or_still_waits_is_kept(context: CaseContext) -> Outcome {
     let records = every_topic(&context);
     commit_records(&context, records.clone()).await?;
     context.pass(Millis::from_secs(10)).await;
-    // The submission's command alone was sent.
+    // Only the submission's command was sent.
     assert_eq!(
         context
             .ports
@@ -254,7 +255,7 @@ async fn what_is_young_or_still_waits_is_kept(context: CaseContext) -> Outcome {
             .await?,
         0
     );
-    // What was folded a moment ago is kept, however long ago it was sent.
+    // A record folded a moment ago is kept, however long ago it was sent.
     let project = context.project(AMPLE).await?;
     let commit = context.decision(project).await?;
     context

@@ -1,4 +1,4 @@
-//! Projects: submitting, commands, reading.
+//! Cases of [`Projects`](chorus_core::port::Projects): submissions, commands and reads.
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};

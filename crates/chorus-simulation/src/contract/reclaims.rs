@@ -1,4 +1,4 @@
-//! Taking back what is overdue, and what that costs.
+//! Cases of reclaiming overdue attempts, and their cost.
 
 use chorus_core::attempt::{DeliveryEnd, DispatchDecision, Dispatched, Reclaim, Reclaimed};
 use chorus_core::id::{Epoch, LeaseId};

@@ -1,4 +1,4 @@
-//! The memory store under its contract, on a clock that the cases set by hand.
+//! Contract of the memory store, on a clock that the cases set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -1,7 +1,9 @@
-//! Queue to the executor, left by whoever runs inside it: crash, start, pause, resume a process, now or later.
+//! Commands to the executor from code that runs inside it: crash, start, pause or resume a process,
+//! now or later.
 //!
-//! They are carried out before the next poll, so that an order given inside a port call takes effect at that
-//! very await. The order of orders is the order of their times, then of their giving.
+//! Commands are applied before the next poll, so a command scheduled inside a port call takes
+//! effect at that await. Commands are ordered by time, then by the order in which they were
+//! scheduled.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -10,20 +12,20 @@ use chorus_core::time::Timestamp;
 
 use super::ProcessId;
 
-/// What is to be done with a process.
+/// Change of a process's [`Status`](super::Status).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Drop its futures, wherever they are.
+    /// Drops all futures of the process.
     Crash,
-    /// A new boot, if it is down.
+    /// Starts a new boot if the process is down.
     Start,
-    /// Do not poll it, if it runs.
+    /// Stops polling the process if it runs.
     Pause,
-    /// Poll it again, if it is paused.
+    /// Polls the process again if it is paused.
     Resume,
 }
 
-/// The orders that wait for their time.
+/// Commands that are not due yet, ordered by time.
 #[derive(Debug, Default)]
 pub struct Control(Mutex<Queue>);
 
@@ -34,7 +36,7 @@ struct Queue {
 }
 
 impl Control {
-    /// Gives an order for a time; a past time means before the next poll.
+    /// Schedules a command at `at`; a past time means before the next poll.
     pub fn schedule(&self, at: Timestamp, process: ProcessId, command: Command) {
         let mut queue = self.lock();
         let number = queue.scheduled;
@@ -42,14 +44,14 @@ impl Control {
         queue.waiting.insert((at, number), (process, command));
     }
 
-    /// Takes the next order that is due.
+    /// Removes and returns the first command that is due at `now`.
     pub(super) fn due(&self, now: Timestamp) -> Option<(ProcessId, Command)> {
         let mut queue = self.lock();
         let first = queue.waiting.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
 
-    /// When the next order is due.
+    /// Time at which the next command is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.lock().waiting.keys().next().map(|(at, _)| *at)
     }

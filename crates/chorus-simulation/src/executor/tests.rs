@@ -1,4 +1,4 @@
-//! Command, time, crashes and pauses, as processes of a simulated machine meet them.
+//! Tests of poll order, virtual time, crashes and pauses.
 
 use std::sync::Mutex;
 
@@ -15,7 +15,7 @@ fn note(notes: &Notes, text: String) {
     notes.lock().unwrap().push(text);
 }
 
-/// A process that notes every half second who it is.
+/// A process that notes its name and boot every 500 ms.
 fn ticking(timeline: &Arc<Timeline>, notes: &Notes, name: &'static str, ticks: u64) -> BootFn {
     let (timeline, notes) = (Arc::clone(timeline), Arc::clone(notes));
     Box::new(move |boot| {
@@ -39,7 +39,7 @@ fn run_to_the_end(executor: &mut Executor) {
     while executor.step() != Step::Stuck {}
 }
 
-/// Runs three ticking processes under a seed and the given orders.
+/// Runs three ticking processes under a seed and these commands; returns the notes and the digest.
 fn check(seed: u64, commands: &[(i64, u32, Command)]) -> (Vec<String>, u64) {
     let notes = Notes::default();
     let mut executor = Executor::new(seed, START);

@@ -1,7 +1,7 @@
-//! Virtual time: now, the timers that wait for later, and the set of tasks that are ready.
+//! Virtual time: the current time, the timers, and the set of ready tasks.
 //!
-//! Shared between the executor and the clocks of its processes. Nothing here moves by itself: the executor
-//! advances time when no task is ready.
+//! The [`Timeline`] is shared between the [`Executor`](super::Executor) and the clocks of its
+//! processes. Time moves only when the executor advances it, which it does when no task is ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use chorus_core::time::Timestamp;
 
 use super::ProcessId;
 
-/// One future of one boot of one process; numbers are never used twice.
+/// One future of one boot. Numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TaskId {
     pub(super) process: ProcessId,
     pub(super) number: u32,
 }
 
-/// Tasks that want to be polled, in an order that does not depend on who woke them first.
+/// Tasks to be polled, ordered by id, so the order of wake-ups does not matter.
 #[derive(Debug, Default)]
 pub(super) struct Ready(Mutex<BTreeSet<TaskId>>);
 
@@ -31,7 +31,7 @@ impl Ready {
     }
 }
 
-/// Marks one task as ready.
+/// [`Waker`] that marks one task as ready.
 pub(super) struct TaskWaker {
     pub(super) task: TaskId,
     pub(super) ready: Arc<Ready>,
@@ -43,7 +43,7 @@ impl Wake for TaskWaker {
     }
 }
 
-/// Virtual time and what waits for it.
+/// Virtual time and the timers that wait for it.
 #[derive(Debug)]
 pub struct Timeline(Mutex<Times>);
 
@@ -57,7 +57,7 @@ struct Times {
 type TimerId = (Timestamp, u64);
 
 impl Timeline {
-    /// Time standing at `now`.
+    /// Creates a timeline whose time is `now`.
     pub fn new(now: Timestamp) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Times {
             now,
@@ -66,12 +66,12 @@ impl Timeline {
         })))
     }
 
-    /// The time.
+    /// Current virtual time.
     pub fn now(&self) -> Timestamp {
         self.lock().now
     }
 
-    /// A future that is over at `at`.
+    /// Returns a future that completes at `at`, at once if `at` has passed.
     pub fn sleep_until(self: &Arc<Self>, at: Timestamp) -> Sleep {
         Sleep {
             timeline: Arc::clone(self),
@@ -80,12 +80,12 @@ impl Timeline {
         }
     }
 
-    /// When the first timer rings.
+    /// Time of the earliest timer.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
         self.lock().timers.keys().next().map(|(at, _)| *at)
     }
 
-    /// Moves time to `at` and wakes whoever waited for it.
+    /// Sets the time to `at` and wakes every timer that is due.
     pub(super) fn advance(&self, at: Timestamp) {
         let due = {
             let mut times = self.lock();
@@ -102,7 +102,7 @@ impl Timeline {
     }
 }
 
-/// Waits for a point of virtual time; dropping it takes the timer away.
+/// Future of one timer; dropping it removes the timer.
 #[derive(Debug)]
 pub struct Sleep {
     timeline: Arc<Timeline>,

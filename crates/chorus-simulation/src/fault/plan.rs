@@ -1,4 +1,7 @@
-//! A plan of faults: which ones a world meets and how often, drawn from its seed or named for a purpose.
+//! Plans of faults: which faults a simulation injects and how often.
+//!
+//! A [`FaultPlan`] is drawn from a seed or chosen by name. The
+//! [`FaultInjector`](super::FaultInjector) draws single faults from it.
 
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
@@ -6,7 +9,7 @@ use fastrand::Rng;
 use super::Part;
 use crate::chance::{self, permille};
 
-/// The plans that seeds draw from.
+/// Names of the plans that seeds draw from.
 const NAMES: [&str; 13] = [
     "crashes",
     "quick crashes",
@@ -23,75 +26,76 @@ const NAMES: [&str; 13] = [
     "everything",
 ];
 
-/// Which faults happen how often, in a thousand port calls.
+/// Rates of faults, each in 1,000 port calls unless the field says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultPlan {
-    /// What people call it.
+    /// Name of the plan, as given to `--faults`.
     pub name: &'static str,
-    /// When the last fault has happened.
+    /// Time after which no fault is injected.
     pub until: Timestamp,
-    /// Calls that fail without having done anything.
+    /// Calls that fail before the operation is applied.
     pub fails: u32,
-    /// Calls that are done but whose reply is lost.
+    /// Calls whose operation is applied and whose reply is lost.
     pub loses_reply: u32,
-    /// Calls that take seconds.
+    /// Calls with a latency of seconds.
     pub slow: u32,
-    /// Awaits at which the process dies.
+    /// Awaits at which the process crashes.
     pub crashes: u32,
-    /// Awaits at which the process freezes, perhaps for longer than its leases.
+    /// Awaits at which the process is paused, possibly for longer than its leases last.
     pub pauses: u32,
-    /// Most crashes and pauses together.
+    /// Maximum number of crashes and pauses in a run.
     pub max_faults: u32,
-    /// Published records that never arrive.
+    /// Published records that are never delivered.
     pub records_lost: u32,
-    /// Published records that arrive twice.
+    /// Published records that are delivered twice.
     pub records_doubled: u32,
-    /// Published records that arrive late.
+    /// Published records that are delivered late.
     pub records_late: u32,
     /// Provider calls that fail in some way.
     pub provider: u32,
-    /// Provider calls that travel so long that later ones may overtake them.
+    /// Provider calls whose latency lets later calls overtake them.
     pub overtaken: u32,
-    /// Times at which a part answers nobody.
+    /// Intervals in which a part fails every call.
     pub outages: Vec<Outage>,
-    /// Times at which all records on the bus vanish.
+    /// Times at which all records on the bus are dropped.
     pub topics_dropped: Vec<Timestamp>,
-    /// Times at which the limiter forgets everything.
+    /// Times at which the limiter loses its state.
     pub flushes: Vec<Timestamp>,
-    /// Whether only the store and dispatchers may fail: then no paid call may be thrown away.
+    /// True if only the store and dispatchers fail;
+    /// [`Invariant::PaidCallKept`](crate::invariant::Invariant::PaidCallKept) is checked then.
     pub store_only: bool,
-    /// The only processes that crash or freeze; all of them when there is none.
+    /// Kind of process that crashes and pauses; `None` means all kinds.
     pub only: Option<ProcessKind>,
-    /// Whether all services live in one process, whose limiter dies with it.
+    /// True if all services run in one process, whose limiter dies with it.
     pub one_machine: bool,
-    /// Whether the dead rise and the frozen thaw within seconds.
+    /// True if crashed and paused processes come back within seconds.
     pub quick: bool,
 }
 
-/// A kind of process.
+/// Service that runs in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessKind {
-    /// Writes projects.
+    /// Decides and commits projects.
     Orchestrator,
-    /// Admits and reconciles.
+    /// Admits and reconciles attempts.
     Dispatcher,
-    /// Makes calls.
+    /// Claims attempts and calls providers.
     Worker,
 }
 
-/// A time in which a part answers nobody.
+/// Interval in which a part fails every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// The part.
+    /// External system that is unavailable.
     pub part: Part,
-    /// When it begins.
+    /// Start, inclusive.
     pub from: Timestamp,
-    /// When it is over.
+    /// End, exclusive.
     pub to: Timestamp,
 }
 
 impl FaultPlan {
-    /// Nothing goes wrong.
+    /// The plan without faults.
     pub const fn calm(start: Timestamp) -> Self {
         Self {
             name: "calm",
@@ -117,13 +121,14 @@ impl FaultPlan {
         }
     }
 
-    /// The plan of this seed: each kind of trouble alone in some worlds, everything together in others.
+    /// Draws a plan from the seed; each named plan has the same chance.
     pub fn from_seed(seed: u64, start: Timestamp) -> Self {
         let name = NAMES[chance::stream(seed, "mix").usize(0..NAMES.len())];
         Self::named(name, seed, start)
     }
 
-    /// The plan of this name, with the times of this seed; an unknown name is the calm one.
+    /// The plan called `name` with the times of this seed. An unknown name gives
+    /// [`FaultPlan::calm`].
     pub fn named(name: &str, seed: u64, start: Timestamp) -> Self {
         let chance = &mut chance::stream(seed, name);
         let calm = Self {
@@ -257,12 +262,12 @@ impl FaultPlan {
         }
     }
 
-    /// Whether processes of this kind crash and freeze.
+    /// Returns true if processes of this kind crash and pause.
     pub fn affects(&self, kind: ProcessKind) -> bool {
         self.only.is_none_or(|only| only == kind)
     }
 
-    /// How long one call takes.
+    /// Draws the latency of one call.
     pub(super) fn latency(&self, chance: &mut Rng) -> Millis {
         if permille(chance, self.slow) {
             Millis(chance.u64(500..12_000))
@@ -290,7 +295,7 @@ impl FaultPlan {
     }
 
     fn with_flushes(mut self, chance: &mut Rng, start: Timestamp) -> Self {
-        // Most projects are over within two minutes, and a flush of an idle limiter shows nothing.
+        // Most projects end within two minutes, and a flush of an idle limiter has no effect.
         let busy = self.until.since(start).0.min(120_000);
         for _ in 0..chance.u32(2..7) {
             self.flushes.push(start + Millis(chance.u64(0..busy)));

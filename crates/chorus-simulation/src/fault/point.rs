@@ -1,4 +1,4 @@
-//! Where a process stands before a port: every call of it passes here and meets its injector.
+//! The point before a port at which faults of one process are injected.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use chorus_core::time::Millis;
 use super::{Fault, FaultInjector, Part};
 use crate::executor::ProcessId;
 
-/// The error by which a port says that it does not know whether the operation was done.
+/// Error of a port for an operation that may or may not have been applied.
 pub trait PortFailure {
-    /// The error with these reason.
+    /// Creates the error with this reason.
     fn unavailable(reason: &str) -> Self;
 }
 
@@ -35,7 +35,7 @@ impl PortFailure for LimiterError {
     }
 }
 
-/// One process before its ports.
+/// One process before its ports: every port call passes through [`FaultPoint::call`].
 #[derive(Clone)]
 pub struct FaultPoint {
     name: Arc<str>,
@@ -45,7 +45,8 @@ pub struct FaultPoint {
 }
 
 impl FaultPoint {
-    /// The place of a process; one that is not `may_crash` never crashes or freezes by injector.
+    /// Creates the fault point of a process. Without `may_crash` the process never crashes or
+    /// pauses.
     pub fn new(
         name: &str,
         process: ProcessId,
@@ -60,22 +61,23 @@ impl FaultPoint {
         }
     }
 
-    /// The injector that all sites share.
+    /// The injector that all fault points share.
     pub const fn injector(&self) -> &Arc<FaultInjector> {
         &self.injector
     }
 
-    /// The process.
+    /// The process that calls.
     pub const fn process(&self) -> ProcessId {
         self.process
     }
 
-    /// Adds a line to the log.
+    /// Adds a line to the event log under the name of the process.
     pub fn note(&self, what: std::fmt::Arguments<'_>) {
         self.injector.log.note(&self.name, what);
     }
 
-    /// Makes a port call: it takes its time, is done or not, and its reply arrives or not.
+    /// Makes a port call: waits for its latency, applies the operation or fails, then returns or
+    /// loses the reply.
     pub async fn call<T, E: PortFailure + Display>(
         &self,
         part: Part,
@@ -108,7 +110,7 @@ impl FaultPoint {
         reply
     }
 
-    /// Lets time pass.
+    /// Waits for this length of virtual time.
     pub async fn wait(&self, length: Millis) {
         let timeline = &self.injector.timeline;
         timeline.sleep_until(timeline.now() + length).await;

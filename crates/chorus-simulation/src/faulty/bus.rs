@@ -1,5 +1,7 @@
-//! The bus as one process sees it: records vanish, arrive twice or late, and all of them vanish at once when
-//! topics are dropped. The bus_faults carries the late ones.
+//! The bus as one process sees it: records are lost, doubled or late, and dropped when topics are
+//! dropped.
+//!
+//! [`BusFaults`] delivers the late records and ends the sessions of paused members.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -16,12 +18,12 @@ use super::{Faulty, done};
 use crate::executor::{ProcessId, Timeline};
 use crate::fault::{FaultInjector, FaultPoint, Part};
 
-/// How late a record may be.
+/// Maximum delay of a late record.
 const LATEST: Millis = Millis(30_000);
-/// How long a member may be silent before its group gives it up.
+/// Time without a poll after which a group removes the member.
 const SESSION: Millis = Millis(30_000);
 
-/// What all wrappers of one bus share: when each record was published last, and those that are still on their way.
+/// State shared by all wrappers of one bus: publication times, late records and sessions.
 pub struct BusFaults {
     timeline: Arc<Timeline>,
     injector: Arc<FaultInjector>,
@@ -35,11 +37,11 @@ struct State {
     sessions: Vec<(ProcessId, Weak<Session>)>,
 }
 
-/// A subscription until its member is given up for dead.
+/// A subscription; `None` after the group removed the member.
 type Session = Mutex<Option<Box<dyn Subscription>>>;
 
 impl BusFaults {
-    /// A bus_faults who knows when all topics are dropped, and who is frozen.
+    /// Creates the shared state; the injector knows dropped topics and paused processes.
     pub fn new(timeline: &Arc<Timeline>, injector: &Arc<FaultInjector>) -> Arc<Self> {
         Arc::new(Self {
             timeline: Arc::clone(timeline),
@@ -48,13 +50,13 @@ impl BusFaults {
         })
     }
 
-    /// Publishes late records when they are due, and ends the sessions of members that do not poll, for ever.
+    /// Publishes late records when they are due and ends sessions of paused members, for ever.
     pub async fn run(self: Arc<Self>, bus: Arc<dyn Bus>) {
         loop {
             let now = self.timeline.now();
             for record in self.due(now) {
                 self.note(&record);
-                // The bus in memory takes every record.
+                // The in-memory bus accepts every record.
                 let _ = bus.publish(vec![record]).await;
             }
             self.end_sessions();
@@ -62,7 +64,8 @@ impl BusFaults {
         }
     }
 
-    /// A member that was frozen for too long leaves its group: others take its partitions, it does not know yet.
+    /// Ends the session of every member that was paused for [`SESSION`]. Other members take over
+    /// the partitions; the paused member learns of it at the next poll.
     fn end_sessions(&self) {
         let ended: Vec<Arc<Session>> = {
             let mut state = self.lock();
@@ -112,7 +115,7 @@ impl BusFaults {
         self.lock().late.entry(until).or_default().push(record);
     }
 
-    /// Whether topics were dropped since this record was published.
+    /// Returns true if topics were dropped after this record was published.
     fn is_gone(&self, record: &Record) -> bool {
         let now = self.timeline.now();
         let state = self.lock();
@@ -127,14 +130,14 @@ impl BusFaults {
     }
 }
 
-/// The bus behind the injector of one process.
+/// The bus behind the [`FaultPoint`] of one process.
 pub struct FaultyBus {
     port: Faulty<dyn Bus>,
     bus_faults: Arc<BusFaults>,
 }
 
 impl FaultyBus {
-    /// The bus as the process at `point` sees it.
+    /// Wraps the bus for the process of this fault point.
     pub const fn new(inner: Arc<dyn Bus>, point: FaultPoint, bus_faults: Arc<BusFaults>) -> Self {
         Self {
             port: Faulty::new(inner, point),
@@ -152,7 +155,7 @@ impl FaultyBus {
         })
     }
 
-    /// The records that arrive at once, with copies.
+    /// Records that are delivered at once, doubled ones twice. Late records go to [`BusFaults`].
     fn through(&self, records: Vec<Record>) -> Vec<Record> {
         let point = &self.port.point;
         let (injector, process) = (point.injector(), point.process());
@@ -234,7 +237,8 @@ struct FaultySubscription {
 }
 
 impl FaultySubscription {
-    /// Polls one act of the subscription anew each time; what it waits for is kept by the bus itself.
+    /// Polls one operation of the subscription; the bus itself keeps the waiting state between
+    /// polls.
     fn poll<T>(
         &self,
         context: &mut Context<'_>,
@@ -254,7 +258,8 @@ impl FaultySubscription {
 
 #[async_trait]
 impl Subscription for FaultySubscription {
-    /// FaultInjector comes before the wait: after a record was taken nothing may wait, or cancelling would lose it.
+    /// Injects faults before the wait only: a fault after a record was taken would lose it on
+    /// cancellation.
     async fn next(&mut self) -> Result<Incoming, BusError> {
         loop {
             let incoming = poll_fn(|context| {

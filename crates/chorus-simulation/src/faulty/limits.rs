@@ -1,4 +1,4 @@
-//! The port of the limiter. A limiter that is away fails every call; its hints stop nobody when they are lost.
+//! The [`LimitState`] port with faults. Lost change signals are not an error.
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};

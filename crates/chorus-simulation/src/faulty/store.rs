@@ -1,4 +1,4 @@
-//! The ports of projects, records, artifacts and the directory.
+//! The [`Projects`], [`Outbox`], [`ArtifactStore`] and [`Directory`] ports with faults.
 
 use async_trait::async_trait;
 use bytes::Bytes;

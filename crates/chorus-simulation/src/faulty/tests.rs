@@ -1,4 +1,4 @@
-//! Calm worlds, lost replies, outages and restarts, as a caller of a port meets them.
+//! Tests of calm runs, lost replies, outages and restarts at one port.
 
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ use crate::log::Log;
 
 const START: Timestamp = Timestamp(1_000_000);
 
-/// What a process that asks for a leadership twenty times heard, and the log of it.
+/// Results of a process that acquires a leadership twenty times, and the log of the run.
 fn check(faults: FaultPlan) -> (Vec<String>, Vec<String>) {
     let mut executor = Executor::new(1, START);
     let timeline = Arc::clone(executor.timeline());

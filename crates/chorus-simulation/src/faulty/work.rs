@@ -1,4 +1,4 @@
-//! The ports of attempts, deliveries and leaders.
+//! The [`Attempts`], [`Deliveries`] and [`Leaders`] ports with faults.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{

@@ -1,4 +1,4 @@
-//! Attempts: every change of a row is an arrow of the machine, fenced by epoch and holder.
+//! Attempts: every change of a row is an arrow of the state machine, fenced by epoch and holder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use chorus_store::rows::{AttemptRow, Rows};
 
 use super::{Invariant, RowOperation, Violation};
 
-/// Attempt rows as they were at the last look.
+/// Attempt rows at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Arrows {
     rows: BTreeMap<AttemptId, Seen>,
@@ -57,7 +57,7 @@ impl Arrows {
         one_success(rows)
     }
 
-    /// What was answered to a holder must agree with the row as it was before.
+    /// Checks a reply to a holder against the row before the operation.
     fn fences(&mut self, operation: RowOperation<'_>) -> Result<(), Violation> {
         match operation {
             RowOperation::Claimed(claim) => {
@@ -104,7 +104,7 @@ impl Arrows {
     }
 }
 
-/// Whether one change of one row is an arrow of the machine.
+/// Checks that the change of one row is an arrow of the state machine.
 fn arrow(
     id: AttemptId,
     before: &Seen,

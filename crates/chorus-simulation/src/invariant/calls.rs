@@ -1,4 +1,4 @@
-//! Calls as providers saw them: each on a lease of its own, one in flight for each epoch.
+//! Calls as providers see them: each under a lease of its own, one in flight for each epoch.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use super::{Invariant, Leases, Violation};
 /// A request that reached a provider.
 #[derive(Debug, Clone, Copy)]
 pub struct CallStart<'a> {
-    /// `x-client-request-id`: attempt and epoch.
+    /// Header `x-client-request-id`: attempt and epoch, joined by a dot.
     pub reference: &'a str,
-    /// The credential it showed.
+    /// Credential of the API key in the request.
     pub credential: CredentialId,
-    /// The limit that it would have passed, by the provider's own count.
+    /// Limit that the call exceeds by the provider's own count, if any.
     pub passed: Option<Counted>,
 }
 
-/// All calls ever made.
+/// Calls in flight and the number of calls of each delivery.
 #[derive(Debug, Default)]
 pub struct Calls {
     flying: BTreeMap<(AttemptId, Epoch), LeaseId>,
@@ -82,7 +82,7 @@ impl Calls {
         }
     }
 
-    /// How many calls each delivery made.
+    /// Number of calls of each delivery.
     pub(super) const fn made(&self) -> &BTreeMap<(AttemptId, Epoch), u32> {
         &self.made
     }

@@ -1,4 +1,4 @@
-//! What can only be judged when everything is over and the last lease has expired.
+//! Invariants that are checked after the last project has ended and the last lease has expired.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use chorus_store::rows::{KeptDelivery, Rows};
 
 use super::{Invariant, State, Violation};
 
-/// A world that is over.
+/// Final state of a run.
 pub struct Ending<'a> {
-    /// The store's rows.
+    /// All rows of the store.
     pub rows: &'a Rows,
-    /// The limiter's books.
+    /// Levels of the limiter.
     pub levels: &'a [Level],
-    /// What the providers saw.
+    /// Calls that the providers received.
     pub journal: &'a [Entry],
-    /// Whether only the store and dispatchers failed.
+    /// True if only the store and dispatchers failed.
     pub store_only: bool,
 }
 
-/// Finds the first invariant that the ending breaks.
+/// Returns the first invariant that the final state breaks.
 pub(super) fn judge(
     ending: &Ending<'_>,
     state: &mut State,
@@ -147,7 +147,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
     Ok(())
 }
 
-/// Whether a delivery that was called and paid for says so: by its usage, or by having been lost.
+/// Returns true if the row of a paid call reports it: by its usage, or by a lost worker.
 fn tells_of_its_call(row: &KeptDelivery) -> bool {
     let story = &row.story;
     match &story.end {

@@ -1,8 +1,8 @@
-//! Leases: an account of its own of what every lease holds, against which the limiter's books are compared
-//! after each operation.
+//! Leases: an independent account of every lease, compared with the limiter's levels after each
+//! operation.
 //!
-//! Compared are the slots of concurrency limits and the money of limits by month, which never comes back by
-//! itself: both are exact whatever the headers of replies told.
+//! Compared are the slots of concurrency limits and the money of monthly limits. Both are exact,
+//! whatever the headers of replies report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,31 +13,31 @@ use chorus_limits::Level;
 
 use super::{Invariant, Violation};
 
-/// A operation at the limiter, with its answer.
+/// Limiter operation with its reply.
 #[derive(Debug)]
 pub enum LeaseOperation<'a> {
-    /// A demand was answered.
+    /// A demand and the reply to it.
     Reserve(&'a Demand, &'a Reserved),
-    /// The beginning of a call was answered.
+    /// The start of a call and the reply to it.
     Send {
-        /// The lease.
+        /// Lease under which the call runs.
         lease: LeaseId,
-        /// Who calls.
+        /// Worker boot that calls.
         holder: &'a Holder,
-        /// Until when.
+        /// Time at which the call is aborted.
         deadline: Timestamp,
-        /// The answer.
+        /// Reply of the limiter.
         sent: Sent,
     },
     /// A lease was ended.
     End(LeaseId, &'a End),
-    /// Leases were put back.
+    /// Leases were restored after a loss of state.
     Restore(&'a [HeldLease]),
-    /// Something was observed.
+    /// Limit signals were observed.
     Observe,
 }
 
-/// All leases ever seen.
+/// All leases of the run.
 #[derive(Debug, Default)]
 pub struct Leases {
     leases: BTreeMap<LeaseId, Kept>,
@@ -51,7 +51,7 @@ struct Kept {
     groups: BTreeSet<GroupId>,
     money: BTreeMap<GroupId, i64>,
     life: Life,
-    /// Whether the limiter has heard of it since it last forgot everything.
+    /// True if the limiter has seen the lease since it last lost its state.
     known: bool,
     calls: u32,
 }
@@ -153,7 +153,7 @@ impl Kept {
 }
 
 impl Leases {
-    /// Takes a operation into account and compares the books.
+    /// Applies an operation to the account and compares the levels.
     pub(super) fn look(
         &mut self,
         operation: &LeaseOperation<'_>,
@@ -208,7 +208,7 @@ impl Leases {
         levels.iter().try_for_each(|level| self.compare(level))
     }
 
-    /// The limiter forgot everything: what it is told again is known again.
+    /// The limiter lost its state; leases become known again when they are restored.
     pub(super) fn flush(&mut self) {
         self.leases
             .values_mut()
@@ -216,7 +216,7 @@ impl Leases {
         self.forgetful = true;
     }
 
-    /// A call begins on a lease.
+    /// Checks the start of a call under a lease.
     pub(super) fn call(&mut self, lease: LeaseId, now: Timestamp) -> Result<(), Violation> {
         self.expire(now);
         let Some(kept) = self.leases.get_mut(&lease) else {
@@ -243,12 +243,12 @@ impl Leases {
         }
     }
 
-    /// The connection of a lease's call is over.
+    /// Notes that the connection of the lease's call was closed.
     pub(super) fn call_ended(&mut self, lease: LeaseId) {
         self.calling.remove(&lease);
     }
 
-    /// Leases that hold a slot or an amount.
+    /// Leases that hold a slot or an amount at `now`.
     pub(super) fn live(&mut self, now: Timestamp) -> Vec<LeaseId> {
         self.expire(now);
         self.leases
@@ -258,7 +258,7 @@ impl Leases {
             .collect()
     }
 
-    /// Time ends no lease.
+    /// Leases of this run do not expire.
     pub(super) const fn never_expire(&mut self) {
         self.immortal = true;
     }
@@ -368,7 +368,8 @@ impl Leases {
     }
 }
 
-/// Leases that are put back may be more than there are slots, as some of them ended unheard; nobody is granted one then.
+/// Checks that granted slots fit the limit. Restored leases may exceed it, as some of them ended
+/// unreported; no lease is granted then.
 fn has_room(level: &Level) -> Result<(), Violation> {
     if level.dimension != Dimension::Concurrency || level.held <= level.capacity {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Money: what is set aside and spent is the sum over the deliveries, and no dispatch goes beyond the budget.
+//! Money: reserved and spent are sums over the deliveries, and no dispatch exceeds the budget.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,8 @@ pub(super) fn look(rows: &Rows) -> Result<(), Violation> {
                 format!("{id} has {money:?}, its deliveries make {sum:?}"),
             ));
         }
-        // Each dispatch was within the budget; only calls that cost more than their estimate go beyond it.
+        // Each dispatch was within the budget; only calls that cost more than their estimate exceed
+        // it.
         if money.spent + money.reserved > money.budget + sum.over_estimate {
             return Err(Violation::new(
                 Invariant::Budget,

@@ -1,5 +1,5 @@
-//! Projects and tasks: one writer, no way out of a terminal state, children after their parents, a ready task
-//! together with its attempt.
+//! Projects and tasks: one writer, absorbing terminal states, children after their parents, ready
+//! tasks with their attempts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use chorus_store::rows::{ProjectRow, Rows};
 
 use super::{Invariant, RowOperation, Violation};
 
-/// Projects as they were at the last look.
+/// Projects at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
     projects: BTreeMap<ProjectId, Seen>,
@@ -157,7 +157,7 @@ fn policy_holds(task: &Task, project: &Project) -> bool {
     succeeded >= needed
 }
 
-/// Unless the project is paused, every ready task has the attempt that it names.
+/// Checks that every ready task of a project that is not paused has its attempt.
 fn together(project: &Project, rows: &Rows) -> Result<(), Violation> {
     if matches!(project.head.state, State::Paused { .. }) {
         return Ok(());

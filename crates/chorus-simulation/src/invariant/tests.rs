@@ -1,4 +1,4 @@
-//! LedgerBalance and calls that break an invariant are seen, good ones are not, and the first violation is kept.
+//! Tests that violations are found, that correct runs pass, and that the first violation is kept.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::*;
 const LEASE: LeaseId = LeaseId::new(1);
 const DEADLINE: Timestamp = Timestamp(5_000);
 
-/// Something that happens to the one lease of these tests.
+/// Event in the life of the one lease of these tests.
 enum Deed {
     Granted,
     Sent(&'static str),
@@ -41,7 +41,7 @@ fn lease() -> Lease {
     }
 }
 
-/// The books that a limiter without fault would show.
+/// Levels of a correct limiter with these amounts.
 fn books(held: i64, booked: i64) -> Vec<Level> {
     let level = |dimension, window, capacity, left, held| Level {
         group: GroupId::new("g"),
@@ -59,7 +59,7 @@ fn books(held: i64, booked: i64) -> Vec<Level> {
     ]
 }
 
-/// Lets deeds happen, then shows books, and returns the invariant that breaks.
+/// Applies events, checks the levels, and returns the broken invariant.
 fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
     let mut leases = Leases::default();
     let mut now = Timestamp(0);

@@ -1,4 +1,4 @@
-//! The limiter, which can be flushed: then it knows nothing any more, like a server whose memory is lost.
+//! The in-memory limiter, watched. A flush models a server that lost its memory.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use futures_util::stream::BoxStream;
 
 use crate::invariant::{LeaseOperation, Monitor};
 
-/// The limiter in memory, watched.
+/// The in-memory limiter [`Memory`] with a [`Monitor`].
 pub struct WatchedLimits {
     memory: Memory,
     monitor: Arc<Monitor>,
 }
 
 impl WatchedLimits {
-    /// A full limiter, watched by this monitor. Without `expiry` its time stands still: no lease ever expires.
+    /// Creates a limiter with full rates. Without `expiry`, no lease ever expires.
     pub fn new(clock: Arc<dyn Clock>, monitor: Arc<Monitor>, expiry: bool) -> Self {
         let clock = if expiry {
             clock
@@ -38,7 +38,7 @@ impl WatchedLimits {
         }
     }
 
-    /// The limiter as another process sees it.
+    /// Returns the limiter as another process sees it.
     #[must_use]
     pub fn beside(&self) -> Self {
         Self {
@@ -47,18 +47,18 @@ impl WatchedLimits {
         }
     }
 
-    /// Forgets everything. Rates start from nothing, as nobody knows what was used.
+    /// Drops all state. Rates start at zero, as past use is unknown.
     pub fn flush(&self) {
         self.memory.flush();
         self.monitor.flushed();
     }
 
-    /// How many leases hold something, those of groups not met yet too.
+    /// Number of leases that hold something, including those of groups that are not loaded yet.
     pub fn live_leases(&self) -> usize {
         self.memory.live_leases()
     }
 
-    /// All limits as they stand.
+    /// Current levels of all limits.
     pub fn levels(&self) -> Vec<Level> {
         self.memory.levels()
     }
@@ -119,7 +119,7 @@ impl LimitState for WatchedLimits {
     }
 }
 
-/// A clock that stands still.
+/// Clock whose time never advances.
 struct FixedClock(Timestamp);
 
 impl Clock for FixedClock {

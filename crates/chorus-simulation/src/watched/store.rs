@@ -1,4 +1,4 @@
-//! The ports of the store that change rows.
+//! The in-memory store, watched: the ports that change rows.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use chorus_store::memory::Store;
 
 use crate::invariant::{Monitor, RowOperation};
 
-/// The store in memory, watched.
+/// The in-memory [`Store`] with a [`Monitor`].
 #[derive(Clone)]
 pub struct WatchedStore {
     store: Store,
     monitor: Arc<Monitor>,
-    /// Whether a decision that folds a record for the second time is refused.
+    /// True if a decision that folds a record a second time is refused.
     folded: bool,
 }
 
 impl WatchedStore {
-    /// The store, watched by this monitor. Without the net of `folded` records, such a decision is held against
-    /// the project's version alone.
+    /// Creates a watched store. Without `folded`, a decision is checked against the project's
+    /// version only.
     pub const fn new(store: Store, monitor: Arc<Monitor>, folded: bool) -> Self {
         Self {
             store,

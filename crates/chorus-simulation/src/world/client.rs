@@ -1,7 +1,7 @@
-//! The clients of a world: they hand in projects, and some change their minds.
+//! Clients of a simulation: they submit projects, and some of them pause, resume or cancel.
 //!
-//! A client asks until it is answered, so what it was told is accepted is accepted. It reads nothing but what
-//! the ports tell, and approves plans when its project waits for that.
+//! A client retries until a call succeeds, so a submitted project is an accepted one. It only reads
+//! through ports, and approves plans when its project waits for approval.
 
 use std::sync::Arc;
 
@@ -22,25 +22,25 @@ use super::fixture::tenant;
 use crate::brief::{self, GeneratedBrief, Shape};
 use crate::chance::{self, permille};
 
-/// What one client wants.
+/// Actions of one client.
 #[derive(Debug, Clone)]
 pub struct ClientScript {
-    /// The project's id.
+    /// Id of the project, chosen by the client.
     pub project: ProjectId,
-    /// What is handed in.
+    /// Brief and attachments.
     pub written: GeneratedBrief,
-    /// How it is to be run.
+    /// Options of the brief.
     pub options: Options,
-    /// Most that may be spent.
+    /// Maximum cost of the project.
     pub budget: MicroUsd,
-    /// When it is handed in.
+    /// Time of submission.
     pub at: Timestamp,
-    /// Changes of mind, with their times after that.
+    /// Commands with their times after submission.
     pub commands: Vec<(Millis, ClientCommand)>,
 }
 
 impl ClientScript {
-    /// The scripts of this seed; `fickle` clients pause, resume and cancel.
+    /// Draws the scripts of a seed. Without `fickle`, clients send no commands but approvals.
     pub fn from_seed(seed: u64, start: Timestamp, fickle: bool) -> Vec<Self> {
         let mut chance = chance::stream(seed, "wishes");
         (0..chance.u32(1..4))
@@ -91,22 +91,17 @@ fn changes_of_mind(chance: &mut Rng) -> Vec<(Millis, ClientCommand)> {
     commands
 }
 
-/// The ways in which a client reaches the world.
+/// Ports that a client uses.
 #[derive(Clone)]
 pub(super) struct Ports {
-    /// Projects.
     pub(super) projects: Arc<dyn Projects>,
-    /// Briefs.
     pub(super) artifacts: Arc<dyn ArtifactStore>,
-    /// Records of commits.
     pub(super) outbox: Arc<dyn Outbox>,
-    /// Transport.
     pub(super) bus: Arc<dyn Bus>,
-    /// Time and chance.
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Hands the project in and sees it through to its end.
+/// Submits the project and follows it to its end.
 pub(super) async fn serve(ports: Ports, script: ClientScript) {
     ports.clock.sleep_until(script.at).await;
     hand_in(&ports, &script).await;
@@ -183,7 +178,7 @@ async fn tell(ports: &Ports, project: ProjectId, command: &ClientCommand) {
     publish(ports, record).await;
 }
 
-/// What is not published here is swept by the leader.
+/// Publishes a record. A record that is not published here is published by the sweep.
 async fn publish(ports: &Ports, record: Record) {
     let id = record.id;
     if ports.bus.publish(vec![record]).await.is_ok() {

@@ -1,4 +1,4 @@
-//! How a world ends: the last look of the monitor, and what is told of the run.
+//! End of a run: the final check of the [`Monitor`](crate::invariant::Monitor) and the [`Outcome`].
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use chorus_core::time::Millis;
 use super::{Delivered, Outcome, World};
 use crate::invariant::{Ending, Invariant, Violation};
 
-/// Lines that a failing run keeps.
+/// Number of log lines kept for a report.
 const TAIL: usize = 120;
 
 impl World {
-    /// Whether nothing is held, set aside, or on its way any more.
+    /// Returns true if nothing is held, reserved or unsent any more.
     pub(super) fn is_quiet(&self) -> bool {
         let resolved = self.store.with_rows(|rows| {
             rows.outbox.values().all(|row| row.sent_at.is_some())
@@ -30,7 +30,7 @@ impl World {
             && self.limits.levels().iter().all(|level| level.held == 0)
     }
 
-    /// The last look of the monitor.
+    /// Runs the final check of the monitor.
     pub(super) fn judge(&self) {
         let (levels, journal) = (self.limits.levels(), self.simulated.journal());
         self.store.with_rows(|rows| {
@@ -43,7 +43,7 @@ impl World {
         });
     }
 
-    /// What is told of the run.
+    /// Collects the result of the run.
     pub(super) fn outcome(self, steps: u64, lasted: Millis) -> Outcome {
         let (ends, defects, delivered) = self.store.with_rows(|rows| {
             let ends = rows
@@ -56,7 +56,7 @@ impl World {
                 let State::Done { deliverable } = head.state else {
                     return None;
                 };
-                // What a failed task left out is another text.
+                // A failed or skipped task leaves text out, so such deliverables are not compared.
                 let whole = row.project.tasks.values().all(|task| {
                     !matches!(task.state, TaskState::Failed { .. } | TaskState::Skipped)
                 });
@@ -99,7 +99,7 @@ impl World {
     }
 }
 
-/// What is wrong with what was delivered, or why nothing was.
+/// Defects of a partial deliverable, or the reason of a failure.
 fn defects(state: &State) -> Vec<String> {
     match state {
         State::Partial { defects, .. } => defects.clone(),
@@ -108,7 +108,7 @@ fn defects(state: &State) -> Vec<String> {
     }
 }
 
-/// Holds what was delivered against the undisturbed run: the same plan must give the same bytes.
+/// Compares deliverables with those of the run without faults: equal plans give equal bytes.
 pub(super) fn compare(mut disturbed: Outcome, calm: &Outcome) -> Outcome {
     let differs = disturbed.delivered.iter().find(|(id, delivered)| {
         calm.delivered.get(id).is_some_and(|calm| {

@@ -1,8 +1,8 @@
-//! What a world has: organisations at simulated providers, the accounts that may call them, and the roles of
-//! models, drawn from the seed.
+//! Fixture of a simulation: organisations at simulated providers, their accounts, and the models of
+//! each role, drawn from the seed.
 //!
-//! Limits are tight, so that calls compete. In most worlds only concurrency is limited, which both sides count
-//! exactly: then no call may ever be refused for it. In the others rates are limited too.
+//! Limits are tight, so calls compete. In most runs only concurrency is limited, which both sides
+//! count exactly: no call may be refused for it. In the other runs rates are limited too.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use fastrand::Rng;
 
 use crate::chance::{self, permille};
 
-/// A provider of this world: name, wire text, pool, models on the wire and whether they think.
+/// A provider: name, dialect, pool, and models with a flag for those that think.
 struct Row {
     name: &'static str,
     dialect: Dialect,
@@ -51,7 +51,7 @@ const ROWS: [Row; 3] = [
 ];
 
 impl Row {
-    /// The models as the catalogue names them.
+    /// Models as the catalogue names them.
     fn slugs(&self) -> Vec<ModelSlug> {
         self.models
             .iter()
@@ -60,42 +60,42 @@ impl Row {
     }
 }
 
-/// What one world has.
+/// Accounts, providers and roles of one run.
 #[derive(Debug, Clone)]
 pub(super) struct Fixture {
-    /// The accounts to be imported.
+    /// Accounts to import.
     pub(super) accounts: Vec<NewAccount>,
-    /// The key of each credential, and the address that stands for its provider's own.
+    /// API key and base URL of each credential.
     pub(super) keys: BTreeMap<CredentialId, (String, String)>,
-    /// The simulated providers.
+    /// Configuration of the simulated providers.
     pub(super) simulated: Config,
-    /// Pools that have accounts.
+    /// Pools with at least one account.
     pub(super) pools: Vec<Pool>,
-    /// Who does what.
+    /// Models of each role.
     pub(super) roles: RoleModels,
-    /// Which limits a call can meet.
+    /// Limits that calls reach.
     tight: Tight,
 }
 
-/// Which limits are tight.
+/// Limits that calls reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tight {
-    /// Concurrency, and there are no others.
+    /// Concurrency only.
     Slots,
-    /// Concurrency, and rates that are met now and then.
+    /// Concurrency, and rates that are reached now and then.
     Both,
-    /// Requests by the minute, and slots enough to use them all at once.
+    /// Requests per minute; slots suffice for all of them at once.
     Rates,
 }
 
-/// The tenant of every project and account.
+/// Tenant of every project and account.
 pub(super) fn tenant() -> Tenant {
     Tenant::new("world")
 }
 
 impl Fixture {
-    /// The fixture of this seed; `provider` of a thousand calls fail in some way. What is tight is drawn,
-    /// unless it is said.
+    /// Draws the fixture of a seed. `provider` in 1,000 calls fail in some way. `tight` is drawn
+    /// unless given.
     pub(super) fn from_seed(
         seed: u64,
         now: Timestamp,
@@ -137,7 +137,7 @@ impl Fixture {
         fixture
     }
 
-    /// An organisation with its limits and one or two accounts that draw on them.
+    /// Draws an organisation with its limits and one or two accounts.
     fn organisation(
         &mut self,
         row: &Row,
@@ -202,8 +202,8 @@ impl Fixture {
     }
 }
 
-/// What the accounts are believed to be limited by, with a limit by month that nobody reaches: its books
-/// are exact.
+/// Limits in the account's quota group, plus a monthly limit that is never reached and therefore
+/// exact.
 fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
     let limit = |dimension, amount, window| Limit {
         dimension,
@@ -246,7 +246,7 @@ fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
     }
 }
 
-/// One of the people of an organisation.
+/// Holder of one account of an organisation.
 struct Holder<'a> {
     organisation: &'a str,
     number: usize,
@@ -306,7 +306,7 @@ fn provider_config(row: &Row, organisations: Vec<OrganisationConfig>) -> Provide
     }
 }
 
-/// Each role draws its model: the planner thinks, the others need not.
+/// Draws the models of each role: the planner thinks, the others need not.
 fn roles(chance: &mut Rng) -> RoleModels {
     const WORKERS: [&str; 3] = [
         "anthropic/claude-sonnet-5",
@@ -329,7 +329,7 @@ fn roles(chance: &mut Rng) -> RoleModels {
     ])
 }
 
-/// In some worlds the first chapter's summary lacks a part until feedback asks for it.
+/// In one of five runs the first chapter's summary lacks a part until feedback asks for it.
 fn omissions(chance: &mut Rng) -> Vec<Omission> {
     let wanted = permille(chance, 200);
     wanted
@@ -340,7 +340,7 @@ fn omissions(chance: &mut Rng) -> Vec<Omission> {
         .collect()
 }
 
-/// Faults of providers, each a few times at most, so that every world comes to an end.
+/// Faults of providers, at most three of each kind, so that every run ends.
 fn faults(share: u32) -> Vec<FaultRule> {
     if share == 0 {
         return Vec::new();

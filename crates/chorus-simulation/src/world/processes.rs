@@ -1,4 +1,5 @@
-//! The processes of a world: each service with its ports, behind the injector of its process.
+//! Processes of a simulation: each service with its ports, behind the [`FaultPoint`] of its
+//! process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,12 +31,11 @@ use crate::network::{Network, SimulatedTransport};
 use crate::providers::OpenKeys;
 use crate::watched::{WatchedLimits, WatchedStore};
 
-/// How often and after which time records are forgotten in a world: soon, but later than a frozen process or a late
-/// record can bring one back.
+/// Interval and age for deleting records: short, but longer than any pause or late record.
 const COLLECT: Millis = Millis::from_secs(30);
 const KEEP_RECORDS: Millis = Millis::from_secs(600);
 
-/// Everything that processes are made of.
+/// Shared parts from which processes are built.
 pub(super) struct ProcessBuilder {
     pub(super) seed: u64,
     pub(super) timeline: Arc<Timeline>,
@@ -52,7 +52,7 @@ pub(super) struct ProcessBuilder {
     pub(super) nets: SafetyNets,
 }
 
-/// The ports as one boot of one process sees them.
+/// Ports as one boot of one process sees them.
 struct ProcessPorts {
     point: FaultPoint,
     clock: Arc<dyn Clock>,
@@ -109,7 +109,7 @@ impl ProcessBuilder {
         }
     }
 
-    /// An orchestrator's future.
+    /// Future of an orchestrator.
     pub(super) fn orchestrator(
         &self,
         name: &str,
@@ -131,7 +131,7 @@ impl ProcessBuilder {
             .boxed()
     }
 
-    /// A dispatcher's future.
+    /// Future of a dispatcher.
     pub(super) fn dispatcher(
         &self,
         name: &str,
@@ -166,7 +166,7 @@ impl ProcessBuilder {
         .boxed()
     }
 
-    /// A worker's future.
+    /// Future of a worker for one pool.
     pub(super) fn worker(
         &self,
         name: &str,
@@ -207,7 +207,7 @@ impl ProcessBuilder {
             .boxed()
     }
 
-    /// Lets the limiter forget everything at these times.
+    /// Flushes the limiter at these times.
     pub(super) async fn flush_limits(self: Arc<Self>, times: Vec<Timestamp>) {
         for at in times {
             self.timeline.sleep_until(at).await;
@@ -215,7 +215,7 @@ impl ProcessBuilder {
         }
     }
 
-    /// The future of one client, who never dies.
+    /// Future of a client, which never crashes.
     pub(super) fn client(
         &self,
         name: &str,

@@ -1,5 +1,7 @@
-//! Safety nets that can be switched off: a second net hides a hole in the first. In a world without one the
-//! correct program must still hold, and a program with the hole must not.
+//! Safety nets that can be switched off, because a second net hides a fault in the first.
+//!
+//! In a run without one net the correct program still holds every invariant, and a program with a
+//! planted fault does not. `cargo xtask mutants` uses this.
 
 use std::sync::Arc;
 
@@ -12,21 +14,21 @@ use chorus_core::port::bus::Record;
 use chorus_core::port::{Attempts, Outbox, StoreError};
 use chorus_core::time::Millis;
 
-/// Which nets are there.
+/// Active safety nets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SafetyNets {
-    /// Dispatches that nobody claimed are taken back.
+    /// Unclaimed dispatches are reclaimed.
     pub unclaimed: bool,
     /// Leases expire.
     pub expiry: bool,
-    /// Commands and finished attempts that nobody folded are sent again.
+    /// Unfolded commands and finished attempts are sent again.
     pub resend: bool,
-    /// A decision that folds a record for the second time is refused.
+    /// A decision that folds a record a second time is refused.
     pub folded: bool,
 }
 
 impl SafetyNets {
-    /// All nets are there.
+    /// All nets active.
     pub const ALL: Self = Self {
         unclaimed: true,
         expiry: true,
@@ -41,10 +43,10 @@ impl Default for SafetyNets {
     }
 }
 
-/// So long that it never comes.
+/// A length that no run reaches.
 const NEVER: Millis = Millis(u64::MAX / 4);
 
-/// Rows of attempts without the net under unclaimed dispatches.
+/// [`Attempts`] without reclaiming unclaimed dispatches.
 pub(super) struct NoUnclaimed(pub(super) Arc<dyn Attempts>);
 
 #[async_trait]
@@ -79,7 +81,7 @@ impl Attempts for NoUnclaimed {
     }
 }
 
-/// Records without the net under lost ones.
+/// [`Outbox`] without resending unfolded records.
 pub(super) struct NoResend(pub(super) Arc<dyn Outbox>);
 
 #[async_trait]

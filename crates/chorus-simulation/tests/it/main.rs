@@ -1,4 +1,5 @@
-//! Worlds as a whole: one seed gives one history, in one process and in two, and no seed breaks an invariant.
+//! Runs whole simulations: one seed gives one history, in one process and in two, and no seed
+//! breaks an invariant.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chorus_simulation::cli::failure_report;
 use chorus_simulation::world::{Options, Outcome, SafetyNets, run};
 
-/// Seeds of every run of the tests; a night's worth is run with `--bin world -- --seeds 100000`.
+/// Seeds of every test run. A nightly run uses `--bin world -- --seeds 100000`.
 const SEEDS: u64 = 1_000;
 
 fn options(seed: u64) -> Options {
@@ -19,7 +20,7 @@ fn options(seed: u64) -> Options {
     }
 }
 
-/// Runs so many seeds on two threads and returns those that broke something.
+/// Runs the seeds on two threads and returns the outcomes with a violation.
 fn check(seeds: u64) -> Vec<Outcome> {
     let next = AtomicU64::new(0);
     let broken = Mutex::new(Vec::new());
@@ -91,8 +92,8 @@ fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
     assert_ne!(hashes[0], hashes[2]);
 }
 
-/// Found by the world: a worker was frozen between sending its lease and its first byte, and began the call
-/// after the lease had expired.
+/// Found by simulation: a worker was paused between sending its lease and its first byte, and began
+/// the call after the lease had expired.
 #[test]
 fn a_call_does_not_begin_after_its_deadline() {
     let outcome = run(&Options {
@@ -107,8 +108,8 @@ fn a_call_does_not_begin_after_its_deadline() {
     );
 }
 
-/// Found by the world: a call that was cut at its deadline gave its slot back at once, while its provider was still
-/// at work on it.
+/// Found by simulation: a call that was aborted at its deadline freed its slot at once, while its
+/// provider was still working on it.
 #[test]
 fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
     for (faults, seed) in [("providers", 95), ("providers", 118)] {
@@ -126,7 +127,7 @@ fn a_call_that_is_cut_keeps_its_slot_while_its_provider_goes_on() {
     }
 }
 
-/// A world without a safety net is one in which the first line of defence must hold alone.
+/// Without a safety net the first line of defence holds alone.
 #[test]
 fn worlds_without_a_net_hold() {
     let nets = [

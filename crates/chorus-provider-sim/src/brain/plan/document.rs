@@ -1,4 +1,4 @@
-//! A plan for a document that is worked on chapter by chapter.
+//! Plan for a document with chapters.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::brain::text::{Language, mentions, quoted, range_before, words};
 use crate::brain::translate;
 use crate::brain::wishes::{Wish, main_wishes, wishes};
 
-/// Drafts a plan from what the brief wishes of the document.
+/// Builds the plan from the [`Feature`]s that the brief requests.
 pub(super) fn draft(reading: &Reading) -> Draft {
     let wished = wishes(&reading.text);
     let mut making = Making {
@@ -83,7 +83,7 @@ impl Making<'_> {
             .find_map(|line| range_before(line, nouns))
     }
 
-    /// What a chapter's summary is asked for, with its headings.
+    /// Instructions for the summary of a chapter, with headings.
     fn summary_instructions(&self, title: &str) -> String {
         let (low, high) = self
             .range(&["word", "từ", "chữ"], Wish::Summary)
@@ -164,7 +164,7 @@ impl Making<'_> {
         self.add(task);
     }
 
-    /// One task that stands for all sections, where there are too many chapters for tasks of their own.
+    /// One task for all sections, if there are too many chapters for a task each.
     fn summaries_of_all(&mut self, asks: bool) {
         let questions = if asks {
             format!(" {}", self.questions_instructions("{section}"))
@@ -186,7 +186,7 @@ impl Making<'_> {
         self.add(task);
     }
 
-    /// The chapters that lines of the brief want translated, each with its line.
+    /// Chapters that lines of the brief want translated, with these lines.
     fn translations(&self) -> Vec<(usize, String)> {
         let lines: Vec<String> = self
             .reading
@@ -306,7 +306,7 @@ impl Making<'_> {
     }
 }
 
-/// The chapters that a line names by number.
+/// Chapters that a line names by number.
 fn named_chapters(chapters: &[Chapter], line: &str) -> Vec<usize> {
     let words = words(line);
     let mut found = Vec::new();

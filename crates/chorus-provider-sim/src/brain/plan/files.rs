@@ -1,4 +1,4 @@
-//! A plan for files that a brief lists: one task a file, those that others build upon first.
+//! Plan for files that a brief lists: one task for each file, dependencies first.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::brain::code;
 use crate::brain::text::{backticked, first_words};
 use crate::brain::wishes::lead;
 
-/// The paths that begin list items of a brief, in order, without those of attached documents.
+/// Paths that begin list items of a brief, in order, without attached documents.
 pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (_, line) in items(text) {
@@ -21,7 +21,7 @@ pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
     found
 }
 
-/// Drafts a plan with a task for each path.
+/// Builds a plan with a task for each path.
 pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
     let described = |path: &String| -> String {
         let lines = items(&reading.text)
@@ -67,7 +67,7 @@ pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
     draft
 }
 
-/// The path in backticks with which a line begins.
+/// Path in backticks at the start of a line.
 fn leading_path(line: &str) -> Option<String> {
     let rest = line.trim_start_matches("**").strip_prefix('`')?;
     let (path, _) = rest.split_once('`')?;
@@ -89,7 +89,7 @@ fn after_lead(line: &str) -> String {
     text.to_owned()
 }
 
-/// What comes first: data shapes, models, everything else, programs, package heads, tests, texts about it.
+/// Order of a file: data shapes, models, everything else, programs, package heads, tests, texts.
 fn rank(path: &str) -> usize {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
     if name.starts_with("test_") || path.starts_with("tests/") {
@@ -119,7 +119,8 @@ fn rank(path: &str) -> usize {
     }
 }
 
-/// Whether a file builds upon another: its description names it, or it is a program, a test or a text about the whole.
+/// Returns true if a file depends on another: its description names it, or it is a program, a test
+/// or a text about the whole.
 fn needs(path: &str, description: &str, other: &str) -> bool {
     let module = code::module_of(other);
     let stem = other.rsplit('/').next().unwrap_or(other);

@@ -1,4 +1,4 @@
-//! A plan for prose without sources: one part for each thing that is listed, or three parts of one text.
+//! Plan for prose without sources: one part for each listed item, or three parts of one text.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Draft, Reading, short, unquoted};
 use crate::brain::text::{Language, item};
 use crate::brain::wishes::{Wish, wishes};
 
-/// Drafts a plan from the list of a brief.
+/// Builds a plan from the list of a brief.
 pub(super) fn draft(reading: &Reading) -> Draft {
     let listed = reading
         .text

@@ -1,7 +1,8 @@
-//! Anthropic Messages: blocks, named events, `anthropic-ratelimit-*` headers and error bodies.
+//! Anthropic Messages: content blocks, named events, `anthropic-ratelimit-*` headers and error
+//! bodies.
 //!
-//! Recorded facts: resets are the time of being full (RFC 3339), token levels are rounded to thousands,
-//! `max_tokens` is required, a stream that fails says so in an `error` event after status 200.
+//! Recorded facts: resets are the time of a full bucket (RFC 3339), token levels are rounded to
+//! thousands, `max_tokens` is required, a failing stream sends an `error` event after status 200.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::engine::call::{Ask, Role, Turn};
 use crate::engine::hash::Hash;
 use crate::engine::quota::{Counted, Exceeded, Level};
 
-/// Anthropic's wire.
+/// [`Wire`] of Anthropic.
 #[derive(Debug)]
 pub struct Anthropic;
 
@@ -223,7 +224,7 @@ impl Wire for Anthropic {
     }
 }
 
-/// A stream in the making: counts blocks and tokens.
+/// A stream under construction, with counts of blocks and tokens.
 #[derive(Default)]
 struct Stream {
     pieces: Vec<Piece>,
@@ -324,7 +325,7 @@ fn turn(place: usize, message: &Value) -> Result<Turn, String> {
     })
 }
 
-/// The text of a string or of a list of blocks.
+/// Text of a string or of a list of blocks.
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
@@ -382,7 +383,7 @@ fn limit_headers(name: &str, level: &Level, now_ms: u64) -> [(String, String); 3
     ]
 }
 
-/// A moment in RFC 3339, whole seconds, rounded up so that nothing is promised too early.
+/// A moment in RFC 3339, rounded up to whole seconds, so that no reset is announced too early.
 fn rfc3339(at_ms: u64) -> String {
     let seconds = i64::try_from(at_ms.div_ceil(1000)).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds)

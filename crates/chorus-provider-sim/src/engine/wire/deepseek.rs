@@ -1,7 +1,8 @@
-//! DeepSeek's chat completions: OpenAI's shape with `reasoning_content`, its own error bodies and no limit headers.
+//! DeepSeek's chat completions: OpenAI's shape with `reasoning_content`, other error bodies and no
+//! limit headers.
 //!
-//! Recorded facts: only calls in flight are limited; a waiting call gets empty lines, or `: keep-alive`
-//! comments when streamed; the last chunk of a stream carries the usage.
+//! Recorded facts: only calls in flight are limited; a waiting call gets empty lines, or `:
+//! keep-alive` comments if streamed; the last chunk of a stream carries the usage.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::engine::call::Ask;
 use crate::engine::hash::Hash;
 use crate::engine::quota::Level;
 
-/// DeepSeek's wire.
+/// [`Wire`] of DeepSeek.
 #[derive(Debug)]
 pub struct Deepseek;
 

@@ -1,7 +1,9 @@
-//! OpenAI chat completions: choices, unnamed chunks ended by `[DONE]`, `x-ratelimit-*` headers with Go durations.
+//! OpenAI chat completions: choices, unnamed chunks ended by `[DONE]`, `x-ratelimit-*` headers with
+//! Go durations.
 //!
-//! Recorded facts: a call is charged the greater of `max_tokens` and an estimate from its characters at entry;
-//! refused calls count as requests; billing troubles are 429 with type `insufficient_quota`.
+//! Recorded facts: a call is charged the greater of `max_tokens` and an estimate from its
+//! characters at entry; refused calls count as requests; billing failures are 429 with type
+//! `insufficient_quota`.
 
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use crate::engine::call::{Ask, Role, Turn};
 use crate::engine::hash::Hash;
 use crate::engine::quota::{Counted, Exceeded, Level};
 
-/// OpenAI's wire.
+/// [`Wire`] of OpenAI.
 #[derive(Debug)]
 pub struct Openai;
 
@@ -172,7 +174,7 @@ impl Wire for Openai {
     }
 }
 
-/// Reads a chat completion request.
+/// Parses a chat completion request.
 pub(super) fn read(body: &Value) -> Result<Ask, String> {
     let model = body["model"]
         .as_str()
@@ -220,7 +222,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, String> {
     Ok(ask)
 }
 
-/// A list of models as OpenAI writes it.
+/// List of models in OpenAI's format.
 pub(super) fn models_of(models: &[ModelConfig], now_ms: u64, owner: &str) -> Value {
     let created = now_ms / 86_400_000 * 86_400;
     let data: Vec<Value> =

@@ -1,4 +1,4 @@
-//! A limiter under its contract: processes beside each other, a clock set by clock, and what to say to it.
+//! Context of a limiter case: processes that share one limiter, a manual clock, and demands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -17,37 +17,37 @@ use chorus_core::time::{Millis, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-/// An implementation to be held against the contract.
+/// An implementation of [`LimitState`] that is tested.
 #[async_trait]
 pub trait Implementation: Send + Sync {
-    /// What it is called in the output.
+    /// Name of the implementation in the output.
     fn name(&self) -> &'static str;
 
-    /// A new limiter on a clock that is set by clock.
+    /// Creates a limiter on a [`ManualClock`].
     async fn fresh(&self) -> LimiterContext;
 }
 
-/// The state that all processes share, as a case handles it.
+/// State that all processes of one limiter share.
 #[async_trait]
 pub trait SharedState: Send + Sync {
-    /// The limiter as one more process sees it.
+    /// Returns the limiter as one more process sees it.
     fn new_process(&self) -> Arc<dyn LimitState>;
 
-    /// Everything is forgotten.
+    /// Drops all state.
     async fn flush(&self);
 
-    /// Lets signals arrive.
+    /// Waits until change signals have arrived.
     async fn deliver_signals(&self);
 }
 
-/// A clock that is set by clock.
+/// Clock that a case advances.
 pub struct ManualClock {
     now: AtomicI64,
     drawn: AtomicU64,
 }
 
 impl Default for ManualClock {
-    /// Begins in March 2026, so that calendar windows are not at their start.
+    /// Starts in March 2026, so that calendar windows are not at their start.
     fn default() -> Self {
         Self {
             now: AtomicI64::new(1_773_000_000_000),
@@ -57,7 +57,7 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&self, length: Millis) {
         self.now
             .fetch_add(length.0.cast_signed(), Ordering::Relaxed);
@@ -82,12 +82,12 @@ impl Clock for ManualClock {
     }
 }
 
-/// What a case gets.
+/// Limiter, clock and quota group of one case.
 pub struct LimiterContext {
     shared: Box<dyn SharedState>,
     clock: Arc<ManualClock>,
     pub(super) limits: Arc<dyn LimitState>,
-    /// 6,000 input tokens a minute, two slots.
+    /// Group with 6,000 input tokens per minute and two slots.
     pub(super) group: Arc<QuotaGroup>,
 }
 
@@ -131,7 +131,7 @@ pub(super) fn holder(name: &str) -> Holder {
 }
 
 impl LimiterContext {
-    /// A limiter that was restored, with all rates full.
+    /// Restores the limiter and waits until all rates are full.
     pub async fn new(shared: Box<dyn SharedState>, clock: Arc<ManualClock>) -> Self {
         let limits = shared.new_process();
         limits.restore(Vec::new()).await.expect("it answers");
@@ -181,7 +181,7 @@ impl LimiterContext {
         }
     }
 
-    /// A call that is thought to use so many tokens, on the group.
+    /// A demand of `input` tokens on the group.
     pub(super) fn demand(&self, input: u64) -> Demand {
         let lease = LeaseId::new(self.clock.random_u128() + 1);
         Demand {
@@ -206,7 +206,7 @@ impl LimiterContext {
         }
     }
 
-    /// A lease on which a call runs for so long.
+    /// A lease that was sent and runs for `lasts` milliseconds.
     pub(super) async fn sent(&self, input: u64, lasts: u64) -> Lease {
         let lease = self.granted(input).await;
         assert_eq!(self.send(&lease, "one", lasts).await, Ok(Sent::Sent));
@@ -228,7 +228,7 @@ impl LimiterContext {
         self.limits.end(lease.id, end).await.expect("it answers");
     }
 
-    /// How many slots of the group are free.
+    /// Asserts the number of free slots of the group.
     pub(super) async fn has_slots(&self, expected: usize) {
         let mut taken = Vec::new();
         while let Reserved::Granted(lease) = self.answer(&self.demand(0)).await {
@@ -240,7 +240,7 @@ impl LimiterContext {
         assert_eq!(taken.len(), expected, "free slots");
     }
 
-    /// Exactly so many tokens of the group are left.
+    /// Asserts the exact number of tokens left in the group.
     pub(super) async fn has_tokens(&self, expected: u64) {
         for (input, fits) in [(expected, true), (expected + 1, false)] {
             let demand = self.demand(input);

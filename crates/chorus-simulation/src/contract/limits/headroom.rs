@@ -1,4 +1,4 @@
-//! Who fits where and when, and what replies teach.
+//! Cases of headroom: which call fits where and when, and the effect of response headers.
 
 use std::sync::Arc;
 
@@ -197,7 +197,7 @@ pub(super) async fn what_is_freed_is_told_to_every_process(context: LimiterConte
     for process in [one, other] {
         let mut changes = process.changed();
         let mut heard = None;
-        // A signal from before the listener stood is lost, as hints may be.
+        // A signal sent before the subscription is lost, which hints may be.
         for _ in 0..500 {
             heard = heard.or_else(|| changes.next().now_or_never().flatten());
             if heard.is_some() {

@@ -1,4 +1,4 @@
-//! The life of leases.
+//! Cases of leases, from reservation to expiry.
 
 use chorus_core::id::{CredentialId, LeaseId};
 use chorus_core::limit::{Dimension, End, Lease, Reserved, Sent};
@@ -153,7 +153,7 @@ pub(super) async fn a_refused_call_charges_what_refusals_count(mut context: Limi
         id: "org/refusing".into(),
         limits,
     });
-    // The group was never seen, and rates have had their time to fill.
+    // The group is new, and its rates have had time to fill.
     for counts_request in [false, true] {
         let lease = context.sent(5_000, 60_000).await;
         context.end(&lease, End::Refused { counts_request }).await;

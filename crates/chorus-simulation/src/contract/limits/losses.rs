@@ -1,4 +1,4 @@
-//! The state is lost, and put back.
+//! Cases of lost and restored state.
 
 use chorus_core::limit::{End, Observation, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
