@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chorus_core::llm::{Content, FinishReason, Role, StreamEvent, Usage};
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
-use chorus_provider_sim::engine::call::{Ask, Role as TurnRole, Turn};
+use chorus_provider_sim::engine::call::{CallRequest, Role as TurnRole, Turn};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
@@ -34,7 +34,7 @@ impl Upstream for Instant {
             },
             text: message.content.iter().map(text).collect(),
         };
-        let ask = Ask {
+        let ask = CallRequest {
             model: call.model.to_string(),
             system: String::new(),
             turns: request.messages.iter().map(turn).collect(),
@@ -43,7 +43,7 @@ impl Upstream for Instant {
             stream_usage: true,
             think: None,
         };
-        let said = chorus_provider_sim::brain::reply(&ask, &[]).text;
+        let said = chorus_provider_sim::model::reply(&ask, &[]).text;
         let usage = Usage {
             input: request.text_len() as u64 / 4,
             output: said.len() as u64 / 4,

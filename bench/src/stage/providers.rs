@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
 use chorus_provider_sim::config::{
-    Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
 };
 use chorus_provider_sim::engine::journal::Entry;
 use serde::Deserialize;
@@ -262,7 +262,7 @@ fn provider(
         speed: 1.0,
         limits: *limits,
         groups: BTreeMap::new(),
-        standing: Standing::Good,
+        status: OrganisationStatus::Good,
     };
     ProviderConfig {
         name: name.to_owned(),

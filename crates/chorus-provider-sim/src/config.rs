@@ -106,7 +106,7 @@ pub struct OrganisationConfig {
     pub groups: BTreeMap<String, Limits>,
     /// Billing and key status.
     #[serde(default)]
-    pub standing: Standing,
+    pub status: OrganisationStatus,
 }
 
 /// Limits of one organisation on one group of models; absent means unlimited.
@@ -133,7 +133,7 @@ pub struct Limits {
 /// Billing and key status of an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum OrganisationStatus {
     /// Calls are served.
     #[default]
     Good,

@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::brain;
 use crate::config::{Config, Omission};
-use call::Ask;
-use fault::{Fault, FaultRule, Faults, Occasion, Planted};
+use crate::model::{self, Reply};
+use call::CallRequest;
+use fault::{CallFacts, Fault, FaultRule, Faults, InjectedFault};
 use hash::Hash;
 use journal::{CallId, Entry, Journal, Outcome};
-use provider::{Count, Place, Provider};
+use provider::{Count, Provider, QuotaKey};
+use schedule::{Pace, Timed};
 pub use script::{Chunk, Delivery, End, HttpRequest, Scripted};
-use wire::{Addressee, Finish, Refusal, Route, Wire, Written};
+use wire::{FinishReason, Refusal, ReplyContext, Route, Wire, WireReply};
 
 pub mod bucket;
 pub mod call;
@@ -46,24 +47,24 @@ pub struct Providers {
     journal: Journal,
     received: u64,
     seen: BTreeMap<u64, u64>,
-    open: BTreeMap<CallId, Open>,
+    open: BTreeMap<CallId, OpenCall>,
 }
 
 /// A call that is being served.
-struct Open {
+struct OpenCall {
     provider: usize,
-    place: Place,
+    quota: QuotaKey,
     end: End,
     bytes: u64,
 }
 
 /// A call that may be served.
 struct Admitted {
-    ask: Ask,
-    place: Place,
+    ask: CallRequest,
+    quota: QuotaKey,
     thinks: bool,
     max_output: u64,
-    planted: Option<Planted>,
+    injected: Option<InjectedFault>,
 }
 
 impl Providers {
@@ -112,7 +113,7 @@ impl Providers {
                 &wire.models(&self.providers[at].config().models, now_ms),
                 0,
             ),
-            None => refused(wire, &Refusal::NoSuchPath, &nobody(now_ms), 0),
+            None => refused(wire, &Refusal::NoSuchPath, &anonymous(now_ms), 0),
         }
     }
 
@@ -127,7 +128,7 @@ impl Providers {
             (Delivery::All, End::Cut | End::Died | End::Hang) => (Outcome::Cut, open.bytes),
         };
         self.journal.close(call, now_ms, outcome, bytes);
-        self.providers[open.provider].end(&open.place, call, now_ms, outcome == Outcome::Aborted);
+        self.providers[open.provider].end(&open.quota, call, now_ms, outcome == Outcome::Aborted);
     }
 
     /// Replaces all fault rules.
@@ -157,11 +158,11 @@ impl Providers {
         let key = wire.key(&request.headers).unwrap_or_default();
         match admitted {
             Ok(admitted) => self.serve(at, now_ms, admitted, entry),
-            Err((refusal, place)) => {
-                let levels = place
-                    .map(|place| self.providers[at].levels(&place, now_ms))
+            Err((refusal, quota)) => {
+                let levels = quota
+                    .map(|quota| self.providers[at].levels(&quota, now_ms))
                     .unwrap_or_default();
-                let to = Addressee {
+                let to = ReplyContext {
                     organisation: &entry.organisation,
                     key: &key,
                     model: &entry.model,
@@ -224,24 +225,24 @@ impl Providers {
         now_ms: u64,
         request: &HttpRequest,
         entry: &mut Entry,
-    ) -> Result<Admitted, (Refusal, Option<Place>)> {
+    ) -> Result<Admitted, (Refusal, Option<QuotaKey>)> {
         let provider = &self.providers[at];
         let ask = read(provider, request).map_err(|refusal| (refusal, None))?;
         let (content, text) = (ask.content(), ask.text());
         entry.model.clone_from(&ask.model);
-        entry.kind = brain::kind(&ask).to_owned();
+        entry.kind = model::kind(&ask).to_owned();
         entry.content = format!("{content:016x}");
         entry.input_tokens = ask.input_tokens();
         entry.streamed = ask.stream;
         let key = provider.wire().key(&request.headers).unwrap_or_default();
-        let (model, place) = provider
+        let (model, quota) = provider
             .check(&key, &ask)
             .map_err(|refusal| (refusal, None))?;
         let (thinks, max_output) = (ask.think.unwrap_or(model.thinks), model.max_output);
 
         let marked = fault::requested(&text, wire::header(&request.headers, "x-sim-fault"));
-        let planted = marked.or_else(|| {
-            self.faults.draw(&Occasion {
+        let injected = marked.or_else(|| {
+            self.faults.draw(&CallFacts {
                 provider: &entry.provider,
                 organisation: &entry.organisation,
                 model: &ask.model,
@@ -251,101 +252,65 @@ impl Providers {
                 streamed: ask.stream,
             })
         });
-        entry.fault = planted.and_then(|planted| {
-            serde_json::to_value(planted.fault)
+        entry.fault = injected.and_then(|injected| {
+            serde_json::to_value(injected.fault)
                 .ok()?
                 .as_str()
                 .map(str::to_owned)
         });
         let provider = &mut self.providers[at];
         if let Some(refusal) =
-            planted.and_then(|planted| spoil::refusal(planted.fault, ask.stream, provider))
+            injected.and_then(|injected| spoil::refusal(injected.fault, ask.stream, provider))
         {
-            return Err((refusal, Some(place)));
+            return Err((refusal, Some(quota)));
         }
-        match provider.admit(&place, &ask, now_ms) {
+        match provider.admit(&quota, &ask, now_ms) {
             Ok(()) => Ok(Admitted {
                 ask,
-                place,
+                quota,
                 thinks,
                 max_output,
-                planted,
+                injected,
             }),
             Err(exceeded) => {
                 (entry.passed, entry.early_ms) = (Some(exceeded.counted), exceeded.wait_ms);
-                Err((Refusal::Rate(exceeded), Some(place)))
+                Err((Refusal::Rate(exceeded), Some(quota)))
             }
         }
     }
 
     /// Writes the reply, schedules it, and marks the call as open.
     fn serve(&mut self, at: usize, now_ms: u64, admitted: Admitted, mut entry: Entry) -> Scripted {
-        let Admitted {
-            ask,
-            place,
-            thinks,
-            max_output,
-            planted,
-        } = admitted;
-        let content = ask.content();
+        let content = admitted.ask.content();
         let times = self.seen.entry(content).or_default();
         *times += 1;
         let chance = Hash::new(self.seed).with(content).with(*times);
 
-        let mut thought = brain::reply(&ask, &self.omissions);
-        if !thinks {
-            thought.reasoning.clear();
-        }
-        let spoiled = planted.map_or(Finish::Stop, |planted| {
-            spoil::spoil(&mut thought, planted.fault, planted.after_percent)
-        });
-        let finish = if spoil::shorten(
-            &mut thought,
-            ask.max_tokens.unwrap_or(max_output).min(max_output),
-        ) {
-            Finish::Length
-        } else {
-            spoiled
-        };
-        let thinking = tokens::count(&thought.reasoning);
-        let output = thinking + tokens::count(&thought.text);
-        let lie = if planted.is_some_and(|planted| planted.fault == Fault::WrongUsage) {
-            10
-        } else {
-            1
-        };
-        let written = Written {
-            ask: &ask,
+        let (reply, finish) = admitted.write(&self.omissions);
+        let thinking = tokens::count(&reply.reasoning);
+        let output = thinking + tokens::count(&reply.text);
+        let factor = admitted.usage_factor();
+        let reply = WireReply {
+            ask: &admitted.ask,
             hash: chance.with(entry.sequence.0),
             created_s: now_ms / 1000,
-            reasoning: &thought.reasoning,
-            text: &thought.text,
+            reasoning: &reply.reasoning,
+            text: &reply.text,
             finish,
-            input: entry.input_tokens * lie,
-            output: output * lie,
-            thinking: thinking * lie,
+            input: entry.input_tokens * factor,
+            output: output * factor,
+            thinking: thinking * factor,
         };
 
         let provider = &mut self.providers[at];
         let wire = provider.wire();
-        let factor = planted
-            .filter(|planted| planted.fault == Fault::Slow)
-            .map_or(1, |planted| planted.factor);
-        let pace = provider.pace(&place, entry.input_tokens, chance, factor);
-        let timed = if ask.stream {
-            schedule::stream(wire, wire.pieces(&written), pace, planted)
-        } else {
-            schedule::whole(
-                wire,
-                wire.whole(&written).to_string().into_bytes(),
-                output,
-                pace,
-                planted,
-            )
-        };
-        provider.begin(&place, entry.sequence, &timed, now_ms);
-        let levels = provider.levels(&place, now_ms);
-        let to = Addressee {
+        let slowdown = admitted.slowdown();
+        let pace = provider.pace(&admitted.quota, entry.input_tokens, chance, slowdown);
+        let timed = admitted.schedule(wire, &reply, output, pace);
+        let Admitted { ask, quota, .. } = admitted;
+        provider.begin(&quota, entry.sequence, &timed, now_ms);
+        let levels = provider.levels(&quota, now_ms);
+        let to = ReplyContext {
             organisation: &entry.organisation,
             key: "",
             model: &ask.model,
@@ -368,9 +333,9 @@ impl Providers {
         let call = entry.sequence;
         self.open.insert(
             call,
-            Open {
+            OpenCall {
                 provider: at,
-                place,
+                quota,
                 end: timed.end,
                 bytes,
             },
@@ -396,13 +361,55 @@ impl Providers {
                 &json!({"input_tokens": ask.input_tokens()}),
                 0,
             ),
-            Err(refusal) => refused(provider.wire(), &refusal, &nobody(now_ms), 0),
+            Err(refusal) => refused(provider.wire(), &refusal, &anonymous(now_ms), 0),
         }
     }
 }
 
+impl Admitted {
+    /// Reply of the model with its injected fault, and the reason for its end.
+    fn write(&self, omissions: &[Omission]) -> (Reply, FinishReason) {
+        let mut reply = model::reply(&self.ask, omissions);
+        if !self.thinks {
+            reply.reasoning.clear();
+        }
+        let spoiled = self.injected.map_or(FinishReason::Stop, |injected| {
+            spoil::spoil(&mut reply, injected.fault, injected.after_percent)
+        });
+        let most = self.ask.max_tokens.unwrap_or(self.max_output);
+        if spoil::shorten(&mut reply, most.min(self.max_output)) {
+            (reply, FinishReason::Length)
+        } else {
+            (reply, spoiled)
+        }
+    }
+
+    /// Factor on the reported usage: 10 for [`Fault::WrongUsage`], else 1.
+    fn usage_factor(&self) -> u64 {
+        match self.injected {
+            Some(injected) if injected.fault == Fault::WrongUsage => 10,
+            _ => 1,
+        }
+    }
+
+    /// Factor on the service time: that of [`Fault::Slow`], else 1.
+    fn slowdown(&self) -> u32 {
+        self.injected
+            .filter(|injected| injected.fault == Fault::Slow)
+            .map_or(1, |injected| injected.factor)
+    }
+
+    fn schedule(&self, wire: &dyn Wire, reply: &WireReply<'_>, output: u64, pace: Pace) -> Timed {
+        if self.ask.stream {
+            return schedule::stream(wire, wire.pieces(reply), pace, self.injected);
+        }
+        let body = wire.whole(reply).to_string().into_bytes();
+        schedule::whole(wire, body, output, pace, self.injected)
+    }
+}
+
 /// Parses a request as far as possible without limits.
-fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
+fn read(provider: &Provider, request: &HttpRequest) -> Result<CallRequest, Refusal> {
     let key = provider
         .wire()
         .key(&request.headers)
@@ -420,8 +427,8 @@ fn read(provider: &Provider, request: &HttpRequest) -> Result<Ask, Refusal> {
         .map_err(Refusal::Invalid)
 }
 
-fn refused(wire: &dyn Wire, refusal: &Refusal, to: &Addressee<'_>, delay_ms: u64) -> Scripted {
-    let refused = wire.refuse(refusal, to);
+fn refused(wire: &dyn Wire, refusal: &Refusal, to: &ReplyContext<'_>, delay_ms: u64) -> Scripted {
+    let refused = wire.error(refusal, to);
     let mut headers = wire.headers(to.levels, to);
     headers.extend(refused.headers);
     plain(refused.status, headers, &refused.body, delay_ms)
@@ -447,8 +454,8 @@ fn content_type(value: &str) -> (String, String) {
     ("content-type".to_owned(), value.to_owned())
 }
 
-const fn nobody(now_ms: u64) -> Addressee<'static> {
-    Addressee {
+const fn anonymous(now_ms: u64) -> ReplyContext<'static> {
+    ReplyContext {
         organisation: "",
         key: "",
         model: "",

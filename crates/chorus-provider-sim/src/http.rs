@@ -33,12 +33,12 @@ const MOST_BYTES: usize = 64 << 20;
 /// The simulated providers on a listening socket.
 pub struct Server {
     listener: TcpListener,
-    witness: Witness,
+    handle: ServerHandle,
 }
 
 /// Handle to a [`Server`] in the same process: reads its journal and counts, and sets faults.
 #[derive(Clone)]
-pub struct Witness {
+pub struct ServerHandle {
     shared: Arc<Shared>,
 }
 
@@ -51,7 +51,7 @@ impl Server {
         Ok((
             Self {
                 listener,
-                witness: Witness {
+                handle: ServerHandle {
                     shared: Arc::new(shared),
                 },
             },
@@ -60,8 +60,8 @@ impl Server {
     }
 
     /// Returns a handle that stays valid while the server runs.
-    pub fn witness(&self) -> Witness {
-        self.witness.clone()
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
     }
 
     /// Serves until `shutdown` resolves; calls that still run are then closed.
@@ -74,17 +74,17 @@ impl Server {
             shutdown.await;
             close.send_replace(true);
         };
-        let served = Served {
-            shared: self.witness.shared,
+        let state = AppState {
+            shared: self.handle.shared,
             closed,
         };
-        axum::serve(self.listener, router(served))
+        axum::serve(self.listener, router(state))
             .with_graceful_shutdown(stop)
             .await
     }
 }
 
-impl Witness {
+impl ServerHandle {
     /// One JSON line for each call, in order of arrival.
     pub fn journal(&self) -> String {
         self.shared.with(|providers, _| providers.journal().lines())
@@ -103,12 +103,12 @@ impl Witness {
 
 /// State of the handlers.
 #[derive(Clone)]
-struct Served {
+struct AppState {
     shared: Arc<Shared>,
     closed: watch::Receiver<bool>,
 }
 
-fn router(served: Served) -> Router {
+fn router(state: AppState) -> Router {
     Router::new()
         .route("/_sim/health", get(|| async { "ok\n" }))
         .route("/_sim/journal", get(journal))
@@ -116,11 +116,11 @@ fn router(served: Served) -> Router {
         .route("/_sim/faults", post(faults))
         .fallback(provider)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .with_state(served)
+        .with_state(state)
 }
 
 async fn provider(
-    State(served): State<Served>,
+    State(state): State<AppState>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -140,29 +140,29 @@ async fn provider(
             .collect(),
         body,
     };
-    let scripted = served
+    let scripted = state
         .shared
         .with(|providers, now_ms| providers.handle(now_ms, &request));
-    play::play(served.shared, served.closed, scripted).await
+    play::play(state.shared, state.closed, scripted).await
 }
 
-async fn journal(State(served): State<Served>) -> impl IntoResponse {
-    let lines = served
+async fn journal(State(state): State<AppState>) -> impl IntoResponse {
+    let lines = state
         .shared
         .with(|providers, _| providers.journal().lines());
     ([(header::CONTENT_TYPE, "application/jsonl")], lines)
 }
 
-async fn limits(State(served): State<Served>) -> Json<Vec<Count>> {
-    Json(served.shared.with(|providers, _| providers.counts()))
+async fn limits(State(state): State<AppState>) -> Json<Vec<Count>> {
+    Json(state.shared.with(|providers, _| providers.counts()))
 }
 
 /// Replaces the fault rules; an empty list ends all faults.
-async fn faults(State(served): State<Served>, body: Bytes) -> (StatusCode, Json<Value>) {
+async fn faults(State(state): State<AppState>, body: Bytes) -> (StatusCode, Json<Value>) {
     match serde_json::from_slice::<Vec<FaultRule>>(&body) {
         Ok(rules) => {
             let count = rules.len();
-            served
+            state
                 .shared
                 .with(|providers, _| providers.set_faults(rules));
             (StatusCode::OK, Json(json!({"rules": count})))

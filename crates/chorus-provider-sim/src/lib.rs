@@ -6,10 +6,10 @@
 //! randomness is seeded); [`http`] plays its replies in real time; [`model`] writes replies by
 //! rules from the prompt alone.
 
-pub mod brain;
 pub mod config;
 pub mod engine;
 pub mod http;
+pub mod model;
 
 pub use config::Config;
 pub use engine::Providers;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chorus_provider_sim::config::{
-    Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+    Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
 };
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use chorus_provider_sim::engine::journal::Outcome;
@@ -24,13 +24,13 @@ fn limits(requests: u64, input: u64, output: u64) -> Limits {
 }
 
 fn providers(dialect: Dialect, limits: Limits, faults: Vec<FaultRule>) -> Providers {
-    let organisation = |id: &str, keys: &[&str], standing| OrganisationConfig {
+    let organisation = |id: &str, keys: &[&str], status| OrganisationConfig {
         id: id.to_owned(),
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
         speed: 1.0,
         limits,
         groups: BTreeMap::new(),
-        standing,
+        status,
     };
     let model = |id: &str| ModelConfig {
         id: id.to_owned(),
@@ -50,11 +50,11 @@ fn providers(dialect: Dialect, limits: Limits, faults: Vec<FaultRule>) -> Provid
                 organisation(
                     "org-a",
                     &["key-of-a-first", "key-of-a-second"],
-                    Standing::Good,
+                    OrganisationStatus::Good,
                 ),
-                organisation("org-b", &["key-of-b"], Standing::Unpaid),
-                organisation("org-c", &["key-of-c"], Standing::Capped),
-                organisation("org-d", &["key-of-d"], Standing::Revoked),
+                organisation("org-b", &["key-of-b"], OrganisationStatus::Unpaid),
+                organisation("org-c", &["key-of-c"], OrganisationStatus::Capped),
+                organisation("org-d", &["key-of-d"], OrganisationStatus::Revoked),
             ],
             service: Service {
                 jitter_percent: 0,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chorus_provider_sim::config::{
-    Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+    Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
 };
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
-use chorus_provider_sim::http::Witness;
+use chorus_provider_sim::http::ServerHandle;
 use chorus_provider_sim::{Config, Server};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn provider(name: &str, dialect: Dialect, model: &str) -> ProviderConfig {
                 ..Limits::default()
             },
             groups: std::collections::BTreeMap::new(),
-            standing: Standing::Good,
+            status: OrganisationStatus::Good,
         }],
         service: Service::default(),
     }
@@ -53,17 +53,20 @@ fn config() -> Config {
 }
 
 /// Runs a test against a server that is shut down afterwards.
-async fn check<F: Future<Output = ()>>(config: Config, test: impl FnOnce(String, Witness) -> F) {
+async fn check<F: Future<Output = ()>>(
+    config: Config,
+    test: impl FnOnce(String, ServerHandle) -> F,
+) {
     let (server, address) =
         Server::bind(config, "127.0.0.1:0".parse().expect("a loopback address"))
             .await
             .expect("a free port");
-    let witness = server.witness();
+    let handle = server.handle();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async move {
         let _ = stopped.await;
     }));
-    test(format!("http://{address}"), witness).await;
+    test(format!("http://{address}"), handle).await;
     stop.send(()).expect("the server runs");
     tokio::time::timeout_at(
         tokio::time::Instant::now() + Duration::from_secs(5),
@@ -113,21 +116,21 @@ fn ask(provider: &str, stream: bool) -> Value {
     json!({"model": model, "max_tokens": 200, "stream": stream, "messages": [{"role": "user", "content": "Say something. Anything."}]})
 }
 
-fn lines(witness: &Witness) -> Vec<Value> {
-    witness
+fn lines(handle: &ServerHandle) -> Vec<Value> {
+    handle
         .journal()
         .lines()
         .map(|line| serde_json::from_str(line).expect("a JSON line"))
         .collect()
 }
 
-async fn until(witness: &Witness, wanted: impl Fn(&[Value]) -> bool) {
+async fn until(handle: &ServerHandle, wanted: impl Fn(&[Value]) -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-    while !wanted(&lines(witness)) {
+    while !wanted(&lines(handle)) {
         assert!(
             tokio::time::Instant::now() < deadline,
             "{}",
-            witness.journal()
+            handle.journal()
         );
         tokio::task::yield_now().await;
     }
@@ -135,7 +138,7 @@ async fn until(witness: &Witness, wanted: impl Fn(&[Value]) -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_provider_answers_whole_and_streamed_and_the_journal_has_a_line_for_each() {
-    check(config(), |base, witness| async move {
+    check(config(), |base, handle| async move {
         for provider in ["anthropic", "openai", "deepseek"] {
             let whole = post(&base, provider, &ask(provider, false))
                 .send()
@@ -171,7 +174,7 @@ async fn every_provider_answers_whole_and_streamed_and_the_journal_has_a_line_fo
             };
             assert!(text.ends_with(last), "{text}");
         }
-        let lines = lines(&witness);
+        let lines = lines(&handle);
         assert_eq!(lines.len(), 6);
         assert!(
             lines
@@ -187,33 +190,33 @@ async fn every_provider_answers_whole_and_streamed_and_the_journal_has_a_line_fo
 async fn a_client_that_hangs_up_is_noticed_in_the_stream_and_before_the_first_byte() {
     let mut config = config();
     config.faults = vec![FaultRule::always(Fault::Hang)];
-    check(config, |base, witness| async move {
+    check(config, |base, handle| async move {
         let mut stream = post(&base, "openai", &ask("openai", true))
             .send()
             .await
             .expect("the reply begins");
         assert!(stream.chunk().await.expect("bytes").is_some());
-        assert_eq!(lines(&witness)[0]["outcome"], "open");
+        assert_eq!(lines(&handle)[0]["outcome"], "open");
         drop(stream);
-        until(&witness, |lines| lines[0]["outcome"] == "aborted").await;
+        until(&handle, |lines| lines[0]["outcome"] == "aborted").await;
         assert!(
-            lines(&witness)[0]["delivered"]
+            lines(&handle)[0]["delivered"]
                 .as_u64()
                 .is_some_and(|bytes| bytes > 0)
         );
 
         let waiting = tokio::spawn(post(&base, "anthropic", &ask("anthropic", false)).send());
-        until(&witness, |lines| lines.len() == 2).await;
+        until(&handle, |lines| lines.len() == 2).await;
         waiting.abort();
-        until(&witness, |lines| lines[1]["outcome"] == "aborted").await;
+        until(&handle, |lines| lines[1]["outcome"] == "aborted").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_stream_breaks_after_some_bytes_and_one_that_dies_says_so() {
-    check(config(), |base, witness| async move {
-        witness.set_faults(vec![FaultRule { times: Some(1), ..FaultRule::always(Fault::Cut) }, FaultRule::always(Fault::Die)]);
+    check(config(), |base, handle| async move {
+        handle.set_faults(vec![FaultRule { times: Some(1), ..FaultRule::always(Fault::Cut) }, FaultRule::always(Fault::Die)]);
         let cut = post(&base, "openai", &ask("openai", true)).send().await.expect("the reply begins");
         assert!(cut.text().await.is_err());
         let died = post(&base, "anthropic", &ask("anthropic", true)).send().await.expect("the reply begins").text().await.expect("a body");
@@ -224,7 +227,7 @@ async fn a_cut_stream_breaks_after_some_bytes_and_one_that_dies_says_so() {
             ),
             "{died}"
         );
-        until(&witness, |lines| lines.iter().all(|line| line["outcome"] == "cut")).await;
+        until(&handle, |lines| lines.iter().all(|line| line["outcome"] == "cut")).await;
     })
     .await;
 }
@@ -235,7 +238,7 @@ async fn faults_are_set_and_limits_are_read_over_http_and_the_journal_file_has_e
     let file = folder.path().join("journal.jsonl");
     let mut config = config();
     config.journal = Some(file.clone());
-    check(config, |base, witness| async move {
+    check(config, |base, handle| async move {
         let client = client();
         let rules = json!([{"fault": "overloaded", "provider": "anthropic", "times": 1}]);
         let set = client
@@ -283,7 +286,7 @@ async fn faults_are_set_and_limits_are_read_over_http_and_the_journal_file_has_e
         );
         assert_eq!(
             std::fs::read_to_string(&file).expect("the file"),
-            witness.journal()
+            handle.journal()
         );
     })
     .await;

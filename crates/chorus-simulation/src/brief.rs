@@ -125,27 +125,29 @@ fn chapter_text(
         length,
     } = fact;
     let (term, meaning) = term;
-    let mut say = |text: &str| {
+    let mut paragraph = |text: &str| {
         book.push_str(text);
         book.push_str("\n\n");
     };
-    say(&format!("## Chapter {number}: The {name}"));
-    say(&format!(
+    paragraph(&format!("## Chapter {number}: The {name}"));
+    paragraph(&format!(
         "The {name} was opened in {year}. It was built by {maker}, who had worked on smaller schemes before and learnt from each of \
          them what stone and water do to one another. The {name} is {length} metres long."
     ));
-    say(&format!(
+    paragraph(&format!(
         "A **{term}** is {meaning}. Without the {term} the {name} could not have been kept in use through the winter."
     ));
-    let mut told = SENTENCES;
-    chance.shuffle(&mut told);
-    for told in &told[..chance.usize(4..7)] {
-        say(&told
-            .replace("{number}", &chance.u32(3..300).to_string())
-            .replace("{name}", name));
+    let mut sentences = SENTENCES;
+    chance.shuffle(&mut sentences);
+    for sentence in &sentences[..chance.usize(4..7)] {
+        paragraph(
+            &sentence
+                .replace("{number}", &chance.u32(3..300).to_string())
+                .replace("{name}", name),
+        );
     }
     if let Some(earlier) = earlier {
-        say(&format!(
+        paragraph(&format!(
             "The {} was opened in {}, as every child of the valley knows.",
             earlier.name,
             earlier.year + 7

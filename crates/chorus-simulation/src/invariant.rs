@@ -165,17 +165,17 @@ impl Monitor {
     }
 
     /// Checks the rows after an operation.
-    pub fn rows(&self, operation: RowOperation<'_>, rows: &Rows) {
-        self.judge(|state, _| {
-            state.arrows.look(operation, rows)?;
-            state.plan.look(operation, rows)?;
-            money::look(rows)
+    pub fn check_rows(&self, operation: RowOperation<'_>, rows: &Rows) {
+        self.run_check(|state, _| {
+            state.arrows.check(operation, rows)?;
+            state.plan.check(operation, rows)?;
+            money::check(rows)
         });
     }
 
     /// Checks the limiter's levels after an operation.
-    pub fn limits(&self, operation: &LeaseOperation<'_>, levels: &[Level]) {
-        self.judge(|state, now| state.leases.look(operation, levels, now));
+    pub fn check_limits(&self, operation: &LeaseOperation<'_>, levels: &[Level]) {
+        self.run_check(|state, now| state.leases.check(operation, levels, now));
     }
 
     /// Notes that the limiter lost its state.
@@ -191,7 +191,7 @@ impl Monitor {
 
     /// Checks a request at the moment it reaches a provider.
     pub fn call_started(&self, call: &CallStart<'_>, rows: &Rows) {
-        self.judge(|state, now| state.calls.start(call, &mut state.leases, rows, now));
+        self.run_check(|state, now| state.calls.start(call, &mut state.leases, rows, now));
     }
 
     /// Notes that the connection of a call was closed.
@@ -201,22 +201,22 @@ impl Monitor {
     }
 
     /// Checks the invariants of the whole run at its end.
-    pub fn end(&self, ending: &Ending<'_>) {
-        self.judge(|state, now| end::judge(ending, state, now));
+    pub fn check_end(&self, ending: &Ending<'_>) {
+        self.run_check(|state, now| end::check(ending, state, now));
     }
 
     /// Records a violation that was found outside the monitor.
     pub fn report(&self, violation: Violation) {
-        self.judge(|_, _| Err(violation));
+        self.run_check(|_, _| Err(violation));
     }
 
-    fn judge(&self, look: impl FnOnce(&mut State, Timestamp) -> Result<(), Violation>) {
+    fn run_check(&self, check: impl FnOnce(&mut State, Timestamp) -> Result<(), Violation>) {
         let now = self.timeline.now();
         let mut state = self.lock();
         if state.violation.is_some() {
             return;
         }
-        if let Err(violation) = look(&mut state, now) {
+        if let Err(violation) = check(&mut state, now) {
             self.log
                 .note("monitor", format_args!("VIOLATION {violation}"));
             state.violation = Some(violation);

@@ -76,10 +76,10 @@ impl Network {
         else {
             return;
         };
-        let mut way = BTreeMap::new();
+        let mut in_transit = BTreeMap::new();
         let mut number = 0_u64;
         loop {
-            let due = way
+            let due = in_transit
                 .first_key_value()
                 .map(|((at, _), _): (&(Timestamp, u64), &Packet)| *at);
             let arrival = async {
@@ -91,11 +91,11 @@ impl Network {
             match select(inbox.next(), pin!(arrival)).await {
                 Either::Left((Some(packet), _)) => {
                     number += 1;
-                    way.insert((packet.arrives, number), packet);
+                    in_transit.insert((packet.arrives, number), packet);
                 }
                 Either::Left((None, _)) => return,
                 Either::Right(_) => {
-                    let first = way
+                    let first = in_transit
                         .pop_first()
                         .filter(|(_, packet)| !packet.answer.is_canceled());
                     if let Some((
@@ -109,7 +109,7 @@ impl Network {
                     )) = first
                     {
                         // A caller that closed the connection at this instant drops the reply.
-                        let _ = answer.send(self.simulated.arrived(call, point));
+                        let _ = answer.send(self.simulated.receive(call, point));
                     }
                 }
             }
@@ -147,7 +147,7 @@ impl Transport for SimulatedTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<BodyStream>, TransportError> {
-        let request = plain(request);
+        let request = to_plain_request(request);
         let reference = request
             .headers
             .iter()
@@ -171,7 +171,7 @@ impl Transport for SimulatedTransport {
             answer,
         };
         let sent = self.network.out.unbounded_send(packet);
-        sent.map_err(|_| TransportError::Connect("nobody carries requests".to_owned()))?;
+        sent.map_err(|_| TransportError::Connect("the network has stopped".to_owned()))?;
         let line = line
             .await
             .map_err(|_| TransportError::Broken("the request was lost".to_owned()))?;
@@ -179,7 +179,7 @@ impl Transport for SimulatedTransport {
     }
 }
 
-fn plain(request: http::Request<Bytes>) -> HttpRequest {
+fn to_plain_request(request: http::Request<Bytes>) -> HttpRequest {
     let (head, body) = request.into_parts();
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (

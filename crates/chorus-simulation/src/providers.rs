@@ -52,12 +52,12 @@ impl SimulatedProviders {
 
     /// All calls that the providers received.
     pub fn journal(&self) -> Vec<Entry> {
-        self.send_out();
+        self.finish_due();
         self.lock().journal().entries().cloned().collect()
     }
 
     /// Handles a request from the process of this fault point and returns its connection.
-    pub(crate) fn arrived(self: &Arc<Self>, call: Call, point: FaultPoint) -> Connection {
+    pub(crate) fn receive(self: &Arc<Self>, call: Call, point: FaultPoint) -> Connection {
         let scripted = self.handle(&call.request);
         point.note(format_args!(
             "calls {} for {}: {}",
@@ -85,7 +85,7 @@ impl SimulatedProviders {
     }
 
     fn handle(&self, request: &HttpRequest) -> Scripted {
-        self.send_out();
+        self.finish_due();
         let scripted = self.lock().handle(self.now_ms(), request);
         if let Some(call) = scripted.call.filter(|_| scripted.end != End::Hang) {
             let length: u64 = scripted.chunks.iter().map(|chunk| chunk.delay_ms).sum();
@@ -97,7 +97,7 @@ impl SimulatedProviders {
 
     /// Finishes calls whose last chunk is due. Providers send at their own pace, even to a paused
     /// process.
-    fn send_out(&self) {
+    fn finish_due(&self) {
         let now = self.timeline.now();
         let mut due = self.due();
         while let Some((at, call)) = due.first().copied().filter(|(at, _)| *at < now) {
@@ -114,7 +114,7 @@ impl SimulatedProviders {
     }
 
     fn finished(&self, call: CallId, delivery: Delivery) {
-        self.send_out();
+        self.finish_due();
         self.lock().finished(self.now_ms(), call, delivery);
     }
 

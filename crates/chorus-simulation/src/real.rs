@@ -65,7 +65,7 @@ impl Service {
     fn resolve(&self, value: Option<String>, ci: bool) -> Result<String, String> {
         let variable = self.variable;
         match value {
-            Some(value) if value == SKIP => Err(format!("{variable} says {SKIP}")),
+            Some(value) if value == SKIP => Err(format!("{variable} is {SKIP}")),
             Some(place) => Ok(place),
             None if ci => panic!(
                 "CI must try {}: set {variable}, to `{SKIP}` to leave it out on purpose",
@@ -96,7 +96,7 @@ pub fn record_run(implementation: &str, suite: &str, cases: usize) {
 /// Value of an environment variable; `None` if it is empty.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test binary is told by its environment where servers are"
+    reason = "the environment names the servers of a test binary"
 )]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -115,7 +115,7 @@ mod tests {
     fn a_service_is_tried_where_it_is_named_and_left_out_on_purpose_only() {
         check(Some("127.0.0.1:9092"), true, Ok("127.0.0.1:9092"));
         check(Some("127.0.0.1:9092"), false, Ok("127.0.0.1:9092"));
-        check(Some("skip"), true, Err("CHORUS_TEST_KAFKA says skip"));
+        check(Some("skip"), true, Err("CHORUS_TEST_KAFKA is skip"));
         check(
             None,
             false,

@@ -32,7 +32,7 @@ use crate::log::Log;
 use crate::network::Network;
 use crate::providers::SimulatedProviders;
 use crate::watched::{WatchedLimits, WatchedStore};
-use fixture::{Fixture, Tight};
+use fixture::{Fixture, TightLimits};
 use processes::ProcessBuilder;
 
 pub use client::ClientScript;
@@ -142,8 +142,8 @@ impl World {
             faults.store_only || !options.nets.expiry,
             faults.overtaken > 0,
         ) {
-            (true, _) => Some(Tight::Slots),
-            (false, true) => Some(Tight::Rates),
+            (true, _) => Some(TightLimits::Slots),
+            (false, true) => Some(TightLimits::Rates),
             (false, false) => None,
         };
         let fixture = Fixture::from_seed(seed, START, faults.provider, tight);
@@ -190,8 +190,8 @@ impl World {
             "network",
             Box::new(move |_| vec![Arc::clone(&network).run().boxed()]),
         );
-        import(&store, &fixture);
-        populate(&mut executor, &builder, &fixture.pools, &faults);
+        import_accounts(&store, &fixture);
+        spawn_services(&mut executor, &builder, &fixture.pools, &faults);
         if !faults.flushes.is_empty() {
             let (here, times) = (Arc::clone(&builder), faults.flushes.clone());
             executor.spawn(
@@ -247,7 +247,7 @@ impl World {
             }
         }
         let lasted = timeline.now().since(START);
-        self.judge();
+        self.check_end();
         self.outcome(steps, lasted)
     }
 
@@ -263,7 +263,7 @@ impl World {
 }
 
 /// Imports the accounts before any process starts.
-fn import(store: &Store, fixture: &Fixture) {
+fn import_accounts(store: &Store, fixture: &Fixture) {
     let imported = store.import(fixture.accounts.clone()).now_or_never();
     assert!(
         matches!(imported, Some(Ok(_))),
@@ -273,7 +273,7 @@ fn import(store: &Store, fixture: &Fixture) {
 
 /// Starts the services: two processes of each kind, or one process with all of them for
 /// [`FaultPlan::one_machine`].
-fn populate(
+fn spawn_services(
     executor: &mut Executor,
     builder: &Arc<ProcessBuilder>,
     pools: &[Pool],

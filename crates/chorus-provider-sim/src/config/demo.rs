@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Config, Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service,
-    Standing,
+    Config, Dialect, Limits, ModelConfig, Omission, OrganisationConfig, OrganisationStatus,
+    ProviderConfig, Service,
 };
 use crate::engine::fault::{Fault, FaultRule};
 use crate::engine::quota::Counted;
@@ -214,7 +214,7 @@ impl Customer {
             speed: self.speed,
             limits: self.limits,
             groups: BTreeMap::new(),
-            standing: Standing::Good,
+            status: OrganisationStatus::Good,
         }
     }
 }

@@ -8,7 +8,7 @@ const TURN_TOKENS: u64 = 4;
 
 /// Parsed request of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ask {
+pub struct CallRequest {
     /// Name of the model.
     pub model: String,
     /// System text.
@@ -44,7 +44,7 @@ pub enum Role {
     Assistant,
 }
 
-impl Ask {
+impl CallRequest {
     /// Number of tokens of the prompt.
     pub fn input_tokens(&self) -> u64 {
         let turns: u64 = self

@@ -99,7 +99,7 @@ pub struct FaultRule {
 
 /// Properties of a call that rules match.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct CallFacts<'a> {
     /// Name of the provider.
     pub provider: &'a str,
     /// Id of the organisation.
@@ -118,7 +118,7 @@ pub struct Occasion<'a> {
 
 /// Fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Planted {
+pub struct InjectedFault {
     /// Kind of the fault.
     pub fault: Fault,
     /// Position in the reply, in per cent.
@@ -163,7 +163,7 @@ impl FaultRule {
         }
     }
 
-    fn fits(&self, occasion: &Occasion<'_>) -> bool {
+    fn fits(&self, occasion: &CallFacts<'_>) -> bool {
         let same = |wanted: &Option<String>, found: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == found)
         };
@@ -180,8 +180,8 @@ impl FaultRule {
                 .is_none_or(|text| occasion.text.to_lowercase().contains(&text.to_lowercase()))
     }
 
-    const fn planted(&self) -> Planted {
-        Planted {
+    const fn injected(&self) -> InjectedFault {
+        InjectedFault {
             fault: self.fault,
             after_percent: self.after_percent,
             factor: self.factor,
@@ -206,17 +206,22 @@ impl Faults {
     }
 
     /// Returns the fault of a call: that of the first rule that applies.
-    pub fn draw(&mut self, occasion: &Occasion<'_>) -> Option<Planted> {
+    pub fn draw(&mut self, occasion: &CallFacts<'_>) -> Option<InjectedFault> {
         let seed = self.seed;
         self.rules
             .iter_mut()
             .zip(0_u64..)
-            .find_map(|(counter, place)| counter.strikes(occasion, seed, place))
+            .find_map(|(counter, quota)| counter.strikes(occasion, seed, quota))
     }
 }
 
 impl Counter {
-    fn strikes(&mut self, occasion: &Occasion<'_>, seed: u64, place: u64) -> Option<Planted> {
+    fn strikes(
+        &mut self,
+        occasion: &CallFacts<'_>,
+        seed: u64,
+        quota: u64,
+    ) -> Option<InjectedFault> {
         if !self.rule.fits(occasion) {
             return None;
         }
@@ -224,7 +229,7 @@ impl Counter {
         let seen = self.met_by_content.entry(occasion.content).or_default();
         *seen += 1;
         let chance = Hash::new(seed)
-            .with(place)
+            .with(quota)
             .with(occasion.content)
             .with(u64::from(*seen))
             .value()
@@ -239,19 +244,19 @@ impl Counter {
         }
         *fired_here += 1;
         self.fired += 1;
-        Some(self.rule.planted())
+        Some(self.rule.injected())
     }
 }
 
 /// Fault named by a marker `[[sim:cut]]` in a text, or by the header `x-sim-fault`.
-pub fn requested(text: &str, header: Option<&str>) -> Option<Planted> {
+pub fn requested(text: &str, header: Option<&str>) -> Option<InjectedFault> {
     let marked = || {
         text.split_once("[[sim:")
             .and_then(|(_, rest)| rest.split_once("]]"))
             .map(|(name, _)| name)
     };
     let fault: Fault = serde_json::from_value(header.or_else(marked)?.trim().into()).ok()?;
-    Some(FaultRule::always(fault).planted())
+    Some(FaultRule::always(fault).injected())
 }
 
 const fn always() -> u16 {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Ask;
+use super::call::CallRequest;
 use super::hash::Hash;
 use super::journal::CallId;
 use super::quota::{Draw, Exceeded, Flight, Level, Peak, Quota};
 use super::schedule::{Pace, Timed};
 use super::wire::{self, Refusal, Wire};
-use crate::config::{ModelConfig, OrganisationConfig, ProviderConfig, Standing};
+use crate::config::{ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig};
 
 /// One provider.
 pub struct Provider {
@@ -16,12 +16,12 @@ pub struct Provider {
     wire: &'static dyn Wire,
     speed: f64,
     keys: BTreeMap<String, usize>,
-    quotas: BTreeMap<Place, Quota>,
+    quotas: BTreeMap<QuotaKey, Quota>,
 }
 
 /// Key of a [`Quota`]: an organisation and a group of models.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct QuotaKey {
     organisation: usize,
     group: String,
 }
@@ -50,11 +50,11 @@ impl Provider {
             .organisations
             .iter()
             .enumerate()
-            .flat_map(|(place, organisation)| {
+            .flat_map(|(quota, organisation)| {
                 organisation
                     .keys
                     .iter()
-                    .map(move |key| (key.clone(), place))
+                    .map(move |key| (key.clone(), quota))
             })
             .collect();
         Self {
@@ -80,26 +80,26 @@ impl Provider {
     pub fn organisation(&self, key: &str) -> Option<&OrganisationConfig> {
         self.keys
             .get(key)
-            .and_then(|place| self.config.organisations.get(*place))
+            .and_then(|quota| self.config.organisations.get(*quota))
     }
 
     /// Checks everything that is independent of load: key, model, status, size.
-    pub fn check(&self, key: &str, ask: &Ask) -> Result<(&ModelConfig, Place), Refusal> {
+    pub fn check(&self, key: &str, ask: &CallRequest) -> Result<(&ModelConfig, QuotaKey), Refusal> {
         let (organisation, customer) = self
             .keys
             .get(key)
-            .and_then(|place| Some((*place, self.config.organisations.get(*place)?)))
+            .and_then(|quota| Some((*quota, self.config.organisations.get(*quota)?)))
             .ok_or(Refusal::DeadKey)?;
         let model = self
             .config
             .models
             .iter()
             .find(|model| model.id == ask.model);
-        match customer.standing {
-            Standing::Good => {}
-            Standing::Revoked => return Err(Refusal::DeadKey),
-            Standing::Unpaid => return Err(Refusal::Unpaid),
-            Standing::Capped => return Err(Refusal::Capped),
+        match customer.status {
+            OrganisationStatus::Good => {}
+            OrganisationStatus::Revoked => return Err(Refusal::DeadKey),
+            OrganisationStatus::Unpaid => return Err(Refusal::Unpaid),
+            OrganisationStatus::Capped => return Err(Refusal::Capped),
         }
         let model = model.ok_or(Refusal::UnknownModel)?;
         self.wire.check(ask, model).map_err(Refusal::Invalid)?;
@@ -118,7 +118,7 @@ impl Provider {
         }
         Ok((
             model,
-            Place {
+            QuotaKey {
                 organisation,
                 group: model.group.clone().unwrap_or_else(|| model.id.clone()),
             },
@@ -126,50 +126,55 @@ impl Provider {
     }
 
     /// Draws on the limits, or returns the limit that the call exceeds.
-    pub fn admit(&mut self, place: &Place, ask: &Ask, now_ms: u64) -> Result<(), Exceeded> {
+    pub fn admit(
+        &mut self,
+        quota: &QuotaKey,
+        ask: &CallRequest,
+        now_ms: u64,
+    ) -> Result<(), Exceeded> {
         let input = ask.input_tokens();
         let draw = Draw {
             input,
             total: self.wire.charged_at_entry(ask, input),
         };
         let refused_count = self.wire.refused_calls_count();
-        self.quota(place, now_ms).admit(draw, refused_count)
+        self.quota(quota, now_ms).admit(draw, refused_count)
     }
 
     /// Starts serving an admitted call.
-    pub fn begin(&mut self, place: &Place, call: CallId, timed: &Timed, now_ms: u64) {
+    pub fn begin(&mut self, quota: &QuotaKey, call: CallId, timed: &Timed, now_ms: u64) {
         let flight = Flight::new(
             call,
             now_ms + timed.first_ms,
             now_ms + timed.last_ms,
             timed.produced,
         );
-        self.quota(place, now_ms).begin(flight);
+        self.quota(quota, now_ms).begin(flight);
     }
 
     /// Ends a call, after its grace if the client closed the connection.
-    pub fn end(&mut self, place: &Place, call: CallId, now_ms: u64, aborted: bool) {
+    pub fn end(&mut self, quota: &QuotaKey, call: CallId, now_ms: u64, aborted: bool) {
         let grace = if aborted {
             self.real_ms(self.config.service.abort_grace_ms)
         } else {
             0
         };
-        let quota = self.quota(place, now_ms);
+        let quota = self.quota(quota, now_ms);
         quota.end(call, now_ms + grace);
         quota.advance(now_ms);
     }
 
     /// Current levels of the limits.
-    pub fn levels(&mut self, place: &Place, now_ms: u64) -> Vec<Level> {
-        self.quota(place, now_ms).levels()
+    pub fn levels(&mut self, quota: &QuotaKey, now_ms: u64) -> Vec<Level> {
+        self.quota(quota, now_ms).levels()
     }
 
     /// The provider's own counts.
     pub fn counts(&self) -> impl Iterator<Item = Count> {
-        self.quotas.iter().map(|(place, quota)| Count {
+        self.quotas.iter().map(|(key, quota)| Count {
             provider: self.config.name.clone(),
-            organisation: self.config.organisations[place.organisation].id.clone(),
-            group: place.group.clone(),
+            organisation: self.config.organisations[key.organisation].id.clone(),
+            group: key.group.clone(),
             admitted: quota.calls().0,
             refused: quota.calls().1,
             limits: quota.peaks(),
@@ -177,12 +182,12 @@ impl Provider {
     }
 
     /// Speed of a call; variation comes from its hash.
-    pub fn pace(&self, place: &Place, input: u64, chance: Hash, factor: u32) -> Pace {
+    pub fn pace(&self, quota: &QuotaKey, input: u64, chance: Hash, factor: u32) -> Pace {
         let service = self.config.service;
         let jitter = f64::from(service.jitter_percent) / 100.0;
         let luck = (chance.with(11).value() % 2001) as f64 / 1000.0 - 1.0;
         let speed = self.speed
-            * self.config.organisations[place.organisation]
+            * self.config.organisations[quota.organisation]
                 .speed
                 .max(0.001);
         let slower = f64::from(factor.max(1)) * (1.0 + jitter * luck) / speed;
@@ -199,13 +204,13 @@ impl Provider {
         ((provider_ms as f64 / self.speed).round() as u64).max(1)
     }
 
-    fn quota(&mut self, place: &Place, now_ms: u64) -> &mut Quota {
+    fn quota(&mut self, quota: &QuotaKey, now_ms: u64) -> &mut Quota {
         let minute_ms = self.real_ms(60_000);
-        let customer = &self.config.organisations[place.organisation];
-        let quota = self.quotas.entry(place.clone()).or_insert_with(|| {
+        let customer = &self.config.organisations[quota.organisation];
+        let quota = self.quotas.entry(quota.clone()).or_insert_with(|| {
             let limits = customer
                 .groups
-                .get(&place.group)
+                .get(&quota.group)
                 .copied()
                 .unwrap_or(customer.limits);
             Quota::new(limits, minute_ms, now_ms)

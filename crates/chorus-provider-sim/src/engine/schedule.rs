@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::fault::{Fault, Planted};
+use super::fault::{Fault, InjectedFault};
 use super::wire::{Piece, Wire};
 use super::{Chunk, End};
 
@@ -37,18 +37,18 @@ pub fn stream(
     wire: &dyn Wire,
     mut pieces: Vec<Piece>,
     pace: Pace,
-    planted: Option<Planted>,
+    injected: Option<InjectedFault>,
 ) -> Timed {
-    let end = spoil(wire, &mut pieces, planted);
-    let mut line = Line::new(pace, wire.keep_alive(true));
+    let end = spoil(wire, &mut pieces, injected);
+    let mut builder = ChunkBuilder::new(pace, wire.keep_alive(true));
     for piece in &pieces {
-        line.put(
+        builder.put(
             pace.first_us + piece.produced * pace.token_us,
             Bytes::copy_from_slice(&piece.bytes),
         );
     }
     let produced = pieces.last().map_or(0, |piece| piece.produced);
-    line.timed(end, produced)
+    builder.timed(end, produced)
 }
 
 /// Schedules a whole reply.
@@ -57,41 +57,41 @@ pub fn whole(
     body: Vec<u8>,
     produced: u64,
     pace: Pace,
-    planted: Option<Planted>,
+    injected: Option<InjectedFault>,
 ) -> Timed {
-    let mut line = Line::new(pace, wire.keep_alive(false));
+    let mut builder = ChunkBuilder::new(pace, wire.keep_alive(false));
     let at_us = pace.first_us + produced * pace.token_us;
     let half = body.len() / 2;
-    let end = match planted.map(|planted| planted.fault) {
+    let end = match injected.map(|injected| injected.fault) {
         Some(Fault::Hang) => End::Hang,
         Some(Fault::Cut) => {
-            line.put(at_us, Bytes::copy_from_slice(&body[..half]));
+            builder.put(at_us, Bytes::copy_from_slice(&body[..half]));
             End::Cut
         }
         Some(Fault::Garbage) => {
-            line.put(at_us, Bytes::copy_from_slice(&body[..half]));
+            builder.put(at_us, Bytes::copy_from_slice(&body[..half]));
             End::Close
         }
         _ => {
-            line.put(at_us, Bytes::from(body));
+            builder.put(at_us, Bytes::from(body));
             End::Close
         }
     };
-    line.timed(end, produced)
+    builder.timed(end, produced)
 }
 
 /// Truncates a stream at the position of its fault.
-fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> End {
-    let Some(planted) = planted else {
+fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, injected: Option<InjectedFault>) -> End {
+    let Some(injected) = injected else {
         return End::Close;
     };
-    let keep = pieces.len() * usize::from(planted.after_percent.min(100)) / 100;
+    let keep = pieces.len() * usize::from(injected.after_percent.min(100)) / 100;
     let mut shorten = |last: Option<Vec<u8>>| {
         pieces.truncate(keep);
         let produced = pieces.last().map_or(0, |piece| piece.produced);
         pieces.extend(last.map(|bytes| Piece { produced, bytes }));
     };
-    match planted.fault {
+    match injected.fault {
         Fault::Hang => {
             shorten(None);
             End::Hang
@@ -101,7 +101,7 @@ fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> 
             End::Cut
         }
         Fault::Die => {
-            shorten(Some(wire.broken()));
+            shorten(Some(wire.stream_error()));
             End::Died
         }
         Fault::Garbage => {
@@ -113,14 +113,14 @@ fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, planted: Option<Planted>) -> 
 }
 
 /// Chunks under construction.
-struct Line {
+struct ChunkBuilder {
     pace: Pace,
     keep_alive: Option<&'static [u8]>,
     chunks: Vec<Chunk>,
     at_ms: u64,
 }
 
-impl Line {
+impl ChunkBuilder {
     const fn new(pace: Pace, keep_alive: Option<&'static [u8]>) -> Self {
         Self {
             pace,

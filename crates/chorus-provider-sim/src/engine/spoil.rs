@@ -7,40 +7,38 @@ use super::fault::Fault;
 use super::provider::Provider;
 use super::quota::{Counted, Exceeded};
 use super::tokens;
-use super::wire::{Finish, Refusal};
-use crate::brain::Thought;
+use super::wire::{FinishReason, Refusal};
+use crate::model::Reply;
 
 /// Applies a fault to a reply and returns the finish reason.
-pub(super) fn spoil(thought: &mut Thought, fault: Fault, after_percent: u8) -> Finish {
+pub(super) fn spoil(reply: &mut Reply, fault: Fault, after_percent: u8) -> FinishReason {
     match fault {
         Fault::Empty => {
-            thought.reasoning.clear();
-            thought.text.clear();
+            reply.reasoning.clear();
+            reply.text.clear();
         }
         Fault::Refusal => {
-            thought.reasoning.clear();
-            "I can't help with this request.".clone_into(&mut thought.text);
-            return Finish::Refusal;
+            reply.reasoning.clear();
+            "I can't help with this request.".clone_into(&mut reply.text);
+            return FinishReason::Refusal;
         }
         Fault::Length => {
-            let keep = tokens::count(&thought.text) * u64::from(after_percent.min(100)) / 100;
-            thought
-                .text
-                .truncate(tokens::first(&thought.text, keep).len());
-            return Finish::Length;
+            let keep = tokens::count(&reply.text) * u64::from(after_percent.min(100)) / 100;
+            reply.text.truncate(tokens::first(&reply.text, keep).len());
+            return FinishReason::Length;
         }
         Fault::Prose => {
-            "Certainly. The work falls into a few large steps, and the first of them deserves the most care.".clone_into(&mut thought.text);
+            "Certainly. The work falls into a few large steps, and the first of them deserves the most care.".clone_into(&mut reply.text);
         }
-        Fault::Cyclic | Fault::Dangling | Fault::Flood => spoil_plan(thought, fault),
+        Fault::Cyclic | Fault::Dangling | Fault::Flood => spoil_plan(reply, fault),
         _ => {}
     }
-    Finish::Stop
+    FinishReason::Stop
 }
 
 /// Breaks a plan as the fault demands; a reply that is no plan is unchanged.
-fn spoil_plan(thought: &mut Thought, fault: Fault) {
-    let Ok(mut plan) = serde_json::from_str::<Value>(&thought.text) else {
+fn spoil_plan(reply: &mut Reply, fault: Fault) {
+    let Ok(mut plan) = serde_json::from_str::<Value>(&reply.text) else {
         return;
     };
     let Some(tasks) = plan["tasks"].as_array_mut() else {
@@ -63,14 +61,14 @@ fn spoil_plan(thought: &mut Thought, fault: Fault) {
             let Some(pattern) = tasks.first().cloned() else {
                 return;
             };
-            tasks.extend((ids.len()..500).map(|place| {
+            tasks.extend((ids.len()..500).map(|quota| {
                 let mut task = pattern.clone();
-                task["id"] = format!("x{place}").into();
+                task["id"] = format!("x{quota}").into();
                 task
             }));
         }
     }
-    thought.text = plan.to_string();
+    reply.text = plan.to_string();
 }
 
 /// Refusal that a fault stands for, if any.
@@ -94,19 +92,16 @@ pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Opti
 }
 
 /// Truncates a reply to its maximum tokens; returns true if it was truncated.
-pub(super) fn shorten(thought: &mut Thought, most: u64) -> bool {
-    let (thinking, said) = (
-        tokens::count(&thought.reasoning),
-        tokens::count(&thought.text),
-    );
-    if thinking + said <= most {
+pub(super) fn shorten(reply: &mut Reply, most: u64) -> bool {
+    let (thinking, answer) = (tokens::count(&reply.reasoning), tokens::count(&reply.text));
+    if thinking + answer <= most {
         return false;
     }
-    thought
+    reply
         .reasoning
-        .truncate(tokens::first(&thought.reasoning, most).len());
-    thought
+        .truncate(tokens::first(&reply.reasoning, most).len());
+    reply
         .text
-        .truncate(tokens::first(&thought.text, most.saturating_sub(thinking)).len());
+        .truncate(tokens::first(&reply.text, most.saturating_sub(thinking)).len());
     true
 }

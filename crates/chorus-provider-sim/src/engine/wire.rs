@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::call::Ask;
+use super::call::CallRequest;
 use super::quota::{Exceeded, Level};
 use crate::config::{Dialect, ModelConfig};
 
@@ -22,11 +22,11 @@ pub trait Wire: Sync {
     fn key(&self, headers: &[(String, String)]) -> Option<String>;
 
     /// Parses a request's body. An error is the message that the provider writes.
-    fn read(&self, headers: &[(String, String)], body: &Value) -> Result<Ask, String>;
+    fn read(&self, headers: &[(String, String)], body: &Value) -> Result<CallRequest, String>;
 
     /// Checks that the model supports the request. An error is the message that the provider
     /// writes.
-    fn check(&self, _ask: &Ask, _model: &ModelConfig) -> Result<(), String> {
+    fn check(&self, _ask: &CallRequest, _model: &ModelConfig) -> Result<(), String> {
         Ok(())
     }
 
@@ -36,19 +36,19 @@ pub trait Wire: Sync {
     }
 
     /// Writes an error reply.
-    fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused;
+    fn error(&self, refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorReply;
 
     /// Headers of a reply.
-    fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)>;
+    fn headers(&self, levels: &[Level], to: &ReplyContext<'_>) -> Vec<(String, String)>;
 
     /// Writes a whole reply.
-    fn whole(&self, written: &Written<'_>) -> Value;
+    fn whole(&self, reply: &WireReply<'_>) -> Value;
 
     /// Writes a streamed reply.
-    fn pieces(&self, written: &Written<'_>) -> Vec<Piece>;
+    fn pieces(&self, reply: &WireReply<'_>) -> Vec<Piece>;
 
     /// Event of a stream that fails in the middle.
-    fn broken(&self) -> Vec<u8>;
+    fn stream_error(&self) -> Vec<u8>;
 
     /// Bytes that keep a waiting call alive.
     fn keep_alive(&self, _streamed: bool) -> Option<&'static [u8]> {
@@ -67,7 +67,7 @@ pub trait Wire: Sync {
     }
 
     /// Tokens charged at entry if prompt and reply share a limit.
-    fn charged_at_entry(&self, ask: &Ask, input: u64) -> u64 {
+    fn charged_at_entry(&self, ask: &CallRequest, input: u64) -> u64 {
         ask.max_tokens.unwrap_or(0) + input
     }
 }
@@ -121,7 +121,7 @@ pub enum Refusal {
 
 /// Request to which a reply belongs.
 #[derive(Debug, Clone, Copy)]
-pub struct Addressee<'a> {
+pub struct ReplyContext<'a> {
     /// Id of the organisation; empty if unknown.
     pub organisation: &'a str,
     /// API key; empty if there was none.
@@ -138,7 +138,7 @@ pub struct Addressee<'a> {
 
 /// An error reply.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refused {
+pub struct ErrorReply {
     /// HTTP status.
     pub status: u16,
     /// Headers besides [`Wire::headers`].
@@ -149,9 +149,9 @@ pub struct Refused {
 
 /// Content of a reply that a [`Wire`] writes.
 #[derive(Debug, Clone, Copy)]
-pub struct Written<'a> {
+pub struct WireReply<'a> {
     /// Request of the call.
-    pub ask: &'a Ask,
+    pub ask: &'a CallRequest,
     /// Hash from which ids are made.
     pub hash: super::hash::Hash,
     /// Time of creation, in seconds since 1970.
@@ -161,7 +161,7 @@ pub struct Written<'a> {
     /// Answer text.
     pub text: &'a str,
     /// Reason for the end of the reply.
-    pub finish: Finish,
+    pub finish: FinishReason,
     /// Reported prompt tokens.
     pub input: u64,
     /// Reported output tokens, including thinking.
@@ -172,7 +172,7 @@ pub struct Written<'a> {
 
 /// Reason for the end of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
+pub enum FinishReason {
     /// The reply is complete.
     Stop,
     /// The reply reached its maximum tokens.

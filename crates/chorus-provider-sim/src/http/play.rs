@@ -26,7 +26,7 @@ pub(super) async fn play(
     scripted: Scripted,
 ) -> Response {
     let mut player = Player {
-        report: Report {
+        report: EndReport {
             shared,
             call: scripted.call,
             sent: 0,
@@ -57,7 +57,7 @@ pub(super) async fn play(
 }
 
 struct Player {
-    report: Report,
+    report: EndReport,
     closed: watch::Receiver<bool>,
     chunks: VecDeque<Chunk>,
     end: End,
@@ -100,13 +100,13 @@ impl Player {
 }
 
 /// Reports the end of a call exactly once: at the end of its script, or on drop.
-struct Report {
+struct EndReport {
     shared: Arc<Shared>,
     call: Option<CallId>,
     sent: u64,
 }
 
-impl Report {
+impl EndReport {
     fn finish(&mut self, delivery: Delivery) {
         if let Some(call) = self.call.take() {
             self.shared
@@ -115,7 +115,7 @@ impl Report {
     }
 }
 
-impl Drop for Report {
+impl Drop for EndReport {
     fn drop(&mut self) {
         let sent = self.sent;
         self.finish(Delivery::Bytes(sent));

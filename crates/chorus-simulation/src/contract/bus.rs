@@ -45,7 +45,7 @@ cases! {
     an_acknowledgement_covers_what_came_before_in_its_partition,
     members_share_the_partitions,
     a_member_that_leaves_frees_its_partitions,
-    the_word_of_a_former_owner_does_not_count,
+    an_acknowledgement_of_a_former_owner_does_not_count,
     a_tail_sees_every_record_from_now_on,
     a_paused_reader_gets_nothing_until_it_goes_on,
     a_cancelled_wait_loses_nothing,
@@ -320,7 +320,7 @@ async fn a_member_that_leaves_frees_its_partitions(context: BusContext) {
     assert_eq!(stays.owned.len(), context.topic().partitions() as usize);
 }
 
-async fn the_word_of_a_former_owner_does_not_count(context: BusContext) {
+async fn an_acknowledgement_of_a_former_owner_does_not_count(context: BusContext) {
     let mut first = context.join("group").await;
     context
         .publish(0..40, |number| format!("key {number}"))

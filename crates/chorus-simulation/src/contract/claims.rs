@@ -34,7 +34,7 @@ async fn a_claim_hands_out_the_delivery(context: CaseContext) -> Outcome {
         .attempts
         .claim(claim.clone())
         .await?
-        .expect("nobody else claimed it");
+        .expect("no other holder claimed it");
     let DispatchDecision::Send(assignment) = dispatch.decision else {
         panic!("it was sent")
     };

@@ -17,10 +17,10 @@ pub(super) fn cases() -> Vec<Case> {
         a_lost_workers_lease_is_outstanding_until_its_deadline,
         a_finished_lease_is_not_outstanding,
         deliveries_are_told_in_order_of_dispatch,
-        a_late_word_replaces_the_estimate_once,
-        a_late_word_on_a_finished_delivery_changes_nothing,
-        a_late_word_on_a_running_delivery_changes_nothing,
-        a_late_word_on_nothing_is_no_error,
+        a_late_usage_replaces_the_estimate_once,
+        a_late_usage_on_a_finished_delivery_changes_nothing,
+        a_late_usage_on_a_running_delivery_changes_nothing,
+        a_late_usage_on_nothing_is_no_error,
     ]
 }
 
@@ -137,11 +137,11 @@ fn late(context: &CaseContext, holding: &Holding, cost: i64) -> LateUsage {
     }
 }
 
-async fn a_late_word_replaces_the_estimate_once(context: CaseContext) -> Outcome {
+async fn a_late_usage_replaces_the_estimate_once(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     lose(&context).await?;
-    let word = late(&context, &holding, 300);
-    with_lost_reply(async || context.ports.deliveries.late(word.clone()).await).await?;
+    let usage = late(&context, &holding, 300);
+    with_lost_reply(async || context.ports.deliveries.late(usage.clone()).await).await?;
     assert_eq!(context.money(project).await?, (300, 0, 300));
     context
         .ports
@@ -150,11 +150,14 @@ async fn a_late_word_replaces_the_estimate_once(context: CaseContext) -> Outcome
         .await?;
     assert_eq!(context.money(project).await?, (300, 0, 300));
     let story = &context.ports.deliveries.of_project(project).await?[0];
-    assert_eq!((story.cost, story.usage), (MicroUsd(300), Some(word.usage)));
+    assert_eq!(
+        (story.cost, story.usage),
+        (MicroUsd(300), Some(usage.usage))
+    );
     Ok(())
 }
 
-async fn a_late_word_on_a_finished_delivery_changes_nothing(context: CaseContext) -> Outcome {
+async fn a_late_usage_on_a_finished_delivery_changes_nothing(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     assert!(
         context
@@ -172,7 +175,7 @@ async fn a_late_word_on_a_finished_delivery_changes_nothing(context: CaseContext
     Ok(())
 }
 
-async fn a_late_word_on_a_running_delivery_changes_nothing(context: CaseContext) -> Outcome {
+async fn a_late_usage_on_a_running_delivery_changes_nothing(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     context
         .ports
@@ -183,7 +186,7 @@ async fn a_late_word_on_a_running_delivery_changes_nothing(context: CaseContext)
     Ok(())
 }
 
-async fn a_late_word_on_nothing_is_no_error(context: CaseContext) -> Outcome {
+async fn a_late_usage_on_nothing_is_no_error(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     let unknown = Holding {
         epoch: Epoch(9),

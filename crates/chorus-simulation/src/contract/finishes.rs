@@ -287,7 +287,7 @@ async fn retries_of(
         .attempts
         .claim(context.claim(attempt, epoch))
         .await?;
-    Ok(delivery.expect("nobody else claimed it").retries)
+    Ok(delivery.expect("no other holder claimed it").retries)
 }
 
 async fn a_continued_attempt_takes_its_new_order(context: CaseContext) -> Outcome {
@@ -363,7 +363,7 @@ async fn the_newest_order_and_time_are_delivered(context: CaseContext) -> Outcom
         .attempts
         .claim(context.claim(&attempt, Epoch(1)))
         .await?
-        .expect("nobody else claimed it");
+        .expect("no other holder claimed it");
     assert_eq!(
         (
             delivery.attempt.order,

@@ -107,7 +107,7 @@ async fn keys_are_listed_within_their_tenant_newest_first(context: CaseContext) 
         ))
         .await?;
     assert_eq!(context.ports.keys.list(&tenant()).await?, mine);
-    assert_eq!(context.ports.keys.list(&Tenant::new("nobody")).await?, []);
+    assert_eq!(context.ports.keys.list(&Tenant::new("unknown")).await?, []);
     Ok(())
 }
 

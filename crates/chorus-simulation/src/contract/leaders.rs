@@ -219,7 +219,7 @@ async fn names_do_not_meet(context: CaseContext) -> Outcome {
         !context
             .ports
             .leaders
-            .renew("nobody", Term(1), LASTS)
+            .renew("unknown", Term(1), LASTS)
             .await?
     );
     Ok(())

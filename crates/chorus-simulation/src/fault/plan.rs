@@ -135,19 +135,28 @@ impl FaultPlan {
             until: start + Millis::from_secs(chance.u64(60..600)),
             ..Self::calm(start)
         };
-        match name {
+        calm.process_faults(name)
+            .or_else(|| calm.port_faults(name, chance, start))
+            .or_else(|| calm.other_faults(name, chance, start))
+            .unwrap_or_else(|| Self::calm(start))
+    }
+
+    /// Plans of crashes and pauses.
+    fn process_faults(&self, name: &str) -> Option<Self> {
+        let calm = self;
+        Some(match name {
             "crashes" => Self {
                 name: "crashes",
                 crashes: 8,
                 max_faults: 8,
-                ..calm
+                ..calm.clone()
             },
             "quick crashes" => Self {
                 name: "quick crashes",
                 crashes: 12,
                 max_faults: 12,
                 quick: true,
-                ..calm
+                ..calm.clone()
             },
             "workers die" => Self {
                 name: "workers die",
@@ -155,7 +164,7 @@ impl FaultPlan {
                 crashes: 12,
                 max_faults: 12,
                 quick: true,
-                ..calm
+                ..calm.clone()
             },
             "orchestrators die" => Self {
                 name: "orchestrators die",
@@ -163,41 +172,49 @@ impl FaultPlan {
                 crashes: 12,
                 max_faults: 12,
                 quick: true,
-                ..calm
+                ..calm.clone()
             },
             "orchestrators freeze" => Self {
                 name: "orchestrators freeze",
                 only: Some(ProcessKind::Orchestrator),
                 pauses: 40,
                 max_faults: 12,
-                ..calm
+                ..calm.clone()
             },
             "one machine" => Self {
                 name: "one machine",
                 crashes: 6,
                 max_faults: 4,
                 one_machine: true,
-                ..calm
+                ..calm.clone()
             },
             "pauses" => Self {
                 name: "pauses",
                 pauses: 8,
                 max_faults: 8,
                 slow: 10,
-                ..calm
+                ..calm.clone()
             },
+            _ => return None,
+        })
+    }
+
+    /// Plans of failing, slow and lossy ports.
+    fn port_faults(&self, name: &str, chance: &mut Rng, start: Timestamp) -> Option<Self> {
+        let calm = self;
+        Some(match name {
             "lost replies" => Self {
                 name: "lost replies",
                 fails: 40,
                 loses_reply: 60,
-                ..calm
+                ..calm.clone()
             },
             "bus" => Self {
                 name: "bus",
                 records_lost: 100,
                 records_doubled: 150,
                 records_late: 100,
-                ..calm
+                ..calm.clone()
             }
             .with_topics_dropped(chance, start),
             "store only" => Self {
@@ -206,12 +223,12 @@ impl FaultPlan {
                 only: Some(ProcessKind::Dispatcher),
                 crashes: 4,
                 max_faults: 3,
-                ..calm
+                ..calm.clone()
             }
             .with_outages(chance, start, Part::Store),
             "outages" => Self {
                 name: "outages",
-                ..calm
+                ..calm.clone()
             }
             .with_outages(chance, start, Part::Store)
             .with_outages(chance, start, Part::Bus)
@@ -221,25 +238,33 @@ impl FaultPlan {
                 slow: 60,
                 fails: 10,
                 loses_reply: 10,
-                ..calm
+                ..calm.clone()
             },
             "flushes" => Self {
                 name: "flushes",
                 loses_reply: 10,
                 pauses: 4,
                 max_faults: 4,
-                ..calm
+                ..calm.clone()
             }
             .with_flushes(chance, start),
+            _ => return None,
+        })
+    }
+
+    /// Plans of provider faults, and the plan of all faults together.
+    fn other_faults(&self, name: &str, chance: &mut Rng, start: Timestamp) -> Option<Self> {
+        let calm = self;
+        Some(match name {
             "providers" => Self {
                 name: "providers",
                 provider: 250,
-                ..calm
+                ..calm.clone()
             },
             "overtaking" => Self {
                 name: "overtaking",
                 overtaken: 500,
-                ..calm
+                ..calm.clone()
             },
             "everything" => Self {
                 name: "everything",
@@ -253,13 +278,13 @@ impl FaultPlan {
                 records_doubled: 50,
                 records_late: 50,
                 provider: 80,
-                ..calm
+                ..calm.clone()
             }
             .with_outages(chance, start, Part::Store)
             .with_topics_dropped(chance, start)
             .with_flushes(chance, start),
-            _ => Self::calm(start),
-        }
+            _ => return None,
+        })
     }
 
     /// Returns true if processes of this kind crash and pause.

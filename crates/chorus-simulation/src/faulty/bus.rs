@@ -116,7 +116,7 @@ impl BusFaults {
     }
 
     /// Returns true if topics were dropped after this record was published.
-    fn is_gone(&self, record: &Record) -> bool {
+    fn is_dropped(&self, record: &Record) -> bool {
         let now = self.timeline.now();
         let state = self.lock();
         let since = state.published.get(&record.id).copied();
@@ -145,7 +145,7 @@ impl FaultyBus {
         }
     }
 
-    fn listen(&self, inner: Box<dyn Subscription>) -> Box<dyn Subscription> {
+    fn wrap(&self, inner: Box<dyn Subscription>) -> Box<dyn Subscription> {
         let point = self.port.point.clone();
         let session = self.bus_faults.open(point.process(), inner);
         Box::new(FaultySubscription {
@@ -156,10 +156,10 @@ impl FaultyBus {
     }
 
     /// Records that are delivered at once, doubled ones twice. Late records go to [`BusFaults`].
-    fn through(&self, records: Vec<Record>) -> Vec<Record> {
+    fn delivered(&self, records: Vec<Record>) -> Vec<Record> {
         let point = &self.port.point;
         let (injector, process) = (point.injector(), point.process());
-        let mut through = Vec::with_capacity(records.len());
+        let mut delivered = Vec::with_capacity(records.len());
         for record in records {
             if injector.happens(process, injector.plan().records_lost) {
                 point.note(format_args!("record {} is lost", record.id));
@@ -172,12 +172,12 @@ impl FaultyBus {
                 self.bus_faults.note(&record);
                 if injector.happens(process, injector.plan().records_doubled) {
                     point.note(format_args!("record {} comes twice", record.id));
-                    through.push(record.clone());
+                    delivered.push(record.clone());
                 }
-                through.push(record);
+                delivered.push(record);
             }
         }
-        through
+        delivered
     }
 }
 
@@ -189,7 +189,7 @@ impl Bus for FaultyBus {
             .map(|record| format!("{} {}", record.topic, record.id))
             .collect();
         let what = format!("publish {}", named.join(", "));
-        let operation = async { self.port.inner.publish(self.through(records)).await };
+        let operation = async { self.port.inner.publish(self.delivered(records)).await };
         self.port
             .point
             .call(Part::Bus, &what, done, operation)
@@ -212,7 +212,7 @@ impl Bus for FaultyBus {
                 self.port.inner.subscribe(topics, group),
             )
             .await?;
-        Ok(self.listen(inner))
+        Ok(self.wrap(inner))
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
@@ -226,7 +226,7 @@ impl Bus for FaultyBus {
                 self.port.inner.tail(topics),
             )
             .await?;
-        Ok(self.listen(inner))
+        Ok(self.wrap(inner))
     }
 }
 
@@ -269,7 +269,7 @@ impl Subscription for FaultySubscription {
             })
             .await?;
             match &incoming {
-                Incoming::Record { record, .. } if self.bus_faults.is_gone(record) => {
+                Incoming::Record { record, .. } if self.bus_faults.is_dropped(record) => {
                     self.point
                         .note(format_args!("record {} went with its topic", record.id));
                 }

@@ -25,8 +25,8 @@ fn check(faults: FaultPlan) -> (Vec<String>, Vec<String>) {
     let store: Arc<dyn Leaders> = Arc::new(Store::new(Arc::new(VirtualClock::new(
         &timeline, 1, "store",
     ))));
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let notes = Arc::clone(&heard);
+    let replies = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&replies);
     executor.spawn(
         "asker",
         Box::new(move |boot| {
@@ -57,15 +57,15 @@ fn check(faults: FaultPlan) -> (Vec<String>, Vec<String>) {
     );
     while executor.step() != Step::Stuck {}
     drop(executor);
-    let heard = heard.lock().unwrap().clone();
-    (heard, log.tail(100))
+    let replies = replies.lock().unwrap().clone();
+    (replies, log.tail(100))
 }
 
 #[test]
 fn in_a_calm_world_every_reply_arrives() {
-    let (heard, _) = check(FaultPlan::calm(START));
-    assert_eq!(heard.len(), 20);
-    assert!(heard.iter().all(|line| line.contains("Ok(Some(")));
+    let (replies, _) = check(FaultPlan::calm(START));
+    assert_eq!(replies.len(), 20);
+    assert!(replies.iter().all(|line| line.contains("Ok(Some(")));
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn a_lost_reply_is_an_error_although_the_deed_was_done() {
         until: Timestamp(i64::MAX),
         ..FaultPlan::calm(START)
     };
-    let (heard, log) = check(faults);
-    assert!(heard.iter().all(|line| line.contains("Err")));
+    let (replies, log) = check(faults);
+    assert!(replies.iter().all(|line| line.contains("Err")));
     assert!(
         log.iter()
             .any(|line| line.contains(&format!("{:?}", Some(Term(3)))))
@@ -90,11 +90,11 @@ fn an_outage_ends() {
         from: START,
         to: START + Millis(20),
     };
-    let (heard, _) = check(FaultPlan {
+    let (replies, _) = check(FaultPlan {
         outages: vec![outage],
         ..FaultPlan::calm(START)
     });
-    assert!(heard.first().unwrap().contains("Err") && heard.last().unwrap().contains("Ok"));
+    assert!(replies.first().unwrap().contains("Err") && replies.last().unwrap().contains("Ok"));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_process_struck_down_starts_again_from_the_beginning() {
         until: Timestamp(i64::MAX),
         ..FaultPlan::calm(START)
     };
-    let (heard, _) = check(faults);
-    assert_eq!(heard.len(), 20);
-    assert!(heard.iter().all(|line| line.starts_with("2: ")));
+    let (replies, _) = check(faults);
+    assert_eq!(replies.len(), 20);
+    assert!(replies.iter().all(|line| line.starts_with("2: ")));
 }

@@ -11,18 +11,18 @@ use super::{Invariant, RowOperation, Violation};
 /// Attempt rows at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Arrows {
-    rows: BTreeMap<AttemptId, Seen>,
+    rows: BTreeMap<AttemptId, Snapshot>,
     finished: BTreeSet<(AttemptId, Epoch, Holder)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
+struct Snapshot {
     state: AttemptState,
     epoch: Epoch,
     holder: Option<Holder>,
 }
 
-impl Seen {
+impl Snapshot {
     fn of(row: &AttemptRow) -> Self {
         Self {
             state: row.state,
@@ -33,26 +33,26 @@ impl Seen {
 }
 
 impl Arrows {
-    pub(super) fn look(
+    pub(super) fn check(
         &mut self,
         operation: RowOperation<'_>,
         rows: &Rows,
     ) -> Result<(), Violation> {
         self.fences(operation)?;
         for (id, row) in &rows.attempts {
-            let seen = Seen::of(row);
+            let snapshot = Snapshot::of(row);
             match self.rows.get(id) {
-                Some(before) if *before == seen => continue,
-                Some(before) => arrow(*id, before, &seen, operation)?,
-                None if seen.state == AttemptState::Queued && seen.epoch == Epoch(0) => {}
+                Some(before) if *before == snapshot => continue,
+                Some(before) => arrow(*id, before, &snapshot, operation)?,
+                None if snapshot.state == AttemptState::Queued && snapshot.epoch == Epoch(0) => {}
                 None => {
                     return Err(Violation::new(
                         Invariant::Arrows,
-                        format!("{id} begins as {seen:?}"),
+                        format!("{id} begins as {snapshot:?}"),
                     ));
                 }
             }
-            self.rows.insert(*id, seen);
+            self.rows.insert(*id, snapshot);
         }
         one_success(rows)
     }
@@ -107,8 +107,8 @@ impl Arrows {
 /// Checks that the change of one row is an arrow of the state machine.
 fn arrow(
     id: AttemptId,
-    before: &Seen,
-    after: &Seen,
+    before: &Snapshot,
+    after: &Snapshot,
     operation: RowOperation<'_>,
 ) -> Result<(), Violation> {
     use AttemptState as S;

@@ -25,7 +25,7 @@ pub struct Ending<'a> {
 }
 
 /// Returns the first invariant that the final state breaks.
-pub(super) fn judge(
+pub(super) fn check(
     ending: &Ending<'_>,
     state: &mut State,
     now: Timestamp,
@@ -137,7 +137,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
                 key.0, key.1.0
             ));
         }
-        if calls > 0 && !tells_of_its_call(row) {
+        if calls > 0 && !accounts_for_call(row) {
             return broken(format!(
                 "{}.{} made a paid call, its row says {:?}",
                 key.0, key.1.0, row.story.end
@@ -148,7 +148,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
 }
 
 /// Returns true if the row of a paid call reports it: by its usage, or by a lost worker.
-fn tells_of_its_call(row: &KeptDelivery) -> bool {
+fn accounts_for_call(row: &KeptDelivery) -> bool {
     let story = &row.story;
     match &story.end {
         Some(DeliveryEnd::Finished { outcome }) => {

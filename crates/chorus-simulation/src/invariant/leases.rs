@@ -40,24 +40,24 @@ pub enum LeaseOperation<'a> {
 /// All leases of the run.
 #[derive(Debug, Default)]
 pub struct Leases {
-    leases: BTreeMap<LeaseId, Kept>,
+    leases: BTreeMap<LeaseId, TrackedLease>,
     calling: BTreeSet<LeaseId>,
-    forgetful: bool,
-    immortal: bool,
+    flushed: bool,
+    never_expires: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct TrackedLease {
     groups: BTreeSet<GroupId>,
     money: BTreeMap<GroupId, i64>,
-    life: Life,
+    state: LeaseState,
     /// True if the limiter has seen the lease since it last lost its state.
     known: bool,
     calls: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Life {
+enum LeaseState {
     Reserved {
         not_after: Timestamp,
     },
@@ -69,12 +69,12 @@ enum Life {
         until: Timestamp,
     },
     Expired,
-    Over {
+    Ended {
         sent: bool,
     },
 }
 
-impl Kept {
+impl TrackedLease {
     fn new(lease: &Lease) -> Self {
         let groups = lease
             .charges
@@ -96,7 +96,7 @@ impl Kept {
         Self {
             groups,
             money,
-            life: Life::Reserved {
+            state: LeaseState::Reserved {
                 not_after: lease.not_after,
             },
             known: true,
@@ -106,46 +106,47 @@ impl Kept {
 
     const fn is_live(&self) -> bool {
         matches!(
-            self.life,
-            Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. }
+            self.state,
+            LeaseState::Reserved { .. } | LeaseState::Sent { .. } | LeaseState::Aborted { .. }
         )
     }
 
     fn expire(&mut self, now: Timestamp) {
-        match &self.life {
-            Life::Reserved { not_after } if now > *not_after => self.end(false, Some(0)),
-            Life::Sent { until, .. } | Life::Aborted { until } if now >= *until => {
-                self.life = Life::Expired
+        match &self.state {
+            LeaseState::Reserved { not_after } if now > *not_after => self.end(false, Some(0)),
+            LeaseState::Sent { until, .. } | LeaseState::Aborted { until } if now >= *until => {
+                self.state = LeaseState::Expired
             }
             _ => {}
         }
     }
 
     fn end(&mut self, sent: bool, money: Option<i64>) {
-        self.life = Life::Over { sent };
+        self.state = LeaseState::Ended { sent };
         if let Some(money) = money {
             self.money.values_mut().for_each(|amount| *amount = money);
         }
     }
 
     fn apply(&mut self, end: &End, now: Timestamp) {
-        match (end, &self.life) {
-            (_, Life::Over { .. }) => {}
-            (End::Unused, Life::Reserved { .. }) => self.end(false, Some(0)),
-            (End::Used { cost, .. }, Life::Aborted { .. }) => {
+        match (end, &self.state) {
+            (_, LeaseState::Ended { .. }) => {}
+            (End::Unused, LeaseState::Reserved { .. }) => self.end(false, Some(0)),
+            (End::Used { cost, .. }, LeaseState::Aborted { .. }) => {
                 self.money.values_mut().for_each(|amount| *amount = cost.0)
             }
-            (End::Used { cost, .. }, Life::Reserved { .. } | Life::Sent { .. } | Life::Expired) => {
-                self.end(true, Some(cost.0))
-            }
-            (End::Aborted { grace, .. }, Life::Reserved { .. } | Life::Sent { .. }) => {
-                self.life = Life::Aborted {
+            (
+                End::Used { cost, .. },
+                LeaseState::Reserved { .. } | LeaseState::Sent { .. } | LeaseState::Expired,
+            ) => self.end(true, Some(cost.0)),
+            (End::Aborted { grace, .. }, LeaseState::Reserved { .. } | LeaseState::Sent { .. }) => {
+                self.state = LeaseState::Aborted {
                     until: now + *grace,
                 }
             }
             (
                 End::Refused { .. },
-                Life::Reserved { .. } | Life::Sent { .. } | Life::Aborted { .. },
+                LeaseState::Reserved { .. } | LeaseState::Sent { .. } | LeaseState::Aborted { .. },
             ) => self.end(true, Some(0)),
             (End::Unused | End::Aborted { .. } | End::Refused { .. }, _) => {}
         }
@@ -154,7 +155,7 @@ impl Kept {
 
 impl Leases {
     /// Applies an operation to the account and compares the levels.
-    pub(super) fn look(
+    pub(super) fn check(
         &mut self,
         operation: &LeaseOperation<'_>,
         levels: &[Level],
@@ -163,13 +164,13 @@ impl Leases {
         self.expire(now);
         match operation {
             LeaseOperation::Reserve(_, Reserved::Granted(lease)) => {
-                let kept = self
+                let tracked = self
                     .leases
                     .entry(lease.id)
-                    .or_insert_with(|| Kept::new(lease));
-                kept.known = true;
-                if kept.life == (Life::Over { sent: false }) {
-                    *kept = Kept::new(lease);
+                    .or_insert_with(|| TrackedLease::new(lease));
+                tracked.known = true;
+                if tracked.state == (LeaseState::Ended { sent: false }) {
+                    *tracked = TrackedLease::new(lease);
                 }
             }
             LeaseOperation::Send {
@@ -185,8 +186,8 @@ impl Leases {
                         format!("{lease} is ended while its call is in flight"),
                     ));
                 }
-                if let Some(kept) = self.leases.get_mut(lease) {
-                    kept.apply(end, now);
+                if let Some(tracked) = self.leases.get_mut(lease) {
+                    tracked.apply(end, now);
                 }
             }
             LeaseOperation::Restore(held) => held.iter().for_each(|held| self.restore(held)),
@@ -210,35 +211,35 @@ impl Leases {
 
     /// The limiter lost its state; leases become known again when they are restored.
     pub(super) fn flush(&mut self) {
-        self.leases
-            .values_mut()
-            .for_each(|kept| (kept.life, kept.known) = (Life::Over { sent: false }, false));
-        self.forgetful = true;
+        self.leases.values_mut().for_each(|tracked| {
+            (tracked.state, tracked.known) = (LeaseState::Ended { sent: false }, false)
+        });
+        self.flushed = true;
     }
 
     /// Checks the start of a call under a lease.
     pub(super) fn call(&mut self, lease: LeaseId, now: Timestamp) -> Result<(), Violation> {
         self.expire(now);
-        let Some(kept) = self.leases.get_mut(&lease) else {
+        let Some(tracked) = self.leases.get_mut(&lease) else {
             return Err(Violation::new(
                 Invariant::CallNeedsLease,
                 format!("a call begins on {lease}, which nobody granted"),
             ));
         };
-        kept.calls += 1;
+        tracked.calls += 1;
         self.calling.insert(lease);
-        if kept.calls > 1 {
+        if tracked.calls > 1 {
             return Err(Violation::new(
                 Invariant::OneCallPerLease,
-                format!("{lease} draws {} calls", kept.calls),
+                format!("{lease} draws {} calls", tracked.calls),
             ));
         }
-        match kept.life {
-            Life::Sent { .. } => Ok(()),
-            _ if self.forgetful => Ok(()),
+        match tracked.state {
+            LeaseState::Sent { .. } => Ok(()),
+            _ if self.flushed => Ok(()),
             _ => Err(Violation::new(
                 Invariant::CallNeedsLease,
-                format!("a call begins on {lease} while it is {:?}", kept.life),
+                format!("a call begins on {lease} while it is {:?}", tracked.state),
             )),
         }
     }
@@ -253,21 +254,23 @@ impl Leases {
         self.expire(now);
         self.leases
             .iter()
-            .filter(|(_, kept)| kept.is_live())
+            .filter(|(_, tracked)| tracked.is_live())
             .map(|(id, _)| *id)
             .collect()
     }
 
     /// Leases of this run do not expire.
     pub(super) const fn never_expire(&mut self) {
-        self.immortal = true;
+        self.never_expires = true;
     }
 
     fn expire(&mut self, now: Timestamp) {
-        if self.immortal {
+        if self.never_expires {
             return;
         }
-        self.leases.values_mut().for_each(|kept| kept.expire(now));
+        self.leases
+            .values_mut()
+            .for_each(|tracked| tracked.expire(now));
     }
 
     fn send(
@@ -276,10 +279,10 @@ impl Leases {
         holder: &Holder,
         deadline: Timestamp,
     ) -> Result<(), Violation> {
-        let life = self.leases.get(&lease).map(|kept| kept.life.clone());
-        let may = match &life {
-            Some(Life::Reserved { .. } | Life::Sent { holder: None, .. }) => true,
-            Some(Life::Sent {
+        let state = self.leases.get(&lease).map(|tracked| tracked.state.clone());
+        let may = match &state {
+            Some(LeaseState::Reserved { .. } | LeaseState::Sent { holder: None, .. }) => true,
+            Some(LeaseState::Sent {
                 holder: Some(first),
                 ..
             }) => first == holder,
@@ -288,16 +291,16 @@ impl Leases {
         if !may {
             return Err(Violation::new(
                 Invariant::SentOnce,
-                format!("{holder} may call on {lease} while it is {life:?}"),
+                format!("{holder} may call on {lease} while it is {state:?}"),
             ));
         }
-        if let Some(kept) = self.leases.get_mut(&lease) {
-            let until = if let Life::Sent { until, .. } = kept.life {
+        if let Some(tracked) = self.leases.get_mut(&lease) {
+            let until = if let LeaseState::Sent { until, .. } = tracked.state {
                 until
             } else {
                 deadline
             };
-            kept.life = Life::Sent {
+            tracked.state = LeaseState::Sent {
                 holder: Some(holder.clone()),
                 until,
             };
@@ -306,18 +309,18 @@ impl Leases {
     }
 
     fn restore(&mut self, held: &HeldLease) {
-        let kept = self
+        let tracked = self
             .leases
             .entry(held.lease.id)
-            .or_insert_with(|| Kept::new(&held.lease));
-        if !kept.known {
-            let calls = kept.calls;
-            *kept = Kept {
+            .or_insert_with(|| TrackedLease::new(&held.lease));
+        if !tracked.known {
+            let calls = tracked.calls;
+            *tracked = TrackedLease {
                 calls,
-                ..Kept::new(&held.lease)
+                ..TrackedLease::new(&held.lease)
             };
             if let Some(until) = held.sent_until {
-                kept.life = Life::Sent {
+                tracked.state = LeaseState::Sent {
                     holder: None,
                     until,
                 };
@@ -329,15 +332,15 @@ impl Leases {
         let of_group = || {
             self.leases
                 .iter()
-                .filter(|(_, kept)| kept.groups.contains(&level.group))
+                .filter(|(_, tracked)| tracked.groups.contains(&level.group))
         };
         match (level.dimension, level.window) {
             (Dimension::Concurrency, _) => {
                 let live: Vec<LeaseId> = of_group()
-                    .filter(|(_, kept)| kept.is_live())
+                    .filter(|(_, tracked)| tracked.is_live())
                     .map(|(id, _)| *id)
                     .collect();
-                if !self.forgetful {
+                if !self.flushed {
                     has_room(level)?;
                 }
                 if i64::try_from(live.len()).unwrap_or(i64::MAX) == level.held {
@@ -349,9 +352,9 @@ impl Leases {
                 );
                 Err(Violation::new(Invariant::LedgerBalance, what))
             }
-            (Dimension::Spend, Window::Month) if !self.forgetful => {
+            (Dimension::Spend, Window::Month) if !self.flushed => {
                 let owed: i64 = of_group()
-                    .filter_map(|(_, kept)| kept.money.get(&level.group))
+                    .filter_map(|(_, tracked)| tracked.money.get(&level.group))
                     .sum();
                 if level.capacity - level.left == owed {
                     return Ok(());

@@ -15,7 +15,7 @@ struct Sums {
     over_estimate: MicroUsd,
 }
 
-pub(super) fn look(rows: &Rows) -> Result<(), Violation> {
+pub(super) fn check(rows: &Rows) -> Result<(), Violation> {
     let mut sums: BTreeMap<ProjectId, Sums> = BTreeMap::new();
     for delivery in rows.deliveries.values() {
         let sum = sums.entry(delivery.project).or_default();

@@ -15,12 +15,12 @@ use super::{Invariant, RowOperation, Violation};
 /// Projects at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
-    projects: BTreeMap<ProjectId, Seen>,
+    projects: BTreeMap<ProjectId, Snapshot>,
     folded: BTreeSet<EventId>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct Snapshot {
     version: Version,
     decided: Option<ArtifactHash>,
     state: State,
@@ -28,26 +28,26 @@ struct Seen {
 }
 
 impl Plans {
-    pub(super) fn look(
+    pub(super) fn check(
         &mut self,
         operation: RowOperation<'_>,
         rows: &Rows,
     ) -> Result<(), Violation> {
         for (id, row) in &rows.projects {
             let Some(before) = self.projects.get(id) else {
-                self.projects.insert(*id, Seen::of(row));
+                self.projects.insert(*id, Snapshot::of(row));
                 continue;
             };
             let changed = before.version != row.version || before.decided != row.decided;
             if changed {
                 self.one_writer(operation, *id, row)?;
                 self.changes(row)?;
-                self.projects.insert(*id, Seen::of(row));
+                self.projects.insert(*id, Snapshot::of(row));
             }
             if changed
                 || matches!(operation, RowOperation::Committed { project, .. } if project == *id)
             {
-                together(&row.project, rows)?;
+                ready_has_attempt(&row.project, rows)?;
             }
         }
         one_live_attempt(rows)
@@ -59,7 +59,7 @@ impl Plans {
         id: ProjectId,
         row: &ProjectRow,
     ) -> Result<(), Violation> {
-        let before = self.projects.get(&id).map(|seen| seen.version);
+        let before = self.projects.get(&id).map(|snapshot| snapshot.version);
         let RowOperation::Committed {
             project,
             expected,
@@ -122,7 +122,7 @@ impl Plans {
     }
 }
 
-impl Seen {
+impl Snapshot {
     fn of(row: &ProjectRow) -> Self {
         let tasks = row
             .project
@@ -158,7 +158,7 @@ fn policy_holds(task: &Task, project: &Project) -> bool {
 }
 
 /// Checks that every ready task of a project that is not paused has its attempt.
-fn together(project: &Project, rows: &Rows) -> Result<(), Violation> {
+fn ready_has_attempt(project: &Project, rows: &Rows) -> Result<(), Violation> {
     if matches!(project.head.state, State::Paused { .. }) {
         return Ok(());
     }

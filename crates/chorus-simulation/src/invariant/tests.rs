@@ -12,13 +12,13 @@ const LEASE: LeaseId = LeaseId::new(1);
 const DEADLINE: Timestamp = Timestamp(5_000);
 
 /// Event in the life of the one lease of these tests.
-enum Deed {
+enum Event {
     Granted,
     Sent(&'static str),
     Used,
     Unused,
     Call,
-    CallOver,
+    CallEnded,
     Passed(i64),
 }
 
@@ -42,7 +42,7 @@ fn lease() -> Lease {
 }
 
 /// Levels of a correct limiter with these amounts.
-fn books(held: i64, booked: i64) -> Vec<Level> {
+fn levels(held: i64, booked: i64) -> Vec<Level> {
     let level = |dimension, window, capacity, left, held| Level {
         group: GroupId::new("g"),
         dimension,
@@ -60,7 +60,7 @@ fn books(held: i64, booked: i64) -> Vec<Level> {
 }
 
 /// Applies events, checks the levels, and returns the broken invariant.
-fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
+fn check(events: &[Event], held: i64, booked: i64) -> Option<Invariant> {
     let mut leases = Leases::default();
     let mut now = Timestamp(0);
     let holder = |name: &str| Holder::new(name);
@@ -74,14 +74,14 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
         usage: chorus_core::llm::Usage::default(),
         cost: MicroUsd(50),
     };
-    for operation in deeds {
+    for operation in events {
         let seen = match operation {
-            Deed::Granted => leases.look(
+            Event::Granted => leases.check(
                 &LeaseOperation::Reserve(&demand, &Reserved::Granted(lease())),
                 &[],
                 now,
             ),
-            Deed::Sent(name) => leases.look(
+            Event::Sent(name) => leases.check(
                 &LeaseOperation::Send {
                     lease: LEASE,
                     holder: &holder(name),
@@ -91,14 +91,14 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
                 &[],
                 now,
             ),
-            Deed::Used => leases.look(&LeaseOperation::End(LEASE, &used), &[], now),
-            Deed::Unused => leases.look(&LeaseOperation::End(LEASE, &End::Unused), &[], now),
-            Deed::Call => leases.call(LEASE, now),
-            Deed::CallOver => {
+            Event::Used => leases.check(&LeaseOperation::End(LEASE, &used), &[], now),
+            Event::Unused => leases.check(&LeaseOperation::End(LEASE, &End::Unused), &[], now),
+            Event::Call => leases.call(LEASE, now),
+            Event::CallEnded => {
                 leases.call_ended(LEASE);
                 Ok(())
             }
-            Deed::Passed(at) => {
+            Event::Passed(at) => {
                 now = Timestamp(*at);
                 Ok(())
             }
@@ -108,14 +108,14 @@ fn check(deeds: &[Deed], held: i64, booked: i64) -> Option<Invariant> {
         }
     }
     leases
-        .look(&LeaseOperation::Observe, &books(held, booked), now)
+        .check(&LeaseOperation::Observe, &levels(held, booked), now)
         .err()
         .map(|violation| violation.invariant)
 }
 
 #[test]
 fn the_books_of_a_good_limiter_agree() {
-    use Deed::{Call, CallOver, Granted, Passed, Sent, Unused, Used};
+    use Event::{Call, CallEnded, Granted, Passed, Sent, Unused, Used};
     assert_eq!(check(&[], 0, 0), None);
     assert_eq!(check(&[Granted], 1, 70), None);
     assert_eq!(check(&[Granted, Unused], 0, 0), None);
@@ -126,7 +126,7 @@ fn the_books_of_a_good_limiter_agree() {
     );
     assert_eq!(check(&[Granted, Sent("w"), Unused], 1, 70), None);
     assert_eq!(
-        check(&[Granted, Sent("w"), Call, CallOver, Used, Used], 0, 50),
+        check(&[Granted, Sent("w"), Call, CallEnded, Used, Used], 0, 50),
         None
     );
     assert_eq!(check(&[Granted, Sent("w"), Passed(5_000)], 0, 70), None);
@@ -134,7 +134,7 @@ fn the_books_of_a_good_limiter_agree() {
 
 #[test]
 fn books_that_give_back_or_charge_twice_are_seen() {
-    use Deed::{Granted, Passed, Sent, Used};
+    use Event::{Granted, Passed, Sent, Used};
     assert_eq!(
         check(&[Granted, Sent("w"), Passed(5_000)], 0, 0),
         Some(Invariant::LedgerBalance)
@@ -152,7 +152,7 @@ fn books_that_give_back_or_charge_twice_are_seen() {
 
 #[test]
 fn a_call_needs_a_lease_of_its_own_that_was_sent() {
-    use Deed::{Call, CallOver, Granted, Passed, Sent, Used};
+    use Event::{Call, CallEnded, Granted, Passed, Sent, Used};
     assert_eq!(check(&[Call], 0, 0), Some(Invariant::CallNeedsLease));
     assert_eq!(
         check(&[Granted, Call], 1, 70),
@@ -163,7 +163,7 @@ fn a_call_needs_a_lease_of_its_own_that_was_sent() {
         Some(Invariant::CallNeedsLease)
     );
     assert_eq!(
-        check(&[Granted, Sent("w"), Call, CallOver, Call], 1, 70),
+        check(&[Granted, Sent("w"), Call, CallEnded, Call], 1, 70),
         Some(Invariant::OneCallPerLease)
     );
     assert_eq!(

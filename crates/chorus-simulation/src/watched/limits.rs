@@ -63,8 +63,8 @@ impl WatchedLimits {
         self.memory.levels()
     }
 
-    fn look(&self, operation: &LeaseOperation<'_>) {
-        self.monitor.limits(operation, &self.levels());
+    fn check(&self, operation: &LeaseOperation<'_>) {
+        self.monitor.check_limits(operation, &self.levels());
     }
 }
 
@@ -72,7 +72,7 @@ impl WatchedLimits {
 impl LimitState for WatchedLimits {
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError> {
         let reserved = self.memory.reserve(demand.clone()).await?;
-        self.look(&LeaseOperation::Reserve(&demand, &reserved));
+        self.check(&LeaseOperation::Reserve(&demand, &reserved));
         Ok(reserved)
     }
 
@@ -83,7 +83,7 @@ impl LimitState for WatchedLimits {
         deadline: Timestamp,
     ) -> Result<Sent, LimiterError> {
         let sent = self.memory.send(lease, holder, deadline).await?;
-        self.look(&LeaseOperation::Send {
+        self.check(&LeaseOperation::Send {
             lease: lease.id,
             holder,
             deadline,
@@ -94,19 +94,19 @@ impl LimitState for WatchedLimits {
 
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
         self.memory.end(lease, end.clone()).await?;
-        self.look(&LeaseOperation::End(lease, &end));
+        self.check(&LeaseOperation::End(lease, &end));
         Ok(())
     }
 
     async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
         self.memory.observe(observation).await?;
-        self.look(&LeaseOperation::Observe);
+        self.check(&LeaseOperation::Observe);
         Ok(())
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
         self.memory.restore(leases.clone()).await?;
-        self.look(&LeaseOperation::Restore(&leases));
+        self.check(&LeaseOperation::Restore(&leases));
         Ok(())
     }
 

@@ -39,9 +39,9 @@ impl WatchedStore {
         }
     }
 
-    fn look(&self, operation: RowOperation<'_>) {
+    fn check(&self, operation: RowOperation<'_>) {
         self.store
-            .with_rows(|rows| self.monitor.rows(operation, rows));
+            .with_rows(|rows| self.monitor.check_rows(operation, rows));
     }
 }
 
@@ -53,14 +53,14 @@ impl Attempts for WatchedStore {
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
         let answer = self.store.dispatch(batch).await;
-        self.look(RowOperation::Other);
+        self.check(RowOperation::Other);
         answer
     }
 
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
         let answer = self.store.claim(claim.clone()).await;
         let granted = matches!(answer, Ok(Some(_)));
-        self.look(if granted {
+        self.check(if granted {
             RowOperation::Claimed(&claim)
         } else {
             RowOperation::Other
@@ -75,7 +75,7 @@ impl Attempts for WatchedStore {
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
         let answer = self.store.finish(finish.clone()).await;
         let recorded = matches!(answer, Ok(true));
-        self.look(if recorded {
+        self.check(if recorded {
             RowOperation::Finished(&finish)
         } else {
             RowOperation::Other
@@ -85,7 +85,7 @@ impl Attempts for WatchedStore {
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
         let answer = self.store.reclaim(reclaim).await;
-        self.look(RowOperation::Other);
+        self.check(RowOperation::Other);
         answer
     }
 }
@@ -102,7 +102,7 @@ impl Deliveries for WatchedStore {
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
         let answer = self.store.late(late).await;
-        self.look(RowOperation::Other);
+        self.check(RowOperation::Other);
         answer
     }
 
@@ -115,7 +115,7 @@ impl Deliveries for WatchedStore {
 impl Projects for WatchedStore {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
         let answer = self.store.submit(new).await;
-        self.look(RowOperation::Other);
+        self.check(RowOperation::Other);
         answer
     }
 
@@ -140,7 +140,7 @@ impl Projects for WatchedStore {
         let (project, expected, folded) = (commit.project, commit.expected, commit.folded.clone());
         let answer = self.store.commit(commit).await;
         let done = matches!(answer, Ok(Committed::Done(_)));
-        self.look(if done {
+        self.check(if done {
             RowOperation::Committed {
                 project,
                 expected,

@@ -28,7 +28,7 @@ pub struct ClientScript {
     /// Id of the project, chosen by the client.
     pub project: ProjectId,
     /// Brief and attachments.
-    pub written: GeneratedBrief,
+    pub generated: GeneratedBrief,
     /// Options of the brief.
     pub options: Options,
     /// Maximum cost of the project.
@@ -53,7 +53,7 @@ impl ClientScript {
             chapters: chance.usize(1..5),
             contradiction: chance.bool(),
         };
-        let written = brief::write(shape, chance);
+        let generated = brief::write(shape, chance);
         let project = ProjectId::new(chance.u128(..));
         let approve = permille(chance, 200);
         let budget = if permille(chance, 100) {
@@ -65,7 +65,7 @@ impl ClientScript {
         let commands = changes_of_mind(chance);
         Self {
             project,
-            written,
+            generated,
             options: Options {
                 assume: true,
                 approve,
@@ -102,31 +102,31 @@ pub(super) struct Ports {
 }
 
 /// Submits the project and follows it to its end.
-pub(super) async fn serve(ports: Ports, script: ClientScript) {
+pub(super) async fn run(ports: Ports, script: ClientScript) {
     ports.clock.sleep_until(script.at).await;
-    hand_in(&ports, &script).await;
+    submit_project(&ports, &script).await;
     let mut commands = script.commands.iter().peekable();
     loop {
         ports.clock.sleep(Millis(1_000)).await;
         while let Some((_, command)) =
             commands.next_if(|(after, _)| script.at + *after <= ports.clock.now())
         {
-            tell(&ports, script.project, command).await;
+            send_command(&ports, script.project, command).await;
         }
         match ports.projects.load(script.project).await {
             Ok(Some(loaded)) if loaded.project.head.is_terminal() => return,
             Ok(Some(loaded)) if loaded.project.head.state == State::WaitingApproval => {
-                tell(&ports, script.project, &ClientCommand::Approve).await;
+                send_command(&ports, script.project, &ClientCommand::Approve).await;
             }
             Ok(_) | Err(_) => {}
         }
     }
 }
 
-async fn hand_in(ports: &Ports, script: &ClientScript) {
+async fn submit_project(ports: &Ports, script: &ClientScript) {
     let mut attachments = Vec::new();
-    for (name, text) in &script.written.documents {
-        let hash = keep(ports, Bytes::from(text.clone())).await;
+    for (name, text) in &script.generated.documents {
+        let hash = put_artifact(ports, Bytes::from(text.clone())).await;
         attachments.push(Attachment {
             name: name.clone(),
             text: hash,
@@ -135,12 +135,12 @@ async fn hand_in(ports: &Ports, script: &ClientScript) {
     }
     let brief = Brief {
         version: 1,
-        text: script.written.text.clone(),
+        text: script.generated.text.clone(),
         attachments,
         options: script.options,
     };
     let json = serde_json::to_vec(&brief).expect("a brief is plain text and numbers");
-    let brief = keep(ports, Bytes::from(json)).await;
+    let brief = put_artifact(ports, Bytes::from(json)).await;
     let record = record::command(
         event(ports),
         &tenant(),
@@ -164,14 +164,14 @@ async fn hand_in(ports: &Ports, script: &ClientScript) {
         head,
         record: record.clone(),
     };
-    until_answered(ports, || ports.projects.submit(new.clone())).await;
+    until_ok(ports, || ports.projects.submit(new.clone())).await;
     publish(ports, record).await;
 }
 
-async fn tell(ports: &Ports, project: ProjectId, command: &ClientCommand) {
+async fn send_command(ports: &Ports, project: ProjectId, command: &ClientCommand) {
     let record = record::command(event(ports), &tenant(), project, command);
     let tenant = &tenant();
-    until_answered(ports, || {
+    until_ok(ports, || {
         ports.projects.command(tenant, project, record.clone())
     })
     .await;
@@ -187,11 +187,11 @@ async fn publish(ports: &Ports, record: Record) {
     }
 }
 
-async fn keep(ports: &Ports, bytes: Bytes) -> ArtifactHash {
-    until_answered(ports, || ports.artifacts.put(bytes.clone())).await
+async fn put_artifact(ports: &Ports, bytes: Bytes) -> ArtifactHash {
+    until_ok(ports, || ports.artifacts.put(bytes.clone())).await
 }
 
-async fn until_answered<T, F>(ports: &Ports, mut ask: impl FnMut() -> F) -> T
+async fn until_ok<T, F>(ports: &Ports, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -31,10 +31,10 @@ impl World {
     }
 
     /// Runs the final check of the monitor.
-    pub(super) fn judge(&self) {
+    pub(super) fn check_end(&self) {
         let (levels, journal) = (self.limits.levels(), self.simulated.journal());
         self.store.with_rows(|rows| {
-            self.monitor.end(&Ending {
+            self.monitor.check_end(&Ending {
                 rows,
                 levels: &levels,
                 journal: &journal,

@@ -14,7 +14,8 @@ use chorus_core::time::Timestamp;
 use chorus_pool::RoleModels;
 use chorus_provider_sim::Config;
 use chorus_provider_sim::config::{
-    Dialect, Limits, ModelConfig, Omission, OrganisationConfig, ProviderConfig, Service, Standing,
+    Dialect, Limits, ModelConfig, Omission, OrganisationConfig, OrganisationStatus, ProviderConfig,
+    Service,
 };
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use fastrand::Rng;
@@ -74,12 +75,12 @@ pub(super) struct Fixture {
     /// Models of each role.
     pub(super) roles: RoleModels,
     /// Limits that calls reach.
-    tight: Tight,
+    tight: TightLimits,
 }
 
 /// Limits that calls reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tight {
+pub(super) enum TightLimits {
     /// Concurrency only.
     Slots,
     /// Concurrency, and rates that are reached now and then.
@@ -100,14 +101,14 @@ impl Fixture {
         seed: u64,
         now: Timestamp,
         provider: u32,
-        tight: Option<Tight>,
+        tight: Option<TightLimits>,
     ) -> Self {
         let mut chance = chance::stream(seed, "estate");
         let tight = tight.unwrap_or_else(|| {
             if permille(&mut chance, 700) {
-                Tight::Slots
+                TightLimits::Slots
             } else {
-                Tight::Both
+                TightLimits::Both
             }
         });
         let mut fixture = Self {
@@ -146,20 +147,20 @@ impl Fixture {
         now: Timestamp,
     ) -> OrganisationConfig {
         let id = format!("org-{}-{number}", row.name);
-        let slots = chance.u64(if self.tight == Tight::Rates {
+        let slots = chance.u64(if self.tight == TightLimits::Rates {
             8..12
         } else {
             1..4
         });
         let requests = match self.tight {
-            Tight::Slots => None,
-            Tight::Both => Some(chance.u64(8..30)),
-            Tight::Rates => Some(chance.u64(3..8)),
+            TightLimits::Slots => None,
+            TightLimits::Both => Some(chance.u64(8..30)),
+            TightLimits::Rates => Some(chance.u64(3..8)),
         };
         let rates = requests.map(|requests| (requests, chance.u64(40_000..200_000)));
         let group = QuotaGroup {
             id: GroupId::new(format!("{}/{id}", row.name)),
-            limits: believed(slots, rates),
+            limits: configured_limits(slots, rates),
         };
         let mut keys = Vec::new();
         for holder in 0..chance.usize(1..3) {
@@ -182,7 +183,7 @@ impl Fixture {
                     format!("https://providers.invalid/{}{suffix}", row.name),
                 ),
             );
-            let holder = Holder {
+            let holder = AccountHolder {
                 organisation: &id,
                 number: holder,
                 credential,
@@ -195,16 +196,16 @@ impl Fixture {
             id,
             keys,
             speed: 1.0 + chance.f64(),
-            limits: granted(slots, rates, row.dialect),
+            limits: provider_limits(slots, rates, row.dialect),
             groups: BTreeMap::new(),
-            standing: Standing::Good,
+            status: OrganisationStatus::Good,
         }
     }
 }
 
 /// Limits in the account's quota group, plus a monthly limit that is never reached and therefore
 /// exact.
-fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
+fn configured_limits(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
     let limit = |dimension, amount, window| Limit {
         dimension,
         amount,
@@ -233,7 +234,7 @@ fn believed(slots: u64, rates: Option<(u64, u64)>) -> Vec<Limit> {
     limits
 }
 
-fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
+fn provider_limits(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
     let tokens = rates.map(|(_, tokens)| tokens);
     Limits {
         requests_per_minute: rates.map(|(requests, _)| requests),
@@ -247,13 +248,13 @@ fn granted(slots: u64, rates: Option<(u64, u64)>, dialect: Dialect) -> Limits {
 }
 
 /// Holder of one account of an organisation.
-struct Holder<'a> {
+struct AccountHolder<'a> {
     organisation: &'a str,
     number: usize,
     credential: CredentialId,
 }
 
-impl Holder<'_> {
+impl AccountHolder<'_> {
     fn account(&self, row: &Row, group: &QuotaGroup, id: AccountId, now: Timestamp) -> NewAccount {
         let Self {
             organisation,

@@ -230,6 +230,6 @@ impl ProcessBuilder {
             bus: ports.bus,
             clock: ports.clock,
         };
-        client::serve(ports, script).boxed()
+        client::run(ports, script).boxed()
     }
 }

@@ -74,11 +74,11 @@ fn one_seed_gives_one_history() {
 #[test]
 fn two_processes_give_one_seed_the_same_hash_and_others_other_hashes() {
     let hash_of = |seed: u64| {
-        let told = Command::new(env!("CARGO_BIN_EXE_world"))
+        let output = Command::new(env!("CARGO_BIN_EXE_world"))
             .args(["--seed", &seed.to_string()])
             .output()
             .unwrap();
-        let line = String::from_utf8(told.stdout)
+        let line = String::from_utf8(output.stdout)
             .unwrap()
             .lines()
             .next()

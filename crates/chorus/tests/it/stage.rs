@@ -10,11 +10,11 @@ use chorus_core::id::ProjectId;
 use chorus_core::port::Deliveries;
 use chorus_provider_sim::Server;
 use chorus_provider_sim::config::{
-    Config, Dialect, Limits, ModelConfig, OrganisationConfig, ProviderConfig, Service, Standing,
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
 };
 use chorus_provider_sim::engine::journal::Entry;
 use chorus_provider_sim::engine::quota::Counted;
-use chorus_provider_sim::http::Witness;
+use chorus_provider_sim::http::ServerHandle;
 use chorus_store::sql::{Pending, Place, Store};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Stage {
     folder: TempDir,
     address: SocketAddr,
-    witness: Witness,
+    witness: ServerHandle,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
 }
@@ -41,7 +41,7 @@ pub(crate) fn quick() -> Config {
             ..Limits::default()
         },
         groups: std::collections::BTreeMap::new(),
-        standing: Standing::Good,
+        status: OrganisationStatus::Good,
     };
     let model = ModelConfig {
         id: "deepseek-v4-pro".to_owned(),
@@ -107,7 +107,7 @@ impl Stage {
         let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .expect("a free port");
-        let witness = server.witness();
+        let witness = server.handle();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
         let stage = Self {

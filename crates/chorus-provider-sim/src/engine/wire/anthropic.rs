@@ -6,9 +6,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Addressee, Finish, Piece, Refusal, Refused, Route, Wire, Written, groups, header};
+use super::{
+    ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups, header,
+};
 use crate::config::ModelConfig;
-use crate::engine::call::{Ask, Role, Turn};
+use crate::engine::call::{CallRequest, Role, Turn};
 use crate::engine::hash::Hash;
 use crate::engine::quota::{Counted, Exceeded, Level};
 
@@ -32,7 +34,7 @@ impl Wire for Anthropic {
             .or_else(|| super::bearer(headers))
     }
 
-    fn read(&self, headers: &[(String, String)], body: &Value) -> Result<Ask, String> {
+    fn read(&self, headers: &[(String, String)], body: &Value) -> Result<CallRequest, String> {
         header(headers, "anthropic-version").ok_or("anthropic-version: header is required")?;
         let model = body["model"].as_str().ok_or("model: Field required")?;
         let messages = body["messages"]
@@ -52,9 +54,9 @@ impl Wire for Anthropic {
         let turns = messages
             .iter()
             .enumerate()
-            .map(|(place, message)| turn(place, message))
+            .map(|(quota, message)| turn(quota, message))
             .collect::<Result<_, _>>()?;
-        Ok(Ask {
+        Ok(CallRequest {
             model: model.to_owned(),
             system: text_of(&body["system"]),
             turns,
@@ -67,7 +69,7 @@ impl Wire for Anthropic {
         })
     }
 
-    fn check(&self, ask: &Ask, model: &ModelConfig) -> Result<(), String> {
+    fn check(&self, ask: &CallRequest, model: &ModelConfig) -> Result<(), String> {
         match ask.max_tokens {
             None => Err("max_tokens: Field required".to_owned()),
             Some(most) if most > model.max_output => Err(format!(
@@ -78,7 +80,7 @@ impl Wire for Anthropic {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused {
+    fn error(&self, refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorReply {
         let (status, kind, message) = match refusal {
             Refusal::NoSuchPath => (404, "not_found_error", "Not found".to_owned()),
             Refusal::NoKey => (401, "authentication_error", "x-api-key header is required".to_owned()),
@@ -124,14 +126,14 @@ impl Wire for Anthropic {
             headers.push(("x-should-retry".to_owned(), "true".to_owned()));
         }
         let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": to.request});
-        Refused {
+        ErrorReply {
             status,
             headers,
             body,
         }
     }
 
-    fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
+    fn headers(&self, levels: &[Level], to: &ReplyContext<'_>) -> Vec<(String, String)> {
         let mut headers = vec![("request-id".to_owned(), to.request.to_owned())];
         if !to.organisation.is_empty() {
             headers.push((
@@ -159,48 +161,47 @@ impl Wire for Anthropic {
         headers
     }
 
-    fn whole(&self, written: &Written<'_>) -> Value {
+    fn whole(&self, reply: &WireReply<'_>) -> Value {
         let mut content = Vec::new();
-        if !written.reasoning.is_empty() {
-            content.push(json!({"type": "thinking", "thinking": written.reasoning, "signature": written.hash.with(7).id(48)}));
+        if !reply.reasoning.is_empty() {
+            content.push(json!({"type": "thinking", "thinking": reply.reasoning, "signature": reply.hash.with(7).id(48)}));
         }
-        if !written.text.is_empty() {
-            content.push(json!({"type": "text", "text": written.text}));
+        if !reply.text.is_empty() {
+            content.push(json!({"type": "text", "text": reply.text}));
         }
-        let mut message = message(written);
+        let mut message = message(reply);
         message["content"] = content.into();
-        message["stop_reason"] = stop_reason(written.finish).into();
-        message["usage"] = usage(written.input, written.output);
+        message["stop_reason"] = stop_reason(reply.finish).into();
+        message["usage"] = usage(reply.input, reply.output);
         message
     }
 
-    fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
+    fn pieces(&self, reply: &WireReply<'_>) -> Vec<Piece> {
         let mut stream = Stream::default();
-        stream.say(
+        stream.push_event(
             "message_start",
-            &json!({"type": "message_start", "message": message(written)}),
+            &json!({"type": "message_start", "message": message(reply)}),
         );
-        if !written.reasoning.is_empty() {
+        if !reply.reasoning.is_empty() {
             stream.open(&json!({"type": "thinking", "thinking": "", "signature": ""}));
-            stream.deltas("thinking_delta", "thinking", written.reasoning);
-            stream.delta(
-                &json!({"type": "signature_delta", "signature": written.hash.with(7).id(48)}),
-            );
+            stream.deltas("thinking_delta", "thinking", reply.reasoning);
+            stream
+                .delta(&json!({"type": "signature_delta", "signature": reply.hash.with(7).id(48)}));
             stream.close();
         }
-        if !written.text.is_empty() {
+        if !reply.text.is_empty() {
             stream.open(&json!({"type": "text", "text": ""}));
-            stream.say("ping", &json!({"type": "ping"}));
-            stream.deltas("text_delta", "text", written.text);
+            stream.push_event("ping", &json!({"type": "ping"}));
+            stream.deltas("text_delta", "text", reply.text);
             stream.close();
         }
-        let delta = json!({"stop_reason": stop_reason(written.finish), "stop_sequence": null});
-        stream.say("message_delta", &json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": written.output}}));
-        stream.say("message_stop", &json!({"type": "message_stop"}));
+        let delta = json!({"stop_reason": stop_reason(reply.finish), "stop_sequence": null});
+        stream.push_event("message_delta", &json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": reply.output}}));
+        stream.push_event("message_stop", &json!({"type": "message_stop"}));
         stream.pieces
     }
 
-    fn broken(&self) -> Vec<u8> {
+    fn stream_error(&self) -> Vec<u8> {
         event(
             "error",
             &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
@@ -233,7 +234,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn say(&mut self, name: &str, data: &Value) {
+    fn push_event(&mut self, name: &str, data: &Value) {
         self.pieces.push(Piece {
             produced: self.produced,
             bytes: event(name, data),
@@ -241,14 +242,14 @@ impl Stream {
     }
 
     fn open(&mut self, block: &Value) {
-        self.say(
+        self.push_event(
             "content_block_start",
             &json!({"type": "content_block_start", "index": self.index, "content_block": block}),
         );
     }
 
     fn delta(&mut self, delta: &Value) {
-        self.say(
+        self.push_event(
             "content_block_delta",
             &json!({"type": "content_block_delta", "index": self.index, "delta": delta}),
         );
@@ -262,7 +263,7 @@ impl Stream {
     }
 
     fn close(&mut self) {
-        self.say(
+        self.push_event(
             "content_block_stop",
             &json!({"type": "content_block_stop", "index": self.index}),
         );
@@ -274,16 +275,16 @@ fn event(name: &str, data: &Value) -> Vec<u8> {
     format!("event: {name}\ndata: {data}\n\n").into_bytes()
 }
 
-fn message(written: &Written<'_>) -> Value {
+fn message(reply: &WireReply<'_>) -> Value {
     json!({
-        "id": format!("msg_01{}", written.hash.id(22)),
+        "id": format!("msg_01{}", reply.hash.id(22)),
         "type": "message",
         "role": "assistant",
-        "model": written.ask.model,
+        "model": reply.ask.model,
         "content": [],
         "stop_reason": null,
         "stop_sequence": null,
-        "usage": usage(written.input, 1),
+        "usage": usage(reply.input, 1),
     })
 }
 
@@ -298,26 +299,26 @@ fn usage(input: u64, output: u64) -> Value {
     })
 }
 
-const fn stop_reason(finish: Finish) -> &'static str {
+const fn stop_reason(finish: FinishReason) -> &'static str {
     match finish {
-        Finish::Stop => "end_turn",
-        Finish::Length => "max_tokens",
-        Finish::Refusal => "refusal",
+        FinishReason::Stop => "end_turn",
+        FinishReason::Length => "max_tokens",
+        FinishReason::Refusal => "refusal",
     }
 }
 
-fn turn(place: usize, message: &Value) -> Result<Turn, String> {
+fn turn(quota: usize, message: &Value) -> Result<Turn, String> {
     let role = match message["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         _ => {
             return Err(format!(
-                "messages.{place}.role: Input should be 'user' or 'assistant'"
+                "messages.{quota}.role: Input should be 'user' or 'assistant'"
             ));
         }
     };
     if message["content"].is_null() {
-        return Err(format!("messages.{place}.content: Field required"));
+        return Err(format!("messages.{quota}.content: Field required"));
     }
     Ok(Turn {
         role,
@@ -346,7 +347,7 @@ fn tool_text(block: &Value) -> Option<String> {
     (block["type"] == "tool_result").then(|| text_of(&block["content"]))
 }
 
-fn rate_message(exceeded: &Exceeded, to: &Addressee<'_>) -> String {
+fn rate_message(exceeded: &Exceeded, to: &ReplyContext<'_>) -> String {
     let what = match exceeded.counted {
         Counted::InputTokens => "input tokens per minute",
         Counted::OutputTokens => "output tokens per minute",
@@ -394,8 +395,8 @@ fn rfc3339(at_ms: u64) -> String {
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (quota, digit) in digits.chars().enumerate() {
+        if quota > 0 && (digits.len() - quota).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -6,9 +6,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Addressee, Finish, Piece, Refusal, Refused, Route, Wire, Written, groups, openai};
+use super::{
+    ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups, openai,
+};
 use crate::config::ModelConfig;
-use crate::engine::call::Ask;
+use crate::engine::call::CallRequest;
 use crate::engine::hash::Hash;
 use crate::engine::quota::Level;
 
@@ -25,7 +27,7 @@ impl Wire for Deepseek {
         super::bearer(headers)
     }
 
-    fn read(&self, _headers: &[(String, String)], body: &Value) -> Result<Ask, String> {
+    fn read(&self, _headers: &[(String, String)], body: &Value) -> Result<CallRequest, String> {
         let mut ask = openai::read(body)?;
         if let Some(kind) = body["thinking"]["type"].as_str() {
             ask.think = Some(kind != "disabled");
@@ -33,7 +35,7 @@ impl Wire for Deepseek {
         Ok(ask)
     }
 
-    fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused {
+    fn error(&self, refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorReply {
         let (status, kind, message) = match refusal {
             Refusal::NoSuchPath => (404, "invalid_request_error", "Not Found".to_owned()),
             Refusal::NoKey => (401, "authentication_error", "Authentication Fails (auth header format should be Bearer sk-...)".to_owned()),
@@ -70,35 +72,35 @@ impl Wire for Deepseek {
             Refusal::Failed => (500, "internal_error", "Internal Server Error".to_owned()),
         };
         let body = json!({"error": {"message": message, "type": kind, "param": null, "code": "invalid_request_error"}});
-        Refused {
+        ErrorReply {
             status,
             headers: Vec::new(),
             body,
         }
     }
 
-    fn headers(&self, _levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
+    fn headers(&self, _levels: &[Level], to: &ReplyContext<'_>) -> Vec<(String, String)> {
         vec![("x-ds-trace-id".to_owned(), to.request.to_owned())]
     }
 
-    fn whole(&self, written: &Written<'_>) -> Value {
-        let mut message = json!({"role": "assistant", "content": written.text});
-        if !written.reasoning.is_empty() {
-            message["reasoning_content"] = written.reasoning.into();
+    fn whole(&self, reply: &WireReply<'_>) -> Value {
+        let mut message = json!({"role": "assistant", "content": reply.text});
+        if !reply.reasoning.is_empty() {
+            message["reasoning_content"] = reply.reasoning.into();
         }
         json!({
-            "id": written.hash.uuid(),
+            "id": reply.hash.uuid(),
             "object": "chat.completion",
-            "created": written.created_s,
-            "model": written.ask.model,
-            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(written.finish)}],
-            "usage": usage(written),
+            "created": reply.created_s,
+            "model": reply.ask.model,
+            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(reply.finish)}],
+            "usage": usage(reply),
             "system_fingerprint": FINGERPRINT,
         })
     }
 
-    fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
-        let thinks = !written.reasoning.is_empty();
+    fn pieces(&self, reply: &WireReply<'_>) -> Vec<Piece> {
+        let thinks = !reply.reasoning.is_empty();
         let first = if thinks {
             json!({"role": "assistant", "content": null, "reasoning_content": ""})
         } else {
@@ -107,17 +109,17 @@ impl Wire for Deepseek {
         let mut produced = 0;
         let mut pieces = vec![Piece {
             produced,
-            bytes: chunk(written, &first, &Value::Null, None),
+            bytes: chunk(reply, &first, &Value::Null, None),
         }];
-        for (tokens, part) in groups(written.reasoning) {
+        for (tokens, part) in groups(reply.reasoning) {
             produced += tokens;
             let delta = json!({"content": null, "reasoning_content": part});
             pieces.push(Piece {
                 produced,
-                bytes: chunk(written, &delta, &Value::Null, None),
+                bytes: chunk(reply, &delta, &Value::Null, None),
             });
         }
-        for (tokens, part) in groups(written.text) {
+        for (tokens, part) in groups(reply.text) {
             produced += tokens;
             let delta = if thinks {
                 json!({"content": part, "reasoning_content": null})
@@ -126,14 +128,14 @@ impl Wire for Deepseek {
             };
             pieces.push(Piece {
                 produced,
-                bytes: chunk(written, &delta, &Value::Null, None),
+                bytes: chunk(reply, &delta, &Value::Null, None),
             });
         }
         let last = chunk(
-            written,
+            reply,
             &json!({"content": ""}),
-            &finish_reason(written.finish).into(),
-            Some(usage(written)),
+            &finish_reason(reply.finish).into(),
+            Some(usage(reply)),
         );
         pieces.push(Piece {
             produced,
@@ -146,7 +148,7 @@ impl Wire for Deepseek {
         pieces
     }
 
-    fn broken(&self) -> Vec<u8> {
+    fn stream_error(&self) -> Vec<u8> {
         let error = json!({"error": {"message": "Internal Server Error", "type": "internal_error", "param": null, "code": "invalid_request_error"}});
         format!("data: {error}\n\n").into_bytes()
     }
@@ -166,12 +168,12 @@ impl Wire for Deepseek {
 
 const FINGERPRINT: &str = "fp_sim_prod0820_fp8_kvcache";
 
-fn chunk(written: &Written<'_>, delta: &Value, finish: &Value, usage: Option<Value>) -> Vec<u8> {
+fn chunk(reply: &WireReply<'_>, delta: &Value, finish: &Value, usage: Option<Value>) -> Vec<u8> {
     let mut data = json!({
-        "id": written.hash.uuid(),
+        "id": reply.hash.uuid(),
         "object": "chat.completion.chunk",
-        "created": written.created_s,
-        "model": written.ask.model,
+        "created": reply.created_s,
+        "model": reply.ask.model,
         "system_fingerprint": FINGERPRINT,
         "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}],
     });
@@ -181,22 +183,22 @@ fn chunk(written: &Written<'_>, delta: &Value, finish: &Value, usage: Option<Val
     format!("data: {data}\n\n").into_bytes()
 }
 
-const fn finish_reason(finish: Finish) -> &'static str {
+const fn finish_reason(finish: FinishReason) -> &'static str {
     match finish {
-        Finish::Stop => "stop",
-        Finish::Length => "length",
-        Finish::Refusal => "content_filter",
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::Refusal => "content_filter",
     }
 }
 
-fn usage(written: &Written<'_>) -> Value {
+fn usage(reply: &WireReply<'_>) -> Value {
     json!({
-        "prompt_tokens": written.input,
-        "completion_tokens": written.output,
-        "total_tokens": written.input + written.output,
+        "prompt_tokens": reply.input,
+        "completion_tokens": reply.output,
+        "total_tokens": reply.input + reply.output,
         "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": written.thinking},
+        "completion_tokens_details": {"reasoning_tokens": reply.thinking},
         "prompt_cache_hit_tokens": 0,
-        "prompt_cache_miss_tokens": written.input,
+        "prompt_cache_miss_tokens": reply.input,
     })
 }

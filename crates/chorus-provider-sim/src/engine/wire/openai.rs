@@ -7,9 +7,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Addressee, Finish, Piece, Refusal, Refused, Route, Wire, Written, groups};
+use super::{
+    ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups,
+};
 use crate::config::ModelConfig;
-use crate::engine::call::{Ask, Role, Turn};
+use crate::engine::call::{CallRequest, Role, Turn};
 use crate::engine::hash::Hash;
 use crate::engine::quota::{Counted, Exceeded, Level};
 
@@ -30,7 +32,7 @@ impl Wire for Openai {
         super::bearer(headers)
     }
 
-    fn read(&self, _headers: &[(String, String)], body: &Value) -> Result<Ask, String> {
+    fn read(&self, _headers: &[(String, String)], body: &Value) -> Result<CallRequest, String> {
         read(body)
     }
 
@@ -38,8 +40,8 @@ impl Wire for Openai {
         false
     }
 
-    fn refuse(&self, refusal: &Refusal, to: &Addressee<'_>) -> Refused {
-        let said = say(refusal, to);
+    fn error(&self, refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorReply {
+        let body_of = error_body(refusal, to);
         let mut headers = Vec::new();
         if let Refusal::Rate(exceeded) = refusal {
             let wait = exceeded.wait_ms.unwrap_or(60_000).max(1);
@@ -49,15 +51,15 @@ impl Wire for Openai {
         if matches!(refusal, Refusal::Unpaid | Refusal::Capped) {
             headers.push(("x-should-retry".to_owned(), "false".to_owned()));
         }
-        let body = json!({"error": {"message": said.message, "type": said.kind, "param": said.param, "code": said.code}});
-        Refused {
-            status: said.status,
+        let body = json!({"error": {"message": body_of.message, "type": body_of.kind, "param": body_of.param, "code": body_of.code}});
+        ErrorReply {
+            status: body_of.status,
             headers,
             body,
         }
     }
 
-    fn headers(&self, levels: &[Level], to: &Addressee<'_>) -> Vec<(String, String)> {
+    fn headers(&self, levels: &[Level], to: &ReplyContext<'_>) -> Vec<(String, String)> {
         let mut headers = vec![
             ("x-request-id".to_owned(), to.request.to_owned()),
             ("openai-version".to_owned(), "2020-10-01".to_owned()),
@@ -84,58 +86,58 @@ impl Wire for Openai {
         headers
     }
 
-    fn whole(&self, written: &Written<'_>) -> Value {
-        let (content, refusal) = content(written);
+    fn whole(&self, reply: &WireReply<'_>) -> Value {
+        let (content, refusal) = content(reply);
         json!({
-            "id": id(written),
+            "id": id(reply),
             "object": "chat.completion",
-            "created": written.created_s,
-            "model": written.ask.model,
+            "created": reply.created_s,
+            "model": reply.ask.model,
             "choices": [{
                 "index": 0,
                 "message": {"role": "assistant", "content": content, "refusal": refusal, "annotations": []},
                 "logprobs": null,
-                "finish_reason": finish_reason(written.finish),
+                "finish_reason": finish_reason(reply.finish),
             }],
-            "usage": usage(written),
+            "usage": usage(reply),
             "service_tier": "default",
             "system_fingerprint": null,
         })
     }
 
-    fn pieces(&self, written: &Written<'_>) -> Vec<Piece> {
-        let field = if written.finish == Finish::Refusal {
+    fn pieces(&self, reply: &WireReply<'_>) -> Vec<Piece> {
+        let field = if reply.finish == FinishReason::Refusal {
             "refusal"
         } else {
             "content"
         };
         let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
         let first = json!({"role": "assistant", "content": "", "refusal": null});
-        let mut produced = written.thinking;
+        let mut produced = reply.thinking;
         let mut pieces = vec![Piece {
             produced,
-            bytes: chunk(written, &choice(first, Value::Null), &Value::Null),
+            bytes: chunk(reply, &choice(first, Value::Null), &Value::Null),
         }];
-        for (tokens, part) in groups(written.text) {
+        for (tokens, part) in groups(reply.text) {
             produced += tokens;
             pieces.push(Piece {
                 produced,
                 bytes: chunk(
-                    written,
+                    reply,
                     &choice(json!({field: part}), Value::Null),
                     &Value::Null,
                 ),
             });
         }
-        let last = choice(json!({}), finish_reason(written.finish).into());
+        let last = choice(json!({}), finish_reason(reply.finish).into());
         pieces.push(Piece {
             produced,
-            bytes: chunk(written, &last, &Value::Null),
+            bytes: chunk(reply, &last, &Value::Null),
         });
-        if written.ask.stream_usage {
+        if reply.ask.stream_usage {
             pieces.push(Piece {
                 produced,
-                bytes: chunk(written, &json!([]), &usage(written)),
+                bytes: chunk(reply, &json!([]), &usage(reply)),
             });
         }
         pieces.push(Piece {
@@ -145,7 +147,7 @@ impl Wire for Openai {
         pieces
     }
 
-    fn broken(&self) -> Vec<u8> {
+    fn stream_error(&self) -> Vec<u8> {
         let error = json!({"error": {"message": "The server had an error while processing your request. Sorry about that!", "type": "server_error", "param": null, "code": null}});
         format!("data: {error}\n\n").into_bytes()
     }
@@ -166,7 +168,7 @@ impl Wire for Openai {
         true
     }
 
-    fn charged_at_entry(&self, ask: &Ask, _input: u64) -> u64 {
+    fn charged_at_entry(&self, ask: &CallRequest, _input: u64) -> u64 {
         ask.max_tokens
             .unwrap_or(0)
             .max(ask.characters().div_ceil(4))
@@ -175,7 +177,7 @@ impl Wire for Openai {
 }
 
 /// Parses a chat completion request.
-pub(super) fn read(body: &Value) -> Result<Ask, String> {
+pub(super) fn read(body: &Value) -> Result<CallRequest, String> {
     let model = body["model"]
         .as_str()
         .ok_or("you must provide a model parameter")?;
@@ -185,9 +187,9 @@ pub(super) fn read(body: &Value) -> Result<Ask, String> {
     if messages.is_empty() {
         return Err("Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.".to_owned());
     }
-    let mut ask = Ask {
+    let mut ask = CallRequest {
         model: model.to_owned(),
-        ..Ask::default()
+        ..CallRequest::default()
     };
     for message in messages {
         let text = text_of(&message["content"]);
@@ -253,7 +255,7 @@ pub fn go_duration(ms: u64) -> String {
     }
 }
 
-struct Said {
+struct ErrorBody {
     status: u16,
     message: String,
     kind: &'static str,
@@ -261,8 +263,8 @@ struct Said {
     code: Option<&'static str>,
 }
 
-fn say(refusal: &Refusal, to: &Addressee<'_>) -> Said {
-    let said = |status, message: String, kind, param, code| Said {
+fn error_body(refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorBody {
+    let body_of = |status, message: String, kind, param, code| ErrorBody {
         status,
         message,
         kind,
@@ -271,33 +273,33 @@ fn say(refusal: &Refusal, to: &Addressee<'_>) -> Said {
     };
     let invalid = "invalid_request_error";
     match refusal {
-        Refusal::NoSuchPath => said(404, "Invalid URL".to_owned(), invalid, None, None),
-        Refusal::NoKey => said(
+        Refusal::NoSuchPath => body_of(404, "Invalid URL".to_owned(), invalid, None, None),
+        Refusal::NoKey => body_of(
             401,
             "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).".to_owned(),
             invalid,
             None,
             None,
         ),
-        Refusal::DeadKey => said(
+        Refusal::DeadKey => body_of(
             401,
             format!("Incorrect API key provided: {}. You can find your API key at https://platform.openai.com/account/api-keys.", masked(to.key)),
             invalid,
             None,
             Some("invalid_api_key"),
         ),
-        Refusal::Unpaid => said(429, quota_text(), "insufficient_quota", None, Some("insufficient_quota")),
-        Refusal::Capped => said(429, quota_text(), "insufficient_quota", None, Some("organization_spend_limit_exceeded")),
-        Refusal::TooLarge => said(413, "Request body is too large.".to_owned(), invalid, None, None),
-        Refusal::Invalid(message) => said(400, message.clone(), invalid, None, None),
-        Refusal::UnknownModel => said(
+        Refusal::Unpaid => body_of(429, quota_text(), "insufficient_quota", None, Some("insufficient_quota")),
+        Refusal::Capped => body_of(429, quota_text(), "insufficient_quota", None, Some("organization_spend_limit_exceeded")),
+        Refusal::TooLarge => body_of(413, "Request body is too large.".to_owned(), invalid, None, None),
+        Refusal::Invalid(message) => body_of(400, message.clone(), invalid, None, None),
+        Refusal::UnknownModel => body_of(
             404,
             format!("The model `{}` does not exist or you do not have access to it.", to.model),
             invalid,
             None,
             Some("model_not_found"),
         ),
-        Refusal::Overflow { input, context, .. } => said(
+        Refusal::Overflow { input, context, .. } => body_of(
             400,
             format!("This model's maximum context length is {context} tokens. However, your messages resulted in {input} tokens. Please reduce the length of the messages."),
             invalid,
@@ -306,16 +308,16 @@ fn say(refusal: &Refusal, to: &Addressee<'_>) -> Said {
         ),
         Refusal::Rate(exceeded) => {
             let kind = if exceeded.counted == Counted::Requests { "requests" } else { "tokens" };
-            said(429, rate_message(exceeded, to), kind, None, Some("rate_limit_exceeded"))
+            body_of(429, rate_message(exceeded, to), kind, None, Some("rate_limit_exceeded"))
         }
-        Refusal::Overloaded => said(
+        Refusal::Overloaded => body_of(
             503,
             "Our servers are currently overloaded. Please try again later.".to_owned(),
             "service_unavailable_error",
             None,
             Some("server_is_overloaded"),
         ),
-        Refusal::Failed => said(
+        Refusal::Failed => body_of(
             500,
             "The server had an error while processing your request. Sorry about that!".to_owned(),
             "server_error",
@@ -329,21 +331,21 @@ fn quota_text() -> String {
     "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.".to_owned()
 }
 
-fn rate_message(exceeded: &Exceeded, to: &Addressee<'_>) -> String {
+fn rate_message(exceeded: &Exceeded, to: &ReplyContext<'_>) -> String {
     let what = if exceeded.counted == Counted::Requests {
         "requests per min (RPM)"
     } else {
         "tokens per min (TPM)"
     };
     let (limit, used, requested) = (exceeded.limit, exceeded.used, exceeded.requested);
-    let place = format!("{} in organization {} on {what}", to.model, to.organisation);
+    let quota = format!("{} in organization {} on {what}", to.model, to.organisation);
     let more = "Visit https://platform.openai.com/account/rate-limits to learn more.";
     match exceeded.wait_ms {
         None => format!(
-            "Request too large for {place}: Limit {limit}, Requested {requested}. The input or output tokens must be reduced in order to run successfully. {more}"
+            "Request too large for {quota}: Limit {limit}, Requested {requested}. The input or output tokens must be reduced in order to run successfully. {more}"
         ),
         Some(wait) => format!(
-            "Rate limit reached for {place}: Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. {more}",
+            "Rate limit reached for {quota}: Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. {more}",
             go_duration(wait)
         ),
     }
@@ -359,49 +361,49 @@ fn masked(key: &str) -> String {
     format!("{head}{}{tail}", "*".repeat(letters.len() - 12))
 }
 
-fn chunk(written: &Written<'_>, choices: &Value, usage: &Value) -> Vec<u8> {
+fn chunk(reply: &WireReply<'_>, choices: &Value, usage: &Value) -> Vec<u8> {
     let mut data = json!({
-        "id": id(written),
+        "id": id(reply),
         "object": "chat.completion.chunk",
-        "created": written.created_s,
-        "model": written.ask.model,
+        "created": reply.created_s,
+        "model": reply.ask.model,
         "service_tier": "default",
         "system_fingerprint": null,
         "choices": choices,
     });
-    if written.ask.stream_usage {
+    if reply.ask.stream_usage {
         data["usage"] = usage.clone();
     }
     format!("data: {data}\n\n").into_bytes()
 }
 
-fn id(written: &Written<'_>) -> String {
-    format!("chatcmpl-{}", written.hash.id(29))
+fn id(reply: &WireReply<'_>) -> String {
+    format!("chatcmpl-{}", reply.hash.id(29))
 }
 
-fn content<'a>(written: &Written<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    if written.finish == Finish::Refusal {
-        (None, Some(written.text))
+fn content<'a>(reply: &WireReply<'a>) -> (Option<&'a str>, Option<&'a str>) {
+    if reply.finish == FinishReason::Refusal {
+        (None, Some(reply.text))
     } else {
-        (Some(written.text), None)
+        (Some(reply.text), None)
     }
 }
 
-const fn finish_reason(finish: Finish) -> &'static str {
+const fn finish_reason(finish: FinishReason) -> &'static str {
     match finish {
-        Finish::Stop | Finish::Refusal => "stop",
-        Finish::Length => "length",
+        FinishReason::Stop | FinishReason::Refusal => "stop",
+        FinishReason::Length => "length",
     }
 }
 
-fn usage(written: &Written<'_>) -> Value {
+fn usage(reply: &WireReply<'_>) -> Value {
     json!({
-        "prompt_tokens": written.input,
-        "completion_tokens": written.output,
-        "total_tokens": written.input + written.output,
+        "prompt_tokens": reply.input,
+        "completion_tokens": reply.output,
+        "total_tokens": reply.input + reply.output,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": written.thinking,
+            "reasoning_tokens": reply.thinking,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

@@ -91,9 +91,9 @@ pub(super) async fn a_call_larger_than_every_limit_is_never_granted(context: Lim
         context.answer(&context.demand(6_001)).await,
         Reserved::Never(_)
     ));
-    let mut nobody = context.demand(1);
-    nobody.candidates.clear();
-    assert!(matches!(context.answer(&nobody).await, Reserved::Never(_)));
+    let mut empty = context.demand(1);
+    empty.candidates.clear();
+    assert!(matches!(context.answer(&empty).await, Reserved::Never(_)));
 }
 
 pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context: LimiterContext) {
@@ -115,7 +115,7 @@ pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context:
     context.pass(500);
     assert!(
         matches!(context.answer(&task).await, Reserved::Granted(_)),
-        "it asked no more, so nobody waits for it"
+        "it asked no more, so empty waits for it"
     );
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
         full_at: None,
         rounded_to: 1,
     };
-    let told = Observation {
+    let observation = Observation {
         group: Arc::clone(&context.group),
         sent_at: context.now(),
         failure: None,
@@ -139,7 +139,7 @@ pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
     for _ in 0..2 {
         context
             .limits
-            .observe(told.clone())
+            .observe(observation.clone())
             .await
             .expect("it answers");
         context.has_tokens(2_000).await;
@@ -161,27 +161,35 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(
         full_at: None,
         rounded_to: 1,
     };
-    let told = Observation {
+    let observation = Observation {
         group: Arc::clone(&context.group),
         sent_at,
         failure: None,
         retry_after: None,
         levels: vec![level],
     };
-    context.limits.observe(told).await.expect("it answers");
+    context
+        .limits
+        .observe(observation)
+        .await
+        .expect("it answers");
     context.end(&overtaken, used(1_000)).await;
     context.has_tokens(3_000).await;
 }
 
 pub(super) async fn a_refusal_closes_the_group_until_the_named_time(context: LimiterContext) {
-    let told = Observation {
+    let observation = Observation {
         group: Arc::clone(&context.group),
         sent_at: context.now(),
         failure: Some(FailureClass::Spend),
         retry_after: Some(Millis(7_000)),
         levels: Vec::new(),
     };
-    context.limits.observe(told).await.expect("it answers");
+    context
+        .limits
+        .observe(observation)
+        .await
+        .expect("it answers");
     assert_eq!(
         context.answer(&context.demand(1)).await,
         Reserved::Wait {
@@ -196,18 +204,18 @@ pub(super) async fn what_is_freed_is_told_to_every_process(context: LimiterConte
     let (one, other) = (context.new_process(), context.new_process());
     for process in [one, other] {
         let mut changes = process.changed();
-        let mut heard = None;
+        let mut changed = None;
         // A signal sent before the subscription is lost, which hints may be.
         for _ in 0..500 {
-            heard = heard.or_else(|| changes.next().now_or_never().flatten());
-            if heard.is_some() {
+            changed = changed.or_else(|| changes.next().now_or_never().flatten());
+            if changed.is_some() {
                 break;
             }
             let lease = context.granted(1).await;
             context.end(&lease, End::Unused).await;
             context.deliver_signals().await;
         }
-        assert_eq!(heard.as_ref(), Some(&context.group.id));
+        assert_eq!(changed.as_ref(), Some(&context.group.id));
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored
 ) {
     let lease = context.granted(10).await;
     context.flush().await;
-    let told = Observation {
+    let observation = Observation {
         group: Arc::clone(&context.group),
         sent_at: context.now(),
         failure: None,
@@ -58,7 +58,7 @@ pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored
                 Err(LimiterError::StateLost)
             );
             assert_eq!(
-                process.observe(told.clone()).await,
+                process.observe(observation.clone()).await,
                 Err(LimiterError::StateLost)
             );
             assert_eq!(process.intact().await, Err(LimiterError::StateLost));
@@ -73,7 +73,11 @@ pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored
         .restore(Vec::new())
         .await
         .expect("it answers");
-    context.limits.observe(told).await.expect("it was restored");
+    context
+        .limits
+        .observe(observation)
+        .await
+        .expect("it was restored");
     context
         .new_process()
         .intact()

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Draft, Reading, items, unquoted};
-use crate::brain::code;
-use crate::brain::text::{backticked, first_words};
-use crate::brain::wishes::lead;
+use super::{ParsedBrief, PlanBuilder, items, unquoted};
+use crate::model::code;
+use crate::model::features::lead;
+use crate::model::text::{backticked, first_words};
 
 /// Paths that begin list items of a brief, in order, without attached documents.
 pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
@@ -22,9 +22,9 @@ pub(super) fn listed(text: &str, documents: &[String]) -> Vec<String> {
 }
 
 /// Builds a plan with a task for each path.
-pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
+pub(super) fn build(parsed: &ParsedBrief, paths: &[String]) -> PlanBuilder {
     let described = |path: &String| -> String {
-        let lines = items(&reading.text)
+        let lines = items(&parsed.text)
             .into_iter()
             .filter(|(_, line)| leading_path(line).as_ref() == Some(path));
         lines
@@ -35,7 +35,7 @@ pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
     let mut order: Vec<(usize, usize)> =
         (0..paths.len()).map(|at| (rank(&paths[at]), at)).collect();
     order.sort_unstable();
-    let mut draft = Draft::default();
+    let mut builder = PlanBuilder::default();
     for (place, (_, at)) in order.iter().enumerate() {
         let path = &paths[*at];
         let description = described(path);
@@ -44,27 +44,27 @@ pub(super) fn draft(reading: &Reading, paths: &[String]) -> Draft {
             .filter(|other| needs(path, &description, &paths[*other]))
             .map(|other| format!("f{}", other + 1))
             .collect();
-        let covers = reading.covering(|text| leading_path(text).as_ref() == Some(path));
-        draft.task(json!({
+        let covers = parsed.covering(|text| leading_path(text).as_ref() == Some(path));
+        builder.task(json!({
             "id": format!("f{}", at + 1),
             "title": format!("Write `{path}`"),
             "instructions": format!("Write the file `{path}`. {description}"),
-            "sections": if reading.sections > 0 { vec!["*"] } else { Vec::new() },
+            "sections": if parsed.sections > 0 { vec!["*"] } else { Vec::new() },
             "depends_on": parents,
             "covers": covers,
             "acceptance": [format!("The file is complete: {}", first_words(&unquoted(&description).replace('`', "").replace('\n', " "), 30))],
-            "output_tokens": reading.max_output.min(2_500),
+            "output_tokens": parsed.max_output.min(2_500),
         }));
     }
-    draft.files = (paths.iter().enumerate())
+    builder.files = (paths.iter().enumerate())
         .map(|(at, path)| json!({"path": path, "media_type": media_type(path), "parts": [{"task": format!("f{}", at + 1)}]}))
         .collect();
-    draft.cover_all(reading, paths.len() - 1);
-    draft.structure = format!(
+    builder.cover_all(parsed, paths.len() - 1);
+    builder.structure = format!(
         "The brief lists {} files. I begin with what others import and end with tests and texts about the whole.",
         paths.len()
     );
-    draft
+    builder
 }
 
 /// Path in backticks at the start of a line.

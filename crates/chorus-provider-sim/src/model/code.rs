@@ -3,7 +3,7 @@
 //! Bodies that the interfaces leave open stay open and state that; nothing pretends to work.
 
 use super::text::{backticked, heading, item, number, words};
-use super::work::Given;
+use super::work::SourceText;
 
 const CODE: [&str; 12] = [
     "py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql",
@@ -16,7 +16,12 @@ pub(super) fn is_code(path: &str) -> bool {
 }
 
 /// Text of a file.
-pub(super) fn file(path: &str, instructions: &str, inputs: &[Given], results: &[Given]) -> String {
+pub(super) fn file(
+    path: &str,
+    instructions: &str,
+    inputs: &[SourceText],
+    results: &[SourceText],
+) -> String {
     let given = inputs.iter().find_map(|input| block_for(&input.text, path));
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("py") if is_test(path) => tests(path, instructions, results),
@@ -167,7 +172,7 @@ fn python(path: &str, instructions: &str) -> String {
 }
 
 /// Tests that import the names which sibling files define.
-fn tests(path: &str, instructions: &str, results: &[Given]) -> String {
+fn tests(path: &str, instructions: &str, results: &[SourceText]) -> String {
     let wanted = words(instructions)
         .windows(3)
         .find_map(|three| {
@@ -240,13 +245,13 @@ fn project(instructions: &str) -> String {
 
 fn json(path: &str) -> String {
     if path.contains("schema") {
-        "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"type\": \"object\"\n}".to_owned()
+        "{\n  \"$schema\": \"https://json-schema.org/builder/2020-12/schema\",\n  \"type\": \"object\"\n}".to_owned()
     } else {
         "{}".to_owned()
     }
 }
 
-fn readme(instructions: &str, results: &[Given]) -> String {
+fn readme(instructions: &str, results: &[SourceText]) -> String {
     let said: Vec<&str> = description(instructions)
         .lines()
         .filter(|line| item(line).is_none())

@@ -5,17 +5,17 @@
 
 use serde_json::{Value, json};
 
-use super::Thought;
+use super::Reply;
+use super::features::lead;
 use super::prompt::Prompt;
 use super::text::{Language, backticked, heading, item, mentions, sentences};
-use super::wishes::lead;
 
 mod document;
 mod files;
 mod prose;
 
 /// A parsed brief.
-pub(super) struct Reading {
+pub(super) struct ParsedBrief {
     title: String,
     text: String,
     language: Language,
@@ -35,7 +35,7 @@ pub(super) struct Chapter {
 
 /// A plan under construction.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct PlanBuilder {
     tasks: Vec<Value>,
     files: Vec<Value>,
     structure: String,
@@ -84,23 +84,23 @@ const VERBS: [&str; 24] = [
 ];
 
 /// Replies to a plan turn.
-pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
-    let reading = Reading::of(prompt);
-    let paths = files::listed(&reading.text, &reading.documents);
-    let draft = if paths.len() >= 2 {
-        files::draft(&reading, &paths)
-    } else if reading.chapters.is_empty() {
-        prose::draft(&reading)
+pub(super) fn plan(prompt: &Prompt<'_>) -> Reply {
+    let parsed = ParsedBrief::of(prompt);
+    let paths = files::listed(&parsed.text, &parsed.documents);
+    let builder = if paths.len() >= 2 {
+        files::build(&parsed, &paths)
+    } else if parsed.chapters.is_empty() {
+        prose::build(&parsed)
     } else {
-        document::draft(&reading)
+        document::build(&parsed)
     };
-    let requirements: Vec<Value> = reading
+    let requirements: Vec<Value> = parsed
         .requirements
         .iter()
         .enumerate()
         .map(|(at, text)| json!({"id": format!("r{}", at + 1), "text": text}))
         .collect();
-    let reasoning = think(&reading, &draft, prompt);
+    let reasoning = think(&parsed, &builder, prompt);
     let assumptions: Vec<String> = prompt
         .first("answers")
         .map(|answers| answers.inside("answer"))
@@ -109,35 +109,35 @@ pub(super) fn plan(prompt: &Prompt<'_>) -> Thought {
         .filter(|answer| answer.attribute("assumed") == "true")
         .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()))
         .collect();
-    let plan = json!({"title": reading.title, "assumptions": assumptions, "requirements": requirements, "tasks": draft.tasks, "files": draft.files});
-    Thought {
+    let plan = json!({"title": parsed.title, "assumptions": assumptions, "requirements": requirements, "tasks": builder.tasks, "files": builder.files});
+    Reply {
         reasoning,
         text: plan.to_string(),
     }
 }
 
 /// Reasoning text about the structure found.
-fn think(reading: &Reading, draft: &Draft, prompt: &Prompt<'_>) -> String {
+fn think(parsed: &ParsedBrief, builder: &PlanBuilder, prompt: &Prompt<'_>) -> String {
     let mut lines = vec![
         format!(
             "The brief is called \"{}\" and lists {} points that can be checked.",
-            reading.title,
-            reading.requirements.len()
+            parsed.title,
+            parsed.requirements.len()
         ),
         format!(
             "{} sections are attached, which make {} chapters.",
-            reading.sections,
-            reading.chapters.len()
+            parsed.sections,
+            parsed.chapters.len()
         ),
-        draft.structure.clone(),
+        builder.structure.clone(),
         format!(
             "That gives {} tasks for {} files.",
-            draft.tasks.len(),
-            draft.files.len()
+            builder.tasks.len(),
+            builder.files.len()
         ),
     ];
     lines.extend(
-        reading
+        parsed
             .chapters
             .iter()
             .take(24)
@@ -152,7 +152,7 @@ fn think(reading: &Reading, draft: &Draft, prompt: &Prompt<'_>) -> String {
     lines.join("\n")
 }
 
-impl Reading {
+impl ParsedBrief {
     fn of(prompt: &Prompt<'_>) -> Self {
         let text = prompt.text("brief");
         let sections = prompt
@@ -233,13 +233,13 @@ impl Reading {
     }
 }
 
-impl Draft {
+impl PlanBuilder {
     fn task(&mut self, task: Value) {
         self.tasks.push(task);
     }
 
     /// Assigns uncovered requirements to the preferred task.
-    fn cover_all(&mut self, reading: &Reading, preferred: usize) {
+    fn cover_all(&mut self, parsed: &ParsedBrief, preferred: usize) {
         let covered: Vec<String> = self
             .tasks
             .iter()
@@ -247,7 +247,7 @@ impl Draft {
             .flatten()
             .filter_map(|id| id.as_str().map(str::to_owned))
             .collect();
-        let missing: Vec<String> = reading
+        let missing: Vec<String> = parsed
             .covering(|_| true)
             .into_iter()
             .filter(|id| !covered.contains(id))

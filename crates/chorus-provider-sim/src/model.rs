@@ -5,25 +5,25 @@
 //! given text, and they judge by inspecting it. No example is known to them.
 
 use crate::config::Omission;
-use crate::engine::call::{Ask, Role};
+use crate::engine::call::{CallRequest, Role};
 
 mod clarify;
 mod code;
 mod extract;
+mod features;
 mod judge;
 mod plan;
 mod prompt;
 mod resolve;
 mod text;
 mod translate;
-mod wishes;
 mod work;
 
 use prompt::Prompt;
 
 /// Reply of a model: [`Reply::reasoning`] and [`Reply::text`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Thought {
+pub struct Reply {
     /// Reasoning text; models that do not think omit it.
     pub reasoning: String,
     /// Answer text.
@@ -31,7 +31,7 @@ pub struct Thought {
 }
 
 /// Returns the kind of task that a conversation names, or `chat`.
-pub fn kind(ask: &Ask) -> &'static str {
+pub fn kind(ask: &CallRequest) -> &'static str {
     const KINDS: [&str; 6] = ["clarify", "plan", "answer", "work", "resolve", "judge"];
     let named = ask.turns.iter().find_map(|turn| prompt::kind(&turn.text));
     named
@@ -41,7 +41,7 @@ pub fn kind(ask: &Ask) -> &'static str {
 
 /// Returns the reply to a conversation. A reply that earlier turns began is continued where it
 /// stopped.
-pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
+pub fn reply(ask: &CallRequest, omissions: &[Omission]) -> Reply {
     let Some(turn) = ask
         .turns
         .iter()
@@ -59,12 +59,12 @@ pub fn reply(ask: &Ask, omissions: &[Omission]) -> Thought {
         "work" => work::work(&read, &turn.text, omissions),
         _ => return chat(ask),
     };
-    go_on(ask, thought)
+    continue_reply(ask, thought)
 }
 
 /// Removes what earlier turns of the model contain already, if the reply starts with it.
-fn go_on(ask: &Ask, thought: Thought) -> Thought {
-    let said: String = ask
+fn continue_reply(ask: &CallRequest, thought: Reply) -> Reply {
+    let earlier_text: String = ask
         .turns
         .iter()
         .filter(|turn| turn.role == Role::Assistant)
@@ -72,10 +72,10 @@ fn go_on(ask: &Ask, thought: Thought) -> Thought {
         .collect();
     match thought
         .text
-        .strip_prefix(&said)
-        .filter(|rest| !said.is_empty() && !rest.is_empty())
+        .strip_prefix(&earlier_text)
+        .filter(|rest| !earlier_text.is_empty() && !rest.is_empty())
     {
-        Some(rest) => Thought {
+        Some(rest) => Reply {
             reasoning: "I go on where I stopped.".to_owned(),
             text: rest.to_owned(),
         },
@@ -84,7 +84,7 @@ fn go_on(ask: &Ask, thought: Thought) -> Thought {
 }
 
 /// Reply to a conversation that is no task: a summary of the last message.
-fn chat(ask: &Ask) -> Thought {
+fn chat(ask: &CallRequest) -> Reply {
     let last = ask
         .turns
         .iter()
@@ -98,7 +98,7 @@ fn chat(ask: &Ask) -> Thought {
         .next()
         .unwrap_or_default()
         .trim();
-    Thought {
+    Reply {
         reasoning: format!(
             "The message has {words} words. I am a simulated model, so I answer by rule."
         ),

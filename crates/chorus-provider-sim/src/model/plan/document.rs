@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Chapter, Draft, Reading, short, unquoted};
-use crate::brain::text::{Language, mentions, quoted, range_before, words};
-use crate::brain::translate;
-use crate::brain::wishes::{Wish, main_wishes, wishes};
+use super::{Chapter, ParsedBrief, PlanBuilder, short, unquoted};
+use crate::model::features::{Feature, features, main_features};
+use crate::model::text::{Language, mentions, quoted, range_before, words};
+use crate::model::translate;
 
 /// Builds the plan from the [`Feature`]s that the brief requests.
-pub(super) fn draft(reading: &Reading) -> Draft {
-    let wished = wishes(&reading.text);
+pub(super) fn build(parsed: &ParsedBrief) -> PlanBuilder {
+    let requested = features(&parsed.text);
     let mut making = Making {
-        reading,
-        draft: Draft::default(),
+        parsed,
+        builder: PlanBuilder::default(),
         parts: Vec::new(),
         summaries: BTreeMap::new(),
     };
-    let asks = wished.contains(&Wish::Questions);
+    let asks = requested.contains(&Feature::Questions);
     let translated = making.translations();
     let by_chapter = mentions(
-        &reading.text,
+        &parsed.text,
         &[
             "each chapter",
             "by chapter",
@@ -31,11 +31,12 @@ pub(super) fn draft(reading: &Reading) -> Draft {
             "mỗi chương",
         ],
     );
-    let summarises = by_chapter || asks || translated.is_empty() || wished.contains(&Wish::Summary);
+    let summarises =
+        by_chapter || asks || translated.is_empty() || requested.contains(&Feature::Summary);
     let room =
-        reading.chapters.len() * if asks { 2 } else { 1 } + translated.len() < reading.max_tasks;
+        parsed.chapters.len() * if asks { 2 } else { 1 } + translated.len() < parsed.max_tasks;
     if summarises && room {
-        for (at, chapter) in reading.chapters.iter().enumerate() {
+        for (at, chapter) in parsed.chapters.iter().enumerate() {
             making.summary(at, chapter);
             if asks {
                 making.questions(at, chapter);
@@ -44,54 +45,57 @@ pub(super) fn draft(reading: &Reading) -> Draft {
     } else if summarises {
         making.summaries_of_all(asks);
     }
-    for (at, (chapter, wish)) in translated.iter().enumerate() {
-        making.translation(at, *chapter, wish);
+    for (at, (chapter, feature)) in translated.iter().enumerate() {
+        making.translation(at, *chapter, feature);
     }
-    if wished.contains(&Wish::Introduction) {
+    if requested.contains(&Feature::Introduction) {
         making.introduction();
     }
-    making.finished(&wished, translated.len())
+    making.finished(&requested, translated.len())
 }
 
 struct Making<'a> {
-    reading: &'a Reading,
-    draft: Draft,
+    parsed: &'a ParsedBrief,
+    builder: PlanBuilder,
     parts: Vec<Value>,
     summaries: BTreeMap<usize, String>,
 }
 
 impl Making<'_> {
-    fn say(&self, english: &str, vietnamese: &str) -> String {
-        self.reading.language.choose(english, vietnamese).to_owned()
+    fn choose(&self, english: &str, vietnamese: &str) -> String {
+        self.parsed.language.choose(english, vietnamese).to_owned()
     }
 
     fn add(&mut self, task: Value) {
         self.parts.push(json!({"task": task["id"]}));
-        self.draft.task(task);
+        self.builder.task(task);
     }
 
-    fn covers(&self, wanted: &[Wish]) -> Vec<String> {
-        self.reading
-            .covering(|text| main_wishes(text).iter().any(|wish| wanted.contains(wish)))
+    fn covers(&self, wanted: &[Feature]) -> Vec<String> {
+        self.parsed.covering(|text| {
+            main_features(text)
+                .iter()
+                .any(|feature| wanted.contains(feature))
+        })
     }
 
-    fn range(&self, nouns: &[&str], about: Wish) -> Option<(usize, usize)> {
-        self.reading
+    fn range(&self, nouns: &[&str], about: Feature) -> Option<(usize, usize)> {
+        self.parsed
             .lines()
             .iter()
-            .filter(|line| wishes(line).contains(&about))
+            .filter(|line| features(line).contains(&about))
             .find_map(|line| range_before(line, nouns))
     }
 
     /// Instructions for the summary of a chapter, with headings.
     fn summary_instructions(&self, title: &str) -> String {
         let (low, high) = self
-            .range(&["word", "từ", "chữ"], Wish::Summary)
+            .range(&["word", "từ", "chữ"], Feature::Summary)
             .unwrap_or((90, 160));
         let (few, many) = self
-            .range(&["key point", "point", "ý chính"], Wish::KeyPoints)
+            .range(&["key point", "point", "ý chính"], Feature::KeyPoints)
             .unwrap_or((4, 6));
-        match self.reading.language {
+        match self.parsed.language {
             Language::English => format!(
                 "Summarise \"{title}\" in {low} to {high} words under the heading \"## {title}\". Then list {few} to {many} key points as bullets under the heading \"### Key points\". Keep names, dates and figures as in the text, and name its facts and terms."
             ),
@@ -102,15 +106,15 @@ impl Making<'_> {
     }
 
     fn summary_acceptance(&self) -> Vec<String> {
-        let heading = self.say("Key points", "Các ý chính");
+        let heading = self.choose("Key points", "Các ý chính");
         vec![
-            self.say(
+            self.choose(
                 "The summary is there, in full sentences",
                 "Có phần tóm tắt bằng câu đầy đủ",
             ),
             format!(
                 "{} \"{heading}\"",
-                self.say("There is a heading", "Có tiêu đề")
+                self.choose("There is a heading", "Có tiêu đề")
             ),
         ]
     }
@@ -121,22 +125,22 @@ impl Making<'_> {
         self.summaries.insert(at, id.clone());
         let task = json!({
             "id": id,
-            "title": format!("{} {title}", self.say("Summary of", "Tóm tắt")),
+            "title": format!("{} {title}", self.choose("Summary of", "Tóm tắt")),
             "instructions": self.summary_instructions(&title),
             "sections": chapter.sections,
             "depends_on": [],
-            "covers": self.covers(&[Wish::Summary, Wish::KeyPoints]),
+            "covers": self.covers(&[Feature::Summary, Feature::KeyPoints]),
             "acceptance": self.summary_acceptance(),
-            "output_tokens": self.reading.max_output.min(2_200),
+            "output_tokens": self.parsed.max_output.min(2_200),
         });
         self.add(task);
     }
 
     fn questions_instructions(&self, title: &str) -> String {
         let (count, _) = self
-            .range(&["question", "câu hỏi"], Wish::Questions)
+            .range(&["question", "câu hỏi"], Feature::Questions)
             .unwrap_or((3, 3));
-        match self.reading.language {
+        match self.parsed.language {
             Language::English => format!(
                 "Write {count} questions that can be answered from \"{title}\", as a numbered list under the heading \"### Questions for self-study\"."
             ),
@@ -150,16 +154,16 @@ impl Making<'_> {
 
     fn questions(&mut self, at: usize, chapter: &Chapter) {
         let title = unquoted(&chapter.title);
-        let heading = self.say("Questions for self-study", "Câu hỏi tự học");
+        let heading = self.choose("Questions for self-study", "Câu hỏi tự học");
         let task = json!({
             "id": format!("q{}", at + 1),
-            "title": format!("{} {title}", self.say("Questions on", "Câu hỏi về")),
+            "title": format!("{} {title}", self.choose("Questions on", "Câu hỏi về")),
             "instructions": self.questions_instructions(&title),
             "sections": chapter.sections,
             "depends_on": self.summaries.get(&at).into_iter().collect::<Vec<_>>(),
-            "covers": self.covers(&[Wish::Questions]),
-            "acceptance": [format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề"))],
-            "output_tokens": self.reading.max_output.min(500),
+            "covers": self.covers(&[Feature::Questions]),
+            "acceptance": [format!("{} \"{heading}\"", self.choose("There is a heading", "Có tiêu đề"))],
+            "output_tokens": self.parsed.max_output.min(500),
         });
         self.add(task);
     }
@@ -174,13 +178,13 @@ impl Making<'_> {
         let task = json!({
             "id": "s",
             "for_each": "section",
-            "title": format!("{} {{section}}", self.say("Summary of", "Tóm tắt")),
+            "title": format!("{} {{section}}", self.choose("Summary of", "Tóm tắt")),
             "instructions": self.summary_instructions("{section}") + &questions,
             "sections": ["*"],
             "depends_on": [],
-            "covers": self.covers(&[Wish::Summary, Wish::KeyPoints, Wish::Questions]),
+            "covers": self.covers(&[Feature::Summary, Feature::KeyPoints, Feature::Questions]),
             "acceptance": self.summary_acceptance(),
-            "output_tokens": self.reading.max_output.min(2_200),
+            "output_tokens": self.parsed.max_output.min(2_200),
         });
         self.summaries.insert(0, "s".to_owned());
         self.add(task);
@@ -189,14 +193,14 @@ impl Making<'_> {
     /// Chapters that lines of the brief want translated, with these lines.
     fn translations(&self) -> Vec<(usize, String)> {
         let lines: Vec<String> = self
-            .reading
+            .parsed
             .lines()
             .into_iter()
-            .filter(|line| wishes(line).contains(&Wish::Translation))
+            .filter(|line| features(line).contains(&Feature::Translation))
             .collect();
         let mut found: Vec<(usize, String)> = Vec::new();
         for line in &lines {
-            for chapter in named_chapters(&self.reading.chapters, line) {
+            for chapter in named_chapters(&self.parsed.chapters, line) {
                 let same = |(other, before): &(usize, String)| {
                     *other == chapter && quoted(before) == quoted(line)
                 };
@@ -206,17 +210,20 @@ impl Making<'_> {
             }
         }
         if found.is_empty() && !lines.is_empty() {
-            return (0..self.reading.chapters.len())
+            return (0..self.parsed.chapters.len())
                 .map(|at| (at, lines[0].clone()))
                 .collect();
         }
         found
     }
 
-    fn translation(&mut self, at: usize, chapter: usize, wish: &str) {
-        let Chapter { title, sections } = &self.reading.chapters[chapter];
-        let target = translate::target(&format!("{wish} {}", self.reading.text));
-        let named: Vec<String> = quoted(wish).iter().map(|title| unquoted(title)).collect();
+    fn translation(&mut self, at: usize, chapter: usize, feature: &str) {
+        let Chapter { title, sections } = &self.parsed.chapters[chapter];
+        let target = translate::target(&format!("{feature} {}", self.parsed.text));
+        let named: Vec<String> = quoted(feature)
+            .iter()
+            .map(|title| unquoted(title))
+            .collect();
         let place = named.first().cloned().unwrap_or_else(|| unquoted(title));
         let what = if named.is_empty() {
             String::new()
@@ -225,24 +232,24 @@ impl Making<'_> {
         };
         let task = json!({
             "id": format!("x{}", at + 1),
-            "title": format!("{} {target}: {place}", self.say("Translation into", "Bản dịch sang")),
+            "title": format!("{} {target}: {place}", self.choose("Translation into", "Bản dịch sang")),
             "instructions": format!("Translate {what}\"{}\" into {target}, complete, paragraph by paragraph, under the heading \"## {target}: {place}\". Use the terms of the glossary.", unquoted(title)),
             "sections": sections,
             "depends_on": self.summaries.get(&chapter).or_else(|| self.summaries.get(&0)).into_iter().collect::<Vec<_>>(),
-            "covers": self.reading.covering(|text| main_wishes(text) == [Wish::Translation] && (text == wish || named_chapters(&self.reading.chapters, text).is_empty())),
-            "acceptance": [self.say("Every paragraph is rendered", "Mọi đoạn đều được dịch")],
-            "output_tokens": self.reading.max_output.min(1_500),
+            "covers": self.parsed.covering(|text| main_features(text) == [Feature::Translation] && (text == feature || named_chapters(&self.parsed.chapters, text).is_empty())),
+            "acceptance": [self.choose("Every paragraph is rendered", "Mọi đoạn đều được dịch")],
+            "output_tokens": self.parsed.max_output.min(1_500),
         });
         self.add(task);
     }
 
     fn introduction(&mut self) {
         let (_, most) = self
-            .range(&["word", "từ", "chữ"], Wish::Introduction)
+            .range(&["word", "từ", "chữ"], Feature::Introduction)
             .unwrap_or((120, 120));
-        let title = unquoted(&self.reading.title);
-        let heading = self.say("Introduction", "Lời mở đầu");
-        let instructions = match self.reading.language {
+        let title = unquoted(&self.parsed.title);
+        let heading = self.choose("Introduction", "Lời mở đầu");
+        let instructions = match self.parsed.language {
             Language::English => {
                 format!(
                     "Write an introduction of at most {most} words. Begin with the headings \"# {title}\" and \"## {heading}\"."
@@ -255,7 +262,7 @@ impl Making<'_> {
             }
         };
         let all: Vec<Value> = self
-            .draft
+            .builder
             .tasks
             .iter()
             .map(|task| task["id"].clone())
@@ -267,42 +274,42 @@ impl Making<'_> {
             .collect();
         let task = json!({
             "id": "i1",
-            "title": self.say("Introduction", "Lời mở đầu"),
+            "title": self.choose("Introduction", "Lời mở đầu"),
             "instructions": instructions,
             "sections": [],
             "depends_on": if read.is_empty() { all } else { read },
             "policy": "all",
-            "covers": self.covers(&[Wish::Introduction]),
-            "acceptance": [format!("{} \"{heading}\"", self.say("There is a heading", "Có tiêu đề"))],
-            "output_tokens": self.reading.max_output.min(500),
+            "covers": self.covers(&[Feature::Introduction]),
+            "acceptance": [format!("{} \"{heading}\"", self.choose("There is a heading", "Có tiêu đề"))],
+            "output_tokens": self.parsed.max_output.min(500),
         });
         self.parts.insert(0, json!({"task": "i1"}));
-        self.draft.task(task);
+        self.builder.task(task);
     }
 
-    fn finished(mut self, wished: &[Wish], translations: usize) -> Draft {
-        if wished.contains(&Wish::Glossary) {
+    fn finished(mut self, requested: &[Feature], translations: usize) -> PlanBuilder {
+        if requested.contains(&Feature::Glossary) {
             self.parts
-                .push(json!({"glossary": self.say("Glossary", "Bảng thuật ngữ")}));
+                .push(json!({"glossary": self.choose("Glossary", "Bảng thuật ngữ")}));
         }
-        if wished.contains(&Wish::Conflicts) {
-            self.parts.push(json!({"conflicts": self.say("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
+        if requested.contains(&Feature::Conflicts) {
+            self.parts.push(json!({"conflicts": self.choose("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
         }
-        self.draft.files.push(json!({"path": self.reading.output_path(), "media_type": "text/markdown", "parts": self.parts}));
-        let last = self.draft.tasks.len().saturating_sub(1);
-        self.draft.cover_all(self.reading, last);
-        let wishes: Vec<String> = self
-            .reading
+        self.builder.files.push(json!({"path": self.parsed.output_path(), "media_type": "text/markdown", "parts": self.parts}));
+        let last = self.builder.tasks.len().saturating_sub(1);
+        self.builder.cover_all(self.parsed, last);
+        let features: Vec<String> = self
+            .parsed
             .requirements
             .iter()
             .take(8)
             .map(|text| short(text))
             .collect();
-        self.draft.structure = format!(
+        self.builder.structure = format!(
             "The work falls into chapters: each can be done by itself, {translations} parts are translated, and what joins them comes last. Wished for: {}.",
-            wishes.join("; ")
+            features.join("; ")
         );
-        self.draft
+        self.builder
     }
 }
 

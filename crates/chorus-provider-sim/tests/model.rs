@@ -1,26 +1,26 @@
 //! Tests of the reply rules on generated documents: plans follow structure, work follows text,
 //! verdicts follow content.
 
-use chorus_provider_sim::brain;
 use chorus_provider_sim::config::Omission;
-use chorus_provider_sim::engine::call::{Ask, Role, Turn};
+use chorus_provider_sim::engine::call::{CallRequest, Role, Turn};
+use chorus_provider_sim::model;
 use serde_json::Value;
 
 const BRIEF: &str = "# Digest of a handbook\n\n## What to deliver\n\n1. **Summaries** – for each chapter a summary of 40 to 90 words and 2 to 4 key points.\n2. **Questions** – at the end of each chapter, 2 questions.\n3. **Translation of Chapter 2** into Vietnamese.\n4. **Glossary** – every term once.\n5. **Contradictions** – each place where two chapters disagree.\n6. **Digest** – all in one file, `digest.md`, with an introduction of at most 60 words.\n";
 
-fn ask(turn: &str) -> Ask {
-    Ask {
+fn ask(turn: &str) -> CallRequest {
+    CallRequest {
         model: "any".into(),
         turns: vec![Turn {
             role: Role::User,
             text: turn.to_owned(),
         }],
-        ..Ask::default()
+        ..CallRequest::default()
     }
 }
 
 fn reply(turn: &str) -> String {
-    brain::reply(&ask(turn), &[]).text
+    model::reply(&ask(turn), &[]).text
 }
 
 fn json(turn: &str) -> Value {
@@ -205,7 +205,7 @@ fn a_vague_brief_is_asked_about_in_its_language_and_a_clear_one_is_not() {
 
 #[test]
 fn a_planted_contradiction_has_one_subject_and_two_values() {
-    let planted = |height: usize| {
+    let injected = |height: usize| {
         format!(
             "<input section=\"d1.1\" title=\"C\">{} The chimney of the Old Bakery is {height} metres high. {}</input>",
             chapter(1),
@@ -215,7 +215,7 @@ fn a_planted_contradiction_has_one_subject_and_two_values() {
     let facts = |height: usize| {
         let text = reply(&work(
             "Summarise \"C\" in 40 to 90 words under the heading \"## C\".",
-            &planted(height),
+            &injected(height),
             "",
         ));
         let facts = notes(&text)["facts"].as_array().expect("facts").clone();
@@ -226,7 +226,7 @@ fn a_planted_contradiction_has_one_subject_and_two_values() {
                     .as_str()
                     .is_some_and(|quote| quote.contains("Old Bakery"))
             })
-            .expect("the planted fact")
+            .expect("the injected fact")
     };
     let (one, other) = (facts(38), facts(41));
     assert_eq!(one["subject"], other["subject"]);
@@ -333,7 +333,7 @@ fn a_cut_reply_is_gone_on_with() {
         role: Role::User,
         text: "Go on.".into(),
     });
-    assert_eq!(begun + &brain::reply(&rest, &[]).text, whole);
+    assert_eq!(begun + &model::reply(&rest, &[]).text, whole);
 }
 
 /// The file that a plan yields when every task is done, with markers around the parts.
@@ -368,7 +368,7 @@ fn deliverable(plan: &Value, omissions: &[Omission], more: &str) -> String {
             &inputs,
             &(results + more),
         );
-        let text = brain::reply(&ask(&turn), omissions).text;
+        let text = model::reply(&ask(&turn), omissions).text;
         let id = task["id"].as_str().expect("an id");
         format!(
             "[[part {id}]]\n{}\n[[end {id}]]",

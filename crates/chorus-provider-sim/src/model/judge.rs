@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Thought;
+use super::Reply;
+use super::features::{Feature, lead, main_features};
 use super::prompt::{Block, Prompt};
 use super::text::{backticked, heading, item, mentions, paragraphs, range_before};
-use super::wishes::{Wish, lead, main_wishes};
 
 /// Minimum words of a part; shorter parts are stubs.
 const STUB_WORDS: usize = 8;
 
 /// Files under judgement and their parts.
-struct Judged {
+struct Deliverable {
     files: BTreeMap<String, String>,
     parts: BTreeMap<String, String>,
     /// True if tasks are named without parts: this is a piece of a larger deliverable, and missing
@@ -32,7 +32,7 @@ struct Faults {
 
 /// Kind of a part, by its first heading and its markers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum PartKind {
     Questions,
     Translation,
     Introduction,
@@ -40,8 +40,8 @@ enum Role {
 }
 
 /// Replies to a judge turn.
-pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
-    let judged = Judged::of(prompt);
+pub(super) fn judge(prompt: &Prompt<'_>) -> Reply {
+    let judged = Deliverable::of(prompt);
     let items: Vec<Value> = prompt
         .all("requirement")
         .map(|requirement| judged.item(requirement))
@@ -53,13 +53,13 @@ pub(super) fn judge(prompt: &Prompt<'_>) -> Thought {
         judged.parts.len(),
         items.len()
     );
-    Thought {
+    Reply {
         reasoning,
         text: json!({"items": items}).to_string(),
     }
 }
 
-impl Judged {
+impl Deliverable {
     fn of(prompt: &Prompt<'_>) -> Self {
         let mut judged = Self {
             files: BTreeMap::new(),
@@ -88,13 +88,13 @@ impl Judged {
         let mut seen = Vec::new();
         self.check_parts(&tasks, &mut faults);
         self.check_files(&text, &tasks, &mut faults, &mut seen);
-        let wishes = if backticked(lead(&text)).iter().any(|name| is_path(name)) {
+        let features = if backticked(lead(&text)).iter().any(|name| is_path(name)) {
             Vec::new()
         } else {
-            main_wishes(&text)
+            main_features(&text)
         };
-        for wish in wishes {
-            self.check_wish(wish, &text, &tasks, &mut faults, &mut seen);
+        for feature in features {
+            self.check_wish(feature, &text, &tasks, &mut faults, &mut seen);
         }
         let met = faults.reasons.is_empty();
         if seen.is_empty() {
@@ -177,23 +177,23 @@ impl Judged {
 
     fn check_wish(
         &self,
-        wish: Wish,
+        feature: Feature,
         text: &str,
         tasks: &[String],
         faults: &mut Faults,
         seen: &mut Vec<String>,
     ) {
-        let of_role = |role: Role| -> Vec<(&String, &String)> {
+        let of_role = |role: PartKind| -> Vec<(&String, &String)> {
             tasks
                 .iter()
                 .filter_map(|task| self.parts.get(task).map(|part| (task, part)))
                 .filter(|(_, part)| role_of(part) == role)
                 .collect()
         };
-        match wish {
-            Wish::Summary => {
+        match feature {
+            Feature::Summary => {
                 let (low, high) = range_before(text, &["word", "từ", "chữ"]).unwrap_or((30, 2_000));
-                for (task, part) in of_role(Role::Body) {
+                for (task, part) in of_role(PartKind::Body) {
                     let count = prose_words(part);
                     if count * 10 < low * 6 || count * 10 > high * 14 {
                         faults.add(
@@ -204,13 +204,13 @@ impl Judged {
                 }
                 seen.push(format!(
                     "{} summaries have their length",
-                    of_role(Role::Body).len()
+                    of_role(PartKind::Body).len()
                 ));
             }
-            Wish::KeyPoints => {
+            Feature::KeyPoints => {
                 let (few, _) =
                     range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
-                for (task, part) in of_role(Role::Body) {
+                for (task, part) in of_role(PartKind::Body) {
                     if bullets(part) < few {
                         faults.add(
                             task,
@@ -219,9 +219,9 @@ impl Judged {
                     }
                 }
             }
-            Wish::Questions => {
+            Feature::Questions => {
                 let (few, _) = range_before(text, &["question", "câu hỏi"]).unwrap_or((1, 1));
-                for (task, part) in of_role(Role::Questions) {
+                for (task, part) in of_role(PartKind::Questions) {
                     let count = part
                         .lines()
                         .filter(|line| item(line).is_some() && line.contains('?'))
@@ -235,30 +235,30 @@ impl Judged {
                 }
                 seen.push(format!(
                     "{} parts have their questions",
-                    of_role(Role::Questions).len()
+                    of_role(PartKind::Questions).len()
                 ));
             }
-            Wish::Translation => {
-                for (task, part) in of_role(Role::Translation) {
+            Feature::Translation => {
+                for (task, part) in of_role(PartKind::Translation) {
                     if prose_words(part) < STUB_WORDS {
                         faults.add(task, format!("{task} translates nothing"));
                     }
                 }
                 seen.push(format!(
                     "{} translations are there",
-                    of_role(Role::Translation).len()
+                    of_role(PartKind::Translation).len()
                 ));
             }
-            Wish::Glossary => {
+            Feature::Glossary => {
                 self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen)
             }
-            Wish::Conflicts => self.check_heading(
+            Feature::Conflicts => self.check_heading(
                 &["contradict", "conflict", "mâu thuẫn"],
                 tasks,
                 faults,
                 seen,
             ),
-            Wish::Introduction => {
+            Feature::Introduction => {
                 self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen)
             }
         }
@@ -339,18 +339,18 @@ fn parts(text: &str) -> Vec<(String, String)> {
     found
 }
 
-fn role_of(part: &str) -> Role {
+fn role_of(part: &str) -> PartKind {
     let first = part.lines().find_map(heading);
     if mentions(part, &["> simulated rendering", "> bản dịch mô phỏng"]) {
-        Role::Translation
+        PartKind::Translation
     } else if first
         .is_some_and(|(level, title)| level >= 3 && mentions(title, &["question", "câu hỏi"]))
     {
-        Role::Questions
+        PartKind::Questions
     } else if first.is_some_and(|(level, _)| level == 1) {
-        Role::Introduction
+        PartKind::Introduction
     } else {
-        Role::Body
+        PartKind::Body
     }
 }
 

@@ -5,7 +5,7 @@ use super::text::mentions;
 
 /// A feature of a deliverable that briefs request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(super) enum Feature {
     Summary,
     KeyPoints,
     Questions,
@@ -15,18 +15,18 @@ pub(super) enum Wish {
     Introduction,
 }
 
-const WORDS: [(Wish, &[&str]); 7] = [
+const WORDS: [(Feature, &[&str]); 7] = [
     (
-        Wish::Summary,
+        Feature::Summary,
         &["summar", "overview", "synopsis", "tóm tắt", "tổng quan"],
     ),
     (
-        Wish::KeyPoints,
+        Feature::KeyPoints,
         &["key point", "main point", "takeaway", "ý chính"],
     ),
-    (Wish::Questions, &["question", "quiz", "câu hỏi"]),
+    (Feature::Questions, &["question", "quiz", "câu hỏi"]),
     (
-        Wish::Translation,
+        Feature::Translation,
         &[
             "translat",
             "bản dịch",
@@ -35,38 +35,41 @@ const WORDS: [(Wish, &[&str]); 7] = [
             "dịch phần",
         ],
     ),
-    (Wish::Glossary, &["glossary", "list of terms", "thuật ngữ"]),
     (
-        Wish::Conflicts,
+        Feature::Glossary,
+        &["glossary", "list of terms", "thuật ngữ"],
+    ),
+    (
+        Feature::Conflicts,
         &["contradict", "inconsisten", "discrepan", "mâu thuẫn"],
     ),
     (
-        Wish::Introduction,
+        Feature::Introduction,
         &["introduction", "lời mở đầu", "lời giới thiệu"],
     ),
 ];
 
 /// Features that a text requests.
-pub(super) fn wishes(text: &str) -> Vec<Wish> {
+pub(super) fn features(text: &str) -> Vec<Feature> {
     WORDS
         .iter()
         .filter(|(_, words)| mentions(text, words))
-        .map(|(wish, _)| *wish)
+        .map(|(feature, _)| *feature)
         .collect()
 }
 
 /// Features of a requirement: those of its [`lead`] if it has any, with key points as part of
 /// summaries.
-pub(super) fn main_wishes(text: &str) -> Vec<Wish> {
-    let mut found = wishes(lead(text));
+pub(super) fn main_features(text: &str) -> Vec<Feature> {
+    let mut found = features(lead(text));
     if found.is_empty() {
-        return wishes(text);
+        return features(text);
     }
-    if found.contains(&Wish::Summary)
-        && wishes(text).contains(&Wish::KeyPoints)
-        && !found.contains(&Wish::KeyPoints)
+    if found.contains(&Feature::Summary)
+        && features(text).contains(&Feature::KeyPoints)
+        && !found.contains(&Feature::KeyPoints)
     {
-        found.push(Wish::KeyPoints);
+        found.push(Feature::KeyPoints);
     }
     found
 }

@@ -10,7 +10,7 @@ use super::prompt::{Block, Prompt};
 use super::text::{
     Language, first_words, heading, mentions, paragraphs, quoted, range_before, sentences,
 };
-use super::{Thought, code, translate};
+use super::{Reply, code, translate};
 use crate::config::Omission;
 
 /// Tokens of one fact in the notes.
@@ -21,19 +21,19 @@ struct Work<'a> {
     prompt: &'a Prompt<'a>,
     instructions: String,
     language: Language,
-    inputs: Vec<Given>,
-    results: Vec<Given>,
+    inputs: Vec<SourceText>,
+    results: Vec<SourceText>,
 }
 
 /// An input text with its title.
-pub(super) struct Given {
+pub(super) struct SourceText {
     pub title: String,
     pub text: String,
 }
 
 /// Requested result, by the words of the instructions and the file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ResultKind {
     File,
     Translation,
     Introduction,
@@ -43,10 +43,10 @@ enum Kind {
 }
 
 /// Replies to a work turn.
-pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> Thought {
+pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> Reply {
     let work = Work::of(prompt);
     if let Some(question) = work.question() {
-        return Thought {
+        return Reply {
             reasoning: "Something that I need is to be asked first.".to_owned(),
             text: format!("QUESTION: {question}"),
         };
@@ -65,7 +65,7 @@ pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> T
         work.inputs.len(),
         work.results.len()
     );
-    Thought {
+    Reply {
         reasoning,
         text: part + &work.notes(kind),
     }
@@ -73,13 +73,13 @@ pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> T
 
 impl<'a> Work<'a> {
     fn of(prompt: &'a Prompt<'a>) -> Self {
-        let given = |block: &Block<'_>| Given {
+        let given = |block: &Block<'_>| SourceText {
             title: block.attribute("title"),
             text: block.text(),
         };
         let instructions = prompt.text("instructions");
-        let inputs: Vec<Given> = prompt.all("input").map(given).collect();
-        let results: Vec<Given> = prompt.all("result").map(given).collect();
+        let inputs: Vec<SourceText> = prompt.all("input").map(given).collect();
+        let results: Vec<SourceText> = prompt.all("result").map(given).collect();
         let language = Language::of(&instructions);
         Self {
             prompt,
@@ -102,15 +102,15 @@ impl<'a> Work<'a> {
                 || lower.starts_with("hãy hỏi")
         };
         let sentence = sentences(&self.instructions).into_iter().find(asks)?;
-        let wish = sentence.trim_end_matches('.').to_owned();
-        Some(if wish.ends_with('?') {
-            wish
+        let feature = sentence.trim_end_matches('.').to_owned();
+        Some(if feature.ends_with('?') {
+            feature
         } else {
-            format!("{wish}?")
+            format!("{feature}?")
         })
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> ResultKind {
         let first = without_quotes(
             &sentences(&self.instructions)
                 .into_iter()
@@ -119,35 +119,35 @@ impl<'a> Work<'a> {
         );
         let path = self.path();
         if code::is_code(&path) || mentions(&self.instructions, &["write the file `"]) {
-            Kind::File
+            ResultKind::File
         } else if mentions(&first, &["translat", "dịch "]) {
-            Kind::Translation
+            ResultKind::Translation
         } else if mentions(&first, &["introduction", "lời mở đầu", "giới thiệu chung"]) {
-            Kind::Introduction
+            ResultKind::Introduction
         } else if mentions(&first, &["questions", "câu hỏi"])
             && !mentions(&first, &["summar", "tóm tắt"])
         {
-            Kind::Questions
+            ResultKind::Questions
         } else if self.inputs.is_empty() && self.results.is_empty() {
-            Kind::Prose
+            ResultKind::Prose
         } else {
-            Kind::Summary
+            ResultKind::Summary
         }
     }
 
-    fn part(&self, kind: Kind) -> String {
+    fn part(&self, kind: ResultKind) -> String {
         match kind {
-            Kind::File => code::file(
+            ResultKind::File => code::file(
                 &self.path(),
                 &self.instructions,
                 &self.inputs,
                 &self.results,
             ),
-            Kind::Translation => self.translation(),
-            Kind::Introduction => self.introduction(),
-            Kind::Questions => self.questions(&self.source()),
-            Kind::Summary => self.summary(),
-            Kind::Prose => self.prose(),
+            ResultKind::Translation => self.translation(),
+            ResultKind::Introduction => self.introduction(),
+            ResultKind::Questions => self.questions(&self.source()),
+            ResultKind::Summary => self.summary(),
+            ResultKind::Prose => self.prose(),
         }
     }
 
@@ -243,7 +243,7 @@ impl<'a> Work<'a> {
             .map(|project| project.attribute("title"))
             .unwrap_or_default();
         let (_, most) = self.asked(&["word", "từ", "chữ"]).unwrap_or((120, 120));
-        let named = |given: &Given| {
+        let named = |given: &SourceText| {
             headings_of(&given.text)
                 .into_iter()
                 .next()
@@ -271,8 +271,8 @@ impl<'a> Work<'a> {
             .collect::<Vec<_>>()
             .join("\n\n");
         let room = most.saturating_sub(opening.split_whitespace().count());
-        let said = extract::summary(&joined, room / 2, room).join(" ");
-        let body = first_words(&format!("{opening} {said}"), most);
+        let summary = extract::summary(&joined, room / 2, room).join(" ");
+        let body = first_words(&format!("{opening} {summary}"), most);
         let titles = self.headings();
         let title = if titles.is_empty() {
             format!("# {name}")
@@ -289,7 +289,7 @@ impl<'a> Work<'a> {
             .prompt
             .all("answer")
             .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()));
-        let told: Vec<String> = answers.chain(paragraphs(&brief)).collect();
+        let statements: Vec<String> = answers.chain(paragraphs(&brief)).collect();
         let (_, most) = self.asked(&["word", "từ", "chữ"]).unwrap_or((160, 160));
         let title = self
             .headings()
@@ -302,13 +302,13 @@ impl<'a> Work<'a> {
         );
         format!(
             "{title}\n\n{}\n\n{missing}",
-            first_words(&told.join(" "), most)
+            first_words(&statements.join(" "), most)
         )
     }
 
     /// Facts and terms for the merge; only parts that read a source for the first time report them.
-    fn notes(&self, kind: Kind) -> String {
-        if kind != Kind::Summary || self.inputs.is_empty() {
+    fn notes(&self, kind: ResultKind) -> String {
+        if kind != ResultKind::Summary || self.inputs.is_empty() {
             return String::new();
         }
         let tokens = self

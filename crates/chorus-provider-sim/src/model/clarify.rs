@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Thought;
+use super::Reply;
 use super::prompt::Prompt;
 use super::text::{Language, backticked, item, mentions, words};
 
@@ -25,7 +25,7 @@ const LONG: usize = 140;
 const VAGUE: usize = 3;
 
 /// Replies to a clarify turn.
-pub(super) fn clarify(prompt: &Prompt<'_>) -> Thought {
+pub(super) fn clarify(prompt: &Prompt<'_>) -> Reply {
     let brief = prompt.text("brief");
     let language = Language::of(&brief);
     let sections = prompt
@@ -68,7 +68,7 @@ pub(super) fn clarify(prompt: &Prompt<'_>) -> Thought {
             "I ask first"
         }
     );
-    Thought {
+    Reply {
         reasoning,
         text: json!({"questions": questions, "assumptions": assumptions}).to_string(),
     }

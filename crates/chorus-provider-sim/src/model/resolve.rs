@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Thought;
+use super::Reply;
 use super::prompt::{Block, Prompt};
 use super::text::{content_words, mentions, sentences};
 
 /// Replies to a resolve turn: the claim of most tasks wins; among equals none if the brief wants
 /// both, else the earliest.
-pub(super) fn resolve(prompt: &Prompt<'_>) -> Thought {
+pub(super) fn resolve(prompt: &Prompt<'_>) -> Reply {
     let brief = prompt.text("brief");
     let both = mentions(
         &brief,
@@ -30,7 +30,7 @@ pub(super) fn resolve(prompt: &Prompt<'_>) -> Thought {
         "There are {} conflicts. I count the tasks behind each claim and keep to the order of the plan among equals.",
         resolutions.len()
     );
-    Thought {
+    Reply {
         reasoning,
         text: json!({"resolutions": resolutions}).to_string(),
     }
@@ -73,14 +73,14 @@ fn resolution(conflict: &Block<'_>, both: bool) -> Value {
 }
 
 /// Answers a worker's question from the brief and earlier answers, or passes it on to the client.
-pub(super) fn answer(prompt: &Prompt<'_>) -> Thought {
+pub(super) fn answer(prompt: &Prompt<'_>) -> Reply {
     let question = prompt.text("question");
     let wanted: BTreeSet<String> = content_words(&question).into_iter().collect();
-    let told = prompt
+    let facts = prompt
         .first("answers")
         .map(|answers| answers.inside("answer"))
         .unwrap_or_default();
-    let earlier = told
+    let earlier = facts
         .iter()
         .map(|answer| (answer.attribute("question"), answer.text()));
     let brief = prompt.text("brief");
@@ -113,7 +113,7 @@ pub(super) fn answer(prompt: &Prompt<'_>) -> Thought {
     } else {
         json!({"ask_client": {"text": question, "why": "Neither the brief nor earlier answers say it.", "options": [], "default": "Leave it out and say so."}})
     };
-    Thought {
+    Reply {
         reasoning,
         text: text.to_string(),
     }

@@ -2,72 +2,72 @@
 
 use serde_json::{Value, json};
 
-use super::{Draft, Reading, short, unquoted};
-use crate::brain::text::{Language, item};
-use crate::brain::wishes::{Wish, wishes};
+use super::{ParsedBrief, PlanBuilder, short, unquoted};
+use crate::model::features::{Feature, features};
+use crate::model::text::{Language, item};
 
 /// Builds a plan from the list of a brief.
-pub(super) fn draft(reading: &Reading) -> Draft {
-    let listed = reading
+pub(super) fn build(parsed: &ParsedBrief) -> PlanBuilder {
+    let listed = parsed
         .text
         .lines()
         .filter(|line| item(line).is_some())
         .count();
     let parts: Vec<(String, String)> = if listed >= 2 {
-        reading
+        parsed
             .requirements
             .iter()
             .map(|text| (short(text), text.clone()))
             .collect()
     } else {
-        usual(reading.language)
+        usual(parsed.language)
             .iter()
-            .map(|(title, wish)| ((*title).to_owned(), (*wish).to_owned()))
+            .map(|(title, feature)| ((*title).to_owned(), (*feature).to_owned()))
             .collect()
     };
-    let mut draft = Draft::default();
-    for (at, (title, wish)) in parts.iter().enumerate() {
+    let mut builder = PlanBuilder::default();
+    for (at, (title, feature)) in parts.iter().enumerate() {
         let level = if at == 0 { "#" } else { "##" };
         let title = unquoted(title);
         let covers = if listed >= 2 {
             vec![format!("r{}", at + 1)]
         } else {
-            reading.covering(|_| true)
+            parsed.covering(|_| true)
         };
         let depends_on: Vec<&str> = if at > 0 { vec!["p1"] } else { Vec::new() };
-        draft.task(json!({
+        builder.task(json!({
             "id": format!("p{}", at + 1),
             "title": title,
-            "instructions": match reading.language {
-                Language::English => format!("Write this part under the heading \"{level} {title}\", in at most 180 words: {}", unquoted(wish)),
-                Language::Vietnamese => format!("Viết phần này dưới tiêu đề \"{level} {title}\", tối đa 180 từ: {}", unquoted(wish)),
+            "instructions": match parsed.language {
+                Language::English => format!("Write this part under the heading \"{level} {title}\", in at most 180 words: {}", unquoted(feature)),
+                Language::Vietnamese => format!("Viết phần này dưới tiêu đề \"{level} {title}\", tối đa 180 từ: {}", unquoted(feature)),
             },
             "sections": [],
             "depends_on": depends_on,
             "covers": covers,
-            "acceptance": [reading.language.choose("The part keeps to what the brief says", "Phần này chỉ dùng những gì yêu cầu nêu")],
-            "output_tokens": reading.max_output.min(600),
+            "acceptance": [parsed.language.choose("The part keeps to what the brief says", "Phần này chỉ dùng những gì yêu cầu nêu")],
+            "output_tokens": parsed.max_output.min(600),
         }));
     }
     let mut list: Vec<Value> = (1..=parts.len())
         .map(|at| json!({"task": format!("p{at}")}))
         .collect();
-    let wished = wishes(&reading.text);
-    if wished.contains(&Wish::Glossary) {
-        list.push(json!({"glossary": reading.language.choose("Glossary", "Bảng thuật ngữ")}));
+    let requested = features(&parsed.text);
+    if requested.contains(&Feature::Glossary) {
+        list.push(json!({"glossary": parsed.language.choose("Glossary", "Bảng thuật ngữ")}));
     }
-    if wished.contains(&Wish::Conflicts) {
-        list.push(json!({"conflicts": reading.language.choose("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
+    if requested.contains(&Feature::Conflicts) {
+        list.push(json!({"conflicts": parsed.language.choose("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
     }
-    draft
+    builder
         .files
-        .push(json!({"path": reading.output_path(), "media_type": "text/markdown", "parts": list}));
-    draft.cover_all(reading, 0);
-    draft.structure = format!(
+        .push(json!({"path": parsed.output_path(), "media_type": "text/markdown", "parts": list}));
+    builder.cover_all(parsed, 0);
+    builder.structure = format!(
         "Nothing is attached, so the text is made of {} parts that follow from the brief alone.",
         parts.len()
     );
-    draft
+    builder
 }
 
 const fn usual(language: Language) -> &'static [(&'static str, &'static str)] {
