@@ -8,7 +8,7 @@ use anyhow::Context;
 use chorus_bench::stage::house::House;
 use chorus_bench::stage::providers::Count;
 use chorus_bench::stage::rows::{AttemptRow, DeliveryRow, Files, ProjectRow};
-use chorus_bench::stage::witness::{Seen, ServerHandle};
+use chorus_bench::stage::witness::{Seen, Witness};
 use chorus_bench::time::until;
 use chorus_core::merge::Deliverable;
 use chorus_core::project::{Head, Task};
@@ -35,7 +35,7 @@ pub(crate) struct Census {
 
 impl Census {
     /// Waits until nothing moves any more, and reads everything.
-    pub(crate) async fn take(house: &House, witness: &ServerHandle) -> anyhow::Result<Self> {
+    pub(crate) async fn take(house: &House, witness: &Witness) -> anyhow::Result<Self> {
         let rows = &house.rows;
         // Whatever never comes to rest is a finding of the checks, not the end of the proof.
         let _ = until("everything has come to rest", REST, async || {
