@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
 use chorus_provider_sim::config::{
-    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig,
+    Service,
 };
 use chorus_provider_sim::engine::journal::Entry;
 use serde::Deserialize;

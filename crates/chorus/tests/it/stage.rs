@@ -10,7 +10,8 @@ use chorus_core::id::ProjectId;
 use chorus_core::port::Deliveries;
 use chorus_provider_sim::Server;
 use chorus_provider_sim::config::{
-    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig, Service,
+    Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig,
+    Service,
 };
 use chorus_provider_sim::engine::journal::Entry;
 use chorus_provider_sim::engine::quota::Counted;
