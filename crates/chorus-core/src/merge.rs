@@ -8,9 +8,9 @@ mod conflicts;
 mod files;
 mod framed;
 mod json_parts;
+mod phrases;
 mod reply;
 mod resolve;
-mod told;
 mod value;
 
 use serde::{Deserialize, Serialize};

@@ -2,13 +2,14 @@
 //! readings, and whatever comes out obeys the rules in `rules`.
 
 mod draft;
+mod estimate;
 mod expand;
 mod fallback;
 mod files;
-mod forecast;
 mod graph;
 mod inputs;
 mod near;
+mod notes;
 mod read;
 mod rubric;
 mod rules;
@@ -19,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::brief::{Outline, SectionId};
 use crate::id::TaskKey;
 
+pub use estimate::{PlanEstimate, estimate};
 pub use fallback::fallback;
-pub use forecast::{Forecast, TaskForecast, forecast};
 pub use read::{read, read_leniently};
 pub use rules::Violation;
 
@@ -139,6 +140,17 @@ pub enum ParentPolicy {
     AtLeast(u32),
     /// All are over, however they ended.
     Settled,
+}
+
+impl ParentPolicy {
+    /// The same policy, weakened as far as so many parents can satisfy it.
+    pub(crate) fn with_parents(self, parents: u32) -> Self {
+        match self {
+            _ if parents == 0 => Self::All,
+            Self::AtLeast(least) => Self::AtLeast(least.clamp(1, parents)),
+            Self::All | Self::Any | Self::Settled => self,
+        }
+    }
 }
 
 /// One file of the deliverable and the tasks whose results are its parts, in order.

@@ -27,7 +27,8 @@ use crate::id::{ProjectId, TaskId};
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
-pub use command::{ClientCommand, Command, Merge, PlanEstimate, Planned, Reading};
+pub use crate::plan::PlanEstimate;
+pub use command::{ClientCommand, Command, Merge, Planned, Reading};
 pub use conflicts::Conflicts;
 pub use decide::{DecideContext, Decision, Effect, Queue, Refusal};
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};

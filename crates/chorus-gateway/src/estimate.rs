@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Brief, Outline};
 use chorus_core::catalog::Catalog;
-use chorus_core::plan::{Plan, forecast};
+use chorus_core::plan::{self, Plan};
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
 use chorus_core::time::Timestamp;
@@ -53,15 +53,15 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
         .await?;
     let outline: Outline = sources.read(head.outline, "the outline").await?;
     let brief: Brief = sources.read(Some(head.brief), "the brief").await?;
-    let forecast = forecast(&plan, &outline, &brief.text);
+    let size = plan::estimate(&plan, &outline, &brief.text);
     let mut index = EndpointIndex::new(Arc::clone(sources.catalog));
     index.set(
         &head.tenant,
         sources.directory.accounts(&head.tenant).await?,
     );
-    let prospect = index.prospect(&head.tenant, sources.roles, &forecast, sources.now)?;
+    let prospect = index.prospect(&head.tenant, sources.roles, &size, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
-    Ok(Estimate::new(&plan, &forecast, prospect, money))
+    Ok(Estimate::new(&plan, size, prospect, money))
 }
 
 impl Sources<'_> {

@@ -4,7 +4,7 @@ use chorus_core::attempt::{AttemptDone, Outcome};
 use chorus_core::brief;
 use chorus_core::merge;
 use chorus_core::plan::{self, Plan, Scope};
-use chorus_core::project::{Conflicts, PlanEstimate, Planned, Reading, Subject, Task};
+use chorus_core::project::{Conflicts, Planned, Reading, Subject, Task};
 use chorus_core::task_kind::TaskKind;
 use chorus_core::verdict;
 
@@ -138,7 +138,7 @@ async fn store(
     brief: &str,
 ) -> Planned {
     let hash = aggregate.shelf.put(shop, &plan).await;
-    let estimate = PlanEstimate::from(&plan::forecast(&plan, scope.outline, brief));
+    let estimate = plan::estimate(&plan, scope.outline, brief);
     Planned {
         plan: Box::new(plan),
         hash,

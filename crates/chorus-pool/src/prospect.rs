@@ -4,7 +4,7 @@ use chorus_core::attempt::CallSize;
 use chorus_core::id::Tenant;
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
-use chorus_core::plan::Forecast;
+use chorus_core::plan::PlanEstimate;
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 
@@ -24,12 +24,12 @@ pub struct Prospect {
 }
 
 impl EndpointIndex {
-    /// What a plan of this forecast will take on the tenant's accounts as they are now.
+    /// What a plan of this size will take on the tenant's accounts as they are now.
     pub fn prospect(
         &self,
         tenant: &Tenant,
         roles: &RoleModels,
-        forecast: &Forecast,
+        plan: &PlanEstimate,
         now: Timestamp,
     ) -> Result<Prospect, Unserved> {
         let worker = self.choose(tenant, ModelRole::Writer, roles, now)?;
@@ -37,8 +37,8 @@ impl EndpointIndex {
             .into_iter()
             .map(|role| self.choose(tenant, role, roles, now));
         let others = others.collect::<Result<Vec<_>, _>>()?;
-        let likely = self.cost(&worker, forecast);
-        let shortest = self.time(tenant, &worker, forecast);
+        let likely = self.cost(&worker, plan);
+        let shortest = self.time(tenant, &worker, plan);
         Ok(Prospect {
             choices: [worker].into_iter().chain(others).collect(),
             cost: (likely, MicroUsd(likely.0 + likely.0 / 3)),
@@ -47,10 +47,10 @@ impl EndpointIndex {
     }
 
     /// Cost on the dearest of the worker's models.
-    fn cost(&self, worker: &ModelChoice, forecast: &Forecast) -> MicroUsd {
+    fn cost(&self, worker: &ModelChoice, plan: &PlanEstimate) -> MicroUsd {
         let usage = Usage {
-            input: forecast.input_tokens,
-            output: forecast.output_tokens,
+            input: plan.input_tokens,
+            output: plan.output_tokens,
             ..Usage::default()
         };
         let models = worker
@@ -64,7 +64,7 @@ impl EndpointIndex {
     }
 
     /// The longest path at the usual pace, or what the limits of all accounts can bring, whichever is longer.
-    fn time(&self, tenant: &Tenant, worker: &ModelChoice, forecast: &Forecast) -> Millis {
+    fn time(&self, tenant: &Tenant, worker: &ModelChoice, plan: &PlanEstimate) -> Millis {
         let estimator = Estimator::default();
         let endpoints: Vec<_> = worker
             .models
@@ -94,11 +94,11 @@ impl EndpointIndex {
                 .collect::<Vec<_>>(),
         );
         let work = Work {
-            calls: u64::from(forecast.calls),
-            input: forecast.input_tokens,
-            output: forecast.output_tokens,
-            service: service(forecast.output_tokens),
+            calls: u64::from(plan.calls),
+            input: plan.input_tokens,
+            output: plan.output_tokens,
+            service: service(plan.output_tokens),
         };
-        service(forecast.critical_output_tokens).max(rates.drain(&work))
+        service(plan.critical_output_tokens).max(rates.drain(&work))
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::conflicts::{in_order, term_subject};
-use super::{Conflict, Resolution, WorkResult, told};
+use super::phrases::{self, one_line};
+use super::{Conflict, Resolution, WorkResult};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
@@ -47,12 +48,12 @@ pub fn files(
         resolutions,
     };
     let mut files: Vec<FileText> = plan.files.iter().map(|file| merge.file(file)).collect();
-    let told = plan
+    let has_place = plan
         .files
         .iter()
         .flat_map(|file| &file.parts)
         .any(|part| matches!(part, Part::Conflicts { .. }));
-    if !told && !conflicts.is_empty() {
+    if !has_place && !conflicts.is_empty() {
         let heading = "Contradictions in the source".to_owned();
         let file = PlannedFile {
             path: free_path(plan),
@@ -181,7 +182,7 @@ impl Merge<'_> {
             heading,
             media_type,
             if lines.is_empty() {
-                told::words(heading).no_terms
+                phrases::of(heading).no_terms
             } else {
                 &body
             },
@@ -189,16 +190,18 @@ impl Merge<'_> {
     }
 
     fn conflict_list(&self, heading: &str, media_type: &str) -> String {
-        let words = told::words(heading);
+        let phrases = phrases::of(heading);
         if self.conflicts.is_empty() {
-            return section(heading, media_type, words.no_conflicts);
+            return section(heading, media_type, phrases.no_conflicts);
         }
-        let told: Vec<String> = self
+        let entries: Vec<String> = self
             .conflicts
             .iter()
-            .map(|conflict| told::conflict(self.plan, conflict, self.resolution(conflict), words))
+            .map(|conflict| {
+                phrases::conflict(self.plan, conflict, self.resolution(conflict), phrases)
+            })
             .collect();
-        section(heading, media_type, &told.join("\n"))
+        section(heading, media_type, &entries.join("\n"))
     }
 
     fn resolution(&self, conflict: &Conflict) -> Option<&Resolution> {
@@ -213,7 +216,7 @@ impl Merge<'_> {
             .conflicts
             .iter()
             .find(|conflict| conflict.subject == subject)?;
-        told::kept(conflict, self.resolution(conflict)).map(|claim| claim.value.as_str())
+        phrases::kept(conflict, self.resolution(conflict)).map(|claim| claim.value.as_str())
     }
 }
 
@@ -227,11 +230,6 @@ fn section(heading: &str, media_type: &str, body: &str) -> String {
         "text/markdown" => format!("## {heading}\n\n{body}"),
         _ => format!("{heading}\n\n{body}"),
     }
-}
-
-/// A text without line breaks.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn unix(text: &str) -> String {

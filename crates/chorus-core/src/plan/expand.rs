@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Scope;
 use super::draft::DraftTask;
-use super::{Scope, read::Notes};
+use super::notes::Notes;
 use crate::brief::{Section, SectionId};
 
 /// Sections by name and the order of all.

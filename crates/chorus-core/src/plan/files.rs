@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::draft::{DraftFile, DraftPart, DraftTask};
-use super::read::Notes;
+use super::notes::Notes;
 use super::{Part, PlannedFile};
 use crate::id::TaskKey;
 

@@ -2,7 +2,7 @@
 
 use super::draft::DraftTask;
 use super::expand::Sections;
-use super::read::Notes;
+use super::notes::Notes;
 use super::{ParentPolicy, Scope};
 use crate::brief::SectionId;
 

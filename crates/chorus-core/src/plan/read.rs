@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftTask};
 use super::graph::{self, Parents};
+use super::notes::Notes;
 use super::{
-    ParentPolicy, Plan, PlannedTask, Reading, Refused, Scope, expand, files, inputs, near, rubric,
-    useful,
+    Plan, PlannedTask, Reading, Refused, Scope, expand, files, inputs, near, rubric, useful,
 };
 use crate::brief::SectionId;
 use crate::id::TaskKey;
@@ -26,49 +26,7 @@ pub fn read(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
 /// Reads a planner's reply as well as it can be: cycles are broken at the edge that points backward, shared ids are told apart,
 /// a cut reply is taken as far as it goes. What is refused even so calls for [`super::fallback`].
 pub fn read_leniently(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
-    reading(
-        reply,
-        scope,
-        Notes {
-            lenient: true,
-            ..Notes::default()
-        },
-    )
-}
-
-/// What was found wrong on the way.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    lenient: bool,
-    errors: Vec<String>,
-    warnings: Vec<String>,
-}
-
-impl Notes {
-    /// Notes something that was mended.
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.push(text);
-    }
-
-    /// Notes something that the planner should mend; where nobody asks again it is only a warning.
-    fn fault(&mut self, text: String) {
-        if self.lenient {
-            self.warnings.push(text)
-        } else {
-            self.errors.push(text)
-        }
-    }
-
-    /// Goes on unless something was refused.
-    fn settled(&self) -> Result<(), Refused> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Refused {
-                errors: self.errors.clone(),
-            })
-        }
-    }
+    reading(reply, scope, Notes::lenient())
 }
 
 fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, Refused> {
@@ -79,7 +37,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
             "no task reads any section of the attached documents: name them in `sections`".into(),
         );
     }
-    notes.settled()?;
+    notes.check()?;
     if tasks.is_empty() {
         return Err(Refused {
             errors: vec!["there is no task with instructions".into()],
@@ -89,7 +47,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     let tasks = distinct(inputs::split(tasks, scope, &mut notes));
     too_many(tasks.len(), scope)?;
     let tasks = connected(tasks, &mut notes);
-    notes.settled()?;
+    notes.check()?;
     let tasks = inputs::narrow(tasks, scope, &mut notes);
     too_many(tasks.len(), scope)?;
     let files = {
@@ -121,7 +79,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     match plan.check_in(scope).as_slice() {
         [] => Ok(Reading {
             plan,
-            warnings: notes.warnings,
+            warnings: notes.into_warnings(),
         }),
         broken => Err(Refused {
             errors: broken.iter().map(ToString::to_string).collect(),
@@ -330,7 +288,7 @@ fn planned(task: DraftTask) -> PlannedTask {
     let count = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
     PlannedTask {
         key: TaskKey::new(&task.key),
-        policy: policy(task.policy, count),
+        policy: task.policy.with_parents(count),
         acceptance: if task.acceptance.is_empty() {
             vec![rubric::acceptance(&task.title)]
         } else {
@@ -342,15 +300,6 @@ fn planned(task: DraftTask) -> PlannedTask {
         parents: task.parents.iter().map(TaskKey::new).collect(),
         covers: task.covers,
         output_tokens: task.output_tokens,
-    }
-}
-
-/// A policy that so many parents can satisfy.
-pub(super) fn policy(policy: ParentPolicy, parents: u32) -> ParentPolicy {
-    match policy {
-        _ if parents == 0 => ParentPolicy::All,
-        ParentPolicy::AtLeast(least) => ParentPolicy::AtLeast(least.clamp(1, parents)),
-        ParentPolicy::All | ParentPolicy::Any | ParentPolicy::Settled => policy,
     }
 }
 

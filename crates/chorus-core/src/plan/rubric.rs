@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Notes;
+use super::notes::Notes;
 use super::{Plan, PlannedTask, Requirement};
 
 /// Most requirements that are made from acceptance lines.

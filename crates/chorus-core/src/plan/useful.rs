@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{Notes, policy};
+use super::notes::Notes;
 use super::{Part, Plan, graph};
 use crate::id::TaskKey;
 
@@ -91,10 +91,8 @@ pub(super) fn rename(plan: &mut Plan, by: &BTreeMap<TaskKey, TaskKey>) {
             .map(new)
             .filter(|key| seen.insert(key.clone()))
             .collect();
-        task.policy = policy(
-            task.policy,
-            u32::try_from(task.parents.len()).unwrap_or(u32::MAX),
-        );
+        let count = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
+        task.policy = task.policy.with_parents(count);
     }
     for file in &mut plan.files {
         let mut parts = Vec::new();

@@ -9,7 +9,7 @@ use crate::attempt::AttemptDone;
 use crate::brief::{AnswerReply, Clarification};
 use crate::id::TaskKey;
 use crate::merge::{Conflict, Resolution};
-use crate::plan::{Forecast, Plan};
+use crate::plan::{Plan, PlanEstimate};
 use crate::verdict::Verdict;
 
 /// What a client asks of a project: the payload of `chorus.project.cmd.v1`. The record's id is the key of
@@ -129,33 +129,6 @@ pub struct Planned {
     pub warnings: Vec<String>,
     /// What it will take.
     pub estimate: PlanEstimate,
-}
-
-/// What a plan will take if every task succeeds the first time; prices are the reader's to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct PlanEstimate {
-    /// Calls.
-    pub calls: u32,
-    /// Prompt tokens of all calls.
-    pub input_tokens: u64,
-    /// Produced tokens of all calls, thinking not counted.
-    pub output_tokens: u64,
-    /// Produced tokens along the longest path.
-    pub critical_output_tokens: u64,
-    /// Most tasks that can run at once.
-    pub widest: u32,
-}
-
-impl From<&Forecast> for PlanEstimate {
-    fn from(forecast: &Forecast) -> Self {
-        Self {
-            calls: forecast.calls,
-            input_tokens: forecast.input_tokens,
-            output_tokens: forecast.output_tokens,
-            critical_output_tokens: forecast.critical_output_tokens,
-            widest: forecast.widest,
-        }
-    }
 }
 
 /// What came of merging.

@@ -5,7 +5,7 @@ use std::fmt;
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
-use chorus_core::plan::{Forecast, Plan};
+use chorus_core::plan::{Plan, PlanEstimate};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
 use chorus_pool::prospect::Prospect;
@@ -52,7 +52,7 @@ pub struct RoleModels {
 impl Estimate {
     pub(crate) fn new(
         plan: &Plan,
-        forecast: &Forecast,
+        size: PlanEstimate,
         prospect: Prospect,
         money: ProjectMoney,
     ) -> Self {
@@ -60,10 +60,10 @@ impl Estimate {
         Self {
             title: plan.title.clone(),
             tasks: plan.tasks.len() as u64,
-            widest: forecast.widest,
-            calls: forecast.calls,
-            input_tokens: forecast.input_tokens,
-            output_tokens: forecast.output_tokens,
+            widest: size.widest,
+            calls: size.calls,
+            input_tokens: size.input_tokens,
+            output_tokens: size.output_tokens,
             cost_micro_usd: prospect.cost,
             time_ms: prospect.time,
             spent_micro_usd: money.spent,

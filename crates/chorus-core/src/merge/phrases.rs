@@ -1,8 +1,8 @@
-//! Conflicts told to the client, in the language of the heading under which they stand.
+//! Fixed phrases of merged parts, and conflicts written out with them, in the language of the heading under
+//! which they stand. [`files`](super::files) decides where they go.
 
 use std::fmt::Write;
 
-use super::files::one_line;
 use super::{Claim, Conflict, Resolution, ResolvedBy};
 use crate::id::TaskKey;
 use crate::plan::Plan;
@@ -10,8 +10,8 @@ use crate::plan::Plan;
 /// Most places named for one claim.
 const PLACES: usize = 3;
 
-/// The fixed words of merged parts.
-pub(super) struct Words {
+/// Fixed phrases of merged parts in one language.
+pub(super) struct Phrases {
     pub no_terms: &'static str,
     pub no_conflicts: &'static str,
     by_vote: &'static str,
@@ -22,7 +22,7 @@ pub(super) struct Words {
     more: &'static str,
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Phrases = Phrases {
     no_terms: "No terms were named.",
     no_conflicts: "None were found.",
     by_vote: "Resolved by most of the readings for",
@@ -33,7 +33,7 @@ const ENGLISH: Words = Words {
     more: "and others",
 };
 
-const VIETNAMESE: Words = Words {
+const VIETNAMESE: Phrases = Phrases {
     no_terms: "Không có thuật ngữ nào.",
     no_conflicts: "Không tìm thấy mâu thuẫn nào.",
     by_vote: "Chọn theo đa số:",
@@ -44,8 +44,8 @@ const VIETNAMESE: Words = Words {
     more: "và những phần khác",
 };
 
-/// The words for what stands under a heading.
-pub(super) fn words(heading: &str) -> &'static Words {
+/// The phrases in the language of a heading: Vietnamese if it has a letter that only Vietnamese has, else English.
+pub(super) fn of(heading: &str) -> &'static Phrases {
     let marked = |letter: char| {
         matches!(
             letter,
@@ -59,12 +59,17 @@ pub(super) fn words(heading: &str) -> &'static Words {
     }
 }
 
+/// A text without line breaks, each run of white space one space.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// One conflict with its sides, where each stands, and how it was resolved.
 pub(super) fn conflict(
     plan: &Plan,
     conflict: &Conflict,
     resolution: Option<&Resolution>,
-    words: &Words,
+    phrases: &Phrases,
 ) -> String {
     let mut text = format!("- {}:", one_line(&conflict.subject));
     for claim in &conflict.claims {
@@ -77,7 +82,7 @@ pub(super) fn conflict(
             text,
             "\n  - {}{quote} ({})",
             one_line(&claim.value),
-            places(plan, &claim.tasks, words)
+            places(plan, &claim.tasks, phrases)
         )
         .expect("a string takes all text");
     }
@@ -93,18 +98,18 @@ pub(super) fn conflict(
     ) {
         (Some(claim), by) => {
             let resolved = if by == Some(ResolvedBy::Vote) {
-                words.by_vote
+                phrases.by_vote
             } else {
-                words.resolved
+                phrases.resolved
             };
             format!(
                 "{resolved} “{}”{reason}. {}",
                 one_line(&claim.value),
-                words.elsewhere
+                phrases.elsewhere
             )
         }
-        (None, Some(ResolvedBy::Model)) => format!("{}{reason}.", words.both),
-        (None, _) => format!("{}{reason}.", words.open),
+        (None, Some(ResolvedBy::Model)) => format!("{}{reason}.", phrases.both),
+        (None, _) => format!("{}{reason}.", phrases.open),
     };
     format!("{text}\n  - {end}")
 }
@@ -119,7 +124,7 @@ pub(super) fn kept<'a>(
 }
 
 /// The titles of the tasks that claim something: clients know titles, not keys.
-fn places(plan: &Plan, tasks: &[TaskKey], words: &Words) -> String {
+fn places(plan: &Plan, tasks: &[TaskKey], phrases: &Phrases) -> String {
     let title = |key: &TaskKey| {
         plan.tasks
             .iter()
@@ -129,7 +134,7 @@ fn places(plan: &Plan, tasks: &[TaskKey], words: &Words) -> String {
     };
     let mut titles: Vec<String> = tasks.iter().take(PLACES).map(title).collect();
     if tasks.len() > PLACES {
-        titles.push(words.more.to_owned());
+        titles.push(phrases.more.to_owned());
     }
     titles.join("; ")
 }
