@@ -245,7 +245,7 @@ fn project(instructions: &str) -> String {
 
 fn json(path: &str) -> String {
     if path.contains("schema") {
-        "{\n  \"$schema\": \"https://json-schema.org/builder/2020-12/schema\",\n  \"type\": \"object\"\n}".to_owned()
+        "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"type\": \"object\"\n}".to_owned()
     } else {
         "{}".to_owned()
     }

@@ -115,7 +115,7 @@ pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context:
     context.pass(500);
     assert!(
         matches!(context.answer(&task).await, Reserved::Granted(_)),
-        "it asked no more, so empty waits for it"
+        "it asked no more, so no request waits"
     );
 }
 

@@ -189,6 +189,6 @@ pub(super) async fn a_lease_that_ended_is_never_granted_again(context: LimiterCo
         .expect("it answers");
     assert!(
         matches!(context.answer(&unused).await, Reserved::Granted(_)),
-        "empty called on it, so it may be wanted again"
+        "no call was made on it, so it may be reserved again"
     );
 }
