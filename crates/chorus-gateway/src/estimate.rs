@@ -5,15 +5,17 @@ use std::sync::Arc;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Brief, Outline};
 use chorus_core::catalog::Catalog;
-use chorus_core::plan::{self, Plan};
+use chorus_core::money::ProjectMoney;
+use chorus_core::plan::{self, Plan, PlanEstimate};
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
 use chorus_core::time::Timestamp;
 use chorus_pool::endpoint_index::Unserved;
+use chorus_pool::prospect::Prospect;
 use chorus_pool::{EndpointIndex, RoleModels};
 use serde::de::DeserializeOwned;
 
-use crate::resource::Estimate;
+use crate::resource::{Estimate, RoleModels as ChosenModels};
 
 /// What an estimate is made from.
 pub struct Sources<'a> {
@@ -61,7 +63,35 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
     );
     let prospect = index.prospect(&head.tenant, sources.roles, &size, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
-    Ok(Estimate::new(&plan, size, prospect, money))
+    Ok(estimate(&plan, size, prospect, money))
+}
+
+fn estimate(
+    plan: &Plan,
+    size: PlanEstimate,
+    prospect: Prospect,
+    money: ProjectMoney,
+) -> Estimate {
+    let models = prospect.choices.into_iter();
+    Estimate {
+        title: plan.title.clone(),
+        tasks: plan.tasks.len() as u64,
+        widest: size.widest,
+        calls: size.calls,
+        input_tokens: size.input_tokens,
+        output_tokens: size.output_tokens,
+        cost_micro_usd: prospect.cost,
+        time_ms: prospect.time,
+        spent_micro_usd: money.spent,
+        budget_micro_usd: money.budget,
+        models: models
+            .map(|choice| ChosenModels {
+                description: choice.to_string(),
+                role: choice.role,
+                models: choice.models,
+            })
+            .collect(),
+    }
 }
 
 impl Sources<'_> {

@@ -18,10 +18,11 @@ mod hub;
 mod openapi;
 mod projects;
 mod query;
-pub mod resource;
 mod routes;
 mod settings;
 mod submission;
+
+use chorus_api as resource;
 
 pub use auth::Secret;
 pub use gateway::{Gateway, ServeError};

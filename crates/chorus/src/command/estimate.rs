@@ -2,7 +2,7 @@
 
 use chorus_core::port::projects::Loaded;
 use chorus_gateway::estimate::{Sources, of as estimate_of};
-use chorus_gateway::resource::Estimate;
+use chorus_api::Estimate;
 
 use crate::app::App;
 

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
-use chorus_gateway::resource::{DeliverableFile, DeliverableResource};
+use chorus_api::{DeliverableFile, DeliverableResource};
 
 use super::api::{Api, ApiError, Call};
 use crate::deliver;

@@ -8,7 +8,7 @@ use chorus_core::id::{ProjectId, Seq};
 use chorus_core::money::MicroUsd;
 use chorus_core::project::HistoryEvent;
 use chorus_core::time::{Millis, Timestamp};
-use chorus_gateway::resource::{
+use chorus_api::{
     Answers, Approval, Document, ProjectResource, QuestionResource, Submission,
 };
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use chorus_core::id::ProjectId;
 use chorus_core::money::MicroUsd;
-use chorus_gateway::resource::{CommandAccepted, PlanResource, ProjectList, ProjectResource};
+use chorus_api::{CommandAccepted, PlanResource, ProjectList, ProjectResource};
 
 use super::api::{Api, ApiError, Call};
 use crate::exit::Exit;

@@ -4,11 +4,8 @@ use std::fmt;
 
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
-use chorus_core::money::ProjectMoney;
-use chorus_core::plan::{Plan, PlanEstimate};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
-use chorus_pool::prospect::Prospect;
 use serde::{Deserialize, Serialize};
 
 /// Estimate of a plan that waits for approval. Pairs are (likely, with much rework).
@@ -47,36 +44,6 @@ pub struct RoleModels {
     pub models: Vec<ModelSlug>,
     /// Sentence for people: role, models, and the reason of the choice.
     pub description: String,
-}
-
-impl Estimate {
-    pub(crate) fn new(
-        plan: &Plan,
-        size: PlanEstimate,
-        prospect: Prospect,
-        money: ProjectMoney,
-    ) -> Self {
-        let models = prospect.choices.into_iter();
-        Self {
-            title: plan.title.clone(),
-            tasks: plan.tasks.len() as u64,
-            widest: size.widest,
-            calls: size.calls,
-            input_tokens: size.input_tokens,
-            output_tokens: size.output_tokens,
-            cost_micro_usd: prospect.cost,
-            time_ms: prospect.time,
-            spent_micro_usd: money.spent,
-            budget_micro_usd: money.budget,
-            models: models
-                .map(|choice| RoleModels {
-                    description: choice.to_string(),
-                    role: choice.role,
-                    models: choice.models,
-                })
-                .collect(),
-        }
-    }
 }
 
 impl fmt::Display for Estimate {

@@ -108,7 +108,7 @@ pub struct MoneyResource {
 /// An open question to the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuestionResource {
-    /// Key of its answer in [`Answers`](super::Answers).
+    /// Key of its answer in [`Answers`](crate::Answers).
     pub id: String,
     /// Question in full.
     pub text: String,
@@ -180,7 +180,7 @@ pub struct SummaryResource {
 
 impl ProjectResource {
     /// The resource of a stored project.
-    pub(crate) fn new(loaded: &Loaded, money: ProjectMoney, estimate: Option<Estimate>) -> Self {
+    pub fn new(loaded: &Loaded, money: ProjectMoney, estimate: Option<Estimate>) -> Self {
         let head = &loaded.project.head;
         let base = format!("/v1/projects/{}", head.id);
         Self {
@@ -325,8 +325,17 @@ impl From<ProjectMoney> for MoneyResource {
     clippy::cast_precision_loss,
     reason = "2^53 millionths are nine billion dollars"
 )]
-pub(crate) fn dollars(amount: MicroUsd) -> f64 {
+pub fn dollars(amount: MicroUsd) -> f64 {
     amount.0 as f64 / 1_000_000.0
+}
+
+/// Amount of a field that is in dollars, rounded to the nearest millionth.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "amounts of money are far below 2^53 millionths"
+)]
+pub fn micro_usd(dollars: f64) -> MicroUsd {
+    MicroUsd((dollars * 1_000_000.0).round() as i64)
 }
 
 impl From<Summary> for SummaryResource {

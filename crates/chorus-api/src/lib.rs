@@ -1,0 +1,28 @@
+//! Resources of the HTTP API, as the gateway writes them and clients read them.
+//!
+//! Fields that end in `_usd` are US dollars, `_micro_usd` millionths of a dollar, `_ms` milliseconds (`_at_ms`: since
+//! the Unix epoch). Fields are only ever added; a reader ignores unknown ones. Both `chorus-gateway` and
+//! `chorus-client` depend on this crate, and neither depends on the other.
+//!
+//! Deliberately absent: routes, authentication, validation, and anything that waits.
+
+mod command;
+mod deliverable;
+mod error;
+mod estimate;
+mod event;
+mod plan;
+mod project;
+mod submission;
+
+pub use command::{Answers, CommandAccepted, Rejection};
+pub use deliverable::{DeliverableFile, DeliverableResource};
+pub use error::{ErrorBody, Problem};
+pub use estimate::{Estimate, RoleModels};
+pub use event::{EndOfEvents, ProgressEvent};
+pub use plan::{PlanResource, PlanTask};
+pub use project::{
+    Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource,
+    SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,
+};
+pub use submission::{Approval, Document, Submission, SubmissionOptions};
