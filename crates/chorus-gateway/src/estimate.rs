@@ -66,12 +66,7 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
     Ok(estimate(&plan, size, prospect, money))
 }
 
-fn estimate(
-    plan: &Plan,
-    size: PlanEstimate,
-    prospect: Prospect,
-    money: ProjectMoney,
-) -> Estimate {
+fn estimate(plan: &Plan, size: PlanEstimate, prospect: Prospect, money: ProjectMoney) -> Estimate {
     let models = prospect.choices.into_iter();
     Estimate {
         title: plan.title.clone(),

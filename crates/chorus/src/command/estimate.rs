@@ -1,8 +1,8 @@
 //! What a plan will take: calls, tokens, money and time, said before anything but planning is spent.
 
+use chorus_api::Estimate;
 use chorus_core::port::projects::Loaded;
 use chorus_gateway::estimate::{Sources, of as estimate_of};
-use chorus_api::Estimate;
 
 use crate::app::App;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use chorus_api::{ErrorBody, Problem};
 use chorus_core::port::Clock;
 use chorus_core::time::{Millis, Timestamp};
-use chorus_api::{ErrorBody, Problem};
 use chorus_upstream::{BodyStream, HttpTransport, Transport};
 use futures_util::StreamExt as _;
 use http::{Method, Request, Response, StatusCode, header};

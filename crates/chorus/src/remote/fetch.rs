@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use chorus_api::{DeliverableFile, DeliverableResource};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
-use chorus_api::{DeliverableFile, DeliverableResource};
 
 use super::api::{Api, ApiError, Call};
 use crate::deliver;

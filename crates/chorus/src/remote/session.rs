@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use chorus_api::{Answers, Approval, Document, ProjectResource, QuestionResource, Submission};
 use chorus_core::brief::Question;
 use chorus_core::id::{ProjectId, Seq};
 use chorus_core::money::MicroUsd;
 use chorus_core::project::HistoryEvent;
 use chorus_core::time::{Millis, Timestamp};
-use chorus_api::{
-    Answers, Approval, Document, ProjectResource, QuestionResource, Submission,
-};
 use serde::Serialize;
 
 use super::api::{Api, Call};

@@ -1,8 +1,8 @@
 //! `chorus project list|show|cancel --server`
 
+use chorus_api::{CommandAccepted, PlanResource, ProjectList, ProjectResource};
 use chorus_core::id::ProjectId;
 use chorus_core::money::MicroUsd;
-use chorus_api::{CommandAccepted, PlanResource, ProjectList, ProjectResource};
 
 use super::api::{Api, ApiError, Call};
 use crate::exit::Exit;
