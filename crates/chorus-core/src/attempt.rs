@@ -15,4 +15,7 @@ pub use finish::{
     AttemptDone, DeliveryEnd, DeliveryRow, FailureCause, Finish, LateUsage, Outcome, Requeue,
 };
 pub use queue::{CallSize, NewAttempt, QueuedAttempt, WorkOrder};
-pub use state::{ARROWS, AttemptArrow, AttemptState, Counter, EpochRule, Who, drawn};
+pub use state::{
+    ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, drawn,
+    step,
+};

@@ -52,7 +52,7 @@ pub fn machines() -> String {
             epoch,
             counter,
         } = arrow;
-        let (from, to) = (from.as_str(), to.as_str());
+        let (from, to, trigger) = (from.as_str(), to.as_str(), trigger.as_str());
         writeln!(
             text,
             "| {from} | {to} | {trigger} | {who:?} | {epoch:?} | {counter:?} |"

@@ -26,6 +26,7 @@ mod leaders;
 mod outbox;
 mod projects;
 mod reclaims;
+mod steps;
 
 use async_trait::async_trait;
 use chorus_core::port::StoreError;
@@ -63,6 +64,7 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
         ("claims and beats", claims::cases()),
         ("finishes", finishes::cases()),
         ("reclaims", reclaims::cases()),
+        ("steps of attempts", steps::cases()),
         ("deliveries", deliveries::cases()),
         ("outbox", outbox::cases()),
         ("leaders", leaders::cases()),

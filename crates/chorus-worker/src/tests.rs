@@ -6,7 +6,9 @@ mod rows;
 mod script;
 mod time;
 
-use chorus_core::attempt::{AttemptState, FailureCause, Outcome, Requeue, WorkOrder};
+use chorus_core::attempt::{
+    AttemptState, AttemptTrigger, FailureCause, Outcome, Requeue, WorkOrder,
+};
 use chorus_core::failure::FailureClass;
 use chorus_core::limit::{Dimension, End};
 use chorus_core::llm::FinishReason;
@@ -248,7 +250,10 @@ fn a_cancellation_is_heard_before_the_next_beat() {
     bench.work_while(60, async move {
         clock.sleep(Millis(2_000)).await;
         let attempt = rows.with(|state| {
-            state.row.end(AttemptState::Cancelled);
+            let row = &state.row;
+            state.row = row
+                .step(AttemptTrigger::NotWanted, row.epoch, clock.now())
+                .expect("a running attempt can be cancelled");
             state.row.attempt.clone()
         });
         let ids = || chorus_core::id::EventId::new(77);

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Outcome, Requeue};
 use crate::drawing::Arrow;
 
 /// The states of an attempt's row.
@@ -65,6 +66,97 @@ pub enum Counter {
     Continues,
 }
 
+/// Statement that moves an attempt's row. Each arrow has one, and each leads to one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttemptTrigger {
+    /// The dispatcher sends the attempt to a pool.
+    Admitted,
+    /// The dispatcher finds that the attempt can never run.
+    Refused,
+    /// A worker claims the dispatched record.
+    Claimed,
+    /// The reconciler takes back a dispatch that no worker claimed in time.
+    Unclaimed,
+    /// The call returned a result.
+    Result,
+    /// The call returned a question.
+    Question,
+    /// The call failed for good.
+    NoResult,
+    /// A limit of the provider refused the call.
+    RateLimited,
+    /// The worker is draining.
+    Drained,
+    /// The lease was gone before the call began.
+    LeaseGone,
+    /// The call failed in a way that may pass.
+    Retry,
+    /// The reply was cut by `max_tokens`.
+    Cut,
+    /// The reconciler takes back an attempt whose worker sends no heartbeats.
+    WorkerLost,
+    /// The orchestrator cancels the attempt.
+    NotWanted,
+}
+
+impl AttemptTrigger {
+    /// Every trigger, in the order of the table.
+    pub const ALL: [Self; 14] = [
+        Self::Admitted,
+        Self::Refused,
+        Self::Claimed,
+        Self::Unclaimed,
+        Self::Result,
+        Self::Question,
+        Self::NoResult,
+        Self::RateLimited,
+        Self::Drained,
+        Self::LeaseGone,
+        Self::Retry,
+        Self::Cut,
+        Self::WorkerLost,
+        Self::NotWanted,
+    ];
+
+    /// Label of the arrow in `docs/machines.md`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused => "refused: no account, kills workers, over budget",
+            Self::Claimed => "claimed",
+            Self::Unclaimed => "unclaimed",
+            Self::Result => "result",
+            Self::Question => "question",
+            Self::NoResult => "no result",
+            Self::RateLimited => "rate-limited",
+            Self::Drained => "drained",
+            Self::LeaseGone => "lease gone",
+            Self::Retry => "failed in passing",
+            Self::Cut => "cut by max_tokens",
+            Self::WorkerLost => "worker lost",
+            Self::NotWanted => "not wanted",
+        }
+    }
+}
+
+impl From<&Outcome> for AttemptTrigger {
+    /// The trigger by which `Attempts::finish` records this outcome.
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded { .. } => Self::Result,
+            Outcome::Asked { .. } => Self::Question,
+            Outcome::Failed { .. } => Self::NoResult,
+            Outcome::Requeue { reason, .. } => match reason {
+                Requeue::Limited { .. } => Self::RateLimited,
+                Requeue::Retry { .. } => Self::Retry,
+                Requeue::Drained => Self::Drained,
+                Requeue::LeaseGone => Self::LeaseGone,
+                Requeue::Continue => Self::Cut,
+            },
+        }
+    }
+}
+
 /// One arrow of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptArrow {
@@ -72,13 +164,13 @@ pub struct AttemptArrow {
     pub from: AttemptState,
     /// The state it leads to.
     pub to: AttemptState,
-    /// What makes it go.
-    pub trigger: &'static str,
-    /// Whose statement it is.
+    /// The statement that carries it out.
+    pub trigger: AttemptTrigger,
+    /// Owner of the statement.
     pub who: Who,
-    /// What it does to the epoch.
+    /// Rule by which the row's epoch is compared and changed.
     pub epoch: EpochRule,
-    /// Which counter it adds to.
+    /// Counter that grows by one.
     pub counter: Counter,
 }
 
@@ -87,7 +179,7 @@ use AttemptState::{Asked, Cancelled, Dispatched, Failed, Queued, Running, Succee
 const fn arrow(
     from: AttemptState,
     to: AttemptState,
-    trigger: &'static str,
+    trigger: AttemptTrigger,
     who: Who,
     epoch: EpochRule,
 ) -> AttemptArrow {
@@ -101,77 +193,71 @@ const fn arrow(
     }
 }
 
-const fn again(trigger: &'static str, counter: Counter) -> AttemptArrow {
+const fn kept(
+    from: AttemptState,
+    to: AttemptState,
+    trigger: AttemptTrigger,
+    who: Who,
+) -> AttemptArrow {
+    arrow(from, to, trigger, who, EpochRule::Kept)
+}
+
+const fn requeue(
+    from: AttemptState,
+    trigger: AttemptTrigger,
+    who: Who,
+    counter: Counter,
+) -> AttemptArrow {
     AttemptArrow {
         counter,
-        ..arrow(Running, Queued, trigger, Who::Worker, EpochRule::Next)
+        ..arrow(from, Queued, trigger, who, EpochRule::Next)
     }
 }
 
-/// Every arrow of an attempt.
-pub const ARROWS: [AttemptArrow; 16] = [
-    arrow(
-        Queued,
-        Dispatched,
-        "admitted",
-        Who::Dispatcher,
-        EpochRule::Kept,
-    ),
-    arrow(
-        Queued,
-        Failed,
-        "refused: no account, kills workers, over budget",
-        Who::Dispatcher,
-        EpochRule::Kept,
-    ),
-    arrow(Dispatched, Running, "claimed", Who::Worker, EpochRule::Kept),
-    arrow(
-        Dispatched,
-        Queued,
-        "unclaimed",
-        Who::Reconciler,
-        EpochRule::Next,
-    ),
-    arrow(Running, Succeeded, "result", Who::Worker, EpochRule::Kept),
-    arrow(Running, Asked, "question", Who::Worker, EpochRule::Kept),
-    arrow(Running, Failed, "no result", Who::Worker, EpochRule::Kept),
-    again("rate-limited", Counter::None),
-    again("drained", Counter::None),
-    again("lease gone", Counter::None),
-    again("failed in passing", Counter::Retries),
-    again("cut by max_tokens", Counter::Continues),
-    AttemptArrow {
-        counter: Counter::WorkerLost,
-        ..arrow(
-            Running,
-            Queued,
-            "worker lost",
-            Who::Reconciler,
-            EpochRule::Next,
-        )
-    },
-    arrow(
-        Queued,
-        Cancelled,
-        "not wanted",
-        Who::Orchestrator,
-        EpochRule::Any,
-    ),
-    arrow(
-        Dispatched,
-        Cancelled,
-        "not wanted",
-        Who::Orchestrator,
-        EpochRule::Any,
-    ),
-    arrow(
-        Running,
-        Cancelled,
-        "not wanted",
-        Who::Orchestrator,
-        EpochRule::Any,
-    ),
-];
+const fn cancel(from: AttemptState) -> AttemptArrow {
+    let trigger = AttemptTrigger::NotWanted;
+    arrow(from, Cancelled, trigger, Who::Orchestrator, EpochRule::Any)
+}
+
+/// Every arrow of an attempt. A store moves a row by [`step`] and in no other way.
+pub const ARROWS: [AttemptArrow; 16] = {
+    use AttemptTrigger as T;
+    [
+        kept(Queued, Dispatched, T::Admitted, Who::Dispatcher),
+        kept(Queued, Failed, T::Refused, Who::Dispatcher),
+        kept(Dispatched, Running, T::Claimed, Who::Worker),
+        requeue(Dispatched, T::Unclaimed, Who::Reconciler, Counter::None),
+        kept(Running, Succeeded, T::Result, Who::Worker),
+        kept(Running, Asked, T::Question, Who::Worker),
+        kept(Running, Failed, T::NoResult, Who::Worker),
+        requeue(Running, T::RateLimited, Who::Worker, Counter::None),
+        requeue(Running, T::Drained, Who::Worker, Counter::None),
+        requeue(Running, T::LeaseGone, Who::Worker, Counter::None),
+        requeue(Running, T::Retry, Who::Worker, Counter::Retries),
+        requeue(Running, T::Cut, Who::Worker, Counter::Continues),
+        requeue(Running, T::WorkerLost, Who::Reconciler, Counter::WorkerLost),
+        cancel(Queued),
+        cancel(Dispatched),
+        cancel(Running),
+    ]
+};
+
+/// The arrow that a trigger follows from this state; none when the table has no such arrow.
+pub fn step(from: AttemptState, trigger: AttemptTrigger) -> Option<&'static AttemptArrow> {
+    ARROWS
+        .iter()
+        .find(|arrow| arrow.from == from && arrow.trigger == trigger)
+}
+
+/// The arrows between two states, for an observer that sees rows and not statements.
+pub fn between(
+    from: AttemptState,
+    to: AttemptState,
+) -> impl Iterator<Item = &'static AttemptArrow> {
+    ARROWS
+        .iter()
+        .filter(move |arrow| arrow.from == from && arrow.to == to)
+}
 
 impl AttemptState {
     /// Every state.
@@ -208,7 +294,7 @@ pub fn drawn() -> Vec<Arrow> {
         .map(|arrow| Arrow {
             from: arrow.from.as_str(),
             to: arrow.to.as_str(),
-            trigger: arrow.trigger,
+            trigger: arrow.trigger.as_str(),
         })
         .collect()
 }
@@ -234,9 +320,36 @@ mod tests {
     }
 
     #[test]
+    fn a_state_and_a_trigger_name_one_arrow_at_most() {
+        for from in AttemptState::ALL {
+            for trigger in AttemptTrigger::ALL {
+                let arrows = ARROWS
+                    .iter()
+                    .filter(|arrow| arrow.from == from && arrow.trigger == trigger);
+                let found: Vec<_> = arrows.collect();
+                assert!(found.len() < 2, "{found:?}");
+                assert_eq!(step(from, trigger), found.first().copied());
+            }
+        }
+    }
+
+    #[test]
+    fn each_trigger_has_an_arrow_and_leads_to_one_state() {
+        for trigger in AttemptTrigger::ALL {
+            let mut targets: Vec<_> = ARROWS
+                .iter()
+                .filter(|arrow| arrow.trigger == trigger)
+                .map(|arrow| arrow.to)
+                .collect();
+            targets.dedup();
+            assert_eq!(targets.len(), 1, "{trigger:?} leads to {targets:?}");
+        }
+    }
+
+    #[test]
     fn queueing_again_always_fences_the_last_holder() {
         for arrow in ARROWS.iter().filter(|arrow| arrow.to == Queued) {
-            assert_eq!(arrow.epoch, EpochRule::Next, "{}", arrow.trigger);
+            assert_eq!(arrow.epoch, EpochRule::Next, "{:?}", arrow.trigger);
         }
     }
 
@@ -247,6 +360,6 @@ mod tests {
             .filter(|arrow| arrow.counter == Counter::WorkerLost)
             .map(|arrow| arrow.trigger)
             .collect();
-        assert_eq!(lost, ["worker lost"]);
+        assert_eq!(lost, [AttemptTrigger::WorkerLost]);
     }
 }

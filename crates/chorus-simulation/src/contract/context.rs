@@ -16,6 +16,8 @@ use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
 };
 use chorus_core::time::{Millis, Timestamp};
+use chorus_store::rows::Rows;
+use chorus_store::{memory, sql};
 
 use super::fixtures::{self, Ids};
 
@@ -24,6 +26,27 @@ use super::fixtures::{self, Ids};
 pub trait TestClock: Send + Sync {
     /// Sets the current time.
     async fn set(&self, at: Timestamp);
+}
+
+/// Reads all rows of a store, for cases that compare what no port shows.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// A copy of the rows.
+    async fn rows(&self) -> Result<Rows, StoreError>;
+}
+
+#[async_trait]
+impl Snapshot for memory::Store {
+    async fn rows(&self) -> Result<Rows, StoreError> {
+        Ok(self.snapshot())
+    }
+}
+
+#[async_trait]
+impl Snapshot for sql::Store {
+    async fn rows(&self) -> Result<Rows, StoreError> {
+        self.snapshot().await
+    }
 }
 
 /// Ports of one store.
@@ -45,6 +68,8 @@ pub struct Ports {
     pub keys: Arc<dyn Keys>,
     /// Bytes by hash.
     pub artifacts: Arc<dyn ArtifactStore>,
+    /// All rows behind the ports.
+    pub rows: Arc<dyn Snapshot>,
     /// Clock of the store.
     pub clock: Arc<dyn TestClock>,
 }
@@ -61,6 +86,7 @@ impl Ports {
             + Directory
             + Keys
             + ArtifactStore
+            + Snapshot
             + 'static,
     {
         Self {
@@ -72,6 +98,7 @@ impl Ports {
             directory: Arc::clone(store) as Arc<dyn Directory>,
             keys: Arc::clone(store) as Arc<dyn Keys>,
             artifacts: Arc::clone(store) as Arc<dyn ArtifactStore>,
+            rows: Arc::clone(store) as Arc<dyn Snapshot>,
             clock,
         }
     }

@@ -70,11 +70,10 @@ impl State {
             .deliveries
             .get_mut(&(claim.attempt, claim.epoch))?;
         if !row.is_held_by(claim.epoch, &claim.holder) {
-            let claimable = row.state == AttemptState::Dispatched && row.epoch == claim.epoch;
-            if !claimable || now > delivery.story.assignment.lease.not_after {
+            if now > delivery.story.assignment.lease.not_after {
                 return None;
             }
-            row.claim(claim.holder.clone(), now);
+            *row = row.claim(claim, now)?;
             delivery.holder = Some(claim.holder.clone());
             delivery.story.claimed_at = Some(now);
             delivery.story.deadline = Some(claim.deadline);
@@ -110,15 +109,15 @@ impl State {
         let Some(delivery) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else {
             return false;
         };
-        if !row.is_held_by(*epoch, holder) {
+        let Some(next) = row.finish(&finish, delivery.story.assignment.account, now) else {
             return delivery.was_finished_by(holder);
-        }
+        };
+        *row = next;
         let movement = Movement::finished(
             delivery.story.assignment.estimate,
             finish.cost,
             &finish.outcome,
         );
-        row.finish(&finish.outcome, delivery.story.assignment.account, now);
         delivery.story.end = Some(DeliveryEnd::Finished {
             outcome: finish.outcome,
         });

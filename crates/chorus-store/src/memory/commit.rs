@@ -1,13 +1,12 @@
 //! One decision, whole or not at all: everything is checked before the first row changes.
 
-use chorus_core::attempt::{AttemptState, DeliveryEnd};
+use chorus_core::attempt::{AttemptTrigger, DeliveryEnd};
 use chorus_core::id::{AttemptId, Version};
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::time::Timestamp;
 
 use super::State;
-use crate::rows::attempt::is_terminal;
 use crate::rows::commit::{fingerprint, last_event};
 use crate::rows::money::Movement;
 use crate::rows::{AttemptRow, ProjectRow};
@@ -88,10 +87,10 @@ impl State {
         let Some(row) = self.rows.attempts.get_mut(&attempt) else {
             return;
         };
-        if is_terminal(row.state) {
+        let Some(next) = row.step(AttemptTrigger::NotWanted, row.epoch, now) else {
             return;
-        }
-        row.end(AttemptState::Cancelled);
+        };
+        *row = next;
         let (epoch, project) = (row.epoch, row.attempt.project);
         if let Some(delivery) = self.rows.deliveries.get_mut(&(attempt, epoch)) {
             let movement = Movement::taken_back(

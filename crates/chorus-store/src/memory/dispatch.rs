@@ -1,6 +1,6 @@
 //! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
 
-use chorus_core::attempt::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
+use chorus_core::attempt::{Assignment, AttemptTrigger, Dispatch, DispatchDecision, Dispatched};
 use chorus_core::time::Timestamp;
 
 use super::State;
@@ -12,15 +12,19 @@ impl State {
         let Some(row) = self.rows.attempts.get_mut(&dispatch.attempt) else {
             return Dispatched::Conflict;
         };
-        if row.state != AttemptState::Queued || row.epoch != dispatch.epoch {
+        let trigger = match &dispatch.decision {
+            DispatchDecision::Send(_) => AttemptTrigger::Admitted,
+            DispatchDecision::Refuse(_) => AttemptTrigger::Refused,
+        };
+        let Some(next) = row.step(trigger, dispatch.epoch, now) else {
             return if self.was_done(&dispatch) {
                 Dispatched::Done
             } else {
                 Dispatched::Conflict
             };
-        }
+        };
         match dispatch.decision {
-            DispatchDecision::Refuse(_) => row.end(AttemptState::Failed),
+            DispatchDecision::Refuse(_) => *row = next,
             DispatchDecision::Send(assignment) => {
                 let Some(project) = self.rows.projects.get_mut(&row.attempt.project) else {
                     return Dispatched::Conflict;
@@ -29,7 +33,7 @@ impl State {
                     return Dispatched::OverBudget;
                 }
                 project.pay(Movement::dispatched(assignment.estimate));
-                row.state = AttemptState::Dispatched;
+                *row = next;
                 let delivery = KeptDelivery::new(row, *assignment, dispatch.term, now);
                 self.rows
                     .deliveries

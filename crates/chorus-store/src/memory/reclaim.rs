@@ -1,6 +1,6 @@
 //! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
 
-use chorus_core::attempt::{AttemptState, DeliveryEnd, Reclaim, Reclaimed};
+use chorus_core::attempt::{AttemptState, AttemptTrigger, DeliveryEnd, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
 use chorus_core::time::{Millis, Timestamp};
 
@@ -9,12 +9,21 @@ use crate::rows::money::Movement;
 
 impl State {
     pub(super) fn reclaim(&mut self, reclaim: Reclaim, now: Timestamp) -> Vec<Reclaimed> {
-        let mut overdue = self.overdue(AttemptState::Dispatched, reclaim.unclaimed_for, now);
-        overdue.extend(self.overdue(AttemptState::Running, reclaim.silent_for, now));
+        let unclaimed = self.overdue(AttemptState::Dispatched, reclaim.unclaimed_for, now);
+        let silent = self.overdue(AttemptState::Running, reclaim.silent_for, now);
+        let mut overdue: Vec<_> = unclaimed
+            .into_iter()
+            .map(|attempt| (attempt, AttemptTrigger::Unclaimed))
+            .chain(
+                silent
+                    .into_iter()
+                    .map(|attempt| (attempt, AttemptTrigger::WorkerLost)),
+            )
+            .collect();
         overdue.truncate(reclaim.limit as usize);
         overdue
             .into_iter()
-            .filter_map(|attempt| self.take_back(attempt, now))
+            .filter_map(|(attempt, trigger)| self.take_back(attempt, trigger, now))
             .collect()
     }
 
@@ -37,10 +46,16 @@ impl State {
         due.into_iter().map(|(_, attempt)| attempt).collect()
     }
 
-    fn take_back(&mut self, attempt: AttemptId, now: Timestamp) -> Option<Reclaimed> {
+    fn take_back(
+        &mut self,
+        attempt: AttemptId,
+        trigger: AttemptTrigger,
+        now: Timestamp,
+    ) -> Option<Reclaimed> {
         let row = self.rows.attempts.get_mut(&attempt)?;
         let delivery = self.rows.deliveries.get_mut(&(attempt, row.epoch))?;
-        let lost_worker = row.state == AttemptState::Running;
+        let next = row.step(trigger, row.epoch, now)?;
+        let lost_worker = trigger == AttemptTrigger::WorkerLost;
         let reclaimed = Reclaimed {
             attempt,
             epoch: row.epoch,
@@ -48,8 +63,7 @@ impl State {
             lost_worker,
         };
         let movement = Movement::taken_back(delivery.story.assignment.estimate, lost_worker);
-        row.requeue(now);
-        row.lost += u32::from(lost_worker);
+        *row = next;
         delivery.take_back(
             if lost_worker {
                 DeliveryEnd::WorkerLost

@@ -1,7 +1,12 @@
-//! An attempt's row and the arrows on it. Each arrow is guarded by state and epoch (and holder once claimed)
-//! where it is asked for; the rules here say what the row looks like afterwards.
+//! The row of an attempt and its change along one arrow of [`chorus_core::attempt::ARROWS`].
+//!
+//! The memory store keeps the row that a step returns, the SQL store writes it under a guard of state, epoch
+//! and holder. Neither knows an arrow of its own.
 
-use chorus_core::attempt::{AttemptState, NewAttempt, Outcome, QueuedAttempt, Requeue};
+use chorus_core::attempt::{
+    self, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule, Finish, Holding,
+    NewAttempt, Outcome, QueuedAttempt,
+};
 use chorus_core::id::{AccountId, Epoch, Holder};
 use chorus_core::time::Timestamp;
 
@@ -70,59 +75,69 @@ impl AttemptRow {
             && self.holder.as_ref() == Some(holder)
     }
 
-    /// `Dispatched -> Running`.
-    pub fn claim(&mut self, holder: Holder, now: Timestamp) {
-        self.state = AttemptState::Running;
-        self.holder = Some(holder);
-        self.beat_at = Some(now);
+    /// The row after the arrow of `trigger`; none when the table has no arrow from this state, or the
+    /// arrow compares epochs and the row has another one than the statement.
+    pub fn step(&self, trigger: AttemptTrigger, epoch: Epoch, now: Timestamp) -> Option<Self> {
+        let arrow = attempt::step(self.state, trigger)?;
+        let fenced = arrow.epoch != EpochRule::Any && self.epoch != epoch;
+        (!fenced).then(|| self.after(arrow, now))
     }
 
-    /// `Running -> Succeeded | Asked | Failed | Queued` as the outcome says; `account` is the one it ran on.
-    pub fn finish(&mut self, outcome: &Outcome, account: AccountId, now: Timestamp) {
-        match outcome {
-            Outcome::Succeeded { .. } => self.end(AttemptState::Succeeded),
-            Outcome::Asked { .. } => self.end(AttemptState::Asked),
-            Outcome::Failed { .. } => self.end(AttemptState::Failed),
-            Outcome::Requeue {
-                reason,
-                not_before,
-                order,
-            } => {
-                self.requeue(now);
-                self.attempt.not_before = *not_before;
-                self.attempt.order = order.unwrap_or(self.attempt.order);
-                self.retries += u32::from(matches!(reason, Requeue::Retry { .. }));
-                self.continues += u32::from(*reason == Requeue::Continue);
-                self.refused_by = reason
-                    .failure_class()
-                    .filter(|class| !class.rule().may_move_to_sibling)
-                    .map(|_| account);
-            }
+    fn after(&self, arrow: &AttemptArrow, now: Timestamp) -> Self {
+        let grows = |counter| u32::from(arrow.counter == counter);
+        let running = arrow.to == AttemptState::Running;
+        Self {
+            attempt: self.attempt.clone(),
+            state: arrow.to,
+            epoch: match arrow.epoch {
+                EpochRule::Kept | EpochRule::Any => self.epoch,
+                EpochRule::Next => self.epoch.next(),
+            },
+            holder: self.holder.clone().filter(|_| running),
+            beat_at: self.beat_at.filter(|_| running),
+            created_at: self.created_at,
+            queued_at: if arrow.to == AttemptState::Queued {
+                now
+            } else {
+                self.queued_at
+            },
+            lost: self.lost + grows(Counter::WorkerLost),
+            retries: self.retries + grows(Counter::Retries),
+            continues: self.continues + grows(Counter::Continues),
+            refused_by: self.refused_by,
         }
     }
 
-    /// `Dispatched -> Queued` or `Running -> Queued`: the epoch grows, so that no word of the old delivery counts.
-    pub fn requeue(&mut self, now: Timestamp) {
-        self.end(AttemptState::Queued);
-        self.epoch = self.epoch.next();
-        self.queued_at = now;
+    /// The row after a claim, whose lease the caller has found in time.
+    pub fn claim(&self, claim: &Claim, now: Timestamp) -> Option<Self> {
+        let next = self.step(AttemptTrigger::Claimed, claim.epoch, now)?;
+        Some(Self {
+            holder: Some(claim.holder.clone()),
+            beat_at: Some(now),
+            ..next
+        })
     }
 
-    /// Enters a state in which nobody runs it.
-    pub fn end(&mut self, state: AttemptState) {
-        self.state = state;
-        self.holder = None;
-        self.beat_at = None;
-    }
-}
-
-/// Whether no arrow leaves this state.
-pub const fn is_terminal(state: AttemptState) -> bool {
-    match state {
-        AttemptState::Queued | AttemptState::Dispatched | AttemptState::Running => false,
-        AttemptState::Succeeded
-        | AttemptState::Asked
-        | AttemptState::Failed
-        | AttemptState::Cancelled => true,
+    /// The row after a delivery on `account` ended; none when another holder or none runs it.
+    pub fn finish(&self, finish: &Finish, account: AccountId, now: Timestamp) -> Option<Self> {
+        let Holding { epoch, holder, .. } = &finish.holding;
+        if !self.is_held_by(*epoch, holder) {
+            return None;
+        }
+        let mut next = self.step(AttemptTrigger::from(&finish.outcome), *epoch, now)?;
+        if let Outcome::Requeue {
+            reason,
+            not_before,
+            order,
+        } = &finish.outcome
+        {
+            next.attempt.not_before = *not_before;
+            next.attempt.order = order.unwrap_or(next.attempt.order);
+            next.refused_by = reason
+                .failure_class()
+                .filter(|class| !class.rule().may_move_to_sibling)
+                .map(|_| account);
+        }
+        Some(next)
     }
 }

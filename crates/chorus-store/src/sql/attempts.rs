@@ -2,19 +2,17 @@
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    AttemptState, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt,
-    QueuedAttempt, Reclaim, Reclaimed,
+    Assignment, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt, QueuedAttempt,
+    Reclaim, Reclaimed,
 };
-use chorus_core::id::{AttemptId, Epoch, Holder, LeaseId, ProjectId};
-use chorus_core::money::MicroUsd;
+use chorus_core::id::{AttemptId, Epoch, Holder, ProjectId};
 use chorus_core::port::{Attempts, StoreError};
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Store;
 use super::cells::Cells;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Deed, Statement, Tx, Verdict};
 use crate::rows::AttemptRow;
 use crate::rows::money::Movement;
 
@@ -75,29 +73,75 @@ pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
     })
 }
 
-/// How an attempt stands, with the lease and estimate of the delivery under way.
-pub(super) struct Standing {
-    pub(super) attempt: AttemptId,
-    pub(super) project: ProjectId,
-    pub(super) state: AttemptState,
-    pub(super) state_word: String,
-    pub(super) epoch: Epoch,
-    pub(super) holder: Option<Holder>,
-    pub(super) lease: Option<LeaseId>,
-    pub(super) estimate: Option<MicroUsd>,
+/// An attempt's row, with the assignment of the delivery under way.
+pub(super) struct Current {
+    pub(super) row: AttemptRow,
+    pub(super) assignment: Option<Assignment>,
+}
+
+/// Writes one step of a row. The guard is the row that the step began from.
+const SAVE: &str = "UPDATE attempts SET state = $1, epoch = $2, holder = $3, beat_at = $4, queued_at = $5, lost = $6, \
+    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11 \
+    WHERE id = $12 AND epoch = $13 AND state = $14 AND COALESCE(holder, '') = $15";
+
+/// As [`SAVE`], unless a heartbeat arrived since the row was read.
+const SAVE_SILENT: &str = "UPDATE attempts SET state = $1, epoch = $2, holder = $3, beat_at = $4, queued_at = $5, lost = $6, \
+    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11 \
+    WHERE id = $12 AND epoch = $13 AND state = $14 AND COALESCE(holder, '') = $15 AND COALESCE(beat_at, 0) = $16";
+
+fn save<'q>(text: &'static str, from: &AttemptRow, to: &AttemptRow) -> Statement<'q> {
+    sqlx::query(text)
+        .bind(to.state.as_str())
+        .bind(i64::from(to.epoch.0))
+        .bind(to.holder.as_ref().map(|holder| holder.as_str().to_owned()))
+        .bind(to.beat_at.map(|at| at.0))
+        .bind(to.queued_at.0)
+        .bind(i64::from(to.lost))
+        .bind(i64::from(to.retries))
+        .bind(i64::from(to.continues))
+        .bind(to.refused_by.map(|account| account.to_string()))
+        .bind(to.attempt.order.to_string())
+        .bind(to.attempt.not_before.0)
+        .bind(from.attempt.id.to_string())
+        .bind(i64::from(from.epoch.0))
+        .bind(from.state.as_str())
+        .bind(from.holder.as_ref().map_or("", Holder::as_str).to_owned())
 }
 
 impl Tx<'_> {
-    /// How an attempt stands now.
-    pub(super) async fn standing(&mut self, attempt: AttemptId) -> Result<Option<Standing>, Fault> {
+    /// The row of an attempt as it is now.
+    pub(super) async fn current(&mut self, attempt: AttemptId) -> Result<Option<Current>, Fault> {
         let statement = sqlx::query(
-            "SELECT a.id, a.project, a.state, a.epoch, a.holder, d.lease, d.estimate FROM attempts a \
+            "SELECT a.*, d.assignment FROM attempts a \
              LEFT JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch WHERE a.id = $1",
         );
         self.row(statement.bind(attempt.to_string()))
             .await?
-            .map(|row| standing(&row))
+            .map(|row| {
+                Ok(Current {
+                    row: self::attempt(&row)?,
+                    assignment: Cells::new("deliveries", "id", &row).json_or_none("assignment")?,
+                })
+            })
             .transpose()
+    }
+
+    /// Writes a step; false when the row has moved on since it was read.
+    pub(super) async fn save(&mut self, from: &AttemptRow, to: &AttemptRow) -> Result<bool, Fault> {
+        Ok(self.change(save(SAVE, from, to)).await? == 1)
+    }
+
+    /// Writes a step; false when the row has moved on, or its holder has sent a heartbeat.
+    pub(super) async fn save_silent(
+        &mut self,
+        from: &AttemptRow,
+        to: &AttemptRow,
+    ) -> Result<bool, Fault> {
+        let beat_at = from.beat_at.map_or(0, |at| at.0);
+        Ok(self
+            .change(save(SAVE_SILENT, from, to).bind(beat_at))
+            .await?
+            == 1)
     }
 
     /// Moves a project's money.
@@ -128,7 +172,7 @@ impl Tx<'_> {
     /// Ends a delivery without its worker's word; a claimed one is assumed to have cost its estimate.
     pub(super) async fn take_back(
         &mut self,
-        standing: &Standing,
+        row: &AttemptRow,
         end: &'static str,
     ) -> Result<(), Fault> {
         let statement = sqlx::query(
@@ -138,26 +182,11 @@ impl Tx<'_> {
         let statement = statement
             .bind(self.now.0)
             .bind(end)
-            .bind(standing.attempt.to_string())
-            .bind(i64::from(standing.epoch.0));
+            .bind(row.attempt.id.to_string())
+            .bind(i64::from(row.epoch.0));
         self.change(statement).await?;
         Ok(())
     }
-}
-
-fn standing(row: &AnyRow) -> Result<Standing, Fault> {
-    let cells = Cells::new("attempts", "id", row);
-    let estimate: Option<i64> = row.try_get("estimate")?;
-    Ok(Standing {
-        attempt: cells.parsed("id")?,
-        project: cells.parsed("project")?,
-        state: cells.word("state")?,
-        state_word: cells.text("state")?,
-        epoch: Epoch(cells.count("epoch")?),
-        holder: cells.text_or_none("holder")?.map(Holder::new),
-        lease: cells.parsed_or_none("lease")?,
-        estimate: estimate.map(MicroUsd),
-    })
 }
 
 /// Holdings in one statement; the last one fills up an incomplete batch.

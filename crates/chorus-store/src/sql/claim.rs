@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chorus_core::attempt::{Claim, Delivery};
 
-use super::cells::Cells;
+use super::attempts::Current;
 use super::fault::Fault;
 use super::tx::{Deed, Tx, Verdict};
 
@@ -15,53 +15,61 @@ impl Deed for Take {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Self::Answer>, Fault> {
         let Self(claim) = self;
-        let statement = sqlx::query(
-            "UPDATE attempts SET state = 'running', holder = $1, beat_at = $2 WHERE id = $3 AND epoch = $4 AND state = 'dispatched' \
-             AND EXISTS (SELECT 1 FROM deliveries d WHERE d.attempt = $3 AND d.epoch = $4 AND d.not_after >= $2)",
-        );
-        let statement = statement
-            .bind(claim.holder.as_str().to_owned())
-            .bind(tx.now.0)
-            .bind(claim.attempt.to_string())
-            .bind(i64::from(claim.epoch.0));
-        if tx.change(statement).await? == 1 {
-            let statement = sqlx::query(
-                "UPDATE deliveries SET holder = $1, claimed_at = $2, deadline = $3 WHERE attempt = $4 AND epoch = $5",
-            );
-            let statement = statement
-                .bind(claim.holder.as_str().to_owned())
-                .bind(tx.now.0)
-                .bind(claim.deadline.0)
-                .bind(claim.attempt.to_string())
-                .bind(i64::from(claim.epoch.0));
-            tx.change(statement).await?;
+        let Some(current) = tx.current(claim.attempt).await? else {
+            return Ok(Verdict::Keep(None));
+        };
+        if let Some(delivery) = self.take(tx, &current).await? {
+            return Ok(Verdict::Keep(Some(Box::new(delivery))));
         }
-        Ok(Verdict::Keep(self.held(tx).await?.map(Box::new)))
+        // An earlier call of this very claim may hold it.
+        let held = tx.current(claim.attempt).await?;
+        let held = held.filter(|current| current.row.is_held_by(claim.epoch, &claim.holder));
+        Ok(Verdict::Keep(held.and_then(delivery).map(Box::new)))
     }
 }
 
 impl Take {
-    /// The delivery, if this very holder runs it.
-    async fn held(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, Fault> {
+    /// The delivery, if it could be claimed and this call claimed it.
+    async fn take(&self, tx: &mut Tx<'_>, current: &Current) -> Result<Option<Delivery>, Fault> {
         let Self(claim) = self;
-        let statement = sqlx::query(
-            "SELECT a.*, d.assignment FROM attempts a JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch \
-             WHERE a.id = $1 AND a.epoch = $2 AND a.holder = $3 AND a.state = 'running'",
-        );
-        let statement = statement
-            .bind(claim.attempt.to_string())
-            .bind(i64::from(claim.epoch.0))
-            .bind(claim.holder.as_str().to_owned());
-        let Some(row) = tx.row(statement).await? else {
+        let lease = current
+            .assignment
+            .as_ref()
+            .map(|assignment| &assignment.lease);
+        if lease.is_none_or(|lease| tx.now > lease.not_after) {
+            return Ok(None);
+        }
+        let Some(next) = current.row.claim(claim, tx.now) else {
             return Ok(None);
         };
-        let kept = super::attempts::attempt(&row)?;
-        Ok(Some(Delivery {
-            attempt: kept.attempt,
-            epoch: kept.epoch,
-            assignment: Cells::new("deliveries", "id", &row).json("assignment")?,
-            retries: kept.retries,
-            continues: kept.continues,
+        if !tx.save(&current.row, &next).await? {
+            return Ok(None);
+        }
+        let statement = sqlx::query(
+            "UPDATE deliveries SET holder = $1, claimed_at = $2, deadline = $3 WHERE attempt = $4 AND epoch = $5",
+        );
+        let statement = statement
+            .bind(claim.holder.as_str().to_owned())
+            .bind(tx.now.0)
+            .bind(claim.deadline.0)
+            .bind(claim.attempt.to_string())
+            .bind(i64::from(claim.epoch.0));
+        tx.change(statement).await?;
+        Ok(delivery(Current {
+            row: next,
+            assignment: current.assignment.clone(),
         }))
     }
+}
+
+/// The delivery under way, as its worker receives it.
+fn delivery(current: Current) -> Option<Delivery> {
+    let Current { row, assignment } = current;
+    Some(Delivery {
+        attempt: row.attempt,
+        epoch: row.epoch,
+        assignment: assignment?,
+        retries: row.retries,
+        continues: row.continues,
+    })
 }

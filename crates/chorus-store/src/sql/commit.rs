@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::attempt::{AttemptState, NewAttempt};
+use chorus_core::attempt::{AttemptState, AttemptTrigger, NewAttempt};
 use chorus_core::id::{AttemptId, Seq, Version};
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::{Commit, Committed};
 
+use super::attempts::Current;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
 use super::tx::{Deed, Tx, Verdict};
-use crate::rows::attempt::is_terminal;
 use crate::rows::commit::{fingerprint, last_event};
 use crate::rows::money::Movement;
 
@@ -174,33 +174,27 @@ async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
 
 /// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
 async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
-    let Some(standing) = tx
-        .standing(attempt)
-        .await?
-        .filter(|standing| !is_terminal(standing.state))
-    else {
+    let Some(Current { row, assignment }) = tx.current(attempt).await? else {
         return Ok(());
     };
-    if let Some(estimate) = standing.estimate {
+    let Some(next) = row.step(AttemptTrigger::NotWanted, row.epoch, tx.now) else {
+        return Ok(());
+    };
+    if let Some(assignment) = assignment {
+        let claimed = row.state == AttemptState::Running;
         tx.pay(
-            standing.project,
-            Movement::taken_back(estimate, standing.state == AttemptState::Running),
+            row.attempt.project,
+            Movement::taken_back(assignment.estimate, claimed),
         )
         .await?;
-        tx.take_back(&standing, "cancelled").await?;
+        tx.take_back(&row, "cancelled").await?;
     }
-    let statement = sqlx::query(
-        "UPDATE attempts SET state = 'cancelled', holder = NULL, beat_at = NULL WHERE id = $1 AND epoch = $2 AND state = $3",
-    );
-    let statement = statement
-        .bind(attempt.to_string())
-        .bind(i64::from(standing.epoch.0))
-        .bind(standing.state_word.clone());
-    match tx.change(statement).await? {
-        1 => Ok(()),
-        _ => Err(Fault::again(format!(
+    if tx.save(&row, &next).await? {
+        Ok(())
+    } else {
+        Err(Fault::again(format!(
             "attempt {attempt} moved on while it was cancelled"
-        ))),
+        )))
     }
 }
 

@@ -1,9 +1,12 @@
 //! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{Assignment, AttemptState, Dispatch, DispatchDecision, Dispatched};
+use chorus_core::attempt::{
+    Assignment, AttemptTrigger, Dispatch, DispatchDecision, Dispatched, NewAttempt,
+};
+use chorus_core::id::ProjectId;
 
-use super::attempts::Standing;
+use super::attempts::Current;
 use super::cells::{json, stored, word};
 use super::fault::Fault;
 use super::tx::{Deed, Tx, Verdict};
@@ -25,57 +28,43 @@ impl Deed for Batch {
 }
 
 async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
-    let Some(standing) = tx.standing(dispatch.attempt).await? else {
+    let Some(Current { row, .. }) = tx.current(dispatch.attempt).await? else {
         return Ok(Dispatched::Conflict);
     };
-    if standing.state != AttemptState::Queued || standing.epoch != dispatch.epoch {
+    let trigger = match &dispatch.decision {
+        DispatchDecision::Send(_) => AttemptTrigger::Admitted,
+        DispatchDecision::Refuse(_) => AttemptTrigger::Refused,
+    };
+    let Some(next) = row.step(trigger, dispatch.epoch, tx.now) else {
         return looked_again(tx, dispatch).await;
-    }
+    };
     match &dispatch.decision {
         DispatchDecision::Refuse(_) => {
-            if !moved(tx, dispatch, "failed").await? {
+            if !tx.save(&row, &next).await? {
                 return looked_again(tx, dispatch).await;
             }
         }
         DispatchDecision::Send(assignment) => {
-            if !set_aside(tx, &standing, assignment).await? {
+            let project = row.attempt.project;
+            if !set_aside(tx, project, assignment).await? {
                 return Ok(Dispatched::OverBudget);
             }
-            if !moved(tx, dispatch, "dispatched").await? {
-                tx.pay(
-                    standing.project,
-                    Movement::taken_back(assignment.estimate, false),
-                )
-                .await?;
+            if !tx.save(&row, &next).await? {
+                tx.pay(project, Movement::taken_back(assignment.estimate, false))
+                    .await?;
                 return looked_again(tx, dispatch).await;
             }
-            deliver(tx, dispatch, assignment).await?;
+            deliver(tx, dispatch, assignment, &row.attempt).await?;
         }
     }
     tx.put_record(&dispatch.record).await?;
     Ok(Dispatched::Done)
 }
 
-/// The guarded arrow; false when the row has moved on.
-async fn moved(tx: &mut Tx<'_>, dispatch: &Dispatch, to: &'static str) -> Result<bool, Fault> {
-    let statement = sqlx::query(
-        "UPDATE attempts SET state = $1 WHERE id = $2 AND epoch = $3 AND state = 'queued'",
-    );
-    Ok(tx
-        .change(
-            statement
-                .bind(to)
-                .bind(dispatch.attempt.to_string())
-                .bind(i64::from(dispatch.epoch.0)),
-        )
-        .await?
-        == 1)
-}
-
 /// Sets the estimate aside; false when the budget does not cover it.
 async fn set_aside(
     tx: &mut Tx<'_>,
-    standing: &Standing,
+    project: ProjectId,
     assignment: &Assignment,
 ) -> Result<bool, Fault> {
     let statement = sqlx::query(
@@ -85,7 +74,7 @@ async fn set_aside(
         .change(
             statement
                 .bind(assignment.estimate.0)
-                .bind(standing.project.to_string()),
+                .bind(project.to_string()),
         )
         .await?
         == 1)
@@ -123,12 +112,8 @@ async fn deliver(
     tx: &mut Tx<'_>,
     dispatch: &Dispatch,
     assignment: &Assignment,
+    attempt: &NewAttempt,
 ) -> Result<(), Fault> {
-    let row = tx
-        .row(sqlx::query("SELECT * FROM attempts WHERE id = $1").bind(dispatch.attempt.to_string()))
-        .await?;
-    let row = row.ok_or_else(|| Fault::again(format!("attempt {} went away", dispatch.attempt)))?;
-    let attempt = super::attempts::attempt(&row)?.attempt;
     let statement = sqlx::query(
         "INSERT INTO deliveries (attempt, epoch, project, task, kind, lease, not_after, assignment, estimate, term, dispatched_at, cost) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",

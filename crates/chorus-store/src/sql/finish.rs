@@ -2,15 +2,15 @@
 //! epoch and holder.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{AttemptState, Finish, Holding};
+use chorus_core::attempt::{Assignment, Finish, Holding};
 
-use super::attempts::attempt;
-use super::cells::{Cells, json, word};
+use super::attempts::Current;
+use super::cells::{Cells, json};
 use super::deliveries::delivery;
 use super::fault::Fault;
 use super::tx::{Deed, Tx, Verdict};
+use crate::rows::KeptDelivery;
 use crate::rows::money::Movement;
-use crate::rows::{AttemptRow, KeptDelivery};
 
 pub(super) struct LastWord(pub(super) Finish);
 
@@ -20,27 +20,24 @@ impl Deed for LastWord {
 
     async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
         let Self(finish) = self;
-        let Holding {
-            attempt,
-            epoch,
-            holder,
-        } = &finish.holding;
         let Some(kept) = self.delivery(tx).await? else {
             return Ok(Verdict::Keep(false));
         };
-        let holds = tx.standing(*attempt).await?.is_some_and(|standing| {
-            standing.state == AttemptState::Running
-                && standing.epoch == *epoch
-                && standing.holder.as_ref() == Some(holder)
+        let Assignment {
+            account, estimate, ..
+        } = kept.story.assignment;
+        let current = tx.current(finish.holding.attempt).await?;
+        let step = current.and_then(|Current { row, .. }| {
+            let next = row.finish(finish, account, tx.now)?;
+            Some((row, next))
         });
-        if holds {
-            let estimate = kept.story.assignment.estimate;
+        if let Some((row, next)) = step {
             tx.pay(
                 kept.project,
                 Movement::finished(estimate, finish.cost, &finish.outcome),
             )
             .await?;
-            if self.moved(tx, &kept).await? {
+            if tx.save(&row, &next).await? {
                 self.tell(tx).await?;
                 return Ok(Verdict::Keep(true));
             }
@@ -49,7 +46,7 @@ impl Deed for LastWord {
         let done = self
             .delivery(tx)
             .await?
-            .is_some_and(|kept| kept.was_finished_by(holder));
+            .is_some_and(|kept| kept.was_finished_by(&finish.holding.holder));
         Ok(Verdict::Undo(done))
     }
 }
@@ -62,48 +59,6 @@ impl LastWord {
             .row(statement.bind(attempt.to_string()).bind(i64::from(epoch.0)))
             .await?;
         row.map(|row| delivery(&row)).transpose()
-    }
-
-    /// The guarded arrow; false when the row has moved on.
-    async fn moved(&self, tx: &mut Tx<'_>, kept: &KeptDelivery) -> Result<bool, Fault> {
-        let Self(finish) = self;
-        let row = tx
-            .row(
-                sqlx::query("SELECT * FROM attempts WHERE id = $1")
-                    .bind(finish.holding.attempt.to_string()),
-            )
-            .await?;
-        let Some(row) = row else { return Ok(false) };
-        let mut row = attempt(&row)?;
-        row.finish(&finish.outcome, kept.story.assignment.account, tx.now);
-        let AttemptRow {
-            attempt,
-            state,
-            epoch,
-            queued_at,
-            retries,
-            continues,
-            refused_by,
-            ..
-        } = row;
-        let statement = sqlx::query(
-            "UPDATE attempts SET state = $1, epoch = $2, queued_at = $3, retries = $4, continues = $5, refused_by = $6, \
-             work_order = $7, not_before = $8, holder = NULL, beat_at = NULL \
-             WHERE id = $9 AND epoch = $10 AND holder = $11 AND state = 'running'",
-        );
-        let statement = statement
-            .bind(word(&state)?)
-            .bind(i64::from(epoch.0))
-            .bind(queued_at.0)
-            .bind(i64::from(retries))
-            .bind(i64::from(continues))
-            .bind(refused_by.map(|account| account.to_string()))
-            .bind(attempt.order.to_string())
-            .bind(attempt.not_before.0)
-            .bind(finish.holding.attempt.to_string())
-            .bind(i64::from(finish.holding.epoch.0))
-            .bind(finish.holding.holder.as_str().to_owned());
-        Ok(tx.change(statement).await? == 1)
     }
 
     /// The delivery's story and the record.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Assignment, AttemptState, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding,
-    LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Assignment, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage,
+    NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::ProjectMoney;
@@ -94,10 +94,7 @@ impl Attempts for Rows {
             state.claims += 1;
             let row = &mut state.row;
             if !row.is_held_by(claim.epoch, &claim.holder) {
-                if row.state != AttemptState::Dispatched || row.epoch != claim.epoch {
-                    return None;
-                }
-                row.claim(claim.holder, now);
+                *row = row.claim(&claim, now)?;
             }
             let assignment = state.assignment.clone()?;
             let (attempt, epoch) = (row.attempt.clone(), row.epoch);
@@ -125,16 +122,13 @@ impl Attempts for Rows {
             let Some(assignment) = &state.assignment else {
                 return false;
             };
-            if !state
-                .row
-                .is_held_by(finish.holding.epoch, &finish.holding.holder)
-            {
+            let Some(next) = state.row.finish(&finish, assignment.account, now) else {
                 return state
                     .finishes
                     .iter()
                     .any(|done| done.holding == finish.holding);
-            }
-            state.row.finish(&finish.outcome, assignment.account, now);
+            };
+            state.row = next;
             state.finishes.push(finish);
             true
         })
