@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Assignment, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage,
-    NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Assignment, AttemptTrigger, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish,
+    Holding, LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::ProjectMoney;
@@ -136,7 +136,12 @@ impl Attempts for Rows {
 
     async fn reclaim(&self, _: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
         self.act(|state, now| {
-            state.row.requeue(now);
+            let row = &state.row;
+            let steps = [AttemptTrigger::WorkerLost, AttemptTrigger::Unclaimed];
+            let next = steps
+                .into_iter()
+                .find_map(|trigger| row.step(trigger, row.epoch, now));
+            state.row = next.expect("only what is under way is taken back");
             Vec::new()
         })
     }
