@@ -14,7 +14,8 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Entitlement, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::NewProject;
 use chorus_core::port::{
-    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, Outbox, Projects,
+    ArtifactStore, Attempts, Clock, Deliveries, Directory, Keys, Leaders, Outbox, Ports, Projects,
+    relay,
 };
 use chorus_core::project::{ClientCommand, Head, NewHead};
 use chorus_core::record;
@@ -37,19 +38,20 @@ const POOL: &str = "other";
 
 /// Ports and running services.
 pub(crate) struct House {
-    pub(crate) projects: Arc<dyn Projects>,
-    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) ports: Ports,
     pub(crate) upstream: Arc<Instant>,
-    artifacts: Arc<dyn ArtifactStore>,
-    outbox: Arc<dyn Outbox>,
-    bus: Arc<dyn Bus>,
-    clock: Arc<dyn Clock>,
     tenant: Tenant,
 }
 
 /// The ports that a store implements.
-trait Rows: Projects + Attempts + Deliveries + Outbox + Leaders + Directory {}
-impl<T: Projects + Attempts + Deliveries + Outbox + Leaders + Directory> Rows for T {}
+trait Rows:
+    Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore
+{
+}
+impl<T> Rows for T where
+    T: Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore
+{
+}
 
 impl House {
     /// Opens the store in a folder and starts every service.
@@ -76,7 +78,6 @@ impl House {
     ) -> anyhow::Result<Self> {
         let tenant = Tenant::new("bench");
         rows.import(vec![account(&*clock, &tenant)]).await?;
-        let bus: Arc<dyn Bus> = Arc::new(chorus_bus::Embedded::new());
         let limits = Arc::new(Memory::new(Arc::clone(&clock), Start::Full));
         let upstream = Arc::new(Instant {
             clock: Arc::clone(&clock),
@@ -85,40 +86,21 @@ impl House {
         });
         let catalog = Arc::new(chorus_upstream::catalog::load());
         let boot = || BootId::new(clock.random_u128());
-        let orchestrator = chorus_orchestrator::Ports {
-            projects: rows.clone(),
-            outbox: rows.clone(),
-            deliveries: rows.clone(),
-            artifacts: artifacts.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-        };
-        let dispatcher = chorus_dispatcher::Ports {
-            attempts: rows.clone(),
-            outbox: rows.clone(),
-            leaders: rows.clone(),
-            deliveries: rows.clone(),
-            directory: rows.clone(),
-            limits: limits.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-        };
-        let worker = chorus_worker::Ports {
-            attempts: rows.clone(),
-            deliveries: rows.clone(),
-            artifacts: artifacts.clone(),
-            limits,
+        let ports = Ports {
+            artifacts,
             upstream: upstream.clone(),
-            outbox: rows.clone(),
-            bus: bus.clone(),
-            directory: rows.clone(),
-            clock: clock.clone(),
+            ..Ports::over_store(
+                rows,
+                Arc::new(chorus_bus::Embedded::new()),
+                limits,
+                clock.clone(),
+            )
         };
         let never = std::future::pending::<()>;
         let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
         tokio::spawn(
             Orchestrator::new(
-                orchestrator,
+                ports.clone(),
                 chorus_orchestrator::Settings::default(),
                 sizes,
             )
@@ -127,7 +109,7 @@ impl House {
         let roles = BTreeMap::new();
         tokio::spawn(
             Dispatcher::new(
-                dispatcher,
+                ports.clone(),
                 chorus_dispatcher::Settings::default(),
                 catalog.clone(),
                 roles,
@@ -137,7 +119,7 @@ impl House {
         );
         tokio::spawn(
             Worker::new(
-                worker,
+                ports.clone(),
                 catalog,
                 chorus_worker::Settings::of_pool(Pool::new(POOL)),
                 boot(),
@@ -145,13 +127,8 @@ impl House {
             .run(never()),
         );
         Ok(Self {
-            projects: rows.clone(),
-            deliveries: rows.clone(),
+            ports,
             upstream,
-            artifacts,
-            outbox: rows,
-            bus,
-            clock,
             tenant,
         })
     }
@@ -162,7 +139,7 @@ impl House {
         let bytes = text.len() as u64;
         let attachment = Attachment {
             name: "chronicle.md".to_owned(),
-            text: self.artifacts.put(Bytes::from(text)).await?,
+            text: self.ports.artifacts.put(Bytes::from(text)).await?,
             bytes,
         };
         let options = Options {
@@ -176,12 +153,13 @@ impl House {
             options,
         };
         let brief = self
+            .ports
             .artifacts
             .put(Bytes::from(serde_json::to_vec(&brief)?))
             .await?;
-        let id = ProjectId::new(self.clock.random_u128());
+        let id = ProjectId::new(self.ports.clock.random_u128());
         let record = record::command(
-            EventId::new(self.clock.random_u128()),
+            EventId::new(self.ports.clock.random_u128()),
             &self.tenant,
             id,
             &ClientCommand::Submit { brief },
@@ -190,7 +168,7 @@ impl House {
             id,
             tenant: self.tenant.clone(),
             title: "bench".to_owned(),
-            created_at: self.clock.now(),
+            created_at: self.ports.clock.now(),
             brief,
             options,
         };
@@ -203,20 +181,22 @@ impl House {
             head: Head::new(head),
             record: record.clone(),
         };
-        self.projects.submit(new).await?;
-        self.bus.publish(vec![record.clone()]).await?;
-        self.outbox.mark_sent(vec![record.id]).await?;
+        self.ports.projects.submit(new).await?;
+        let Ports {
+            bus, outbox, clock, ..
+        } = &self.ports;
+        relay::publish_committed(&**bus, &**outbox, &**clock, vec![record]).await;
         Ok(id)
     }
 
     /// Waits until a project is over.
     pub(crate) async fn finished(&self, id: ProjectId) -> anyhow::Result<()> {
         loop {
-            let loaded = self.projects.load(id).await?;
+            let loaded = self.ports.projects.load(id).await?;
             if loaded.is_some_and(|loaded| loaded.project.head.is_terminal()) {
                 return Ok(());
             }
-            self.clock.sleep(Millis(5)).await;
+            self.ports.clock.sleep(Millis(5)).await;
         }
     }
 }

@@ -43,7 +43,7 @@ async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
     let busy = resident_mib(me)?;
     let mut calls = 0.0;
     for id in &projects {
-        calls += count(house.deliveries.of_project(*id).await?.len());
+        calls += count(house.ports.deliveries.of_project(*id).await?.len());
     }
     Ok(figures(&[
         ("tasks", calls),
@@ -79,7 +79,7 @@ async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
 
 /// For each task the time from the event that it can be done to the claim of its first delivery.
 async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f64>> {
-    let events = house.projects.events(id, Seq(0), PAGE).await?;
+    let events = house.ports.projects.events(id, Seq(0), PAGE).await?;
     let ready: BTreeMap<AttemptId, i64> = events
         .iter()
         .filter_map(|stored| match &stored.event {
@@ -87,7 +87,7 @@ async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f6
             _ => None,
         })
         .collect();
-    let rows = house.deliveries.of_project(id).await?;
+    let rows = house.ports.deliveries.of_project(id).await?;
     let firsts = rows.iter().filter(|row| row.epoch.0 == 0);
     Ok(firsts
         .filter_map(|row| Some((row.claimed_at?.0 - ready.get(&row.attempt)?) as f64))

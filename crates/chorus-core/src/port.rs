@@ -1,5 +1,5 @@
-//! The ports: what services want of the world, one trait a file, seven methods at most; and [`feed`], which is
-//! made of two of them.
+//! The ports: what services want of the world, one trait a file, seven methods at most. [`Ports`] holds one of
+//! each; [`feed`], [`relay`] and [`retry`] are made of ports and nothing else.
 //!
 //! Adapters implement them; services hold them as `Arc<dyn …>`; only the binary and the test world name an
 //! adapter. Every port has one contract suite that all its implementations pass. An error of a port means
@@ -18,7 +18,10 @@ pub mod keys;
 pub mod leaders;
 pub mod limit_state;
 pub mod outbox;
+mod ports;
 pub mod projects;
+pub mod relay;
+pub mod retry;
 pub mod upstream;
 
 pub use artifacts::ArtifactStore;
@@ -32,5 +35,6 @@ pub use keys::Keys;
 pub use leaders::Leaders;
 pub use limit_state::LimitState;
 pub use outbox::Outbox;
+pub use ports::Ports;
 pub use projects::Projects;
 pub use upstream::Upstream;

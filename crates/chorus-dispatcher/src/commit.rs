@@ -12,7 +12,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::record;
 use chorus_pool::Grant;
 
-use crate::office::Office;
+use crate::context::Context;
 
 /// A queued row and what is to become of it.
 #[derive(Debug)]
@@ -31,15 +31,22 @@ pub(crate) enum Fate {
 }
 
 /// Commits and publishes; returns the rows that went to workers, with their grants.
-pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(QueuedAttempt, Grant)> {
+pub(crate) async fn commit(
+    context: &Context,
+    decided: Vec<Decided>,
+) -> Vec<(QueuedAttempt, Grant)> {
     let mut sent = Vec::new();
     let mut round = decided;
     while !round.is_empty() {
         let batch: Vec<Dispatch> = round
             .iter()
-            .map(|decided| statement(office, decided))
+            .map(|decided| statement(context, decided))
             .collect();
-        let answers = until_answered(office, &batch).await;
+        let answers = context
+            .until_ok("commit dispatches", || {
+                context.attempts.dispatch(batch.clone())
+            })
+            .await;
         let mut records = Vec::new();
         let mut next = Vec::new();
         for ((Decided { row, fate }, dispatch), answer) in round.into_iter().zip(batch).zip(answers)
@@ -52,11 +59,11 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                     }
                 }
                 (Fate::Send(grant), Dispatched::Conflict) => {
-                    office.end_unused(grant.lease.id).await
+                    context.end_unused(grant.lease.id).await
                 }
                 (Fate::Send(grant), Dispatched::OverBudget) => {
-                    office.end_unused(grant.lease.id).await;
-                    if !may_suffice_later(office, &row, &grant).await {
+                    context.end_unused(grant.lease.id).await;
+                    if !may_suffice_later(context, &row, &grant).await {
                         next.push(Decided {
                             row,
                             fate: Fate::Refuse(FailureCause::OverBudget),
@@ -66,7 +73,7 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
                 (Fate::Refuse(_), Dispatched::Conflict | Dispatched::OverBudget) => {}
             }
         }
-        office.publish(records).await;
+        context.publish(records).await;
         round = next;
     }
     sent
@@ -74,10 +81,10 @@ pub(crate) async fn commit(office: &Office, decided: Vec<Decided>) -> Vec<(Queue
 
 /// Whether the budget would cover the call if calls under way cost nothing: then the row stays queued and is tried
 /// again with the next reading, because calls mostly cost less than what is set aside for them.
-async fn may_suffice_later(office: &Office, row: &QueuedAttempt, grant: &Grant) -> bool {
-    let read = office.statement(
+async fn may_suffice_later(context: &Context, row: &QueuedAttempt, grant: &Grant) -> bool {
+    let read = context.statement(
         "read a project's money",
-        office.ports.deliveries.money(row.attempt.project),
+        context.deliveries.money(row.attempt.project),
     );
     match read.await {
         Ok(Some(money)) => {
@@ -88,27 +95,12 @@ async fn may_suffice_later(office: &Office, row: &QueuedAttempt, grant: &Grant) 
     }
 }
 
-async fn until_answered(office: &Office, batch: &[Dispatch]) -> Vec<Dispatched> {
-    loop {
-        match office
-            .statement(
-                "commit dispatches",
-                office.ports.attempts.dispatch(batch.to_vec()),
-            )
-            .await
-        {
-            Ok(answers) => return answers,
-            Err(_) => office.rest().await,
-        }
-    }
-}
-
-fn statement(office: &Office, Decided { row, fate }: &Decided) -> Dispatch {
+fn statement(context: &Context, Decided { row, fate }: &Decided) -> Dispatch {
     let (attempt, epoch) = (&row.attempt, row.epoch);
     let (decision, record) = match fate {
         Fate::Send(grant) => {
             let record = record::task_dispatch(
-                office.event_id(),
+                context.event_id(),
                 &grant.pool,
                 attempt,
                 epoch,
@@ -127,14 +119,14 @@ fn statement(office: &Office, Decided { row, fate }: &Decided) -> Dispatch {
             };
             (
                 DispatchDecision::Refuse(cause.clone()),
-                record::task_done(office.event_id(), attempt, epoch, &done),
+                record::task_done(context.event_id(), attempt, epoch, &done),
             )
         }
     };
     Dispatch {
         attempt: attempt.id,
         epoch,
-        term: office.term,
+        term: context.term,
         decision,
         record,
     }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, Term};
+use chorus_core::port::Ports;
 use chorus_core::time::Timestamp;
 use chorus_pool::RoleModels;
 use futures_util::future::{Either, select};
 
-use crate::office::{Office, Ports};
+use crate::context::Context;
 use crate::settings::Settings;
 use crate::term;
-use crate::watch::Watch;
 
 /// The name of the leadership.
 const LEADERSHIP: &str = "dispatcher";
@@ -86,37 +86,29 @@ impl Dispatcher {
     /// Serves one term until it is over.
     async fn serve(&self, term: Term, since: Timestamp) {
         tracing::info!(term = term.0, "the dispatcher's term begins");
-        let watch = Watch::new(self.ports.clock.now());
-        let office = Office {
-            ports: self.ports.clone(),
-            settings: self.settings.clone(),
-            term,
-            watch,
-        };
-        let work = Box::pin(term::work(&office, &self.catalog, &self.roles));
-        select(Box::pin(keep(&office, since)), work).await;
+        let context = Context::new(self.ports.clone(), self.settings.clone(), term);
+        let work = Box::pin(term::work(&context, &self.catalog, &self.roles));
+        select(Box::pin(keep(&context, since)), work).await;
         tracing::info!(term = term.0, "the dispatcher's term is over");
     }
 }
 
 /// Renews the term; returns when it is over, or may be as far as this process can tell.
-async fn keep(office: &Office, since: Timestamp) {
+async fn keep(context: &Context, since: Timestamp) {
     let mut renewed = since;
     loop {
-        office.ports.clock.sleep(office.settings.renew).await;
-        let asked = office.now();
-        let renewal =
-            office
-                .ports
-                .leaders
-                .renew(LEADERSHIP, office.term, office.settings.term_lasts);
-        match office
+        context.clock.sleep(context.settings.renew).await;
+        let asked = context.now();
+        let renewal = context
+            .leaders
+            .renew(LEADERSHIP, context.term, context.settings.term_lasts);
+        match context
             .statement("renew the dispatcher's term", renewal)
             .await
         {
             Ok(true) => renewed = asked,
             Ok(false) => return,
-            Err(_) if office.now().since(renewed) >= office.settings.term_lasts => return,
+            Err(_) if context.now().since(renewed) >= context.settings.term_lasts => return,
             Err(_) => {}
         }
     }

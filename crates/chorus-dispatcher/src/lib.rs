@@ -9,17 +9,16 @@
 
 mod book;
 mod commit;
+mod context;
 mod dispatcher;
 mod feed;
 mod lessons;
-mod office;
 mod reconciler;
 mod settings;
 mod term;
 mod watch;
 
 pub use dispatcher::Dispatcher;
-pub use office::Ports;
 pub use settings::Settings;
 
 #[cfg(test)]

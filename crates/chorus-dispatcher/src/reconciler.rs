@@ -1,46 +1,50 @@
 //! Sending again what the bus may have lost, taking back what nobody does any more, and collecting what is done with.
 
 use chorus_core::attempt::Reclaim;
+use chorus_core::time::Millis;
 
-use crate::office::Office;
+use crate::context::Context;
+
+/// Pause between two statements that collect old records, which lets other writers of the store go first.
+const COLLECT_PAUSE: Millis = Millis(200);
 
 /// Sweeps for as long as the term lasts.
-pub(crate) async fn run(office: &Office) -> std::convert::Infallible {
-    let mut collected = office.now();
+pub(crate) async fn run(context: &Context) -> std::convert::Infallible {
+    let mut collected = context.now();
     loop {
-        office.ports.clock.sleep(office.settings.sweep).await;
-        resend(office).await;
-        reclaim(office).await;
-        if office.now().since(collected) >= office.settings.collect {
-            collect(office).await;
-            collected = office.now();
+        context.clock.sleep(context.settings.sweep).await;
+        resend(context).await;
+        reclaim(context).await;
+        if context.now().since(collected) >= context.settings.collect {
+            collect(context).await;
+            collected = context.now();
         }
     }
 }
 
 /// Publishes records that were never marked sent, and those that nobody folded.
-async fn resend(office: &Office) {
-    let (outbox, settings) = (&office.ports.outbox, &office.settings);
-    let unsent = office
+async fn resend(context: &Context) {
+    let (outbox, settings) = (&context.outbox, &context.settings);
+    let unsent = context
         .statement(
             "read unsent records",
             outbox.unsent(settings.unsent_after, settings.sweep_size),
         )
         .await;
-    office.publish(unsent.unwrap_or_default()).await;
-    let unfolded = office
+    context.publish(unsent.unwrap_or_default()).await;
+    let unfolded = context
         .statement(
             "read unfolded records",
             outbox.unfolded(settings.unfolded_after, settings.sweep_size),
         )
         .await;
-    office.publish(unfolded.unwrap_or_default()).await;
+    context.publish(unfolded.unwrap_or_default()).await;
 }
 
 /// Forgets old records, a handful at a time, so that nobody else waits for the store.
-async fn collect(office: &Office) {
-    let (outbox, settings) = (&office.ports.outbox, &office.settings);
-    while let Ok(forgotten) = office
+async fn collect(context: &Context) {
+    let (outbox, settings) = (&context.outbox, &context.settings);
+    while let Ok(forgotten) = context
         .statement(
             "forget old records",
             outbox.forget(settings.keep_records, settings.sweep_size),
@@ -50,23 +54,26 @@ async fn collect(office: &Office) {
         if forgotten < settings.sweep_size {
             return;
         }
-        office.rest().await;
+        context.clock.sleep(COLLECT_PAUSE).await;
     }
 }
 
 /// Takes back overdue deliveries, unless the store was away within the last whole lease.
-async fn reclaim(office: &Office) {
-    let settings = &office.settings;
+async fn reclaim(context: &Context) {
+    let settings = &context.settings;
     let overdue = Reclaim {
         unclaimed_for: settings.unclaimed_after,
         silent_for: settings.beat_stale,
         limit: settings.sweep_size,
     };
-    while office.watch.well_for(settings.whole_lease(), office.now()) {
-        let Ok(reclaimed) = office
+    while context
+        .watch
+        .well_for(settings.whole_lease(), context.now())
+    {
+        let Ok(reclaimed) = context
             .statement(
                 "take back overdue deliveries",
-                office.ports.attempts.reclaim(overdue),
+                context.attempts.reclaim(overdue),
             )
             .await
         else {
@@ -74,7 +81,7 @@ async fn reclaim(office: &Office) {
         };
         for delivery in &reclaimed {
             tracing::info!(attempt.id = %delivery.attempt, attempt.epoch = delivery.epoch.0, worker.lost = delivery.lost_worker, "took a delivery back");
-            office.end_unused(delivery.lease).await;
+            context.end_unused(delivery.lease).await;
         }
         if reclaimed.len() < settings.sweep_size as usize {
             return;

@@ -42,8 +42,6 @@ pub struct Settings {
     pub learn: Millis,
     /// A statement that takes longer than this counts as an outage of the store.
     pub slow_statement: Millis,
-    /// How long to wait before a statement is repeated whose reply was lost.
-    pub repeat_after: Millis,
     /// An attempt that lost so many workers is not tried again.
     pub lost_limit: u32,
 }
@@ -69,7 +67,6 @@ impl Default for Settings {
             accounts: Millis::from_secs(5),
             learn: Millis::from_secs(2),
             slow_statement: Millis::from_secs(2),
-            repeat_after: Millis(200),
             // A process that dies takes all its calls with it, so those of the innocent count too.
             lost_limit: 5,
         }

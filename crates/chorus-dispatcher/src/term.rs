@@ -11,27 +11,28 @@ use chorus_core::id::Tenant;
 use chorus_core::limit::HeldLease;
 use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::retry::Backoff;
 use chorus_core::time::Timestamp;
 use chorus_pool::{Admission, EndpointIndex, RoleModels, StateLost, Verdict};
 use futures_util::future::{Either, select};
 
 use crate::book::Book;
 use crate::commit::{Decided, Fate, commit};
+use crate::context::Context;
 use crate::feed::{Feed, News};
 use crate::lessons::Lessons;
-use crate::office::Office;
 use crate::reconciler;
 
 /// Works for as long as the term lasts; never returns by itself.
-pub(crate) async fn work(office: &Office, catalog: &Arc<Catalog>, roles: &RoleModels) {
-    let mut desk = Desk::new(office, catalog, roles);
+pub(crate) async fn work(context: &Context, catalog: &Arc<Catalog>, roles: &RoleModels) {
+    let mut desk = Desk::new(context, catalog, roles);
     desk.restore().await;
-    select(Box::pin(desk.run()), Box::pin(reconciler::run(office))).await;
+    select(Box::pin(desk.run()), Box::pin(reconciler::run(context))).await;
 }
 
 /// The queue's side of a term.
 struct Desk<'a> {
-    office: &'a Office,
+    context: &'a Context,
     admission: Admission,
     book: Book,
     lessons: Lessons,
@@ -50,21 +51,18 @@ enum Event {
 }
 
 impl<'a> Desk<'a> {
-    fn new(office: &'a Office, catalog: &Arc<Catalog>, roles: &RoleModels) -> Self {
-        let (limits, clock) = (
-            Arc::clone(&office.ports.limits),
-            Arc::clone(&office.ports.clock),
-        );
+    fn new(context: &'a Context, catalog: &Arc<Catalog>, roles: &RoleModels) -> Self {
+        let (limits, clock) = (Arc::clone(&context.limits), Arc::clone(&context.clock));
         let index = EndpointIndex::new(Arc::clone(catalog));
         let admission = Admission::new(
             limits,
             clock,
-            office.settings.admission.clone(),
+            context.settings.admission.clone(),
             index,
             roles.clone(),
         );
         Self {
-            office,
+            context,
             admission,
             book: Book::default(),
             lessons: Lessons::default(),
@@ -78,16 +76,17 @@ impl<'a> Desk<'a> {
     /// Puts the leases of all outstanding deliveries back, fenced ones too, before anything is reserved: when the
     /// term begins, and whenever the limiter has lost its state.
     async fn restore(&mut self) {
+        let mut backoff = Backoff::default();
         loop {
             let read = self
-                .office
+                .context
                 .statement(
                     "read outstanding deliveries",
-                    self.office.ports.deliveries.outstanding(),
+                    self.context.deliveries.outstanding(),
                 )
                 .await;
             if let Ok(outstanding) = read
-                && let Ok(rows) = read_queue(self.office).await
+                && let Ok(rows) = read_queue(self.context).await
             {
                 let queued = rows.iter().map(|row| &row.attempt.tenant);
                 self.meet(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant)))
@@ -97,21 +96,21 @@ impl<'a> Desk<'a> {
                     .all(|delivery| self.admission.index().knows(&delivery.tenant))
                 {
                     // A lease without its groups would hold nothing.
-                    self.office.rest().await;
+                    backoff.wait(&*self.context.clock).await;
                     continue;
                 }
                 let leases = outstanding
                     .into_iter()
                     .map(|delivery| self.held(delivery))
                     .collect();
-                match self.office.ports.limits.restore(leases).await {
+                match self.context.limits.restore(leases).await {
                     Ok(()) => return,
                     Err(problem) => {
                         tracing::warn!(error = %problem, "failed to restore leases, trying again")
                     }
                 }
             }
-            self.office.rest().await;
+            backoff.wait(&*self.context.clock).await;
         }
     }
 
@@ -129,11 +128,11 @@ impl<'a> Desk<'a> {
 
     async fn run(&mut self) -> Infallible {
         let mut feed = Feed::new(
-            Arc::clone(&self.office.ports.bus),
-            Arc::clone(&self.office.ports.clock),
+            Arc::clone(&self.context.bus),
+            Arc::clone(&self.context.clock),
         );
         loop {
-            let now = self.office.now();
+            let now = self.context.now();
             if now >= self.accounts_due {
                 self.read_accounts().await;
             }
@@ -146,7 +145,7 @@ impl<'a> Desk<'a> {
                 Event::Decided(verdicts) => self.dispatch(verdicts).await,
                 Event::Lost => self.restore().await,
                 Event::News(News::Queue) => self.read_soon(),
-                Event::News(News::Accounts) => self.accounts_due = self.office.now(),
+                Event::News(News::Accounts) => self.accounts_due = self.context.now(),
                 Event::Tick => {}
             }
         }
@@ -154,14 +153,13 @@ impl<'a> Desk<'a> {
 
     /// At once, unless the rows were read a moment ago.
     fn read_soon(&mut self) {
-        let soonest = self.read_last + self.office.settings.wake_gap;
-        self.read_at = self.read_at.min(soonest.max(self.office.now()));
+        let soonest = self.read_last + self.context.settings.wake_gap;
+        self.read_at = self.read_at.min(soonest.max(self.context.now()));
     }
 
     async fn event(&mut self, feed: &mut Feed) -> Event {
         let tick = self
-            .office
-            .ports
+            .context
             .clock
             .sleep_until(self.read_at.min(self.accounts_due));
         let news = pin!(feed.next());
@@ -175,28 +173,28 @@ impl<'a> Desk<'a> {
 
     /// Asks whether the limiter has lost its state: workers wait for the restore even while nothing is queued.
     async fn look_after_limits(&mut self) {
-        if let Err(LimiterError::StateLost) = self.office.ports.limits.intact().await {
+        if let Err(LimiterError::StateLost) = self.context.limits.intact().await {
             self.restore().await;
         }
     }
 
     /// Brings the book up to date with the queued rows.
     async fn read_rows(&mut self) {
-        self.read_last = self.office.now();
-        self.read_at = self.read_last + self.office.settings.poll;
-        let Ok(rows) = read_queue(self.office).await else {
+        self.read_last = self.context.now();
+        self.read_at = self.read_last + self.context.settings.poll;
+        let Ok(rows) = read_queue(self.context).await else {
             return;
         };
-        let whole = rows.len() < self.office.settings.queue_size as usize;
+        let whole = rows.len() < self.context.settings.queue_size as usize;
         let changes = self.book.compare(rows, whole);
         for lease in changes.gone {
             self.book.take(lease);
             self.admission.remove(lease);
-            self.office.end_unused(lease).await;
+            self.context.end_unused(lease).await;
         }
         self.meet(changes.fresh.iter().map(|row| &row.attempt.tenant))
             .await;
-        let lost_limit = self.office.settings.lost_limit;
+        let lost_limit = self.context.settings.lost_limit;
         let (killers, fresh): (Vec<_>, Vec<_>) = changes
             .fresh
             .into_iter()
@@ -205,14 +203,14 @@ impl<'a> Desk<'a> {
             if !self.admission.index().knows(&row.attempt.tenant) {
                 continue;
             }
-            let request = self.book.enter(self.office.lease_id(), row);
+            let request = self.book.enter(self.context.lease_id(), row);
             self.admission.push(request);
         }
         let refuse = |row| Decided {
             row,
             fate: Fate::Refuse(FailureCause::KillsWorkers),
         };
-        commit(self.office, killers.into_iter().map(refuse).collect()).await;
+        commit(self.context, killers.into_iter().map(refuse).collect()).await;
     }
 
     /// Reads the accounts of tenants that are new here.
@@ -228,30 +226,30 @@ impl<'a> Desk<'a> {
     }
 
     async fn read_accounts(&mut self) {
-        self.accounts_due = self.office.now() + self.office.settings.accounts;
+        self.accounts_due = self.context.now() + self.context.settings.accounts;
         for tenant in self.tenants.clone() {
             self.read_accounts_of(&tenant).await;
         }
     }
 
     async fn read_accounts_of(&mut self, tenant: &Tenant) {
-        let accounts = self.office.ports.directory.accounts(tenant);
-        if let Ok(accounts) = self.office.statement("read accounts", accounts).await {
+        let accounts = self.context.directory.accounts(tenant);
+        if let Ok(accounts) = self.context.statement("read accounts", accounts).await {
             self.admission
                 .update_endpoints(|index| index.set(tenant, accounts));
         }
     }
 
     async fn read_lessons(&mut self) {
-        let (now, every) = (self.office.now(), self.office.settings.learn);
+        let (now, every) = (self.context.now(), self.context.settings.learn);
         let Some(project) = self.lessons.due(now) else {
             return;
         };
         match self
-            .office
+            .context
             .statement(
                 "read finished deliveries",
-                self.office.ports.deliveries.of_project(project),
+                self.context.deliveries.of_project(project),
             )
             .await
         {
@@ -279,17 +277,17 @@ impl<'a> Desk<'a> {
                     .map(|row| Decided { row, fate }),
             );
         }
-        for (row, _) in commit(self.office, decided).await {
+        for (row, _) in commit(self.context, decided).await {
             self.lessons.expect(&row);
         }
     }
 }
 
-async fn read_queue(office: &Office) -> Result<Vec<QueuedAttempt>, StoreError> {
-    office
+async fn read_queue(context: &Context) -> Result<Vec<QueuedAttempt>, StoreError> {
+    context
         .statement(
             "read queued attempts",
-            office.ports.attempts.queued(office.settings.queue_size),
+            context.attempts.queued(context.settings.queue_size),
         )
         .await
 }

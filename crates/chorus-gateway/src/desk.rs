@@ -10,7 +10,7 @@ use chorus_core::port::bus::Record;
 use chorus_core::port::directory::Account;
 use chorus_core::port::keys::Scope;
 use chorus_core::port::projects::Loaded;
-use chorus_core::time::Millis;
+use chorus_core::port::{Ports, relay};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -18,10 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::auth::Caller;
 use crate::fault::{Code, Fault};
 use crate::hub::Hub;
-use crate::settings::{Ports, Settings};
-
-/// How long a record may take to the bus before it is left to the leader's sweep.
-const PUBLISH: Millis = Millis::from_secs(5);
+use crate::settings::Settings;
 
 /// Shared by all requests.
 pub(crate) struct Desk {
@@ -117,14 +114,7 @@ impl Desk {
             bus, outbox, clock, ..
         } = self.ports.clone();
         tokio::spawn(async move {
-            let id = record.id;
-            let published = clock
-                .deadline(clock.now() + PUBLISH, bus.publish(vec![record]))
-                .await;
-            if let Some(Ok(())) = published {
-                // Marked or not, it was sent; an unmarked one is sent once more and folded once.
-                let _ = outbox.mark_sent(vec![id]).await;
-            }
+            relay::publish_committed(&*bus, &*outbox, &*clock, vec![record]).await;
         });
     }
 

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use chorus_core::port::Ports;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::desk::Desk;
 use crate::routes::router;
-use crate::settings::{Auth, Ports, Settings};
+use crate::settings::{Auth, Settings};
 
 /// The gateway, not yet listening.
 pub struct Gateway {

@@ -26,4 +26,4 @@ use chorus_api as resource;
 
 pub use auth::Secret;
 pub use gateway::{Gateway, ServeError};
-pub use settings::{Auth, Bounds, Ports, Settings};
+pub use settings::{Auth, Bounds, Settings};

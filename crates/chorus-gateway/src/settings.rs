@@ -7,30 +7,8 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::{ModelSlug, Tenant};
 use chorus_core::intake::Limits;
 use chorus_core::money::MicroUsd;
-use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, Directory, Keys, Outbox, Projects};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
-
-/// What the gateway reads and writes.
-#[derive(Clone)]
-pub struct Ports {
-    /// Projects, their commands and events.
-    pub projects: Arc<dyn Projects>,
-    /// The story of deliveries, for money and reports.
-    pub deliveries: Arc<dyn Deliveries>,
-    /// Records that were published at once are marked here.
-    pub outbox: Arc<dyn Outbox>,
-    /// Names of accounts, and who can serve what, for estimates.
-    pub directory: Arc<dyn Directory>,
-    /// Briefs, attachments, plans, deliverables.
-    pub artifacts: Arc<dyn ArtifactStore>,
-    /// Publishes commands, and wakes those who follow a project.
-    pub bus: Arc<dyn Bus>,
-    /// Time, ids and chance.
-    pub clock: Arc<dyn Clock>,
-    /// API keys.
-    pub keys: Arc<dyn Keys>,
-}
 
 /// How the gateway behaves.
 #[derive(Debug, Clone)]

@@ -9,22 +9,22 @@ use chorus_core::project::{ClientCommand, Command, DecideContext, Project, TaskS
 use chorus_core::record::{self, Unreadable};
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::gathered::{Gathered, MergeWanted};
 use crate::shelf::Missing;
-use crate::shop::Shop;
 use crate::{merging, opening, order, reading};
 
 /// A batch in the making.
 pub(crate) struct Deciding<'a> {
-    shop: &'a Shop,
+    context: &'a Context,
     aggregate: Aggregate,
     gathered: Gathered,
 }
 
 impl<'a> Deciding<'a> {
-    pub(crate) fn new(shop: &'a Shop, aggregate: Aggregate) -> Self {
+    pub(crate) fn new(context: &'a Context, aggregate: Aggregate) -> Self {
         Self {
-            shop,
+            context,
             aggregate,
             gathered: Gathered::default(),
         }
@@ -59,7 +59,7 @@ impl<'a> Deciding<'a> {
     async fn attempts(&mut self) -> Result<Vec<NewAttempt>, Missing> {
         let mut attempts = Vec::with_capacity(self.gathered.queue.len());
         for queue in &self.gathered.queue {
-            attempts.push(order::attempt(self.shop, &mut self.aggregate, queue).await?);
+            attempts.push(order::attempt(self.context, &mut self.aggregate, queue).await?);
         }
         Ok(attempts)
     }
@@ -67,18 +67,20 @@ impl<'a> Deciding<'a> {
     async fn client(&mut self, event: EventId, command: ClientCommand) {
         let command = match command {
             ClientCommand::Submit { .. } => {
-                match opening::outline(self.shop, &mut self.aggregate).await {
+                match opening::outline(self.context, &mut self.aggregate).await {
                     Ok(outline) => Command::Submit { outline },
                     Err(missing) => return self.lost(&missing).await,
                 }
             }
-            ClientCommand::Approve => match opening::plan(self.shop, &mut self.aggregate).await {
-                Ok(Some(plan)) => Command::Approve {
-                    plan: Box::new(Plan::clone(&plan)),
-                },
-                Ok(None) => return,
-                Err(missing) => return self.lost(&missing).await,
-            },
+            ClientCommand::Approve => {
+                match opening::plan(self.context, &mut self.aggregate).await {
+                    Ok(Some(plan)) => Command::Approve {
+                        plan: Box::new(Plan::clone(&plan)),
+                    },
+                    Ok(None) => return,
+                    Err(missing) => return self.lost(&missing).await,
+                }
+            }
             ClientCommand::Resume => {
                 self.ended_before_the_pause().await;
                 Command::Resume
@@ -98,7 +100,7 @@ impl<'a> Deciding<'a> {
     }
 
     async fn finished(&mut self, event: EventId, done: AttemptDone) {
-        match reading::of(self.shop, &mut self.aggregate, &done).await {
+        match reading::of(self.context, &mut self.aggregate, &done).await {
             Ok(reading) => {
                 self.decide(event, Command::Finished { done, reading })
                     .await
@@ -121,16 +123,16 @@ impl<'a> Deciding<'a> {
         }
         let project = head.id;
         let rows = self
-            .shop
-            .until_answered("the story of deliveries", || {
-                self.shop.ports.deliveries.of_project(project)
+            .context
+            .until_ok("read a project's deliveries", || {
+                self.context.deliveries.of_project(project)
             })
             .await;
         for row in rows.into_iter().filter(|row| waiting.contains(&row.task)) {
             if let Some(DeliveryEnd::Finished { outcome }) = row.end
                 && !matches!(outcome, Outcome::Requeue { .. })
             {
-                let event = self.shop.event_id();
+                let event = self.context.event_id();
                 Box::pin(self.finished(
                     event,
                     AttemptDone {
@@ -146,7 +148,7 @@ impl<'a> Deciding<'a> {
 
     async fn lost(&mut self, missing: &Missing) {
         tracing::error!(project.id = %self.aggregate.project.head.id, artifact.hash = %missing.hash, "{} is gone", missing.what);
-        let event = self.shop.event_id();
+        let event = self.context.event_id();
         if let Some(wanted) = self.take(
             event,
             Command::ArtifactMissing {
@@ -168,7 +170,7 @@ impl<'a> Deciding<'a> {
             ask_model,
         }) = wanted
         {
-            wanted = match merging::merge(self.shop, &mut self.aggregate, resolutions, ask_model)
+            wanted = match merging::merge(self.context, &mut self.aggregate, resolutions, ask_model)
                 .await
             {
                 Ok(merge) => self.take(event, Command::Merged(merge)),
@@ -178,7 +180,7 @@ impl<'a> Deciding<'a> {
     }
 
     fn take(&mut self, event: EventId, command: Command) -> Option<MergeWanted> {
-        let clock = &self.shop.ports.clock;
+        let clock = &self.context.clock;
         let decision = self.aggregate.project.decide(
             command,
             DecideContext {
@@ -200,8 +202,11 @@ impl<'a> Deciding<'a> {
 
     fn set_aside(&mut self, record: &Record, problem: &Unreadable) {
         tracing::error!(error = %problem, bus.record = %record.id, "a record cannot be read, it goes to the dead letters");
-        self.gathered
-            .set_aside(record::dead_letter(self.shop.event_id(), record, problem));
+        self.gathered.set_aside(record::dead_letter(
+            self.context.event_id(),
+            record,
+            problem,
+        ));
     }
 }
 

@@ -7,40 +7,49 @@ use std::collections::VecDeque;
 use chorus_core::id::{ProjectId, Version};
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{Commit, Committed};
+use chorus_core::port::relay;
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::deciding::Deciding;
 use crate::shelf::Shelf;
-use crate::shop::Shop;
 
 /// Folds the records, in order, and returns the project as it is then; none when there is no such project.
 pub(crate) async fn fold(
-    shop: &Shop,
+    context: &Context,
     project: ProjectId,
     cached: Option<Aggregate>,
     records: Vec<Record>,
 ) -> Option<Aggregate> {
     let mut aggregate = match cached {
         Some(cached) => Aggregate {
-            sizes: shop.measure.sizes(&cached.project.head.tenant).await,
+            sizes: context.sizes.sizes(&cached.project.head.tenant).await,
             ..cached
         },
-        None => load(shop, project, Shelf::default()).await?,
+        None => load(context, project, Shelf::default()).await?,
     };
     let mut batches = VecDeque::from([records]);
     while let Some(batch) = batches.pop_front() {
         let expected = aggregate.version;
-        let (decided, commit) = decide(shop, aggregate, &batch).await;
-        let committed = shop
-            .until_answered("a commit", || shop.ports.projects.commit(commit.clone()))
+        let (decided, commit) = decide(context, aggregate, &batch).await;
+        let committed = context
+            .until_ok("commit a project", || {
+                context.projects.commit(commit.clone())
+            })
             .await;
         aggregate = match committed {
             Committed::Done(version) => {
-                publish(shop, commit.outbox).await;
+                relay::publish_committed(
+                    &*context.bus,
+                    &*context.outbox,
+                    &*context.clock,
+                    commit.outbox,
+                )
+                .await;
                 Aggregate { version, ..decided }
             }
             Committed::Conflict => {
-                let fresh = load(shop, project, decided.shelf).await?;
+                let fresh = load(context, project, decided.shelf).await?;
                 retry(&mut batches, batch, expected == fresh.version);
                 fresh
             }
@@ -62,54 +71,30 @@ fn retry(batches: &mut VecDeque<Vec<Record>>, batch: Vec<Record>, same_version: 
     }
 }
 
-async fn decide(shop: &Shop, aggregate: Aggregate, records: &[Record]) -> (Aggregate, Commit) {
+async fn decide(
+    context: &Context,
+    aggregate: Aggregate,
+    records: &[Record],
+) -> (Aggregate, Commit) {
     let from: (Version, _) = (aggregate.version, aggregate.seq);
-    let mut deciding = Deciding::new(shop, aggregate);
+    let mut deciding = Deciding::new(context, aggregate);
     for record in records {
         deciding.fold(record).await;
     }
     let (decided, gathered, attempts) = deciding.finish().await;
-    let commit = gathered.commit(shop, &decided.project, from, attempts);
+    let commit = gathered.commit(context, &decided.project, from, attempts);
     let seq = commit.events.last().map_or(decided.seq, |event| event.seq);
     (Aggregate { seq, ..decided }, commit)
 }
 
-async fn load(shop: &Shop, project: ProjectId, shelf: Shelf) -> Option<Aggregate> {
-    let loaded = shop
-        .until_answered("loading a project", || shop.ports.projects.load(project))
+async fn load(context: &Context, project: ProjectId, shelf: Shelf) -> Option<Aggregate> {
+    let loaded = context
+        .until_ok("load a project", || context.projects.load(project))
         .await;
     if loaded.is_none() {
         tracing::error!(project.id = %project, "records name a project that does not exist, they are dropped");
     }
     let loaded = loaded?;
-    let sizes = shop.measure.sizes(&loaded.project.head.tenant).await;
+    let sizes = context.sizes.sizes(&loaded.project.head.tenant).await;
     Some(Aggregate::new(loaded, shelf, sizes))
-}
-
-/// Sends what was committed. Failures are no matter: the leader sweeps what is not marked as sent.
-async fn publish(shop: &Shop, outbox: Vec<Record>) {
-    if outbox.is_empty() {
-        return;
-    }
-    let ids = outbox.iter().map(|record| record.id).collect();
-    let clock = &shop.ports.clock;
-    let sent = async {
-        match shop.ports.bus.publish(outbox).await {
-            Ok(()) => shop
-                .ports
-                .outbox
-                .mark_sent(ids)
-                .await
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    match clock
-        .deadline(clock.now() + shop.settings.publish, sent)
-        .await
-    {
-        Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(error, "records wait for the sweep"),
-        None => tracing::debug!("the bus took too long, records wait for the sweep"),
-    }
 }

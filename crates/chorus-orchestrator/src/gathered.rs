@@ -10,7 +10,7 @@ use chorus_core::port::projects::{Commit, StoredEvent};
 use chorus_core::project::{Decision, Effect, HistoryEvent, Project, Queue};
 use chorus_core::record::{self, EventNotice};
 
-use crate::shop::Shop;
+use crate::context::Context;
 
 /// Rows, attempts and news of one commit to be.
 #[derive(Debug, Default)]
@@ -74,13 +74,13 @@ impl Gathered {
     /// The commit of everything, on the project as it was decided.
     pub(crate) fn commit(
         self,
-        shop: &Shop,
+        context: &Context,
         project: &Project,
         (expected, seq): (Version, Seq),
         attempts: Vec<NewAttempt>,
     ) -> Commit {
         let head = &project.head;
-        let now = shop.ports.clock.now();
+        let now = context.clock.now();
         let places = (seq.0 + 1..).map(Seq);
         let stored = |(seq, event)| StoredEvent {
             project: head.id,
@@ -93,10 +93,10 @@ impl Gathered {
         outbox.extend(
             attempts
                 .first()
-                .map(|first| record::task_ready(shop.event_id(), first, Epoch::default())),
+                .map(|first| record::task_ready(context.event_id(), first, Epoch::default())),
         );
         outbox.extend(record::cancelled(
-            || shop.event_id(),
+            || context.event_id(),
             &head.tenant,
             head.id,
             &self.cancel,
@@ -107,7 +107,7 @@ impl Gathered {
                 first: first.seq,
                 last: last.seq,
             };
-            outbox.push(record::event(shop.event_id(), &head.tenant, &notice));
+            outbox.push(record::event(context.event_id(), &head.tenant, &notice));
         }
         Commit {
             project: head.id,

@@ -8,6 +8,7 @@
 //! Neighbours: `chorus-dispatcher` admits the attempts that are queued here, `chorus-worker` carries them out.
 
 mod aggregate;
+mod context;
 mod deciding;
 mod fold;
 mod gathered;
@@ -22,11 +23,9 @@ pub mod prompt;
 mod reading;
 mod settings;
 mod shelf;
-mod shop;
 
 pub use orchestrator::{GROUP, Orchestrator};
 pub use settings::{Settings, SizeLimits, SizePolicy, TokenBudgets};
-pub use shop::Ports;
 
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@ use chorus_core::project::{Conflicts, Task};
 use chorus_core::task_kind::TaskKind;
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::shelf::Missing;
-use crate::shop::Shop;
 
 /// The file into which a task's result goes.
 pub(crate) fn file_of<'a>(plan: &'a Plan, key: &TaskKey) -> Option<&'a PlannedFile> {
@@ -35,7 +35,7 @@ pub(crate) fn planned<'a>(plan: &'a Plan, key: &TaskKey) -> Option<&'a PlannedTa
 
 /// A task's result, taken apart; none when it has none.
 pub(crate) async fn result(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
     task: &Task,
@@ -43,7 +43,7 @@ pub(crate) async fn result(
     let Some(hash) = task.result() else {
         return Ok(None);
     };
-    let text = aggregate.shelf.text(shop, "a result", hash).await?;
+    let text = aggregate.shelf.text(context, "a result", hash).await?;
     Ok(
         match merge::read_reply(&text, media_type(plan, &task.key)) {
             WorkReply::Result(result) => Some(result),
@@ -54,7 +54,7 @@ pub(crate) async fn result(
 
 /// The results of the tasks that stand.
 pub(crate) async fn results(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
 ) -> Result<BTreeMap<TaskKey, WorkResult>, Missing> {
@@ -66,7 +66,7 @@ pub(crate) async fn results(
         .collect();
     let mut results = BTreeMap::new();
     for task in work {
-        if let Some(result) = result(shop, aggregate, plan, &task).await? {
+        if let Some(result) = result(context, aggregate, plan, &task).await? {
             results.insert(task.key, result);
         }
     }
@@ -75,14 +75,14 @@ pub(crate) async fn results(
 
 /// The ledger of conflicts; empty before the first merge.
 pub(crate) async fn ledger(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
 ) -> Result<Arc<Conflicts>, Missing> {
     match aggregate.project.head.ledger {
         Some(hash) => {
             aggregate
                 .shelf
-                .value(shop, "the ledger of conflicts", hash)
+                .value(context, "the ledger of conflicts", hash)
                 .await
         }
         None => Ok(Arc::default()),
@@ -91,12 +91,12 @@ pub(crate) async fn ledger(
 
 /// The merged files as they follow from the results and the ledger.
 pub(crate) async fn files(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
 ) -> Result<Vec<FileText>, Missing> {
-    let results = results(shop, aggregate, plan).await?;
-    let ledger = ledger(shop, aggregate).await?;
+    let results = results(context, aggregate, plan).await?;
+    let ledger = ledger(context, aggregate).await?;
     Ok(merge::files(
         plan,
         &results,

@@ -8,8 +8,8 @@ use chorus_core::project::{Conflicts, Merge};
 use chorus_core::verdict::{self, Verdict};
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::shelf::Missing;
-use crate::shop::Shop;
 use crate::{material, opening};
 
 /// Version of the stored form of deliverables.
@@ -17,20 +17,20 @@ const DELIVERABLE: u32 = 1;
 
 /// Merges the results that stand. `resolutions` are a model's word on the conflicts that the ledger holds open.
 pub(crate) async fn merge(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     resolutions: Vec<Resolution>,
     ask_model: bool,
 ) -> Result<Merge, Missing> {
-    let plan = opening::plan(shop, aggregate).await?.ok_or(Missing {
+    let plan = opening::plan(context, aggregate).await?.ok_or(Missing {
         what: "the plan",
         hash: aggregate.project.head.brief,
     })?;
-    let results = material::results(shop, aggregate, &plan).await?;
-    let before = material::ledger(shop, aggregate).await?;
+    let results = material::results(context, aggregate, &plan).await?;
+    let before = material::ledger(context, aggregate).await?;
     let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, resolutions);
     if ask_model && !draft.ledger.open().is_empty() {
-        let ledger = aggregate.shelf.put(shop, &draft.ledger).await;
+        let ledger = aggregate.shelf.put(context, &draft.ledger).await;
         return Ok(Merge::Open {
             ledger,
             found: draft.found,
@@ -44,7 +44,7 @@ pub(crate) async fn merge(
         resolved,
     } = draft;
     let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.resolutions);
-    let merged = store(shop, aggregate, &files).await;
+    let merged = store(context, aggregate, &files).await;
     let Conflicts {
         conflicts,
         resolutions,
@@ -57,10 +57,10 @@ pub(crate) async fn merge(
         resolutions,
     };
     Ok(Merge::Whole {
-        ledger: aggregate.shelf.put(shop, &ledger).await,
+        ledger: aggregate.shelf.put(context, &ledger).await,
         found,
         resolved,
-        deliverable: aggregate.shelf.put(shop, &deliverable).await,
+        deliverable: aggregate.shelf.put(context, &deliverable).await,
         files: deliverable
             .files
             .iter()
@@ -135,7 +135,11 @@ impl LedgerDraft {
     }
 }
 
-async fn store(shop: &Shop, aggregate: &mut Aggregate, files: &[FileText]) -> Vec<MergedFile> {
+async fn store(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    files: &[FileText],
+) -> Vec<MergedFile> {
     let mut merged = Vec::with_capacity(files.len());
     for file in files {
         let bytes = Bytes::from(file.text.clone());
@@ -143,7 +147,7 @@ async fn store(shop: &Shop, aggregate: &mut Aggregate, files: &[FileText]) -> Ve
             path: file.path.clone(),
             media_type: file.media_type.clone(),
             bytes: bytes.len() as u64,
-            content: aggregate.shelf.put_bytes(shop, bytes).await,
+            content: aggregate.shelf.put_bytes(context, bytes).await,
         });
     }
     merged.sort_by(|one, other| one.path.cmp(&other.path));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use chorus_core::id::ProjectId;
+use chorus_core::port::Ports;
 use chorus_core::port::bus::{Incoming, Partition, Position, Record, Topic, partition_of};
 use chorus_core::port::feed::{Fed, Feed};
 use chorus_core::record::{self, Unreadable};
@@ -15,9 +16,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::fold;
 use crate::intake::{Intake, Taken};
-use crate::shop::{Ports, Shop};
 use crate::{Settings, SizePolicy};
 
 /// The consumer group of orchestrators.
@@ -25,7 +26,7 @@ pub const GROUP: &str = "orchestrator";
 
 /// Writes projects: folds their commands and finished attempts into decisions.
 pub struct Orchestrator {
-    shop: Arc<Shop>,
+    context: Arc<Context>,
 }
 
 /// What the orchestrator's future waits for.
@@ -43,14 +44,10 @@ struct Folded {
 }
 
 impl Orchestrator {
-    /// An orchestrator over these ports; `measure` says how large things may be.
-    pub fn new(ports: Ports, settings: Settings, measure: Arc<dyn SizePolicy>) -> Self {
+    /// An orchestrator over these ports; `sizes` bounds plans, prompts and answers.
+    pub fn new(ports: Ports, settings: Settings, sizes: Arc<dyn SizePolicy>) -> Self {
         Self {
-            shop: Arc::new(Shop {
-                ports,
-                settings,
-                measure,
-            }),
+            context: Arc::new(Context::new(ports, settings, sizes)),
         }
     }
 
@@ -58,7 +55,7 @@ impl Orchestrator {
     /// left is not acknowledged, so it comes again.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let mut desk = Desk {
-            shop: &self.shop,
+            context: &self.context,
             intake: Intake::default(),
             cache: BTreeMap::new(),
             void: BTreeSet::new(),
@@ -70,7 +67,7 @@ impl Orchestrator {
 
 /// Records at hand, projects in memory, folds under way.
 struct Desk<'a> {
-    shop: &'a Arc<Shop>,
+    context: &'a Arc<Context>,
     intake: Intake,
     cache: BTreeMap<ProjectId, Aggregate>,
     /// Projects that went to somebody else while they were folded here: not to be cached after that.
@@ -80,7 +77,7 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
-        let ports = &self.shop.ports;
+        let ports = &self.context;
         let topics = vec![Topic::ProjectCmd, Topic::TaskDone];
         let mut feed = Feed::of_group(
             ports.bus.clone(),
@@ -89,7 +86,7 @@ impl Desk<'_> {
             GROUP.to_owned(),
         );
         loop {
-            feed.pause(self.intake.len() >= self.shop.settings.records)
+            feed.pause(self.intake.len() >= self.context.settings.records)
                 .await;
             match self.next_event(&mut feed, stop.as_mut()).await {
                 Event::Stop => return self.drain(&mut feed).await,
@@ -115,8 +112,8 @@ impl Desk<'_> {
     }
 
     async fn drain(&mut self, feed: &mut Feed) {
-        let clock = &self.shop.ports.clock;
-        let over = clock.now() + self.shop.settings.drain;
+        let clock = &self.context.clock;
+        let over = clock.now() + self.context.settings.drain;
         while let Some(Some(folded)) = clock.deadline(over, self.folds.next()).await {
             for at in self.folded(folded) {
                 feed.ack(&at).await;
@@ -146,7 +143,7 @@ impl Desk<'_> {
         match record::project_of(&record) {
             Ok(project) => self.intake.take(project, Taken { record, at }),
             Err(problem) => {
-                set_aside(self.shop, &record, &problem).await;
+                set_aside(self.context, &record, &problem).await;
                 feed.ack(&at).await;
             }
         }
@@ -154,14 +151,14 @@ impl Desk<'_> {
 
     /// Starts a fold for every project that has records and none under way.
     fn begin(&mut self) {
-        while let Some((project, batch)) = self.intake.begin(self.shop.settings.batch) {
-            let (shop, aggregate) = (self.shop.clone(), self.cache.remove(&project));
+        while let Some((project, batch)) = self.intake.begin(self.context.settings.batch) {
+            let (context, aggregate) = (self.context.clone(), self.cache.remove(&project));
             self.folds.push(Box::pin(async move {
                 let (records, places) = batch
                     .into_iter()
                     .map(|taken| (taken.record, taken.at))
                     .unzip();
-                let aggregate = fold::fold(&shop, project, aggregate, records).await;
+                let aggregate = fold::fold(&context, project, aggregate, records).await;
                 Folded {
                     project,
                     places,
@@ -182,7 +179,7 @@ impl Desk<'_> {
             aggregate.filter(|aggregate| !void && !aggregate.project.head.is_terminal())
         {
             self.cache.insert(project, *aggregate);
-            while self.cache.len() > self.shop.settings.cached {
+            while self.cache.len() > self.context.settings.cached {
                 self.cache.pop_first();
             }
         }
@@ -208,10 +205,10 @@ impl Desk<'_> {
 }
 
 /// Nobody can say which project it is about, so no project can fold it: it goes to the operator.
-async fn set_aside(shop: &Shop, record: &Record, problem: &Unreadable) {
+async fn set_aside(context: &Context, record: &Record, problem: &Unreadable) {
     tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it goes to the dead letters");
-    let letter = record::dead_letter(shop.event_id(), record, problem);
-    if let Err(error) = shop.ports.bus.publish(vec![letter]).await {
+    let letter = record::dead_letter(context.event_id(), record, problem);
+    if let Err(error) = context.bus.publish(vec![letter]).await {
         tracing::warn!(error = %error, "the dead letter was not taken");
     }
 }

@@ -11,9 +11,9 @@ use chorus_core::project::{Queue, Subject, Task};
 use chorus_core::task_kind::TaskKind;
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::prompt::{self, Answer, Clarify, Judge, Planning, Resolve};
 use crate::shelf::Missing;
-use crate::shop::Shop;
 use crate::{material, opening, part};
 
 /// Version of the stored form of work orders.
@@ -34,7 +34,7 @@ pub(crate) struct Call {
 
 /// The attempt, with its work order in the store.
 pub(crate) async fn attempt(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     queue: &Queue,
 ) -> Result<NewAttempt, Missing> {
@@ -44,12 +44,12 @@ pub(crate) async fn attempt(
         .get(&queue.task)
         .expect("an attempt is queued for a task of the project")
         .clone();
-    let Call { request, output } = call(shop, aggregate, &task).await?;
+    let Call { request, output } = call(context, aggregate, &task).await?;
     let size = prompt::size(&request, output);
     let order = aggregate
         .shelf
         .put(
-            shop,
+            context,
             &WorkOrder {
                 version: WORK_ORDER,
                 request,
@@ -70,24 +70,28 @@ pub(crate) async fn attempt(
         size,
         priority: queue.priority,
         path: queue.path,
-        not_before: shop.ports.clock.now(),
+        not_before: context.clock.now(),
     })
 }
 
-async fn call(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+async fn call(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
     match task.kind {
-        TaskKind::Clarify => clarify(shop, aggregate, task).await,
-        TaskKind::Plan => plan(shop, aggregate, task).await,
-        TaskKind::Work => part::work(shop, aggregate, task).await,
-        TaskKind::Answer => answer(shop, aggregate, task).await,
-        TaskKind::Resolve => resolve(shop, aggregate, task).await,
-        TaskKind::Judge => judge(shop, aggregate, task).await,
+        TaskKind::Clarify => clarify(context, aggregate, task).await,
+        TaskKind::Plan => plan(context, aggregate, task).await,
+        TaskKind::Work => part::work(context, aggregate, task).await,
+        TaskKind::Answer => answer(context, aggregate, task).await,
+        TaskKind::Resolve => resolve(context, aggregate, task).await,
+        TaskKind::Judge => judge(context, aggregate, task).await,
     }
 }
 
-async fn clarify(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let outline = opening::stored_outline(shop, aggregate).await?;
+async fn clarify(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    task: &Task,
+) -> Result<Call, Missing> {
+    let brief = opening::brief(context, aggregate).await?;
+    let outline = opening::stored_outline(context, aggregate).await?;
     let room = aggregate.sizes.rooms.planner;
     let request = prompt::clarify(&Clarify {
         brief: &brief.text,
@@ -101,9 +105,9 @@ async fn clarify(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<
     })
 }
 
-async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let outline = opening::stored_outline(shop, aggregate).await?;
+async fn plan(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    let brief = opening::brief(context, aggregate).await?;
+    let outline = opening::stored_outline(context, aggregate).await?;
     let head = &aggregate.project.head;
     let rejected = head
         .rejections
@@ -125,9 +129,13 @@ async fn plan(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Cal
     })
 }
 
-async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let plan = stored_plan(shop, aggregate).await?;
+async fn answer(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    task: &Task,
+) -> Result<Call, Missing> {
+    let brief = opening::brief(context, aggregate).await?;
+    let plan = stored_plan(context, aggregate).await?;
     let Subject::Question { task: asking, text } = &task.about else {
         unreachable!("an answer task is about a question")
     };
@@ -156,9 +164,13 @@ async fn answer(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<C
     })
 }
 
-async fn resolve(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let open = material::ledger(shop, aggregate).await?.open();
+async fn resolve(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    task: &Task,
+) -> Result<Call, Missing> {
+    let brief = opening::brief(context, aggregate).await?;
+    let open = material::ledger(context, aggregate).await?.open();
     let room = aggregate.sizes.rooms.merger;
     let request = prompt::resolve(&Resolve {
         brief: &brief.text,
@@ -172,10 +184,10 @@ async fn resolve(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<
     })
 }
 
-async fn judge(shop: &Shop, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let plan = stored_plan(shop, aggregate).await?;
-    let files = material::files(shop, aggregate, &plan).await?;
+async fn judge(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
+    let brief = opening::brief(context, aggregate).await?;
+    let plan = stored_plan(context, aggregate).await?;
+    let files = material::files(context, aggregate, &plan).await?;
     let Subject::Part { number, of } = task.about else {
         unreachable!("a judge task is about a part")
     };
@@ -212,11 +224,11 @@ fn refused(task: &Task) -> &[String] {
 }
 
 pub(crate) async fn stored_plan(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
 ) -> Result<Arc<Plan>, Missing> {
     let hash = aggregate.project.head.brief;
-    opening::plan(shop, aggregate).await?.ok_or(Missing {
+    opening::plan(context, aggregate).await?.ok_or(Missing {
         what: "the plan",
         hash,
     })

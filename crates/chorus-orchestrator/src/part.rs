@@ -8,31 +8,31 @@ use chorus_core::plan::{Plan, PlannedTask};
 use chorus_core::project::{Project, Task};
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::order::{Call, stored_plan};
 use crate::prompt::{self, Given, Input, Rework, Work};
 use crate::shelf::Missing;
-use crate::shop::Shop;
 use crate::{material, opening};
 
 /// The call of a work task.
 pub(crate) async fn work(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     task: &Task,
 ) -> Result<Call, Missing> {
-    let brief = opening::brief(shop, aggregate).await?;
-    let outline = opening::stored_outline(shop, aggregate).await?;
-    let plan = stored_plan(shop, aggregate).await?;
+    let brief = opening::brief(context, aggregate).await?;
+    let outline = opening::stored_outline(context, aggregate).await?;
+    let plan = stored_plan(context, aggregate).await?;
     let planned = material::planned(&plan, &task.key).ok_or(Missing {
         what: "the task's plan",
         hash: aggregate.project.head.brief,
     })?;
-    let sections = sections(shop, aggregate, (&brief, &outline), planned).await?;
+    let sections = sections(context, aggregate, (&brief, &outline), planned).await?;
     let inputs: Vec<_> = sections
         .iter()
         .map(|(section, text)| Input { section, text })
         .collect();
-    let parents = parents(shop, aggregate, &plan, task).await?;
+    let parents = parents(context, aggregate, &plan, task).await?;
     let results: Vec<_> = parents
         .iter()
         .map(|(task, result)| Given {
@@ -43,7 +43,7 @@ pub(crate) async fn work(
         .collect();
     let answers = answers(task);
     let feedback = feedback(task);
-    let previous = previous(shop, aggregate, &plan, task).await?;
+    let previous = previous(context, aggregate, &plan, task).await?;
     let request = prompt::work(&Work {
         title: &aggregate.project.head.title,
         brief: &brief.text,
@@ -93,7 +93,7 @@ fn question(text: &str) -> Question {
 }
 
 async fn sections<'a>(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     (brief, outline): (&Brief, &'a Outline),
     planned: &PlannedTask,
@@ -112,7 +112,7 @@ async fn sections<'a>(
         };
         let bytes = aggregate
             .shelf
-            .get(shop, "an attachment", attachment.text)
+            .get(context, "an attachment", attachment.text)
             .await?;
         let (start, end) = (
             usize::try_from(section.start).unwrap_or(usize::MAX),
@@ -125,7 +125,7 @@ async fn sections<'a>(
 }
 
 async fn parents(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
     task: &Task,
@@ -135,7 +135,7 @@ async fn parents(
         let Some(parent) = aggregate.project.tasks.get(id).cloned() else {
             continue;
         };
-        if let Some(result) = material::result(shop, aggregate, plan, &parent).await? {
+        if let Some(result) = material::result(context, aggregate, plan, &parent).await? {
             parents.push((parent, result));
         }
     }
@@ -181,7 +181,7 @@ fn feedback(task: &Task) -> String {
 }
 
 async fn previous(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
     task: &Task,
@@ -194,6 +194,6 @@ async fn previous(
     else {
         return Ok(String::new());
     };
-    let result = material::result(shop, aggregate, plan, &replaced).await?;
+    let result = material::result(context, aggregate, plan, &replaced).await?;
     Ok(result.map(|result| result.text).unwrap_or_default())
 }

@@ -9,13 +9,13 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::verdict;
 
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::shelf::Missing;
-use crate::shop::Shop;
 use crate::{material, opening};
 
 /// What the result says; nothing when its task does not wait for it.
 pub(crate) async fn of(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     done: &AttemptDone,
 ) -> Result<Reading, Missing> {
@@ -35,24 +35,27 @@ pub(crate) async fn of(
     let text = match &done.outcome {
         Outcome::Succeeded { .. } if task.kind == TaskKind::Work => None,
         Outcome::Succeeded { result } => {
-            Some(aggregate.shelf.text(shop, "a result", *result).await?)
+            Some(aggregate.shelf.text(context, "a result", *result).await?)
         }
-        Outcome::Asked { question } => {
-            Some(aggregate.shelf.text(shop, "a question", *question).await?)
-        }
+        Outcome::Asked { question } => Some(
+            aggregate
+                .shelf
+                .text(context, "a question", *question)
+                .await?,
+        ),
         Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
     };
     match (task.kind, text) {
-        (TaskKind::Plan, text) => planned(shop, aggregate, text).await,
+        (TaskKind::Plan, text) => planned(context, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
         (TaskKind::Work, Some(text)) => Ok(Reading::Question(question(&text))),
         (TaskKind::Clarify, Some(text)) => {
             Ok(Reading::Clarification(brief::read_clarification(&text)))
         }
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
-        (TaskKind::Resolve, Some(text)) => resolved(shop, aggregate, &text).await,
+        (TaskKind::Resolve, Some(text)) => resolved(context, aggregate, &text).await,
         (TaskKind::Judge, Some(text)) => {
-            let plan = opening::plan(shop, aggregate).await?;
+            let plan = opening::plan(context, aggregate).await?;
             let read = if matches!(task.about, Subject::Part { of: 1, .. }) {
                 verdict::read_whole
             } else {
@@ -74,8 +77,12 @@ fn question(text: &str) -> String {
         .to_owned()
 }
 
-async fn resolved(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<Reading, Missing> {
-    let ledger = material::ledger(shop, aggregate).await?;
+async fn resolved(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    text: &str,
+) -> Result<Reading, Missing> {
+    let ledger = material::ledger(context, aggregate).await?;
     Ok(Reading::Resolutions(merge::read_resolutions(
         text,
         &Conflicts::open(&ledger),
@@ -84,21 +91,21 @@ async fn resolved(shop: &Shop, aggregate: &mut Aggregate, text: &str) -> Result<
 
 /// The planner's plan, or what stands in for it: its reply read with more indulgence, else the plan by rule.
 async fn planned(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     text: Option<String>,
 ) -> Result<Reading, Missing> {
-    let outline = opening::stored_outline(shop, aggregate).await?;
+    let outline = opening::stored_outline(context, aggregate).await?;
     let scope = Scope {
         outline: &outline,
         limits: aggregate.sizes.limits,
     };
-    let brief = opening::brief(shop, aggregate).await?;
+    let brief = opening::brief(context, aggregate).await?;
     let strict = text.as_deref().map(|text| plan::read(text, &scope));
     let wrong = match strict {
         Some(Ok(reading)) => {
             let planned = store(
-                shop,
+                context,
                 aggregate,
                 (reading.plan, reading.warnings),
                 &scope,
@@ -123,7 +130,7 @@ async fn planned(
             wrong.clone(),
         ),
     };
-    let fallback = store(shop, aggregate, (plan, warnings), &scope, &brief.text).await;
+    let fallback = store(context, aggregate, (plan, warnings), &scope, &brief.text).await;
     Ok(Reading::Plan {
         read: Err(wrong),
         fallback: Some(fallback),
@@ -131,14 +138,14 @@ async fn planned(
 }
 
 async fn store(
-    shop: &Shop,
+    context: &Context,
     aggregate: &mut Aggregate,
     (plan, warnings): (Plan, Vec<String>),
     scope: &Scope<'_>,
     brief: &str,
 ) -> Planned {
-    let hash = aggregate.shelf.put(shop, &plan).await;
-    let estimate = plan::estimate(&plan, scope.outline, brief);
+    let hash = aggregate.shelf.put(context, &plan).await;
+    let estimate = PlanEstimate::from(&plan::forecast(&plan, scope.outline, brief));
     Planned {
         plan: Box::new(plan),
         hash,

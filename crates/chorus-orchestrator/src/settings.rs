@@ -18,8 +18,6 @@ pub struct Settings {
     pub cached: usize,
     /// Most bytes of artifacts kept in memory for one project.
     pub shelf_bytes: usize,
-    /// How long the bus may take to accept records after a commit; the leader sweeps what it did not.
-    pub publish: Millis,
     /// How long folds under way may go on after the orchestrator was told to stop.
     pub drain: Millis,
 }
@@ -100,7 +98,6 @@ impl Default for Settings {
             batch: 64,
             cached: 64,
             shelf_bytes: 8 << 20,
-            publish: Millis::from_secs(5),
             drain: Millis::from_secs(5),
         }
     }

@@ -11,7 +11,7 @@ use chorus_core::artifact::ArtifactHash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::shop::Shop;
+use crate::context::Context;
 
 /// An artifact that cannot be had: it is not there, or does not hold what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,34 +32,34 @@ pub(crate) struct Shelf {
 impl Shelf {
     pub(crate) async fn get(
         &mut self,
-        shop: &Shop,
+        context: &Context,
         what: &'static str,
         hash: ArtifactHash,
     ) -> Result<Bytes, Missing> {
         if let Some(bytes) = self.kept.get(&hash) {
             return Ok(bytes.clone());
         }
-        let found = shop
-            .until_answered("an artifact", || shop.ports.artifacts.get(hash))
+        let found = context
+            .until_ok("read an artifact", || context.artifacts.get(hash))
             .await;
         let bytes = found.ok_or(Missing { what, hash })?;
-        self.keep(shop, hash, bytes.clone());
+        self.keep(context, hash, bytes.clone());
         Ok(bytes)
     }
 
     pub(crate) async fn text(
         &mut self,
-        shop: &Shop,
+        context: &Context,
         what: &'static str,
         hash: ArtifactHash,
     ) -> Result<String, Missing> {
-        let bytes = self.get(shop, what, hash).await?;
+        let bytes = self.get(context, what, hash).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     pub(crate) async fn value<T>(
         &mut self,
-        shop: &Shop,
+        context: &Context,
         what: &'static str,
         hash: ArtifactHash,
     ) -> Result<Arc<T>, Missing>
@@ -73,7 +73,7 @@ impl Shelf {
         {
             return Ok(value);
         }
-        let bytes = self.get(shop, what, hash).await?;
+        let bytes = self.get(context, what, hash).await?;
         let value: Arc<T> = serde_json::from_slice(&bytes)
             .map(Arc::new)
             .map_err(|error| {
@@ -85,27 +85,25 @@ impl Shelf {
     }
 
     /// Puts a value; it is durable when this returns.
-    pub(crate) async fn put(&mut self, shop: &Shop, value: &impl Serialize) -> ArtifactHash {
+    pub(crate) async fn put(&mut self, context: &Context, value: &impl Serialize) -> ArtifactHash {
         let bytes = serde_json::to_vec(value).expect("artifacts are plain structs with text keys");
-        self.put_bytes(shop, Bytes::from(bytes)).await
+        self.put_bytes(context, Bytes::from(bytes)).await
     }
 
-    pub(crate) async fn put_bytes(&mut self, shop: &Shop, bytes: Bytes) -> ArtifactHash {
+    pub(crate) async fn put_bytes(&mut self, context: &Context, bytes: Bytes) -> ArtifactHash {
         let known = ArtifactHash::of(&bytes);
         if self.kept.contains_key(&known) {
             return known;
         }
-        let hash = shop
-            .until_answered("putting an artifact", || {
-                shop.ports.artifacts.put(bytes.clone())
-            })
+        let hash = context
+            .until_ok("write an artifact", || context.artifacts.put(bytes.clone()))
             .await;
-        self.keep(shop, hash, bytes);
+        self.keep(context, hash, bytes);
         hash
     }
 
-    fn keep(&mut self, shop: &Shop, hash: ArtifactHash, bytes: Bytes) {
-        if self.bytes + bytes.len() > shop.settings.shelf_bytes {
+    fn keep(&mut self, context: &Context, hash: ArtifactHash, bytes: Bytes) {
+        if self.bytes + bytes.len() > context.settings.shelf_bytes {
             self.kept.clear();
             self.values.clear();
             self.bytes = 0;

@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use chorus_core::port::StoreError;
 use futures_util::future::LocalBoxFuture;
 
-pub use context::{CaseContext, Ports};
+pub use context::{CaseContext, StorePorts};
 
 use crate::real;
 
@@ -51,8 +51,8 @@ pub trait Implementation: Send + Sync {
     /// Name of the implementation in the output.
     fn name(&self) -> &'static str;
 
-    /// Creates an empty store.
-    async fn fresh(&self) -> Ports;
+    /// A new, empty store.
+    async fn fresh(&self) -> StorePorts;
 }
 
 /// All suites with their names.

@@ -16,6 +16,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::CredentialState;
 use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{relay, retry};
 use chorus_core::record::{self, CredentialNotice};
 use chorus_core::time::Millis;
 use futures_channel::oneshot;
@@ -25,13 +26,10 @@ use crate::call::{self, CallEnd, Cut};
 use crate::held::Stop;
 use crate::intake::Claimed;
 use crate::judge::{Case, Judgement, Seen, Word};
-use crate::patience::{until, until_answered};
 use crate::workshop::Workshop;
 
 /// How long the limiter may keep a finish waiting for an observation, which is only a correction.
 const OBSERVE_WITHIN: Millis = Millis(2_000);
-/// How long the record of a finish may take to be published; the sweep takes it up after that.
-const PUBLISH_WITHIN: Millis = Millis(2_000);
 /// How long the end of a lease is tried; it expires by itself after that.
 const END_WITHIN: Millis = Millis(60_000);
 
@@ -111,7 +109,7 @@ impl Run<'_> {
         if self.shop.draining() {
             return Err(self.again(Requeue::Drained));
         }
-        match until_answered(self.shop.clock(), "sending a lease", || self.send()).await {
+        match retry::until_ok(self.shop.clock(), "send a lease", || self.send()).await {
             Sent::Sent if self.shop.clock().now() < self.claimed.cut_at => Ok(order),
             Sent::Sent | Sent::Gone => Err(self.again(Requeue::LeaseGone)),
         }
@@ -139,7 +137,7 @@ impl Run<'_> {
         let missing = |problem: &str| FailureCause::MissingArtifact {
             message: format!("work order {hash} {problem}"),
         };
-        let found = until_answered(self.shop.clock(), "reading a work order", || async {
+        let found = retry::until_ok(self.shop.clock(), "read a work order", || async {
             match self.shop.ports.artifacts.get(hash).await {
                 Err(StoreError::Broken {
                     message: problem, ..
@@ -215,7 +213,7 @@ impl Run<'_> {
             record,
         };
         let attempts = &self.shop.ports.attempts;
-        let done = until_answered(self.shop.clock(), "a finish", || {
+        let done = retry::until_ok(self.shop.clock(), "finish a delivery", || {
             attempts.finish(finish.clone())
         })
         .await;
@@ -225,25 +223,9 @@ impl Run<'_> {
 
     /// At once, so that nobody waits for the sweep; what fails here is swept.
     async fn publish(&self, record: Record) {
-        let id = record.id;
-        let publish = async {
-            self.shop
-                .ports
-                .bus
-                .publish(vec![record])
-                .await
-                .map_err(|error| error.to_string())?;
-            self.shop
-                .ports
-                .outbox
-                .mark_sent(vec![id])
-                .await
-                .map_err(|error| error.to_string())
-        };
-        let give_up = self.shop.clock().now() + PUBLISH_WITHIN;
-        if let Some(Err(error)) = self.shop.clock().deadline(give_up, publish).await {
-            tracing::warn!(error = %error, "the record of a finish was not published, it is left to the sweep");
-        }
+        let ports = &self.shop.ports;
+        relay::publish_committed(&*ports.bus, &*ports.outbox, self.shop.clock(), vec![record])
+            .await;
     }
 
     /// The delivery was taken back: what its call used is waste.
@@ -262,7 +244,7 @@ impl Run<'_> {
             cost,
             event,
         };
-        until_answered(self.shop.clock(), "a late usage", || {
+        retry::until_ok(self.shop.clock(), "record a late usage", || {
             self.shop.ports.deliveries.late(late.clone())
         })
         .await;
@@ -272,7 +254,7 @@ impl Run<'_> {
         let lease = self.delivery.assignment.lease.id;
         let give_up = self.shop.clock().now() + END_WITHIN;
         let limits = &self.shop.ports.limits;
-        until(self.shop.clock(), give_up, "the end of a lease", || {
+        retry::until_ok_before(self.shop.clock(), give_up, "end a lease", || {
             limits.end(lease, end.clone())
         })
         .await;
@@ -298,9 +280,10 @@ impl Run<'_> {
                 levels,
             };
             let limits = &self.shop.ports.limits;
-            let told = until(self.shop.clock(), give_up, "an observation", || {
-                limits.observe(observation.clone())
-            });
+            let told =
+                retry::until_ok_before(self.shop.clock(), give_up, "observe a limit", || {
+                    limits.observe(observation.clone())
+                });
             self.shop.clock().deadline(give_up, told).await;
         }
     }
@@ -311,7 +294,7 @@ impl Run<'_> {
         let (account, credential) = (assignment.account, assignment.credential());
         tracing::warn!(account.id = %account, credential.id = %credential, credential.state = ?state, "a credential cannot be used for now");
         let directory = &self.shop.ports.directory;
-        until_answered(self.shop.clock(), "a credential's state", || {
+        retry::until_ok(self.shop.clock(), "record a credential's state", || {
             directory.set_state(credential, state.clone())
         })
         .await;
@@ -367,7 +350,7 @@ impl Run<'_> {
     async fn keep(&self, bytes: Vec<u8>) -> ArtifactHash {
         let bytes = bytes::Bytes::from(bytes);
         let artifacts = &self.shop.ports.artifacts;
-        until_answered(self.shop.clock(), "keeping a result", || {
+        retry::until_ok(self.shop.clock(), "write a result", || {
             artifacts.put(bytes.clone())
         })
         .await

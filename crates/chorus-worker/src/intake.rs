@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use chorus_core::attempt::{Claim, Delivery, Holding};
 use chorus_core::id::Holder;
 use chorus_core::port::bus::{Partition, Position, Record};
+use chorus_core::port::retry;
 use chorus_core::record::{self, DISPATCH, DispatchNotice, Unreadable};
 use chorus_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use crate::patience::until_answered;
 use crate::workshop::Workshop;
 
 /// Records on their way to a delivery.
@@ -126,7 +126,7 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
         holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.random_u128())),
         deadline: cut_at + shop.longest_grace(),
     };
-    let delivery = until_answered(clock, "a claim", || {
+    let delivery = retry::until_ok(clock, "claim a delivery", || {
         shop.ports.attempts.claim(claim.clone())
     })
     .await;

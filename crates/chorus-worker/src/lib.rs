@@ -15,7 +15,6 @@ mod estimate;
 mod held;
 mod intake;
 mod judge;
-mod patience;
 mod progress;
 mod reading;
 mod refusal;
@@ -26,7 +25,6 @@ mod workshop;
 
 pub use settings::{Settings, group};
 pub use worker::Worker;
-pub use workshop::Ports;
 
 #[cfg(test)]
 mod tests;

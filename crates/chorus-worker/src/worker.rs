@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::BootId;
+use chorus_core::port::Ports;
 use chorus_core::port::bus::{Incoming, Topic};
 use chorus_core::port::feed::{Fed, Feed};
 use futures_util::StreamExt as _;
@@ -17,7 +18,7 @@ use tracing::Instrument as _;
 
 use crate::held::Stop;
 use crate::intake::{Answered, Claimed, Intake};
-use crate::workshop::{Ports, Workshop};
+use crate::workshop::Workshop;
 use crate::{Settings, beat, delivery, group};
 
 /// Makes the calls of one pool.

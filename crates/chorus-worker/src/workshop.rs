@@ -5,38 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, EventId};
-use chorus_core::port::{
-    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, LimitState, Outbox, Upstream,
-};
+use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 
 use crate::Settings;
 use crate::held::Held;
 use crate::judge::USUAL_GRACE;
 use crate::roster::Roster;
-
-/// The ways in which a worker reaches the world.
-#[derive(Clone)]
-pub struct Ports {
-    /// Rows of attempts.
-    pub attempts: Arc<dyn Attempts>,
-    /// Records of finishes, to be marked once they are published.
-    pub outbox: Arc<dyn Outbox>,
-    /// The story of deliveries.
-    pub deliveries: Arc<dyn Deliveries>,
-    /// Work orders and results.
-    pub artifacts: Arc<dyn ArtifactStore>,
-    /// Leases.
-    pub limits: Arc<dyn LimitState>,
-    /// Providers.
-    pub upstream: Arc<dyn Upstream>,
-    /// Records.
-    pub bus: Arc<dyn Bus>,
-    /// Credentials: their groups and what may be done with them.
-    pub directory: Arc<dyn Directory>,
-    /// Time and chance.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Ports, tables and the deliveries that are held now.
 pub(crate) struct Workshop {

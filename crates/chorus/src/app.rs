@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{AccountId, Tenant};
-use chorus_core::port::Clock;
+use chorus_core::port::bus::Record;
+use chorus_core::port::{Clock, Ports, relay};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
 use chorus_upstream::credential::EnvelopeKey;
 
 use crate::accounts::Importer;
 use crate::config::Config;
-use crate::ports::Ports;
 use crate::report::LimitUse;
 
 use adapters::Adapters;
@@ -64,6 +64,14 @@ impl App {
             addresses: self.config.addresses(),
             probe: check.then(|| self.http.clone()),
         }
+    }
+
+    /// Publishes a record that was committed; the dispatcher sends it again where this fails.
+    pub(crate) async fn publish(&self, record: Record) {
+        let Ports {
+            bus, outbox, clock, ..
+        } = &self.ports;
+        relay::publish_committed(&**bus, &**outbox, &**clock, vec![record]).await;
     }
 
     /// Names of accounts, for people.

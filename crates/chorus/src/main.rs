@@ -13,7 +13,6 @@ mod doctor;
 mod exit;
 mod health;
 mod input;
-mod ports;
 mod remote;
 mod report;
 mod stop;

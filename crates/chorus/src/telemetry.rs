@@ -15,12 +15,10 @@ mod upstream;
 use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
-use chorus_core::port::{Attempts, Leaders};
+use chorus_core::port::{Attempts, Leaders, Ports};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-
-use crate::ports::Ports;
 
 use attempts::Queue;
 use leaders::Leadership;
@@ -125,6 +123,7 @@ impl Telemetry {
                 inner: ports.upstream,
                 calls: Arc::clone(&self.calls),
             }),
+            clock: ports.clock,
         }
     }
 

@@ -9,13 +9,12 @@ mod phase;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::Arc;
 
 use anyhow::Context;
 use chorus_core::id::{AccountId, ProjectId, Seq};
+use chorus_core::port::Ports;
 use chorus_core::port::bus::{Incoming, Subscription, Topic};
 use chorus_core::port::projects::{Loaded, StoredEvent};
-use chorus_core::port::{Bus, Clock, Deliveries, Projects};
 use chorus_core::progress::{self, Progress};
 use chorus_core::project::State;
 use chorus_core::record;
@@ -36,15 +35,6 @@ const PAGE: u32 = 500;
 
 /// Words that wait to be shown.
 const NOTES: usize = 16;
-
-/// What the watcher reads.
-#[derive(Clone)]
-pub(crate) struct Ports {
-    pub(crate) projects: Arc<dyn Projects>,
-    pub(crate) deliveries: Arc<dyn Deliveries>,
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
 
 /// Why the watcher returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

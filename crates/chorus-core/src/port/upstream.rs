@@ -19,6 +19,26 @@ pub trait Upstream: Send + Sync {
     async fn send(&self, call: Call) -> Result<Response, CallFailure>;
 }
 
+/// The upstream of a process that makes no calls: every call fails before anything is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct NoProvider;
+
+#[async_trait]
+impl Upstream for NoProvider {
+    async fn send(&self, call: Call) -> Result<Response, CallFailure> {
+        Err(CallFailure {
+            class: FailureClass::Transient,
+            provider: call.provider,
+            status: None,
+            kind: None,
+            message: "this process calls no provider".to_owned(),
+            retry_after: None,
+            sent_at: None,
+            levels: Vec::new(),
+        })
+    }
+}
+
 /// One call.
 #[derive(Debug, Clone)]
 pub struct Call {

@@ -21,7 +21,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
-use chorus_core::port::{Attempts, Clock, Directory, LimitState, Projects, StoreError};
+use chorus_core::port::{Attempts, Clock, Directory, LimitState, Ports, Projects, StoreError};
 use chorus_core::project::{Head, NewHead};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
@@ -32,7 +32,7 @@ use chorus_virtual_time::Handle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all, pending, select};
 
-use crate::{Dispatcher, Ports, Settings};
+use crate::{Dispatcher, Settings};
 
 pub(super) struct House {
     pub(super) time: Handle,
@@ -114,13 +114,12 @@ impl House {
     pub(super) fn start_with(&mut self, boot: u128, settings: Settings) {
         let ports = Ports {
             attempts: self.attempts.clone(),
-            outbox: Arc::new(self.store.clone()),
-            leaders: Arc::new(self.store.clone()),
-            deliveries: Arc::new(self.store.clone()),
-            directory: Arc::new(self.store.clone()),
-            limits: self.limits.clone(),
-            bus: self.bus.clone(),
-            clock: self.time.port(),
+            ..Ports::over_store(
+                Arc::new(self.store.clone()),
+                self.bus.clone(),
+                self.limits.clone(),
+                self.time.port(),
+            )
         };
         let slug = ModelSlug::new("claude/sonnet");
         let model = Model {

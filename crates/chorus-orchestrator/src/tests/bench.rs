@@ -22,10 +22,11 @@ use chorus_core::merge::Deliverable;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::projects::NewProject;
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Outbox, Projects};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Outbox, Ports, Projects};
 use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
+use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -33,7 +34,7 @@ use futures_util::future::BoxFuture;
 use super::brain::{Brain, Said};
 use super::faults::Flaky;
 use super::time::Still;
-use crate::{Orchestrator, Ports, Settings, SizeLimits};
+use crate::{Orchestrator, Settings, SizeLimits};
 
 const PROJECT: ProjectId = ProjectId::new(1);
 const BOOK: &str = "# One\nThe lighthouse was built in 1870.\n\n# Two\nThe lighthouse was built in 1871.\n\n# Three\nIt stands in 1870.\n";
@@ -121,6 +122,7 @@ impl Bench {
 
     pub(super) fn add_orchestrator(&mut self) {
         let flaky = || Flaky::new(self.store.clone(), self.line.clone());
+        let clock = Arc::new(self.clock.clone());
         let ports = Ports {
             projects: Arc::new(flaky()),
             outbox: Arc::new(flaky()),
@@ -130,8 +132,12 @@ impl Bench {
             } else {
                 Arc::new(flaky())
             },
-            bus: Arc::new(self.bus.clone()),
-            clock: Arc::new(self.clock.clone()),
+            ..Ports::over_store(
+                Arc::new(self.store.clone()),
+                Arc::new(self.bus.clone()),
+                Arc::new(Memory::new(clock.clone(), Start::Full)),
+                clock,
+            )
         };
         let service = Orchestrator::new(
             ports,

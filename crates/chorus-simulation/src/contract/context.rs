@@ -51,8 +51,8 @@ impl Snapshot for sql::Store {
 
 /// Ports of one store.
 #[derive(Clone)]
-pub struct Ports {
-    /// Project rows and commands.
+pub struct StorePorts {
+    /// Projects.
     pub projects: Arc<dyn Projects>,
     /// Attempts, claims and finishes.
     pub attempts: Arc<dyn Attempts>,
@@ -74,8 +74,8 @@ pub struct Ports {
     pub clock: Arc<dyn TestClock>,
 }
 
-impl Ports {
-    /// Ports of a store that implements all of them.
+impl StorePorts {
+    /// The ports of a store that implements all of them.
     pub fn of<S>(store: &Arc<S>, clock: Arc<dyn TestClock>) -> Self
     where
         S: Projects
@@ -106,9 +106,9 @@ impl Ports {
 
 /// A fresh store with ids and a clock.
 pub struct CaseContext {
-    /// Ports of the store.
-    pub ports: Ports,
-    /// Source of fresh ids.
+    /// The ports.
+    pub ports: StorePorts,
+    /// Fresh ids.
     pub ids: Ids,
     now: Cell<Timestamp>,
 }
@@ -121,8 +121,8 @@ pub const ESTIMATE: MicroUsd = MicroUsd(1000);
 pub const CLAIMABLE: Millis = Millis::from_secs(30);
 
 impl CaseContext {
-    /// Creates a context at time 0.
-    pub fn new(ports: Ports) -> Self {
+    /// A context over these ports.
+    pub fn new(ports: StorePorts) -> Self {
         Self {
             ports,
             ids: Ids::default(),

@@ -19,7 +19,7 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_store::rows::{AttemptRow, Rows};
 use fastrand::Rng;
 
-use super::Ports;
+use super::StorePorts;
 use super::fixtures::{self, Ids};
 
 /// One operation with its arguments.
@@ -353,8 +353,8 @@ impl HistoryGenerator {
     }
 }
 
-/// Applies an operation and returns the reply as text.
-pub async fn perform(ports: &Ports, now: &mut Timestamp, step: Step) -> String {
+/// Does the step; the answer as text.
+pub async fn perform(ports: &StorePorts, now: &mut Timestamp, step: Step) -> String {
     match step {
         Step::Pass(length) => {
             *now = *now + length;
@@ -381,8 +381,8 @@ pub async fn perform(ports: &Ports, now: &mut Timestamp, step: Step) -> String {
     }
 }
 
-/// Text of everything that the ports read.
-pub async fn read_back(ports: &Ports, rows: &Rows) -> String {
+/// Everything that ports tell when they are only asked, as text.
+pub async fn read_back(ports: &StorePorts, rows: &Rows) -> String {
     let mut read_back = format!(
         "{:?} {:?}",
         ports.attempts.queued(7).await,

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::context::TestClock;
 use super::history::{HistoryGenerator, inconsistency, perform};
-use super::{Implementation, Ports, run};
+use super::{Implementation, StorePorts, run};
 
 #[derive(Default)]
 struct ManualClock {
@@ -53,10 +53,10 @@ impl Implementation for Memory {
         "memory"
     }
 
-    async fn fresh(&self) -> Ports {
+    async fn fresh(&self) -> StorePorts {
         let clock = Arc::new(ManualClock::default());
         let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
-        Ports::of(&store, clock)
+        StorePorts::of(&store, clock)
     }
 }
 
@@ -73,7 +73,7 @@ fn money_and_deliveries_agree_at_every_step_of_random_histories() {
     for seed in 0..40 {
         let clock = Arc::new(ManualClock::default());
         let store = Arc::new(Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
-        let ports = Ports::of(&store, clock);
+        let ports = StorePorts::of(&store, clock);
         let (mut generator, mut now) = (HistoryGenerator::new(seed), Timestamp(0));
         for at in 0..300 {
             let step = generator.next(&store.snapshot());

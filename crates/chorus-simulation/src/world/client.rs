@@ -3,16 +3,13 @@
 //! A client retries until a call succeeds, so a submitted project is an accepted one. It only reads
 //! through ports, and approves plans when its project waits for approval.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::MicroUsd;
-use chorus_core::port::bus::Record;
 use chorus_core::port::projects::NewProject;
-use chorus_core::port::{ArtifactStore, Bus, Clock, Outbox, Projects, StoreError};
+use chorus_core::port::{Ports, relay, retry};
 use chorus_core::project::{ClientCommand, Head, NewHead, State};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
@@ -91,16 +88,6 @@ fn changes_of_mind(chance: &mut Rng) -> Vec<(Millis, ClientCommand)> {
     commands
 }
 
-/// Ports that a client uses.
-#[derive(Clone)]
-pub(super) struct Ports {
-    pub(super) projects: Arc<dyn Projects>,
-    pub(super) artifacts: Arc<dyn ArtifactStore>,
-    pub(super) outbox: Arc<dyn Outbox>,
-    pub(super) bus: Arc<dyn Bus>,
-    pub(super) clock: Arc<dyn Clock>,
-}
-
 /// Submits the project and follows it to its end.
 pub(super) async fn run(ports: Ports, script: ClientScript) {
     ports.clock.sleep_until(script.at).await;
@@ -164,43 +151,28 @@ async fn submit_project(ports: &Ports, script: &ClientScript) {
         head,
         record: record.clone(),
     };
-    until_ok(ports, || ports.projects.submit(new.clone())).await;
-    publish(ports, record).await;
+    retry::until_ok(&*ports.clock, "submit a project", || {
+        ports.projects.submit(new.clone())
+    })
+    .await;
+    relay::publish_committed(&*ports.bus, &*ports.outbox, &*ports.clock, vec![record]).await;
 }
 
 async fn send_command(ports: &Ports, project: ProjectId, command: &ClientCommand) {
     let record = record::command(event(ports), &tenant(), project, command);
     let tenant = &tenant();
-    until_ok(ports, || {
+    retry::until_ok(&*ports.clock, "send a command", || {
         ports.projects.command(tenant, project, record.clone())
     })
     .await;
-    publish(ports, record).await;
-}
-
-/// Publishes a record. A record that is not published here is published by the sweep.
-async fn publish(ports: &Ports, record: Record) {
-    let id = record.id;
-    if ports.bus.publish(vec![record]).await.is_ok() {
-        // A record that is not marked is sent again.
-        let _ = ports.outbox.mark_sent(vec![id]).await;
-    }
+    relay::publish_committed(&*ports.bus, &*ports.outbox, &*ports.clock, vec![record]).await;
 }
 
 async fn put_artifact(ports: &Ports, bytes: Bytes) -> ArtifactHash {
-    until_ok(ports, || ports.artifacts.put(bytes.clone())).await
-}
-
-async fn until_ok<T, F>(ports: &Ports, mut ask: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    loop {
-        if let Ok(answer) = ask().await {
-            return answer;
-        }
-        ports.clock.sleep(Millis(400)).await;
-    }
+    retry::until_ok(&*ports.clock, "write an artifact", || {
+        ports.artifacts.put(bytes.clone())
+    })
+    .await
 }
 
 fn event(ports: &Ports) -> EventId {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, CredentialId, Pool};
+use chorus_core::port::upstream::NoProvider;
 use chorus_core::port::{
-    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox,
+    ArtifactStore, Attempts, Bus, Deliveries, Directory, Leaders, LimitState, Outbox, Ports,
     Projects,
 };
 use chorus_core::time::{Millis, Timestamp};
@@ -52,23 +53,9 @@ pub(super) struct ProcessBuilder {
     pub(super) nets: SafetyNets,
 }
 
-/// Ports as one boot of one process sees them.
-struct ProcessPorts {
-    point: FaultPoint,
-    clock: Arc<dyn Clock>,
-    bus: Arc<dyn Bus>,
-    attempts: Arc<dyn Attempts>,
-    outbox: Arc<dyn Outbox>,
-    deliveries: Arc<dyn Deliveries>,
-    projects: Arc<dyn Projects>,
-    artifacts: Arc<dyn ArtifactStore>,
-    directory: Arc<dyn Directory>,
-    leaders: Arc<dyn Leaders>,
-    limits: Arc<dyn LimitState>,
-}
-
 impl ProcessBuilder {
-    fn ports(&self, name: &str, boot: Boot, may_crash: bool) -> ProcessPorts {
+    /// Returns the ports as one boot of one process sees them, and the point where its faults are injected.
+    fn ports(&self, name: &str, boot: Boot, may_crash: bool) -> (Ports, FaultPoint) {
         let point = FaultPoint::new(name, boot.process, may_crash, &self.injector);
         let clock = VirtualClock::new(
             &self.timeline,
@@ -87,8 +74,10 @@ impl ProcessBuilder {
         } else {
             Arc::new(NoResend(store()))
         };
-        ProcessPorts {
+        let ports = Ports {
             clock: Arc::new(clock),
+            keys: store(),
+            upstream: Arc::new(NoProvider),
             bus: Arc::new(FaultyBus::new(
                 Arc::clone(&self.bus),
                 point.clone(),
@@ -105,8 +94,8 @@ impl ProcessBuilder {
                 Arc::new(self.limits.beside()),
                 point.clone(),
             )),
-            point,
-        }
+        };
+        (ports, point)
     }
 
     /// Future of an orchestrator.
@@ -116,15 +105,7 @@ impl ProcessBuilder {
         boot: Boot,
         may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let ports = self.ports(name, boot, may_crash);
-        let ports = chorus_orchestrator::Ports {
-            projects: ports.projects,
-            outbox: ports.outbox,
-            deliveries: ports.deliveries,
-            artifacts: ports.artifacts,
-            bus: ports.bus,
-            clock: ports.clock,
-        };
+        let (ports, _) = self.ports(name, boot, may_crash);
         let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
         Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes)
             .run(pending())
@@ -138,18 +119,8 @@ impl ProcessBuilder {
         boot: Boot,
         may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let ports = self.ports(name, boot, may_crash);
+        let (ports, _) = self.ports(name, boot, may_crash);
         let id = BootId::new(ports.clock.random_u128());
-        let ports = chorus_dispatcher::Ports {
-            attempts: ports.attempts,
-            outbox: ports.outbox,
-            leaders: ports.leaders,
-            deliveries: ports.deliveries,
-            directory: ports.directory,
-            limits: ports.limits,
-            bus: ports.bus,
-            clock: ports.clock,
-        };
         let settings = chorus_dispatcher::Settings {
             collect: COLLECT,
             keep_records: KEEP_RECORDS,
@@ -174,28 +145,21 @@ impl ProcessBuilder {
         boot: Boot,
         may_crash: bool,
     ) -> BoxFuture<'static, ()> {
-        let ports = self.ports(name, boot, may_crash);
+        let (ports, point) = self.ports(name, boot, may_crash);
         let id = BootId::new(ports.clock.random_u128());
         let upstream = Http::new(chorus_upstream::Parts {
             catalog: Arc::clone(&self.catalog),
             transport: Arc::new(SimulatedTransport::new(
                 Arc::clone(&self.network),
-                ports.point.clone(),
+                point.clone(),
             )),
-            secrets: Arc::new(OpenKeys::new(self.keys.clone(), ports.point)),
+            secrets: Arc::new(OpenKeys::new(self.keys.clone(), point)),
             clock: Arc::clone(&ports.clock),
             addresses: AddressPolicy::default(),
         });
-        let ports = chorus_worker::Ports {
-            attempts: ports.attempts,
-            deliveries: ports.deliveries,
-            outbox: ports.outbox,
-            artifacts: ports.artifacts,
-            limits: ports.limits,
+        let ports = Ports {
             upstream: Arc::new(upstream),
-            bus: ports.bus,
-            directory: ports.directory,
-            clock: ports.clock,
+            ..ports
         };
         let settings = chorus_worker::Settings {
             slots: 12,
@@ -222,14 +186,7 @@ impl ProcessBuilder {
         script: client::ClientScript,
         boot: Boot,
     ) -> BoxFuture<'static, ()> {
-        let ports = self.ports(name, boot, false);
-        let ports = client::Ports {
-            projects: ports.projects,
-            artifacts: ports.artifacts,
-            outbox: ports.outbox,
-            bus: ports.bus,
-            clock: ports.clock,
-        };
+        let (ports, _) = self.ports(name, boot, false);
         client::run(ports, script).boxed()
     }
 }

@@ -16,7 +16,7 @@ use chorus_core::port::bus::{Incoming, Record, Topic};
 use chorus_core::port::directory::{
     CredentialState, Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret,
 };
-use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Directory, LimitState};
+use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Directory, LimitState, Ports};
 use chorus_core::record;
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
@@ -27,7 +27,7 @@ use futures_util::FutureExt as _;
 use super::rows::Rows;
 use super::script::{Scene, Script};
 use super::time::{Time, run};
-use crate::{Ports, Settings, Worker};
+use crate::{Settings, Worker};
 
 pub(super) struct Bench {
     pub(super) time: Arc<Time>,
@@ -290,19 +290,16 @@ impl Bench {
 
     pub(super) fn worker(&self) -> Worker {
         let store = Arc::new(self.store.clone());
+        let bus = self
+            .failing
+            .clone()
+            .unwrap_or_else(|| Arc::new(self.bus.clone()));
         let ports = Ports {
             attempts: self.rows.clone() as Arc<dyn Attempts>,
             outbox: self.rows.clone(),
             deliveries: self.rows.clone(),
-            artifacts: store.clone(),
-            limits: self.limits.clone(),
             upstream: self.script.clone(),
-            bus: self
-                .failing
-                .clone()
-                .unwrap_or_else(|| Arc::new(self.bus.clone())),
-            directory: store,
-            clock: self.clock.clone(),
+            ..Ports::over_store(store, bus, self.limits.clone(), self.clock.clone())
         };
         Worker::new(
             ports,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chorus_core::id::Tenant;
-use chorus_core::port::{Clock, Upstream};
+use chorus_core::port::{Clock, Ports, Upstream};
 use chorus_store::sql::Pending;
 use chorus_upstream::{DirectorySecrets, Http, HttpTransport, Parts};
 
@@ -13,7 +13,6 @@ use super::key;
 use crate::clock::SystemClock;
 use crate::config::{Config, LOCAL_TENANT};
 use crate::crash::{Crash, Wrapped};
-use crate::ports::Ports;
 use crate::telemetry::Telemetry;
 
 /// What a command says about options.
@@ -82,6 +81,7 @@ impl App {
             bus: ports.bus,
             limits: ports.limits,
             upstream: ports.upstream,
+            clock: Arc::clone(&clock),
         };
         let ports = match options.telemetry {
             Some(telemetry) => telemetry.measure(ports),

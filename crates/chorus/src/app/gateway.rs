@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chorus_gateway::{Auth, Bounds, Gateway, Ports, Settings};
+use chorus_gateway::{Auth, Bounds, Gateway, Settings};
 
 use super::App;
 use crate::config::GatewayAuth;
@@ -10,16 +10,6 @@ use crate::config::GatewayAuth;
 impl App {
     /// The gateway, not yet listening. Probes and metrics go beside it; then it serves a listener.
     pub(crate) fn gateway(&self) -> Gateway {
-        let ports = Ports {
-            projects: Arc::clone(&self.ports.projects),
-            deliveries: Arc::clone(&self.ports.deliveries),
-            outbox: Arc::clone(&self.ports.outbox),
-            directory: Arc::clone(&self.ports.directory),
-            artifacts: Arc::clone(&self.ports.artifacts),
-            bus: Arc::clone(&self.ports.bus),
-            clock: Arc::clone(&self.clock),
-            keys: Arc::clone(&self.ports.keys),
-        };
         let config = &self.config;
         let usual = Settings::usual(Arc::clone(&self.catalog), config.roles.lists());
         let settings = Settings {
@@ -37,6 +27,6 @@ impl App {
             most_budget: config.gateway.most_budget(),
             ..usual
         };
-        Gateway::new(ports, settings)
+        Gateway::new(self.ports.clone(), settings)
     }
 }

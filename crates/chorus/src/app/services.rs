@@ -173,34 +173,16 @@ fn boot(app: &App, service: &str) -> BootId {
 }
 
 fn orchestrator(app: &App, drain: Millis) -> Orchestrator {
-    let ports = chorus_orchestrator::Ports {
-        projects: Arc::clone(&app.ports.projects),
-        outbox: Arc::clone(&app.ports.outbox),
-        deliveries: Arc::clone(&app.ports.deliveries),
-        artifacts: Arc::clone(&app.ports.artifacts),
-        bus: Arc::clone(&app.ports.bus),
-        clock: Arc::clone(&app.clock),
-    };
     let settings = chorus_orchestrator::Settings {
         drain,
         ..chorus_orchestrator::Settings::default()
     };
-    Orchestrator::new(ports, settings, Arc::new(ByAccounts::new(app)))
+    Orchestrator::new(app.ports.clone(), settings, Arc::new(ByAccounts::new(app)))
 }
 
 fn dispatcher(app: &App) -> Dispatcher {
-    let ports = chorus_dispatcher::Ports {
-        attempts: Arc::clone(&app.ports.attempts),
-        outbox: Arc::clone(&app.ports.outbox),
-        leaders: Arc::clone(&app.ports.leaders),
-        deliveries: Arc::clone(&app.ports.deliveries),
-        directory: Arc::clone(&app.ports.directory),
-        limits: Arc::clone(&app.ports.limits),
-        bus: Arc::clone(&app.ports.bus),
-        clock: Arc::clone(&app.clock),
-    };
     Dispatcher::new(
-        ports,
+        app.ports.clone(),
         pace(app),
         Arc::clone(&app.catalog),
         app.config.roles.lists(),
@@ -237,17 +219,6 @@ fn pace(app: &App) -> chorus_dispatcher::Settings {
 }
 
 fn worker(app: &App, pool: &Pool, drain: Millis) -> Worker {
-    let ports = chorus_worker::Ports {
-        attempts: Arc::clone(&app.ports.attempts),
-        deliveries: Arc::clone(&app.ports.deliveries),
-        artifacts: Arc::clone(&app.ports.artifacts),
-        limits: Arc::clone(&app.ports.limits),
-        upstream: Arc::clone(&app.ports.upstream),
-        outbox: Arc::clone(&app.ports.outbox),
-        bus: Arc::clone(&app.ports.bus),
-        directory: Arc::clone(&app.ports.directory),
-        clock: Arc::clone(&app.clock),
-    };
     let config = &app.config;
     let settings = chorus_worker::Settings {
         slots: config.worker.slots as usize,
@@ -258,7 +229,7 @@ fn worker(app: &App, pool: &Pool, drain: Millis) -> Worker {
         ..chorus_worker::Settings::of_pool(pool.clone())
     };
     Worker::new(
-        ports,
+        app.ports.clone(),
         Arc::clone(&app.catalog),
         settings,
         boot(app, "worker"),

@@ -122,9 +122,6 @@ pub(super) async fn tell(app: &App, id: ProjectId, command: &ClientCommand) -> a
         .command(&app.tenant, id, record.clone())
         .await?;
     anyhow::ensure!(there, missing(id));
-    // The leader sends it again if this publication is lost.
-    if app.ports.bus.publish(vec![record.clone()]).await.is_ok() {
-        app.ports.outbox.mark_sent(vec![record.id]).await?;
-    }
+    app.publish(record).await;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::app::{App, ServiceSet, Services};
 use crate::cli::RunOptions;
 use crate::exit::Exit;
 use crate::report::{self, ReportInput};
-use crate::watch::{self, Pause, Watcher};
+use crate::watch::{Pause, Watcher};
 use crate::{ask, deliver};
 
 /// How a person goes with a project.
@@ -37,7 +37,7 @@ pub(crate) struct Session {
 /// Goes with the project until it is over or parked, and closes the app.
 pub(crate) async fn run(app: App, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
     let mut services = Services::start(&app, &ServiceSet::all());
-    let mut watcher = Watcher::new(ports(&app), id, app.account_names().await?).await?;
+    let mut watcher = Watcher::new(app.ports.clone(), id, app.account_names().await?).await?;
     let notes = watcher.notes();
     let outcome = tokio::select! {
         biased;
@@ -129,15 +129,6 @@ async fn accompany(
         if !answered {
             return park(app, id).await;
         }
-    }
-}
-
-pub(super) fn ports(app: &App) -> watch::Ports {
-    watch::Ports {
-        projects: app.ports.projects.clone(),
-        deliveries: app.ports.deliveries.clone(),
-        bus: app.ports.bus.clone(),
-        clock: app.clock.clone(),
     }
 }
 

@@ -84,10 +84,7 @@ pub(crate) async fn submit(app: &App, submission: Submission) -> anyhow::Result<
     };
     match app.ports.projects.submit(new).await? {
         Submitted::Accepted(id) => {
-            // The leader sends it again if this publication is lost.
-            if app.ports.bus.publish(vec![record.clone()]).await.is_ok() {
-                app.ports.outbox.mark_sent(vec![record.id]).await?;
-            }
+            app.publish(record).await;
             Ok(id)
         }
         Submitted::KeyReused(other) => anyhow::bail!("the key of {id} was used for {other}"),

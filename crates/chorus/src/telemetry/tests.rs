@@ -1,8 +1,8 @@
 //! What passes through the ports is found in the text again.
 
 use chorus_core::id::{BootId, Tenant};
-use chorus_core::port::Upstream;
 use chorus_core::port::bus::{Record, Topic};
+use chorus_core::port::{Ports, Upstream};
 use chorus_core::time::Millis;
 use chorus_limits::{Memory, Start};
 use chorus_upstream::catalog;
@@ -27,17 +27,13 @@ impl Upstream for Nobody {
 fn ports() -> Ports {
     let store = Arc::new(chorus_store::memory::Store::new(Arc::new(SystemClock)));
     Ports {
-        projects: store.clone(),
-        attempts: store.clone(),
-        deliveries: store.clone(),
-        outbox: store.clone(),
-        leaders: store.clone(),
-        directory: store.clone(),
-        keys: store.clone(),
-        artifacts: store,
-        bus: Arc::new(chorus_bus::Embedded::new()),
-        limits: Arc::new(Memory::new(Arc::new(SystemClock), Start::Full)),
         upstream: Arc::new(Nobody),
+        ..Ports::over_store(
+            store,
+            Arc::new(chorus_bus::Embedded::new()),
+            Arc::new(Memory::new(Arc::new(SystemClock), Start::Full)),
+            Arc::new(SystemClock),
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use chorus_core::time::Timestamp;
 use chorus_simulation::contract::context::TestClock;
 use chorus_simulation::contract::fixtures::{self, Ids};
 use chorus_simulation::contract::history::{HistoryGenerator, inconsistency, perform, read_back};
-use chorus_simulation::contract::{Implementation, Ports, run, run_cases, suites};
+use chorus_simulation::contract::{Implementation, StorePorts, run, run_cases, suites};
 use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
 use chorus_store::{LocalDirectory, memory};
@@ -49,8 +49,8 @@ async fn opened(place: Place) -> Store {
     store
 }
 
-fn ports(store: Store) -> Ports {
-    Ports::of(&Arc::new(store.clone()), Arc::new(Held(store)))
+fn ports(store: Store) -> StorePorts {
+    StorePorts::of(&Arc::new(store.clone()), Arc::new(Held(store)))
 }
 
 struct Sqlite(TempDir, AtomicU64);
@@ -75,7 +75,7 @@ impl Implementation for Sqlite {
         "sqlite"
     }
 
-    async fn fresh(&self) -> Ports {
+    async fn fresh(&self) -> StorePorts {
         ports(self.store().await)
     }
 }
@@ -94,11 +94,11 @@ impl Implementation for Files {
         "local directory"
     }
 
-    async fn fresh(&self) -> Ports {
+    async fn fresh(&self) -> StorePorts {
         let folder = self.0.0.path().join("artifacts");
         let artifacts: Arc<dyn ArtifactStore> =
             Arc::new(LocalDirectory::open(folder).expect("a new folder opens"));
-        Ports {
+        StorePorts {
             artifacts,
             ..self.0.fresh().await
         }
@@ -149,7 +149,7 @@ impl TestClock for HandClock {
 async fn check_history(seed: u64, steps: usize, store: &Store) {
     let clock = Arc::new(HandClock::default());
     let model = Arc::new(memory::Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
-    let (model_ports, store_ports) = (Ports::of(&model, clock), ports(store.clone()));
+    let (model_ports, store_ports) = (StorePorts::of(&model, clock), ports(store.clone()));
     let mut generator = HistoryGenerator::new(seed);
     let (mut model_now, mut store_now) = (Timestamp(0), Timestamp(0));
     for at in 0..steps {

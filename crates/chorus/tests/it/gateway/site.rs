@@ -12,13 +12,14 @@ use chorus_core::brief::Options;
 use chorus_core::id::{EventId, KeyId, ProjectId, Seq, Tenant};
 use chorus_core::merge::{Deliverable, MergedFile};
 use chorus_core::money::MicroUsd;
-use chorus_core::port::Clock;
 use chorus_core::port::keys::{NewKey, Scopes};
 use chorus_core::port::projects::{Commit, Committed, NewProject, StoredEvent, Submitted};
+use chorus_core::port::{Clock, Ports};
 use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead, State};
 use chorus_core::record::{self, EventNotice};
 use chorus_core::time::{Millis, Timestamp};
-use chorus_gateway::{Gateway, Ports, Secret, ServeError, Settings};
+use chorus_gateway::{Gateway, Secret, ServeError, Settings};
+use chorus_limits::{Memory, Start};
 use chorus_simulation::real;
 use chorus_store::sql::{Pending, Place, Store};
 use futures_util::future::BoxFuture;
@@ -114,16 +115,9 @@ impl Site {
             .await
             .expect("a new database opens");
         let shared = Arc::new(store.clone());
-        let ports = Ports {
-            projects: shared.clone(),
-            deliveries: shared.clone(),
-            outbox: shared.clone(),
-            directory: shared.clone(),
-            artifacts: shared.clone(),
-            bus: Arc::new(Embedded::new()),
-            clock: Arc::new(RealClock),
-            keys: shared,
-        };
+        let clock = Arc::new(RealClock);
+        let limits = Arc::new(Memory::new(clock.clone(), Start::Full));
+        let ports = Ports::over_store(shared, Arc::new(Embedded::new()), limits, clock);
         Self {
             ports,
             store,

@@ -56,7 +56,7 @@ impl Implementation for Postgres {
         "postgres"
     }
 
-    async fn fresh(&self) -> Ports {
+    async fn fresh(&self) -> StorePorts {
         ports(self.store("contract").await)
     }
 }
