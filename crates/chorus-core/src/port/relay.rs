@@ -94,7 +94,7 @@ mod tests {
         async fn publish(&self, _: Vec<Record>) -> Result<(), BusError> {
             match self.bus {
                 Mood::Works => Ok(()),
-                Mood::Fails => Err(BusError("away".to_owned())),
+                Mood::Fails => Err(BusError::new("away")),
                 Mood::Hangs => pending().await,
             }
         }
@@ -124,7 +124,7 @@ mod tests {
                     self.marked.lock().expect("one thread").extend(ids);
                     Ok(())
                 }
-                Mood::Fails => Err(StoreError::Unavailable("away".to_owned())),
+                Mood::Fails => Err(StoreError::unavailable("away")),
                 Mood::Hangs => pending().await,
             }
         }
