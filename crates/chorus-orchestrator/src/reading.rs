@@ -145,7 +145,7 @@ async fn store(
     brief: &str,
 ) -> Planned {
     let hash = aggregate.shelf.put(context, &plan).await;
-    let estimate = PlanEstimate::from(&plan::forecast(&plan, scope.outline, brief));
+    let estimate = plan::estimate(&plan, scope.outline, brief);
     Planned {
         plan: Box::new(plan),
         hash,
