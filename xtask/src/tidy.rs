@@ -5,6 +5,7 @@
 
 mod arrows;
 mod circles;
+mod columns;
 mod docs;
 mod lengths;
 mod names;
@@ -28,6 +29,7 @@ pub(crate) fn run(_arguments: &[String]) -> anyhow::Result<()> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut faults = arrows::faults(&metadata);
     faults.extend(circles::faults(&sources));
+    faults.extend(columns::faults(&sources));
     faults.extend(docs::faults(root, &crate::TASKS.map(|task| task.name))?);
     faults.extend(names::faults(&sources));
     faults.extend(words::faults(&sources));

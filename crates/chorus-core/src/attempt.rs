@@ -8,6 +8,7 @@ mod dispatch;
 mod finish;
 mod queue;
 mod state;
+mod summary;
 
 pub use claim::{Claim, Delivery, Holding, Outstanding, Reclaim, Reclaimed};
 pub use dispatch::{Assignment, Dispatch, DispatchDecision, Dispatched};
@@ -19,3 +20,4 @@ pub use state::{
     ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, drawn,
     step,
 };
+pub use summary::CallSummary;

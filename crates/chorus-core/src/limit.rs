@@ -6,6 +6,7 @@
 //! `chorus-limits`; choice and order live in `chorus-pool`.
 
 mod calendar;
+mod resets;
 
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use crate::id::{CredentialId, GroupId, LeaseId};
 use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::{Millis, Timestamp};
+
+pub use resets::QuotaResets;
 
 /// What a provider really limits: all limits of one group are charged at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::{AttemptDone, NewAttempt};
+use crate::attempt::{AttemptDone, CallSummary, NewAttempt};
 use crate::id::{AccountId, AttemptId, CredentialId, Epoch, EventId, Pool, ProjectId, Seq, Tenant};
 use crate::port::bus::{Record, Topic};
 use crate::progress::{self, Progress};
@@ -68,10 +68,14 @@ pub struct DispatchNotice {
 }
 
 /// Payload of [`READY`]: something was queued. Truth is the row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyNotice {
     /// The attempt, the first one when several were queued at once.
     pub attempt: AttemptId,
+    /// Result of the delivery before; none when the attempt is new, no call was made, or an
+    /// earlier release wrote the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Box<CallSummary>>,
 }
 
 /// Payload of [`EVENT`]: the history of a project grew. Truth is the event table.
@@ -171,6 +175,16 @@ pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Re
 /// An attempt was queued, for the first time or again. The pool is not known before admission, so the
 /// key, which only chooses among one partition, is the role that serves the task.
 pub fn task_ready(id: EventId, attempt: &NewAttempt, epoch: Epoch) -> Record {
+    task_ready_after(id, attempt, epoch, None)
+}
+
+/// An attempt was queued again after a delivery with this call.
+pub fn task_ready_after(
+    id: EventId,
+    attempt: &NewAttempt,
+    epoch: Epoch,
+    call: Option<CallSummary>,
+) -> Record {
     let key = format!("{:?}", attempt.kind.role()).to_lowercase();
     attempt_record(
         id,
@@ -180,6 +194,7 @@ pub fn task_ready(id: EventId, attempt: &NewAttempt, epoch: Epoch) -> Record {
         (attempt, epoch),
         &ReadyNotice {
             attempt: attempt.id,
+            call: call.map(Box::new),
         },
     )
 }
@@ -326,7 +341,9 @@ mod tests {
     use super::*;
     use crate::artifact::ArtifactHash;
     use crate::attempt::{CallSize, Outcome};
-    use crate::id::TaskId;
+    use crate::failure::FailureClass;
+    use crate::id::{ModelSlug, ProviderId, TaskId};
+    use crate::money::MicroUsd;
     use crate::task_kind::TaskKind;
     use crate::time::Millis;
 
@@ -351,6 +368,32 @@ mod tests {
         }
     }
 
+    fn call() -> CallSummary {
+        CallSummary {
+            provider: ProviderId::new("anthropic"),
+            model: ModelSlug::new("claude/opus"),
+            account: AccountId::new(8),
+            kind: TaskKind::Work,
+            size: attempt().size,
+            class: Some(FailureClass::Overload),
+            complete: false,
+            usage: None,
+            cost: MicroUsd(3),
+            took: Millis(900),
+        }
+    }
+
+    #[test]
+    fn a_queued_attempt_carries_its_last_call_and_readers_of_both_releases_understand_it() {
+        let record = task_ready_after(EventId::new(7), &attempt(), Epoch(2), Some(call()));
+        let notice: ReadyNotice = read(&record, READY).expect("it follows its schema");
+        assert_eq!(notice.call, Some(Box::new(call())));
+        assert!(record.payload.len() < 1_024, "{}", record.payload.len());
+        let old = task_ready(EventId::new(7), &attempt(), Epoch(2));
+        let notice: ReadyNotice = read(&old, READY).expect("an earlier release wrote no call");
+        assert_eq!((notice.attempt, notice.call), (AttemptId::new(3), None));
+    }
+
     #[test]
     fn a_finished_attempt_survives_the_bus() {
         let done = AttemptDone {
@@ -359,6 +402,7 @@ mod tests {
             outcome: Outcome::Succeeded {
                 result: ArtifactHash::of(b"text"),
             },
+            call: Some(Box::new(call())),
         };
         let record = task_done(EventId::new(7), &attempt(), Epoch(2), &done);
         assert_eq!(read::<AttemptDone>(&record, DONE), Ok(done));

@@ -10,7 +10,6 @@ use chorus_core::attempt::{
 };
 use chorus_core::money::MicroUsd;
 use chorus_core::record;
-use chorus_pool::Grant;
 
 use crate::context::Context;
 
@@ -18,23 +17,14 @@ use crate::context::Context;
 #[derive(Debug)]
 pub(crate) struct Decided {
     pub(crate) row: QueuedAttempt,
-    pub(crate) fate: Fate,
+    pub(crate) decision: DispatchDecision,
 }
 
-/// What becomes of a queued row.
-#[derive(Debug)]
-pub(crate) enum Fate {
-    /// It goes to a worker.
-    Send(Box<Grant>),
-    /// It will not run.
-    Refuse(FailureCause),
-}
-
-/// Commits and publishes; returns the rows that went to workers, with their grants.
+/// Commits and publishes; returns the rows that went to workers, with their assignments.
 pub(crate) async fn commit(
     context: &Context,
     decided: Vec<Decided>,
-) -> Vec<(QueuedAttempt, Grant)> {
+) -> Vec<(QueuedAttempt, Assignment)> {
     let mut sent = Vec::new();
     let mut round = decided;
     while !round.is_empty() {
@@ -49,28 +39,29 @@ pub(crate) async fn commit(
             .await;
         let mut records = Vec::new();
         let mut next = Vec::new();
-        for ((Decided { row, fate }, dispatch), answer) in round.into_iter().zip(batch).zip(answers)
+        for ((Decided { row, decision }, dispatch), answer) in
+            round.into_iter().zip(batch).zip(answers)
         {
-            match (fate, answer) {
-                (fate, Dispatched::Done) => {
+            match (decision, answer) {
+                (decision, Dispatched::Done) => {
                     records.push(dispatch.record);
-                    if let Fate::Send(grant) = fate {
-                        sent.push((row, *grant));
+                    if let DispatchDecision::Send(assignment) = decision {
+                        sent.push((row, *assignment));
                     }
                 }
-                (Fate::Send(grant), Dispatched::Conflict) => {
-                    context.end_unused(grant.lease.id).await
+                (DispatchDecision::Send(assignment), Dispatched::Conflict) => {
+                    context.end_unused(assignment.lease.id).await
                 }
-                (Fate::Send(grant), Dispatched::OverBudget) => {
-                    context.end_unused(grant.lease.id).await;
-                    if !may_suffice_later(context, &row, &grant).await {
+                (DispatchDecision::Send(assignment), Dispatched::OverBudget) => {
+                    context.end_unused(assignment.lease.id).await;
+                    if !may_suffice_later(context, &row, &assignment).await {
                         next.push(Decided {
                             row,
-                            fate: Fate::Refuse(FailureCause::OverBudget),
+                            decision: DispatchDecision::Refuse(FailureCause::OverBudget),
                         });
                     }
                 }
-                (Fate::Refuse(_), Dispatched::Conflict | Dispatched::OverBudget) => {}
+                (DispatchDecision::Refuse(_), Dispatched::Conflict | Dispatched::OverBudget) => {}
             }
         }
         context.publish(records).await;
@@ -81,64 +72,45 @@ pub(crate) async fn commit(
 
 /// Whether the budget would cover the call if calls under way cost nothing: then the row stays queued and is tried
 /// again with the next reading, because calls mostly cost less than what is set aside for them.
-async fn may_suffice_later(context: &Context, row: &QueuedAttempt, grant: &Grant) -> bool {
+async fn may_suffice_later(
+    context: &Context,
+    row: &QueuedAttempt,
+    assignment: &Assignment,
+) -> bool {
     let read = context.statement(
         "read a project's money",
         context.deliveries.money(row.attempt.project),
     );
     match read.await {
         Ok(Some(money)) => {
-            money.reserved > MicroUsd::ZERO && money.spent + grant.estimate.cost <= money.budget
+            money.reserved > MicroUsd::ZERO && money.spent + assignment.estimate <= money.budget
         }
         Ok(None) => false,
         Err(_) => true,
     }
 }
 
-fn statement(context: &Context, Decided { row, fate }: &Decided) -> Dispatch {
+fn statement(context: &Context, Decided { row, decision }: &Decided) -> Dispatch {
     let (attempt, epoch) = (&row.attempt, row.epoch);
-    let (decision, record) = match fate {
-        Fate::Send(grant) => {
-            let record = record::task_dispatch(
-                context.event_id(),
-                &grant.pool,
-                attempt,
-                epoch,
-                grant.lease.not_after,
-            );
-            (DispatchDecision::Send(Box::new(assignment(grant))), record)
-        }
-        Fate::Refuse(cause) => {
-            let outcome = Outcome::Failed {
-                cause: cause.clone(),
-            };
-            let done = AttemptDone {
-                attempt: attempt.id,
-                task: attempt.task,
-                outcome,
-            };
-            (
-                DispatchDecision::Refuse(cause.clone()),
-                record::task_done(context.event_id(), attempt, epoch, &done),
-            )
+    let record = match decision {
+        DispatchDecision::Send(assignment) => record::task_dispatch(
+            context.event_id(),
+            &assignment.pool,
+            attempt,
+            epoch,
+            assignment.lease.not_after,
+        ),
+        DispatchDecision::Refuse(cause) => {
+            let cause = cause.clone();
+            let done = AttemptDone::uncalled(attempt, Outcome::Failed { cause });
+            record::task_done(context.event_id(), attempt, epoch, &done)
         }
     };
     Dispatch {
         attempt: attempt.id,
         epoch,
         term: context.term,
-        decision,
+        decision: decision.clone(),
         record,
-    }
-}
-
-fn assignment(grant: &Grant) -> Assignment {
-    Assignment {
-        lease: grant.lease.clone(),
-        account: grant.account,
-        provider: grant.provider.clone(),
-        model: grant.model.clone(),
-        pool: grant.pool.clone(),
-        estimate: grant.estimate.cost,
     }
 }

@@ -4,14 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::attempt::{CallSize, FailureCause};
-use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, QueuedAttempt, Requeue};
-use chorus_core::failure::{BreakerReaction, FailureClass};
+use chorus_core::attempt::{
+    CallSize, CallSummary, DeliveryEnd, DeliveryRow, Outcome, QueuedAttempt, Requeue,
+};
 use chorus_core::id::{AttemptId, Epoch, ProjectId};
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::Admission;
-use chorus_pool::estimate::Lesson;
 
 /// Rows of a project for which its reading is put off by one more interval.
 const ROWS_AN_INTERVAL: u64 = 500;
@@ -79,44 +78,32 @@ impl Lessons {
 
 fn learn(admission: &mut Admission, row: &DeliveryRow, kind: TaskKind, size: CallSize) {
     let place = &row.assignment;
-    if let (Some(usage), Some(claimed), Some(ended)) = (row.usage, row.claimed_at, row.ended_at) {
-        let took = ended.since(claimed);
-        admission.learn(&Lesson {
-            provider: place.provider.clone(),
-            model: place.model.clone(),
-            kind,
-            size,
-            usage,
-            took,
-        });
-    }
-    match verdict(row.end.as_ref()) {
-        Some(Ok(())) => admission.route_answered(&place.provider, &place.model, true),
-        Some(Err(class)) if class.rule().breaker == BreakerReaction::CountsAgainst => {
-            admission.route_answered(&place.provider, &place.model, false)
-        }
-        Some(Err(_)) | None => {}
-    }
+    let Some(DeliveryEnd::Finished { outcome }) = &row.end else {
+        return admission.call_dropped(&place.provider, &place.model);
+    };
+    let took = match (row.claimed_at, row.ended_at) {
+        (Some(claimed), Some(ended)) => ended.since(claimed),
+        _ => Millis::ZERO,
+    };
+    admission.call_ended(&CallSummary {
+        provider: place.provider.clone(),
+        model: place.model.clone(),
+        account: place.account,
+        kind,
+        size,
+        class: outcome.failure_class(),
+        complete: is_complete(outcome),
+        usage: row.usage,
+        cost: row.cost,
+        took,
+    });
 }
 
-/// Whether the provider answered, or how it failed; none when the delivery says nothing about it.
-fn verdict(end: Option<&DeliveryEnd>) -> Option<Result<(), FailureClass>> {
-    match end? {
-        DeliveryEnd::Finished { outcome } => match outcome {
-            Outcome::Succeeded { .. } | Outcome::Asked { .. } => Some(Ok(())),
-            Outcome::Requeue {
-                reason: Requeue::Continue,
-                ..
-            } => Some(Ok(())),
-            Outcome::Requeue {
-                reason: Requeue::Retry { class } | Requeue::Limited { class },
-                ..
-            } => Some(Err(*class)),
-            Outcome::Failed {
-                cause: FailureCause::Upstream { class, .. },
-            } => Some(Err(*class)),
-            Outcome::Failed { .. } | Outcome::Requeue { .. } => None,
-        },
-        DeliveryEnd::Unclaimed | DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled => None,
+/// Returns true if the outcome follows a reply that came to its end.
+fn is_complete(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Succeeded { .. } | Outcome::Asked { .. } => true,
+        Outcome::Requeue { reason, .. } => *reason == Requeue::Continue,
+        Outcome::Failed { .. } => false,
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chorus_core::attempt::{FailureCause, Outstanding, QueuedAttempt};
+use chorus_core::attempt::{DispatchDecision, FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::Tenant;
 use chorus_core::limit::HeldLease;
@@ -13,11 +13,11 @@ use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
 use chorus_core::time::Timestamp;
-use chorus_pool::{Admission, EndpointIndex, RoleModels, StateLost, Verdict};
+use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels, StateLost};
 use futures_util::future::{Either, select};
 
 use crate::book::Book;
-use crate::commit::{Decided, Fate, commit};
+use crate::commit::{Decided, commit};
 use crate::context::Context;
 use crate::feed::{Feed, News};
 use crate::lessons::Lessons;
@@ -44,7 +44,7 @@ struct Desk<'a> {
 
 /// What the desk waits for.
 enum Event {
-    Decided(Vec<Verdict>),
+    Decided(Vec<pool::Decided>),
     Lost,
     News(News),
     Tick,
@@ -142,7 +142,7 @@ impl<'a> Desk<'a> {
                 self.read_lessons().await;
             }
             match self.event(&mut feed).await {
-                Event::Decided(verdicts) => self.dispatch(verdicts).await,
+                Event::Decided(decisions) => self.dispatch(decisions).await,
                 Event::Lost => self.restore().await,
                 Event::News(News::Queue) => self.read_soon(),
                 Event::News(News::Accounts) => self.accounts_due = self.context.now(),
@@ -164,7 +164,7 @@ impl<'a> Desk<'a> {
             .sleep_until(self.read_at.min(self.accounts_due));
         let news = pin!(feed.next());
         match select(Box::pin(self.admission.next()), select(news, tick)).await {
-            Either::Left((Ok(verdicts), _)) => Event::Decided(verdicts),
+            Either::Left((Ok(decisions), _)) => Event::Decided(decisions),
             Either::Left((Err(StateLost), _)) => Event::Lost,
             Either::Right((Either::Left((news, _)), _)) => Event::News(news),
             Either::Right((Either::Right(((), _)), _)) => Event::Tick,
@@ -208,7 +208,7 @@ impl<'a> Desk<'a> {
         }
         let refuse = |row| Decided {
             row,
-            fate: Fate::Refuse(FailureCause::KillsWorkers),
+            decision: DispatchDecision::Refuse(FailureCause::KillsWorkers),
         };
         commit(self.context, killers.into_iter().map(refuse).collect()).await;
     }
@@ -261,21 +261,11 @@ impl<'a> Desk<'a> {
     }
 
     /// Commits what was decided and publishes it.
-    async fn dispatch(&mut self, verdicts: Vec<Verdict>) {
-        let mut decided = Vec::with_capacity(verdicts.len());
-        for verdict in verdicts {
-            let (request, fate) = match verdict {
-                Verdict::Granted { request, grant } => (request, Fate::Send(grant)),
-                Verdict::Never { request, why } => (
-                    request,
-                    Fate::Refuse(FailureCause::NoAccount { message: why }),
-                ),
-            };
-            decided.extend(
-                self.book
-                    .take(request.lease)
-                    .map(|row| Decided { row, fate }),
-            );
+    async fn dispatch(&mut self, decisions: Vec<pool::Decided>) {
+        let mut decided = Vec::with_capacity(decisions.len());
+        for pool::Decided { request, decision } in decisions {
+            let row = self.book.take(request.lease);
+            decided.extend(row.map(|row| Decided { row, decision }));
         }
         for (row, _) in commit(self.context, decided).await {
             self.lessons.expect(&row);

@@ -139,6 +139,7 @@ impl<'a> Deciding<'a> {
                         attempt: row.attempt,
                         task: row.task,
                         outcome,
+                        call: None,
                     },
                 ))
                 .await;

@@ -10,19 +10,19 @@ mod queue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::attempt::CallSize;
+use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision};
 use chorus_core::catalog::Model;
-use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, Pool, ProviderId, Tenant};
-use chorus_core::limit::{CallEstimate, Lease};
+use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, ProviderId, Tenant};
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
-use crate::breaker::Breakers;
+use crate::breaker::{Breakers, RouteReport};
 use crate::endpoint_index::{EndpointIndex, RoleModels};
 use crate::estimate::{Estimator, Lesson};
+use crate::health::AccountHealth;
 use queue::{LineKey, Queue};
 
 /// How admission behaves.
@@ -87,40 +87,14 @@ pub enum ModelSelector {
     Model(ModelSlug),
 }
 
-/// What was reserved for a call.
+/// A request that has left the queue, with the decision on it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grant {
-    /// The lease.
-    pub lease: Lease,
-    /// The account.
-    pub account: AccountId,
-    /// The provider.
-    pub provider: ProviderId,
-    /// The model.
-    pub model: ModelSlug,
-    /// The pool whose workers run it.
-    pub pool: Pool,
-    /// What it will likely use.
-    pub estimate: CallEstimate,
-}
-
-/// What became of a request. It has left the queue.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// It may be dispatched.
-    Granted {
-        /// The request.
-        request: Box<AdmissionRequest>,
-        /// What it got.
-        grant: Box<Grant>,
-    },
-    /// It can never be admitted.
-    Never {
-        /// The request.
-        request: Box<AdmissionRequest>,
-        /// Why, in words for people.
-        why: String,
-    },
+pub struct Decided {
+    /// The request.
+    pub request: Box<AdmissionRequest>,
+    /// [`DispatchDecision::Send`] with the reserved lease, or the cause for which no account will
+    /// ever admit it.
+    pub decision: DispatchDecision,
 }
 
 /// The limiter has lost its state: leases must be restored before anything is reserved.
@@ -137,9 +111,10 @@ pub struct Admission {
     roles: RoleModels,
     estimator: Estimator,
     breakers: Breakers,
+    health: AccountHealth,
     queue: Queue,
     resting: BTreeMap<LineKey, Rest>,
-    decided: Vec<Verdict>,
+    decided: Vec<Decided>,
     lost: bool,
     changes: BoxStream<'static, GroupId>,
 }
@@ -169,6 +144,7 @@ impl Admission {
             roles,
             estimator: Estimator::default(),
             breakers: Breakers::default(),
+            health: AccountHealth::default(),
             queue: Queue::default(),
             resting: BTreeMap::new(),
             decided: Vec::new(),
@@ -220,20 +196,41 @@ impl Admission {
         &self.estimator
     }
 
-    /// Takes in what a call really used.
-    pub fn learn(&mut self, lesson: &Lesson) {
-        self.estimator.learn(lesson);
+    /// Learns from the end of a call: estimates from a complete reply, the breaker of its route
+    /// and the health of its account from every end.
+    pub fn call_ended(&mut self, call: &CallSummary) {
+        let now = self.clock.now();
+        if let Some(usage) = call.usage.filter(|_| call.complete) {
+            self.estimator.learn(&Lesson {
+                provider: call.provider.clone(),
+                model: call.model.clone(),
+                kind: call.kind,
+                size: call.size,
+                usage,
+                took: call.took,
+            });
+        }
+        if call.complete || call.class.is_some() {
+            self.health.record(call.account, call.class, now);
+        }
+        let report = RouteReport::of(call.class, call.complete);
+        self.breakers
+            .ended(&call.provider, &call.model, report, now);
+        self.resting.clear();
     }
 
-    /// Takes in how a call on a provider's route ended: well, or with a failure that counts against the route.
-    pub fn route_answered(&mut self, provider: &ProviderId, model: &ModelSlug, well: bool) {
-        self.breakers.ended(provider, model, well, self.clock.now());
+    /// Gives back the breaker's slot of a dispatched call that was never made: nobody claimed it,
+    /// or its delivery was cancelled.
+    pub fn call_dropped(&mut self, provider: &ProviderId, model: &ModelSlug) {
+        let now = self.clock.now();
+        self.breakers
+            .ended(provider, model, RouteReport::Ignored, now);
         self.resting.clear();
     }
 
     /// Waits until something was decided, and returns all of it. Dropping the wait loses nothing: what was
     /// reserved meanwhile is returned by the next one. What was decided before a loss comes before the news of it.
-    pub async fn next(&mut self) -> Result<Vec<Verdict>, StateLost> {
+    pub async fn next(&mut self) -> Result<Vec<Decided>, StateLost> {
         loop {
             let now = self.clock.now();
             self.wake(now);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use chorus_core::failure::{BreakerReaction, FailureClass};
 use chorus_core::id::{ModelSlug, ProviderId};
 use chorus_core::time::{Millis, Timestamp};
 
@@ -20,6 +21,32 @@ const PROBE_PATIENCE: Millis = Millis(120_000);
 #[derive(Debug, Clone, Default)]
 pub struct Breakers {
     routes: BTreeMap<(ProviderId, ModelSlug), Breaker>,
+}
+
+/// End of a call, as the breaker of its route sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteReport {
+    /// A complete reply.
+    Good,
+    /// A failure whose row of the failure table counts against the route.
+    Bad,
+    /// Neither: a limit, a refusal of the account or the request, or a call that was cut on our
+    /// side. Every probe must report; this end only frees its slot.
+    Ignored,
+}
+
+impl RouteReport {
+    /// Returns the report of a call that ended with this class, or without one.
+    pub const fn of(class: Option<FailureClass>, complete: bool) -> Self {
+        match class {
+            None if complete => Self::Good,
+            None => Self::Ignored,
+            Some(class) => match class.rule().breaker {
+                BreakerReaction::CountsAgainst => Self::Bad,
+                BreakerReaction::Ignored => Self::Ignored,
+            },
+        }
+    }
 }
 
 /// One breaker.
@@ -42,7 +69,7 @@ enum State {
     Probing {
         allowed: u32,
         begun: u32,
-        well: u32,
+        good: u32,
         since: Timestamp,
         rest: Millis,
     },
@@ -78,50 +105,70 @@ impl Breakers {
             State::Open { rest, .. } => State::Probing {
                 allowed: 1,
                 begun: 1,
-                well: 0,
+                good: 0,
                 since: now,
                 rest,
             },
             State::Probing {
                 allowed,
-                well,
+                good,
                 since,
                 rest,
                 ..
             } if since + PROBE_PATIENCE <= now => State::Probing {
                 allowed,
                 begun: 1,
-                well,
+                good,
                 since: now,
                 rest,
             },
             State::Probing {
                 allowed,
                 begun,
-                well,
+                good,
                 rest,
                 ..
             } => State::Probing {
                 allowed,
                 begun: begun + 1,
-                well,
+                good,
                 since: now,
                 rest,
             },
         };
     }
 
-    /// A call on this route ended, well or with a failure that counts.
-    pub fn ended(&mut self, provider: &ProviderId, model: &ModelSlug, well: bool, now: Timestamp) {
+    /// Records the end of a call on this route. An ignored end gives the slot of a probe back.
+    pub fn ended(
+        &mut self,
+        provider: &ProviderId,
+        model: &ModelSlug,
+        report: RouteReport,
+        now: Timestamp,
+    ) {
         let key = (provider.clone(), model.clone());
+        match report {
+            RouteReport::Good => self.counted(key, true, now),
+            RouteReport::Bad => self.counted(key, false, now),
+            RouteReport::Ignored => {
+                if let Some(breaker) = self.routes.get_mut(&key)
+                    && let State::Probing { begun, .. } = &mut breaker.state
+                {
+                    *begun = begun.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    fn counted(&mut self, key: (ProviderId, ModelSlug), is_good: bool, now: Timestamp) {
         let breaker = self.routes.entry(key).or_insert(Breaker {
             good: 0.0,
             bad: 0.0,
             at: now,
             state: State::Closed,
         });
-        breaker.count(well, now);
-        breaker.state = match (breaker.state, well) {
+        breaker.count(is_good, now);
+        breaker.state = match (breaker.state, is_good) {
             (State::Closed, _) if breaker.is_bad() => State::Open {
                 until: now + FIRST_REST,
                 rest: FIRST_REST,
@@ -139,7 +186,7 @@ impl Breakers {
                 State::Probing {
                     allowed,
                     begun,
-                    well,
+                    good,
                     since,
                     rest,
                 },
@@ -148,7 +195,7 @@ impl Breakers {
                 Probes {
                     allowed,
                     begun,
-                    well: well + 1,
+                    good: good + 1,
                 },
                 since,
                 rest,
@@ -161,14 +208,14 @@ impl Breakers {
 struct Probes {
     allowed: u32,
     begun: u32,
-    well: u32,
+    good: u32,
 }
 
 impl Breaker {
-    fn count(&mut self, well: bool, now: Timestamp) {
+    fn count(&mut self, is_good: bool, now: Timestamp) {
         let kept = 0.5_f64.powf(now.since(self.at).0 as f64 / HALF_LIFE_MS);
         (self.good, self.bad, self.at) = (self.good * kept, self.bad * kept, now.max(self.at));
-        if well {
+        if is_good {
             self.good += 1.0;
         } else {
             self.bad += 1.0;
@@ -184,13 +231,13 @@ impl Breaker {
         let Probes {
             allowed,
             begun,
-            well,
+            good,
         } = probes;
-        if well < allowed {
+        if good < allowed {
             return State::Probing {
                 allowed,
                 begun,
-                well,
+                good,
                 since,
                 rest,
             };
@@ -202,7 +249,7 @@ impl Breaker {
         State::Probing {
             allowed: allowed * 2,
             begun: 0,
-            well: 0,
+            good: 0,
             since,
             rest,
         }
@@ -219,8 +266,16 @@ mod tests {
         fn new() -> Self {
             Self(Breakers::default(), "sim".into(), "claude/sonnet".into())
         }
-        fn end(&mut self, well: bool, at: i64) {
-            self.0.ended(&self.1, &self.2, well, Timestamp(at));
+        fn end(&mut self, is_good: bool, at: i64) {
+            let report = if is_good {
+                RouteReport::Good
+            } else {
+                RouteReport::Bad
+            };
+            self.report(report, at);
+        }
+        fn report(&mut self, report: RouteReport, at: i64) {
+            self.0.ended(&self.1, &self.2, report, Timestamp(at));
         }
         fn start(&mut self, at: i64) {
             self.0.started(&self.1, &self.2, Timestamp(at));
@@ -261,6 +316,30 @@ mod tests {
         route.start(7_500);
         assert_eq!(route.opens(8_000), None);
         assert_eq!(route.opens(127_500), Some(127_500));
+    }
+
+    #[test]
+    fn a_probe_that_meets_a_limit_gives_its_slot_back_at_once() {
+        let mut route = Route::new();
+        (0..4).for_each(|at| route.end(false, at));
+        route.start(3_000);
+        assert_eq!(route.opens(3_100), None, "one probe at a time");
+        let limited = RouteReport::of(Some(FailureClass::RateWindow), false);
+        route.report(limited, 3_200);
+        assert_eq!(route.opens(3_200), Some(3_200), "the next probe may go");
+        route.start(3_200);
+        route.end(true, 3_300);
+        assert_eq!(route.opens(3_300), Some(3_300), "and its answer counts");
+    }
+
+    #[test]
+    fn an_ignored_end_changes_nothing_on_a_closed_or_open_route() {
+        let mut route = Route::new();
+        route.report(RouteReport::Ignored, 0);
+        assert_eq!(route.opens(0), Some(0));
+        (0..4).for_each(|at| route.end(false, at));
+        route.report(RouteReport::Ignored, 10);
+        assert_eq!(route.opens(10), Some(2_003));
     }
 
     #[test]

@@ -9,10 +9,11 @@ pub mod bound;
 pub mod breaker;
 pub mod endpoint_index;
 pub mod estimate;
+pub mod health;
 pub mod order;
 pub mod prospect;
 
-pub use admission::{Admission, AdmissionRequest, Grant, ModelSelector, StateLost, Verdict};
+pub use admission::{Admission, AdmissionRequest, Decided, ModelSelector, StateLost};
 pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};
 
 #[cfg(test)]

@@ -366,6 +366,7 @@ impl Run<'_> {
                     attempt: attempt.id,
                     task: attempt.task,
                     outcome: outcome.clone(),
+                    call: None,
                 };
                 record::task_done(id, attempt, self.delivery.epoch, &done)
             }

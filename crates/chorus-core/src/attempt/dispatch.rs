@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FailureCause;
 use crate::id::{AccountId, AttemptId, CredentialId, Epoch, ModelSlug, Pool, ProviderId, Term};
-use crate::limit::Lease;
+use crate::limit::{Lease, QuotaResets};
 use crate::money::MicroUsd;
 use crate::port::bus::Record;
 
@@ -47,9 +47,11 @@ pub struct Assignment {
     pub pool: Pool,
     /// Money set aside from the project's budget.
     pub estimate: MicroUsd,
+    /// Windows by which the credential is parked when its quota or money is used up.
+    #[serde(default, skip_serializing_if = "QuotaResets::is_empty")]
+    pub resets: QuotaResets,
 }
 
-/// The credential named by a lease, for convenience of readers.
 impl Assignment {
     /// The credential on which the call runs.
     pub const fn credential(&self) -> CredentialId {

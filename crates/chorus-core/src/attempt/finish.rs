@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, Holding};
+use super::{Assignment, CallSummary, Holding, NewAttempt};
 use crate::artifact::ArtifactHash;
 use crate::failure::FailureClass;
 use crate::id::{AttemptId, Epoch, EventId, TaskId};
@@ -217,6 +217,21 @@ pub struct AttemptDone {
     pub task: TaskId,
     /// What came of it; never `Requeue`.
     pub outcome: Outcome,
+    /// Result of the attempt's last call; none when no call was made or an earlier release wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Box<CallSummary>>,
+}
+
+impl AttemptDone {
+    /// Returns the payload of an attempt that ended without a call.
+    pub const fn uncalled(attempt: &NewAttempt, outcome: Outcome) -> Self {
+        Self {
+            attempt: attempt.id,
+            task: attempt.task,
+            outcome,
+            call: None,
+        }
+    }
 }
 
 /// A late word on a delivery that was taken back: what its call really used, counted as waste.

@@ -17,7 +17,7 @@ use chorus_core::id::{
     AccountId, CredentialId, Epoch, EventId, Holder, LeaseId, ModelSlug, Pool, ProjectId,
     ProviderId, TaskId, Tenant, Term,
 };
-use chorus_core::limit::Lease;
+use chorus_core::limit::{Lease, QuotaResets};
 use chorus_core::merge::Deliverable;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::{Record, Topic};
@@ -336,6 +336,7 @@ impl Bench {
             attempt: attempt.id,
             task: attempt.task,
             outcome: outcome.clone(),
+            call: None,
         };
         let record = record::task_done(
             EventId::new(self.clock.random_u128()),
@@ -380,6 +381,7 @@ impl Bench {
             model,
             pool,
             estimate: MicroUsd(1),
+            resets: QuotaResets::default(),
         };
         let decision = DispatchDecision::Send(Box::new(assignment));
         now(self.store.dispatch(vec![Dispatch {

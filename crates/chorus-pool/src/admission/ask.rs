@@ -1,13 +1,14 @@
 //! Asking the limiter for the heads of the lines.
 
+use chorus_core::attempt::{Assignment, DispatchDecision, FailureCause};
 use chorus_core::catalog::Model;
 use chorus_core::id::LeaseId;
-use chorus_core::limit::{Candidate, Demand, End, Lease, Reserved};
+use chorus_core::limit::{Candidate, Demand, End, Lease, QuotaResets, Reserved};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::queue::LineKey;
-use super::{Admission, AdmissionRequest, Grant, Rest, Verdict};
+use super::{Admission, AdmissionRequest, Decided, Rest};
 use crate::endpoint_index::Endpoint;
 
 /// What the limiter's answer means for a line.
@@ -79,9 +80,11 @@ impl Admission {
             Ok(Reserved::Wait { at }) => Answer::Blocked(at.unwrap_or(net).clamp(soon, net)),
             Ok(Reserved::Never(why)) => {
                 self.decided
-                    .extend(self.queue.remove(head).map(|request| Verdict::Never {
+                    .extend(self.queue.remove(head).map(|request| Decided {
                         request: Box::new(request),
-                        why,
+                        decision: DispatchDecision::Refuse(FailureCause::NoAccount {
+                            message: why,
+                        }),
                     }));
                 Answer::Decided
             }
@@ -121,7 +124,8 @@ impl Admission {
                 request.kind,
                 &request.size,
             ),
-            rank: ((pace(endpoint, model) / fastest - 1.0) * 4.0) as u32,
+            rank: ((pace(endpoint, model) / fastest - 1.0) * 4.0) as u32
+                + self.health.rank(endpoint.account, now),
             floor_permille: self.settings.floor_permille,
         };
         endpoints.iter().map(candidate).collect()
@@ -162,25 +166,26 @@ impl Admission {
         lease: Lease,
         now: Timestamp,
     ) -> Answer {
-        let grant = self.queue.request(head).and_then(|request| {
+        let granted = self.queue.request(head).and_then(|request| {
             let (endpoint, model) = self
                 .endpoints(key, request)
                 .find(|(endpoint, _)| endpoint.credential == lease.credential)?;
-            Some(Grant {
+            let groups = endpoint.groups_for(&model.slug);
+            let estimate =
+                self.estimator
+                    .estimate(&endpoint.provider, model, request.kind, &request.size);
+            let assignment = Assignment {
                 account: endpoint.account,
                 provider: endpoint.provider.clone(),
                 model: model.slug.clone(),
                 pool: model.pool.clone(),
-                estimate: self.estimator.estimate(
-                    &endpoint.provider,
-                    model,
-                    request.kind,
-                    &request.size,
-                ),
+                estimate: estimate.cost,
+                resets: QuotaResets::of(groups.iter().map(|group| &**group)),
                 lease: lease.clone(),
-            })
+            };
+            Some((assignment, estimate))
         });
-        let Some(grant) = grant else {
+        let Some((assignment, estimate)) = granted else {
             // An earlier ask whose answer was lost had been granted on a credential that is gone since.
             if let Err(problem) = self.limits.end(head, End::Unused).await {
                 tracing::warn!(lease.id = %head, error = %problem, "failed to end a lease on a credential that is gone");
@@ -188,15 +193,14 @@ impl Admission {
             return Answer::Blocked(now + self.settings.poll);
         };
         if let Some(request) = self.queue.remove(head) {
-            self.queue.fairness.serve(
-                &request.tenant,
-                grant.estimate.input,
-                grant.estimate.output_p50,
-            );
-            self.breakers.started(&grant.provider, &grant.model, now);
-            self.decided.push(Verdict::Granted {
+            self.queue
+                .fairness
+                .serve(&request.tenant, estimate.input, estimate.output_p50);
+            self.breakers
+                .started(&assignment.provider, &assignment.model, now);
+            self.decided.push(Decided {
                 request: Box::new(request),
-                grant: Box::new(grant),
+                decision: DispatchDecision::Send(Box::new(assignment)),
             });
         }
         Answer::Decided

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chorus_core::attempt::{DispatchDecision, FailureCause};
 use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{Admission, AdmissionRequest, ModelSelector, Verdict};
+use super::{Admission, AdmissionRequest, Decided, ModelSelector};
 use crate::endpoint_index::Unserved;
 use crate::order::{Fairness, Line, Place, Rates, Work};
 
@@ -160,9 +161,10 @@ impl Admission {
                     .sleep(request, until.max(now + Millis(1)).min(now + LOOK_AGAIN));
             }
             Err(unserved @ Unserved::NoAccount(_)) => {
-                return self.decided.push(Verdict::Never {
+                let message = unserved.to_string();
+                return self.decided.push(Decided {
                     request: Box::new(request),
-                    why: unserved.to_string(),
+                    decision: DispatchDecision::Refuse(FailureCause::NoAccount { message }),
                 });
             }
         };

@@ -5,10 +5,12 @@ mod utilisation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chorus_core::catalog::Catalog;
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder};
 use chorus_core::limit::{
-    Demand, Dimension, End, HeldLease, Limit, Observation, Reserved, Sent, Window,
+    Demand, Dimension, End, HeldLease, Lease, Limit, Observation, Reserved, Sent, Window,
 };
+use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_limits::{Memory, Start};
@@ -114,11 +116,12 @@ impl Pool {
             .time
             .run(self.admission.next())
             .expect("the limiter lost nothing");
-        let told = verdicts.into_iter().map(|verdict| match verdict {
-            Verdict::Granted { request, grant } => {
-                (request.lease.number(), Some(grant.account.number()))
+        let told = verdicts.into_iter().map(|decided| {
+            let lease = decided.request.lease.number();
+            match decided.decision {
+                DispatchDecision::Send(assignment) => (lease, Some(assignment.account.number())),
+                DispatchDecision::Refuse(_) => (lease, None),
             }
-            Verdict::Never { request, .. } => (request.lease.number(), None),
         });
         (self.time.port().now().0, told.collect())
     }
@@ -286,7 +289,7 @@ fn an_ill_route_is_left_alone_until_its_probe() {
     let mut pool = Pool::new(vec![account(1, "ann", "anthropic", Vec::new())]);
     (0..4).for_each(|_| {
         pool.admission
-            .route_answered(&"anthropic".into(), &"claude/sonnet".into(), false)
+            .call_ended(&call(1, Some(FailureClass::Overload)))
     });
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(
@@ -294,13 +297,49 @@ fn an_ill_route_is_left_alone_until_its_probe() {
         (2_000, vec![(1, Some(1))]),
         "one probe after the rest"
     );
-    pool.admission
-        .route_answered(&"anthropic".into(), &"claude/sonnet".into(), true);
+    pool.admission.call_ended(&call(1, None));
     assert_eq!(
         pool.next(),
         (2_000, vec![(2, Some(1)), (3, Some(1))]),
         "then two"
     );
+}
+
+/// The end of a call on this account: a reply, or a failure of this class.
+fn call(account: u128, class: Option<FailureClass>) -> CallSummary {
+    CallSummary {
+        provider: "anthropic".into(),
+        model: "claude/sonnet".into(),
+        account: AccountId::new(account),
+        kind: TaskKind::Work,
+        size: CallSize {
+            input: 100,
+            output: 100,
+            max_tokens: 200,
+        },
+        class,
+        complete: class.is_none(),
+        usage: None,
+        cost: MicroUsd::ZERO,
+        took: Millis(100),
+    }
+}
+
+#[test]
+fn an_account_that_keeps_failing_goes_last_and_is_still_used_when_others_are_full() {
+    let accounts = ["ann", "bob"].into_iter().zip(1..);
+    let accounts = accounts.map(|(owner, number)| {
+        let limits = vec![slots(4), requests(600, 600)];
+        account(number, owner, "anthropic", limits)
+    });
+    let mut pool = Pool::new(accounts.collect());
+    (0..3).for_each(|_| {
+        pool.admission
+            .call_ended(&call(1, Some(FailureClass::Forbidden)))
+    });
+    (1..=6).for_each(|number| pool.push(number));
+    let used: Vec<_> = pool.next().1.into_iter().map(|(_, on)| on).collect();
+    assert_eq!(used, [2, 2, 2, 2, 1, 1].map(Some));
 }
 
 /// Loses every reply but each third, after the deed; others take a while.
@@ -391,11 +430,7 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
     assert_eq!(pool.memory.live_leases(), 4);
     let mut leases: Vec<u128> = granted
         .iter()
-        .map(|verdict| match verdict {
-            Verdict::Granted { request, .. } | Verdict::Never { request, .. } => {
-                request.lease.number()
-            }
-        })
+        .map(|decided| decided.request.lease.number())
         .collect();
     leases.sort_unstable();
     assert_eq!(leases, [1, 2, 3, 4]);

@@ -8,7 +8,8 @@ use chorus_core::attempt::{Assignment, AttemptState, CallSize, NewAttempt, Outco
 use chorus_core::catalog::{Catalog, Model, Price, Provider, Quirks};
 use chorus_core::id::*;
 use chorus_core::limit::{
-    CallEstimate, Candidate, Demand, Dimension, Limit, QuotaGroup, ReserveRule, Reserved, Window,
+    CallEstimate, Candidate, Demand, Dimension, Limit, QuotaGroup, QuotaResets, ReserveRule,
+    Reserved, Window,
 };
 use chorus_core::llm::{Content, Extra, Message, Request, Role, Sampling};
 use chorus_core::money::MicroUsd;
@@ -242,6 +243,7 @@ impl Bench {
                 model: ModelSlug::new("claude/opus"),
                 pool: Pool::new("claude"),
                 estimate: estimate.cost,
+                resets: QuotaResets::of([&group()]),
             });
             let id = EventId::new(1_000_000 + self.leases);
             record::task_dispatch(

@@ -492,6 +492,7 @@ fn a_paused_project_folds_but_starts_nothing() {
         outcome: Outcome::Succeeded {
             result: ArtifactHash::of(b"a"),
         },
+        call: None,
     };
     house
         .tell(Command::Finished {

@@ -211,6 +211,7 @@ impl House {
             attempt,
             task: queue.task,
             outcome,
+            call: None,
         };
         self.tell(Command::Finished { done, reading })
     }

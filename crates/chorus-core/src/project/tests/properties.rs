@@ -218,6 +218,7 @@ impl Script {
                 attempt: queue.attempt,
                 task: queue.task,
                 outcome,
+                call: None,
             };
             let before = house.project.clone();
             assert!(

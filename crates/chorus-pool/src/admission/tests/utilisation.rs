@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use chorus_core::limit::ReserveRule;
 use chorus_core::llm::Usage;
-use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::Account;
 
 use super::*;
@@ -144,20 +143,20 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
             .time
             .run(clock.deadline(Timestamp(next_end), pool.admission.next()));
         let now = clock.now();
-        for verdict in verdicts.into_iter().flatten().flatten() {
-            let Verdict::Granted { request, grant } = verdict else {
+        for Decided { request, decision } in verdicts.into_iter().flatten().flatten() {
+            let DispatchDecision::Send(assignment) = decision else {
                 panic!("every call fits somewhere")
             };
             let (lease, place) = (
                 request.lease,
-                usize::try_from(grant.account.number()).expect("small") - 1,
+                usize::try_from(assignment.account.number()).expect("small") - 1,
             );
             let name = names[&lease.number()];
             let task = &tasks[name];
             pool.time
                 .run(
                     pool.memory
-                        .send(&grant.lease, &Holder::new("h"), now + Millis(600_000)),
+                        .send(&assignment.lease, &Holder::new("h"), now + Millis(600_000)),
                 )
                 .expect("memory answers");
             if truths[place].arrives(
@@ -207,12 +206,16 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
             done += 1;
             let route = ("anthropic".into(), "claude/sonnet".into());
             let (kind, took) = (TaskKind::Work, Millis(task.service));
-            pool.admission.learn(&Lesson {
+            pool.admission.call_ended(&CallSummary {
                 provider: route.0,
                 model: route.1,
+                account: AccountId::new(place as u128 + 1),
                 kind,
                 size: task.size,
-                usage: task.usage,
+                class: None,
+                complete: true,
+                usage: Some(task.usage),
+                cost: MicroUsd::ZERO,
                 took,
             });
         }
