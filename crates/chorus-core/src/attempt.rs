@@ -1,7 +1,9 @@
 //! Attempts and their deliveries: the values that pass between orchestrator, dispatcher and worker.
 //!
-//! An attempt is one try at a task. A delivery is one bus record of an attempt handed to one worker; one
-//! delivery is one provider call. A rate-limited or lost delivery is followed by a new delivery of the same attempt.
+//! An attempt is one try at a task. A delivery is one bus record of an attempt handed to one
+//! worker; one delivery is one provider call. A rate-limited or lost delivery is followed by a new
+//! delivery of the same attempt. The port [`Attempts`](crate::port::Attempts) applies these values
+//! to the rows.
 
 mod claim;
 mod dispatch;

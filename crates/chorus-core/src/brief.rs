@@ -1,6 +1,8 @@
-//! What the client wrote: the brief, its attachments, and the sections into which long texts are cut.
+//! The client's input: the brief, its attachments, and the sections into which long texts are cut.
 //!
-//! Sections are found by rules (headings, then size), never by a model, so that a plan can name them.
+//! Rules (headings, then size) find the sections, never a model, so that a plan can name them.
+//! Neighbours: [`plan`](crate::plan) names sections, [`intake`](crate::intake) bounds what may be
+//! submitted.
 
 mod answer;
 mod clarification;
@@ -18,40 +20,42 @@ pub use clarification::{Clarification, read_clarification};
 pub use outline::{outline, section_target};
 pub use tokens::count_tokens;
 
-/// A brief with its attachments, as submitted. Stored as an artifact; the `Submit` command holds its hash.
+/// A brief with its attachments, as submitted. Stored as an artifact;
+/// [`ClientCommand::Submit`](crate::project::ClientCommand::Submit) holds its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Brief {
-    /// Version of this form.
+    /// Version of this form, 1.
     pub version: u32,
-    /// The text.
+    /// Text of the brief, Markdown or plain.
     pub text: String,
     /// Documents, in the order given.
     pub attachments: Vec<Attachment>,
-    /// How the project is to be run.
+    /// Options of the run.
     pub options: Options,
 }
 
 /// One attached document: UTF-8 text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// Its path below the attached folder, with `/`.
+    /// Path below the attached folder, with `/`.
     pub name: String,
-    /// Its text.
+    /// Hash of the text.
     pub text: ArtifactHash,
-    /// Bytes of the text.
+    /// Length of the text in bytes.
     pub bytes: u64,
 }
 
-/// How a project is to be run.
+/// Options of a project's run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
-    /// Do not ask the client: state assumptions instead.
+    /// True if the client is not asked: assumptions stand in for answers.
     pub assume: bool,
-    /// Wait for the client's approval of plan and estimate before anything but planning is spent.
+    /// True if the client must approve plan and estimate before anything but planning is spent.
     pub approve: bool,
 }
 
-/// The brief's first heading or line, at most so many letters long: what a project is called until its plan names it.
+/// Returns the brief's first heading or line, cut to so many letters: the name of a project until
+/// its plan names it.
 pub fn title(brief: &str, letters: usize) -> String {
     let line = brief
         .lines()
@@ -68,54 +72,54 @@ pub struct SectionId(pub String);
 /// One section of an attachment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
-    /// Its name.
+    /// Name of the section.
     pub id: SectionId,
-    /// The attachment's name.
+    /// Name of the [`Attachment`].
     pub document: String,
-    /// Its heading, or the document's name with a part number.
+    /// Heading of the section, or the document's name with a part number.
     pub title: String,
     /// First byte in the attachment's text.
     pub start: u64,
-    /// Byte after its last.
+    /// Byte after the last.
     pub end: u64,
-    /// Tokens by the base count.
+    /// Size in tokens, by [`count_tokens`].
     pub tokens: u64,
-    /// Its first words, at most 160 characters on one line.
+    /// First words of the section, at most 160 characters on one line.
     pub opening: String,
 }
 
-/// All sections of a brief's attachments, in order.
+/// All sections of a brief's attachments, in order. Stored as an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Outline {
-    /// The sections.
+    /// Sections, document by document, in order.
     pub sections: Vec<Section>,
 }
 
 /// A question to the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// Its short name, `q1`, `q2`, …
+    /// Short name of the question, `q1`, `q2`, …
     pub id: String,
-    /// The question.
+    /// Text of the question.
     pub text: String,
-    /// What depends on it.
+    /// Reason for asking: the part of the work that depends on the answer.
     #[serde(default)]
     pub why: String,
     /// Likely answers.
     #[serde(default)]
     pub options: Vec<String>,
-    /// What is assumed when nobody answers.
+    /// Assumption that stands in for a missing answer.
     #[serde(default)]
     pub default: String,
 }
 
-/// A question and what the client said, or the assumption that stands in for it.
+/// A question with the client's answer, or with the assumption that stands in for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
-    /// The question.
+    /// Question that was asked.
     pub question: Question,
-    /// The answer.
+    /// Answer of the client, or [`Question::default`].
     pub answer: String,
-    /// Whether nobody was asked and the default was taken.
+    /// True if the client gave no answer and the default was taken.
     pub assumed: bool,
 }

@@ -1,5 +1,5 @@
-//! What is known of providers and models, as data. The tables are `catalog/*.toml`; adding a provider or a
-//! model is a row there. Reading the files is the binary's work, using the rows is everybody's.
+//! Facts about providers and models, as data. The tables are `catalog/*.toml`; adding a provider or
+//! a model is a row there. The binary reads the files; every crate may use the rows.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::Millis;
 
-/// The wire language of a provider or a client.
+/// Wire language of a provider or a client; the codecs are in `chorus-dialect`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
@@ -24,54 +24,56 @@ pub enum Dialect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// Its name here.
+    /// Name of the model in Chorus.
     pub slug: ModelSlug,
-    /// The pool that serves it.
+    /// Pool of workers that serves the model.
     pub pool: Pool,
-    /// Its name on the wire of each provider that serves it.
+    /// Name of the model on the wire of each provider that serves it.
     pub routes: BTreeMap<ProviderId, String>,
-    /// Tokens that prompt and answer may have together.
+    /// Maximum tokens of prompt and answer together.
     pub context: u32,
-    /// Most tokens of one answer.
+    /// Maximum tokens of one answer.
     pub max_output: u32,
-    /// What it costs.
+    /// Price of a million of its tokens, by class.
     pub price: Price,
-    /// Rough strength, 0 to 100: which model stands in when none of a role's list can be served.
+    /// Rough strength, 0 to 100: the strongest model stands in when none of a role's list can be
+    /// served.
     pub strength: u8,
-    /// Whether it thinks before it answers.
+    /// True if the model thinks before it answers.
     #[serde(default)]
     pub reasoning: bool,
-    /// Where it departs from its dialect.
+    /// Departures from the dialect of its providers.
     #[serde(default)]
     pub quirks: Quirks,
 }
 
 impl Model {
-    /// Most tokens of an answer to a prompt of so many tokens; 0 when the prompt alone fills its context.
+    /// Maximum tokens of an answer to a prompt of so many tokens; 0 when the prompt alone fills the
+    /// context.
     pub fn room(&self, prompt: u64) -> u32 {
         let left = u64::from(self.context).saturating_sub(prompt);
         u32::try_from(left).unwrap_or(u32::MAX).min(self.max_output)
     }
 }
 
-/// Micro-dollars for a million tokens.
+/// Price of a million tokens of each class of [`Usage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// Prompt.
+    /// Price of prompt tokens outside any cache.
     pub input: MicroUsd,
-    /// Produced.
+    /// Price of produced tokens, thinking included.
     pub output: MicroUsd,
-    /// Prompt read from a cache.
+    /// Price of prompt tokens read from a cache.
     #[serde(default)]
     pub cache_read: MicroUsd,
-    /// Prompt written to a cache.
+    /// Price of prompt tokens written to a cache.
     #[serde(default)]
     pub cache_write: MicroUsd,
 }
 
 impl Price {
-    /// What a call with this usage costs.
+    /// Returns the price of a call with this usage, each class rounded up to a micro-dollar.
     pub fn cost(&self, usage: &Usage) -> MicroUsd {
         MicroUsd::for_tokens(usage.input, self.input)
             + MicroUsd::for_tokens(usage.output, self.output)
@@ -80,36 +82,36 @@ impl Price {
     }
 }
 
-/// Where a model departs from its dialect.
+/// Departures of a model from its dialect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quirks {
-    /// It takes system instructions; else they are put before the first user turn.
+    /// True if it takes system instructions; else they are put before the first user turn.
     pub system_ok: bool,
-    /// It takes temperature and top-p; else they are left out.
+    /// True if it takes temperature and top-p; else they are left out.
     pub temperature_ok: bool,
-    /// It can be told to answer with a JSON object.
+    /// True if it can be forced to answer with a JSON object.
     pub json_object: bool,
-    /// It can be told to follow a JSON schema.
+    /// True if it can be forced to follow a JSON schema.
     pub json_schema: bool,
-    /// It takes tools.
+    /// True if it takes tools.
     pub tools: bool,
-    /// It takes a tool choice that forces a call.
+    /// True if it takes a tool choice that forces a call.
     pub forced_tool: bool,
-    /// The wire field of its thinking, or `inline` for think tags in the text; none when it shows none.
+    /// Wire field of its thinking, or `inline` for think tags in the text; none when it shows none.
     pub reasoning_field: Option<String>,
-    /// When thinking must be sent back: `never` or `after_tools`.
+    /// Turns in which its thinking must be sent back.
     pub replay_reasoning: ReplayReasoning,
 }
 
-/// When earlier thinking is sent back to the model.
+/// Turns in which earlier thinking is sent back to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayReasoning {
-    /// Never: some answer 400 when they see it.
+    /// In none: some models answer 400 when they see it.
     #[default]
     Never,
-    /// After tool-call turns, else they answer 400.
+    /// After tool-call turns, else the model answers 400.
     AfterTools,
 }
 
@@ -128,49 +130,50 @@ impl Default for Quirks {
     }
 }
 
-/// One provider: an address, how to knock, and how to read its answers.
+/// One provider: address, authentication, and rules for reading its answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Its name here.
+    /// Name of the provider in Chorus.
     pub id: ProviderId,
-    /// What people call it.
+    /// Name of the provider for people.
     pub title: String,
-    /// For instance `https://api.anthropic.com/v1`.
+    /// Base URL, for instance `https://api.anthropic.com/v1`.
     pub base_url: String,
     /// Path of the completion endpoint under `base_url`.
     pub path: String,
-    /// Its wire language.
+    /// Wire language of the completion endpoint.
     pub dialect: Dialect,
-    /// How the secret is shown.
+    /// Header in which a request carries the secret.
     pub auth: Auth,
-    /// Headers that every request carries.
+    /// Headers of every request, by name.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The environment variable that holds one account's key.
+    /// Environment variable that holds the key of one account.
     #[serde(default)]
     pub env: Option<String>,
-    /// Where a key is created, for messages to people.
+    /// Page on which a key is created, for messages to people.
     #[serde(default)]
     pub keys_url: Option<String>,
-    /// How its server wants what the dialect leaves open.
+    /// Choices of its server in points that the dialect leaves open.
     #[serde(default)]
     pub form: Form,
-    /// Path under `base_url` that a live credential may read without cost; none when there is no such path.
+    /// Path under `base_url` that a live credential may read without cost; none when there is no
+    /// such path.
     #[serde(default)]
     pub probe_path: Option<String>,
-    /// How limits are told in its headers.
+    /// Family of the headers in which it reports limits.
     pub limit_headers: LimitHeaders,
-    /// Whether a refused call counts as a request.
+    /// True if a refused call counts as a request.
     #[serde(default)]
     pub refused_counts: bool,
-    /// How long it may go on generating after we hang up.
+    /// Time for which it may go on generating after the connection is closed.
     #[serde(default = "ten_seconds")]
     pub abort_grace: Millis,
-    /// Its errors, first match wins.
+    /// Rules that classify its errors; the first match wins.
     #[serde(default)]
     pub errors: Vec<ErrorRule>,
-    /// Limits assumed for an account of which nothing is known yet.
+    /// Limits assumed for a new account, until its headers report others.
     #[serde(default)]
     pub default_limits: Vec<crate::limit::Limit>,
 }
@@ -179,29 +182,29 @@ const fn ten_seconds() -> Millis {
     Millis(10_000)
 }
 
-/// How a provider's server wants what its dialect leaves open.
+/// Choices of a provider's server in points that its dialect leaves open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Form {
-    /// The field that limits the answer's length.
+    /// Name of the field that limits the length of the answer.
     pub max_tokens_field: String,
-    /// How a wish for thinking is written.
+    /// Form of a request for thinking.
     pub reasoning: ReasoningForm,
-    /// Its word for as much thinking as the model can.
+    /// Value that asks for as much thinking as the model can.
     pub max_effort: String,
-    /// The field in which thinking is sent back.
+    /// Name of the field in which thinking is sent back.
     pub reasoning_field: String,
-    /// It takes `stream_options`, and tells the usage of a stream only when asked so.
+    /// True if it takes `stream_options`, and reports the usage of a stream only when asked.
     pub stream_usage: bool,
-    /// It takes `cache_control` on pieces of text.
+    /// True if it takes `cache_control` on pieces of text.
     pub cache_control: bool,
-    /// It takes `top_k`.
+    /// True if it takes `top_k`.
     pub top_k: bool,
-    /// How a wished form of the answer is written.
+    /// Form of a request for an answer by a JSON schema.
     pub schema: SchemaForm,
 }
 
-/// How a JSON schema that the answer must follow is written on the wire.
+/// Form of a request for an answer by a JSON schema, on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaForm {
@@ -210,11 +213,11 @@ pub enum SchemaForm {
     Named,
     /// `response_format: {type: "json_object", schema}`.
     InObject,
-    /// In words of the prompt alone: the server may refuse either form.
+    /// In the text of the prompt alone: the server may refuse either form.
     Words,
 }
 
-/// How a wish for thinking is written on the wire.
+/// Form of a request for thinking, on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningForm {
@@ -225,7 +228,7 @@ pub enum ReasoningForm {
     Object,
     /// `thinking: {type}` with `reasoning_effort`.
     Thinking,
-    /// Not at all: the server knows no such field.
+    /// Left out: the server knows no such field.
     None,
 }
 
@@ -244,29 +247,29 @@ impl Default for Form {
     }
 }
 
-/// How a secret is shown to the provider.
+/// Header in which a request carries the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
-    /// `authorization: Bearer …`
+    /// `authorization: Bearer …`.
     Bearer,
-    /// `x-api-key: …`
+    /// `x-api-key: …`.
     XApiKey,
-    /// No secret: a server on one's own machine.
+    /// No header: the server needs no secret.
     None,
 }
 
-/// How limits are told in a provider's headers.
+/// Family of the headers in which a provider reports limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitHeaders {
-    /// `anthropic-ratelimit-*`
+    /// `anthropic-ratelimit-*`.
     Anthropic,
     /// `x-ratelimit-*`, durations in Go's form.
     Openai,
-    /// `x-ratelimit-*-req-minute` and `-tokens-minute`, no resets.
+    /// `x-ratelimit-*-req-minute` and `-tokens-minute`, without resets.
     Mistral,
-    /// None.
+    /// No headers about limits.
     None,
 }
 
@@ -277,16 +280,17 @@ pub struct ErrorRule {
     /// HTTP status; none for any.
     #[serde(default)]
     pub status: Option<u16>,
-    /// The error's `type` in the body.
+    /// Field `type` of the error's body; none for any.
     #[serde(default)]
     pub kind: Option<String>,
-    /// The error's `code` in the body.
+    /// Field `code` of the error's body; none for any.
     #[serde(default)]
     pub code: Option<String>,
-    /// Words that its message contains, in lower case.
+    /// Part of the error's message, in lower case; none for any.
     #[serde(default)]
     pub message: Option<String>,
-    /// What it means.
+    /// Class of an error that matches; [`rule`](crate::failure::FailureClass::rule) gives the
+    /// reaction.
     pub class: crate::failure::FailureClass,
 }
 
@@ -300,12 +304,12 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The provider of this name.
+    /// Returns the provider with this name.
     pub fn provider(&self, id: &ProviderId) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.id == *id)
     }
 
-    /// The model of this name.
+    /// Returns the model with this name.
     pub fn model(&self, slug: &ModelSlug) -> Option<&Model> {
         self.models.iter().find(|model| model.slug == *slug)
     }

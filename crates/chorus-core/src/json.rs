@@ -1,7 +1,7 @@
 //! The ladder by which a model's answer becomes JSON: strict, fenced, embedded in prose, repaired.
 //!
-//! Neighbours: plans, clarifications, settlements and verdicts are all read through here. It finds values and
-//! says how sure it is; what a value must contain is the business of its reader.
+//! Plans, clarifications, resolutions and verdicts are all read through [`read`]. It finds an
+//! object and grades it by [`Rung`]; each reader decides which fields the object must have.
 
 mod find;
 mod relaxed;
@@ -13,29 +13,29 @@ use serde_json::{Map, Value};
 pub struct Found {
     /// The object.
     pub object: Map<String, Value>,
-    /// How far down the ladder it was found.
+    /// Rung of the ladder on which it was found.
     pub rung: Rung,
 }
 
-/// How a JSON object was found, surest first.
+/// Rungs of the ladder, surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
     /// The whole answer is the object.
     Strict,
-    /// It stood in a code fence.
+    /// The object stood in a code fence.
     Fenced,
-    /// It stood between other words.
+    /// The object stood between other text.
     Embedded,
     /// Its syntax was mended; nothing is missing.
     Repaired,
     /// Its end was missing between two values; brackets were closed.
     Closed,
-    /// Its end was missing in the middle of a value, which was given up.
+    /// Its end was missing in the middle of a value, which was dropped.
     Cut,
 }
 
-/// Reads the object that an answer holds. `wanted` names keys by which it is known among others; a bare array
-/// is taken as the value of the first of them.
+/// Reads the object that an answer holds. `wanted` names keys by which it is known among others; a
+/// bare array is taken as the value of the first of them.
 pub fn read(answer: &str, wanted: &[&str]) -> Result<Found, String> {
     let text = without_thinking(answer).trim();
     if text.is_empty() {
@@ -53,7 +53,7 @@ pub fn read(answer: &str, wanted: &[&str]) -> Result<Found, String> {
         })
 }
 
-/// The answer without the thinking that some servers leave in its text.
+/// Returns the answer without the thinking that some servers leave in its text.
 pub fn without_thinking(answer: &str) -> &str {
     let text = answer.trim_start();
     if text.starts_with(['{', '[', '`']) {
@@ -66,7 +66,7 @@ pub fn without_thinking(answer: &str) -> &str {
     }
 }
 
-/// A value as text: strings as they are, numbers and flags as written.
+/// Converts a value to text: strings as they are, numbers and flags as written; none for the rest.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()),
@@ -76,7 +76,8 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A value as a list of texts: one text is a list of one, what is no text is passed over.
+/// Converts a value to a list of texts: one text is a list of one, values without a text are
+/// skipped.
 pub fn texts(value: Option<&Value>) -> Vec<String> {
     let all: Vec<String> = match value {
         Some(Value::Array(values)) => values.iter().filter_map(text).collect(),
@@ -86,7 +87,7 @@ pub fn texts(value: Option<&Value>) -> Vec<String> {
     all.into_iter().filter(|text| !text.is_empty()).collect()
 }
 
-/// The text under the first of these keys that has one.
+/// Returns the text under the first of these keys that has one.
 pub fn text_of(object: &Map<String, Value>, keys: &[&str]) -> Option<String> {
     keys.iter()
         .filter_map(|key| object.get(*key))
@@ -94,7 +95,7 @@ pub fn text_of(object: &Map<String, Value>, keys: &[&str]) -> Option<String> {
         .find(|text| !text.is_empty())
 }
 
-/// The elements of the list under the first of these keys that is there; a lone value is a list of one.
+/// Returns the list under the first of these keys that is there; a single value is a list of one.
 pub fn list_of<'a>(object: &'a Map<String, Value>, keys: &[&str]) -> &'a [Value] {
     match keys.iter().find_map(|key| object.get(*key)) {
         Some(Value::Array(values)) => values,
@@ -169,7 +170,7 @@ fn knows(object: &Map<String, Value>, wanted: &[&str]) -> bool {
     wanted.is_empty() || wanted.iter().any(|key| object.contains_key(*key))
 }
 
-/// The last object that has a wanted key, else the last.
+/// Returns the last object that has a wanted key, else the last.
 fn best(mut objects: Vec<Map<String, Value>>, wanted: &[&str]) -> Option<Map<String, Value>> {
     match objects.iter().rposition(|object| knows(object, wanted)) {
         Some(at) => Some(objects.swap_remove(at)),

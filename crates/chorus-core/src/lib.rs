@@ -1,8 +1,10 @@
-//! The pure middle of Chorus: ids, the canonical model of LLM calls, the machines of projects, tasks and
-//! attempts, the rules of plans, merges and verdicts, and the ports through which services reach the world.
+//! The pure middle of Chorus: ids, the canonical model of LLM calls ([`llm`]), the machines of
+//! projects, tasks and attempts ([`project`], [`attempt`]), the rules of plans, merges and verdicts
+//! ([`plan`], [`merge`], [`verdict`]), and the [`port`]s through which services reach the outside.
 //!
-//! Deliberately absent: tokio, sockets, databases, clocks, randomness. Time and ids are arguments; what a
-//! machine wants done is a returned value. Every other crate points down to this one.
+//! Deliberately absent: tokio, sockets, databases, clocks, randomness. Time and ids are arguments;
+//! an effect that a machine asks for is a returned value. Every other crate points down to this
+//! one.
 
 pub mod artifact;
 pub mod attempt;

@@ -1,7 +1,7 @@
-//! The canonical form of one LLM call: what every dialect is read into and written from.
+//! The canonical form of one LLM call, which every dialect is read into and written from.
 //!
-//! A dialect that knows a field which is not named here carries it in `extra`, so that same-dialect traffic
-//! and later releases lose nothing. Neighbours: `chorus-dialect` holds the codecs.
+//! A dialect that knows a field which is not named here carries it in `extra`, so that same-dialect
+//! traffic and later releases lose nothing. The codecs are in `chorus-dialect`.
 
 mod reply;
 mod request;

@@ -1,8 +1,10 @@
-//! Results becoming one deliverable: rules first, a model only for the conflicts that rules cannot resolve.
+//! Merging results into one deliverable: rules first, a model only for the conflicts that rules
+//! cannot resolve.
 //!
-//! A worker's reply is a text and, in a fenced block at its end, the facts and terms it rests on. The same
-//! fact with two values is a conflict; it is recorded and resolved once. Merging reads results in plan order,
-//! never in order of arrival, so equal results give equal bytes.
+//! A worker's reply is a text and, in a fenced block at its end, the facts and terms it rests on
+//! ([`read_reply`]). The same fact with two values is a conflict ([`conflicts()`]); it is recorded
+//! and resolved once. Merging reads results in plan order, never in order of arrival, so equal
+//! results give equal bytes.
 
 mod conflicts;
 mod files;
@@ -24,10 +26,10 @@ pub use framed::{FramedFile, JudgeChunk, framed_for_judge};
 pub use reply::{WorkReply, read_reply};
 pub use resolve::{read_resolutions, resolve_by_rule};
 
-/// A worker's reply, taken apart.
+/// A worker's reply, taken apart by [`read_reply`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WorkResult {
-    /// The text that goes into the deliverable.
+    /// Text that goes into the deliverable.
     pub text: String,
     /// Facts that the text states or rests on.
     #[serde(default)]
@@ -37,14 +39,14 @@ pub struct WorkResult {
     pub terms: Vec<Term>,
 }
 
-/// One fact: two facts with the same subject and different values cannot both stand.
+/// One fact: two facts with the same subject and different values are a [`Conflict`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// What it is about, precise enough that equal subjects mean the same thing.
+    /// Thing that the fact is about, precise enough that equal subjects mean the same thing.
     pub subject: String,
-    /// What is said of it: a number, a date, a name.
+    /// Value of the fact: a number, a date, a name.
     pub value: String,
-    /// The sentence of the source.
+    /// Sentence of the source.
     #[serde(default)]
     pub quote: String,
 }
@@ -52,50 +54,50 @@ pub struct Fact {
 /// One term and its meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Term {
-    /// The term.
+    /// Term as the text writes it.
     pub term: String,
-    /// What it means here.
+    /// Meaning of the term in the deliverable.
     pub meaning: String,
 }
 
-/// Claims that cannot all stand.
+/// Claims that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Its short name, `c1`, `c2`, … in plan order.
+    /// Short name of the conflict, `c1`, `c2`, … in plan order.
     pub id: String,
-    /// What it is about.
+    /// Thing that the claims are about.
     pub subject: String,
-    /// The claims, one for each value, in plan order.
+    /// Claims, one for each value, in plan order.
     pub claims: Vec<Claim>,
 }
 
 /// One side of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// Its short name in the conflict: `a`, `b`, …
+    /// Short name of the claim in the conflict: `a`, `b`, …
     pub id: String,
-    /// What is claimed.
+    /// Value that is claimed.
     pub value: String,
-    /// The tasks that claim it.
+    /// Tasks that claim it.
     pub tasks: Vec<TaskKey>,
-    /// The sentence of the source.
+    /// Sentence of the source.
     pub quote: String,
 }
 
-/// How a conflict was resolved.
+/// Resolution of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
-    /// The conflict.
+    /// Id of the [`Conflict`].
     pub conflict: String,
-    /// The claim that stands; none when both are kept side by side with a note.
+    /// Id of the [`Claim`] that stands; none when both are kept side by side with a note.
     pub keep: Option<String>,
-    /// Why.
+    /// Reason for the choice.
     pub reason: String,
-    /// Who resolved it.
+    /// Source of the choice.
     pub by: ResolvedBy,
 }
 
-/// Who resolved a conflict.
+/// Source of a resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResolvedBy {
@@ -103,33 +105,33 @@ pub enum ResolvedBy {
     Vote,
     /// The merger model: for one claim, or for keeping both.
     Model,
-    /// Nobody could: both are kept.
+    /// The merger model named no claim: both are kept.
     Nobody,
 }
 
-/// A file of the deliverable, merged.
+/// A merged file of the deliverable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergedFile {
     /// Relative path with `/`.
     pub path: String,
-    /// For instance `text/markdown`.
+    /// Media type, for instance `text/markdown`.
     pub media_type: String,
-    /// Its bytes.
+    /// Hash of the bytes.
     pub content: ArtifactHash,
-    /// How many.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
-/// What the client receives. Stored as an artifact.
+/// The deliverable that the client receives. Stored as an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deliverable {
-    /// Version of this form.
+    /// Version of this form, 1.
     pub version: u32,
-    /// The files, by path.
+    /// Files, ordered by path.
     pub files: Vec<MergedFile>,
-    /// Conflicts found.
+    /// Conflicts that were found.
     pub conflicts: Vec<Conflict>,
-    /// How each was resolved.
+    /// Resolution of each conflict.
     pub resolutions: Vec<Resolution>,
 }
 

@@ -1,6 +1,6 @@
-//! English words for numbers, as headings and values are written with them.
+//! English words for numbers, as they occur in headings and in values.
 
-/// Zero to nineteen.
+/// Zero to nineteen, by value.
 pub(crate) const SMALL: [&str; 20] = [
     "zero",
     "one",
@@ -24,7 +24,7 @@ pub(crate) const SMALL: [&str; 20] = [
     "nineteen",
 ];
 
-/// The tens from twenty on.
+/// Twenty to ninety, in steps of ten.
 pub(crate) const TENS: [&str; 8] = [
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 ];

@@ -1,5 +1,6 @@
-//! The plan: which tasks make which parts of which files. A planner's reply becomes a `Plan` by a ladder of
-//! readings, and whatever comes out obeys the rules in `rules`.
+//! The plan: tasks, and the files that their results are parts of. [`read()`] makes a [`Plan`] from a
+//! planner's reply by a ladder of readings, and every plan obeys the rules that [`Plan::check`]
+//! lists.
 
 mod draft;
 mod estimate;
@@ -25,23 +26,24 @@ pub use fallback::fallback;
 pub use read::{read, read_leniently};
 pub use rules::Violation;
 
-/// What a plan may name and how large it may be.
+/// Bounds of a plan: names that it may use, and sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// The sections that tasks may read.
+    /// Sections that tasks may read.
     pub outline: &'a Outline,
-    /// How large it may be.
+    /// Sizes of the plan and of its tasks.
     pub limits: Limits,
 }
 
-/// How large a plan and its tasks may be.
+/// Maximum sizes of a plan and of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Most tasks.
+    /// Maximum number of tasks.
     pub max_tasks: u32,
-    /// Most tokens that one task may produce.
+    /// Maximum tokens that one task may produce.
     pub max_output_tokens: u32,
-    /// Most tokens of sections and results that one task may read; 60 % of the context of the model that works.
+    /// Maximum tokens of sections and results that one task may read; 60 % of the context of the
+    /// model that works.
     pub input_tokens: u64,
 }
 
@@ -55,95 +57,96 @@ impl Default for Limits {
     }
 }
 
-/// A plan that was read, and what was mended on the way.
+/// A plan that was read, with warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// The plan; it obeys every rule.
+    /// Plan that obeys every rule.
     pub plan: Plan,
-    /// What was dropped, added or changed, in words for people.
+    /// Changes that mended the reply, in sentences for people.
     pub warnings: Vec<String>,
 }
 
-/// Why a reply is no plan.
+/// Reason why a reply is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read a plan: {}", errors.join("; "))]
 pub struct Refused {
-    /// What is wrong, in words for the planner.
+    /// Faults of the reply, in sentences for the planner.
     pub errors: Vec<String>,
 }
 
-/// A checked plan. Every parent, section and part it names exists; it has no cycle; every task makes a part.
+/// A checked plan. Every parent, section and part it names exists; it has no cycle; every task
+/// makes a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Version of this form.
+    /// Version of this form, 1.
     pub version: u32,
-    /// What the project is called.
+    /// Title of the project.
     pub title: String,
-    /// What was taken for granted.
+    /// Assumptions of the planner.
     #[serde(default)]
     pub assumptions: Vec<String>,
-    /// What the deliverable must have: the rubric.
+    /// Rubric: points that the deliverable must satisfy.
     pub requirements: Vec<Requirement>,
-    /// The tasks, parents before children.
+    /// Tasks, parents before children.
     pub tasks: Vec<PlannedTask>,
-    /// The files of the deliverable.
+    /// Files of the deliverable.
     pub files: Vec<PlannedFile>,
 }
 
 /// One point that the deliverable must satisfy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
-    /// Its short name, `r1`, `r2`, …
+    /// Short name of the requirement, `r1`, `r2`, …
     pub id: String,
-    /// What must hold.
+    /// Statement that must hold.
     pub text: String,
 }
 
 /// One task of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedTask {
-    /// Its short name.
+    /// Short name of the task.
     pub key: TaskKey,
-    /// What people call it.
+    /// Title for people.
     pub title: String,
-    /// What is to be done.
+    /// Instructions for the worker.
     pub instructions: String,
-    /// Sections of attachments that it reads.
+    /// Sections of attachments that the task reads.
     #[serde(default)]
     pub sections: Vec<SectionId>,
-    /// Tasks whose results it reads.
+    /// Tasks that must end before this one; it reads their results.
     #[serde(default)]
     pub parents: Vec<TaskKey>,
-    /// When it may start.
+    /// Condition on the parents under which the task may start.
     #[serde(default)]
     pub policy: ParentPolicy,
-    /// Requirements that it serves.
+    /// Ids of the [`Requirement`]s that the task serves.
     #[serde(default)]
     pub covers: Vec<String>,
-    /// How one can tell that it is done.
+    /// Lines by which one can see that the task is done.
     #[serde(default)]
     pub acceptance: Vec<String>,
-    /// Tokens that its result will have.
+    /// Expected size of the result, in tokens.
     pub output_tokens: u32,
 }
 
-/// When a task may start, given its parents.
+/// Condition on the parents of a task under which it may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParentPolicy {
-    /// All succeeded.
+    /// All parents succeeded.
     #[default]
     All,
-    /// One succeeded.
+    /// One parent succeeded.
     Any,
-    /// So many succeeded.
+    /// So many parents succeeded, at least one.
     AtLeast(u32),
-    /// All are over, however they ended.
+    /// All parents have ended, in any state.
     Settled,
 }
 
 impl ParentPolicy {
-    /// The same policy, weakened as far as so many parents can satisfy it.
+    /// Returns the same policy, weakened as far as so many parents can satisfy it.
     pub(crate) fn with_parents(self, parents: u32) -> Self {
         match self {
             _ if parents == 0 => Self::All,
@@ -153,14 +156,14 @@ impl ParentPolicy {
     }
 }
 
-/// One file of the deliverable and the tasks whose results are its parts, in order.
+/// One file of the deliverable and its parts, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedFile {
-    /// Relative path with `/`, no `..`.
+    /// Relative path with `/`, without `..`.
     pub path: String,
-    /// For instance `text/markdown`.
+    /// Media type, for instance `text/markdown`.
     pub media_type: String,
-    /// The parts.
+    /// Parts of the file, in order.
     pub parts: Vec<Part>,
 }
 
@@ -168,19 +171,19 @@ pub struct PlannedFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum Part {
-    /// A task's result.
+    /// The result of a task.
     Task {
-        /// The task.
+        /// Key of the task.
         task: TaskKey,
     },
     /// The glossary made by the merge of the terms that all results named, each defined once.
     Glossary {
-        /// Its heading.
+        /// Heading above the glossary.
         heading: String,
     },
-    /// The list of conflicts that were found and how each was settled.
+    /// The list of conflicts with their resolutions.
     Conflicts {
-        /// Its heading.
+        /// Heading above the list.
         heading: String,
     },
 }

@@ -1,10 +1,10 @@
-//! The ports: what services want of the world, one trait a file, seven methods at most. [`Ports`] holds one of
-//! each; [`feed`], [`relay`] and [`retry`] are made of ports and nothing else.
+//! The ports: interfaces that services need and adapters implement, one trait a file, seven methods
+//! at most. [`Ports`] holds one of each; [`subscriber`], [`relay`] and [`retry`] are made of ports and
+//! nothing else.
 //!
-//! Adapters implement them; services hold them as `Arc<dyn …>`; only the binary and the test world name an
-//! adapter. Every port has one contract suite that all its implementations pass. An error of a port means
-//! *unknown*: the deed may have been done although its reply was lost, so every changing method can be
-//! repeated with the same arguments.
+//! Services hold ports as `Arc<dyn …>`; only the binary and the simulation name an adapter. Every
+//! port has one contract suite that all its implementations pass. [`error`] says how a caller may
+//! react to a failure.
 
 pub mod artifacts;
 pub mod attempts;
@@ -13,7 +13,6 @@ pub mod clock;
 pub mod deliveries;
 pub mod directory;
 pub mod error;
-pub mod feed;
 pub mod keys;
 pub mod leaders;
 pub mod limit_state;
@@ -22,6 +21,7 @@ mod ports;
 pub mod projects;
 pub mod relay;
 pub mod retry;
+pub mod subscriber;
 pub mod upstream;
 
 pub use artifacts::ArtifactStore;

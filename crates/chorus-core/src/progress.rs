@@ -1,40 +1,41 @@
-//! What a running delivery tells those who watch. Lossy on purpose: it travels on the event topic without an
-//! outbox, nothing depends on it, and a watcher that missed a piece catches up with the next.
+//! State of a running delivery, for readers of a project's events. Lossy on purpose:
+//! [`record::progress`](crate::record::progress) puts it on the event topic without an outbox,
+//! nothing depends on it, and a reader that missed one catches up with the next.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, AttemptId, Epoch, ModelSlug, ProjectId, TaskId};
 use crate::task_kind::TaskKind;
 
-/// The header value `chorus-schema` of records that hold a [`Progress`].
+/// Value of the header `chorus-schema` of records that hold a [`Progress`].
 pub const SCHEMA: &str = "progress/1";
 
-/// A running delivery, as it is now.
+/// A running delivery at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The project.
+    /// Project of the task.
     pub project: ProjectId,
-    /// The task.
+    /// Task of the attempt.
     pub task: TaskId,
-    /// What the task is for.
+    /// Kind of the task.
     pub kind: TaskKind,
-    /// The attempt.
+    /// Attempt that runs.
     pub attempt: AttemptId,
-    /// Its epoch.
+    /// Epoch of the delivery.
     pub epoch: Epoch,
-    /// Which try of the task this is.
+    /// Number of the try of the task, from 1.
     pub number: u32,
-    /// Where it runs.
+    /// Account that the call runs on.
     pub account: AccountId,
-    /// The model.
+    /// Model that the call runs on.
     pub model: ModelSlug,
-    /// Characters of the answer so far.
+    /// Number of characters of the answer so far.
     pub text_chars: u64,
-    /// Characters of thinking so far.
+    /// Number of characters of thinking so far.
     pub reasoning_chars: u64,
-    /// Thinking that came since the last piece; sent for planner tasks only, at most 2 KiB.
+    /// Thinking since the last progress, at most 2 KiB; empty but for planner tasks.
     #[serde(default)]
     pub reasoning: String,
-    /// Whether the call is over.
+    /// True if the call has ended.
     pub over: bool,
 }

@@ -1,8 +1,9 @@
 //! The records of design.md 6, made and read in one place: headers, keys and payloads.
 //!
-//! Whoever commits a change builds its record here and puts it into the same transaction. Neighbours:
-//! `port::bus` carries records and knows nothing of their content. Deliberately absent: prompts and
-//! outputs, which live in the artifact store; a payload holds ids and hashes only.
+//! The process that commits a change builds its record here and puts it into the same transaction.
+//! [`bus`](crate::port::bus) carries records and knows nothing of their content. Deliberately
+//! absent: prompts and outputs, which live in the [`ArtifactStore`](crate::port::ArtifactStore); a
+//! payload holds ids and hashes only.
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -15,59 +16,59 @@ use crate::progress::{self, Progress};
 use crate::project::ClientCommand;
 use crate::time::Timestamp;
 
-/// `chorus-schema` of a client's command.
+/// Value of `chorus-schema` for a client's command, a [`ClientCommand`].
 pub const COMMAND: &str = "project.cmd/1";
-/// `chorus-schema` of a wake-up for the dispatcher.
+/// Value of `chorus-schema` for a [`ReadyNotice`].
 pub const READY: &str = "task.ready/1";
-/// `chorus-schema` of a delivery for a worker.
+/// Value of `chorus-schema` for a [`DispatchNotice`].
 pub const DISPATCH: &str = "task.dispatch/1";
-/// `chorus-schema` of an attempt that ended.
+/// Value of `chorus-schema` for the end of an attempt, an [`AttemptDone`].
 pub const DONE: &str = "task.done/1";
-/// `chorus-schema` of news from a project.
+/// Value of `chorus-schema` for an [`EventNotice`].
 pub const EVENT: &str = "event/1";
-/// `chorus-schema` of attempts that nobody wants any more.
+/// Value of `chorus-schema` for a [`CancelledNotice`].
 pub const CANCELLED: &str = "control.cancelled/1";
 
-/// `chorus-schema` of a credential whose state changed.
+/// Value of `chorus-schema` for a [`CredentialNotice`].
 pub const CREDENTIAL: &str = "control.credential/1";
 
-/// Most attempts that one cancellation record names, so that its payload stays below 4 KiB.
+/// Maximum number of attempts in one cancellation record, so that its payload stays below 4 KiB.
 pub const CANCELLED_AT_ONCE: usize = 64;
 
-/// Why a record cannot be read.
+/// Reason why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// A header is missing or holds something else.
+    /// A header is missing or does not parse.
     #[error("header {0} is missing or malformed")]
     Header(&'static str),
     /// The schema is another one, perhaps of a later release.
     #[error("schema is {found:?}, expected {expected:?}")]
     Schema {
-        /// What the record says.
+        /// Schema named by the record.
         found: String,
-        /// What the reader knows.
+        /// Schema that the reader knows.
         expected: &'static str,
     },
     /// The payload does not follow its schema.
     #[error("payload of schema {schema} does not follow it: {problem}")]
     Payload {
-        /// The schema.
+        /// Schema of the payload.
         schema: &'static str,
-        /// What is wrong.
+        /// Message of the parser.
         problem: String,
     },
 }
 
-/// Payload of [`DISPATCH`]: which delivery is handed out.
+/// Payload of [`DISPATCH`]: the delivery that is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DispatchNotice {
-    /// The attempt.
+    /// Attempt to be claimed.
     pub attempt: AttemptId,
-    /// The epoch at which it may be claimed.
+    /// Epoch at which it may be claimed.
     pub epoch: Epoch,
 }
 
-/// Payload of [`READY`]: something was queued. Truth is the row.
+/// Payload of [`READY`]: an attempt was queued. The row holds the truth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyNotice {
     /// The attempt, the first one when several were queued at once.
@@ -78,34 +79,36 @@ pub struct ReadyNotice {
     pub call: Option<Box<CallSummary>>,
 }
 
-/// Payload of [`EVENT`]: the history of a project grew. Truth is the event table.
+/// Payload of [`EVENT`]: a project has new events. The event table holds the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventNotice {
-    /// The project.
+    /// Project with the new events.
     pub project: ProjectId,
     /// Place of the first new event.
     pub first: Seq,
-    /// Place of the last one.
+    /// Place of the last new event.
     pub last: Seq,
 }
 
-/// Payload of [`CANCELLED`]: whoever runs one of these stops; truth is the row, which a beat shows too.
+/// Payload of [`CANCELLED`]: a worker that runs one of these stops. The row holds the truth, and a
+/// heartbeat reports it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelledNotice {
-    /// The attempts.
+    /// Cancelled attempts, at most [`CANCELLED_AT_ONCE`].
     pub attempts: Vec<AttemptId>,
 }
 
-/// Payload of [`CREDENTIAL`]: look at this credential again. Truth is the directory.
+/// Payload of [`CREDENTIAL`]: the state of a credential changed. The
+/// [`Directory`](crate::port::Directory) holds the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialNotice {
-    /// The account.
+    /// Account that has the credential.
     pub account: AccountId,
-    /// Its credential.
+    /// Credential to be loaded again.
     pub credential: CredentialId,
 }
 
-/// A client's command to a project.
+/// Makes the record of a client's command, keyed by project.
 pub fn command(
     id: EventId,
     tenant: &Tenant,
@@ -115,15 +118,16 @@ pub fn command(
     project_record(id, Topic::ProjectCmd, COMMAND, tenant, project, command)
 }
 
-/// News from a project for those who watch it.
+/// Makes the record of new events, keyed by project.
 pub fn event(id: EventId, tenant: &Tenant, notice: &EventNotice) -> Record {
     project_record(id, Topic::Event, EVENT, tenant, notice.project, notice)
 }
 
-/// Cancelled attempts of one decision, at most [`CANCELLED_AT_ONCE`] a record; `ids` draws each record's id.
+/// Makes the records of attempts that one decision cancelled, at most [`CANCELLED_AT_ONCE`]
+/// attempts a record; `ids` draws each record's id.
 ///
-/// The key is the first attempt of the record: the topic is compacted, and under a shared key a later cancellation would
-/// replace an earlier one.
+/// The key is the first attempt of the record: the topic is compacted, and under a shared key a
+/// later cancellation would replace an earlier one.
 pub fn cancelled(
     mut ids: impl FnMut() -> EventId,
     tenant: &Tenant,
@@ -144,7 +148,7 @@ pub fn cancelled(
         .collect()
 }
 
-/// A running delivery as it is now; lossy, never in an outbox.
+/// Makes the record of a running delivery's [`Progress`]; lossy, never in an outbox.
 pub fn progress(id: EventId, tenant: &Tenant, progress: &Progress) -> Record {
     project_record(
         id,
@@ -156,7 +160,7 @@ pub fn progress(id: EventId, tenant: &Tenant, progress: &Progress) -> Record {
     )
 }
 
-/// What may be done with a credential has changed.
+/// Makes the record of a credential whose state changed, keyed by account.
 pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Record {
     let headers = vec![
         header("chorus-schema", &CREDENTIAL),
@@ -172,13 +176,14 @@ pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Re
     }
 }
 
-/// An attempt was queued, for the first time or again. The pool is not known before admission, so the
-/// key, which only chooses among one partition, is the role that serves the task.
+/// Makes the record of an attempt that was queued, for the first time or again. The pool is not
+/// known before admission, so the key, which only chooses among one partition, is the role that
+/// serves the task.
 pub fn task_ready(id: EventId, attempt: &NewAttempt, epoch: Epoch) -> Record {
     task_ready_after(id, attempt, epoch, None)
 }
 
-/// An attempt was queued again after a delivery with this call.
+/// Makes the record of an attempt that was queued again after a delivery with this call.
 pub fn task_ready_after(
     id: EventId,
     attempt: &NewAttempt,
@@ -199,7 +204,7 @@ pub fn task_ready_after(
     )
 }
 
-/// A delivery for a worker of `pool`, to be claimed before `not_after`.
+/// Makes the record of a delivery for a worker of `pool`, to be claimed before `not_after`.
 pub fn task_dispatch(
     id: EventId,
     pool: &Pool,
@@ -226,7 +231,7 @@ pub fn task_dispatch(
     record
 }
 
-/// An attempt ended: by its worker's finish, or refused by the dispatcher.
+/// Makes the record of an attempt that ended: finished by its worker, or refused by the dispatcher.
 pub fn task_done(id: EventId, attempt: &NewAttempt, epoch: Epoch, done: &AttemptDone) -> Record {
     attempt_record(
         id,
@@ -238,7 +243,7 @@ pub fn task_done(id: EventId, attempt: &NewAttempt, epoch: Epoch, done: &Attempt
     )
 }
 
-/// The payload of a record of this schema.
+/// Parses the payload of a record of this schema.
 pub fn read<T: DeserializeOwned>(record: &Record, schema: &'static str) -> Result<T, Unreadable> {
     let found = record.header("chorus-schema").unwrap_or_default();
     if found != schema {
@@ -253,7 +258,7 @@ pub fn read<T: DeserializeOwned>(record: &Record, schema: &'static str) -> Resul
     })
 }
 
-/// The project that a record is about.
+/// Returns the project named by the record's headers.
 pub fn project_of(record: &Record) -> Result<ProjectId, Unreadable> {
     let name = "chorus-project";
     record
@@ -270,7 +275,7 @@ pub fn tenant_of(record: &Record) -> Result<Tenant, Unreadable> {
         .ok_or(Unreadable::Header("chorus-tenant"))
 }
 
-/// The same content for an operator, when a consumer cannot read the record.
+/// Makes a record with the same content for an operator, after a consumer failed to read it.
 pub fn dead_letter(id: EventId, record: &Record, problem: &Unreadable) -> Record {
     let mut headers = record.headers.clone();
     headers.push(header("dlq-origin-topic", &record.topic));

@@ -2,27 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a task is for; it decides the role and how its result is read.
+/// Kind of a task; it decides the [`ModelRole`] and the reader of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
-    /// Find what is unclear in the brief.
+    /// Finds points of the brief that are unclear.
     Clarify,
-    /// Split the brief into tasks.
+    /// Splits the brief into tasks.
     Plan,
-    /// Answer a worker's question.
+    /// Answers a worker's question.
     Answer,
-    /// Make one part of the deliverable.
+    /// Makes one part of the deliverable.
     Work,
-    /// Decide conflicts that rules could not.
+    /// Decides conflicts that rules could not resolve.
     #[serde(alias = "settle")]
     Resolve,
-    /// Judge the merged deliverable on its rubric.
+    /// Judges the merged deliverable on its rubric.
     Judge,
 }
 
 impl TaskKind {
-    /// The role that serves this kind.
+    /// Returns the role that serves this kind.
     pub const fn role(self) -> ModelRole {
         match self {
             Self::Clarify | Self::Plan | Self::Answer => ModelRole::Planner,
@@ -33,16 +33,16 @@ impl TaskKind {
     }
 }
 
-/// Which list of models serves a task.
+/// List of models that serves a task; the configuration names the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelRole {
-    /// Clarifies, plans, answers questions.
+    /// Clarifies, plans and answers questions.
     Planner,
-    /// Makes parts.
+    /// Makes parts of the deliverable.
     Writer,
-    /// Settles conflicts.
+    /// Decides conflicts.
     Merger,
-    /// Judges.
+    /// Judges the deliverable.
     Judge,
 }

@@ -1,5 +1,7 @@
-//! The judge's answer on the rubric, and what follows from it: accept, rework named tasks, or stop with the
-//! best so far.
+//! The judge's answer on the rubric, and its consequence: accept, rework named tasks, or stop with
+//! the best so far.
+//!
+//! [`check()`] finds defects without a model, [`read()`] reads a judge's answer, and [`rule`] decides.
 
 mod check;
 mod read;
@@ -11,28 +13,28 @@ use crate::id::TaskKey;
 
 pub use check::check;
 pub use read::{read, read_whole, unite};
-pub use ruling::{Ruling, Standing, rule, score};
+pub use ruling::{ReworkHistory, Ruling, rule, score};
 
-/// The judge's answer, one item for each requirement.
+/// Answer of the judge, one item for each requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The items.
+    /// Items, in the order of the plan's requirements.
     pub items: Vec<VerdictItem>,
 }
 
-/// The judge's answer on one requirement.
+/// Answer of the judge on one requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictItem {
-    /// The requirement.
+    /// Id of the [`Requirement`](crate::plan::Requirement).
     pub requirement: String,
-    /// Whether it is satisfied.
+    /// True if the requirement is satisfied.
     pub met: bool,
-    /// The words of the deliverable that show it, or what is missing.
+    /// Quotation of the deliverable that shows it, or a description of what is missing.
     pub evidence: String,
-    /// Tasks to be done again; empty when it is met.
+    /// Tasks to be done again; empty when the requirement is met.
     #[serde(default)]
     pub redo: Vec<TaskKey>,
-    /// What should be different the next time.
+    /// Change that the next try should make.
     #[serde(default)]
     pub feedback: String,
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chorus_core::port::bus::{Incoming, Topic};
-use chorus_core::port::feed::{self, Fed};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::port::{Bus, Clock};
 use chorus_core::record;
 
@@ -18,11 +18,11 @@ pub(crate) enum News {
 }
 
 /// The tail.
-pub(crate) struct Feed(feed::Feed);
+pub(crate) struct Feed(Subscriber);
 
 impl Feed {
     pub(crate) fn new(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Self {
-        Self(feed::Feed::of_all(
+        Self(Subscriber::of_all(
             bus,
             clock,
             vec![Topic::TaskReady, Topic::Control],
@@ -34,15 +34,15 @@ impl Feed {
         loop {
             match self.0.next().await {
                 // What was queued before the tail stood was not seen by it.
-                Fed::Opened => return News::Queue,
-                Fed::Incoming(Incoming::Record { record, .. })
+                SubscriberEvent::Opened => return News::Queue,
+                SubscriberEvent::Incoming(Incoming::Record { record, .. })
                     if record.header("chorus-schema") == Some(record::CREDENTIAL) =>
                 {
                     return News::Accounts;
                 }
-                Fed::Incoming(Incoming::Record { .. }) => return News::Queue,
-                Fed::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
-                Fed::Broken(error) => {
+                SubscriberEvent::Incoming(Incoming::Record { .. }) => return News::Queue,
+                SubscriberEvent::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
+                SubscriberEvent::Broken(error) => {
                     tracing::warn!(error = %error, "the tail of queued attempts broke, opening it again")
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chorus_core::id::{ProjectId, Seq};
 use chorus_core::port::bus::{Incoming, Record, Topic};
-use chorus_core::port::feed::{Fed, Feed};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::port::{Bus, Clock};
 use chorus_core::progress::{self, Progress};
 use chorus_core::record::{self, EventNotice};
@@ -54,14 +54,15 @@ impl Hub {
 
     /// Reads the topic for ever.
     pub(crate) async fn run(self: Arc<Self>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) {
-        let mut feed = Feed::of_all(bus, clock, vec![Topic::Event]);
+        let mut feed = Subscriber::of_all(bus, clock, vec![Topic::Event]);
         loop {
             match feed.next().await {
-                Fed::Incoming(Incoming::Record { record, .. }) => self.take(&record),
-                Fed::Broken(error) => {
+                SubscriberEvent::Incoming(Incoming::Record { record, .. }) => self.take(&record),
+                SubscriberEvent::Broken(error) => {
                     tracing::warn!(bus.error = %error, "the tail of events broke; rows are read once a second meanwhile");
                 }
-                Fed::Opened | Fed::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
+                SubscriberEvent::Opened
+                | SubscriberEvent::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use std::task::Poll;
 use chorus_core::id::ProjectId;
 use chorus_core::port::Ports;
 use chorus_core::port::bus::{Incoming, Partition, Position, Record, Topic, partition_of};
-use chorus_core::port::feed::{Fed, Feed};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::record::{self, Unreadable};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -33,7 +33,7 @@ pub struct Orchestrator {
 enum Event {
     Stop,
     Folded(Folded),
-    Fed(Fed),
+    Fed(SubscriberEvent),
 }
 
 /// A batch of one project that was folded.
@@ -79,7 +79,7 @@ impl Desk<'_> {
     async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
         let ports = &self.context;
         let topics = vec![Topic::ProjectCmd, Topic::TaskDone];
-        let mut feed = Feed::of_group(
+        let mut feed = Subscriber::of_group(
             ports.bus.clone(),
             ports.clock.clone(),
             topics,
@@ -95,14 +95,16 @@ impl Desk<'_> {
                         feed.ack(&at).await;
                     }
                 }
-                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+                Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
                     self.take(record, at, &mut feed).await
                 }
-                Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => {
+                Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => {
                     self.forget(|partition| gone.contains(partition))
                 }
-                Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
-                Event::Fed(Fed::Broken(error)) => {
+                Event::Fed(
+                    SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
+                ) => {}
+                Event::Fed(SubscriberEvent::Broken(error)) => {
                     tracing::warn!(error = %error, "the subscription to commands and results broke, opening it again");
                     self.forget(|_| true);
                 }
@@ -111,7 +113,7 @@ impl Desk<'_> {
         }
     }
 
-    async fn drain(&mut self, feed: &mut Feed) {
+    async fn drain(&mut self, feed: &mut Subscriber) {
         let clock = &self.context.clock;
         let over = clock.now() + self.context.settings.drain;
         while let Some(Some(folded)) = clock.deadline(over, self.folds.next()).await {
@@ -123,7 +125,7 @@ impl Desk<'_> {
 
     async fn next_event(
         &mut self,
-        feed: &mut Feed,
+        feed: &mut Subscriber,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Event {
         let mut fed = pin!(feed.next());
@@ -139,7 +141,7 @@ impl Desk<'_> {
         .await
     }
 
-    async fn take(&mut self, record: Record, at: Position, feed: &mut Feed) {
+    async fn take(&mut self, record: Record, at: Position, feed: &mut Subscriber) {
         match record::project_of(&record) {
             Ok(project) => self.intake.take(project, Taken { record, at }),
             Err(problem) => {

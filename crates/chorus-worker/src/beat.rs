@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use chorus_core::port::bus::{Incoming, Topic};
-use chorus_core::port::feed::{Fed, Feed};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::record::{self, CANCELLED, CancelledNotice};
 use futures_util::future::{Either, select};
 use std::pin::pin;
@@ -15,7 +15,7 @@ use crate::workshop::Workshop;
 /// Beats for ever: at the set pace, and at once when a cancellation names something that is held.
 pub(crate) async fn keep(shop: &Workshop) -> Infallible {
     let clock = shop.clock();
-    let mut control = Feed::of_all(
+    let mut control = Subscriber::of_all(
         shop.ports.bus.clone(),
         shop.ports.clock.clone(),
         vec![Topic::Control],
@@ -33,11 +33,11 @@ pub(crate) async fn keep(shop: &Workshop) -> Infallible {
     }
 }
 
-fn concerns(shop: &Workshop, fed: &Fed) -> bool {
-    if let Fed::Broken(error) = fed {
+fn concerns(shop: &Workshop, fed: &SubscriberEvent) -> bool {
+    if let SubscriberEvent::Broken(error) = fed {
         tracing::warn!(error = %error, "the tail of cancellations broke, opening it again; beats hear of them meanwhile");
     }
-    let Fed::Incoming(Incoming::Record { record, .. }) = fed else {
+    let SubscriberEvent::Incoming(Incoming::Record { record, .. }) = fed else {
         return false;
     };
     record::read::<CancelledNotice>(record, CANCELLED)

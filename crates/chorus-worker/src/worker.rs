@@ -10,7 +10,7 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::BootId;
 use chorus_core::port::Ports;
 use chorus_core::port::bus::{Incoming, Topic};
-use chorus_core::port::feed::{Fed, Feed};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -31,7 +31,7 @@ enum Event {
     Stop,
     Over,
     Answered(Answered),
-    Fed(Fed),
+    Fed(SubscriberEvent),
 }
 
 impl Worker {
@@ -75,7 +75,7 @@ impl<'a> Desk<'a> {
     ) {
         let settings = &self.shop.settings;
         let topics = vec![Topic::TaskDispatch(settings.pool.clone())];
-        let mut feed = Feed::of_group(
+        let mut feed = Subscriber::of_group(
             self.shop.ports.bus.clone(),
             self.shop.ports.clock.clone(),
             topics,
@@ -94,14 +94,16 @@ impl<'a> Desk<'a> {
                     self.start(claimed);
                     feed.ack(&at).await;
                 }
-                Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+                Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
                     self.intake.take(record, at)
                 }
-                Event::Fed(Fed::Incoming(Incoming::Revoked(partitions))) => {
+                Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(partitions))) => {
                     self.intake.forget(&partitions)
                 }
-                Event::Fed(Fed::Incoming(Incoming::Assigned(_)) | Fed::Opened) => {}
-                Event::Fed(Fed::Broken(error)) => {
+                Event::Fed(
+                    SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
+                ) => {}
+                Event::Fed(SubscriberEvent::Broken(error)) => {
                     tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again")
                 }
             }
@@ -110,7 +112,7 @@ impl<'a> Desk<'a> {
 
     async fn next_event(
         &mut self,
-        feed: &mut Feed,
+        feed: &mut Subscriber,
         mut stop: Pin<&mut impl Future<Output = ()>>,
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) -> Event {

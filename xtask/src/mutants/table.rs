@@ -279,8 +279,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: ORCHESTRATOR,
-                find: "Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),",
-                replace: "Event::Fed(Fed::Incoming(Incoming::Revoked(gone))) => self.intake.forget(|partition| gone.contains(partition)),",
+                find: "Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => self.forget(|partition| gone.contains(partition)),",
+                replace: "Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => self.intake.forget(|partition| gone.contains(partition)),",
             },
             Edit {
                 file: FOLD,
@@ -362,8 +362,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the offset stored before the claim",
         edits: &[Edit {
             file: WORKER,
-            find: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.intake.take(record, at),",
-            replace: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+            find: "Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => self.intake.take(record, at),",
+            replace: "Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
                     feed.ack(&at).await;
                     self.intake.take(record, at);
                 }",
@@ -376,8 +376,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "task.done acknowledged before it is folded",
         edits: &[Edit {
             file: ORCHESTRATOR,
-            find: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,",
-            replace: "Event::Fed(Fed::Incoming(Incoming::Record { record, at })) => {
+            find: "Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => self.take(record, at, &mut feed).await,",
+            replace: "Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
                     feed.ack(&at).await;
                     self.take(record, at, &mut feed).await;
                 }",

@@ -5,82 +5,83 @@ use crate::id::{AccountId, AttemptId, Epoch, Holder, LeaseId, ModelSlug, Provide
 use crate::limit::Lease;
 use crate::time::{Millis, Timestamp};
 
-/// A worker's claim of one record.
+/// Claim of one record by a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The attempt.
+    /// Attempt named by the record.
     pub attempt: AttemptId,
-    /// The record's epoch.
+    /// Epoch named by the record.
     pub epoch: Epoch,
-    /// Boot id and nonce of this record: a retry finds itself, a doubled record is denied.
+    /// Boot id and nonce of this record: a repeated claim finds itself, a doubled record is denied.
     pub holder: Holder,
-    /// Until when its lease may hold something: the call's wall-clock deadline and the time for which a provider
-    /// may go on after it was cut. Kept with the delivery.
+    /// Time until which the lease may hold something: the call's wall-clock deadline and the time
+    /// for which a provider may go on after it was cut. Kept with the delivery.
     pub deadline: Timestamp,
 }
 
 /// A claimed delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// The attempt.
+    /// Attempt that the delivery belongs to.
     pub attempt: NewAttempt,
-    /// Its epoch.
+    /// Epoch of the delivery.
     pub epoch: Epoch,
-    /// Where it runs.
+    /// Account, model and lease of the delivery.
     pub assignment: Assignment,
-    /// Deliveries that ended in `Requeue { reason: Retry }` so far.
+    /// Number of deliveries that ended in [`Requeue::Retry`](super::Requeue::Retry) so far.
     pub retries: u32,
-    /// Deliveries cut by `max_tokens` so far.
+    /// Number of deliveries cut by `max_tokens` so far.
     pub continues: u32,
 }
 
-/// Names one holding of one attempt.
+/// Name of one holding of one attempt by one worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holding {
-    /// The attempt.
+    /// Attempt that is held.
     pub attempt: AttemptId,
-    /// The epoch.
+    /// Epoch at which it was claimed.
     pub epoch: Epoch,
-    /// The holder.
+    /// Holder named by the [`Claim`].
     pub holder: Holder,
 }
 
-/// What the reconciler takes back.
+/// Bounds of one sweep of the reconciler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reclaim {
-    /// Dispatches this long past their lease's `not_after`.
+    /// Time that must have passed since the `not_after` of a dispatched attempt's lease.
     pub unclaimed_for: Millis,
-    /// Running attempts whose last beat is this old.
+    /// Time that must have passed since the last heartbeat of a running attempt.
     pub silent_for: Millis,
-    /// At most this many rows in one statement.
+    /// Maximum number of rows in one statement.
     pub limit: u32,
 }
 
 /// A delivery that the reconciler took back; its attempt is `Queued` at `epoch + 1`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reclaimed {
-    /// The attempt.
+    /// Attempt that was taken back.
     pub attempt: AttemptId,
-    /// The epoch of the delivery that was taken back.
+    /// Epoch of the delivery that was taken back.
     pub epoch: Epoch,
-    /// Its lease, to be ended `Unused` (which acts only if it was never sent).
+    /// Lease of the delivery, to be ended `Unused` (which acts only if it was never sent).
     pub lease: LeaseId,
-    /// Whether a worker was lost (else nobody had claimed it).
+    /// True if a worker had claimed it and was lost.
     pub lost_worker: bool,
 }
 
-/// A delivery whose lease may still hold something, for `LimitState::restore`.
+/// A delivery whose lease may still hold something, for
+/// [`LimitState::restore`](crate::port::LimitState::restore).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outstanding {
-    /// Whose accounts it is on.
+    /// Tenant that owns the account.
     pub tenant: Tenant,
-    /// The lease.
+    /// Lease with its amounts.
     pub lease: Lease,
-    /// The credential's account.
+    /// Account of the credential.
     pub account: AccountId,
-    /// The model, which names the groups.
+    /// Model, which names the groups.
     pub model: ModelSlug,
-    /// The provider.
+    /// Provider that the credential is for.
     pub provider: ProviderId,
     /// Deadline of the call once it was claimed; none while it is only dispatched.
     pub sent_until: Option<Timestamp>,

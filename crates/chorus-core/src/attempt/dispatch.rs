@@ -8,44 +8,45 @@ use crate::limit::{Lease, QuotaResets};
 use crate::money::MicroUsd;
 use crate::port::bus::Record;
 
-/// One statement of the dispatcher about one queued attempt.
+/// One decision of the dispatcher about one queued attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatch {
-    /// The attempt.
+    /// Attempt that the decision is about.
     pub attempt: AttemptId,
-    /// The epoch it must still have.
+    /// Epoch that the row must still have.
     pub epoch: Epoch,
-    /// The dispatcher's term, recorded with the row.
+    /// Term of the dispatcher, recorded with the row.
     pub term: Term,
-    /// What becomes of it.
+    /// Decision for the attempt.
     pub decision: DispatchDecision,
-    /// The outbox record of the same transaction: `task.dispatch` when sent, `task.done` when refused.
+    /// Outbox record of the same transaction: `task.dispatch` when sent, `task.done` when refused.
     pub record: Record,
 }
 
-/// What becomes of a queued attempt.
+/// Decision for a queued attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DispatchDecision {
-    /// It goes to a worker.
+    /// A worker gets the attempt.
     Send(Box<Assignment>),
-    /// It can never run: no account can serve it, it kills workers. The row becomes `Failed`.
+    /// The attempt can never run: no account can serve it, or it kills workers. The row becomes
+    /// `Failed`.
     Refuse(FailureCause),
 }
 
-/// Where and under which lease a delivery runs.
+/// Account, model and lease of a delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The lease.
+    /// Lease under which the call runs.
     pub lease: Lease,
-    /// The account that holds the credential.
+    /// Account that holds the credential.
     pub account: AccountId,
-    /// The provider.
+    /// Provider that the credential is for.
     pub provider: ProviderId,
-    /// The model.
+    /// Model of the call.
     pub model: ModelSlug,
-    /// The pool whose workers run it.
+    /// Pool of the workers that run it.
     pub pool: Pool,
-    /// Money set aside from the project's budget.
+    /// Money reserved from the project's budget.
     pub estimate: MicroUsd,
     /// Windows by which the credential is parked when its quota or money is used up.
     #[serde(default, skip_serializing_if = "QuotaResets::is_empty")]
@@ -53,18 +54,18 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The credential on which the call runs.
+    /// Returns the credential on which the call runs.
     pub const fn credential(&self) -> CredentialId {
         self.lease.credential
     }
 }
 
-/// The answer to one dispatch.
+/// Result of one [`Dispatch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dispatched {
-    /// The row carries this statement, by this call or by an earlier one whose reply was lost.
+    /// The row carries this decision, by this call or by an earlier one whose reply was lost.
     Done,
-    /// The row has moved on: stop, and end the lease unused.
+    /// The row has moved on: the dispatcher stops, and ends the lease unused.
     Conflict,
     /// The project's budget does not cover the estimate; the row is unchanged.
     OverBudget,

@@ -14,47 +14,47 @@ use crate::port::bus::Record;
 use crate::task_kind::TaskKind;
 use crate::time::Timestamp;
 
-/// A worker's last word on one delivery.
+/// Final report of a worker on one delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finish {
-    /// Whose word it is.
+    /// Holding under which the worker ran it.
     pub holding: Holding,
-    /// What came of it.
+    /// Outcome of the delivery.
     pub outcome: Outcome,
-    /// What the call used; none when no call was made.
+    /// Tokens that the call used; none when no call was made.
     pub usage: Option<Usage>,
-    /// What the call cost.
+    /// Price of the call.
     pub cost: MicroUsd,
     /// `task.done` when the attempt ended, `task.ready` when it is queued again.
     pub record: Record,
 }
 
-/// What came of a delivery.
+/// Outcome of a delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Outcome {
     /// The attempt has a result.
     Succeeded {
-        /// The text.
+        /// Text of the result.
         result: ArtifactHash,
     },
     /// The result is a question.
     Asked {
-        /// The question's text.
+        /// Text of the question.
         question: ArtifactHash,
     },
     /// The attempt will have no result.
     Failed {
-        /// Why.
+        /// Cause of the failure.
         cause: FailureCause,
     },
-    /// A new delivery of the same attempt is wanted.
+    /// The attempt needs a new delivery.
     Requeue {
-        /// Why.
+        /// Reason of the new delivery.
         reason: Requeue,
-        /// Not before this time.
+        /// Earliest time of the new delivery.
         not_before: Timestamp,
-        /// A new `WorkOrder`, when the answer was cut.
+        /// A new [`WorkOrder`](super::WorkOrder), when the answer was cut.
         order: Option<ArtifactHash>,
     },
 }
@@ -147,43 +147,43 @@ impl FailureCause {
     }
 }
 
-/// Why an attempt has no result.
+/// Reason why an attempt has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum FailureCause {
-    /// The provider says that the request itself is wrong.
+    /// The provider refused the request itself as wrong.
     Request {
-        /// The provider's words.
+        /// Message of the provider.
         message: String,
     },
     /// Calls kept failing.
     Upstream {
-        /// The last kind of failure.
+        /// Class of the last failure.
         class: FailureClass,
-        /// The provider's words.
+        /// Message of the provider.
         message: String,
     },
-    /// The model said nothing.
+    /// The model returned an empty answer.
     Empty,
     /// The model declined.
     Refused {
-        /// Its words.
+        /// Text in which it declined.
         message: String,
     },
-    /// The answer never ended: `Continue` reached its limit.
+    /// The answer never ended: [`Requeue::Continue`] reached its limit.
     Endless,
     /// Its workers died too often.
     KillsWorkers,
     /// No account can serve it.
     NoAccount {
-        /// What is missing.
+        /// Model or provider that is missing.
         message: String,
     },
     /// The project's budget does not cover it.
     OverBudget,
-    /// An artifact it needs is not there.
+    /// An artifact that it needs is missing.
     MissingArtifact {
-        /// Which.
+        /// Name of the artifact, and the reason.
         message: String,
     },
 }
@@ -208,14 +208,14 @@ impl fmt::Display for FailureCause {
     }
 }
 
-/// The payload of `task.done`: an attempt ended.
+/// Payload of `task.done`: an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptDone {
-    /// The attempt.
+    /// Attempt that ended.
     pub attempt: AttemptId,
-    /// Its task.
+    /// Task of the attempt.
     pub task: TaskId,
-    /// What came of it; never `Requeue`.
+    /// Outcome of the last delivery; never [`Outcome::Requeue`].
     pub outcome: Outcome,
     /// Result of the attempt's last call; none when no call was made or an earlier release wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,60 +234,61 @@ impl AttemptDone {
     }
 }
 
-/// A late word on a delivery that was taken back: what its call really used, counted as waste.
+/// Usage of a delivery that was taken back, reported late and counted as waste.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LateUsage {
-    /// The attempt.
+    /// Attempt of the delivery.
     pub attempt: AttemptId,
-    /// The epoch of the delivery.
+    /// Epoch of the delivery.
     pub epoch: Epoch,
-    /// What the call used.
+    /// Tokens that the call used.
     pub usage: Usage,
-    /// What it cost.
+    /// Price of the call.
     pub cost: MicroUsd,
-    /// For deduplication.
+    /// Key of deduplication.
     pub event: EventId,
 }
 
-/// The story of one delivery, kept after it is over.
+/// Row of one delivery, kept after it has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryRow {
-    /// The attempt.
+    /// Attempt of the delivery.
     pub attempt: AttemptId,
-    /// The epoch.
+    /// Epoch of the delivery.
     pub epoch: Epoch,
-    /// The task.
+    /// Task of the attempt.
     pub task: TaskId,
-    /// What the task is for.
+    /// Kind of the task.
     pub kind: TaskKind,
-    /// Where it ran.
+    /// Account, model and lease that it ran on.
     pub assignment: Assignment,
-    /// When it was admitted and published.
+    /// Time at which it was admitted and published.
     pub dispatched_at: Timestamp,
-    /// When a worker claimed it.
+    /// Time at which a worker claimed it.
     pub claimed_at: Option<Timestamp>,
-    /// Until when its lease may hold something: its call's deadline and the provider's grace after it.
+    /// Time until which its lease may hold something: the call's deadline and the provider's grace
+    /// after it.
     pub deadline: Option<Timestamp>,
-    /// When it was over.
+    /// Time of its end.
     pub ended_at: Option<Timestamp>,
-    /// How it ended.
+    /// Manner of its end.
     pub end: Option<DeliveryEnd>,
-    /// What the call used, as far as known.
+    /// Tokens that the call used, as far as known.
     pub usage: Option<Usage>,
-    /// What the call cost; the estimate for a lost one.
+    /// Price of the call; the estimate for a lost one.
     pub cost: MicroUsd,
 }
 
-/// How a delivery ended.
+/// Manner in which a delivery ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum DeliveryEnd {
     /// Its worker finished it.
     Finished {
-        /// What came of it.
+        /// Outcome that the worker reported.
         outcome: Outcome,
     },
-    /// Nobody claimed it in time: no call was made.
+    /// No worker claimed it in time: no call was made.
     Unclaimed,
     /// Its worker fell silent: a call may have been made and paid for.
     #[serde(rename = "lost_worker")]

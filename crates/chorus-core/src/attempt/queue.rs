@@ -1,4 +1,4 @@
-//! Queued attempts: what the orchestrator creates and what the dispatcher reads.
+//! Queued attempts: the orchestrator creates them, the dispatcher reads them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,72 +8,72 @@ use crate::llm::Request;
 use crate::task_kind::TaskKind;
 use crate::time::{Millis, Timestamp};
 
-/// The artifact a delivery carries out: the request and what earlier deliveries of the attempt produced.
+/// Artifact that a delivery carries out: the [`Request`] and the text of earlier deliveries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkOrder {
-    /// Version of this form.
+    /// Version of this form, 1.
     pub version: u32,
-    /// The call; its model is filled in from the dispatch.
+    /// Request of the call; the dispatch fills in its model.
     pub request: Request,
     /// Text that earlier deliveries produced before they were cut by `max_tokens`.
     #[serde(default)]
     pub so_far: String,
 }
 
-/// How large a call will be, before any provider is chosen.
+/// Size of a call, before any provider is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSize {
-    /// Prompt tokens by the base count.
+    /// Prompt tokens, by [`count_tokens`](crate::brief::count_tokens).
     pub input: u64,
     /// Produced tokens that the plan expects.
     pub output: u64,
-    /// Most tokens that may be produced.
+    /// Maximum tokens that may be produced.
     pub max_tokens: u32,
 }
 
 /// An attempt as the orchestrator creates it, in state `Queued` at epoch 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewAttempt {
-    /// Its id.
+    /// Id of the attempt.
     pub id: AttemptId,
-    /// The task.
+    /// Task that the attempt is a try at.
     pub task: TaskId,
-    /// The project.
+    /// Project of the task.
     pub project: ProjectId,
-    /// Whose work it is.
+    /// Tenant that owns the project.
     pub tenant: Tenant,
     /// Version of the plan that the task belongs to; zero before there is one.
     pub plan_version: u32,
-    /// What the task is for.
+    /// Kind of the task.
     pub kind: TaskKind,
-    /// Which try of the task this is, from 1.
+    /// Number of the try of the task, from 1.
     pub number: u32,
-    /// The `WorkOrder`.
+    /// Hash of the [`WorkOrder`].
     pub order: ArtifactHash,
-    /// How large the call will be.
+    /// Size of the call.
     pub size: CallSize,
-    /// Higher goes first.
+    /// Rank in the queue; higher goes first.
     pub priority: u8,
     /// Predicted time from here to the project's end along the longest path.
     pub path: Millis,
-    /// Not before this time.
+    /// Earliest time of a delivery.
     pub not_before: Timestamp,
 }
 
 /// A queued attempt as the dispatcher sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedAttempt {
-    /// What the orchestrator asked for; `order` and `not_before` are the newest.
+    /// The attempt as it was created; `order` and `not_before` are the newest.
     pub attempt: NewAttempt,
-    /// Its epoch.
+    /// Epoch of the next delivery.
     pub epoch: Epoch,
-    /// When it was queued for the first time.
+    /// Time at which it was queued first.
     pub created_at: Timestamp,
-    /// When it was queued last.
+    /// Time at which it was queued last.
     pub queued_at: Timestamp,
-    /// Deliveries lost with their workers.
+    /// Number of deliveries lost with their workers.
     pub lost: u32,
-    /// Deliveries cut by `max_tokens`; those queue ahead of their peers.
+    /// Number of deliveries cut by `max_tokens`; such attempts queue ahead of their peers.
     pub continues: u32,
     /// Account that refused the last delivery with a class that may not move to a sibling
     /// (`may_move_to_sibling` of [`FailureRule`](crate::failure::FailureRule)).

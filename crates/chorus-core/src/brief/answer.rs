@@ -1,18 +1,19 @@
-//! Reading a planner's answer to a worker's question.
+//! Reader of a planner's answer to a worker's question. Neighbour:
+//! [`clarification`](super::read_clarification) reads the questions of the beginning.
 
 use super::Question;
 use crate::json;
 
-/// What the planner says to a worker's question.
+/// Answer of the planner to a worker's question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerReply {
-    /// The answer.
+    /// The planner knows the answer.
     Answer(String),
     /// Only the client can know. The question has no id yet.
     AskClient(Question),
 }
 
-/// Reads the answer; an error lists what was wrong with it, for the model.
+/// Reads the answer; an error lists the faults in it, for the model.
 pub fn read_answer(answer: &str) -> Result<AnswerReply, Vec<String>> {
     let found = json::read(answer, &["answer", "ask_client"]).map_err(|error| vec![error])?;
     if let Some(text) = json::text_of(&found.object, &["answer"]) {

@@ -1,4 +1,4 @@
-//! Reading a planner's answer to "what is unclear?".
+//! Reader of a planner's answer to "what is unclear?".
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,19 +6,19 @@ use serde_json::Value;
 use super::Question;
 use crate::json;
 
-/// Most questions that a client is asked at once.
+/// Maximum number of questions that a client is asked at once.
 const MOST_QUESTIONS: usize = 5;
 
-/// What is unclear in a brief, and what is taken for granted.
+/// Unclear points of a brief, and assumptions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Clarification {
-    /// What the client should be asked.
+    /// Questions for the client, at most five.
     pub questions: Vec<Question>,
-    /// What is taken for granted.
+    /// Assumptions that need no question.
     pub assumptions: Vec<String>,
 }
 
-/// Reads the answer; an error lists what was wrong with it, for the model.
+/// Reads the answer; an error lists the faults in it, for the model.
 pub fn read_clarification(answer: &str) -> Result<Clarification, Vec<String>> {
     let found = json::read(answer, &["questions", "assumptions"]).map_err(|error| vec![error])?;
     if !found.object.contains_key("questions") && !found.object.contains_key("assumptions") {
@@ -45,7 +45,7 @@ pub fn read_clarification(answer: &str) -> Result<Clarification, Vec<String>> {
     })
 }
 
-/// One question, given as an object or as a bare text.
+/// Reads one question, given as an object or as a bare text.
 pub(super) fn question(value: &Value) -> Option<Question> {
     let Some(object) = value.as_object() else {
         let text = json::text(value).filter(|text| !text.is_empty())?;

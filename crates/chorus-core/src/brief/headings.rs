@@ -1,7 +1,9 @@
-//! Where chapters begin: markdown headings, chapter lines of plain books, numbered headings, capital lines.
+//! Finder of chapter beginnings: markdown headings, chapter lines of plain books, numbered
+//! headings, capital lines.
 //!
-//! Stronger signs are preferred to weaker ones: numbered and capital lines count only where nothing better is there.
-//! A table of contents looks like a run of headings without text; such runs are passed over.
+//! Stronger signs are preferred to weaker ones: numbered and capital lines count only in texts
+//! without better ones. A table of contents looks like a run of headings without text; such runs
+//! are skipped.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -15,15 +17,15 @@ pub(super) struct Heading {
     pub start: usize,
     /// Byte after its line (for underlined headings, after the underline).
     pub end: usize,
-    /// 1 for the outermost.
+    /// Depth of the heading, 1 for the outermost.
     pub level: u8,
-    /// Its words.
+    /// Text of the heading, without marks.
     pub title: String,
-    /// Whether it calls itself a chapter.
+    /// True if it calls itself a chapter.
     pub chapter: bool,
 }
 
-/// The words by which lines call themselves chapters, with their level.
+/// Words that mark a line as a chapter, with the level.
 const CHAPTER_WORDS: [(&str, u8); 18] = [
     ("book", 1),
     ("part", 1),
@@ -58,10 +60,10 @@ const LONE_WORDS: [&str; 9] = [
     "lời kết",
 ];
 
-/// Longest line that can be a heading, in characters.
+/// Maximum length of a heading line, in characters.
 const LONGEST: usize = 90;
 
-/// The headings of a text, in order.
+/// Returns the headings of a text, in order.
 pub(super) fn headings(text: &str) -> Vec<Heading> {
     let lines = lines(text);
     let strong = without_contents(text, collect(&lines, strong));
@@ -183,7 +185,7 @@ fn chapter_line(lines: &[Line<'_>], at: usize) -> Option<Heading> {
     Some(heading(line, line.end, level, &title))
 }
 
-/// A short line alone between blank ones, under a chapter line that has only a number.
+/// Returns a short line alone between blank ones, under a chapter line that has only a number.
 fn subtitle(lines: &[Line<'_>], at: usize) -> Option<String> {
     let line = lines.get(at)?;
     let alone = lines.get(at + 1).is_some_and(|next| next.text.is_empty());
@@ -197,7 +199,7 @@ fn subtitle(lines: &[Line<'_>], at: usize) -> Option<String> {
     (alone && short && titled).then(|| line.text.to_owned())
 }
 
-/// The level of a line that calls itself a chapter.
+/// Returns the level of a line that calls itself a chapter.
 fn chapter_level(text: &str) -> Option<u8> {
     let lower = text.to_lowercase();
     if LONE_WORDS.contains(&lower.trim_end_matches(['.', ':'])) {
@@ -226,7 +228,7 @@ fn chapter_level(text: &str) -> Option<u8> {
     (announced || plain).then_some(*level)
 }
 
-/// Whether a line such as `Chapter 5 was dull` can be told from a title: the word after the number is capital.
+/// Returns true if the word after the number is capital: `Chapter 5 was dull` is no title.
 fn title_case(text: &str, word: &str) -> bool {
     let after = text
         .get(word.len()..)
@@ -321,7 +323,8 @@ fn sorted(mut headings: Vec<Heading>) -> Vec<Heading> {
     headings
 }
 
-/// Takes away the entries of a table of contents: headings without text whose like comes again, and the run's last.
+/// Removes the entries of a table of contents: headings without text that occur again, and the last
+/// of the run.
 fn without_contents(text: &str, headings: Vec<Heading>) -> Vec<Heading> {
     let mut last = BTreeMap::new();
     for (at, heading) in headings.iter().enumerate() {
@@ -348,7 +351,7 @@ fn without_contents(text: &str, headings: Vec<Heading>) -> Vec<Heading> {
         .collect()
 }
 
-/// What makes two headings alike: for chapters their word and number, else all words.
+/// Returns a key that is equal for equal headings: for chapters word and number, else all words.
 fn key(heading: &Heading) -> String {
     let words = if heading.chapter { 2 } else { usize::MAX };
     let lower = heading.title.to_lowercase();

@@ -1,8 +1,9 @@
 //! The outline: attached documents cut into sections that tasks can name.
 //!
-//! Every document is cut where its chapters begin; a chapter that is too large is cut into parts, and what is too
-//! small to stand alone (a title page, a part heading) goes with the chapter that follows. Two chapters are
-//! never joined. The byte ranges of a document's sections tile it exactly.
+//! Every document is cut where its chapters begin; a chapter that is too large is cut into parts,
+//! and a stretch too small to stand alone (a title page, a part heading) goes with the chapter that
+//! follows. Two chapters are never joined. The byte ranges of a document's sections tile it
+//! exactly.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,16 +11,17 @@ use std::ops::Range;
 use super::headings::{Heading, headings};
 use super::{Outline, Section, SectionId, count_tokens, pieces};
 
-/// Sections smaller than this do not stand alone, unless they are chapters.
+/// Size in tokens below which a stretch does not stand alone, unless it is a chapter.
 const TINY: u64 = 200;
-/// As many sections as planners are shown gladly.
+/// Number of sections that a planner can survey.
 const SECTIONS: u64 = 220;
-/// Sections aimed at never get smaller or larger than this.
+/// Bounds of the target size of sections, in tokens.
 const TARGETS: Range<u64> = 3_000..12_000;
-/// Characters of a section's first words.
+/// Maximum length of a section's opening, in characters.
 const OPENING: usize = 160;
 
-/// A target for [`outline`] that suits these documents: about 220 sections for a very long book, whole chapters for short ones.
+/// Returns a target for [`outline`] that suits these documents: about 220 sections for a very long
+/// book, whole chapters for short ones.
 pub fn section_target(documents: &[(String, &str)]) -> u64 {
     let tokens: u64 = documents.iter().map(|(_, text)| count_tokens(text)).sum();
     (tokens / SECTIONS).clamp(TARGETS.start, TARGETS.end)
@@ -46,7 +48,7 @@ struct Document<'a> {
 struct Block {
     range: Range<usize>,
     title: Option<String>,
-    /// Whether it must not be joined with others of its kind.
+    /// True if it must not be joined with others of its kind.
     chapter: bool,
 }
 
@@ -111,7 +113,7 @@ impl Document<'_> {
         }
     }
 
-    /// The document cut at its chapters and at everything above them.
+    /// Cuts the document at its chapters and at everything above them.
     fn blocks(&self, headings: &[Heading]) -> Vec<Block> {
         let level = chapter_level(headings);
         let cuts: Vec<&Heading> = headings
@@ -141,7 +143,8 @@ impl Document<'_> {
         blocks
     }
 
-    /// Joins what is too small to stand alone with what follows it, or at the end with what came before.
+    /// Joins stretches too small to stand alone with the next one, or at the end with the one
+    /// before.
     fn joined(&self, blocks: Vec<Block>) -> Vec<Block> {
         let tiny =
             |block: &Block| !block.chapter && count_tokens(&self.text[block.range.clone()]) < TINY;
@@ -163,8 +166,8 @@ impl Document<'_> {
     }
 }
 
-/// The level at which a document's chapters stand: that of most lines which call themselves chapters, else the outermost
-/// that occurs twice, else the outermost.
+/// Returns the level of the document's chapters: that of most lines which call themselves chapters,
+/// else the outermost that occurs twice, else the outermost.
 fn chapter_level(headings: &[Heading]) -> u8 {
     let (mut named, mut all) = (BTreeMap::new(), BTreeMap::new());
     for heading in headings {
@@ -184,7 +187,7 @@ fn chapter_level(headings: &[Heading]) -> u8 {
         .map_or(0, |(level, _)| *level)
 }
 
-/// Titles of the cuts; those that occur more than once name what stands above them.
+/// Returns the titles of the cuts; those that occur more than once name the headings above them.
 fn titles(cuts: &[&Heading], level: u8) -> Vec<String> {
     let mut counts = BTreeMap::new();
     for heading in cuts {

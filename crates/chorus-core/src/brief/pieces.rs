@@ -1,11 +1,13 @@
-//! Cutting a text that is too large into pieces of about equal size, at the gentlest places that are there:
+//! Cutter of a text that is too large into pieces of about equal size, at the gentlest places:
 //! inner headings, paragraphs, lines, sentences, words, and at last anywhere.
+//! [`outline`](super::outline()) and the judge's frames use it.
 
 use std::ops::Range;
 
 use super::count_tokens;
 
-/// Pieces that tile the text, each about `target` tokens; `breaks` are places where a piece had best begin.
+/// Returns pieces that tile the text, each about `target` tokens; `breaks` are places where a piece
+/// had best begin.
 pub(crate) fn cut(text: &str, target: u64, breaks: &[usize]) -> Vec<Range<usize>> {
     let total = count_tokens(text);
     let target = target.max(16);
@@ -24,7 +26,8 @@ struct Atom {
     tokens: u64,
 }
 
-/// Splits a range at the separators of a level, and what is still too large at those of the next.
+/// Splits a range at the separators of a level, and stretches that are still too large at those of
+/// the next.
 fn split(text: &str, range: Range<usize>, most: u64, level: usize, atoms: &mut Vec<Atom>) {
     let tokens = count_tokens(&text[range.clone()]);
     if tokens <= most || range.len() <= 4 {
@@ -68,7 +71,7 @@ fn parts(text: &str, range: Range<usize>, most: u64, level: usize) -> Vec<Range<
     parts
 }
 
-/// Places after blank lines.
+/// Returns the places after blank lines.
 fn paragraph_ends(text: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     let (mut at, mut blank) = (0, false);

@@ -1,7 +1,7 @@
 //! The base count of tokens: by classes of characters, in one pass, without a vocabulary.
 //!
-//! It is within about 15 % of what current tokenizers count for prose, code, JSON and CJK texts; a ratio that is learnt
-//! for each provider and model corrects the rest, elsewhere.
+//! The count is within about 15 % of current tokenizers for prose, code, JSON and CJK texts; a
+//! ratio learnt for each provider and model corrects the rest, in `chorus-pool`.
 
 /// Costs in hundredths of a token.
 mod cost {
@@ -18,7 +18,7 @@ mod cost {
     pub(super) const PICTURE: u64 = 150;
 }
 
-/// Tokens of a text by the base count.
+/// Counts the tokens of a text.
 pub fn count_tokens(text: &str) -> u64 {
     let mut counter = Counter::default();
     for letter in text.chars() {

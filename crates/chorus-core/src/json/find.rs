@@ -1,9 +1,10 @@
-//! Where JSON may stand in an answer: code fences, balanced braces, openings. Reads no values.
+//! Places in an answer where JSON may stand: code fences, balanced braces, openings. Reads no
+//! values.
 
-/// Most places looked at; an answer with more of them is not an answer.
+/// Maximum number of places tried; an answer with more of them holds no object.
 const MOST_PLACES: usize = 48;
 
-/// The insides of code fences, in order. A fence that never closes ends with the text.
+/// Returns the insides of code fences, in order. A fence that never closes ends with the text.
 pub(super) fn fences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -21,7 +22,7 @@ pub(super) fn fences(text: &str) -> Vec<&str> {
     found
 }
 
-/// The outermost balanced `{…}` pieces, in order.
+/// Returns the outermost balanced `{…}` pieces, in order.
 pub(super) fn balanced(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -40,13 +41,13 @@ pub(super) fn balanced(text: &str) -> Vec<&str> {
     found
 }
 
-/// The text from each of the first places where an object or a list of objects may begin.
+/// Returns the text from each of the first places where an object or a list of objects may begin.
 pub(super) fn openings(text: &str) -> impl Iterator<Item = &str> {
     let places = text.match_indices(['{', '[']).map(|(at, _)| at);
     places.take(MOST_PLACES / 4).map(|at| &text[at..])
 }
 
-/// Bytes up to and with the brace that closes the first one.
+/// Returns the number of bytes up to and including the brace that closes the first one.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
     for (at, byte) in text.bytes().enumerate() {

@@ -1,5 +1,6 @@
-//! A forgiving JSON reader: comments, single quotes, bare words, trailing and missing commas, words of other
-//! languages for nothing, and an end that was cut off. It never follows more than `DEEPEST` levels.
+//! A forgiving JSON reader: comments, single quotes, bare words, trailing and missing commas,
+//! `None` and `nil` for null, and an end that was cut off. It never follows more than `DEEPEST`
+//! levels.
 
 use serde_json::{Map, Number, Value};
 
@@ -7,7 +8,8 @@ use super::Rung;
 
 const DEEPEST: usize = 64;
 
-/// The value at the beginning of the text, and whether its end was missing; none when it makes no sense.
+/// Parses the value at the beginning of the text. The [`Rung`] says if its end was missing; none
+/// when no value can be made out.
 pub(super) fn parse(text: &str) -> Option<(Value, Rung)> {
     let mut reader = Reader {
         text,
@@ -88,7 +90,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A string; none when its end is missing, and then the text is used up.
+    /// Parses a string; none when its end is missing, and then the text is used up.
     fn quoted(&mut self, open: char) -> Option<String> {
         let close = if open == '“' { '”' } else { open };
         self.bump();
@@ -130,7 +132,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// A bare word; none when there is none.
+    /// Parses a bare word; none when there is none.
     fn word(&mut self) -> Option<String> {
         let rest = &self.text[self.at..];
         let end = rest.find(|letter: char| !(letter.is_alphanumeric() || "-+._$".contains(letter)));
@@ -147,7 +149,7 @@ impl Reader<'_> {
         self.at += self.peek().map_or(0, char::len_utf8);
     }
 
-    /// Passes over white space and comments.
+    /// Skips white space and comments.
     fn skip(&mut self) {
         loop {
             let rest = &self.text[self.at..];
@@ -179,7 +181,7 @@ impl Reader<'_> {
         Some(value)
     }
 
-    /// What was read before the text ended in the middle of a value; none when there is more text.
+    /// Returns the value if the text ended in the middle of it; none when there is more text.
     fn given_up(&mut self, value: Value) -> Option<Value> {
         self.skip();
         self.rung = Rung::Cut;

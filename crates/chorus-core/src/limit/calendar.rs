@@ -1,5 +1,7 @@
-//! Where days and months begin, as arithmetic on milliseconds. Time zones with rules of their own are not
-//! known here: a provider's day is a fixed number of minutes east of UTC.
+//! Starts of days and months, as arithmetic on milliseconds; the windows are [`Window`]'s.
+//!
+//! Deliberately absent: time zones with daylight saving. A provider's day is a fixed number of
+//! minutes east of UTC.
 
 use super::Window;
 use crate::time::Timestamp;
@@ -7,7 +9,8 @@ use crate::time::Timestamp;
 const DAY_MS: i64 = 86_400_000;
 
 impl Window {
-    /// Start of the period that holds `now`, and of the one after it; none for windows that are no calendar's.
+    /// Returns the start of the period that holds `now` and the start of the next; none for windows
+    /// without a calendar.
     pub fn period(self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Day { offset_minutes } => {
@@ -35,7 +38,8 @@ fn month(now: Timestamp) -> (Timestamp, Timestamp) {
     )
 }
 
-/// Year and month of a day counted from 1970-01-01. Years are counted from March, so that the leap day ends one.
+/// Returns year and month of a day counted from 1970-01-01. Years are counted from March, so that
+/// the leap day ends one.
 fn year_and_month(days: i64) -> (i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -52,7 +56,7 @@ fn year_and_month(days: i64) -> (i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month)
 }
 
-/// Days from 1970-01-01 to the first of a month.
+/// Returns the number of days from 1970-01-01 to the first of a month.
 fn first_day(year: i64, month: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

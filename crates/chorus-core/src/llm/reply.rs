@@ -1,4 +1,4 @@
-//! What a model answered.
+//! The whole answer of a model; [`Assembler`](super::Assembler) makes one out of a stream.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,22 +7,22 @@ use super::{Content, Extra, ToolCall, Usage};
 /// One whole answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reply {
-    /// The provider's id of the answer.
+    /// Id that the provider gave the answer.
     pub id: String,
-    /// The model that answered, in the provider's words.
+    /// Model that answered, as the provider names it.
     pub model: String,
-    /// The answer, in order: thinking, text, function calls.
+    /// Pieces of the answer, in order: thinking, text, function calls.
     pub content: Vec<Content>,
-    /// Why it ended; none when the stream was cut.
+    /// Reason of the end; none when the stream was cut.
     pub finish: Option<FinishReason>,
-    /// What was counted; none when the provider did not say.
+    /// Token counts; none when the provider sent none.
     pub usage: Option<Usage>,
     /// Fields of the source dialect that have no name here.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
 }
 
-/// Why an answer ended.
+/// Reason why an answer ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
@@ -30,20 +30,20 @@ pub enum FinishReason {
     Stop,
     /// `max_tokens` or the context's end was reached.
     Length,
-    /// It wants function results.
+    /// The model waits for results of functions.
     ToolCalls,
-    /// The provider's filter cut it.
+    /// The provider's filter cut the answer.
     ContentFilter,
     /// The model declined.
     Refusal,
     /// The provider ran out of resources or gave up, although it answered 200.
     Aborted,
-    /// A reason that has no name here, as it stood on the wire.
+    /// A reason without a name here, as on the wire.
     Other(String),
 }
 
 impl Reply {
-    /// All text of the answer, without thinking.
+    /// Returns all text of the answer, without thinking.
     pub fn text(&self) -> String {
         self.content
             .iter()
@@ -54,7 +54,7 @@ impl Reply {
             .collect()
     }
 
-    /// All visible thinking.
+    /// Returns all visible thinking.
     pub fn reasoning(&self) -> String {
         self.content
             .iter()
@@ -65,7 +65,7 @@ impl Reply {
             .collect()
     }
 
-    /// The function calls, in order.
+    /// Returns the function calls, in order.
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.content.iter().filter_map(|piece| match piece {
             Content::ToolCall(call) => Some(call),
@@ -73,7 +73,7 @@ impl Reply {
         })
     }
 
-    /// The words in which the model declined, if it did.
+    /// Returns the text in which the model declined, if it did.
     pub fn refusal(&self) -> Option<&str> {
         self.content.iter().find_map(|piece| match piece {
             Content::Refusal { text } => Some(text.as_str()),

@@ -1,4 +1,4 @@
-//! What a caller asks of a model.
+//! One request to a model, in the canonical form.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,32 @@ pub type Extra = BTreeMap<String, Value>;
 /// One call of a model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Request {
-    /// The model's name on the wire of the side it came from or goes to.
+    /// Name of the model on the wire of the side that the request comes from or goes to.
     pub model: String,
-    /// Instructions that stand above the conversation.
+    /// Instructions above the conversation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub system: Vec<Content>,
-    /// The conversation, oldest first.
+    /// Turns of the conversation, oldest first.
     pub messages: Vec<Message>,
-    /// Functions the model may call.
+    /// Functions that the model may call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
-    /// Whether and which function must be called.
+    /// Rule for calling functions; none for the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<ToolChoice>,
-    /// Whether several functions may be called in one reply.
+    /// True if several functions may be called in one reply; none for the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
-    /// How the next token is drawn and when to stop.
+    /// Parameters of drawing tokens and of stopping.
     #[serde(default)]
     pub sampling: Sampling,
-    /// How much the model should think first.
+    /// Amount of thinking before the answer; none for the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
-    /// The form that the answer must have.
+    /// Form that the answer must have; none for any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
-    /// Whether the reply comes in pieces.
+    /// True if the reply comes as a stream.
     #[serde(default)]
     pub stream: bool,
     /// Fields of the source dialect that have no name here.
@@ -47,22 +47,22 @@ pub struct Request {
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Author of the turn.
     pub role: Role,
-    /// What is said, in order.
+    /// Pieces of the turn, in order.
     pub content: Vec<Content>,
     /// Fields of the source dialect that have no name here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: Extra,
 }
 
-/// Who speaks in a message.
+/// Author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The caller; tool results are the caller's too.
+    /// The caller; results of functions are the caller's too.
     User,
-    /// The model.
+    /// The model, in an earlier turn.
     Assistant,
     /// Instructions placed inside the conversation.
     System,
@@ -74,46 +74,46 @@ pub enum Role {
 pub enum Content {
     /// Plain text.
     Text {
-        /// The text.
+        /// Text of the piece.
         text: String,
-        /// Whether the prompt up to here should be cached by the provider.
+        /// Request that the prompt up to here be cached by the provider.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<CacheHint>,
         /// Citations and other fields that have no name here.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         extra: Extra,
     },
-    /// The model's thinking. With a signature it must be sent back untouched in the next turn.
+    /// Thinking of the model. With a signature it must be sent back untouched in the next turn.
     Reasoning {
-        /// The visible thinking; empty when it is redacted.
+        /// Visible thinking; empty when it is redacted.
         text: String,
-        /// The provider's proof that the text is its own.
+        /// Proof of the provider that the text is its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<String>,
         /// Encrypted thinking, opaque.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         redacted: Option<String>,
     },
-    /// A picture.
+    /// A picture in a turn of the caller.
     Image(Image),
-    /// The model calls a function.
+    /// A call of a function by the model.
     ToolCall(ToolCall),
-    /// The caller answers a function call.
+    /// The result of a function call.
     ToolResult(ToolResult),
-    /// The model declines, in its own words.
+    /// The model declines.
     Refusal {
-        /// The words.
+        /// Text in which it declines.
         text: String,
     },
-    /// A piece that the canonical form does not know, as it stood on the wire.
+    /// A piece that the canonical form does not know.
     Unknown {
-        /// The piece.
+        /// The piece as it stood on the wire.
         value: Value,
     },
 }
 
 impl Content {
-    /// Plain text with no hints.
+    /// Makes a piece of plain text without hints.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text {
             text: text.into(),
@@ -123,53 +123,53 @@ impl Content {
     }
 }
 
-/// A wish that the prompt so far be cached.
+/// Request that the prompt so far be cached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheHint {
-    /// How long, in the provider's words (`5m`, `1h`); none for its default.
+    /// Time to live as the provider writes it (`5m`, `1h`); none for its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
 }
 
-/// A picture and where it comes from.
+/// A picture and its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// Where the bytes are.
+    /// Source of the bytes.
     pub source: ImageSource,
-    /// How closely to look (`low`, `high`, `auto`), where the dialect has it.
+    /// Resolution at which the model looks (`low`, `high`, `auto`), in dialects that have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// Where a picture's bytes are.
+/// Source of a picture's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ImageSource {
-    /// To be fetched by the provider.
+    /// Fetched by the provider.
     Url {
-        /// The address.
+        /// Address of the picture.
         url: String,
     },
-    /// In the request itself.
+    /// Contained in the request.
     Inline {
-        /// For instance `image/png`.
+        /// Media type, for instance `image/png`.
         media_type: String,
-        /// Base64.
+        /// Bytes in base64.
         base64: String,
     },
 }
 
-/// A function the model may call.
+/// A function that the model may call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
-    /// Its name.
+    /// Name that a [`ToolCall`] repeats.
     pub name: String,
-    /// What it does.
+    /// Description for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// JSON schema of its arguments.
+    /// JSON schema of the arguments.
     pub parameters: Value,
-    /// Whether arguments must follow the schema exactly.
+    /// True if arguments must follow the schema exactly; none for the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
     /// Fields of the source dialect that have no name here.
@@ -177,19 +177,19 @@ pub struct Tool {
     pub extra: Extra,
 }
 
-/// Whether and which function must be called.
+/// Rule for calling functions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ToolChoice {
     /// The model decides.
     Auto,
-    /// None may be called.
+    /// No function may be called.
     None,
-    /// At least one must be called.
+    /// At least one function must be called.
     Required,
-    /// This one must be called.
+    /// One named function must be called.
     Named {
-        /// Its name.
+        /// Name of the function.
         name: String,
     },
 }
@@ -197,48 +197,48 @@ pub enum ToolChoice {
 /// A function call made by the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// The provider's id, repeated by the result.
+    /// Id given by the provider, repeated by the [`ToolResult`].
     pub id: String,
-    /// The function's name.
+    /// Name of the [`Tool`].
     pub name: String,
-    /// The arguments as the model wrote them: JSON text, which may be broken when the reply was cut.
+    /// Arguments as the model wrote them: JSON text, which may be broken when the reply was cut.
     pub arguments: String,
 }
 
-/// The caller's answer to a function call.
+/// Result of a function call, sent by the caller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolResult {
-    /// Id of the call.
+    /// Id of the [`ToolCall`].
     pub call_id: String,
-    /// The answer, in order.
+    /// Pieces of the result, in order.
     pub content: Vec<Content>,
-    /// Whether the function failed.
+    /// True if the function failed.
     #[serde(default)]
     pub is_error: bool,
 }
 
-/// How the next token is drawn and when to stop.
+/// Parameters of drawing tokens and of stopping; each none is the provider's default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sampling {
-    /// Most tokens to produce.
+    /// Maximum tokens to produce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// 0 for the likeliest token each time.
+    /// Temperature; 0 draws the likeliest token each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// Share of probability to draw from.
+    /// Share of probability to draw from, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
-    /// Number of tokens to draw from.
+    /// Number of likeliest tokens to draw from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
-    /// Punishes tokens by how often they occurred.
+    /// Penalty of a token by the number of its occurrences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency_penalty: Option<f64>,
-    /// Punishes tokens that occurred.
+    /// Penalty of a token that occurred at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence_penalty: Option<f64>,
-    /// Seed, where the provider has one.
+    /// Seed of the random draw, in dialects that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
     /// Texts that end the answer.
@@ -246,60 +246,60 @@ pub struct Sampling {
     pub stop: Vec<String>,
 }
 
-/// How much the model should think first.
+/// Amount of thinking before the answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reasoning {
-    /// In words.
+    /// Amount as a level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<ReasoningEffort>,
-    /// In tokens.
+    /// Amount in tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// On or off, where the dialect has a switch.
+    /// Switch, in dialects that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
 
-/// How much thinking, in words.
+/// Level of thinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningEffort {
-    /// None at all.
+    /// No thinking at all.
     None,
     /// As little as the model can.
     Minimal,
-    /// Little.
+    /// Little thinking.
     Low,
-    /// Some.
+    /// The usual amount.
     Medium,
-    /// Much.
+    /// Much thinking.
     High,
     /// As much as the model can.
     Max,
 }
 
-/// The form that the answer must have.
+/// Form that an answer must have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ResponseFormat {
     /// Any text.
     Text,
-    /// Some JSON object.
+    /// Any JSON object.
     JsonObject,
     /// JSON that follows a schema.
     JsonSchema {
-        /// The schema's name.
+        /// Name of the schema.
         name: String,
-        /// The schema.
+        /// The JSON schema.
         schema: Value,
-        /// Whether it must be followed exactly.
+        /// True if the schema must be followed exactly; none for the provider's default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         strict: Option<bool>,
     },
 }
 
 impl Request {
-    /// The characters of all text in the request, for estimates of its tokens.
+    /// Returns the number of characters of all text in the request, for estimates of its tokens.
     pub fn text_len(&self) -> usize {
         let of = |content: &[Content]| content.iter().map(content_len).sum::<usize>();
         of(&self.system)

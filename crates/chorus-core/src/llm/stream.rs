@@ -1,89 +1,90 @@
-//! An answer in pieces, and the machine that puts the pieces together.
+//! An answer as a stream of events, and the [`Assembler`] that makes a [`Reply`] out of them.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Extra, FinishReason, Reply, ToolCall, Usage};
 
-/// One piece of a streamed answer. Indices name the content piece and only grow from piece to piece.
+/// One event of a streamed answer. An index names the content piece and never falls from event to
+/// event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum StreamEvent {
     /// The answer begins.
     Start {
-        /// The provider's id of the answer.
+        /// Id that the provider gave the answer.
         id: String,
-        /// The model that answers, in the provider's words.
+        /// Model that answers, as the provider names it.
         model: String,
     },
-    /// More text.
+    /// More text of a piece.
     Text {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The text.
+        /// Text to be appended.
         delta: String,
     },
-    /// More thinking.
+    /// More thinking of a piece.
     Reasoning {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The text.
+        /// Thinking to be appended.
         delta: String,
     },
-    /// The proof that belongs to a thinking piece.
+    /// Part of the signature of a thinking piece.
     Signature {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The proof, or more of it.
+        /// Signature, or more of it.
         delta: String,
     },
     /// A whole encrypted thinking piece.
     Redacted {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The piece, opaque.
+        /// Encrypted thinking, opaque.
         value: String,
     },
     /// A function call begins.
     ToolStart {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The provider's id of the call.
+        /// Id that the provider gave the call.
         id: String,
-        /// The function's name.
+        /// Name of the function.
         name: String,
     },
-    /// More of a function call's arguments.
+    /// More arguments of a function call.
     ToolArguments {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
         /// JSON text, cut anywhere.
         delta: String,
     },
-    /// More words of a refusal.
+    /// More text of a refusal.
     Refusal {
-        /// Content piece.
+        /// Index of the content piece.
         index: u32,
-        /// The words.
+        /// Text to be appended.
         delta: String,
     },
-    /// The counts so far; each replaces the one before.
+    /// Counts so far; each replaces the one before.
     Usage(Usage),
-    /// Why the answer ends.
+    /// Reason why the answer ends.
     Finish(FinishReason),
     /// The provider reports an error in the middle of the stream.
     Error {
-        /// The provider's name for it, for instance `overloaded_error`.
+        /// Name of the error, for instance `overloaded_error`.
         kind: String,
-        /// The provider's words.
+        /// Message of the provider.
         message: String,
     },
     /// Fields or pieces that have no name here, by their wire name.
     Extra(Extra),
-    /// The stream said that it is whole.
+    /// The end of a whole stream; a stream that was cut has none.
     End,
 }
 
-/// Puts a streamed answer together.
+/// State of a streamed answer that is put together.
 #[derive(Debug, Clone, Default)]
 pub struct Assembler {
     reply: Reply,
@@ -92,12 +93,12 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// Nothing received yet.
+    /// Starts with nothing received.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes one more piece.
+    /// Adds one more event.
     pub fn push(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Start { id, model } => {
@@ -158,12 +159,12 @@ impl Assembler {
         }
     }
 
-    /// Whether the stream said that it is whole.
+    /// Returns true if [`StreamEvent::End`] was received.
     pub const fn ended(&self) -> bool {
         self.ended
     }
 
-    /// What has come so far, as one answer.
+    /// Returns the answer received so far.
     pub fn finish(mut self) -> Reply {
         self.reply.content = self.pieces.into_iter().map(|(_, piece)| piece).collect();
         self.reply
@@ -202,7 +203,8 @@ impl Assembler {
 }
 
 impl Reply {
-    /// The pieces that would have streamed this answer; put together again they give it back.
+    /// Returns the events that would have streamed this answer; an [`Assembler`] makes the same
+    /// answer of them.
     pub fn into_events(self) -> Vec<StreamEvent> {
         let mut events = vec![StreamEvent::Start {
             id: self.id,

@@ -1,4 +1,5 @@
-//! What a call used, in tokens, as the provider counted it.
+//! Token counts of a call, as the provider reported them;
+//! [`Price::cost`](crate::catalog::Price::cost) turns them into money.
 
 use std::ops::Add;
 
@@ -15,20 +16,20 @@ pub struct Usage {
     /// Prompt tokens written to a cache.
     #[serde(default)]
     pub cache_write: u64,
-    /// All produced tokens, thinking included.
+    /// Produced tokens, thinking included.
     pub output: u64,
-    /// The thinking among `output`.
+    /// Thinking tokens, a part of `output`.
     #[serde(default)]
     pub reasoning: u64,
 }
 
 impl Usage {
-    /// All prompt tokens.
+    /// Returns the number of all prompt tokens.
     pub const fn prompt(&self) -> u64 {
         self.input + self.cache_read + self.cache_write
     }
 
-    /// Everything, prompt and produced.
+    /// Returns the number of all tokens, prompt and produced.
     pub const fn total(&self) -> u64 {
         self.prompt() + self.output
     }

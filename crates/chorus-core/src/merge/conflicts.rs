@@ -1,4 +1,5 @@
-//! Finding claims that cannot all stand: facts with one subject and several values, terms with numbers that differ.
+//! Finding of claims that contradict each other: facts with one subject and several values, terms
+//! with numbers that differ.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use super::{Claim, Conflict, Fact, WorkResult};
 use crate::id::TaskKey;
 use crate::plan::Plan;
 
-/// The conflicts among results, in plan order; each is found once, however many tasks claim its sides.
+/// Returns the conflicts among results, in plan order; each is found once, however many tasks claim
+/// its sides.
 pub fn conflicts(plan: &Plan, results: &BTreeMap<TaskKey, WorkResult>) -> Vec<Conflict> {
     let mut topics: Vec<Topic> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -45,7 +47,7 @@ pub fn conflicts(plan: &Plan, results: &BTreeMap<TaskKey, WorkResult>) -> Vec<Co
         .collect()
 }
 
-/// The results that are there, in plan order.
+/// Returns the results that exist, in plan order.
 pub(super) fn in_order<'a>(
     plan: &'a Plan,
     results: &'a BTreeMap<TaskKey, WorkResult>,
@@ -55,7 +57,7 @@ pub(super) fn in_order<'a>(
         .filter_map(|task| results.get(&task.key).map(|result| (&task.key, result)))
 }
 
-/// The name under which a conflict about a term stands.
+/// Returns the subject of a conflict about a term.
 pub(super) fn term_subject(term: &str) -> String {
     format!("meaning of “{term}”")
 }
@@ -109,8 +111,8 @@ impl Topic {
         }
     }
 
-    /// Subject and claims when they cannot all stand. Several values that one task alone gives without
-    /// numbers are a list of its own making (members of a crew), not a dispute.
+    /// Returns subject and claims when the claims contradict each other. Several values without
+    /// numbers from one task alone are a list of its own making (members of a crew), not a dispute.
     fn dispute(self) -> Option<(String, Vec<Claim>)> {
         let first = self.claims.first()?;
         let listed = |claim: &Claim| {
@@ -128,13 +130,13 @@ impl Topic {
     }
 }
 
-/// Two definitions may differ in words; they contradict each other only in their numbers.
+/// Returns true unless the numbers differ: two definitions may differ in wording.
 fn definitions_agree(left: &str, right: &str) -> bool {
     let (left, right) = (numbers(left), numbers(right));
     left.is_subset(&right) || right.is_subset(&left)
 }
 
-/// `a`, `b`, … `z`, `a1`, `b1`, …
+/// Returns the id of a claim: `a`, `b`, … `z`, `a1`, `b1`, …
 fn letter(at: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(at % 26).expect("a remainder of 26 is small"));
     if at < 26 {

@@ -1,4 +1,5 @@
-//! Putting the files of a deliverable together: parts in the plan's order, the glossary, the list of conflicts.
+//! Putting the files of a deliverable together: parts in the plan's order, the glossary, the list
+//! of conflicts ([`phrases`]).
 //!
 //! Nothing here depends on the order in which results came: equal results give equal bytes.
 
@@ -11,30 +12,30 @@ use super::{Conflict, Resolution, WorkResult};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
-/// A merged file.
+/// A merged file, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileText {
     /// Relative path with `/`.
     pub path: String,
-    /// For instance `text/markdown`.
+    /// Media type, for instance `text/markdown`.
     pub media_type: String,
-    /// Its text.
+    /// Text of the whole file.
     pub text: String,
-    /// Where the parts that tasks made stand in it, in order.
+    /// Positions of the parts that tasks made, in order.
     pub parts: Vec<PartSpan>,
 }
 
-/// Where a task's part stands in a file.
+/// Position of a task's part in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartSpan {
-    /// The task.
+    /// Task that made the part.
     pub task: TaskKey,
-    /// Its bytes in the file's text.
+    /// Bytes of the part in [`FileText::text`].
     pub range: Range<usize>,
 }
 
-/// Merges results into files, in the plan's order. A task without a result leaves no part; when the plan has no place for conflicts and
-/// there are some, `CONFLICTS.md` tells them.
+/// Merges results into files, in the plan's order. A task without a result leaves no part.
+/// Conflicts that the plan has no place for go into `CONFLICTS.md`.
 pub fn files(
     plan: &Plan,
     results: &BTreeMap<TaskKey, WorkResult>,
@@ -136,7 +137,8 @@ impl Merge<'_> {
         }
     }
 
-    /// A JSON file of several parts, when all are lists or all are objects without a key in common.
+    /// Returns a JSON file of several parts, when all are lists or all are objects without a key in
+    /// common.
     fn json(&self, file: &PlannedFile) -> Option<FileText> {
         let part = |part: &Part| match part {
             Part::Task { task } => self
@@ -155,7 +157,8 @@ impl Merge<'_> {
         })
     }
 
-    /// The terms of all results, each once: the first definition in plan order, or the one that a resolution keeps.
+    /// Returns the terms of all results, each once: with the first definition in plan order, or the
+    /// one that a resolution keeps.
     fn glossary(&self, heading: &str, media_type: &str) -> String {
         let mut terms: BTreeMap<String, (String, String)> = BTreeMap::new();
         for term in in_order(self.plan, self.results).flat_map(|(_, result)| &result.terms) {
@@ -210,7 +213,7 @@ impl Merge<'_> {
             .find(|resolution| resolution.conflict == conflict.id)
     }
 
-    /// The value that was kept for a subject.
+    /// Returns the value that was kept for a subject.
     fn kept(&self, subject: &str) -> Option<&str> {
         let conflict = self
             .conflicts
@@ -220,7 +223,7 @@ impl Merge<'_> {
     }
 }
 
-/// Whether parts of this type are set apart by a blank line.
+/// Returns true if parts of this type are separated by a blank line.
 fn is_prose(media_type: &str) -> bool {
     matches!(media_type, "text/markdown" | "text/plain" | "text/html")
 }

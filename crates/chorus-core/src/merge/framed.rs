@@ -1,4 +1,5 @@
-//! The merged files as a judge reads them: parts framed by the names of their tasks, cut into chunks that fit a call.
+//! The merged files as a judge reads them: parts framed by the names of their tasks, cut into
+//! chunks that fit a call. Neighbour: [`verdict`](crate::verdict) reads the judge's answer.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +8,28 @@ use crate::brief::count_tokens;
 use crate::id::TaskKey;
 use crate::plan::Plan;
 
-/// What one call of the judge is shown.
+/// Input of one call of the judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JudgeChunk {
-    /// The files or pieces of them, in order.
+    /// Files or pieces of files, in order.
     pub files: Vec<FramedFile>,
-    /// The requirements that can be judged on them, by name.
+    /// Ids of the requirements that can be judged on them.
     pub requirements: Vec<String>,
-    /// Whether this is the whole deliverable.
+    /// True if this is the whole deliverable.
     pub whole: bool,
 }
 
 /// A file or a piece of one, its parts framed by `[[part t1]]` and `[[end t1]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FramedFile {
-    /// The file's path.
+    /// Path of the file.
     pub path: String,
-    /// The framed text.
+    /// Text with the frames.
     pub text: String,
 }
 
-/// Frames the files and cuts them into chunks of about `budget` tokens; at least one chunk, even of nothing.
+/// Frames the files and cuts them into chunks of about `budget` tokens; at least one chunk, even of
+/// nothing.
 pub fn framed_for_judge(plan: &Plan, files: &[FileText], budget: u64) -> Vec<JudgeChunk> {
     let mut chunks: Vec<Chunk> = vec![Chunk::default()];
     for piece in files.iter().flat_map(|file| pieces(file, budget)) {
@@ -80,7 +82,8 @@ impl Chunk {
         }
     }
 
-    /// Requirements whose tasks are shown here; the last chunk also gets those whose tasks are shown nowhere.
+    /// Selects the requirements of tasks that are shown here; the last chunk also gets those of
+    /// tasks that are shown nowhere.
     fn finish(self, plan: &Plan, shown: &BTreeSet<TaskKey>, last: bool, whole: bool) -> JudgeChunk {
         let concerns = |id: &String| {
             let mut here = plan
@@ -106,7 +109,7 @@ impl Chunk {
     }
 }
 
-/// The framed parts of a file and what stands between them.
+/// Returns the framed parts of a file and the text between them.
 fn pieces(file: &FileText, budget: u64) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut at = 0;
@@ -149,7 +152,7 @@ fn between<'a>(
     }
 }
 
-/// The text in pieces that fit the budget. Lines that look like frames are defused.
+/// Cuts the text into pieces that fit the budget. Lines that look like frames are altered.
 fn sized(text: &str, budget: u64) -> Vec<String> {
     let text = text
         .replace("[[part ", "[ [part ")

@@ -1,4 +1,5 @@
-//! Several JSON texts as one: lists one after the other, objects side by side. The text of each part stays as it was written.
+//! Joining of several JSON texts: lists one after the other, objects side by side. The text of each
+//! part stays as it was written.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,9 @@ use serde_json::Value;
 use super::PartSpan;
 use crate::id::TaskKey;
 
-/// The joined text and where the insides of the parts stand in it; none for a single part, parts of different kinds, broken or empty
-/// ones, and objects that share a key: those are left for the checks to complain about.
+/// Returns the joined text and the positions of the parts' insides; none for a single part, parts
+/// of different kinds, broken or empty ones, and objects that share a key. The checks of
+/// [`verdict`](crate::verdict::check) report those.
 pub(super) fn joined(parts: &[(TaskKey, &str)]) -> Option<(String, Vec<PartSpan>)> {
     let values: Vec<Value> = parts
         .iter()

@@ -1,5 +1,5 @@
-//! Fixed phrases of merged parts, and conflicts written out with them, in the language of the heading under
-//! which they stand. [`files`](super::files) decides where they go.
+//! Fixed phrases of merged parts, and conflicts written out with them, in the language of the
+//! heading above them. [`files`](super::files()) decides where they go.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::{Claim, Conflict, Resolution, ResolvedBy};
 use crate::id::TaskKey;
 use crate::plan::Plan;
 
-/// Most places named for one claim.
+/// Maximum number of places named for one claim.
 const PLACES: usize = 3;
 
 /// Fixed phrases of merged parts in one language.
@@ -44,7 +44,8 @@ const VIETNAMESE: Phrases = Phrases {
     more: "và những phần khác",
 };
 
-/// The phrases in the language of a heading: Vietnamese if it has a letter that only Vietnamese has, else English.
+/// Returns the phrases in the language of a heading: Vietnamese if it has a letter that only
+/// Vietnamese has, else English.
 pub(super) fn of(heading: &str) -> &'static Phrases {
     let marked = |letter: char| {
         matches!(
@@ -59,12 +60,12 @@ pub(super) fn of(heading: &str) -> &'static Phrases {
     }
 }
 
-/// A text without line breaks, each run of white space one space.
+/// Returns a text without line breaks, each run of white space one space.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// One conflict with its sides, where each stands, and how it was resolved.
+/// Writes one conflict with its claims, their tasks, and its resolution.
 pub(super) fn conflict(
     plan: &Plan,
     conflict: &Conflict,
@@ -114,7 +115,7 @@ pub(super) fn conflict(
     format!("{text}\n  - {end}")
 }
 
-/// The claim that a resolution keeps.
+/// Returns the claim that a resolution keeps.
 pub(super) fn kept<'a>(
     conflict: &'a Conflict,
     resolution: Option<&Resolution>,
@@ -123,7 +124,7 @@ pub(super) fn kept<'a>(
     conflict.claims.iter().find(|claim| claim.id == *keep)
 }
 
-/// The titles of the tasks that claim something: clients know titles, not keys.
+/// Returns the titles of the tasks that claim something: clients know titles, not keys.
 fn places(plan: &Plan, tasks: &[TaskKey], phrases: &Phrases) -> String {
     let title = |key: &TaskKey| {
         plan.tasks

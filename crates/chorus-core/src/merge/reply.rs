@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Fact, Term, WorkResult};
 use crate::json;
 
-/// What a worker's reply is.
+/// A worker's reply by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkReply {
     /// A part of the deliverable.
@@ -30,12 +30,13 @@ pub fn read_reply(answer: &str, media_type: &str) -> WorkReply {
     })
 }
 
-/// Turns back what prompts escape in the blocks that a worker quotes from.
+/// Reverts the escapes that prompts use in the blocks that a worker quotes from.
 fn unescaped(text: &str) -> String {
     text.replace("<\\/", "</")
 }
 
-/// The question of an answer that is one: its first line says so and nothing but a few more lines follows.
+/// Returns the question of an answer whose first line is marked as one, with at most two more
+/// lines.
 fn question(answer: &str) -> Option<String> {
     let line = answer.trim_matches(['*', '`', ' ', '\n']);
     let rest = line
@@ -47,7 +48,7 @@ fn question(answer: &str) -> Option<String> {
     (short && !text.is_empty()).then(|| text.to_owned())
 }
 
-/// Takes the last ```chorus fence off the end.
+/// Removes the last ```chorus fence from the end.
 fn without_notes(answer: &str) -> (&str, Option<Map<String, Value>>) {
     let Some(at) = answer.rfind("```chorus") else {
         return (answer, None);
@@ -86,7 +87,7 @@ fn facts(notes: &Map<String, Value>) -> Vec<Fact> {
         .collect()
 }
 
-/// Terms come as a list of pairs or as one object from term to meaning.
+/// Reads terms, given as a list of pairs or as one object from term to meaning.
 fn terms(notes: &Map<String, Value>) -> Vec<Term> {
     let term = |value: &Value| {
         let object = value.as_object()?;
@@ -117,8 +118,8 @@ fn terms(notes: &Map<String, Value>) -> Vec<Term> {
     }
 }
 
-/// The text without a code fence around the whole of it, for files that are no markdown; for markdown only
-/// a fence that calls itself markdown is taken off.
+/// Returns the text without a code fence around the whole of it, for files that are no markdown;
+/// for markdown only a fence marked as markdown is removed.
 fn unwrapped<'a>(text: &'a str, media_type: &str) -> &'a str {
     let text = text.trim();
     let Some(rest) = text.strip_prefix("```") else {

@@ -1,15 +1,15 @@
-//! Resolving conflicts: by vote where the margin is clear, by the merger model's word for the rest.
+//! Resolution of conflicts: by vote where the margin is clear, by the merger model for the rest.
 
 use std::collections::BTreeSet;
 
 use super::{Conflict, Resolution, ResolvedBy};
 use crate::json;
 
-/// Tasks that must claim a value before it can win a vote.
+/// Number of tasks that must claim a value before it can win a vote.
 const VOTES: usize = 3;
 
-/// Resolves the conflicts in which one value is claimed by at least three tasks and by two thirds of all that
-/// claim any; the others are left out.
+/// Resolves the conflicts in which one value is claimed by at least three tasks and by two thirds
+/// of all that claim any; leaves the others out.
 pub fn resolve_by_rule(conflicts: &[Conflict]) -> Vec<Resolution> {
     conflicts.iter().filter_map(vote).collect()
 }
@@ -28,7 +28,8 @@ fn vote(conflict: &Conflict) -> Option<Resolution> {
     })
 }
 
-/// Reads the merger's answer about these conflicts. Those it does not mention are kept side by side.
+/// Reads the merger's answer about these conflicts, in their order. Those it does not mention keep
+/// both claims, by [`ResolvedBy::Nobody`].
 pub fn read_resolutions(
     answer: &str,
     conflicts: &[Conflict],

@@ -1,4 +1,5 @@
-//! What merging promises: each conflict once, each term once, and equal bytes in whatever order results came.
+//! Properties of merging: each conflict once, each term once, and equal bytes in any order of
+//! arrival.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +75,7 @@ fn results<const N: usize>(all: [(&str, WorkResult); N]) -> BTreeMap<TaskKey, Wo
         .collect()
 }
 
-/// Conflicts as `subject: value(tasks) value(tasks)`.
+/// Draws conflicts as `subject: value(tasks) value(tasks)`.
 fn drawn(conflicts: &[Conflict]) -> Vec<String> {
     let claim = |claim: &Claim| {
         format!(

@@ -1,4 +1,5 @@
-//! When two subjects mean the same thing, and when two values of it can both stand.
+//! Comparison of subjects and values: two subjects that mean the same thing, and two values of it
+//! that do not contradict each other.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ const MONTHS: [&str; 12] = [
     "november",
     "december",
 ];
-/// Short and long names of units, told apart from other words by the number before them.
+/// Short and long names of units; a short one counts only after a number.
 const UNITS: [(&str, &str); 12] = [
     ("m", "metre"),
     ("meter", "metre"),
@@ -38,7 +39,8 @@ const UNITS: [(&str, &str); 12] = [
     ("ft", "foot"),
 ];
 
-/// The form in which equal subjects are equal: lower case, no punctuation, no articles; `x of y` is `y x`.
+/// Returns a form that is equal for equal subjects: lower case, no punctuation, no articles; `x of
+/// y` is `y x`.
 pub(super) fn subject(text: &str) -> String {
     let words = words(text);
     let sides: Vec<&[String]> = words.split(|word| word == "of").collect();
@@ -51,7 +53,8 @@ pub(super) fn subject(text: &str) -> String {
         .join(" ")
 }
 
-/// The words of a text in lower case, without punctuation, possessives and articles; numbers are written out as digits.
+/// Returns the words of a text in lower case, without punctuation, possessives and articles;
+/// numbers become digits.
 pub(super) fn words(text: &str) -> Vec<String> {
     let lower = text.to_lowercase().replace('’', "'");
     let pieces =
@@ -70,7 +73,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
     joined(words.collect())
 }
 
-/// The numbers in a text.
+/// Returns the numbers in a text.
 pub(super) fn numbers(text: &str) -> BTreeSet<String> {
     words(text)
         .into_iter()
@@ -78,7 +81,7 @@ pub(super) fn numbers(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether two values of one subject can both stand.
+/// Returns true if two values of one subject do not contradict each other.
 pub(super) fn agree(left: &str, right: &str) -> bool {
     let (left, right) = (words(left), words(right));
     if left == right {
@@ -104,7 +107,7 @@ fn set(words: &[String]) -> BTreeSet<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-/// A number written in digits or as an English word below one hundred.
+/// Parses a number written in digits or as an English word below one hundred.
 fn number(word: &str) -> Option<f64> {
     let digits: String = word.chars().filter(|letter| *letter != ',').collect();
     if digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-') {
@@ -128,7 +131,7 @@ fn number(word: &str) -> Option<f64> {
         .map(f64::from)
 }
 
-/// A word without the `s` of a plural; it only has to treat equal words equally.
+/// Returns a word without the `s` of a plural; it only has to treat equal words equally.
 fn singular(word: &str) -> &str {
     word.strip_suffix('s')
         .filter(|stem| stem.len() > 2 && !stem.ends_with('s'))
@@ -139,7 +142,8 @@ fn plain(number: f64) -> String {
     number.to_string()
 }
 
-/// Joins a number and the hundreds, thousands or millions that follow it, and writes the unit after a number in full.
+/// Joins a number and the hundreds, thousands or millions that follow it, and writes the unit after
+/// a number in full.
 fn joined(words: Vec<String>) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     for word in words {

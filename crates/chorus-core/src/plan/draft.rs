@@ -1,11 +1,12 @@
-//! A planner's JSON as a draft: every field coerced to its form, nothing checked yet.
+//! Draft of a plan: a planner's JSON with every field coerced to its form, nothing checked yet.
+//! [`read`](super::read()) makes a plan of it.
 
 use serde_json::{Map, Value};
 
 use super::{ParentPolicy, Requirement};
 use crate::json;
 
-/// What a planner wrote.
+/// A plan as the planner wrote it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub title: String,
@@ -15,7 +16,8 @@ pub(super) struct Draft {
     pub files: Vec<DraftFile>,
 }
 
-/// One task as written; `names` are those by which others may mean it: its key, the id of which it is a copy or a piece.
+/// One task as written. `names` are those by which others may refer to it: its key, and the id of
+/// the task that it is a copy or a piece of.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DraftTask {
     pub key: String,
@@ -28,7 +30,7 @@ pub(super) struct DraftTask {
     pub covers: Vec<String>,
     pub acceptance: Vec<String>,
     pub output_tokens: u32,
-    /// Whether it stands for one task a section.
+    /// True if it stands for one task a section.
     pub for_each: bool,
 }
 
@@ -48,7 +50,7 @@ pub(super) enum DraftPart {
     Conflicts(String),
 }
 
-/// Tokens of a result when the planner did not say.
+/// Tokens of a result when the planner gave no number.
 const OUTPUT_TOKENS: u32 = 800;
 
 impl Draft {
@@ -148,7 +150,7 @@ fn task(at: usize, value: &Value) -> Option<DraftTask> {
     })
 }
 
-/// Ids of a list whose elements may be ids or objects with an id.
+/// Returns the ids of a list whose elements may be ids or objects with an id.
 fn references(object: &Map<String, Value>, keys: &[&str]) -> Vec<String> {
     let id = |value: &Value| match value {
         Value::Object(inner) => json::text_of(inner, &["task", "id", "from"]),
@@ -235,7 +237,8 @@ fn part(value: &Value) -> Option<DraftPart> {
         .or_else(|| json::text_of(object, &["task", "id"]).map(DraftPart::Task))
 }
 
-/// A name that is safe in attributes, frames and paths: letters, digits, `.`, `_`, `-`.
+/// Returns a name that is safe in attributes, frames and paths: letters, digits, `.`, `_`, `-`, at
+/// most 32.
 pub(super) fn plain_key(id: &str) -> String {
     let plain: String = id
         .chars()

@@ -1,4 +1,5 @@
-//! Section selectors become sections, and tasks that stand for many become many.
+//! Expansion of section selectors into sections, and of `for_each` tasks into one task for each
+//! section.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +31,7 @@ impl<'a> Sections<'a> {
         self.places.get(id).map(|at| &self.all[*at])
     }
 
-    /// Tokens of these sections.
+    /// Returns the tokens of these sections.
     pub(super) fn tokens(&self, ids: &[SectionId]) -> u64 {
         ids.iter()
             .filter_map(|id| self.get(&id.0))
@@ -38,7 +39,8 @@ impl<'a> Sections<'a> {
             .sum()
     }
 
-    /// The sections that a selector means, in document order: a name, `*`, `d1.*`, `d1`, a document's name, a range `d1.2-d1.5`.
+    /// Returns the sections of a selector, in document order. A selector is a name, `*`, `d1.*`,
+    /// `d1`, a document's name, or a range `d1.2-d1.5`.
     fn select(&self, selector: &str) -> Vec<usize> {
         let selector = selector.trim();
         if let Some(at) = self.places.get(selector) {
@@ -64,7 +66,7 @@ impl<'a> Sections<'a> {
             .collect()
     }
 
-    /// The sections that a list of selectors means; unknown ones are noted.
+    /// Returns the sections of all selectors of a task; unknown ones give a warning.
     fn select_all(&self, task: &DraftTask, notes: &mut Notes) -> Vec<usize> {
         let mut found = BTreeSet::new();
         for selector in &task.sections {
@@ -81,8 +83,9 @@ impl<'a> Sections<'a> {
     }
 }
 
-/// Gives sections to plans that forgot them: a `for_each` without a list means all, and when nobody reads anything
-/// although documents are attached, the tasks that wait for none read everything. Tells whether the latter was so.
+/// Gives sections to plans that forgot them: a `for_each` without a list reads all, and when no
+/// task reads anything although documents are attached, the tasks without parents read everything.
+/// Returns true in the latter case.
 pub(super) fn remember(tasks: &mut [DraftTask], scope: &Scope<'_>) -> bool {
     for task in tasks
         .iter_mut()
@@ -101,7 +104,7 @@ pub(super) fn remember(tasks: &mut [DraftTask], scope: &Scope<'_>) -> bool {
     forgotten
 }
 
-/// Replaces selectors by section names and every `for_each` task by its tasks.
+/// Replaces selectors by section names and every `for_each` task by its copies.
 pub(super) fn expand(
     tasks: Vec<DraftTask>,
     scope: &Scope<'_>,
@@ -153,7 +156,7 @@ fn many(task: &DraftTask, sections: &Sections<'_>) -> usize {
         .len()
 }
 
-/// How many sections one task takes so that all tasks have room.
+/// Returns the number of sections for one task, so that all tasks fit the limit.
 fn group_size(many: &[usize], room: usize) -> usize {
     let most = many.iter().copied().max().unwrap_or(0).max(1);
     let tasks = |size: usize| many.iter().map(|count| count.div_ceil(size)).sum::<usize>();

@@ -1,11 +1,12 @@
-//! The plan when no planner gave one: a single task, or one for each group of sections and one that joins them.
+//! The plan that stands in for a missing one: a single task, or one for each group of sections and
+//! one that joins them.
 
 use super::inputs::groups;
 use super::{Limits, ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement, Scope};
 use crate::brief::{Section, SectionId};
 use crate::id::TaskKey;
 
-/// A plan without a planner: always valid, whatever the brief.
+/// Makes a plan without a planner, valid for any brief and any outline.
 pub fn fallback(title: &str, brief: &str, scope: &Scope<'_>) -> Plan {
     let sections: Vec<&Section> = scope.outline.sections.iter().collect();
     let total: u64 = sections.iter().map(|section| section.tokens).sum();
@@ -48,7 +49,7 @@ pub fn fallback(title: &str, brief: &str, scope: &Scope<'_>) -> Plan {
     }
 }
 
-/// Groups of neighbouring sections: as few as fit, and never more than tasks are allowed.
+/// Returns groups of neighbouring sections: as few as fit, and never more than tasks are allowed.
 fn evenly(sections: &[&Section], total: u64, limits: &Limits) -> Vec<Vec<SectionId>> {
     let most_groups = u64::from(limits.max_tasks.saturating_sub(1).max(1));
     let mut size = limits.input_tokens.max(total.div_ceil(most_groups)).max(1);

@@ -7,11 +7,12 @@ use super::notes::Notes;
 use super::{Part, PlannedFile};
 use crate::id::TaskKey;
 
-/// The file into which everything goes when a plan names none.
+/// Path of the file for all results when a plan names no file.
 const WHOLE: &str = "deliverable.md";
 const LONGEST_PATH: usize = 200;
 
-/// Whether a path is relative, has no `.` or `..`, no control or reserved character, and is not too long.
+/// Returns true if a path is relative, has no `.` or `..`, no control or reserved character, and at
+/// most 200 bytes.
 pub(super) fn is_safe(path: &str) -> bool {
     let segment = |part: &str| {
         !part.is_empty()
@@ -24,7 +25,7 @@ pub(super) fn is_safe(path: &str) -> bool {
     path.len() <= LONGEST_PATH && path.chars().all(plain) && path.split('/').all(segment)
 }
 
-/// Whether a path is the same as another, whatever its case, or one is the folder of the other.
+/// Returns true if a path equals another in any case, or one is the folder of the other.
 pub(super) fn clashes(path: &str, others: &[String]) -> bool {
     let path = path.to_lowercase();
     let inside = |inner: &str, outer: &str| {
@@ -38,7 +39,7 @@ pub(super) fn clashes(path: &str, others: &[String]) -> bool {
         .any(|other| path == other || inside(&path, &other) || inside(&other, &path))
 }
 
-/// What a file's name says about its type.
+/// Returns the media type for the ending of a file's name; Markdown for names without an ending.
 pub(super) fn media_type(path: &str) -> &'static str {
     match path
         .rsplit_once('.')
@@ -63,7 +64,7 @@ pub(super) fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// Turns drafted files into planned ones. `resolve` gives the tasks that a name means, in order.
+/// Turns drafted files into planned ones. `resolve` returns the tasks of a name, in order.
 pub(super) fn planned(
     drafts: Vec<DraftFile>,
     tasks: &[DraftTask],
@@ -132,7 +133,7 @@ pub(super) fn planned(
     planned
 }
 
-/// A file with `{n}` in its path is one file for each task of its first part.
+/// Turns a file with `{n}` in its path into one file for each task of its first part.
 fn one_for_each(draft: DraftFile, resolve: &dyn Fn(&str) -> Vec<TaskKey>) -> Vec<DraftFile> {
     let Some(DraftPart::Task(group)) = draft.parts.first().filter(|_| draft.path.contains("{n}"))
     else {
@@ -194,7 +195,7 @@ fn parts(
     parts
 }
 
-/// A safe path nearest to what the planner wrote.
+/// Returns the safe path nearest to the planner's.
 fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
     if is_safe(path) {
         return path.to_owned();
@@ -220,7 +221,7 @@ fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
     safe
 }
 
-/// The path, or one beside it when the name is a folder of another file or the other way round.
+/// Returns the path, or a similar one when a file and a folder would have the same name.
 fn free(path: String, planned: &[PlannedFile]) -> String {
     let taken: Vec<String> = planned.iter().map(|file| file.path.clone()).collect();
     let other = |number: usize| {
@@ -242,7 +243,7 @@ fn free(path: String, planned: &[PlannedFile]) -> String {
         .unwrap_or(path)
 }
 
-/// Tasks on which no other depends.
+/// Returns the tasks on which no other depends.
 fn sinks(tasks: &[DraftTask]) -> Vec<TaskKey> {
     let parents: BTreeSet<&str> = tasks
         .iter()

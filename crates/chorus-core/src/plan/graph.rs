@@ -1,11 +1,12 @@
-//! The shape of a task graph: cycles, a stable order, depth and width. Tasks are numbers here.
+//! The shape of a task graph: cycles, a stable order, depth and width. Tasks are numbers here;
+//! [`read`](super::read()) maps them to keys.
 
 use std::collections::BTreeSet;
 
 /// Parents of each task, by number.
 pub(super) type Parents = Vec<Vec<usize>>;
 
-/// A cycle as the numbers along it, smallest first, if there is one.
+/// Returns a cycle as the numbers along it, smallest first, if there is one.
 pub(super) fn cycle(parents: &Parents) -> Option<Vec<usize>> {
     let mut left = unordered(parents);
     let start = left.pop_first()?;
@@ -31,7 +32,8 @@ pub(super) fn cycle(parents: &Parents) -> Option<Vec<usize>> {
     }
 }
 
-/// Takes away, among the edges that lie on cycles, those whose parent is listed after the child.
+/// Removes, among the edges that lie on cycles, those from a parent that is listed after the child,
+/// and returns them as (parent, child).
 pub(super) fn break_cycles(parents: &mut Parents) -> Vec<(usize, usize)> {
     let mut broken = Vec::new();
     while let Some(round) = cycle(parents) {
@@ -48,7 +50,7 @@ pub(super) fn break_cycles(parents: &mut Parents) -> Vec<(usize, usize)> {
     broken
 }
 
-/// Parents before children, otherwise as listed. The graph has no cycle.
+/// Returns the tasks with parents before children, otherwise as listed. The graph has no cycle.
 pub(super) fn order(parents: &Parents) -> Vec<usize> {
     let children = children(parents);
     let mut missing: Vec<usize> = parents.iter().map(Vec::len).collect();
@@ -68,7 +70,8 @@ pub(super) fn order(parents: &Parents) -> Vec<usize> {
     order
 }
 
-/// For each task, how many tasks the longest path to it has, itself counted. The graph has no cycle.
+/// Returns for each task the number of tasks on the longest path to it, itself counted. The graph
+/// has no cycle.
 pub(super) fn depths(parents: &Parents) -> Vec<usize> {
     let mut depths = vec![0; parents.len()];
     for task in order(parents) {
@@ -81,7 +84,7 @@ pub(super) fn depths(parents: &Parents) -> Vec<usize> {
     depths
 }
 
-/// The tasks from which one of these is reached, themselves counted.
+/// Returns the tasks from which one of these is reached, themselves counted.
 pub(super) fn ancestors(parents: &Parents, of: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open: Vec<usize> = of.into_iter().collect();
@@ -93,7 +96,7 @@ pub(super) fn ancestors(parents: &Parents, of: impl IntoIterator<Item = usize>) 
     found
 }
 
-/// Children of each task.
+/// Returns the children of each task.
 pub(super) fn children(parents: &Parents) -> Vec<Vec<usize>> {
     let mut children = vec![Vec::new(); parents.len()];
     for (child, parents) in parents.iter().enumerate() {
@@ -104,7 +107,7 @@ pub(super) fn children(parents: &Parents) -> Vec<Vec<usize>> {
     children
 }
 
-/// Tasks that no order can place: those on cycles and below them.
+/// Returns the tasks that no order can place: those on cycles and below them.
 fn unordered(parents: &Parents) -> BTreeSet<usize> {
     let placed: BTreeSet<usize> = order(parents).into_iter().collect();
     (0..parents.len())

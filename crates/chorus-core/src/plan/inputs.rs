@@ -1,4 +1,5 @@
-//! What a task reads fits its model: many sections are split over several tasks, many results pass through joining tasks.
+//! Fitting the inputs of tasks to their model: many sections are split over several tasks, many
+//! results pass through joining tasks.
 
 use super::draft::DraftTask;
 use super::expand::Sections;
@@ -6,7 +7,7 @@ use super::notes::Notes;
 use super::{ParentPolicy, Scope};
 use crate::brief::SectionId;
 
-/// Splits tasks whose sections are too many for one call into tasks for neighbouring sections.
+/// Splits tasks with too many sections for one call into tasks for neighbouring sections.
 pub(super) fn split(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<DraftTask> {
     let sections = Sections::of(scope);
     let mut fitting = Vec::new();
@@ -48,7 +49,8 @@ pub(super) fn split(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes)
     fitting
 }
 
-/// Puts joining tasks before tasks that read more results than fit one call. Parents stand before children, before and after.
+/// Puts joining tasks before tasks that read more results than fit one call. Parents stand before
+/// children, before and after.
 pub(super) fn narrow(
     tasks: Vec<DraftTask>,
     scope: &Scope<'_>,
@@ -119,7 +121,7 @@ fn joining(task: &DraftTask, number: usize, parents: &[String], tokens: u64) -> 
     }
 }
 
-/// Neighbours packed into groups that weigh at most `most`; one alone may weigh more.
+/// Packs neighbours into groups that weigh at most `most`; one alone may weigh more.
 pub(super) fn groups<T: Clone>(items: &[T], most: u64, weight: impl Fn(&T) -> u64) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut filled = 0;

@@ -1,17 +1,18 @@
-//! Tasks that ask for the same thing twice: found by shingles, joined into one.
+//! Detection of tasks that ask for the same work twice, by shingles. [`read`](super::read()) joins
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlannedTask;
 use crate::id::TaskKey;
 
-/// Share of common shingles above which two instructions are the same.
+/// Percentage of common shingles above which two instructions are the same.
 const SAME_PERCENT: usize = 80;
-/// Words of a shingle.
+/// Number of words in a shingle.
 const SHINGLE: usize = 3;
 
-/// For each task that repeats an earlier one, the earlier one: same sections and parents, nearly the same
-/// instructions, and no name or number in which they differ.
+/// Returns for each task that repeats an earlier one the earlier one: same sections and parents,
+/// nearly the same instructions, and no name or number in which they differ.
 pub(super) fn repeats(tasks: &[PlannedTask]) -> BTreeMap<TaskKey, TaskKey> {
     let mut groups: BTreeMap<_, Vec<(&PlannedTask, BTreeSet<String>)>> = BTreeMap::new();
     let mut repeats = BTreeMap::new();
@@ -58,7 +59,8 @@ fn shingles(words: &[String]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Words that carry digits, dots, underscores, slashes, or capitals inside a sentence: they tell tasks apart.
+/// Returns the words that carry digits, dots, underscores, slashes, or capitals inside a sentence:
+/// they distinguish tasks.
 fn names(text: &str) -> BTreeSet<String> {
     let mut start = true;
     let mut names = BTreeSet::new();

@@ -1,5 +1,5 @@
 //! Findings on the way from a planner's reply to a [`Plan`](super::Plan): warnings for people and errors for
-//! the planner. [`read`](super::read) decides which reading is strict; every step of the reading adds notes.
+//! the planner. [`read`](super::read()) decides which reading is strict; every step of the reading adds notes.
 
 use super::Refused;
 

@@ -1,7 +1,9 @@
-//! From a planner's reply to a plan: the ladder of readings, then the rules that give every plan its sense.
+//! Reading of a planner's reply into a plan: the ladder of readings, then the rules that every plan
+//! obeys.
 //!
-//! What can be mended without guessing is mended and noted; what cannot is refused with the list of errors, so that the
-//! planner can be asked again. [`read_leniently`] is for the reply after which nobody asks again.
+//! Faults that can be mended without guessing give a warning; others are refused with a list of
+//! errors, so that the planner can be asked again. [`read_leniently`] is for the last reply, after
+//! which the planner is not asked again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +17,17 @@ use crate::brief::SectionId;
 use crate::id::TaskKey;
 use crate::json::{self, Rung};
 
-/// Longest chain of tasks that is taken without a question.
+/// Maximum length of a chain of tasks, else the planner is asked again.
 const DEEPEST: usize = 12;
 
-/// Reads a planner's reply; what is refused should be asked again with the errors.
+/// Reads a planner's reply; a refused one should be asked again with the errors.
 pub fn read(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
     reading(reply, scope, Notes::default())
 }
 
-/// Reads a planner's reply as well as it can be: cycles are broken at the edge that points backward, shared ids are told apart,
-/// a cut reply is taken as far as it goes. What is refused even so calls for [`super::fallback`].
+/// Reads a planner's reply as well as it can be: cycles are broken at the edge that points
+/// backward, shared ids are made distinct, a cut reply is read as far as it goes. A reply that is
+/// refused even so calls for [`fallback`](super::fallback()).
 pub fn read_leniently(reply: &str, scope: &Scope<'_>) -> Result<Reading, Refused> {
     reading(reply, scope, Notes::lenient())
 }
@@ -147,7 +150,7 @@ fn named(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<Dra
     named
 }
 
-/// Tells apart a planner's own `t1.2` from the second copy of `t1`.
+/// Makes keys distinct: a planner's own `t1.2` and the second copy of `t1`.
 fn distinct(mut tasks: Vec<DraftTask>) -> Vec<DraftTask> {
     let mut taken = BTreeSet::new();
     for task in &mut tasks {
@@ -179,7 +182,7 @@ fn too_many(count: usize, scope: &Scope<'_>) -> Result<(), Refused> {
     }
 }
 
-/// By which names tasks can be meant.
+/// Names by which tasks can be referred to.
 struct Names<'a> {
     names: BTreeMap<&'a str, Vec<&'a str>>,
     titles: BTreeMap<String, &'a str>,
@@ -205,7 +208,8 @@ impl<'a> Names<'a> {
         Self { names, titles }
     }
 
-    /// The tasks that a name means: an id, the id of what was expanded or split, else an exact title.
+    /// Returns the tasks of a name: an id, the id of a task that was expanded or split, else an
+    /// exact title.
     fn resolve(&self, name: &str) -> Vec<&'a str> {
         let by_name = self
             .names
@@ -220,7 +224,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Replaces what tasks name as parents by keys, in an order with parents first.
+/// Replaces the names of parents by keys, and orders parents before children.
 fn connected(mut tasks: Vec<DraftTask>, notes: &mut Notes) -> Vec<DraftTask> {
     let mut parents = edges(&tasks, notes);
     if let Some(round) = graph::cycle(&parents) {

@@ -1,19 +1,20 @@
-//! The rubric of a plan: every requirement is covered by a task, and there is at least one.
+//! The rubric of a plan: every [`Requirement`] is covered by a task, and there is at least one.
 
 use std::collections::BTreeSet;
 
 use super::notes::Notes;
 use super::{Plan, PlannedTask, Requirement};
 
-/// Most requirements that are made from acceptance lines.
+/// Maximum number of requirements that are made from acceptance lines.
 const MOST: usize = 40;
 
-/// The acceptance line of a task that came without one.
+/// Returns the acceptance line of a task that came without one.
 pub(super) fn acceptance(title: &str) -> String {
     format!("The part does all that its instructions ask: {title}")
 }
 
-/// Drops unknown covers, makes requirements from acceptance lines when there are none, maps those that nobody covers.
+/// Drops unknown covers, makes requirements from acceptance lines when there are none, and gives
+/// uncovered ones to tasks.
 pub(super) fn complete(plan: &mut Plan, notes: &mut Notes) {
     if plan.requirements.is_empty() {
         from_acceptance(plan);
@@ -70,7 +71,7 @@ fn from_acceptance(plan: &mut Plan) {
     }
 }
 
-/// Gives a requirement to the tasks that share most words with it among those that make parts.
+/// Gives a requirement to the tasks that share most words with it, among those that make parts.
 fn map(plan: &mut Plan, requirement: &Requirement, notes: &mut Notes) {
     let wanted = words(&requirement.text);
     let parts = plan.part_tasks();

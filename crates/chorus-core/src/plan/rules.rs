@@ -1,4 +1,5 @@
-//! The rules that every plan obeys, as a list of what is broken. Reading mends; this only looks.
+//! The rules that every plan obeys, as a list of [`Violation`]s. [`read`](super::read()) mends; this
+//! module changes nothing.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,32 +17,32 @@ pub enum Violation {
     NoFile,
     /// There is no requirement.
     NoRequirement,
-    /// Two tasks or requirements share a name.
+    /// Two tasks or two requirements share a name.
     SharedName(String),
-    /// A task comes before one of its parents, or names a parent that is not there.
+    /// A task comes before one of its parents, or names a parent that does not exist.
     ParentNotBefore {
-        /// The task.
+        /// Key of the task.
         task: TaskKey,
-        /// The parent.
+        /// Key of the parent.
         parent: TaskKey,
     },
-    /// A task has no instructions or no acceptance line or expects no output.
+    /// A task has no title, no instructions, no acceptance line, or expects no output.
     Empty(TaskKey),
-    /// A task waits for more parents than it has.
+    /// A task waits for more parents than it has, or names one twice.
     Unreachable(TaskKey),
-    /// A task covers a requirement that is not there.
+    /// A task covers a requirement that does not exist.
     UnknownRequirement(TaskKey, String),
     /// A requirement that no task covers.
     Uncovered(String),
     /// A task that gives no part and feeds none that does.
     Useless(TaskKey),
-    /// A part names a task that is not there, or the same task twice in a file.
+    /// A part names a task that does not exist, or the same task twice in a file.
     BadPart(String, TaskKey),
     /// A path that is not safe, or is taken twice, or has no part.
     BadFile(String),
-    /// A task reads a section that is not there.
+    /// A task reads a section that does not exist.
     UnknownSection(TaskKey, String),
-    /// A task reads or writes more than it may, or there are too many tasks.
+    /// A task writes more than it may, or there are too many tasks.
     TooLarge(String),
 }
 
@@ -52,7 +53,8 @@ impl fmt::Display for Violation {
 }
 
 impl Plan {
-    /// The rules that the plan breaks by itself; none for a plan that was read or made here.
+    /// Returns the rules that the plan breaks by itself; none for a plan made by
+    /// [`read`](super::read()) or [`fallback`](super::fallback()).
     pub fn check(&self) -> Vec<Violation> {
         let mut broken = Vec::new();
         self.check_tasks(&mut broken);
@@ -64,7 +66,7 @@ impl Plan {
         broken
     }
 
-    /// The rules that the plan breaks, those about its scope included.
+    /// Returns the rules that the plan breaks, those about its [`Scope`] included.
     pub fn check_in(&self, scope: &Scope<'_>) -> Vec<Violation> {
         let mut broken = self.check();
         let known: BTreeSet<&str> = scope
@@ -92,7 +94,7 @@ impl Plan {
         broken
     }
 
-    /// Parents of each task by its place in the list.
+    /// Returns the parents of each task by its place in the list.
     pub(super) fn parents(&self) -> Parents {
         let place = |key: &TaskKey| self.tasks.iter().position(|task| task.key == *key);
         self.tasks
@@ -203,7 +205,7 @@ impl Plan {
         broken.extend(useless.map(|(_, task)| Violation::Useless(task.key.clone())));
     }
 
-    /// The tasks that give a part to a file.
+    /// Returns the tasks that give a part to a file.
     pub(super) fn part_tasks(&self) -> BTreeSet<TaskKey> {
         let parts = self.files.iter().flat_map(|file| &file.parts);
         parts

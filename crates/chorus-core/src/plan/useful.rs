@@ -1,4 +1,5 @@
-//! Every task gives a part to a file or feeds one that does: what is neither is added or dropped.
+//! Use of every task: one that neither gives a part to a file nor feeds a task that does is added
+//! or dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use super::notes::Notes;
 use super::{Part, Plan, graph};
 use crate::id::TaskKey;
 
-/// Adds tasks whose work would be lost to the first file when only they cover a requirement, and drops the others.
+/// Adds tasks that alone cover a requirement to the first file, and drops other tasks without use.
 pub(super) fn keep(plan: &mut Plan, notes: &mut Notes) {
     let covered: BTreeSet<String> = {
         let useful = useful(plan);
@@ -76,7 +77,7 @@ fn useful(plan: &Plan) -> BTreeSet<TaskKey> {
         .collect()
 }
 
-/// Replaces tasks by others wherever they are named, and drops them.
+/// Replaces tasks by others in all references, and drops them.
 pub(super) fn rename(plan: &mut Plan, by: &BTreeMap<TaskKey, TaskKey>) {
     if by.is_empty() {
         return;

@@ -1,4 +1,7 @@
-//! The doing: guarded arrows on attempt rows. Times are judged by the store's clock.
+//! Guarded transitions of attempt rows. The store's clock judges all times.
+//!
+//! Neighbours: [`Deliveries`](super::Deliveries) reads the rows of deliveries, and
+//! [`attempt::ARROWS`](crate::attempt::ARROWS) lists the transitions.
 
 use async_trait::async_trait;
 
@@ -7,27 +10,32 @@ use crate::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
 
-/// Every arrow is one guarded statement; zero rows means a lost race. All of them can be repeated.
+/// Transitions of attempts. Each is one guarded statement, zero changed rows mean a lost race, and
+/// each can be repeated with the same arguments.
 #[async_trait]
 pub trait Attempts: Send + Sync {
-    /// Queued attempts, oldest first, at most `limit`; those with `not_before` in the future too.
+    /// Returns at most `limit` queued attempts, oldest first, those with `not_before` in the future
+    /// included.
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError>;
 
-    /// `Queued -> Dispatched` or `Queued -> Failed`, each with its outbox record and the budget's reservation,
-    /// all of the batch in one transaction; one answer each, in order.
+    /// `Queued -> Dispatched` or `Queued -> Failed` for each of the batch, with the outbox record
+    /// and the budget's reservation, all in one transaction. Returns one [`Dispatched`] each, in
+    /// order.
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError>;
 
-    /// `Dispatched -> Running` at the record's epoch; the delivery, or none when the claim is denied.
+    /// `Dispatched -> Running` at the claim's epoch. Returns the delivery, none when the claim is
+    /// denied.
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError>;
 
-    /// Says that these are still held; returns those that are not ours any more.
+    /// Prolongs these holdings and returns those that the worker no longer holds.
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError>;
 
-    /// `Running -> Succeeded | Asked | Failed | Queued` (epoch + 1 when queued), with the delivery's story,
-    /// the money and the outbox record; false when the row has moved on. Repeating a finish that was done
-    /// returns true.
+    /// `Running -> Succeeded | Asked | Failed | Queued` (epoch + 1 when queued), with the row of
+    /// the delivery, the money and the outbox record. Returns false when the row has moved on, and
+    /// true when the same finish was applied before.
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError>;
 
-    /// `Dispatched -> Queued` and `Running -> Queued` for what is overdue, epoch + 1.
+    /// `Dispatched -> Queued` and `Running -> Queued` for what is overdue by [`Reclaim`], epoch +
+    /// 1.
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError>;
 }

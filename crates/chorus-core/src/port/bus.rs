@@ -1,4 +1,8 @@
-//! At-least-once transport. Truth is in the store: losing every record costs time, nothing else.
+//! At-least-once transport of small records. The store holds the truth: losing every record costs
+//! time and nothing else.
+//!
+//! Neighbours: [`record`](crate::record) makes and reads the records, [`subscriber`](super::subscriber) reopens
+//! a subscription that failed.
 
 use std::fmt;
 
@@ -9,25 +13,26 @@ use serde::{Deserialize, Serialize};
 pub use super::error::BusError;
 use crate::id::{EventId, Pool};
 
-/// Where records go.
+/// Name of a stream of records; its text form is the topic's name on the brokers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "name", content = "pool", rename_all = "snake_case")]
 pub enum Topic {
-    /// Commands of clients, by project.
+    /// Commands of clients, keyed by project.
     ProjectCmd,
-    /// An attempt was queued: wakes the dispatcher.
+    /// Notices that an attempt was queued; they wake the dispatcher. Keyed by model role.
     TaskReady,
-    /// Deliveries for one pool's workers, by task.
+    /// Deliveries for the workers of one pool, keyed by task.
     TaskDispatch(Pool),
-    /// Attempts that ended, by project.
+    /// Attempts that ended, keyed by project.
     TaskDone,
-    /// What happened in projects, by project; also carries lossy progress.
+    /// Changes of projects, keyed by project; also carries lossy
+    /// [`Progress`](crate::progress::Progress).
     Event,
-    /// What calls used, by account.
+    /// Token counts of calls, keyed by account. Reserved: no process writes it yet.
     Usage,
-    /// Cancellations and account health, to every process.
+    /// Cancellations and changes of credentials, read by every process. Compacted.
     Control,
-    /// Records that nobody can read, for an operator.
+    /// Records that their reader could not parse, kept for an operator.
     Dlq,
 }
 
@@ -47,7 +52,7 @@ impl fmt::Display for Topic {
 }
 
 impl Topic {
-    /// How many partitions the topic has.
+    /// Number of partitions of the topic.
     pub const fn partitions(&self) -> u32 {
         match self {
             Self::ProjectCmd | Self::TaskDone | Self::Event => 12,
@@ -59,23 +64,24 @@ impl Topic {
     }
 }
 
-/// One record. Headers are in order, names as in design.md 6 (`chorus-schema`, `chorus-project`, …).
+/// One record. Header names are those of design.md 6 (`chorus-schema`, `chorus-project`, …), in
+/// order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its id, the key of deduplication; travels as `chorus-event-id`.
+    /// Key of deduplication; travels as the header `chorus-event-id`.
     pub id: EventId,
-    /// Where it goes.
+    /// Topic to which the record is published.
     pub topic: Topic,
-    /// What orders it: records of one key stay in order.
+    /// Key of ordering: records of one key stay in order.
     pub key: String,
-    /// The other headers.
+    /// Headers other than `chorus-event-id`, by name.
     pub headers: Vec<(String, String)>,
-    /// At most 4 KiB of ids and hashes, JSON.
+    /// JSON of ids and hashes, at most 4 KiB.
     pub payload: Bytes,
 }
 
 impl Record {
-    /// The value of a header.
+    /// Returns the value of a header, none if it is absent.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -84,71 +90,73 @@ impl Record {
     }
 }
 
-/// Publishes and hands out records.
+/// Publisher of records and source of [`Subscription`]s.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Sends the records; when this returns without error they will be delivered at least once.
+    /// Publishes the records; when this returns without an error they will be delivered at least
+    /// once.
     async fn publish(&self, records: Vec<Record>) -> Result<(), BusError>;
 
-    /// A member of a group: each record of the topics goes to one member.
+    /// Joins a group: each record of the topics goes to one member of it.
     async fn subscribe(
         &self,
         topics: Vec<Topic>,
         group: &str,
     ) -> Result<Box<dyn Subscription>, BusError>;
 
-    /// Every record from now on, no group.
+    /// Opens a reader of every record published from now on, outside any group.
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError>;
 }
 
-/// One reader of records.
+/// Reader of the records of some topics.
 #[async_trait]
 pub trait Subscription: Send {
-    /// What comes next. Cancelling the wait loses nothing.
+    /// Returns the next record or change of partitions. Cancelling the wait loses nothing.
     async fn next(&mut self) -> Result<Incoming, BusError>;
 
-    /// Everything up to this record of its partition is done with: the next member starts after it.
+    /// Commits this record and all before it in its partition: the next member starts after it.
     async fn ack(&mut self, at: &Position) -> Result<(), BusError>;
 
-    /// Stops or resumes the flow of records; `next` may still report partitions.
+    /// Stops or resumes the flow of records; [`Subscription::next`] may still report partitions.
     async fn pause(&mut self, paused: bool) -> Result<(), BusError>;
 }
 
-/// What a subscription reports.
+/// One item of a [`Subscription`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// A record and where it stood.
+    /// A record and its position.
     Record {
-        /// The record.
+        /// The record as it was published.
         record: Record,
-        /// Where it stood.
+        /// Position to pass to [`Subscription::ack`].
         at: Position,
     },
-    /// These partitions are this member's from now on.
+    /// Partitions that belong to this member from now on.
     Assigned(Vec<Partition>),
-    /// These partitions belong to somebody else now: caches of their keys are void.
+    /// Partitions that belong to another member now: caches of their keys are void.
     Revoked(Vec<Partition>),
 }
 
 /// One partition of one topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
-    /// The topic.
+    /// Topic that the partition is part of.
     pub topic: Topic,
-    /// Its number.
+    /// Number of the partition, from 0 to below [`Topic::partitions`].
     pub number: u32,
 }
 
-/// Where a record stood.
+/// Position of a record on the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// The partition.
+    /// Partition that holds the record.
     pub partition: Partition,
-    /// The place in it.
+    /// Offset of the record in its partition.
     pub offset: u64,
 }
 
-/// The partition of a key: the same on every bus, so that caches can be dropped by partition.
+/// Returns the partition of a key: FNV-1a modulo the count, the same on every bus, so that caches
+/// can be dropped by partition.
 pub fn partition_of(key: &str, partitions: u32) -> u32 {
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! Time and chance: the only source of both.
+//! The only source of time and of random numbers.
 
 use std::future::Future;
 
@@ -6,18 +6,18 @@ use futures_util::future::{BoxFuture, Either, select};
 
 use crate::time::{Millis, Timestamp};
 
-/// Now, later, and chance.
+/// Current time, timers and random numbers.
 pub trait Clock: Send + Sync {
-    /// The time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Returns at `at`, at once if that is past.
+    /// Returns at `at`, or at once if that is past.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
 
-    /// A fresh number for an id: UUIDv7, never the same twice.
+    /// Returns a fresh 128-bit number for an id: a UUIDv7, never the same twice.
     fn random_u128(&self) -> u128;
 
-    /// A number from 0 to `below`, exclusive; 0 when `below` is 0.
+    /// Returns a random number from 0 to `below`, exclusive; 0 when `below` is 0.
     fn random_below(&self, below: u64) -> u64;
 }
 
@@ -27,7 +27,7 @@ impl dyn Clock + '_ {
         self.sleep_until(self.now() + length)
     }
 
-    /// The future's value, or none when it is not there by `at`.
+    /// Returns the future's value, or none when it is not ready by `at`.
     pub async fn deadline<F: Future>(&self, at: Timestamp, future: F) -> Option<F::Output> {
         let future = std::pin::pin!(future);
         match select(future, self.sleep_until(at)).await {

@@ -1,4 +1,5 @@
-//! The story of deliveries, after and while they run: for accounting, reports and the restoring of leases.
+//! Rows of deliveries, running and ended: for accounting, reports and
+//! [`LimitState::restore`](super::LimitState::restore).
 
 use async_trait::async_trait;
 
@@ -7,19 +8,20 @@ use crate::attempt::{DeliveryRow, LateUsage, Outstanding};
 use crate::id::ProjectId;
 use crate::money::ProjectMoney;
 
-/// Every dispatch left one row here, by attempt and epoch.
+/// Reader of deliveries. Every dispatch leaves one row, by attempt and epoch.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// Leases that may still hold something: dispatched and not past `not_after`, or claimed and not past their
-    /// deadline, deliveries that were taken back included.
+    /// Returns the leases that may still hold something: dispatched and not past `not_after`, or
+    /// claimed and not past their deadline, deliveries that were taken back included.
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError>;
 
-    /// All deliveries of a project, in order of dispatch.
+    /// Returns all deliveries of a project, in order of dispatch.
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// What a taken-back delivery's call really used: replaces its estimate and counts as waste.
+    /// Records what the call of a taken-back delivery used: it replaces the estimate and counts as
+    /// waste.
     async fn late(&self, late: LateUsage) -> Result<(), StoreError>;
 
-    /// A project's money.
+    /// Returns the money of a project, none if there is no such project.
     async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError>;
 }

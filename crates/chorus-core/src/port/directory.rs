@@ -1,4 +1,5 @@
-//! Accounts and their credentials. Secrets are sealed before they come here and opened after they leave.
+//! Accounts and their credentials. Secrets are sealed before they get here and opened after they
+//! leave.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,20 +9,22 @@ use crate::id::{AccountId, CredentialId, ModelSlug, ProviderId, Tenant};
 use crate::limit::QuotaGroup;
 use crate::time::Timestamp;
 
-/// Accounts, credentials and their state.
+/// Store of accounts, of their credentials and of the state of each credential.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Adds accounts with their credentials; one answer each, in order. An account (tenant, e-mail) that is
-    /// there already gets the new credentials; a credential whose fingerprint is there already is refused.
+    /// Adds accounts with their credentials and returns one [`Imported`] each, in order. An account
+    /// (tenant, e-mail) that exists gets the new credentials; a credential with a known fingerprint
+    /// is refused.
     async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError>;
 
-    /// All accounts with their credentials, without secrets, by name.
+    /// Returns all accounts of a tenant with their credentials, without secrets, ordered by name.
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError>;
 
-    /// The sealed secret of a credential, whoever's it is, and where it may be sent.
+    /// Returns the sealed secret of a credential of any tenant, and the address to which it may be
+    /// sent.
     async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError>;
 
-    /// Changes what may be done with a credential.
+    /// Changes the state of a credential.
     async fn set_state(
         &self,
         credential: CredentialId,
@@ -32,12 +35,12 @@ pub trait Directory: Send + Sync {
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError>;
 }
 
-/// A secret, sealed with the envelope key.
+/// A secret, sealed with the envelope key. Its debug form shows the key's id only.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSecret {
     /// Nonce and ciphertext, base64.
     pub sealed: String,
-    /// Which envelope key.
+    /// Id of the envelope key that seals it.
     pub key_id: String,
 }
 
@@ -47,134 +50,135 @@ impl std::fmt::Debug for SealedSecret {
     }
 }
 
-/// A sealed secret with the place for which it is meant.
+/// A sealed secret with the address to which it may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
-    /// The only provider that may get it.
+    /// The only provider that may receive the secret.
     pub provider: ProviderId,
-    /// Another address than the provider's own.
+    /// Base URL in place of the provider's own; none for the provider's.
     pub base_url: Option<String>,
-    /// The secret.
+    /// Secret, still sealed.
     pub secret: SealedSecret,
 }
 
-/// An identity with its credentials, ready to be stored.
+/// An account with its credentials, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewAccount {
-    /// Its id.
+    /// Id of the new account.
     pub id: AccountId,
-    /// Whose pool it joins.
+    /// Tenant that owns the account.
     pub tenant: Tenant,
-    /// Its e-mail address or another name that people know it by.
+    /// E-mail address, or another name that people know the account by.
     pub name: String,
-    /// Who owns it; siblings of one owner are told apart by this.
+    /// Owner of the account; accounts of one owner are siblings.
     pub owner: String,
-    /// Why the operator may use it.
+    /// Reason for which the operator may use the account.
     pub entitlement: Entitlement,
-    /// Whether a call refused for a rate may move to a sibling of the same owner at the same provider.
+    /// True if a call refused for a rate may move to a sibling of the same owner at the same
+    /// provider.
     pub same_owner_spill: bool,
-    /// Its credentials.
+    /// Credentials of the account, at least one.
     pub credentials: Vec<NewCredential>,
 }
 
-/// Why the operator may use an account.
+/// Reason for which the operator may use an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlement {
     /// `own`, `delegated_byok` or `employer`.
     pub kind: String,
-    /// Who attested it.
+    /// Person who attested it.
     pub attested_by: String,
-    /// When.
+    /// Time of the attestation.
     pub attested_at: Timestamp,
 }
 
-/// A credential, sealed.
+/// A credential with its sealed secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewCredential {
-    /// Its id.
+    /// Id of the new credential.
     pub id: CredentialId,
-    /// The provider's row.
+    /// Provider that issued the credential.
     pub provider: ProviderId,
-    /// Another address than the provider's own, for servers of one's own.
+    /// Base URL of a self-hosted server; none for the provider's own.
     pub base_url: Option<String>,
-    /// The secret.
+    /// Secret, already sealed.
     pub secret: SealedSecret,
-    /// SHA-256 of provider and secret: tells a duplicate without opening anything.
+    /// SHA-256 of provider and secret: detects a duplicate without opening anything.
     pub fingerprint: String,
-    /// The groups it draws on, by model: a group applies to the models it names, or to all.
+    /// Quota groups of the credential; each applies to the models it names, or to all.
     pub groups: Vec<GroupOf>,
 }
 
 /// A quota group of a credential and the models that draw on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupOf {
-    /// The group with its limits.
+    /// Group with its limits.
     pub group: QuotaGroup,
-    /// The models; none for all of the provider's.
+    /// Models that draw on the group; empty for all of the provider's.
     #[serde(default)]
     pub models: Vec<ModelSlug>,
 }
 
-/// What became of one imported account.
+/// Result of importing one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
-    /// It and all its credentials are there.
+    /// Id of the account that now has all the credentials.
     Added(AccountId),
-    /// This credential was there before, under the named account; nothing of this row was added.
+    /// A credential was stored before, under another account; nothing of this account was added.
     Duplicate {
-        /// The name of the account that holds it.
+        /// Name of the account that has it.
         held_by: String,
     },
 }
 
-/// An account as everybody may see it.
+/// An account without secrets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
-    /// Its id.
+    /// Id of the account.
     pub id: AccountId,
-    /// Its name.
+    /// E-mail address, or another name that people know the account by.
     pub name: String,
-    /// Its owner.
+    /// Owner of the account; accounts of one owner are siblings.
     pub owner: String,
-    /// Why it may be used.
+    /// Reason for which the operator may use the account.
     pub entitlement: Entitlement,
-    /// Whether calls may move between siblings of this owner.
+    /// True if calls may move between siblings of this owner.
     pub same_owner_spill: bool,
-    /// Its credentials.
+    /// Credentials of the account, without secrets.
     pub credentials: Vec<Credential>,
 }
 
-/// A credential as everybody may see it.
+/// A credential without its secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Credential {
-    /// Its id.
+    /// Id of the credential.
     pub id: CredentialId,
-    /// The provider's row.
+    /// Provider that issued the credential.
     pub provider: ProviderId,
-    /// Another address than the provider's own.
+    /// Base URL of a self-hosted server; none for the provider's own.
     pub base_url: Option<String>,
-    /// The groups it draws on.
+    /// Quota groups of the credential.
     pub groups: Vec<GroupOf>,
-    /// What may be done with it.
+    /// State that [`Directory::set_state`] set last.
     pub state: CredentialState,
 }
 
-/// What may be done with a credential.
+/// State of a credential: the calls that may be made with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CredentialState {
     /// Calls may be made.
     Active,
-    /// The provider does not accept it: no calls until a person acts.
+    /// The provider refused the credential: no calls until a person acts.
     Refused {
-        /// The provider's words.
+        /// Message of the provider.
         reason: String,
     },
-    /// Parked until a time (day's quota, month's spend).
+    /// No calls until a time: a day's quota or a month's spend is used up.
     Parked {
-        /// Until when.
+        /// End of the pause.
         until: Timestamp,
-        /// Why.
+        /// Message of the provider.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
-//! API keys of clients: whose they are, what they may do, until when. The key's own text never comes here, only
-//! its SHA-256; minting and reading that text is the gateway's.
+//! API keys of clients: tenant, scopes and end of each. The text of a key never gets here, only its
+//! SHA-256; the gateway mints keys and reads their text.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,28 +12,30 @@ use crate::artifact::ArtifactHash;
 use crate::id::{KeyId, Tenant};
 use crate::time::Timestamp;
 
-/// The keys that clients present.
+/// Store of the keys that clients present.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Keeps a key from now on. The same id again is the same deed.
+    /// Stores a key. Storing the same id again has no effect.
     async fn create(&self, key: NewKey) -> Result<(), StoreError>;
 
-    /// The key of this hash, also when it is revoked or expired: the caller tells the client which.
+    /// Returns the key with this hash, revoked and expired ones included: [`ApiKey::status`]
+    /// separates them.
     async fn find(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError>;
 
-    /// All keys of a tenant, newest first.
+    /// Returns all keys of a tenant, newest first.
     async fn list(&self, tenant: &Tenant) -> Result<Vec<ApiKey>, StoreError>;
 
-    /// From now on the key is refused; false when the tenant has no such key. A key stays revoked since the first time.
+    /// Revokes a key; false when the tenant has no such key. Revoking it again keeps the first
+    /// time.
     async fn revoke(&self, tenant: &Tenant, key: KeyId) -> Result<bool, StoreError>;
 }
 
-/// SHA-256 of a key's text.
+/// SHA-256 of the text of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHash(ArtifactHash);
 
 impl KeyHash {
-    /// The hash of a key's whole text.
+    /// Hashes the whole text of a key.
     pub fn of(text: &str) -> Self {
         Self(ArtifactHash::of(text.as_bytes()))
     }
@@ -53,55 +55,55 @@ impl FromStr for KeyHash {
     }
 }
 
-/// A key that is made.
+/// A key to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// Its id, by which people speak of it.
+    /// Public id of the key.
     pub id: KeyId,
-    /// Whose work it may see and do.
+    /// Tenant whose projects the key opens.
     pub tenant: Tenant,
-    /// What people call it.
+    /// Label for people.
     pub name: String,
-    /// SHA-256 of its text.
+    /// SHA-256 of the text of the key.
     pub hash: KeyHash,
-    /// What it may do.
+    /// Actions that the key permits.
     pub scopes: Scopes,
-    /// When it ends by itself.
+    /// End of the key; none for a key without an end.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A key as everybody may see it.
+/// A stored key, without its text and hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id.
+    /// Public id of the key.
     pub id: KeyId,
-    /// Whose it is.
+    /// Tenant whose projects the key opens.
     pub tenant: Tenant,
-    /// What people call it.
+    /// Label for people.
     pub name: String,
-    /// What it may do.
+    /// Actions that the key permits.
     pub scopes: Scopes,
-    /// When it was made, by the store's clock.
+    /// Time of creation, by the store's clock.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// End of the key; none for a key without an end.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is refused.
+    /// Time of revocation; none for a key that was never revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Whether a key may be used.
+/// Status of a key at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStatus {
-    /// It may.
+    /// The key may be used.
     Good,
-    /// Somebody revoked it.
+    /// The key was revoked; wins over [`KeyStatus::Expired`].
     Revoked,
-    /// Its time is over.
+    /// The end of the key has passed.
     Expired,
 }
 
 impl ApiKey {
-    /// Whether it may be used now.
+    /// Returns the status at `now`; a key ends exactly at `expires_at`.
     pub fn status(&self, now: Timestamp) -> KeyStatus {
         match (self.revoked_at, self.expires_at) {
             (Some(_), _) => KeyStatus::Revoked,
@@ -111,22 +113,22 @@ impl ApiKey {
     }
 }
 
-/// One thing that a key may do.
+/// One action that a key can permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// See projects, their events, deliverables and reports.
+    /// Read projects, their events, deliverables and reports.
     ProjectsRead,
-    /// Hand in projects and command them.
+    /// Submit projects and command them.
     ProjectsWrite,
-    /// See the names of the accounts on which work ran.
+    /// Read the names of the accounts on which work ran.
     AccountsRead,
 }
 
 impl Scope {
-    /// All of them.
+    /// All scopes of this release, in order.
     pub const ALL: [Self; 3] = [Self::ProjectsRead, Self::ProjectsWrite, Self::AccountsRead];
 
-    /// Its word.
+    /// Returns the text of the scope, as stored and as clients write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProjectsRead => "projects:read",
@@ -136,17 +138,17 @@ impl Scope {
     }
 }
 
-/// What a key may do; kept and shown as words with a space between them.
+/// Set of scopes; stored and shown as their texts with a space between them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// Everything that this release knows.
+    /// Every scope that this release knows.
     pub fn all() -> Self {
         Self(Scope::ALL.into())
     }
 
-    /// The scopes that these words name; a word of a later release gives nothing.
+    /// Parses texts separated by white space; a text of a later release is ignored.
     pub fn known(words: &str) -> Self {
         Self(
             Scope::ALL
@@ -156,7 +158,7 @@ impl Scopes {
         )
     }
 
-    /// Whether this may be done.
+    /// Returns true if the set permits the action.
     pub fn allow(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
     }

@@ -9,8 +9,8 @@ use crate::time::Millis;
 /// At most one holder of a name at a time, as far as one clock (the store's) can tell.
 #[async_trait]
 pub trait Leaders: Send + Sync {
-    /// The new term, or none while another process holds an unexpired one. Asking again while holding it
-    /// returns the same term, renewed.
+    /// Returns the new [`Term`], none while another process holds an unexpired one. The holder gets
+    /// its own term again, renewed.
     async fn acquire(
         &self,
         name: &str,
@@ -18,9 +18,9 @@ pub trait Leaders: Send + Sync {
         lasts: Millis,
     ) -> Result<Option<Term>, StoreError>;
 
-    /// Prolongs the term; false when it is over.
+    /// Prolongs the term; false when it has ended.
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError>;
 
-    /// Gives the term up.
+    /// Ends the term, so that another process may acquire the name at once.
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError>;
 }

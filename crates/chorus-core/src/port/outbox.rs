@@ -1,4 +1,8 @@
-//! Records that were committed with what they tell of, and what became of them.
+//! Records that were committed together with the change that they announce, and their state: sent,
+//! folded.
+//!
+//! The process that commits publishes at once ([`record`](crate::record) made the record); the
+//! leader sweeps the rest.
 
 use async_trait::async_trait;
 
@@ -7,20 +11,23 @@ use super::bus::Record;
 use crate::id::EventId;
 use crate::time::Millis;
 
-/// The committer publishes at once; the leader sweeps what was left.
+/// Table of committed records.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Records never marked sent, at least this old, oldest first.
+    /// Returns at most `limit` records never marked sent and at least this old, oldest first.
     async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError>;
 
-    /// These were published.
+    /// Marks records as published.
     async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError>;
 
-    /// Commands and finished attempts (`ProjectCmd`, `TaskDone`) that were sent at least this long ago and
+    /// Returns commands and finished attempts
+    /// ([`Topic::ProjectCmd`](super::bus::Topic::ProjectCmd),
+    /// [`Topic::TaskDone`](super::bus::Topic::TaskDone)) that were sent at least this long ago and
     /// that no orchestrator has folded: the bus may have lost them.
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError>;
 
-    /// Forgets records that were sent at least this long ago, commands and finished attempts among them only when they
-    /// were folded at least as long ago, and that they were folded; the longest sent first. Returns how many.
+    /// Deletes up to `limit` records sent at least this long ago, longest sent first. Commands and
+    /// finished attempts must also have been folded at least as long ago; their fold marks are
+    /// deleted with them. Returns the number of deleted records.
     async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Projects and their plans: one writer each, at an expected version.
+//! Projects and their plans: each has one writer, which commits at an expected [`Version`].
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use crate::money::MicroUsd;
 use crate::project::{Head, HistoryEvent, Project, Summary, Task};
 use crate::time::Timestamp;
 
-/// What the orchestrator and the gateway keep of projects.
+/// Store of projects, for the orchestrator and the gateway.
 #[async_trait]
 pub trait Projects: Send + Sync {
-    /// Accepts a project: its row at version 0, its budget, its first command in the outbox, all at once.
-    /// Idempotent per (tenant, idempotency key).
+    /// Accepts a project: its row at version 0, its budget and its first command in the outbox, all
+    /// at once. Idempotent per (tenant, idempotency key).
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError>;
 
-    /// Puts a command of a client into the outbox; false when there is no such project in the tenant.
+    /// Puts a client's command into the outbox; false when the tenant has no such project.
     async fn command(
         &self,
         tenant: &Tenant,
@@ -27,13 +27,13 @@ pub trait Projects: Send + Sync {
         record: Record,
     ) -> Result<bool, StoreError>;
 
-    /// The project as it is, with its version.
+    /// Returns the project with its version, none if there is no such project.
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError>;
 
-    /// One decision, whole or not at all.
+    /// Commits one decision, whole or not at all.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
-    /// Projects of a tenant, newest first, from the one after `before` on.
+    /// Returns at most `limit` projects of a tenant, newest first, after the one at `before`.
     async fn list(
         &self,
         tenant: &Tenant,
@@ -41,7 +41,7 @@ pub trait Projects: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError>;
 
-    /// What happened after `after`, in order.
+    /// Returns at most `limit` events after `after`, in order.
     async fn events(
         &self,
         project: ProjectId,
@@ -50,7 +50,7 @@ pub trait Projects: Send + Sync {
     ) -> Result<Vec<StoredEvent>, StoreError>;
 }
 
-/// Everything that happened in a project so far, in order, read page by page.
+/// Returns all events of a project in order, read page by page.
 pub async fn every_event(
     projects: &dyn Projects,
     project: ProjectId,
@@ -68,35 +68,35 @@ pub async fn every_event(
     }
 }
 
-/// A project's place in the list of its tenant: newer ones come first, of one time the greater id.
+/// Position of a project in the list of its tenant: newest first, of one time the greater id first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// When it was accepted.
+    /// Time at which the project was accepted.
     pub created_at: Timestamp,
-    /// Which it is.
+    /// Id of the project.
     pub id: ProjectId,
 }
 
-/// A project that is handed in.
+/// A project to be submitted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewProject {
-    /// Its id.
+    /// Id of the new project.
     pub id: ProjectId,
-    /// Whose it is.
+    /// Tenant that owns the project.
     pub tenant: Tenant,
-    /// The client's key: the same key and body give the same project.
+    /// Key chosen by the client: the same key and body give the same project.
     pub idempotency_key: String,
-    /// Hash of what was handed in, to tell a repetition from a mistake.
+    /// Hash of the submitted body, which separates a repetition from a mistake.
     pub body: ArtifactHash,
-    /// Most that may be spent.
+    /// Maximum that may be spent.
     pub budget: MicroUsd,
-    /// The project in state `Submitted`.
+    /// Head of the project, in state `Submitted`.
     pub head: Head,
-    /// The `Submit` command's record.
+    /// Record of the `Submit` command.
     pub record: Record,
 }
 
-/// The answer to a submission.
+/// Result of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitted {
     /// Accepted, now or by an earlier call with the same key and body.
@@ -105,59 +105,59 @@ pub enum Submitted {
     KeyReused(ProjectId),
 }
 
-/// A project with the version it has in the store.
+/// A project with the version that it has in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// The version.
+    /// Version of the row.
     pub version: Version,
-    /// The last event's place.
+    /// Place of the last event.
     pub seq: Seq,
-    /// The project.
+    /// Head and tasks.
     pub project: Project,
 }
 
 /// One decision of the orchestrator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
-    /// The project.
+    /// Id of the project.
     pub project: ProjectId,
-    /// The version it was decided on; the row gets the next one.
+    /// Version that the decision was made on; the row gets the next one.
     pub expected: Version,
-    /// The project's new head.
+    /// New head of the project.
     pub head: Head,
     /// Tasks that changed or are new.
     pub tasks: Vec<Task>,
     /// Attempts to queue.
     pub attempts: Vec<NewAttempt>,
-    /// Attempts to cancel, whatever live state they are in; terminal ones stay as they are.
+    /// Attempts to cancel, in any live state; terminal ones stay as they are.
     pub cancel: Vec<AttemptId>,
-    /// What happened, with consecutive places after the loaded one.
+    /// New events, with consecutive places after [`Loaded::seq`].
     pub events: Vec<StoredEvent>,
     /// Records for the outbox.
     pub outbox: Vec<Record>,
-    /// Commands and finished attempts that this decision folds.
+    /// Ids of commands and finished attempts that the decision folds.
     pub folded: Vec<EventId>,
 }
 
-/// The answer to a commit.
+/// Result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
-    /// It is in the store: by this call, or by an earlier one whose reply was lost (recognised by its
-    /// `folded` or `events` ids at version `expected + 1`).
+    /// The decision is in the store: by this call, or by an earlier one whose reply was lost
+    /// (recognised by its `folded` or `events` ids at version `expected + 1`).
     Done(Version),
-    /// The row has another version, or one of `folded` was folded before: load again.
+    /// The row has another version, or one of `folded` was folded before: the caller loads again.
     Conflict,
 }
 
 /// An event with its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredEvent {
-    /// The project.
+    /// Id of the project.
     pub project: ProjectId,
-    /// Its place, from 1.
+    /// Place of the event in its project, from 1.
     pub seq: Seq,
-    /// When.
+    /// Time of the decision that made the event.
     pub at: Timestamp,
-    /// What happened.
+    /// Content of the event.
     pub event: HistoryEvent,
 }

@@ -1,4 +1,5 @@
-//! Checks of the merged files that need no model: what they find is certain, and found before a judge is paid.
+//! Checks of the merged files that need no model: their findings are certain, and come before a
+//! judge is paid.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::plan::{Part, Plan, PlannedFile, PlannedTask};
 
 /// Words with which a note to do the work later begins.
 const NOTES: [&str; 3] = ["todo", "tbd", "fixme"];
-/// Texts that stand where work should be.
+/// Texts that stand in place of work.
 const PLACEHOLDERS: [&str; 7] = [
     "placeholder",
     "lorem ipsum",
@@ -20,8 +21,8 @@ const PLACEHOLDERS: [&str; 7] = [
     "your text here",
 ];
 
-/// The defects that rules find; none when there are none. The name of an item is that of the first requirement
-/// which the part's task covers.
+/// Returns the defects that rules find. The requirement of an item is the first one that the part's
+/// task covers.
 pub fn check(plan: &Plan, files: &[FileText]) -> Vec<VerdictItem> {
     let mut defects = Vec::new();
     for planned in &plan.files {
@@ -137,7 +138,7 @@ fn tasks(planned: &PlannedFile) -> impl Iterator<Item = &TaskKey> {
     })
 }
 
-/// Whether a text says nothing but that it is still to be written, headings aside.
+/// Returns true if a text is nothing but a note that it is still to be written, headings aside.
 fn is_placeholder(text: &str) -> bool {
     let body: String = text
         .lines()
@@ -179,8 +180,9 @@ fn fences_closed(text: &str) -> bool {
     open.is_none()
 }
 
-/// Headings named in acceptance lines that speak of headings (`has the heading "Summary"`) and that the text lacks. Lines that
-/// forbid something and names that stand for others (`## Chapter N`, `{title}`) are left to the judge.
+/// Returns the headings named in acceptance lines about headings (`has the heading "Summary"`) that
+/// the text lacks. Lines that forbid something and names that stand for others (`## Chapter N`,
+/// `{title}`) are left to the judge.
 fn missing_headings(task: &PlannedTask, text: &str) -> Vec<String> {
     let headings: Vec<String> = text
         .lines()
@@ -208,7 +210,7 @@ fn missing_headings(task: &PlannedTask, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a name stands for others.
+/// Returns true if a name stands for others.
 fn is_variable(name: &str) -> bool {
     let word = |word: &str| matches!(word, "n" | "x" | "nn" | "title" | "name" | "number");
     name.contains(['{', '}', '<', '>', '[', ']', '…', '_'])
@@ -224,7 +226,7 @@ fn plain(text: &str) -> String {
         .join(" ")
 }
 
-/// The texts in backticks or double quotes of a line.
+/// Returns the texts in backticks or double quotes of a line.
 fn quoted(line: &str) -> Vec<String> {
     let even = line.replace(['“', '”'], "\"").replace('`', "\"");
     let inside = even

@@ -1,4 +1,4 @@
-//! Reading a judge's answer, and uniting the answers of several.
+//! Reading of a judge's answer, and the union of several verdicts.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::id::TaskKey;
 use crate::json;
 use crate::plan::{Part, Plan};
 
-/// Reads a judge's answer about a plan's requirements. Requirements and tasks that do not exist are left out; one that is not met
-/// and names no task to be done again gets the tasks that cover it.
+/// Reads a judge's answer about a plan's requirements. Requirements and tasks that do not exist are
+/// left out; an unmet requirement without a task to be done again gets the tasks that cover it.
 pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     let found = json::read(answer, &["items"]).map_err(|error| vec![error])?;
     let objects = json::list_of(&found.object, &["items", "verdict"])
@@ -31,8 +31,8 @@ pub fn read(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     Ok(unite(vec![Verdict { items }]))
 }
 
-/// Reads the answer of a judge who saw the whole deliverable. He must speak of every requirement, or call at least one unmet:
-/// silence is no consent.
+/// Reads the answer of a judge who saw the whole deliverable. The answer must cover every
+/// requirement, or call at least one unmet: silence is no consent.
 pub fn read_whole(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     let verdict = read(answer, plan)?;
     let judged = |id: &str| verdict.items.iter().any(|item| item.requirement == id);
@@ -51,7 +51,7 @@ pub fn read_whole(answer: &str, plan: &Plan) -> Result<Verdict, Vec<String>> {
     Ok(verdict)
 }
 
-/// One verdict of several: a requirement is met only if all that speak of it say so.
+/// Unites verdicts into one: a requirement is met only if all that mention it agree.
 pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
     let mut items: Vec<VerdictItem> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -67,7 +67,8 @@ pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
     Verdict { items }
 }
 
-/// Adds what another judge said of the same requirement; a defect's words replace praise.
+/// Adds the item of another judge on the same requirement; evidence of a defect replaces evidence
+/// of success.
 fn add(item: &mut VerdictItem, other: VerdictItem) {
     match (item.met, other.met) {
         (true, true) => join(&mut item.evidence, &other.evidence, " … "),
@@ -142,7 +143,7 @@ fn item(object: &Map<String, Value>, plan: &Plan) -> Option<VerdictItem> {
     })
 }
 
-/// The tasks that cover a requirement: those that make parts of files, else all.
+/// Returns the tasks that cover a requirement: those that make parts of files, else all.
 fn covering(plan: &Plan, requirement: &str) -> Vec<TaskKey> {
     let parts = |key: &TaskKey| {
         plan.files

@@ -1,41 +1,41 @@
-//! What follows from a verdict: accept, do named tasks again, or stop with the best so far.
+//! Consequence of a [`Verdict`]: accept, do named tasks again, or stop with the best so far.
 
 use std::collections::BTreeMap;
 
 use super::{Verdict, VerdictItem};
 use crate::id::TaskKey;
 
-/// Most rounds of rework.
+/// Maximum number of rounds of rework.
 const ROUNDS: u32 = 3;
-/// Most reworks of one task.
+/// Maximum number of reworks of one task.
 const REWORKS: u32 = 2;
 
-/// What follows from a verdict.
+/// Consequence of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ruling {
-    /// Everything is met.
+    /// Every requirement is met.
     Accept,
-    /// These tasks are done again, with this feedback.
+    /// Tasks to be done again, with feedback for each.
     Rework(BTreeMap<TaskKey, String>),
     /// More rework would not help: the best so far is delivered, with these defects.
     Stop {
-        /// What is not met.
+        /// Items that are not met.
         defects: Vec<VerdictItem>,
     },
 }
 
-/// Where a project stands when it is judged.
+/// Rework of a project before the verdict.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
-    /// Rounds of rework so far.
+pub struct ReworkHistory<'a> {
+    /// Number of rounds of rework so far.
     pub rounds: u32,
-    /// The best score of earlier verdicts.
+    /// Best [`score`] of earlier verdicts; none before the first.
     pub best: Option<u32>,
-    /// How often each task was done again. Tasks are named as the verdict names them.
+    /// Number of reworks of each task, by the names that the verdict uses.
     pub reworks: &'a BTreeMap<TaskKey, u32>,
 }
 
-/// How much of the rubric is met, in thousandths.
+/// Returns the share of the rubric that is met, in thousandths.
 pub fn score(verdict: &Verdict) -> u32 {
     let met = verdict.items.iter().filter(|item| item.met).count();
     match verdict.items.len() {
@@ -44,17 +44,18 @@ pub fn score(verdict: &Verdict) -> u32 {
     }
 }
 
-/// Rules on a verdict: at most three rounds, at most two reworks a task, and none when the last round did not help.
-pub fn rule(standing: &Standing<'_>, verdict: &Verdict) -> Ruling {
+/// Rules on a verdict: at most three rounds, at most two reworks a task, and none when the last
+/// round did not help.
+pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
     let defects: Vec<&VerdictItem> = verdict.items.iter().filter(|item| !item.met).collect();
     if defects.is_empty() && !verdict.items.is_empty() {
         return Ruling::Accept;
     }
-    let stuck = standing.best.is_some_and(|best| score(verdict) <= best);
-    let rework = if standing.rounds >= ROUNDS || stuck {
+    let stuck = history.best.is_some_and(|best| score(verdict) <= best);
+    let rework = if history.rounds >= ROUNDS || stuck {
         BTreeMap::new()
     } else {
-        rework(standing, &defects)
+        rework(history, &defects)
     };
     if rework.is_empty() {
         Ruling::Stop {
@@ -65,7 +66,7 @@ pub fn rule(standing: &Standing<'_>, verdict: &Verdict) -> Ruling {
     }
 }
 
-fn rework(standing: &Standing<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
+fn rework(history: &ReworkHistory<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
     let mut rework: BTreeMap<TaskKey, String> = BTreeMap::new();
     for item in defects {
         let words = if item.feedback.is_empty() {
@@ -73,7 +74,7 @@ fn rework(standing: &Standing<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey
         } else {
             &item.feedback
         };
-        let open = |task: &&TaskKey| standing.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
+        let open = |task: &&TaskKey| history.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
         for task in item.redo.iter().filter(open) {
             let feedback = rework.entry(task.clone()).or_default();
             if !feedback.contains(words.as_str()) {
@@ -120,7 +121,7 @@ mod tests {
                 .map(|(at, tasks)| item(&format!("r{}", at + 1), tasks)),
         );
         let seen = match rule(
-            &Standing {
+            &ReworkHistory {
                 rounds,
                 best,
                 reworks: &reworks,
@@ -158,13 +159,13 @@ mod tests {
 
     #[test]
     fn an_empty_verdict_accepts_nothing() {
-        let standing = Standing {
+        let history = ReworkHistory {
             rounds: 0,
             best: None,
             reworks: &BTreeMap::new(),
         };
         assert_eq!(
-            rule(&standing, &Verdict::default()),
+            rule(&history, &Verdict::default()),
             Ruling::Stop {
                 defects: Vec::new()
             }

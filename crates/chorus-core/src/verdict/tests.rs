@@ -1,4 +1,4 @@
-//! What rules find in files without a model, and how judges' answers are read.
+//! Defects that rules find in files without a model, and readings of judges' answers.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,8 @@ fn plan(path: &str, media_type: &str, acceptance: &str) -> Plan {
     }
 }
 
-/// Defects as `requirement task: words of the evidence`, for texts of the two parts; none for a missing result.
+/// Checks the defects, drawn as `requirement task: evidence`, of the texts of two parts; none for a
+/// missing result.
 fn check_parts(
     media_type: &str,
     acceptance: &str,
@@ -181,7 +182,7 @@ fn texts_that_speak_of_todos_are_no_placeholders() {
     );
 }
 
-/// Items as `requirement met tasks`.
+/// Checks the items, drawn as `requirement met tasks`.
 fn check_answer(answer: &str, expected: &[&str]) {
     let verdict = read(answer, &plan("guide.md", "text/markdown", "x")).expect("it is a verdict");
     let drawn = |item: &VerdictItem| {

@@ -1,4 +1,4 @@
-//! What outlines promise, over texts of many shapes.
+//! Properties of outlines, over texts of many shapes.
 
 use proptest::prelude::*;
 

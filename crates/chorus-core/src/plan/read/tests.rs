@@ -1,4 +1,4 @@
-//! Replies of planners, good and bad, and what becomes of them.
+//! Replies of planners, good and bad, and the plans read from them.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use super::{begin, rework, stop};
 use crate::artifact::ArtifactHash;
 use crate::id::{TaskId, TaskKey};
 use crate::task_kind::TaskKind;
-use crate::verdict::{self, Ruling, Standing, Verdict, VerdictItem};
+use crate::verdict::{self, ReworkHistory, Ruling, Verdict, VerdictItem};
 
 /// A deliverable before the judge.
 pub(super) struct Judged {
@@ -85,7 +85,7 @@ fn rule(
     let best = builder.head.best.as_ref().map(|best| best.score);
     let rounds = builder.head.round;
     let ruling = verdict::rule(
-        &Standing {
+        &ReworkHistory {
             rounds,
             best,
             reworks: &reworks,

@@ -1,4 +1,5 @@
-//! A subscription that heals: when the bus fails, it is opened again after a while. Made of the ports of bus and time.
+//! A reader of topics that survives failures of the bus: its [`Subscription`] is opened again after a pause.
+//! Made of the ports [`Bus`] and [`Clock`]; every service reads the bus through it.
 
 use std::sync::Arc;
 
@@ -6,11 +7,11 @@ use super::bus::{BusError, Incoming, Position, Subscription, Topic};
 use super::{Bus, Clock};
 use crate::time::{Millis, Timestamp};
 
-/// How long a feed rests after the bus failed.
-const REST: Millis = Millis(500);
+/// Pause between a failure of the bus and the next subscription.
+const PAUSE: Millis = Millis(500);
 
-/// Records of some topics, for as long as somebody asks for them.
-pub struct Feed {
+/// Reader of some topics, in a group or outside any.
+pub struct Subscriber {
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     topics: Vec<Topic>,
@@ -21,19 +22,21 @@ pub struct Feed {
     broken: Option<BusError>,
 }
 
-/// What a feed has to say.
+/// One item of a [`Subscriber`].
 #[derive(Debug)]
-pub enum Fed {
-    /// It stands, for the first time or again: one without a group has not seen what was published before.
+pub enum SubscriberEvent {
+    /// The subscription is open, for the first time or again. Without a group, records published before
+    /// are lost to this reader.
     Opened,
-    /// The bus says something.
+    /// An item of the subscription.
     Incoming(Incoming),
-    /// It broke, or could not be opened, and is opened again: what came and was not acknowledged will come again.
+    /// The subscription failed, or could not be opened, and is opened again: records that were not
+    /// acknowledged come again.
     Broken(BusError),
 }
 
-impl Feed {
-    /// As a member of a group: each record goes to one of its members.
+impl Subscriber {
+    /// Makes a member of a group: each record goes to one of its members.
     pub fn of_group(
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
@@ -46,7 +49,7 @@ impl Feed {
         }
     }
 
-    /// Every record from now on.
+    /// Makes a reader of every record published from now on, outside any group.
     pub fn of_all(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, topics: Vec<Topic>) -> Self {
         let open_at = clock.now();
         Self {
@@ -61,22 +64,22 @@ impl Feed {
         }
     }
 
-    /// What comes next. Cancelling the wait loses nothing.
-    pub async fn next(&mut self) -> Fed {
+    /// Returns the next item. Cancelling the wait loses nothing.
+    pub async fn next(&mut self) -> SubscriberEvent {
         if let Some(error) = self.broken.take() {
-            return Fed::Broken(error);
+            return SubscriberEvent::Broken(error);
         }
         let outcome = match &mut self.open {
-            Some(subscription) => subscription.next().await.map(Fed::Incoming),
-            None => self.reopen().await.map(|()| Fed::Opened),
+            Some(subscription) => subscription.next().await.map(SubscriberEvent::Incoming),
+            None => self.reopen().await.map(|()| SubscriberEvent::Opened),
         };
         outcome.unwrap_or_else(|error| {
             self.close();
-            Fed::Broken(error)
+            SubscriberEvent::Broken(error)
         })
     }
 
-    /// The record is done with, and all before it in its partition. Where that is not taken the feed breaks, and the
+    /// Commits the record and all before it in its partition. A failure closes the subscription, and the
     /// record comes again.
     pub async fn ack(&mut self, at: &Position) {
         if let Some(subscription) = &mut self.open
@@ -87,7 +90,7 @@ impl Feed {
         }
     }
 
-    /// Stops or resumes the flow of records; it stays so when the feed is opened again.
+    /// Stops or resumes the flow of records; a subscription that is opened again keeps the choice.
     pub async fn pause(&mut self, paused: bool) {
         if self.paused == paused {
             return;
@@ -117,7 +120,7 @@ impl Feed {
 
     fn close(&mut self) {
         self.open = None;
-        self.open_at = self.clock.now() + REST;
+        self.open_at = self.clock.now() + PAUSE;
     }
 }
 
@@ -132,22 +135,22 @@ mod tests {
     use super::*;
     use crate::port::bus::{Partition, Record};
 
-    /// A bus whose every deed fails while it is away; it writes down what it was asked.
+    /// A bus that fails while it is away, and records the calls of its methods.
     #[derive(Default)]
     struct Fake {
         away: Mutex<bool>,
-        told: Mutex<Vec<String>>,
+        calls: Mutex<Vec<String>>,
         now: Mutex<i64>,
     }
 
     struct Member(Arc<Fake>);
 
     impl Fake {
-        fn tell(&self, what: String) -> Result<(), BusError> {
+        fn call(&self, what: String) -> Result<(), BusError> {
             if *self.away.lock().expect("one thread") {
                 return Err(BusError::new(format!("no {what}")));
             }
-            self.told.lock().expect("one thread").push(what);
+            self.calls.lock().expect("one thread").push(what);
             Ok(())
         }
     }
@@ -155,7 +158,7 @@ mod tests {
     #[async_trait]
     impl Bus for Arc<Fake> {
         async fn publish(&self, _: Vec<Record>) -> Result<(), BusError> {
-            unreachable!("a feed publishes nothing")
+            unreachable!("a subscriber publishes nothing")
         }
 
         async fn subscribe(
@@ -163,12 +166,12 @@ mod tests {
             topics: Vec<Topic>,
             group: &str,
         ) -> Result<Box<dyn Subscription>, BusError> {
-            self.tell(format!("{} topics for {group}", topics.len()))?;
+            self.call(format!("{} topics for {group}", topics.len()))?;
             Ok(Box::new(Member(Arc::clone(self))))
         }
 
         async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
-            self.tell(format!("{} topics", topics.len()))?;
+            self.call(format!("{} topics", topics.len()))?;
             Ok(Box::new(Member(Arc::clone(self))))
         }
     }
@@ -176,16 +179,16 @@ mod tests {
     #[async_trait]
     impl Subscription for Member {
         async fn next(&mut self) -> Result<Incoming, BusError> {
-            self.0.tell("next".to_owned())?;
+            self.0.call("next".to_owned())?;
             Ok(Incoming::Assigned(Vec::new()))
         }
 
         async fn ack(&mut self, at: &Position) -> Result<(), BusError> {
-            self.0.tell(format!("ack {}", at.offset))
+            self.0.call(format!("ack {}", at.offset))
         }
 
         async fn pause(&mut self, paused: bool) -> Result<(), BusError> {
-            self.0.tell(format!("pause {paused}"))
+            self.0.call(format!("pause {paused}"))
         }
     }
 
@@ -212,49 +215,49 @@ mod tests {
         }
     }
 
-    /// What the feed says now, and what the bus heard meanwhile.
-    fn check(feed: &mut Feed, fake: &Fake, says: &str, heard: &[&str]) {
-        let said = match feed.next().now_or_never() {
+    /// Checks the next item, and the calls of the bus since the last check.
+    fn check(subscriber: &mut Subscriber, fake: &Fake, item: &str, calls: &[&str]) {
+        let next = match subscriber.next().now_or_never() {
             None => "nothing yet".to_owned(),
-            Some(Fed::Opened) => "opened".to_owned(),
-            Some(Fed::Incoming(_)) => "incoming".to_owned(),
-            Some(Fed::Broken(error)) => error.message,
+            Some(SubscriberEvent::Opened) => "opened".to_owned(),
+            Some(SubscriberEvent::Incoming(_)) => "incoming".to_owned(),
+            Some(SubscriberEvent::Broken(error)) => error.message,
         };
-        assert_eq!(said, says);
+        assert_eq!(next, item);
         assert_eq!(
-            std::mem::take(&mut *fake.told.lock().expect("one thread")),
-            heard
+            std::mem::take(&mut *fake.calls.lock().expect("one thread")),
+            calls
         );
     }
 
-    fn now<T>(deed: impl Future<Output = T>) -> T {
-        deed.now_or_never().expect("the fake answers at once")
+    fn now<T>(operation: impl Future<Output = T>) -> T {
+        operation.now_or_never().expect("the fake answers at once")
     }
 
     #[test]
-    fn a_feed_that_breaks_says_so_once_rests_and_opens_again_as_it_was() {
+    fn a_subscription_that_fails_is_reported_once_and_opened_again_after_a_pause() {
         let fake = Arc::new(Fake::default());
         let group = "workers".to_owned();
-        let mut feed = Feed::of_group(
+        let mut subscriber = Subscriber::of_group(
             Arc::new(Arc::clone(&fake)),
             Arc::new(Arc::clone(&fake)),
             vec![Topic::TaskReady],
             group,
         );
-        check(&mut feed, &fake, "opened", &["1 topics for workers"]);
-        check(&mut feed, &fake, "incoming", &["next"]);
-        now(feed.pause(true));
-        now(feed.pause(true));
+        check(&mut subscriber, &fake, "opened", &["1 topics for workers"]);
+        check(&mut subscriber, &fake, "incoming", &["next"]);
+        now(subscriber.pause(true));
+        now(subscriber.pause(true));
         *fake.away.lock().expect("one thread") = true;
-        check(&mut feed, &fake, "no next", &["pause true"]);
-        check(&mut feed, &fake, "nothing yet", &[]);
+        check(&mut subscriber, &fake, "no next", &["pause true"]);
+        check(&mut subscriber, &fake, "nothing yet", &[]);
         *fake.now.lock().expect("one thread") = 500;
-        check(&mut feed, &fake, "no 1 topics for workers", &[]);
+        check(&mut subscriber, &fake, "no 1 topics for workers", &[]);
         *fake.away.lock().expect("one thread") = false;
-        check(&mut feed, &fake, "nothing yet", &[]);
+        check(&mut subscriber, &fake, "nothing yet", &[]);
         *fake.now.lock().expect("one thread") = 1_000;
         check(
-            &mut feed,
+            &mut subscriber,
             &fake,
             "opened",
             &["1 topics for workers", "pause true"],
@@ -262,9 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_that_is_not_taken_breaks_the_feed() {
+    fn an_acknowledgement_that_fails_closes_the_subscription() {
         let fake = Arc::new(Fake::default());
-        let mut feed = Feed::of_all(
+        let mut subscriber = Subscriber::of_all(
             Arc::new(Arc::clone(&fake)),
             Arc::new(Arc::clone(&fake)),
             vec![Topic::Control],
@@ -276,14 +279,14 @@ mod tests {
             },
             offset: 7,
         };
-        now(feed.ack(&at));
-        check(&mut feed, &fake, "opened", &["1 topics"]);
-        now(feed.ack(&at));
+        now(subscriber.ack(&at));
+        check(&mut subscriber, &fake, "opened", &["1 topics"]);
+        now(subscriber.ack(&at));
         *fake.away.lock().expect("one thread") = true;
-        now(feed.ack(&at));
+        now(subscriber.ack(&at));
         *fake.away.lock().expect("one thread") = false;
-        check(&mut feed, &fake, "no ack 7", &["ack 7"]);
+        check(&mut subscriber, &fake, "no ack 7", &["ack 7"]);
         *fake.now.lock().expect("one thread") = 500;
-        check(&mut feed, &fake, "opened", &["1 topics"]);
+        check(&mut subscriber, &fake, "opened", &["1 topics"]);
     }
 }
