@@ -1,4 +1,4 @@
-//! The machine's time and chance.
+//! The [`Clock`] port on the machine's time and randomness.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use chorus_core::time::Timestamp;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-/// The machine's clock.
+/// Clock of this machine.
 pub(crate) struct MachineClock;
 
 impl Clock for MachineClock {

@@ -1,8 +1,9 @@
-//! `bench orchestrator --distributed`: one process a role over PostgreSQL, Kafka and Redis, with models that answer at
-//! once.
+//! `bench orchestrator --distributed`: one process for each role over PostgreSQL, Kafka and Redis,
+//! with models that answer at once.
 //!
-//! Three installations a run: one process a role; one process of all roles over Kafka; the same over the embedded
-//! bus. The last two differ in the bus alone. The providers are a process of their own, whose time is not counted.
+//! Each run measures three installations: one process for each role; one process with all roles
+//! over Kafka; the same over the embedded bus. The last two differ in the bus only. The providers
+//! are a separate process whose time is not counted.
 
 mod busy;
 mod calm;
@@ -21,7 +22,7 @@ use chorus_bench::stage::witness::Witness;
 use crate::measure::Figures;
 use crate::spread::Spread;
 
-/// One process a role; workers are two.
+/// One process for each role, and two workers.
 const APART: [Role; 5] = [
     Role::Gateway,
     Role::Orchestrator,
@@ -29,14 +30,14 @@ const APART: [Role; 5] = [
     Role::Worker("deepseek"),
     Role::Worker("deepseek"),
 ];
-/// All roles in one process.
+/// One process with all roles.
 const TOGETHER: [Role; 1] = [Role::Serve];
-/// Tasks of the calm part.
+/// Number of tasks in the calm part.
 const CALM_TASKS: u32 = 120;
-/// How often the leader is killed in one run.
+/// Number of times that the leader is killed in one run.
 const FALLS: u32 = 3;
 
-/// One way to wire the same services.
+/// A set of processes with its bus.
 struct Wiring {
     name: &'static str,
     bus: &'static str,
@@ -84,7 +85,7 @@ pub(crate) async fn orchestrator(chorus: &Path, runs: u32, tasks: u32) -> anyhow
     Ok(())
 }
 
-/// One installation, measured.
+/// Measures one installation.
 async fn one(
     place: &Place,
     services: &Services,
@@ -100,7 +101,7 @@ async fn one(
         limits: "redis",
         slots: 64,
         models: &["deepseek/deepseek-v4-pro"],
-        // Who leads is read from the log.
+        // The leader is found in the log.
         log: "error,chorus::house::services=info",
     };
     let mut house = House::found(place, services, &settings, Temper::Instant).await?;

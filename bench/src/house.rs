@@ -33,17 +33,17 @@ use crate::clock::MachineClock;
 use crate::instant::Instant;
 use crate::{Kind, books};
 
-/// The pool of the one model.
+/// Pool of the one model.
 const POOL: &str = "other";
 
-/// Ports and running services.
+/// Ports and running services in this process.
 pub(crate) struct House {
     pub(crate) ports: Ports,
     pub(crate) upstream: Arc<Instant>,
     tenant: Tenant,
 }
 
-/// The ports that a store implements.
+/// Ports that a store implements.
 trait Rows:
     Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore
 {
@@ -133,7 +133,7 @@ impl House {
         })
     }
 
-    /// Hands in a brief with so many chapters.
+    /// Submits a brief with `chapters` chapters.
     pub(crate) async fn submit(&self, chapters: u32) -> anyhow::Result<ProjectId> {
         let text = books::text(chapters);
         let bytes = text.len() as u64;
@@ -189,7 +189,7 @@ impl House {
         Ok(id)
     }
 
-    /// Waits until a project is over.
+    /// Waits until a project has ended.
     pub(crate) async fn finished(&self, id: ProjectId) -> anyhow::Result<()> {
         loop {
             let loaded = self.ports.projects.load(id).await?;

@@ -1,4 +1,4 @@
-//! A model that answers at once, in process: what remains is the machinery's own cost.
+//! A model that answers at once, in process, so that only the cost of Chorus itself remains.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use chorus_provider_sim::engine::call::{CallRequest, Role as TurnRole, Turn};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
-/// Answers by the simulators' rules, without a wire between.
+/// [`Upstream`] that replies by the rules of [`chorus_provider_sim::model`], without HTTP.
 pub(crate) struct Instant {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) calls: AtomicU64,

@@ -1,7 +1,8 @@
-//! Chorus as an operator starts it: one process a role, real services, simulated providers, all on this machine.
+//! A cluster as an operator starts it: one process for each role, real servers, simulated
+//! providers, all on this machine.
 //!
-//! The programs `bench` and `prove` stand on this. It knows the binary by its command line, its probes and its
-//! rows; it links none of the services.
+//! The programs `bench` and `prove` use [`cluster`]. It knows the binary by its command line, its
+//! health endpoints and its rows; it links none of the services.
 
 pub mod stage;
 pub mod time;

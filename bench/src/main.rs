@@ -1,7 +1,8 @@
-//! `cargo xtask bench <name>`: what the machinery costs when models answer at once.
+//! `cargo xtask bench <name>`: the cost of Chorus itself when models answer at once.
 //!
-//! Each measurement is a process of its own, so that CPU and memory are its alone; this program starts them,
-//! repeats them, and prints median and spread. The baseline is the same code over the in-memory store.
+//! Each measurement is a process of its own, so that CPU and memory are separate. This program
+//! starts them, repeats them, and prints median and spread. The baseline is the same code over the
+//! in-memory store.
 
 mod books;
 mod clock;
@@ -15,7 +16,7 @@ mod spread;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Measures the house.
+/// Measures the services.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -24,50 +25,51 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tasks a second, Ready to claimed, CPU and memory, cold start.
+    /// Tasks per second, time from ready to claimed, CPU and memory, cold start.
     Orchestrator {
-        /// Repetitions of each measurement.
+        /// Number of repetitions of each measurement.
         #[arg(long, default_value_t = 5)]
         runs: u32,
-        /// Tasks of the busy run.
+        /// Number of tasks of the busy run.
         #[arg(long, default_value_t = 400)]
         tasks: u32,
-        /// One process a role over PostgreSQL, Kafka and Redis instead of one process over SQLite.
+        /// One process for each role over PostgreSQL, Kafka and Redis instead of one process over
+        /// SQLite.
         #[arg(long)]
         distributed: bool,
         /// The binary whose processes are measured, for `--distributed`.
         #[arg(long, default_value = "target/release/chorus")]
         chorus: std::path::PathBuf,
     },
-    /// One measurement, as one JSON line; the other command starts these.
+    /// One measurement, printed as one JSON line; the other command starts these.
     #[command(hide = true)]
     One {
-        /// What is measured.
+        /// Kind of the measurement.
         what: What,
-        /// Which store.
+        /// Store under the services.
         store: Kind,
-        /// Tasks.
+        /// Number of tasks.
         tasks: u32,
     },
 }
 
-/// What one process measures.
+/// Kind of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
     /// Many tasks at once.
     Busy,
-    /// One task after the other, nothing else under way.
+    /// One task after the other, without other load.
     Calm,
     /// From the start of the process to the first call of a model.
     Cold,
 }
 
-/// Which store lies under it.
+/// Store under the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// The baseline.
+    /// In-memory store, the baseline.
     Memory,
-    /// The embedded default.
+    /// SQLite, the embedded default.
     Sqlite,
 }
 

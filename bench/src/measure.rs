@@ -10,13 +10,13 @@ use chorus_core::project::HistoryEvent;
 use crate::house::House;
 use crate::{Kind, What};
 
-/// What one process measured, by name; units in the names.
+/// Measured values by name; names contain the unit.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// Events read at once.
 const PAGE: u32 = 1000;
 
-/// Measures one thing.
+/// Makes one measurement.
 pub(crate) async fn one(what: What, kind: Kind, tasks: u32) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
     match what {
@@ -54,7 +54,7 @@ async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
     ]))
 }
 
-/// Small projects one after the other: nothing waits for anything but the machinery.
+/// Small projects one after the other, without other load.
 async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
     let house = House::open(kind, folder).await?;
     let mut waits = Vec::new();
@@ -77,7 +77,7 @@ async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
     ]))
 }
 
-/// For each task the time from the event that it can be done to the claim of its first delivery.
+/// Milliseconds from the ready event of each task to the claim of its first delivery.
 async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f64>> {
     let events = house.ports.projects.events(id, Seq(0), PAGE).await?;
     let ready: BTreeMap<AttemptId, i64> = events
@@ -94,7 +94,7 @@ async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f6
         .collect())
 }
 
-/// Opens, submits, and waits for the first call; the parent measures the whole process.
+/// Opens the store, submits, and waits for the first call; the parent measures the whole process.
 async fn cold(kind: Kind, folder: &std::path::Path) -> anyhow::Result<Figures> {
     let house = House::open(kind, folder).await?;
     house.submit(1).await?;

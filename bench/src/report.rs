@@ -1,4 +1,5 @@
-//! Repeats measurements in processes of their own and prints median, spread and the ratio to the baseline.
+//! Repeats measurements in separate processes and prints median, spread and the ratio to the
+//! baseline.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,7 +10,8 @@ use chorus_bench::time::stopwatch;
 use crate::measure::Figures;
 use crate::spread::Spread;
 
-/// Runs all measurements of the orchestrator; baseline and subject alternate, so that noise hits both.
+/// Runs all measurements of the orchestrator. Baseline and subject alternate, so that noise affects
+/// both.
 pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
     let mut found: BTreeMap<(String, &str), Vec<f64>> = BTreeMap::new();
     for run in 1..=runs {

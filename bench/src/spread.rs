@@ -1,6 +1,6 @@
 //! Several runs of one measurement in one line.
 
-/// Median, least and most.
+/// Median, minimum and maximum.
 pub(crate) struct Spread {
     pub(crate) least: f64,
     pub(crate) median: f64,

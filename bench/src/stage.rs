@@ -1,4 +1,4 @@
-//! Everything around the binary: services, providers, processes, briefs, and the rows they leave.
+//! A cluster around the binary: servers, providers, processes, briefs and rows.
 
 pub mod briefs;
 pub mod client;

@@ -1,10 +1,10 @@
-//! Real time, for programs that measure and wait on real processes.
+//! Real time, for programs that measure and wait for real processes.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 
-/// How often a condition is looked at.
+/// Interval between two evaluations of a condition.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Milliseconds of the machine's clock.
@@ -19,7 +19,7 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Runs from now on and tells how many seconds it took.
+/// Starts a stopwatch; the returned function gives the seconds since.
 #[expect(
     clippy::disallowed_methods,
     reason = "real processes live in real time"
@@ -29,7 +29,7 @@ pub fn stopwatch() -> impl Fn() -> f64 {
     move || began.elapsed().as_secs_f64()
 }
 
-/// Waits so long.
+/// Waits for this time.
 #[expect(
     clippy::disallowed_methods,
     reason = "real processes live in real time"
@@ -38,7 +38,7 @@ pub async fn pause(long: Duration) {
     tokio::time::sleep(long).await;
 }
 
-/// The output of a future that is given so long; none when it takes longer.
+/// Output of a future; `None` if it takes longer than `long`.
 #[expect(
     clippy::disallowed_methods,
     reason = "real processes live in real time"
@@ -47,7 +47,8 @@ pub async fn within<T>(long: Duration, future: impl Future<Output = T>) -> Optio
     tokio::time::timeout(long, future).await.ok()
 }
 
-/// Looks again and again until there is something; fails with what was waited for when it takes too long.
+/// Evaluates a condition repeatedly until it gives a value. Fails with the description if it takes
+/// too long.
 pub async fn until<T>(
     what: &str,
     long: Duration,

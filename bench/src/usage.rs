@@ -1,11 +1,11 @@
-//! What processes have used, as the kernel tells.
+//! CPU and memory of processes, read from the kernel.
 
 use anyhow::Context;
 
-/// Milliseconds of one tick of the kernel's CPU account.
+/// Milliseconds of one kernel CPU tick.
 const TICK_MS: f64 = 10.0;
 
-/// CPU time of all threads of a process so far, in milliseconds, to ten milliseconds.
+/// CPU time of all threads of a process so far, in milliseconds, with a resolution of ten.
 pub fn cpu_ms(pid: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
@@ -20,7 +20,7 @@ pub fn cpu_ms(pid: u32) -> anyhow::Result<f64> {
     Ok((ticks(11)? + ticks(12)?) * TICK_MS)
 }
 
-/// Resident memory of a process now, in MiB.
+/// Resident memory of a process, in MiB.
 pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;

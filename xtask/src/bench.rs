@@ -1,10 +1,10 @@
-//! `cargo xtask bench <name>`: builds the bench in release and hands the arguments over.
+//! `cargo xtask bench <name>`: builds the bench in release mode and passes the arguments on.
 
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Runs the bench; with `--distributed` the binary whose processes it measures is built first.
+/// Runs the bench. With `--distributed`, the binary whose processes are measured is built first.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let mut features: &[&str] = &[];
     if arguments.iter().any(|argument| argument == "--distributed") {

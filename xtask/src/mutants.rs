@@ -1,9 +1,10 @@
-//! `cargo xtask mutants`: plants one fault at a time in a copy of the sources and lets the test world find it.
+//! `cargo xtask mutants`: plants one fault at a time in a copy of the sources and checks that the
+//! tests find it.
 //!
-//! A mutant is text in one file and what stands in its place. The text must occur exactly once, so that the
-//! check cannot rot unseen. A mutant that no seed of its worlds finds, or that another invariant than the
-//! expected ones finds, fails the command. Faults that a second safety net hides are planted in worlds without
-//! that net, in which the program as it is must hold.
+//! A [`Mutant`] replaces one text of a file by another. The text must occur exactly once,
+//! regardless of white space, so that drift is noticed. A mutant that no run finds, or that another
+//! invariant than the expected ones finds, fails the command. Faults that a second safety net hides
+//! are planted in simulations without that net, in which the unchanged program must hold.
 
 mod field;
 mod table;
@@ -14,10 +15,10 @@ use anyhow::bail;
 use field::{Field, Found};
 use table::{MUTANTS, Mutant, World};
 
-/// Seeds that the program as it is must survive in each world without a net.
+/// Number of seeds that the unchanged program must survive in each simulation without a net.
 const SOUND_SEEDS: u64 = 40;
 
-/// What came of one mutant.
+/// Result of one mutant.
 struct Verdict {
     name: &'static str,
     found: Option<Found>,
@@ -55,7 +56,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     bail!("{}", wrong.join("\n"))
 }
 
-/// The program as it is must hold in every world in which a mutant is looked for and a net is missing.
+/// Checks that the unchanged program holds in every simulation in which a mutant is searched and a
+/// net is missing.
 fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
     let mut worlds: Vec<World> = Vec::new();
     for mutant in mutants

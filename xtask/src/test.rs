@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test there is, through cargo alone. `.ci/run` calls this too.
+//! `cargo xtask test`: all tests, through cargo alone. `.ci/run` calls this too.
 //!
-//! Tests against real services run where the service can be had; the end says which suites ran on what, and what was
-//! not tried and why. With `CI` set, a service that cannot be had is a failure.
+//! Tests against real services run if the service is available. At the end it prints which suites
+//! ran on what, and what was skipped and why. With `CI` set, an unavailable service is a failure.
 
 mod account;
 mod local_model;
@@ -16,10 +16,10 @@ use anyhow::{Context, anyhow, bail};
 use services::{Instance, SERVICES};
 use tally::Tally;
 
-/// What the variable of a service says when it is left out on purpose.
+/// Value of a service's variable that skips it on purpose.
 const SKIP: &str = "skip";
 
-/// What the binary is built with, so that every adapter is there. The lints of `.ci/run` use the same.
+/// Features that include every adapter. The lints of `.ci/run` use the same.
 const EVERYTHING: [&str; 4] = [
     "test",
     "--workspace",
@@ -27,24 +27,24 @@ const EVERYTHING: [&str; 4] = [
     "chorus/distributed,chorus-bench/distributed",
 ];
 
-/// A server outside our processes.
+/// A server outside the test processes.
 struct Service {
-    /// For people.
+    /// Name for output.
     name: &'static str,
-    /// As the tests call it in their account.
+    /// Name in the report of the tests.
     key: &'static str,
-    /// Tells the tests where it is.
+    /// Variable with the address, for the tests.
     variable: &'static str,
 }
 
-/// What became of one real service.
+/// Availability of a service.
 #[derive(Debug)]
 enum Tried {
-    /// The tests were given it: which.
+    /// Available, with a description.
     Yes(String),
-    /// It was left out on purpose.
+    /// Skipped on purpose.
     LeftOut(String),
-    /// It could not be had, for this reason.
+    /// Unavailable, with the reason.
     No(String),
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         .iter()
         .map(|service| (service, instance.find(service)))
         .collect();
-    // The model takes both cores for itself: its test has a run of its own.
+    // The model needs all cores, so its test runs separately.
     let mut variables = vec![
         (account::VARIABLE, report.path()?),
         (local_model::SERVICE.variable, SKIP),
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         .and_then(|()| check(&tried, &account, variable("CI").is_some()))
 }
 
-/// What ran on what, for people.
+/// Prints which suites ran on what.
 fn tell(tried: &[(&Service, Tried)], account: &Account) {
     println!("\nsuites without a server, and how many cases of each:");
     for implementation in account
@@ -116,7 +116,7 @@ fn tell(tried: &[(&Service, Tried)], account: &Account) {
     }
 }
 
-/// Whether what had to be tried was tried.
+/// Checks that every required service was used.
 fn check(tried: &[(&Service, Tried)], account: &Account, ci: bool) -> anyhow::Result<()> {
     let wrong = tried.iter().filter_map(|(service, tried)| match tried {
         Tried::Yes(_) if account.of(service.key).is_none() => Some(format!(
@@ -137,13 +137,13 @@ fn check(tried: &[(&Service, Tried)], account: &Account, ci: bool) -> anyhow::Re
     }
 }
 
-/// A port that nobody listened on a moment ago.
+/// A port on which no process listened a moment ago.
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
     Ok(listener.local_addr().context("find a free port")?.port())
 }
 
-/// What the environment says; nothing where it is empty.
+/// Value of an environment variable; `None` if it is empty.
 #[expect(
     clippy::disallowed_methods,
     reason = "the caller of a test run chooses services by variables"

@@ -1,4 +1,4 @@
-//! Many small projects at once: how much goes through, and what it costs each role.
+//! Many small projects at once: throughput, and the cost of each role.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use chorus_bench::usage::{cpu_ms, resident_mib};
 
 use crate::measure::Figures;
 
-/// How long all of it may take.
+/// Maximum time for all projects.
 const ALL: Duration = Duration::from_secs(300);
 
-/// Tasks of a small project, about.
+/// Approximate number of tasks of a small project.
 const TASKS: u32 = 4;
 
-/// Measures it, after one project that warms everything.
+/// Measures after one project that warms up caches.
 pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyhow::Result<Figures> {
     let small = briefs::small(1);
     client.hand_in(&small, "warm").await?;
@@ -69,7 +69,7 @@ pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyho
     Ok(figures)
 }
 
-/// Waits until so many projects are over.
+/// Waits until `many` projects have ended.
 pub(super) async fn over(house: &House, many: usize) -> anyhow::Result<()> {
     until(&format!("{many} projects are over"), ALL, async || {
         let done = house
@@ -84,7 +84,7 @@ pub(super) async fn over(house: &House, many: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// A figure of all processes of each role: the two workers' are added up.
+/// Figure for each role; the figures of the two workers are added.
 fn by_role(
     house: &House,
     figure: fn(u32) -> anyhow::Result<f64>,

@@ -1,7 +1,8 @@
-//! Small projects one after the other: how long a task waits for the machinery alone, and where.
+//! Small projects one after the other: the latency of a task without other load, by section.
 //!
-//! Moments come from rows (decided, committed, dispatched, claimed) and from Kafka's records (produced, and come
-//! to a consumer of our own). Times of rows are the database's, whose clock is this machine's.
+//! Times come from rows (decided, committed, dispatched, claimed) and from Kafka's records
+//! (produced, received by an own consumer). Times of rows are the database's, whose clock is this
+//! machine's.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use chorus_core::project::HistoryEvent;
 use super::busy::over;
 use crate::measure::Figures;
 
-/// Measures it.
+/// Measures the latency of `tasks` tasks.
 pub(super) async fn measure(
     house: &House,
     client: &Client,
@@ -56,7 +57,7 @@ pub(super) async fn measure(
     Ok(figures(spans))
 }
 
-/// Produced and come, by attempt and epoch, of the first record.
+/// Time of production and of arrival of the first record, by attempt and epoch.
 type Records = BTreeMap<(String, i64), (i64, i64)>;
 
 fn records(witness: &Witness, dispatch: bool) -> Records {
@@ -79,7 +80,7 @@ fn records(witness: &Witness, dispatch: bool) -> Records {
     records
 }
 
-/// When what happened to one delivery.
+/// Times of one delivery.
 struct Moments {
     decided: i64,
     queued: i64,

@@ -1,4 +1,4 @@
-//! From SIGKILL of the leading dispatcher until tasks flow again.
+//! Time from SIGKILL of the leading dispatcher until tasks are claimed again.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use chorus_bench::time::{now_ms, until};
 
 use crate::measure::Figures;
 
-/// How long a take-over may take.
+/// Maximum time of a take-over.
 const TAKE_OVER: Duration = Duration::from_secs(60);
 
-/// Kills the leader so many times, with work under way, while another stands by.
+/// Kills the leader `times` times with work in progress and a follower running.
 pub(super) async fn measure(
     house: &mut House,
     client: &Client,
@@ -34,7 +34,7 @@ pub(super) async fn measure(
             .that_said(&leader.boot)
             .filter(|at| dispatchers.contains(at))
             .context("no process says that it leads")?;
-        // A project that was handed in just before: its first task is what waits for the next leader.
+        // A project submitted just before the kill: its first task waits for the next leader.
         house.fleet.kill(victim);
         let killed_at = now_ms();
         client

@@ -1,17 +1,17 @@
-//! What clients hand in: the long document of `examples/`, and generated surveys that nobody has seen before.
+//! Submissions of clients: the long document of `examples/`, and generated surveys.
 
 use std::path::Path;
 
 use anyhow::Context;
 
-/// One project's input.
+/// Input of one project.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// What it is called here.
+    /// Name of the submission in reports.
     pub name: String,
-    /// The brief.
+    /// Text of the brief.
     pub brief: String,
-    /// Attachments: name and text.
+    /// Attachments as pairs of name and text.
     pub attachments: Vec<(String, String)>,
 }
 
@@ -41,12 +41,12 @@ const REASONS: [&str; 5] = [
     "although the mason disagreed",
 ];
 
-/// So many surveys of different sizes, two to six districts each; equal seeds give equal surveys.
+/// Generates `many` surveys with two to six districts each; equal seeds give equal surveys.
 pub fn surveys(seed: u64, many: u32) -> Vec<Work> {
     (1..=many).map(|number| survey(seed, number)).collect()
 }
 
-/// A survey of so many short districts, and a brief that asks for one file.
+/// A survey with short districts, and a brief that asks for one file.
 pub fn small(districts: u32) -> Work {
     let survey = Survey {
         chance: fastrand::Rng::with_seed(1),
@@ -101,9 +101,9 @@ fn survey(seed: u64, number: u32) -> Work {
 struct Survey {
     chance: fastrand::Rng,
     districts: u32,
-    /// Sentences of a district.
+    /// Number of sentences of a district.
     sentences: u32,
-    /// Two districts state the same fact with different numbers.
+    /// True if two districts state the same fact with different numbers.
     contradiction: bool,
 }
 

@@ -1,7 +1,8 @@
-//! A client of the gateway: hands projects in and listens to each, through every gateway's death.
+//! A client of the gateway that submits projects and follows their events through restarts of
+//! gateways.
 //!
-//! It believes nothing but the wire: a submission is repeated with its key until it is answered, a broken stream
-//! is opened again behind the last event that came.
+//! A submission is repeated with its idempotency key until it is answered. A broken stream is
+//! opened again after the last event received.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,12 +21,12 @@ use super::rows::Files;
 use super::web::Web;
 use crate::time::{pause, until};
 
-/// How long a submission is repeated.
+/// Maximum time for which a submission is repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Rest before a broken stream is opened again.
+/// Pause before a broken stream is opened again.
 const REST: Duration = Duration::from_millis(200);
 
-/// A client with a key.
+/// A client with an API key.
 #[derive(Debug, Clone)]
 pub struct Client {
     web: Web,
@@ -33,7 +34,7 @@ pub struct Client {
     key: String,
 }
 
-/// What one client heard of one project, in order.
+/// Events of one project that a client received, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
     inner: Arc<Mutex<Inner>>,
@@ -46,7 +47,7 @@ struct Inner {
     ended: bool,
 }
 
-/// The command line, on its way with one project.
+/// A running command line with one project.
 #[derive(Debug)]
 pub struct Errand {
     process: Process,
@@ -54,7 +55,7 @@ pub struct Errand {
 }
 
 impl Errand {
-    /// Waits until the command line is back; the files of a deliverable as they lie in its folder.
+    /// Waits until the command line has exited; returns the files in its folder.
     pub async fn brought(&mut self, expected: &Files) -> anyhow::Result<Files> {
         let ended = until("the command line is back", PATIENCE, async || {
             self.process.ended()
@@ -76,7 +77,7 @@ impl Errand {
 }
 
 impl Heard {
-    /// Places of the events, in the order in which they came.
+    /// Sequence numbers of the events in order of arrival.
     pub fn places(&self) -> Vec<i64> {
         self.inner
             .lock()
@@ -85,7 +86,7 @@ impl Heard {
             .clone()
     }
 
-    /// How many streams it took.
+    /// Number of streams that were opened.
     pub fn streams(&self) -> u32 {
         self.inner
             .lock()
@@ -93,7 +94,7 @@ impl Heard {
             .streams
     }
 
-    /// Whether the gateway said that nothing more will come.
+    /// Returns true after the last event of the project.
     pub fn ended(&self) -> bool {
         self.inner
             .lock()
@@ -127,13 +128,13 @@ impl Heard {
 }
 
 impl Client {
-    /// A client of the gateway at this address.
+    /// Creates a client of the gateway at this address.
     pub const fn new(web: Web, gateway: SocketAddr, key: String) -> Self {
         Self { web, gateway, key }
     }
 
-    /// Starts the command line as the client: it hands the work in, follows it, and writes the deliverable below the
-    /// folder's `out`.
+    /// Starts the command line as a client: it submits the work, follows it, and writes the
+    /// deliverable below `out` in the folder.
     pub fn errand(&self, ground: &Ground, work: &Work, name: &str) -> anyhow::Result<Errand> {
         let folder = ground.folder.join(name);
         std::fs::create_dir_all(folder.join("docs"))
@@ -159,7 +160,7 @@ impl Client {
         })
     }
 
-    /// Hands a project in, again with the same key until it is answered; its id.
+    /// Submits a project, repeatedly with the same key until it is answered; returns the id.
     pub async fn hand_in(&self, work: &Work, key: &str) -> anyhow::Result<String> {
         let attachments: Vec<Value> = work
             .attachments
@@ -201,7 +202,7 @@ impl Client {
         .await
     }
 
-    /// Listens to a project from its first event until it is over; ends by itself.
+    /// Follows a project from its first event to its end, in a task of its own.
     pub fn listen(&self, id: &str) -> Heard {
         let heard = Heard::default();
         let (client, own, id) = (self.clone(), heard.clone(), id.to_owned());
@@ -217,7 +218,7 @@ impl Client {
         heard
     }
 
-    /// One stream of events behind the last one heard; whether the project is over.
+    /// Opens one stream after the last event received; returns true if the project has ended.
     async fn stream(&self, id: &str, heard: &Heard) -> bool {
         let mut request = self
             .web
@@ -249,7 +250,7 @@ impl Client {
         false
     }
 
-    /// The files of a project's deliverable, as the gateway tells.
+    /// Files of a project's deliverable according to the gateway.
     pub async fn files(&self, id: &str) -> anyhow::Result<Files> {
         let request = self
             .web
@@ -288,7 +289,7 @@ impl Client {
     }
 }
 
-/// Takes one event of a stream; whether it is the project's last.
+/// Records one event of a stream; returns true if it is the last of the project.
 fn hears(event: &str, heard: &Heard) -> bool {
     let field = |name: &str| {
         event

@@ -1,4 +1,4 @@
-//! The processes of Chorus: one configuration, many roles.
+//! The processes of a cluster: one configuration, many roles.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,61 +11,61 @@ use super::process::{self, Launch, Process};
 use super::web::Web;
 use crate::time::until;
 
-/// How long a process may take until it is ready.
+/// Maximum time for a process to become ready.
 const READY: Duration = Duration::from_secs(60);
 
-/// Where processes are started: the binary, its configuration and a folder for data and logs.
+/// Binary, configuration and folder with which processes are started.
 #[derive(Debug, Clone)]
 pub struct Ground {
-    /// The binary.
+    /// Path of the binary.
     pub program: PathBuf,
-    /// The folder; `chorus.toml` in it is the configuration.
+    /// Folder for data and logs; the configuration is `chorus.toml` in it.
     pub folder: PathBuf,
 }
 
-/// What a process does.
+/// Role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Takes projects in.
+    /// `gateway`: accepts projects.
     Gateway,
-    /// Decides.
+    /// `orchestrator`: decides.
     Orchestrator,
-    /// Admits.
+    /// `dispatcher`: admits.
     Dispatcher,
-    /// Calls, for one pool.
+    /// `worker`: calls providers for one pool.
     Worker(&'static str),
-    /// All of it.
+    /// `serve`: all roles.
     Serve,
 }
 
 /// One process of the fleet.
 #[derive(Debug)]
 pub struct Member {
-    /// What it does.
+    /// Role of the process.
     pub role: Role,
-    /// The process.
+    /// The operating system's process.
     pub process: Process,
-    /// Where it tells how it is, if it serves no clients.
+    /// Address of the health endpoints of a process without clients.
     pub probe: SocketAddr,
-    /// Where it serves clients, if it does.
+    /// Address for clients, if the role has any.
     pub serves: SocketAddr,
 }
 
-/// All processes.
+/// All processes of a cluster.
 #[derive(Debug)]
 pub struct Fleet {
-    /// In the order of their start.
+    /// Processes in the order of their start.
     pub members: Vec<Member>,
     web: Web,
 }
 
 impl Ground {
-    /// Runs a command of the binary to its end; what it said.
+    /// Runs a command of the binary to its end and returns its output.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
         process::finish(&self.launch(arguments[0], arguments))
     }
 
-    /// How a command of the binary is started here.
+    /// Describes how a command of the binary is started.
     pub fn launch(&self, name: &str, arguments: &[&str]) -> Launch {
         let config = ["--config", "chorus.toml"];
         Launch {
@@ -83,7 +83,7 @@ impl Ground {
 }
 
 impl Role {
-    /// What it is called on the command line.
+    /// Name of the role on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
@@ -103,7 +103,7 @@ impl Role {
 }
 
 impl Member {
-    /// Where it tells how it is: whoever serves clients tells it there.
+    /// Address of the health endpoints: that for clients, if there is one.
     pub const fn answers(&self) -> SocketAddr {
         match self.role {
             Role::Gateway | Role::Serve => self.serves,
@@ -113,7 +113,7 @@ impl Member {
 }
 
 impl Fleet {
-    /// No process yet.
+    /// Creates a fleet without processes.
     pub fn none() -> anyhow::Result<Self> {
         Ok(Self {
             members: Vec::new(),
@@ -121,7 +121,7 @@ impl Fleet {
         })
     }
 
-    /// Starts one process for each role named and waits until all are ready.
+    /// Starts one process for each role and waits until all are ready.
     pub async fn start(ground: &Ground, roles: &[Role]) -> anyhow::Result<Self> {
         let mut fleet = Self::none()?;
         for role in roles {
@@ -133,7 +133,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Starts one more process, with a name and a log of its own, and does not wait for it; its place.
+    /// Starts one more process without waiting for it; returns its index. Name and log are its own.
     pub fn hire(&mut self, ground: &Ground, role: Role) -> anyhow::Result<usize> {
         let number = 1 + self.with_role(role).len();
         let (probe, serves) = (ports::free()?, ports::free()?);
@@ -151,7 +151,7 @@ impl Fleet {
         Ok(self.members.len() - 1)
     }
 
-    /// Waits until a process says that it is ready.
+    /// Waits until a process reports that it is ready.
     pub async fn ready(&mut self, at: usize) -> anyhow::Result<()> {
         let (web, member) = (self.web.clone(), &mut self.members[at]);
         let name = member.process.name().to_owned();
@@ -168,41 +168,41 @@ impl Fleet {
         Ok(())
     }
 
-    /// Places of the processes with a role, whatever its pool.
+    /// Indices of the processes with a role, in any pool.
     pub fn with_role(&self, like: Role) -> Vec<usize> {
         (0..self.members.len())
             .filter(|at| self.members[*at].role.word() == like.word())
             .collect()
     }
 
-    /// The process that said a word (its boot's id, for instance) in its log.
+    /// Index of the process whose log contains a text, for instance the id of its boot.
     pub fn that_said(&self, word: &str) -> Option<usize> {
         (0..self.members.len()).find(|at| self.members[*at].process.said().contains(word))
     }
 
-    /// The process with this number.
+    /// Index of the process with this process id.
     pub fn with_pid(&self, pid: u32) -> Option<usize> {
         self.members
             .iter()
             .position(|member| member.process.pid() == Some(pid))
     }
 
-    /// What it is called.
+    /// Name of the process.
     pub fn name(&self, at: usize) -> &str {
         self.members[at].process.name()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self, at: usize) {
         self.members[at].process.kill();
     }
 
-    /// Starts a process again and does not wait for it.
+    /// Restarts a process without waiting for it.
     pub fn again(&mut self, at: usize) -> anyhow::Result<()> {
         self.members[at].process.again(&[])
     }
 
-    /// Names of processes that ended although nobody killed them.
+    /// Names of processes that exited without being killed.
     pub fn ended(&mut self) -> anyhow::Result<Vec<String>> {
         let mut ended = Vec::new();
         for member in &mut self.members {
@@ -213,7 +213,7 @@ impl Fleet {
         Ok(ended)
     }
 
-    /// Asks all processes to stop and waits until they have; the names of those that did not end well.
+    /// Sends SIGTERM to all processes and waits for them; returns the names of those that failed.
     pub async fn drain(&mut self) -> anyhow::Result<Vec<String>> {
         for member in &self.members {
             member.process.terminate()?;

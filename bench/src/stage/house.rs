@@ -1,4 +1,4 @@
-//! One installation: a database of its own, providers, accounts, and the processes that serve them.
+//! Installation of a cluster: a database, providers, accounts, and the processes.
 
 use std::path::{Path, PathBuf};
 
@@ -12,34 +12,34 @@ use super::services::Services;
 use super::settings::Settings;
 use super::web::Web;
 
-/// Where things are.
+/// Paths of a cluster.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The binary.
+    /// Path of the binary.
     pub program: PathBuf,
-    /// The root of the sources: examples and scripts lie below it.
+    /// Root of the sources, with examples and scripts.
     pub root: PathBuf,
-    /// A folder for data and logs.
+    /// Folder for data and logs.
     pub folder: PathBuf,
 }
 
-/// An installation that runs.
+/// A running cluster.
 #[derive(Debug)]
 pub struct House {
-    /// Where commands run.
+    /// Environment in which commands run.
     pub ground: Ground,
     /// The simulated providers.
     pub providers: Providers,
-    /// What the processes leave.
+    /// Rows of the database.
     pub rows: Rows,
     /// The processes.
     pub fleet: Fleet,
-    /// URL of its database.
+    /// URL of the database.
     pub database: String,
 }
 
 impl House {
-    /// Makes the database, the topics and the accounts; nothing runs yet but the providers.
+    /// Creates the database, the topics and the accounts, and starts the providers.
     pub async fn found(
         place: &Place,
         services: &Services,
@@ -76,7 +76,8 @@ impl House {
         })
     }
 
-    /// A client of the first gateway (or of the one process of all roles), with a key of its own.
+    /// Creates a client of the first gateway (or of the process with all roles), with an API key of
+    /// its own.
     pub fn client(&self) -> anyhow::Result<Client> {
         let said = self
             .ground
@@ -105,7 +106,7 @@ impl House {
 }
 
 impl Place {
-    /// The script that starts real servers.
+    /// Path of the script that starts real servers.
     pub fn services(&self) -> PathBuf {
         Path::new(&self.root).join("scripts/services")
     }

@@ -1,4 +1,4 @@
-//! Who owns which partition, as Kafka's own group coordinator tells.
+//! Owners of partitions, according to Kafka's group coordinator.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use anyhow::Context;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-/// How long the broker may take to answer.
+/// Maximum time for the broker to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A member of a group and what it owns.
+/// A member of a group with its partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The number of its process, from its client id `chorus-<pid>-<n>`.
+    /// Process id, from the client id `chorus-<pid>-<n>`.
     pub pid: u32,
-    /// Topic and partition.
+    /// Partitions as topic and number.
     pub owned: Vec<(String, i32)>,
 }
 
-/// The members of a group.
+/// Members of a group.
 pub fn owners(brokers: &str, group: &str) -> anyhow::Result<Vec<Owner>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -38,7 +38,7 @@ pub fn owners(brokers: &str, group: &str) -> anyhow::Result<Vec<Owner>> {
     Ok(members.filter_map(owner).collect())
 }
 
-/// Reads what the classic protocol calls an assignment: a version, then topics with partitions.
+/// Parses an assignment of the classic protocol: a version, then topics with partitions.
 fn assignment(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
     let mut rest = bytes.get(2..)?;
     let mut owned = Vec::new();

@@ -1,18 +1,18 @@
-//! Free ports on the loopback, below those that the system hands out for outgoing connections.
+//! Free ports on the loopback, below the system's range for outgoing connections.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::Context;
 
-/// The first port that is tried; other processes begin elsewhere.
+/// First port to try; other processes start elsewhere.
 const FIRST: u16 = 20_000;
-/// How many are tried.
+/// Number of ports to try.
 const MANY: u16 = 10_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// An address on which nobody listens now.
+/// Returns an address on which no process listens now.
 pub fn free() -> anyhow::Result<SocketAddr> {
     let offset = u16::try_from(std::process::id() % 90).unwrap_or(0) * 100;
     let addresses = (0..MANY).map(|_| {

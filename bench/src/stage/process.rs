@@ -1,4 +1,4 @@
-//! One process: started, killed, started again, with a log of its own.
+//! One process: started, killed, restarted, with a log of its own.
 
 use std::fs::OpenOptions;
 use std::os::unix::process::ExitStatusExt;
@@ -7,22 +7,22 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context;
 
-/// How a process is started.
+/// Description of a process start.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// What it is called here; its log is `<name>.log`.
+    /// Name of the process; the log is `<name>.log`.
     pub name: String,
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Command-line arguments.
     pub arguments: Vec<String>,
-    /// Its whole environment besides `PATH`.
+    /// Environment variables besides `PATH`.
     pub variables: Vec<(String, String)>,
-    /// The folder in which it runs and where its log lies.
+    /// Working folder, which also holds the log.
     pub folder: PathBuf,
 }
 
-/// A process that may be running. It is killed when it is dropped.
+/// A process that may be running. It is killed on drop.
 #[derive(Debug)]
 pub struct Process {
     launch: Launch,
@@ -30,7 +30,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it.
+    /// Starts the process.
     pub fn start(launch: Launch) -> anyhow::Result<Self> {
         let mut process = Self {
             launch,
@@ -40,7 +40,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Starts it once more, with further variables.
+    /// Restarts the process with additional variables.
     pub fn again(&mut self, more: &[(&str, &str)]) -> anyhow::Result<()> {
         self.kill();
         let launch = &self.launch;
@@ -61,36 +61,36 @@ impl Process {
         Ok(())
     }
 
-    /// What it is called.
+    /// Name of the process.
     pub fn name(&self) -> &str {
         &self.launch.name
     }
 
-    /// Its number while it runs.
+    /// Process id while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Sends SIGKILL and waits for the exit.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // It may be gone already; then there is only its status to fetch.
+            // A process that has exited only leaves its status to fetch.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// SIGTERM; it may take its time.
+    /// Sends SIGTERM and does not wait.
     pub fn terminate(&self) -> anyhow::Result<()> {
         self.signal("TERM")
     }
 
-    /// SIGSTOP: it holds everything and does nothing.
+    /// Sends SIGSTOP: connections stay open and nothing runs.
     pub fn freeze(&self) -> anyhow::Result<()> {
         self.signal("STOP")
     }
 
-    /// SIGCONT: it goes on as if nothing had been.
+    /// Sends SIGCONT.
     pub fn thaw(&self) -> anyhow::Result<()> {
         self.signal("CONT")
     }
@@ -110,7 +110,7 @@ impl Process {
         Ok(())
     }
 
-    /// How it ended, if it did by itself.
+    /// Exit status, if the process exited by itself.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         match &mut self.child {
             Some(child) => child
@@ -120,7 +120,7 @@ impl Process {
         }
     }
 
-    /// Everything that it said so far, of all its lives.
+    /// Output of all starts so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
@@ -136,12 +136,12 @@ impl Drop for Process {
     }
 }
 
-/// Whether a process was killed, not ended.
+/// Returns true if the process was killed by a signal.
 pub fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9)
 }
 
-/// Runs a program to its end; what it said on standard output, or everything as an error.
+/// Runs a program to its end; returns its standard output, or all output as an error.
 pub fn finish(launch: &Launch) -> anyhow::Result<String> {
     let output = command(launch)
         .output()
@@ -172,7 +172,7 @@ fn command(launch: &Launch) -> Command {
     command
 }
 
-/// A home of its own, so that nothing of this machine's user is read.
+/// A home folder for the process, so that no settings of this machine's user are read.
 fn home(folder: &Path) -> &Path {
     folder
 }

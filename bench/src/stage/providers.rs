@@ -1,4 +1,4 @@
-//! Simulated providers as a process, the accounts that stand for them, and what they witnessed.
+//! Simulated providers as a process, the accounts for them, and their journal and counts.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,10 +19,10 @@ use super::process::{Launch, Process};
 use super::web::Web;
 use crate::time::until;
 
-/// Simulated providers that run.
+/// Running simulated providers.
 #[derive(Debug)]
 pub struct Providers {
-    /// Where they listen.
+    /// Address on which they listen.
     pub address: SocketAddr,
     _process: Process,
     web: Web,
@@ -31,40 +31,40 @@ pub struct Providers {
 /// The provider's own count of one organisation's limits.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Count {
-    /// The provider.
+    /// Name of the provider.
     pub provider: String,
-    /// The organisation.
+    /// Id of the organisation.
     pub organisation: String,
-    /// Calls admitted.
+    /// Number of admitted calls.
     pub admitted: u64,
-    /// Calls refused because of a limit.
+    /// Number of calls refused because of a limit.
     pub refused: u64,
-    /// The most that was used of each limit.
+    /// Maximum use of each limit.
     pub limits: Vec<Peak>,
 }
 
-/// The most that was used of one limit.
+/// Maximum use of one limit.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Peak {
-    /// What is counted.
+    /// Counted dimension.
     pub counted: String,
-    /// The limit's amount.
+    /// Amount of the limit.
     pub limit: u64,
-    /// The most that was used of it at one moment.
+    /// Maximum amount in use at one moment.
     pub peak: u64,
 }
 
-/// How the providers are.
+/// Speed and limits of the providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Temper {
     /// Two families with two organisations each; calls take a second or two, and limits bind.
     Real,
-    /// One family that answers at once and limits nothing.
+    /// One family that answers at once and has no limits.
     Instant,
 }
 
 impl Providers {
-    /// Starts them; `program` is the binary, whose command `sim` they are.
+    /// Starts the providers with the `sim` command of the binary `program`.
     pub async fn start(config: &Config, program: &Path, folder: &Path) -> anyhow::Result<Self> {
         let file = folder.join("providers.toml");
         std::fs::write(
@@ -102,7 +102,7 @@ impl Providers {
         })
     }
 
-    /// Every call that they saw.
+    /// Every call that the providers received.
     pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
         let (_, lines) = self
             .web
@@ -115,7 +115,7 @@ impl Providers {
             .collect()
     }
 
-    /// Their own count of every limit.
+    /// The providers' own count of every limit.
     pub async fn counts(&self) -> anyhow::Result<Vec<Count>> {
         Ok(serde_json::from_value(
             self.web.json(self.address, "/_sim/limits").await?,
@@ -123,7 +123,7 @@ impl Providers {
     }
 }
 
-/// The providers of a temper.
+/// Configuration of the providers.
 pub fn config(temper: Temper) -> Config {
     match temper {
         Temper::Real => Config {
@@ -160,7 +160,7 @@ pub fn config(temper: Temper) -> Config {
     }
 }
 
-/// The accounts of these providers, in the form that `chorus account import` reads.
+/// Accounts of these providers, in the format of `chorus account import`.
 pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> {
     let mut accounts = Vec::new();
     for provider in &config.providers {
@@ -202,7 +202,7 @@ pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> 
     )]))?)
 }
 
-/// What stands behind a provider's name in its own address.
+/// Path of the API below a provider's name.
 const fn path(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Anthropic | Dialect::Openai => "/v1",
@@ -210,7 +210,7 @@ const fn path(dialect: Dialect) -> &'static str {
     }
 }
 
-/// How much faster than real providers.
+/// Factor by which the providers are faster than real ones.
 const SPEED: f64 = 5.0;
 
 const REAL: Service = Service {
@@ -280,7 +280,7 @@ fn provider(
     }
 }
 
-/// Limits in real time, in the words of the pool.
+/// Limits in real time, in the format of accounts files.
 fn limits(limits: Limits, speed: f64) -> Vec<Limit> {
     let minute = Window::Bucket {
         per_ms: (60_000.0 / speed).round() as u64,

@@ -1,4 +1,4 @@
-//! The rows, read by plain statements of our own: what the processes leave is judged without their code.
+//! Database rows, read by own SQL statements, independent of the code under test.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Row as _};
 
-/// The files of a deliverable: path and hash of the content.
+/// Files of a deliverable: path and hash of the content.
 pub type Files = BTreeMap<String, String>;
 
 /// Statements on one database.
@@ -19,81 +19,81 @@ pub struct Rows {
     pool: PgPool,
 }
 
-/// A project.
+/// Row of a project.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProjectRow {
-    /// Its id.
+    /// Project id.
     pub id: String,
-    /// Its state in one word.
+    /// State of the project.
     pub state: String,
-    /// Whether nothing will happen any more.
+    /// 1 in a terminal state, else 0.
     pub over: i64,
-    /// The place of its last event.
+    /// Sequence number of the last event.
     pub seq: i64,
-    /// What was paid for nothing, in millionths of a dollar.
+    /// Cost without a used result, in millionths of a dollar.
     pub wasted: i64,
-    /// What is still set aside.
+    /// Reserved money, in millionths of a dollar.
     pub reserved: i64,
     /// The whole head, as JSON.
     pub head: String,
 }
 
-/// A delivery.
+/// Row of a delivery.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeliveryRow {
-    /// The attempt.
+    /// Attempt id.
     pub attempt: String,
-    /// The epoch.
+    /// Epoch of the delivery.
     pub epoch: i64,
-    /// The project.
+    /// Project id.
     pub project: String,
-    /// The task.
+    /// Task id.
     pub task: String,
-    /// When it was dispatched.
+    /// Time of dispatch.
     pub dispatched_at: i64,
-    /// When it was claimed.
+    /// Time of the claim.
     pub claimed_at: Option<i64>,
-    /// Who claimed it: boot and nonce.
+    /// Holder: boot and nonce.
     pub holder: Option<String>,
-    /// When it was over.
+    /// Time of the end.
     pub ended_at: Option<i64>,
-    /// How it ended: `finished`, `unclaimed`, `lost_worker`, `cancelled`.
+    /// Ending: `finished`, `unclaimed`, `lost_worker` or `cancelled`.
     pub end_word: Option<String>,
-    /// What came of it, as JSON.
+    /// Outcome, as JSON.
     pub outcome: Option<String>,
-    /// What its call used, as JSON.
+    /// Usage of the call, as JSON.
     pub usage: Option<String>,
-    /// What its call cost, in millionths of a dollar.
+    /// Cost of the call, in millionths of a dollar.
     pub cost: i64,
 }
 
-/// An attempt.
+/// Row of an attempt.
 #[derive(Debug, Clone, Serialize)]
 pub struct AttemptRow {
-    /// Its id.
+    /// Attempt id.
     pub id: String,
-    /// Its project.
+    /// Project id.
     pub project: String,
-    /// Its task.
+    /// Task id.
     pub task: String,
-    /// Its state.
+    /// State of the attempt.
     pub state: String,
-    /// Its epoch.
+    /// Current epoch.
     pub epoch: i64,
-    /// What was asked for, as JSON.
+    /// Specification of the attempt, as JSON.
     pub spec: String,
 }
 
-/// Who leads.
+/// Row of a leader.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeaderRow {
-    /// The term.
+    /// Term of the leader.
     pub term: i64,
-    /// The process's boot.
+    /// Boot of the leading process.
     pub boot: String,
 }
 
-/// A row whose columns bear the names of the fields.
+/// Reads a row whose columns have the names of the fields.
 macro_rules! by_name {
     ($name:ident { $($field:ident),* }) => {
         impl<'r> FromRow<'r, PgRow> for $name {
@@ -138,7 +138,7 @@ by_name!(AttemptRow {
 by_name!(LeaderRow { term, boot });
 
 impl Rows {
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub async fn make(server: &str, database: &str) -> anyhow::Result<()> {
         let mut connection = PgConnection::connect(server)
             .await
@@ -151,7 +151,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Statements on the database at this URL; connections are made when they are needed.
+    /// Opens the database at this URL; connections are made on demand.
     pub fn open(url: &str) -> anyhow::Result<Self> {
         let options = PgPoolOptions::new()
             .max_connections(2)
@@ -188,7 +188,7 @@ impl Rows {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// When each attempt was queued for the first time.
+    /// Time at which each attempt was first queued.
     pub async fn queued_at(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let rows: Vec<(String, i64)> = sqlx::query_as("SELECT id, created_at FROM attempts")
             .fetch_all(&self.pool)
@@ -207,7 +207,7 @@ impl Rows {
             .collect()
     }
 
-    /// All events: project, place, time, what happened.
+    /// All events: project, sequence number, time, event.
     pub async fn events(&self) -> anyhow::Result<Vec<(String, i64, i64, HistoryEvent)>> {
         let rows: Vec<(String, i64, i64, String)> =
             sqlx::query_as("SELECT project, seq, at, event FROM events ORDER BY project, seq")
@@ -224,7 +224,7 @@ impl Rows {
         rows.into_iter().map(read).collect()
     }
 
-    /// Who holds running attempts that were claimed at least this long ago.
+    /// Holders of running attempts that were claimed at least this long ago.
     pub async fn holders(&self, claimed_for_ms: i64) -> anyhow::Result<Vec<String>> {
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT a.holder FROM attempts a JOIN deliveries d ON d.attempt = a.id AND d.epoch = a.epoch \
@@ -236,7 +236,7 @@ impl Rows {
         Ok(rows.into_iter().map(|(holder,)| holder).collect())
     }
 
-    /// The leader of a name, if its term is not over.
+    /// Current leader of a name.
     pub async fn leader(&self, name: &str) -> anyhow::Result<Option<LeaderRow>> {
         let row = sqlx::query_as("SELECT term, boot FROM leaders WHERE name = $1 AND until > $2");
         Ok(row
@@ -246,7 +246,7 @@ impl Rows {
             .await?)
     }
 
-    /// The project under way in which something happened last.
+    /// Project in progress with the most recent event.
     pub async fn liveliest(&self) -> anyhow::Result<Option<String>> {
         let row: Option<(String,)> = sqlx::query_as(
             "SELECT e.project FROM events e JOIN projects p ON p.id = e.project WHERE p.over = 0 ORDER BY e.at DESC, e.project LIMIT 1",
@@ -256,7 +256,7 @@ impl Rows {
         Ok(row.map(|(project,)| project))
     }
 
-    /// How many deliveries were claimed so far.
+    /// Number of claimed deliveries.
     pub async fn claimed(&self) -> anyhow::Result<i64> {
         let row: (i64,) =
             sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE claimed_at IS NOT NULL")
@@ -265,7 +265,7 @@ impl Rows {
         Ok(row.0)
     }
 
-    /// Records that were never marked sent, and those that nobody folded.
+    /// Number of records never sent, and of records never folded.
     pub async fn unresolved(&self) -> anyhow::Result<(i64, i64)> {
         let row = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE sent_at IS NULL), COUNT(*) FILTER (WHERE folds = 1 AND folded_at IS NULL) FROM outbox",

@@ -1,4 +1,4 @@
-//! The real servers, by `scripts/services`: an instance of their own, gone with this process.
+//! Real servers, started by `scripts/services` as an instance that ends with this process.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,14 +20,14 @@ pub struct Services {
     pub kafka: String,
 }
 
-/// One of them.
+/// Name of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
-    /// The database.
+    /// PostgreSQL.
     Postgres,
-    /// The shared limits.
+    /// Redis, for the shared limits.
     Redis,
-    /// The bus.
+    /// Kafka, for the bus.
     Kafka,
 }
 
@@ -42,7 +42,7 @@ impl Server {
 }
 
 impl Services {
-    /// Starts an instance with nothing in it; it ends with this process.
+    /// Starts an empty instance; it ends with this process.
     pub fn up(script: PathBuf) -> anyhow::Result<Self> {
         let me = std::process::id().to_string();
         let mut services = Self {
@@ -78,7 +78,7 @@ impl Services {
         self.call(&["stop", server.name()]).map(drop)
     }
 
-    /// SIGKILL for a server.
+    /// Sends SIGKILL to a server.
     pub fn kill(&self, server: Server) -> anyhow::Result<()> {
         self.call(&["kill", server.name()]).map(drop)
     }
@@ -88,7 +88,7 @@ impl Services {
         self.call(&["start", server.name()]).map(drop)
     }
 
-    /// Forgets everything that Redis holds.
+    /// Deletes all data in Redis.
     pub async fn flush_redis(&self) -> anyhow::Result<()> {
         let address = self
             .redis
@@ -112,7 +112,7 @@ impl Services {
         Ok(())
     }
 
-    /// Stops everything and forgets the data.
+    /// Stops all servers and deletes their data.
     pub fn down(&self) -> anyhow::Result<()> {
         self.call(&["down", "--remove"]).map(drop)
     }

@@ -1,28 +1,29 @@
-//! The configuration that all processes of a stage share.
+//! Configuration that all processes of a cluster share.
 
 use super::services::Services;
 
-/// What differs between stages.
+/// Settings that differ between clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Name of the database on the server.
     pub database: String,
-    /// Set before names of topics, groups and keys.
+    /// Prefix of the names of topics, groups and keys.
     pub namespace: String,
     /// `kafka` or `embedded`.
     pub bus: &'static str,
     /// `redis` or `memory`.
     pub limits: &'static str,
-    /// Calls under way at once in each worker process.
+    /// Maximum calls in flight in each worker process.
     pub slots: u32,
-    /// Models that do the work; the first one also plans and judges.
+    /// Models in use; the first one also plans and judges.
     pub models: &'static [&'static str],
-    /// What is logged.
+    /// Log filter.
     pub log: &'static str,
 }
 
 impl Settings {
-    /// The file that every process reads. Times are short, so that what a killed process held is soon taken back.
+    /// Configuration file of every process. Times are short, so that the work of a killed process
+    /// is reclaimed soon.
     pub fn file(&self, services: &Services) -> String {
         let Self {
             namespace,
@@ -57,7 +58,7 @@ impl Settings {
         )
     }
 
-    /// Where the stage's rows are.
+    /// URL of the database.
     pub fn database_url(&self, services: &Services) -> String {
         match services.postgres.rsplit_once('/') {
             Some((server, _)) if server.contains("//") && !server.ends_with('/') => {

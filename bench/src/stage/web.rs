@@ -1,4 +1,4 @@
-//! HTTP to processes on this machine.
+//! HTTP client for processes on this machine.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// A client that follows nothing and asks no proxy.
+    /// Creates a client without redirects and proxy.
     pub fn new() -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -31,12 +31,12 @@ impl Web {
         })
     }
 
-    /// The client itself, for requests that are not simple.
+    /// The underlying client, for other requests.
     pub const fn client(&self) -> &reqwest::Client {
         &self.client
     }
 
-    /// Status and body of a GET; none while nobody answers.
+    /// Status and body of a GET; `None` while the server does not answer.
     pub async fn get(&self, address: SocketAddr, path: &str) -> Option<(u16, String)> {
         let request = self
             .client
@@ -47,7 +47,7 @@ impl Web {
         Some((status, response.text().await.ok()?))
     }
 
-    /// The JSON of a GET that must succeed.
+    /// JSON of a GET that must succeed.
     pub async fn json(&self, address: SocketAddr, path: &str) -> anyhow::Result<Value> {
         let (status, body) = self
             .get(address, path)

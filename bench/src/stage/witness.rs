@@ -1,6 +1,7 @@
-//! A consumer of its own on every dispatch and wake-up, from the first record on, and the hand that deletes topics.
+//! Kafka consumer that reads every dispatch and wake-up from the first record on, and deletes
+//! topics.
 //!
-//! It is written against librdkafka alone and knows of Chorus only the names of topics and headers.
+//! It uses librdkafka only and knows the names of topics and headers, no other code of Chorus.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,52 +19,52 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::time::{now_ms, until};
 
-/// How long a poll waits.
+/// Maximum wait of a poll.
 const POLL: Duration = Duration::from_millis(200);
-/// How long the broker may take to answer.
+/// Maximum time for the broker to answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Parts of the names of the topics that are read, whatever namespace is before them.
+/// Substrings of the names of the topics that are read, with any namespace.
 const READ: [&str; 2] = ["chorus.task.dispatch.", "chorus.task.ready."];
 
-/// How long reading everything may take.
+/// Maximum time to read everything.
 const CATCH_UP: Duration = Duration::from_secs(30);
 
-/// One record as Kafka carried it.
+/// A record as Kafka carried it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    /// Whether it hands a delivery to a worker; else it wakes the dispatcher.
+    /// True for a dispatch to a worker, false for a wake-up of the dispatcher.
     pub dispatch: bool,
-    /// The task.
+    /// Task id.
     pub task: String,
-    /// The attempt.
+    /// Attempt id.
     pub attempt: String,
-    /// Its epoch.
+    /// Epoch of the attempt.
     pub epoch: i64,
-    /// When its producer made it.
+    /// Time at which the producer created it.
     pub produced_at: i64,
-    /// When it came here.
+    /// Time at which it was received.
     pub came_at: i64,
 }
 
-/// The consumer and what it saw.
+/// The consumer with all records received.
 pub struct Witness {
     brokers: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     reader: Option<Reader>,
 }
 
-/// The place behind the last record, by topic and partition.
+/// Next offset by topic and partition.
 type Positions = BTreeMap<(String, i32), i64>;
 
 struct Reader {
     stop: Arc<AtomicBool>,
-    /// How far it has read in this life.
+    /// Offsets reached since the last start of the reader.
     read: Arc<Mutex<Positions>>,
     thread: JoinHandle<()>,
 }
 
 impl Witness {
-    /// Begins to read.
+    /// Starts reading.
     pub fn attach(brokers: &str) -> anyhow::Result<Self> {
         let mut witness = Self {
             brokers: brokers.to_owned(),
@@ -74,7 +75,7 @@ impl Witness {
         Ok(witness)
     }
 
-    /// Everything that it saw so far.
+    /// All records received so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen
             .lock()
@@ -82,7 +83,7 @@ impl Witness {
             .clone()
     }
 
-    /// Waits until it has read everything that its topics hold.
+    /// Waits until everything in the topics has been read.
     pub async fn catch_up(&self) -> anyhow::Result<()> {
         let consumer: BaseConsumer = self.config().create().context("a client of Kafka")?;
         let nothing = Arc::default();
@@ -102,7 +103,8 @@ impl Witness {
         .await
     }
 
-    /// Deletes every topic of Chorus; their names. It reads nothing until it is told to again.
+    /// Deletes every topic of Chorus and returns their names. Reading stops until
+    /// [`BusObserver::read_from_the_beginning`].
     pub async fn delete_topics(&mut self) -> anyhow::Result<Vec<String>> {
         let admin: AdminClient<DefaultClientContext> =
             self.config().create().context("an admin client of Kafka")?;
@@ -145,8 +147,8 @@ impl Witness {
         config
     }
 
-    /// Reads every partition from its first record; the topics must be there. No group: nothing that other consumers do,
-    /// and no coordinator's rest after a restart, changes what it sees.
+    /// Reads every partition from its first record; the topics must exist. Without a consumer
+    /// group, other consumers and the coordinator's delay after a restart have no effect.
     pub fn read_from_the_beginning(&mut self) -> anyhow::Result<()> {
         self.stop();
         let mut config = self.config();
@@ -167,7 +169,7 @@ impl Witness {
         let positions = Arc::clone(&read);
         let thread = std::thread::spawn(move || {
             while !told.load(Ordering::Relaxed) {
-                // Errors pass: a broker that is away comes back, a topic that is not there yet will be.
+                // Errors pass: a stopped broker comes back, a missing topic will be created.
                 let Some(Ok(message)) = consumer.poll(POLL) else {
                     continue;
                 };
@@ -190,7 +192,7 @@ impl Witness {
     fn stop(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.stop.store(true, Ordering::Relaxed);
-            // A reader that panicked saw nothing more; the check of what was seen tells.
+            // A reader that panicked received nothing more, which the checks find.
             let _ = reader.thread.join();
         }
     }
@@ -202,7 +204,7 @@ impl Drop for Witness {
     }
 }
 
-/// Where the partitions end that are read.
+/// End offsets of the partitions that are read.
 fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
     let end = |(topic, partition): (String, i32)| {
         let (_, end) = consumer
@@ -213,7 +215,7 @@ fn ends(consumer: &BaseConsumer) -> anyhow::Result<Positions> {
     partitions(consumer)?.into_iter().map(end).collect()
 }
 
-/// The partitions that are read.
+/// Partitions that are read.
 fn partitions(consumer: &BaseConsumer) -> anyhow::Result<Vec<(String, i32)>> {
     let metadata = consumer
         .fetch_metadata(None, ANSWER)

@@ -1,7 +1,8 @@
-//! The copy of the sources in which mutants are planted, built and searched.
+//! Copy of the sources in which mutants are planted, built and searched.
 //!
-//! It lies in `target/mutants` and stays there, so that the next run builds only what changed. What it builds stays there
-//! too: a crate is known to cargo by its path in the workspace, so in a shared directory a mutant would pass for the real one.
+//! The copy is kept in `target/mutants`, so that the next run builds only what changed. It has a
+//! target directory of its own: cargo identifies a crate by its path in the workspace, so in a
+//! shared directory a mutant would pass for the real crate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,26 +14,26 @@ use cargo_metadata::MetadataCommand;
 
 use super::table::{Edit, World};
 
-/// What of the workspace is not copied, wherever it stands.
+/// Folders that are not copied, at any depth.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
-/// The copy.
+/// The copy of the sources with its target directory.
 pub(super) struct Field {
     root: PathBuf,
     target: PathBuf,
 }
 
-/// Edits that are in place; they are pulled out again.
+/// Applied edits with the original texts.
 pub(super) struct Planted {
     originals: Vec<(PathBuf, String)>,
 }
 
-/// A violation that a world reported.
+/// A violation that a simulation reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The invariant's name.
+    /// Name of the broken invariant.
     pub(super) invariant: String,
-    /// The seed.
+    /// Seed of the run; 0 if unknown.
     pub(super) seed: u64,
 }
 
@@ -54,7 +55,7 @@ impl Field {
         })
     }
 
-    /// The wall clock, for telling people how long it took.
+    /// Wall clock, for printed durations.
     #[expect(
         clippy::disallowed_methods,
         reason = "a tool that tells people how long it took"
@@ -63,7 +64,7 @@ impl Field {
         Instant::now()
     }
 
-    /// Puts the edits in place. Each text must occur exactly once in its file.
+    /// Applies the edits. Each text must occur exactly once in its file.
     pub(super) fn plant(&self, edits: &[Edit]) -> anyhow::Result<Planted> {
         let mut planted = Planted {
             originals: Vec::new(),
@@ -85,7 +86,7 @@ impl Field {
         Ok(planted)
     }
 
-    /// Builds the world as it now stands in the copy.
+    /// Builds the simulation from the copy.
     pub(super) fn build(&self) -> anyhow::Result<()> {
         let built = Command::new("cargo")
             .args([
@@ -109,7 +110,7 @@ impl Field {
         Ok(())
     }
 
-    /// Runs so many seeds of a world until one breaks an invariant.
+    /// Runs `seeds` seeds until one breaks an invariant.
     pub(super) fn search(&self, world: World, seeds: u64) -> anyhow::Result<Option<Found>> {
         let mut command = Command::new(self.target.join("debug").join("world"));
         command.args(["--seeds", &seeds.to_string(), "--faults", world.faults]);
@@ -126,7 +127,7 @@ impl Field {
     }
 }
 
-/// Reads `seed 7 [mix] BROKEN Invariant: …`.
+/// Parses `seed 7 [faults] BROKEN Invariant: …`.
 fn broken(line: &str) -> Option<Found> {
     let (seed, rest) = line.strip_prefix("seed ")?.split_once(' ')?;
     let (_, invariant) = rest.split_once("] BROKEN ")?;
@@ -136,7 +137,7 @@ fn broken(line: &str) -> Option<Found> {
     })
 }
 
-/// A world in which an assertion of the services failed.
+/// Result of a run in which an assertion of the services failed.
 fn crashed(told: &str) -> anyhow::Result<Found> {
     match told.lines().find(|line| line.contains("panicked")) {
         Some(_) => Ok(Found {
@@ -148,7 +149,7 @@ fn crashed(told: &str) -> anyhow::Result<Found> {
 }
 
 impl Planted {
-    /// Puts the original texts back.
+    /// Restores the original texts.
     pub(super) fn pull_out(self) -> anyhow::Result<()> {
         for (path, text) in self.originals.into_iter().rev() {
             fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
@@ -157,7 +158,7 @@ impl Planted {
     }
 }
 
-/// Copies files that differ and removes those that are gone, so that what did not change is not built again.
+/// Copies changed files and removes deleted ones, so that unchanged files are not built again.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     if from.is_file() {
         let fresh = fs::read(from).with_context(|| format!("read {}", from.display()))?;

@@ -1,35 +1,36 @@
-//! The mutants: what is changed where, in which world it is looked for, and which invariants may find it.
+//! The mutants: the edits, the simulation or test that searches them, and the invariants that may
+//! find them.
 
 use std::fmt;
 
-/// A fault planted on purpose.
+/// A planted fault.
 pub(super) struct Mutant {
-    /// What the program does wrong.
+    /// Wrong behaviour of the program.
     pub(super) name: &'static str,
-    /// How it is made to.
+    /// Edits that cause it.
     pub(super) edits: &'static [Edit],
-    /// Where it is looked for.
+    /// Simulation in which it is searched.
     pub(super) world: World,
-    /// How many seeds it may take.
+    /// Maximum number of seeds.
     pub(super) seeds: u64,
     /// Invariants that may find it.
     pub(super) expected: &'static [&'static str],
 }
 
-/// One text and what stands in its place.
+/// One text and its replacement.
 pub(super) struct Edit {
-    /// The file.
+    /// Path of the file.
     pub(super) file: &'static str,
-    /// The text, which occurs once.
+    /// Text to replace. It occurs once, regardless of white space.
     pub(super) find: &'static str,
-    /// What stands in its place.
+    /// Replacement.
     pub(super) replace: &'static str,
 }
 
-/// The worlds in which a mutant is looked for.
+/// Parameters of the simulations in which a mutant is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct World {
-    /// The plan of faults.
+    /// Name of the fault plan.
     pub(super) faults: &'static str,
     /// Safety nets that are switched off.
     pub(super) without: &'static [&'static str],
@@ -253,8 +254,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "commit without the version guard",
-        // Two nets hang under it: records that were folded already, which this world is without, and the places of
-        // events, which follow each other without a gap.
+        // Two nets guard this: folded records, which this simulation is without, and the sequence
+        // numbers of events, which have no gaps.
         edits: &[
             Edit { file: MEMORY_COMMIT, find: "row.version != commit.expected || ", replace: "" },
             Edit {

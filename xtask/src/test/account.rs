@@ -1,6 +1,6 @@
-//! Which suites ran on what, as the tests themselves account for it.
+//! Report of the suites that ran, written by the tests themselves.
 //!
-//! Cargo shows nothing of what a passing test prints, so suites add a line to a file that a variable names.
+//! Cargo hides the output of passing tests, so suites append lines to a file that a variable names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,28 +8,29 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-/// Tells the tests where the account is kept: lines of implementation, suite and number of cases, with tabs between.
+/// Variable with the path of the report: lines of implementation, suite and number of cases,
+/// separated by tabs.
 pub(super) const VARIABLE: &str = "CHORUS_TEST_REPORT";
 
-/// The file while the tests run. It is removed when this is dropped.
+/// The report file while the tests run. It is removed on drop.
 pub(super) struct File(PathBuf);
 
 impl File {
-    /// An empty one.
+    /// Creates an empty file.
     pub(super) fn new() -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("chorus-test-report-{}", std::process::id()));
         fs::write(&path, "").with_context(|| format!("write {}", path.display()))?;
         Ok(Self(path))
     }
 
-    /// What the tests are told.
+    /// Path for the tests.
     pub(super) fn path(&self) -> anyhow::Result<&str> {
         self.0
             .to_str()
             .context("the folder for temporary files has a name that is no text")
     }
 
-    /// What they wrote.
+    /// Reads the report.
     pub(super) fn read(&self) -> anyhow::Result<Account> {
         let text =
             fs::read_to_string(&self.0).with_context(|| format!("read {}", self.0.display()))?;
@@ -45,12 +46,12 @@ impl Drop for File {
     }
 }
 
-/// Cases by suite by implementation.
+/// Number of cases by suite by implementation.
 #[derive(Debug, Default)]
 pub(super) struct Account(BTreeMap<String, BTreeMap<String, u64>>);
 
 impl Account {
-    /// Reads the lines; one that cannot be read is an error.
+    /// Parses the lines; an invalid line is an error.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let mut account = Self::default();
         for line in text.lines() {
@@ -73,12 +74,12 @@ impl Account {
         Ok(account)
     }
 
-    /// The implementations that something ran on.
+    /// Implementations with at least one suite.
     pub(super) fn implementations(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// What ran on one, for people; nothing where nothing did.
+    /// Suites of an implementation, for output; `None` if none ran.
     pub(super) fn of(&self, implementation: &str) -> Option<String> {
         let suites = self.0.get(implementation)?;
         Some(

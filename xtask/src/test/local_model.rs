@@ -1,13 +1,13 @@
-//! The tests that want a real model: one is started for them and stopped after them.
+//! Tests with a real model, which is started for them and stopped afterwards.
 //!
-//! Installing, starting and stopping are the work of `scripts/local-model`; the tests themselves are in the
+//! `scripts/local-model` installs, starts and stops the model; the tests themselves are in the
 //! integration-test binary.
 
 use super::script::Script;
 use super::tally::Tally;
 use super::{EVERYTHING, SKIP, Service, Tried, free_port, variable};
 
-/// Its variable is `<base url>;<journal file>`.
+/// The service; its variable is `<base url>;<journal file>`.
 pub(super) const SERVICE: Service = Service {
     name: "local model",
     key: "local model",
@@ -17,7 +17,7 @@ pub(super) const SERVICE: Service = Service {
 const SCRIPT: Script = Script("scripts/local-model");
 const TEST: [&str; 5] = ["--test", "it", "local_model", "--", "--nocapture"];
 
-/// Tries the model that the environment names, else one of our own; and says whether its tests passed.
+/// Uses the model that the environment names, or starts one; returns if its tests passed.
 pub(super) fn run(
     quick: bool,
     tally: &mut Tally,
@@ -47,7 +47,7 @@ pub(super) fn run(
     }
 }
 
-/// A model's server. One that was started here is stopped when it is dropped.
+/// Server of a model. It is stopped on drop if it was started here.
 struct Model {
     given: String,
     ours: bool,

@@ -1,15 +1,15 @@
-//! The scripts that start servers, seen from the test command.
+//! Runs the scripts that start servers.
 
 use std::process::{Command, Output};
 
 use anyhow::{Context, bail};
 
-/// A script of ours, by its path in the repository.
+/// A script, by its path in the repository.
 #[derive(Clone, Copy)]
 pub(super) struct Script(pub(super) &'static str);
 
 impl Script {
-    /// What it prints; an error with what it complains of when it fails.
+    /// Standard output of the script; an error with its messages if it fails.
     pub(super) fn said(self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.run(arguments)?;
         if !output.status.success() {
@@ -23,7 +23,7 @@ impl Script {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Runs it to its end.
+    /// Runs the script to its end.
     pub(super) fn run(self, arguments: &[&str]) -> anyhow::Result<Output> {
         Command::new("bash")
             .arg(self.0)

@@ -1,14 +1,14 @@
-//! The servers that the tests are given: what the caller names, else those of an instance of our own.
+//! Servers for the tests: those that the caller names, else those of a new instance.
 //!
-//! Installing, starting and stopping are the work of `scripts/services`. The instance has its own data and ports, and
-//! ends with this process, however that goes.
+//! `scripts/services` installs, starts and stops the servers. The instance has its own data and
+//! ports, and ends with this process in any case.
 
 use super::script::Script;
 use super::{Service, Tried, variable};
 
 const SCRIPT: Script = Script("scripts/services");
 
-/// Those that run beside all tests.
+/// Services that run beside all tests.
 pub(super) const SERVICES: [Service; 3] = [
     Service {
         name: "PostgreSQL",
@@ -27,15 +27,15 @@ pub(super) const SERVICES: [Service; 3] = [
     },
 ];
 
-/// An instance for one run. It is forgotten when this is dropped, and also when we end without a word.
+/// Instance for one run. It is deleted on drop, and also if this process dies.
 pub(super) struct Instance {
     name: String,
-    /// What the tests are told of it.
+    /// Variables for the tests.
     pub(super) variables: Vec<(String, String)>,
 }
 
 impl Instance {
-    /// One where nothing runs yet.
+    /// Creates an instance without servers.
     pub(super) fn new() -> Self {
         Self {
             name: format!("test-{}", std::process::id()),
@@ -43,7 +43,7 @@ impl Instance {
         }
     }
 
-    /// Takes the server that the environment names, else starts one.
+    /// Uses the server that the environment names, or starts one.
     pub(super) fn find(&mut self, service: &Service) -> Tried {
         match variable(service.variable) {
             Some(given) if given == super::SKIP => {
@@ -58,7 +58,7 @@ impl Instance {
         }
     }
 
-    /// Starts one server, and says what it is.
+    /// Starts one server and returns its description.
     fn start(&mut self, service: &str) -> anyhow::Result<String> {
         let process = std::process::id().to_string();
         self.said("up", &[service, "--with", &process])?;
@@ -93,7 +93,7 @@ impl Drop for Instance {
     }
 }
 
-/// The name and value of `export NAME='value'`.
+/// Name and value of `export NAME='value'`.
 fn exported(line: &str) -> Option<(String, String)> {
     let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
     Some((name.to_owned(), value.trim_matches('\'').to_owned()))

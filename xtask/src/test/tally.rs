@@ -1,4 +1,4 @@
-//! How many tests passed and failed, added up over all binaries of a run of cargo.
+//! Number of passed and failed tests over all binaries of a cargo run.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-/// What the lines `test result: …` of a run come to.
+/// Sum of the lines `test result: …` of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     passed: u64,
@@ -15,7 +15,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Runs cargo with some variables more; its output is the user's, and is counted on the way.
+    /// Runs cargo with additional variables. Its output is passed through and counted.
     pub(super) fn cargo(
         &mut self,
         arguments: &[&str],

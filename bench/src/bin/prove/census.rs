@@ -1,4 +1,4 @@
-//! Everything that both sides hold after a run: our rows, the providers' journal and counts, Kafka's records.
+//! All state after a run: database rows, the providers' journal and counts, and Kafka's records.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,29 +15,29 @@ use chorus_core::project::{Head, Task};
 use chorus_provider_sim::engine::journal::{Entry, Outcome};
 use serde::Serialize;
 
-/// How long the last calls and rows may take to come to rest.
+/// Maximum time for the last calls and rows to settle.
 const REST: Duration = Duration::from_secs(60);
 
-/// All of it.
+/// State of both sides, read by [`Census::take`].
 pub(crate) struct Census {
     pub(crate) projects: Vec<ProjectRow>,
     pub(crate) tasks: Vec<(String, Task)>,
     pub(crate) attempts: Vec<AttemptRow>,
     pub(crate) deliveries: Vec<DeliveryRow>,
-    /// Places of events, by project, in order.
+    /// Sequence numbers of events in order, by project.
     pub(crate) events: BTreeMap<String, Vec<i64>>,
     pub(crate) journal: Vec<Entry>,
     pub(crate) counts: Vec<Count>,
     pub(crate) seen: Vec<Seen>,
-    /// Records never sent, and records never folded.
+    /// Number of records never sent, and of records never folded.
     pub(crate) unresolved: (i64, i64),
 }
 
 impl Census {
-    /// Waits until nothing moves any more, and reads everything.
+    /// Waits until no call, delivery or record is open, then reads everything.
     pub(crate) async fn take(house: &House, witness: &Witness) -> anyhow::Result<Self> {
         let rows = &house.rows;
-        // Whatever never comes to rest is a finding of the checks, not the end of the proof.
+        // State that never settles is a finding of the checks, not an error here.
         let _ = until("everything has come to rest", REST, async || {
             let open = rows
                 .deliveries()
@@ -71,7 +71,7 @@ impl Census {
         })
     }
 
-    /// Puts the rows into files of the folder, one JSON line each, for whoever looks for what went wrong.
+    /// Writes the rows into files of the folder, one JSON line each, for debugging.
     pub(crate) fn keep(&self, folder: &Path) -> anyhow::Result<()> {
         keep(folder, "projects", &self.projects)?;
         keep(folder, "tasks", &self.tasks)?;
@@ -80,7 +80,7 @@ impl Census {
         keep(folder, "journal", &self.journal)
     }
 
-    /// The row of a project.
+    /// Returns the row of a project.
     pub(crate) fn project(&self, id: &str) -> anyhow::Result<&ProjectRow> {
         self.projects
             .iter()
@@ -98,7 +98,7 @@ fn keep(folder: &Path, name: &str, rows: &[impl Serialize]) -> anyhow::Result<()
         .with_context(|| format!("keep the {name}"))
 }
 
-/// The files of a project's deliverable, as rows and artifacts tell; none when there is none.
+/// Files of a project's [`Deliverable`] by rows and artifacts; empty if there is none.
 pub(crate) async fn files(house: &House, project: &ProjectRow) -> anyhow::Result<Files> {
     let head: Head = serde_json::from_str(&project.head).context("a project's head")?;
     let Some(hash) = head.deliverable() else {

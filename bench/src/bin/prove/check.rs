@@ -1,4 +1,4 @@
-//! What must hold at the end: each check says what it saw and can fail.
+//! Checks at the end of the proof: each [`Check`] prints what it inspected and can fail.
 
 mod books;
 mod carried;
@@ -14,10 +14,10 @@ pub(crate) use projects::{done, equal, heard, received, resolved};
 pub(crate) use shares::shares;
 pub(crate) use tasks::tasks;
 
-/// How many faults of one check are told.
+/// Maximum number of faults printed for one check.
 const TOLD: usize = 8;
 
-/// What one check found.
+/// Result of one check.
 pub(crate) struct Check {
     name: String,
     saw: String,
@@ -25,7 +25,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// A check that holds when it has no faults.
+    /// Creates a check that passes if `faults` is empty.
     pub(crate) fn new(name: &str, saw: String, faults: Vec<String>) -> Self {
         Self {
             name: name.to_owned(),
@@ -34,7 +34,7 @@ impl Check {
         }
     }
 
-    /// Tells what was found; whether it holds.
+    /// Prints the result and returns true if the check passed.
     pub(crate) fn tell(&self) -> bool {
         let holds = self.faults.is_empty();
         println!(

@@ -1,4 +1,4 @@
-//! Carrying the disturbances out, each when there is something to disturb.
+//! Applies the disturbances of [`crate::order`], each at a moment with work in progress.
 
 use std::time::Duration;
 
@@ -15,16 +15,17 @@ use chorus_core::port::bus::{Topic, partition_of};
 use crate::order::{Disturbance, Step};
 use crate::story::Story;
 
-/// How long there may be nothing to disturb, and how long until something moves again afterwards.
+/// Maximum wait for work to disturb, and for progress afterwards.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long Kafka is away.
+/// Time for which Kafka is stopped.
 const KAFKA_AWAY: Duration = Duration::from_secs(20);
-/// The group of the orchestrators.
+/// Consumer group of the orchestrators.
 const ORCHESTRATORS: &str = "orchestrator";
-/// A call is held open for at least this long before its worker is killed, so that it has reached the provider.
+/// Minimum age of a call whose worker is killed, in milliseconds, so that the call has reached the
+/// provider.
 const HELD_MS: i64 = 150;
 
-/// Who disturbs whom.
+/// Cluster and servers that are disturbed, with the list of disturbances applied.
 pub(crate) struct Disturber<'a> {
     pub(crate) house: &'a mut House,
     pub(crate) services: &'a Services,
@@ -34,7 +35,7 @@ pub(crate) struct Disturber<'a> {
 }
 
 impl Disturber<'_> {
-    /// Carries the steps out, one after the other; after each it waits until tasks flow again.
+    /// Applies the steps in order; waits after each until a task is claimed again.
     pub(crate) async fn run(&mut self, steps: &[Step]) -> anyhow::Result<()> {
         for step in steps {
             pause(step.after).await;
@@ -96,7 +97,7 @@ impl Disturber<'_> {
         }
     }
 
-    /// Kills a process, and starts it again after a while.
+    /// Kills a process and restarts it after `away`.
     async fn strike(&mut self, at: usize, away: Duration, who: &str) -> anyhow::Result<()> {
         let fleet = &mut self.house.fleet;
         self.story
@@ -110,8 +111,8 @@ impl Disturber<'_> {
     }
 
     async fn topics(&mut self, away: Duration) -> anyhow::Result<()> {
-        // Dispatchers are frozen for a moment, so that the consumer has seen all there was: what is published after
-        // that meets topics that are gone.
+        // Dispatchers are paused for a moment, so that the observer has read everything: records
+        // published afterwards meet topics that are gone.
         let dispatchers = self.house.fleet.with_role(Role::Dispatcher);
         let all = |act: fn(&Process) -> anyhow::Result<()>| {
             dispatchers
@@ -138,7 +139,7 @@ impl Disturber<'_> {
         Ok(())
     }
 
-    /// The worker that holds an open call.
+    /// Waits for a worker with an open call.
     async fn holder(&self) -> anyhow::Result<usize> {
         let house = &self.house;
         until("a worker holds an open call", PATIENCE, async || {
@@ -151,7 +152,7 @@ impl Disturber<'_> {
         .await
     }
 
-    /// The orchestrator that owns the project in which something happened last, as Kafka tells.
+    /// Waits for the orchestrator that owns the most recently active project, according to Kafka.
     async fn owner(&self) -> anyhow::Result<usize> {
         let (house, kafka) = (&self.house, &self.services.kafka);
         until(
@@ -176,7 +177,7 @@ impl Disturber<'_> {
         .await
     }
 
-    /// The leading dispatcher and its term.
+    /// Waits for a leading dispatcher; returns it with its term.
     async fn leader(&self) -> anyhow::Result<(usize, i64)> {
         let house = &self.house;
         until("a dispatcher leads", PATIENCE, async || {
@@ -194,7 +195,7 @@ impl Disturber<'_> {
         .await
     }
 
-    /// Waits until a delivery is claimed after what happened, unless everything is over.
+    /// Waits until another delivery is claimed, unless all projects have ended.
     async fn flow_again(&self) -> anyhow::Result<()> {
         let (rows, took) = (&self.house.rows, stopwatch());
         let before = until("the database answers", PATIENCE, async || {

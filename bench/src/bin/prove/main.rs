@@ -1,9 +1,10 @@
-//! `scripts/prove-distributed`: kills every process and every server of a distributed installation while many
-//! projects run, and holds what is left against what the providers saw.
+//! `scripts/prove-distributed`: kills every process and every server of a distributed installation
+//! while many projects run, and compares the rows with what the providers received.
 //!
-//! Three runs of the same briefs: undisturbed, disturbed in a seeded order, and with each point at which a task
-//! changes hands hit by name. Nothing here links a service: the rows are read by statements of its own, Kafka
-//! by a consumer of its own, the providers by their own journal.
+//! There are three runs of the same briefs: undisturbed, disturbed in a seeded order, and with a
+//! kill at each named point at which a task changes hands. No service is linked: rows are read by
+//! own SQL statements, Kafka by an own consumer
+//! ([`BusObserver`](chorus_bench::cluster::observer::BusObserver)), the providers by their journal.
 
 mod census;
 mod check;
@@ -26,25 +27,25 @@ struct Cli {
     /// The binary, built with the feature `distributed`.
     #[arg(long)]
     chorus: PathBuf,
-    /// The root of the sources.
+    /// Root of the sources.
     #[arg(long, default_value = ".")]
     root: PathBuf,
-    /// Where data and logs are kept when something fails.
+    /// Folder for data and logs, kept on failure.
     #[arg(long)]
     folder: PathBuf,
-    /// Order and moments of the disturbances.
+    /// Seed for the order and moments of the disturbances.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many generated briefs go with the long document.
+    /// Number of generated briefs besides the long document.
     #[arg(long, default_value_t = 20)]
     briefs: u32,
-    /// Only the undisturbed run.
+    /// Run only the undisturbed run.
     #[arg(long)]
     calm: bool,
-    /// Only these disturbances, by name (`Kafka`, `Topics`, …), with commas between them.
+    /// Run only these disturbances, by name (`Kafka`, `Topics`, …), separated by commas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only the undisturbed run and the points at which a task changes hands.
+    /// Run only the undisturbed run and the points at which a task changes hands.
     #[arg(long)]
     fail_points: bool,
 }

@@ -1,39 +1,39 @@
-//! Which disturbances come in which order, from a seed.
+//! Order of the disturbances, drawn from a seed.
 
 use std::time::Duration;
 
-/// One thing that goes wrong.
+/// Kind of a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Disturbance {
-    /// SIGKILL of a worker that holds an open call.
+    /// SIGKILL of a worker with an open call.
     Worker,
-    /// SIGKILL of the orchestrator that owns a project under way.
+    /// SIGKILL of the orchestrator that owns a project in progress.
     Owner,
     /// SIGKILL of the leading dispatcher.
     Leader,
-    /// SIGKILL of the gateway that clients listen to.
+    /// SIGKILL of the gateway that clients are connected to.
     Gateway,
-    /// The broker is away for a while.
+    /// The broker is stopped for a while.
     Kafka,
-    /// The database is killed and comes back.
+    /// The database is killed and restarted.
     Postgres,
-    /// The shared limits forget everything.
+    /// Redis loses all data.
     Redis,
-    /// Every topic is deleted, then made again.
+    /// Every topic is deleted and created again.
     Topics,
 }
 
-/// One step of the order.
+/// One [`Disturbance`] with its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) what: Disturbance,
-    /// Quiet before it.
+    /// Pause before the disturbance.
     pub(crate) after: Duration,
-    /// How long a killed process stays away.
+    /// Time until a killed process is restarted.
     pub(crate) away: Duration,
 }
 
-/// How often each happens in one run.
+/// Number of times that each disturbance occurs in one run.
 const TIMES: [(Disturbance, u32); 8] = [
     (Disturbance::Worker, 4),
     (Disturbance::Owner, 2),
@@ -45,7 +45,7 @@ const TIMES: [(Disturbance, u32); 8] = [
     (Disturbance::Topics, 1),
 ];
 
-/// The steps of a seed.
+/// Draws the steps of a seed.
 pub(crate) fn steps(seed: u64) -> Vec<Step> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut whats: Vec<Disturbance> = TIMES

@@ -1,4 +1,5 @@
-//! The points at which a task changes hands: at each one a process dies by name, and is started again.
+//! Crash points at which a task changes hands: a process is killed at each one by name, and
+//! restarted.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use chorus_bench::time::until;
 
 use crate::story::Story;
 
-/// How long a process may take until it passes its point.
+/// Maximum time until a process passes its point.
 const PASSES: Duration = Duration::from_secs(60);
 
-/// Each point and the role that passes it.
+/// Each point with the role that passes it.
 pub(crate) const POINTS: [(&str, Role); 7] = [
     ("reserve", Role::Dispatcher),
     ("dispatch", Role::Dispatcher),
@@ -24,8 +25,8 @@ pub(crate) const POINTS: [(&str, Role); 7] = [
     ("finish", Role::Worker("")),
 ];
 
-/// Lets a process of the point's role die there. Of dispatchers only the leader passes any point, so the others are
-/// away meanwhile.
+/// Kills a process of the point's role at the point. Only the leading dispatcher passes the points
+/// of dispatchers, so the other dispatchers are stopped meanwhile.
 pub(crate) async fn hit(
     house: &mut House,
     story: &Story,

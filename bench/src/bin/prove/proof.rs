@@ -1,4 +1,4 @@
-//! The three runs and the checks after them.
+//! The three runs of the proof and the checks after them.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +20,18 @@ use crate::points::{self, POINTS};
 use crate::runs::Run;
 use crate::story::Story;
 
-/// What is proved.
+/// Parameters of the proof.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) briefs: u32,
     pub(crate) disturb: bool,
     pub(crate) points: bool,
-    /// Names of the only disturbances; none for all.
+    /// Names of the disturbances to apply; empty for all.
     pub(crate) only: Vec<String>,
 }
 
-/// The processes.
+/// Processes of the cluster.
 const PEOPLE: [Role; 9] = [
     Role::Gateway,
     Role::Orchestrator,
@@ -44,7 +44,7 @@ const PEOPLE: [Role; 9] = [
     Role::Worker("claude"),
 ];
 
-/// How many of them are workers.
+/// Number of workers among [`PROCESSES`].
 const WORKERS: usize = 4;
 
 const SETTINGS: fn() -> Settings = || Settings {
@@ -57,7 +57,7 @@ const SETTINGS: fn() -> Settings = || Settings {
     log: "info",
 };
 
-/// Everything that stands while the proof runs.
+/// Servers, cluster, clients and results of the proof.
 struct Scene {
     house: House,
     services: Services,
@@ -69,7 +69,7 @@ struct Scene {
     runs: Vec<Run>,
 }
 
-/// Sets the scene, plays the runs, and checks; whether everything holds.
+/// Starts the cluster, makes the runs and checks; returns true if every check passed.
 pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
     let mut scene = Scene::set(place, &plan).await?;
     scene.calm().await?;
@@ -202,7 +202,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Takes stock, checks, and ends the processes in order.
+    /// Reads the final state, checks it, and stops the processes in order.
     async fn judge(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
         let census = Census::take(&self.house, &self.witness).await?;
         census.keep(&self.house.ground.folder)?;

@@ -1,7 +1,7 @@
-//! One run: all briefs handed in through the gateway, and waited for.
+//! One run: submits all briefs through the gateway and waits for their end.
 //!
-//! The first one goes by the command line, as a person would send it; the others by a client of our own that
-//! counts every event.
+//! The first brief is submitted by the command line, as a person would do; the others by a
+//! [`Client`] that counts every event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,21 +14,21 @@ use chorus_bench::time::{stopwatch, until};
 
 use crate::census::{self, Census};
 
-/// How long all projects of a run may take together.
+/// Maximum time for all projects of a run together.
 const ALL: Duration = Duration::from_secs(300);
-/// How long clients may take to hear of the end after it stands in the rows.
+/// Maximum time for clients to receive the end after it was committed.
 const TOLD: Duration = Duration::from_secs(20);
-/// How long the command line may take to hand its project in.
+/// Maximum time for the command line to submit its project.
 const TAKEN: Duration = Duration::from_secs(60);
 
-/// Projects of one run.
+/// Projects of one run with their clients.
 pub(crate) struct Run {
     pub(crate) name: &'static str,
-    /// Ids by the names of their briefs.
+    /// Project ids by brief name.
     pub(crate) projects: BTreeMap<String, String>,
-    /// What their clients heard, by id.
+    /// Events that clients received, by project id.
     pub(crate) heard: BTreeMap<String, Heard>,
-    /// The command line on its way, with the name of its brief.
+    /// The running command line, with the name of its brief.
     pub(crate) errand: Option<(String, Errand)>,
     pub(crate) seconds: f64,
     took: Box<dyn Fn() -> f64 + Send>,
@@ -47,7 +47,7 @@ impl Run {
         }
     }
 
-    /// Sends the command line with a work, and waits until its project is there.
+    /// Starts the command line with a submission and waits until its project exists.
     pub(crate) async fn send(
         &mut self,
         house: &House,
@@ -76,7 +76,7 @@ impl Run {
         Ok(())
     }
 
-    /// Hands works in, all at once.
+    /// Submits all works at once.
     pub(crate) async fn hand_in(&mut self, client: &Client, works: &[Work]) -> anyhow::Result<()> {
         let run = self.name;
         let handed_in = works.iter().map(async |work| {
@@ -93,7 +93,7 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until every project is over, however it ended, and every client was told.
+    /// Waits until every project has ended, in any state, and every client has received the end.
     pub(crate) async fn over(&mut self, house: &House) -> anyhow::Result<()> {
         let waited = until("every project is over", ALL, async || {
             Ok((self.unfinished(house).await == Some(0)).then_some(()))
@@ -105,14 +105,15 @@ impl Run {
             Ok(()) => until("every client hears the end", TOLD, told).await,
             late @ Err(_) => late,
         };
-        // Projects that never end, or whose clients never hear of it, are a finding of the checks, which tell which.
+        // Projects that never end, or clients that never receive the end, are findings of the
+        // checks.
         if let Err(error) = waited {
             println!("{error:#}");
         }
         Ok(())
     }
 
-    /// How many are not over; none while the database does not answer.
+    /// Number of projects that have not ended; `None` while the database does not answer.
     pub(crate) async fn unfinished(&self, house: &House) -> Option<usize> {
         let projects = house.rows.projects().await.ok()?;
         let over = |id: &String| {
@@ -123,7 +124,7 @@ impl Run {
         Some(self.projects.values().filter(|id| !over(id)).count())
     }
 
-    /// The deliverables as rows tell, by the names of the briefs.
+    /// Deliverables according to the rows, by brief name.
     pub(crate) async fn files(
         &self,
         house: &House,
@@ -139,7 +140,7 @@ impl Run {
         Ok(all)
     }
 
-    /// What clients have in their hands: what the gateway serves, and what the command line wrote.
+    /// Files that clients received from the gateway and from the command line.
     pub(crate) async fn in_hand(
         &mut self,
         client: &Client,

@@ -1,8 +1,8 @@
-//! What happened when, told while it happens.
+//! Progress output of the proof.
 
 use chorus_bench::time::stopwatch;
 
-/// Tells lines with the seconds since its beginning.
+/// Prints lines with the seconds since the start.
 pub(crate) struct Story {
     elapsed: Box<dyn Fn() -> f64 + Send + Sync>,
 }

@@ -1,4 +1,4 @@
-//! The providers' journal against the rows of deliveries, call by call.
+//! Compares the providers' journal with the delivery rows, call by call.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;
 
-/// Both books, added up.
+/// Result of the comparison, with sums.
 pub(crate) struct Books {
     pub(crate) check: Check,
-    /// Calls that were answered and bought nothing: their worker was lost, or nobody wanted them any more.
+    /// Answered calls without a used result: the worker was lost, or the attempt was cancelled.
     pub(crate) wasted: usize,
     /// Deliveries with more than one call.
     pub(crate) doubled: usize,
 }
 
-/// Each call belongs to one delivery, each delivery that tells of a usage has its call, and a delivery without
-/// one is known to be lost, cancelled or never sent.
+/// Checks that each call belongs to one delivery, that each delivery with usage has its call, and
+/// that a delivery without a call was lost, cancelled or never sent.
 pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
     let mut faults = Vec::new();
     let mut calls: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();

@@ -1,11 +1,11 @@
-//! Kafka's own records: every task went through it.
+//! Checks Kafka's own records: every task was dispatched through it.
 
 use std::collections::BTreeSet;
 
 use super::Check;
 use crate::census::Census;
 
-/// Each task with a delivery has a dispatch record, and so has each delivery that a worker claimed.
+/// Checks that each task with a delivery has a dispatch record, and each claimed delivery as well.
 pub(crate) fn carried(census: &Census) -> Check {
     let dispatches = || census.seen.iter().filter(|seen| seen.dispatch);
     let tasks: BTreeSet<&str> = census

@@ -1,17 +1,17 @@
-//! The providers' own count of every limit.
+//! Checks the providers' own count of every limit.
 
 use chorus_bench::stage::providers::Count;
 use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;
 
-/// Two calls may be so much apart on their way to a provider: one that comes this little too early was sent in time.
-/// Neither a ledger nor a header can know how long a request will travel.
+/// Maximum difference in travel time between two calls, in milliseconds. A call that is early by at
+/// most this was sent in time; neither the ledger nor a header knows the travel time of a request.
 const TRAVEL_MS: u64 = 150;
-/// How many of a thousand calls may come too early by that little.
+/// Maximum number of such early calls, in 1,000.
 const EARLY_PERMILLE: usize = 2;
 
-/// No limit was passed: no call was refused for one, but for the few that were overtaken on their way.
+/// Checks that no call was refused for a limit, except the few that were overtaken in transit.
 pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
     let mut faults = Vec::new();
     let mut fullest = 0.0_f64;

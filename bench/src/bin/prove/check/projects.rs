@@ -1,4 +1,4 @@
-//! What clients see: states, deliverables, events.
+//! Checks what clients see: states, deliverables, events.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::Check;
 use crate::census::Census;
 use crate::runs::Run;
 
-/// Every project of a run is done.
+/// Checks that every project of a run is done.
 pub(crate) fn done(census: &Census, run: &Run) -> Check {
     let mut states: BTreeMap<&str, u32> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn done(census: &Census, run: &Run) -> Check {
     )
 }
 
-/// Every deliverable of a run is that of the undisturbed run, to the byte, in the rows and in the clients' hands.
+/// Checks that every deliverable equals that of the undisturbed run, byte for byte.
 pub(crate) fn equal(
     run: &str,
     undisturbed: &BTreeMap<String, Files>,
@@ -60,7 +60,7 @@ pub(crate) fn equal(
     )
 }
 
-/// What clients got is what the rows hold.
+/// Checks that the files received by clients equal the rows.
 pub(crate) fn received(
     run: &str,
     files: &BTreeMap<String, Files>,
@@ -86,7 +86,8 @@ pub(crate) fn received(
     )
 }
 
-/// Events have consecutive places in the rows, and each client heard each of them once, in order.
+/// Checks that events have consecutive sequence numbers in the rows, and that each client received
+/// each event once, in order.
 pub(crate) fn heard(census: &Census, run: &Run) -> Check {
     let mut faults = Vec::new();
     let (mut events, mut listeners, mut streams) = (0, 0, 0);
@@ -119,7 +120,8 @@ pub(crate) fn heard(census: &Census, run: &Run) -> Check {
     )
 }
 
-/// Nothing is left under way: no live attempt, no money set aside, no record unsent or unfolded.
+/// Checks that nothing is in progress: no live attempt, no reserved money, no record unsent or
+/// unfolded.
 pub(crate) fn resolved(census: &Census) -> Check {
     let terminal = ["succeeded", "asked", "failed", "cancelled"];
     let mut faults: Vec<String> = census

@@ -1,4 +1,4 @@
-//! Who did the work.
+//! Checks the share of work of each worker.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::Check;
 use crate::census::Census;
 use crate::runs::Run;
 
-/// The least share of the work that each worker must have done when none was killed, in per cent.
+/// Minimum share of a worker in a run without kills, in per cent.
 const LEAST: usize = 10;
 
-/// Each of so many workers did its share of a run's deliveries.
+/// Checks that each of `workers` workers did its share of a run's deliveries.
 pub(crate) fn shares(census: &Census, run: &Run, workers: usize) -> Check {
     let of_run = census
         .deliveries

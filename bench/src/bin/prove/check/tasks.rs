@@ -1,4 +1,4 @@
-//! Each task once: none lost, none doubled.
+//! Checks that each task exists once: none lost, none doubled.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use chorus_core::project::TaskState;
 use super::Check;
 use crate::census::Census;
 
-/// All tasks, counted.
+/// Result of the check, with the number of tasks.
 pub(crate) struct Tasks {
     pub(crate) check: Check,
     pub(crate) all: usize,
@@ -17,7 +17,8 @@ pub(crate) struct Tasks {
     pub(crate) doubled: usize,
 }
 
-/// Each task has exactly one result, made by the attempt that it names, or was replaced or cancelled.
+/// Checks that each task has exactly one result, made by the attempt that it names, or was replaced
+/// or cancelled.
 pub(crate) fn tasks(census: &Census) -> anyhow::Result<Tasks> {
     let mut made: BTreeMap<(String, u32), Vec<AttemptId>> = BTreeMap::new();
     for attempt in census
