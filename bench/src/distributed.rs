@@ -12,12 +12,12 @@ mod failover;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::house::{House, Place};
-use chorus_bench::stage::providers::Temper;
-use chorus_bench::stage::services::Services;
-use chorus_bench::stage::settings::Settings;
-use chorus_bench::stage::witness::Witness;
+use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::installation::{Cluster, Paths};
+use chorus_bench::cluster::observer::BusObserver;
+use chorus_bench::cluster::providers::ProviderSpeed;
+use chorus_bench::cluster::services::Services;
+use chorus_bench::cluster::settings::Settings;
 
 use crate::measure::Figures;
 use crate::spread::Spread;
@@ -65,17 +65,17 @@ const WIRINGS: [Wiring; 3] = [
 /// Runs all measurements and prints median and spread.
 pub(crate) async fn orchestrator(chorus: &Path, runs: u32, tasks: u32) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let place = Place {
+    let paths = Paths {
         program: std::path::absolute(chorus)?,
         root: std::path::absolute(".")?,
         folder: folder.path().to_owned(),
     };
-    let services = Services::up(place.services())?;
+    let services = Services::up(paths.services())?;
     let mut found: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
     for run in 1..=runs {
         for (at, wiring) in WIRINGS.iter().enumerate() {
             eprintln!("run {run} of {runs}: {}", wiring.name);
-            for (name, value) in one(&place, &services, wiring, (run, at), tasks).await? {
+            for (name, value) in one(&paths, &services, wiring, (run, at), tasks).await? {
                 found.entry((at, name)).or_default().push(value);
             }
         }
@@ -87,7 +87,7 @@ pub(crate) async fn orchestrator(chorus: &Path, runs: u32, tasks: u32) -> anyhow
 
 /// Measures one installation.
 async fn one(
-    place: &Place,
+    paths: &Paths,
     services: &Services,
     wiring: &Wiring,
     (run, at): (u32, usize),
@@ -104,16 +104,16 @@ async fn one(
         // The leader is found in the log.
         log: "error,chorus::house::services=info",
     };
-    let mut house = House::found(place, services, &settings, Temper::Instant).await?;
-    let witness = Witness::attach(&services.kafka)?;
-    house.people(wiring.roles).await?;
-    let client = house.client()?;
-    let mut figures = busy::measure(&house, &client, tasks).await?;
-    figures.extend(calm::measure(&house, &client, &witness, CALM_TASKS).await?);
+    let mut cluster = Cluster::create(paths, services, &settings, ProviderSpeed::Instant).await?;
+    let observer = BusObserver::attach(&services.kafka)?;
+    cluster.start_processes(wiring.roles).await?;
+    let client = cluster.client()?;
+    let mut figures = busy::measure(&cluster, &client, tasks).await?;
+    figures.extend(calm::measure(&cluster, &client, &observer, CALM_TASKS).await?);
     if wiring.roles.len() > 1 {
-        figures.extend(failover::measure(&mut house, &client, FALLS).await?);
+        figures.extend(failover::measure(&mut cluster, &client, FALLS).await?);
     }
-    house.fleet.drain().await?;
+    cluster.fleet.drain().await?;
     Ok(figures)
 }
 

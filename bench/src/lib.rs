@@ -4,6 +4,6 @@
 //! The programs `bench` and `prove` use [`cluster`]. It knows the binary by its command line, its
 //! health endpoints and its rows; it links none of the services.
 
-pub mod stage;
+pub mod cluster;
 pub mod time;
 pub mod usage;

@@ -4,11 +4,11 @@
 //! starts them, repeats them, and prints median and spread. The baseline is the same code over the
 //! in-memory store.
 
-mod books;
+mod brief;
 mod clock;
 #[cfg(feature = "distributed")]
 mod distributed;
-mod house;
+mod embedded;
 mod instant;
 mod measure;
 mod report;

@@ -7,7 +7,7 @@ use chorus_bench::usage::{cpu_ms, resident_mib};
 use chorus_core::id::{AttemptId, ProjectId, Seq};
 use chorus_core::project::HistoryEvent;
 
-use crate::house::House;
+use crate::embedded::EmbeddedServices;
 use crate::{Kind, What};
 
 /// Measured values by name; names contain the unit.
@@ -28,22 +28,25 @@ pub(crate) async fn one(what: What, kind: Kind, tasks: u32) -> anyhow::Result<Fi
 
 /// Many small projects at once, about four tasks each.
 async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
-    let (house, me) = (House::open(kind, folder).await?, std::process::id());
-    let first = house.submit(1).await?;
-    house.finished(first).await?;
+    let (services, me) = (
+        EmbeddedServices::open(kind, folder).await?,
+        std::process::id(),
+    );
+    let first = services.submit(1).await?;
+    services.finished(first).await?;
     let (idle, cpu, took) = (resident_mib(me)?, cpu_ms(me)?, stopwatch());
     let mut projects = Vec::new();
     for _ in 0..tasks.div_ceil(4) {
-        projects.push(house.submit(1).await?);
+        projects.push(services.submit(1).await?);
     }
     for id in &projects {
-        house.finished(*id).await?;
+        services.finished(*id).await?;
     }
     let (seconds, cpu) = (took(), cpu_ms(me)? - cpu);
     let busy = resident_mib(me)?;
     let mut calls = 0.0;
     for id in &projects {
-        calls += count(house.ports.deliveries.of_project(*id).await?.len());
+        calls += count(services.ports.deliveries.of_project(*id).await?.len());
     }
     Ok(figures(&[
         ("tasks", calls),
@@ -56,12 +59,12 @@ async fn busy(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
 
 /// Small projects one after the other, without other load.
 async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Result<Figures> {
-    let house = House::open(kind, folder).await?;
+    let services = EmbeddedServices::open(kind, folder).await?;
     let mut waits = Vec::new();
     for _ in 0..tasks.div_ceil(4) {
-        let id = house.submit(1).await?;
-        house.finished(id).await?;
-        waits.extend(ready_to_claimed(&house, id).await?);
+        let id = services.submit(1).await?;
+        services.finished(id).await?;
+        waits.extend(ready_to_claimed(&services, id).await?);
     }
     waits.sort_by(f64::total_cmp);
     let at = |share: f64| {
@@ -78,8 +81,8 @@ async fn calm(kind: Kind, folder: &std::path::Path, tasks: u32) -> anyhow::Resul
 }
 
 /// Milliseconds from the ready event of each task to the claim of its first delivery.
-async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f64>> {
-    let events = house.ports.projects.events(id, Seq(0), PAGE).await?;
+async fn ready_to_claimed(services: &EmbeddedServices, id: ProjectId) -> anyhow::Result<Vec<f64>> {
+    let events = services.ports.projects.events(id, Seq(0), PAGE).await?;
     let ready: BTreeMap<AttemptId, i64> = events
         .iter()
         .filter_map(|stored| match &stored.event {
@@ -87,7 +90,7 @@ async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f6
             _ => None,
         })
         .collect();
-    let rows = house.ports.deliveries.of_project(id).await?;
+    let rows = services.ports.deliveries.of_project(id).await?;
     let firsts = rows.iter().filter(|row| row.epoch.0 == 0);
     Ok(firsts
         .filter_map(|row| Some((row.claimed_at?.0 - ready.get(&row.attempt)?) as f64))
@@ -96,12 +99,12 @@ async fn ready_to_claimed(house: &House, id: ProjectId) -> anyhow::Result<Vec<f6
 
 /// Opens the store, submits, and waits for the first call; the parent measures the whole process.
 async fn cold(kind: Kind, folder: &std::path::Path) -> anyhow::Result<Figures> {
-    let house = House::open(kind, folder).await?;
-    house.submit(1).await?;
-    house.upstream.called.notified().await;
+    let services = EmbeddedServices::open(kind, folder).await?;
+    services.submit(1).await?;
+    services.upstream.called.notified().await;
     Ok(figures(&[(
         "calls",
-        house
+        services
             .upstream
             .calls
             .load(std::sync::atomic::Ordering::Relaxed) as f64,

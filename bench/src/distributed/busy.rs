@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use chorus_bench::stage::briefs;
-use chorus_bench::stage::client::Client;
-use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::house::House;
+use chorus_bench::cluster::briefs;
+use chorus_bench::cluster::client::Client;
+use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::installation::Cluster;
 use chorus_bench::time::until;
 use chorus_bench::usage::{cpu_ms, resident_mib};
 
@@ -20,21 +20,25 @@ const ALL: Duration = Duration::from_secs(300);
 const TASKS: u32 = 4;
 
 /// Measures after one project that warms up caches.
-pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyhow::Result<Figures> {
+pub(super) async fn measure(
+    cluster: &Cluster,
+    client: &Client,
+    tasks: u32,
+) -> anyhow::Result<Figures> {
     let small = briefs::small(1);
-    client.hand_in(&small, "warm").await?;
-    over(house, 1).await?;
-    let (idle, cpu) = (by_role(house, resident_mib)?, by_role(house, cpu_ms)?);
-    let warm = house.rows.deliveries().await?.len();
+    client.submit(&small, "warm").await?;
+    wait_for_end(cluster, 1).await?;
+    let (idle, cpu) = (by_role(cluster, resident_mib)?, by_role(cluster, cpu_ms)?);
+    let warm = cluster.rows.deliveries().await?.len();
     let many = tasks.div_ceil(TASKS);
     let submissions = (0..many).map(|number| {
         let (client, small) = (client.clone(), small.clone());
-        async move { client.hand_in(&small, &format!("busy-{number}")).await }
+        async move { client.submit(&small, &format!("busy-{number}")).await }
     });
     futures_util::future::try_join_all(submissions).await?;
-    over(house, many as usize + 1).await?;
-    let (busy, cpu_after) = (by_role(house, resident_mib)?, by_role(house, cpu_ms)?);
-    let deliveries = house.rows.deliveries().await?;
+    wait_for_end(cluster, many as usize + 1).await?;
+    let (busy, cpu_after) = (by_role(cluster, resident_mib)?, by_role(cluster, cpu_ms)?);
+    let deliveries = cluster.rows.deliveries().await?;
     let own = &deliveries[warm..];
     let first = own
         .iter()
@@ -70,9 +74,9 @@ pub(super) async fn measure(house: &House, client: &Client, tasks: u32) -> anyho
 }
 
 /// Waits until `many` projects have ended.
-pub(super) async fn over(house: &House, many: usize) -> anyhow::Result<()> {
+pub(super) async fn wait_for_end(cluster: &Cluster, many: usize) -> anyhow::Result<()> {
     until(&format!("{many} projects are over"), ALL, async || {
-        let done = house
+        let done = cluster
             .rows
             .projects()
             .await?
@@ -86,16 +90,16 @@ pub(super) async fn over(house: &House, many: usize) -> anyhow::Result<()> {
 
 /// Figure for each role; the figures of the two workers are added.
 fn by_role(
-    house: &House,
+    cluster: &Cluster,
     figure: fn(u32) -> anyhow::Result<f64>,
 ) -> anyhow::Result<BTreeMap<&'static str, f64>> {
     let mut sums = BTreeMap::new();
-    for member in &house.fleet.members {
+    for member in &cluster.fleet.members {
         let pid = member.process.pid().context("a process is gone")?;
         let role = if matches!(member.role, Role::Worker(_)) {
             "2 workers"
         } else {
-            member.role.word()
+            member.role.as_str()
         };
         *sums.entry(role).or_insert(0.0) += figure(pid)?;
     }

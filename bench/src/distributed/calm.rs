@@ -6,42 +6,42 @@
 
 use std::collections::BTreeMap;
 
-use chorus_bench::stage::briefs;
-use chorus_bench::stage::client::Client;
-use chorus_bench::stage::house::House;
-use chorus_bench::stage::rows::DeliveryRow;
-use chorus_bench::stage::witness::{Seen, Witness};
+use chorus_bench::cluster::briefs;
+use chorus_bench::cluster::client::Client;
+use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::observer::{BusObserver, SeenRecord};
+use chorus_bench::cluster::rows::DeliveryRow;
 use chorus_core::project::HistoryEvent;
 
-use super::busy::over;
+use super::busy::wait_for_end;
 use crate::measure::Figures;
 
 /// Measures the latency of `tasks` tasks.
 pub(super) async fn measure(
-    house: &House,
+    cluster: &Cluster,
     client: &Client,
-    witness: &Witness,
+    observer: &BusObserver,
     tasks: u32,
 ) -> anyhow::Result<Figures> {
-    let before = house.rows.projects().await?.len();
+    let before = cluster.rows.projects().await?.len();
     let mut own = Vec::new();
     for number in 0..tasks.div_ceil(4) {
         own.push(
             client
-                .hand_in(&briefs::small(1), &format!("calm-{number}"))
+                .submit(&briefs::small(1), &format!("calm-{number}"))
                 .await?,
         );
-        over(house, before + own.len()).await?;
+        wait_for_end(cluster, before + own.len()).await?;
     }
     let mut ready = BTreeMap::new();
-    for (_, _, at, event) in house.rows.events().await? {
+    for (_, _, at, event) in cluster.rows.events().await? {
         if let HistoryEvent::TaskReady { attempt, .. } = event {
             ready.insert(attempt.to_string(), at);
         }
     }
-    let queued = house.rows.queued_at().await?;
-    let (wakes, dispatches) = (records(witness, false), records(witness, true));
-    let deliveries = house.rows.deliveries().await?;
+    let queued = cluster.rows.queued_at().await?;
+    let (wakes, dispatches) = (records(observer, false), records(observer, true));
+    let deliveries = cluster.rows.deliveries().await?;
     let mut spans: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for row in deliveries
         .iter()
@@ -60,15 +60,15 @@ pub(super) async fn measure(
 /// Time of production and of arrival of the first record, by attempt and epoch.
 type Records = BTreeMap<(String, i64), (i64, i64)>;
 
-fn records(witness: &Witness, dispatch: bool) -> Records {
+fn records(observer: &BusObserver, dispatch: bool) -> Records {
     let mut records = Records::new();
-    for Seen {
+    for SeenRecord {
         attempt,
         epoch,
         produced_at,
         came_at,
         ..
-    } in witness
+    } in observer
         .seen()
         .into_iter()
         .filter(|seen| seen.dispatch == dispatch)

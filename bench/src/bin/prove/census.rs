@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use chorus_bench::stage::house::House;
-use chorus_bench::stage::providers::Count;
-use chorus_bench::stage::rows::{AttemptRow, DeliveryRow, Files, ProjectRow};
-use chorus_bench::stage::witness::{Seen, Witness};
+use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::observer::{BusObserver, SeenRecord};
+use chorus_bench::cluster::providers::Count;
+use chorus_bench::cluster::rows::{AttemptRow, DeliveryRow, Files, ProjectRow};
 use chorus_bench::time::until;
 use chorus_core::merge::Deliverable;
 use chorus_core::project::{Head, Task};
@@ -28,15 +28,15 @@ pub(crate) struct Census {
     pub(crate) events: BTreeMap<String, Vec<i64>>,
     pub(crate) journal: Vec<Entry>,
     pub(crate) counts: Vec<Count>,
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) seen: Vec<SeenRecord>,
     /// Number of records never sent, and of records never folded.
     pub(crate) unresolved: (i64, i64),
 }
 
 impl Census {
     /// Waits until no call, delivery or record is open, then reads everything.
-    pub(crate) async fn take(house: &House, witness: &Witness) -> anyhow::Result<Self> {
-        let rows = &house.rows;
+    pub(crate) async fn take(cluster: &Cluster, observer: &BusObserver) -> anyhow::Result<Self> {
+        let rows = &cluster.rows;
         // State that never settles is a finding of the checks, not an error here.
         let _ = until("everything has come to rest", REST, async || {
             let open = rows
@@ -44,7 +44,7 @@ impl Census {
                 .await?
                 .iter()
                 .any(|row| row.end_word.is_none());
-            let calls = house
+            let calls = cluster
                 .providers
                 .journal()
                 .await?
@@ -53,10 +53,10 @@ impl Census {
             Ok((!open && !calls && rows.unresolved().await? == (0, 0)).then_some(()))
         })
         .await;
-        witness.catch_up().await?;
+        observer.catch_up().await?;
         let mut events: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-        for (project, place, ..) in rows.events().await? {
-            events.entry(project).or_default().push(place);
+        for (project, seq, ..) in rows.events().await? {
+            events.entry(project).or_default().push(seq);
         }
         Ok(Self {
             projects: rows.projects().await?,
@@ -64,9 +64,9 @@ impl Census {
             attempts: rows.attempts().await?,
             deliveries: rows.deliveries().await?,
             events,
-            journal: house.providers.journal().await?,
-            counts: house.providers.counts().await?,
-            seen: witness.seen(),
+            journal: cluster.providers.journal().await?,
+            counts: cluster.providers.counts().await?,
+            seen: observer.seen(),
             unresolved: rows.unresolved().await?,
         })
     }
@@ -99,12 +99,12 @@ fn keep(folder: &Path, name: &str, rows: &[impl Serialize]) -> anyhow::Result<()
 }
 
 /// Files of a project's [`Deliverable`] by rows and artifacts; empty if there is none.
-pub(crate) async fn files(house: &House, project: &ProjectRow) -> anyhow::Result<Files> {
+pub(crate) async fn files(cluster: &Cluster, project: &ProjectRow) -> anyhow::Result<Files> {
     let head: Head = serde_json::from_str(&project.head).context("a project's head")?;
     let Some(hash) = head.deliverable() else {
         return Ok(Files::new());
     };
-    let deliverable: Deliverable = house.rows.artifact(&hash.to_string()).await?;
+    let deliverable: Deliverable = cluster.rows.artifact(&hash.to_string()).await?;
     Ok(deliverable
         .files
         .into_iter()

@@ -1,21 +1,21 @@
 //! Checks at the end of the proof: each [`Check`] prints what it inspected and can fail.
 
-mod books;
-mod carried;
+mod accounting;
+mod dispatches;
 mod limits;
 mod projects;
 mod shares;
 mod tasks;
 
-pub(crate) use books::books;
-pub(crate) use carried::carried;
+pub(crate) use accounting::accounting;
+pub(crate) use dispatches::dispatched;
 pub(crate) use limits::limits;
-pub(crate) use projects::{done, equal, heard, received, resolved};
+pub(crate) use projects::{done, equal, events, received, resolved};
 pub(crate) use shares::shares;
 pub(crate) use tasks::tasks;
 
 /// Maximum number of faults printed for one check.
-const TOLD: usize = 8;
+const MAX_SHOWN: usize = 8;
 
 /// Result of one check.
 pub(crate) struct Check {
@@ -35,7 +35,7 @@ impl Check {
     }
 
     /// Prints the result and returns true if the check passed.
-    pub(crate) fn tell(&self) -> bool {
+    pub(crate) fn print(&self) -> bool {
         let holds = self.faults.is_empty();
         println!(
             "  {}  {}: {}",
@@ -43,11 +43,11 @@ impl Check {
             self.name,
             self.saw
         );
-        for fault in self.faults.iter().take(TOLD) {
+        for fault in self.faults.iter().take(MAX_SHOWN) {
             println!("            {fault}");
         }
-        if self.faults.len() > TOLD {
-            println!("            … and {} more", self.faults.len() - TOLD);
+        if self.faults.len() > MAX_SHOWN {
+            println!("            … and {} more", self.faults.len() - MAX_SHOWN);
         }
         holds
     }

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::house::House;
-use chorus_bench::stage::membership::owners;
-use chorus_bench::stage::process::Process;
-use chorus_bench::stage::services::{Server, Services};
-use chorus_bench::stage::witness::Witness;
+use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::membership::owners;
+use chorus_bench::cluster::observer::BusObserver;
+use chorus_bench::cluster::process::Process;
+use chorus_bench::cluster::services::{Server, Services};
 use chorus_bench::time::{pause, stopwatch, until};
 use chorus_core::port::bus::{Topic, partition_of};
 
 use crate::order::{Disturbance, Step};
-use crate::story::Story;
+use crate::progress::Progress;
 
 /// Maximum wait for work to disturb, and for progress afterwards.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for which Kafka is stopped.
 const KAFKA_AWAY: Duration = Duration::from_secs(20);
 /// Consumer group of the orchestrators.
@@ -27,10 +27,10 @@ const HELD_MS: i64 = 150;
 
 /// Cluster and servers that are disturbed, with the list of disturbances applied.
 pub(crate) struct Disturber<'a> {
-    pub(crate) house: &'a mut House,
+    pub(crate) cluster: &'a mut Cluster,
     pub(crate) services: &'a Services,
-    pub(crate) witness: &'a mut Witness,
-    pub(crate) story: &'a Story,
+    pub(crate) observer: &'a mut BusObserver,
+    pub(crate) progress: &'a Progress,
     pub(crate) happened: Vec<Disturbance>,
 }
 
@@ -52,11 +52,12 @@ impl Disturber<'_> {
         match step.what {
             Disturbance::Worker => {
                 let at = self.holder().await?;
-                self.strike(at, step.away, "which holds an open call").await
+                self.kill_for(at, step.away, "which holds an open call")
+                    .await
             }
             Disturbance::Owner => {
                 let at = self.owner().await?;
-                self.strike(
+                self.kill_for(
                     at,
                     step.away,
                     "which owns the project in which something happened last",
@@ -65,32 +66,33 @@ impl Disturber<'_> {
             }
             Disturbance::Leader => {
                 let (at, term) = self.leader().await?;
-                self.strike(at, step.away, &format!("which leads in term {term}"))
+                self.kill_for(at, step.away, &format!("which leads in term {term}"))
                     .await
             }
             Disturbance::Gateway => {
-                let at = self.house.fleet.with_role(Role::Gateway)[0];
-                self.strike(at, step.away, "which clients listen to").await
+                let at = self.cluster.fleet.with_role(Role::Gateway)[0];
+                self.kill_for(at, step.away, "which clients listen to")
+                    .await
             }
             Disturbance::Kafka => {
                 self.services.stop(Server::Kafka)?;
-                self.story.tell("Kafka is stopped");
+                self.progress.print("Kafka is stopped");
                 pause(KAFKA_AWAY).await;
                 self.services.start(Server::Kafka)?;
-                self.story.tell("Kafka is back");
+                self.progress.print("Kafka is back");
                 Ok(())
             }
             Disturbance::Postgres => {
                 self.services.kill(Server::Postgres)?;
-                self.story.tell("PostgreSQL is killed");
+                self.progress.print("PostgreSQL is killed");
                 pause(step.away).await;
                 self.services.start(Server::Postgres)?;
-                self.story.tell("PostgreSQL is back");
+                self.progress.print("PostgreSQL is back");
                 Ok(())
             }
             Disturbance::Redis => {
                 self.services.flush_redis().await?;
-                self.story.tell("Redis is flushed");
+                self.progress.print("Redis is flushed");
                 Ok(())
             }
             Disturbance::Topics => self.topics(step.away).await,
@@ -98,68 +100,68 @@ impl Disturber<'_> {
     }
 
     /// Kills a process and restarts it after `away`.
-    async fn strike(&mut self, at: usize, away: Duration, who: &str) -> anyhow::Result<()> {
-        let fleet = &mut self.house.fleet;
-        self.story
-            .tell(&format!("{} is killed, {who}", fleet.name(at)));
+    async fn kill_for(&mut self, at: usize, away: Duration, who: &str) -> anyhow::Result<()> {
+        let fleet = &mut self.cluster.fleet;
+        self.progress
+            .print(&format!("{} is killed, {who}", fleet.name(at)));
         fleet.kill(at);
         pause(away).await;
-        fleet.again(at)?;
-        self.story
-            .tell(&format!("{} is started again", self.house.fleet.name(at)));
+        fleet.restart(at)?;
+        self.progress
+            .print(&format!("{} is restarted", self.cluster.fleet.name(at)));
         Ok(())
     }
 
     async fn topics(&mut self, away: Duration) -> anyhow::Result<()> {
         // Dispatchers are paused for a moment, so that the observer has read everything: records
         // published afterwards meet topics that are gone.
-        let dispatchers = self.house.fleet.with_role(Role::Dispatcher);
+        let dispatchers = self.cluster.fleet.with_role(Role::Dispatcher);
         let all = |act: fn(&Process) -> anyhow::Result<()>| {
             dispatchers
                 .iter()
-                .try_for_each(|at| act(&self.house.fleet.members[*at].process))
+                .try_for_each(|at| act(&self.cluster.fleet.members[*at].process))
         };
         all(Process::freeze)?;
-        let caught_up = self.witness.catch_up().await;
-        let topics = self.witness.delete_topics().await;
+        let caught_up = self.observer.catch_up().await;
+        let topics = self.observer.delete_topics().await;
         all(Process::thaw)?;
         caught_up?;
-        self.story
-            .tell(&format!("all {} topics are deleted", topics?.len()));
+        self.progress
+            .print(&format!("all {} topics are deleted", topics?.len()));
         pause(away).await;
-        let ground = &self.house.ground;
+        let environment = &self.cluster.environment;
         until(
-            "`chorus migrate` has made the topics again",
-            PATIENCE,
-            async || Ok(ground.command(&["migrate"]).ok()),
+            "`chorus migrate` has created the topics again",
+            TIMEOUT,
+            async || Ok(environment.command(&["migrate"]).ok()),
         )
         .await?;
-        self.witness.read_from_the_beginning()?;
-        self.story.tell("the topics are made again");
+        self.observer.read_from_the_beginning()?;
+        self.progress.print("the topics are created again");
         Ok(())
     }
 
     /// Waits for a worker with an open call.
     async fn holder(&self) -> anyhow::Result<usize> {
-        let house = &self.house;
-        until("a worker holds an open call", PATIENCE, async || {
-            let holders = house.rows.holders(HELD_MS).await.unwrap_or_default();
+        let cluster = &self.cluster;
+        until("a worker holds an open call", TIMEOUT, async || {
+            let holders = cluster.rows.holders(HELD_MS).await.unwrap_or_default();
             let boots = holders.iter().filter_map(|holder| holder.split('.').next());
             Ok(boots
-                .filter_map(|boot| house.fleet.that_said(boot))
-                .find(|at| alive(house, *at)))
+                .filter_map(|boot| cluster.fleet.with_log(boot))
+                .find(|at| alive(cluster, *at)))
         })
         .await
     }
 
     /// Waits for the orchestrator that owns the most recently active project, according to Kafka.
     async fn owner(&self) -> anyhow::Result<usize> {
-        let (house, kafka) = (&self.house, &self.services.kafka);
+        let (cluster, kafka) = (&self.cluster, &self.services.kafka);
         until(
             "an orchestrator owns a project under way",
-            PATIENCE,
+            TIMEOUT,
             async || {
-                let Ok(Some(project)) = house.rows.liveliest().await else {
+                let Ok(Some(project)) = cluster.rows.liveliest().await else {
                     return Ok(None);
                 };
                 let partition =
@@ -171,7 +173,7 @@ impl Disturber<'_> {
                 let owner = owners
                     .iter()
                     .find(|owner| owner.owned.contains(&(topic.clone(), partition)));
-                Ok(owner.and_then(|owner| house.fleet.with_pid(owner.pid)))
+                Ok(owner.and_then(|owner| cluster.fleet.with_pid(owner.pid)))
             },
         )
         .await
@@ -179,15 +181,15 @@ impl Disturber<'_> {
 
     /// Waits for a leading dispatcher; returns it with its term.
     async fn leader(&self) -> anyhow::Result<(usize, i64)> {
-        let house = &self.house;
-        until("a dispatcher leads", PATIENCE, async || {
-            let leader = house.rows.leader("dispatcher").await.ok().flatten();
+        let cluster = &self.cluster;
+        until("a dispatcher leads", TIMEOUT, async || {
+            let leader = cluster.rows.leader("dispatcher").await.ok().flatten();
             Ok(leader.and_then(|leader| {
                 Some((
-                    house
+                    cluster
                         .fleet
-                        .that_said(&leader.boot)
-                        .filter(|at| alive(house, *at))?,
+                        .with_log(&leader.boot)
+                        .filter(|at| alive(cluster, *at))?,
                     leader.term,
                 ))
             }))
@@ -197,12 +199,12 @@ impl Disturber<'_> {
 
     /// Waits until another delivery is claimed, unless all projects have ended.
     async fn flow_again(&self) -> anyhow::Result<()> {
-        let (rows, took) = (&self.house.rows, stopwatch());
-        let before = until("the database answers", PATIENCE, async || {
+        let (rows, took) = (&self.cluster.rows, stopwatch());
+        let before = until("the database answers", TIMEOUT, async || {
             Ok(rows.claimed().await.ok())
         })
         .await?;
-        let moved = until("a task is claimed again", PATIENCE, async || {
+        let moved = until("a task is claimed again", TIMEOUT, async || {
             let claimed = rows.claimed().await.is_ok_and(|claimed| claimed > before);
             let over = rows
                 .projects()
@@ -215,15 +217,15 @@ impl Disturber<'_> {
             })
         });
         if moved.await? {
-            self.story
-                .tell(&format!("tasks flow {:.1} s later", took()));
+            self.progress
+                .print(&format!("tasks flow {:.1} s later", took()));
         } else {
-            self.story.tell("nothing is left to do");
+            self.progress.print("nothing is left to do");
         }
         Ok(())
     }
 }
 
-fn alive(house: &House, at: usize) -> bool {
-    house.fleet.members[at].process.pid().is_some()
+fn alive(cluster: &Cluster, at: usize) -> bool {
+    cluster.fleet.members[at].process.pid().is_some()
 }

@@ -11,14 +11,14 @@ mod check;
 mod disturb;
 mod order;
 mod points;
+mod progress;
 mod proof;
 mod runs;
-mod story;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chorus_bench::stage::house::Place;
+use chorus_bench::cluster::installation::Paths;
 use clap::Parser;
 
 /// Proves that a distributed installation loses nothing and doubles nothing.
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 
 fn start(cli: &Cli) -> anyhow::Result<bool> {
     let absolute = |path: &PathBuf| std::path::absolute(path);
-    let place = Place {
+    let paths = Paths {
         program: absolute(&cli.chorus)?,
         root: absolute(&cli.root)?,
         folder: absolute(&cli.folder)?,
@@ -78,5 +78,5 @@ fn start(cli: &Cli) -> anyhow::Result<bool> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(proof::prove(&place, plan))
+        .block_on(proof::prove(&paths, plan))
 }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::house::House;
-use chorus_bench::stage::process::was_killed;
+use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::process::was_killed;
 use chorus_bench::time::until;
 
-use crate::story::Story;
+use crate::progress::Progress;
 
 /// Maximum time until a process passes its point.
 const PASSES: Duration = Duration::from_secs(60);
@@ -28,13 +28,13 @@ pub(crate) const POINTS: [(&str, Role); 7] = [
 /// Kills a process of the point's role at the point. Only the leading dispatcher passes the points
 /// of dispatchers, so the other dispatchers are stopped meanwhile.
 pub(crate) async fn hit(
-    house: &mut House,
-    story: &Story,
+    cluster: &mut Cluster,
+    progress: &Progress,
     (point, role): (&str, Role),
     chance: &mut fastrand::Rng,
 ) -> anyhow::Result<()> {
     let times = chance.u32(1..=3);
-    let members = house.fleet.with_role(role);
+    let members = cluster.fleet.with_role(role);
     let victim = members[chance.usize(..members.len())];
     let away: Vec<usize> = if role == Role::Dispatcher {
         members
@@ -42,26 +42,26 @@ pub(crate) async fn hit(
         vec![victim]
     };
     for at in &away {
-        house.fleet.kill(*at);
+        cluster.fleet.kill(*at);
     }
-    house.fleet.members[victim]
+    cluster.fleet.members[victim]
         .process
-        .again(&[("CHORUS_CRASH", &format!("{point}:{times}"))])?;
-    let name = house.fleet.name(victim).to_owned();
+        .restart(&[("CHORUS_CRASH", &format!("{point}:{times}"))])?;
+    let name = cluster.fleet.name(victim).to_owned();
     let ended = until(
         &format!("{name} dies at {point}:{times}"),
         PASSES,
-        async || house.fleet.members[victim].process.ended(),
+        async || cluster.fleet.members[victim].process.ended(),
     )
     .await?;
     if !was_killed(ended) {
         bail!("{name} should have died at {point}:{times}, but ended with {ended}");
     }
-    story.tell(&format!(
+    progress.print(&format!(
         "{name} died at point {point}, passed for time {times}"
     ));
     for at in away {
-        house.fleet.again(at)?;
+        cluster.fleet.restart(at)?;
     }
     Ok(())
 }

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use chorus_bench::stage::briefs::{self, Work};
-use chorus_bench::stage::client::Client;
-use chorus_bench::stage::fleet::Role;
-use chorus_bench::stage::house::{House, Place};
-use chorus_bench::stage::providers::Temper;
-use chorus_bench::stage::rows::Files;
-use chorus_bench::stage::services::Services;
-use chorus_bench::stage::settings::Settings;
-use chorus_bench::stage::witness::Witness;
+use chorus_bench::cluster::briefs::{self, Submission};
+use chorus_bench::cluster::client::Client;
+use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::installation::{Cluster, Paths};
+use chorus_bench::cluster::observer::BusObserver;
+use chorus_bench::cluster::providers::ProviderSpeed;
+use chorus_bench::cluster::rows::Files;
+use chorus_bench::cluster::services::Services;
+use chorus_bench::cluster::settings::Settings;
 
 use crate::census::Census;
 use crate::check::{self, Check};
 use crate::disturb::Disturber;
 use crate::order;
 use crate::points::{self, POINTS};
+use crate::progress::Progress;
 use crate::runs::Run;
-use crate::story::Story;
 
 /// Parameters of the proof.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
 }
 
 /// Processes of the cluster.
-const PEOPLE: [Role; 9] = [
+const PROCESSES: [Role; 9] = [
     Role::Gateway,
     Role::Orchestrator,
     Role::Orchestrator,
@@ -58,58 +58,58 @@ const SETTINGS: fn() -> Settings = || Settings {
 };
 
 /// Servers, cluster, clients and results of the proof.
-struct Scene {
-    house: House,
+struct Proof {
+    cluster: Cluster,
     services: Services,
-    witness: Witness,
+    observer: BusObserver,
     client: Client,
-    story: Story,
-    works: Vec<Work>,
+    progress: Progress,
+    submissions: Vec<Submission>,
     checks: Vec<Check>,
     runs: Vec<Run>,
 }
 
 /// Starts the cluster, makes the runs and checks; returns true if every check passed.
-pub(crate) async fn prove(place: &Place, plan: Plan) -> anyhow::Result<bool> {
-    let mut scene = Scene::set(place, &plan).await?;
-    scene.calm().await?;
-    let census = Census::take(&scene.house, &scene.witness).await?;
-    scene
+pub(crate) async fn prove(paths: &Paths, plan: Plan) -> anyhow::Result<bool> {
+    let mut proof = Proof::set(paths, &plan).await?;
+    proof.calm().await?;
+    let census = Census::take(&proof.cluster, &proof.observer).await?;
+    proof
         .checks
-        .push(check::shares(&census, &scene.runs[0], WORKERS));
-    let undisturbed = scene.runs[0].files(&scene.house, &census).await?;
+        .push(check::shares(&census, &proof.runs[0], WORKERS));
+    let undisturbed = proof.runs[0].files(&proof.cluster, &census).await?;
     if plan.disturb {
-        scene.disturbed(&plan).await?;
+        proof.disturbed(&plan).await?;
     }
     if plan.points {
-        scene.points(plan.seed).await?;
+        proof.points(plan.seed).await?;
     }
-    scene.judge(&undisturbed).await
+    proof.check_all(&undisturbed).await
 }
 
-impl Scene {
-    async fn set(place: &Place, plan: &Plan) -> anyhow::Result<Self> {
-        let story = Story::begin();
-        let services = Services::up(place.services())?;
-        story.tell("PostgreSQL, Redis and Kafka are up");
+impl Proof {
+    async fn set(paths: &Paths, plan: &Plan) -> anyhow::Result<Self> {
+        let progress = Progress::begin();
+        let services = Services::up(paths.services())?;
+        progress.print("PostgreSQL, Redis and Kafka are up");
         let settings = SETTINGS();
-        let mut house = House::found(place, &services, &settings, Temper::Real).await?;
-        let witness = Witness::attach(&services.kafka)?;
-        house.people(&PEOPLE).await?;
-        story.tell(&format!(
+        let mut cluster = Cluster::create(paths, &services, &settings, ProviderSpeed::Real).await?;
+        let observer = BusObserver::attach(&services.kafka)?;
+        cluster.start_processes(&PROCESSES).await?;
+        progress.print(&format!(
             "{} processes are ready",
-            house.fleet.members.len()
+            cluster.fleet.members.len()
         ));
-        let client = house.client()?;
-        let mut works = vec![briefs::long_document(&place.root)?];
-        works.extend(briefs::surveys(plan.seed, plan.briefs));
+        let client = cluster.client()?;
+        let mut submissions = vec![briefs::long_document(&paths.root)?];
+        submissions.extend(briefs::surveys(plan.seed, plan.briefs));
         Ok(Self {
-            house,
+            cluster,
             services,
-            witness,
+            observer,
             client,
-            story,
-            works,
+            progress,
+            submissions,
             checks: Vec::new(),
             runs: Vec::new(),
         })
@@ -117,15 +117,16 @@ impl Scene {
 
     async fn calm(&mut self) -> anyhow::Result<()> {
         let mut run = Run::new("undisturbed");
-        run.send(&self.house, &self.client, &self.works[0]).await?;
-        run.hand_in(&self.client, &self.works[1..]).await?;
-        self.story.tell(&format!(
+        run.send(&self.cluster, &self.client, &self.submissions[0])
+            .await?;
+        run.submit(&self.client, &self.submissions[1..]).await?;
+        self.progress.print(&format!(
             "{} briefs are handed in, nothing is disturbed",
-            self.works.len()
+            self.submissions.len()
         ));
-        run.over(&self.house).await?;
-        self.story
-            .tell(&format!("the undisturbed run took {:.0} s", run.seconds));
+        run.wait_for_end(&self.cluster).await?;
+        self.progress
+            .print(&format!("the undisturbed run took {:.0} s", run.seconds));
         self.runs.push(run);
         Ok(())
     }
@@ -135,30 +136,31 @@ impl Scene {
         steps
             .retain(|step| plan.only.is_empty() || plan.only.contains(&format!("{:?}", step.what)));
         let mut run = Run::new("disturbed");
-        run.send(&self.house, &self.client, &self.works[0]).await?;
-        run.hand_in(&self.client, &self.works[1..]).await?;
-        self.story.tell(&format!(
+        run.send(&self.cluster, &self.client, &self.submissions[0])
+            .await?;
+        run.submit(&self.client, &self.submissions[1..]).await?;
+        self.progress.print(&format!(
             "the same briefs are handed in; {} disturbances follow, seed {}",
             steps.len(),
             plan.seed
         ));
         let Self {
-            house,
+            cluster,
             services,
-            witness,
-            story,
+            observer,
+            progress,
             ..
         } = self;
         let mut disturber = Disturber {
-            house,
+            cluster,
             services,
-            witness,
-            story,
+            observer,
+            progress,
             happened: Vec::new(),
         };
         disturber.run(&steps).await?;
         let happened = disturber.happened.len();
-        let unfinished = run.unfinished(&self.house).await.unwrap_or(0);
+        let unfinished = run.unfinished(&self.cluster).await.unwrap_or(0);
         let late = if unfinished == 0 {
             vec!["no project was under way any more at the last disturbance".to_owned()]
         } else {
@@ -167,13 +169,13 @@ impl Scene {
         let saw =
             format!("{happened} disturbances, {unfinished} projects under way after the last");
         self.checks.push(Check::new(
-            "every disturbance met work under way",
+            "every disturbance met work in progress",
             saw,
             late,
         ));
-        run.over(&self.house).await?;
-        self.story
-            .tell(&format!("the disturbed run took {:.0} s", run.seconds));
+        run.wait_for_end(&self.cluster).await?;
+        self.progress
+            .print(&format!("the disturbed run took {:.0} s", run.seconds));
         self.runs.push(run);
         Ok(())
     }
@@ -181,15 +183,15 @@ impl Scene {
     async fn points(&mut self, seed: u64) -> anyhow::Result<()> {
         let mut chance = fastrand::Rng::with_seed(seed);
         let mut run = Run::new("fail points'");
-        let portion = self.works.len().div_ceil(POINTS.len());
-        let mut portions = self.works.chunks(portion);
+        let portion = self.submissions.len().div_ceil(POINTS.len());
+        let mut portions = self.submissions.chunks(portion);
         for point in POINTS {
-            run.hand_in(&self.client, portions.next().unwrap_or_default())
+            run.submit(&self.client, portions.next().unwrap_or_default())
                 .await?;
-            points::hit(&mut self.house, &self.story, point, &mut chance).await?;
+            points::hit(&mut self.cluster, &self.progress, point, &mut chance).await?;
         }
-        run.over(&self.house).await?;
-        self.story.tell(&format!(
+        run.wait_for_end(&self.cluster).await?;
+        self.progress.print(&format!(
             "the run with the fail points took {:.0} s",
             run.seconds
         ));
@@ -203,52 +205,52 @@ impl Scene {
     }
 
     /// Reads the final state, checks it, and stops the processes in order.
-    async fn judge(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
-        let census = Census::take(&self.house, &self.witness).await?;
-        census.keep(&self.house.ground.folder)?;
+    async fn check_all(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
+        let census = Census::take(&self.cluster, &self.observer).await?;
+        census.keep(&self.cluster.environment.folder)?;
         let (books, tasks) = (
-            check::books(&census.journal, &census.deliveries),
+            check::accounting(&census.journal, &census.deliveries),
             check::tasks(&census)?,
         );
         let mut checks = std::mem::take(&mut self.checks);
         for run in &self.runs {
             checks.push(check::done(&census, run));
-            checks.push(check::heard(&census, run));
+            checks.push(check::events(&census, run));
         }
         for (at, run) in self.runs.iter_mut().enumerate() {
-            let files = run.files(&self.house, &census).await?;
+            let files = run.files(&self.cluster, &census).await?;
             if at > 0 {
                 checks.push(check::equal(run.name, undisturbed, &files));
             }
             checks.push(check::received(
                 run.name,
                 &files,
-                &run.in_hand(&self.client, &files).await,
+                &run.received_files(&self.client, &files).await,
             ));
         }
-        let ended = self.house.fleet.ended()?;
+        let ended = self.cluster.fleet.ended()?;
         checks.extend([
             tasks.check,
             books.check,
             check::limits(&census.counts, &census.journal),
-            check::carried(&census),
+            check::dispatched(&census),
             check::resolved(&census),
         ]);
         checks.push(Check::new(
             "no process ended by itself",
-            format!("{} processes run", PEOPLE.len() - ended.len()),
+            format!("{} processes run", PROCESSES.len() - ended.len()),
             ended,
         ));
-        let drained = self.house.fleet.drain().await?;
+        let drained = self.cluster.fleet.drain().await?;
         checks.push(Check::new(
             "SIGTERM ends every process in order",
-            format!("{} processes", PEOPLE.len()),
+            format!("{} processes", PROCESSES.len()),
             drained,
         ));
         self.services.down()?;
-        self.story.tell("what was found:");
-        let holds = checks.iter().filter(|check| !check.tell()).count() == 0;
-        println!("took {:.0} s", self.story.seconds());
+        self.progress.print("what was found:");
+        let holds = checks.iter().filter(|check| !check.print()).count() == 0;
+        println!("took {:.0} s", self.progress.seconds());
         println!(
             "{} tasks, {} lost, {} doubled, {} calls wasted",
             tasks.all,

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chorus_bench::stage::briefs::Work;
-use chorus_bench::stage::client::{Client, Errand, Heard};
-use chorus_bench::stage::house::House;
-use chorus_bench::stage::rows::Files;
+use chorus_bench::cluster::briefs::Submission;
+use chorus_bench::cluster::client::{Client, CommandLine, ReceivedEvents};
+use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::rows::Files;
 use chorus_bench::time::{stopwatch, until};
 
 use crate::census::{self, Census};
@@ -17,7 +17,7 @@ use crate::census::{self, Census};
 /// Maximum time for all projects of a run together.
 const ALL: Duration = Duration::from_secs(300);
 /// Maximum time for clients to receive the end after it was committed.
-const TOLD: Duration = Duration::from_secs(20);
+const DELIVERY: Duration = Duration::from_secs(20);
 /// Maximum time for the command line to submit its project.
 const TAKEN: Duration = Duration::from_secs(60);
 
@@ -27,21 +27,21 @@ pub(crate) struct Run {
     /// Project ids by brief name.
     pub(crate) projects: BTreeMap<String, String>,
     /// Events that clients received, by project id.
-    pub(crate) heard: BTreeMap<String, Heard>,
+    pub(crate) events: BTreeMap<String, ReceivedEvents>,
     /// The running command line, with the name of its brief.
-    pub(crate) errand: Option<(String, Errand)>,
+    pub(crate) command_line: Option<(String, CommandLine)>,
     pub(crate) seconds: f64,
     took: Box<dyn Fn() -> f64 + Send>,
 }
 
 impl Run {
     pub(crate) fn new(name: &'static str) -> Self {
-        let (projects, heard) = (BTreeMap::new(), BTreeMap::new());
+        let (projects, events) = (BTreeMap::new(), BTreeMap::new());
         Self {
             name,
             projects,
-            heard,
-            errand: None,
+            events,
+            command_line: None,
             seconds: 0.0,
             took: Box::new(stopwatch()),
         }
@@ -50,13 +50,13 @@ impl Run {
     /// Starts the command line with a submission and waits until its project exists.
     pub(crate) async fn send(
         &mut self,
-        house: &House,
+        cluster: &Cluster,
         client: &Client,
-        work: &Work,
+        submission: &Submission,
     ) -> anyhow::Result<()> {
         let ids = async || {
             anyhow::Ok(
-                house
+                cluster
                     .rows
                     .projects()
                     .await?
@@ -66,43 +66,57 @@ impl Run {
             )
         };
         let before = ids().await?;
-        let errand = client.errand(&house.ground, work, &format!("errand-{}", self.name))?;
-        let id = until("the command line's project is taken", TAKEN, async || {
+        let command_line = client.command_line(
+            &cluster.environment,
+            submission,
+            &format!("command-line-{}", self.name),
+        )?;
+        let id = until("the command line's project exists", TAKEN, async || {
             Ok(ids().await?.difference(&before).next().cloned())
         })
         .await?;
-        self.projects.insert(work.name.clone(), id);
-        self.errand = Some((work.name.clone(), errand));
+        self.projects.insert(submission.name.clone(), id);
+        self.command_line = Some((submission.name.clone(), command_line));
         Ok(())
     }
 
     /// Submits all works at once.
-    pub(crate) async fn hand_in(&mut self, client: &Client, works: &[Work]) -> anyhow::Result<()> {
+    pub(crate) async fn submit(
+        &mut self,
+        client: &Client,
+        submissions: &[Submission],
+    ) -> anyhow::Result<()> {
         let run = self.name;
-        let handed_in = works.iter().map(async |work| {
+        let handed_in = submissions.iter().map(async |submission| {
             let id = client
-                .hand_in(work, &format!("{run}/{}", work.name))
+                .submit(submission, &format!("{run}/{}", submission.name))
                 .await?;
-            let heard = client.listen(&id);
-            anyhow::Ok((work.name.clone(), id, heard))
+            let events = client.listen(&id);
+            anyhow::Ok((submission.name.clone(), id, events))
         });
-        for (name, id, heard) in futures_util::future::try_join_all(handed_in).await? {
-            self.heard.insert(id.clone(), heard);
+        for (name, id, events) in futures_util::future::try_join_all(handed_in).await? {
+            self.events.insert(id.clone(), events);
             self.projects.insert(name, id);
         }
         Ok(())
     }
 
     /// Waits until every project has ended, in any state, and every client has received the end.
-    pub(crate) async fn over(&mut self, house: &House) -> anyhow::Result<()> {
-        let waited = until("every project is over", ALL, async || {
-            Ok((self.unfinished(house).await == Some(0)).then_some(()))
+    pub(crate) async fn wait_for_end(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
+        let waited = until("every project has ended", ALL, async || {
+            Ok((self.unfinished(cluster).await == Some(0)).then_some(()))
         })
         .await;
         self.seconds = (self.took)();
-        let told = async || Ok(self.heard.values().all(Heard::ended).then_some(()));
+        let all_received = async || {
+            Ok(self
+                .events
+                .values()
+                .all(ReceivedEvents::ended)
+                .then_some(()))
+        };
         let waited = match waited {
-            Ok(()) => until("every client hears the end", TOLD, told).await,
+            Ok(()) => until("every client received the end", DELIVERY, all_received).await,
             late @ Err(_) => late,
         };
         // Projects that never end, or clients that never receive the end, are findings of the
@@ -114,34 +128,34 @@ impl Run {
     }
 
     /// Number of projects that have not ended; `None` while the database does not answer.
-    pub(crate) async fn unfinished(&self, house: &House) -> Option<usize> {
-        let projects = house.rows.projects().await.ok()?;
-        let over = |id: &String| {
+    pub(crate) async fn unfinished(&self, cluster: &Cluster) -> Option<usize> {
+        let projects = cluster.rows.projects().await.ok()?;
+        let ended = |id: &String| {
             projects
                 .iter()
                 .any(|project| project.id == *id && project.over == 1)
         };
-        Some(self.projects.values().filter(|id| !over(id)).count())
+        Some(self.projects.values().filter(|id| !ended(id)).count())
     }
 
     /// Deliverables according to the rows, by brief name.
     pub(crate) async fn files(
         &self,
-        house: &House,
+        cluster: &Cluster,
         census: &Census,
     ) -> anyhow::Result<BTreeMap<String, Files>> {
         let mut all = BTreeMap::new();
         for (name, id) in &self.projects {
             all.insert(
                 name.clone(),
-                census::files(house, census.project(id)?).await?,
+                census::files(cluster, census.project(id)?).await?,
             );
         }
         Ok(all)
     }
 
     /// Files that clients received from the gateway and from the command line.
-    pub(crate) async fn in_hand(
+    pub(crate) async fn received_files(
         &mut self,
         client: &Client,
         expected: &BTreeMap<String, Files>,
@@ -150,11 +164,11 @@ impl Run {
         for (name, id) in &self.projects {
             all.insert(name.clone(), client.files(id).await);
         }
-        if let Some((name, errand)) = &mut self.errand {
-            let brought = errand
-                .brought(expected.get(name).unwrap_or(&Files::new()))
+        if let Some((name, command_line)) = &mut self.command_line {
+            let received_files = command_line
+                .received_files(expected.get(name).unwrap_or(&Files::new()))
                 .await;
-            all.insert(format!("{name} by the command line"), brought);
+            all.insert(format!("{name} by the command line"), received_files);
         }
         all
     }

@@ -1,6 +1,6 @@
 //! Checks the providers' own count of every limit.
 
-use chorus_bench::stage::providers::Count;
+use chorus_bench::cluster::providers::Count;
 use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chorus_bench::stage::rows::Files;
+use chorus_bench::cluster::rows::Files;
 
 use super::Check;
 use crate::census::Census;
@@ -64,10 +64,10 @@ pub(crate) fn equal(
 pub(crate) fn received(
     run: &str,
     files: &BTreeMap<String, Files>,
-    in_hand: &BTreeMap<String, anyhow::Result<Files>>,
+    received_files: &BTreeMap<String, anyhow::Result<Files>>,
 ) -> Check {
     let mut faults = Vec::new();
-    for (name, got) in in_hand {
+    for (name, got) in received_files {
         let expected = files.get(name.trim_end_matches(" by the command line"));
         match got {
             Ok(got) if Some(got) == expected => {}
@@ -77,7 +77,7 @@ pub(crate) fn received(
     }
     let saw = format!(
         "{} deliverables fetched from the gateway or written by the command line",
-        in_hand.len()
+        received_files.len()
     );
     Check::new(
         &format!("clients of the {run} run have what was delivered"),
@@ -88,26 +88,29 @@ pub(crate) fn received(
 
 /// Checks that events have consecutive sequence numbers in the rows, and that each client received
 /// each event once, in order.
-pub(crate) fn heard(census: &Census, run: &Run) -> Check {
+pub(crate) fn events(census: &Census, run: &Run) -> Check {
     let mut faults = Vec::new();
     let (mut events, mut listeners, mut streams) = (0, 0, 0);
     for (name, id) in &run.projects {
-        let places = census.events.get(id).cloned().unwrap_or_default();
-        events += places.len();
-        let expected: Vec<i64> = (1..).take(places.len()).collect();
-        if places.is_empty() || places != expected {
-            faults.push(format!("{name}: the places in the rows are {places:?}"));
+        let sequence = census.events.get(id).cloned().unwrap_or_default();
+        events += sequence.len();
+        let expected: Vec<i64> = (1..).take(sequence.len()).collect();
+        if sequence.is_empty() || sequence != expected {
+            faults.push(format!("{name}: the sequence in the rows are {sequence:?}"));
         }
-        if let Some(heard) = run.heard.get(id) {
+        if let Some(received) = run.events.get(id) {
             listeners += 1;
-            streams += heard.streams();
-            if heard.places() != expected {
-                faults.push(format!("{name}: the client heard {:?}", heard.places()));
+            streams += received.streams();
+            if received.sequence() != expected {
+                faults.push(format!(
+                    "{name}: the client received {:?}",
+                    received.sequence()
+                ));
             }
         }
     }
     let saw = format!(
-        "{events} events of {} projects, {listeners} clients heard theirs over {streams} streams",
+        "{events} events of {} projects, {listeners} clients received theirs over {streams} streams",
         run.projects.len()
     );
     Check::new(

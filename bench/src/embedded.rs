@@ -31,13 +31,13 @@ use tokio::sync::Notify;
 
 use crate::clock::MachineClock;
 use crate::instant::Instant;
-use crate::{Kind, books};
+use crate::{Kind, brief as generated};
 
 /// Pool of the one model.
 const POOL: &str = "other";
 
 /// Ports and running services in this process.
-pub(crate) struct House {
+pub(crate) struct EmbeddedServices {
     pub(crate) ports: Ports,
     pub(crate) upstream: Arc<Instant>,
     tenant: Tenant,
@@ -53,7 +53,7 @@ impl<T> Rows for T where
 {
 }
 
-impl House {
+impl EmbeddedServices {
     /// Opens the store in a folder and starts every service.
     pub(crate) async fn open(kind: Kind, folder: &Path) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(MachineClock);
@@ -135,7 +135,7 @@ impl House {
 
     /// Submits a brief with `chapters` chapters.
     pub(crate) async fn submit(&self, chapters: u32) -> anyhow::Result<ProjectId> {
-        let text = books::text(chapters);
+        let text = generated::text(chapters);
         let bytes = text.len() as u64;
         let attachment = Attachment {
             name: "chronicle.md".to_owned(),
@@ -148,7 +148,7 @@ impl House {
         };
         let brief = Brief {
             version: 1,
-            text: books::BRIEF.to_owned(),
+            text: generated::BRIEF.to_owned(),
             attachments: vec![attachment],
             options,
         };

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chorus_bench::stage::rows::DeliveryRow;
+use chorus_bench::cluster::rows::DeliveryRow;
 use chorus_provider_sim::engine::journal::Entry;
 
 use super::Check;
 
 /// Result of the comparison, with sums.
-pub(crate) struct Books {
+pub(crate) struct Accounting {
     pub(crate) check: Check,
     /// Answered calls without a used result: the worker was lost, or the attempt was cancelled.
     pub(crate) wasted: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Books {
 
 /// Checks that each call belongs to one delivery, that each delivery with usage has its call, and
 /// that a delivery without a call was lost, cancelled or never sent.
-pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
+pub(crate) fn accounting(journal: &[Entry], rows: &[DeliveryRow]) -> Accounting {
     let mut faults = Vec::new();
     let mut calls: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
     for entry in journal {
@@ -64,7 +64,7 @@ pub(crate) fn books(journal: &[Entry], rows: &[DeliveryRow]) -> Books {
             paid + wasted + refused
         ));
     }
-    Books {
+    Accounting {
         check: Check::new("the providers' journal equals the rows", saw, faults),
         wasted,
         doubled,

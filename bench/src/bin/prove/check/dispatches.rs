@@ -6,7 +6,7 @@ use super::Check;
 use crate::census::Census;
 
 /// Checks that each task with a delivery has a dispatch record, and each claimed delivery as well.
-pub(crate) fn carried(census: &Census) -> Check {
+pub(crate) fn dispatched(census: &Census) -> Check {
     let dispatches = || census.seen.iter().filter(|seen| seen.dispatch);
     let tasks: BTreeSet<&str> = census
         .deliveries

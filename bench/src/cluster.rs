@@ -3,9 +3,11 @@
 pub mod briefs;
 pub mod client;
 pub mod fleet;
-pub mod house;
+pub mod installation;
 #[cfg(feature = "distributed")]
 pub mod membership;
+#[cfg(feature = "distributed")]
+pub mod observer;
 pub mod ports;
 pub mod process;
 pub mod providers;
@@ -13,5 +15,3 @@ pub mod rows;
 pub mod services;
 pub mod settings;
 pub mod web;
-#[cfg(feature = "distributed")]
-pub mod witness;

@@ -36,12 +36,12 @@ impl Process {
             launch,
             child: None,
         };
-        process.again(&[])?;
+        process.restart(&[])?;
         Ok(process)
     }
 
     /// Restarts the process with additional variables.
-    pub fn again(&mut self, more: &[(&str, &str)]) -> anyhow::Result<()> {
+    pub fn restart(&mut self, more: &[(&str, &str)]) -> anyhow::Result<()> {
         self.kill();
         let launch = &self.launch;
         let log = OpenOptions::new()
@@ -121,7 +121,7 @@ impl Process {
     }
 
     /// Output of all starts so far.
-    pub fn said(&self) -> String {
+    pub fn output(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 

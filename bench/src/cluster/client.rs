@@ -14,15 +14,15 @@ use chorus_core::artifact::ArtifactHash;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::briefs::Work;
-use super::fleet::Ground;
+use super::briefs::Submission;
+use super::fleet::Environment;
 use super::process::Process;
 use super::rows::Files;
 use super::web::Web;
 use crate::time::{pause, until};
 
 /// Maximum time for which a submission is repeated.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause before a broken stream is opened again.
 const REST: Duration = Duration::from_millis(200);
 
@@ -36,35 +36,35 @@ pub struct Client {
 
 /// Events of one project that a client received, in order.
 #[derive(Debug, Clone, Default)]
-pub struct Heard {
+pub struct ReceivedEvents {
     inner: Arc<Mutex<Inner>>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    places: Vec<i64>,
+    sequence: Vec<i64>,
     streams: u32,
     ended: bool,
 }
 
 /// A running command line with one project.
 #[derive(Debug)]
-pub struct Errand {
+pub struct CommandLine {
     process: Process,
     out: PathBuf,
 }
 
-impl Errand {
+impl CommandLine {
     /// Waits until the command line has exited; returns the files in its folder.
-    pub async fn brought(&mut self, expected: &Files) -> anyhow::Result<Files> {
-        let ended = until("the command line is back", PATIENCE, async || {
+    pub async fn received_files(&mut self, expected: &Files) -> anyhow::Result<Files> {
+        let ended = until("the command line is back", TIMEOUT, async || {
             self.process.ended()
         })
         .await?;
         anyhow::ensure!(
             ended.success(),
             "the command line ended with {ended}: {}",
-            self.process.said()
+            self.process.output()
         );
         let mut files = Files::new();
         for path in expected.keys() {
@@ -76,13 +76,13 @@ impl Errand {
     }
 }
 
-impl Heard {
+impl ReceivedEvents {
     /// Sequence numbers of the events in order of arrival.
-    pub fn places(&self) -> Vec<i64> {
+    pub fn sequence(&self) -> Vec<i64> {
         self.inner
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .places
+            .sequence
             .clone()
     }
 
@@ -106,17 +106,17 @@ impl Heard {
         self.inner
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .places
+            .sequence
             .last()
             .copied()
     }
 
-    fn hear(&self, place: i64) {
+    fn record(&self, seq: i64) {
         self.inner
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .places
-            .push(place);
+            .sequence
+            .push(seq);
     }
 
     fn open(&self) {
@@ -135,12 +135,17 @@ impl Client {
 
     /// Starts the command line as a client: it submits the work, follows it, and writes the
     /// deliverable below `out` in the folder.
-    pub fn errand(&self, ground: &Ground, work: &Work, name: &str) -> anyhow::Result<Errand> {
-        let folder = ground.folder.join(name);
+    pub fn command_line(
+        &self,
+        environment: &Environment,
+        submission: &Submission,
+        name: &str,
+    ) -> anyhow::Result<CommandLine> {
+        let folder = environment.folder.join(name);
         std::fs::create_dir_all(folder.join("docs"))
             .with_context(|| format!("make {}", folder.display()))?;
-        std::fs::write(folder.join("brief.md"), &work.brief).context("write a brief")?;
-        for (name, text) in &work.attachments {
+        std::fs::write(folder.join("brief.md"), &submission.brief).context("write a brief")?;
+        for (name, text) in &submission.attachments {
             std::fs::write(folder.join("docs").join(name), text).context("write an attachment")?;
         }
         let server = format!("http://{}", self.gateway);
@@ -148,64 +153,69 @@ impl Client {
             "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server",
             &server,
         ];
-        let mut launch = ground.launch(name, &arguments);
+        let mut launch = environment.launch(name, &arguments);
         launch.arguments.drain(..2);
         launch
             .variables
             .push(("CHORUS_API_KEY".to_owned(), self.key.clone()));
         launch.folder.clone_from(&folder);
-        Ok(Errand {
+        Ok(CommandLine {
             process: Process::start(launch)?,
             out: folder.join("out"),
         })
     }
 
     /// Submits a project, repeatedly with the same key until it is answered; returns the id.
-    pub async fn hand_in(&self, work: &Work, key: &str) -> anyhow::Result<String> {
-        let attachments: Vec<Value> = work
+    pub async fn submit(&self, submission: &Submission, key: &str) -> anyhow::Result<String> {
+        let attachments: Vec<Value> = submission
             .attachments
             .iter()
             .map(|(name, text)| json!({"name": name, "text": text}))
             .collect();
-        let body = json!({"brief": work.brief, "attachments": attachments, "title": work.name, "budget_usd": 100.0, "assume": true, "approve": "auto"});
-        until(&format!("{} is taken", work.name), PATIENCE, async || {
-            let request = self
-                .web
-                .client()
-                .post(self.address("/v1/projects"))
-                .bearer_auth(&self.key)
-                .header("idempotency-key", key);
-            let Ok(response) = request
-                .timeout(Duration::from_secs(10))
-                .header("content-type", "application/json")
-                .body(body.to_string())
-                .send()
-                .await
-            else {
-                return Ok(None);
-            };
-            let status = response.status();
-            let Ok(text) = response.text().await else {
-                return Ok(None);
-            };
-            if status.is_server_error() {
-                return Ok(None);
-            }
-            if !status.is_success() {
-                bail!("{} is refused: {status} {text}", work.name);
-            }
-            let taken: Value = serde_json::from_str(&text).context("the reply to a submission")?;
-            Ok(Some(
-                taken["id"].as_str().context("a project's id")?.to_owned(),
-            ))
-        })
+        let body = json!({"brief": submission.brief, "attachments": attachments, "title": submission.name, "budget_usd": 100.0, "assume": true, "approve": "auto"});
+        until(
+            &format!("{} is taken", submission.name),
+            TIMEOUT,
+            async || {
+                let request = self
+                    .web
+                    .client()
+                    .post(self.address("/v1/projects"))
+                    .bearer_auth(&self.key)
+                    .header("idempotency-key", key);
+                let Ok(response) = request
+                    .timeout(Duration::from_secs(10))
+                    .header("content-type", "application/json")
+                    .body(body.to_string())
+                    .send()
+                    .await
+                else {
+                    return Ok(None);
+                };
+                let status = response.status();
+                let Ok(text) = response.text().await else {
+                    return Ok(None);
+                };
+                if status.is_server_error() {
+                    return Ok(None);
+                }
+                if !status.is_success() {
+                    bail!("{} is refused: {status} {text}", submission.name);
+                }
+                let taken: Value =
+                    serde_json::from_str(&text).context("the reply to a submission")?;
+                Ok(Some(
+                    taken["id"].as_str().context("a project's id")?.to_owned(),
+                ))
+            },
+        )
         .await
     }
 
     /// Follows a project from its first event to its end, in a task of its own.
-    pub fn listen(&self, id: &str) -> Heard {
-        let heard = Heard::default();
-        let (client, own, id) = (self.clone(), heard.clone(), id.to_owned());
+    pub fn listen(&self, id: &str) -> ReceivedEvents {
+        let events = ReceivedEvents::default();
+        let (client, own, id) = (self.clone(), events.clone(), id.to_owned());
         tokio::spawn(async move {
             while !client.stream(&id, &own).await {
                 pause(REST).await;
@@ -215,18 +225,18 @@ impl Client {
                 .unwrap_or_else(PoisonError::into_inner)
                 .ended = true;
         });
-        heard
+        events
     }
 
     /// Opens one stream after the last event received; returns true if the project has ended.
-    async fn stream(&self, id: &str, heard: &Heard) -> bool {
+    async fn stream(&self, id: &str, events: &ReceivedEvents) -> bool {
         let mut request = self
             .web
             .client()
             .get(self.address(&format!("/v1/projects/{id}/events")))
             .bearer_auth(&self.key);
         request = request.header("accept", "text/event-stream");
-        if let Some(last) = heard.last() {
+        if let Some(last) = events.last() {
             request = request.header("last-event-id", last.to_string());
         }
         let Ok(response) = request.send().await else {
@@ -235,14 +245,14 @@ impl Client {
         if !response.status().is_success() {
             return false;
         }
-        heard.open();
+        events.open();
         let mut bytes = response.bytes_stream();
         let mut text = Vec::new();
         while let Some(Ok(piece)) = bytes.next().await {
             text.extend_from_slice(&piece);
             while let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
                 let event: Vec<u8> = text.drain(..end + 2).collect();
-                if hears(&String::from_utf8_lossy(&event), heard) {
+                if record_event(&String::from_utf8_lossy(&event), events) {
                     return true;
                 }
             }
@@ -290,15 +300,15 @@ impl Client {
 }
 
 /// Records one event of a stream; returns true if it is the last of the project.
-fn hears(event: &str, heard: &Heard) -> bool {
+fn record_event(event: &str, events: &ReceivedEvents) -> bool {
     let field = |name: &str| {
         event
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
             .map(str::trim_start)
     };
-    if let Some(place) = field("id").and_then(|id| id.trim().parse().ok()) {
-        heard.hear(place);
+    if let Some(seq) = field("id").and_then(|id| id.trim().parse().ok()) {
+        events.record(seq);
     }
     field("event") == Some("end")
 }

@@ -16,7 +16,7 @@ const READY: Duration = Duration::from_secs(60);
 
 /// Binary, configuration and folder with which processes are started.
 #[derive(Debug, Clone)]
-pub struct Ground {
+pub struct Environment {
     /// Path of the binary.
     pub program: PathBuf,
     /// Folder for data and logs; the configuration is `chorus.toml` in it.
@@ -59,7 +59,7 @@ pub struct Fleet {
     web: Web,
 }
 
-impl Ground {
+impl Environment {
     /// Runs a command of the binary to its end and returns its output.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
         process::finish(&self.launch(arguments[0], arguments))
@@ -84,7 +84,7 @@ impl Ground {
 
 impl Role {
     /// Name of the role on the command line.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Orchestrator => "orchestrator",
@@ -97,14 +97,14 @@ impl Role {
     fn arguments(self) -> Vec<&'static str> {
         match self {
             Self::Worker(pool) => vec!["worker", "--pool", pool],
-            other => vec![other.word()],
+            other => vec![other.as_str()],
         }
     }
 }
 
 impl Member {
     /// Address of the health endpoints: that for clients, if there is one.
-    pub const fn answers(&self) -> SocketAddr {
+    pub const fn health_address(&self) -> SocketAddr {
         match self.role {
             Role::Gateway | Role::Serve => self.serves,
             Role::Orchestrator | Role::Dispatcher | Role::Worker(_) => self.probe,
@@ -122,10 +122,10 @@ impl Fleet {
     }
 
     /// Starts one process for each role and waits until all are ready.
-    pub async fn start(ground: &Ground, roles: &[Role]) -> anyhow::Result<Self> {
+    pub async fn start(environment: &Environment, roles: &[Role]) -> anyhow::Result<Self> {
         let mut fleet = Self::none()?;
         for role in roles {
-            fleet.hire(ground, *role)?;
+            fleet.spawn(environment, *role)?;
         }
         for at in 0..fleet.members.len() {
             fleet.ready(at).await?;
@@ -134,10 +134,11 @@ impl Fleet {
     }
 
     /// Starts one more process without waiting for it; returns its index. Name and log are its own.
-    pub fn hire(&mut self, ground: &Ground, role: Role) -> anyhow::Result<usize> {
+    pub fn spawn(&mut self, environment: &Environment, role: Role) -> anyhow::Result<usize> {
         let number = 1 + self.with_role(role).len();
         let (probe, serves) = (ports::free()?, ports::free()?);
-        let mut launch = ground.launch(&format!("{}-{number}", role.word()), &role.arguments());
+        let mut launch =
+            environment.launch(&format!("{}-{number}", role.as_str()), &role.arguments());
         launch.variables = vec![
             ("CHORUS_PROBE_LISTEN".to_owned(), probe.to_string()),
             ("CHORUS_GATEWAY_LISTEN".to_owned(), serves.to_string()),
@@ -160,7 +161,7 @@ impl Fleet {
                 anyhow::bail!("{name} ended while starting: {status}; see {name}.log");
             }
             Ok(web
-                .get(member.answers(), "/readyz")
+                .get(member.health_address(), "/readyz")
                 .await
                 .filter(|(status, _)| *status == 200))
         })
@@ -171,13 +172,13 @@ impl Fleet {
     /// Indices of the processes with a role, in any pool.
     pub fn with_role(&self, like: Role) -> Vec<usize> {
         (0..self.members.len())
-            .filter(|at| self.members[*at].role.word() == like.word())
+            .filter(|at| self.members[*at].role.as_str() == like.as_str())
             .collect()
     }
 
     /// Index of the process whose log contains a text, for instance the id of its boot.
-    pub fn that_said(&self, word: &str) -> Option<usize> {
-        (0..self.members.len()).find(|at| self.members[*at].process.said().contains(word))
+    pub fn with_log(&self, word: &str) -> Option<usize> {
+        (0..self.members.len()).find(|at| self.members[*at].process.output().contains(word))
     }
 
     /// Index of the process with this process id.
@@ -198,8 +199,8 @@ impl Fleet {
     }
 
     /// Restarts a process without waiting for it.
-    pub fn again(&mut self, at: usize) -> anyhow::Result<()> {
-        self.members[at].process.again(&[])
+    pub fn restart(&mut self, at: usize) -> anyhow::Result<()> {
+        self.members[at].process.restart(&[])
     }
 
     /// Names of processes that exited without being killed.

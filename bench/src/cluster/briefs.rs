@@ -6,7 +6,7 @@ use anyhow::Context;
 
 /// Input of one project.
 #[derive(Debug, Clone)]
-pub struct Work {
+pub struct Submission {
     /// Name of the submission in reports.
     pub name: String,
     /// Text of the brief.
@@ -25,7 +25,7 @@ const PLACES: [&str; 8] = [
     "ropewalk",
     "nursery",
 ];
-const DEEDS: [&str; 6] = [
+const EVENTS: [&str; 6] = [
     "was roofed anew",
     "was let to a cooper",
     "was fenced",
@@ -42,12 +42,12 @@ const REASONS: [&str; 5] = [
 ];
 
 /// Generates `many` surveys with two to six districts each; equal seeds give equal surveys.
-pub fn surveys(seed: u64, many: u32) -> Vec<Work> {
+pub fn surveys(seed: u64, many: u32) -> Vec<Submission> {
     (1..=many).map(|number| survey(seed, number)).collect()
 }
 
 /// A survey with short districts, and a brief that asks for one file.
-pub fn small(districts: u32) -> Work {
+pub fn small(districts: u32) -> Submission {
     let survey = Survey {
         chance: fastrand::Rng::with_seed(1),
         districts,
@@ -55,7 +55,7 @@ pub fn small(districts: u32) -> Work {
         contradiction: false,
     };
     let brief = "# A guide\n\nSummarise the attached survey district by district.\n\n## What to deliver\n\n- One file `guide.md` with a section for each district.\n";
-    Work {
+    Submission {
         name: "small".to_owned(),
         brief: brief.to_owned(),
         attachments: vec![("survey.md".to_owned(), survey.text())],
@@ -63,20 +63,20 @@ pub fn small(districts: u32) -> Work {
 }
 
 /// The long document of the examples below `root`.
-pub fn long_document(root: &Path) -> anyhow::Result<Work> {
+pub fn long_document(root: &Path) -> anyhow::Result<Submission> {
     let folder = root.join("examples/long-document");
     let read = |name: &str| {
         std::fs::read_to_string(folder.join(name))
             .with_context(|| format!("read {name} of {}", folder.display()))
     };
-    Ok(Work {
+    Ok(Submission {
         name: "long-document".to_owned(),
         brief: read("brief.md")?,
         attachments: vec![("book.md".to_owned(), read("docs/book.md")?)],
     })
 }
 
-fn survey(seed: u64, number: u32) -> Work {
+fn survey(seed: u64, number: u32) -> Submission {
     let mut chance =
         fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(u64::from(number)));
     let districts = chance.u32(2..=6);
@@ -91,7 +91,7 @@ fn survey(seed: u64, number: u32) -> Work {
          ## What to deliver\n\n- One file `guide-{number}.md` with a section for each district: a summary and its key points.\n\
          - A glossary of the terms that the survey defines.\n- A note that names contradictions between districts.\n"
     );
-    Work {
+    Submission {
         name: format!("survey-{number}"),
         brief,
         attachments: vec![("survey.md".to_owned(), survey.text())],
@@ -122,12 +122,12 @@ impl Survey {
             1700 + number
         );
         for sentence in 1..=self.sentences {
-            let (deed, reason) = (
-                DEEDS[self.chance.usize(..DEEDS.len())],
+            let (event, reason) = (
+                EVENTS[self.chance.usize(..EVENTS.len())],
                 REASONS[self.chance.usize(..REASONS.len())],
             );
             text.push_str(&format!(
-                "In month {} the {place} of district {number} {deed} {reason}. ",
+                "In month {} the {place} of district {number} {event} {reason}. ",
                 self.chance.u32(1..13)
             ));
             if sentence % 5 == 0 {

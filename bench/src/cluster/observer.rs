@@ -31,7 +31,7 @@ const CATCH_UP: Duration = Duration::from_secs(30);
 
 /// A record as Kafka carried it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seen {
+pub struct SeenRecord {
     /// True for a dispatch to a worker, false for a wake-up of the dispatcher.
     pub dispatch: bool,
     /// Task id.
@@ -47,9 +47,9 @@ pub struct Seen {
 }
 
 /// The consumer with all records received.
-pub struct Witness {
+pub struct BusObserver {
     brokers: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<SeenRecord>>>,
     reader: Option<Reader>,
 }
 
@@ -63,20 +63,20 @@ struct Reader {
     thread: JoinHandle<()>,
 }
 
-impl Witness {
+impl BusObserver {
     /// Starts reading.
     pub fn attach(brokers: &str) -> anyhow::Result<Self> {
-        let mut witness = Self {
+        let mut observer = Self {
             brokers: brokers.to_owned(),
             seen: Arc::default(),
             reader: None,
         };
-        witness.read_from_the_beginning()?;
-        Ok(witness)
+        observer.read_from_the_beginning()?;
+        Ok(observer)
     }
 
     /// All records received so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<SeenRecord> {
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -96,7 +96,7 @@ impl Witness {
                 let read = read.lock().unwrap_or_else(PoisonError::into_inner);
                 let behind = ends
                     .iter()
-                    .any(|(place, end)| *end > read.get(place).copied().unwrap_or(0));
+                    .any(|(partition, end)| *end > read.get(partition).copied().unwrap_or(0));
                 Ok((!behind).then_some(()))
             },
         )
@@ -165,19 +165,19 @@ impl Witness {
         anyhow::ensure!(all.count() > 0, "there is no topic to read");
         consumer.assign(&all).context("read the topics")?;
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.seen));
-        let (told, read) = (Arc::clone(&stop), Arc::new(Mutex::new(Positions::new())));
+        let (all_received, read) = (Arc::clone(&stop), Arc::new(Mutex::new(Positions::new())));
         let positions = Arc::clone(&read);
         let thread = std::thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !all_received.load(Ordering::Relaxed) {
                 // Errors pass: a stopped broker comes back, a missing topic will be created.
                 let Some(Ok(message)) = consumer.poll(POLL) else {
                     continue;
                 };
-                let place = (message.topic().to_owned(), message.partition());
+                let partition = (message.topic().to_owned(), message.partition());
                 positions
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .insert(place, message.offset() + 1);
+                    .insert(partition, message.offset() + 1);
                 if let Some(record) = taken(&message) {
                     seen.lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -198,7 +198,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for BusObserver {
     fn drop(&mut self) {
         self.stop();
     }
@@ -234,13 +234,13 @@ fn partitions(consumer: &BaseConsumer) -> anyhow::Result<Vec<(String, i32)>> {
         .collect())
 }
 
-fn taken(message: &impl Message) -> Option<Seen> {
+fn taken(message: &impl Message) -> Option<SeenRecord> {
     let headers = message.headers()?;
     let header = |name: &str| {
         let found = headers.iter().find(|header| header.key == name)?;
         Some(String::from_utf8_lossy(found.value?).into_owned())
     };
-    Some(Seen {
+    Some(SeenRecord {
         dispatch: message.topic().contains("dispatch"),
         task: header("chorus-task")?,
         attempt: header("chorus-attempt")?,

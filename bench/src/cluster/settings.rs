@@ -33,14 +33,14 @@ impl Settings {
             log,
             ..
         } = self;
-        let thinks = format!("[[{:?}]]", self.models[0]);
-        let work = format!("[{:?}]", self.models);
+        let planner = format!("[[{:?}]]", self.models[0]);
+        let writer = format!("[{:?}]", self.models);
         format!(
             "[data]\ndir = \"data\"\nkey_file = \"envelope.key\"\n\
              [database]\nurl = \"{}\"\n\
              [bus]\nkind = \"{bus}\"\nbrokers = \"{}\"\nnamespace = \"{namespace}\"\nsession_timeout_ms = 3000\n\
              [limits]\nkind = \"{limits}\"\nurl = \"{}\"\nnamespace = \"chorus{namespace}\"\n\
-             [roles]\nplanner = {thinks}\nmerger = {thinks}\njudge = {thinks}\nwriter = {work}\n\
+             [roles]\nplanner = {planner}\nmerger = {planner}\njudge = {planner}\nwriter = {writer}\n\
              [worker]\nslots = {slots}\ncall_timeout_seconds = 15\n\
              [delivery]\nbeat_ms = 300\nsilent_ms = 2500\nunclaimed_ms = 2500\n\
              [log]\nlevel = \"{log}\"\nformat = \"json\"\n",

@@ -53,16 +53,16 @@ impl Services {
             kafka: String::new(),
         };
         services.call(&["up", "--with", &me])?;
-        let said = services.call(&["env"])?;
+        let output = services.call(&["env"])?;
         let value = |variable: &str| {
-            let found = said.lines().find_map(|line| {
+            let found = output.lines().find_map(|line| {
                 line.strip_prefix("export ")?
                     .strip_prefix(variable)?
                     .strip_prefix('=')
             });
             found
                 .map(|value| value.trim_matches('\'').to_owned())
-                .with_context(|| format!("scripts/services tells no {variable}"))
+                .with_context(|| format!("scripts/services does not print {variable}"))
         };
         let (postgres, redis, kafka) = (
             value("CHORUS_TEST_POSTGRES")?,
@@ -123,10 +123,10 @@ impl Services {
         let output = command
             .output()
             .with_context(|| format!("run {}", self.script.display()))?;
-        let told = String::from_utf8_lossy(&output.stderr);
+        let messages = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(
             output.status.success(),
-            "scripts/services {} failed: {told}",
+            "scripts/services {} failed: {messages}",
             arguments.join(" ")
         );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -56,7 +56,7 @@ pub struct Peak {
 
 /// Speed and limits of the providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Temper {
+pub enum ProviderSpeed {
     /// Two families with two organisations each; calls take a second or two, and limits bind.
     Real,
     /// One family that answers at once and has no limits.
@@ -124,9 +124,9 @@ impl Providers {
 }
 
 /// Configuration of the providers.
-pub fn config(temper: Temper) -> Config {
-    match temper {
-        Temper::Real => Config {
+pub fn config(speed: ProviderSpeed) -> Config {
+    match speed {
+        ProviderSpeed::Real => Config {
             seed: 1,
             speed: SPEED,
             providers: vec![
@@ -145,7 +145,7 @@ pub fn config(temper: Temper) -> Config {
             omissions: Vec::new(),
             journal: None,
         },
-        Temper::Instant => Config {
+        ProviderSpeed::Instant => Config {
             seed: 1,
             speed: 1_000.0,
             providers: vec![provider(

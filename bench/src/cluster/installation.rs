@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::client::Client;
-use super::fleet::{Fleet, Ground, Role};
-use super::providers::{self, Providers, Temper};
+use super::fleet::{Environment, Fleet, Role};
+use super::providers::{self, ProviderSpeed, Providers};
 use super::rows::Rows;
 use super::services::Services;
 use super::settings::Settings;
@@ -14,7 +14,7 @@ use super::web::Web;
 
 /// Paths of a cluster.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Paths {
     /// Path of the binary.
     pub program: PathBuf,
     /// Root of the sources, with examples and scripts.
@@ -25,9 +25,9 @@ pub struct Place {
 
 /// A running cluster.
 #[derive(Debug)]
-pub struct House {
+pub struct Cluster {
     /// Environment in which commands run.
-    pub ground: Ground,
+    pub environment: Environment,
     /// The simulated providers.
     pub providers: Providers,
     /// Rows of the database.
@@ -38,37 +38,38 @@ pub struct House {
     pub database: String,
 }
 
-impl House {
+impl Cluster {
     /// Creates the database, the topics and the accounts, and starts the providers.
-    pub async fn found(
-        place: &Place,
+    pub async fn create(
+        paths: &Paths,
         services: &Services,
         settings: &Settings,
-        temper: Temper,
+        speed: ProviderSpeed,
     ) -> anyhow::Result<Self> {
-        let folder = place.folder.join(&settings.database);
+        let folder = paths.folder.join(&settings.database);
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-        let ground = Ground {
-            program: place.program.clone(),
+        let environment = Environment {
+            program: paths.program.clone(),
             folder,
         };
         let write = |name: &str, text: &str| {
-            std::fs::write(ground.folder.join(name), text).with_context(|| format!("write {name}"))
+            std::fs::write(environment.folder.join(name), text)
+                .with_context(|| format!("write {name}"))
         };
         write("chorus.toml", &settings.file(services))?;
-        ground.command(&["envelope-key", "--out", "envelope.key"])?;
+        environment.command(&["envelope-key", "--out", "envelope.key"])?;
         Rows::make(&services.postgres, &settings.database).await?;
-        ground.command(&["migrate"])?;
-        let config = providers::config(temper);
-        let providers = Providers::start(&config, &place.program, &ground.folder).await?;
+        environment.command(&["migrate"])?;
+        let config = providers::config(speed);
+        let providers = Providers::start(&config, &paths.program, &environment.folder).await?;
         write(
             "accounts.toml",
             &providers::accounts(&config, providers.address)?,
         )?;
-        ground.command(&["account", "import", "accounts.toml"])?;
+        environment.command(&["account", "import", "accounts.toml"])?;
         let database = settings.database_url(services);
         Ok(Self {
-            ground,
+            environment,
             providers,
             rows: Rows::open(&database)?,
             fleet: Fleet::none()?,
@@ -79,10 +80,10 @@ impl House {
     /// Creates a client of the first gateway (or of the process with all roles), with an API key of
     /// its own.
     pub fn client(&self) -> anyhow::Result<Client> {
-        let said = self
-            .ground
+        let output = self
+            .environment
             .command(&["key", "create", "--name", "client"])?;
-        let key = said
+        let key = output
             .split_whitespace()
             .find(|word| word.starts_with("chorus-sk-"))
             .context("`chorus key create` shows no key")?;
@@ -99,13 +100,13 @@ impl House {
     }
 
     /// Starts the processes and waits until all are ready.
-    pub async fn people(&mut self, roles: &[Role]) -> anyhow::Result<()> {
-        self.fleet = Fleet::start(&self.ground, roles).await?;
+    pub async fn start_processes(&mut self, roles: &[Role]) -> anyhow::Result<()> {
+        self.fleet = Fleet::start(&self.environment, roles).await?;
         Ok(())
     }
 }
 
-impl Place {
+impl Paths {
     /// Path of the script that starts real servers.
     pub fn services(&self) -> PathBuf {
         Path::new(&self.root).join("scripts/services")

@@ -52,7 +52,7 @@ impl Web {
         let (status, body) = self
             .get(address, path)
             .await
-            .with_context(|| format!("{path}: nobody answers"))?;
+            .with_context(|| format!("{path}: no answer"))?;
         anyhow::ensure!(status == 200, "{path}: {status} {body}");
         serde_json::from_str(&body).with_context(|| format!("{path}: not JSON"))
     }
