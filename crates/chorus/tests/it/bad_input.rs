@@ -1,4 +1,4 @@
-//! What people get wrong: each has a clear message and an exit code, and loses nothing.
+//! Invalid input of users: each case has a clear message and an exit code, and loses nothing.
 
 use std::process::{Command, Output, Stdio};
 

@@ -1,4 +1,5 @@
-//! Models and providers at their worst: no plan reply fails a project, and no call that goes wrong loses one.
+//! Models and providers at their worst: no plan reply fails a project, and no failed call loses
+//! one.
 
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use serde_json::Value;
@@ -16,7 +17,7 @@ const RUN: [&str; 8] = [
     "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume",
 ];
 
-/// A fault in calls of one kind, so often (none for always).
+/// A fault in calls of one kind, `times` times (`None` for always).
 fn fault(fault: Fault, kind: &str, times: Option<u32>) -> FaultRule {
     FaultRule {
         kind: Some(kind.to_owned()),
@@ -25,7 +26,7 @@ fn fault(fault: Fault, kind: &str, times: Option<u32>) -> FaultRule {
     }
 }
 
-/// Runs a small project under faults; its exit code, report and everything that was said.
+/// Runs a small project under faults; returns exit code, report and output.
 async fn run(faults: Vec<FaultRule>, settings: &str) -> (Option<i32>, Value, String) {
     let mut config = quick();
     config.faults = faults;

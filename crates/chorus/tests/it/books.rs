@@ -1,11 +1,11 @@
-//! Generated briefs and books that nobody has seen before.
+//! Generated briefs and books.
 
-/// What a book is made of.
+/// Parameters of a generated book.
 #[derive(Clone, Copy)]
 pub(crate) struct Book {
     pub(crate) seed: u64,
     pub(crate) chapters: u32,
-    /// Two chapters state the same fact with different numbers.
+    /// True if two chapters state the same fact with different numbers.
     pub(crate) contradiction: bool,
 }
 
@@ -36,7 +36,7 @@ const REASONS: [&str; 5] = [
 ];
 
 impl Book {
-    /// The brief that goes with it.
+    /// Brief for the book.
     pub(crate) fn brief() -> String {
         "# A guide to the chronicle\n\nSummarise the attached chronicle chapter by chapter and bind the summaries into one guide.\n\n\
          ## What to deliver\n\n- One file `guide.md` with a section for each chapter: a summary and its key points.\n\
@@ -44,7 +44,7 @@ impl Book {
             .to_owned()
     }
 
-    /// The text.
+    /// Text of the book.
     pub(crate) fn text(&self) -> String {
         let mut text = "# The chronicle\n\n".to_owned();
         for number in 1..=self.chapters {

@@ -1,7 +1,7 @@
-//! The files of `deploy/` held against the real binary: its commands and its settings, not Docker.
+//! Checks the files of `deploy/` against the real binary: its commands and settings, not Docker.
 //!
-//! The compose file is read by its lines, in the narrow form in which it is written here: what runs our image merges
-//! `*chorus`, a command stands on one line, and the settings that all share stand under `&settings`.
+//! The compose file is read by lines, in the narrow form in which it is written: services with our
+//! image merge `*chorus`, a command is on one line, and shared settings are below `&settings`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The command of each service that runs our image.
+/// Command of each service that runs our image.
 fn commands() -> BTreeMap<String, Vec<String>> {
     let text = text("compose.yaml");
     let mut commands = BTreeMap::new();
@@ -49,7 +49,7 @@ fn commands() -> BTreeMap<String, Vec<String>> {
     commands
 }
 
-/// The settings that all of them share, as compose makes them from an environment that has these values only.
+/// Shared settings, as compose makes them from an environment with these values.
 fn settings(given: &[(&str, &str)]) -> BTreeMap<String, String> {
     let text = text("compose.yaml");
     let lines = text
@@ -62,7 +62,7 @@ fn settings(given: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `${NAME:-default}` is the default, `${NAME:?word}` is what was given.
+/// Substitutes `${NAME:-default}` by the default and `${NAME:?message}` by the given value.
 fn substituted(value: &str, given: &[(&str, &str)]) -> String {
     let Some((before, rest)) = value.split_once("${") else {
         return value.to_owned();

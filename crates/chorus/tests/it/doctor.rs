@@ -1,4 +1,4 @@
-//! `chorus doctor` on one machine: what it says of each thing that is wrong, and that it changes nothing.
+//! `chorus doctor` on one machine: the finding for each fault, and that nothing is changed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -34,14 +34,14 @@ impl Home {
         command.output().expect("the binary runs")
     }
 
-    /// A data folder as a first command makes it.
+    /// Creates a data folder as a first command does.
     fn begun(&self) {
         let listed = self.chorus(&["project", "list"], &[]);
         assert!(listed.status.success(), "{}", said(&listed));
     }
 }
 
-/// Runs the doctor and holds it against what it must say; the exit code tells whether something is wrong.
+/// Runs the doctor and checks its output; the exit code is 1 if something is wrong.
 fn check(home: &Home, variables: &[(&str, &str)], code: i32, expected: &[&str]) {
     let output = home.chorus(&["doctor"], variables);
     assert_eq!(output.status.code(), Some(code), "{}", said(&output));

@@ -1,6 +1,7 @@
-//! A disk without room, under the real binary: it ends with the reason and what to do, and once there is room again
-//! the project goes on to the same end. The disk is a small file system in memory, which the test mounts where only
-//! its own processes see it.
+//! The real binary on a full disk: it exits with the reason and advice, and with free space the
+//! project resumes to the same end.
+//!
+//! The disk is a small file system in memory, mounted where only the test's own processes see it.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,10 +9,10 @@ use std::process::{Command, Output, Stdio};
 use crate::books::Book;
 use crate::stage::{Stage, quick, said};
 
-/// Room that the project needs is less than this.
+/// Size of the disk, more than the project needs.
 const DISK: &str = "64m";
 
-/// Whether a process may mount something here, alone with its children.
+/// Returns true if a process may mount a file system for itself and its children.
 fn can_mount() -> bool {
     let tried = Command::new("unshare")
         .args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
@@ -24,8 +25,8 @@ fn can_mount() -> bool {
     can
 }
 
-/// A project on a small disk at `disk`, run by a script that knows `fill` (leaves so many KiB of room), `room` (frees it
-/// again) and `chorus`.
+/// A project on a small disk at `disk`, run by a script with the commands `fill` (leaves this many
+/// KiB), `room` (frees the space again) and `chorus`.
 async fn stage(disk: &str) -> Stage {
     let stage = Stage::new(quick()).await;
     stage.write("brief.md", &Book::brief());
@@ -84,7 +85,7 @@ async fn a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     if !can_mount() {
         return;
     }
-    // Nothing fits, the submission fits but not the work, some of the work fits.
+    // Nothing fits; the submission fits but not the work; some of the work fits.
     for (left, accepted) in [(0, false), (48, false), (120, true), (170, true)] {
         let stage = stage("data").await;
         let script = format!(

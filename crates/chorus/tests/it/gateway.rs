@@ -1,5 +1,7 @@
-//! The gateway over real HTTP on loopback: two of them over one store and one bus, as two processes would be. What an
-//! orchestrator does is played by hand, so that each test says exactly what happens when.
+//! The gateway over real HTTP on loopback: two gateways over one store and one bus, as in two
+//! processes.
+//!
+//! The tests do the orchestrator's part themselves, so each test decides what happens when.
 
 mod client;
 mod commands;

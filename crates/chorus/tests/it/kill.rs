@@ -1,5 +1,5 @@
-//! SIGKILL at each point where a task changes hands, then `resume`: nothing is lost, every call is accounted
-//! for, and the deliverable is the same to the byte.
+//! SIGKILL at each point where a task changes hands, then `resume`: nothing is lost, every call is
+//! accounted for, and the deliverable is the same to the byte.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -16,7 +16,8 @@ const BOOK: Book = Book {
     contradiction: true,
 };
 
-/// Points and how often each is passed before the kill, so that planning and work are both hit.
+/// Crash points with the number of the passage that is killed, so that both planning and work are
+/// hit.
 const KILLS: [(&str, u32); 9] = [
     ("reserve", 1),
     ("reserve", 4),
@@ -85,8 +86,8 @@ async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounte
     }
 }
 
-/// Each call that the providers saw belongs to one delivery; each delivery that tells of a usage has its call; a
-/// delivery without one is known to be lost or never sent.
+/// Checks that each call of the providers belongs to one delivery, that each delivery with usage
+/// has its call, and that a delivery without a call was lost or never sent.
 fn check_books(journal: &[Entry], rows: &[DeliveryRow]) {
     let mut calls: BTreeMap<String, u32> = BTreeMap::new();
     for entry in journal {

@@ -1,4 +1,5 @@
-//! Limits on a real Redis: the contract that memory keeps too, and the same random histories on both.
+//! Limits on a real Redis: the contract that the memory limiter passes too, and the same random
+//! histories on both.
 
 mod away;
 mod history;
@@ -15,11 +16,11 @@ use chorus_simulation::real;
 use history::{Pair, Played, Step};
 use server::Server;
 
-/// Histories played, and steps of each.
+/// Number of histories, and steps of each.
 const HISTORIES: u64 = 400;
 const STEPS: usize = 60;
 
-/// Plays one history on both.
+/// Applies one history to both limiters.
 async fn check_history(server: &Server, seed: u64) -> Played {
     let mut pair = Pair::new(server, seed).await;
     for number in 0..STEPS {

@@ -1,8 +1,9 @@
-//! One small project through a real model on this machine: real tokens, really streamed, whatever its wit.
+//! One small project with a real model on this machine: real tokens, really streamed.
 //!
-//! What proves it is the model server's own journal: every call that the project counts stands there, and no
-//! simulator was started. The server is `scripts/local-model`'s, and `cargo xtask test` says where it listens. The quality of what
-//! is delivered is not tried: a model of this size has none.
+//! The proof is the model server's own journal: it has every call that the project counts, and no
+//! simulator was started. The server is started by `scripts/local-model`, and `cargo xtask test`
+//! passes its address. The quality of the deliverable is not tested, as a model of this size has
+//! none.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,17 +22,17 @@ use tempfile::TempDir;
 
 use crate::stage::read;
 
-/// The provider row that speaks to the server, and the model row that names what it serves.
+/// Provider row of the server, and model row of the served model.
 const PROVIDER: &str = "llama-cpp";
 const MODEL: &str = "local/smollm2-135m";
 
-/// The four steps that no project can do without: what is unclear, the plan, a part, the verdict.
+/// Minimum number of calls of a project: clarify, plan, one part, verdict.
 const LEAST_CALLS: usize = 4;
 
-/// Longer than the slowest machine has needed.
+/// Maximum duration, longer than the slowest machine has needed.
 const LONGEST: Duration = Duration::from_secs(1_200);
 
-/// A server that runs, and its journal of completions.
+/// A running server, and its journal of completions.
 struct LocalModel {
     base_url: String,
     journal: PathBuf,
@@ -47,7 +48,7 @@ struct Completion {
 }
 
 impl LocalModel {
-    /// The one named in the environment, if any.
+    /// The server in the environment, if any.
     fn given() -> Option<Self> {
         let text = real::LOCAL_MODEL.address()?;
         let (base_url, journal) = text
@@ -59,7 +60,7 @@ impl LocalModel {
         })
     }
 
-    /// Everything that the server answered, by the reference that the caller gave.
+    /// All completions of the server, by the reference of the caller.
     fn completions(&self) -> BTreeMap<String, Vec<Completion>> {
         let text = std::fs::read_to_string(&self.journal).expect("the server keeps its journal");
         let mut completions: BTreeMap<String, Vec<Completion>> = BTreeMap::new();
@@ -114,7 +115,7 @@ impl Desk {
         self.0.path().join(name)
     }
 
-    /// Runs the real binary to its end, but not for ever; with what it said.
+    /// Runs the real binary with a time limit; returns its output.
     fn chorus(&self, arguments: &[&str]) -> (ExitStatus, String) {
         let errors = self.path("errors.txt");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
@@ -177,7 +178,7 @@ impl Desk {
     }
 }
 
-/// The one completion behind a delivery.
+/// Returns the completion of a delivery.
 fn completion<'a>(
     completions: &'a BTreeMap<String, Vec<Completion>>,
     row: &DeliveryRow,
@@ -201,8 +202,8 @@ fn check_files(out: &Path, report: &Value) {
     }
 }
 
-/// A project that was brought to its end. A model of this size may say nothing at all to every try of a task, and then
-/// nothing can be delivered: another project is begun, three at most.
+/// Runs a project to its end. A model of this size may reply with nothing to every try of a task,
+/// and then nothing can be delivered: up to three projects are run.
 fn project(model: &LocalModel) -> (Desk, ExitStatus, String) {
     const PROJECTS: u32 = 3;
     let mut number = 1;

@@ -1,4 +1,4 @@
-//! The whole loop on briefs that nobody has seen before.
+//! The whole loop on generated briefs.
 
 use serde_json::Value;
 

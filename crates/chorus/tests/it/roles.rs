@@ -1,4 +1,4 @@
-//! One process for each role over real PostgreSQL, Kafka and Redis, where the run is given them.
+//! One process for each role over real PostgreSQL, Kafka and Redis, if the run has them.
 
 mod town;
 
@@ -52,7 +52,7 @@ async fn a_brief_that_is_handed_to_the_gateway_is_finished_by_one_process_for_ea
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_completes() {
     let mut slow = quick();
-    // A call takes seconds, and there is no grace at all.
+    // A call takes seconds, and the grace is zero.
     slow.speed = 0.15;
     let Some(town) = Town::new(slow, "[drain]\nseconds = 0\n").await else {
         return;
@@ -96,7 +96,7 @@ async fn readiness_names_the_missing_dependency_of_those_that_need_it() {
     let Some(town) = Town::new(quick(), "").await else {
         return;
     };
-    // Nobody listens on port 1.
+    // No process listens on port 1.
     let without_redis =
         |role: &[&str]| town.start_with(role, &[("CHORUS_LIMITS_URL", "redis://127.0.0.1:1")]);
     let dispatcher = without_redis(&["dispatcher"]);

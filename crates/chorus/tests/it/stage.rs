@@ -1,5 +1,5 @@
-//! What a test needs around the real binary: simulated providers on a real socket, a folder, accounts, and the
-//! books of both sides afterwards.
+//! Fixture around the real binary: simulated providers on a real socket, a folder, accounts, and
+//! the records of both sides.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Simulated providers and a folder; both are gone when it is dropped.
+/// Simulated providers and a folder; both are removed on drop.
 pub(crate) struct Stage {
     folder: TempDir,
     address: SocketAddr,
@@ -31,7 +31,7 @@ pub(crate) struct Stage {
     serving: JoinHandle<std::io::Result<()>>,
 }
 
-/// Providers that answer at once and limit little.
+/// Providers that answer at once and have wide limits.
 pub(crate) fn quick() -> Config {
     let organisation = |id: &str, key: &str| OrganisationConfig {
         id: id.to_owned(),
@@ -80,12 +80,12 @@ pub(crate) fn quick() -> Config {
 }
 
 impl Stage {
-    /// Providers that are up, and their accounts imported by the real command.
+    /// Starts the providers and imports their accounts with the real command.
     pub(crate) async fn new(config: Config) -> Self {
         Self::over(config, "").await
     }
 
-    /// The same, on services that other processes share: the sections of the configuration say which.
+    /// Creates a stage over shared services, which the configuration sections name.
     pub(crate) async fn over(config: Config, sections: &str) -> Self {
         let slots = config.providers[0].organisations[0]
             .limits
@@ -102,7 +102,7 @@ impl Stage {
         stage
     }
 
-    /// The same, with nothing in the database.
+    /// Creates a stage with an empty database.
     pub(crate) async fn bare(config: Config, sections: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (server, address) = Server::bind(config, SocketAddr::from(([127, 0, 0, 1], 0)))
@@ -126,7 +126,7 @@ impl Stage {
         stage
     }
 
-    /// One account an organisation, whose limit is what the provider's is.
+    /// One account for each organisation, with the limit of the provider.
     pub(crate) fn accounts(&self, slots: u64) -> String {
         let account = |name: &str, key: &str| {
             format!(
@@ -143,19 +143,19 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// Puts a file into the folder.
+    /// Writes a file into the folder.
     pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
         std::fs::write(path, content).expect("the file is written");
     }
 
-    /// Runs the real binary to its end, with the stage's data folder and nothing of this machine's environment.
+    /// Runs the real binary to its end, with the stage's data folder and an empty environment.
     pub(crate) fn chorus(&self, arguments: &[&str]) -> Output {
         self.command(arguments, None)
     }
 
-    /// The same, killed at a point.
+    /// Runs the real binary with a kill at a crash point.
     pub(crate) fn chorus_killed_at(&self, point: &str, arguments: &[&str]) -> Output {
         self.command(arguments, Some(point))
     }
@@ -185,7 +185,7 @@ impl Stage {
         command
     }
 
-    /// Short times, so that what a killed process held is taken back soon.
+    /// Short times, so that the work of a killed process is reclaimed soon.
     fn config(&self) -> PathBuf {
         let path = self.path("chorus.toml");
         if !path.exists() {
@@ -203,7 +203,7 @@ impl Stage {
         std::fs::write(path, text + sections).expect("the file is written");
     }
 
-    /// Every call that the providers saw.
+    /// Every call that the providers received.
     pub(crate) fn journal(&self) -> Vec<Entry> {
         self.witness
             .journal()
@@ -242,7 +242,7 @@ impl Stage {
         serde_json::from_str(&text).expect("a report")
     }
 
-    /// Every file of a deliverable with its hash, as the report tells.
+    /// Every file of a deliverable with its hash, from the report.
     pub(crate) fn hashes(&self, out: &str) -> Vec<(String, String)> {
         let report = self.report(out);
         let files = report["files"].as_array().expect("files").iter();
@@ -251,7 +251,7 @@ impl Stage {
             .collect()
     }
 
-    /// The most calls that any organisation ever had in flight, by the providers' own count.
+    /// Maximum calls in flight of any organisation, by the providers' own count.
     pub(crate) fn most_in_flight(&self) -> u64 {
         let peaks = self
             .witness
@@ -265,8 +265,8 @@ impl Stage {
             .unwrap_or(0)
     }
 
-    /// By the providers' own count no call was made beyond a limit that the accounts know of, and nothing used
-    /// more than its limit at any moment. Refusals that were planted are not of their limits' making.
+    /// Checks by the providers' own count that no call exceeded a limit of the accounts, and that
+    /// no limit was exceeded at any moment. Injected refusals do not count.
     fn check_limits(&self) {
         let passed: Vec<Entry> = self
             .journal()
@@ -282,7 +282,7 @@ impl Stage {
         }
     }
 
-    /// Holds the limits against the providers' own count and ends the providers.
+    /// Checks the limits and stops the providers.
     pub(crate) async fn end(mut self) {
         self.check_limits();
         if let Some(stop) = self.stop.take() {
@@ -295,7 +295,7 @@ impl Stage {
     }
 }
 
-/// A JSON text.
+/// Text of a JSON string.
 pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
@@ -303,7 +303,7 @@ pub(crate) fn text(value: &Value) -> String {
         .to_owned()
 }
 
-/// Everything that a process said.
+/// All output of a process.
 pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}\n{}{}",

@@ -1,7 +1,8 @@
-//! The databases under the contract of the store's ports, and held against the memory store by random histories.
+//! The databases under the contract of the store's ports, and compared with the memory store by
+//! random histories.
 //!
-//! SQLite always runs; PostgreSQL runs when `CHORUS_TEST_POSTGRES` holds the URL of a server on which databases
-//! may be made, for instance `postgres://postgres@127.0.0.1:5432/postgres`.
+//! SQLite always runs; PostgreSQL runs if `CHORUS_TEST_POSTGRES` holds the URL of a server on which
+//! databases may be created, for instance `postgres://postgres@127.0.0.1:5432/postgres`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use tempfile::TempDir;
 mod damage;
 pub(crate) mod postgres;
 
-/// The hand on a database's clock.
+/// Sets a database's clock.
 struct Held(Store);
 
 #[async_trait]
@@ -145,7 +146,8 @@ impl TestClock for HandClock {
     }
 }
 
-/// Does one random history on the model and on the database; every answer and all rows must be equal.
+/// Applies one random history to the model and the database; every reply and all rows must be
+/// equal.
 async fn check_history(seed: u64, steps: usize, store: &Store) {
     let clock = Arc::new(HandClock::default());
     let model = Arc::new(memory::Store::new(Arc::clone(&clock) as Arc<dyn Clock>));

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use super::site::Site;
 use crate::stage::read;
 
-/// The real command at these servers, with nothing of this machine's environment.
+/// The real command for these servers, with an empty environment.
 fn chorus(folder: &Path, key: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
     command
@@ -34,7 +34,7 @@ fn chorus(folder: &Path, key: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// The command under way, and what it says.
+/// The running command with its output.
 struct Running {
     child: Child,
     said: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
@@ -52,7 +52,7 @@ impl Running {
         }
     }
 
-    /// Waits until it says something with these words.
+    /// Waits for a line with these words.
     async fn says(&mut self, words: &str) {
         while let Some(line) = self.said.next_line().await.expect("readable") {
             let found = line.contains(words);
@@ -64,7 +64,7 @@ impl Running {
         panic!("it never said {words:?}: {:#?}", self.lines);
     }
 
-    /// Its exit code and standard output.
+    /// Waits for the exit; returns exit code, standard output and all lines.
     async fn ends(mut self) -> (i32, String, Vec<String>) {
         while let Some(line) = self.said.next_line().await.expect("readable") {
             self.lines.push(line);
@@ -87,7 +87,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// The next command to any project, as an orchestrator gets it.
+/// Waits for the next command to any project, as an orchestrator receives it.
 async fn command(
     orders: &mut Box<dyn chorus_core::port::bus::Subscription>,
 ) -> (ProjectId, ClientCommand) {

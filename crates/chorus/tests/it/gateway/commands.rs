@@ -1,4 +1,5 @@
-//! Commands: durable before they are answered, the same under the same key, and refused where they can do nothing.
+//! Commands: durable before the reply, idempotent under a key, and refused where they have no
+//! effect.
 
 use std::collections::BTreeMap;
 

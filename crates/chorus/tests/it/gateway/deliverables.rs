@@ -1,4 +1,4 @@
-//! What is delivered: as JSON, as a zip, file by file, and the report.
+//! Deliverables: as JSON, as a zip, file by file, and the report.
 
 use std::io::{Cursor, Read};
 

@@ -1,4 +1,4 @@
-//! Who comes in, and what everybody else is told: on every route that the specification names.
+//! Authentication and authorisation on every route of the specification.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use super::wire::{Client, Reply};
 const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Every route that wants a key, about this project.
+/// Every route that needs a key, for this project.
 async fn routes(gateway: &Served, id: ProjectId) -> Vec<(Method, String)> {
     let document = Client::stranger(&gateway.base)
         .get("/openapi.json")
@@ -41,7 +41,7 @@ async fn routes(gateway: &Served, id: ProjectId) -> Vec<(Method, String)> {
     routes
 }
 
-/// A body that the route would take.
+/// Requests a route with a body that it accepts.
 async fn ask(client: &Client, (method, path): &(Method, String)) -> Reply {
     let body = match path.rsplit('/').next() {
         Some("projects") => r#"{"brief":"Write."}"#,

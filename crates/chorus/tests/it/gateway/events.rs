@@ -1,4 +1,4 @@
-//! Events: from any gateway, in order, each once, from any place on.
+//! Events: from any gateway, in order, each once, from any position.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use http::StatusCode;
 use super::site::{Site, on_each_store};
 use super::wire::Client;
 
-/// Longer than anything here takes, however slow the machine is.
+/// Maximum wait, longer than any step takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The future's value; a test that hangs fails instead.
+/// Output of the future; panics instead of hanging.
 #[expect(
     clippy::disallowed_methods,
     reason = "a deadline of a test with real sockets"
@@ -175,7 +175,7 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
     let clock = &site.ports.clock;
     let event = soon(async {
         loop {
-            // The tail may not have begun when the first is sent, and progress may be lost.
+            // The tail may start late, and progress may be lost.
             let record = record::progress(
                 EventId::new(clock.random_u128()),
                 &Tenant::new("home"),

@@ -1,4 +1,4 @@
-//! `chorus key`: keys made and revoked beside a store that is in use.
+//! `chorus key`: creating and revoking keys of a store in use.
 
 use chorus_core::id::Tenant;
 use chorus_core::port::Keys;

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use crate::store::postgres::Postgres;
 
-/// A store with what stands on it.
+/// A store with a bus and a clock.
 pub(super) struct Site {
     pub(super) ports: Ports,
     pub(super) store: Store,
@@ -40,14 +40,14 @@ pub(super) struct Site {
 
 /// A gateway that serves until it is stopped or dropped.
 pub(super) struct Served {
-    /// `http://127.0.0.1:port`
+    /// Base URL: `http://127.0.0.1:port`.
     pub(super) base: String,
     pub(super) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Result<(), ServeError>>,
 }
 
-/// Runs a check over SQLite, and over PostgreSQL where the run was given one.
+/// Runs a check over SQLite, and over PostgreSQL if the run has one.
 pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     check(Site::sqlite().await).await;
     real::record_run("sqlite", &format!("gateway: {suite}"), 1);
@@ -65,7 +65,7 @@ pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
     }
 }
 
-/// Real time and real chance.
+/// Clock with real time and randomness.
 struct RealClock;
 
 impl Clock for RealClock {
@@ -125,7 +125,7 @@ impl Site {
         }
     }
 
-    /// The usual settings, with the keep-alive and the poll of a test.
+    /// Usual settings with a short keep-alive and poll interval.
     pub(super) fn settings() -> Settings {
         let usual = Settings::usual(Arc::new(chorus_upstream::catalog::load()), BTreeMap::new());
         Settings {
@@ -135,13 +135,13 @@ impl Site {
         }
     }
 
-    /// A gateway on a free port.
+    /// Starts a gateway on a free port.
     pub(super) async fn gateway(&self) -> Served {
         self.gateway_with(Self::settings(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
     }
 
-    /// A gateway with these settings at this address.
+    /// Starts a gateway with these settings at this address.
     pub(super) async fn gateway_with(&self, settings: Settings, address: SocketAddr) -> Served {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it listens");
@@ -156,7 +156,7 @@ impl Site {
         }
     }
 
-    /// A key of a tenant with these scopes; its text.
+    /// Creates a key of a tenant with these scopes; returns its text.
     pub(super) async fn key_with(
         &self,
         tenant: &str,
@@ -185,12 +185,12 @@ impl Site {
         (id, secret.reveal().to_owned())
     }
 
-    /// A key of a tenant that may do everything.
+    /// Creates a key of a tenant with all scopes; returns its text.
     pub(super) async fn key(&self, tenant: &str) -> String {
         self.key_with(tenant, Scopes::all(), None).await.1
     }
 
-    /// A project of a tenant, handed in without a gateway.
+    /// Submits a project of a tenant without a gateway.
     pub(super) async fn project(&self, tenant: &str) -> ProjectId {
         let (clock, tenant) = (&self.ports.clock, Tenant::new(tenant));
         let id = ProjectId::new(clock.random_u128());
@@ -238,7 +238,8 @@ impl Site {
         id
     }
 
-    /// What an orchestrator does: changes the head, and tells events, on the bus too when `told`.
+    /// Commits a decision, as an orchestrator does: changes the head and adds events; publishes
+    /// them if `published`.
     pub(super) async fn decide(
         &self,
         id: ProjectId,
@@ -291,7 +292,7 @@ impl Site {
         }
     }
 
-    /// So many events of no consequence.
+    /// Commits `count` events without effect.
     pub(super) async fn happen(&self, id: ProjectId, count: u64, told: bool) {
         let noise = |number: u64| HistoryEvent::Clarified {
             assumptions: vec![format!("assumption {number}")],
@@ -300,7 +301,7 @@ impl Site {
             .await;
     }
 
-    /// A deliverable of these files.
+    /// Stores a deliverable with these files.
     pub(super) async fn deliverable(&self, files: &[(&str, &str, &[u8])]) -> ArtifactHash {
         let mut merged = Vec::new();
         for (path, media_type, content) in files {
@@ -332,7 +333,7 @@ impl Site {
             .expect("the store answers")
     }
 
-    /// The project is over, with this deliverable.
+    /// Ends the project with this deliverable.
     pub(super) async fn done(&self, id: ProjectId, deliverable: ArtifactHash) {
         self.decide(id, vec![HistoryEvent::Done { deliverable }], true, |head| {
             head.state = State::Done { deliverable }
@@ -340,7 +341,7 @@ impl Site {
         .await;
     }
 
-    /// Commands that lie in the outbox or were published, in the order in which they were committed.
+    /// Commands in the outbox, published or not, in order of commitment.
     pub(super) async fn commands(&self, id: ProjectId) -> Vec<ClientCommand> {
         let rows = self.store.snapshot().await.expect("every row can be read");
         let mut own: Vec<_> = rows
@@ -356,7 +357,7 @@ impl Site {
 }
 
 impl Served {
-    /// Tells the gateway to stop and waits until it has.
+    /// Stops the gateway and waits for its end.
     pub(super) async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
@@ -367,7 +368,7 @@ impl Served {
             .expect("the gateway ended well");
     }
 
-    /// Ends the gateway at once, in the middle of whatever it does.
+    /// Aborts the gateway at once.
     pub(super) async fn kill(self) {
         self.serving.abort();
         let _ = self.serving.await;

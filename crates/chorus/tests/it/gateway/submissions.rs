@@ -1,4 +1,4 @@
-//! Handing projects in: once, whole, and refused with words.
+//! Submissions: once, complete, and refused with a reason.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use super::wire::Client;
 const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// A gateway that takes little.
+/// A gateway with small limits.
 async fn narrow(site: &Site) -> Served {
     let bounds = Bounds {
         brief: 60,
@@ -63,7 +63,7 @@ async fn a_project_is_durable_before_it_is_answered_in_either_form() {
         assert_eq!(names, [("docs/a.md", 5), ("b.txt", 5)]);
         assert_eq!(brief.attachments[0].text, brief.attachments[1].text, "both are the same text");
 
-        // The same in parts is the same body: under the same key it is the same project.
+        // The same content in parts is the same body: under the same key it is the same project.
         let parts = "--x\r\ncontent-disposition: form-data; name=\"options\"\r\n\r\n{\"budget_usd\":2.5,\"assume\":true,\"approve\":\"auto\"}\r\n\
             --x\r\ncontent-disposition: form-data; name=\"brief\"\r\n\r\n# A guide\nWrite it.\r\n\
             --x\r\ncontent-disposition: form-data; name=\"attachments\"; filename=\"docs/a.md\"\r\ncontent-type: text/markdown\r\n\r\nÜber\r\n\

@@ -15,7 +15,7 @@ pub(super) struct Client {
     headers: Vec<(&'static str, String)>,
 }
 
-/// A whole reply.
+/// A complete reply.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// A client without a key.
+    /// Creates a client without a key.
     pub(super) fn stranger(base: &str) -> Self {
         Self {
             transport: HttpTransport::new().expect("a client"),
@@ -40,7 +40,7 @@ impl Client {
         }
     }
 
-    /// The same client with one header more.
+    /// Copies the client with one more header.
     pub(super) fn with(&self, name: &'static str, value: &str) -> Self {
         let mut other = self.clone();
         other.headers.push((name, value.to_owned()));
@@ -89,7 +89,7 @@ impl Client {
             .await
     }
 
-    /// Posts whatever this client's headers say it is.
+    /// Posts a body with the content type of this client's headers.
     pub(super) async fn post_raw(&self, path: &str, body: impl Into<Bytes>) -> Reply {
         self.whole(Method::POST, path, body).await
     }
@@ -98,7 +98,7 @@ impl Client {
         self.whole(method, path, Bytes::new()).await
     }
 
-    /// Follows a project from a place on.
+    /// Opens a stream of a project's events.
     pub(super) async fn follow(&self, path: &str) -> Stream {
         let reply = self.send(Method::GET, path, Bytes::new()).await;
         assert_eq!(reply.status(), StatusCode::OK);
@@ -118,7 +118,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// Status, code and field of a refusal, whose shape is checked on the way.
+    /// Status, code and field of an error reply, whose shape is checked.
     pub(super) fn refusal(&self) -> (u16, String, String) {
         let body = self.json();
         let error = body["error"]
@@ -145,12 +145,12 @@ pub(super) struct Stream {
     body: BodyStream,
     parser: Parser,
     waiting: std::collections::VecDeque<Event>,
-    /// Everything that came, as it came.
+    /// All bytes received.
     pub(super) raw: String,
 }
 
 impl Stream {
-    /// The next event; none when the stream is over.
+    /// Returns the next event; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -162,7 +162,7 @@ impl Stream {
         }
     }
 
-    /// Places of the next events that happened, so many of them.
+    /// Sequence numbers of the next `count` events.
     pub(super) async fn places(&mut self, count: usize) -> Vec<u64> {
         let mut places = Vec::new();
         while places.len() < count {

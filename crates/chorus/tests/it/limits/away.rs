@@ -1,4 +1,5 @@
-//! The server is killed, comes back, and comes back knowing nothing: real processes of `redis-server`, started here.
+//! The Redis server is killed, comes back, and comes back empty: real processes of `redis-server`,
+//! started here.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -21,7 +22,7 @@ use chorus_simulation::real;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::{Instant, sleep_until};
 
-/// A server of this test's own.
+/// A Redis server of this test.
 struct OwnServer {
     folder: tempfile::TempDir,
     port: u16,
@@ -29,7 +30,8 @@ struct OwnServer {
 }
 
 impl OwnServer {
-    /// None where the machine has no `redis-server`; a run that was given a Redis must have it.
+    /// Starts the server; `None` if the machine has no `redis-server`. A run with a Redis must have
+    /// it.
     fn start() -> Option<Self> {
         real::REDIS.address()?;
         let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -94,7 +96,7 @@ fn launch(folder: &PathBuf, port: u16) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// The machine's time.
+/// Clock of the machine.
 struct Wall;
 
 impl Clock for Wall {
@@ -120,7 +122,7 @@ impl Clock for Wall {
     }
 }
 
-/// Four slots and plenty of tokens a day.
+/// Group with four slots and a large daily amount of tokens.
 fn group() -> Arc<QuotaGroup> {
     let limit = |dimension, amount, window| Limit {
         dimension,
@@ -169,7 +171,7 @@ fn demand() -> Demand {
     }
 }
 
-/// Asks again and again until the answer is the wanted one.
+/// Repeats a request until the reply is the wanted one.
 async fn until<T: std::fmt::Debug, F: Future<Output = T>>(
     what: &str,
     ask: impl Fn() -> F,
@@ -257,7 +259,8 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         Ok(()),
         "nothing is lost that it goes on with"
     );
-    // The database says: one call runs, one dispatch waits for its worker. Half of four slots is taken.
+    // According to the database, one call runs and one dispatch waits for its worker: two of four
+    // slots are taken.
     let outstanding = vec![held(&first, Some(until_then)), held(&second, None)];
     dispatcher
         .restore(outstanding)
@@ -304,7 +307,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
 
     server.start_again();
     ready(&worker).await;
-    // It knows nothing any more, and is told by whoever knows the database.
+    // The server is empty; a process that knows the database restores it.
     drop(
         until(
             "the loss is heard",
@@ -402,7 +405,7 @@ async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() 
 }
 
 impl OwnServer {
-    /// Stops the process from running, or lets it go on: its connections stay, nobody answers.
+    /// Sends SIGSTOP or SIGCONT: connections stay open and nothing answers.
     fn stop(&self, stopped: bool) {
         let signal = if stopped { "-STOP" } else { "-CONT" };
         let done = Command::new("kill")

@@ -1,4 +1,4 @@
-//! A random history, played step by step on Redis and on the ledger in memory.
+//! A random history, applied step by step to Redis and to the ledger in memory.
 
 use std::fmt::Debug;
 use std::ops::AddAssign;
@@ -39,7 +39,7 @@ pub(super) enum Step {
     Flush,
 }
 
-/// What came of the steps.
+/// Number of steps by their effect.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Played {
     pub(super) granted: u32,
@@ -90,7 +90,7 @@ impl<'a> Pair<'a> {
                 .await
                 .expect("the server answers");
         }
-        // Rates start from nothing; let them come back in most histories.
+        // Rates start at zero; most histories let them refill.
         clock.pass(Millis(if chance.u8(0..8) == 0 { 0 } else { 120_000 }));
         let (asked, granted) = (Vec::new(), Vec::new());
         Self {
@@ -175,7 +175,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// A call of so many tokens on a group that has 5,000 of them.
+    /// A demand of `input` tokens on a group with 5,000 of them.
     pub(super) fn demand_for_tokens(&mut self, input: u64) -> Demand {
         let mut demand = self.demand();
         let limit = Limit {
@@ -326,7 +326,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Some of the leases that were granted, and one that never was.
+    /// Some of the granted leases, and one that was never granted.
     fn held(&mut self) -> Vec<HeldLease> {
         let now = self.clock.now().0;
         let mut leases = self.granted[self.granted.len().saturating_sub(6)..].to_vec();
@@ -367,7 +367,7 @@ impl<'a> Pair<'a> {
         leases.into_iter().map(held).collect()
     }
 
-    /// Takes the step on both and compares answers and levels.
+    /// Applies the step to both and compares replies and levels.
     pub(super) async fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Pass(length) => self.clock.pass(Millis(*length)),

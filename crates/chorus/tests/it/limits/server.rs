@@ -1,4 +1,4 @@
-//! The server that a run of tests was given, with a namespace for each test.
+//! The Redis server of a test run, with a namespace for each test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +19,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// The one that this run was given.
+    /// The server of this run, if any.
     pub(super) fn given() -> Option<Self> {
         Some(Self {
             url: real::REDIS.address()?,
         })
     }
 
-    /// A namespace that no test has.
+    /// Returns a fresh namespace.
     pub(super) fn namespace() -> String {
         static DRAWN: AtomicU64 = AtomicU64::new(0);
         format!(
@@ -36,7 +36,7 @@ impl Server {
         )
     }
 
-    /// The limiter of a namespace as a new process sees it, in the time of this clock.
+    /// The limiter of a namespace as a new process sees it, on this clock.
     pub(super) fn limiter(&self, namespace: &str, clock: &Arc<ManualClock>) -> Redis {
         let settings = Settings {
             time: Time::Clock,
@@ -58,13 +58,13 @@ impl Server {
             .expect("the server answers")
     }
 
-    /// Everything that this namespace has.
+    /// All keys of a namespace.
     pub(super) async fn keys(&self, namespace: &str) -> Vec<String> {
         self.ask(redis::cmd("KEYS").arg(format!("{{{namespace}}}:*")))
             .await
     }
 
-    /// Deletes everything that this namespace has.
+    /// Deletes all keys of a namespace.
     pub(super) async fn flush(&self, namespace: &str) {
         let keys = self.keys(namespace).await;
         if !keys.is_empty() {
@@ -72,13 +72,13 @@ impl Server {
         }
     }
 
-    /// The server forgets the scripts that it was taught.
+    /// Drops the scripts that the server has loaded.
     pub(super) async fn forget_scripts(&self) {
         self.ask::<()>(redis::cmd("SCRIPT").arg("FLUSH")).await;
     }
 }
 
-/// One namespace, with processes beside each other.
+/// One namespace, with several processes.
 struct Namespace {
     server: Server,
     name: String,

@@ -1,4 +1,4 @@
-//! Processes around shared services: each test has a database, topics and keys of its own on the servers that it is given.
+//! Processes over shared services: each test has a database, topics and keys of its own.
 
 mod process;
 
@@ -19,51 +19,52 @@ use crate::stage::{Stage, said};
 
 pub(super) use process::{Ended, Process};
 
-/// Longest that anything in a town is waited for.
+/// Maximum wait of any step.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Between two looks.
+/// Interval between two evaluations of a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A stage whose processes share services.
+/// A [`Stage`] whose processes share services.
 pub(super) struct Town {
     pub(super) stage: Stage,
     database: String,
 }
 
 impl Town {
-    /// A town where everything is up to date; none when the run is not given all three servers.
+    /// Creates a cluster with a migrated database; `None` if the run lacks one of the three
+    /// servers.
     pub(super) async fn new(config: Config, sections: &str) -> Option<Self> {
         let (shared, database) = shared().await?;
         let stage = Stage::over(config, &(shared + sections)).await;
         Some(Self { stage, database })
     }
 
-    /// A town whose database is empty.
+    /// Creates a cluster with an empty database.
     pub(super) async fn unmigrated(config: Config) -> Option<Self> {
         let (shared, database) = shared().await?;
         let stage = Stage::bare(config, &shared).await;
         Some(Self { stage, database })
     }
 
-    /// Starts a process and waits until it says that it is up.
+    /// Starts a process and waits until it reports its address.
     pub(super) fn start(&self, role: &[&str]) -> Process {
         self.start_with(role, &[])
     }
 
-    /// The same, with variables.
+    /// Starts a process with additional variables.
     pub(super) fn start_with(&self, role: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = self.stage.process(role);
         command.envs(variables.iter().copied());
         Process::start(command, role)
     }
 
-    /// A client that hands a book in and waits for the guide to it.
+    /// Starts a client that submits a book and waits for the guide to it.
     pub(super) fn client(&self, gateway: &Process, book: Book) -> Child {
         self.client_of("local", gateway, book)
     }
 
-    /// The same for a tenant.
+    /// Starts a client of a tenant.
     pub(super) fn client_of(&self, tenant: &str, gateway: &Process, book: Book) -> Child {
         let created = self.stage.chorus(&["key", "create", "--tenant", tenant]);
         assert!(created.status.success(), "{}", said(&created));
@@ -86,7 +87,7 @@ impl Town {
             .expect("the client starts")
     }
 
-    /// The same, to its end.
+    /// Runs a client to its end.
     pub(super) fn run_on_server(&self, gateway: &Process, book: Book) -> Output {
         self.client(gateway, book)
             .wait_with_output()
@@ -107,7 +108,7 @@ impl Town {
     }
 }
 
-/// Whether a worker that was told to stop gave it back.
+/// Returns true if a draining worker handed the delivery back.
 pub(super) fn was_handed_back(row: &DeliveryRow) -> bool {
     matches!(
         row.end,
@@ -120,7 +121,7 @@ pub(super) fn was_handed_back(row: &DeliveryRow) -> bool {
     )
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     let over = Instant::now() + PATIENCE;
     while !holds() {
@@ -133,7 +134,8 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Sections that name the servers, with a database, topics and keys of their own; and the database's URL.
+/// Configuration sections of the servers, with a database, topics and keys of their own; and the
+/// URL of the database.
 async fn shared() -> Option<(String, String)> {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
     let (postgres, kafka, redis) = (

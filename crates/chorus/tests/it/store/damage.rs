@@ -1,4 +1,4 @@
-//! Databases that are locked, damaged, old or written by somebody else: a clear word each.
+//! Databases that are locked, damaged, old or foreign: a clear error for each.
 
 use chorus_core::port::{Attempts, Projects, StoreError};
 use chorus_store::sql::{Pending, Place, Store, migrate, pending};

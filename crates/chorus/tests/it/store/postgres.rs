@@ -1,4 +1,4 @@
-//! The same contract and the same histories on a real PostgreSQL, when the run is given one.
+//! The same contract and the same histories on a real PostgreSQL, if the run has one.
 
 use futures_util::future::join_all;
 use sqlx::{ConnectOptions, Executor};
@@ -13,7 +13,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// The server named in the environment, if any.
+    /// The server in the environment, if any.
     pub(crate) fn given() -> Option<Self> {
         Some(Self {
             url: real::POSTGRES.address()?,
@@ -26,7 +26,7 @@ impl Postgres {
         opened(self.place(suite).await).await
     }
 
-    /// A new, empty database.
+    /// Creates an empty database.
     pub(crate) async fn place(&self, suite: &str) -> Place {
         sqlx::any::install_default_drivers();
         let name = format!(

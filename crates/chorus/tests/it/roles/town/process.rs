@@ -1,4 +1,4 @@
-//! One process of the real binary, that is asked over HTTP and told by signals.
+//! A process of the real binary, with its HTTP endpoints and signals.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long a process may take until it is up, and an answer until it is there.
+/// Maximum time for a process to start, and for a reply.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A process that is up. It is killed when the test is over before it is.
+/// A running process. It is killed on drop.
 pub(in super::super) struct Process {
     role: String,
     address: String,
@@ -21,17 +21,17 @@ pub(in super::super) struct Process {
     over: bool,
 }
 
-/// How a process ended.
+/// Ending of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Ended {
-    /// By itself, with this code.
+    /// Exited with this code.
     Code(i32),
-    /// By a signal.
+    /// Killed by a signal.
     Killed,
 }
 
 impl Process {
-    /// Starts it, and waits for the line that says where it answers.
+    /// Starts the process and waits for the line with its address.
     pub(super) fn start(mut command: Command, role: &[&str]) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -65,12 +65,12 @@ impl Process {
         process
     }
 
-    /// Where it answers.
+    /// Address of the process.
     pub(in super::super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// The status and body of an answer.
+    /// Status and body of a GET.
     pub(in super::super) fn get(&self, path: &str) -> (u16, String) {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
@@ -99,7 +99,7 @@ impl Process {
         )
     }
 
-    /// One of its figures, without labels; zero when it does not have it.
+    /// Value of a metric without labels; 0 if it is missing.
     pub(in super::super) fn figure(&self, name: &str) -> f64 {
         let text = self.get("/metrics").1;
         let line = text
@@ -108,7 +108,7 @@ impl Process {
         line.map_or(0.0, |value| value.parse().expect("a figure"))
     }
 
-    /// Asks it to end.
+    /// Sends SIGTERM.
     pub(in super::super) fn signal(&self) {
         let sent = Command::new("kill")
             .args(["-TERM", &self.id.to_string()])
@@ -122,12 +122,12 @@ impl Process {
         );
     }
 
-    /// Whether it said these words.
+    /// Returns true if the output contains these words.
     pub(in super::super) fn has_said(&self, words: &str) -> bool {
         self.said().contains(words)
     }
 
-    /// How it ended.
+    /// Waits for the exit.
     pub(in super::super) fn ended(mut self, within: Duration) -> Ended {
         let status = self.ended.recv_timeout(within);
         let status = status.unwrap_or_else(|_| {
@@ -141,7 +141,7 @@ impl Process {
         status.code().map_or(Ended::Killed, Ended::Code)
     }
 
-    /// Asks it to end; it does so within this time and says that all is well.
+    /// Sends SIGTERM and asserts a successful exit within this time.
     pub(in super::super) fn ends_in_order(self, within: Duration) {
         self.signal();
         let (role, heard) = (self.role.clone(), Arc::clone(&self.heard));
@@ -157,7 +157,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.over {
-            // It may have ended meanwhile.
+            // The process may have exited meanwhile.
             let _ = Command::new("kill")
                 .args(["-KILL", &self.id.to_string()])
                 .stderr(Stdio::null())
@@ -170,7 +170,7 @@ fn text(heard: &Mutex<String>) -> String {
     heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Keeps what is said, and tells each line to who wants to know.
+/// Collects the output and sends each line to the channel.
 fn listen(
     stream: impl Read + Send + 'static,
     heard: &Arc<Mutex<String>>,
@@ -183,19 +183,19 @@ fn listen(
             heard.push_str(&line);
             heard.push('\n');
             if let Some(tell) = &tell {
-                // Only the first line is waited for.
+                // Only the first line is awaited.
                 let _ = tell.send(line);
             }
         }
     });
 }
 
-/// Reaps the process, and tells how it ended.
+/// Reaps the process and sends its exit status.
 fn waited_for(mut child: Child) -> Receiver<ExitStatus> {
     let (tell, ended) = channel();
     thread::spawn(move || {
         if let Ok(status) = child.wait() {
-            // The test may be over.
+            // The test may have ended.
             let _ = tell.send(status);
         }
     });
