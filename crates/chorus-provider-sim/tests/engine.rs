@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn waiting_as_long_as_openai_says_is_enough(words in 10_usize..300, tokens in 120_u64..400) {
+    fn waiting_as_long_as_openai_asks_is_enough(words in 10_usize..300, tokens in 120_u64..400) {
         let limits = Limits { tokens_per_minute: Some(tokens), requests_per_minute: Some(500), ..Limits::default() };
         let mut sim = providers(Dialect::Openai, limits, Vec::new());
         let call = request(Dialect::Openai, "key-of-a-first", &ask("m-1", words, false));
@@ -234,7 +234,7 @@ fn deepseek_counts_calls_in_flight_until_they_end_or_the_grace_is_over() {
 }
 
 #[test]
-fn errors_have_the_recorded_status_and_words() {
+fn errors_have_the_recorded_status_and_message() {
     let rows = [
         (
             Dialect::Anthropic,

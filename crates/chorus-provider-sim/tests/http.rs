@@ -214,7 +214,7 @@ async fn a_client_that_hangs_up_is_noticed_in_the_stream_and_before_the_first_by
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_stream_breaks_after_some_bytes_and_one_that_dies_says_so() {
+async fn a_cut_stream_breaks_after_some_bytes_and_one_that_dies_ends_with_an_error() {
     check(config(), |base, handle| async move {
         handle.set_faults(vec![FaultRule { times: Some(1), ..FaultRule::always(Fault::Cut) }, FaultRule::always(Fault::Die)]);
         let cut = post(&base, "openai", &ask("openai", true)).send().await.expect("the reply begins");

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stream_writes_one_book() {
+    fn one_stream_generates_one_book() {
         assert_eq!(check(3, true), check(3, true));
     }
 

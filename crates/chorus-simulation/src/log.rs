@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_tells_lines_and_their_order_apart() {
+    fn the_hash_depends_on_lines_and_their_order() {
         assert_eq!(check(&["one", "two"]), check(&["one", "two"]));
         assert_ne!(check(&["one", "two"]), check(&["two", "one"]));
         assert_ne!(check(&["one"]), check(&["one", "two"]));

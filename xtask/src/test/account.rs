@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn suites_of_one_implementation_are_told_together_and_repeats_add_up() {
+    fn suites_of_one_implementation_are_listed_together_and_repeats_add_up() {
         let text = "kafka\tbus\t13\nmemory\tstore\t90\nkafka\tdead letters\t2\nkafka\tbus\t1\n";
         check(text, "kafka", Some("bus 14, dead letters 2"));
         check(text, "memory", Some("store 90"));

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_english_has_about_four_letters_a_token() {
+    fn plain_english_has_about_four_characters_a_token() {
         let text =
             "The keeper lit the lamp at sunset and wrote the hour of every ship in a ledger.";
         assert!((17..=24).contains(&count(text)), "{}", count(text));

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_what_bold_words_are_said_to_be() {
+    fn terms_are_bold_words_with_their_definition() {
         let text = "A **leaf spring** is a spring made of thin plates. Bold **words** alone say nothing. The crew called it the **drum**, after its noise.";
         let found = terms(text, 9);
         assert_eq!(

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn items_and_languages_are_told() {
+    fn items_and_languages_are_recognised() {
         assert_eq!(item("12. The twelfth"), Some("The twelfth"));
         assert_eq!(item("  - a"), Some("a"));
         assert_eq!(item("1.5 metres"), None);

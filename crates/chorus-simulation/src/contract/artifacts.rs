@@ -9,7 +9,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         bytes_come_back_by_their_hash,
         what_was_never_put_is_not_there,
-        the_put_whose_reply_was_lost_is_one_put
+        a_put_with_a_lost_reply_is_one_put
     ]
 }
 
@@ -42,7 +42,7 @@ async fn what_was_never_put_is_not_there(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn the_put_whose_reply_was_lost_is_one_put(context: CaseContext) -> Outcome {
+async fn a_put_with_a_lost_reply_is_one_put(context: CaseContext) -> Outcome {
     let bytes = Bytes::from_static(b"twice");
     let hash = with_lost_reply(async || context.ports.artifacts.put(bytes.clone()).await).await?;
     assert_eq!(context.ports.artifacts.get(hash).await?, Some(bytes));

@@ -11,7 +11,7 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         a_claim_hands_out_the_delivery,
-        the_claim_whose_reply_was_lost_finds_itself,
+        a_claim_with_a_lost_reply_finds_itself,
         a_doubled_record_is_denied,
         a_claim_at_another_epoch_is_denied,
         a_claim_until_the_last_moment_is_granted,
@@ -51,7 +51,7 @@ async fn a_claim_hands_out_the_delivery(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn the_claim_whose_reply_was_lost_finds_itself(context: CaseContext) -> Outcome {
+async fn a_claim_with_a_lost_reply_finds_itself(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     context.send(&attempt, Epoch(0)).await?;

@@ -15,8 +15,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         a_decision_is_seen_whole,
         a_decision_on_an_old_version_changes_nothing,
-        the_decision_whose_reply_was_lost_is_recognised,
-        the_empty_decision_whose_reply_was_lost_is_recognised,
+        a_decision_with_a_lost_reply_is_recognised,
+        an_empty_decision_with_a_lost_reply_is_recognised,
         another_decision_on_the_same_version_is_a_conflict,
         what_was_folded_is_never_folded_again,
         tasks_that_did_not_change_stay_as_they_are,
@@ -100,7 +100,7 @@ async fn a_decision_on_an_old_version_changes_nothing(context: CaseContext) -> O
     Ok(())
 }
 
-async fn the_decision_whose_reply_was_lost_is_recognised(context: CaseContext) -> Outcome {
+async fn a_decision_with_a_lost_reply_is_recognised(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let command = context.ports.outbox.unsent(Millis::ZERO, 1).await?[0].id;
     let commit = Commit {
@@ -118,7 +118,7 @@ async fn the_decision_whose_reply_was_lost_is_recognised(context: CaseContext) -
     Ok(())
 }
 
-async fn the_empty_decision_whose_reply_was_lost_is_recognised(context: CaseContext) -> Outcome {
+async fn an_empty_decision_with_a_lost_reply_is_recognised(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let mut commit = context.decision(project).await?;
     commit.head.title = "Another".to_owned();

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_claimed_lease_is_outstanding_until_its_deadline,
         a_lost_workers_lease_is_outstanding_until_its_deadline,
         a_finished_lease_is_not_outstanding,
-        deliveries_are_told_in_order_of_dispatch,
+        deliveries_are_listed_in_order_of_dispatch,
         a_late_usage_replaces_the_estimate_once,
         a_late_usage_on_a_finished_delivery_changes_nothing,
         a_late_usage_on_a_running_delivery_changes_nothing,
@@ -81,7 +81,7 @@ async fn a_finished_lease_is_not_outstanding(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn deliveries_are_told_in_order_of_dispatch(context: CaseContext) -> Outcome {
+async fn deliveries_are_listed_in_order_of_dispatch(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let (first, second) = (
         context.queued(project).await?,

@@ -10,7 +10,7 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         accounts_are_listed_by_name_without_secrets,
-        the_import_whose_reply_was_lost_is_added,
+        an_import_with_a_lost_reply_is_added,
         a_secret_that_is_there_is_refused_with_its_holders_name,
         a_secret_twice_in_one_row_is_refused,
         a_known_name_gets_the_new_credentials,
@@ -93,7 +93,7 @@ async fn accounts_are_listed_by_name_without_secrets(context: CaseContext) -> Ou
     Ok(())
 }
 
-async fn the_import_whose_reply_was_lost_is_added(context: CaseContext) -> Outcome {
+async fn an_import_with_a_lost_reply_is_added(context: CaseContext) -> Outcome {
     let account = fixtures::account(&context.ids, &tenant(), "a@example.org", &["one", "two"]);
     let answer =
         with_lost_reply(async || context.ports.directory.import(vec![account.clone()]).await)

@@ -12,8 +12,8 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         the_queue_is_oldest_first_and_limited,
-        a_dispatch_leaves_the_queue_with_record_story_and_money,
-        the_dispatch_whose_reply_was_lost_is_done_once,
+        a_dispatch_leaves_the_queue_with_record_delivery_and_money,
+        a_dispatch_with_a_lost_reply_is_done_once,
         a_dispatch_is_still_done_after_its_delivery_went_on,
         a_foreign_lease_in_the_row_means_lost,
         a_dispatch_at_another_epoch_is_lost,
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_dispatch_over_budget_changes_nothing,
         a_batch_draws_on_one_budget,
         a_budget_is_used_to_the_last_unit,
-        the_refusal_whose_reply_was_lost_is_done_once,
+        a_refusal_with_a_lost_reply_is_done_once,
         a_refusal_of_what_was_dispatched_is_lost,
     ]
 }
@@ -52,7 +52,7 @@ async fn the_queue_is_oldest_first_and_limited(context: CaseContext) -> Outcome 
     Ok(())
 }
 
-async fn a_dispatch_leaves_the_queue_with_record_story_and_money(context: CaseContext) -> Outcome {
+async fn a_dispatch_leaves_the_queue_with_record_delivery_and_money(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     let dispatch = context.send(&attempt, Epoch(0)).await?;
@@ -81,7 +81,7 @@ async fn a_dispatch_leaves_the_queue_with_record_story_and_money(context: CaseCo
     Ok(())
 }
 
-async fn the_dispatch_whose_reply_was_lost_is_done_once(context: CaseContext) -> Outcome {
+async fn a_dispatch_with_a_lost_reply_is_done_once(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     let dispatch = context.dispatch(&attempt, Epoch(0));
@@ -214,7 +214,7 @@ fn refusal(context: &CaseContext, attempt: &NewAttempt) -> Dispatch {
     }
 }
 
-async fn the_refusal_whose_reply_was_lost_is_done_once(context: CaseContext) -> Outcome {
+async fn a_refusal_with_a_lost_reply_is_done_once(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     let refusal = refusal(&context, &attempt);

@@ -16,10 +16,10 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        a_last_word_is_told_whole,
-        the_last_word_whose_reply_was_lost_is_true,
-        the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too,
-        a_foreign_last_word_is_false,
+        a_finish_is_recorded_completely,
+        a_finish_with_a_lost_reply_is_true,
+        a_requeue_with_a_lost_reply_is_true_at_the_next_epoch_too,
+        a_finish_of_another_holder_is_false,
         what_has_ended_never_changes_again,
         each_outcome_moves_money_as_it_should,
         each_requeue_counts_as_it_should,
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn a_last_word_is_told_whole(context: CaseContext) -> Outcome {
+async fn a_finish_is_recorded_completely(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     context.pass(Millis(250)).await;
     let finish = context.finish(&holding, fixtures::succeeded());
@@ -55,7 +55,7 @@ async fn a_last_word_is_told_whole(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn the_last_word_whose_reply_was_lost_is_true(context: CaseContext) -> Outcome {
+async fn a_finish_with_a_lost_reply_is_true(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     let finish = context.finish(&holding, fixtures::succeeded());
     assert!(with_lost_reply(async || context.ports.attempts.finish(finish.clone()).await).await?);
@@ -64,7 +64,7 @@ async fn the_last_word_whose_reply_was_lost_is_true(context: CaseContext) -> Out
     Ok(())
 }
 
-async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(
+async fn a_requeue_with_a_lost_reply_is_true_at_the_next_epoch_too(
     context: CaseContext,
 ) -> Outcome {
     let (project, attempt, holding) = context.running().await?;
@@ -82,7 +82,7 @@ async fn the_requeue_whose_reply_was_lost_is_true_at_the_next_epoch_too(
     Ok(())
 }
 
-async fn a_foreign_last_word_is_false(context: CaseContext) -> Outcome {
+async fn a_finish_of_another_holder_is_false(context: CaseContext) -> Outcome {
     let (project, _, holding) = context.running().await?;
     let foreign = Holding {
         holder: context.ids.holder(),

@@ -9,9 +9,9 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         a_key_is_found_by_the_hash_of_its_text_only,
-        the_creation_whose_reply_was_lost_is_one_key,
+        a_creation_with_a_lost_reply_is_one_key,
         keys_are_listed_within_their_tenant_newest_first,
-        a_revoked_key_says_since_when,
+        a_revoked_key_has_its_time_of_revocation,
         a_stranger_cannot_revoke,
     ]
 }
@@ -66,7 +66,7 @@ async fn a_key_is_found_by_the_hash_of_its_text_only(context: CaseContext) -> Ou
     Ok(())
 }
 
-async fn the_creation_whose_reply_was_lost_is_one_key(context: CaseContext) -> Outcome {
+async fn a_creation_with_a_lost_reply_is_one_key(context: CaseContext) -> Outcome {
     let new = fixtures::key(&context.ids, &tenant(), "text");
     with_lost_reply(async || context.ports.keys.create(new.clone()).await).await?;
     assert_eq!(
@@ -111,7 +111,7 @@ async fn keys_are_listed_within_their_tenant_newest_first(context: CaseContext) 
     Ok(())
 }
 
-async fn a_revoked_key_says_since_when(context: CaseContext) -> Outcome {
+async fn a_revoked_key_has_its_time_of_revocation(context: CaseContext) -> Outcome {
     let new = fixtures::key(&context.ids, &tenant(), "text");
     context.ports.keys.create(new.clone()).await?;
     for (at, revoked_at) in [(5, 5), (4, 5)] {

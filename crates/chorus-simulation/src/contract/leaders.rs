@@ -9,11 +9,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         one_holder_at_a_time,
         asking_again_keeps_the_term_and_renews_it,
-        the_acquisition_whose_reply_was_lost_is_the_same_term,
+        an_acquisition_with_a_lost_reply_is_the_same_term,
         a_term_that_ran_out_is_followed_by_the_next,
         a_renewed_term_lasts_longer,
         a_resigned_term_is_free_at_once,
-        words_about_an_old_term_change_nothing,
+        operations_with_an_old_term_change_nothing,
         names_do_not_meet,
     ]
 }
@@ -70,7 +70,7 @@ async fn asking_again_keeps_the_term_and_renews_it(context: CaseContext) -> Outc
     Ok(())
 }
 
-async fn the_acquisition_whose_reply_was_lost_is_the_same_term(context: CaseContext) -> Outcome {
+async fn an_acquisition_with_a_lost_reply_is_the_same_term(context: CaseContext) -> Outcome {
     let term = with_lost_reply(async || {
         context
             .ports
@@ -171,7 +171,7 @@ async fn a_resigned_term_is_free_at_once(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn words_about_an_old_term_change_nothing(context: CaseContext) -> Outcome {
+async fn operations_with_an_old_term_change_nothing(context: CaseContext) -> Outcome {
     context
         .ports
         .leaders

@@ -26,7 +26,7 @@ cases! {
     leases:
         asking_again_after_a_lost_reply_gives_the_same_grant_once,
         a_lease_is_sent_by_its_first_holder_who_may_repeat_it,
-        a_lease_that_nobody_granted_is_gone,
+        a_lease_that_was_never_granted_is_gone,
         unused_acts_on_leases_that_were_never_sent,
         every_end_that_is_repeated_changes_nothing,
         a_reserved_lease_gives_everything_back_when_its_time_is_over,
@@ -44,16 +44,16 @@ cases! {
         a_header_lowers_what_is_left,
         a_header_gives_nothing_back_of_a_call_that_it_overtook,
         a_refusal_closes_the_group_until_the_named_time,
-        what_is_freed_is_told_to_every_process,
+        freed_headroom_is_signalled_to_every_process,
         many_processes_at_once_never_pass_a_limit,;
     losses:
         restored_leases_hold_again_and_known_ones_stay,
-        a_flushed_limiter_says_so_to_everything_until_it_is_restored,
+        a_flushed_limiter_fails_every_operation_until_it_is_restored,
         calls_under_way_hold_their_slots_after_a_loss,
         a_restored_lease_goes_to_the_holder_that_asks_first,
         rates_do_not_start_full_after_a_loss,
-        a_lease_that_nobody_restored_is_gone,
-        a_process_that_restored_hears_of_another_restore_after_a_loss,;
+        a_lease_that_was_not_restored_is_gone,
+        a_process_that_restored_learns_of_another_restore_after_a_loss,;
 }
 
 /// Runs every case and returns the number of cases.

@@ -12,8 +12,8 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         records_come_back_as_they_were,
-        unsent_records_are_told_by_age_oldest_first,
-        the_mark_whose_reply_was_lost_stands,
+        unsent_records_are_listed_by_age_oldest_first,
+        a_mark_with_a_lost_reply_stands,
         only_sent_commands_and_ends_wait_to_be_folded,
         sending_again_starts_the_wait_anew,
         what_was_folded_waits_no_more,
@@ -70,7 +70,7 @@ async fn records_come_back_as_they_were(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn unsent_records_are_told_by_age_oldest_first(context: CaseContext) -> Outcome {
+async fn unsent_records_are_listed_by_age_oldest_first(context: CaseContext) -> Outcome {
     let mut records = Vec::new();
     for _ in 0..3 {
         let record = fixtures::record(&context.ids, Topic::Event, "key");
@@ -101,7 +101,7 @@ async fn unsent_records_are_told_by_age_oldest_first(context: CaseContext) -> Ou
     Ok(())
 }
 
-async fn the_mark_whose_reply_was_lost_stands(context: CaseContext) -> Outcome {
+async fn a_mark_with_a_lost_reply_stands(context: CaseContext) -> Outcome {
     let records = every_topic(&context);
     commit_records(&context, records.clone()).await?;
     let ids = vec![records[1].id, records[3].id, EventId::new(999)];

@@ -12,8 +12,8 @@ use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         a_submitted_project_is_there_with_its_first_command,
-        the_submission_whose_reply_was_lost_is_the_same_project,
-        a_key_used_for_another_body_is_told,
+        a_submission_with_a_lost_reply_is_the_same_project,
+        a_key_used_for_another_body_is_reported,
         keys_of_different_tenants_do_not_meet,
         a_command_is_kept_once_and_within_its_tenant_only,
         an_unknown_project_is_not_there,
@@ -41,7 +41,7 @@ async fn a_submitted_project_is_there_with_its_first_command(context: CaseContex
     Ok(())
 }
 
-async fn the_submission_whose_reply_was_lost_is_the_same_project(context: CaseContext) -> Outcome {
+async fn a_submission_with_a_lost_reply_is_the_same_project(context: CaseContext) -> Outcome {
     let new = fixtures::project(&context.ids, &Tenant::new("tenant"), context.now(), AMPLE);
     let answer = with_lost_reply(async || context.ports.projects.submit(new.clone()).await).await?;
     assert_eq!(answer, Submitted::Accepted(new.id));
@@ -59,7 +59,7 @@ async fn the_submission_whose_reply_was_lost_is_the_same_project(context: CaseCo
     Ok(())
 }
 
-async fn a_key_used_for_another_body_is_told(context: CaseContext) -> Outcome {
+async fn a_key_used_for_another_body_is_reported(context: CaseContext) -> Outcome {
     let first = fixtures::project(&context.ids, &Tenant::new("tenant"), context.now(), AMPLE);
     context.ports.projects.submit(first.clone()).await?;
     let other = fixtures::project(&context.ids, &Tenant::new("tenant"), context.now(), AMPLE);

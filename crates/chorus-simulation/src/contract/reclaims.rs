@@ -11,10 +11,10 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         an_unclaimed_dispatch_is_taken_back_for_nothing,
         a_silent_worker_is_lost_at_the_price_of_its_estimate,
-        what_was_taken_back_answers_to_nobody_of_before,
+        a_reclaimed_attempt_ignores_its_former_holder,
         what_is_not_overdue_stays,
         only_so_many_are_taken_back_at_once,
-        the_reclaim_whose_reply_was_lost_takes_nothing_twice,
+        a_reclaim_with_a_lost_reply_takes_nothing_twice,
     ]
 }
 
@@ -74,7 +74,7 @@ async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(context: CaseConte
     Ok(())
 }
 
-async fn what_was_taken_back_answers_to_nobody_of_before(context: CaseContext) -> Outcome {
+async fn a_reclaimed_attempt_ignores_its_former_holder(context: CaseContext) -> Outcome {
     let (project, attempt, holding) = context.running().await?;
     context.pass(Millis::from_secs(20)).await;
     context.ports.attempts.reclaim(OVERDUE).await?;
@@ -163,7 +163,7 @@ async fn only_so_many_are_taken_back_at_once(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-async fn the_reclaim_whose_reply_was_lost_takes_nothing_twice(context: CaseContext) -> Outcome {
+async fn a_reclaim_with_a_lost_reply_takes_nothing_twice(context: CaseContext) -> Outcome {
     let (project, _, _) = context.running().await?;
     context.pass(Millis::from_secs(20)).await;
     assert_eq!(

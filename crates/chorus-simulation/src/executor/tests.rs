@@ -102,7 +102,7 @@ fn a_paused_process_sleeps_through_its_timers_and_goes_on_late() {
 }
 
 #[test]
-fn a_future_that_nobody_wakes_is_seen_as_stuck() {
+fn a_future_without_a_waker_is_reported_as_stuck() {
     let mut executor = Executor::new(6, START);
     executor.spawn(
         "deadlock",

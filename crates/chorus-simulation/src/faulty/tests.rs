@@ -69,7 +69,7 @@ fn in_a_calm_world_every_reply_arrives() {
 }
 
 #[test]
-fn a_lost_reply_is_an_error_although_the_deed_was_done() {
+fn a_lost_reply_is_an_error_although_the_operation_was_applied() {
     let faults = FaultPlan {
         loses_reply: 1000,
         until: Timestamp(i64::MAX),
@@ -98,7 +98,7 @@ fn an_outage_ends() {
 }
 
 #[test]
-fn a_process_struck_down_starts_again_from_the_beginning() {
+fn a_crashed_process_starts_again_from_the_beginning() {
     let faults = FaultPlan {
         crashes: 1000,
         max_faults: 2,

@@ -114,7 +114,7 @@ fn check(events: &[Event], held: i64, booked: i64) -> Option<Invariant> {
 }
 
 #[test]
-fn the_books_of_a_good_limiter_agree() {
+fn levels_of_a_correct_limiter_agree() {
     use Event::{Call, CallEnded, Granted, Passed, Sent, Unused, Used};
     assert_eq!(check(&[], 0, 0), None);
     assert_eq!(check(&[Granted], 1, 70), None);
@@ -133,7 +133,7 @@ fn the_books_of_a_good_limiter_agree() {
 }
 
 #[test]
-fn books_that_give_back_or_charge_twice_are_seen() {
+fn levels_that_refund_or_charge_twice_are_found() {
     use Event::{Granted, Passed, Sent, Used};
     assert_eq!(
         check(&[Granted, Sent("w"), Passed(5_000)], 0, 0),

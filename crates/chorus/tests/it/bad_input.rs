@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::stage::said;
+use crate::fixture::output_text;
 
 struct Desk(TempDir);
 
@@ -35,10 +35,13 @@ impl Desk {
 
 #[track_caller]
 fn check(output: &Output, code: i32, words: &[&str]) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let output_text = output_text(output);
+    assert_eq!(output.status.code(), Some(code), "{output_text}");
     for word in words {
-        assert!(said.contains(word), "{word:?} is missing in: {said}");
+        assert!(
+            output_text.contains(word),
+            "{word:?} is missing in: {output_text}"
+        );
     }
 }
 
@@ -106,7 +109,7 @@ fn a_brief_that_cannot_be_taken_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn without_an_account_one_is_told_what_to_set() {
+fn without_an_account_the_message_names_what_to_set() {
     let desk = Desk::new().with("good.md", b"Write a poem.");
     check(
         &desk.chorus(&["run", "good.md"]),
@@ -146,21 +149,22 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
         ],
     );
     assert!(
-        !said(&output).contains("abcdefghijkl"),
+        !output_text(&output).contains("abcdefghijkl"),
         "a secret was shown"
     );
     check(&desk.chorus(&["account", "list"]), 0, &["fine@example.com"]);
 }
 
 #[test]
-fn a_second_process_on_the_same_folder_and_a_broken_database_are_told_apart() {
+fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
     let desk = Desk::new();
     check(
         &desk.chorus(&["--data", "data", "project", "list"]),
         0,
         &["No projects yet"],
     );
-    let lock = chorus_store::DataDir::open(desk.0.path().join("data")).expect("nobody holds it");
+    let lock =
+        chorus_store::DataDir::open(desk.0.path().join("data")).expect("no process holds it");
     check(
         &desk.chorus(&["--data", "data", "project", "list"]),
         1,

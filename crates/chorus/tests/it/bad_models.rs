@@ -4,10 +4,10 @@
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use serde_json::Value;
 
-use crate::books::Book;
-use crate::stage::{Stage, quick, said};
+use crate::chronicle::Chronicle;
+use crate::fixture::{Fixture, output_text, quick};
 
-const BOOK: Book = Book {
+const BOOK: Chronicle = Chronicle {
     seed: 21,
     chapters: 3,
     contradiction: false,
@@ -30,13 +30,17 @@ fn fault(fault: Fault, kind: &str, times: Option<u32>) -> FaultRule {
 async fn run(faults: Vec<FaultRule>, settings: &str) -> (Option<i32>, Value, String) {
     let mut config = quick();
     config.faults = faults;
-    let stage = Stage::new(config).await;
-    stage.configure(settings);
-    stage.write("brief.md", &Book::brief());
-    stage.write("docs/chronicle.md", &BOOK.text());
-    let output = stage.chorus(&RUN);
-    let outcome = (output.status.code(), stage.report("out"), said(&output));
-    stage.end().await;
+    let fixture = Fixture::new(config).await;
+    fixture.configure(settings);
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let output = fixture.chorus(&RUN);
+    let outcome = (
+        output.status.code(),
+        fixture.report("out"),
+        output_text(&output),
+    );
+    fixture.end().await;
     outcome
 }
 
@@ -51,31 +55,34 @@ async fn no_plan_reply_fails_a_project() {
         Fault::Empty,
         Fault::Refusal,
     ] {
-        let (code, report, said) = run(vec![fault(bad, "plan", None)], "").await;
-        assert!(matches!(code, Some(0 | 2)), "{bad:?}: {said}");
+        let (code, report, output_text) = run(vec![fault(bad, "plan", None)], "").await;
+        assert!(matches!(code, Some(0 | 2)), "{bad:?}: {output_text}");
         let works = report["tasks"]
             .as_array()
             .expect("tasks")
             .iter()
             .filter(|task| task["kind"] == "work" && task["state"] == "succeeded");
-        assert!(works.count() > 0, "{bad:?}: nothing was made: {said}");
+        assert!(
+            works.count() > 0,
+            "{bad:?}: nothing was made: {output_text}"
+        );
         assert!(
             !report["files"].as_array().expect("files").is_empty(),
-            "{bad:?}: {said}"
+            "{bad:?}: {output_text}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_plan_that_is_followed_by_a_good_one_leaves_no_trace_but_the_calls() {
-    let (code, report, said) = run(vec![fault(Fault::Cyclic, "plan", Some(1))], "").await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("try 2"), "{said}");
+    let (code, report, output_text) = run(vec![fault(Fault::Cyclic, "plan", Some(1))], "").await;
+    assert_eq!(code, Some(0), "{output_text}");
+    assert!(output_text.contains("try 2"), "{output_text}");
     assert_eq!(report["state"], "done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
+async fn a_worker_that_replies_nothing_refuses_or_dies_is_asked_again() {
     for bad in [
         Fault::Empty,
         Fault::Refusal,
@@ -86,8 +93,8 @@ async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
         Fault::RateLimit,
         Fault::Garbage,
     ] {
-        let (code, report, said) = run(vec![fault(bad, "work", Some(2))], "").await;
-        assert_eq!(code, Some(0), "{bad:?}: {said}");
+        let (code, report, output_text) = run(vec![fault(bad, "work", Some(2))], "").await;
+        assert_eq!(code, Some(0), "{bad:?}: {output_text}");
         assert!(
             report["totals"]["deliveries"].as_u64()
                 > Some(report["tasks"].as_array().expect("tasks").len() as u64),
@@ -98,23 +105,23 @@ async fn a_worker_that_says_nothing_refuses_or_dies_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_never_ends_is_cut_at_its_deadline_and_asked_again() {
-    let (code, report, said) = run(
+    let (code, report, output_text) = run(
         vec![fault(Fault::Hang, "work", Some(1))],
         "[worker]\ncall_timeout_seconds = 2\n",
     )
     .await;
-    assert_eq!(code, Some(0), "{said}");
-    assert_eq!(report["totals"]["retried"], 1, "{said}");
+    assert_eq!(code, Some(0), "{output_text}");
+    assert_eq!(report["totals"]["retried"], 1, "{output_text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_never_answers_well_leaves_the_rest_standing() {
+async fn a_worker_that_never_answers_well_leaves_the_rest_unharmed() {
     let always_empty = FaultRule {
         contains: Some("section=\"d1.2\"".to_owned()),
         ..fault(Fault::Empty, "work", None)
     };
-    let (code, report, said) = run(vec![always_empty], "").await;
-    assert_eq!(code, Some(2), "{said}");
+    let (code, report, output_text) = run(vec![always_empty], "").await;
+    assert_eq!(code, Some(2), "{output_text}");
     assert_eq!(report["state"], "partial");
     assert!(!report["defects"].as_array().expect("defects").is_empty());
     assert!(!report["files"].as_array().expect("files").is_empty());
@@ -122,9 +129,9 @@ async fn a_worker_that_never_answers_well_leaves_the_rest_standing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_judge_who_cannot_be_read_does_not_stand_for_consent() {
-    let (code, report, said) = run(vec![fault(Fault::Prose, "judge", None)], "").await;
-    assert_eq!(code, Some(2), "{said}");
-    assert_eq!(report["state"], "partial", "{said}");
+    let (code, report, output_text) = run(vec![fault(Fault::Prose, "judge", None)], "").await;
+    assert_eq!(code, Some(2), "{output_text}");
+    assert_eq!(report["state"], "partial", "{output_text}");
     assert!(!report["files"].as_array().expect("files").is_empty());
 }
 
@@ -134,27 +141,30 @@ async fn a_key_that_dies_is_put_aside_and_the_other_account_goes_on() {
         organisation: Some("org-one".to_owned()),
         ..FaultRule::always(Fault::DeadKey)
     };
-    let (code, _, said) = run(vec![dead], "").await;
-    assert_eq!(code, Some(0), "{said}");
+    let (code, _, output_text) = run(vec![dead], "").await;
+    assert_eq!(code, Some(0), "{output_text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_runs_out_stops_the_project_cleanly() {
-    let stage = Stage::new(quick()).await;
-    stage.write("brief.md", &Book::brief());
-    stage.write("docs/chronicle.md", &BOOK.text());
-    let output = stage.chorus(&[
+    let fixture = Fixture::new(quick()).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let output = fixture.chorus(&[
         "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget",
         "0.02",
     ]);
-    let said = said(&output);
-    assert!(matches!(output.status.code(), Some(1 | 2)), "{said}");
-    let report = stage.report("out");
+    let output_text = output_text(&output);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{output_text}");
+    let report = fixture.report("out");
     assert!(
         report["totals"]["spent"].as_i64() <= report["totals"]["budget"].as_i64(),
         "{}",
         report["totals"]
     );
-    assert!(said.contains("budget does not cover"), "{said}");
-    stage.end().await;
+    assert!(
+        output_text.contains("budget does not cover"),
+        "{output_text}"
+    );
+    fixture.end().await;
 }

@@ -70,7 +70,7 @@ fn substituted(value: &str, given: &[(&str, &str)]) -> String {
     let (inner, after) = rest.split_once('}').expect("a substitution ends");
     let (name, otherwise) = inner
         .split_once(':')
-        .expect("a substitution says what stands for nothing");
+        .expect("a substitution names its default");
     let put = match given.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => value,
         None => otherwise
@@ -94,7 +94,7 @@ fn chorus<'a>(
         .expect("the binary starts")
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
@@ -106,12 +106,16 @@ fn every_command_of_the_compose_file_is_one_of_the_binary() {
             command.iter().map(String::as_str).chain(["--help"]),
             &BTreeMap::new(),
         );
-        assert!(output.status.success(), "{service}: {}", said(&output));
+        assert!(
+            output.status.success(),
+            "{service}: {}",
+            output_text(&output)
+        );
         let usage = format!("Usage: chorus {}", command[0]);
         assert!(
-            command[0] == "--help" || said(&output).contains(&usage),
+            command[0] == "--help" || output_text(&output).contains(&usage),
             "{service}: {}",
-            said(&output)
+            output_text(&output)
         );
     }
     for role in ["gateway", "orchestrator", "dispatcher", "migrate"] {
@@ -125,7 +129,7 @@ fn every_command_of_the_compose_file_is_one_of_the_binary() {
 #[test]
 fn the_settings_of_the_compose_file_are_those_of_the_binary() {
     let made = chorus(["envelope-key"], &BTreeMap::new());
-    let key = said(&made);
+    let key = output_text(&made);
     let mut variables = settings(&[("POSTGRES_PASSWORD", "a-password"), (KEY, key.trim())]);
     assert_eq!(variables.get(KEY).map(String::as_str), Some(key.trim()));
     variables.insert(
@@ -135,15 +139,15 @@ fn the_settings_of_the_compose_file_are_those_of_the_binary() {
     // Every command reads the whole configuration first; this one does nothing else.
     let output = chorus(["envelope-key"], &variables);
     if cfg!(feature = "distributed") {
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
     } else {
         assert!(
-            !output.status.success() && said(&output).contains("distributed"),
+            !output.status.success() && output_text(&output).contains("distributed"),
             "{}",
-            said(&output)
+            output_text(&output)
         );
     }
-    assert!(!said(&output).contains("a-password"));
+    assert!(!output_text(&output).contains("a-password"));
 }
 
 #[test]

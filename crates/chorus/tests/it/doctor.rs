@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::stage::said;
+use crate::fixture::output_text;
 
 /// A home folder in which commands run.
 struct Home(TempDir);
@@ -37,25 +37,25 @@ impl Home {
     /// Creates a data folder as a first command does.
     fn begun(&self) {
         let listed = self.chorus(&["project", "list"], &[]);
-        assert!(listed.status.success(), "{}", said(&listed));
+        assert!(listed.status.success(), "{}", output_text(&listed));
     }
 }
 
 /// Runs the doctor and checks its output; the exit code is 1 if something is wrong.
 fn check(home: &Home, variables: &[(&str, &str)], code: i32, expected: &[&str]) {
     let output = home.chorus(&["doctor"], variables);
-    assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(code), "{}", output_text(&output));
     for line in expected {
         assert!(
-            said(&output).contains(line),
+            output_text(&output).contains(line),
             "{line:?} is not in\n{}",
-            said(&output)
+            output_text(&output)
         );
     }
     assert!(
-        !said(&output).contains("s3cret"),
+        !output_text(&output).contains("s3cret"),
         "a password is shown: {}",
-        said(&output)
+        output_text(&output)
     );
 }
 
@@ -110,7 +110,7 @@ fn a_server_that_is_away_and_a_key_that_is_nowhere_are_both_named_at_once() {
 }
 
 #[test]
-fn a_damaged_key_and_a_damaged_database_are_told_apart_from_missing_ones() {
+fn a_damaged_key_and_a_damaged_database_differ_from_missing_ones() {
     let home = Home::new();
     home.begun();
     overwrite(&home.data().with_extension("key"), b"this was a key once");

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::books::Book;
-use crate::stage::{Stage, quick, said};
+use crate::chronicle::Chronicle;
+use crate::fixture::{Fixture, output_text, quick};
 
 /// Size of the disk, more than the project needs.
 const DISK: &str = "64m";
@@ -27,24 +27,24 @@ fn can_mount() -> bool {
 
 /// A project on a small disk at `disk`, run by a script with the commands `fill` (leaves this many
 /// KiB), `room` (frees the space again) and `chorus`.
-async fn stage(disk: &str) -> Stage {
-    let stage = Stage::new(quick()).await;
-    stage.write("brief.md", &Book::brief());
-    stage.write(
+async fn fixture(disk: &str) -> Fixture {
+    let fixture = Fixture::new(quick()).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write(
         "docs/chronicle.md",
-        &Book {
+        &Chronicle {
             seed: 31,
             chapters: 4,
             contradiction: false,
         }
         .text(),
     );
-    stage.write(&format!("{disk}/.keep"), "");
-    stage
+    fixture.write(&format!("{disk}/.keep"), "");
+    fixture
 }
 
-fn play(stage: &Stage, disk: &str, script: &str) -> Output {
-    let config = stage.path("chorus.toml");
+fn play(fixture: &Fixture, disk: &str, script: &str) -> Output {
+    let config = fixture.path("chorus.toml");
     let preface = format!(
         "set -u\n\
          chorus() {{ {binary} --data data --config {config} \"$@\"; }}\n\
@@ -54,7 +54,7 @@ fn play(stage: &Stage, disk: &str, script: &str) -> Output {
         binary = env!("CARGO_BIN_EXE_chorus"),
         config = shown(&config),
     );
-    let home = stage.path("");
+    let home = fixture.path("");
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &(preface + script)]);
     command
@@ -71,43 +71,51 @@ fn shown(path: &Path) -> String {
 
 #[track_caller]
 fn check(output: &Output, words: &[&str]) {
-    let said = said(output);
-    assert!(output.status.success(), "{said}");
+    let output_text = output_text(output);
+    assert!(output.status.success(), "{output_text}");
     for word in words {
-        assert!(said.contains(word), "{word:?} is missing in: {said}");
+        assert!(
+            output_text.contains(word),
+            "{word:?} is missing in: {output_text}"
+        );
     }
 }
 
 const RUN: &str = "chorus run brief.md --attach docs --out out --yes --assume";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
+async fn a_run_on_a_full_disk_reports_it_and_resumes_with_free_space() {
     if !can_mount() {
         return;
     }
     // Nothing fits; the submission fits but not the work; some of the work fits.
     for (left, accepted) in [(0, false), (48, false), (120, true), (170, true)] {
-        let stage = stage("data").await;
+        let fixture = fixture("data").await;
         let script = format!(
             "fill {left}\n{RUN} && exit 98\nroom\n\
              id=$(chorus project list | grep -o 'prj_[0-9a-f]*' | head -1)\n\
              if [ -n \"$id\" ]; then echo resumed; chorus resume $id --out out --yes --assume; else echo again; {RUN}; fi"
         );
-        let output = play(&stage, "data", &script);
+        let output = play(&fixture, "data", &script);
         check(
             &output,
             &["the disk is full", "free some space", "guide.md"],
         );
-        let resumed = said(&output).contains("resumed");
-        assert_eq!(resumed, accepted, "with {left} KiB: {}", said(&output));
+        let resumed = output_text(&output).contains("resumed");
         assert_eq!(
-            said(&output).contains("go on with: chorus resume"),
+            resumed,
+            accepted,
+            "with {left} KiB: {}",
+            output_text(&output)
+        );
+        assert_eq!(
+            output_text(&output).contains("go on with: chorus resume"),
             resumed,
             "{}",
-            said(&output)
+            output_text(&output)
         );
-        assert!(stage.report("out")["state"] == "done");
-        stage.end().await;
+        assert!(fixture.report("out")["state"] == "done");
+        fixture.end().await;
     }
 }
 
@@ -116,13 +124,13 @@ async fn a_deliverable_that_does_not_fit_is_kept_and_written_when_there_is_room(
     if !can_mount() {
         return;
     }
-    let stage = stage("out").await;
+    let fixture = fixture("out").await;
     let script = format!(
         "fill 8\n{RUN} && exit 98\nroom\n\
          id=$(chorus project list | grep -o 'prj_[0-9a-f]*' | head -1)\nchorus resume $id --out out --yes --assume && ls -l out/guide.md"
     );
     check(
-        &play(&stage, "out", &script),
+        &play(&fixture, "out", &script),
         &[
             "cannot write out/",
             "what was made is kept",
@@ -131,7 +139,7 @@ async fn a_deliverable_that_does_not_fit_is_kept_and_written_when_there_is_room(
             "guide.md",
         ],
     );
-    let made = stage.journal().len();
+    let made = fixture.journal().len();
     assert!(made > 0, "the work was done once");
-    stage.end().await;
+    fixture.end().await;
 }

@@ -3,12 +3,12 @@
 //!
 //! The tests do the orchestrator's part themselves, so each test decides what happens when.
 
+mod auth;
 mod client;
 mod commands;
 mod deliverables;
-mod doors;
 mod events;
+mod fixture;
 mod keys;
-mod site;
 mod submissions;
 mod wire;

@@ -7,10 +7,10 @@ use std::os::unix::process::ExitStatusExt;
 use chorus_core::attempt::{DeliveryEnd, DeliveryRow};
 use chorus_provider_sim::engine::journal::Entry;
 
-use crate::books::Book;
-use crate::stage::{Stage, quick, said};
+use crate::chronicle::Chronicle;
+use crate::fixture::{Fixture, output_text, quick};
 
-const BOOK: Book = Book {
+const BOOK: Chronicle = Chronicle {
     seed: 7,
     chapters: 5,
     contradiction: true,
@@ -30,11 +30,11 @@ const KILLS: [(&str, u32); 9] = [
     ("finish", 5),
 ];
 
-async fn stage() -> Stage {
-    let stage = Stage::new(quick()).await;
-    stage.write("brief.md", &Book::brief());
-    stage.write("docs/chronicle.md", &BOOK.text());
-    stage
+async fn fixture() -> Fixture {
+    let fixture = Fixture::new(quick()).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    fixture
 }
 
 const RUN: [&str; 8] = [
@@ -43,27 +43,27 @@ const RUN: [&str; 8] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounted_for() {
-    let undisturbed = stage().await;
+    let undisturbed = fixture().await;
     let output = undisturbed.chorus(&RUN);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let expected = undisturbed.hashes("out");
     assert!(!expected.is_empty());
-    check_books(
+    check_records(
         &undisturbed.journal(),
         &undisturbed.deliveries(undisturbed.project()).await,
     );
     undisturbed.end().await;
     for (point, times) in KILLS {
-        let stage = stage().await;
-        let killed = stage.chorus_killed_at(&format!("{point}:{times}"), &RUN);
+        let fixture = fixture().await;
+        let killed = fixture.chorus_killed_at(&format!("{point}:{times}"), &RUN);
         assert_eq!(
             killed.status.signal(),
             Some(9),
             "{point}:{times} was not reached: {}",
-            said(&killed)
+            output_text(&killed)
         );
-        let id = stage.project();
-        let resumed = stage.chorus(&[
+        let id = fixture.project();
+        let resumed = fixture.chorus(&[
             "resume",
             &id.to_string(),
             "--out",
@@ -74,21 +74,21 @@ async fn a_killed_run_resumes_to_the_same_deliverable_and_every_call_is_accounte
         assert!(
             resumed.status.success(),
             "{point}:{times}: {}",
-            said(&resumed)
+            output_text(&resumed)
         );
         assert_eq!(
-            stage.hashes("out"),
+            fixture.hashes("out"),
             expected,
             "{point}:{times}: another deliverable"
         );
-        check_books(&stage.journal(), &stage.deliveries(id).await);
-        stage.end().await;
+        check_records(&fixture.journal(), &fixture.deliveries(id).await);
+        fixture.end().await;
     }
 }
 
 /// Checks that each call of the providers belongs to one delivery, that each delivery with usage
 /// has its call, and that a delivery without a call was lost or never sent.
-fn check_books(journal: &[Entry], rows: &[DeliveryRow]) {
+fn check_records(journal: &[Entry], rows: &[DeliveryRow]) {
     let mut calls: BTreeMap<String, u32> = BTreeMap::new();
     for entry in journal {
         *calls

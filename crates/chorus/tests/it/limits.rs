@@ -34,7 +34,7 @@ async fn check_history(server: &Server, seed: u64) -> Played {
 
 #[tokio::test]
 async fn redis_keeps_the_contract_of_limits() {
-    let Some(server) = Server::given() else {
+    let Some(server) = Server::from_environment() else {
         return;
     };
     assert!(run(&server).await > 20);
@@ -42,7 +42,7 @@ async fn redis_keeps_the_contract_of_limits() {
 
 #[tokio::test]
 async fn redis_answers_random_histories_like_the_ledger() {
-    let Some(server) = Server::given() else {
+    let Some(server) = Server::from_environment() else {
         return;
     };
     let mut all = Played::default();
@@ -67,7 +67,7 @@ async fn redis_answers_random_histories_like_the_ledger() {
 
 #[tokio::test]
 async fn rates_restart_from_what_the_restoring_process_last_saw() {
-    let Some(server) = Server::given() else {
+    let Some(server) = Server::from_environment() else {
         return;
     };
     let mut pair = Pair::new(&server, 9_000).await;
@@ -107,7 +107,7 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
 
 #[tokio::test]
 async fn what_is_forgotten_leaves_no_key_behind() {
-    let Some(server) = Server::given() else {
+    let Some(server) = Server::from_environment() else {
         return;
     };
     let mut pair = Pair::new(&server, 9_001).await;
@@ -138,7 +138,7 @@ async fn what_is_forgotten_leaves_no_key_behind() {
 
 #[tokio::test]
 async fn a_restored_lease_is_the_one_that_was_granted() {
-    let Some(server) = Server::given() else {
+    let Some(server) = Server::from_environment() else {
         return;
     };
     let hand = Arc::new(ManualClock::default());

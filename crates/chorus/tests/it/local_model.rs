@@ -20,7 +20,7 @@ use chorus_store::sql::{Pending, Place, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stage::read;
+use crate::fixture::read;
 
 /// Provider row of the server, and model row of the served model.
 const PROVIDER: &str = "llama-cpp";
@@ -49,7 +49,7 @@ struct Completion {
 
 impl LocalModel {
     /// The server in the environment, if any.
-    fn given() -> Option<Self> {
+    fn from_environment() -> Option<Self> {
         let text = real::LOCAL_MODEL.address()?;
         let (base_url, journal) = text
             .split_once(';')
@@ -83,11 +83,11 @@ impl LocalModel {
 }
 
 /// A folder with the brief, one account at the local server, and the real binary.
-struct Desk(TempDir);
+struct Workdir(TempDir);
 
-impl Desk {
+impl Workdir {
     fn new(model: &LocalModel) -> Self {
-        let desk = Self(tempfile::tempdir().expect("a temporary folder"));
+        let workdir = Self(tempfile::tempdir().expect("a temporary folder"));
         let account = format!(
             "[[account]]\nemail = \"me@example.com\"\n[[account.credential]]\nprovider = \"{PROVIDER}\"\nbase_url = \"{}\"\nmodels = [\"{MODEL}\"]\n\
              limits = [{{ dimension = \"concurrency\", amount = 1, window = {{ kind = \"held\" }} }}]\n",
@@ -106,9 +106,9 @@ impl Desk {
             ),
         ];
         for (name, text) in files {
-            std::fs::write(desk.path(name), text).expect("the file is written");
+            std::fs::write(workdir.path(name), text).expect("the file is written");
         }
-        desk
+        workdir
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -133,19 +133,19 @@ impl Desk {
             .stderr(File::create(&errors).expect("a file for what it complains of"));
         let mut child = command.spawn().expect("the binary starts");
         let mut output = child.stdout.take().expect("its output is piped");
-        let (told, ended) = mpsc::channel();
+        let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut said = Vec::new();
-            let _ = output.read_to_end(&mut said);
-            let _ = told.send(said);
+            let mut output_text = Vec::new();
+            let _ = output.read_to_end(&mut output_text);
+            let _ = sender.send(output_text);
         });
-        let said = ended.recv_timeout(LONGEST);
-        if said.is_err() {
+        let output_text = ended.recv_timeout(LONGEST);
+        if output_text.is_err() {
             child.kill().expect("the binary can be killed");
         }
         let status = child.wait().expect("the binary ends");
         let errors = std::fs::read_to_string(errors).unwrap_or_default();
-        let said = said.unwrap_or_else(|_| {
+        let output_text = output_text.unwrap_or_else(|_| {
             panic!(
                 "chorus {} did not end within {LONGEST:?}: {errors}",
                 arguments.join(" ")
@@ -153,7 +153,7 @@ impl Desk {
         });
         (
             status,
-            format!("{}{errors}", String::from_utf8_lossy(&said)),
+            format!("{}{errors}", String::from_utf8_lossy(&output_text)),
         )
     }
 
@@ -204,38 +204,42 @@ fn check_files(out: &Path, report: &Value) {
 
 /// Runs a project to its end. A model of this size may reply with nothing to every try of a task,
 /// and then nothing can be delivered: up to three projects are run.
-fn project(model: &LocalModel) -> (Desk, ExitStatus, String) {
+fn project(model: &LocalModel) -> (Workdir, ExitStatus, String) {
     const PROJECTS: u32 = 3;
     let mut number = 1;
     loop {
-        let desk = Desk::new(model);
-        let (imported, said) = desk.chorus(&["account", "import", "accounts.toml"]);
-        assert!(imported.success(), "{said}");
-        let (status, said) = desk.chorus(&["run", "brief.md", "--out", "out", "--yes", "--assume"]);
+        let workdir = Workdir::new(model);
+        let (imported, output_text) = workdir.chorus(&["account", "import", "accounts.toml"]);
+        assert!(imported.success(), "{output_text}");
+        let (status, output_text) =
+            workdir.chorus(&["run", "brief.md", "--out", "out", "--yes", "--assume"]);
         if number == PROJECTS || status.code() != Some(1) {
-            return (desk, status, said);
+            return (workdir, status, output_text);
         }
-        println!("project {number} of {PROJECTS} delivered nothing:\n{said}");
+        println!("project {number} of {PROJECTS} delivered nothing:\n{output_text}");
         number += 1;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_real_model_brings_a_project_to_its_end() {
-    let Some(model) = LocalModel::given() else {
+    let Some(model) = LocalModel::from_environment() else {
         return;
     };
-    let (desk, status, said) = project(&model);
-    assert!(matches!(status.code(), Some(0 | 2)), "{status}\n{said}");
+    let (workdir, status, output_text) = project(&model);
+    assert!(
+        matches!(status.code(), Some(0 | 2)),
+        "{status}\n{output_text}"
+    );
 
-    let out = desk.path("out");
+    let out = workdir.path("out");
     let report: Value = serde_json::from_str(&read(&out, "report.json")).expect("a report");
     assert_eq!(report["simulated"], false);
     let done = if status.success() { "done" } else { "partial" };
-    assert_eq!(report["state"], done, "{said}");
+    assert_eq!(report["state"], done, "{output_text}");
     check_files(&out, &report);
 
-    let rows = desk.deliveries().await;
+    let rows = workdir.deliveries().await;
     let completions = model.completions();
     let calls: Vec<&Completion> = rows
         .iter()

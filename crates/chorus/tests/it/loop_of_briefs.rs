@@ -2,21 +2,27 @@
 
 use serde_json::Value;
 
-use crate::books::Book;
-use crate::stage::{Stage, quick, read, said, text};
+use crate::chronicle::Chronicle;
+use crate::fixture::{Fixture, output_text, quick, read, text};
 
-async fn run(book: Book, change: impl FnOnce(&mut chorus_provider_sim::Config)) -> (Value, String) {
+async fn run(
+    book: Chronicle,
+    change: impl FnOnce(&mut chorus_provider_sim::Config),
+) -> (Value, String) {
     let mut config = quick();
     change(&mut config);
-    let stage = Stage::new(config).await;
-    stage.write("brief.md", &Book::brief());
-    stage.write("docs/chronicle.md", &book.text());
-    let output = stage.chorus(&[
+    let fixture = Fixture::new(config).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &book.text());
+    let output = fixture.chorus(&[
         "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume",
     ]);
-    assert!(output.status.success(), "{}", said(&output));
-    let outcome = (stage.report("out"), read(&stage.path("out"), "guide.md"));
-    stage.end().await;
+    assert!(output.status.success(), "{}", output_text(&output));
+    let outcome = (
+        fixture.report("out"),
+        read(&fixture.path("out"), "guide.md"),
+    );
+    fixture.end().await;
     outcome
 }
 
@@ -31,7 +37,7 @@ fn works(report: &Value) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_chapter_adds_tasks_and_a_section() {
     let (four, guide_of_four) = run(
-        Book {
+        Chronicle {
             seed: 3,
             chapters: 4,
             contradiction: false,
@@ -40,7 +46,7 @@ async fn another_chapter_adds_tasks_and_a_section() {
     )
     .await;
     let (five, guide_of_five) = run(
-        Book {
+        Chronicle {
             seed: 3,
             chapters: 5,
             contradiction: false,
@@ -66,33 +72,33 @@ async fn every_slot_of_a_provider_is_used_and_none_beyond_it() {
         .organisations
         .iter_mut()
         .for_each(|organisation| organisation.limits.concurrency = Some(2));
-    let stage = Stage::new(config).await;
-    stage.write("brief.md", &Book::brief());
-    stage.write(
+    let fixture = Fixture::new(config).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write(
         "docs/chronicle.md",
-        &Book {
+        &Chronicle {
             seed: 4,
             chapters: 9,
             contradiction: false,
         }
         .text(),
     );
-    let output = stage.chorus(&[
+    let output = fixture.chorus(&[
         "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume",
     ]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert_eq!(
-        stage.most_in_flight(),
+        fixture.most_in_flight(),
         2,
         "nothing pressed against the limit"
     );
-    stage.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complete_deliverable_is_accepted_at_once() {
     let (report, _) = run(
-        Book {
+        Chronicle {
             seed: 11,
             chapters: 3,
             contradiction: false,
@@ -109,7 +115,7 @@ async fn a_complete_deliverable_is_accepted_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contradiction_between_chapters_is_found_recorded_and_resolved_once() {
     let (report, guide) = run(
-        Book {
+        Chronicle {
             seed: 5,
             chapters: 5,
             contradiction: true,
@@ -149,7 +155,7 @@ async fn a_missing_part_is_judged_incomplete_and_done_again() {
         }]
     };
     let (report, _) = run(
-        Book {
+        Chronicle {
             seed: 9,
             chapters: 4,
             contradiction: false,

@@ -2,9 +2,10 @@
 
 mod bad_input;
 mod bad_models;
-mod books;
+mod chronicle;
 mod deploy;
 mod doctor;
+mod fixture;
 mod full_disk;
 mod gateway;
 mod kill;
@@ -14,5 +15,4 @@ mod local_model;
 mod loop_of_briefs;
 #[cfg(all(unix, feature = "distributed"))]
 mod roles;
-mod stage;
 mod store;

@@ -1,16 +1,16 @@
 //! One process for each role over real PostgreSQL, Kafka and Redis, if the run has them.
 
-mod town;
+mod cluster;
 
 use std::time::Duration;
 
 use chorus_simulation::real;
 
-use crate::books::Book;
-use crate::stage::{quick, said};
-use town::{Ended, Town, until};
+use crate::chronicle::Chronicle;
+use crate::fixture::{output_text, quick};
+use cluster::{Cluster, Ended, until};
 
-const BOOK: Book = Book {
+const BOOK: Chronicle = Chronicle {
     seed: 11,
     chapters: 4,
     contradiction: true,
@@ -18,21 +18,21 @@ const BOOK: Book = Book {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brief_that_is_handed_to_the_gateway_is_finished_by_one_process_for_each_role() {
-    let Some(town) = Town::new(quick(), "[drain]\nseconds = 5\n").await else {
+    let Some(cluster) = Cluster::new(quick(), "[drain]\nseconds = 5\n").await else {
         return;
     };
-    let gateway = town.start(&["gateway"]);
+    let gateway = cluster.start(&["gateway"]);
     let others = [
-        town.start(&["orchestrator"]),
-        town.start(&["dispatcher"]),
-        town.start(&["worker", "--pool", "deepseek"]),
+        cluster.start(&["orchestrator"]),
+        cluster.start(&["dispatcher"]),
+        cluster.start(&["worker", "--pool", "deepseek"]),
     ];
     for process in others.iter().chain([&gateway]) {
         until("it is ready", || process.get("/readyz").0 == 200).await;
     }
-    let finished = town.run_on_server(&gateway, BOOK);
-    assert!(finished.status.success(), "{}", said(&finished));
-    assert!(!town.stage.hashes("out").is_empty());
+    let finished = cluster.run_on_server(&gateway, BOOK);
+    assert!(finished.status.success(), "{}", output_text(&finished));
+    assert!(!cluster.fixture.hashes("out").is_empty());
     let worker = others[2].get("/metrics").1;
     assert!(
         worker.contains(r#"chorus_finishes_total{outcome="succeeded"}"#),
@@ -46,23 +46,26 @@ async fn a_brief_that_is_handed_to_the_gateway_is_finished_by_one_process_for_ea
         process.ends_in_order(Duration::from_secs(25));
     }
     real::record_run("distributed", "one process for each role", 1);
-    town.stage.end().await;
+    cluster.fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_completes() {
+async fn a_worker_that_is_stopped_hands_its_calls_back_and_the_project_completes() {
     let mut slow = quick();
     // A call takes seconds, and the grace is zero.
     slow.speed = 0.15;
-    let Some(town) = Town::new(slow, "[drain]\nseconds = 0\n").await else {
+    let Some(cluster) = Cluster::new(slow, "[drain]\nseconds = 0\n").await else {
         return;
     };
-    let gateway = town.start(&["gateway"]);
-    let steady = [town.start(&["orchestrator"]), town.start(&["dispatcher"])];
-    let leaver = town.start(&["worker"]);
-    let client = town.client(
+    let gateway = cluster.start(&["gateway"]);
+    let steady = [
+        cluster.start(&["orchestrator"]),
+        cluster.start(&["dispatcher"]),
+    ];
+    let leaver = cluster.start(&["worker"]);
+    let client = cluster.client(
         &gateway,
-        Book {
+        Chronicle {
             chapters: 2,
             ..BOOK
         },
@@ -71,15 +74,15 @@ async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_comp
         leaver.figure("chorus_upstream_calls_under_way") > 0.0
     })
     .await;
-    let successor = town.start(&["worker"]);
+    let successor = cluster.start(&["worker"]);
     leaver.ends_in_order(Duration::from_secs(20));
     let finished = client.wait_with_output().expect("the client ends");
-    assert!(finished.status.success(), "{}", said(&finished));
-    let handed_back = town
+    assert!(finished.status.success(), "{}", output_text(&finished));
+    let handed_back = cluster
         .deliveries()
         .await
         .iter()
-        .filter(|row| town::was_handed_back(row))
+        .filter(|row| cluster::was_handed_back(row))
         .count();
     assert!(
         handed_back > 0,
@@ -88,17 +91,17 @@ async fn a_worker_that_is_told_to_stop_hands_its_calls_back_and_the_project_comp
     for process in steady.into_iter().chain([successor, gateway]) {
         process.ends_in_order(Duration::from_secs(25));
     }
-    real::record_run("distributed", "a worker that is told to stop", 1);
+    real::record_run("distributed", "a worker that is stopped", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_names_the_missing_dependency_of_those_that_need_it() {
-    let Some(town) = Town::new(quick(), "").await else {
+    let Some(cluster) = Cluster::new(quick(), "").await else {
         return;
     };
     // No process listens on port 1.
     let without_redis =
-        |role: &[&str]| town.start_with(role, &[("CHORUS_LIMITS_URL", "redis://127.0.0.1:1")]);
+        |role: &[&str]| cluster.start_with(role, &[("CHORUS_LIMITS_URL", "redis://127.0.0.1:1")]);
     let dispatcher = without_redis(&["dispatcher"]);
     let (status, body) = dispatcher.get("/readyz");
     assert_eq!(status, 503, "{body}");
@@ -122,41 +125,44 @@ async fn readiness_names_the_missing_dependency_of_those_that_need_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_lacks_migrations_is_refused_until_they_are_asked_for() {
-    let Some(town) = Town::unmigrated(quick()).await else {
+    let Some(cluster) = Cluster::unmigrated(quick()).await else {
         return;
     };
-    let refused = town.stage.chorus(&["orchestrator"]);
-    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let refused = cluster.fixture.chorus(&["orchestrator"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", output_text(&refused));
     assert!(
-        said(&refused).contains("chorus migrate"),
+        output_text(&refused).contains("chorus migrate"),
         "{}",
-        said(&refused)
+        output_text(&refused)
     );
-    let first = town.stage.chorus(&["migrate"]);
+    let first = cluster.fixture.chorus(&["migrate"]);
     assert!(
-        first.status.success() && said(&first).contains("applied 0001_begin"),
+        first.status.success() && output_text(&first).contains("applied 0001_begin"),
         "{}",
-        said(&first)
+        output_text(&first)
     );
-    let again = town.stage.chorus(&["migrate"]);
+    let again = cluster.fixture.chorus(&["migrate"]);
     assert!(
         again.status.success()
-            && said(&again).contains("up to date")
-            && said(&again).contains("all topics are there"),
+            && output_text(&again).contains("up to date")
+            && output_text(&again).contains("all topics are there"),
         "{}",
-        said(&again)
+        output_text(&again)
     );
-    town.start(&["orchestrator"])
+    cluster
+        .start(&["orchestrator"])
         .ends_in_order(Duration::from_secs(25));
     real::record_run("distributed", "migrations", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
-    let Some(town) = Town::unmigrated(quick()).await else {
+    let Some(cluster) = Cluster::unmigrated(quick()).await else {
         return;
     };
-    town.stage.write("accounts.toml", &town.stage.accounts(3));
+    cluster
+        .fixture
+        .write("accounts.toml", &cluster.fixture.accounts(3));
     for command in [
         &["migrate"][..],
         &[
@@ -168,31 +174,31 @@ async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
             "--no-check",
         ],
     ] {
-        let done = town.stage.chorus(command);
-        assert!(done.status.success(), "{}", said(&done));
+        let done = cluster.fixture.chorus(command);
+        assert!(done.status.success(), "{}", output_text(&done));
     }
-    let others = town.stage.chorus(&["account", "list"]);
+    let others = cluster.fixture.chorus(&["account", "list"]);
     assert!(
-        said(&others).contains("No accounts yet"),
+        output_text(&others).contains("No accounts yet"),
         "{}",
-        said(&others)
+        output_text(&others)
     );
-    let serving = town.start(&["serve"]);
+    let serving = cluster.start(&["serve"]);
     until("it is ready", || serving.get("/readyz").0 == 200).await;
-    let finished = town
+    let finished = cluster
         .client_of(
             "acme",
             &serving,
-            Book {
+            Chronicle {
                 chapters: 2,
                 ..BOOK
             },
         )
         .wait_with_output()
         .expect("the client ends");
-    assert!(finished.status.success(), "{}", said(&finished));
-    assert!(!town.stage.hashes("out").is_empty());
-    let removed = town.stage.chorus(&[
+    assert!(finished.status.success(), "{}", output_text(&finished));
+    assert!(!cluster.fixture.hashes("out").is_empty());
+    let removed = cluster.fixture.chorus(&[
         "account",
         "remove",
         "one@example.com",
@@ -203,22 +209,22 @@ async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
         removed.status.code(),
         Some(1),
         "accounts of other tenants are not there: {}",
-        said(&removed)
+        output_text(&removed)
     );
     serving.ends_in_order(Duration::from_secs(25));
     real::record_run("distributed", "accounts of a tenant", 1);
-    town.stage.end().await;
+    cluster.fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_at_once() {
-    let Some(town) = Town::new(quick(), "").await else {
+    let Some(cluster) = Cluster::new(quick(), "").await else {
         return;
     };
-    let worker = town.start(&["worker", "--pool", "deepseek"]);
+    let worker = cluster.start(&["worker", "--pool", "deepseek"]);
     worker.signal();
     until("the first signal was taken", || {
-        worker.has_said("stopping in order")
+        worker.has_output("stopping in order")
     })
     .await;
     worker.signal();
@@ -231,27 +237,27 @@ async fn a_second_signal_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
-    let Some(town) = Town::unmigrated(quick()).await else {
+async fn the_doctor_reports_what_shared_services_lack_until_they_are_migrated() {
+    let Some(cluster) = Cluster::unmigrated(quick()).await else {
         return;
     };
-    let sick = town.stage.chorus(&["doctor"]);
-    assert_eq!(sick.status.code(), Some(1), "{}", said(&sick));
+    let sick = cluster.fixture.chorus(&["doctor"]);
+    assert_eq!(sick.status.code(), Some(1), "{}", output_text(&sick));
     for line in [
         "it answers, and lacks 0001_begin",
         "chorus.task.done.v1 is missing",
         "run `chorus migrate`",
     ] {
         assert!(
-            said(&sick).contains(line),
+            output_text(&sick).contains(line),
             "{line:?} is not in\n{}",
-            said(&sick)
+            output_text(&sick)
         );
     }
-    let migrated = town.stage.chorus(&["migrate"]);
-    assert!(migrated.status.success(), "{}", said(&migrated));
-    let well = town.stage.chorus(&["doctor"]);
-    assert_eq!(well.status.code(), Some(0), "{}", said(&well));
+    let migrated = cluster.fixture.chorus(&["migrate"]);
+    assert!(migrated.status.success(), "{}", output_text(&migrated));
+    let well = cluster.fixture.chorus(&["doctor"]);
+    assert_eq!(well.status.code(), Some(0), "{}", output_text(&well));
     for line in [
         "answers and has every topic",
         "limits         well   Redis",
@@ -259,13 +265,15 @@ async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
         "start `chorus orchestrator`, or",
     ] {
         assert!(
-            said(&well).contains(line),
+            output_text(&well).contains(line),
             "{line:?} is not in\n{}",
-            said(&well)
+            output_text(&well)
         );
     }
-    town.stage.write("accounts.toml", &town.stage.accounts(3));
-    let imported = town.stage.chorus(&[
+    cluster
+        .fixture
+        .write("accounts.toml", &cluster.fixture.accounts(3));
+    let imported = cluster.fixture.chorus(&[
         "account",
         "import",
         "accounts.toml",
@@ -273,22 +281,22 @@ async fn the_doctor_says_what_shared_services_lack_until_they_were_migrated() {
         "acme",
         "--no-check",
     ]);
-    assert!(imported.status.success(), "{}", said(&imported));
-    let orchestrator = town.start(&["orchestrator"]);
-    let says = |tenant: &str, line: &str| {
-        said(&town.stage.chorus(&["doctor", "--tenant", tenant])).contains(line)
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    let orchestrator = cluster.start(&["orchestrator"]);
+    let reports = |tenant: &str, line: &str| {
+        output_text(&cluster.fixture.chorus(&["doctor", "--tenant", tenant])).contains(line)
     };
     until("it knows who reads", || {
-        says("local", "read by orchestrator (1)\n")
+        reports("local", "read by orchestrator (1)\n")
     })
     .await;
     until("it knows whom a tenant's projects wait for", || {
-        says("acme", "nobody reads as worker.deepseek: projects")
+        reports("acme", "nobody reads as worker.deepseek: projects")
     })
     .await;
-    let worker = town.start(&["worker", "--pool", "deepseek"]);
+    let worker = cluster.start(&["worker", "--pool", "deepseek"]);
     until("it knows that nobody is missing", || {
-        says("acme", "read by orchestrator (1), worker.deepseek (1)\n")
+        reports("acme", "read by orchestrator (1), worker.deepseek (1)\n")
     })
     .await;
     for process in [orchestrator, worker] {

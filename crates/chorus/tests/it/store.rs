@@ -27,10 +27,10 @@ mod damage;
 pub(crate) mod postgres;
 
 /// Sets a database's clock.
-struct Held(Store);
+struct DatabaseClock(Store);
 
 #[async_trait]
-impl TestClock for Held {
+impl TestClock for DatabaseClock {
     async fn set(&self, at: Timestamp) {
         self.0
             .hold_clock(at)
@@ -51,7 +51,7 @@ async fn opened(place: Place) -> Store {
 }
 
 fn ports(store: Store) -> StorePorts {
-    StorePorts::of(&Arc::new(store.clone()), Arc::new(Held(store)))
+    StorePorts::of(&Arc::new(store.clone()), Arc::new(DatabaseClock(store)))
 }
 
 struct Sqlite(TempDir, AtomicU64);
@@ -119,9 +119,9 @@ async fn a_local_directory_keeps_the_contract_of_artifacts() {
 
 /// A clock that the test sets, for the model.
 #[derive(Default)]
-struct HandClock(AtomicI64);
+struct ManualClock(AtomicI64);
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::Relaxed))
     }
@@ -140,7 +140,7 @@ impl Clock for HandClock {
 }
 
 #[async_trait]
-impl TestClock for HandClock {
+impl TestClock for ManualClock {
     async fn set(&self, at: Timestamp) {
         self.0.store(at.0, Ordering::Relaxed);
     }
@@ -149,7 +149,7 @@ impl TestClock for HandClock {
 /// Applies one random history to the model and the database; every reply and all rows must be
 /// equal.
 async fn check_history(seed: u64, steps: usize, store: &Store) {
-    let clock = Arc::new(HandClock::default());
+    let clock = Arc::new(ManualClock::default());
     let model = Arc::new(memory::Store::new(Arc::clone(&clock) as Arc<dyn Clock>));
     let (model_ports, store_ports) = (StorePorts::of(&model, clock), ports(store.clone()));
     let mut generator = HistoryGenerator::new(seed);
@@ -253,7 +253,7 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
 }
 
 #[tokio::test]
-async fn deeds_that_come_together_are_committed_together_and_answered_each() {
+async fn operations_that_come_together_are_committed_together_and_answered_each() {
     let bench = Sqlite::new();
     let store = bench.store().await;
     let ids = Ids::default();

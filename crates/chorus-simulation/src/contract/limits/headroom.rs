@@ -200,7 +200,7 @@ pub(super) async fn a_refusal_closes_the_group_until_the_named_time(context: Lim
     context.has_slots(2).await;
 }
 
-pub(super) async fn what_is_freed_is_told_to_every_process(context: LimiterContext) {
+pub(super) async fn freed_headroom_is_signalled_to_every_process(context: LimiterContext) {
     let (one, other) = (context.new_process(), context.new_process());
     for process in [one, other] {
         let mut changes = process.changed();

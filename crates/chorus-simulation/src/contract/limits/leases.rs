@@ -26,7 +26,7 @@ pub(super) async fn a_lease_is_sent_by_its_first_holder_who_may_repeat_it(contex
     context.has_tokens(5_000).await;
 }
 
-pub(super) async fn a_lease_that_nobody_granted_is_gone(context: LimiterContext) {
+pub(super) async fn a_lease_that_was_never_granted_is_gone(context: LimiterContext) {
     let now = context.now();
     let (id, credential) = (LeaseId::new(u128::MAX), CredentialId::new(1));
     let lease = Lease {

@@ -35,7 +35,7 @@ pub(super) async fn restored_leases_hold_again_and_known_ones_stay(context: Limi
     context.has_tokens(6_000).await;
 }
 
-pub(super) async fn a_flushed_limiter_says_so_to_everything_until_it_is_restored(
+pub(super) async fn a_flushed_limiter_fails_every_operation_until_it_is_restored(
     context: LimiterContext,
 ) {
     let lease = context.granted(10).await;
@@ -135,7 +135,7 @@ pub(super) async fn rates_do_not_start_full_after_a_loss(context: LimiterContext
     context.has_tokens(6_000).await;
 }
 
-pub(super) async fn a_lease_that_nobody_restored_is_gone(context: LimiterContext) {
+pub(super) async fn a_lease_that_was_not_restored_is_gone(context: LimiterContext) {
     let lease = context.granted(0).await;
     context.flush().await;
     context
@@ -146,7 +146,7 @@ pub(super) async fn a_lease_that_nobody_restored_is_gone(context: LimiterContext
     assert_eq!(context.send(&lease, "one", 9_000).await, Ok(Sent::Gone));
 }
 
-pub(super) async fn a_process_that_restored_hears_of_another_restore_after_a_loss(
+pub(super) async fn a_process_that_restored_learns_of_another_restore_after_a_loss(
     context: LimiterContext,
 ) {
     let (leader, deposed, gateway) = (

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::site::Site;
-use crate::stage::read;
+use super::fixture::GatewayFixture;
+use crate::fixture::read;
 
 /// The real command for these servers, with an empty environment.
 fn chorus(folder: &Path, key: &str, arguments: &[&str]) -> Command {
@@ -37,39 +37,39 @@ fn chorus(folder: &Path, key: &str, arguments: &[&str]) -> Command {
 /// The running command with its output.
 struct Running {
     child: Child,
-    said: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
+    stderr: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
     lines: Vec<String>,
 }
 
 impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
-        let said = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         Self {
             child,
-            said,
+            stderr,
             lines: Vec::new(),
         }
     }
 
     /// Waits for a line with these words.
-    async fn says(&mut self, words: &str) {
-        while let Some(line) = self.said.next_line().await.expect("readable") {
+    async fn wait_for_line(&mut self, words: &str) {
+        while let Some(line) = self.stderr.next_line().await.expect("readable") {
             let found = line.contains(words);
             self.lines.push(line);
             if found {
                 return;
             }
         }
-        panic!("it never said {words:?}: {:#?}", self.lines);
+        panic!("it never printed {words:?}: {:#?}", self.lines);
     }
 
     /// Waits for the exit; returns exit code, standard output and all lines.
-    async fn ends(mut self) -> (i32, String, Vec<String>) {
-        while let Some(line) = self.said.next_line().await.expect("readable") {
+    async fn wait_for_exit(mut self) -> (i32, String, Vec<String>) {
+        while let Some(line) = self.stderr.next_line().await.expect("readable") {
             self.lines.push(line);
         }
-        let output = self.child.wait_with_output().await.expect("it ends");
+        let output = self.child.wait_with_output().await.expect("it exits");
         (
             output.status.code().expect("it was not killed"),
             String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -103,17 +103,17 @@ async fn command(
 
 #[tokio::test]
 async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
-    let site = Site::sqlite().await;
-    let mut orders = site
+    let fixture = GatewayFixture::sqlite().await;
+    let mut orders = fixture
         .ports
         .bus
         .subscribe(vec![Topic::ProjectCmd], "orchestrator")
         .await
         .expect("the bus is there");
     let (one, other, key) = (
-        site.gateway().await,
-        site.gateway().await,
-        site.key("home").await,
+        fixture.gateway().await,
+        fixture.gateway().await,
+        fixture.key("home").await,
     );
     let (_folder, folder) = folder();
     let servers = format!("{},{}", one.base, other.base);
@@ -124,7 +124,7 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
     let mut run = Running::start(chorus(&folder, &key, &arguments));
     let (id, submit) = command(&mut orders).await;
     assert!(matches!(submit, ClientCommand::Submit { .. }));
-    let options = site
+    let options = fixture
         .ports
         .projects
         .load(id)
@@ -136,17 +136,17 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
         .options;
     assert!(options.assume && !options.approve);
 
-    site.happen(id, 3, true).await;
-    run.says("assumption 2").await;
+    fixture.add_events(id, 3, true).await;
+    run.wait_for_line("assumption 2").await;
     one.kill().await;
-    site.happen(id, 2, true).await;
-    run.says("assumption 1").await;
-    let (address, settings) = (other.address, Site::settings());
+    fixture.add_events(id, 2, true).await;
+    run.wait_for_line("assumption 1").await;
+    let (address, settings) = (other.address, GatewayFixture::settings());
     other.kill().await;
-    run.says("does not answer").await;
-    site.happen(id, 4, true).await;
-    let back = site.gateway_with(settings, address).await;
-    run.says("assumption 3").await;
+    run.wait_for_line("does not answer").await;
+    fixture.add_events(id, 4, true).await;
+    let back = fixture.gateway_with(settings, address).await;
+    run.wait_for_line("assumption 3").await;
 
     let conflict = Conflict {
         id: "c1".to_owned(),
@@ -159,19 +159,19 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
         reason: "both".to_owned(),
         by: chorus_core::merge::ResolvedBy::Nobody,
     };
-    let told = vec![
+    let events = vec![
         HistoryEvent::ConflictFound { conflict },
         HistoryEvent::ConflictResolved { resolution },
     ];
-    site.decide(id, told, true, |_| {}).await;
-    let deliverable = site
+    fixture.decide(id, events, true, |_| {}).await;
+    let deliverable = fixture
         .deliverable(&[
             ("guide.md", "text/markdown", "# Über\n".as_bytes()),
             ("part/b.bin", "application/x", b"\xff\x01"),
         ])
         .await;
-    site.done(id, deliverable).await;
-    let (code, out, lines) = run.ends().await;
+    fixture.done(id, deliverable).await;
+    let (code, out, lines) = run.wait_for_exit().await;
     assert_eq!(code, 0, "{out}\n{lines:#?}");
 
     let happened: Vec<&String> = lines
@@ -201,20 +201,20 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
         ArtifactHash::of("# Über\n".as_bytes()).to_string()
     );
     assert!(read(&folder, "out/report.html").contains("<html"));
-    assert_eq!(site.commands(id).await.len(), 1, "it was handed in once");
+    assert_eq!(fixture.commands(id).await.len(), 1, "it was submitted once");
     back.stop().await;
 }
 
 #[tokio::test]
 async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
-    let site = Site::sqlite().await;
-    let mut orders = site
+    let fixture = GatewayFixture::sqlite().await;
+    let mut orders = fixture
         .ports
         .bus
         .subscribe(vec![Topic::ProjectCmd], "orchestrator")
         .await
         .expect("the bus is there");
-    let (gateway, key) = (site.gateway().await, site.key("home").await);
+    let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
     let (_folder, folder) = folder();
     let run = Running::start(chorus(
         &folder,
@@ -222,11 +222,12 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
         &["run", "brief.md", "--out", "out", "--server", &gateway.base],
     ));
     let (id, _) = command(&mut orders).await;
-    site.decide(id, vec![HistoryEvent::ApprovalAsked], true, |head| {
-        head.state = State::WaitingApproval
-    })
-    .await;
-    let (code, _, lines) = run.ends().await;
+    fixture
+        .decide(id, vec![HistoryEvent::ApprovalAsked], true, |head| {
+            head.state = State::WaitingApproval
+        })
+        .await;
+    let (code, _, lines) = run.wait_for_exit().await;
     let text = lines.join("\n");
     assert_eq!(code, 75, "{text}");
     assert!(
@@ -250,11 +251,12 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
         ],
     ));
     assert_eq!(command(&mut orders).await, (id, ClientCommand::Approve));
-    site.decide(id, vec![HistoryEvent::Approved], true, |head| {
-        head.state = State::Running
-    })
-    .await;
-    let deliverable = site
+    fixture
+        .decide(id, vec![HistoryEvent::Approved], true, |head| {
+            head.state = State::Running
+        })
+        .await;
+    let deliverable = fixture
         .deliverable(&[("guide.md", "text/markdown", b"x")])
         .await;
     let defects = vec!["too short".to_owned()];
@@ -268,9 +270,10 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
             defects,
         },
     );
-    site.decide(id, events, true, |head| head.state = state)
+    fixture
+        .decide(id, events, true, |head| head.state = state)
         .await;
-    let (code, out, _) = resume.ends().await;
+    let (code, out, _) = resume.wait_for_exit().await;
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("defect: too short"), "{out}");
 
@@ -314,9 +317,9 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_or_address_is_said_at_once() {
-    let site = Site::sqlite().await;
-    let gateway = site.gateway().await;
+async fn a_wrong_key_or_address_is_reported_at_once() {
+    let fixture = GatewayFixture::sqlite().await;
+    let gateway = fixture.gateway().await;
     let (_folder, folder) = folder();
     for (key, server, words) in [
         ("chorus-sk-nonsense", gateway.base.as_str(), "unknown_key"),
@@ -327,10 +330,10 @@ async fn a_wrong_key_or_address_is_said_at_once() {
             .output()
             .await
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && said.contains(words),
-            "{server}: {said}"
+            !output.status.success() && stderr.contains(words),
+            "{server}: {stderr}"
         );
     }
     gateway.stop().await;

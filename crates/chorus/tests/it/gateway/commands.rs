@@ -8,7 +8,7 @@ use chorus_core::id::EventId;
 use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
 use serde_json::json;
 
-use super::site::{Site, on_each_store};
+use super::fixture::{GatewayFixture, on_each_store};
 use super::wire::Client;
 
 fn question(id: &str) -> OpenQuestion {
@@ -28,20 +28,21 @@ fn question(id: &str) -> OpenQuestion {
 
 #[tokio::test]
 async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
-    on_each_store("commands", async |site| {
+    on_each_store("commands", async |fixture| {
         let (one, other, key, id) = (
-            site.gateway().await,
-            site.gateway().await,
-            site.key("home").await,
-            site.project("home").await,
+            fixture.gateway().await,
+            fixture.gateway().await,
+            fixture.key("home").await,
+            fixture.project("home").await,
         );
         let path = |verb: &str| format!("/v1/projects/{id}/{verb}");
         let clients = [Client::new(&one.base, &key), Client::new(&other.base, &key)]
             .map(|client| client.with("idempotency-key", "c1"));
-        site.decide(id, vec![], false, |head| {
-            head.state = State::WaitingApproval
-        })
-        .await;
+        fixture
+            .decide(id, vec![], false, |head| {
+                head.state = State::WaitingApproval
+            })
+            .await;
         let mut taken = Vec::new();
         for client in clients.iter().cycle().take(4) {
             let reply = client.post(&path("approve"), "").await;
@@ -51,7 +52,8 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
         taken.dedup();
         assert_eq!(taken.len(), 1);
         assert_eq!(
-            site.commands(id)
+            fixture
+                .commands(id)
                 .await
                 .iter()
                 .filter(|command| **command == ClientCommand::Approve)
@@ -59,11 +61,12 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
             1
         );
         let event: EventId = taken[0].as_str().expect("an id").parse().expect("an id");
-        site.decide(id, vec![], false, |head| {
-            head.folded.insert(event);
-            head.state = State::Running;
-        })
-        .await;
+        fixture
+            .decide(id, vec![], false, |head| {
+                head.folded.insert(event);
+                head.state = State::Running;
+            })
+            .await;
         assert_eq!(
             clients[0].post(&path("approve"), "").await.json()["command"],
             taken[0],
@@ -81,7 +84,10 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
             another.status, 202,
             "the same key for another command is another command"
         );
-        assert_eq!(site.commands(id).await.last(), Some(&ClientCommand::Pause));
+        assert_eq!(
+            fixture.commands(id).await.last(),
+            Some(&ClientCommand::Pause)
+        );
         one.stop().await;
         other.stop().await;
     })
@@ -90,11 +96,11 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
 
 #[tokio::test]
 async fn answers_name_open_questions() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
     let client = Client::new(&gateway.base, &key);
     let path = format!("/v1/projects/{id}/answers");
@@ -103,13 +109,14 @@ async fn answers_name_open_questions() {
         none.refusal(),
         (409, "wrong_state".to_owned(), String::new())
     );
-    site.decide(id, vec![], false, |head| {
-        head.state = State::WaitingClient {
-            waits: WaitingOn::Planning,
-        };
-        head.open = vec![question("q1"), question("q2")];
-    })
-    .await;
+    fixture
+        .decide(id, vec![], false, |head| {
+            head.state = State::WaitingClient {
+                waits: WaitingOn::Planning,
+            };
+            head.open = vec![question("q1"), question("q2")];
+        })
+        .await;
     let shown = client.get(&format!("/v1/projects/{id}")).await.json();
     assert_eq!(
         (&shown["phase"], &shown["questions"][1]["id"]),
@@ -131,7 +138,7 @@ async fn answers_name_open_questions() {
     assert_eq!(taken.status, 202);
     let answers = BTreeMap::from([("q1".to_owned(), "boys".to_owned())]);
     assert_eq!(
-        site.commands(id).await.last(),
+        fixture.commands(id).await.last(),
         Some(&ClientCommand::Answer {
             answers,
             assume_rest: false
@@ -142,11 +149,11 @@ async fn answers_name_open_questions() {
 
 #[tokio::test]
 async fn a_command_that_can_do_nothing_as_the_project_stands_is_refused() {
-    let site = Site::sqlite().await;
-    let (gateway, key) = (site.gateway().await, site.key("home").await);
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
     let client = Client::new(&gateway.base, &key);
     let paused = |was: State| State::Paused { was: Box::new(was) };
-    let deliverable = site.deliverable(&[]).await;
+    let deliverable = fixture.deliverable(&[]).await;
     let cases: [(State, &[&str]); 6] = [
         (State::Submitted, &["pause", "cancel"]),
         (
@@ -162,8 +169,9 @@ async fn a_command_that_can_do_nothing_as_the_project_stands_is_refused() {
         (State::Done { deliverable }, &[]),
     ];
     for (state, fit) in cases {
-        let id = site.project("home").await;
-        site.decide(id, vec![], false, |head| head.state = state.clone())
+        let id = fixture.project("home").await;
+        fixture
+            .decide(id, vec![], false, |head| head.state = state.clone())
             .await;
         for verb in ["approve", "reject", "pause", "resume", "cancel"] {
             let reply = client
@@ -180,7 +188,7 @@ async fn a_command_that_can_do_nothing_as_the_project_stands_is_refused() {
             );
         }
     }
-    let id = site.project("home").await;
+    let id = fixture.project("home").await;
     let unreasoned = client
         .post(&format!("/v1/projects/{id}/reject"), r#"{"reason":" "}"#)
         .await;

@@ -6,18 +6,18 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::project::{Best, HistoryEvent, State};
 use serde_json::json;
 
-use super::site::{Site, on_each_store};
+use super::fixture::{GatewayFixture, on_each_store};
 use super::wire::Client;
 
 const PAGE: &[u8] = b"<script>alert(1)</script>";
 
 #[tokio::test]
 async fn json_zip_and_files_are_the_artifacts() {
-    on_each_store("deliverables", async |site| {
+    on_each_store("deliverables", async |fixture| {
         let (gateway, key, id) = (
-            site.gateway().await,
-            site.key("home").await,
-            site.project("home").await,
+            fixture.gateway().await,
+            fixture.key("home").await,
+            fixture.project("home").await,
         );
         let client = Client::new(&gateway.base, &key);
         let path = format!("/v1/projects/{id}/deliverable");
@@ -39,29 +39,30 @@ async fn json_zip_and_files_are_the_artifacts() {
             ("page.html", "text/html", PAGE),
             ("data.bin", "no media\ntype", b"\xff\x00\xfe"),
         ];
-        let deliverable = site.deliverable(&files).await;
+        let deliverable = fixture.deliverable(&files).await;
         let defects = vec!["the glossary is missing".to_owned()];
-        site.decide(id, vec![], false, |head| {
-            head.best = Some(Best {
-                deliverable,
-                score: 900,
-                defects,
-            });
-            head.round = 1;
-        })
-        .await;
-        site.done(id, deliverable).await;
+        fixture
+            .decide(id, vec![], false, |head| {
+                head.best = Some(Best {
+                    deliverable,
+                    score: 900,
+                    defects,
+                });
+                head.round = 1;
+            })
+            .await;
+        fixture.done(id, deliverable).await;
 
         let project = client.get(&format!("/v1/projects/{id}")).await.json();
         assert_eq!(
             project["verdict"],
             json!({"score": 1.0, "defects": [], "rounds": 1}),
-            "not what was said of the round before"
+            "not the events of the round before"
         );
 
-        let told = client.get(&path).await.json();
+        let reply = client.get(&path).await.json();
         for (file, (path, media_type, content)) in
-            told["files"].as_array().expect("files").iter().zip(&files)
+            reply["files"].as_array().expect("files").iter().zip(&files)
         {
             assert_eq!(
                 (&file["path"], &file["media_type"], &file["bytes"]),
@@ -118,21 +119,22 @@ async fn json_zip_and_files_are_the_artifacts() {
 }
 
 #[tokio::test]
-async fn a_project_that_failed_says_that_nothing_was_delivered() {
-    let site = Site::sqlite().await;
+async fn a_failed_project_reports_that_nothing_was_delivered() {
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
     let why = "no account can serve it".to_owned();
-    site.decide(
-        id,
-        vec![HistoryEvent::Failed { why: why.clone() }],
-        true,
-        |head| head.state = State::Failed { why: why.clone() },
-    )
-    .await;
+    fixture
+        .decide(
+            id,
+            vec![HistoryEvent::Failed { why: why.clone() }],
+            true,
+            |head| head.state = State::Failed { why: why.clone() },
+        )
+        .await;
     let client = Client::new(&gateway.base, &key);
     assert_eq!(
         client

@@ -12,11 +12,11 @@ use chorus_core::time::Millis;
 use chorus_gateway::Settings;
 use http::StatusCode;
 
-use super::site::{Site, on_each_store};
+use super::fixture::{GatewayFixture, on_each_store};
 use super::wire::Client;
 
 /// Maximum wait, longer than any step takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Output of the future; panics instead of hanging.
 #[expect(
@@ -24,34 +24,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
     reason = "a deadline of a test with real sockets"
 )]
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
+    tokio::time::timeout(TIMEOUT, future)
         .await
         .expect("it comes soon")
 }
 
 #[tokio::test]
 async fn two_followers_at_two_gateways_get_every_event_once_and_in_order() {
-    on_each_store("two followers", async |site| {
+    on_each_store("two followers", async |fixture| {
         let (one, other, key) = (
-            site.gateway().await,
-            site.gateway().await,
-            site.key("home").await,
+            fixture.gateway().await,
+            fixture.gateway().await,
+            fixture.key("home").await,
         );
-        let id = site.project("home").await;
+        let id = fixture.project("home").await;
         let path = format!("/v1/projects/{id}/events");
         let mut first = Client::new(&one.base, &key).follow(&path).await;
         let mut second = Client::new(&other.base, &key).follow(&path).await;
         let mut happened = 0;
-        for (count, told) in [(1, true), (250, true), (3, false), (1, false), (120, true)] {
-            site.happen(id, count, told).await;
+        for (count, published) in [(1, true), (250, true), (3, false), (1, false), (120, true)] {
+            fixture.add_events(id, count, published).await;
             happened += count;
         }
-        let deliverable = site.deliverable(&[]).await;
-        site.done(id, deliverable).await;
+        let deliverable = fixture.deliverable(&[]).await;
+        fixture.done(id, deliverable).await;
         let expected: Vec<u64> = (1..=happened + 1).collect();
         for stream in [&mut first, &mut second] {
             assert_eq!(soon(stream.places(expected.len())).await, expected);
-            let end = soon(stream.next()).await.expect("the end is told");
+            let end = soon(stream.next()).await.expect("the end is sent");
             assert_eq!(
                 (end.name.as_deref(), end.data.as_str()),
                 (Some("end"), r#"{"state":"done"}"#)
@@ -75,16 +75,16 @@ async fn two_followers_at_two_gateways_get_every_event_once_and_in_order() {
 
 #[tokio::test]
 async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
-    on_each_store("going on", async |site| {
-        let (one, key) = (site.gateway().await, site.key("home").await);
-        let id = site.project("home").await;
+    on_each_store("going on", async |fixture| {
+        let (one, key) = (fixture.gateway().await, fixture.key("home").await);
+        let id = fixture.project("home").await;
         let path = format!("/v1/projects/{id}/events");
-        site.happen(id, 300, true).await;
+        fixture.add_events(id, 300, true).await;
         let mut stream = Client::new(&one.base, &key).follow(&path).await;
         let seen = soon(stream.places(137)).await;
         one.kill().await;
-        let other = site.gateway().await;
-        site.happen(id, 5, true).await;
+        let other = fixture.gateway().await;
+        fixture.add_events(id, 5, true).await;
         let client = Client::new(&other.base, &key);
         let last = seen.last().expect("some were seen").to_string();
         let mut goes_on = client.with("last-event-id", &last).follow(&path).await;
@@ -103,14 +103,15 @@ async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
             [303, 304, 305],
             "the later of the two counts"
         );
-        site.decide(id, vec![HistoryEvent::Cancelled], true, |head| {
-            head.state = State::Cancelled
-        })
-        .await;
+        fixture
+            .decide(id, vec![HistoryEvent::Cancelled], true, |head| {
+                head.state = State::Cancelled
+            })
+            .await;
         let mut after_the_end = client.with("last-event-id", "306").follow(&path).await;
         let end = soon(after_the_end.next())
             .await
-            .expect("the end is told again");
+            .expect("the end is sent again");
         assert_eq!(
             (end.name.as_deref(), end.data.as_str()),
             (Some("end"), r#"{"state":"cancelled"}"#)
@@ -122,20 +123,20 @@ async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
 
 #[tokio::test]
 async fn a_reader_that_reads_nothing_for_long_loses_nothing() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
     let mut slow = Client::new(&gateway.base, &key)
         .follow(&format!("/v1/projects/{id}/events"))
         .await;
     for _ in 0..10 {
-        site.happen(id, 500, true).await;
+        fixture.add_events(id, 500, true).await;
     }
-    let deliverable = site.deliverable(&[]).await;
-    site.done(id, deliverable).await;
+    let deliverable = fixture.deliverable(&[]).await;
+    fixture.done(id, deliverable).await;
     let mut quick = Client::new(&gateway.base, &key)
         .follow(&format!("/v1/projects/{id}/events"))
         .await;
@@ -149,11 +150,11 @@ async fn a_reader_that_reads_nothing_for_long_loses_nothing() {
 
 #[tokio::test]
 async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
     let mut stream = Client::new(&gateway.base, &key)
         .follow(&format!("/v1/projects/{id}/events"))
@@ -172,7 +173,7 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
         reasoning: String::new(),
         over: false,
     };
-    let clock = &site.ports.clock;
+    let clock = &fixture.ports.clock;
     let event = soon(async {
         loop {
             // The tail may start late, and progress may be lost.
@@ -181,7 +182,8 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
                 &Tenant::new("home"),
                 &progress,
             );
-            site.ports
+            fixture
+                .ports
                 .bus
                 .publish(vec![record])
                 .await
@@ -196,8 +198,8 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
     })
     .await;
     assert_eq!(event.name.as_deref(), Some("progress"));
-    let told: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");
-    assert_eq!(told["progress"]["text_chars"], 40);
+    let published: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");
+    assert_eq!(published["progress"]["text_chars"], 40);
     assert!(!stream.raw.contains("id: "));
     soon(async {
         while !stream.raw.contains(": alive") {
@@ -212,16 +214,16 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
 
 #[tokio::test]
 async fn a_gateway_that_stops_ends_its_streams_without_an_end_and_answers_what_runs() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
     let mut stream = Client::new(&gateway.base, &key)
         .follow(&format!("/v1/projects/{id}/events"))
         .await;
-    site.happen(id, 2, true).await;
+    fixture.add_events(id, 2, true).await;
     assert_eq!(soon(stream.places(2)).await, [1, 2]);
     soon(gateway.stop()).await;
     assert_eq!(
@@ -233,15 +235,15 @@ async fn a_gateway_that_stops_ends_its_streams_without_an_end_and_answers_what_r
 
 #[tokio::test]
 async fn no_more_streams_are_taken_than_there_is_room_for() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let settings = Settings {
         streams: 1,
-        ..Site::settings()
+        ..GatewayFixture::settings()
     };
-    let gateway = site
+    let gateway = fixture
         .gateway_with(settings, SocketAddr::from(([127, 0, 0, 1], 0)))
         .await;
-    let (key, id) = (site.key("home").await, site.project("home").await);
+    let (key, id) = (fixture.key("home").await, fixture.project("home").await);
     let (client, path) = (
         Client::new(&gateway.base, &key),
         format!("/v1/projects/{id}/events"),

@@ -6,12 +6,12 @@ use chorus_core::port::keys::KeyStatus;
 use chorus_gateway::Secret;
 use chorus_store::sql::{Pending, Place, Store};
 
-use crate::stage::{Stage, quick, said};
+use crate::fixture::{Fixture, output_text, quick};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_use() {
-    let stage = Stage::new(quick()).await;
-    let made = stage.chorus(&[
+    let sandbox = Fixture::new(quick()).await;
+    let made = sandbox.chorus(&[
         "key",
         "create",
         "--name",
@@ -21,13 +21,13 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
         "--scope",
         "projects:read",
     ]);
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", output_text(&made));
     let text = String::from_utf8(made.stdout.clone())
         .expect("letters")
         .trim()
         .to_owned();
     let secret = Secret::read(&text).expect("a key and nothing else on standard output");
-    let file = stage.path("data").join("chorus.db");
+    let file = sandbox.path("data").join("chorus.db");
     let store = Store::open(Place::Sqlite(file.clone()), Pending::Refuse)
         .await
         .expect("the database opens");
@@ -43,23 +43,23 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
     let month = key.expires_at.expect("it expires").since(key.created_at).0;
     assert!((2_590_000_000..2_594_000_000).contains(&month), "{month}");
 
-    let held = chorus_store::DataDir::open(stage.path("data")).expect("nobody holds it");
-    let listed = stage.chorus(&["key", "list"]);
+    let held = chorus_store::DataDir::open(sandbox.path("data")).expect("no process holds it");
+    let listed = sandbox.chorus(&["key", "list"]);
     assert!(
-        said(&listed).contains(&format!("{}  good", key.id)),
+        output_text(&listed).contains(&format!("{}  good", key.id)),
         "{}",
-        said(&listed)
+        output_text(&listed)
     );
-    let stranger = stage.chorus(&[
+    let stranger = sandbox.chorus(&[
         "key",
         "revoke",
         &key.id.to_string(),
         "--tenant",
         "elsewhere",
     ]);
-    assert!(!stranger.status.success(), "{}", said(&stranger));
-    let revoked = stage.chorus(&["key", "revoke", &key.id.to_string()]);
-    assert!(revoked.status.success(), "{}", said(&revoked));
+    assert!(!stranger.status.success(), "{}", output_text(&stranger));
+    let revoked = sandbox.chorus(&["key", "revoke", &key.id.to_string()]);
+    assert!(revoked.status.success(), "{}", output_text(&revoked));
     let key = store
         .find(secret.hash())
         .await
@@ -68,7 +68,7 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
     assert_eq!(key.status(key.created_at), KeyStatus::Revoked);
     drop(held);
     store.close().await;
-    for entry in std::fs::read_dir(stage.path("data"))
+    for entry in std::fs::read_dir(sandbox.path("data"))
         .expect("the folder")
         .flatten()
         .filter(|entry| entry.path().is_file())
@@ -82,22 +82,22 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
             entry.path().display()
         );
     }
-    stage.end().await;
+    sandbox.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_lifetime_or_scope_is_named() {
-    let stage = Stage::new(quick()).await;
+    let sandbox = Fixture::new(quick()).await;
     for (flag, value, words) in [
         ("--expires", "soon", "12h or 30d"),
         ("--scope", "all", "projects:write"),
     ] {
-        let refused = stage.chorus(&["key", "create", flag, value]);
+        let refused = sandbox.chorus(&["key", "create", flag, value]);
         assert!(
-            !refused.status.success() && said(&refused).contains(words),
+            !refused.status.success() && output_text(&refused).contains(words),
             "{}",
-            said(&refused)
+            output_text(&refused)
         );
     }
-    stage.end().await;
+    sandbox.end().await;
 }

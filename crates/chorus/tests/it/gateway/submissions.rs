@@ -10,35 +10,36 @@ use chorus_gateway::{Bounds, Settings};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::site::{Served, Site, on_each_store};
+use super::fixture::{GatewayFixture, RunningGateway, on_each_store};
 use super::wire::Client;
 
 const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A gateway with small limits.
-async fn narrow(site: &Site) -> Served {
+async fn narrow(fixture: &GatewayFixture) -> RunningGateway {
     let bounds = Bounds {
         brief: 60,
         attachment: 40,
         body: 2000,
         attachments: 2,
     };
-    site.gateway_with(
-        Settings {
-            bounds,
-            most_budget: MicroUsd::from_dollars(10),
-            ..Site::settings()
-        },
-        LOOPBACK,
-    )
-    .await
+    fixture
+        .gateway_with(
+            Settings {
+                bounds,
+                most_budget: MicroUsd::from_dollars(10),
+                ..GatewayFixture::settings()
+            },
+            LOOPBACK,
+        )
+        .await
 }
 
 #[tokio::test]
 async fn a_project_is_durable_before_it_is_answered_in_either_form() {
-    on_each_store("submissions", async |site| {
-        let (gateway, key) = (site.gateway().await, site.key("home").await);
+    on_each_store("submissions", async |fixture| {
+        let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
         let client = Client::new(&gateway.base, &key);
         let body = json!({
             "brief": "# A guide\nWrite it.",
@@ -53,11 +54,11 @@ async fn a_project_is_durable_before_it_is_answered_in_either_form() {
         assert_eq!((&project["title"], &project["state"], &project["phase"]), (&json!("A guide"), &json!("submitted"), &json!("plan")));
         assert_eq!(project["money"]["budget_usd"], 2.5);
         let id = id.parse().expect("an id");
-        let head = site.ports.projects.load(id).await.expect("it answers").expect("it is there").project.head;
+        let head = fixture.ports.projects.load(id).await.expect("it answers").expect("it is there").project.head;
         assert_eq!(head.options, Options { assume: true, approve: false });
-        assert_eq!(site.ports.deliveries.money(id).await.expect("it answers").expect("it is there").budget, MicroUsd(2_500_000));
-        assert_eq!(site.commands(id).await, [ClientCommand::Submit { brief: head.brief }]);
-        let brief = site.ports.artifacts.get(head.brief).await.expect("it answers").expect("it is there");
+        assert_eq!(fixture.ports.deliveries.money(id).await.expect("it answers").expect("it is there").budget, MicroUsd(2_500_000));
+        assert_eq!(fixture.commands(id).await, [ClientCommand::Submit { brief: head.brief }]);
+        let brief = fixture.ports.artifacts.get(head.brief).await.expect("it answers").expect("it is there");
         let brief: Brief = serde_json::from_slice(&brief).expect("a brief");
         let names: Vec<(&str, u64)> = brief.attachments.iter().map(|document| (document.name.as_str(), document.bytes)).collect();
         assert_eq!(names, [("docs/a.md", 5), ("b.txt", 5)]);
@@ -81,12 +82,12 @@ async fn a_project_is_durable_before_it_is_answered_in_either_form() {
 }
 
 #[tokio::test]
-async fn equal_posts_at_once_are_one_project_and_another_body_is_told_which() {
-    on_each_store("idempotency", async |site| {
+async fn equal_posts_at_once_are_one_project_and_another_body_is_a_conflict() {
+    on_each_store("idempotency", async |fixture| {
         let (one, other, key) = (
-            site.gateway().await,
-            site.gateway().await,
-            site.key("home").await,
+            fixture.gateway().await,
+            fixture.gateway().await,
+            fixture.key("home").await,
         );
         let body = json!({"brief": "Write a poem."}).to_string();
         let clients = [Client::new(&one.base, &key), Client::new(&other.base, &key)]
@@ -121,12 +122,12 @@ async fn equal_posts_at_once_are_one_project_and_another_body_is_told_which() {
             );
             assert_eq!(refused.json()["error"]["project"], id);
         }
-        let stranger = Client::new(&one.base, &site.key("elsewhere").await)
+        let stranger = Client::new(&one.base, &fixture.key("elsewhere").await)
             .with("idempotency-key", "k1")
             .post("/v1/projects", &body)
             .await;
         assert_eq!(stranger.status, 201, "keys of other tenants do not meet");
-        let commands = site
+        let commands = fixture
             .commands(id.as_str().expect("an id").parse().expect("an id"))
             .await;
         assert_eq!(commands.len(), 1);
@@ -138,8 +139,8 @@ async fn equal_posts_at_once_are_one_project_and_another_body_is_told_which() {
 
 #[tokio::test]
 async fn what_cannot_be_taken_is_refused_with_its_field() {
-    let site = Site::sqlite().await;
-    let (gateway, key) = (narrow(&site).await, site.key("home").await);
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, key) = (narrow(&fixture).await, fixture.key("home").await);
     let client = Client::new(&gateway.base, &key);
     let with = |name: &str, value: Value| {
         let mut body = json!({"brief": "Write."});
@@ -246,8 +247,8 @@ async fn what_cannot_be_taken_is_refused_with_its_field() {
 
 #[tokio::test]
 async fn a_body_of_the_wrong_form_is_refused_with_its_part() {
-    let site = Site::sqlite().await;
-    let (gateway, key) = (narrow(&site).await, site.key("home").await);
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, key) = (narrow(&fixture).await, fixture.key("home").await);
     let client = Client::new(&gateway.base, &key);
     for (content_type, body, expected) in [
         ("application/json", "{", (400, "malformed_request", "")),
@@ -324,13 +325,13 @@ async fn a_body_of_the_wrong_form_is_refused_with_its_part() {
 
 #[tokio::test]
 async fn a_list_is_read_page_by_page() {
-    on_each_store("lists", async |site| {
-        let (gateway, key) = (site.gateway().await, site.key("home").await);
+    on_each_store("lists", async |fixture| {
+        let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
         let client = Client::new(&gateway.base, &key);
         let mut mine = Vec::new();
         for _ in 0..7 {
-            mine.insert(0, json!(site.project("home").await.to_string()));
-            site.project("elsewhere").await;
+            mine.insert(0, json!(fixture.project("home").await.to_string()));
+            fixture.project("elsewhere").await;
         }
         let mut found = Vec::new();
         let mut path = "/v1/projects?limit=3".to_owned();

@@ -310,7 +310,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     // The server is empty; a process that knows the database restores it.
     drop(
         until(
-            "the loss is heard",
+            "the loss is noticed",
             || dispatcher.reserve(demand()),
             |answer| *answer == Err(LimiterError::StateLost),
         )
@@ -321,7 +321,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         .await
         .expect("it answers");
     until(
-        "the worker's words are told",
+        "the worker's ends arrive",
         || async { worker.is_alone() },
         |alone| !alone,
     )
@@ -340,7 +340,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
 }
 
 #[tokio::test]
-async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() {
+async fn a_server_that_was_only_out_of_reach_learns_of_ends_without_it() {
     let Some(server) = OwnServer::start() else {
         return;
     };
@@ -381,7 +381,7 @@ async fn a_server_that_was_only_out_of_reach_is_told_what_was_done_without_it() 
     let own = granted(&process).await;
     server.stop(false);
     until(
-        "its words are told",
+        "its ends arrive",
         || async { process.is_alone() },
         |alone| !alone,
     )

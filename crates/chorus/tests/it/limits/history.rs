@@ -299,21 +299,21 @@ impl<'a> Pair<'a> {
 
     fn header(&mut self, group: &QuotaGroup) -> ObservedLevel {
         let limit = &group.limits[self.chance.usize(0..group.limits.len())];
-        let told = [
+        let observation = [
             limit.amount,
             limit.amount,
             limit.amount / 2,
             limit.amount * 2 + 1,
             0,
         ][self.chance.usize(0..5)];
-        let most = told.max(limit.amount);
+        let most = observation.max(limit.amount);
         ObservedLevel {
             dimension: if self.chance.u8(0..9) == 0 {
                 Dimension::OutputTokens
             } else {
                 limit.dimension
             },
-            limit: (self.chance.u8(0..4) > 0).then_some(told),
+            limit: (self.chance.u8(0..4) > 0).then_some(observation),
             remaining: (self.chance.u8(0..5) > 0).then(|| {
                 if self.chance.bool() {
                     0
@@ -414,9 +414,9 @@ impl<'a> Pair<'a> {
                 self.redis.end(*lease, end.clone()).await,
                 &self.memory.end(*lease, end.clone()).await,
             )?),
-            Step::Observe(told) => drop(same(
-                self.redis.observe(*told.clone()).await,
-                &self.memory.observe(*told.clone()).await,
+            Step::Observe(observation) => drop(same(
+                self.redis.observe(*observation.clone()).await,
+                &self.memory.observe(*observation.clone()).await,
             )?),
             Step::Restore(leases) => {
                 same(
@@ -445,7 +445,10 @@ fn same<T: PartialEq + Debug>(redis: Answer<T>, memory: &Answer<T>) -> Result<An
         Ok(redis)
     } else {
         Err(format!(
-            "Redis says\n{redis:#?}\nthe ledger says\n{memory:#?}"
+            "Redis: 
+{redis:#?}
+ledger: 
+{memory:#?}"
         ))
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Server {
 
 impl Server {
     /// The server of this run, if any.
-    pub(super) fn given() -> Option<Self> {
+    pub(super) fn from_environment() -> Option<Self> {
         Some(Self {
             url: real::REDIS.address()?,
         })

@@ -25,7 +25,7 @@ fn plain(folder: &TempDir) -> Place {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_told_as_damaged() {
+async fn a_file_that_is_no_database_is_reported_as_damaged() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     std::fs::write(folder.path().join("chorus.db"), [7_u8; 8192]).expect("the folder is ours");
     let refusal = Store::open(plain(&folder), Pending::Apply)
@@ -97,7 +97,7 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_what_was_accepted_stays() {
+async fn a_full_disk_is_reported_and_accepted_work_stays() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let store = opened(plain(&folder)).await;
     let ids = Ids::default();

@@ -14,7 +14,7 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// The server in the environment, if any.
-    pub(crate) fn given() -> Option<Self> {
+    pub(crate) fn from_environment() -> Option<Self> {
         Some(Self {
             url: real::POSTGRES.address()?,
             run: std::process::id(),
@@ -63,7 +63,7 @@ impl Implementation for Postgres {
 
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
-    let Some(server) = Postgres::given() else {
+    let Some(server) = Postgres::from_environment() else {
         return;
     };
     assert!(run(&server).await > 60);
@@ -71,7 +71,7 @@ async fn postgres_keeps_the_contract() {
 
 #[tokio::test]
 async fn postgres_answers_random_histories_like_the_model() {
-    let Some(server) = Postgres::given() else {
+    let Some(server) = Postgres::from_environment() else {
         return;
     };
     for seed in 100..106 {
@@ -82,7 +82,7 @@ async fn postgres_answers_random_histories_like_the_model() {
 
 #[tokio::test]
 async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
-    let Some(server) = Postgres::given() else {
+    let Some(server) = Postgres::from_environment() else {
         return;
     };
     let store = server.store("race").await;

@@ -9,14 +9,14 @@ use chorus_gateway::{Auth, Settings};
 use http::Method;
 use serde_json::Value;
 
-use super::site::{Served, Site, on_each_store};
+use super::fixture::{GatewayFixture, RunningGateway, on_each_store};
 use super::wire::{Client, Reply};
 
 const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Every route that needs a key, for this project.
-async fn routes(gateway: &Served, id: ProjectId) -> Vec<(Method, String)> {
+async fn routes(gateway: &RunningGateway, id: ProjectId) -> Vec<(Method, String)> {
     let document = Client::stranger(&gateway.base)
         .get("/openapi.json")
         .await
@@ -58,14 +58,14 @@ async fn ask(client: &Client, (method, path): &(Method, String)) -> Reply {
 
 #[tokio::test]
 async fn another_tenants_project_is_as_if_it_were_not_there_on_every_route() {
-    on_each_store("tenants", async |site| {
-        let gateway = site.gateway().await;
-        let id = site.project("home").await;
-        let deliverable = site
+    on_each_store("tenants", async |fixture| {
+        let gateway = fixture.gateway().await;
+        let id = fixture.project("home").await;
+        let deliverable = fixture
             .deliverable(&[("a.md", "text/markdown", b"ours")])
             .await;
-        site.done(id, deliverable).await;
-        let (mine, theirs) = (site.key("home").await, site.key("elsewhere").await);
+        fixture.done(id, deliverable).await;
+        let (mine, theirs) = (fixture.key("home").await, fixture.key("elsewhere").await);
         let theirs = Client::new(&gateway.base, &theirs);
         let mut crossed = 0;
         for route in routes(&gateway, id)
@@ -87,7 +87,7 @@ async fn another_tenants_project_is_as_if_it_were_not_there_on_every_route() {
             serde_json::json!([])
         );
         assert_eq!(
-            site.commands(id).await.len(),
+            fixture.commands(id).await.len(),
             1,
             "no command of theirs was taken"
         );
@@ -118,15 +118,16 @@ async fn another_tenants_project_is_as_if_it_were_not_there_on_every_route() {
 
 #[tokio::test]
 async fn without_a_good_key_nothing_is_seen_or_done_on_any_route() {
-    on_each_store("keys", async |site| {
-        let (gateway, id) = (site.gateway().await, site.project("home").await);
-        let now = site.ports.clock.now();
-        let (_, expired) = site
+    on_each_store("keys", async |fixture| {
+        let (gateway, id) = (fixture.gateway().await, fixture.project("home").await);
+        let now = fixture.ports.clock.now();
+        let (_, expired) = fixture
             .key_with("home", Scopes::all(), Some(now - Millis(1)))
             .await;
-        let (revoked_id, revoked) = site.key_with("home", Scopes::all(), None).await;
+        let (revoked_id, revoked) = fixture.key_with("home", Scopes::all(), None).await;
         assert!(
-            site.ports
+            fixture
+                .ports
                 .keys
                 .revoke(&Tenant::new("home"), revoked_id)
                 .await
@@ -166,14 +167,14 @@ async fn without_a_good_key_nothing_is_seen_or_done_on_any_route() {
 }
 
 #[tokio::test]
-async fn a_key_does_what_its_scopes_say() {
-    let site = Site::sqlite().await;
-    let (gateway, id) = (site.gateway().await, site.project("home").await);
+async fn a_key_allows_exactly_its_scopes() {
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, id) = (fixture.gateway().await, fixture.project("home").await);
     let reads: Scopes = [Scope::ProjectsRead].into_iter().collect();
     let writes: Scopes = [Scope::ProjectsWrite].into_iter().collect();
     let (reader, writer) = (
-        site.key_with("home", reads, None).await.1,
-        site.key_with("home", writes, None).await.1,
+        fixture.key_with("home", reads, None).await.1,
+        fixture.key_with("home", writes, None).await.1,
     );
     for route in routes(&gateway, id).await {
         let reads = route.0 == Method::GET;
@@ -195,9 +196,9 @@ async fn a_key_does_what_its_scopes_say() {
 
 #[tokio::test]
 async fn a_key_that_is_revoked_is_refused_at_once_at_every_gateway() {
-    on_each_store("revocation", async |site| {
-        let (one, other) = (site.gateway().await, site.gateway().await);
-        let (id, key) = site.key_with("home", Scopes::all(), None).await;
+    on_each_store("revocation", async |fixture| {
+        let (one, other) = (fixture.gateway().await, fixture.gateway().await);
+        let (id, key) = fixture.key_with("home", Scopes::all(), None).await;
         let clients = [
             Client::new(&one.base, &key),
             Client::stranger(&other.base).with("x-api-key", &key),
@@ -206,7 +207,8 @@ async fn a_key_that_is_revoked_is_refused_at_once_at_every_gateway() {
             assert_eq!(client.get("/v1/projects").await.status, 200);
         }
         assert!(
-            site.ports
+            fixture
+                .ports
                 .keys
                 .revoke(&Tenant::new("home"), id)
                 .await
@@ -226,14 +228,14 @@ async fn a_key_that_is_revoked_is_refused_at_once_at_every_gateway() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_503_on_every_route_and_never_401() {
-    on_each_store("a store that is away", async |site| {
+    on_each_store("a store that is away", async |fixture| {
         let (gateway, key, id) = (
-            site.gateway().await,
-            site.key("home").await,
-            site.project("home").await,
+            fixture.gateway().await,
+            fixture.key("home").await,
+            fixture.project("home").await,
         );
         let routes = routes(&gateway, id).await;
-        site.store.close().await;
+        fixture.store.close().await;
         for key in [key.as_str(), chorus_gateway::Secret::mint([9; 32]).reveal()] {
             let client = Client::new(&gateway.base, key);
             for route in &routes {
@@ -261,12 +263,12 @@ async fn a_store_that_is_away_is_503_on_every_route_and_never_401() {
 
 #[tokio::test]
 async fn without_keys_only_this_machine_is_served_and_no_foreign_page() {
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let open = || Settings {
         auth: Auth::Open(Tenant::new("home")),
-        ..Site::settings()
+        ..GatewayFixture::settings()
     };
-    let gateway = site.gateway_with(open(), LOOPBACK).await;
+    let gateway = fixture.gateway_with(open(), LOOPBACK).await;
     let client = Client::stranger(&gateway.base);
     let made = client.post("/v1/projects", r#"{"brief":"Write."}"#).await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -293,7 +295,7 @@ async fn without_keys_only_this_machine_is_served_and_no_foreign_page() {
     let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0")
         .await
         .expect("a free port");
-    let refused = chorus_gateway::Gateway::new(site.ports.clone(), open())
+    let refused = chorus_gateway::Gateway::new(fixture.ports.clone(), open())
         .serve(everywhere, std::future::pending())
         .await;
     let refusal = refused.expect_err("everybody could come in").to_string();
@@ -301,9 +303,9 @@ async fn without_keys_only_this_machine_is_served_and_no_foreign_page() {
 }
 
 #[tokio::test]
-async fn every_error_has_the_same_shape_whoever_made_it() {
-    let site = Site::sqlite().await;
-    let (gateway, key) = (site.gateway().await, site.key("home").await);
+async fn every_error_has_the_same_shape_from_any_source() {
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
     let client = Client::new(&gateway.base, &key).with("x-request-id", "mine-7");
     for path in ["/", "/v1", "/v1/nothing", "/v1/projects/"] {
         assert_eq!(
@@ -336,7 +338,7 @@ async fn every_error_has_the_same_shape_whoever_made_it() {
 }
 
 #[tokio::test]
-async fn what_is_answered_is_what_the_specification_says() {
+async fn replies_match_the_specification() {
     fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
         let schema = match schema["$ref"].as_str() {
             Some(reference) => document
@@ -375,16 +377,16 @@ async fn what_is_answered_is_what_the_specification_says() {
             assert!(words.contains(value), "{place} is {value}");
         }
     }
-    let site = Site::sqlite().await;
+    let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
-        site.gateway().await,
-        site.key("home").await,
-        site.project("home").await,
+        fixture.gateway().await,
+        fixture.key("home").await,
+        fixture.project("home").await,
     );
-    let deliverable = site
+    let deliverable = fixture
         .deliverable(&[("a.md", "text/markdown", b"text")])
         .await;
-    site.done(id, deliverable).await;
+    fixture.done(id, deliverable).await;
     let client = Client::new(&gateway.base, &key);
     let document = client.get("/openapi.json").await.json();
     let submitted = client

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Simulated providers and a folder; both are removed on drop.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     folder: TempDir,
     address: SocketAddr,
     witness: ServerHandle,
@@ -79,7 +79,7 @@ pub(crate) fn quick() -> Config {
     }
 }
 
-impl Stage {
+impl Fixture {
     /// Starts the providers and imports their accounts with the real command.
     pub(crate) async fn new(config: Config) -> Self {
         Self::over(config, "").await
@@ -91,15 +91,15 @@ impl Stage {
             .limits
             .concurrency
             .expect("calls in flight are limited");
-        let stage = Self::bare(config, sections).await;
-        stage.write("accounts.toml", &stage.accounts(slots));
+        let fixture = Self::bare(config, sections).await;
+        fixture.write("accounts.toml", &fixture.accounts(slots));
         if !sections.is_empty() {
-            let migrated = stage.chorus(&["migrate"]);
-            assert!(migrated.status.success(), "{}", said(&migrated));
+            let migrated = fixture.chorus(&["migrate"]);
+            assert!(migrated.status.success(), "{}", output_text(&migrated));
         }
-        let imported = stage.chorus(&["account", "import", "accounts.toml"]);
-        assert!(imported.status.success(), "{}", said(&imported));
-        stage
+        let imported = fixture.chorus(&["account", "import", "accounts.toml"]);
+        assert!(imported.status.success(), "{}", output_text(&imported));
+        fixture
     }
 
     /// Creates a stage with an empty database.
@@ -111,7 +111,7 @@ impl Stage {
         let witness = server.handle();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
-        let stage = Self {
+        let fixture = Self {
             folder,
             address,
             witness,
@@ -119,11 +119,11 @@ impl Stage {
             serving,
         };
         if !sections.is_empty() {
-            stage.configure(sections);
-            let made = stage.chorus(&["envelope-key", "--out", "data.key"]);
-            assert!(made.status.success(), "{}", said(&made));
+            fixture.configure(sections);
+            let made = fixture.chorus(&["envelope-key", "--out", "data.key"]);
+            assert!(made.status.success(), "{}", output_text(&made));
         }
-        stage
+        fixture
     }
 
     /// One account for each organisation, with the limit of the provider.
@@ -304,7 +304,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 /// All output of a process.
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn output_text(output: &Output) -> String {
     format!(
         "{}\n{}{}",
         output.status,

@@ -32,14 +32,14 @@ use uuid::Uuid;
 use crate::store::postgres::Postgres;
 
 /// A store with a bus and a clock.
-pub(super) struct Site {
+pub(super) struct GatewayFixture {
     pub(super) ports: Ports,
     pub(super) store: Store,
     _folder: TempDir,
 }
 
 /// A gateway that serves until it is stopped or dropped.
-pub(super) struct Served {
+pub(super) struct RunningGateway {
     /// Base URL: `http://127.0.0.1:port`.
     pub(super) base: String,
     pub(super) address: SocketAddr,
@@ -48,12 +48,12 @@ pub(super) struct Served {
 }
 
 /// Runs a check over SQLite, and over PostgreSQL if the run has one.
-pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(Site)) {
-    check(Site::sqlite().await).await;
+pub(super) async fn on_each_store(suite: &str, check: impl AsyncFn(GatewayFixture)) {
+    check(GatewayFixture::sqlite().await).await;
     real::record_run("sqlite", &format!("gateway: {suite}"), 1);
-    if let Some(server) = Postgres::given() {
+    if let Some(server) = Postgres::from_environment() {
         check(
-            Site::over(
+            GatewayFixture::over(
                 server
                     .place(&format!("gateway_{:x}", Uuid::new_v4().as_fields().0))
                     .await,
@@ -100,7 +100,7 @@ impl Clock for RealClock {
     }
 }
 
-impl Site {
+impl GatewayFixture {
     pub(super) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = Place::Sqlite(folder.path().join("chorus.db"));
@@ -136,19 +136,23 @@ impl Site {
     }
 
     /// Starts a gateway on a free port.
-    pub(super) async fn gateway(&self) -> Served {
+    pub(super) async fn gateway(&self) -> RunningGateway {
         self.gateway_with(Self::settings(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
     }
 
     /// Starts a gateway with these settings at this address.
-    pub(super) async fn gateway_with(&self, settings: Settings, address: SocketAddr) -> Served {
+    pub(super) async fn gateway_with(
+        &self,
+        settings: Settings,
+        address: SocketAddr,
+    ) -> RunningGateway {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it listens");
         let (stop, stopped) = oneshot::channel::<()>();
         let gateway = Gateway::new(self.ports.clone(), settings);
         let serving = tokio::spawn(gateway.serve(listener, async { drop(stopped.await) }));
-        Served {
+        RunningGateway {
             base: format!("http://{address}"),
             address,
             stop: Some(stop),
@@ -244,7 +248,7 @@ impl Site {
         &self,
         id: ProjectId,
         events: Vec<HistoryEvent>,
-        told: bool,
+        published: bool,
         change: impl FnOnce(&mut Head),
     ) {
         let Ports {
@@ -286,18 +290,18 @@ impl Site {
         };
         let answer = projects.commit(commit).await.expect("the store answers");
         assert!(matches!(answer, Committed::Done(_)), "{answer:?}");
-        if told {
+        if published {
             let record = record::event(EventId::new(clock.random_u128()), &tenant, &notice);
             bus.publish(vec![record]).await.expect("the bus takes it");
         }
     }
 
     /// Commits `count` events without effect.
-    pub(super) async fn happen(&self, id: ProjectId, count: u64, told: bool) {
+    pub(super) async fn add_events(&self, id: ProjectId, count: u64, published: bool) {
         let noise = |number: u64| HistoryEvent::Clarified {
             assumptions: vec![format!("assumption {number}")],
         };
-        self.decide(id, (0..count).map(noise).collect(), told, |_| {})
+        self.decide(id, (0..count).map(noise).collect(), published, |_| {})
             .await;
     }
 
@@ -356,7 +360,7 @@ impl Site {
     }
 }
 
-impl Served {
+impl RunningGateway {
     /// Stops the gateway and waits for its end.
     pub(super) async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {

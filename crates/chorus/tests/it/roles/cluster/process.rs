@@ -9,14 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 /// Maximum time for a process to start, and for a reply.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running process. It is killed on drop.
 pub(in super::super) struct Process {
     role: String,
     address: String,
     id: u32,
-    heard: Arc<Mutex<String>>,
+    output: Arc<Mutex<String>>,
     ended: Receiver<ExitStatus>,
     over: bool,
 }
@@ -38,26 +38,26 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let heard = Arc::new(Mutex::new(String::new()));
-        let (tell, lines) = channel();
-        listen(
+        let output = Arc::new(Mutex::new(String::new()));
+        let (sender, lines) = channel();
+        collect(
             child.stdout.take().expect("it is piped"),
-            &heard,
-            Some(tell),
+            &output,
+            Some(sender),
         );
-        listen(child.stderr.take().expect("it is piped"), &heard, None);
+        collect(child.stderr.take().expect("it is piped"), &output, None);
         let id = child.id();
         let mut process = Self {
             role: role.join(" "),
             address: String::new(),
             id,
-            heard,
+            output,
             ended: waited_for(child),
             over: false,
         };
         let line = lines
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("{} is not up: {}", process.role, process.said()));
+            .recv_timeout(TIMEOUT)
+            .unwrap_or_else(|_| panic!("{} is not up: {}", process.role, process.output_text()));
         let (_, address) = line
             .rsplit_once("http://")
             .unwrap_or_else(|| panic!("{line} names no address"));
@@ -74,7 +74,7 @@ impl Process {
     pub(in super::super) fn get(&self, path: &str) -> (u16, String) {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(TIMEOUT))?;
             write!(
                 stream,
                 "GET {path} HTTP/1.1\r\nhost: chorus\r\nconnection: close\r\n\r\n"
@@ -83,8 +83,9 @@ impl Process {
             stream.read_to_string(&mut text)?;
             Ok(text)
         };
-        let text = answer()
-            .unwrap_or_else(|error| panic!("{} {path}: {error}: {}", self.role, self.said()));
+        let text = answer().unwrap_or_else(|error| {
+            panic!("{} {path}: {error}: {}", self.role, self.output_text())
+        });
         let status = text
             .split_whitespace()
             .nth(1)
@@ -118,13 +119,13 @@ impl Process {
             sent.success(),
             "{} is gone already: {}",
             self.role,
-            self.said()
+            self.output_text()
         );
     }
 
     /// Returns true if the output contains these words.
-    pub(in super::super) fn has_said(&self, words: &str) -> bool {
-        self.said().contains(words)
+    pub(in super::super) fn has_output(&self, words: &str) -> bool {
+        self.output_text().contains(words)
     }
 
     /// Waits for the exit.
@@ -134,7 +135,7 @@ impl Process {
             panic!(
                 "{} has not ended after {within:?}: {}",
                 self.role,
-                self.said()
+                self.output_text()
             )
         });
         self.over = true;
@@ -144,13 +145,13 @@ impl Process {
     /// Sends SIGTERM and asserts a successful exit within this time.
     pub(in super::super) fn ends_in_order(self, within: Duration) {
         self.signal();
-        let (role, heard) = (self.role.clone(), Arc::clone(&self.heard));
+        let (role, output) = (self.role.clone(), Arc::clone(&self.output));
         let ended = self.ended(within);
-        assert_eq!(ended, Ended::Code(0), "{role}: {}", text(&heard));
+        assert_eq!(ended, Ended::Code(0), "{role}: {}", text(&output));
     }
 
-    fn said(&self) -> String {
-        text(&self.heard)
+    fn output_text(&self) -> String {
+        text(&self.output)
     }
 }
 
@@ -166,25 +167,28 @@ impl Drop for Process {
     }
 }
 
-fn text(heard: &Mutex<String>) -> String {
-    heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+fn text(output: &Mutex<String>) -> String {
+    output
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
 
 /// Collects the output and sends each line to the channel.
-fn listen(
+fn collect(
     stream: impl Read + Send + 'static,
-    heard: &Arc<Mutex<String>>,
-    tell: Option<Sender<String>>,
+    output: &Arc<Mutex<String>>,
+    sender: Option<Sender<String>>,
 ) {
-    let heard = Arc::clone(heard);
+    let output = Arc::clone(output);
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.push_str(&line);
-            heard.push('\n');
-            if let Some(tell) = &tell {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            output.push_str(&line);
+            output.push('\n');
+            if let Some(sender) = &sender {
                 // Only the first line is awaited.
-                let _ = tell.send(line);
+                let _ = sender.send(line);
             }
         }
     });
@@ -192,11 +196,11 @@ fn listen(
 
 /// Reaps the process and sends its exit status.
 fn waited_for(mut child: Child) -> Receiver<ExitStatus> {
-    let (tell, ended) = channel();
+    let (sender, ended) = channel();
     thread::spawn(move || {
         if let Ok(status) = child.wait() {
             // The test may have ended.
-            let _ = tell.send(status);
+            let _ = sender.send(status);
         }
     });
     ended

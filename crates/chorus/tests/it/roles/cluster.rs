@@ -14,37 +14,37 @@ use chorus_store::sql::{Pending, Place, Store};
 use sqlx::{ConnectOptions, Executor};
 use tokio::time::{Instant, sleep_until};
 
-use crate::books::Book;
-use crate::stage::{Stage, said};
+use crate::chronicle::Chronicle;
+use crate::fixture::{Fixture, output_text};
 
 pub(super) use process::{Ended, Process};
 
 /// Maximum wait of any step.
-const PATIENCE: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Interval between two evaluations of a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A [`Stage`] whose processes share services.
-pub(super) struct Town {
-    pub(super) stage: Stage,
+pub(super) struct Cluster {
+    pub(super) fixture: Fixture,
     database: String,
 }
 
-impl Town {
+impl Cluster {
     /// Creates a cluster with a migrated database; `None` if the run lacks one of the three
     /// servers.
     pub(super) async fn new(config: Config, sections: &str) -> Option<Self> {
         let (shared, database) = shared().await?;
-        let stage = Stage::over(config, &(shared + sections)).await;
-        Some(Self { stage, database })
+        let fixture = Fixture::over(config, &(shared + sections)).await;
+        Some(Self { fixture, database })
     }
 
     /// Creates a cluster with an empty database.
     pub(super) async fn unmigrated(config: Config) -> Option<Self> {
         let (shared, database) = shared().await?;
-        let stage = Stage::bare(config, &shared).await;
-        Some(Self { stage, database })
+        let fixture = Fixture::bare(config, &shared).await;
+        Some(Self { fixture, database })
     }
 
     /// Starts a process and waits until it reports its address.
@@ -54,28 +54,28 @@ impl Town {
 
     /// Starts a process with additional variables.
     pub(super) fn start_with(&self, role: &[&str], variables: &[(&str, &str)]) -> Process {
-        let mut command = self.stage.process(role);
+        let mut command = self.fixture.process(role);
         command.envs(variables.iter().copied());
         Process::start(command, role)
     }
 
     /// Starts a client that submits a book and waits for the guide to it.
-    pub(super) fn client(&self, gateway: &Process, book: Book) -> Child {
+    pub(super) fn client(&self, gateway: &Process, book: Chronicle) -> Child {
         self.client_of("local", gateway, book)
     }
 
     /// Starts a client of a tenant.
-    pub(super) fn client_of(&self, tenant: &str, gateway: &Process, book: Book) -> Child {
-        let created = self.stage.chorus(&["key", "create", "--tenant", tenant]);
-        assert!(created.status.success(), "{}", said(&created));
-        self.stage.write("brief.md", &Book::brief());
-        self.stage.write("docs/chronicle.md", &book.text());
+    pub(super) fn client_of(&self, tenant: &str, gateway: &Process, book: Chronicle) -> Child {
+        let created = self.fixture.chorus(&["key", "create", "--tenant", tenant]);
+        assert!(created.status.success(), "{}", output_text(&created));
+        self.fixture.write("brief.md", &Chronicle::brief());
+        self.fixture.write("docs/chronicle.md", &book.text());
         let server = format!("http://{}", gateway.address());
         let arguments = [
             "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--server",
             &server,
         ];
-        let mut command = self.stage.process(&arguments);
+        let mut command = self.fixture.process(&arguments);
         command.env(
             "CHORUS_API_KEY",
             String::from_utf8_lossy(&created.stdout).trim(),
@@ -88,7 +88,7 @@ impl Town {
     }
 
     /// Runs a client to its end.
-    pub(super) fn run_on_server(&self, gateway: &Process, book: Book) -> Output {
+    pub(super) fn run_on_server(&self, gateway: &Process, book: Chronicle) -> Output {
         self.client(gateway, book)
             .wait_with_output()
             .expect("the client ends")
@@ -100,7 +100,7 @@ impl Town {
             .await
             .expect("the database opens");
         let rows = store
-            .of_project(self.stage.project())
+            .of_project(self.fixture.project())
             .await
             .expect("the rows are read");
         store.close().await;
@@ -123,12 +123,12 @@ pub(super) fn was_handed_back(row: &DeliveryRow) -> bool {
 
 /// Waits until a condition holds.
 pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
-    let over = Instant::now() + PATIENCE;
+    let over = Instant::now() + TIMEOUT;
     while !holds() {
         assert!(
             Instant::now() < over,
             "{what}: not within {} s",
-            PATIENCE.as_secs()
+            TIMEOUT.as_secs()
         );
         sleep_until(Instant::now() + LOOK_AGAIN).await;
     }

@@ -2,7 +2,7 @@
 
 /// Parameters of a generated book.
 #[derive(Clone, Copy)]
-pub(crate) struct Book {
+pub(crate) struct Chronicle {
     pub(crate) seed: u64,
     pub(crate) chapters: u32,
     /// True if two chapters state the same fact with different numbers.
@@ -19,7 +19,7 @@ const PLACES: [&str; 8] = [
     "market",
     "observatory",
 ];
-const DEEDS: [&str; 6] = [
+const EVENTS: [&str; 6] = [
     "was rebuilt by the guild",
     "was flooded twice",
     "was leased to the town",
@@ -35,7 +35,7 @@ const REASONS: [&str; 5] = [
     "when the frost came early",
 ];
 
-impl Book {
+impl Chronicle {
     /// Brief for the book.
     pub(crate) fn brief() -> String {
         "# A guide to the chronicle\n\nSummarise the attached chronicle chapter by chapter and bind the summaries into one guide.\n\n\
@@ -62,10 +62,10 @@ impl Book {
         );
         for paragraph in 0..6 {
             for _ in 0..5 {
-                let deed = DEEDS[chance.usize(..DEEDS.len())];
+                let event = EVENTS[chance.usize(..EVENTS.len())];
                 let reason = REASONS[chance.usize(..REASONS.len())];
                 text.push_str(&format!(
-                    "In its season {} the {place} of ward {number} {deed} {reason}. ",
+                    "In its season {} the {place} of ward {number} {event} {reason}. ",
                     chance.u32(10..99)
                 ));
             }
