@@ -3,7 +3,7 @@
 //!
 //! Each run measures three installations: one process for each role; one process with all roles
 //! over Kafka; the same over the embedded bus. The last two differ in the bus only. The providers
-//! are a separate process whose time is not counted.
+//! are a separate process that is not measured.
 
 mod busy;
 mod calm;

@@ -43,10 +43,10 @@ impl Upstream for Instant {
             stream_usage: true,
             think: None,
         };
-        let said = chorus_provider_sim::model::reply(&ask, &[]).text;
+        let reply = chorus_provider_sim::model::reply(&ask, &[]).text;
         let usage = Usage {
             input: request.text_len() as u64 / 4,
-            output: said.len() as u64 / 4,
+            output: reply.len() as u64 / 4,
             ..Usage::default()
         };
         let events = [
@@ -56,7 +56,7 @@ impl Upstream for Instant {
             },
             StreamEvent::Text {
                 index: 0,
-                delta: said,
+                delta: reply,
             },
             StreamEvent::Usage(usage),
             StreamEvent::Finish(FinishReason::Stop),

@@ -37,7 +37,7 @@ enum Command {
         /// SQLite.
         #[arg(long)]
         distributed: bool,
-        /// The binary whose processes are measured, for `--distributed`.
+        /// The binary to measure, for `--distributed`.
         #[arg(long, default_value = "target/release/chorus")]
         chorus: std::path::PathBuf,
     },

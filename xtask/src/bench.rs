@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Runs the bench. With `--distributed`, the binary whose processes are measured is built first.
+/// Runs the bench. With `--distributed`, the measured binary is built first.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let mut features: &[&str] = &[];
     if arguments.iter().any(|argument| argument == "--distributed") {

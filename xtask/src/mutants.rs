@@ -26,7 +26,7 @@ struct Verdict {
     took: Duration,
 }
 
-/// Runs all mutants, or those whose names contain an argument.
+/// Runs all mutants, or those with an argument in their names.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let wanted = |mutant: &&Mutant| {
         arguments.is_empty()

@@ -39,13 +39,13 @@ struct Service {
 
 /// Availability of a service.
 #[derive(Debug)]
-enum Tried {
+enum Availability {
     /// Available, with a description.
-    Yes(String),
+    Available(String),
     /// Skipped on purpose.
-    LeftOut(String),
+    Skipped(String),
     /// Unavailable, with the reason.
-    No(String),
+    Unavailable(String),
 }
 
 /// Runs tidy and all tests, in the order in which a fault shows soonest.
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let report = account::File::new()?;
     let mut tally = Tally::default();
     let mut instance = Instance::new();
-    let mut tried: Vec<(&Service, Tried)> = SERVICES
+    let mut tried: Vec<(&Service, Availability)> = SERVICES
         .iter()
         .map(|service| (service, instance.find(service)))
         .collect();
@@ -82,14 +82,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         local_model::run(quick, &mut tally, (account::VARIABLE, report.path()?));
     tried.push((&local_model::SERVICE, model));
     let account = report.read()?;
-    tell(&tried, &account);
+    print(&tried, &account);
     println!("\n{tally}");
     all.and(its_test)
         .and_then(|()| check(&tried, &account, variable("CI").is_some()))
 }
 
 /// Prints which suites ran on what.
-fn tell(tried: &[(&Service, Tried)], account: &Account) {
+fn print(tried: &[(&Service, Availability)], account: &Account) {
     println!("\nsuites without a server, and how many cases of each:");
     for implementation in account
         .implementations()
@@ -102,32 +102,34 @@ fn tell(tried: &[(&Service, Tried)], account: &Account) {
     }
     println!("against real services:");
     for (service, tried) in tried {
-        let told = match tried {
-            Tried::Yes(which) => format!(
+        let shown = match tried {
+            Availability::Available(which) => format!(
                 "tried ({which}): {}",
                 account
                     .of(service.key)
                     .unwrap_or_else(|| "NOTHING ran on it".to_owned())
             ),
-            Tried::LeftOut(why) => format!("left out: {why}"),
-            Tried::No(why) => format!("NOT tried: {why}"),
+            Availability::Skipped(why) => format!("left out: {why}"),
+            Availability::Unavailable(why) => format!("NOT tried: {why}"),
         };
-        println!("  {:<15} {told}", service.name);
+        println!("  {:<15} {shown}", service.name);
     }
 }
 
 /// Checks that every required service was used.
-fn check(tried: &[(&Service, Tried)], account: &Account, ci: bool) -> anyhow::Result<()> {
+fn check(tried: &[(&Service, Availability)], account: &Account, ci: bool) -> anyhow::Result<()> {
     let wrong = tried.iter().filter_map(|(service, tried)| match tried {
-        Tried::Yes(_) if account.of(service.key).is_none() => Some(format!(
+        Availability::Available(_) if account.of(service.key).is_none() => Some(format!(
             "{} was there, and no suite ran on it",
             service.name
         )),
-        Tried::No(_) if ci => Some(format!(
+        Availability::Unavailable(_) if ci => Some(format!(
             "{} was not tried, and CI must (set {}={SKIP} to leave it out)",
             service.name, service.variable
         )),
-        Tried::Yes(_) | Tried::LeftOut(_) | Tried::No(_) => None,
+        Availability::Available(_) | Availability::Skipped(_) | Availability::Unavailable(_) => {
+            None
+        }
     });
     let wrong: Vec<String> = wrong.collect();
     if wrong.is_empty() {
@@ -156,14 +158,14 @@ fn variable(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn outcome(tried: Tried, ran: &str, ci: bool) -> Result<(), String> {
+    fn outcome(tried: Availability, ran: &str, ci: bool) -> Result<(), String> {
         let account = Account::parse(ran).expect("lines of the account");
         check(&[(&SERVICES[2], tried)], &account, ci).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_service_that_is_not_there_fails_only_in_ci() {
-        let gone = || Tried::No("no java".to_owned());
+        let gone = || Availability::Unavailable("no java".to_owned());
         assert_eq!(outcome(gone(), "", false), Ok(()));
         assert_eq!(
             outcome(gone(), "", true),
@@ -173,14 +175,14 @@ mod tests {
             )
         );
         assert_eq!(
-            outcome(Tried::LeftOut("on purpose".to_owned()), "", true),
+            outcome(Availability::Skipped("on purpose".to_owned()), "", true),
             Ok(())
         );
     }
 
     #[test]
     fn a_service_on_which_nothing_ran_fails_everywhere() {
-        let there = || Tried::Yes("4.4.0".to_owned());
+        let there = || Availability::Available("4.4.0".to_owned());
         assert_eq!(
             outcome(there(), "kafka\tcontract of the bus\t13\n", true),
             Ok(())

@@ -176,7 +176,7 @@ impl Fleet {
             .collect()
     }
 
-    /// Index of the process whose log contains a text, for instance the id of its boot.
+    /// Index of the process with a text in its log, for instance the id of its boot.
     pub fn with_log(&self, word: &str) -> Option<usize> {
         (0..self.members.len()).find(|at| self.members[*at].process.output().contains(word))
     }

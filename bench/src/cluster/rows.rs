@@ -93,7 +93,7 @@ pub struct LeaderRow {
     pub boot: String,
 }
 
-/// Reads a row whose columns have the names of the fields.
+/// Reads a row with columns named like the fields.
 macro_rules! by_name {
     ($name:ident { $($field:ident),* }) => {
         impl<'r> FromRow<'r, PgRow> for $name {

@@ -1,8 +1,8 @@
 //! Small projects one after the other: the latency of a task without other load, by section.
 //!
 //! Times come from rows (decided, committed, dispatched, claimed) and from Kafka's records
-//! (produced, received by an own consumer). Times of rows are the database's, whose clock is this
-//! machine's.
+//! (produced, received by an own consumer). Times of rows come from the database, which shares this
+//! machine's clock.
 
 use std::collections::BTreeMap;
 

@@ -35,7 +35,7 @@ pub(super) async fn measure(
             .fleet
             .with_log(&leader.boot)
             .filter(|at| dispatchers.contains(at))
-            .context("no process says that it leads")?;
+            .context("no process reports that it leads")?;
         // A project submitted just before the kill: its first task waits for the next leader.
         cluster.fleet.kill(victim);
         let killed_at = now_ms();

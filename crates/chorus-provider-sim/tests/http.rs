@@ -148,13 +148,13 @@ async fn every_provider_answers_whole_and_streamed_and_the_journal_has_a_line_fo
             let text = whole.text().await.expect("a body");
             let body: Value =
                 serde_json::from_str(text.trim_start()).expect("JSON after blank lines");
-            let said = if provider == "anthropic" {
+            let text = if provider == "anthropic" {
                 &body["content"][0]["text"]
             } else {
                 &body["choices"][0]["message"]["content"]
             };
             assert!(
-                said.as_str().is_some_and(|said| said.contains("simulated")),
+                text.as_str().is_some_and(|text| text.contains("simulated")),
                 "{body}"
             );
 

@@ -226,7 +226,7 @@ fn a_planted_contradiction_has_one_subject_and_two_values() {
                     .as_str()
                     .is_some_and(|quote| quote.contains("Old Bakery"))
             })
-            .expect("the injected fact")
+            .expect("the planted fact")
     };
     let (one, other) = (facts(38), facts(41));
     assert_eq!(one["subject"], other["subject"]);

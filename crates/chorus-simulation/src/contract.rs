@@ -98,7 +98,7 @@ pub async fn run_cases(implementation: &dyn Implementation, suite: &str, cases: 
     cases.len()
 }
 
-/// Applies the operation twice with the same arguments, like a caller whose first reply was lost.
+/// Applies the operation twice with the same arguments, like a caller that lost the first reply.
 /// Returns the second reply.
 pub(crate) async fn with_lost_reply<T>(
     operation: impl AsyncFn() -> Result<T, StoreError>,

@@ -86,7 +86,7 @@ pub enum Status {
 }
 
 impl Executor {
-    /// Creates an executor without processes whose virtual time is `now`.
+    /// Creates an executor without processes that starts at `now`.
     pub fn new(seed: u64, now: Timestamp) -> Self {
         Self {
             timeline: Timeline::new(now),

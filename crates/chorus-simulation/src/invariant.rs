@@ -113,7 +113,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Store operation whose reply carries more than the rows show.
+/// Store operation with a reply that carries more than the rows show.
 #[derive(Debug, Clone, Copy)]
 pub enum RowOperation<'a> {
     /// A claim was granted.

@@ -95,7 +95,7 @@ impl SimulatedProviders {
         scripted
     }
 
-    /// Finishes calls whose last chunk is due. Providers send at their own pace, even to a paused
+    /// Finishes calls with a due last chunk. Providers send at their own pace, even to a paused
     /// process.
     fn finish_due(&self) {
         let now = self.timeline.now();

@@ -29,7 +29,7 @@ pub const POSTGRES: Service = Service {
     variable: "CHORUS_TEST_POSTGRES",
 };
 
-/// URL of a Redis server whose keys belong to the tests.
+/// URL of a Redis server reserved for the tests.
 pub const REDIS: Service = Service {
     name: "Redis",
     variable: "CHORUS_TEST_REDIS",

@@ -58,7 +58,7 @@ impl Field {
     /// Wall clock, for printed durations.
     #[expect(
         clippy::disallowed_methods,
-        reason = "a tool that tells people how long it took"
+        reason = "a tool that prints how long it took"
     )]
     pub(super) fn clock(&self) -> Instant {
         Instant::now()
@@ -101,10 +101,10 @@ impl Field {
             .current_dir(&self.root)
             .output()
             .context("start cargo")?;
-        let told = String::from_utf8_lossy(&built.stderr);
+        let output = String::from_utf8_lossy(&built.stderr);
         ensure!(
             built.status.success(),
-            "the copy in {} does not build:\n{told}",
+            "the copy in {} does not build:\n{output}",
             self.root.display()
         );
         Ok(())
@@ -118,8 +118,8 @@ impl Field {
             command.args(["--without", net]);
         }
         let run = command.output().context("start the world")?;
-        let told = String::from_utf8_lossy(&run.stdout);
-        match told.lines().find_map(broken) {
+        let output = String::from_utf8_lossy(&run.stdout);
+        match output.lines().find_map(broken) {
             Some(found) => Ok(Some(found)),
             None if run.status.success() => Ok(None),
             None => Ok(Some(crashed(&String::from_utf8_lossy(&run.stderr))?)),
@@ -138,13 +138,13 @@ fn broken(line: &str) -> Option<Found> {
 }
 
 /// Result of a run in which an assertion of the services failed.
-fn crashed(told: &str) -> anyhow::Result<Found> {
-    match told.lines().find(|line| line.contains("panicked")) {
+fn crashed(output: &str) -> anyhow::Result<Found> {
+    match output.lines().find(|line| line.contains("panicked")) {
         Some(_) => Ok(Found {
             invariant: "Panic".to_owned(),
             seed: 0,
         }),
-        None => bail!("the world ended without a word: {told}"),
+        None => bail!("the simulation ended without output: {output}"),
     }
 }
 

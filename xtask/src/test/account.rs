@@ -62,7 +62,7 @@ impl Account {
                 fields.next().map(str::parse::<u64>),
                 fields.next(),
             ) else {
-                anyhow::bail!("{VARIABLE} was given the line {line:?}");
+                anyhow::bail!("{VARIABLE} was value the line {line:?}");
             };
             *account
                 .0

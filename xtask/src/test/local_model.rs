@@ -5,7 +5,7 @@
 
 use super::script::Script;
 use super::tally::Tally;
-use super::{EVERYTHING, SKIP, Service, Tried, free_port, variable};
+use super::{Availability, EVERYTHING, SKIP, Service, free_port, variable};
 
 /// The service; its variable is `<base url>;<journal file>`.
 pub(super) const SERVICE: Service = Service {
@@ -22,34 +22,34 @@ pub(super) fn run(
     quick: bool,
     tally: &mut Tally,
     report: (&str, &str),
-) -> (Tried, anyhow::Result<()>) {
-    let mut test = |given: &str| {
+) -> (Availability, anyhow::Result<()>) {
+    let mut test = |value: &str| {
         let passed = tally.cargo(
             &[EVERYTHING.as_slice(), &TEST].concat(),
-            &[(SERVICE.variable, given), report],
+            &[(SERVICE.variable, value), report],
         );
-        (Tried::Yes(given.to_owned()), passed)
+        (Availability::Available(value.to_owned()), passed)
     };
     match variable(SERVICE.variable) {
-        Some(given) if given == SKIP => {
+        Some(value) if value == SKIP => {
             return (
-                Tried::LeftOut(format!("{} says {SKIP}", SERVICE.variable)),
+                Availability::Skipped(format!("{} is {SKIP}", SERVICE.variable)),
                 Ok(()),
             );
         }
-        Some(given) => return test(&given),
-        None if quick => return (Tried::LeftOut("--quick".to_owned()), Ok(())),
+        Some(value) => return test(&value),
+        None if quick => return (Availability::Skipped("--quick".to_owned()), Ok(())),
         None => {}
     }
     match Model::start() {
-        Ok(model) => test(&model.given),
-        Err(error) => (Tried::No(format!("{error:#}")), Ok(())),
+        Ok(model) => test(&model.value),
+        Err(error) => (Availability::Unavailable(format!("{error:#}")), Ok(())),
     }
 }
 
 /// Server of a model. It is stopped on drop if it was started here.
 struct Model {
-    given: String,
+    value: String,
     ours: bool,
 }
 
@@ -61,12 +61,12 @@ impl Model {
             SCRIPT.0
         );
         let port = free_port()?.to_string();
-        let base_url = SCRIPT.said(&["up", "--port", &port])?;
+        let base_url = SCRIPT.stdout(&["up", "--port", &port])?;
         let mut model = Self {
-            given: String::new(),
+            value: String::new(),
             ours,
         };
-        model.given = format!("{base_url};{}", SCRIPT.said(&["journal"])?);
+        model.value = format!("{base_url};{}", SCRIPT.stdout(&["journal"])?);
         Ok(model)
     }
 }
@@ -74,7 +74,7 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         if self.ours
-            && let Err(error) = SCRIPT.said(&["down"])
+            && let Err(error) = SCRIPT.stdout(&["down"])
         {
             eprintln!("the local model could not be stopped: {error:#}");
         }

@@ -10,7 +10,7 @@ pub(super) struct Script(pub(super) &'static str);
 
 impl Script {
     /// Standard output of the script; an error with its messages if it fails.
-    pub(super) fn said(self, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(super) fn stdout(self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.run(arguments)?;
         if !output.status.success() {
             bail!(

@@ -4,7 +4,7 @@
 //! ports, and ends with this process in any case.
 
 use super::script::Script;
-use super::{Service, Tried, variable};
+use super::{Availability, Service, variable};
 
 const SCRIPT: Script = Script("scripts/services");
 
@@ -44,16 +44,18 @@ impl Instance {
     }
 
     /// Uses the server that the environment names, or starts one.
-    pub(super) fn find(&mut self, service: &Service) -> Tried {
+    pub(super) fn find(&mut self, service: &Service) -> Availability {
         match variable(service.variable) {
-            Some(given) if given == super::SKIP => {
-                Tried::LeftOut(format!("{} says {given}", service.variable))
+            Some(value) if value == super::SKIP => {
+                Availability::Skipped(format!("{} is {value}", service.variable))
             }
-            Some(_) => Tried::Yes(format!("the server of {}", service.variable)),
+            Some(_) => Availability::Available(format!("the server of {}", service.variable)),
             None => {
                 println!("+ {} up {}", SCRIPT.0, service.key);
-                self.start(service.key)
-                    .map_or_else(|error| Tried::No(format!("{error:#}")), Tried::Yes)
+                self.start(service.key).map_or_else(
+                    |error| Availability::Unavailable(format!("{error:#}")),
+                    Availability::Available,
+                )
             }
         }
     }
@@ -61,15 +63,15 @@ impl Instance {
     /// Starts one server and returns its description.
     fn start(&mut self, service: &str) -> anyhow::Result<String> {
         let process = std::process::id().to_string();
-        self.said("up", &[service, "--with", &process])?;
-        let variables = self.said("env", &[service])?;
+        self.stdout("up", &[service, "--with", &process])?;
+        let variables = self.stdout("env", &[service])?;
         self.variables.extend(
             variables
                 .lines()
                 .filter_map(exported)
                 .filter(|(name, _)| name.starts_with("CHORUS_TEST_")),
         );
-        let status = self.said("status", &[service])?;
+        let status = self.stdout("status", &[service])?;
         Ok(status
             .lines()
             .next()
@@ -80,14 +82,14 @@ impl Instance {
             .join(" "))
     }
 
-    fn said(&self, command: &str, arguments: &[&str]) -> anyhow::Result<String> {
-        SCRIPT.said(&[&[command, "--name", &self.name], arguments].concat())
+    fn stdout(&self, command: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        SCRIPT.stdout(&[&[command, "--name", &self.name], arguments].concat())
     }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if let Err(error) = self.said("down", &["--remove"]) {
+        if let Err(error) = self.stdout("down", &["--remove"]) {
             eprintln!("servers of the tests may have been left behind: {error:#}");
         }
     }

@@ -31,7 +31,7 @@ impl Tally {
             .context("start cargo")?;
         let output = running.stdout.take().expect("the output was asked for");
         for line in BufReader::new(output).split(b'\n') {
-            let line = line.context("read what cargo says")?;
+            let line = line.context("read the output of cargo")?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
             self.read(&line);

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const KAFKA_AWAY: Duration = Duration::from_secs(20);
 /// Consumer group of the orchestrators.
 const ORCHESTRATORS: &str = "orchestrator";
-/// Minimum age of a call whose worker is killed, in milliseconds, so that the call has reached the
+/// Minimum age of the call of a worker to kill, in milliseconds, so that the call has reached the
 /// provider.
 const HELD_MS: i64 = 150;
 

@@ -208,7 +208,7 @@ impl Proof {
     async fn check_all(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
         let census = Census::take(&self.cluster, &self.observer).await?;
         census.keep(&self.cluster.environment.folder)?;
-        let (books, tasks) = (
+        let (accounting, tasks) = (
             check::accounting(&census.journal, &census.deliveries),
             check::tasks(&census)?,
         );
@@ -231,7 +231,7 @@ impl Proof {
         let ended = self.cluster.fleet.ended()?;
         checks.extend([
             tasks.check,
-            books.check,
+            accounting.check,
             check::limits(&census.counts, &census.journal),
             check::dispatched(&census),
             check::resolved(&census),
@@ -255,8 +255,8 @@ impl Proof {
             "{} tasks, {} lost, {} doubled, {} calls wasted",
             tasks.all,
             tasks.lost,
-            tasks.doubled + books.doubled,
-            books.wasted
+            tasks.doubled + accounting.doubled,
+            accounting.wasted
         );
         Ok(holds)
     }

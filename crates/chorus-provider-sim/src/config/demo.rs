@@ -35,7 +35,7 @@ pub struct Account {
     pub owner: String,
     /// Provider row: `anthropic`, `openai` or `deepseek`.
     pub provider: String,
-    /// Organisation at the provider, whose limits its keys share.
+    /// Organisation at the provider; all its keys share its limits.
     pub organisation: String,
     /// API key in plain text.
     pub key: String,

@@ -163,21 +163,21 @@ impl FaultRule {
         }
     }
 
-    fn fits(&self, occasion: &CallFacts<'_>) -> bool {
+    fn fits(&self, facts: &CallFacts<'_>) -> bool {
         let same = |wanted: &Option<String>, found: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == found)
         };
-        same(&self.provider, occasion.provider)
-            && same(&self.organisation, occasion.organisation)
-            && same(&self.model, occasion.model)
-            && same(&self.kind, occasion.kind)
+        same(&self.provider, facts.provider)
+            && same(&self.organisation, facts.organisation)
+            && same(&self.model, facts.model)
+            && same(&self.kind, facts.kind)
             && self
                 .streamed
-                .is_none_or(|streamed| streamed == occasion.streamed)
+                .is_none_or(|streamed| streamed == facts.streamed)
             && self
                 .contains
                 .as_ref()
-                .is_none_or(|text| occasion.text.to_lowercase().contains(&text.to_lowercase()))
+                .is_none_or(|text| facts.text.to_lowercase().contains(&text.to_lowercase()))
     }
 
     const fn injected(&self) -> InjectedFault {
@@ -206,35 +206,30 @@ impl Faults {
     }
 
     /// Returns the fault of a call: that of the first rule that applies.
-    pub fn draw(&mut self, occasion: &CallFacts<'_>) -> Option<InjectedFault> {
+    pub fn draw(&mut self, facts: &CallFacts<'_>) -> Option<InjectedFault> {
         let seed = self.seed;
         self.rules
             .iter_mut()
             .zip(0_u64..)
-            .find_map(|(counter, quota)| counter.strikes(occasion, seed, quota))
+            .find_map(|(counter, index)| counter.applies(facts, seed, index))
     }
 }
 
 impl Counter {
-    fn strikes(
-        &mut self,
-        occasion: &CallFacts<'_>,
-        seed: u64,
-        quota: u64,
-    ) -> Option<InjectedFault> {
-        if !self.rule.fits(occasion) {
+    fn applies(&mut self, facts: &CallFacts<'_>, seed: u64, index: u64) -> Option<InjectedFault> {
+        if !self.rule.fits(facts) {
             return None;
         }
         self.met += 1;
-        let seen = self.met_by_content.entry(occasion.content).or_default();
+        let seen = self.met_by_content.entry(facts.content).or_default();
         *seen += 1;
         let chance = Hash::new(seed)
-            .with(quota)
-            .with(occasion.content)
+            .with(index)
+            .with(facts.content)
             .with(u64::from(*seen))
             .value()
             % 1000;
-        let fired_here = self.fired_by_content.entry(occasion.content).or_default();
+        let fired_here = self.fired_by_content.entry(facts.content).or_default();
         let struck = self.met > self.rule.skip
             && self.rule.times.is_none_or(|times| self.fired < times)
             && self.rule.each.is_none_or(|each| *fired_here < each)

@@ -36,8 +36,8 @@ impl Hash {
             b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let mut state = self;
         (0..length)
-            .map(|quota| {
-                state = state.with(quota as u64);
+            .map(|index| {
+                state = state.with(index as u64);
                 char::from(LETTERS[(state.0 % 62) as usize])
             })
             .collect()

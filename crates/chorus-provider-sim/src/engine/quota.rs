@@ -87,7 +87,7 @@ pub struct Peak {
     pub peak: u64,
 }
 
-/// A call that is being served, or whose end the client does not know yet.
+/// A call in progress, or one with an end that the client does not know yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Flight {
     /// Number of the call.

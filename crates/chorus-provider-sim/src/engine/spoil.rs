@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::provider::Provider;
 use super::quota::{Counted, Exceeded};
+use super::provider::Provider;
 use super::tokens;
 use super::wire::{FinishReason, Refusal};
 use crate::model::Reply;
@@ -61,9 +61,9 @@ fn spoil_plan(reply: &mut Reply, fault: Fault) {
             let Some(pattern) = tasks.first().cloned() else {
                 return;
             };
-            tasks.extend((ids.len()..500).map(|quota| {
+            tasks.extend((ids.len()..500).map(|index| {
                 let mut task = pattern.clone();
-                task["id"] = format!("x{quota}").into();
+                task["id"] = format!("x{index}").into();
                 task
             }));
         }

@@ -252,7 +252,7 @@ fn json(path: &str) -> String {
 }
 
 fn readme(instructions: &str, results: &[SourceText]) -> String {
-    let said: Vec<&str> = description(instructions)
+    let sentences: Vec<&str> = description(instructions)
         .lines()
         .filter(|line| item(line).is_none())
         .collect();
@@ -271,7 +271,7 @@ fn readme(instructions: &str, results: &[SourceText]) -> String {
         .map(|line| format!("- {line}"));
     let mut text = format!(
         "# README\n\nThis file was written by a simulated model from the instructions.\n\n## What it is\n\n{}\n",
-        said.join(" ")
+        sentences.join(" ")
     );
     text.push_str(&format!(
         "\n## Files\n\n{}\n",
@@ -300,11 +300,12 @@ fn comment(instructions: &str) -> String {
 
 /// Instructions of a file on one line, fit for a docstring.
 fn summary(instructions: &str, path: &str) -> String {
-    let said = description(instructions)
+    let sentences = description(instructions)
         .lines()
         .next()
         .map(|line| super::text::first_words(line, 20).replace(['`', '"', '\\'], ""));
-    said.filter(|said| !said.is_empty())
+    sentences
+        .filter(|sentences| !sentences.is_empty())
         .unwrap_or_else(|| path.to_owned())
 }
 

@@ -137,8 +137,8 @@ fn fact(sentence: &str) -> Option<Fact> {
         .iter()
         .filter(|word| !word.starts_with(|letter: char| letter.is_ascii_digit()))
         .count();
-    let told = !values.is_empty() && named >= 3;
-    told.then(|| Fact {
+    let is_fact = !values.is_empty() && named >= 3;
+    is_fact.then(|| Fact {
         subject: subject.trim_end_matches(['.', '!']).to_owned(),
         value: values.join("; "),
         quote: plain.clone(),

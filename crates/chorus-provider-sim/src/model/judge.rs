@@ -14,7 +14,7 @@ use super::text::{backticked, heading, item, mentions, paragraphs, range_before}
 /// Minimum words of a part; shorter parts are stubs.
 const STUB_WORDS: usize = 8;
 
-/// Files under judgement and their parts.
+/// Files to judge, with their parts.
 struct Deliverable {
     files: BTreeMap<String, String>,
     parts: BTreeMap<String, String>,

@@ -313,18 +313,18 @@ fn requirements(text: &str) -> Vec<String> {
         .map(|(_, text)| text.clone())
         .collect();
     let all: Vec<String> = items.into_iter().map(|(_, text)| text).collect();
-    let told = sentences(text);
+    let stated = sentences(text);
     let imperative = |sentence: &String| {
         super::text::words(sentence)
             .first()
             .is_some_and(|word| VERBS.contains(&word.as_str()))
     };
-    let imperatives: Vec<String> = told
+    let imperatives: Vec<String> = stated
         .iter()
         .filter(|sentence| imperative(sentence))
         .cloned()
         .collect();
-    let mut found = [named, all, imperatives, told]
+    let mut found = [named, all, imperatives, stated]
         .into_iter()
         .find(|list| !list.is_empty())
         .unwrap_or_default();

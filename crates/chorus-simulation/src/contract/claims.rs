@@ -43,9 +43,9 @@ async fn a_claim_hands_out_the_delivery(context: CaseContext) -> Outcome {
         (&attempt, Epoch(0), &*assignment)
     );
     assert_eq!((delivery.retries, delivery.continues), (0, 0));
-    let stories = context.ports.deliveries.of_project(project).await?;
+    let rows = context.ports.deliveries.of_project(project).await?;
     assert_eq!(
-        (stories[0].claimed_at, stories[0].deadline),
+        (rows[0].claimed_at, rows[0].deadline),
         (Some(context.now()), Some(claim.deadline))
     );
     Ok(())

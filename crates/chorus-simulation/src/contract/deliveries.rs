@@ -102,11 +102,10 @@ async fn deliveries_are_listed_in_order_of_dispatch(context: CaseContext) -> Out
         );
         expected.push((attempt.id, epoch));
     }
-    let stories = context.ports.deliveries.of_project(project).await?;
+    let rows = context.ports.deliveries.of_project(project).await?;
     assert_eq!(
-        stories
-            .iter()
-            .map(|story| (story.attempt, story.epoch))
+        rows.iter()
+            .map(|row| (row.attempt, row.epoch))
             .collect::<Vec<_>>(),
         expected
     );
@@ -149,11 +148,8 @@ async fn a_late_usage_replaces_the_estimate_once(context: CaseContext) -> Outcom
         .late(late(&context, &holding, 5000))
         .await?;
     assert_eq!(context.money(project).await?, (300, 0, 300));
-    let story = &context.ports.deliveries.of_project(project).await?[0];
-    assert_eq!(
-        (story.cost, story.usage),
-        (MicroUsd(300), Some(usage.usage))
-    );
+    let row = &context.ports.deliveries.of_project(project).await?[0];
+    assert_eq!((row.cost, row.usage), (MicroUsd(300), Some(usage.usage)));
     Ok(())
 }
 

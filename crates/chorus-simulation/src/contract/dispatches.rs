@@ -52,7 +52,9 @@ async fn the_queue_is_oldest_first_and_limited(context: CaseContext) -> Outcome 
     Ok(())
 }
 
-async fn a_dispatch_leaves_the_queue_with_record_delivery_and_money(context: CaseContext) -> Outcome {
+async fn a_dispatch_leaves_the_queue_with_record_delivery_and_money(
+    context: CaseContext,
+) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
     let dispatch = context.send(&attempt, Epoch(0)).await?;
@@ -62,20 +64,16 @@ async fn a_dispatch_leaves_the_queue_with_record_delivery_and_money(context: Cas
         context.unsent_topics().await?,
         ["chorus.project.cmd.v1", "chorus.task.dispatch.claude.v1"]
     );
-    let stories = context.ports.deliveries.of_project(project).await?;
+    let rows = context.ports.deliveries.of_project(project).await?;
     let DispatchDecision::Send(assignment) = dispatch.decision else {
         panic!("it was sent")
     };
     assert_eq!(
-        (
-            &stories[0].assignment,
-            stories[0].dispatched_at,
-            stories[0].kind
-        ),
+        (&rows[0].assignment, rows[0].dispatched_at, rows[0].kind),
         (&*assignment, context.now(), attempt.kind)
     );
     assert_eq!(
-        (stories[0].claimed_at, &stories[0].end, stories[0].cost),
+        (rows[0].claimed_at, &rows[0].end, rows[0].cost),
         (None, &None, MicroUsd::ZERO)
     );
     Ok(())

@@ -34,16 +34,16 @@ async fn a_finish_is_recorded_completely(context: CaseContext) -> Outcome {
     context.pass(Millis(250)).await;
     let finish = context.finish(&holding, fixtures::succeeded());
     assert!(context.ports.attempts.finish(finish.clone()).await?);
-    let stories = context.ports.deliveries.of_project(project).await?;
-    let story = &stories[0];
+    let rows = context.ports.deliveries.of_project(project).await?;
+    let row = &rows[0];
     assert_eq!(
-        story.end,
+        row.end,
         Some(DeliveryEnd::Finished {
             outcome: finish.outcome
         })
     );
     assert_eq!(
-        (story.ended_at, story.usage, story.cost),
+        (row.ended_at, row.usage, row.cost),
         (Some(context.now()), finish.usage, finish.cost)
     );
     assert_eq!(
@@ -131,11 +131,8 @@ async fn what_has_ended_never_changes_again(context: CaseContext) -> Outcome {
             .await?,
         "it was finished by this holder"
     );
-    let stories = context.ports.deliveries.of_project(project).await?;
-    assert_eq!(
-        stories[0].end,
-        Some(DeliveryEnd::Finished { outcome: failed })
-    );
+    let rows = context.ports.deliveries.of_project(project).await?;
+    assert_eq!(rows[0].end, Some(DeliveryEnd::Finished { outcome: failed }));
     assert_eq!(
         context.ports.attempts.beat(vec![holding.clone()]).await?,
         [holding]

@@ -66,9 +66,9 @@ async fn a_silent_worker_is_lost_at_the_price_of_its_estimate(context: CaseConte
     let queued = context.ports.attempts.queued(10).await?;
     assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
     assert_eq!(context.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
-    let story = &context.ports.deliveries.of_project(project).await?[0];
+    let row = &context.ports.deliveries.of_project(project).await?[0];
     assert_eq!(
-        (&story.end, story.cost),
+        (&row.end, row.cost),
         (&Some(DeliveryEnd::WorkerLost), ESTIMATE)
     );
     Ok(())

@@ -57,7 +57,7 @@ struct Times {
 type TimerId = (Timestamp, u64);
 
 impl Timeline {
-    /// Creates a timeline whose time is `now`.
+    /// Creates a timeline that starts at `now`.
     pub fn new(now: Timestamp) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Times {
             now,

@@ -26,7 +26,7 @@ const NAMES: [&str; 13] = [
     "everything",
 ];
 
-/// Rates of faults, each in 1,000 port calls unless the field says otherwise.
+/// Rates of faults, each in 1,000 port calls unless the field states another base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultPlan {
     /// Name of the plan, as given to `--faults`.
@@ -35,7 +35,7 @@ pub struct FaultPlan {
     pub until: Timestamp,
     /// Calls that fail before the operation is applied.
     pub fails: u32,
-    /// Calls whose operation is applied and whose reply is lost.
+    /// Calls that are applied and lose their reply.
     pub loses_reply: u32,
     /// Calls with a latency of seconds.
     pub slow: u32,
@@ -53,7 +53,7 @@ pub struct FaultPlan {
     pub records_late: u32,
     /// Provider calls that fail in some way.
     pub provider: u32,
-    /// Provider calls whose latency lets later calls overtake them.
+    /// Provider calls slow enough for later calls to overtake them.
     pub overtaken: u32,
     /// Intervals in which a part fails every call.
     pub outages: Vec<Outage>,
@@ -66,7 +66,7 @@ pub struct FaultPlan {
     pub store_only: bool,
     /// Kind of process that crashes and pauses; `None` means all kinds.
     pub only: Option<ProcessKind>,
-    /// True if all services run in one process, whose limiter dies with it.
+    /// True if all services and their limiter run in one process.
     pub one_machine: bool,
     /// True if crashed and paused processes come back within seconds.
     pub quick: bool,

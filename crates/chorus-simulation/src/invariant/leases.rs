@@ -223,7 +223,7 @@ impl Leases {
         let Some(tracked) = self.leases.get_mut(&lease) else {
             return Err(Violation::new(
                 Invariant::CallNeedsLease,
-                format!("a call begins on {lease}, which nobody granted"),
+                format!("a call begins on {lease}, which was not granted"),
             ));
         };
         tracked.calls += 1;

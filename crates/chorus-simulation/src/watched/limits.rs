@@ -119,7 +119,7 @@ impl LimitState for WatchedLimits {
     }
 }
 
-/// Clock whose time never advances.
+/// Clock with a constant time.
 struct FixedClock(Timestamp);
 
 impl Clock for FixedClock {

@@ -137,7 +137,7 @@ async fn submit_project(ports: &Ports, script: &ClientScript) {
     let head = Head::new(NewHead {
         id: script.project,
         tenant: tenant(),
-        title: "A book".to_owned(),
+        title: "A study guide".to_owned(),
         created_at: script.at,
         brief,
         options: script.options,

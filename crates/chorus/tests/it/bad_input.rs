@@ -6,9 +6,9 @@ use tempfile::TempDir;
 
 use crate::fixture::output_text;
 
-struct Desk(TempDir);
+struct Workdir(TempDir);
 
-impl Desk {
+impl Workdir {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
@@ -47,21 +47,21 @@ fn check(output: &Output, code: i32, words: &[&str]) {
 
 #[test]
 fn a_wrong_configuration_names_file_key_found_and_expected() {
-    let desk = Desk::new()
+    let workdir = Workdir::new()
         .with("c.toml", b"[worker]\nslots = \"many\"\n")
         .with("d.toml", b"[worker]\nslotz = 3\n");
     check(
-        &desk.chorus(&["--config", "c.toml", "project", "list"]),
+        &workdir.chorus(&["--config", "c.toml", "project", "list"]),
         64,
         &["c.toml", "worker.slots", "\"many\"", "expected u32"],
     );
     check(
-        &desk.chorus(&["--config", "d.toml", "project", "list"]),
+        &workdir.chorus(&["--config", "d.toml", "project", "list"]),
         64,
         &["d.toml", "worker.slotz", "expected one of"],
     );
     check(
-        &desk.chorus(&["--config", "e.toml", "project", "list"]),
+        &workdir.chorus(&["--config", "e.toml", "project", "list"]),
         64,
         &["cannot read the configuration e.toml"],
     );
@@ -69,50 +69,53 @@ fn a_wrong_configuration_names_file_key_found_and_expected() {
 
 #[test]
 fn a_brief_that_cannot_be_taken_is_refused_before_anything_is_opened() {
-    let desk = Desk::new()
+    let workdir = Workdir::new()
         .with("empty.md", b" \n")
         .with("latin.md", b"caf\xe9")
         .with("huge.md", &[b'x'; 200_001])
         .with("good.md", b"Write a poem.")
         .with("a.bin", b"\0\x01");
     check(
-        &desk.chorus(&["run", "empty.md"]),
+        &workdir.chorus(&["run", "empty.md"]),
         64,
         &["the brief empty.md is empty"],
     );
     check(
-        &desk.chorus(&["run", "latin.md"]),
+        &workdir.chorus(&["run", "latin.md"]),
         64,
         &["latin.md is not UTF-8"],
     );
     check(
-        &desk.chorus(&["run", "huge.md"]),
+        &workdir.chorus(&["run", "huge.md"]),
         64,
         &["huge.md has 200001 bytes", "--attach"],
     );
     check(
-        &desk.chorus(&["run", "none.md"]),
+        &workdir.chorus(&["run", "none.md"]),
         64,
         &["none.md cannot be read"],
     );
     check(
-        &desk.chorus(&["run", "good.md", "--attach", "a.bin"]),
+        &workdir.chorus(&["run", "good.md", "--attach", "a.bin"]),
         64,
         &["a.bin is binary"],
     );
     check(
-        &desk.chorus(&["run", "good.md", "--attach", "nowhere"]),
+        &workdir.chorus(&["run", "good.md", "--attach", "nowhere"]),
         64,
         &["nowhere cannot be read"],
     );
-    assert!(!desk.0.path().join(".local").exists(), "nothing was opened");
+    assert!(
+        !workdir.0.path().join(".local").exists(),
+        "nothing was opened"
+    );
 }
 
 #[test]
 fn without_an_account_the_message_names_what_to_set() {
-    let desk = Desk::new().with("good.md", b"Write a poem.");
+    let workdir = Workdir::new().with("good.md", b"Write a poem.");
     check(
-        &desk.chorus(&["run", "good.md"]),
+        &workdir.chorus(&["run", "good.md"]),
         1,
         &[
             "no account yet",
@@ -131,8 +134,8 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
                 broken@example.com,openai\n\
                 fine@example.com,openai,sk-proj-fine-0001\n\
                 twin@example.com,openai,sk-proj-fine-0001\n";
-    let desk = Desk::new().with("accounts.csv", rows.as_bytes());
-    let output = desk.chorus(&["account", "import", "--no-check", "accounts.csv"]);
+    let workdir = Workdir::new().with("accounts.csv", rows.as_bytes());
+    let output = workdir.chorus(&["account", "import", "--no-check", "accounts.csv"]);
     check(
         &output,
         1,
@@ -152,32 +155,36 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
         !output_text(&output).contains("abcdefghijkl"),
         "a secret was shown"
     );
-    check(&desk.chorus(&["account", "list"]), 0, &["fine@example.com"]);
+    check(
+        &workdir.chorus(&["account", "list"]),
+        0,
+        &["fine@example.com"],
+    );
 }
 
 #[test]
 fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
-    let desk = Desk::new();
+    let workdir = Workdir::new();
     check(
-        &desk.chorus(&["--data", "data", "project", "list"]),
+        &workdir.chorus(&["--data", "data", "project", "list"]),
         0,
         &["No projects yet"],
     );
     let lock =
-        chorus_store::DataDir::open(desk.0.path().join("data")).expect("no process holds it");
+        chorus_store::DataDir::open(workdir.0.path().join("data")).expect("no process holds it");
     check(
-        &desk.chorus(&["--data", "data", "project", "list"]),
+        &workdir.chorus(&["--data", "data", "project", "list"]),
         1,
         &["data", "is in use by process"],
     );
     drop(lock);
     std::fs::write(
-        desk.0.path().join("data/chorus.db"),
+        workdir.0.path().join("data/chorus.db"),
         b"this is no database, it only looks like a file",
     )
     .expect("written");
     check(
-        &desk.chorus(&["--data", "data", "project", "list"]),
+        &workdir.chorus(&["--data", "data", "project", "list"]),
         1,
         &["chorus.db"],
     );
@@ -185,14 +192,14 @@ fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
 
 #[test]
 fn an_unknown_project_is_named_with_what_to_do() {
-    let desk = Desk::new();
+    let workdir = Workdir::new();
     check(
-        &desk.chorus(&["--data", "data", "resume", "prj_1"]),
+        &workdir.chorus(&["--data", "data", "resume", "prj_1"]),
         1,
         &["chorus project list"],
     );
     check(
-        &desk.chorus(&[
+        &workdir.chorus(&[
             "--data",
             "data",
             "project",

@@ -90,7 +90,7 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
     assert_eq!(
         (before[0].left, after[0].left),
         (5_000, 3_000),
-        "it saw 2,000 set aside, and not that nobody used them"
+        "it saw 2,000 set aside, and not that they were unused"
     );
     let stranger = server.limiter(&pair.namespace, &pair.clock);
     server.flush(&pair.namespace).await;
@@ -123,8 +123,8 @@ async fn what_is_forgotten_leaves_no_key_behind() {
     }
     server.forget_scripts().await;
     pair.take(&Step::Pass(3_700_000)).await.expect("both agree");
-    let nobody = pair.demand_for_tokens(1).lease;
-    pair.take(&Step::End(nobody, End::Unused))
+    let unknown = pair.demand_for_tokens(1).lease;
+    pair.take(&Step::End(unknown, End::Unused))
         .await
         .expect("both agree");
     let mut keys = server.keys(&pair.namespace).await;

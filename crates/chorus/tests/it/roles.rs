@@ -295,7 +295,7 @@ async fn the_doctor_reports_what_shared_services_lack_until_they_are_migrated() 
     })
     .await;
     let worker = cluster.start(&["worker", "--pool", "deepseek"]);
-    until("it knows that nobody is missing", || {
+    until("it knows that no reader is missing", || {
         reports("acme", "read by orchestrator (1), worker.deepseek (1)\n")
     })
     .await;

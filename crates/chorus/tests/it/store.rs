@@ -227,7 +227,7 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
         .await
         .expect("the database is ours");
     let Committed::Done(version) = done else {
-        panic!("nobody else decides: {done:?}")
+        panic!("there is no other decision: {done:?}")
     };
     let before = store.rows_touched();
     let one = Commit {
@@ -283,6 +283,6 @@ async fn operations_that_come_together_are_committed_together_and_answered_each(
     store.close().await;
     assert!(
         matches!(store.queued(1).await, Err(StoreError::Unavailable { .. })),
-        "a closed store says so"
+        "a closed store fails"
     );
 }

@@ -96,7 +96,7 @@ pub(crate) fn events(census: &Census, run: &Run) -> Check {
         events += sequence.len();
         let expected: Vec<i64> = (1..).take(sequence.len()).collect();
         if sequence.is_empty() || sequence != expected {
-            faults.push(format!("{name}: the sequence in the rows are {sequence:?}"));
+            faults.push(format!("{name}: the sequence in the rows is {sequence:?}"));
         }
         if let Some(received) = run.events.get(id) {
             listeners += 1;

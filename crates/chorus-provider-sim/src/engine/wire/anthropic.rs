@@ -54,7 +54,7 @@ impl Wire for Anthropic {
         let turns = messages
             .iter()
             .enumerate()
-            .map(|(quota, message)| turn(quota, message))
+            .map(|(index, message)| turn(index, message))
             .collect::<Result<_, _>>()?;
         Ok(CallRequest {
             model: model.to_owned(),
@@ -307,18 +307,18 @@ const fn stop_reason(finish: FinishReason) -> &'static str {
     }
 }
 
-fn turn(quota: usize, message: &Value) -> Result<Turn, String> {
+fn turn(index: usize, message: &Value) -> Result<Turn, String> {
     let role = match message["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         _ => {
             return Err(format!(
-                "messages.{quota}.role: Input should be 'user' or 'assistant'"
+                "messages.{index}.role: Input should be 'user' or 'assistant'"
             ));
         }
     };
     if message["content"].is_null() {
-        return Err(format!("messages.{quota}.content: Field required"));
+        return Err(format!("messages.{index}.content: Field required"));
     }
     Ok(Turn {
         role,
@@ -395,8 +395,8 @@ fn rfc3339(at_ms: u64) -> String {
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (quota, digit) in digits.chars().enumerate() {
-        if quota > 0 && (digits.len() - quota).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

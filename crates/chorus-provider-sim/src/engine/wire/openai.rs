@@ -338,14 +338,14 @@ fn rate_message(exceeded: &Exceeded, to: &ReplyContext<'_>) -> String {
         "tokens per min (TPM)"
     };
     let (limit, used, requested) = (exceeded.limit, exceeded.used, exceeded.requested);
-    let quota = format!("{} in organization {} on {what}", to.model, to.organisation);
+    let limited = format!("{} in organization {} on {what}", to.model, to.organisation);
     let more = "Visit https://platform.openai.com/account/rate-limits to learn more.";
     match exceeded.wait_ms {
         None => format!(
-            "Request too large for {quota}: Limit {limit}, Requested {requested}. The input or output tokens must be reduced in order to run successfully. {more}"
+            "Request too large for {limited}: Limit {limit}, Requested {requested}. The input or output tokens must be reduced in order to run successfully. {more}"
         ),
         Some(wait) => format!(
-            "Rate limit reached for {quota}: Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. {more}",
+            "Rate limit reached for {limited}: Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. {more}",
             go_duration(wait)
         ),
     }

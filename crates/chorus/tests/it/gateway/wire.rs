@@ -118,7 +118,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// Status, code and field of an error reply, whose shape is checked.
+    /// Status, code and field of an error reply; its shape is checked.
     pub(super) fn refusal(&self) -> (u16, String, String) {
         let body = self.json();
         let error = body["error"]

@@ -301,7 +301,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     assert_eq!(
         worker.send(&late, &holder, until_then).await,
         Ok(Sent::Gone),
-        "nobody sends after its time"
+        "no lease is sent after its time"
     );
     assert_eq!(worker.end(first.id, used()).await, Ok(()));
 

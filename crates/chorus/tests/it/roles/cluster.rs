@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(40);
 /// Interval between two evaluations of a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A [`Stage`] whose processes share services.
+/// A [`Fixture`] with processes that share services.
 pub(super) struct Cluster {
     pub(super) fixture: Fixture,
     database: String,

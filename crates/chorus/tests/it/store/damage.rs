@@ -73,7 +73,7 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
     other
         .execute("BEGIN IMMEDIATE")
         .await
-        .expect("nobody else writes");
+        .expect("there is no other writer");
     let new = fixtures::project(
         &Ids::default(),
         &Tenant::new("tenant"),
@@ -83,17 +83,14 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_well_again
     let refusal = store
         .submit(new.clone())
         .await
-        .expect_err("somebody else writes");
+        .expect_err("there is another writer");
     assert!(
         matches!(&refusal, StoreError::Unavailable { message: text, .. } if text.contains("locked")),
         "{refusal}"
     );
     other.execute("ROLLBACK").await.expect("it was begun");
     other.close().await.expect("it is open");
-    store
-        .submit(new)
-        .await
-        .expect("nobody else writes any more");
+    store.submit(new).await.expect("no other writer is left");
 }
 
 #[tokio::test]

@@ -125,7 +125,10 @@ async fn writers_of_one_project_on_postgres_never_lose_money_or_a_version() {
     assert!(matches!(decided, Ok(Committed::Done(_))), "{decided:?}");
     assert!(beaten.is_ok(), "{beaten:?}");
     let finished = finished.into_iter().map(|done| done.expect("it answers"));
-    assert!(finished.skip(12).all(|done| done), "nobody cancelled these");
+    assert!(
+        finished.skip(12).all(|done| done),
+        "none of these was cancelled"
+    );
     let rows = store.snapshot().await.expect("every row can be read");
     assert_eq!(inconsistency(&rows), None);
     real::record_run(server.name(), "racing writers", held.len());
