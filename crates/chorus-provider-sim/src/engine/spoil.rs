@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::quota::{Counted, Exceeded};
 use super::provider::Provider;
+use super::quota::{Counted, Exceeded};
 use super::tokens;
 use super::wire::{FinishReason, Refusal};
 use crate::model::Reply;
