@@ -11,9 +11,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not an id of the kind asked for.
+/// Reason why a text is not an id of the kind that the caller needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {kind} id: expected {prefix}_ and 32 hex digits")]
+#[error("{text:?} is not {kind} id: one is {prefix}_ and 32 hexadecimal digits after it")]
 pub struct ParseIdError {
     text: String,
     kind: &'static str,
@@ -21,7 +21,7 @@ pub struct ParseIdError {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident $prefix:literal,)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $prefix:literal $kind:literal,)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
@@ -63,7 +63,7 @@ macro_rules! ids {
                     .map(Self)
                     .ok_or_else(|| ParseIdError {
                         text: text.chars().take(64).collect(),
-                        kind: stringify!($name),
+                        kind: $kind,
                         prefix: $prefix,
                     })
             }
@@ -85,25 +85,23 @@ macro_rules! ids {
 
 ids! {
     /// A client's piece of work.
-    ProjectId "prj",
+    ProjectId "prj" "a project",
     /// A node of a plan: what is to be done.
-    TaskId "tsk",
+    TaskId "tsk" "a task",
     /// One try at a task: the doing.
-    AttemptId "att",
+    AttemptId "att" "an attempt",
     /// An identity that holds credentials.
-    AccountId "acc",
+    AccountId "acc" "an account",
     /// One secret for one provider route.
-    CredentialId "crd",
+    CredentialId "crd" "a credential",
     /// Permission to make one call.
-    LeaseId "lse",
+    LeaseId "lse" "a lease",
     /// One bus record, the key of deduplication.
-    EventId "evt",
-    /// One command of a client to a project.
-    CommandId "cmd",
+    EventId "evt" "a record",
     /// One start of a process.
-    BootId "bot",
+    BootId "bot" "a process",
     /// An API key, as people speak of it; its secret is another text.
-    KeyId "key",
+    KeyId "key" "a key",
 }
 
 macro_rules! names {
@@ -215,6 +213,10 @@ mod tests {
         let refusal = text
             .parse::<ProjectId>()
             .expect_err("a task id is no project id");
-        assert!(refusal.to_string().contains("expected prj_"));
+        assert!(
+            refusal
+                .to_string()
+                .contains("is not a project id: one is prj_ and 32")
+        );
     }
 }

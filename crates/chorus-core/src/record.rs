@@ -267,14 +267,6 @@ pub fn project_of(record: &Record) -> Result<ProjectId, Unreadable> {
         .ok_or(Unreadable::Header(name))
 }
 
-/// Whose work a record is about.
-pub fn tenant_of(record: &Record) -> Result<Tenant, Unreadable> {
-    record
-        .header("chorus-tenant")
-        .map(Tenant::new)
-        .ok_or(Unreadable::Header("chorus-tenant"))
-}
-
 /// Makes a record with the same content for an operator, after a consumer failed to read it.
 pub fn dead_letter(id: EventId, record: &Record, problem: &Unreadable) -> Record {
     let mut headers = record.headers.clone();
