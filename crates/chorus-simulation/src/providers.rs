@@ -14,7 +14,8 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_provider_sim::engine::journal::{CallId, Entry};
 use chorus_provider_sim::engine::{Chunk, Delivery, End, HttpRequest, Providers, Scripted};
 use chorus_store::memory::Store;
-use chorus_upstream::{BodyStream, Opened, Secret, Secrets, SecretsError, TransportError};
+use chorus_upstream::{BodyStream, TransportError};
+use chorus_vault::{Opened, Secret, Secrets, SecretsError};
 use futures_util::StreamExt;
 
 use crate::executor::Timeline;

@@ -17,13 +17,13 @@ use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBod
 use chorus_core::port::{Clock, Upstream};
 use chorus_core::time::Timestamp;
 use chorus_dialect::WireError;
+use chorus_vault::address::AddressPolicy;
+use chorus_vault::{Secret, Secrets};
 use http::HeaderMap;
 
-use crate::address::AddressPolicy;
 use crate::codec::{Reader, read_reply};
 use crate::failure::Exchange;
 use crate::limit_headers::observed;
-use crate::secrets::Secrets;
 use crate::transport::{BodyStream, Transport, TransportError};
 use prepare::Prepared;
 
@@ -268,12 +268,12 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
         .find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))
 }
 
-/// The headers of a probe.
-pub(crate) fn probe_headers(
+/// The headers of a check of a key.
+pub(crate) fn key_check_headers(
     provider: &Provider,
-    secret: &crate::secrets::Secret,
+    secret: &Secret,
 ) -> Result<HeaderMap, String> {
-    prepare::headers(provider, secret, "probe")
+    prepare::headers(provider, secret, "key-check")
 }
 
 /// The words of an error body.

@@ -5,9 +5,8 @@
 use std::collections::BTreeSet;
 
 use chorus_core::catalog::{Catalog, ErrorRule, Model, Provider};
+use chorus_vault::address::{AddressPolicy, check_address};
 use serde::Deserialize;
-
-use crate::address::{AddressPolicy, check_address};
 
 const PROVIDERS: &str = include_str!("../../../catalog/providers.toml");
 const MODELS: &str = include_str!("../../../catalog/models.toml");

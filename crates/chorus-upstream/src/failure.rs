@@ -6,11 +6,11 @@ use chorus_core::limit::ObservedLevel;
 use chorus_core::port::upstream::CallFailure;
 use chorus_core::time::Timestamp;
 use chorus_dialect::WireError;
+use chorus_vault::Secret;
 use http::HeaderMap;
 
 use crate::limit_headers::observed;
 use crate::retry_after::{retry_after, should_retry};
-use crate::secrets::Secret;
 
 /// What is known of an exchange, for telling how it failed.
 #[derive(Debug, Clone)]

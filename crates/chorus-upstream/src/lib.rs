@@ -4,19 +4,16 @@
 //! Everything above the transport takes time from the `Clock` port alone, so that the test world can run it.
 //! Deliberately absent: retries, choice of credentials, waiting for limits.
 
-pub mod address;
 mod call;
 pub mod catalog;
+mod check_key;
 mod codec;
-pub mod credential;
 mod failure;
 mod http_transport;
 mod limit_headers;
 mod retry_after;
-mod secrets;
 mod transport;
 
 pub use call::{Http, Parts};
 pub use http_transport::HttpTransport;
-pub use secrets::{DirectorySecrets, Opened, Secret, Secrets, SecretsError};
 pub use transport::{BodyStream, Transport, TransportError};

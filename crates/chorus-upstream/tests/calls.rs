@@ -24,8 +24,9 @@ use chorus_core::llm::{Content, Message, Request, Role};
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response};
 use chorus_core::time::Timestamp;
-use chorus_upstream::address::AddressPolicy;
-use chorus_upstream::{Http, HttpTransport, Opened, Parts, Secret, Secrets, SecretsError};
+use chorus_upstream::{Http, HttpTransport, Parts};
+use chorus_vault::address::AddressPolicy;
+use chorus_vault::{Opened, Secret, Secrets, SecretsError};
 use clock::HandClock;
 use server::Server;
 

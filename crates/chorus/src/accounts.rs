@@ -1,7 +1,7 @@
 //! Accounts from files and from the environment, checked row by row: good rows are kept, each refused row is
 //! named with the reason and what to do.
 //!
-//! Neighbours: `chorus-upstream::credential` seals secrets and knows which are not for us; `Directory` stores.
+//! Neighbours: `chorus-vault` seals secrets and knows which are not for us; `Directory` stores.
 
 mod environment;
 mod file;

@@ -21,7 +21,7 @@ use chorus_core::port::bus::Record;
 use chorus_core::port::{Clock, Ports, relay};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_vault::EnvelopeKey;
 
 use crate::accounts::Importer;
 use crate::config::Config;

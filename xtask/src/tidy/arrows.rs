@@ -17,7 +17,11 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ),
     ("chorus-dialect", &["chorus-core"]),
     ("chorus-pool", &["chorus-core"]),
-    ("chorus-upstream", &["chorus-core", "chorus-dialect"]),
+    ("chorus-vault", &["chorus-core"]),
+    (
+        "chorus-upstream",
+        &["chorus-core", "chorus-dialect", "chorus-vault"],
+    ),
     ("chorus-limits", &["chorus-core"]),
     ("chorus-store", &["chorus-core"]),
     ("chorus-bus", &["chorus-core"]),

@@ -17,7 +17,7 @@ use chorus_orchestrator::Orchestrator;
 use chorus_pool::RoleModels;
 use chorus_store::memory::Store;
 use chorus_upstream::Http;
-use chorus_upstream::address::AddressPolicy;
+use chorus_vault::address::AddressPolicy;
 use chorus_worker::Worker;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};

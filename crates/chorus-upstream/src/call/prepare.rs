@@ -7,14 +7,14 @@ use bytes::Bytes;
 use chorus_core::catalog::{Auth, Provider, Quirks};
 use chorus_core::failure::FailureClass;
 use chorus_core::port::upstream::{Body, Call, CallFailure};
+use chorus_vault::address::check_address;
+use chorus_vault::{Opened, Secret, SecretsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Http;
-use crate::address::check_address;
 use crate::codec::write_request;
 use crate::failure::Exchange;
-use crate::secrets::{Opened, Secret, SecretsError};
 
 /// A request that can be sent.
 pub(super) struct Prepared {

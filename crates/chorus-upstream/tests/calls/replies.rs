@@ -8,8 +8,7 @@ use chorus_core::llm::{FinishReason, Reply, Usage};
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::{CallFailure, ResponseBody};
 use chorus_core::time::{Millis, Timestamp};
-use chorus_upstream::Secret;
-use chorus_upstream::credential::{Liveness, Probe};
+use chorus_vault::{KeyCheck, KeyChecker as _, Liveness, Secret};
 use futures_util::StreamExt as _;
 
 use crate::clock::HandClock;
@@ -299,13 +298,13 @@ async fn a_probe_tells_the_living_from_the_dead() {
         let catalog = chorus_upstream::catalog::load();
         let provider = catalog.provider(&"sim-openai".into()).expect("a row");
         let secret = Secret::new(SECRET);
-        let probe = Probe {
+        let check = KeyCheck {
             provider,
             secret: &secret,
             base_url: Some(&server.base_url),
             deadline: DEADLINE,
         };
-        let (found, words) = match bounded(upstream.probe(probe)).await {
+        let (found, words) = match bounded(upstream.check_key(check)).await {
             Liveness::Alive => ("alive", String::new()),
             Liveness::Dead { reason } => ("dead", reason),
             Liveness::Unknown { reason } => ("unknown", reason),

@@ -10,11 +10,11 @@ use chorus_core::limit::QuotaGroup;
 use chorus_core::port::directory::{Entitlement, GroupOf, Imported, NewAccount, NewCredential};
 use chorus_core::port::{Clock, Directory};
 use chorus_core::time::Millis;
-use chorus_upstream::address::{AddressPolicy, check_address};
-use chorus_upstream::credential::{
-    EnvelopeKey, Liveness, Probe, fingerprint, refuse_consumer_token,
+use chorus_upstream::Http;
+use chorus_vault::address::{AddressPolicy, check_address};
+use chorus_vault::{
+    EnvelopeKey, KeyCheck, KeyChecker as _, Liveness, Secret, fingerprint, refuse_consumer_token,
 };
-use chorus_upstream::{Http, Secret};
 
 use super::file::BrokenRow;
 use super::row::{CredentialRow, Identity, Row};
@@ -131,13 +131,13 @@ impl Importer {
         let Some(http) = &self.probe else {
             return Liveness::Alive;
         };
-        let probe = Probe {
+        let check = KeyCheck {
             provider: &checked.provider,
             secret: &checked.secret,
             base_url: checked.base_url.as_deref(),
             deadline: self.clock.now() + PATIENCE,
         };
-        http.probe(probe).await
+        http.check_key(check).await
     }
 
     async fn store(&self, account: CheckedAccount) -> anyhow::Result<Imported> {

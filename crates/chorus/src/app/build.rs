@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chorus_core::id::Tenant;
 use chorus_core::port::{Clock, Ports, Upstream};
 use chorus_store::sql::Pending;
-use chorus_upstream::{DirectorySecrets, Http, HttpTransport, Parts};
+use chorus_upstream::{Http, HttpTransport, Parts};
+use chorus_vault::DirectorySecrets;
 
 use super::App;
 use super::adapters::Adapters;

@@ -1,7 +1,7 @@
 //! The envelope key of a process: from the configuration, from its file, or made on a first run.
 
 use anyhow::{Context, bail};
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_vault::EnvelopeKey;
 
 use crate::config::Config;
 

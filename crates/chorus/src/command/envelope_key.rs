@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_vault::EnvelopeKey;
 
 use crate::exit::Exit;
 

@@ -6,7 +6,7 @@ use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
-use chorus_upstream::address::AddressPolicy;
+use chorus_vault::address::AddressPolicy;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

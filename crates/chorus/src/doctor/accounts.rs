@@ -12,7 +12,7 @@ use chorus_core::time::Timestamp;
 use chorus_pool::endpoint_index::Unserved;
 use chorus_pool::{EndpointIndex, ModelChoice};
 use chorus_store::sql::Store;
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_vault::EnvelopeKey;
 
 use super::finding::Finding;
 use crate::config::Config;

@@ -1,6 +1,6 @@
 //! What lies on this machine: the configuration, the envelope key, the data folder.
 
-use chorus_upstream::credential::EnvelopeKey;
+use chorus_vault::EnvelopeKey;
 
 use super::finding::Finding;
 use crate::config::{BusKind, Config, LimitsKind};

@@ -34,7 +34,7 @@ pub enum AddressRefusal {
 /// Accepts a base URL and returns it without a closing slash.
 pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, AddressRefusal> {
     let not_http = || AddressRefusal::NotHttp(text.chars().take(200).collect());
-    let url = reqwest::Url::parse(text).map_err(|_| not_http())?;
+    let url = url::Url::parse(text).map_err(|_| not_http())?;
     let host = url.host_str().ok_or_else(not_http)?.to_owned();
     if !matches!(url.scheme(), "http" | "https") {
         return Err(not_http());

@@ -15,8 +15,8 @@ use chorus_core::port::directory::SealedSecret;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::fingerprint::hex;
-use crate::secrets::Secret;
+use crate::fingerprint::hex;
+use crate::secret::Secret;
 
 const PREFIX: &str = "chorus-key-1:";
 const NONCE_LENGTH: usize = 24;

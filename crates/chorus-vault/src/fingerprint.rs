@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chorus_core::id::ProviderId;
 use sha2::{Digest as _, Sha256};
 
-use crate::secrets::Secret;
+use crate::secret::Secret;
 
 /// SHA-256 of provider and secret, in hex.
 pub fn fingerprint(provider: &ProviderId, secret: &Secret) -> String {
@@ -16,7 +16,7 @@ pub fn fingerprint(provider: &ProviderId, secret: &Secret) -> String {
     hex(&hash.finalize())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -1,48 +1,15 @@
 //! Opened secrets for calls: the directory keeps them sealed, here they are opened once and kept.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{CredentialId, ProviderId};
 use chorus_core::port::directory::StoredSecret;
 use chorus_core::port::{Directory, StoreError};
-use zeroize::Zeroizing;
 
-use crate::credential::{EnvelopeKey, OpenError};
-
-/// A secret in the clear. It shows itself to nobody who does not ask by name, and is wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// A secret from its text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text, for the one header or seal that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// A text in which this secret is blotted out.
-    pub fn blot(&self, text: &str) -> String {
-        const SHORTEST: usize = 6;
-        if self.0.len() < SHORTEST {
-            text.to_owned()
-        } else {
-            text.replace(self.0.as_str(), "[secret]")
-        }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
+use crate::envelope::{EnvelopeKey, OpenError};
+use crate::secret::Secret;
 
 /// What a call needs of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]

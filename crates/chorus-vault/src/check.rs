@@ -1,0 +1,46 @@
+//! The question whether a provider accepts a credential, before an account is stored.
+//!
+//! `chorus-upstream` asks it over HTTP; `chorus-accounts` decides what an answer means for an import.
+
+use async_trait::async_trait;
+use chorus_core::catalog::Provider;
+use chorus_core::time::Timestamp;
+
+use crate::secret::Secret;
+
+/// One credential that is not in the directory yet.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyCheck<'a> {
+    /// Provider that issued the credential.
+    pub provider: &'a Provider,
+    /// Secret to be accepted.
+    pub secret: &'a Secret,
+    /// Address to ask instead of the provider's own; checked by [`crate::address::check_address`].
+    pub base_url: Option<&'a str>,
+    /// Time after which the answer is [`Liveness::Unknown`].
+    pub deadline: Timestamp,
+}
+
+/// Answer of a provider about a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Liveness {
+    /// The provider accepts the credential.
+    Alive,
+    /// The provider refuses the credential.
+    Dead {
+        /// The provider's message, without the secret.
+        reason: String,
+    },
+    /// No answer: the provider has no free route, cannot be reached, or fails.
+    Unknown {
+        /// The failure, without the secret.
+        reason: String,
+    },
+}
+
+/// Asks providers about credentials.
+#[async_trait]
+pub trait KeyChecker: Send + Sync {
+    /// Returns within the deadline of the check.
+    async fn check_key(&self, check: KeyCheck<'_>) -> Liveness;
+}
