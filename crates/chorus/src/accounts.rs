@@ -1,14 +1,21 @@
-//! Accounts from files and from the environment, checked row by row: good rows are kept, each refused row is
-//! named with the reason and what to do.
-//!
-//! Neighbours: `chorus-vault` seals secrets and knows which are not for us; `Directory` stores.
+//! Accounts from the variables of this process. The rules of an import are in [`chorus_accounts`].
 
-mod environment;
-mod file;
-mod import;
-mod row;
+use chorus_accounts::{Importer, variable_rows};
 
-pub(crate) use environment::from_environment;
-pub(crate) use file::read;
-pub(crate) use import::Importer;
-pub(crate) use row::{CredentialRow, Identity, Row};
+use crate::config::Environment;
+
+/// Imports the keys of the environment; those that are stored already are left as they are.
+pub(crate) async fn import_variables(
+    importer: &Importer,
+    environment: &dyn Environment,
+) -> anyhow::Result<()> {
+    let rows = variable_rows(&importer.catalog, |name| environment.variable(name));
+    let report = importer.import(rows.into_iter().map(Ok).collect()).await?;
+    for name in &report.added {
+        eprintln!("account {name} added");
+    }
+    for refused in report.refused.iter().filter(|refused| !refused.is_duplicate) {
+        eprintln!("{refused}");
+    }
+    Ok(())
+}

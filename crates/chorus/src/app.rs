@@ -15,15 +15,15 @@ mod sizes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chorus_accounts::Importer;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{AccountId, Tenant};
 use chorus_core::port::bus::Record;
 use chorus_core::port::{Clock, Ports, relay};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
-use chorus_vault::EnvelopeKey;
+use chorus_vault::{EnvelopeKey, KeyChecker};
 
-use crate::accounts::Importer;
 use crate::config::Config;
 use crate::report::LimitUse;
 
@@ -62,7 +62,7 @@ impl App {
             key: self.key.clone(),
             tenant: tenant.clone(),
             addresses: self.config.addresses(),
-            probe: check.then(|| self.http.clone()),
+            checker: check.then(|| Arc::new(self.http.clone()) as Arc<dyn KeyChecker>),
         }
     }
 

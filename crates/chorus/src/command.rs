@@ -20,7 +20,7 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 use chorus_core::intake::Limits;
 
-use crate::accounts::from_environment;
+use crate::accounts::import_variables;
 use crate::app::{App, BuildOptions};
 use crate::cli::{Cli, Command, ProjectArgs, ResumeArgs, RunArgs};
 use crate::config::{Config, Environment, ProcessEnvironment, ProcessRole};
@@ -128,7 +128,7 @@ async fn project_run(config: Config, run: RunArgs) -> anyhow::Result<Exit> {
         .budget
         .map_or_else(|| config.project.budget(), |dollars| dollars.0);
     let app = open(config).await?;
-    from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
     if app.ports.directory.accounts(&app.tenant).await?.is_empty() {
         app.close().await;
         anyhow::bail!(
@@ -158,7 +158,7 @@ async fn project_resume(config: Config, resume: ResumeArgs) -> anyhow::Result<Ex
         return remote::resume(&api, id, &resume.options).await;
     }
     let app = open(config).await?;
-    from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
     app.ports
         .projects
         .load(id)

@@ -22,6 +22,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         "chorus-upstream",
         &["chorus-core", "chorus-dialect", "chorus-vault"],
     ),
+    ("chorus-accounts", &["chorus-core", "chorus-vault"]),
     ("chorus-limits", &["chorus-core"]),
     ("chorus-store", &["chorus-core"]),
     ("chorus-bus", &["chorus-core"]),

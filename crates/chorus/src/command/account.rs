@@ -4,7 +4,6 @@ use anyhow::Context;
 use chorus_core::id::Tenant;
 use chorus_core::port::directory::CredentialState;
 
-use crate::accounts;
 use crate::app::App;
 use crate::cli::AccountCommand;
 use crate::exit::Exit;
@@ -17,7 +16,7 @@ pub(crate) async fn run(app: &App, command: AccountCommand) -> anyhow::Result<Ex
             tenant,
             no_check,
         } => {
-            let rows = accounts::read(&file)?;
+            let rows = chorus_accounts::read(&file)?;
             let report = app
                 .importer(&Tenant::new(tenant), !no_check)
                 .import(rows)

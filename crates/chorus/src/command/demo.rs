@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use chorus_accounts::{CredentialRow, Identity, Row};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{ModelSlug, Pool, ProviderId};
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
@@ -15,7 +16,6 @@ use tokio::sync::oneshot;
 
 use super::session::{self, Session};
 use super::submit;
-use crate::accounts::{CredentialRow, Identity, Row};
 use crate::app::App;
 use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;

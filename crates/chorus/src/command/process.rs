@@ -15,7 +15,7 @@ use chorus_core::port::{Clock as _, StoreError};
 use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 
-use crate::accounts::from_environment;
+use crate::accounts::import_variables;
 use crate::app::{App, BuildOptions, ServiceSet, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, ProcessEnvironment, ProcessRole};
@@ -41,7 +41,7 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
         return Ok(Exit::Done);
     };
     if role == ProcessRole::All {
-        from_environment(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+        import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
     }
     let selected = services_of(&role, app.config.drain.grace());
     telemetry.slots(u64::from(app.config.worker.slots) * selected.pools.len() as u64);

@@ -3,54 +3,74 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Context;
 use chorus_core::catalog::{Catalog, Provider};
 use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, ProviderId, Tenant};
 use chorus_core::limit::QuotaGroup;
 use chorus_core::port::directory::{Entitlement, GroupOf, Imported, NewAccount, NewCredential};
-use chorus_core::port::{Clock, Directory};
+use chorus_core::port::{Clock, Directory, StoreError};
 use chorus_core::time::Millis;
-use chorus_upstream::Http;
 use chorus_vault::address::{AddressPolicy, check_address};
 use chorus_vault::{
-    EnvelopeKey, KeyCheck, KeyChecker as _, Liveness, Secret, fingerprint, refuse_consumer_token,
+    EnvelopeKey, KeyCheck, KeyChecker, Liveness, Secret, fingerprint, refuse_consumer_token,
 };
 
-use super::file::BrokenRow;
-use super::row::{CredentialRow, Identity, Row};
+use crate::file::BrokenRow;
+use crate::row::{CredentialRow, Identity, Row};
 
-/// How long a provider may take to say whether a credential is alive.
-const PATIENCE: Millis = Millis::from_secs(15);
+/// Longest time that a provider may take to answer a check of a key.
+const CHECK_TIMEOUT: Millis = Millis::from_secs(15);
 
-/// Imports rows into one app.
-pub(crate) struct Importer {
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) key: EnvelopeKey,
-    pub(crate) tenant: Tenant,
-    pub(crate) addresses: AddressPolicy,
-    /// Asks providers whether credentials are alive; none when they are not to be asked.
-    pub(crate) probe: Option<Http>,
+/// Imports rows as accounts of one tenant.
+pub struct Importer {
+    /// Store of the accounts.
+    pub directory: Arc<dyn Directory>,
+    /// Source of times and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Providers and models that rows may name.
+    pub catalog: Arc<Catalog>,
+    /// Key that seals secrets.
+    pub key: EnvelopeKey,
+    /// Owner of the imported accounts.
+    pub tenant: Tenant,
+    /// Addresses that rows may name.
+    pub addresses: AddressPolicy,
+    /// Checks keys at their providers; none takes every key unchecked.
+    pub checker: Option<Arc<dyn KeyChecker>>,
 }
 
-/// What became of the rows.
+/// The store failed; rows before the current one are imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The directory did not carry out the import.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The directory returned no result for an account.
+    #[error("the directory did not answer for the account")]
+    NoAnswer,
+}
+
+/// Result of an import, row by row.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub struct Report {
     /// Names of accounts that were added or got another credential.
-    pub(crate) added: Vec<String>,
+    pub added: Vec<String>,
     /// Rows that were refused.
-    pub(crate) refused: Vec<Refused>,
+    pub refused: Vec<Refused>,
     /// Things worth knowing about rows that were kept.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
-/// A row that was refused, and why.
+/// A row that was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) place: String,
-    pub(crate) name: String,
-    pub(crate) reason: String,
+pub struct Refused {
+    /// Place in the file, such as `line 3`.
+    pub place: String,
+    /// Name of the account; empty when the row could not be read.
+    pub name: String,
+    /// Reason, and what to do.
+    pub reason: String,
+    /// True if an account with this key is stored already.
+    pub is_duplicate: bool,
 }
 
 impl fmt::Display for Refused {
@@ -59,6 +79,7 @@ impl fmt::Display for Refused {
             place,
             name,
             reason,
+            ..
         } = self;
         if name.is_empty() {
             write!(f, "{place}: {reason}")
@@ -70,7 +91,7 @@ impl fmt::Display for Refused {
 
 impl Importer {
     /// Imports what can be imported, one row after the other.
-    pub(crate) async fn import(&self, rows: Vec<Result<Row, BrokenRow>>) -> anyhow::Result<Report> {
+    pub async fn import(&self, rows: Vec<Result<Row, BrokenRow>>) -> Result<Report, ImportError> {
         let mut report = Report::default();
         for row in rows {
             match row {
@@ -78,6 +99,7 @@ impl Importer {
                     place,
                     name: String::new(),
                     reason,
+                    is_duplicate: false,
                 }),
                 Ok(row) => self.import_row(row, &mut report).await?,
             }
@@ -85,12 +107,13 @@ impl Importer {
         Ok(report)
     }
 
-    async fn import_row(&self, row: Row, report: &mut Report) -> anyhow::Result<()> {
+    async fn import_row(&self, row: Row, report: &mut Report) -> Result<(), ImportError> {
         let (place, name) = (row.place.clone(), row.identity.email.clone());
         let refused = |reason: String| Refused {
             place: place.clone(),
             name: name.clone(),
             reason,
+            is_duplicate: false,
         };
         let account = match self.account(row) {
             Ok(account) => account,
@@ -119,28 +142,31 @@ impl Importer {
         match self.store(account).await? {
             Imported::Added(_) => report.added.push(name),
             Imported::Duplicate { held_by } => {
-                report.refused.push(refused(format!(
-                    "this key is there already, in the account {held_by}; remove the row"
-                )));
+                let reason =
+                    format!("this key is there already, in the account {held_by}; remove the row");
+                report.refused.push(Refused {
+                    is_duplicate: true,
+                    ..refused(reason)
+                });
             }
         }
         Ok(())
     }
 
     async fn alive(&self, checked: &Checked) -> Liveness {
-        let Some(http) = &self.probe else {
+        let Some(checker) = &self.checker else {
             return Liveness::Alive;
         };
         let check = KeyCheck {
             provider: &checked.provider,
             secret: &checked.secret,
             base_url: checked.base_url.as_deref(),
-            deadline: self.clock.now() + PATIENCE,
+            deadline: self.clock.now() + CHECK_TIMEOUT,
         };
-        http.check_key(check).await
+        checker.check_key(check).await
     }
 
-    async fn store(&self, account: CheckedAccount) -> anyhow::Result<Imported> {
+    async fn store(&self, account: CheckedAccount) -> Result<Imported, ImportError> {
         let CheckedAccount {
             identity,
             credentials,
@@ -167,7 +193,7 @@ impl Importer {
             .import(vec![new])
             .await?
             .pop()
-            .context("the directory did not answer for the account")
+            .ok_or(ImportError::NoAnswer)
     }
 
     fn seal(&self, checked: Checked) -> NewCredential {

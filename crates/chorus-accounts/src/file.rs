@@ -1,45 +1,62 @@
-//! Reads `accounts.toml` and `accounts.csv` into rows. A row that cannot be read does not spoil the others.
+//! Parser of `accounts.toml` and `accounts.csv`.
+//!
+//! A [`BrokenRow`] does not spoil the others; [`FileError`] is for a file that has no rows at all.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::row::{CredentialRow, Identity, Row};
+use crate::row::{CredentialRow, Identity, Row};
 
-/// The file as a whole cannot be used.
+/// Reason that a file as a whole cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
-    /// It is not there or not readable.
+pub enum FileError {
+    /// The file does not exist, cannot be read or is not UTF-8.
     #[error("cannot read {}: {reason}", file.display())]
-    Unreadable { file: PathBuf, reason: String },
-    /// Its name says neither TOML nor CSV.
-    #[error("{}: expected a file named *.toml or *.csv", file.display())]
-    UnknownKind { file: PathBuf },
-    /// It is no TOML at all.
-    #[error("{}, line {line}: not valid TOML: {reason}", file.display())]
-    Syntax {
+    Unreadable {
+        /// Path as the caller gave it.
         file: PathBuf,
-        line: usize,
+        /// Message of the operating system or the decoder.
         reason: String,
     },
-    /// It has no accounts.
+    /// The name ends neither in `.toml` nor in `.csv`.
+    #[error("{}: expected a file named *.toml or *.csv", file.display())]
+    UnknownKind {
+        /// Path as the caller gave it.
+        file: PathBuf,
+    },
+    /// The text is not TOML.
+    #[error("{}, line {line}: not valid TOML: {reason}", file.display())]
+    Syntax {
+        /// Path as the caller gave it.
+        file: PathBuf,
+        /// Line of the error, from 1.
+        line: usize,
+        /// Message of the parser.
+        reason: String,
+    },
+    /// The file has no accounts.
     #[error("{}: no accounts found; expected {expected}", file.display())]
     Empty {
+        /// Path as the caller gave it.
         file: PathBuf,
+        /// Form in which an account is written.
         expected: &'static str,
     },
 }
 
-/// A row that could not even be read.
+/// A row that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BrokenRow {
-    pub(crate) place: String,
-    pub(crate) reason: String,
+pub struct BrokenRow {
+    /// Place in the file, such as `line 3`.
+    pub place: String,
+    /// Reason, with the key that is wrong.
+    pub reason: String,
 }
 
-/// All rows of the file in order, readable or not.
-pub(crate) fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
+/// Parses a file into rows, in the order of the file.
+pub fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
     let unreadable = |reason: String| FileError::Unreadable {
         file: file.to_owned(),
         reason,
@@ -126,7 +143,7 @@ fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
     })
 }
 
-/// A line of CSV: one credential of one identity.
+/// A line of CSV: one credential of one account.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
