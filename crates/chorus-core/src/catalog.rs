@@ -313,4 +313,16 @@ impl Catalog {
     pub fn model(&self, slug: &ModelSlug) -> Option<&Model> {
         self.models.iter().find(|model| model.slug == *slug)
     }
+
+    /// The pools that the models name, each once, in the order of the file. Workers, topics and the doctor
+    /// take their pools from here, so that a new family is a row.
+    pub fn pools(&self) -> Vec<Pool> {
+        let mut pools: Vec<Pool> = Vec::new();
+        for model in &self.models {
+            if !pools.contains(&model.pool) {
+                pools.push(model.pool.clone());
+            }
+        }
+        pools
+    }
 }

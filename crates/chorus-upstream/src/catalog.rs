@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use chorus_core::catalog::{Catalog, ErrorRule, Model, Provider};
+use chorus_core::id::Pool;
 use chorus_vault::address::{AddressPolicy, check_address};
 use serde::Deserialize;
 
@@ -113,6 +114,13 @@ fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
     Ok(())
 }
 
+/// Returns true if the pool can stand in the name of a topic.
+fn is_topic_part(pool: &Pool) -> bool {
+    let name = pool.as_str();
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.chars().all(fits)
+}
+
 fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
     let wrong = |message: String| {
         Err(CatalogError::Inconsistent {
@@ -127,6 +135,12 @@ fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
         }
         if !row.slug.as_str().contains('/') {
             return wrong(format!("{} is not family/name", row.slug));
+        }
+        if !is_topic_part(&row.pool) {
+            return wrong(format!(
+                "{}: the pool {} may hold a-z, 0-9 and - only: it names a topic",
+                row.slug, row.pool
+            ));
         }
         if row.routes.is_empty() {
             return wrong(format!("{} has no route", row.slug));

@@ -30,6 +30,27 @@ fn check(file: &str, from: &str, to: &str, expected: &str) {
 }
 
 #[test]
+fn a_new_family_is_a_row() {
+    let row = r#"
+[[model]]
+slug = "qwen/qwen-4"
+pool = "qwen"
+routes = { openrouter = "qwen/qwen-4" }
+context = 32_000
+max_output = 8_000
+price = { input = 1, output = 1 }
+strength = 50
+"#;
+    let catalog = parse(PROVIDERS, &format!("{MODELS}{row}")).expect("a whole catalogue");
+    let pools = |catalog: &chorus_core::catalog::Catalog| {
+        let pools = catalog.pools();
+        pools.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(pools(&load()), ["claude", "gpt", "deepseek", "gemini", "other"]);
+    assert_eq!(pools(&catalog)[5..], ["qwen"]);
+}
+
+#[test]
 fn every_provider_that_the_design_names_is_there() {
     let catalog = load();
     let ids: Vec<&str> = catalog
@@ -228,6 +249,12 @@ fn a_wrong_row_is_refused_by_file_and_key() {
         "slug = \"local/model\"",
         "slug = \"model\"",
         "is not family/name",
+    );
+    check(
+        "models",
+        "pool = \"gpt\"",
+        "pool = \"GPT 5\"",
+        "it names a topic",
     );
     check(
         "models",

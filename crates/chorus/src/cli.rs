@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Dispatcher(ProcessArgs),
     /// Make calls: one process of any number.
     Worker {
-        /// Whose calls: claude, gpt, deepseek, gemini or other; may be given several times. All of them when absent.
+        /// Pool of the catalogue that it serves, for instance claude; may be given several times. All pools when absent.
         #[arg(long = "pool", value_name = "POOL", value_parser = pool)]
         pools: Vec<Pool>,
         #[command(flatten)]

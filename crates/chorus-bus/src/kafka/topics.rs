@@ -378,3 +378,18 @@ fn keeping(topic: &Topic) -> Vec<(&'static str, String)> {
         ("retention.ms", (hours * HOUR).to_string()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pool_has_a_topic_of_dispatches() {
+        let topics = all(&[Pool::new("claude"), Pool::new("qwen")]);
+        let names: Vec<String> = topics.iter().map(ToString::to_string).collect();
+        for pool in ["claude", "qwen"] {
+            assert!(names.contains(&format!("chorus.task.dispatch.{pool}.v1")), "{names:?}");
+        }
+        assert_eq!(names.len(), 9);
+    }
+}

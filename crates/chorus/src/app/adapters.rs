@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use chorus_core::id::Pool;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState};
 use chorus_limits::{Memory, Start};
 use chorus_store::sql::{Pending, Place, Store};
@@ -32,6 +33,7 @@ impl Adapters {
         config: &Config,
         clock: &Arc<dyn Clock>,
         pending: Pending,
+        pools: Vec<Pool>,
     ) -> anyhow::Result<Self> {
         let folder = if config.database.is_shared() {
             None
@@ -43,7 +45,7 @@ impl Adapters {
             .context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
         let artifacts = artifacts(config, &store, &mut dependencies)?;
-        let (bus, close_bus) = bus(config, &mut dependencies)?;
+        let (bus, close_bus) = bus(config, pools, &mut dependencies)?;
         let (limits, levels) = limits(config, clock, &store, &mut dependencies).await?;
         Ok(Self {
             store,
@@ -91,11 +93,15 @@ fn artifacts(
 
 type Transport = (Arc<dyn Bus>, Option<shared::Close>);
 
-fn bus(config: &Config, dependencies: &mut Vec<Dependency>) -> anyhow::Result<Transport> {
+fn bus(
+    config: &Config,
+    pools: Vec<Pool>,
+    dependencies: &mut Vec<Dependency>,
+) -> anyhow::Result<Transport> {
     match config.bus.kind {
         BusKind::Embedded => Ok((Arc::new(chorus_bus::Embedded::new()), None)),
         BusKind::Kafka => {
-            let shared = shared::kafka(&config.bus)?;
+            let shared = shared::kafka(&config.bus, pools)?;
             dependencies.push(shared.dependency);
             Ok((shared.bus, Some(shared.close)))
         }

@@ -44,13 +44,9 @@ impl App {
     pub(crate) async fn build(config: Config, options: BuildOptions) -> anyhow::Result<Self> {
         let key = key::envelope(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let adapters = Adapters::open(
-            &config,
-            &clock,
-            options.pending(config.database.is_shared()),
-        )
-        .await?;
         let catalog = Arc::new(chorus_upstream::catalog::load());
+        let pending = options.pending(config.database.is_shared());
+        let adapters = Adapters::open(&config, &clock, pending, catalog.pools()).await?;
         let shared = Arc::new(adapters.store.clone());
         let http = Http::new(Parts {
             catalog: Arc::clone(&catalog),

@@ -14,9 +14,6 @@ use tokio::task::JoinHandle;
 use super::App;
 use super::sizes::ByAccounts;
 
-/// The pools that there are.
-const POOLS: [&str; 5] = ["claude", "gpt", "deepseek", "gemini", "other"];
-
 /// How long calls may go on where a person waits for the process to end.
 const SHORT_DRAIN: Millis = Millis::from_secs(5);
 
@@ -32,17 +29,12 @@ pub(crate) struct ServiceSet {
 }
 
 impl ServiceSet {
-    /// All pools that there are.
-    pub(crate) fn pools() -> Vec<Pool> {
-        POOLS.map(Pool::new).to_vec()
-    }
-
-    /// Everybody, for as long as a person waits.
-    pub(crate) fn all() -> Self {
+    /// Every service, with a worker for each of these pools and the short drain of a person who waits.
+    pub(crate) const fn all(pools: Vec<Pool>) -> Self {
         Self {
             orchestrator: true,
             dispatcher: true,
-            pools: Self::pools(),
+            pools,
             drain: SHORT_DRAIN,
         }
     }

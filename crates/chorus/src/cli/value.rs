@@ -6,7 +6,6 @@ use chorus_core::id::Pool;
 use chorus_core::port::keys::Scope;
 use chorus_core::time::Millis;
 
-use crate::app::ServiceSet;
 
 /// Time until an API key expires, from text such as `45m`, `12h` or `30d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ impl FromStr for GrantedScope {
 
 /// Parses the name of a pool that the catalogue has.
 pub(super) fn pool(name: &str) -> Result<Pool, String> {
-    let pools = ServiceSet::pools();
+    let pools = chorus_upstream::catalog::load().pools();
     let known = || {
         let names: Vec<String> = pools.iter().map(Pool::to_string).collect();
         format!(

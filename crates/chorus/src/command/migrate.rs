@@ -1,6 +1,7 @@
 //! `chorus migrate`: brings what the processes share up to date, and says what it did. Doing it twice changes nothing.
 
 use anyhow::Context;
+use chorus_core::id::Pool;
 use chorus_core::port::Clock as _;
 use chorus_core::port::bus::Topic;
 use chorus_core::port::error::full_text;
@@ -8,7 +9,7 @@ use chorus_core::time::Millis;
 use chorus_store::DataDir;
 use chorus_store::sql;
 
-use crate::app::{self, ServiceSet};
+use crate::app;
 use crate::clock::SystemClock;
 use crate::config::{BusKind, Config};
 use crate::exit::Exit;
@@ -35,7 +36,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
         missing => println!("database {name}: applied {}", missing.join(", ")),
     }
     if config.bus.kind == BusKind::Kafka {
-        let made = topics(config).await?;
+        let made = topics(config, &chorus_upstream::catalog::load().pools()).await?;
         match made.as_slice() {
             [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
             made => {
@@ -53,15 +54,15 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
 
 /// Creates the topics that are not there. Brokers that have just started, or lost sight of each other for a moment, refuse
 /// that for a while.
-async fn topics(config: &Config) -> anyhow::Result<Vec<Topic>> {
+async fn topics(config: &Config, pools: &[Pool]) -> anyhow::Result<Vec<Topic>> {
     for _ in 1..TRIES {
-        match app::create_topics(&config.bus, &ServiceSet::pools()).await {
+        match app::create_topics(&config.bus, pools).await {
             Ok(made) => return Ok(made),
             Err(error) => eprintln!("trying again: {}", full_text(error.as_ref())),
         }
         SystemClock.sleep_until(SystemClock.now() + AGAIN).await;
     }
-    app::create_topics(&config.bus, &ServiceSet::pools())
+    app::create_topics(&config.bus, pools)
         .await
         .context("cannot create Kafka's topics")
 }

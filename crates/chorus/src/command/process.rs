@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::bail;
+use chorus_core::id::Pool;
 use chorus_core::port::error::full_text;
 use chorus_core::port::{Clock as _, StoreError};
 use chorus_core::time::Millis;
@@ -43,7 +44,7 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     if role == ProcessRole::All {
         import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
     }
-    let selected = services_of(&role, app.config.drain.grace());
+    let selected = services_of(&role, app.config.drain.grace(), app.catalog.pools());
     telemetry.slots(u64::from(app.config.worker.slots) * selected.pools.len() as u64);
     let health = Arc::new(Health::new(
         app.dependencies(),
@@ -135,8 +136,8 @@ async fn build(
     }
 }
 
-/// Services that a process of this role runs; the gateway runs none.
-fn services_of(role: &ProcessRole, drain: Millis) -> ServiceSet {
+/// Services that a process of this role runs; the gateway runs none. `all` are the pools of the catalogue.
+fn services_of(role: &ProcessRole, drain: Millis, all: Vec<Pool>) -> ServiceSet {
     let none = ServiceSet::none(drain);
     match role {
         ProcessRole::Gateway => none,
@@ -150,7 +151,7 @@ fn services_of(role: &ProcessRole, drain: Millis) -> ServiceSet {
         },
         ProcessRole::Worker(pools) => ServiceSet {
             pools: if pools.is_empty() {
-                ServiceSet::pools()
+                all
             } else {
                 pools.clone()
             },
@@ -158,7 +159,7 @@ fn services_of(role: &ProcessRole, drain: Millis) -> ServiceSet {
         },
         ProcessRole::All => ServiceSet {
             drain,
-            ..ServiceSet::all()
+            ..ServiceSet::all(all)
         },
     }
 }
@@ -171,5 +172,35 @@ const fn needs(role: &ProcessRole) -> &'static [&'static str] {
         ProcessRole::Orchestrator => &["database", "artifacts", "bus"],
         ProcessRole::Dispatcher => &["database", "bus", "limits"],
         ProcessRole::Worker(_) | ProcessRole::All => &["database", "artifacts", "bus", "limits"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::catalog::Catalog;
+    use chorus_core::id::ModelSlug;
+
+    use super::*;
+
+    /// The shipped catalogue with one more model, in a pool of its own.
+    fn with_family(pool: &str) -> Catalog {
+        let mut catalog = chorus_upstream::catalog::load();
+        let mut model = catalog.models[0].clone();
+        model.slug = ModelSlug::new(format!("{pool}/new"));
+        model.pool = Pool::new(pool);
+        catalog.models.push(model);
+        catalog
+    }
+
+    #[test]
+    fn a_new_family_of_the_catalogue_gets_workers() {
+        let pools = with_family("qwen").pools();
+        for role in [ProcessRole::All, ProcessRole::Worker(Vec::new())] {
+            let services = services_of(&role, Millis(1), pools.clone());
+            assert!(services.pools.contains(&Pool::new("qwen")), "{role:?}");
+            assert_eq!(services.pools, pools, "{role:?}");
+        }
+        let one = ProcessRole::Worker(vec![Pool::new("claude")]);
+        assert_eq!(services_of(&one, Millis(1), pools).pools, [Pool::new("claude")]);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Session {
 
 /// Goes with the project until it is over or parked, and closes the app.
 pub(crate) async fn run(app: App, id: ProjectId, session: Session) -> anyhow::Result<Exit> {
-    let mut services = Services::start(&app, &ServiceSet::all());
+    let mut services = Services::start(&app, &ServiceSet::all(app.catalog.pools()));
     let mut watcher = Watcher::new(app.ports.clone(), id, app.account_names().await?).await?;
     let notes = watcher.notes();
     let outcome = tokio::select! {
@@ -249,7 +249,7 @@ fn resume_hint(app: &App, id: ProjectId) -> String {
 
 /// Starts the services just long enough for a command to be folded.
 pub(super) async fn resolve(app: &App, id: ProjectId) -> anyhow::Result<()> {
-    let services = Services::start(app, &ServiceSet::all());
+    let services = Services::start(app, &ServiceSet::all(app.catalog.pools()));
     let resolved = wait_until(app, id, |loaded| loaded.project.head.is_terminal()).await;
     services.stop().await;
     resolved

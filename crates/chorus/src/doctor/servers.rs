@@ -9,7 +9,7 @@ use chorus_core::port::error::full_text;
 
 use super::finding::Finding;
 use super::{PATIENCE, clocks};
-use crate::app::{self, BusState, Group, ServiceSet};
+use crate::app::{self, BusState, Group};
 use crate::config::{BusKind, Config, LimitsKind};
 
 const BUS: &str = "bus";
@@ -26,7 +26,7 @@ pub(super) async fn bus(
         return (None, Vec::new());
     }
     let brokers = &config.bus.brokers;
-    let pools = ServiceSet::pools();
+    let pools = chorus_upstream::catalog::load().pools();
     let asked = clock
         .deadline(
             clock.now() + PATIENCE,
@@ -168,4 +168,38 @@ pub(super) async fn limits(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Findi
         clock.now(),
     ));
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(pool: Option<&str>, members: usize) -> Group {
+        Group {
+            name: format!("group of {}", pool.unwrap_or("orchestrators")),
+            pool: pool.map(Pool::new),
+            members,
+            behind: 0,
+        }
+    }
+
+    #[test]
+    fn a_pool_without_a_worker_is_named_with_the_command_that_starts_one() {
+        let state = BusState {
+            unfit: Vec::new(),
+            groups: vec![
+                group(None, 1),
+                group(Some("claude"), 2),
+                group(Some("qwen"), 0),
+                group(Some("gemini"), 0),
+            ],
+            letters: 0,
+        };
+        let pools = BTreeSet::from([Pool::new("claude"), Pool::new("qwen")]);
+        let finding = readers(&state, &pools);
+        assert!(finding.is_doubtful());
+        let text = finding.to_string();
+        assert!(text.contains("group of qwen") && text.contains("`chorus worker --pool qwen`"), "{text}");
+        assert!(!text.contains("gemini"), "no task goes there: {text}");
+    }
 }

@@ -127,6 +127,23 @@ fn every_command_of_the_compose_file_is_one_of_the_binary() {
 }
 
 #[test]
+fn the_compose_file_has_a_worker_for_each_pool_of_the_catalogue() {
+    let commands = commands();
+    let mut served: Vec<&str> = commands
+        .values()
+        .filter_map(|command| match command.as_slice() {
+            [role, option, pool] if role == "worker" && option == "--pool" => Some(pool.as_str()),
+            _ => None,
+        })
+        .collect();
+    served.sort_unstable();
+    let pools = chorus_upstream::catalog::load().pools();
+    let mut pools: Vec<String> = pools.iter().map(ToString::to_string).collect();
+    pools.sort_unstable();
+    assert_eq!(served, pools);
+}
+
+#[test]
 fn the_settings_of_the_compose_file_are_those_of_the_binary() {
     let made = chorus(["envelope-key"], &BTreeMap::new());
     let key = output_text(&made);

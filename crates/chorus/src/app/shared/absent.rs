@@ -13,7 +13,7 @@ use crate::config;
 const NO_KAFKA: &str = "this program was built without Kafka";
 const NO_REDIS: &str = "this program was built without Redis";
 
-pub(in crate::app) fn kafka(_: &config::Bus) -> anyhow::Result<SharedBus> {
+pub(in crate::app) fn kafka(_: &config::Bus, _: Vec<Pool>) -> anyhow::Result<SharedBus> {
     bail!(NO_KAFKA)
 }
 

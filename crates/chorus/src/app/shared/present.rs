@@ -14,16 +14,16 @@ use futures_util::FutureExt;
 
 use super::{BusState, DeadLetter, Group, LimitsState, SharedBus, SharedLimits};
 use crate::app::dependency::Dependency;
-use crate::app::services::ServiceSet;
 use crate::config;
 
 /// The bus over Kafka; nothing is asked of the brokers yet.
-pub(in crate::app) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
+pub(in crate::app) fn kafka(config: &config::Bus, pools: Vec<Pool>) -> anyhow::Result<SharedBus> {
     let kafka = open(config)?;
     let asked = kafka.clone();
+    let pools: Arc<[Pool]> = pools.into();
     let dependency = Dependency::new("bus", format!("Kafka at {}", config.brokers), move || {
-        let kafka = asked.clone();
-        async move { has_topics(&kafka).await }
+        let (kafka, pools) = (asked.clone(), Arc::clone(&pools));
+        async move { has_topics(&kafka, &pools).await }
     });
     let closed = kafka.clone();
     let close = Box::new(move |within| {
@@ -38,10 +38,10 @@ pub(in crate::app) fn kafka(config: &config::Bus) -> anyhow::Result<SharedBus> {
 }
 
 /// Whether the brokers answer and have all topics.
-async fn has_topics(kafka: &Kafka) -> Result<(), String> {
+async fn has_topics(kafka: &Kafka, pools: &[Pool]) -> Result<(), String> {
     let missing = kafka
         .topics()
-        .missing(&ServiceSet::pools())
+        .missing(pools)
         .await
         .map_err(|error| error.to_string())?;
     let gone: Vec<&str> = missing
