@@ -1,9 +1,9 @@
-//! The bus of one process: partitioned logs in memory, groups that share them out, tails that see all.
+//! The bus of one process: partitioned logs in memory, groups that share them, tails that read all.
 //!
 //! No runtime, no timer, no chance: everything happens inside the call that causes it, so the same calls in
-//! the same order always give the same records in the same order. Within a member, records come in the order
-//! of their publication, over all its partitions. Memory is bounded: a record goes when every group of its
-//! topic has acknowledged it, and [`state`] names the ceilings for readers that do not keep up.
+//! the same order give the same records in the same order. A member receives records in the order of their
+//! publication, over all its partitions. Memory is bounded: a record is dropped when every group of its topic
+//! has acknowledged it, and [`state`] holds the ceilings for readers that lag.
 
 mod group;
 mod log;
@@ -19,20 +19,20 @@ use chorus_core::port::bus::{BusError, Record, Subscription, Topic};
 use self::state::State;
 use self::subscription::{Member, Tail};
 
-/// The bus of one process. Clones speak to the same bus.
+/// The bus of one process; clones share it.
 #[derive(Clone, Default)]
 pub struct Embedded {
     state: Arc<Mutex<State>>,
 }
 
 impl Embedded {
-    /// A bus without records.
+    /// Creates a bus without records.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Records of the topic that the group has not acknowledged yet; for a group that nobody ever joined, the
-    /// records that it would be given.
+    /// Number of records of the topic that the group has not acknowledged; for a group that was never joined,
+    /// those that its first member would receive.
     pub fn depth(&self, topic: &Topic, group: &str) -> u64 {
         lock(&self.state).depth(topic, group)
     }
@@ -72,7 +72,7 @@ impl Bus for Embedded {
     }
 }
 
-/// No code that holds the lock waits or panics half-way through a change, so a poisoned lock holds good state.
+/// No code waits or panics half-way through a change, so a poisoned lock holds a whole state.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

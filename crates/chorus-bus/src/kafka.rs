@@ -1,23 +1,26 @@
 //! The bus over Apache Kafka: the same records between processes, at least once.
 //!
-//! [`Kafka`] is the port; [`Topics`] creates topics and answers whether the broker is there and how far groups
-//! lag; [`Letters`] lists and replays what nobody could read. A record is published when every replica that must
-//! have it has it; an acknowledgement is committed within a quarter of a second, so what a killed member repeats
-//! is little and is denied by the rows. Brokers that go away and come back, and topics that are deleted and made
-//! again, heal without help; only a new log that outgrew a reader's old place before the reader looked is read from that
-//! place, and the rows send the rest again. Deliberately absent: transactions, because rows and not offsets say what was done.
+//! [`Kafka`] implements the port; [`Topics`] creates topics, reaches a broker and measures how far groups lag;
+//! [`DeadLetters`] lists and replays messages that no consumer could read.
+//!
+//! A record is published when every in-sync replica has it. An acknowledgement is committed within 250 ms, so a
+//! killed member repeats little, and the rows deny what is repeated. Brokers that return, and topics that are
+//! deleted and created again, need no help; only a new log that outgrew a reader's old offset before the reader
+//! polled is read from that offset, and the rows send the rest again.
+//!
+//! Deliberately absent: transactions, because the rows and not the offsets record progress.
 
-mod desk;
-mod ledger;
-mod letters;
+mod client_logger;
+mod dead_letters;
+mod inbox;
 mod message;
 mod names;
+mod offset_tracker;
 mod publisher;
 mod reader;
 pub mod settings;
 mod subscription;
 mod topics;
-mod voice;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,16 +36,16 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::runtime::Handle;
 
-use self::desk::Desk;
-pub use self::letters::{Letter, Letters};
+pub use self::dead_letters::{DeadLetter, DeadLetters};
+use self::inbox::Inbox;
 use self::names::{Names, partitions};
 use self::publisher::Publisher;
-use self::reader::{Consumer, Reader, Watcher};
+use self::reader::{Consumer, Reader, RebalanceReporter};
 pub use self::settings::{Login, Mechanism, Security, Settings, Tls};
 use self::subscription::Subscribed;
 pub use self::topics::{Lag, Missing, Topics};
 
-/// The bus between processes. Clones speak to the same brokers over the same producers.
+/// The bus between processes. Clones share brokers and producers.
 #[derive(Clone)]
 pub struct Kafka {
     settings: Arc<Settings>,
@@ -52,7 +55,7 @@ pub struct Kafka {
     readers: Arc<Readers>,
 }
 
-/// How many reading threads there are, and word of their going.
+/// Count of reading threads, and the signal that it fell.
 #[derive(Default)]
 struct Readers {
     count: Mutex<usize>,
@@ -60,7 +63,7 @@ struct Readers {
 }
 
 impl Kafka {
-    /// A bus over these brokers. Nothing is asked of them yet.
+    /// Creates a bus over these brokers; no connection is made yet.
     pub fn new(settings: Settings) -> Result<Self, BusError> {
         settings.check()?;
         Ok(Self {
@@ -72,23 +75,23 @@ impl Kafka {
         })
     }
 
-    /// How the brokers are reached.
+    /// Settings that the bus was created with.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What else can be asked of the brokers.
+    /// Topics and groups on these brokers.
     pub fn topics(&self) -> &Topics {
         &self.topics
     }
 
-    /// What nobody could read.
-    pub fn letters(&self) -> Letters {
-        Letters::new(self.settings.clone(), self.publisher.clone())
+    /// Messages that no consumer could read.
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.settings.clone(), self.publisher.clone())
     }
 
-    /// Waits until what was published has arrived and the subscriptions that were dropped have left their groups,
-    /// so that the others need not wait until they are taken for dead; false when that took longer than `within`.
+    /// Waits until published records are acknowledged and dropped subscriptions have left their groups, so that
+    /// other members need not wait for a session timeout; false when that took longer than `within`.
     pub async fn close(&self, within: Millis) -> bool {
         let (publisher, readers) = (self.publisher.clone(), self.readers.clone());
         let within = Duration::from_millis(within.0);
@@ -99,18 +102,18 @@ impl Kafka {
         closing.await.unwrap_or(false)
     }
 
-    fn consumer(&self, group: Option<&str>, desk: &Arc<Desk>) -> Result<Consumer, BusError> {
+    fn consumer(&self, group: Option<&str>, inbox: &Arc<Inbox>) -> Result<Consumer, BusError> {
         let number = next_number();
         let config = match group {
             Some(group) => self.settings.member(number, &self.settings.named(group)),
             None => self.settings.tail(number),
         };
-        let watcher = Watcher {
-            desk: desk.clone(),
+        let reporter = RebalanceReporter {
+            inbox: inbox.clone(),
             names: self.names.clone(),
         };
         config
-            .create_with_context(watcher)
+            .create_with_context(reporter)
             .map_err(|problem| failed("make a consumer", &problem))
     }
 
@@ -118,22 +121,22 @@ impl Kafka {
     fn read(
         &self,
         consumer: Consumer,
-        desk: Arc<Desk>,
+        inbox: Arc<Inbox>,
         member: bool,
     ) -> Result<Box<dyn Subscription>, BusError> {
         let consumer = Arc::new(consumer);
         let subscribed = Subscribed {
-            desk: desk.clone(),
+            inbox: inbox.clone(),
             consumer: member.then(|| Arc::downgrade(&consumer)),
             names: self.names.clone(),
             paused: false,
         };
-        let letters = member.then(|| (self.publisher.clone(), Handle::current()));
+        let dead_letters = member.then(|| (self.publisher.clone(), Handle::current()));
         let reader = Reader {
             consumer,
-            desk,
+            inbox,
             names: self.names.clone(),
-            letters,
+            dead_letters,
         };
         let present = Present::new(self.readers.clone());
         let thread = std::thread::Builder::new()
@@ -160,14 +163,14 @@ impl Bus for Kafka {
         topics: Vec<Topic>,
         group: &str,
     ) -> Result<Box<dyn Subscription>, BusError> {
-        let desk = Arc::new(Desk::default());
-        let consumer = self.consumer(Some(group), &desk)?;
+        let inbox = Arc::new(Inbox::default());
+        let consumer = self.consumer(Some(group), &inbox)?;
         let names: Vec<String> = topics.iter().map(|topic| self.names.of(topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         consumer
             .subscribe(&names)
             .map_err(|problem| failed("subscribe", &problem))?;
-        self.read(consumer, desk, true)
+        self.read(consumer, inbox, true)
     }
 
     async fn tail(&self, topics: Vec<Topic>) -> Result<Box<dyn Subscription>, BusError> {
@@ -175,14 +178,14 @@ impl Bus for Kafka {
             .topics
             .ends(topics.iter().flat_map(partitions).collect())
             .await?;
-        let desk = Arc::new(Desk::default());
-        desk.assign(ends.iter().map(|at| at.partition.clone()).collect(), false);
-        let consumer = self.consumer(None, &desk)?;
+        let inbox = Arc::new(Inbox::default());
+        inbox.assign(ends.iter().map(|at| at.partition.clone()).collect(), false);
+        let consumer = self.consumer(None, &inbox)?;
         let places: TopicPartitionList = self.names.places(&ends);
         consumer
             .assign(&places)
             .map_err(|problem| failed("tail", &problem))?;
-        self.read(consumer, desk, false)
+        self.read(consumer, inbox, false)
     }
 }
 
@@ -204,7 +207,7 @@ impl Readers {
     }
 }
 
-/// One reading thread, as long as it is there.
+/// Counts one reading thread until it is dropped.
 struct Present(Arc<Readers>);
 
 impl Present {
@@ -221,7 +224,7 @@ impl Drop for Present {
     }
 }
 
-/// A number that no other connection of this process has.
+/// Returns a number that no other connection of this process has.
 fn next_number() -> u64 {
     static NUMBERS: AtomicU64 = AtomicU64::new(1);
     NUMBERS.fetch_add(1, Ordering::Relaxed)

@@ -1,8 +1,7 @@
-//! Records between services: the implementations of the `Bus` port.
+//! Implementations of the [`Bus`](chorus_core::port::Bus) port, which carries records between services.
 //!
-//! [`Embedded`] lives in one process and forgets everything with it, which is allowed: rows are the truth,
-//! and what the bus lost is sent again from them. `kafka::Kafka`, behind the feature `kafka`, carries the same
-//! records between processes.
+//! [`Embedded`] lives in one process and loses everything with it; the outbox rows publish again what is still
+//! needed. `kafka::Kafka`, behind the feature `kafka`, carries the same records between processes.
 
 mod embedded;
 #[cfg(feature = "kafka")]

@@ -269,10 +269,7 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The headers of a check of a key.
-pub(crate) fn key_check_headers(
-    provider: &Provider,
-    secret: &Secret,
-) -> Result<HeaderMap, String> {
+pub(crate) fn key_check_headers(provider: &Provider, secret: &Secret) -> Result<HeaderMap, String> {
     prepare::headers(provider, secret, "key-check")
 }
 

@@ -46,7 +46,10 @@ strength = 50
         let pools = catalog.pools();
         pools.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(pools(&load()), ["claude", "gpt", "deepseek", "gemini", "other"]);
+    assert_eq!(
+        pools(&load()),
+        ["claude", "gpt", "deepseek", "gemini", "other"]
+    );
     assert_eq!(pools(&catalog)[5..], ["qwen"]);
 }
 

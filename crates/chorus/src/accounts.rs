@@ -14,7 +14,11 @@ pub(crate) async fn import_variables(
     for name in &report.added {
         eprintln!("account {name} added");
     }
-    for refused in report.refused.iter().filter(|refused| !refused.is_duplicate) {
+    for refused in report
+        .refused
+        .iter()
+        .filter(|refused| !refused.is_duplicate)
+    {
         eprintln!("{refused}");
     }
     Ok(())

@@ -1,27 +1,26 @@
-//! One consumer group: its members, who owns which partition, and how far the group has come.
+//! One consumer group: members, owned partitions and acknowledged offsets.
 //!
-//! Partitions stay where they are as far as an even share allows, so that caches by partition survive when
-//! somebody joins. A partition that changes hands starts again after the last acknowledged record: whatever
-//! its former owner had been given beyond that is given again.
+//! A rebalance moves as few partitions as an even share allows, so that caches by partition survive. A moved
+//! partition continues after the last acknowledged record: later records are delivered again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::Waker;
 
 use chorus_core::port::bus::{Incoming, Partition, Topic};
 
-/// A group with its members by number.
+/// A group, with members by number.
 #[derive(Default)]
 pub(super) struct Group {
-    /// By partition, the offset after the last acknowledged record.
+    /// Offsets after the last acknowledged record, by partition.
     pub(super) acked: BTreeMap<Partition, u64>,
     pub(super) members: BTreeMap<u64, Membership>,
 }
 
-/// What the group knows of one member.
+/// Topics, partitions and notices of one member.
 #[derive(Default)]
 pub(super) struct Membership {
     pub(super) topics: BTreeSet<Topic>,
-    /// By owned partition, the offset of the next record to hand out.
+    /// Offsets of the next record to deliver, by owned partition.
     pub(super) read: BTreeMap<Partition, u64>,
     pub(super) notices: VecDeque<Incoming>,
     pub(super) paused: bool,
@@ -29,8 +28,8 @@ pub(super) struct Membership {
 }
 
 impl Group {
-    /// Shares the topic's partitions out evenly, telling every member what it lost and gained; the wakers of
-    /// those who have something to hear.
+    /// Shares the topic's partitions evenly and queues notices of gains and losses; returns the wakers of the
+    /// members that have notices.
     pub(super) fn rebalance(&mut self, topic: &Topic) -> Vec<Waker> {
         let free = self.take_surplus(topic);
         self.hand_out(topic, free);
@@ -41,14 +40,14 @@ impl Group {
             .collect()
     }
 
-    /// The member that owns the partition.
+    /// Owner of a partition, if it has one.
     pub(super) fn owner(&mut self, partition: &Partition) -> Option<&mut Membership> {
         self.members
             .values_mut()
             .find(|member| member.read.contains_key(partition))
     }
 
-    /// Members of the topic with their fair shares, those who own most first, so that least must move.
+    /// Members of the topic with their even shares, largest owners first, so that few partitions move.
     fn shares(&self, topic: &Topic) -> Vec<(u64, usize)> {
         let mut owned: Vec<(usize, u64)> = self
             .members
@@ -66,7 +65,7 @@ impl Group {
             .collect()
     }
 
-    /// Revokes what members own beyond their shares; all partitions of the topic without an owner.
+    /// Revokes partitions beyond the shares; returns all partitions of the topic without an owner.
     fn take_surplus(&mut self, topic: &Topic) -> Vec<Partition> {
         for (id, share) in self.shares(topic) {
             let Some(member) = self.members.get_mut(&id) else {
@@ -119,7 +118,7 @@ impl Membership {
     }
 }
 
-/// All partitions of a topic, in order.
+/// Partitions of a topic in order of number.
 pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = Partition> + use<> {
     let topic = topic.clone();
     (0..topic.partitions()).map(move |number| Partition {

@@ -1,5 +1,6 @@
-//! Everything the bus knows, behind one lock. Methods that make somebody's wait end return the wakers, which
-//! the caller wakes after letting go of the lock.
+//! Logs, groups and tails of the embedded bus, behind one lock.
+//!
+//! Methods that end the wait of a reader return its wakers; the caller wakes them after releasing the lock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,26 +11,26 @@ use chorus_core::port::bus::{Incoming, Partition, Position, Record, Topic, parti
 use super::group::{Group, Membership, partitions};
 use super::log::Log;
 
-/// Records kept in a partition whose topic has no group, for the group that comes later.
+/// Records kept in a partition of a topic that has no group yet.
 const KEPT_WITHOUT_GROUP: usize = 256;
-/// Most records kept in one partition for groups that lag; the sweep from the rows repairs what is dropped.
+/// Most records kept in one partition for groups that lag; the sweep publishes dropped ones again from the rows.
 const KEPT_FOR_GROUPS: usize = 65_536;
-/// Most records that wait for one tail.
+/// Most unread records of one tail; the oldest is dropped beyond it.
 const KEPT_FOR_TAIL: usize = 8_192;
 
-/// Logs, groups and tails.
+/// State of one bus.
 #[derive(Default)]
 pub(super) struct State {
     logs: BTreeMap<Partition, Log>,
     groups: BTreeMap<String, Group>,
-    tails: BTreeMap<u64, Following>,
+    tails: BTreeMap<u64, TailState>,
     published: u64,
     readers: u64,
 }
 
-/// One tail: what waits for it.
+/// Topics and unread records of one tail.
 #[derive(Default)]
-struct Following {
+struct TailState {
     topics: BTreeSet<Topic>,
     waiting: VecDeque<(Arc<Record>, Position)>,
     paused: bool,
@@ -37,7 +38,7 @@ struct Following {
 }
 
 impl State {
-    /// Appends the records to their partitions and to the tails.
+    /// Appends records to their partitions and to the tails.
     pub(super) fn publish(&mut self, records: Vec<Record>) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for record in records {
@@ -74,7 +75,7 @@ impl State {
         wakers
     }
 
-    /// A new member of a group; its number.
+    /// Adds a member to a group and returns its number.
     pub(super) fn join(&mut self, group: &str, topics: Vec<Topic>) -> (u64, Vec<Waker>) {
         let id = self.next_reader();
         let topics: BTreeSet<Topic> = topics.into_iter().collect();
@@ -99,7 +100,7 @@ impl State {
         )
     }
 
-    /// The member is gone; its partitions go to the others.
+    /// Removes a member; its partitions go to the others.
     pub(super) fn leave(&mut self, group: &str, id: u64) -> Vec<Waker> {
         let Some(group) = self.groups.get_mut(group) else {
             return Vec::new();
@@ -114,7 +115,7 @@ impl State {
             .collect()
     }
 
-    /// What comes next for a member: notices of partitions first, then the oldest record it was not given yet.
+    /// Takes the next notice of a member, or else its oldest unread record.
     pub(super) fn poll_member(&mut self, group: &str, id: u64, waker: &Waker) -> Poll<Incoming> {
         let Some(member) = self.member(group, id) else {
             return Poll::Pending;
@@ -139,7 +140,7 @@ impl State {
         Poll::Ready(Incoming::Record { record, at })
     }
 
-    /// Moves the group past a record, if the member still owns its partition.
+    /// Moves the group past a record if the member still owns the partition.
     pub(super) fn ack(&mut self, group: &str, id: u64, at: &Position) {
         let Some(group) = self.groups.get_mut(group) else {
             return;
@@ -157,32 +158,32 @@ impl State {
         self.trim(&at.partition);
     }
 
-    /// Stops or resumes the flow of records to a member.
+    /// Pauses or resumes the records of a member.
     pub(super) fn pause_member(&mut self, group: &str, id: u64, paused: bool) {
         if let Some(member) = self.member(group, id) {
             member.paused = paused;
         }
     }
 
-    /// A new tail; its number.
+    /// Adds a tail and returns its number.
     pub(super) fn add_tail(&mut self, topics: Vec<Topic>) -> u64 {
         let id = self.next_reader();
         self.tails.insert(
             id,
-            Following {
+            TailState {
                 topics: topics.into_iter().collect(),
-                ..Following::default()
+                ..TailState::default()
             },
         );
         id
     }
 
-    /// The tail is gone.
+    /// Removes a tail with its unread records.
     pub(super) fn drop_tail(&mut self, id: u64) {
         self.tails.remove(&id);
     }
 
-    /// What comes next for a tail.
+    /// Takes the oldest unread record of a tail.
     pub(super) fn poll_tail(&mut self, id: u64, waker: &Waker) -> Poll<Incoming> {
         let Some(tail) = self.tails.get_mut(&id) else {
             return Poll::Pending;
@@ -204,14 +205,14 @@ impl State {
         }
     }
 
-    /// Stops or resumes the flow of records to a tail.
+    /// Pauses or resumes the records of a tail.
     pub(super) fn pause_tail(&mut self, id: u64, paused: bool) {
         if let Some(tail) = self.tails.get_mut(&id) {
             tail.paused = paused;
         }
     }
 
-    /// Records of the topic that the group has not acknowledged.
+    /// Number of records of the topic that the group has not acknowledged.
     pub(super) fn depth(&self, topic: &Topic, group: &str) -> u64 {
         let acked = |partition: &Partition| {
             self.groups
@@ -271,7 +272,7 @@ impl State {
             tail.waiting.push_back((record.clone(), at.clone()));
             if tail.waiting.len() > KEPT_FOR_TAIL {
                 tail.waiting.pop_front();
-                tracing::debug!(bus.topic = %record.topic, "a tail does not keep up, its oldest record was dropped");
+                tracing::debug!(bus.topic = %record.topic, "a tail lags too far; its oldest record was dropped");
             }
             wakers.extend(tail.waker.take().filter(|_| !tail.paused));
         }
@@ -294,7 +295,7 @@ impl State {
         log.drop_before(*acked);
         let dropped = log.keep_newest(KEPT_FOR_GROUPS);
         if dropped > 0 {
-            tracing::warn!(bus.topic = %partition.topic, bus.partition = partition.number, "a group lags too far, its oldest record was dropped");
+            tracing::warn!(bus.topic = %partition.topic, bus.partition = partition.number, "a group lags too far; its oldest record was dropped");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What readers hold: a member of a group, or a tail. Dropping one is leaving.
+//! Subscriptions of the embedded bus: a member of a group, or a tail. Dropping one leaves.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use chorus_core::port::bus::{BusError, Incoming, Position, Subscription};
 use super::lock;
 use super::state::State;
 
-/// One member of a group.
+/// A member of a group; its partitions go to the others when it is dropped.
 pub(super) struct Member {
     state: Arc<Mutex<State>>,
     group: String,
@@ -49,7 +49,7 @@ impl Drop for Member {
     }
 }
 
-/// One reader of every record.
+/// A reader of every record that is published while it exists.
 pub(super) struct Tail {
     state: Arc<Mutex<State>>,
     id: u64,

@@ -1,5 +1,5 @@
-//! The embedded bus against a model: whatever members come, go and acknowledge, nothing is lost.
-//! What every bus must do is in the contract suite of `chorus-simulation`.
+//! The embedded bus against a model: no record is lost however members come, go and acknowledge.
+//! Rules of every bus are in the contract suite of `chorus-simulation`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,9 +51,9 @@ fn records(subscription: &mut Box<dyn Subscription>) -> Vec<(u128, Position)> {
         .collect()
 }
 
-/// One thing that happens to the bus; members are named by their rank among those that are there.
+/// One operation on the bus; members are named by their rank among the present ones.
 #[derive(Debug, Clone)]
-enum Deed {
+enum Operation {
     Publish(u8),
     Join,
     Leave(usize),
@@ -62,18 +62,18 @@ enum Deed {
     Pause(usize, bool),
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        4 => any::<u8>().prop_map(Deed::Publish),
-        1 => Just(Deed::Join),
-        1 => (0_usize..4).prop_map(Deed::Leave),
-        4 => (0_usize..4).prop_map(Deed::Read),
-        3 => (0_usize..4).prop_map(Deed::AckOldest),
-        1 => ((0_usize..4), any::<bool>()).prop_map(|(who, paused)| Deed::Pause(who, paused)),
+        4 => any::<u8>().prop_map(Operation::Publish),
+        1 => Just(Operation::Join),
+        1 => (0_usize..4).prop_map(Operation::Leave),
+        4 => (0_usize..4).prop_map(Operation::Read),
+        3 => (0_usize..4).prop_map(Operation::AckOldest),
+        1 => ((0_usize..4), any::<bool>()).prop_map(|(who, paused)| Operation::Pause(who, paused)),
     ]
 }
 
-/// A member as its owner sees it.
+/// A member with the records that its owner read.
 struct Seen {
     subscription: Box<dyn Subscription>,
     owned: BTreeSet<Partition>,
@@ -110,26 +110,26 @@ impl Seen {
     }
 }
 
-fn check(deeds: Vec<Deed>) {
+fn check(operations: Vec<Operation>) {
     let bus = Embedded::new();
     let mut members: Vec<Seen> = Vec::new();
     let (mut published, mut acked) = (0_u128, BTreeSet::new());
     drop(member(&bus));
-    for deed in deeds {
+    for deed in operations {
         let there = members.len().max(1);
         match deed {
-            Deed::Publish(key) => {
+            Operation::Publish(key) => {
                 published += 1;
                 now(bus.publish(vec![record(published, &key.to_string())]));
             }
-            Deed::Join => members.push(Seen {
+            Operation::Join => members.push(Seen {
                 subscription: member(&bus),
                 owned: BTreeSet::new(),
                 unacked: Vec::new(),
             }),
-            Deed::Leave(who) if !members.is_empty() => drop(members.remove(who % there)),
-            Deed::Read(who) if !members.is_empty() => drop(members[who % there].read()),
-            Deed::AckOldest(who) if !members.is_empty() => {
+            Operation::Leave(who) if !members.is_empty() => drop(members.remove(who % there)),
+            Operation::Read(who) if !members.is_empty() => drop(members[who % there].read()),
+            Operation::AckOldest(who) if !members.is_empty() => {
                 let member = &mut members[who % there];
                 if let Some((number, at)) =
                     (!member.unacked.is_empty()).then(|| member.unacked.remove(0))
@@ -138,10 +138,13 @@ fn check(deeds: Vec<Deed>) {
                     acked.insert(number);
                 }
             }
-            Deed::Pause(who, paused) if !members.is_empty() => {
+            Operation::Pause(who, paused) if !members.is_empty() => {
                 now(members[who % there].subscription.pause(paused))
             }
-            Deed::Leave(_) | Deed::Read(_) | Deed::AckOldest(_) | Deed::Pause(..) => {}
+            Operation::Leave(_)
+            | Operation::Read(_)
+            | Operation::AckOldest(_)
+            | Operation::Pause(..) => {}
         }
     }
     drop(members);
@@ -162,8 +165,8 @@ fn check(deeds: Vec<Deed>) {
 
 proptest! {
     #[test]
-    fn no_record_is_lost_while_members_come_and_go(deeds in prop::collection::vec(deed(), 0..120)) {
-        check(deeds);
+    fn no_record_is_lost_while_members_come_and_go(operations in prop::collection::vec(operation(), 0..120)) {
+        check(operations);
     }
 }
 

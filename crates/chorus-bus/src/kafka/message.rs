@@ -1,8 +1,8 @@
-//! A record as a message of Kafka and back. A message that cannot be a record is poison: it goes to the
-//! dead letters as it is, byte for byte, with where it stood and why.
+//! Records as messages of Kafka, and back.
 //!
-//! Poison is what no reader could take; a record whose content a consumer does not understand is that
-//! consumer's to set aside, with `chorus_core::record::dead_letter`. Both use the same headers.
+//! A message that is no record is poison: [`Raw::dead_letter`] keeps it byte for byte, with its position and the
+//! reason. A record that a consumer does not understand is that consumer's to set aside, by
+//! [`chorus_core::record::dead_letter`]. Both use the same headers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,23 +11,23 @@ use chorus_core::id::EventId;
 use chorus_core::port::bus::{Position, Record, Topic};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 
-/// The header that carries a record's id.
+/// Header with the id of a record.
 pub(super) const EVENT_ID: &str = "chorus-event-id";
-/// On a dead letter, the topic that it came from.
+/// Header of a dead letter: topic of the original message.
 pub(super) const ORIGIN_TOPIC: &str = "dlq-origin-topic";
-/// On a dead letter, the id of the record that it was.
+/// Header of a dead letter: id of the original record.
 pub(super) const ORIGIN_ID: &str = "dlq-origin-id";
-/// On the dead letter of a poison, the partition that it came from.
+/// Header of a dead letter made from poison: partition of the message.
 const ORIGIN_PARTITION: &str = "dlq-origin-partition";
-/// On the dead letter of a poison, its offset there.
+/// Header of a dead letter made from poison: offset in that partition.
 const ORIGIN_OFFSET: &str = "dlq-origin-offset";
-/// On a dead letter, what was wrong.
+/// Header of a dead letter: the reason.
 pub(super) const REASON: &str = "dlq-reason";
 
-/// On the note that a dead letter was replayed, its id.
+/// Header of the marker of a replay: id of the dead letter.
 pub(super) const REPLAYED: &str = "dlq-replayed";
 
-/// Why a message cannot be a record.
+/// Reason that a message is no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Poison {
     #[error("header chorus-event-id is missing or malformed")]
@@ -40,19 +40,19 @@ pub(super) enum Poison {
     Payload,
 }
 
-/// Key, headers and payload as they are on the wire.
+/// Key, headers and payload as bytes of the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Raw {
     pub(super) key: Option<Vec<u8>>,
-    /// None when not even the names of the headers are text.
+    /// None when a header's name is not UTF-8.
     pub(super) headers: Option<Vec<(String, Vec<u8>)>>,
     pub(super) payload: Option<Vec<u8>>,
 }
 
 impl Raw {
-    /// Copies what a message holds.
+    /// Copies a message.
     pub(super) fn of(message: &impl Message) -> Self {
-        // The client library panics at the name of a header that is no UTF-8, which anybody may send.
+        // rdkafka panics at a header name that is not UTF-8, which any producer may send.
         let headers = catch_unwind(AssertUnwindSafe(|| {
             let headers = message.headers().into_iter().flat_map(Headers::iter);
             headers
@@ -71,7 +71,7 @@ impl Raw {
         }
     }
 
-    /// The record of a topic that this is.
+    /// Reads the record of a topic; gives the message back with the reason when it is none.
     pub(super) fn record(self, topic: Topic) -> Result<Record, (Poison, Self)> {
         let found = self
             .id()
@@ -95,18 +95,18 @@ impl Raw {
         }
     }
 
-    /// The value of a header, when it is text.
+    /// Value of a header; none when it is absent or not UTF-8.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().flatten().find(|(key, _)| key == name)?;
         std::str::from_utf8(value).ok()
     }
 
-    /// The dead letter of a poison. The same poison gives the same letter, whoever finds it.
+    /// Turns poison into its dead letter. Every reader of the same message makes the same one.
     pub(super) fn dead_letter(mut self, poison: &Poison, at: &Position) -> Self {
         let id = EventId::new(self.number(at));
         let mut headers = vec![(EVENT_ID.to_owned(), id.to_string().into_bytes())];
         let kept = self.headers.unwrap_or_default();
-        // What stood where the id should be is kept: a later release may know what it means.
+        // The unreadable id is kept under another name: a later release may understand it.
         headers.extend(kept.into_iter().map(|(name, value)| {
             if name == EVENT_ID {
                 (ORIGIN_ID.to_owned(), value)
@@ -125,7 +125,7 @@ impl Raw {
         self
     }
 
-    /// What a dead letter was before it became one.
+    /// Restores the original message of a dead letter.
     pub(super) fn revived(&self) -> Self {
         let origin = |name: &str| {
             if name == ORIGIN_ID {
@@ -146,7 +146,7 @@ impl Raw {
         }
     }
 
-    /// The headers as the client library wants them.
+    /// Headers in the form of rdkafka.
     pub(super) fn wire_headers(&self) -> OwnedHeaders {
         let headers = self.headers.iter().flatten();
         headers.fold(OwnedHeaders::new(), |owned, (key, value)| {
@@ -157,7 +157,7 @@ impl Raw {
         })
     }
 
-    /// A number for an id, from where a message stood and what it holds.
+    /// Derives an id from the position and the content: FNV-1a over 128 bits.
     pub(super) fn number(&self, at: &Position) -> u128 {
         let place = format!(
             "{}/{}/{}/",

@@ -1,4 +1,4 @@
-//! Topics as Kafka names them: the name of the design behind the namespace of the installation.
+//! Names of topics on the brokers: the namespace of the installation, then the name of the design.
 
 use chorus_core::id::Pool;
 use chorus_core::port::bus::{Partition, Position, Topic};
@@ -6,7 +6,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::settings::Settings;
 
-/// The names of one installation.
+/// Names of one installation.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     prefix: String,
@@ -19,17 +19,17 @@ impl Names {
         }
     }
 
-    /// The topic's name on the broker.
+    /// Name of a topic on the broker.
     pub(super) fn of(&self, topic: &Topic) -> String {
         format!("{}{topic}", self.prefix)
     }
 
-    /// The topic of a name on the broker, if it is one of ours.
+    /// Topic of a name on the broker; none for topics of others.
     pub(super) fn topic(&self, name: &str) -> Option<Topic> {
         topic(name.strip_prefix(&self.prefix)?)
     }
 
-    /// The partition of a name and a number on the broker.
+    /// Partition of a name and a number on the broker.
     pub(super) fn partition(&self, name: &str, number: i32) -> Option<Partition> {
         Some(Partition {
             topic: self.topic(name)?,
@@ -37,7 +37,7 @@ impl Names {
         })
     }
 
-    /// Partitions of ours in a list of the broker's.
+    /// Partitions of this installation in a list of the broker.
     pub(super) fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
         list.elements()
             .iter()
@@ -45,7 +45,7 @@ impl Names {
             .collect()
     }
 
-    /// Partitions without offsets, as the broker's list.
+    /// Partitions without offsets, in the form of rdkafka.
     pub(super) fn list<'a>(
         &self,
         partitions: impl IntoIterator<Item = &'a Partition>,
@@ -57,7 +57,7 @@ impl Names {
         list
     }
 
-    /// Places, as the broker's list.
+    /// Positions, in the form of rdkafka.
     pub(super) fn places<'a>(
         &self,
         places: impl IntoIterator<Item = &'a Position>,
@@ -76,7 +76,7 @@ impl Names {
     }
 }
 
-/// All partitions of a topic.
+/// Partitions of a topic in order of number.
 pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = Partition> + use<> {
     let topic = topic.clone();
     (0..topic.partitions()).map(move |number| Partition {
@@ -85,12 +85,12 @@ pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = Partition> + use
     })
 }
 
-/// The number of a partition as the wire has it.
+/// Number of a partition in the signed form of the protocol.
 pub(super) fn wire(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// The topic of a name of the design.
+/// Topic of a name of the design, without namespace.
 pub(super) fn topic(name: &str) -> Option<Topic> {
     let fixed = [
         Topic::ProjectCmd,

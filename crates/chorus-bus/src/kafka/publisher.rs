@@ -1,7 +1,7 @@
-//! Publishing: two idempotent producers, one that sends at once and one that waits for company.
+//! Publishing over two idempotent producers: one without delay, one that batches for [`LINGER`].
 //!
-//! A record counts as published when every replica that must have it has it. The partition is chosen here, by
-//! the rule of `partition_of`, because caches are dropped by it. A producer that broke for good is replaced.
+//! A record is published when every in-sync replica has it. The partition is chosen by [`partition_of`] and not
+//! by librdkafka, because services drop caches by partition. A producer with a fatal error is replaced.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,43 +12,43 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::future_producer::{DeliveryFuture, OwnedDeliveryResult};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
+use super::client_logger::ClientLogger;
 use super::message::Raw;
 use super::names::{Names, wire};
 use super::settings::Settings;
-use super::voice::Voice;
 use super::{failed, next_number};
 
-/// Milliseconds that records nobody waits for are held back, so that they travel together.
+/// Milliseconds that records are held back for a batch when no slot waits for them.
 const LINGER: u32 = 5;
 
-/// Both producers.
+/// The two producers of one process.
 pub(super) struct Publisher {
     names: Names,
-    at_once: Line,
-    together: Line,
+    at_once: Lane,
+    together: Lane,
 }
 
-/// One producer, and how to make its successor.
-struct Line {
+/// One producer, with the configuration of its successor.
+struct Lane {
     config: ClientConfig,
-    producer: Mutex<FutureProducer<Voice>>,
+    producer: Mutex<FutureProducer<ClientLogger>>,
 }
 
 impl Publisher {
     pub(super) fn new(settings: &Settings) -> Result<Self, BusError> {
-        let line = |linger| Line::new(settings.producer(next_number(), linger));
+        let lane = |linger| Lane::new(settings.producer(next_number(), linger));
         Ok(Self {
             names: Names::new(settings),
-            at_once: line(0)?,
-            together: line(LINGER)?,
+            at_once: lane(0)?,
+            together: lane(LINGER)?,
         })
     }
 
-    /// Sends the records; returns when all are acknowledged, or one is not.
+    /// Publishes records; returns when all are acknowledged, or with the first failure.
     pub(super) async fn publish(&self, records: Vec<Record>) -> Result<(), BusError> {
         let (urgent, others): (Vec<Record>, Vec<Record>) = records
             .into_iter()
-            .partition(|record| urgent(&record.topic));
+            .partition(|record| is_urgent(&record.topic));
         try_join(
             self.send_all(&self.at_once, urgent),
             self.send_all(&self.together, others),
@@ -57,31 +57,31 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends one message of any content.
+    /// Publishes one message that need not be a record.
     pub(super) async fn send(&self, topic: &Topic, raw: &Raw) -> Result<(), BusError> {
         let sent = self.enqueue(&self.together, topic, raw)?;
         self.together.acknowledged(sent).await
     }
 
-    /// Waits until nothing is under way any more; false when something still is after `within`.
+    /// Waits for all acknowledgements; false when some are missing after `within`.
     pub(super) fn flush(&self, within: std::time::Duration) -> bool {
         [&self.at_once, &self.together]
             .iter()
-            .all(|line| line.current().flush(within).is_ok())
+            .all(|lane| lane.current().flush(within).is_ok())
     }
 
-    async fn send_all(&self, line: &Line, records: Vec<Record>) -> Result<(), BusError> {
+    async fn send_all(&self, lane: &Lane, records: Vec<Record>) -> Result<(), BusError> {
         let sent: Result<Vec<DeliveryFuture>, BusError> = records
             .iter()
-            .map(|record| self.enqueue(line, &record.topic, &Raw::from(record)))
+            .map(|record| self.enqueue(lane, &record.topic, &Raw::from(record)))
             .collect();
-        join_all(sent?.into_iter().map(|sent| line.acknowledged(sent)))
+        join_all(sent?.into_iter().map(|sent| lane.acknowledged(sent)))
             .await
             .into_iter()
             .collect()
     }
 
-    fn enqueue(&self, line: &Line, topic: &Topic, raw: &Raw) -> Result<DeliveryFuture, BusError> {
+    fn enqueue(&self, lane: &Lane, topic: &Topic, raw: &Raw) -> Result<DeliveryFuture, BusError> {
         let name = self.names.of(topic);
         let key = raw.key.as_deref().unwrap_or_default();
         let partition = partition_of(&String::from_utf8_lossy(key), topic.partitions());
@@ -90,13 +90,13 @@ impl Publisher {
             .headers(raw.wire_headers());
         record.key = raw.key.as_deref();
         record.payload = raw.payload.as_deref();
-        line.current()
+        lane.current()
             .send_result(record)
-            .map_err(|(problem, _)| line.failed(&problem, topic))
+            .map_err(|(problem, _)| lane.failed(&problem, topic))
     }
 }
 
-impl Line {
+impl Lane {
     fn new(config: ClientConfig) -> Result<Self, BusError> {
         let producer = make(&config)?;
         Ok(Self {
@@ -105,7 +105,7 @@ impl Line {
         })
     }
 
-    fn current(&self) -> FutureProducer<Voice> {
+    fn current(&self) -> FutureProducer<ClientLogger> {
         self.producer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -127,28 +127,27 @@ impl Line {
         failed(&format!("publish to {topic}"), problem)
     }
 
-    /// An idempotent producer that lost track of its sequence takes no record any more; a new one begins anew.
+    /// Replaces an idempotent producer that lost its sequence: it accepts no record any more.
     fn replace_if_broken(&self) {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((code, reason)) = producer.client().fatal_error() else {
             return;
         };
-        tracing::warn!(error = %code, "the producer broke for good and is replaced: {reason}");
+        tracing::warn!(error = %code, "a producer has a fatal error and is replaced: {reason}");
         match make(&self.config) {
             Ok(successor) => *producer = successor,
-            Err(error) => tracing::error!(error = %error, "no producer could be made in its place"),
+            Err(error) => tracing::error!(error = %error, "failed to replace a producer"),
         }
     }
 }
 
-fn make(config: &ClientConfig) -> Result<FutureProducer<Voice>, BusError> {
+fn make(config: &ClientConfig) -> Result<FutureProducer<ClientLogger>, BusError> {
     config
-        .create_with_context(Voice)
+        .create_with_context(ClientLogger)
         .map_err(|problem| failed("make a producer", &problem))
 }
 
-/// Whether somebody stands still until the record comes: a worker's slot, or the dispatcher before an attempt that is
-/// ready.
-const fn urgent(topic: &Topic) -> bool {
+/// Returns true if a worker's slot or the dispatcher is idle until the record arrives.
+const fn is_urgent(topic: &Topic) -> bool {
     matches!(topic, Topic::TaskDispatch(_) | Topic::TaskReady)
 }

@@ -1,8 +1,8 @@
-//! One thread that reads for one subscription: it polls without pause, so that the group never takes a slow
-//! service for a dead one, and it alone is told of rebalances.
+//! One thread that reads for one subscription.
 //!
-//! Closing the subscription ends the thread; the consumer it drops commits what was acknowledged and leaves
-//! the group. The thread does not decide anything: `desk` keeps order, `ledger` says what counts.
+//! It polls without pause, so that the brokers never take a slow service for a dead member, and rebalances reach
+//! it alone. Closing the [`Inbox`] ends the thread; the consumer that it drops commits what was acknowledged
+//! and leaves the group. Order is kept by [`super::inbox`], offsets by [`super::offset_tracker`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,55 +15,55 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use tokio::runtime::Handle;
 
-use super::desk::{Desk, Flow};
+use super::client_logger::ClientLogger;
 use super::failed;
+use super::inbox::{Flow, Inbox};
 use super::message::{Poison, Raw};
 use super::names::Names;
 use super::publisher::Publisher;
-use super::voice::Voice;
 
-/// Longest sleep of the thread while nothing comes: within it a closed subscription is noticed.
+/// Longest wait of one poll; a closed subscription is noticed within it.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How often a leaving member tries its last commit, with a poll between two tries.
-const LAST_WORDS: u32 = 60;
+/// Most tries of the last commit of a leaving member, with one poll between two tries.
+const LAST_COMMIT_TRIES: u32 = 60;
 
-/// The client library's reader, which tells a desk of its partitions.
-pub(super) type Consumer = BaseConsumer<Watcher>;
+/// Consumer of librdkafka that reports its partitions to an [`Inbox`].
+pub(super) type Consumer = BaseConsumer<RebalanceReporter>;
 
-/// Hears of rebalances, on the thread that polls.
-pub(super) struct Watcher {
-    pub(super) desk: Arc<Desk>,
+/// Reports rebalances to an [`Inbox`], on the thread that polls.
+pub(super) struct RebalanceReporter {
+    pub(super) inbox: Arc<Inbox>,
     pub(super) names: Names,
 }
 
-/// What the thread works with.
+/// State of the thread.
 pub(super) struct Reader {
     pub(super) consumer: Arc<Consumer>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) names: Names,
-    /// Takes poison to the dead letters; none for a tail, which leaves that to the groups.
-    pub(super) letters: Option<(Arc<Publisher>, Handle)>,
+    /// Sends poison to the dead letters; none for a tail, which leaves that to the groups.
+    pub(super) dead_letters: Option<(Arc<Publisher>, Handle)>,
 }
 
 impl Reader {
     /// Reads until the subscription is closed or broken.
     pub(super) fn run(self) {
-        while self.desk.open() {
+        while self.inbox.is_open() {
             self.steer();
             match self.consumer.poll(POLL) {
-                Some(Ok(message)) => self.take(&message),
-                Some(Err(problem)) => self.trouble(&problem),
+                Some(Ok(message)) => self.receive(&message),
+                Some(Err(problem)) => self.handle_error(&problem),
                 None => {}
             }
         }
-        self.say_last_words();
+        self.commit_last();
     }
 
-    /// Commits what was acknowledged before leaving. While the group shares out its partitions, a coordinator
-    /// takes no commits, and the client library would leave without.
-    fn say_last_words(&self) {
-        if self.letters.is_none()
+    /// Commits what was acknowledged before leaving. The coordinator refuses commits during a rebalance, and
+    /// librdkafka would leave without one.
+    fn commit_last(&self) {
+        if self.dead_letters.is_none()
             || self
                 .consumer
                 .assignment()
@@ -71,40 +71,40 @@ impl Reader {
         {
             return;
         }
-        for _ in 0..LAST_WORDS {
+        for _ in 0..LAST_COMMIT_TRIES {
             match self.consumer.commit_consumer_state(CommitMode::Sync) {
                 Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {
                     drop(self.consumer.poll(POLL))
                 }
                 Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return,
                 Err(problem) => {
-                    tracing::debug!(error = %problem, "left a group without a last commit: what was acknowledged just now comes again");
+                    tracing::debug!(error = %problem, "failed to commit before leaving a group; records acknowledged just now are delivered again");
                     return;
                 }
             }
         }
     }
 
-    /// Asks the brokers for more or for no more, as the desk fills.
+    /// Pauses or resumes the brokers as the inbox fills.
     fn steer(&self) {
-        let done = match self.desk.flow() {
+        let done = match self.inbox.take_flow_change() {
             Flow::Keep => return,
-            Flow::Hold => self
+            Flow::Pause => self
                 .consumer
                 .assignment()
                 .and_then(|owned| self.consumer.pause(&owned)),
-            Flow::Release => self
+            Flow::Resume => self
                 .consumer
                 .assignment()
                 .and_then(|owned| self.consumer.resume(&owned)),
         };
         if let Err(problem) = done {
-            self.desk
+            self.inbox
                 .fail(failed("steer the flow of records", &problem));
         }
     }
 
-    fn take(&self, message: &BorrowedMessage<'_>) {
+    fn receive(&self, message: &BorrowedMessage<'_>) {
         let Some(partition) = self.names.partition(message.topic(), message.partition()) else {
             return;
         };
@@ -114,57 +114,57 @@ impl Reader {
         let topic = partition.topic.clone();
         let at = Position { partition, offset };
         match Raw::of(message).record(topic) {
-            Ok(record) => self.desk.give(record, at),
+            Ok(record) => self.inbox.push(record, at),
             Err((poison, raw)) => self.set_aside(&poison, raw, &at),
         }
     }
 
-    /// Takes poison to the dead letters and passes over it.
+    /// Sends poison to the dead letters and skips it.
     fn set_aside(&self, poison: &Poison, raw: Raw, at: &Position) {
         let (topic, partition, offset) = (&at.partition.topic, at.partition.number, at.offset);
-        let Some((letters, runtime)) = &self.letters else {
-            tracing::debug!(bus.topic = %topic, bus.partition = partition, bus.offset = offset, "a tail passes over a poison: {poison}");
+        let Some((publisher, runtime)) = &self.dead_letters else {
+            tracing::debug!(bus.topic = %topic, bus.partition = partition, bus.offset = offset, "a tail skips a message that is no record: {poison}");
             return;
         };
-        tracing::error!(bus.topic = %topic, bus.partition = partition, bus.offset = offset, "a message is no record, it goes to the dead letters: {poison}");
+        tracing::error!(bus.topic = %topic, bus.partition = partition, bus.offset = offset, "a message is no record and goes to the dead letters: {poison}");
         if let Err(error) =
-            runtime.block_on(letters.send(&Topic::Dlq, &raw.dead_letter(poison, at)))
+            runtime.block_on(publisher.send(&Topic::Dlq, &raw.dead_letter(poison, at)))
         {
-            tracing::error!(error = %error, bus.topic = %topic, bus.partition = partition, bus.offset = offset, "the dead letter was not taken");
+            tracing::error!(error = %error, bus.topic = %topic, bus.partition = partition, bus.offset = offset, "failed to publish a dead letter");
         }
-        if let Some(next) = self.desk.pass(at) {
+        if let Some(next) = self.inbox.skip(at) {
             let next = Position {
                 offset: next,
                 ..at.clone()
             };
-            drop(store(&self.consumer, &self.names, &next));
+            drop(store_offset(&self.consumer, &self.names, &next));
         }
     }
 
-    /// Connections heal by themselves; what is fatal to the client library ends the subscription, and so does a topic
-    /// that went away while it was read: the library does not always find its way to the one that is made in its place.
-    fn trouble(&self, problem: &KafkaError) {
+    /// Connections are restored by librdkafka. A fatal error ends the subscription, and so does a topic that was
+    /// deleted while it was read: librdkafka does not always find the one that is created in its place.
+    fn handle_error(&self, problem: &KafkaError) {
         match problem {
             KafkaError::MessageConsumptionFatal(_) => {
-                self.desk.fail(failed("read records", problem))
+                self.inbox.fail(failed("read records", problem))
             }
             KafkaError::MessageConsumption(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
-            ) if self.reads() => {
-                self.desk.fail(failed("read records", problem));
+            ) if self.has_partitions() => {
+                self.inbox.fail(failed("read records", problem));
             }
-            // The library logs what connections do.
+            // librdkafka logs connections itself.
             KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::Resolve,
-            ) => tracing::debug!(error = %problem, "reading from Kafka has trouble"),
-            _ => tracing::warn!(error = %problem, "reading from Kafka has trouble"),
+            ) => tracing::debug!(error = %problem, "failed to read from Kafka"),
+            _ => tracing::warn!(error = %problem, "failed to read from Kafka"),
         }
     }
 
-    /// Whether it has partitions: one that waits for topics which were never there has none.
-    fn reads(&self) -> bool {
+    /// Returns true if partitions are assigned; none are while the topics do not exist yet.
+    fn has_partitions(&self) -> bool {
         self.consumer
             .assignment()
             .is_ok_and(|owned| owned.count() > 0)
@@ -172,52 +172,56 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// However the thread ends, the subscription hears of it.
+    /// Fails the subscription when the thread ends by a panic.
     fn drop(&mut self) {
-        if self.desk.open() {
-            self.desk.fail(BusError::new("the reading thread ended"));
+        if self.inbox.is_open() {
+            self.inbox.fail(BusError::new("the reading thread ended"));
         }
     }
 }
 
-/// Notes where the group goes on; a partition that is not ours any more makes no difference.
-pub(super) fn store(consumer: &Consumer, names: &Names, next: &Position) -> Result<(), BusError> {
+/// Stores the offset at which the group continues; a partition that is not owned any more is no error.
+pub(super) fn store_offset(
+    consumer: &Consumer,
+    names: &Names,
+    next: &Position,
+) -> Result<(), BusError> {
     match consumer.store_offsets(&names.places([next])) {
         Err(problem) if consumer.client().fatal_error().is_none() => {
-            tracing::debug!(error = %problem, bus.topic = %next.partition.topic, "an acknowledgement came too late");
+            tracing::debug!(error = %problem, bus.topic = %next.partition.topic, "an acknowledgement came after its partition was revoked");
             Ok(())
         }
         done => done.map_err(|problem| failed("acknowledge", &problem)),
     }
 }
 
-impl ClientContext for Watcher {
+impl ClientContext for RebalanceReporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        Voice.log(level, facility, line);
+        ClientLogger.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        Voice.error(error, reason);
+        ClientLogger.error(error, reason);
     }
 }
 
-impl ConsumerContext for Watcher {
+impl ConsumerContext for RebalanceReporter {
     fn pre_rebalance(&self, _consumer: &Consumer, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Assign(list) => self.desk.assign(self.names.partitions(list), true),
-            Rebalance::Revoke(list) => self.desk.revoke(self.names.partitions(list)),
+            Rebalance::Assign(list) => self.inbox.assign(self.names.partitions(list), true),
+            Rebalance::Revoke(list) => self.inbox.revoke(self.names.partitions(list)),
             Rebalance::Error(problem) => {
-                tracing::warn!(error = %problem, "the group could not share its partitions")
+                tracing::warn!(error = %problem, "failed to rebalance a group")
             }
         }
     }
 
     fn post_rebalance(&self, consumer: &Consumer, rebalance: &Rebalance<'_>) {
-        // A partition that was held when it was taken away is not to come back held.
+        // A partition that was paused when it was revoked must not come back paused.
         if let Rebalance::Assign(list) = rebalance
             && let Err(problem) = consumer.resume(list)
         {
-            tracing::debug!(error = %problem, "partitions that came could not be resumed");
+            tracing::debug!(error = %problem, "failed to resume assigned partitions");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! How the brokers are reached, and the options of producers and consumers that the design fixes.
+//! Connection to the brokers, and the options of producers and consumers that the design fixes.
 //!
-//! Times are settings because tests that kill members cannot wait for production's. Deliberately absent: a
-//! way to set any other option of librdkafka; what must be tuned becomes a field here, with its reason.
+//! Times are settings because tests that kill members cannot wait for those of production. Deliberately absent: a
+//! way to set any other option of librdkafka; an option that must be tuned becomes a field of [`Settings`].
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,34 +11,34 @@ use chorus_core::port::bus::BusError;
 use chorus_core::time::Millis;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
-/// Where the brokers are, and how to speak to them.
+/// Addresses of the brokers, security and times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Addresses to begin with, `host:port`, separated by commas.
+    /// Bootstrap addresses, `host:port`, separated by commas.
     pub brokers: String,
-    /// Put before the names of topics and groups, with a dot; nothing when empty.
+    /// Prefix of the names of topics and groups, joined by a dot; none when empty.
     pub namespace: String,
     /// Encryption and login.
     pub security: Security,
-    /// Who this process is in the brokers' logs; every connection adds its number.
+    /// Client id in the brokers' logs; each connection appends its number.
     pub client: String,
-    /// How many brokers keep a copy of each record, for topics that are created.
+    /// Replicas of each partition of topics that are created.
     pub replication: u16,
-    /// After this silence a member of a group is taken for dead and its partitions go to others.
+    /// Silence after which a member of a group loses its partitions to others.
     pub session_timeout: Millis,
-    /// After this time without an acknowledgement a record counts as not published.
+    /// Time without acknowledgement after which a record counts as not published.
     pub delivery_timeout: Millis,
     /// Longest wait for an answer about topics, offsets and the broker itself.
     pub answer_timeout: Millis,
 }
 
-/// Encryption and login, as the listener of the brokers wants them.
+/// Encryption and login of the brokers' listener.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Security {
-    /// Neither.
+    /// No encryption, no login.
     #[default]
     Plaintext,
-    /// Encrypted, nobody logs in.
+    /// Encryption without login.
     Ssl(Tls),
     /// Login without encryption: the password travels in the clear with `PLAIN`.
     SaslPlaintext(Login),
@@ -46,25 +46,25 @@ pub enum Security {
     SaslSsl(Login, Tls),
 }
 
-/// Whom to trust.
+/// Authorities of certificates that are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// Certificates of the authorities, PEM; the machine's own when absent.
+    /// PEM file of certificates; the machine's own store when absent.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A name and how it is proven.
+/// Username, password and mechanism.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// How the password is proven.
+    /// Mechanism of SASL.
     pub mechanism: Mechanism,
-    /// The name.
+    /// Name that the broker knows.
     pub username: String,
-    /// The password; never shown.
+    /// Password, which `Debug` leaves out.
     pub password: String,
 }
 
-/// How a password is proven to the broker.
+/// Mechanism by which a password is proven to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// Sent as it is.
@@ -90,7 +90,7 @@ impl Settings {
         }
     }
 
-    /// Whether this build can do what the settings ask for.
+    /// Fails when the settings name no broker or need a feature that this build lacks.
     pub fn check(&self) -> Result<(), BusError> {
         if self.brokers.trim().is_empty() {
             return Err(BusError::new("no broker is named"));
@@ -109,12 +109,12 @@ impl Settings {
         Ok(())
     }
 
-    /// What every connection has; `number` makes its client id unique.
+    /// Options of every connection; `number` makes its client id unique.
     pub(super) fn connection(&self, number: u64) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config.set("client.id", format!("{}-{number}", self.client));
-        // A topic that is gone, or is there again, is noticed within this time, and a broker that is back sooner.
+        // A deleted or recreated topic is noticed within 3 s, a broker that returned within 1 s.
         config.set("topic.metadata.refresh.interval.ms", "3000");
         config.set("reconnect.backoff.max.ms", "1000");
         config.set("socket.keepalive.enable", "true");
@@ -124,7 +124,7 @@ impl Settings {
         config
     }
 
-    /// A producer that waits `linger` milliseconds for company.
+    /// Options of a producer that waits `linger` milliseconds for a batch.
     pub(super) fn producer(&self, number: u64, linger: u32) -> ClientConfig {
         let mut config = self.connection(number);
         config.set("enable.idempotence", "true");
@@ -135,14 +135,14 @@ impl Settings {
         config
     }
 
-    /// A member of a group: offsets are stored by hand and committed soon after, so that what a killed member
-    /// had acknowledged is repeated for a quarter of a second at most, and denied at its claim.
+    /// Options of a member of a group. Offsets are stored by hand and committed within 250 ms: records that a
+    /// killed member had acknowledged after that are delivered again and denied at their claim.
     pub(super) fn member(&self, number: u64, group: &str) -> ClientConfig {
         let mut config = self.reader(number, group);
         config.set("group.protocol", "classic");
         config.set("partition.assignment.strategy", "cooperative-sticky");
         config.set("session.timeout.ms", self.session_timeout.0.to_string());
-        // A member hears with its heartbeat that partitions move: often, so that they move fast.
+        // Rebalances travel with heartbeats: often, so that partitions move fast.
         config.set(
             "heartbeat.interval.ms",
             (self.session_timeout.0 / 10).clamp(100, 1_000).to_string(),
@@ -152,14 +152,14 @@ impl Settings {
         config
     }
 
-    /// A reader that is told its partitions and commits nothing.
+    /// Options of a reader with fixed partitions, which commits nothing.
     pub(super) fn tail(&self, number: u64) -> ClientConfig {
         let mut config = self.reader(number, &self.named("tail"));
         config.set("enable.auto.commit", "false");
         config
     }
 
-    /// The name of a topic or group in this namespace.
+    /// Name of a topic or group in this namespace.
     pub(super) fn named(&self, name: &str) -> String {
         if self.namespace.is_empty() {
             name.to_owned()
@@ -172,10 +172,10 @@ impl Settings {
         let mut config = self.connection(number);
         config.set("group.id", group);
         config.set("enable.auto.offset.store", "false");
-        // Readers of a log that began anew begin with it; a tail is told its first offsets.
+        // Readers of a recreated topic begin at its start; a tail sets its first offsets.
         config.set("auto.offset.reset", "earliest");
         config.set("allow.auto.create.topics", "false");
-        // Records are small and few: memory is worth more than read-ahead.
+        // Records are small and few: memory matters more than read-ahead.
         config.set("queued.min.messages", "2000");
         config.set("queued.max.messages.kbytes", "8192");
         config.set("fetch.error.backoff.ms", "250");
@@ -222,7 +222,7 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// A text that names no way to prove a password.
+/// Text that names no mechanism.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a login mechanism: expected PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")]
 pub struct UnknownMechanism(pub String);

@@ -1,4 +1,4 @@
-//! What a service holds: its end of the desk. Dropping it is leaving, which the reading thread does.
+//! The subscription that a service holds. Dropping it closes the inbox, and the reading thread leaves the group.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
@@ -6,14 +6,15 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use chorus_core::port::bus::{BusError, Incoming, Position, Subscription};
 
-use super::desk::Desk;
+use super::inbox::Inbox;
 use super::names::Names;
-use super::reader::{Consumer, store};
+use super::reader::{Consumer, store_offset};
 
-/// A member of a group, or a tail.
+/// A member of a group, or a tail, over its [`Inbox`].
 pub(super) struct Subscribed {
-    pub(super) desk: Arc<Desk>,
-    /// The thread owns the consumer, because dropping it waits for the brokers; a tail acknowledges nothing.
+    pub(super) inbox: Arc<Inbox>,
+    /// Owned by the reading thread, because dropping a consumer waits for the brokers; none for a tail, which
+    /// acknowledges nothing.
     pub(super) consumer: Option<Weak<Consumer>>,
     pub(super) names: Names,
     pub(super) paused: bool,
@@ -22,20 +23,20 @@ pub(super) struct Subscribed {
 #[async_trait]
 impl Subscription for Subscribed {
     async fn next(&mut self) -> Result<Incoming, BusError> {
-        poll_fn(|context| self.desk.poll(self.paused, context.waker())).await
+        poll_fn(|context| self.inbox.poll(self.paused, context.waker())).await
     }
 
     async fn ack(&mut self, at: &Position) -> Result<(), BusError> {
         let Some(consumer) = &self.consumer else {
             return Ok(());
         };
-        let Some(offset) = self.desk.ack(at) else {
+        let Some(offset) = self.inbox.ack(at) else {
             return Ok(());
         };
         let Some(consumer) = consumer.upgrade() else {
             return Ok(());
         };
-        store(
+        store_offset(
             &consumer,
             &self.names,
             &Position {
@@ -53,6 +54,6 @@ impl Subscription for Subscribed {
 
 impl Drop for Subscribed {
     fn drop(&mut self) {
-        self.desk.close();
+        self.inbox.close();
     }
 }

@@ -1,8 +1,7 @@
-//! Questions and orders to the brokers that are not about single records: which topics there are, where their
-//! partitions end, how far groups have come, and whether anybody answers at all.
+//! Topics and groups on the brokers: creation, offsets, lag, and reachability.
 //!
-//! Every answer is waited for as long as the settings say, an order for a minute. The client library asks with calls
-//! that block, so they run on the runtime's threads for such calls.
+//! A question waits up to [`Settings::answer_timeout`], a creation or deletion up to a minute. librdkafka's calls
+//! block, so they run on the runtime's blocking threads.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,79 +15,79 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::client_logger::ClientLogger;
 use super::names::{Names, partitions, wire};
 use super::settings::Settings;
-use super::voice::Voice;
 use super::{failed, next_number};
 
 const HOUR: u64 = 3_600_000;
 
-/// How long brokers may take to make or delete topics: nobody but an operator waits for it.
-const ORDERED: Millis = Millis::from_secs(60);
-/// Between two looks whether an order was carried out.
-const SETTLING: Millis = Millis(50);
+/// Longest time to create or delete topics; only an operator waits for it.
+const ADMIN_TIMEOUT: Millis = Millis::from_secs(60);
+/// Time between two checks that a creation or deletion took effect.
+const SETTLE_POLL: Millis = Millis(50);
 
-/// Asks the brokers about topics and groups, and makes topics.
+/// Client for topics and groups of one installation.
 pub struct Topics {
     settings: Settings,
     names: Names,
-    admin: AdminClient<Voice>,
-    asker: Arc<BaseConsumer<Voice>>,
-    /// By group, a client that asks for its offsets and never joins it.
-    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Voice>>>>,
+    admin: AdminClient<ClientLogger>,
+    client: Arc<BaseConsumer<ClientLogger>>,
+    /// Clients by group, which read its offsets and never join it.
+    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<ClientLogger>>>>,
 }
 
-/// A topic that is not as it should be.
+/// A topic that is missing or has another number of partitions than the design.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// The topic.
+    /// Topic of the design.
     pub topic: Topic,
-    /// Its name on the broker.
+    /// Name on the broker, with the namespace.
     pub name: String,
-    /// How many partitions it has there; none when it is not there at all.
+    /// Partitions on the broker; 0 when the topic does not exist.
     pub partitions: u32,
 }
 
-/// How far a group is behind on one topic.
+/// Distance of a group from the end of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lag {
-    /// The topic.
+    /// Topic that the group reads.
     pub topic: Topic,
     /// Records that the group has not acknowledged, over all partitions.
     pub records: u64,
 }
 
 impl Topics {
-    /// Asks the brokers of these settings. Nothing is asked yet.
+    /// Creates a client of these brokers; no connection is made yet.
     pub fn new(settings: Settings) -> Result<Self, BusError> {
         settings.check()?;
         let connection = settings.connection(next_number());
         let admin = connection
-            .create_with_context(Voice)
+            .create_with_context(ClientLogger)
             .map_err(|problem| failed("make an admin client", &problem))?;
-        let asker = settings
+        let client = settings
             .connection(next_number())
-            .create_with_context(Voice);
-        let asker = Arc::new(asker.map_err(|problem| failed("make a client", &problem))?);
+            .create_with_context(ClientLogger);
+        let client = Arc::new(client.map_err(|problem| failed("make a client", &problem))?);
         Ok(Self {
             names: Names::new(&settings),
             admin,
-            asker,
+            client,
             groups: Mutex::default(),
             settings,
         })
     }
 
-    /// Whether a broker answers.
+    /// Succeeds when a broker answers.
     pub async fn ping(&self) -> Result<(), BusError> {
         let name = self.names.of(&Topic::Control);
-        self.ask("reach a broker", &self.asker, move |client, within| {
+        self.ask("reach a broker", &self.client, move |client, within| {
             client.fetch_metadata(Some(&name), within).map(drop)
         })
         .await
     }
 
-    /// Makes the topics that are not there, for these pools; which they were. Nothing that is there is changed.
+    /// Creates the missing topics of an installation with these pools and returns them; existing ones are not changed.
     pub async fn create(&self, pools: &[Pool]) -> Result<Vec<Topic>, BusError> {
         let missing: Vec<Missing> = self
             .missing(pools)
@@ -99,7 +98,7 @@ impl Topics {
         let replication = i32::from(self.settings.replication);
         let kept: Vec<_> = missing
             .iter()
-            .map(|missing| keeping(&missing.topic))
+            .map(|missing| retention(&missing.topic))
             .collect();
         let new = missing.iter().zip(&kept).map(|(missing, kept)| {
             let topic = NewTopic::new(
@@ -127,7 +126,7 @@ impl Topics {
             }
         }
         let made: Vec<Topic> = missing.into_iter().map(|missing| missing.topic).collect();
-        // A broker tells of a topic a moment before it serves it.
+        // A broker lists a topic a moment before it serves it.
         let places: Vec<Partition> = made.iter().flat_map(partitions).collect();
         self.settle(async || {
             Ok(self.missing(pools).await?.is_empty() && self.ends(places.clone()).await.is_ok())
@@ -136,7 +135,7 @@ impl Topics {
         Ok(made)
     }
 
-    /// Deletes all topics for these pools, with all their records: nothing but time is lost by it.
+    /// Deletes all topics of an installation with these pools; the rows send again what is still needed.
     pub async fn delete(&self, pools: &[Pool]) -> Result<(), BusError> {
         let names: Vec<String> = all(pools)
             .iter()
@@ -160,10 +159,10 @@ impl Topics {
             .await
     }
 
-    /// The topics for these pools that are not there, or have another number of partitions.
+    /// Topics of an installation with these pools that do not exist or have another number of partitions.
     pub async fn missing(&self, pools: &[Pool]) -> Result<Vec<Missing>, BusError> {
         let found = self
-            .ask("list topics", &self.asker, |client, within| {
+            .ask("list topics", &self.client, |client, within| {
                 let metadata = client.fetch_metadata(None, within)?;
                 let topics = metadata
                     .topics()
@@ -174,7 +173,7 @@ impl Topics {
                     .collect::<BTreeMap<_, _>>())
             })
             .await?;
-        let judged = all(pools).into_iter().map(|topic| {
+        let found = all(pools).into_iter().map(|topic| {
             let name = self.names.of(&topic);
             let partitions = found
                 .get(&name)
@@ -185,12 +184,12 @@ impl Topics {
                 partitions,
             }
         });
-        Ok(judged
+        Ok(found
             .filter(|missing| missing.partitions != missing.topic.partitions())
             .collect())
     }
 
-    /// How far a group is behind on these topics.
+    /// Lag of a group on each of these topics.
     pub async fn lag(&self, group: &str, topics: &[Topic]) -> Result<Vec<Lag>, BusError> {
         let list: Vec<Partition> = topics.iter().flat_map(partitions).collect();
         let committed = self.names.list(&list);
@@ -217,7 +216,7 @@ impl Topics {
                 Some(Offset::Offset(offset)) => u64::try_from(offset).unwrap_or(0),
                 _ => 0,
             };
-            // What was acknowledged of a log that is gone says nothing about the one that is there.
+            // An offset past the end belongs to a deleted topic of the same name.
             let done = if done > end.offset { 0 } else { done };
             *lags.entry(end.partition.topic).or_default() +=
                 end.offset - done.max(begin.offset).min(end.offset);
@@ -228,12 +227,12 @@ impl Topics {
             .collect())
     }
 
-    /// How many members a group has. One that was killed counts until the brokers take it for dead.
+    /// Number of members of a group. A killed member counts until its session times out.
     pub async fn members(&self, group: &str) -> Result<usize, BusError> {
         let group = self.settings.named(group);
         self.ask(
             "read a group's members",
-            &self.asker,
+            &self.client,
             move |client, within| {
                 let found = client.fetch_group_list(Some(&group), within)?;
                 Ok(found
@@ -246,7 +245,7 @@ impl Topics {
         .await
     }
 
-    /// Where the partitions end now: the place of the next record of each.
+    /// End offset of each partition: the offset of its next record.
     pub(super) async fn ends(&self, partitions: Vec<Partition>) -> Result<Vec<Position>, BusError> {
         self.offsets(partitions, Offset::End).await
     }
@@ -259,7 +258,7 @@ impl Topics {
         let names = self.names.clone();
         self.ask(
             "find the ends of topics",
-            &self.asker,
+            &self.client,
             move |client, within| {
                 let mut wanted = names.list(&partitions);
                 wanted.set_all_offsets(which)?;
@@ -280,17 +279,17 @@ impl Topics {
         .await
     }
 
-    /// Waits until the brokers agree on what was ordered.
+    /// Waits until a creation or deletion took effect on the brokers.
     async fn settle<F: Future<Output = Result<bool, BusError>> + Send>(
         &self,
         agreed: impl Fn() -> F + Send,
     ) -> Result<(), BusError> {
-        for _ in 0..ORDERED.0 / SETTLING.0 {
+        for _ in 0..ADMIN_TIMEOUT.0 / SETTLE_POLL.0 {
             if agreed().await? {
                 return Ok(());
             }
-            self.ask("wait for topics", &self.asker, |client, _| {
-                Ok(client.poll(Duration::from_millis(SETTLING.0)).map(drop))
+            self.ask("wait for topics", &self.client, |client, _| {
+                Ok(client.poll(Duration::from_millis(SETTLE_POLL.0)).map(drop))
             })
             .await?;
         }
@@ -299,19 +298,19 @@ impl Topics {
         ))
     }
 
-    /// Asks with a call that blocks, on a thread for such calls.
+    /// Runs a blocking call on a blocking thread.
     async fn ask<T: Send + 'static>(
         &self,
         what: &'static str,
-        client: &Arc<BaseConsumer<Voice>>,
-        question: impl FnOnce(&BaseConsumer<Voice>, Duration) -> KafkaResult<T> + Send + 'static,
+        client: &Arc<BaseConsumer<ClientLogger>>,
+        question: impl FnOnce(&BaseConsumer<ClientLogger>, Duration) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, BusError> {
         let (client, within) = (
             client.clone(),
             Duration::from_millis(self.settings.answer_timeout.0),
         );
         let answer = tokio::task::spawn_blocking(move || {
-            // What the library reports meanwhile is in the log already; here it would only pile up.
+            // Events are logged by the context; unpolled they would pile up.
             while client.poll(Duration::ZERO).is_some() {}
             question(&client, within)
         });
@@ -321,7 +320,7 @@ impl Topics {
         answer.map_err(|problem| failed(what, &problem))
     }
 
-    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Voice>>, BusError> {
+    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<ClientLogger>>, BusError> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = groups.get(group) {
             return Ok(client.clone());
@@ -332,7 +331,7 @@ impl Topics {
             .set("enable.auto.commit", "false");
         let client = Arc::new(
             config
-                .create_with_context(Voice)
+                .create_with_context(ClientLogger)
                 .map_err(|problem| failed("make a client", &problem))?,
         );
         groups.insert(group.to_owned(), Arc::clone(&client));
@@ -341,7 +340,7 @@ impl Topics {
 }
 
 fn options() -> AdminOptions {
-    let within = Duration::from_millis(ORDERED.0);
+    let within = Duration::from_millis(ADMIN_TIMEOUT.0);
     AdminOptions::new()
         .operation_timeout(Some(within))
         .request_timeout(Some(within))
@@ -364,10 +363,10 @@ fn all(pools: &[Pool]) -> Vec<Topic> {
         .collect()
 }
 
-/// How long the brokers keep a topic's records. The rows are kept apart from that, for as long as a project lives.
-fn keeping(topic: &Topic) -> Vec<(&'static str, String)> {
+/// Retention of a topic's records on the brokers. Rows are kept independently, as long as their project lives.
+fn retention(topic: &Topic) -> Vec<(&'static str, String)> {
     let hours = match topic {
-        // The last word on each account.
+        // The newest record of each key.
         Topic::Control => return vec![("cleanup.policy", "compact".to_owned())],
         Topic::TaskReady | Topic::TaskDispatch(_) | Topic::Event => 24,
         Topic::ProjectCmd | Topic::TaskDone => 7 * 24,
@@ -388,7 +387,10 @@ mod tests {
         let topics = all(&[Pool::new("claude"), Pool::new("qwen")]);
         let names: Vec<String> = topics.iter().map(ToString::to_string).collect();
         for pool in ["claude", "qwen"] {
-            assert!(names.contains(&format!("chorus.task.dispatch.{pool}.v1")), "{names:?}");
+            assert!(
+                names.contains(&format!("chorus.task.dispatch.{pool}.v1")),
+                "{names:?}"
+            );
         }
         assert_eq!(names.len(), 9);
     }

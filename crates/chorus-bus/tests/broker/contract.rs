@@ -10,10 +10,10 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::*;
 
-/// A group has shared out its partitions, and a record has come, when nothing was heard for so long.
+/// Silence after which a group has shared its partitions and every record has arrived.
 const QUIET: Millis = Millis(4_000);
 
-/// The time of this machine; a bus draws nothing else.
+/// Time of this machine; a bus needs no random numbers.
 struct Now;
 
 impl Clock for Now {

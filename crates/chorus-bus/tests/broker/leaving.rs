@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// How often somebody takes over from somebody.
+/// Members that follow each other.
 const ROUNDS: u128 = 8;
 const RECORDS: u128 = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_leaves_has_said_what_is_done_even_while_others_come_and_go() {
+async fn a_leaving_member_commits_its_acknowledgements_while_others_come_and_go() {
     let Some(bus) = given("leaving", &[]).await else {
         return;
     };
@@ -24,7 +24,7 @@ async fn whoever_leaves_has_said_what_is_done_even_while_others_come_and_go() {
     done(&bus, &[]).await;
 }
 
-/// One member after the other reads a topic, in a group that has other topics too; what came twice.
+/// Lets one member after the other read a topic in a group with other topics; returns records that came twice.
 async fn take_turns(bus: Kafka, topic: Topic) -> BTreeSet<u128> {
     let mut repeated = BTreeSet::new();
     for round in 0..ROUNDS {
@@ -37,7 +37,7 @@ async fn take_turns(bus: Kafka, topic: Topic) -> BTreeSet<u128> {
             .await
             .expect("the bus takes members");
         repeated.extend(read_all(&mut member, numbers).await);
-        // The next one joins while this one is still on its way out.
+        // The next member joins while this one is still leaving.
         drop(member);
     }
     repeated

@@ -1,4 +1,4 @@
-//! Topics that are not there, not yet there, or gone and made again; a broker that does not answer.
+//! Topics that are missing, late, or deleted and created again; a broker that does not answer.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn pools() -> [Pool; 1] {
     [Pool::new("claude")]
 }
 
-/// Reads as services do, who open a subscription again that ends because its topic went away, until all of these came.
+/// Reads as services do until all of these records came: a subscription that ends with its topic is opened again.
 async fn read_as_services_do(
     bus: &Kafka,
     member: &mut Box<dyn Subscription>,
@@ -34,7 +34,7 @@ async fn read_as_services_do(
         }
     };
     assert!(
-        within(PATIENCE, reading).await.is_some(),
+        within(TIMEOUT, reading).await.is_some(),
         "a member never found the topics that were made again"
     );
 }
@@ -44,7 +44,7 @@ fn dispatch() -> Topic {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_begin_anew_when_all_topics_were_deleted_and_made_again() {
+async fn readers_start_over_when_all_topics_were_deleted_and_created_again() {
     let Some(bus) = given("loss", &pools()).await else {
         return;
     };
@@ -63,7 +63,7 @@ async fn readers_begin_anew_when_all_topics_were_deleted_and_made_again() {
     read_all(&mut tail, 0..200).await;
 
     lose_everything(&bus, &pools(), &dispatch()).await;
-    // A reader may hear that its topic went away, or find the new one by itself, if that was made soon.
+    // A reader may see that its topic went away, or find the new one by itself if that was created soon.
     drop(tail);
     tail = bus
         .tail(vec![dispatch()])
@@ -92,7 +92,7 @@ async fn readers_begin_anew_when_all_topics_were_deleted_and_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_of_deleted_topics_has_no_place_in_the_new_ones() {
+async fn a_group_of_deleted_topics_has_no_offset_in_the_new_ones() {
     let Some(bus) = given("places", &pools()).await else {
         return;
     };
@@ -105,10 +105,10 @@ async fn a_group_of_deleted_topics_has_no_place_in_the_new_ones() {
         .expect("the bus takes records");
     read_all(&mut member, 0..200).await;
     drop(member);
-    assert!(bus.close(PATIENCE).await, "the member did not leave");
+    assert!(bus.close(TIMEOUT).await, "the member did not leave");
 
     lose_everything(&bus, &pools(), &dispatch()).await;
-    // As many as before and more: an old place would lie in the middle of them.
+    // As many as before and more: an old offset would lie in the middle of them.
     until("records are taken again", async || {
         bus.publish(records(1_000..1_400, &dispatch()))
             .await
@@ -125,7 +125,7 @@ async fn a_group_of_deleted_topics_has_no_place_in_the_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_not_there_is_told_of_and_not_waited_for() {
+async fn a_missing_topic_is_an_error_and_not_waited_for() {
     let Some(bus) = given("unknown", &[]).await else {
         return;
     };
@@ -142,13 +142,13 @@ async fn a_topic_that_is_not_there_is_told_of_and_not_waited_for() {
             .collect::<Vec<_>>(),
         [(&dispatch(), 0)]
     );
-    let refused = within(PATIENCE, bus.publish(records(0..1, &dispatch()))).await;
+    let refused = within(TIMEOUT, bus.publish(records(0..1, &dispatch()))).await;
     assert!(matches!(refused, Some(Err(_))), "{refused:?}");
     done(&bus, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_came_before_its_topic_reads_it_when_it_is_made() {
+async fn a_member_that_came_before_its_topic_reads_it_once_it_is_created() {
     let Some(bus) = given("early", &[]).await else {
         return;
     };
@@ -181,7 +181,7 @@ async fn a_member_that_came_before_its_topic_reads_it_when_it_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_not_there_costs_a_bounded_wait() {
+async fn a_missing_broker_costs_a_bounded_wait() {
     let settings = Settings {
         answer_timeout: Millis(700),
         delivery_timeout: Millis(700),
@@ -191,7 +191,7 @@ async fn a_broker_that_is_not_there_costs_a_bounded_wait() {
     let asked = async {
         assert!(bus.topics().ping().await.is_err());
         assert!(bus.tail(vec![Topic::Event]).await.is_err());
-        assert!(bus.letters().list().await.is_err());
+        assert!(bus.dead_letters().list().await.is_err());
         assert!(bus.publish(records(0..1, &Topic::Event)).await.is_err());
         drop(
             bus.subscribe(vec![Topic::Event], "group")
@@ -203,6 +203,6 @@ async fn a_broker_that_is_not_there_costs_a_bounded_wait() {
     assert_eq!(
         within(Millis(12_000), asked).await,
         Some(true),
-        "somebody waits for ever"
+        "a call waits for ever"
     );
 }

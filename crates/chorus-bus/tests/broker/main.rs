@@ -1,5 +1,4 @@
-//! What only a broker can do, on a real Kafka, when the run is given one: forget its topics, keep dead letters, count
-//! how far a group is behind. What every bus must do is in `contract`.
+//! A real Kafka, when the run has one: lost topics, dead letters, lag. Rules of every bus are in [`contract`].
 //!
 //! Each test has a namespace of its own, so that tests and runs share one broker.
 
@@ -15,14 +14,14 @@ use chorus_core::time::Millis;
 use chorus_simulation::real;
 
 mod contract;
+mod dead_letters;
 mod leaving;
-mod letters;
 mod loss;
 
 /// Longest wait for anything that must come.
-const PATIENCE: Millis = Millis(30_000);
+const TIMEOUT: Millis = Millis(30_000);
 
-/// A bus on the broker that the environment names, if any, with topics for these pools in a namespace of its own.
+/// A bus on the broker that the environment names, if any, with topics of these pools in a namespace of its own.
 async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
     let brokers = real::KAFKA.address()?;
     static RUNS: AtomicU32 = AtomicU32::new(0);
@@ -37,7 +36,7 @@ async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
         ..Settings::new(brokers)
     };
     let bus = Kafka::new(settings).expect("the settings are good");
-    // What a run with the same number left behind, if it was killed.
+    // A killed run with the same number may have left topics.
     bus.topics()
         .delete(pools)
         .await
@@ -49,7 +48,7 @@ async fn given(test: &str, pools: &[Pool]) -> Option<Kafka> {
     Some(bus)
 }
 
-/// All topics go with their records and are made again.
+/// Deletes all topics with their records and creates them again.
 async fn lose_everything(bus: &Kafka, pools: &[Pool], topic: &Topic) {
     bus.topics()
         .delete(pools)
@@ -59,14 +58,14 @@ async fn lose_everything(bus: &Kafka, pools: &[Pool], topic: &Topic) {
         .create(pools)
         .await
         .expect("topics may be created");
-    // For a moment a broker still appends to the logs that it is about to throw away.
+    // For a moment a broker still appends to the logs that it is about to delete.
     until("the new topics are empty", async || {
-        lag(bus, "nobody", topic).await == Some(0)
+        lag(bus, "no-member", topic).await == Some(0)
     })
     .await;
 }
 
-/// How far a group is behind, if the broker can say.
+/// Lag of a group; none when the broker does not know it.
 async fn lag(bus: &Kafka, group: &str, topic: &Topic) -> Option<u64> {
     let lags = bus
         .topics()
@@ -76,10 +75,10 @@ async fn lag(bus: &Kafka, group: &str, topic: &Topic) -> Option<u64> {
     Some(lags.iter().map(|lag| lag.records).sum())
 }
 
-/// The end of a test: what it made is deleted.
+/// Deletes the topics of a test.
 async fn done(bus: &Kafka, pools: &[Pool]) {
     assert!(
-        bus.close(PATIENCE).await,
+        bus.close(TIMEOUT).await,
         "subscriptions that were dropped did not leave"
     );
     bus.topics()
@@ -105,7 +104,7 @@ fn records(numbers: std::ops::Range<u128>, topic: &Topic) -> Vec<Record> {
         .collect()
 }
 
-/// The future's value, if it is there in time.
+/// Value of the future; none when it takes longer than `length`.
 #[expect(clippy::disallowed_methods, reason = "the broker lives in real time")]
 async fn within<T>(length: Millis, future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(Duration::from_millis(length.0), future)
@@ -113,7 +112,7 @@ async fn within<T>(length: Millis, future: impl Future<Output = T>) -> Option<T>
         .ok()
 }
 
-/// Reads and acknowledges until records of all these numbers have come; what else came.
+/// Reads and acknowledges until all these records have come; returns the others.
 async fn read_all(
     subscription: &mut Box<dyn Subscription>,
     numbers: std::ops::Range<u128>,
@@ -121,7 +120,7 @@ async fn read_all(
     let (mut missing, mut others): (BTreeSet<u128>, _) =
         (numbers.clone().collect(), BTreeSet::new());
     while !missing.is_empty() {
-        let incoming = within(PATIENCE, subscription.next()).await;
+        let incoming = within(TIMEOUT, subscription.next()).await;
         let incoming = incoming.unwrap_or_else(|| panic!("records {missing:?} did not come"));
         if let Incoming::Record { record, at } = incoming.expect("the bus gives records") {
             missing.remove(&record.id.number());
@@ -135,12 +134,12 @@ async fn read_all(
     others
 }
 
-/// Waits until a question that is asked again and again is answered with yes.
+/// Asks again until the answer is true.
 async fn until<F: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> F) {
     let asked = async {
         while !question().await {
             tokio::task::yield_now().await;
         }
     };
-    assert_eq!(within(PATIENCE, asked).await, Some(()), "in vain: {what}");
+    assert_eq!(within(TIMEOUT, asked).await, Some(()), "timed out: {what}");
 }

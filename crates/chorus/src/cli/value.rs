@@ -6,7 +6,6 @@ use chorus_core::id::Pool;
 use chorus_core::port::keys::Scope;
 use chorus_core::time::Millis;
 
-
 /// Time until an API key expires, from text such as `45m`, `12h` or `30d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime(pub(crate) Millis);

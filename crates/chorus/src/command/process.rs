@@ -150,11 +150,7 @@ fn services_of(role: &ProcessRole, drain: Millis, all: Vec<Pool>) -> ServiceSet 
             ..none
         },
         ProcessRole::Worker(pools) => ServiceSet {
-            pools: if pools.is_empty() {
-                all
-            } else {
-                pools.clone()
-            },
+            pools: if pools.is_empty() { all } else { pools.clone() },
             ..none
         },
         ProcessRole::All => ServiceSet {
@@ -201,6 +197,9 @@ mod tests {
             assert_eq!(services.pools, pools, "{role:?}");
         }
         let one = ProcessRole::Worker(vec![Pool::new("claude")]);
-        assert_eq!(services_of(&one, Millis(1), pools).pools, [Pool::new("claude")]);
+        assert_eq!(
+            services_of(&one, Millis(1), pools).pools,
+            [Pool::new("claude")]
+        );
     }
 }

@@ -199,7 +199,10 @@ mod tests {
         let finding = readers(&state, &pools);
         assert!(finding.is_doubtful());
         let text = finding.to_string();
-        assert!(text.contains("group of qwen") && text.contains("`chorus worker --pool qwen`"), "{text}");
+        assert!(
+            text.contains("group of qwen") && text.contains("`chorus worker --pool qwen`"),
+            "{text}"
+        );
         assert!(!text.contains("gemini"), "no task goes there: {text}");
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chorus_bus::kafka::{
-    Kafka, Letter, Login, Mechanism, Missing, Security, Settings, Tls, Topics,
-};
+use chorus_bus::kafka::{Kafka, Login, Mechanism, Missing, Security, Settings, Tls, Topics};
 use chorus_core::id::Pool;
 use chorus_core::port::Clock;
 use chorus_core::port::bus::Topic;
@@ -120,7 +118,7 @@ pub(crate) async fn look_at_bus(config: &config::Bus, pools: &[Pool]) -> anyhow:
         );
     }
     let letters = kafka
-        .letters()
+        .dead_letters()
         .list()
         .await?
         .iter()
@@ -181,7 +179,7 @@ pub(crate) async fn create_topics(
 /// All dead letters, oldest first.
 pub(crate) async fn dead_letters(config: &config::Bus) -> anyhow::Result<Vec<DeadLetter>> {
     Ok(open(config)?
-        .letters()
+        .dead_letters()
         .list()
         .await?
         .into_iter()
@@ -194,7 +192,7 @@ pub(crate) async fn replay(
     config: &config::Bus,
     chosen: impl Fn(&DeadLetter) -> bool,
 ) -> anyhow::Result<Vec<DeadLetter>> {
-    let letters = open(config)?.letters();
+    let letters = open(config)?.dead_letters();
     let mut sent = Vec::new();
     for letter in letters.list().await? {
         let shown = shown(&letter);
@@ -209,7 +207,7 @@ pub(crate) async fn replay(
     Ok(sent)
 }
 
-fn shown(letter: &Letter) -> DeadLetter {
+fn shown(letter: &chorus_bus::kafka::DeadLetter) -> DeadLetter {
     DeadLetter {
         id: letter.id.to_string(),
         at: letter.at,

@@ -1,15 +1,15 @@
-//! What the client library has to say, in the log of this process.
+//! Log lines and errors of librdkafka, written to the log of this process.
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-/// Takes the client library's log lines and its errors of connections.
+/// Context of every client that has no other: it only logs.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Voice;
+pub(super) struct ClientLogger;
 
-impl ClientContext for Voice {
+impl ClientContext for ClientLogger {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
@@ -24,10 +24,10 @@ impl ClientContext for Voice {
         }
     }
 
-    /// The library's own log lines say the same, and say it once where this would say it every time.
+    /// Debug level: librdkafka logs the same error itself, once, where this is called for every connection.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(error = %error, "the connection to Kafka has trouble: {reason}");
+        tracing::debug!(error = %error, "connection to Kafka failed: {reason}");
     }
 }
 
-impl ConsumerContext for Voice {}
+impl ConsumerContext for ClientLogger {}

@@ -1,6 +1,6 @@
-//! The dead letters: what no consumer could read, for an operator to look at and to send again.
+//! Dead letters: messages that no consumer could read, for an operator to list and to publish again.
 //!
-//! Nothing is taken out of the topic; a letter that was replayed is followed by a note that says so.
+//! The topic is append-only: a replayed dead letter stays and a marker with its id follows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,43 +14,43 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::Offset;
 
+use super::client_logger::ClientLogger;
 use super::message::{EVENT_ID, ORIGIN_TOPIC, REASON, REPLAYED, Raw};
 use super::names::{self, Names};
 use super::publisher::Publisher;
 use super::settings::Settings;
-use super::voice::Voice;
 use super::{failed, next_number};
 
-/// How long one look for the next letter takes.
-const LOOK: Duration = Duration::from_millis(100);
+/// Longest wait of one poll for the next message.
+const POLL: Duration = Duration::from_millis(100);
 
-/// Reads the dead letters and sends them again.
-pub struct Letters {
+/// Lists and replays the dead letters of one installation.
+pub struct DeadLetters {
     settings: Arc<Settings>,
     publisher: Arc<Publisher>,
 }
 
 /// One dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// The letter's own id.
+pub struct DeadLetter {
+    /// Id of the dead letter itself.
     pub id: EventId,
-    /// When it was written.
+    /// Time of publication by the broker's clock.
     pub at: Timestamp,
-    /// The key of the record that it was.
+    /// Key of the original record.
     pub key: String,
-    /// What was wrong with it.
+    /// Reason that the consumer recorded.
     pub reason: String,
-    /// Where it came from, when that is a topic of ours.
+    /// Topic of the original record; none when it is not a topic of this installation.
     pub origin: Option<Topic>,
-    /// Bytes of its payload.
+    /// Length of the payload.
     pub bytes: usize,
-    /// Whether it was sent again.
+    /// True once it was published again.
     pub replayed: bool,
     raw: Raw,
 }
 
-impl Letters {
+impl DeadLetters {
     pub(super) const fn new(settings: Arc<Settings>, publisher: Arc<Publisher>) -> Self {
         Self {
             settings,
@@ -58,8 +58,8 @@ impl Letters {
         }
     }
 
-    /// All dead letters that the brokers keep, oldest first.
-    pub async fn list(&self) -> Result<Vec<Letter>, BusError> {
+    /// Dead letters that the brokers keep, oldest first.
+    pub async fn list(&self) -> Result<Vec<DeadLetter>, BusError> {
         let settings = self.settings.clone();
         let reading = tokio::task::spawn_blocking(move || read_all(&settings));
         let (mut letters, replayed) = reading.await.map_err(|problem| {
@@ -72,33 +72,33 @@ impl Letters {
         Ok(letters)
     }
 
-    /// Publishes what the letter was to where it came from, and notes that.
-    pub async fn replay(&self, letter: &Letter) -> Result<(), BusError> {
+    /// Publishes the original message to its topic and marks the dead letter as replayed.
+    pub async fn replay(&self, letter: &DeadLetter) -> Result<(), BusError> {
         let origin = letter.origin.as_ref().ok_or_else(|| {
             BusError::new(format!(
-                "letter {} names no topic that it came from",
+                "dead letter {} names no topic that it came from",
                 letter.id
             ))
         })?;
         self.publisher.send(origin, &letter.raw.revived()).await?;
         let headers = vec![(REPLAYED.to_owned(), letter.id.to_string().into_bytes())];
-        let note = Raw {
+        let marker = Raw {
             key: letter.raw.key.clone(),
             headers: Some(headers),
             payload: Some(Vec::new()),
         };
-        self.publisher.send(&Topic::Dlq, &note).await
+        self.publisher.send(&Topic::Dlq, &marker).await
     }
 }
 
-/// Everything in the topic, and the ids of the letters that were replayed.
-fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusError> {
+/// All dead letters, and the ids of those that were replayed.
+fn read_all(settings: &Settings) -> Result<(Vec<DeadLetter>, BTreeSet<String>), BusError> {
     let names = Names::new(settings);
     let consumer = reader(settings, &names)?;
     let (mut letters, mut replayed) = (BTreeMap::new(), BTreeSet::new());
     let (mut ended, mut idle) = (BTreeSet::new(), Duration::ZERO);
     while ended.len() < Topic::Dlq.partitions() as usize {
-        match consumer.poll(LOOK) {
+        match consumer.poll(POLL) {
             Some(Ok(message)) => {
                 idle = Duration::ZERO;
                 let raw = Raw::of(&message);
@@ -114,7 +114,7 @@ fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusE
             Some(Err(problem @ KafkaError::MessageConsumptionFatal(_))) => {
                 return Err(failed("read the dead letters", &problem));
             }
-            Some(Err(_)) | None => idle += LOOK,
+            Some(Err(_)) | None => idle += POLL,
         }
         if idle.as_millis() > u128::from(settings.answer_timeout.0) {
             return Err(BusError::new(
@@ -125,11 +125,11 @@ fn read_all(settings: &Settings) -> Result<(Vec<Letter>, BTreeSet<String>), BusE
     Ok((letters.into_values().collect(), replayed))
 }
 
-fn reader(settings: &Settings, names: &Names) -> Result<BaseConsumer<Voice>, BusError> {
+fn reader(settings: &Settings, names: &Names) -> Result<BaseConsumer<ClientLogger>, BusError> {
     let mut config = settings.tail(next_number());
     config.set("enable.partition.eof", "true");
-    let consumer: BaseConsumer<Voice> = config
-        .create_with_context(Voice)
+    let consumer: BaseConsumer<ClientLogger> = config
+        .create_with_context(ClientLogger)
         .map_err(|problem| failed("make a consumer", &problem))?;
     let partitions: Vec<_> = names::partitions(&Topic::Dlq).collect();
     let mut places = names.list(&partitions);
@@ -140,7 +140,7 @@ fn reader(settings: &Settings, names: &Names) -> Result<BaseConsumer<Voice>, Bus
     Ok(consumer)
 }
 
-fn letter(names: &Names, message: &BorrowedMessage<'_>, raw: Raw) -> Option<Letter> {
+fn letter(names: &Names, message: &BorrowedMessage<'_>, raw: Raw) -> Option<DeadLetter> {
     let partition = names.partition(message.topic(), message.partition())?;
     let at = Position {
         partition,
@@ -150,11 +150,14 @@ fn letter(names: &Names, message: &BorrowedMessage<'_>, raw: Raw) -> Option<Lett
         .header(EVENT_ID)
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| EventId::new(raw.number(&at)));
-    Some(Letter {
+    Some(DeadLetter {
         id,
         at: Timestamp(message.timestamp().to_millis().unwrap_or_default()),
         key: String::from_utf8_lossy(raw.key.as_deref().unwrap_or_default()).into_owned(),
-        reason: raw.header(REASON).unwrap_or("it does not say").to_owned(),
+        reason: raw
+            .header(REASON)
+            .unwrap_or("no reason is recorded")
+            .to_owned(),
         origin: raw.header(ORIGIN_TOPIC).and_then(names::topic),
         bytes: raw.payload.as_ref().map_or(0, Vec::len),
         replayed: false,

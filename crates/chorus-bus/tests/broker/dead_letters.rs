@@ -1,4 +1,4 @@
-//! Dead letters and lag, as an operator sees them.
+//! Dead letters and lag, as an operator reads them.
 
 use chorus_core::port::bus::partition_of;
 use chorus_core::record::{Unreadable, dead_letter};
@@ -8,7 +8,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use super::*;
 
-/// Publishes like a stranger, without any of our rules, to the partition of "key 1".
+/// Publishes a message that follows none of our rules, to the partition of "key 1".
 async fn poison(bus: &Kafka, topic: &Topic, headers: OwnedHeaders, key: &[u8]) {
     let stranger: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &bus.settings().brokers)
@@ -29,7 +29,7 @@ async fn poison(bus: &Kafka, topic: &Topic, headers: OwnedHeaders, key: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn poison_goes_to_the_dead_letters_and_the_group_goes_on() {
+async fn poison_goes_to_the_dead_letters_and_the_group_continues() {
     let Some(bus) = given("poison", &[]).await else {
         return;
     };
@@ -61,7 +61,7 @@ async fn poison_goes_to_the_dead_letters_and_the_group_goes_on() {
         .expect("the bus takes members");
     read_all(&mut member, 1..3).await;
     until("three letters", async || {
-        bus.letters()
+        bus.dead_letters()
             .list()
             .await
             .expect("the broker answers")
@@ -69,7 +69,7 @@ async fn poison_goes_to_the_dead_letters_and_the_group_goes_on() {
             == 3
     })
     .await;
-    let letters = bus.letters().list().await.expect("the broker answers");
+    let letters = bus.dead_letters().list().await.expect("the broker answers");
     let malformed = "header chorus-event-id is missing or malformed";
     let mut reasons: Vec<&str> = letters
         .iter()
@@ -111,7 +111,7 @@ async fn poison_that_nothing_follows_is_set_aside_once() {
     .await;
     drop(member);
     assert_eq!(
-        bus.letters()
+        bus.dead_letters()
             .list()
             .await
             .expect("the broker answers")
@@ -122,7 +122,7 @@ async fn poison_that_nothing_follows_is_set_aside_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_that_is_replayed_comes_as_what_it_was() {
+async fn a_replayed_dead_letter_comes_as_the_original_record() {
     let Some(bus) = given("replay", &[]).await else {
         return;
     };
@@ -131,7 +131,7 @@ async fn a_dead_letter_that_is_replayed_comes_as_what_it_was() {
     bus.publish(vec![dead_letter(EventId::new(5), &unread, &problem)])
         .await
         .expect("the bus takes records");
-    let letters = bus.letters().list().await.expect("the broker answers");
+    let letters = bus.dead_letters().list().await.expect("the broker answers");
     let [letter] = letters.as_slice() else {
         panic!("one letter was written, there are {letters:?}")
     };
@@ -144,16 +144,16 @@ async fn a_dead_letter_that_is_replayed_comes_as_what_it_was() {
         .tail(vec![Topic::ProjectCmd])
         .await
         .expect("the bus takes tails");
-    bus.letters()
+    bus.dead_letters()
         .replay(letter)
         .await
         .expect("it knows where it came from");
-    let again = within(PATIENCE, tail.next())
+    let again = within(TIMEOUT, tail.next())
         .await
         .expect("it comes")
         .expect("the bus gives records");
     assert!(matches!(again, Incoming::Record { record, .. } if record == unread));
-    let letters = bus.letters().list().await.expect("the broker answers");
+    let letters = bus.dead_letters().list().await.expect("the broker answers");
     assert!(
         matches!(letters.as_slice(), [letter] if letter.replayed),
         "{letters:?}"
