@@ -115,9 +115,9 @@ fn check(operations: Vec<Operation>) {
     let mut members: Vec<Seen> = Vec::new();
     let (mut published, mut acked) = (0_u128, BTreeSet::new());
     drop(member(&bus));
-    for deed in operations {
+    for operation in operations {
         let there = members.len().max(1);
-        match deed {
+        match operation {
             Operation::Publish(key) => {
                 published += 1;
                 now(bus.publish(vec![record(published, &key.to_string())]));
