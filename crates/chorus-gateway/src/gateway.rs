@@ -1,4 +1,4 @@
-//! The gateway as a whole: its routes on a listener, until it is told to stop.
+//! The gateway as a whole: its routes on a listener until it is stopped.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use chorus_core::port::Ports;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::desk::Desk;
+use crate::app_state::AppState;
 use crate::routes::router;
 use crate::settings::{Auth, Settings};
 
@@ -17,20 +17,20 @@ use crate::settings::{Auth, Settings};
 pub struct Gateway {
     ports: Ports,
     settings: Settings,
-    beside: Router,
+    extra_routes: Router,
 }
 
-/// Why the gateway does not serve.
+/// Reason why the gateway does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The socket failed.
     #[error("serve the gateway's socket")]
     Socket(#[from] io::Error),
-    /// Without keys everybody who reaches the listener would be let in.
+    /// [`Auth::Open`] on a listener that other machines can reach.
     #[error(
         "listen on {0} without keys: gateway.auth = \"open\" is for loopback addresses such as 127.0.0.1 only; use \"keys\""
     )]
-    OpenToAll(SocketAddr),
+    OpenListener(SocketAddr),
 }
 
 impl Gateway {
@@ -39,19 +39,22 @@ impl Gateway {
         Self {
             ports,
             settings,
-            beside: Router::new(),
+            extra_routes: Router::new(),
         }
     }
 
-    /// Routes of the caller's own, served beside the gateway's and without its keys: probes, metrics.
+    /// Adds routes that need no key, such as probes and metrics.
     #[must_use]
-    pub fn beside(mut self, routes: Router) -> Self {
-        self.beside = self.beside.merge(routes);
+    pub fn with_routes(mut self, routes: Router) -> Self {
+        self.extra_routes = self.extra_routes.merge(routes);
         self
     }
 
-    /// Serves until `stop` resolves: then nothing new is taken, streams of events end (their clients go on elsewhere), and
-    /// requests under way are answered. Whoever cannot wait that long drops the future.
+    /// Serves until `stop` resolves. Then no connection is accepted any more, event streams end
+    /// (their clients resume at another gateway), and requests under way are answered.
+    ///
+    /// The wait for those requests is bounded by [`Settings::deadline`]; a caller that cannot wait
+    /// so long drops the future.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -59,20 +62,20 @@ impl Gateway {
     ) -> Result<(), ServeError> {
         let address = listener.local_addr()?;
         if matches!(self.settings.auth, Auth::Open(_)) && !address.ip().is_loopback() {
-            return Err(ServeError::OpenToAll(address));
+            return Err(ServeError::OpenListener(address));
         }
         let (close, closed) = watch::channel(false);
-        let desk = Arc::new(Desk::new(self.ports, self.settings, closed));
+        let state = Arc::new(AppState::new(self.ports, self.settings, closed));
         let tail =
-            Arc::clone(&desk.hub).run(Arc::clone(&desk.ports.bus), Arc::clone(&desk.ports.clock));
-        let told = async move {
+            Arc::clone(&state.hub).run(Arc::clone(&state.ports.bus), Arc::clone(&state.ports.clock));
+        let stopped = async move {
             stop.await;
             close.send_replace(true);
         };
-        let routes = router(desk).merge(self.beside);
+        let routes = router(state).merge(self.extra_routes);
         tokio::select! {
             biased;
-            served = axum::serve(listener, routes).with_graceful_shutdown(told) => Ok(served?),
+            served = axum::serve(listener, routes).with_graceful_shutdown(stopped) => Ok(served?),
             () = tail => unreachable!("the tail never ends"),
         }
     }

@@ -1,29 +1,36 @@
-//! The gateway: the API of projects over HTTP, for clients with keys.
+//! The gateway: projects over HTTP for clients with API keys.
 //!
-//! It speaks to ports only. A submission is durable before it is answered; events are read from their rows, so
-//! any gateway process can go on where another stopped; the bus only wakes readers. Whoever wires a process
-//! gives it a listener, a stop signal and, if it likes, routes of its own to serve beside these.
+//! Every request passes the [request layer](request_layer), [authentication], and one handler. A
+//! submission or command is durable before its reply. Events are read from their rows, so any
+//! gateway process resumes a stream where another stopped; the bus only wakes readers. The binary
+//! gives [`Gateway::serve`] a listener, a stop signal, and routes of its own.
 //!
-//! Deliberately absent: deciding anything about a project (the orchestrator's), calling models, adapters,
-//! clocks and chance other than the `Clock` port's.
+//! Deliberately absent: decisions about a project (the orchestrator's), calls of models, adapters,
+//! and any clock or randomness other than the `Clock` port's.
 
-mod auth;
-mod desk;
+mod api_error;
+mod app_state;
+mod authentication;
+mod caller;
+mod error_code;
 pub mod estimate;
-mod fault;
-mod follow;
-mod frame;
+mod event_hub;
+mod event_stream;
 mod gateway;
-mod hub;
+mod idempotency;
+mod json_body;
 mod openapi;
+mod project_request;
 mod projects;
 mod query;
+mod request_layer;
 mod routes;
+mod secret;
 mod settings;
 mod submission;
 
 use chorus_api as resource;
 
-pub use auth::Secret;
 pub use gateway::{Gateway, ServeError};
+pub use secret::Secret;
 pub use settings::{Auth, Bounds, Settings};

@@ -1,58 +1,52 @@
-//! `/v1/projects` and what lies below a project, but for submissions and events.
+//! Handlers of `/v1/projects` and below, except [submission](crate::submission) and
+//! [events](crate::event_stream).
 
 mod archive;
-mod command;
+pub(crate) mod command;
 mod deliverable;
+mod format;
 mod list;
 mod plan;
 mod report;
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
-use axum::{Extension, Json};
+use axum::Json;
 use chorus_core::port::projects::Loaded;
-use chorus_core::project::State as Stand;
+use chorus_core::port::error::full_text;
+use chorus_core::project::State;
 
-use crate::auth::Caller;
-use crate::desk::Desk;
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
 use crate::estimate::{self, Sources};
-use crate::fault::Fault;
+use crate::project_request::ProjectRequest;
 use crate::resource::{Estimate, ProjectResource};
 
-pub(crate) use command::{answer, approve, cancel, pause, reject, resume};
 pub(crate) use deliverable::{deliverable, file};
 pub(crate) use list::list;
 pub(crate) use plan::plan;
 pub(crate) use report::report;
 
 /// `GET /v1/projects/{id}`
-pub(crate) async fn show(
-    State(desk): State<Arc<Desk>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Json<ProjectResource>, Fault> {
-    resource(&desk, &caller, &id).await.map(Json)
+pub(crate) async fn show(request: ProjectRequest) -> Result<Json<ProjectResource>, ApiError> {
+    resource(&request.state, &request.loaded).await.map(Json)
 }
 
-/// The project as it is.
+/// The resource of a loaded project.
 pub(crate) async fn resource(
-    desk: &Desk,
-    caller: &Caller,
-    id: &str,
-) -> Result<ProjectResource, Fault> {
-    let loaded = desk.project(caller, id).await?;
-    let money = desk.money(loaded.project.head.id).await?;
-    let estimate = estimate(desk, &loaded).await?;
-    Ok(ProjectResource::new(&loaded, money, estimate))
+    state: &AppState,
+    loaded: &Loaded,
+) -> Result<ProjectResource, ApiError> {
+    let money = state.money(loaded.project.head.id).await?;
+    let estimate = estimate(state, loaded).await?;
+    Ok(ProjectResource::new(loaded, money, estimate))
 }
 
-/// The estimate of a plan that waits for approval. That no account can serve it now is no error of the request.
-async fn estimate(desk: &Desk, loaded: &Loaded) -> Result<Option<Estimate>, Fault> {
-    if !matches!(loaded.project.head.state, Stand::WaitingApproval) {
+/// The estimate of a plan that waits for approval. Without an account that can serve it there is
+/// none, and the request still succeeds.
+async fn estimate(state: &AppState, loaded: &Loaded) -> Result<Option<Estimate>, ApiError> {
+    if !matches!(loaded.project.head.state, State::WaitingApproval) {
         return Ok(None);
     }
-    let (ports, settings) = (&desk.ports, &desk.settings);
+    let (ports, settings) = (&state.ports, &state.settings);
     let sources = Sources {
         artifacts: &*ports.artifacts,
         deliveries: &*ports.deliveries,
@@ -65,7 +59,7 @@ async fn estimate(desk: &Desk, loaded: &Loaded) -> Result<Option<Estimate>, Faul
         Ok(estimate) => Ok(Some(estimate)),
         Err(estimate::Unknown::Store(error)) => Err(error.into()),
         Err(other) => {
-            tracing::warn!(project.id = %loaded.project.head.id, estimate.error = %other, "no estimate of a waiting plan");
+            tracing::warn!(project.id = %loaded.project.head.id, estimate.error = full_text(&other), "no estimate of a waiting plan");
             Ok(None)
         }
     }

@@ -1,4 +1,4 @@
-//! The table of routes. The router is made from it, and the specification is held against it by a test.
+//! The table of routes. The router is built from it, and a test compares `openapi.json` with it.
 
 use std::sync::Arc;
 
@@ -8,47 +8,41 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::Value;
 
-use crate::auth;
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
-use crate::follow::events;
-use crate::frame::frame;
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::authentication::authenticate;
+use crate::error_code::ErrorCode;
+use crate::event_stream::events;
 use crate::openapi;
-use crate::projects;
+use crate::projects::{self, command};
+use crate::request_layer::request_layer;
 use crate::submission::submit;
 
 /// Method, path, handler.
-pub(crate) type Route = (&'static str, &'static str, MethodRouter<Arc<Desk>>);
+pub(crate) type Route = (&'static str, &'static str, MethodRouter<Arc<AppState>>);
 
-/// Routes that want a key.
-pub(crate) fn keyed() -> Vec<Route> {
+/// Routes that need a key.
+#[rustfmt::skip]
+pub(crate) fn authenticated() -> Vec<Route> {
     vec![
         ("post", "/v1/projects", post(submit)),
         ("get", "/v1/projects", get(projects::list)),
         ("get", "/v1/projects/{id}", get(projects::show)),
         ("get", "/v1/projects/{id}/plan", get(projects::plan)),
         ("get", "/v1/projects/{id}/events", get(events)),
-        (
-            "get",
-            "/v1/projects/{id}/deliverable",
-            get(projects::deliverable),
-        ),
-        (
-            "get",
-            "/v1/projects/{id}/deliverable/{*path}",
-            get(projects::file),
-        ),
+        ("get", "/v1/projects/{id}/deliverable", get(projects::deliverable)),
+        ("get", "/v1/projects/{id}/deliverable/{*path}", get(projects::file)),
         ("get", "/v1/projects/{id}/report", get(projects::report)),
-        ("post", "/v1/projects/{id}/answers", post(projects::answer)),
-        ("post", "/v1/projects/{id}/approve", post(projects::approve)),
-        ("post", "/v1/projects/{id}/reject", post(projects::reject)),
-        ("post", "/v1/projects/{id}/pause", post(projects::pause)),
-        ("post", "/v1/projects/{id}/resume", post(projects::resume)),
-        ("post", "/v1/projects/{id}/cancel", post(projects::cancel)),
+        ("post", "/v1/projects/{id}/answers", command::route(command::read_answers)),
+        ("post", "/v1/projects/{id}/approve", command::route(command::read_approve)),
+        ("post", "/v1/projects/{id}/reject", command::route(command::read_reject)),
+        ("post", "/v1/projects/{id}/pause", command::route(command::read_pause)),
+        ("post", "/v1/projects/{id}/resume", command::route(command::read_resume)),
+        ("post", "/v1/projects/{id}/cancel", command::route(command::read_cancel)),
     ]
 }
 
-/// Routes for everybody.
+/// Routes that need no key.
 pub(crate) fn open() -> Vec<Route> {
     vec![("get", "/openapi.json", get(specification))]
 }
@@ -57,8 +51,8 @@ async fn specification() -> Json<Value> {
     Json(openapi::document())
 }
 
-/// All routes in their frame.
-pub(crate) fn router(desk: Arc<Desk>) -> Router {
+/// All routes inside authentication, body limit and [`request_layer`].
+pub(crate) fn router(state: Arc<AppState>) -> Router {
     let gather = |routes: Vec<Route>| {
         routes
             .into_iter()
@@ -66,17 +60,11 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
                 router.route(path, handler)
             })
     };
-    let missing = async || {
-        Fault::new(
-            Code::NoSuchRoute,
-            "there is nothing at this address; /openapi.json tells what there is",
-        )
-    };
-    gather(keyed())
-        .route_layer(from_fn_with_state(Arc::clone(&desk), auth::admit))
+    gather(authenticated())
+        .route_layer(from_fn_with_state(Arc::clone(&state), authenticate))
         .merge(gather(open()))
-        .fallback(missing)
-        .layer(DefaultBodyLimit::max(desk.settings.bounds.body))
-        .layer(from_fn_with_state(Arc::clone(&desk), frame))
-        .with_state(desk)
+        .fallback(async || ApiError::of(ErrorCode::NoSuchRoute))
+        .layer(DefaultBodyLimit::max(state.settings.bounds.body))
+        .layer(from_fn_with_state(Arc::clone(&state), request_layer))
+        .with_state(state)
 }

@@ -1,4 +1,4 @@
-//! What the gateway is given: ports and settings.
+//! Settings of a gateway, made by the binary from the configuration.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,57 +10,58 @@ use chorus_core::money::MicroUsd;
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
 
-/// How the gateway behaves.
+/// Settings of one gateway process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Who may come in.
+    /// Authentication of requests.
     pub auth: Auth,
-    /// SizeLimits of what is handed in.
+    /// Sizes of submissions.
     pub bounds: Bounds,
-    /// Most that a project may spend when its client names no budget.
+    /// Budget of a project whose client names none.
     pub budget: MicroUsd,
-    /// Most that a client may name as a budget.
+    /// Maximum budget that a client may name.
     pub most_budget: MicroUsd,
     /// Models and prices, for estimates.
     pub catalog: Arc<Catalog>,
     /// Models for each role, for estimates.
     pub roles: BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>,
-    /// How long a request may take until its reply begins.
+    /// Maximum time until a reply begins.
     pub deadline: Millis,
-    /// How often a silent stream of events says that it is alive.
+    /// Time of silence after which an event stream sends a comment.
     pub keep_alive: Millis,
-    /// How often a stream of events looks at the rows although nothing woke it.
+    /// Time between two reads of the rows by an event stream without a wake-up.
     pub poll: Millis,
-    /// Most streams of events at once.
+    /// Maximum number of event streams at once.
     pub streams: usize,
-    /// Most submissions that are read at once; each may take as much memory as a body may have bytes.
+    /// Maximum number of submissions read at once; each may take [`Bounds::body`] bytes of memory.
     pub uploads: usize,
 }
 
-/// Who may come in.
+/// Authentication of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// Whoever presents a key; the key says whose work is seen and done.
+    /// Every request needs an API key, which decides tenant and scopes.
     Keys,
-    /// Everybody on this machine, as this tenant. Refused when the listener can be reached from elsewhere.
+    /// Every program of this machine is this tenant. Refused for listeners on other addresses than
+    /// loopback.
     Open(Tenant),
 }
 
-/// SizeLimits of what is handed in, in bytes.
+/// Sizes of submissions, in bytes unless the field says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The brief.
+    /// Maximum size of the brief.
     pub brief: u64,
-    /// One attachment.
+    /// Maximum size of one attachment.
     pub attachment: u64,
-    /// A whole request.
+    /// Maximum size of a whole request.
     pub body: usize,
-    /// How many attachments, not how large.
+    /// Maximum number of attachments.
     pub attachments: usize,
 }
 
 impl Settings {
-    /// The usual settings for this catalogue and these roles.
+    /// Default settings for this catalogue and these roles.
     pub fn usual(catalog: Arc<Catalog>, roles: BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>) -> Self {
         Self {
             auth: Auth::Keys,

@@ -1,7 +1,8 @@
-//! `POST /v1/projects`: what is handed in, read and checked, then committed before it is answered.
+//! `POST /v1/projects`: a submission is read and checked ([`body`]), then committed before the reply.
 
-mod intake;
+mod body;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -12,60 +13,44 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{EventId, ProjectId, Seq, Version};
 use chorus_core::intake::{AcceptedAttachment, title};
-use chorus_core::money::MicroUsd;
-use chorus_core::money::ProjectMoney;
+use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::port::projects::{Loaded, NewProject, Submitted};
 use chorus_core::project::{ClientCommand, Head, NewHead, Project};
 use chorus_core::record;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::auth::Caller;
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::caller::Caller;
+use crate::error_code::ErrorCode;
+use crate::idempotency;
+use crate::projects;
 use crate::resource::{Approval, ProjectResource, SubmissionOptions};
-use intake::Intake;
-pub(crate) use intake::json;
+use body::CheckedSubmission;
 
+/// Header of a reply that repeats an earlier submission's project.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Longest Idempotency-Key.
-const LONGEST_KEY: usize = 255;
-
-/// Takes a project.
+/// Accepts a project: 201 for a new one, 200 for a repeated key and body.
 pub(crate) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     request: Request,
-) -> Result<Response, Fault> {
-    let key = idempotency_key(request.headers())?;
-    let room = desk.upload().await?;
-    let intake = intake::read(request, &desk.settings.bounds).await?;
-    let budget = budget(&desk, &intake.options)?;
-    let new = store(&desk, &caller, intake, (key, budget)).await?;
-    drop(room);
-    match desk.ports.projects.submit(new.clone()).await? {
+) -> Result<Response, ApiError> {
+    let key = idempotency::key(request.headers())?;
+    let permit = state.upload_permit().await?;
+    let submission = body::read(request, &state.settings.bounds).await?;
+    let budget = budget(&state, &submission.options)?;
+    let new = store(&state, &caller, submission, (key, budget)).await?;
+    drop(permit);
+    match state.ports.projects.submit(new.clone()).await? {
         Submitted::Accepted(id) if id == new.id => {
-            desk.publish(new.record);
-            let project = Project {
-                head: new.head,
-                tasks: std::collections::BTreeMap::new(),
-            };
-            let loaded = Loaded {
-                version: Version(0),
-                seq: Seq(0),
-                project,
-            };
-            let money = ProjectMoney {
-                budget,
-                ..ProjectMoney::default()
-            };
-            Ok(reply(
-                StatusCode::CREATED,
-                ProjectResource::new(&loaded, money, None),
-            ))
+            state.publish(new.record.clone());
+            Ok(reply(StatusCode::CREATED, created(new)))
         }
         Submitted::Accepted(id) => {
-            let resource = super::projects::resource(&desk, &caller, &id.to_string()).await?;
+            let loaded = state.project(&caller, &id.to_string()).await?;
+            let resource = projects::resource(&state, &loaded).await?;
             let mut reply = reply(StatusCode::OK, resource);
             reply
                 .headers_mut()
@@ -73,100 +58,89 @@ pub(crate) async fn submit(
             Ok(reply)
         }
         Submitted::KeyReused(other) => {
-            let words = format!(
+            let message = format!(
                 "this Idempotency-Key was used for {other} with another body; choose a new key for new work"
             );
-            Err(Fault::new(Code::IdempotencyKeyReused, words)
+            Err(ApiError::new(ErrorCode::IdempotencyKeyReused, message)
                 .of_field("Idempotency-Key")
                 .of_project(other))
         }
     }
 }
 
+/// The resource of a project that was committed just now.
+fn created(new: NewProject) -> ProjectResource {
+    let money = ProjectMoney {
+        budget: new.budget,
+        ..ProjectMoney::default()
+    };
+    let loaded = Loaded {
+        version: Version(0),
+        seq: Seq(0),
+        project: Project {
+            head: new.head,
+            tasks: BTreeMap::new(),
+        },
+    };
+    ProjectResource::new(&loaded, money, None)
+}
+
 fn reply(status: StatusCode, resource: ProjectResource) -> Response {
-    let place = resource.links.own.clone();
-    ([(header::LOCATION, place)], (status, Json(resource))).into_response()
+    let address = resource.links.own.clone();
+    ([(header::LOCATION, address)], (status, Json(resource))).into_response()
 }
 
-/// The client's key, if it gave one.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let text = value
-        .to_str()
-        .ok()
-        .filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
-    let wrong = || {
-        Fault::field(
-            "Idempotency-Key",
-            format!("it must be 1 to {LONGEST_KEY} visible ASCII letters"),
-        )
-    };
-    Ok(Some(text.ok_or_else(wrong)?.to_owned()))
-}
-
+/// The budget of a submission: the client's, else the configured default.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "at most 10^15 after the check"
 )]
-fn budget(desk: &Desk, options: &SubmissionOptions) -> Result<MicroUsd, Fault> {
+fn budget(state: &AppState, options: &SubmissionOptions) -> Result<MicroUsd, ApiError> {
     let Some(dollars) = options.budget_usd else {
-        return Ok(desk.settings.budget);
+        return Ok(state.settings.budget);
     };
-    let most = desk.settings.most_budget;
-    let wrong = || Fault::field("budget_usd", format!("it must be between 0 and {most}"));
+    let max = state.settings.most_budget;
+    let refused = || ApiError::field("budget_usd", format!("it must be between 0 and {max}"));
     if !(0.0..=1e9).contains(&dollars) {
-        return Err(wrong());
+        return Err(refused());
     }
     let micros = MicroUsd((dollars * 1_000_000.0).round() as i64);
-    if micros <= most {
+    if micros <= max {
         Ok(micros)
     } else {
-        Err(wrong())
+        Err(refused())
     }
 }
 
-/// Puts the artifacts in place and builds the project that names them.
+/// Stores the artifacts and builds the project that refers to them.
 async fn store(
-    desk: &Desk,
+    state: &AppState,
     caller: &Caller,
-    intake: Intake,
+    submission: CheckedSubmission,
     (key, budget): (Option<String>, MicroUsd),
-) -> Result<NewProject, Fault> {
-    let Intake {
+) -> Result<NewProject, ApiError> {
+    let CheckedSubmission {
         text,
-        documents,
-        options,
-    } = intake;
-    let mut attachments = Vec::with_capacity(documents.len());
-    for AcceptedAttachment { name, text } in documents {
-        let bytes = text.len() as u64;
-        let text = desk.ports.artifacts.put(Bytes::from(text)).await?;
-        attachments.push(Attachment { name, text, bytes });
-    }
-    let title = title(options.title.as_deref(), &text);
-    let how = Options {
-        assume: options.assume,
-        approve: options.approve == Approval::Ask,
+        attachments: accepted,
+        options: given,
+    } = submission;
+    let title = title(given.title.as_deref(), &text);
+    let options = Options {
+        assume: given.assume,
+        approve: given.approve == Approval::Ask,
     };
-    let written = |error: serde_json::Error| {
-        Fault::new(
-            Code::Internal,
-            format!("the brief cannot be written: {error}"),
-        )
-    };
-    let brief = serde_json::to_vec(&Brief {
+    let brief = Brief {
         version: 1,
         text,
-        attachments,
-        options: how,
-    })
-    .map_err(written)?;
-    let brief = desk.ports.artifacts.put(Bytes::from(brief)).await?;
-    // What the client said, not what the server fills in: a changed default does not make a repetition another body.
-    let said = serde_json::to_vec(&(brief, &options.title, options.budget_usd)).map_err(written)?;
-    let clock = &desk.ports.clock;
+        attachments: store_attachments(state, accepted).await?,
+        options,
+    };
+    let internal = |error: serde_json::Error| ApiError::internal("write the brief", &error);
+    let brief = serde_json::to_vec(&brief).map_err(internal)?;
+    let brief = state.ports.artifacts.put(Bytes::from(brief)).await?;
+    // Only what the client sent: a changed default must not make a repetition another body.
+    let sent = serde_json::to_vec(&(brief, &given.title, given.budget_usd)).map_err(internal)?;
+    let clock = &state.ports.clock;
     let id = ProjectId::new(clock.random_u128());
     let tenant = caller.tenant.clone();
     let record = record::command(
@@ -181,16 +155,28 @@ async fn store(
         title,
         created_at: clock.now(),
         brief,
-        options: how,
+        options,
     });
-    let idempotency_key = key.unwrap_or_else(|| id.to_string());
     Ok(NewProject {
         id,
         tenant,
-        idempotency_key,
-        body: ArtifactHash::of(&said),
+        idempotency_key: key.unwrap_or_else(|| id.to_string()),
+        body: ArtifactHash::of(&sent),
         budget,
         head,
         record,
     })
+}
+
+async fn store_attachments(
+    state: &AppState,
+    accepted: Vec<AcceptedAttachment>,
+) -> Result<Vec<Attachment>, ApiError> {
+    let mut attachments = Vec::with_capacity(accepted.len());
+    for AcceptedAttachment { name, text } in accepted {
+        let bytes = text.len() as u64;
+        let text = state.ports.artifacts.put(Bytes::from(text)).await?;
+        attachments.push(Attachment { name, text, bytes });
+    }
+    Ok(attachments)
 }

@@ -1,57 +1,65 @@
-//! A deliverable as a zip, made while it is sent: one file in memory at a time. Equal deliverables give equal bytes.
+//! A deliverable as a zip, packed while it is sent: one file in memory at a time. Equal
+//! deliverables give equal bytes.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chorus_core::merge::MergedFile;
+use chorus_core::port::error::full_text;
 use futures_util::stream::{self, Stream};
 use zip::write::SimpleFileOptions;
 use zip::write::StreamWriter;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use crate::desk::Desk;
+use crate::app_state::AppState;
 
-/// The zip's bytes, a piece for each file and one for the list at its end. An error cuts the transfer, so that a
-/// client never takes half a zip for a whole one.
+/// Bytes of the zip: a chunk for each file, and one for the directory at the end.
+///
+/// An error aborts the transfer, so that a client never mistakes half a zip for a whole one.
 pub(super) fn stream(
-    desk: Arc<Desk>,
+    state: Arc<AppState>,
     files: Vec<MergedFile>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let archive = Archive::new();
     stream::try_unfold(
-        (desk, files.into_iter(), Some(archive)),
-        async |(desk, mut files, archive)| {
+        (state, files.into_iter(), Some(archive)),
+        async |(state, mut files, archive)| {
             let Some(mut archive) = archive else {
                 return Ok(None);
             };
             match files.next() {
                 Some(file) => {
-                    let content = desk
+                    let content = state
                         .ports
                         .artifacts
                         .get(file.content)
                         .await
-                        .map_err(io::Error::other)?;
-                    let content = content.ok_or_else(|| {
-                        io::Error::other(format!("the artifact {} is missing", file.content))
-                    })?;
+                        .map_err(|error| aborted(&file, io::Error::other(error)))?;
+                    let content = content
+                        .ok_or_else(|| aborted(&file, io::ErrorKind::NotFound.into()))?;
                     archive.add(&file.path, &content)?;
-                    Ok(Some((archive.taken(), (desk, files, Some(archive)))))
+                    Ok(Some((archive.take(), (state, files, Some(archive)))))
                 }
-                None => Ok(Some((archive.finished()?, (desk, files, None)))),
+                None => Ok(Some((archive.finish()?, (state, files, None)))),
             }
         },
     )
 }
 
-/// A zip under way, and what of it was not taken yet.
+/// Logs the reason why a transfer is cut; the client sees only the cut.
+fn aborted(file: &MergedFile, error: io::Error) -> io::Error {
+    tracing::error!(artifact.hash = %file.content, artifact.error = full_text(&error), "a zip was cut");
+    error
+}
+
+/// A zip being written, and its bytes not yet taken.
 struct Archive {
     writer: ZipWriter<StreamWriter<Pipe>>,
     pipe: Pipe,
 }
 
-/// Bytes between the writer and whoever takes them.
+/// Buffer between the writer and [`Archive::take`].
 #[derive(Clone, Default)]
 struct Pipe(Arc<Mutex<Vec<u8>>>);
 
@@ -89,11 +97,11 @@ impl Archive {
         self.writer.write_all(content)
     }
 
-    fn taken(&self) -> Bytes {
+    fn take(&self) -> Bytes {
         std::mem::take(&mut *self.pipe.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
     }
 
-    fn finished(self) -> io::Result<Bytes> {
+    fn finish(self) -> io::Result<Bytes> {
         let Self { writer, pipe } = self;
         drop(writer.finish().map_err(io::Error::other)?);
         Ok(std::mem::take(&mut *pipe.0.lock().unwrap_or_else(PoisonError::into_inner)).into())
@@ -120,9 +128,9 @@ mod tests {
                 archive
                     .add(path, text.as_bytes())
                     .expect("memory takes all");
-                bytes.extend(archive.taken());
+                bytes.extend(archive.take());
             }
-            bytes.extend(archive.finished().expect("memory takes all"));
+            bytes.extend(archive.finish().expect("memory takes all"));
             bytes
         };
         let bytes = make();

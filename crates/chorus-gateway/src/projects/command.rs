@@ -1,211 +1,166 @@
-//! The commands of clients to a project: answers, approve, reject, pause, resume, cancel.
+//! Commands to a project: answers, approve, reject, pause, resume, cancel.
 //!
-//! A command is committed to the outbox before it is answered with 202; the project's writer carries it out, and its
-//! effect shows in the project and its events. The same Idempotency-Key and body are the same command, however
-//! often they come and whatever became of it meanwhile.
+//! A command is committed to the outbox before the reply 202. The orchestrator carries it out, and
+//! its effect shows in the project and its events. An equal `Idempotency-Key` and body are the same
+//! command, however often they arrive and in whatever state the project is by then.
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use chorus_core::artifact::ArtifactHash;
-use chorus_core::id::{EventId, ProjectId, Tenant};
-use chorus_core::project::{ClientCommand, Head, State as Stand};
+use axum::routing::{MethodRouter, post};
+use chorus_core::id::EventId;
+use chorus_core::project::{ClientCommand, Head, State};
 use chorus_core::record;
 use http::{HeaderMap, StatusCode};
 
-use crate::auth::Caller;
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::error_code::ErrorCode;
+use crate::idempotency;
+use crate::json_body::read_json;
+use crate::project_request::ProjectRequest;
 use crate::resource::{Answers, CommandAccepted, Rejection};
-use crate::submission::{idempotency_key, json};
 
-type Taken = Result<Response, Fault>;
+/// Reads one kind of command from a request's body.
+pub(crate) type ReadCommand = fn(&[u8]) -> Result<ClientCommand, ApiError>;
+
+/// The route of a command.
+pub(crate) fn route(read: ReadCommand) -> MethodRouter<Arc<AppState>> {
+    post(
+        move |project: ProjectRequest, headers: HeaderMap, body: Bytes| async move {
+            accept(project, &headers, read(&body)?).await
+        },
+    )
+}
 
 /// `POST …/answers`
-pub(crate) async fn answer(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Taken {
+pub(crate) fn read_answers(body: &[u8]) -> Result<ClientCommand, ApiError> {
     let Answers {
         answers,
         assume_rest,
-    } = json(&body)?;
+    } = read_json(body)?;
     if answers.is_empty() && !assume_rest {
-        return Err(Fault::field(
+        return Err(ApiError::field(
             "answers",
             "there is none; give answers, or assume_rest",
         ));
     }
-    tell(
-        &desk,
-        &caller,
-        (&id, &headers),
-        ClientCommand::Answer {
-            answers,
-            assume_rest,
-        },
-    )
-    .await
+    Ok(ClientCommand::Answer {
+        answers,
+        assume_rest,
+    })
 }
 
-/// `POST …/approve`
-pub(crate) async fn approve(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-) -> Taken {
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Approve).await
+/// `POST …/approve`; the body is ignored, as for all commands without parameters.
+pub(crate) fn read_approve(_: &[u8]) -> Result<ClientCommand, ApiError> {
+    Ok(ClientCommand::Approve)
 }
 
 /// `POST …/reject`
-pub(crate) async fn reject(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Taken {
-    let Rejection { reason } = json(&body)?;
+pub(crate) fn read_reject(body: &[u8]) -> Result<ClientCommand, ApiError> {
+    let Rejection { reason } = read_json(body)?;
     if reason.trim().is_empty() {
-        return Err(Fault::field(
+        return Err(ApiError::field(
             "reason",
-            "it is empty: say what should be different",
+            "it is empty: write what should be different",
         ));
     }
-    tell(
-        &desk,
-        &caller,
-        (&id, &headers),
-        ClientCommand::Reject { reason },
-    )
-    .await
+    Ok(ClientCommand::Reject { reason })
 }
 
 /// `POST …/pause`
-pub(crate) async fn pause(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-) -> Taken {
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Pause).await
+pub(crate) fn read_pause(_: &[u8]) -> Result<ClientCommand, ApiError> {
+    Ok(ClientCommand::Pause)
 }
 
 /// `POST …/resume`
-pub(crate) async fn resume(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-) -> Taken {
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Resume).await
+pub(crate) fn read_resume(_: &[u8]) -> Result<ClientCommand, ApiError> {
+    Ok(ClientCommand::Resume)
 }
 
 /// `POST …/cancel`
-pub(crate) async fn cancel(
-    desk: State<Arc<Desk>>,
-    caller: Extension<Caller>,
-    id: Path<String>,
-    headers: HeaderMap,
-) -> Taken {
-    tell(&desk, &caller, (&id, &headers), ClientCommand::Cancel).await
+pub(crate) fn read_cancel(_: &[u8]) -> Result<ClientCommand, ApiError> {
+    Ok(ClientCommand::Cancel)
 }
 
-async fn tell(
-    desk: &Desk,
-    caller: &Caller,
-    (id, headers): (&str, &HeaderMap),
+/// Commits a command that can have an effect, publishes it, and replies 202.
+async fn accept(
+    request: ProjectRequest,
+    headers: &HeaderMap,
     command: ClientCommand,
-) -> Taken {
-    let head = desk.project(caller, id).await?.project.head;
-    let event = match idempotency_key(headers)? {
-        Some(key) => named(&head, &key, &command),
-        None => EventId::new(desk.ports.clock.random_u128()),
+) -> Result<Response, ApiError> {
+    let ProjectRequest {
+        state,
+        caller,
+        loaded,
+    } = request;
+    let head = loaded.project.head;
+    let event = match idempotency::key(headers)? {
+        Some(key) => idempotency::command_id(&head, &key, &command),
+        None => EventId::new(state.ports.clock.random_u128()),
     };
     if !head.folded.contains(&event) {
-        fits(&head, &command)?;
+        check_effect(&head, &command)?;
         let record = record::command(event, &caller.tenant, head.id, &command);
-        if !desk
-            .ports
-            .projects
+        let projects = &state.ports.projects;
+        if !projects
             .command(&caller.tenant, head.id, record.clone())
             .await?
         {
-            return Err(Fault::no_such_project(id));
+            return Err(ApiError::no_such_project(&head.id.to_string()));
         }
-        desk.publish(record);
+        state.publish(record);
     }
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(CommandAccepted {
-            project: head.id,
-            command: event,
-        }),
-    )
-        .into_response())
+    let accepted = CommandAccepted {
+        project: head.id,
+        command: event,
+    };
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
-/// The id of a command that the client gave a key: the same for the same key and command.
-fn named(head: &Head, key: &str, command: &ClientCommand) -> EventId {
-    let said: (&Tenant, ProjectId, &str, &ClientCommand) = (&head.tenant, head.id, key, command);
-    let text = serde_json::to_string(&said).expect("texts and ids can be written");
-    let hash = ArtifactHash::of(text.as_bytes()).to_string();
-    EventId::new(u128::from_str_radix(&hash[..32], 16).expect("a hash is hex digits"))
-}
-
-/// Whether the command can have an effect as the project stands; the project's writer decides for good.
-fn fits(head: &Head, command: &ClientCommand) -> Result<(), Fault> {
-    let (paused, inner) = match &head.state {
-        Stand::Paused { was } => (true, &**was),
+/// Refuses a command that can have no effect in the loaded state. The orchestrator decides finally.
+fn check_effect(head: &Head, command: &ClientCommand) -> Result<(), ApiError> {
+    let (is_paused, inner) = match &head.state {
+        State::Paused { was } => (true, &**was),
         other => (false, other),
     };
-    let fit = match command {
+    let (has_effect, reason) = match command {
         ClientCommand::Answer { answers, .. } => {
-            let open = |id: &String| head.open.iter().any(|open| open.question.id == *id);
-            if let Some(stray) = answers
-                .keys()
-                .find(|id| !open(id))
-                .filter(|_| !head.open.is_empty())
-            {
-                return Err(Fault::field(
-                    format!("answers.{stray:.64}"),
-                    "no open question has this id",
-                ));
-            }
-            !head.open.is_empty()
+            check_question_ids(head, answers.keys())?;
+            (!head.open.is_empty(), "it has no open question")
         }
-        ClientCommand::Approve | ClientCommand::Reject { .. } => {
-            matches!(inner, Stand::WaitingApproval)
-        }
-        ClientCommand::Pause => !paused,
-        ClientCommand::Resume => paused,
-        ClientCommand::Cancel | ClientCommand::Submit { .. } => true,
+        ClientCommand::Approve | ClientCommand::Reject { .. } => (
+            matches!(inner, State::WaitingApproval),
+            "no plan waits for approval",
+        ),
+        ClientCommand::Pause => (!is_paused, "that cannot be done now"),
+        ClientCommand::Resume => (is_paused, "that cannot be done now"),
+        ClientCommand::Cancel | ClientCommand::Submit { .. } => (true, "that cannot be done now"),
     };
-    if fit && !head.is_terminal() {
+    if has_effect && !head.is_terminal() {
         return Ok(());
     }
-    let wish = match command {
-        ClientCommand::Answer { .. } => "it has no open question",
-        ClientCommand::Approve | ClientCommand::Reject { .. } => "no plan waits for approval",
-        ClientCommand::Pause
-        | ClientCommand::Resume
-        | ClientCommand::Cancel
-        | ClientCommand::Submit { .. } => "that cannot be done now",
-    };
-    Err(Fault::new(
-        Code::WrongState,
-        format!(
-            "the project is {}: {wish}",
-            head.state.as_str().replace('_', " ")
-        ),
-    )
-    .of_project(head.id))
+    let state = head.state.as_str().replace('_', " ");
+    let message = format!("the project is {state}: {reason}");
+    Err(ApiError::new(ErrorCode::WrongState, message).of_project(head.id))
 }
+
+/// Refuses an answer to a question that is not open, while others are.
+fn check_question_ids<'a>(
+    head: &Head,
+    mut ids: impl Iterator<Item = &'a String>,
+) -> Result<(), ApiError> {
+    let is_open = |id: &String| head.open.iter().any(|open| open.question.id == *id);
+    match ids.find(|id| !is_open(id)) {
+        Some(id) if !head.open.is_empty() => Err(ApiError::field(
+            format!("answers.{id:.64}"),
+            "no open question has this id",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,30 @@
 //! `GET /v1/projects/{id}/deliverable` as JSON or zip, and its files one by one.
 
-use std::sync::Arc;
-
+use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use chorus_core::merge::{Deliverable, MergedFile};
 use chorus_core::port::projects::Loaded;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::archive;
-use crate::auth::Caller;
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
-use crate::query::Query;
+use super::format::Format;
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::error_code::ErrorCode;
+use crate::project_request::ProjectRequest;
 use crate::resource::{DeliverableFile, DeliverableResource};
 
-/// Texts of at most so many bytes together stand in the JSON; larger deliverables are fetched file by file or as a zip.
-const INLINE: u64 = 8 << 20;
+const ZIP: Format = Format {
+    name: "zip",
+    media_type: "application/zip",
+};
 
-/// What a model wrote is shown, if at all, without rights: no script of it runs under the gateway's name.
+/// Maximum size of a deliverable whose texts are in the JSON, in bytes.
+const MAX_INLINE_BYTES: u64 = 8 << 20;
+
+/// Headers of a file: a model wrote it, so no script of it may run under the gateway's name.
 const SANDBOX: [(HeaderName, HeaderValue); 2] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -34,105 +38,78 @@ const SANDBOX: [(HeaderName, HeaderValue); 2] = [
 
 /// `GET …/deliverable`
 pub(crate) async fn deliverable(
-    State(desk): State<Arc<Desk>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    ProjectRequest { state, loaded, .. }: ProjectRequest,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let format = Query::read(query.as_deref(), &["format"])?.word("format", &["json", "zip"])?;
-    let loaded = desk.project(&caller, &id).await?;
-    let deliverable = of(&desk, &loaded).await?;
-    if format == Some("zip") || (format.is_none() && wants(&headers, "application/zip")) {
-        let name = format!("attachment; filename=\"{}.zip\"", loaded.project.head.id);
-        let head = [
-            (header::CONTENT_TYPE, "application/zip".to_owned()),
-            (header::CONTENT_DISPOSITION, name),
-        ];
-        return Ok((
-            head,
-            Body::from_stream(archive::stream(desk, deliverable.files)),
-        )
-            .into_response());
+) -> Result<Response, ApiError> {
+    let is_zip = ZIP.is_requested(query.as_deref(), &headers)?;
+    let deliverable = load(&state, &loaded).await?;
+    if !is_zip {
+        return Ok(Json(resource(&state, &loaded, deliverable).await?).into_response());
     }
-    Ok(Json(resource(&desk, &loaded, deliverable).await?).into_response())
+    let name = format!(
+        "attachment; filename=\"{}.zip\"",
+        loaded.project.head.id
+    );
+    let headers = [
+        (header::CONTENT_TYPE, ZIP.media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    let body = Body::from_stream(archive::stream(state, deliverable.files));
+    Ok((headers, body).into_response())
 }
 
 /// `GET …/deliverable/{path}`
 pub(crate) async fn file(
-    State(desk): State<Arc<Desk>>,
-    Extension(caller): Extension<Caller>,
-    Path((id, path)): Path<(String, String)>,
-) -> Result<Response, Fault> {
-    let loaded = desk.project(&caller, &id).await?;
-    let deliverable = of(&desk, &loaded).await?;
+    ProjectRequest { state, loaded, .. }: ProjectRequest,
+    Path((_, path)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let deliverable = load(&state, &loaded).await?;
     let file = deliverable.files.into_iter().find(|file| file.path == path);
     let file = file.ok_or_else(|| {
-        Fault::new(
-            Code::NoSuchFile,
-            format!("the deliverable has no file {path:.200}"),
-        )
+        let message = format!("the deliverable has no file {path:.200}");
+        ApiError::new(ErrorCode::NoSuchFile, message).of_project(loaded.project.head.id)
     })?;
-    let bytes = desk.bytes(file.content).await?;
+    let bytes = state.bytes(file.content).await?;
     let mut response = (SANDBOX, bytes).into_response();
-    let kind = HeaderValue::from_str(&file.media_type)
+    let media_type = HeaderValue::from_str(&file.media_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type);
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", file.content)) {
-        response.headers_mut().insert(header::ETAG, tag);
+        headers.insert(header::ETAG, tag);
     }
     Ok(response)
 }
 
-/// What was delivered, once the project is over.
-async fn of(desk: &Desk, loaded: &Loaded) -> Result<Deliverable, Fault> {
+/// Loads the deliverable of a project in a final state.
+async fn load(state: &AppState, loaded: &Loaded) -> Result<Deliverable, ApiError> {
     let head = &loaded.project.head;
-    if !head.is_terminal() {
-        let words = format!(
-            "the project is {}: there is no deliverable yet",
-            head.state.as_str().replace('_', " ")
-        );
-        return Err(Fault::new(Code::NotReady, words).of_project(head.id));
-    }
-    let none = || {
-        Fault::new(
-            Code::NoDeliverable,
-            format!(
-                "the project is {}: nothing was delivered",
-                head.state.as_str()
-            ),
-        )
-        .of_project(head.id)
+    let refused = |code, reason: &str| {
+        let name = head.state.as_str().replace('_', " ");
+        ApiError::new(code, format!("the project is {name}: {reason}")).of_project(head.id)
     };
-    desk.artifact(head.deliverable().ok_or_else(none)?).await
-}
-
-/// Whether the client would rather have this media type than JSON.
-pub(super) fn wants(headers: &HeaderMap, media_type: &str) -> bool {
-    let accepted = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let names = accepted
-        .split(',')
-        .map(|one| one.split(';').next().unwrap_or_default().trim());
-    let first = names
-        .into_iter()
-        .find(|name| [media_type, "application/json", "*/*", "application/*"].contains(name));
-    first == Some(media_type)
+    if !head.is_terminal() {
+        return Err(refused(
+            ErrorCode::NotReady,
+            "there is no deliverable yet",
+        ));
+    }
+    let none = || refused(ErrorCode::NoDeliverable, "nothing was delivered");
+    state.artifact(head.deliverable().ok_or_else(none)?).await
 }
 
 async fn resource(
-    desk: &Desk,
+    state: &AppState,
     loaded: &Loaded,
     deliverable: Deliverable,
-) -> Result<DeliverableResource, Fault> {
-    let id = loaded.project.head.id;
-    let inline = deliverable.files.iter().map(|file| file.bytes).sum::<u64>() <= INLINE;
+) -> Result<DeliverableResource, ApiError> {
+    let project = loaded.project.head.id;
+    let size: u64 = deliverable.files.iter().map(|file| file.bytes).sum();
     let mut files = Vec::with_capacity(deliverable.files.len());
     for file in deliverable.files {
-        let text = if inline {
-            String::from_utf8(desk.bytes(file.content).await?.into()).ok()
+        let text = if size <= MAX_INLINE_BYTES {
+            String::from_utf8(state.bytes(file.content).await?.into()).ok()
         } else {
             None
         };
@@ -142,7 +119,7 @@ async fn resource(
             content,
             bytes,
         } = file;
-        let href = format!("/v1/projects/{id}/deliverable/{}", escaped(&path));
+        let href = format!("/v1/projects/{project}/deliverable/{}", escaped(&path));
         files.push(DeliverableFile {
             path,
             media_type,
@@ -153,19 +130,19 @@ async fn resource(
         });
     }
     Ok(DeliverableResource {
-        project: id,
+        project,
         files,
         conflicts: deliverable.conflicts,
         resolutions: deliverable.resolutions,
     })
 }
 
-/// A path as it stands in an address.
+/// A path with every byte escaped that may not be in the path of an address.
 fn escaped(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     path.bytes()
         .map(|byte| {
-            if plain(byte) {
+            if is_plain(byte) {
                 char::from(byte).to_string()
             } else {
                 format!("%{byte:02X}")
@@ -179,27 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_type_that_we_have_is_given() {
-        for (accept, zip) in [
-            ("application/zip", true),
-            ("application/json", false),
-            ("application/json, application/zip", false),
-            ("text/html, application/zip;q=0.9, */*;q=0.1", true),
-            ("*/*", false),
-            ("", false),
-        ] {
-            let headers = [(
-                header::ACCEPT,
-                HeaderValue::from_str(accept).expect("visible letters"),
-            )]
-            .into_iter()
-            .collect();
-            assert_eq!(wants(&headers, "application/zip"), zip, "{accept}");
-        }
-    }
-
-    #[test]
     fn a_path_is_escaped_for_its_address() {
-        assert_eq!(escaped("teil/Übung 1#.md"), "teil/%C3%9Cbung%201%23.md");
+        let cases = [
+            ("teil/Übung 1#.md", "teil/%C3%9Cbung%201%23.md"),
+            ("a-b_c.d~e/f", "a-b_c.d~e/f"),
+            ("50%?.md", "50%25%3F.md"),
+        ];
+        for (path, address) in cases {
+            assert_eq!(escaped(path), address);
+        }
     }
 }

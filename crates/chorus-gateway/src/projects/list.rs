@@ -9,54 +9,56 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chorus_core::port::projects::Cursor;
 use chorus_core::time::Timestamp;
 
-use crate::auth::Caller;
-use crate::desk::Desk;
-use crate::fault::Fault;
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::caller::Caller;
 use crate::query::Query;
 use crate::resource::ProjectList;
 
-/// Projects of a page when the client names no number.
-const USUAL: u32 = 20;
+/// Default length of a page.
+const DEFAULT_LIMIT: u32 = 20;
 
-/// Most projects of a page.
-const MOST: u32 = 100;
+/// Maximum length of a page.
+const MAX_LIMIT: u32 = 100;
 
 pub(crate) async fn list(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
-) -> Result<Json<ProjectList>, Fault> {
+) -> Result<Json<ProjectList>, ApiError> {
     let query = Query::read(query.as_deref(), &["limit", "cursor"])?;
     let limit = query
-        .number("limit", 1..=u64::from(MOST))?
-        .map_or(USUAL, |limit| u32::try_from(limit).unwrap_or(MOST));
+        .number("limit", 1..=u64::from(MAX_LIMIT))?
+        .map_or(DEFAULT_LIMIT, |limit| u32::try_from(limit).unwrap_or(MAX_LIMIT));
     let before = query.text("cursor").map(|text| {
-        place(text).ok_or_else(|| Fault::field("cursor", "it is none that a page gave"))
+        read_cursor(text).ok_or_else(|| {
+            ApiError::field("cursor", "it is not the next_cursor of an earlier page")
+        })
     });
-    let mut found = desk
+    let mut found = state
         .ports
         .projects
         .list(&caller.tenant, before.transpose()?, limit + 1)
         .await?;
-    let more = found.len() > limit as usize;
+    let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let last = found.last().filter(|_| more).map(|summary| Cursor {
+    let last = found.last().filter(|_| has_more).map(|summary| Cursor {
         created_at: summary.created_at,
         id: summary.id,
     });
     Ok(Json(ProjectList {
         projects: found.into_iter().map(Into::into).collect(),
-        next_cursor: last.map(cursor),
+        next_cursor: last.map(cursor_text),
     }))
 }
 
-/// A place in the list as a word that clients hand back.
-fn cursor(place: Cursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}.{}", place.created_at.0, place.id))
+/// A cursor as the opaque text that clients send back.
+fn cursor_text(cursor: Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}.{}", cursor.created_at.0, cursor.id))
 }
 
-fn place(cursor: &str) -> Option<Cursor> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+fn read_cursor(text: &str) -> Option<Cursor> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (created_at, id) = text.split_once('.')?;
     Some(Cursor {
         created_at: Timestamp(created_at.parse().ok()?),
@@ -71,14 +73,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_back_and_another_word_is_not() {
+    fn a_cursor_is_read_back_and_another_text_is_not() {
         let at = Cursor {
             created_at: Timestamp(1_790_000_000_123),
             id: ProjectId::new(7),
         };
-        assert_eq!(place(&cursor(at)), Some(at));
-        for wrong in ["", "!", "abc", &URL_SAFE_NO_PAD.encode("1.prj_x")] {
-            assert_eq!(place(wrong), None, "{wrong}");
+        assert_eq!(read_cursor(&cursor_text(at)), Some(at));
+        for wrong in [
+            "",
+            "!",
+            "abc",
+            &URL_SAFE_NO_PAD.encode("1.prj_x"),
+            &URL_SAFE_NO_PAD.encode("1"),
+            &format!("{}=", cursor_text(at)),
+        ] {
+            assert_eq!(read_cursor(wrong), None, "{wrong}");
         }
     }
 }

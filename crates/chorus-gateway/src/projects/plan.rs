@@ -1,35 +1,22 @@
-//! `GET /v1/projects/{id}/plan`
+//! `GET /v1/projects/{id}/plan`: the newest plan and the tasks of all its versions.
 
-use std::sync::Arc;
+use axum::Json;
 
-use axum::extract::{Path, State};
-use axum::{Extension, Json};
-
-use crate::auth::Caller;
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
+use crate::api_error::ApiError;
+use crate::error_code::ErrorCode;
+use crate::project_request::ProjectRequest;
 use crate::resource::{PlanResource, PlanTask};
 
-pub(crate) async fn plan(
-    State(desk): State<Arc<Desk>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Json<PlanResource>, Fault> {
-    let loaded = desk.project(&caller, &id).await?;
-    let named = loaded.project.head.plan;
-    let named = named.ok_or_else(|| {
-        Fault::new(
-            Code::NotReady,
-            format!(
-                "{id} has no plan yet: it is {}",
-                loaded.project.head.state.as_str()
-            ),
-        )
+pub(crate) async fn plan(request: ProjectRequest) -> Result<Json<PlanResource>, ApiError> {
+    let ProjectRequest { state, loaded, .. } = request;
+    let head = &loaded.project.head;
+    let newest = head.plan.ok_or_else(|| {
+        let message = format!("{} has no plan yet: it is {}", head.id, head.state.as_str());
+        ApiError::new(ErrorCode::NotReady, message).of_project(head.id)
     })?;
-    let plan = desk.artifact(named.hash).await?;
     Ok(Json(PlanResource {
-        version: named.version,
-        plan,
+        version: newest.version,
+        plan: state.artifact(newest.hash).await?,
         tasks: loaded.project.tasks.values().map(PlanTask::from).collect(),
     }))
 }

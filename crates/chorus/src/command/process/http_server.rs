@@ -70,7 +70,7 @@ impl HttpServer {
 
 async fn gateway(app: &App, health: Router, stop: &Stop) -> anyhow::Result<HttpServer> {
     let (listener, address) = listen(app.config.gateway.listen, "gateway.listen").await?;
-    let gateway = app.gateway().beside(health);
+    let gateway = app.gateway().with_routes(health);
     let stopped = stop.requested();
     Ok(HttpServer {
         address: Some(address),

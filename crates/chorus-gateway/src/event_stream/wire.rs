@@ -1,22 +1,25 @@
-//! The bytes of one event on the wire. What happened bears its place as id and no name, so that a browser's
-//! `onmessage` gets it; progress, the end and an error have names and no id.
+//! Server-sent events as text.
+//!
+//! An event of the project has its sequence number as id and no name, so that a browser's
+//! `onmessage` receives it. `progress`, `end` and `error` have names and no id.
 
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 use serde::Serialize;
 
-/// Said first, so that the client has the reply's head at once; a browser comes back after a second.
-pub(super) const HELLO: &str = "retry: 1000\n\n";
+/// First bytes of a stream: they send the reply's head at once, and make a browser reconnect after
+/// one second.
+pub(super) const OPENING: &str = "retry: 1000\n\n";
 
-/// Said when nothing else was for long.
-pub(super) const ALIVE: &str = ": alive\n\n";
+/// Comment that keeps a silent connection open.
+pub(super) const KEEP_ALIVE: &str = ": alive\n\n";
 
-/// What happened.
+/// An event of the project.
 pub(super) fn event(stored: &StoredEvent) -> String {
     format!("id: {}\ndata: {}\n\n", stored.seq.0, json(stored))
 }
 
-/// What runs.
+/// Progress of a running call, with the account's name for callers that may read it.
 pub(super) fn progress(progress: &Progress, account: Option<&String>) -> String {
     #[derive(Serialize)]
     struct Named<'a> {
@@ -33,17 +36,17 @@ pub(super) fn progress(progress: &Progress, account: Option<&String>) -> String 
     )
 }
 
-/// Nothing will happen any more.
+/// Last event of a project in a final state.
 pub(super) fn end(state: &str) -> String {
     format!("event: end\ndata: {{\"state\":\"{state}\"}}\n\n")
 }
 
-/// The stream cannot go on.
+/// Last event of a stream whose store is broken.
 pub(super) fn error() -> String {
     "event: error\ndata: {\"code\":\"store_broken\"}\n\n".to_owned()
 }
 
-/// On one line: JSON writes line breaks as escapes.
+/// JSON on one line; line breaks in texts are escaped.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("events are plain structs with text keys")
 }

@@ -1,5 +1,7 @@
-//! The text of an API key: `chorus-sk-`, 43 letters of chance and 6 of checksum. The checksum tells a mistyped key
-//! without a look into the store, and a real key in a leaked file from a made-up one.
+//! The text of an API key: `chorus-sk-`, 43 random letters and 6 letters of checksum.
+//!
+//! The checksum recognises a mistyped key without a query of the store, and lets scanners of leaked
+//! files distinguish real keys from made-up ones.
 
 use std::fmt;
 
@@ -8,46 +10,46 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chorus_core::port::keys::KeyHash;
 use sha2::{Digest, Sha256};
 
-/// What every key begins with.
+/// Prefix of every key.
 const PREFIX: &str = "chorus-sk-";
 
-/// Letters of chance: 32 bytes.
-const CHANCE: usize = 43;
+/// Number of random letters: 32 bytes in base64url.
+const RANDOM: usize = 43;
 
-/// Letters of checksum: 4 bytes.
+/// Number of letters of the checksum: 4 bytes in base64url.
 const CHECKSUM: usize = 6;
 
-/// A key's text. It is shown once, when it is made.
+/// Text of a key. The store keeps only its [hash](Secret::hash), so it is shown once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The key of these bytes, which must come from a source that nobody can guess.
-    pub fn mint(chance: [u8; 32]) -> Self {
-        let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(chance));
+    /// A key of these bytes, which must come from a cryptographic source of randomness.
+    pub fn mint(random: [u8; 32]) -> Self {
+        let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
         let checksum = checksum(&text);
         Self(text + &checksum)
     }
 
-    /// The key that somebody presents; none when it has not the form of one.
+    /// Reads a presented key; `None` if prefix, length or checksum are wrong.
     pub fn read(text: &str) -> Option<Self> {
         let cut = text
             .len()
             .checked_sub(CHECKSUM)
             .filter(|cut| text.is_char_boundary(*cut))?;
         let (body, sum) = text.split_at(cut);
-        let formed = body.len() == PREFIX.len() + CHANCE
+        let is_valid = body.len() == PREFIX.len() + RANDOM
             && body.starts_with(PREFIX)
             && checksum(body) == sum;
-        formed.then(|| Self(text.to_owned()))
+        is_valid.then(|| Self(text.to_owned()))
     }
 
-    /// What is kept of it.
+    /// SHA-256 of the text, the part that a store keeps.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(&self.0)
     }
 
-    /// The text itself, for its owner's eyes.
+    /// The text, to be shown to the owner once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -72,7 +74,7 @@ mod tests {
     fn a_minted_key_is_read_and_a_mistyped_one_is_not() {
         let secret = Secret::mint([7; 32]);
         let text = secret.reveal();
-        assert_eq!(text.len(), PREFIX.len() + CHANCE + CHECKSUM);
+        assert_eq!(text.len(), PREFIX.len() + RANDOM + CHECKSUM);
         assert_eq!(Secret::read(text), Some(secret.clone()));
         assert_eq!(format!("{secret:?}"), "Secret(chorus-sk-…)");
         for at in 0..text.len() {

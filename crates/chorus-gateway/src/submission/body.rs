@@ -1,4 +1,7 @@
-//! Reads a submission from JSON or multipart into the same thing.
+//! Reads a submission from JSON or multipart into one checked form.
+//!
+//! Sizes, encodings and names are the rules of [`chorus_core::intake`]; this module adds the field
+//! and the advice to each refusal.
 
 use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError};
@@ -9,34 +12,33 @@ use chorus_core::intake::{
     AcceptedAttachment, AttachmentRefusal, Attachments, Part, TextRefusal, brief_text,
 };
 use http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
 
-use crate::fault::{Code, Fault};
+use crate::api_error::ApiError;
+use crate::error_code::ErrorCode;
+use crate::json_body::read_json;
 use crate::resource::{Document, Submission, SubmissionOptions};
 use crate::settings::Bounds;
 
-/// Letters of a reader's complaint that are passed on.
-const COMPLAINT: usize = 300;
-
-/// What was handed in, checked.
-pub(super) struct Intake {
+/// A submission whose brief, attachments and options passed all checks.
+#[derive(Debug)]
+pub(super) struct CheckedSubmission {
     pub(super) text: String,
-    /// In the order given.
-    pub(super) documents: Vec<AcceptedAttachment>,
+    /// Attachments in the order given.
+    pub(super) attachments: Vec<AcceptedAttachment>,
     pub(super) options: SubmissionOptions,
 }
 
-/// Reads it, in either form.
-pub(super) async fn read(request: Request, bounds: &Bounds) -> Result<Intake, Fault> {
+/// Reads the body of a request in the form that its Content-Type names.
+pub(super) async fn read(request: Request, bounds: &Bounds) -> Result<CheckedSubmission, ApiError> {
     let media_type = media_type(request.headers());
     match media_type.as_str() {
         "application/json" => {
             let body = Bytes::from_request(request, &()).await?;
-            from_json(json(&body)?, bounds)
+            from_json(read_json(&body)?, bounds)
         }
         "multipart/form-data" => {
             let malformed = |why: axum::extract::multipart::MultipartRejection| {
-                Fault::new(Code::MalformedRequest, why.body_text())
+                ApiError::new(ErrorCode::MalformedRequest, why.body_text())
             };
             from_parts(
                 Multipart::from_request(request, &())
@@ -52,10 +54,10 @@ pub(super) async fn read(request: Request, bounds: &Bounds) -> Result<Intake, Fa
             } else {
                 format!("{other:.80}")
             };
-            let words = format!(
-                "Content-Type is {found}; a project is handed in as application/json or multipart/form-data"
+            let message = format!(
+                "Content-Type is {found}; a project is submitted as application/json or multipart/form-data"
             );
-            Err(Fault::new(Code::UnsupportedMediaType, words).of_field("Content-Type"))
+            Err(ApiError::new(ErrorCode::UnsupportedMediaType, message).of_field("Content-Type"))
         }
     }
 }
@@ -74,31 +76,7 @@ fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// JSON of a known form; a complaint names the field.
-pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let words: String = error.inner().to_string().chars().take(COMPLAINT).collect();
-        let path = error.path().to_string();
-        if error.inner().is_data() {
-            Fault::field(if path == "." { "body".to_owned() } else { path }, words)
-        } else {
-            Fault::new(
-                Code::MalformedRequest,
-                format!("the body is not JSON: {words}"),
-            )
-        }
-    })?;
-    reader.end().map_err(|error| {
-        Fault::new(
-            Code::MalformedRequest,
-            format!("the body is not JSON: {error}"),
-        )
-    })?;
-    Ok(read)
-}
-
-fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
+fn from_json(submission: Submission, bounds: &Bounds) -> Result<CheckedSubmission, ApiError> {
     let Submission {
         brief,
         attachments,
@@ -108,25 +86,25 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
         approve,
     } = submission;
     let text = checked_brief(brief.into_bytes(), bounds)?;
-    let mut documents = Attachments::new(bounds.intake());
+    let mut accepted = Attachments::new(bounds.intake());
     for (at, document) in attachments.into_iter().enumerate() {
         let field = format!("attachments[{at}]");
         let Document { name, text, base64 } = document;
         let bytes = match (text, base64) {
             (Some(text), None) => text.into_bytes(),
             (None, Some(coded)) => STANDARD.decode(coded.as_bytes()).map_err(|error| {
-                Fault::field(
+                ApiError::field(
                     format!("{field}.base64"),
                     format!("it is not base64: {error}"),
                 )
             })?,
-            _ => return Err(Fault::field(field, "give either text or base64")),
+            _ => return Err(ApiError::field(field, "give either text or base64")),
         };
-        add(&mut documents, &field, name, bytes)?;
+        add(&mut accepted, &field, name, bytes)?;
     }
-    Ok(Intake {
+    Ok(CheckedSubmission {
         text,
-        documents: documents.into_accepted(),
+        attachments: accepted.into_accepted(),
         options: SubmissionOptions {
             title,
             budget_usd,
@@ -136,49 +114,49 @@ fn from_json(submission: Submission, bounds: &Bounds) -> Result<Intake, Fault> {
     })
 }
 
-async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<Intake, Fault> {
+async fn from_parts(mut parts: Multipart, bounds: &Bounds) -> Result<CheckedSubmission, ApiError> {
     let mut brief = None;
     let mut options = SubmissionOptions::default();
-    let mut documents = Attachments::new(bounds.intake());
+    let mut accepted = Attachments::new(bounds.intake());
     while let Some(part) = parts.next_field().await.map_err(|error| broken(&error))? {
         let name = part.name().unwrap_or_default().to_owned();
         match name.as_str() {
             "brief" if brief.is_none() => brief = Some(checked_brief(bytes(part).await?, bounds)?),
-            "options" => options = json(&bytes(part).await?)?,
+            "options" => options = read_json(&bytes(part).await?)?,
             "attachments" => {
-                let field = format!("attachments[{}]", documents.len());
+                let field = format!("attachments[{}]", accepted.len());
                 let file = part.file_name().map(str::to_owned);
                 let file = file.ok_or_else(|| {
-                    Fault::field(field.as_str(), "an attachment needs a filename")
+                    ApiError::field(field.as_str(), "an attachment needs a filename")
                 })?;
-                add(&mut documents, &field, file, bytes(part).await?)?;
+                add(&mut accepted, &field, file, bytes(part).await?)?;
             }
-            "brief" => return Err(Fault::field("brief", "there are two of it")),
+            "brief" => return Err(ApiError::field("brief", "there are two of it")),
             other => {
-                return Err(Fault::field(
+                return Err(ApiError::field(
                     format!("{other:.64}"),
                     "unknown part, expected one of: brief, attachments, options",
                 ));
             }
         }
     }
-    let text = brief.ok_or_else(|| Fault::field("brief", "it is missing"))?;
-    Ok(Intake {
+    let text = brief.ok_or_else(|| ApiError::field("brief", "it is missing"))?;
+    Ok(CheckedSubmission {
         text,
-        documents: documents.into_accepted(),
+        attachments: accepted.into_accepted(),
         options,
     })
 }
 
-async fn bytes(part: Field<'_>) -> Result<Vec<u8>, Fault> {
+async fn bytes(part: Field<'_>) -> Result<Vec<u8>, ApiError> {
     Ok(part.bytes().await.map_err(|error| broken(&error))?.into())
 }
 
-fn broken(error: &MultipartError) -> Fault {
-    Fault::new(Code::of_status(error.status()), error.body_text())
+fn broken(error: &MultipartError) -> ApiError {
+    ApiError::new(ErrorCode::of_status(error.status()), error.body_text())
 }
 
-fn checked_brief(bytes: Vec<u8>, bounds: &Bounds) -> Result<String, Fault> {
+fn checked_brief(bytes: Vec<u8>, bounds: &Bounds) -> Result<String, ApiError> {
     brief_text(bytes, &bounds.intake()).map_err(|why| refused_text(Part::Brief, "brief", why))
 }
 
@@ -188,25 +166,25 @@ fn add(
     field: &str,
     name: String,
     bytes: Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<(), ApiError> {
     let quoted = format!("{name:.64?}");
     attachments.add(name, bytes).map_err(|why| match why {
         AttachmentRefusal::TooMany { max } => {
-            Fault::field("attachments", format!("at most {max} are taken"))
+            ApiError::field("attachments", format!("at most {max} are taken"))
         }
-        AttachmentRefusal::DuplicateName => Fault::field(
+        AttachmentRefusal::DuplicateName => ApiError::field(
             format!("{field}.name"),
             format!("two attachments are called {quoted}"),
         ),
         AttachmentRefusal::Name(why) => {
-            Fault::field(format!("{field}.name"), format!("the name {why}"))
+            ApiError::field(format!("{field}.name"), format!("the name {why}"))
         }
         AttachmentRefusal::Text(why) => refused_text(Part::Attachment, field, why),
     })
 }
 
 /// The refusal of a content, with advice.
-fn refused_text(part: Part, field: &str, why: TextRefusal) -> Fault {
+fn refused_text(part: Part, field: &str, why: TextRefusal) -> ApiError {
     let advice = match (why, part) {
         (TextRefusal::Empty, _) => ": write what is to be made",
         (TextRefusal::TooLarge { .. }, Part::Brief) => ": move long texts into attachments",
@@ -225,8 +203,8 @@ fn refused_text(part: Part, field: &str, why: TextRefusal) -> Fault {
     };
     let message = format!("{part} {why}{advice}");
     if matches!(why, TextRefusal::TooLarge { .. }) {
-        Fault::new(Code::TooLarge, message).of_field(field)
+        ApiError::new(ErrorCode::TooLarge, message).of_field(field)
     } else {
-        Fault::field(field, message)
+        ApiError::field(field, message)
     }
 }

@@ -1,9 +1,8 @@
-//! Who calls: the key of a request becomes a caller with a tenant and scopes, before anything else of it is read.
+//! Authentication: turns the API key of a request into a [`Caller`] before the body is read.
 //!
-//! Without keys (loopback only) everybody on this machine is the same caller; then a page of a foreign site that a
-//! browser on this machine shows is turned away by its `Origin`, or by the name under which it reached us.
-
-mod secret;
+//! With [`Auth::Open`] (loopback listeners only) every program of the machine is the same caller;
+//! then pages of foreign sites in a browser of this machine are refused by their `Origin`, or by
+//! the `Host` under which they reached the gateway. Keys are parsed by [`Secret`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,32 +10,27 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use chorus_core::id::{KeyId, Tenant};
 use chorus_core::port::keys::{KeyStatus, Scope, Scopes};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
 
-use crate::desk::Desk;
-use crate::fault::{Code, Fault};
+use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::caller::Caller;
+use crate::error_code::ErrorCode;
+use crate::secret::Secret;
 use crate::settings::Auth;
 
-pub use secret::Secret;
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    /// Whose projects are seen and commanded.
-    pub(crate) tenant: Tenant,
-    /// What may be done.
-    pub(crate) scopes: Scopes,
-    /// The key, for the log.
-    pub(crate) key: Option<KeyId>,
-}
-
-/// Lets the request in as its caller, or answers why not.
-pub(crate) async fn admit(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+/// Middleware: adds the [`Caller`] to the request's extensions, or replies with the refusal.
+///
+/// The key's id goes into the response's extensions, for the log of the request layer.
+pub(crate) async fn authenticate(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
-    match caller(&desk, &parts).await {
+    match caller(&state, &parts).await {
         Ok(caller) => {
             let key = caller.key;
             parts.extensions.insert(caller);
@@ -46,67 +40,67 @@ pub(crate) async fn admit(State(desk): State<Arc<Desk>>, request: Request, next:
             }
             response
         }
-        Err(fault) => fault.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn caller(desk: &Desk, request: &Parts) -> Result<Caller, Fault> {
-    let caller = match &desk.settings.auth {
+async fn caller(state: &AppState, request: &Parts) -> Result<Caller, ApiError> {
+    let caller = match &state.settings.auth {
         Auth::Open(tenant) => {
-            neighbour(&request.headers, &request.uri)?;
+            require_loopback_origin(&request.headers, &request.uri)?;
             Caller {
                 tenant: tenant.clone(),
                 scopes: Scopes::all(),
                 key: None,
             }
         }
-        Auth::Keys => keyed(desk, &request.headers).await?,
+        Auth::Keys => caller_of_key(state, &request.headers).await?,
     };
-    let needed = if matches!(request.method, Method::GET | Method::HEAD) {
+    require_scope(&caller.scopes, &request.method)?;
+    Ok(caller)
+}
+
+/// Reading needs [`Scope::ProjectsRead`], every other method [`Scope::ProjectsWrite`].
+fn require_scope(scopes: &Scopes, method: &Method) -> Result<(), ApiError> {
+    let needed = if matches!(*method, Method::GET | Method::HEAD) {
         Scope::ProjectsRead
     } else {
         Scope::ProjectsWrite
     };
-    if !caller.scopes.allow(needed) {
-        return Err(Fault::new(
-            Code::MissingScope,
-            format!("this key lacks the scope {}", needed.as_str()),
-        ));
+    if scopes.allow(needed) {
+        return Ok(());
     }
-    Ok(caller)
+    Err(ApiError::new(
+        ErrorCode::MissingScope,
+        format!("this key lacks the scope {}", needed.as_str()),
+    ))
 }
 
-async fn keyed(desk: &Desk, headers: &HeaderMap) -> Result<Caller, Fault> {
-    let presented = presented(headers).ok_or_else(|| {
-        Fault::new(Code::MissingKey, "give an API key as `Authorization: Bearer chorus-sk-…` or `x-api-key`; `chorus key create` makes one")
-    })?;
-    let unknown = || Fault::new(Code::UnknownKey, "there is no such API key");
-    let secret = Secret::read(presented).ok_or_else(unknown)?;
-    let key = desk
-        .ports
-        .keys
-        .find(secret.hash())
-        .await?
-        .ok_or_else(unknown)?;
-    match key.status(desk.ports.clock.now()) {
+async fn caller_of_key(state: &AppState, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let text = presented_key(headers).ok_or_else(|| ApiError::of(ErrorCode::MissingKey))?;
+    let unknown = || ApiError::of(ErrorCode::UnknownKey);
+    let secret = Secret::read(text).ok_or_else(unknown)?;
+    let found = state.ports.keys.find(secret.hash()).await?;
+    let key = found.ok_or_else(unknown)?;
+    match key.status(state.ports.clock.now()) {
         KeyStatus::Good => Ok(Caller {
             tenant: key.tenant,
             scopes: key.scopes,
             key: Some(key.id),
         }),
-        KeyStatus::Revoked => Err(Fault::new(
-            Code::RevokedKey,
+        KeyStatus::Revoked => Err(ApiError::new(
+            ErrorCode::RevokedKey,
             format!("the API key {} was revoked", key.id),
         )),
-        KeyStatus::Expired => Err(Fault::new(
-            Code::ExpiredKey,
+        KeyStatus::Expired => Err(ApiError::new(
+            ErrorCode::ExpiredKey,
             format!("the API key {} has expired", key.id),
         )),
     }
 }
 
-/// The key's text, from either header.
-fn presented(headers: &HeaderMap) -> Option<&str> {
+/// The text of the key: from `Authorization: Bearer`, else from `x-api-key`.
+fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -122,8 +116,9 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Whether the request comes from this machine's own programs, as far as a browser tells.
-fn neighbour(headers: &HeaderMap, uri: &Uri) -> Result<(), Fault> {
+/// Refuses a request whose `Origin` or `Host` is not a loopback name. Programs that are no browsers
+/// send no `Origin` and pass.
+fn require_loopback_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = uri
         .host()
@@ -137,13 +132,10 @@ fn neighbour(headers: &HeaderMap, uri: &Uri) -> Result<(), Fault> {
     if host.is_none_or(|host| is_loopback(&host)) && origin.is_none_or(is_loopback) {
         return Ok(());
     }
-    Err(Fault::new(
-        Code::ForeignOrigin,
-        "without keys this gateway serves programs of its own machine only, under a loopback name",
-    ))
+    Err(ApiError::of(ErrorCode::ForeignOrigin))
 }
 
-/// Whether `name:port` is this machine under a loopback name.
+/// Returns true if `name:port` is `localhost` or a loopback address.
 fn is_loopback(authority: &str) -> bool {
     let name = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
@@ -162,7 +154,7 @@ mod tests {
     use super::*;
 
     /// Headers by name and value.
-    type Given = &'static [(&'static str, &'static str)];
+    type Pairs = &'static [(&'static str, &'static str)];
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs
@@ -178,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_from_either_header() {
-        let cases: [(Given, Option<&str>); 6] = [
+        let cases: [(Pairs, Option<&str>); 6] = [
             (&[], None),
             (&[("authorization", "Bearer one")], Some("one")),
             (&[("authorization", "bearer  one ")], Some("one")),
@@ -193,13 +185,13 @@ mod tests {
             ),
         ];
         for (given, expected) in cases {
-            assert_eq!(presented(&headers(given)), expected, "{given:?}");
+            assert_eq!(presented_key(&headers(given)), expected, "{given:?}");
         }
     }
 
     #[test]
-    fn a_foreign_page_in_a_browser_of_this_machine_is_turned_away() {
-        let cases: [(Given, bool); 9] = [
+    fn a_foreign_page_in_a_browser_of_this_machine_is_refused() {
+        let cases: [(Pairs, bool); 9] = [
             (&[], true),
             (&[("host", "127.0.0.1:8780")], true),
             (
@@ -230,10 +222,44 @@ mod tests {
         ];
         for (given, expected) in cases {
             assert_eq!(
-                neighbour(&headers(given), &Uri::from_static("/v1/projects")).is_ok(),
+                require_loopback_origin(&headers(given), &Uri::from_static("/v1/projects")).is_ok(),
                 expected,
                 "{given:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_no_text_is_foreign() {
+        let binary = HeaderValue::from_bytes(b"http://127.0.0.1\xff").expect("a header holds it");
+        let headers = [(header::ORIGIN, binary)].into_iter().collect();
+        let refused = require_loopback_origin(&headers, &Uri::from_static("/v1/projects"));
+        assert_eq!(refused, Err(ApiError::of(ErrorCode::ForeignOrigin)));
+    }
+
+    #[test]
+    fn the_authority_of_an_absolute_address_counts_before_the_host() {
+        let headers = headers(&[("host", "127.0.0.1:8780")]);
+        let foreign = Uri::from_static("http://evil.example/v1/projects");
+        assert!(require_loopback_origin(&headers, &foreign).is_err());
+        let local = Uri::from_static("http://localhost:8780/v1/projects");
+        assert!(require_loopback_origin(&headers, &local).is_ok());
+    }
+
+    #[test]
+    fn reading_and_writing_need_scopes_of_their_own() {
+        let cases = [
+            (Method::GET, Scope::ProjectsRead),
+            (Method::HEAD, Scope::ProjectsRead),
+            (Method::POST, Scope::ProjectsWrite),
+            (Method::DELETE, Scope::ProjectsWrite),
+        ];
+        for (method, needed) in cases {
+            for scope in Scope::ALL {
+                let scopes = [scope].into_iter().collect();
+                let allowed = require_scope(&scopes, &method).is_ok();
+                assert_eq!(allowed, scope == needed, "{method} with {}", scope.as_str());
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
-//! One tail of the event topic for all clients of this process. It carries wake-ups and lossy progress only: what
-//! happened is read from rows, so whatever is lost here costs a moment.
+//! One tail of the event topic, shared by all event streams of this process.
+//!
+//! It carries wake-ups and lossy progress only. Events are read from their rows, so a lost record
+//! delays a stream until its next poll and loses nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +14,12 @@ use chorus_core::progress::{self, Progress};
 use chorus_core::record::{self, EventNotice};
 use tokio::sync::{broadcast, watch};
 
-/// Pieces of progress that a slow reader may lag behind before it loses the oldest.
+/// Number of progress messages that a slow subscriber may lag behind before it loses the oldest.
 const LAG: usize = 64;
 
-/// Who listens to which project.
+/// Channels of the projects that have subscribers.
 #[derive(Default)]
-pub(crate) struct Hub {
+pub(crate) struct EventHub {
     channels: Mutex<BTreeMap<ProjectId, Channel>>,
 }
 
@@ -26,25 +28,25 @@ struct Channel {
     progress: broadcast::Sender<Arc<Progress>>,
 }
 
-/// One listener; its project's channel goes with the last of them.
-pub(crate) struct Listener {
-    hub: Arc<Hub>,
+/// Subscription of one stream. The project's channel is removed with its last subscription.
+pub(crate) struct EventSubscription {
+    hub: Arc<EventHub>,
     project: ProjectId,
-    /// Place of the newest event that the bus told of.
+    /// Sequence number of the newest event that the bus announced.
     pub(crate) news: watch::Receiver<Seq>,
-    /// What runs.
+    /// Progress of running calls.
     pub(crate) progress: broadcast::Receiver<Arc<Progress>>,
 }
 
-impl Hub {
-    /// Listens to a project from now on.
-    pub(crate) fn listen(self: &Arc<Self>, project: ProjectId) -> Listener {
+impl EventHub {
+    /// Subscribes to a project from now on.
+    pub(crate) fn subscribe(self: &Arc<Self>, project: ProjectId) -> EventSubscription {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let channel = channels.entry(project).or_insert_with(|| Channel {
             news: watch::Sender::new(Seq(0)),
             progress: broadcast::Sender::new(LAG),
         });
-        Listener {
+        EventSubscription {
             hub: Arc::clone(self),
             project,
             news: channel.news.subscribe(),
@@ -52,14 +54,14 @@ impl Hub {
         }
     }
 
-    /// Reads the topic for ever.
+    /// Reads the topic until the future is dropped.
     pub(crate) async fn run(self: Arc<Self>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) {
         let mut feed = Subscriber::of_all(bus, clock, vec![Topic::Event]);
         loop {
             match feed.next().await {
-                SubscriberEvent::Incoming(Incoming::Record { record, .. }) => self.take(&record),
+                SubscriberEvent::Incoming(Incoming::Record { record, .. }) => self.forward(&record),
                 SubscriberEvent::Broken(error) => {
-                    tracing::warn!(bus.error = %error, "the tail of events broke; rows are read once a second meanwhile");
+                    tracing::warn!(bus.error = %error, "the tail of events broke; streams poll rows meanwhile");
                 }
                 SubscriberEvent::Opened
                 | SubscriberEvent::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
@@ -67,8 +69,9 @@ impl Hub {
         }
     }
 
-    /// What cannot be read is of a later release, or nobody's: rows tell the rest.
-    fn take(&self, record: &Record) {
+    /// Passes a record to the subscribers of its project. A record that cannot be read is of a later
+    /// release; subscribers find its rows at their next poll.
+    fn forward(&self, record: &Record) {
         let Ok(project) = record::project_of(record) else {
             return;
         };
@@ -78,7 +81,7 @@ impl Hub {
         };
         if record.header("chorus-schema") == Some(progress::SCHEMA) {
             if let Ok(progress) = record::read::<Progress>(record, progress::SCHEMA) {
-                // Nobody listening is no loss.
+                // Without a receiver there is nothing to lose.
                 let _ = channel.progress.send(Arc::new(progress));
             }
         } else {
@@ -88,9 +91,9 @@ impl Hub {
         }
     }
 
-    /// How many projects are listened to.
+    /// Number of projects with subscribers.
     #[cfg(test)]
-    fn projects(&self) -> usize {
+    fn channel_count(&self) -> usize {
         self.channels
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -98,14 +101,14 @@ impl Hub {
     }
 }
 
-impl Drop for Listener {
+impl Drop for EventSubscription {
     fn drop(&mut self) {
         let mut channels = self
             .hub
             .channels
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // This listener still counts.
+        // The receiver of this subscription still counts.
         if channels
             .get(&self.project)
             .is_some_and(|channel| channel.news.receiver_count() <= 1)
@@ -134,20 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn listeners_hear_their_own_project_and_leave_nothing_behind() {
-        let hub = Arc::new(Hub::default());
+    fn subscriptions_receive_their_own_project_and_leave_no_channel() {
+        let hub = Arc::new(EventHub::default());
         let (mine, other) = (ProjectId::new(1), ProjectId::new(2));
-        let (first, second) = (hub.listen(mine), hub.listen(mine));
-        hub.take(&notice(other, 9));
-        hub.take(&notice(mine, 3));
-        hub.take(&notice(mine, 2));
+        let (first, second) = (hub.subscribe(mine), hub.subscribe(mine));
+        hub.forward(&notice(other, 9));
+        hub.forward(&notice(mine, 3));
+        hub.forward(&notice(mine, 2));
         assert_eq!(
             (*first.news.borrow(), *second.news.borrow()),
             (Seq(3), Seq(3))
         );
         drop(first);
-        assert_eq!(hub.projects(), 1);
+        assert_eq!(hub.channel_count(), 1);
         drop(second);
-        assert_eq!(hub.projects(), 0);
+        assert_eq!(hub.channel_count(), 0);
     }
 }

@@ -1,0 +1,15 @@
+//! The authenticated sender of a request. [`authentication`](crate::authentication) makes it.
+
+use chorus_core::id::{KeyId, Tenant};
+use chorus_core::port::keys::Scopes;
+
+/// Identity and rights of the sender of one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// Tenant that owns every project the request may see.
+    pub(crate) tenant: Tenant,
+    /// Rights of the key.
+    pub(crate) scopes: Scopes,
+    /// Id of the key, for the log; none without keys.
+    pub(crate) key: Option<KeyId>,
+}
