@@ -70,7 +70,10 @@ impl ApiError {
 
     pub(crate) fn no_such_project(id: &str) -> Self {
         let id: String = id.chars().take(MAX_QUOTED).collect();
-        Self::new(ErrorCode::NoSuchProject, format!("there is no project {id}"))
+        Self::new(
+            ErrorCode::NoSuchProject,
+            format!("there is no project {id}"),
+        )
     }
 
     pub(crate) const fn code(&self) -> ErrorCode {

@@ -67,7 +67,10 @@ impl AppState {
     pub(crate) async fn bytes(&self, hash: ArtifactHash) -> Result<Bytes, ApiError> {
         self.ports.artifacts.get(hash).await?.ok_or_else(|| {
             tracing::error!(artifact.hash = %hash, "an artifact that a row refers to is missing");
-            ApiError::new(ErrorCode::Internal, format!("the artifact {hash} is missing"))
+            ApiError::new(
+                ErrorCode::Internal,
+                format!("the artifact {hash} is missing"),
+            )
         })
     }
 

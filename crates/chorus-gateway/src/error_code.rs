@@ -282,9 +282,17 @@ mod tests {
             let page = folder().join(format!("{}.md", row.name));
             let text = std::fs::read_to_string(&page)
                 .unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-            assert!(text.starts_with(&format!("# {}\n", row.name)), "{}", row.name);
+            assert!(
+                text.starts_with(&format!("# {}\n", row.name)),
+                "{}",
+                row.name
+            );
             for part in ["What happened", "Why", "What to do"] {
-                assert!(text.contains(&format!("**{part}.**")), "{}: {part}", row.name);
+                assert!(
+                    text.contains(&format!("**{part}.**")),
+                    "{}: {part}",
+                    row.name
+                );
             }
         }
     }

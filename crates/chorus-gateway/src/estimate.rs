@@ -1,4 +1,7 @@
-//! The estimate of a plan that waits for approval, from its artifacts and the tenant's accounts as they are now.
+//! The estimate of a plan that waits for approval.
+//!
+//! It is computed from the plan's artifacts and the tenant's present accounts, with the rules of
+//! [`chorus_core::plan::estimate`] and the prices that [`EndpointIndex`] finds.
 
 use std::sync::Arc;
 
@@ -17,37 +20,37 @@ use serde::de::DeserializeOwned;
 
 use crate::resource::{Estimate, RoleModels as ChosenModels};
 
-/// What an estimate is made from.
+/// Ports and settings that an estimate needs.
 pub struct Sources<'a> {
-    /// Plans, outlines, briefs.
+    /// Store of plans, outlines and briefs.
     pub artifacts: &'a dyn ArtifactStore,
-    /// The project's money.
+    /// Money of the project.
     pub deliveries: &'a dyn Deliveries,
-    /// The tenant's accounts.
+    /// Accounts of the tenant.
     pub directory: &'a dyn Directory,
     /// Models and prices.
     pub catalog: &'a Arc<Catalog>,
-    /// Models for each role.
+    /// Models that the configuration gives each role.
     pub roles: &'a RoleModels,
-    /// The time.
+    /// Present time.
     pub now: Timestamp,
 }
 
-/// Why there is no estimate.
+/// Reason why there is no estimate.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
-    /// The store did not answer.
+    /// A port failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No account can serve a role now.
+    /// No account can serve a role at present.
     #[error(transparent)]
     Unserved(#[from] Unserved),
-    /// There is no plan yet, or an artifact of it is missing or unreadable.
+    /// The plan does not exist yet, or one of its artifacts is missing or cannot be read.
     #[error("{0} is not there")]
     Missing(&'static str),
 }
 
-/// The estimate.
+/// Computes the estimate of a project's newest plan.
 pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unknown> {
     let head = &loaded.project.head;
     let plan: Plan = sources

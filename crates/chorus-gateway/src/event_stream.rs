@@ -67,9 +67,7 @@ pub(crate) async fn events(
         subscription: state.hub.subscribe(head.id),
         stop: state.stop.clone(),
         seen,
-        final_state: head
-            .is_terminal()
-            .then(|| head.state.as_str().to_owned()),
+        final_state: head.is_terminal().then(|| head.state.as_str().to_owned()),
         poll_at: Timestamp(0),
         silent_since: state.ports.clock.now(),
         has_begun: false,
@@ -170,7 +168,10 @@ impl EventStream {
         let (ports, now) = (&self.state.ports, self.state.ports.clock.now());
         // Announcements from here on may be of rows that this read does not see.
         self.subscription.news.mark_unchanged();
-        let page = ports.projects.events(self.project, self.seen, PAGE_LEN).await;
+        let page = ports
+            .projects
+            .events(self.project, self.seen, PAGE_LEN)
+            .await;
         let page = match page {
             Ok(page) => page,
             Err(error @ StoreError::Unavailable { .. }) => {
@@ -237,7 +238,13 @@ mod tests {
             last_event_id(&[(name, value)].into_iter().collect())
         };
         assert_eq!(last_event_id(&HeaderMap::new()), Ok(Seq(0)));
-        for (text, seq) in [("", 0), (" ", 0), ("0", 0), (" 17 ", 17), ("9223372036854775807", i64::MAX.unsigned_abs())] {
+        for (text, seq) in [
+            ("", 0),
+            (" ", 0),
+            ("0", 0),
+            (" 17 ", 17),
+            ("9223372036854775807", i64::MAX.unsigned_abs()),
+        ] {
             assert_eq!(given(text.as_bytes()), Ok(Seq(seq)), "{text:?}");
         }
         for text in ["x", "-1", "1.5", "9223372036854775808", "0x10"] {

@@ -66,8 +66,8 @@ impl Gateway {
         }
         let (close, closed) = watch::channel(false);
         let state = Arc::new(AppState::new(self.ports, self.settings, closed));
-        let tail =
-            Arc::clone(&state.hub).run(Arc::clone(&state.ports.bus), Arc::clone(&state.ports.clock));
+        let tail = Arc::clone(&state.hub)
+            .run(Arc::clone(&state.ports.bus), Arc::clone(&state.ports.clock));
         let stopped = async move {
             stop.await;
             close.send_replace(true);

@@ -10,8 +10,8 @@ mod plan;
 mod report;
 
 use axum::Json;
-use chorus_core::port::projects::Loaded;
 use chorus_core::port::error::full_text;
+use chorus_core::port::projects::Loaded;
 use chorus_core::project::State;
 
 use crate::api_error::ApiError;

@@ -59,7 +59,9 @@ impl Query {
                 range.end()
             )
         };
-        number.map(Some).ok_or_else(|| ApiError::field(name, message()))
+        number
+            .map(Some)
+            .ok_or_else(|| ApiError::field(name, message()))
     }
 
     /// One of a set of values.
@@ -130,7 +132,10 @@ mod tests {
         let field = "limits".to_owned();
         assert_eq!(
             error("limits=1", &["limit", "cursor"]),
-            (field.clone(), "unknown parameter, expected one of: limit, cursor".to_owned())
+            (
+                field.clone(),
+                "unknown parameter, expected one of: limit, cursor".to_owned()
+            )
         );
         assert_eq!(
             error("limits", &[]),

@@ -28,8 +28,8 @@ pub(crate) async fn request_layer(
     next: Next,
 ) -> Response {
     let clock = &state.ports.clock;
-    let id = client_id(request.headers())
-        .unwrap_or_else(|| format!("req_{:032x}", clock.random_u128()));
+    let id =
+        client_id(request.headers()).unwrap_or_else(|| format!("req_{:032x}", clock.random_u128()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let began = clock.now();
     let reply = clock
@@ -160,7 +160,10 @@ mod tests {
             assert_eq!(finish(status.into_response(), "x").status(), becomes);
         }
         assert_eq!(
-            bare_error(StatusCode::NOT_IMPLEMENTED).body("").error.message,
+            bare_error(StatusCode::NOT_IMPLEMENTED)
+                .body("")
+                .error
+                .message,
             "not implemented"
         );
     }

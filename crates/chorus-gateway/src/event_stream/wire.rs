@@ -7,6 +7,8 @@ use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 use serde::Serialize;
 
+use crate::resource::{EndOfEvents, ProgressEvent};
+
 /// First bytes of a stream: they send the reply's head at once, and make a browser reconnect after
 /// one second.
 pub(super) const OPENING: &str = "retry: 1000\n\n";
@@ -20,25 +22,20 @@ pub(super) fn event(stored: &StoredEvent) -> String {
 }
 
 /// Progress of a running call, with the account's name for callers that may read it.
-pub(super) fn progress(progress: &Progress, account: Option<&String>) -> String {
-    #[derive(Serialize)]
-    struct Named<'a> {
-        progress: &'a Progress,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        account_name: Option<&'a String>,
-    }
-    format!(
-        "event: progress\ndata: {}\n\n",
-        json(&Named {
-            progress,
-            account_name: account
-        })
-    )
+pub(super) fn progress(progress: &Progress, account_name: Option<&String>) -> String {
+    let data = ProgressEvent {
+        progress: progress.clone(),
+        account_name: account_name.cloned(),
+    };
+    format!("event: progress\ndata: {}\n\n", json(&data))
 }
 
 /// Last event of a project in a final state.
 pub(super) fn end(state: &str) -> String {
-    format!("event: end\ndata: {{\"state\":\"{state}\"}}\n\n")
+    let data = EndOfEvents {
+        state: state.to_owned(),
+    };
+    format!("event: end\ndata: {}\n\n", json(&data))
 }
 
 /// Last event of a stream whose store is broken.
@@ -49,4 +46,42 @@ pub(super) fn error() -> String {
 /// JSON on one line; line breaks in texts are escaped.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("events are plain structs with text keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::id::{ProjectId, Seq};
+    use chorus_core::project::HistoryEvent;
+    use chorus_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_data_under_its_sequence_number() {
+        let stored = StoredEvent {
+            project: ProjectId::new(1),
+            seq: Seq(7),
+            at: Timestamp(5),
+            event: HistoryEvent::Rejected {
+                reason: "two\nlines".to_owned(),
+            },
+        };
+        let text = event(&stored);
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(lines[0], "id: 7");
+        let data = lines[1].strip_prefix("data: ").expect("data");
+        let read: StoredEvent = serde_json::from_str(data).expect("the event again");
+        assert_eq!(read, stored);
+        assert_eq!(lines[2..], ["", ""]);
+    }
+
+    #[test]
+    fn named_events_have_no_id() {
+        assert_eq!(end("done"), "event: end\ndata: {\"state\":\"done\"}\n\n");
+        assert_eq!(
+            error(),
+            "event: error\ndata: {\"code\":\"store_broken\"}\n\n"
+        );
+        assert!(KEEP_ALIVE.starts_with(':'), "a comment");
+    }
 }

@@ -36,8 +36,8 @@ pub(super) fn stream(
                         .get(file.content)
                         .await
                         .map_err(|error| aborted(&file, io::Error::other(error)))?;
-                    let content = content
-                        .ok_or_else(|| aborted(&file, io::ErrorKind::NotFound.into()))?;
+                    let content =
+                        content.ok_or_else(|| aborted(&file, io::ErrorKind::NotFound.into()))?;
                     archive.add(&file.path, &content)?;
                     Ok(Some((archive.take(), (state, files, Some(archive)))))
                 }

@@ -47,10 +47,7 @@ pub(crate) async fn deliverable(
     if !is_zip {
         return Ok(Json(resource(&state, &loaded, deliverable).await?).into_response());
     }
-    let name = format!(
-        "attachment; filename=\"{}.zip\"",
-        loaded.project.head.id
-    );
+    let name = format!("attachment; filename=\"{}.zip\"", loaded.project.head.id);
     let headers = [
         (header::CONTENT_TYPE, ZIP.media_type.to_owned()),
         (header::CONTENT_DISPOSITION, name),
@@ -90,10 +87,7 @@ async fn load(state: &AppState, loaded: &Loaded) -> Result<Deliverable, ApiError
         ApiError::new(code, format!("the project is {name}: {reason}")).of_project(head.id)
     };
     if !head.is_terminal() {
-        return Err(refused(
-            ErrorCode::NotReady,
-            "there is no deliverable yet",
-        ));
+        return Err(refused(ErrorCode::NotReady, "there is no deliverable yet"));
     }
     let none = || refused(ErrorCode::NoDeliverable, "nothing was delivered");
     state.artifact(head.deliverable().ok_or_else(none)?).await

@@ -29,7 +29,9 @@ pub(crate) async fn list(
     let query = Query::read(query.as_deref(), &["limit", "cursor"])?;
     let limit = query
         .number("limit", 1..=u64::from(MAX_LIMIT))?
-        .map_or(DEFAULT_LIMIT, |limit| u32::try_from(limit).unwrap_or(MAX_LIMIT));
+        .map_or(DEFAULT_LIMIT, |limit| {
+            u32::try_from(limit).unwrap_or(MAX_LIMIT)
+        });
     let before = query.text("cursor").map(|text| {
         read_cursor(text).ok_or_else(|| {
             ApiError::field("cursor", "it is not the next_cursor of an earlier page")
