@@ -8,12 +8,13 @@
 
 mod field;
 mod table;
+mod text;
 
 use std::time::Duration;
 
 use anyhow::bail;
 use field::{Field, Found};
-use table::{MUTANTS, Mutant, World};
+use table::{MUTANTS, Mutant, Search, World};
 
 /// Number of seeds that the unchanged program must survive in each simulation without a net.
 const SOUND_SEEDS: u64 = 40;
@@ -60,12 +61,12 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 /// net is missing.
 fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
     let mut worlds: Vec<World> = Vec::new();
-    for mutant in mutants
-        .iter()
-        .filter(|mutant| !mutant.world.without.is_empty())
-    {
-        if !worlds.contains(&mutant.world) {
-            worlds.push(mutant.world);
+    for mutant in mutants {
+        if let Search::Simulation { world, .. } = mutant.search
+            && !world.without.is_empty()
+            && !worlds.contains(&world)
+        {
+            worlds.push(world);
         }
     }
     let mut wrong = Vec::new();
@@ -79,7 +80,7 @@ fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
                 format!("(the program as it is, {world})")
             ),
             Some(found) => wrong.push(format!(
-                "the program as it is breaks {} in seed {} of {world}",
+                "the program as it is breaks {} in seed {:?} of {world}",
                 found.invariant, found.seed
             )),
         }
@@ -90,26 +91,45 @@ fn sound(field: &Field, mutants: &[&Mutant]) -> anyhow::Result<Vec<String>> {
 fn try_one(field: &Field, mutant: &Mutant) -> anyhow::Result<Verdict> {
     let start = field.clock();
     let planted = field.plant(mutant.edits)?;
-    field.build()?;
-    let found = field.search(mutant.world, mutant.seeds)?;
+    let searched = search(field, &mutant.search);
     planted.pull_out()?;
-    let wrong = match &found {
-        None => Some(format!(
-            "survived {} seeds of {}",
-            mutant.seeds, mutant.world
-        )),
-        Some(found) if !mutant.expected.contains(&found.invariant.as_str()) => Some(format!(
-            "was found by {}, expected one of {:?}",
-            found.invariant, mutant.expected
-        )),
-        Some(_) => None,
-    };
+    let (found, wrong) = searched?;
     Ok(Verdict {
         name: mutant.name,
         found,
         wrong,
         took: start.elapsed(),
     })
+}
+
+/// Searches the planted mutant; returns the finding, and the problem if it is not the expected one.
+fn search(field: &Field, search: &Search) -> anyhow::Result<(Option<Found>, Option<String>)> {
+    match search {
+        Search::Simulation {
+            world,
+            seeds,
+            expected,
+        } => {
+            field.build()?;
+            let found = field.search(*world, *seeds)?;
+            let wrong = match &found {
+                None => Some(format!("survived {seeds} seeds of {world}")),
+                Some(found) if !expected.contains(&found.invariant.as_str()) => Some(format!(
+                    "was found by {}, expected one of {expected:?}",
+                    found.invariant
+                )),
+                Some(_) => None,
+            };
+            Ok((found, wrong))
+        }
+        Search::Tests { package, filter } => {
+            let found = field.test(package, filter)?;
+            let wrong = found
+                .is_none()
+                .then(|| format!("survived the tests {filter:?} of {package}"));
+            Ok((found, wrong))
+        }
+    }
 }
 
 fn row(verdict: &Verdict) -> String {
@@ -121,7 +141,10 @@ fn row(verdict: &Verdict) -> String {
     } = verdict;
     let by = found.as_ref().map_or_else(
         || "SURVIVED".to_owned(),
-        |found| format!("{} in seed {}", found.invariant, found.seed),
+        |found| match found.seed {
+            Some(seed) => format!("{} in seed {seed}", found.invariant),
+            None => found.invariant.clone(),
+        },
     );
     let mark = if wrong.is_some() && found.is_some() {
         " UNEXPECTED"

@@ -13,6 +13,7 @@ use anyhow::{Context, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
 use super::table::{Edit, World};
+use super::text::places;
 
 /// Folders that are not copied, at any depth.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
@@ -33,8 +34,8 @@ pub(super) struct Planted {
 pub(super) struct Found {
     /// Name of the broken invariant.
     pub(super) invariant: String,
-    /// Seed of the run; 0 if unknown.
-    pub(super) seed: u64,
+    /// Seed of the run; `None` if it is unknown, or a test found it.
+    pub(super) seed: Option<u64>,
 }
 
 impl Field {
@@ -72,15 +73,18 @@ impl Field {
         for edit in edits {
             let path = self.root.join(edit.file);
             let text = fs::read_to_string(&path).with_context(|| format!("read {}", edit.file))?;
-            let times = text.matches(edit.find).count();
-            ensure!(
-                times == 1,
-                "{} holds the text of a mutant {times} times, not once: {:?}",
-                edit.file,
-                edit.find
-            );
-            fs::write(&path, text.replacen(edit.find, edit.replace, 1))
-                .with_context(|| format!("write {}", edit.file))?;
+            let found = places(&text, edit.find);
+            let [place] = found.as_slice() else {
+                bail!(
+                    "{} holds the text of a mutant {} times, not once: {:?}",
+                    edit.file,
+                    found.len(),
+                    edit.find
+                );
+            };
+            let mut changed = text.clone();
+            changed.replace_range(place.clone(), edit.replace);
+            fs::write(&path, changed).with_context(|| format!("write {}", edit.file))?;
             planted.originals.push((path, text));
         }
         Ok(planted)
@@ -125,6 +129,35 @@ impl Field {
             None => Ok(Some(crashed(&String::from_utf8_lossy(&run.stderr))?)),
         }
     }
+
+    /// Runs tests of one package; the finding is the first one that fails.
+    pub(super) fn test(&self, package: &str, filter: &str) -> anyhow::Result<Option<Found>> {
+        let cargo = |more: &[&str]| {
+            Command::new("cargo")
+                .args(["test", "--quiet", "--package", package])
+                .args(more)
+                .env("CARGO_TARGET_DIR", &self.target)
+                .current_dir(&self.root)
+                .output()
+                .context("start cargo")
+        };
+        let built = cargo(&["--no-run"])?;
+        ensure!(
+            built.status.success(),
+            "the tests of the copy in {} do not build:\n{}",
+            self.root.display(),
+            String::from_utf8_lossy(&built.stderr)
+        );
+        let run = cargo(&[filter])?;
+        let output = String::from_utf8_lossy(&run.stdout);
+        let failed = output
+            .lines()
+            .find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
+        Ok(failed.map(|test| Found {
+            invariant: test.to_owned(),
+            seed: None,
+        }))
+    }
 }
 
 /// Parses `seed 7 [faults] BROKEN Invariant: …`.
@@ -133,7 +166,7 @@ fn broken(line: &str) -> Option<Found> {
     let (_, invariant) = rest.split_once("] BROKEN ")?;
     Some(Found {
         invariant: invariant.split_once(':')?.0.to_owned(),
-        seed: seed.parse().ok()?,
+        seed: Some(seed.parse().ok()?),
     })
 }
 
@@ -142,7 +175,7 @@ fn crashed(output: &str) -> anyhow::Result<Found> {
     match output.lines().find(|line| line.contains("panicked")) {
         Some(_) => Ok(Found {
             invariant: "Panic".to_owned(),
-            seed: 0,
+            seed: None,
         }),
         None => bail!("the simulation ended without output: {output}"),
     }
@@ -199,7 +232,7 @@ mod tests {
     fn check(line: &str, expected: Option<(&str, u64)>) {
         let expected = expected.map(|(invariant, seed)| Found {
             invariant: invariant.to_owned(),
-            seed,
+            seed: Some(seed),
         });
         assert_eq!(broken(line), expected, "{line}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::attempt::AttemptState;
+use chorus_core::attempt::{self, AttemptState, AttemptTrigger, EpochRule, Who};
 use chorus_core::id::{AttemptId, Epoch, Holder, TaskId};
 use chorus_store::rows::{AttemptRow, Rows};
 
@@ -104,44 +104,54 @@ impl Arrows {
     }
 }
 
-/// Checks that the change of one row is an arrow of the state machine.
+/// Checks that the change of one row is an arrow of [`attempt::ARROWS`], taken by its owner.
 fn arrow(
     id: AttemptId,
     before: &Snapshot,
     after: &Snapshot,
     operation: RowOperation<'_>,
 ) -> Result<(), Violation> {
-    use AttemptState as S;
     let broken = |invariant| {
         Err(Violation::new(
             invariant,
             format!("{id} went from {before:?} to {after:?}"),
         ))
     };
-    let same_epoch = before.epoch == after.epoch;
-    match (before.state, after.state) {
-        (S::Succeeded | S::Asked | S::Failed | S::Cancelled, _) => {
-            broken(Invariant::TerminalAbsorbs)
+    if before.state.is_terminal() {
+        return broken(Invariant::TerminalAbsorbs);
+    }
+    if after.epoch < before.epoch {
+        return broken(Invariant::EpochGrows);
+    }
+    let arrow = match worker_trigger(id, operation) {
+        Some(trigger) => {
+            attempt::step(before.state, trigger).filter(|arrow| arrow.to == after.state)
         }
-        _ if after.epoch < before.epoch => broken(Invariant::EpochGrows),
-        (S::Dispatched | S::Running, S::Queued) if after.epoch != before.epoch.next() => {
-            broken(Invariant::EpochGrows)
-        }
-        (S::Dispatched | S::Running, S::Queued) => Ok(()),
-        (S::Running, S::Succeeded | S::Asked)
-            if !matches!(operation, RowOperation::Finished(_)) =>
-        {
+        None => attempt::between(before.state, after.state).find(|arrow| arrow.who != Who::Worker),
+    };
+    match arrow.map(|arrow| arrow.epoch) {
+        Some(EpochRule::Kept | EpochRule::Any) if after.epoch == before.epoch => Ok(()),
+        Some(EpochRule::Next) if after.epoch == before.epoch.next() => Ok(()),
+        Some(EpochRule::Next) => broken(Invariant::EpochGrows),
+        Some(EpochRule::Kept | EpochRule::Any) => broken(Invariant::Arrows),
+        None if before.state == AttemptState::Running && after.state.is_terminal() => {
             broken(Invariant::FencedReport)
         }
-        (S::Queued, S::Dispatched | S::Failed)
-        | (S::Dispatched, S::Running)
-        | (S::Running, S::Succeeded | S::Asked | S::Failed)
-        | (S::Queued | S::Dispatched | S::Running, S::Cancelled)
-            if same_epoch =>
-        {
-            Ok(())
+        None => broken(Invariant::Arrows),
+    }
+}
+
+/// Trigger of a worker's operation on this attempt; `None` if another process changed the row.
+fn worker_trigger(id: AttemptId, operation: RowOperation<'_>) -> Option<AttemptTrigger> {
+    match operation {
+        RowOperation::Claimed(claim) if claim.attempt == id => Some(AttemptTrigger::Claimed),
+        RowOperation::Finished(finish) if finish.holding.attempt == id => {
+            Some(AttemptTrigger::from(&finish.outcome))
         }
-        _ => broken(Invariant::Arrows),
+        RowOperation::Claimed(_)
+        | RowOperation::Finished(_)
+        | RowOperation::Committed { .. }
+        | RowOperation::Other => None,
     }
 }
 
