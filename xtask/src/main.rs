@@ -1,9 +1,9 @@
 //! Checks of the workspace, run as `cargo xtask <name>`.
 
 mod bench;
+mod drawings;
 mod measures;
 mod mutants;
-
 mod sources;
 mod test;
 mod tidy;
@@ -18,7 +18,7 @@ struct Task {
     run: fn(&[String]) -> anyhow::Result<()>,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "mutants",
         what: "faults planted on purpose, each found by the test world; a name runs only those like it",
@@ -28,6 +28,11 @@ const TASKS: [Task; 5] = [
         name: "bench",
         what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline",
         run: bench::run,
+    },
+    Task {
+        name: "drawings",
+        what: "writes docs/machines.md from the tables of arrows in chorus-core",
+        run: drawings::run,
     },
     Task {
         name: "measures",

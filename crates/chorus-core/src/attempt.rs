@@ -19,7 +19,6 @@ pub use finish::{
 };
 pub use queue::{CallSize, NewAttempt, QueuedAttempt, WorkOrder};
 pub use state::{
-    ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, drawn,
-    step,
+    ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, step,
 };
 pub use summary::CallSummary;

@@ -1,19 +1,21 @@
-//! The project and task machine: one writer a project, pure, folded from commands and finished attempts.
+//! The machine of a project and its tasks: pure, one writer for each project.
 //!
-//! The rows of head and tasks are the truth; [`Project::decide`] answers a command with the rows that change,
-//! what clients may read of it, and what is to be done. Nothing here performs an effect, reads a clock or
-//! draws an id. Neighbours: `plan`, `merge` and `verdict` hold the rules of what is planned, merged and
-//! judged; the orchestrator's shell reads artifacts and commits decisions.
+//! The rows of [`Head`] and [`Task`]s are the truth. [`Project::decide`] answers a [`Command`] with a
+//! [`Decision`]: the rows that change, the [`HistoryEvent`]s that clients read, and the [`Effect`]s to carry
+//! out. Neighbours: [`crate::plan`], [`crate::merge`] and [`crate::verdict`] hold the rules of planning,
+//! merging and judging; the orchestrator reads artifacts and commits decisions. Deliberately absent:
+//! performing an effect, reading a clock, drawing an id.
 
 mod command;
 mod conflicts;
 mod decide;
+mod decision;
 mod decision_builder;
 mod head;
 mod history;
+mod machine;
 mod path;
 mod state;
-mod table;
 mod task;
 
 #[cfg(test)]
@@ -30,36 +32,36 @@ use crate::time::Timestamp;
 pub use crate::plan::PlanEstimate;
 pub use command::{ClientCommand, Command, Merge, Planned, Reading};
 pub use conflicts::Conflicts;
-pub use decide::{DecideContext, Decision, Effect, Queue, Refusal};
+pub use decision::{DecideContext, Decision, Effect, Inconsistency, Queue, Refusal};
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};
 pub use history::{HistoryEvent, TaskRef};
-pub use state::{State, WaitingOn};
-pub use table::{PROJECT_ARROWS, TASK_ARROWS};
-pub use task::{CurrentAttempt, Rework, Subject, Task, TaskAnswer, TaskState};
+pub use machine::{PROJECT_ARROWS, PROJECT_MACHINE, TASK_ARROWS, TASK_MACHINE};
+pub use state::{ProjectStateKind, State, WaitingOn};
+pub use task::{CurrentAttempt, Rework, Subject, Task, TaskAnswer, TaskState, TaskStateKind};
 
 /// A project with its tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Project {
-    /// Everything but the tasks.
+    /// All facts that are not of a single task.
     pub head: Head,
-    /// The tasks of all plan versions.
+    /// Tasks of all plan versions, replaced ones included.
     pub tasks: BTreeMap<TaskId, Task>,
 }
 
-/// What a list shows of a project.
+/// Entry of a project in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Its id.
+    /// Id of the project.
     pub id: ProjectId,
-    /// What it is called.
+    /// Title for people.
     pub title: String,
-    /// Its state, in one word.
+    /// Text of the [`ProjectStateKind`].
     pub state: String,
-    /// Whether the state is final.
+    /// True if the state is final.
     pub is_terminal: bool,
-    /// When it was accepted.
+    /// Time of the submission.
     pub created_at: Timestamp,
-    /// What it has cost so far.
+    /// Money spent so far, waste included.
     pub spent: MicroUsd,
 }
 
@@ -71,7 +73,7 @@ impl Project {
             .extend(decision.tasks.iter().map(|task| (task.id, task.clone())));
     }
 
-    /// The tasks that stand: those that no later plan version replaced, in order of id.
+    /// Tasks that no later plan version replaced, in order of id.
     pub fn active(&self) -> impl Iterator<Item = &Task> {
         self.tasks
             .values()

@@ -191,6 +191,14 @@ impl<'a> Deciding<'a> {
         );
         match decision {
             Ok(decision) => {
+                if let Some(inconsistency) = &decision.inconsistency {
+                    tracing::error!(
+                        project.id = %self.aggregate.project.head.id,
+                        bus.record = %event,
+                        error.code = inconsistency.code(),
+                        "the rows of a project contradict each other, it is stopped: {inconsistency}"
+                    );
+                }
                 self.aggregate.project.apply(&decision);
                 self.gathered.add(decision)
             }

@@ -78,7 +78,7 @@ pub(crate) async fn ledger(
     context: &Context,
     aggregate: &mut Aggregate,
 ) -> Result<Arc<Conflicts>, Missing> {
-    match aggregate.project.head.ledger {
+    match aggregate.project.head.conflicts {
         Some(hash) => {
             aggregate
                 .shelf

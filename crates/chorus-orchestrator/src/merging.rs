@@ -32,7 +32,7 @@ pub(crate) async fn merge(
     if ask_model && !draft.ledger.open().is_empty() {
         let ledger = aggregate.shelf.put(context, &draft.ledger).await;
         return Ok(Merge::Open {
-            ledger,
+            conflicts: ledger,
             found: draft.found,
             resolved: draft.resolved,
         });
@@ -57,7 +57,7 @@ pub(crate) async fn merge(
         resolutions,
     };
     Ok(Merge::Whole {
-        ledger: aggregate.shelf.put(context, &ledger).await,
+        conflicts: aggregate.shelf.put(context, &ledger).await,
         found,
         resolved,
         deliverable: aggregate.shelf.put(context, &deliverable).await,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Requeue};
-use crate::drawing::Arrow;
+use crate::state_machine::{Arrow, StateKind};
 
 /// The states of an attempt's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -287,16 +287,23 @@ impl AttemptState {
     }
 }
 
-/// The table in the form that drawings are printed from.
-pub fn drawn() -> Vec<Arrow> {
-    ARROWS
-        .iter()
-        .map(|arrow| Arrow {
-            from: arrow.from.as_str(),
-            to: arrow.to.as_str(),
-            trigger: arrow.trigger.as_str(),
-        })
-        .collect()
+impl StateKind for AttemptState {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn is_terminal(self) -> bool {
+        self.is_terminal()
+    }
+}
+
+impl AttemptArrow {
+    /// The arrow without the columns that only attempts have.
+    pub const fn arrow(&self) -> Arrow<AttemptState> {
+        Arrow::new(self.from, self.to, self.trigger.as_str())
+    }
 }
 
 #[cfg(test)]

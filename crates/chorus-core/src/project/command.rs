@@ -137,7 +137,7 @@ pub enum Merge {
     /// Rules could not resolve every conflict: a model is asked.
     Open {
         /// The stored ledger, open conflicts among it.
-        ledger: ArtifactHash,
+        conflicts: ArtifactHash,
         /// Conflicts that were not in the ledger before.
         found: Vec<Conflict>,
         /// Resolutions that were not in the ledger before.
@@ -146,7 +146,7 @@ pub enum Merge {
     /// There is a deliverable.
     Whole {
         /// The stored ledger.
-        ledger: ArtifactHash,
+        conflicts: ArtifactHash,
         /// Conflicts that were not in the ledger before.
         found: Vec<Conflict>,
         /// Resolutions that were not in the ledger before.

@@ -1,162 +1,118 @@
-//! What a command does to a project: which rows change, what clients read of it, and what is to be done.
+//! Decisions: the rows, events and effects that follow from a command.
+//!
+//! [`Project::decide`] hands each [`Command`] to the module of its topic. Topics change rows through the
+//! [`DecisionBuilder`]; each of them calls only topics that do not call it back.
 
-mod ask;
-mod begin;
-mod client;
+mod answers;
+mod clarify;
+mod ending;
 mod finished;
 mod judge;
 mod merge;
+mod open_questions;
+mod pause;
 mod plan;
-mod question;
 pub(super) mod rework;
-mod stop;
+mod steering;
 mod work;
+mod worker_question;
 
+use super::decision::{DecideContext, Decision, Inconsistency, Interrupt, Refusal};
 use super::decision_builder::DecisionBuilder;
-use super::{Command, Head, HistoryEvent, Project, State, Task};
-use crate::id::{AttemptId, EventId, TaskId};
-use crate::merge::Resolution;
-use crate::task_kind::TaskKind;
-use crate::time::Millis;
+use super::{Command, Project, State, WaitingOn};
 
-/// What a decision rests on besides the project and the command.
-pub struct DecideContext<'a> {
-    /// The record that brought the command: the key of deduplication of client commands.
-    pub event: EventId,
-    /// Draws numbers for the ids of new tasks and attempts.
-    pub number: &'a mut dyn FnMut() -> u128,
-}
-
-/// A decision: rows, history, effects. Committed whole or not at all.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    /// The project's new head.
-    pub head: Head,
-    /// Tasks that changed or are new, by id.
-    pub tasks: Vec<Task>,
-    /// What happened, in order.
-    pub history: Vec<HistoryEvent>,
-    /// What is to be done, in order.
-    pub effects: Vec<Effect>,
-}
-
-/// What the shell does for a decision.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Queue an attempt, in the same commit.
-    Queue(Queue),
-    /// Cancel an attempt, in the same commit; harmless when it is over.
-    Cancel(AttemptId),
-    /// Merge the results of the tasks that stand, and decide `Merged` before the commit.
-    Merge {
-        /// Resolutions that a model just gave.
-        resolutions: Vec<Resolution>,
-        /// Whether a model may be asked about conflicts that are still open.
-        ask_model: bool,
-    },
-}
-
-/// An attempt to be queued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// The task.
-    pub task: TaskId,
-    /// The attempt's id.
-    pub attempt: AttemptId,
-    /// Which try of the task it is.
-    pub number: u32,
-    /// Higher goes first.
-    pub priority: u8,
-    /// Predicted time from here to the project's end along the longest path.
-    pub path: Millis,
-}
-
-/// Why a command does nothing. None of them is an error: commands come late and twice.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The project is over.
-    #[error("the project is {0}")]
-    Over(&'static str),
-    /// The command was folded before.
-    #[error("the command was folded before")]
-    Repeated,
-    /// The command has no meaning in this state.
-    #[error("{command} means nothing while the project is {state}")]
-    NotNow {
-        /// The command.
-        command: &'static str,
-        /// The state.
-        state: &'static str,
-    },
-    /// A later word on pausing and resuming was folded before it.
-    #[error("a later word was folded before it")]
-    Overtaken,
-    /// No open question bears such an id.
-    #[error("no such question is open")]
-    NothingAsked,
-    /// The attempt is not the one its task waits for.
-    #[error("the task does not wait for this attempt")]
-    Stale,
-}
-
-/// Tries of one task before it fails.
-const TRIES: u32 = 3;
-/// Answers of the judge that are read before the programmatic checks decide alone.
-const READINGS_OF_JUDGE: u32 = 2;
-/// Questions that a worker may ask about one task.
-const QUESTIONS: usize = 3;
 /// Client commands remembered for deduplication; older ones are known to the store alone.
 const REMEMBERED: usize = 256;
 
-/// Priority of work; whatever a whole project waits for goes first.
-const WORK_PRIORITY: u8 = 100;
-const STEERING_PRIORITY: u8 = 150;
-
 impl Project {
-    /// What this command does now.
+    /// Decides a command. Rows that contradict each other are no error here: the decision then stops this
+    /// project, and [`Decision::inconsistency`] holds the reason.
     pub fn decide<'a>(
         &'a self,
         command: Command,
-        given: DecideContext<'a>,
+        context: DecideContext<'a>,
     ) -> Result<Decision, Refusal> {
         if self.head.is_terminal() {
-            return Err(Refusal::Over(self.head.state.as_str()));
+            return Err(Refusal::Ended(self.head.state.as_str()));
         }
-        let event = given.event;
-        let mut builder = DecisionBuilder::new(self, given);
-        match command {
-            Command::Finished { done, reading } => finished::fold(&mut builder, done, reading)?,
-            Command::Merged(merge) => merge::merged(&mut builder, merge)?,
-            Command::ArtifactMissing { what } => stop::fail(
-                &mut builder,
-                format!("{what} is gone from the artifact store"),
-            ),
-            command => {
-                client::remember(&mut builder, event)?;
-                client::fold(&mut builder, event, command)?;
+        let mut builder = DecisionBuilder::new(self, context);
+        match fold(&mut builder, command) {
+            Ok(()) => Ok(builder.finish()),
+            Err(Interrupt::Refused(refusal)) => Err(refusal),
+            Err(Interrupt::Inconsistent(inconsistency)) => {
+                Ok(ending::stop_inconsistent(self, inconsistency))
             }
         }
-        if !builder.head.is_terminal() {
-            go_on(&mut builder);
-        }
-        Ok(builder.finish())
     }
 }
 
-/// What follows from the counters once a command is folded.
-fn go_on(builder: &mut DecisionBuilder<'_>) {
-    match builder.head.state {
+fn fold(builder: &mut DecisionBuilder<'_>, command: Command) -> Result<(), Interrupt> {
+    if is_of_client(&command) {
+        remember(builder)?;
+    }
+    match command {
+        Command::Submit { outline } => clarify::submit(builder, outline)?,
+        Command::Answer {
+            answers,
+            assume_rest,
+        } => answers::fold(builder, &answers, assume_rest)?,
+        Command::Approve { plan } => plan::approve(builder, &plan)?,
+        Command::Reject { reason } => plan::reject(builder, reason)?,
+        Command::Pause => pause::pause(builder)?,
+        Command::Resume => pause::resume(builder)?,
+        Command::Cancel => ending::cancel(builder)?,
+        Command::Finished { done, reading } => finished::fold(builder, done, reading)?,
+        Command::Merged(merge) => merge::merged(builder, merge)?,
+        Command::ArtifactMissing { what } => {
+            ending::fail(builder, format!("{what} is gone from the artifact store"))?;
+        }
+    }
+    if !builder.head.is_terminal() {
+        advance(builder)?;
+    }
+    Ok(())
+}
+
+const fn is_of_client(command: &Command) -> bool {
+    match command {
+        Command::Submit { .. }
+        | Command::Answer { .. }
+        | Command::Approve { .. }
+        | Command::Reject { .. }
+        | Command::Pause
+        | Command::Resume
+        | Command::Cancel => true,
+        Command::Finished { .. } | Command::Merged(_) | Command::ArtifactMissing { .. } => false,
+    }
+}
+
+/// Remembers a client command, so that it is folded once, whatever its effect.
+fn remember(builder: &mut DecisionBuilder<'_>) -> Result<(), Refusal> {
+    let event = builder.event();
+    if !builder.head.folded.insert(event) {
+        return Err(Refusal::Repeated);
+    }
+    while builder.head.folded.len() > REMEMBERED {
+        builder.head.folded.pop_first();
+    }
+    Ok(())
+}
+
+/// Takes the steps that follow from the counters once a command is folded.
+fn advance(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
+    match builder.state() {
         State::WaitingClient {
-            waits: super::WaitingOn::Tasks,
+            waits: WaitingOn::Tasks,
         } if builder.head.unfinished == 0 || builder.head.ready > 0 => {
-            builder.enter(State::Running);
-            go_on(builder);
+            builder.enter(State::Running)?;
+            advance(builder)
         }
         State::Running if builder.head.unfinished == 0 => merge::begin(builder),
         State::Running if builder.head.ready == 0 && !builder.head.open.is_empty() => {
             builder.enter(State::WaitingClient {
-                waits: super::WaitingOn::Tasks,
-            });
+                waits: WaitingOn::Tasks,
+            })?;
+            Ok(())
         }
         State::Submitted
         | State::Clarifying { .. }
@@ -170,23 +126,6 @@ fn go_on(builder: &mut DecisionBuilder<'_>) {
         | State::Done { .. }
         | State::Partial { .. }
         | State::Failed { .. }
-        | State::Cancelled => {}
-    }
-}
-
-impl Queue {
-    pub(super) fn of(task: &Task, attempt: AttemptId, number: u32) -> Self {
-        let priority = if task.kind == TaskKind::Work {
-            WORK_PRIORITY
-        } else {
-            STEERING_PRIORITY
-        };
-        Self {
-            task: task.id,
-            attempt,
-            number,
-            priority,
-            path: task.path,
-        }
+        | State::Cancelled => Ok(()),
     }
 }

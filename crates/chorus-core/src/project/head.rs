@@ -52,8 +52,8 @@ pub struct Head {
     #[serde(default)]
     pub rejections: Vec<String>,
     /// The stored [`Ledger`](super::Ledger) of conflicts and resolutions, after the first merge.
-    #[serde(default)]
-    pub ledger: Option<ArtifactHash>,
+    #[serde(default, rename = "ledger")]
+    pub conflicts: Option<ArtifactHash>,
     /// Rounds of rework begun.
     #[serde(default)]
     pub round: u32,
@@ -157,7 +157,7 @@ impl Head {
             open: Vec::new(),
             asked: 0,
             rejections: Vec::new(),
-            ledger: None,
+            conflicts: None,
             round: 0,
             best: None,
             unfinished: 0,

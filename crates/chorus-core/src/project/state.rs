@@ -1,4 +1,6 @@
-//! The states of a project, each with the facts of that state.
+//! States of a project, each with the facts of that state, and their kinds without the facts.
+//!
+//! The steps between them are the table [`PROJECT_ARROWS`](super::PROJECT_ARROWS).
 
 use std::collections::BTreeMap;
 
@@ -6,120 +8,211 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactHash;
 use crate::id::TaskId;
+use crate::state_machine::StateKind;
 use crate::verdict::Verdict;
 
-/// Where a project stands.
+/// State of a project. The serialised form is stored and must stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Accepted, not begun.
     Submitted,
-    /// The planner looks for what is unclear.
+    /// The planner looks for what is unclear in the brief.
     Clarifying {
-        /// The task.
+        /// Id of the clarify task.
         task: TaskId,
     },
-    /// Nothing can go on before the client answers the head's open questions.
+    /// Nothing can go on before the client answers the open questions of the [`Head`](super::Head).
     WaitingClient {
-        /// What waits.
+        /// Part of the project that needs the answers.
         waits: WaitingOn,
     },
-    /// The planner splits the brief.
+    /// The planner splits the brief into tasks.
     Planning {
-        /// The task.
+        /// Id of the plan task.
         task: TaskId,
     },
-    /// The client looks at plan and estimate.
+    /// Plan and estimate are ready; the client approves or rejects them.
     WaitingApproval,
-    /// Tasks are done.
+    /// Work tasks are done.
     Running,
-    /// Nothing new is started until the client says so.
+    /// No attempt is queued until the client resumes the project.
     Paused {
-        /// The live state that it goes back to, never `Paused` itself.
+        /// Live state that resuming returns to, never `Paused` itself.
         was: Box<State>,
     },
-    /// Results become a deliverable; a model resolves what rules could not.
+    /// A model resolves the conflicts that rules could not.
     Merging {
-        /// The task that resolves.
+        /// Id of the resolve task.
         resolve: TaskId,
     },
     /// The judge reads the deliverable.
     Evaluating {
-        /// What is judged.
+        /// Hash of the stored [`Deliverable`](crate::merge::Deliverable) that is judged.
         deliverable: ArtifactHash,
-        /// What the programmatic checks found.
+        /// Findings of the programmatic checks.
         check: Verdict,
-        /// How many judge tasks read it.
+        /// Number of judge tasks, each reading one part.
         parts: u32,
-        /// The judge's answers so far, by judge task; none where no answer could be read.
+        /// Verdicts so far, by judge task; `None` where no answer could be read.
         verdicts: BTreeMap<TaskId, Option<Verdict>>,
     },
     /// Delivered and accepted.
     Done {
-        /// The [`Deliverable`](crate::merge::Deliverable).
+        /// Hash of the stored [`Deliverable`](crate::merge::Deliverable).
         deliverable: ArtifactHash,
     },
     /// Delivered with defects.
     Partial {
-        /// The best [`Deliverable`](crate::merge::Deliverable) there was.
+        /// Hash of the best stored [`Deliverable`](crate::merge::Deliverable).
         deliverable: ArtifactHash,
-        /// What is wrong with it.
+        /// Requirements that are not met, for the client.
         defects: Vec<String>,
     },
-    /// Nothing could be delivered.
+    /// Ended without a deliverable.
     Failed {
-        /// Why.
+        /// Reason for the client. For unusable rows it begins with the code of the
+        /// [`Inconsistency`](super::Inconsistency) and a colon.
         why: String,
     },
-    /// The client did not want it any more.
+    /// Ended by the client.
     Cancelled,
 }
 
-/// What waits for the client.
+/// Part of a project that waits for the client's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingOn {
-    /// Planning, for what is unclear in the brief.
+    /// Planning: something in the brief is unclear.
     Planning,
-    /// Tasks, for what their workers asked.
+    /// Tasks: their workers asked something that the planner could not answer.
     Tasks,
 }
 
+/// Kind of a project's [`State`], without its facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProjectStateKind {
+    /// [`State::Submitted`].
+    Submitted,
+    /// [`State::Clarifying`].
+    Clarifying,
+    /// [`State::WaitingClient`].
+    WaitingClient,
+    /// [`State::Planning`].
+    Planning,
+    /// [`State::WaitingApproval`].
+    WaitingApproval,
+    /// [`State::Running`].
+    Running,
+    /// [`State::Paused`].
+    Paused,
+    /// [`State::Merging`].
+    Merging,
+    /// [`State::Evaluating`].
+    Evaluating,
+    /// [`State::Done`].
+    Done,
+    /// [`State::Partial`].
+    Partial,
+    /// [`State::Failed`].
+    Failed,
+    /// [`State::Cancelled`].
+    Cancelled,
+}
+
 impl State {
-    /// The state in one word, for lists and the table of arrows.
+    /// Kind of the state.
+    pub const fn kind(&self) -> ProjectStateKind {
+        match self {
+            Self::Submitted => ProjectStateKind::Submitted,
+            Self::Clarifying { .. } => ProjectStateKind::Clarifying,
+            Self::WaitingClient { .. } => ProjectStateKind::WaitingClient,
+            Self::Planning { .. } => ProjectStateKind::Planning,
+            Self::WaitingApproval => ProjectStateKind::WaitingApproval,
+            Self::Running => ProjectStateKind::Running,
+            Self::Paused { .. } => ProjectStateKind::Paused,
+            Self::Merging { .. } => ProjectStateKind::Merging,
+            Self::Evaluating { .. } => ProjectStateKind::Evaluating,
+            Self::Done { .. } => ProjectStateKind::Done,
+            Self::Partial { .. } => ProjectStateKind::Partial,
+            Self::Failed { .. } => ProjectStateKind::Failed,
+            Self::Cancelled => ProjectStateKind::Cancelled,
+        }
+    }
+
+    /// Text of the [`kind`](Self::kind), as lists and the public API show it.
     pub const fn as_str(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// Returns true if the state is final.
+    pub const fn is_terminal(&self) -> bool {
+        self.kind().is_terminal()
+    }
+}
+
+impl ProjectStateKind {
+    /// All kinds, in the order of a project's life.
+    pub const ALL: [Self; 13] = [
+        Self::Submitted,
+        Self::Clarifying,
+        Self::WaitingClient,
+        Self::Planning,
+        Self::WaitingApproval,
+        Self::Running,
+        Self::Paused,
+        Self::Merging,
+        Self::Evaluating,
+        Self::Done,
+        Self::Partial,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Text of the kind, equal to the stored tag of its [`State`].
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
-            Self::Clarifying { .. } => "clarifying",
-            Self::WaitingClient { .. } => "waiting_client",
-            Self::Planning { .. } => "planning",
+            Self::Clarifying => "clarifying",
+            Self::WaitingClient => "waiting_client",
+            Self::Planning => "planning",
             Self::WaitingApproval => "waiting_approval",
             Self::Running => "running",
-            Self::Paused { .. } => "paused",
-            Self::Merging { .. } => "merging",
-            Self::Evaluating { .. } => "evaluating",
-            Self::Done { .. } => "done",
-            Self::Partial { .. } => "partial",
-            Self::Failed { .. } => "failed",
+            Self::Paused => "paused",
+            Self::Merging => "merging",
+            Self::Evaluating => "evaluating",
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
     }
 
-    /// Whether nothing will happen any more.
-    pub const fn is_terminal(&self) -> bool {
+    /// Returns true if the state is final.
+    pub const fn is_terminal(self) -> bool {
         match self {
-            Self::Done { .. } | Self::Partial { .. } | Self::Failed { .. } | Self::Cancelled => {
-                true
-            }
+            Self::Done | Self::Partial | Self::Failed | Self::Cancelled => true,
             Self::Submitted
-            | Self::Clarifying { .. }
-            | Self::WaitingClient { .. }
-            | Self::Planning { .. }
+            | Self::Clarifying
+            | Self::WaitingClient
+            | Self::Planning
             | Self::WaitingApproval
             | Self::Running
-            | Self::Paused { .. }
-            | Self::Merging { .. }
-            | Self::Evaluating { .. } => false,
+            | Self::Paused
+            | Self::Merging
+            | Self::Evaluating => false,
         }
+    }
+}
+
+impl StateKind for ProjectStateKind {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn is_terminal(self) -> bool {
+        self.is_terminal()
     }
 }

@@ -1,4 +1,7 @@
-//! A node of the plan and its states.
+//! Tasks of a project and their states.
+//!
+//! The steps between the states are the table [`TASK_ARROWS`](super::TASK_ARROWS). Deliberately absent: one
+//! delivery of an attempt, which is the [`attempt`](crate::attempt) machine.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,124 +9,146 @@ use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::id::{AttemptId, TaskId, TaskKey};
 use crate::plan::ParentPolicy;
+use crate::state_machine::StateKind;
 use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
-/// A node of the plan, or one of the tasks that make, judge and resolve it. A store keeps it as one JSON text.
+/// A node of the plan, or one of the tasks that clarify, plan, answer, resolve and judge. A store keeps
+/// the row as one JSON text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its id.
+    /// Id, unique in the installation.
     pub id: TaskId,
-    /// Its short name; a task that replaces another bears the same.
+    /// Short name in the plan; a task that replaces another has the same key.
     pub key: TaskKey,
-    /// What it is for.
+    /// Kind of work, which also selects the prompt.
     pub kind: TaskKind,
-    /// The version of the plan that made it.
+    /// Version of the plan that made the task.
     pub plan_version: u32,
-    /// What people call it.
+    /// Title for people.
     pub title: String,
-    /// Tasks whose results it reads.
+    /// Tasks that the prompt quotes results of.
     #[serde(default)]
     pub parents: Vec<TaskId>,
-    /// Tasks that read its result.
+    /// Tasks that name this one as a parent.
     #[serde(default)]
     pub children: Vec<TaskId>,
-    /// When it may start, given its parents.
+    /// Condition on the parents under which the task becomes ready.
     #[serde(default)]
     pub policy: ParentPolicy,
-    /// Tokens that its result will have.
+    /// Expected number of tokens of the result.
     #[serde(default)]
     pub output_tokens: u32,
-    /// Predicted time from its start to the plan's end along the longest path.
+    /// Predicted time from the start of the task to the plan's end along the longest path.
     #[serde(default)]
     pub path: Millis,
-    /// What it is about, where its kind needs to know.
+    /// Subject of an answer or judge task.
     #[serde(default)]
     pub about: Subject,
-    /// What its worker asked and was answered.
+    /// Questions of the task's workers with their answers, oldest first.
     #[serde(default)]
     pub answers: Vec<TaskAnswer>,
-    /// Why it is done again, when it replaces another task.
+    /// Feedback, when the task replaces another one.
     #[serde(default)]
     pub rework: Option<Rework>,
-    /// The task of a later plan version that stands in its place.
+    /// Task of a later plan version that replaces this one.
     #[serde(default)]
     pub superseded_by: Option<TaskId>,
-    /// Where it stands.
+    /// Current state.
     pub state: TaskState,
 }
 
-/// Where a task stands.
+/// State of a task. The serialised form is stored and must stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TaskState {
-    /// Its parents' policy does not hold yet.
+    /// The policy on the parents does not hold yet.
     Pending {
-        /// Parents that succeeded.
+        /// Number of parents that succeeded.
         succeeded: u32,
-        /// Parents that are over, however they ended.
-        over: u32,
+        /// Number of parents in a final state, the successful ones included.
+        #[serde(rename = "over")]
+        ended: u32,
     },
-    /// It can be done; an attempt is queued or under way unless the project is paused.
+    /// An attempt is queued or under way unless the project is paused.
     Ready(CurrentAttempt),
-    /// Its worker asked something.
+    /// The worker asked a question; the task waits for the answer.
     Asking {
-        /// The question.
+        /// Text of the question.
         question: String,
-        /// The task that answers it; none while the client is asked.
+        /// Task of kind [`TaskKind::Answer`]; `None` while the client is asked.
         answerer: Option<TaskId>,
-        /// Which try asked: the next attempt bears the same number.
+        /// Number of the try that asked; the next attempt has the same number.
         number: u32,
     },
-    /// It has a result.
+    /// Ended with a result.
     Succeeded {
-        /// The attempt that made it.
+        /// Attempt that produced the result.
         attempt: AttemptId,
-        /// The text.
+        /// Hash of the stored text.
         result: ArtifactHash,
     },
-    /// It will have no result.
+    /// Ended without a result.
     Failed {
-        /// Why.
+        /// Cause of the last failure.
         cause: FailureCause,
     },
-    /// Not wanted any more.
+    /// Dropped: the project ended, the budget is used up, or another task replaces this one.
     Cancelled,
-    /// Its parents' policy can never hold.
+    /// Dropped: the policy on the parents can never hold.
     Skipped,
 }
 
-/// A try at a task.
+/// Kind of a [`TaskState`], without its facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskStateKind {
+    /// [`TaskState::Pending`].
+    Pending,
+    /// [`TaskState::Ready`].
+    Ready,
+    /// [`TaskState::Asking`].
+    Asking,
+    /// [`TaskState::Succeeded`].
+    Succeeded,
+    /// [`TaskState::Failed`].
+    Failed,
+    /// [`TaskState::Cancelled`].
+    Cancelled,
+    /// [`TaskState::Skipped`].
+    Skipped,
+}
+
+/// The attempt that a ready task waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurrentAttempt {
-    /// The attempt.
+    /// Id of the attempt.
     pub attempt: AttemptId,
-    /// Which try of the task it is, from 1.
+    /// Number of the try, from 1.
     pub number: u32,
-    /// What was wrong with the tries before.
+    /// Faults of the tries before, for the prompt.
     #[serde(default)]
     pub feedback: Vec<String>,
 }
 
-/// What a task is about, where its kind needs to know.
+/// Subject of a task whose key and title do not describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum Subject {
-    /// Its key and title say enough.
+    /// Key and title describe the task.
     #[default]
     Itself,
-    /// An `Answer` task: a worker's question.
+    /// A worker's question, for an answer task.
     Question {
-        /// The task whose worker asked.
+        /// Task whose worker asked.
         task: TaskId,
-        /// The question.
+        /// Text of the question.
         text: String,
     },
-    /// A `Judge` task: one part of the deliverable.
+    /// One part of the deliverable, for a judge task.
     Part {
-        /// Which, from 0.
+        /// Index of the part, from 0.
         number: u32,
-        /// Of how many.
+        /// Number of parts.
         of: u32,
     },
 }
@@ -131,52 +156,29 @@ pub enum Subject {
 /// A worker's question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAnswer {
-    /// The question.
+    /// Text of the question.
     pub question: String,
-    /// The answer.
+    /// Text of the answer.
     pub answer: String,
-    /// Whether nobody knew and an assumption stands in.
+    /// True if an assumption stands in for an answer.
     #[serde(default)]
     pub assumed: bool,
 }
 
-/// Why a task is done again.
+/// Reason a task replaces another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rework {
-    /// The task it replaces.
+    /// Task that is replaced.
     pub replaces: TaskId,
-    /// What should be different; empty when only its parents changed.
+    /// The judge's feedback; empty when only the parents changed.
     pub feedback: String,
-    /// The result that was not enough.
+    /// Result of the replaced task.
     #[serde(default)]
     pub previous: Option<ArtifactHash>,
 }
 
-impl TaskState {
-    /// The state in one word, for the table of arrows.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending { .. } => "pending",
-            Self::Ready(_) => "ready",
-            Self::Asking { .. } => "asking",
-            Self::Succeeded { .. } => "succeeded",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    /// Whether nothing will happen any more.
-    pub const fn is_terminal(&self) -> bool {
-        match self {
-            Self::Pending { .. } | Self::Ready(_) | Self::Asking { .. } => false,
-            Self::Succeeded { .. } | Self::Failed { .. } | Self::Cancelled | Self::Skipped => true,
-        }
-    }
-}
-
 impl Task {
-    /// Its result, if it has one.
+    /// Hash of the result; `None` unless the task succeeded.
     pub const fn result(&self) -> Option<ArtifactHash> {
         match self.state {
             TaskState::Succeeded { result, .. } => Some(result),
@@ -184,11 +186,88 @@ impl Task {
         }
     }
 
-    /// The attempt that may be under way.
+    /// Attempt that may be under way; `None` unless the task is ready.
     pub const fn current_attempt(&self) -> Option<&CurrentAttempt> {
         match &self.state {
-            TaskState::Ready(doing) => Some(doing),
+            TaskState::Ready(current) => Some(current),
             _ => None,
         }
+    }
+}
+
+impl TaskState {
+    /// State of a new task without parents.
+    pub const NEW: Self = Self::Pending {
+        succeeded: 0,
+        ended: 0,
+    };
+
+    /// Kind of the state.
+    pub const fn kind(&self) -> TaskStateKind {
+        match self {
+            Self::Pending { .. } => TaskStateKind::Pending,
+            Self::Ready(_) => TaskStateKind::Ready,
+            Self::Asking { .. } => TaskStateKind::Asking,
+            Self::Succeeded { .. } => TaskStateKind::Succeeded,
+            Self::Failed { .. } => TaskStateKind::Failed,
+            Self::Cancelled => TaskStateKind::Cancelled,
+            Self::Skipped => TaskStateKind::Skipped,
+        }
+    }
+
+    /// Text of the [`kind`](Self::kind), as lists and the public API show it.
+    pub const fn as_str(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// Returns true if the state is final.
+    pub const fn is_terminal(&self) -> bool {
+        self.kind().is_terminal()
+    }
+}
+
+impl TaskStateKind {
+    /// All kinds, in the order of a task's life.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Ready,
+        Self::Asking,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// Text of the kind, equal to the stored tag of its [`TaskState`].
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Asking => "asking",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Returns true if the state is final.
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Ready | Self::Asking => false,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Skipped => true,
+        }
+    }
+}
+
+impl StateKind for TaskStateKind {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn is_terminal(self) -> bool {
+        self.is_terminal()
     }
 }

@@ -1,6 +1,10 @@
-//! Behaviour of the project machine, driven through [`house::House`]: it hands commands and finished attempts
-//! to a project as a shell would, and holds every decision against the invariants of design.md 11.
+//! Behaviour of the project machine, driven through [`fixture::Fixture`]: it hands commands and finished
+//! attempts to a project as a shell would, and checks every decision against the invariants of a project.
 
 mod cases;
-mod house;
+mod coverage;
+mod fixture;
+mod inconsistent;
 mod properties;
+pub(super) mod recorder;
+mod script;

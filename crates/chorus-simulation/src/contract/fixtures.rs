@@ -92,7 +92,7 @@ pub fn task(id: TaskId, title: &str) -> Task {
         superseded_by: None,
         state: TaskState::Pending {
             succeeded: 0,
-            over: 0,
+            ended: 0,
         },
     }
 }

@@ -1,78 +1,93 @@
-//! The verdict and what follows from it: accepted, reworked, or delivered with its defects. The rules are
-//! `verdict`'s; here they are carried out.
+//! The verdict and its consequence: accepted, reworked, or delivered with its defects.
+//!
+//! The rules are those of [`crate::verdict`]; this module carries them out.
 
 use std::collections::BTreeMap;
 
+use super::super::decision::Inconsistency;
 use super::super::decision_builder::DecisionBuilder;
 use super::super::{Best, HistoryEvent, State, Subject};
-use super::{begin, rework, stop};
+use super::{ending, rework, steering};
 use crate::artifact::ArtifactHash;
 use crate::id::{TaskId, TaskKey};
 use crate::task_kind::TaskKind;
 use crate::verdict::{self, ReworkHistory, Ruling, Verdict, VerdictItem};
 
-/// A deliverable before the judge.
+/// A deliverable with the findings of the programmatic checks.
 pub(super) struct Judged {
     pub(super) deliverable: ArtifactHash,
     pub(super) check: Verdict,
 }
 
-/// Has the deliverable judged in as many parts as its length needs.
-pub(super) fn begin(builder: &mut DecisionBuilder<'_>, judged: Judged, parts: u32) {
-    let round = builder.head.round + 1;
+/// Begins one judge task for each part of the deliverable.
+pub(super) fn begin(
+    builder: &mut DecisionBuilder<'_>,
+    judged: Judged,
+    parts: u32,
+) -> Result<(), Inconsistency> {
+    let round = builder.head.round.saturating_add(1);
     let Judged { deliverable, check } = judged;
     builder.enter(State::Evaluating {
         deliverable,
         check,
         parts,
         verdicts: BTreeMap::new(),
-    });
+    })?;
     for number in 0..parts {
         let key = TaskKey::new(if parts == 1 {
             format!("judge.{round}")
         } else {
             format!("judge.{round}.{}", number + 1)
         });
-        begin::steer(
+        steering::begin(
             builder,
             TaskKind::Judge,
             key,
             "Judge the deliverable",
             Subject::Part { number, of: parts },
-        );
+        )?;
     }
+    Ok(())
 }
 
-/// One judge task is over; none when its answer could not be had.
-pub(super) fn heard(builder: &mut DecisionBuilder<'_>, task: TaskId, verdict: Option<Verdict>) {
+/// Folds the verdict on one part, `None` if it could not be had, and rules once all parts have ended.
+pub(super) fn part_judged(
+    builder: &mut DecisionBuilder<'_>,
+    task: TaskId,
+    verdict: Option<Verdict>,
+) -> Result<(), Inconsistency> {
     let State::Evaluating {
         deliverable,
         check,
         parts,
         mut verdicts,
-    } = builder.head.state.clone()
+    } = builder.state().clone()
     else {
-        return;
+        return Ok(());
     };
     verdicts.insert(task, verdict);
-    if u32::try_from(verdicts.len()).is_ok_and(|heard| heard < parts) {
-        return builder.enter(State::Evaluating {
+    if u32::try_from(verdicts.len()).is_ok_and(|judged| judged < parts) {
+        builder.enter(State::Evaluating {
             deliverable,
             check,
             parts,
             verdicts,
-        });
+        })?;
+        return Ok(());
     }
     let unread = verdicts.values().any(Option::is_none);
     let all = [check].into_iter().chain(verdicts.into_values().flatten());
-    rule(builder, deliverable, verdict::unite(all.collect()), unread);
+    rule(builder, deliverable, verdict::unite(all.collect()), unread)
 }
 
-/// There is no money left to judge: the checks alone say what is wrong.
-pub(super) fn unread(builder: &mut DecisionBuilder<'_>, judged: &Judged) {
+/// Delivers without the judge because no money is left; the defects are those that the checks found.
+pub(super) fn deliver_unjudged(
+    builder: &mut DecisionBuilder<'_>,
+    judged: &Judged,
+) -> Result<(), Inconsistency> {
     let mut defects = defects(&judged.check);
     defects.push("the budget was used up before it was judged".to_owned());
-    stop::deliver(builder, judged.deliverable, defects);
+    ending::deliver(builder, judged.deliverable, defects)
 }
 
 fn rule(
@@ -80,7 +95,7 @@ fn rule(
     deliverable: ArtifactHash,
     verdict: Verdict,
     unread: bool,
-) {
+) -> Result<(), Inconsistency> {
     let reworks = reworks(builder);
     let best = builder.head.best.as_ref().map(|best| best.score);
     let rounds = builder.head.round;
@@ -92,8 +107,7 @@ fn rule(
         },
         &verdict,
     );
-    let out_of_money = unread && builder.head.out_of_budget;
-    // Silence is no consent: what no judge's answer could be read about was not accepted by anybody.
+    // Silence is no consent: a part whose verdict could not be read was not accepted.
     let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
     let score = if accepted {
         1_000
@@ -102,40 +116,57 @@ fn rule(
     } else {
         verdict::score(&verdict)
     };
-    let mut defects = defects(&verdict);
-    builder.record(HistoryEvent::Judged {
+    let defects = defects_of(builder, &verdict, unread);
+    builder.push_event(HistoryEvent::Judged {
         deliverable,
         verdict,
         score,
         round: rounds,
     });
     if accepted {
-        return stop::done(builder, deliverable);
+        return ending::done(builder, deliverable);
     }
-    if out_of_money {
+    let best = better(
+        builder.head.best.take(),
+        Best {
+            deliverable,
+            score,
+            defects,
+        },
+    );
+    builder.head.best = Some(best.clone());
+    let begun = match ruling {
+        Ruling::Rework(redo) if !builder.head.out_of_budget => rework::begin(builder, &redo)?,
+        Ruling::Rework(_) | Ruling::Accept | Ruling::Stop { .. } => false,
+    };
+    if begun {
+        Ok(())
+    } else {
+        ending::deliver_best(builder, best)
+    }
+}
+
+/// The deliverable with the higher score; the earlier one of equals.
+fn better(before: Option<Best>, now: Best) -> Best {
+    match before {
+        Some(before) if before.score >= now.score => before,
+        Some(_) | None => now,
+    }
+}
+
+fn defects_of(builder: &DecisionBuilder<'_>, verdict: &Verdict, unread: bool) -> Vec<String> {
+    let mut defects = defects(verdict);
+    if unread && builder.head.out_of_budget {
         defects.push("the budget was used up before all of it was judged".to_owned());
     } else if unread {
         defects.push(
             "the judge gave no answer that could be read: not all of it was judged".to_owned(),
         );
     }
-    if best.is_none_or(|best| score > best) {
-        builder.head.best = Some(Best {
-            deliverable,
-            score,
-            defects,
-        });
-    }
-    let begun = match ruling {
-        Ruling::Rework(redo) if !builder.head.out_of_budget => rework::begin(builder, &redo),
-        Ruling::Rework(_) | Ruling::Accept | Ruling::Stop { .. } => false,
-    };
-    if !begun {
-        stop::deliver_best(builder);
-    }
+    defects
 }
 
-/// How often each task was done again: as often as a later plan version replaced one of its key with words of the judge.
+/// Number of reworks of each task: the replacements of its key that carry feedback of the judge.
 fn reworks(builder: &DecisionBuilder<'_>) -> BTreeMap<TaskKey, u32> {
     let mut reworks = BTreeMap::new();
     for task in builder.all() {

@@ -1,34 +1,39 @@
-//! When all tasks are over: results become a deliverable, with a model's help where rules could not resolve.
+//! The merge, once all work tasks have ended: results become a deliverable, with a model's help where rules
+//! could not resolve a conflict.
 
+use super::super::decision::{Effect, Inconsistency, Interrupt};
 use super::super::decision_builder::DecisionBuilder;
 use super::super::{HistoryEvent, Merge, State, Subject, TaskState};
-use super::{Effect, Refusal, begin, client, judge, stop};
+use super::{ending, judge, steering};
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::id::TaskKey;
 use crate::merge::{Conflict, Resolution};
 use crate::task_kind::TaskKind;
 
-/// All work is over: asks for the merge, if there is anything to merge.
-pub(super) fn begin(builder: &mut DecisionBuilder<'_>) {
+/// Asks for the merge if there is a result; else delivers the best deliverable so far, or fails.
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
     let any = builder
         .active()
         .any(|task| task.kind == TaskKind::Work && task.result().is_some());
-    if builder.head.best.is_some() && (builder.head.out_of_budget || !any) {
-        return stop::deliver_best(builder);
+    if (builder.head.out_of_budget || !any)
+        && let Some(best) = builder.head.best.clone()
+    {
+        return ending::deliver_best(builder, best);
     }
     if !any {
         let why = first_failure(builder).map_or_else(
             || "no task has a result".to_owned(),
             |cause| format!("no task has a result: {cause}"),
         );
-        return stop::fail(builder, why);
+        return ending::fail(builder, why);
     }
     let ask_model = !builder.head.out_of_budget;
-    builder.ask(Effect::Merge {
+    builder.push_effect(Effect::Merge {
         resolutions: Vec::new(),
         ask_model,
     });
+    Ok(())
 }
 
 fn first_failure(builder: &DecisionBuilder<'_>) -> Option<FailureCause> {
@@ -43,31 +48,32 @@ fn first_failure(builder: &DecisionBuilder<'_>) -> Option<FailureCause> {
         })
 }
 
-pub(super) fn merged(builder: &mut DecisionBuilder<'_>, merge: Merge) -> Result<(), Refusal> {
+/// Folds the shell's merge: a model is asked about open conflicts, or the deliverable is judged.
+pub(super) fn merged(builder: &mut DecisionBuilder<'_>, merge: Merge) -> Result<(), Interrupt> {
     let expected = builder.head.unfinished == 0
-        && matches!(builder.head.state, State::Running | State::Merging { .. });
+        && matches!(builder.state(), State::Running | State::Merging { .. });
     if !expected {
-        return Err(client::not_now(builder, "a merge"));
+        return Err(builder.not_now("a merge").into());
     }
     match merge {
         Merge::Open {
-            ledger,
+            conflicts,
             found,
             resolved,
         } => {
-            enter_ledger(builder, ledger, found, resolved);
-            let key = TaskKey::new(format!("resolve.{}", builder.head.round + 1));
-            let resolve = begin::steer(
+            record_conflicts(builder, conflicts, found, resolved);
+            let round = builder.head.round.saturating_add(1);
+            let resolve = steering::begin(
                 builder,
                 TaskKind::Resolve,
-                key,
+                TaskKey::new(format!("resolve.{round}")),
                 "Resolve what contradicts",
                 Subject::Itself,
-            );
-            builder.enter(State::Merging { resolve });
+            )?;
+            builder.enter(State::Merging { resolve })?;
         }
         Merge::Whole {
-            ledger,
+            conflicts,
             found,
             resolved,
             deliverable,
@@ -76,34 +82,34 @@ pub(super) fn merged(builder: &mut DecisionBuilder<'_>, merge: Merge) -> Result<
             check,
             parts,
         } => {
-            enter_ledger(builder, ledger, found, resolved);
-            builder.record(HistoryEvent::Merged {
+            record_conflicts(builder, conflicts, found, resolved);
+            builder.push_event(HistoryEvent::Merged {
                 deliverable,
                 files,
                 missing,
             });
             let judged = judge::Judged { deliverable, check };
             if builder.head.out_of_budget {
-                judge::unread(builder, &judged);
+                judge::deliver_unjudged(builder, &judged)?;
             } else {
-                judge::begin(builder, judged, parts.max(1));
+                judge::begin(builder, judged, parts.max(1))?;
             }
         }
     }
     Ok(())
 }
 
-fn enter_ledger(
+fn record_conflicts(
     builder: &mut DecisionBuilder<'_>,
-    ledger: ArtifactHash,
+    conflicts: ArtifactHash,
     found: Vec<Conflict>,
     resolved: Vec<Resolution>,
 ) {
-    builder.head.ledger = Some(ledger);
+    builder.head.conflicts = Some(conflicts);
     for conflict in found {
-        builder.record(HistoryEvent::ConflictFound { conflict });
+        builder.push_event(HistoryEvent::ConflictFound { conflict });
     }
     for resolution in resolved {
-        builder.record(HistoryEvent::ConflictResolved { resolution });
+        builder.push_event(HistoryEvent::ConflictResolved { resolution });
     }
 }

@@ -1,37 +1,43 @@
-//! Planning: the planner's plan, or the one by rule; the client's word on it; its tasks.
+//! Planning: the planner's plan, or the one by rule; the client's approval; the plan's tasks.
 
 use std::collections::BTreeMap;
 
+use super::super::decision::{Inconsistency, Interrupt};
 use super::super::decision_builder::DecisionBuilder;
 use super::super::path::longest_paths;
 use super::super::{HistoryEvent, PlanRef, Planned, State, Subject, Task, TaskState};
-use super::{Refusal, begin, client, stop, work};
+use super::{ending, steering, work};
 use crate::id::{TaskId, TaskKey};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedTask};
 use crate::task_kind::TaskKind;
 use crate::time::Millis;
 
-pub(super) fn begin(builder: &mut DecisionBuilder<'_>) {
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
     if builder.head.out_of_budget {
-        return stop::fail_for_money(builder);
+        return ending::fail_for_money(builder);
     }
     let key = match builder.head.plan_version() {
         0 => TaskKey::new("plan"),
-        made => TaskKey::new(format!("plan.{}", made + 1)),
+        made => TaskKey::new(format!("plan.{}", u64::from(made) + 1)),
     };
-    let task = begin::steer(
+    let task = steering::begin(
         builder,
         TaskKind::Plan,
         key,
         "Split the brief into tasks",
         Subject::Itself,
-    );
-    builder.enter(State::Planning { task });
+    )?;
+    builder.enter(State::Planning { task })?;
+    Ok(())
 }
 
-pub(super) fn planned(builder: &mut DecisionBuilder<'_>, planned: Planned, fallback: bool) {
+pub(super) fn planned(
+    builder: &mut DecisionBuilder<'_>,
+    planned: Planned,
+    fallback: bool,
+) -> Result<(), Inconsistency> {
     if builder.head.out_of_budget {
-        return stop::fail_for_money(builder);
+        return ending::fail_for_money(builder);
     }
     let Planned {
         plan,
@@ -39,7 +45,7 @@ pub(super) fn planned(builder: &mut DecisionBuilder<'_>, planned: Planned, fallb
         warnings,
         estimate,
     } = planned;
-    let version = builder.head.plan_version() + 1;
+    let version = builder.head.plan_version().saturating_add(1);
     let path = longest_paths(&plan)
         .into_iter()
         .max()
@@ -52,7 +58,7 @@ pub(super) fn planned(builder: &mut DecisionBuilder<'_>, planned: Planned, fallb
     if !plan.title.is_empty() {
         builder.head.title.clone_from(&plan.title);
     }
-    builder.record(HistoryEvent::Planned {
+    builder.push_event(HistoryEvent::Planned {
         version,
         plan: hash,
         title: builder.head.title.clone(),
@@ -62,39 +68,40 @@ pub(super) fn planned(builder: &mut DecisionBuilder<'_>, planned: Planned, fallb
         estimate,
     });
     if builder.head.options.approve {
-        builder.record(HistoryEvent::ApprovalAsked);
-        builder.enter(State::WaitingApproval);
+        builder.push_event(HistoryEvent::ApprovalAsked);
+        builder.enter(State::WaitingApproval)?;
+        Ok(())
     } else {
-        start(builder, &plan);
+        start(builder, &plan)
     }
 }
 
-pub(super) fn approve(builder: &mut DecisionBuilder<'_>, plan: &Plan) -> Result<(), Refusal> {
-    if builder.head.state != State::WaitingApproval {
-        return Err(client::not_now(builder, "approve"));
+pub(super) fn approve(builder: &mut DecisionBuilder<'_>, plan: &Plan) -> Result<(), Interrupt> {
+    if *builder.state() != State::WaitingApproval {
+        return Err(builder.not_now("approve").into());
     }
-    builder.record(HistoryEvent::Approved);
-    start(builder, plan);
+    builder.push_event(HistoryEvent::Approved);
+    start(builder, plan)?;
     Ok(())
 }
 
-pub(super) fn reject(builder: &mut DecisionBuilder<'_>, reason: String) -> Result<(), Refusal> {
-    if builder.head.state != State::WaitingApproval {
-        return Err(client::not_now(builder, "reject"));
+pub(super) fn reject(builder: &mut DecisionBuilder<'_>, reason: String) -> Result<(), Interrupt> {
+    if *builder.state() != State::WaitingApproval {
+        return Err(builder.not_now("reject").into());
     }
     builder.head.rejections.push(reason.clone());
-    builder.record(HistoryEvent::Rejected { reason });
-    begin(builder);
+    builder.push_event(HistoryEvent::Rejected { reason });
+    begin(builder)?;
     Ok(())
 }
 
-/// Makes the plan's tasks and begins those that wait for nothing.
-fn start(builder: &mut DecisionBuilder<'_>, plan: &Plan) {
-    builder.enter(State::Running);
+/// Adds the plan's tasks and begins those that wait for nothing.
+fn start(builder: &mut DecisionBuilder<'_>, plan: &Plan) -> Result<(), Inconsistency> {
+    builder.enter(State::Running)?;
     let ids: BTreeMap<&TaskKey, TaskId> = plan
         .tasks
         .iter()
-        .map(|task| (&task.key, TaskId::new(builder.number())))
+        .map(|task| (&task.key, TaskId::new(builder.draw_number())))
         .collect();
     let mut children: BTreeMap<&TaskKey, Vec<TaskId>> = BTreeMap::new();
     for task in &plan.tasks {
@@ -109,7 +116,7 @@ fn start(builder: &mut DecisionBuilder<'_>, plan: &Plan) {
             kind: TaskKind::Work,
             plan_version: builder.head.plan_version(),
             title: task.title.clone(),
-            parents: task.parents.iter().map(|parent| ids[parent]).collect(),
+            parents: parents(task, &ids)?,
             children: children.remove(&task.key).unwrap_or_default(),
             policy: task.policy,
             output_tokens: task.output_tokens,
@@ -118,13 +125,26 @@ fn start(builder: &mut DecisionBuilder<'_>, plan: &Plan) {
             answers: Vec::new(),
             rework: None,
             superseded_by: None,
-            state: TaskState::Pending {
-                succeeded: 0,
-                over: 0,
-            },
-        });
+            state: TaskState::NEW,
+        })?;
     }
     for task in &plan.tasks {
-        work::look(builder, ids[&task.key]);
+        work::begin_or_skip(builder, ids[&task.key])?;
     }
+    Ok(())
+}
+
+fn parents(
+    task: &PlannedTask,
+    ids: &BTreeMap<&TaskKey, TaskId>,
+) -> Result<Vec<TaskId>, Inconsistency> {
+    let id = |parent: &TaskKey| {
+        ids.get(parent)
+            .copied()
+            .ok_or_else(|| Inconsistency::UnknownParent {
+                task: task.key.clone(),
+                parent: parent.clone(),
+            })
+    };
+    task.parents.iter().map(id).collect()
 }

@@ -1,42 +1,55 @@
-//! Rework: named tasks are done again with feedback, and whatever reads their results with them. A task that
-//! is over is never reopened; a new one of the next plan version stands in its place.
+//! Rework: named tasks are done again with feedback, and the tasks that read their results with them.
+//!
+//! A task in a final state is never reopened; a new one of the next plan version replaces it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::decision::Inconsistency;
 use super::super::decision_builder::DecisionBuilder;
-use super::super::{HistoryEvent, Rework, State, Task, TaskState};
-use super::{stop, work};
+use super::super::{HistoryEvent, Rework, State, Task, TaskRef, TaskState};
+use super::{ending, work};
 use crate::id::{TaskId, TaskKey};
 use crate::task_kind::TaskKind;
 
-/// Begins a round; false when none of the named tasks exists.
-pub(in crate::project) fn begin(
+/// Begins a round of rework. Returns false if none of the named tasks exists.
+pub(super) fn begin(
     builder: &mut DecisionBuilder<'_>,
     redo: &BTreeMap<TaskKey, String>,
-) -> bool {
+) -> Result<bool, Inconsistency> {
+    let begun = redo_tasks(builder, redo)?;
+    if begun {
+        builder.enter(State::Running)?;
+    }
+    Ok(begun)
+}
+
+/// Replaces the named tasks in whatever state they are, and begins those that wait for nothing.
+pub(in crate::project) fn redo_tasks(
+    builder: &mut DecisionBuilder<'_>,
+    redo: &BTreeMap<TaskKey, String>,
+) -> Result<bool, Inconsistency> {
     let named = builder.ids(|task| task.kind == TaskKind::Work && redo.contains_key(&task.key));
     let Some(plan) = builder.head.plan.as_mut().filter(|_| !named.is_empty()) else {
-        return false;
+        return Ok(false);
     };
-    plan.version += 1;
+    plan.version = plan.version.saturating_add(1);
     let version = plan.version;
-    builder.head.round += 1;
-    builder.enter(State::Running);
+    builder.head.round = builder.head.round.saturating_add(1);
     let feedback = named
         .iter()
         .filter_map(|id| builder.task(*id))
-        .map(|task| (task.id, redo[&task.key].clone()))
+        .filter_map(|task| Some((task.id, redo.get(&task.key)?.clone())))
         .collect();
-    let tasks = replace(builder, &feedback);
-    builder.record(HistoryEvent::Reworked {
+    let tasks = replace(builder, &feedback)?;
+    builder.push_event(HistoryEvent::Reworked {
         round: builder.head.round,
         version,
         tasks: tasks.clone(),
     });
     for (task, _) in tasks {
-        work::look(builder, task.id);
+        work::begin_or_skip(builder, task.id)?;
     }
-    true
+    Ok(true)
 }
 
 /// Replaces the tasks and all that read their results, transitively. A reader that has not begun is only
@@ -44,39 +57,41 @@ pub(in crate::project) fn begin(
 fn replace(
     builder: &mut DecisionBuilder<'_>,
     feedback: &BTreeMap<TaskId, String>,
-) -> Vec<(super::super::TaskRef, String)> {
+) -> Result<Vec<(TaskRef, String)>, Inconsistency> {
     let order = readers_of(builder, feedback.keys().copied().collect());
-    let mut successor: BTreeMap<TaskId, TaskId> = BTreeMap::new();
+    let mut successors: BTreeMap<TaskId, TaskId> = BTreeMap::new();
     for id in &order {
-        let pending = matches!(
-            builder.task(*id).map(|task| &task.state),
-            Some(TaskState::Pending { .. })
-        );
+        let pending = matches!(builder.known_task(*id)?.state, TaskState::Pending { .. });
         let next = if pending {
             *id
         } else {
-            TaskId::new(builder.number())
+            TaskId::new(builder.draw_number())
         };
-        successor.insert(*id, next);
+        successors.insert(*id, next);
     }
     let mut made = Vec::new();
     for old in order {
-        let new = successor[&old];
-        point_parents(builder, old, new);
+        let new = successor(&successors, old);
+        point_parents(builder, old, new)?;
         if new == old {
-            repoint(builder, old, &successor);
+            repoint(builder, old, &successors)?;
         } else {
             let feedback = feedback.get(&old).cloned().unwrap_or_default();
-            let task = stand_in(builder, old, &successor, feedback.clone());
+            let task = replacement(builder, old, &successors, feedback.clone())?;
             made.push((task.reference(), feedback));
-            supersede(builder, old, new);
-            builder.add(task);
+            supersede(builder, old, new)?;
+            builder.add(task)?;
         }
     }
-    made
+    Ok(made)
 }
 
-/// These tasks and everything that reads their results, parents before children.
+/// The task that replaces this one, or the task itself.
+fn successor(successors: &BTreeMap<TaskId, TaskId>, id: TaskId) -> TaskId {
+    successors.get(&id).copied().unwrap_or(id)
+}
+
+/// The named tasks and all tasks that read their results, parents before children.
 fn readers_of(builder: &DecisionBuilder<'_>, named: BTreeSet<TaskId>) -> Vec<TaskId> {
     let mut order = Vec::new();
     let mut seen = BTreeSet::new();
@@ -97,19 +112,17 @@ fn readers_of(builder: &DecisionBuilder<'_>, named: BTreeSet<TaskId>) -> Vec<Tas
     order
 }
 
-fn stand_in(
+fn replacement(
     builder: &DecisionBuilder<'_>,
     old: TaskId,
-    successor: &BTreeMap<TaskId, TaskId>,
+    successors: &BTreeMap<TaskId, TaskId>,
     feedback: String,
-) -> Task {
-    let replaced = builder
-        .task(old)
-        .expect("a task is replaced after it was made");
-    let next = |id: &TaskId| successor.get(id).copied().unwrap_or(*id);
+) -> Result<Task, Inconsistency> {
+    let replaced = builder.known_task(old)?;
+    let next = |id: &TaskId| successor(successors, *id);
     let parents: Vec<_> = replaced.parents.iter().map(next).collect();
-    Task {
-        id: successor[&old],
+    Ok(Task {
+        id: successor(successors, old),
         plan_version: builder.head.plan_version(),
         children: replaced.children.iter().map(next).collect(),
         state: counted(builder, &parents),
@@ -121,7 +134,7 @@ fn stand_in(
         }),
         superseded_by: None,
         ..replaced.clone()
-    }
+    })
 }
 
 /// The state of a task that waits for these parents as they are now.
@@ -132,49 +145,55 @@ fn counted(builder: &DecisionBuilder<'_>, parents: &[TaskId]) -> TaskState {
             .filter_map(|parent| builder.task(*parent))
             .map(|task| &task.state)
     };
-    let count = |wanted: fn(&TaskState) -> bool| {
-        u32::try_from(states().filter(|state| wanted(state)).count()).unwrap_or(u32::MAX)
+    let count = |filter: fn(&TaskState) -> bool| {
+        u32::try_from(states().filter(|state| filter(state)).count()).unwrap_or(u32::MAX)
     };
     TaskState::Pending {
         succeeded: count(|state| matches!(state, TaskState::Succeeded { .. })),
-        over: count(TaskState::is_terminal),
+        ended: count(TaskState::is_terminal),
     }
 }
 
-/// Parents that stay learn who reads them now.
-fn point_parents(builder: &mut DecisionBuilder<'_>, old: TaskId, new: TaskId) {
-    let parents = builder
-        .task(old)
-        .map(|task| task.parents.clone())
-        .unwrap_or_default();
-    for parent in parents {
+/// Replaces a reader in the rows of the parents that stay.
+fn point_parents(
+    builder: &mut DecisionBuilder<'_>,
+    old: TaskId,
+    new: TaskId,
+) -> Result<(), Inconsistency> {
+    for parent in builder.known_task(old)?.parents.clone() {
         builder.change(parent, |parent| {
-            parent
-                .children
-                .iter_mut()
+            let readers = parent.children.iter_mut();
+            readers
                 .filter(|child| **child == old)
-                .for_each(|child| *child = new)
-        });
+                .for_each(|child| *child = new);
+        })?;
     }
+    Ok(())
 }
 
-fn repoint(builder: &mut DecisionBuilder<'_>, id: TaskId, successor: &BTreeMap<TaskId, TaskId>) {
-    let next = |id: &TaskId| successor.get(id).copied().unwrap_or(*id);
+/// Replaces parents and readers in the row of a task that stays.
+fn repoint(
+    builder: &mut DecisionBuilder<'_>,
+    id: TaskId,
+    successors: &BTreeMap<TaskId, TaskId>,
+) -> Result<(), Inconsistency> {
+    let next = |id: &TaskId| successor(successors, *id);
     builder.change(id, |task| {
         task.parents = task.parents.iter().map(next).collect();
         task.children = task.children.iter().map(next).collect();
-    });
-    let parents = builder
-        .task(id)
-        .map(|task| task.parents.clone())
-        .unwrap_or_default();
+    })?;
+    let parents = builder.known_task(id)?.parents.clone();
     let state = counted(builder, &parents);
-    builder.set(id, state);
+    builder.set(id, state)
 }
 
-/// Ends the old task, if it is live, with its question, and says who stands in its place.
-fn supersede(builder: &mut DecisionBuilder<'_>, old: TaskId, new: TaskId) {
-    stop::drop_asking(builder, old);
-    builder.drop_task(old);
-    builder.change(old, |task| task.superseded_by = Some(new));
+/// Ends the old task, if it is live, with its question, and records its replacement.
+fn supersede(
+    builder: &mut DecisionBuilder<'_>,
+    old: TaskId,
+    new: TaskId,
+) -> Result<(), Inconsistency> {
+    ending::withdraw_question(builder, old)?;
+    builder.drop_task(old)?;
+    builder.change(old, |task| task.superseded_by = Some(new))
 }

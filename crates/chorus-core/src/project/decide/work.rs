@@ -1,14 +1,17 @@
-//! Tasks becoming ready, having results, failing, and what that means for the tasks that read them.
+//! Work tasks becoming ready, succeeding, failing, and the consequences for the tasks that read them.
 
+use super::super::decision::Inconsistency;
 use super::super::decision_builder::DecisionBuilder;
 use super::super::{CurrentAttempt, HistoryEvent, Task, TaskState};
-use super::{TRIES, question};
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::id::TaskId;
 use crate::plan::ParentPolicy;
 
-/// What a policy says of a task whose parents are not all over.
+/// Tries of one task before it fails.
+pub(super) const TRIES: u32 = 3;
+
+/// Prospect of a policy while some parents have not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outlook {
     Holds,
@@ -16,165 +19,161 @@ enum Outlook {
     Never,
 }
 
-fn outlook(policy: ParentPolicy, succeeded: u32, over: u32, parents: u32) -> Outlook {
+fn outlook(policy: ParentPolicy, succeeded: u32, ended: u32, parents: u32) -> Outlook {
     let needed = match policy {
         ParentPolicy::All => parents,
         ParentPolicy::Any => 1.min(parents),
         ParentPolicy::AtLeast(least) => least.min(parents),
-        ParentPolicy::Settled => {
-            return if over == parents {
-                Outlook::Holds
-            } else {
-                Outlook::Open
-            };
-        }
+        ParentPolicy::Settled if ended == parents => return Outlook::Holds,
+        ParentPolicy::Settled => return Outlook::Open,
     };
     if succeeded >= needed {
         Outlook::Holds
-    } else if succeeded + (parents - over) >= needed {
+    } else if succeeded.saturating_add(parents.saturating_sub(ended)) >= needed {
         Outlook::Open
     } else {
         Outlook::Never
     }
 }
 
-/// Begins a pending task whose policy holds, skips one whose policy can never hold.
-pub(super) fn look(builder: &mut DecisionBuilder<'_>, id: TaskId) {
+/// Begins a pending task whose policy holds; skips one whose policy can never hold, and looks at the tasks
+/// that read it.
+pub(super) fn begin_or_skip(
+    builder: &mut DecisionBuilder<'_>,
+    id: TaskId,
+) -> Result<(), Inconsistency> {
     let mut waiting = vec![id];
     while let Some(id) = waiting.pop() {
         let Some(task) = builder.task(id) else {
             continue;
         };
-        let TaskState::Pending { succeeded, over } = task.state else {
+        let TaskState::Pending { succeeded, ended } = task.state else {
             continue;
         };
-        let parents = u32::try_from(task.parents.len()).expect("a plan has fewer than 2^32 tasks");
-        match outlook(task.policy, succeeded, over, parents) {
+        let parents = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
+        match outlook(task.policy, succeeded, ended, parents) {
             Outlook::Open => {}
-            Outlook::Holds => builder.queue(id, 1, Vec::new(), ""),
+            Outlook::Holds => builder.queue(id, 1, Vec::new(), "")?,
             Outlook::Never => {
                 let (reference, children) = (task.reference(), task.children.clone());
-                builder.set(id, TaskState::Skipped);
-                builder.record(HistoryEvent::TaskSkipped { task: reference });
+                builder.set(id, TaskState::Skipped)?;
+                builder.push_event(HistoryEvent::TaskSkipped { task: reference });
                 for child in children.into_iter().rev() {
-                    note(builder, child, false);
+                    count_parent(builder, child, false)?;
                     waiting.push(child);
                 }
             }
         }
     }
+    Ok(())
 }
 
-/// Tells the tasks that read this one that it is over.
-fn tell_children(builder: &mut DecisionBuilder<'_>, task: &Task, success: bool) {
+/// Counts an ended task in the tasks that read it, and begins or skips these.
+fn update_readers(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    success: bool,
+) -> Result<(), Inconsistency> {
     for child in &task.children {
-        note(builder, *child, success);
-        look(builder, *child);
+        count_parent(builder, *child, success)?;
+        begin_or_skip(builder, *child)?;
     }
+    Ok(())
 }
 
-fn note(builder: &mut DecisionBuilder<'_>, child: TaskId, success: bool) {
-    let Some(TaskState::Pending { succeeded, over }) = builder.task(child).map(|task| &task.state)
-    else {
-        return;
+fn count_parent(
+    builder: &mut DecisionBuilder<'_>,
+    child: TaskId,
+    success: bool,
+) -> Result<(), Inconsistency> {
+    let TaskState::Pending { succeeded, ended } = builder.known_task(child)?.state else {
+        return Ok(());
     };
     let state = TaskState::Pending {
-        succeeded: succeeded + u32::from(success),
-        over: over + 1,
+        succeeded: succeeded.saturating_add(u32::from(success)),
+        ended: ended.saturating_add(1),
     };
-    builder.set(child, state);
+    builder.set(child, state)
+}
+
+/// Ends a task of any kind with a result; the tasks that read it are not looked at.
+pub(super) fn record_success(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    attempt: &CurrentAttempt,
+    result: ArtifactHash,
+) -> Result<(), Inconsistency> {
+    let attempt = attempt.attempt;
+    builder.set(task.id, TaskState::Succeeded { attempt, result })?;
+    builder.push_event(HistoryEvent::TaskSucceeded {
+        task: task.reference(),
+        attempt,
+        result,
+    });
+    Ok(())
+}
+
+/// Ends a task of any kind without a result; the tasks that read it are not looked at.
+pub(super) fn record_failure(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    cause: FailureCause,
+) -> Result<(), Inconsistency> {
+    let failed = TaskState::Failed {
+        cause: cause.clone(),
+    };
+    builder.set(task.id, failed)?;
+    builder.push_event(HistoryEvent::TaskFailed {
+        task: task.reference(),
+        cause,
+    });
+    Ok(())
 }
 
 pub(super) fn succeed(
     builder: &mut DecisionBuilder<'_>,
     task: &Task,
-    doing: &CurrentAttempt,
+    attempt: &CurrentAttempt,
     result: ArtifactHash,
-) {
-    builder.set(
-        task.id,
-        TaskState::Succeeded {
-            attempt: doing.attempt,
-            result,
-        },
-    );
-    builder.record(HistoryEvent::TaskSucceeded {
-        task: task.reference(),
-        attempt: doing.attempt,
-        result,
-    });
-    tell_children(builder, task, true);
+) -> Result<(), Inconsistency> {
+    record_success(builder, task, attempt, result)?;
+    update_readers(builder, task, true)
 }
 
-pub(super) fn fail(builder: &mut DecisionBuilder<'_>, task: &Task, cause: FailureCause) {
-    builder.set(
-        task.id,
-        TaskState::Failed {
-            cause: cause.clone(),
-        },
-    );
-    builder.record(HistoryEvent::TaskFailed {
-        task: task.reference(),
-        cause,
-    });
-    tell_children(builder, task, false);
-}
-
-/// A work task's attempt came back without a result.
-pub(super) fn came_back(
+/// Folds an attempt that ended without a result: the next try, or the failure of the task.
+pub(super) fn retry_or_fail(
     builder: &mut DecisionBuilder<'_>,
     task: &Task,
-    doing: &CurrentAttempt,
+    attempt: &CurrentAttempt,
     cause: FailureCause,
-) {
-    if !again(builder, task, doing, &cause) {
-        fail(builder, task, cause);
+) -> Result<(), Inconsistency> {
+    if !retry(builder, task, attempt, &cause)? {
+        record_failure(builder, task, cause)?;
+        update_readers(builder, task, false)?;
     }
+    Ok(())
 }
 
-/// A work task's result is a question; one that asks too often has used up a try.
-pub(super) fn asks(
-    builder: &mut DecisionBuilder<'_>,
-    task: &Task,
-    doing: &CurrentAttempt,
-    text: String,
-) {
-    if !question::ask(builder, task, doing, text) {
-        let message = "kept asking instead of going on with an assumption".to_owned();
-        came_back(builder, task, doing, FailureCause::Refused { message });
-    }
-}
-
-/// Queues the next try of a task, unless no try would help.
-pub(super) fn again(
-    builder: &mut DecisionBuilder<'_>,
-    task: &Task,
-    doing: &CurrentAttempt,
-    cause: &FailureCause,
-) -> bool {
-    let Some(why) = worth_a_try(cause) else {
-        return false;
-    };
-    retry(builder, task, doing, vec![why])
-}
-
-/// Queues the next try of a task with what was wrong, unless its tries or the money are used up.
+/// Queues the next try of a task with the fault of the last one. Returns false if no try would help, or if
+/// tries or money are used up.
 pub(super) fn retry(
     builder: &mut DecisionBuilder<'_>,
     task: &Task,
-    doing: &CurrentAttempt,
-    wrong: Vec<String>,
-) -> bool {
-    if doing.number >= TRIES || builder.head.out_of_budget {
-        return false;
+    attempt: &CurrentAttempt,
+    cause: &FailureCause,
+) -> Result<bool, Inconsistency> {
+    let Some(why) = feedback_of(cause) else {
+        return Ok(false);
+    };
+    if attempt.number >= TRIES || builder.head.out_of_budget {
+        return Ok(false);
     }
-    let why = wrong.join("; ");
-    builder.queue(task.id, doing.number + 1, wrong, &why);
-    true
+    builder.queue(task.id, attempt.number + 1, vec![why.clone()], &why)?;
+    Ok(true)
 }
 
-/// What the next try is told, if another try can end differently.
-fn worth_a_try(cause: &FailureCause) -> Option<String> {
+/// Feedback for the prompt of the next try; `None` if another try would end the same way.
+fn feedback_of(cause: &FailureCause) -> Option<String> {
     match cause {
         FailureCause::Empty => Some("The last answer was empty.".to_owned()),
         FailureCause::Refused { message } => {
@@ -187,5 +186,41 @@ fn worth_a_try(cause: &FailureCause) -> Option<String> {
         | FailureCause::NoAccount { .. }
         | FailureCause::OverBudget
         | FailureCause::MissingArtifact { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_holds_as_soon_as_enough_parents_succeeded_and_never_once_too_few_are_left() {
+        use Outlook::{Holds, Never, Open};
+        use ParentPolicy::{All, Any, AtLeast, Settled};
+        let table = [
+            (All, (0, 0, 0), Holds),
+            (All, (1, 1, 2), Open),
+            (All, (2, 2, 2), Holds),
+            (All, (0, 1, 2), Never),
+            (Any, (0, 0, 0), Holds),
+            (Any, (0, 1, 2), Open),
+            (Any, (1, 1, 2), Holds),
+            (Any, (0, 2, 2), Never),
+            (AtLeast(2), (1, 2, 3), Open),
+            (AtLeast(2), (1, 3, 3), Never),
+            (AtLeast(9), (2, 2, 2), Holds),
+            (Settled, (0, 1, 2), Open),
+            (Settled, (0, 2, 2), Holds),
+            // Counters that no project has must not overflow.
+            (All, (0, 3, 2), Never),
+            (All, (u32::MAX, 0, u32::MAX), Holds),
+        ];
+        for (policy, (succeeded, ended, parents), expected) in table {
+            let found = outlook(policy, succeeded, ended, parents);
+            assert_eq!(
+                found, expected,
+                "{policy:?}: {succeeded} of {ended} ended succeeded, {parents} parents"
+            );
+        }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::house::{House, plan_of, planned_task};
-use crate::artifact::ArtifactHash;
-use crate::attempt::{FailureCause, Outcome};
+use super::fixture::{Fixture, plan_of, planned_task};
+use crate::attempt::FailureCause;
 use crate::brief::{AnswerReply, Clarification, Options, Question};
 use crate::id::{EventId, TaskKey};
 use crate::plan::ParentPolicy::{All, Any, Settled};
@@ -27,21 +26,21 @@ fn question(text: &str, default: &str) -> Question {
     }
 }
 
-fn running(tasks: Vec<PlannedTask>) -> House {
-    let mut house = House::begun(FREE);
-    house.succeed(
+fn running(tasks: Vec<PlannedTask>) -> Fixture {
+    let mut fixture = Fixture::begun(FREE);
+    fixture.succeed(
         "clarify",
         Reading::Clarification(Ok(Clarification::default())),
     );
-    house.succeed(
+    fixture.succeed(
         "plan",
         Reading::Plan {
             read: Ok(plan_of(tasks)),
             fallback: None,
         },
     );
-    assert_eq!(house.project.head.state, State::Running);
-    house
+    assert_eq!(fixture.project.head.state, State::Running);
+    fixture
 }
 
 fn work() -> Reading {
@@ -59,44 +58,33 @@ fn verdict(met: bool, redo: &[&str]) -> Reading {
     Reading::Verdict(Ok(Verdict { items: vec![item] }))
 }
 
-fn fail(house: &mut House, key: &str, cause: FailureCause, reading: Reading) {
-    let attempt = house
-        .named(key)
-        .current_attempt()
-        .expect("the task is ready")
-        .attempt;
-    house
-        .end(attempt, Outcome::Failed { cause }, reading)
-        .expect("its task waits for it");
-}
-
 #[test]
 fn a_brief_without_questions_goes_straight_through() {
-    let mut house = running(vec![
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &["a"], All),
     ]);
     assert_eq!(
-        house.named("b").state,
+        fixture.task_of("b").state,
         TaskState::Pending {
             succeeded: 0,
-            over: 0
+            ended: 0
         }
     );
-    house.succeed("a", work());
+    fixture.succeed("a", work());
     assert!(
-        house.named("b").current_attempt().is_some(),
+        fixture.task_of("b").current_attempt().is_some(),
         "b begins in the decision in which a ended"
     );
-    house.succeed("b", work());
-    house.succeed("judge.1", verdict(true, &[]));
-    assert_eq!(house.project.head.state.as_str(), "done");
-    assert_eq!(house.tell(Command::Pause), Err(Refusal::Over("done")));
+    fixture.succeed("b", work());
+    fixture.succeed("judge.1", verdict(true, &[]));
+    assert_eq!(fixture.project.head.state.as_str(), "done");
+    assert_eq!(fixture.send(Command::Pause), Err(Refusal::Ended("done")));
 }
 
 #[test]
 fn policies_begin_and_skip_tasks_as_soon_as_they_can() {
-    let mut house = running(vec![
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &[], All),
         planned_task("all", &["a", "b"], All),
@@ -107,99 +95,99 @@ fn policies_begin_and_skip_tasks_as_soon_as_they_can() {
     let cause = || FailureCause::Request {
         message: "too long".into(),
     };
-    fail(&mut house, "a", cause(), Reading::Nothing);
+    fixture.fail("a", cause(), Reading::Nothing);
     assert_eq!(
-        house.named("all").state,
+        fixture.task_of("all").state,
         TaskState::Skipped,
         "a request that is wrong is not tried again"
     );
-    assert!(house.named("settled").current_attempt().is_some());
-    house.succeed("b", work());
-    assert!(house.named("any").current_attempt().is_some());
-    house.succeed("any", work());
-    assert!(house.named("two").current_attempt().is_some());
+    assert!(fixture.task_of("settled").current_attempt().is_some());
+    fixture.succeed("b", work());
+    assert!(fixture.task_of("any").current_attempt().is_some());
+    fixture.succeed("any", work());
+    assert!(fixture.task_of("two").current_attempt().is_some());
 }
 
 #[test]
 fn questions_about_the_brief_wait_for_the_client() {
-    let mut house = House::begun(FREE);
+    let mut fixture = Fixture::begun(FREE);
     let questions = vec![
         question("which edition?", "the first"),
         question("for whom?", "students"),
     ];
-    house.succeed(
+    fixture.succeed(
         "clarify",
         Reading::Clarification(Ok(Clarification {
             questions,
             assumptions: Vec::new(),
         })),
     );
-    assert_eq!(house.project.head.state.as_str(), "waiting_client");
+    assert_eq!(fixture.project.head.state.as_str(), "waiting_client");
     let answers = |id: &str| BTreeMap::from([(id.to_owned(), "the second".to_owned())]);
     assert_eq!(
-        house.tell(Command::Answer {
+        fixture.send(Command::Answer {
             answers: answers("q9"),
             assume_rest: false
         }),
         Err(Refusal::NothingAsked)
     );
-    house
-        .tell(Command::Answer {
+    fixture
+        .send(Command::Answer {
             answers: answers("q1"),
             assume_rest: false,
         })
         .expect("it is open");
-    assert_eq!(house.project.head.state.as_str(), "waiting_client");
-    house
-        .tell(Command::Answer {
+    assert_eq!(fixture.project.head.state.as_str(), "waiting_client");
+    fixture
+        .send(Command::Answer {
             answers: BTreeMap::new(),
             assume_rest: true,
         })
         .expect("one is open");
-    assert_eq!(house.project.head.state.as_str(), "planning");
-    let said: Vec<_> = house
+    assert_eq!(fixture.project.head.state.as_str(), "planning");
+    let answered: Vec<_> = fixture
         .project
         .head
         .answers
         .iter()
         .map(|answered| (answered.answer.as_str(), answered.assumed))
         .collect();
-    assert_eq!(said, [("the second", false), ("students", true)]);
+    assert_eq!(answered, [("the second", false), ("students", true)]);
 }
 
 #[test]
-fn with_assumptions_nobody_is_asked() {
-    let mut house = House::begun(Options {
+fn with_assumptions_the_client_is_not_asked() {
+    let mut fixture = Fixture::begun(Options {
         assume: true,
         approve: false,
     });
     let questions = vec![question("which edition?", "the first")];
-    house.succeed(
+    fixture.succeed(
         "clarify",
         Reading::Clarification(Ok(Clarification {
             questions,
             assumptions: Vec::new(),
         })),
     );
-    assert_eq!(house.project.head.state.as_str(), "planning");
+    assert_eq!(fixture.project.head.state.as_str(), "planning");
 }
 
 #[test]
 fn a_malformed_plan_never_fails_a_project() {
-    let mut house = House::begun(FREE);
+    let mut fixture = Fixture::begun(FREE);
     for _ in 0..3 {
-        fail(&mut house, "clarify", FailureCause::Empty, Reading::Nothing);
+        fixture.fail("clarify", FailureCause::Empty, Reading::Nothing);
     }
     for try_ in 1..=3 {
         assert_eq!(
-            house
-                .named("plan")
+            fixture
+                .task_of("plan")
                 .current_attempt()
-                .map(|doing| doing.number),
+                .map(|current| current.number),
             Some(try_)
         );
         let fallback = Some(plan_of(vec![planned_task("whole", &[], All)]));
-        house.succeed(
+        fixture.succeed(
             "plan",
             Reading::Plan {
                 read: Err(vec!["no JSON".into()]),
@@ -208,54 +196,54 @@ fn a_malformed_plan_never_fails_a_project() {
         );
     }
     assert!(
-        house
+        fixture
             .history
             .iter()
             .any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. }))
     );
-    house.succeed("whole", work());
-    assert_eq!(house.project.head.state.as_str(), "evaluating");
+    fixture.succeed("whole", work());
+    assert_eq!(fixture.project.head.state.as_str(), "evaluating");
 }
 
 #[test]
-fn the_client_can_refuse_a_plan() {
-    let mut house = House::begun(Options {
+fn the_client_can_reject_a_plan() {
+    let mut fixture = Fixture::begun(Options {
         assume: false,
         approve: true,
     });
-    house.succeed(
+    fixture.succeed(
         "clarify",
         Reading::Clarification(Ok(Clarification::default())),
     );
     let planned = plan_of(vec![planned_task("a", &[], All)]);
-    house.succeed(
+    fixture.succeed(
         "plan",
         Reading::Plan {
             read: Ok(planned.clone()),
             fallback: None,
         },
     );
-    assert_eq!(house.project.head.state, State::WaitingApproval);
-    house
-        .tell(Command::Reject {
+    assert_eq!(fixture.project.head.state, State::WaitingApproval);
+    fixture
+        .send(Command::Reject {
             reason: "shorter".into(),
         })
         .expect("a plan waits");
-    assert_eq!(house.project.head.rejections, ["shorter"]);
-    house.succeed(
+    assert_eq!(fixture.project.head.rejections, ["shorter"]);
+    fixture.succeed(
         "plan.2",
         Reading::Plan {
             read: Ok(planned.clone()),
             fallback: None,
         },
     );
-    house
-        .tell(Command::Approve { plan: planned.plan })
+    fixture
+        .send(Command::Approve { plan: planned.plan })
         .expect("a plan waits");
     assert_eq!(
         (
-            house.project.head.plan_version(),
-            house.named("a").plan_version
+            fixture.project.head.plan_version(),
+            fixture.task_of("a").plan_version
         ),
         (2, 2)
     );
@@ -263,99 +251,105 @@ fn the_client_can_refuse_a_plan() {
 
 #[test]
 fn a_question_burns_no_try() {
-    let mut house = running(vec![planned_task("a", &[], All)]);
-    house.question("a", "which spelling?");
-    assert!(matches!(house.named("a").state, TaskState::Asking { .. }));
-    house.succeed(
+    let mut fixture = running(vec![planned_task("a", &[], All)]);
+    fixture.question("a", "which spelling?");
+    assert!(matches!(
+        fixture.task_of("a").state,
+        TaskState::Asking { .. }
+    ));
+    fixture.succeed(
         "answer.a.1",
         Reading::Answer(Ok(AnswerReply::Answer("British".into()))),
     );
     assert_eq!(
-        house.named("a").current_attempt().map(|doing| doing.number),
+        fixture
+            .task_of("a")
+            .current_attempt()
+            .map(|current| current.number),
         Some(1)
     );
-    assert_eq!(house.named("a").answers[0].answer, "British");
+    assert_eq!(fixture.task_of("a").answers[0].answer, "British");
 }
 
 #[test]
 fn the_client_is_asked_beside_running_tasks() {
-    let mut house = running(vec![
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &[], All),
     ]);
-    house.question("a", "whose name?");
-    house.succeed(
+    fixture.question("a", "whose name?");
+    fixture.succeed(
         "answer.a.1",
         Reading::Answer(Ok(AnswerReply::AskClient(question("whose name?", "ours")))),
     );
     assert_eq!(
-        house.project.head.state,
+        fixture.project.head.state,
         State::Running,
         "b is still under way"
     );
-    house.succeed("b", work());
-    assert_eq!(house.project.head.state.as_str(), "waiting_client");
+    fixture.succeed("b", work());
+    assert_eq!(fixture.project.head.state.as_str(), "waiting_client");
     let answers = BTreeMap::from([("q1".to_owned(), "hers".to_owned())]);
-    house
-        .tell(Command::Answer {
+    fixture
+        .send(Command::Answer {
             answers,
             assume_rest: false,
         })
         .expect("it is open");
-    assert_eq!(house.project.head.state, State::Running);
-    assert_eq!(house.named("a").answers[0].answer, "hers");
+    assert_eq!(fixture.project.head.state, State::Running);
+    assert_eq!(fixture.task_of("a").answers[0].answer, "hers");
 }
 
 #[test]
-fn a_worker_that_only_asks_is_told_to_stop_asking_and_fails_in_the_end() {
-    let mut house = running(vec![
+fn a_worker_that_only_asks_uses_up_its_tries_and_fails() {
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &[], All),
     ]);
     let mut asked = 0;
-    while !house.named("a").state.is_terminal() {
-        house.question("a", "why?");
+    while !fixture.task_of("a").state.is_terminal() {
+        fixture.question("a", "why?");
         let answer = format!("answer.a.{}", asked + 1);
-        if house
+        if fixture
             .project
             .active()
             .any(|task| task.key.as_str() == answer && task.current_attempt().is_some())
         {
             asked += 1;
-            house.succeed(
+            fixture.succeed(
                 &answer,
                 Reading::Answer(Ok(AnswerReply::Answer("because".into()))),
             );
         }
     }
-    assert_eq!((asked, house.named("a").state.as_str()), (3, "failed"));
+    assert_eq!((asked, fixture.task_of("a").state.as_str()), (3, "failed"));
 }
 
 #[test]
 fn rework_replaces_named_tasks_and_their_readers() {
-    let mut house = running(vec![
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &["a"], All),
         planned_task("c", &[], All),
     ]);
     for key in ["a", "c", "b"] {
-        house.succeed(key, work());
+        fixture.succeed(key, work());
     }
     let (a, b, c) = (
-        house.named("a").id,
-        house.named("b").id,
-        house.named("c").id,
+        fixture.task_of("a").id,
+        fixture.task_of("b").id,
+        fixture.task_of("c").id,
     );
-    house.succeed("judge.1", verdict(false, &["a"]));
-    assert_eq!(house.project.head.state, State::Running);
+    fixture.succeed("judge.1", verdict(false, &["a"]));
+    assert_eq!(fixture.project.head.state, State::Running);
     assert_eq!(
-        house.named("c").id,
+        fixture.task_of("c").id,
         c,
-        "what nobody named and what reads nothing new stands"
+        "a task that is not named and reads nothing new stays"
     );
-    let (new_a, new_b) = (house.named("a"), house.named("b"));
+    let (new_a, new_b) = (fixture.task_of("a"), fixture.task_of("b"));
     assert_eq!(
-        (house.task(a).superseded_by, house.task(b).superseded_by),
+        (fixture.task(a).superseded_by, fixture.task(b).superseded_by),
         (Some(new_a.id), Some(new_b.id))
     );
     assert_eq!(new_b.parents, [new_a.id]);
@@ -364,10 +358,10 @@ fn rework_replaces_named_tasks_and_their_readers() {
         Some("longer")
     );
     assert!(new_a.current_attempt().is_some() && new_b.current_attempt().is_none());
-    house.succeed("a", work());
-    house.succeed("b", work());
-    house.succeed("judge.2", verdict(true, &[]));
-    assert_eq!(house.project.head.state.as_str(), "done");
+    fixture.succeed("a", work());
+    fixture.succeed("b", work());
+    fixture.succeed("judge.2", verdict(true, &[]));
+    assert_eq!(fixture.project.head.state.as_str(), "done");
 }
 
 #[test]
@@ -378,107 +372,96 @@ fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_n
         planned_task("c", &["b", "d"], All),
         planned_task("d", &[], All),
     ];
-    let mut house = running(tasks);
-    house.succeed("a", work());
-    house.succeed("d", work());
-    let (b, c) = (house.named("b").clone(), house.named("c").id);
-    house.rework("a");
+    let mut fixture = running(tasks);
+    fixture.succeed("a", work());
+    fixture.succeed("d", work());
+    let (b, c) = (fixture.task_of("b").clone(), fixture.task_of("c").id);
+    fixture.rework("a");
     let attempt = b.current_attempt().expect("b was ready").attempt;
     assert_eq!(
-        house.attempts[&attempt].1,
+        fixture.attempts[&attempt].1,
         crate::attempt::AttemptState::Cancelled
     );
     assert_eq!(
         (
-            house.task(b.id).state.as_str(),
-            house.named("b").state.as_str()
+            fixture.task(b.id).state.as_str(),
+            fixture.task_of("b").state.as_str()
         ),
         ("cancelled", "pending")
     );
     assert_eq!(
-        (house.named("c").id, house.named("c").parents[0]),
-        (c, house.named("b").id),
+        (fixture.task_of("c").id, fixture.task_of("c").parents[0]),
+        (c, fixture.task_of("b").id),
         "what had not begun is the same task"
     );
     for key in ["a", "b", "c"] {
-        house.succeed(key, work());
+        fixture.succeed(key, work());
     }
-    assert_eq!(house.project.head.state.as_str(), "evaluating");
+    assert_eq!(fixture.project.head.state.as_str(), "evaluating");
 }
 
 #[test]
 fn rework_that_does_not_help_delivers_the_best_so_far() {
-    let mut house = running(vec![planned_task("a", &[], All)]);
-    house.succeed("a", work());
-    house.succeed("judge.1", verdict(false, &["a"]));
-    house.succeed("a", work());
-    house.succeed("judge.2", verdict(false, &["a"]));
-    let State::Partial { defects, .. } = &house.project.head.state else {
-        panic!("{:?}", house.project.head.state)
+    let mut fixture = running(vec![planned_task("a", &[], All)]);
+    fixture.succeed("a", work());
+    fixture.succeed("judge.1", verdict(false, &["a"]));
+    fixture.succeed("a", work());
+    fixture.succeed("judge.2", verdict(false, &["a"]));
+    let State::Partial { defects, .. } = &fixture.project.head.state else {
+        panic!("{:?}", fixture.project.head.state)
     };
     assert_eq!(defects, &["r1: seen"]);
 }
 
 #[test]
 fn a_judge_that_cannot_be_read_is_no_consent() {
-    let mut house = running(vec![planned_task("a", &[], All)]);
-    house.succeed("a", work());
-    while house.project.head.state.as_str() == "evaluating" {
-        house.succeed("judge.1", Reading::Verdict(Err(vec!["no JSON".into()])));
+    let mut fixture = running(vec![planned_task("a", &[], All)]);
+    fixture.succeed("a", work());
+    while fixture.project.head.state.as_str() == "evaluating" {
+        fixture.succeed("judge.1", Reading::Verdict(Err(vec!["no JSON".into()])));
     }
-    assert_eq!(house.project.head.state.as_str(), "partial");
+    assert_eq!(fixture.project.head.state.as_str(), "partial");
 }
 
 #[test]
-fn without_money_what_there_is_is_delivered() {
-    let mut house = running(vec![
+fn without_money_the_finished_parts_are_delivered() {
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &[], All),
         planned_task("c", &["b"], All),
     ]);
-    fail(&mut house, "b", FailureCause::OverBudget, Reading::Nothing);
+    fixture.fail("b", FailureCause::OverBudget, Reading::Nothing);
     assert!(
-        house.named("a").current_attempt().is_some(),
+        fixture.task_of("a").current_attempt().is_some(),
         "a call that may be paid for already goes on"
     );
-    house.succeed("a", work());
-    let State::Partial { defects, .. } = &house.project.head.state else {
-        panic!("{:?}", house.project.head.state)
+    fixture.succeed("a", work());
+    let State::Partial { defects, .. } = &fixture.project.head.state else {
+        panic!("{:?}", fixture.project.head.state)
     };
     assert_eq!(defects.len(), 1, "{defects:?}");
-    assert!(house.history.contains(&HistoryEvent::BudgetExhausted));
+    assert!(fixture.history.contains(&HistoryEvent::BudgetExhausted));
 }
 
 #[test]
 fn without_money_for_a_plan_the_project_fails() {
-    let mut house = House::begun(FREE);
-    fail(
-        &mut house,
-        "clarify",
-        FailureCause::OverBudget,
-        Reading::Nothing,
-    );
-    assert_eq!(house.project.head.state.as_str(), "failed");
+    let mut fixture = Fixture::begun(FREE);
+    fixture.fail("clarify", FailureCause::OverBudget, Reading::Nothing);
+    assert_eq!(fixture.project.head.state.as_str(), "failed");
 }
 
 #[test]
 fn a_paused_project_folds_but_starts_nothing() {
-    let mut house = running(vec![
+    let mut fixture = running(vec![
         planned_task("a", &[], All),
         planned_task("b", &["a"], All),
     ]);
-    let attempt = house
-        .named("a")
-        .current_attempt()
-        .expect("a is ready")
-        .attempt;
-    let (queue, _) = house.attempts[&attempt].clone();
-    house.tell(Command::Pause).expect("it runs");
-    house.tell(Command::Pause).expect("it is paused already");
+    fixture.send(Command::Pause).expect("it runs");
+    fixture.send(Command::Pause).expect("it is paused already");
     assert_eq!(
         (
-            house.touched,
-            house
+            fixture.touched,
+            fixture
                 .history
                 .iter()
                 .filter(|event| **event == HistoryEvent::Paused)
@@ -486,36 +469,26 @@ fn a_paused_project_folds_but_starts_nothing() {
         ),
         (0, 1)
     );
-    let done = crate::attempt::AttemptDone {
-        attempt,
-        task: queue.task,
-        outcome: Outcome::Succeeded {
-            result: ArtifactHash::of(b"a"),
-        },
-        call: None,
-    };
-    house
-        .tell(Command::Finished {
-            done,
-            reading: work(),
-        })
-        .expect("it ended a moment before the pause");
-    assert!(house.named("b").current_attempt().is_some() && house.live().is_empty());
-    house.tell(Command::Resume).expect("it is paused");
-    assert_eq!(house.live().len(), 1);
-    house.succeed("b", work());
-    assert_eq!(house.project.head.state.as_str(), "evaluating");
+    fixture.succeeded_before_pause("a", work());
+    assert!(fixture.task_of("b").current_attempt().is_some() && fixture.live().is_empty());
+    fixture.send(Command::Resume).expect("it is paused");
+    assert_eq!(fixture.live().len(), 1);
+    fixture.succeed("b", work());
+    assert_eq!(fixture.project.head.state.as_str(), "evaluating");
 }
 
 #[test]
 fn a_command_is_folded_once() {
-    let mut house = running(vec![planned_task("a", &[], All)]);
+    let mut fixture = running(vec![planned_task("a", &[], All)]);
     let (pause, resume) = (EventId::new(1), EventId::new(2));
-    house.tell_as(pause, Command::Pause).expect("it runs");
-    house
-        .tell_as(resume, Command::Resume)
+    fixture.send_as(pause, Command::Pause).expect("it runs");
+    fixture
+        .send_as(resume, Command::Resume)
         .expect("it is paused");
-    assert_eq!(house.tell_as(pause, Command::Pause), Err(Refusal::Repeated));
+    assert_eq!(
+        fixture.send_as(pause, Command::Pause),
+        Err(Refusal::Repeated)
+    );
 }
 
 #[test]
@@ -525,11 +498,11 @@ fn completing_one_task_of_ten_thousand_writes_its_readers_only() {
         .collect();
     tasks.push(planned_task("one", &["t0"], All));
     tasks.push(planned_task("two", &["t0", "t1"], All));
-    let mut house = running(tasks);
-    house.succeed("t0", work());
-    assert_eq!(house.touched, 3);
+    let mut fixture = running(tasks);
+    fixture.succeed("t0", work());
+    assert_eq!(fixture.touched, 3);
     assert!(
-        serde_json::to_vec(&house.project.head)
+        serde_json::to_vec(&fixture.project.head)
             .expect("heads are JSON")
             .len()
             < 2_000,

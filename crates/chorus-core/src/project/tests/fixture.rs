@@ -1,9 +1,13 @@
-//! A shell without ports: keeps the attempts that are under way, merges by hashing, checks every decision.
+//! A shell without ports: keeps the attempts under way, merges by hashing, and checks every decision.
+//!
+//! After each decision the invariants of a project are checked, and that the arrows which the decision took
+//! explain every change of a state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::recorder::{self, Taken};
 use crate::artifact::ArtifactHash;
-use crate::attempt::{AttemptDone, AttemptState, Outcome};
+use crate::attempt::{AttemptDone, AttemptState, FailureCause, Outcome};
 use crate::brief::Options;
 use crate::id::{AttemptId, EventId, ProjectId, TaskId, TaskKey, Tenant};
 use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
@@ -17,20 +21,22 @@ use crate::task_kind::TaskKind;
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 
-pub(super) struct House {
+pub(super) struct Fixture {
     pub(super) project: Project,
     pub(super) history: Vec<HistoryEvent>,
     pub(super) attempts: BTreeMap<AttemptId, (Queue, AttemptState)>,
-    /// Rows that the last decision wrote.
+    /// Number of rows that the last decision wrote.
     pub(super) touched: usize,
-    /// How many parts the judge's work is cut into.
+    /// Number of judge tasks of a deliverable.
     pub(super) parts: u32,
-    /// Whether merging finds conflicts that rules cannot resolve.
+    /// True if merging finds conflicts that rules cannot resolve.
     pub(super) conflicts: bool,
+    /// Arrows that the decisions took.
+    pub(super) taken: Taken,
     numbers: u128,
 }
 
-impl House {
+impl Fixture {
     pub(super) fn new(options: Options) -> Self {
         let head = Head::new(NewHead {
             id: ProjectId::new(1),
@@ -51,33 +57,36 @@ impl House {
             touched: 0,
             parts: 1,
             conflicts: false,
+            taken: Taken::default(),
             numbers: 1_000,
         }
     }
 
-    /// A project that was submitted, with everything left to the planner.
+    /// A submitted project.
     pub(super) fn begun(options: Options) -> Self {
-        let mut house = Self::new(options);
-        house
-            .tell(Command::Submit {
-                outline: ArtifactHash::of(b"outline"),
-            })
+        let mut fixture = Self::new(options);
+        fixture.submit();
+        fixture
+    }
+
+    pub(super) fn submit(&mut self) {
+        let outline = ArtifactHash::of(b"outline");
+        self.send(Command::Submit { outline })
             .expect("a new project takes its submission");
-        house
     }
 
-    pub(super) fn tell(&mut self, command: Command) -> Result<(), Refusal> {
+    pub(super) fn send(&mut self, command: Command) -> Result<(), Refusal> {
         let event = self.event();
-        self.tell_as(event, command)
+        self.send_as(event, command)
     }
 
-    /// The id of a client's next word.
+    /// Id of the next client command.
     pub(super) const fn event(&mut self) -> EventId {
         self.numbers += 1;
         EventId::new(self.numbers)
     }
 
-    pub(super) fn tell_as(&mut self, event: EventId, command: Command) -> Result<(), Refusal> {
+    pub(super) fn send_as(&mut self, event: EventId, command: Command) -> Result<(), Refusal> {
         self.touched = 0;
         let mut commands = vec![command];
         while let Some(command) = commands.pop() {
@@ -86,6 +95,7 @@ impl House {
                 *numbers += 1;
                 *numbers
             };
+            recorder::drain();
             let decision = self.project.decide(
                 command,
                 DecideContext {
@@ -93,6 +103,7 @@ impl House {
                     number: &mut number,
                 },
             )?;
+            assert_eq!(decision.inconsistency, None, "rows agree");
             if let Some(merge) = self.carry_out(&decision) {
                 commands.push(Command::Merged(merge));
             }
@@ -103,6 +114,7 @@ impl House {
 
     fn carry_out(&mut self, decision: &Decision) -> Option<Merge> {
         self.check_absorbed(decision);
+        self.taken.add(&self.project, decision, &recorder::drain());
         self.project.apply(decision);
         self.history.extend(decision.history.iter().cloned());
         self.touched += decision.tasks.len();
@@ -135,7 +147,7 @@ impl House {
 
     fn open_merge(&self) -> Merge {
         Merge::Open {
-            ledger: ArtifactHash::of(b"open ledger"),
+            conflicts: ArtifactHash::of(b"open ledger"),
             found: Vec::new(),
             resolved: Vec::new(),
         }
@@ -148,7 +160,7 @@ impl House {
             .map(|(key, hash)| format!("{key}={hash}"))
             .collect();
         Merge::Whole {
-            ledger: ArtifactHash::of(b"ledger"),
+            conflicts: ArtifactHash::of(b"ledger"),
             found: Vec::new(),
             resolved: Vec::new(),
             deliverable: ArtifactHash::of(results.join("\n").as_bytes()),
@@ -159,7 +171,7 @@ impl House {
         }
     }
 
-    /// Results of the tasks that stand, by key.
+    /// Results of the active work tasks, by key.
     pub(super) fn results(&self) -> BTreeMap<TaskKey, ArtifactHash> {
         let work = self
             .project
@@ -182,15 +194,15 @@ impl House {
         &self.project.tasks[&id]
     }
 
-    /// The task of this key that stands.
-    pub(super) fn named(&self, key: &str) -> &Task {
+    /// Active task of this key.
+    pub(super) fn task_of(&self, key: &str) -> &Task {
         self.project
             .active()
             .find(|task| task.key.as_str() == key)
-            .expect("a task of this key stands")
+            .expect("a task of this key is active")
     }
 
-    /// Ends a live attempt, as its worker or the dispatcher would, and tells the project.
+    /// Ends a live attempt, as its worker or the dispatcher would, and sends the project its end.
     pub(super) fn end(
         &mut self,
         attempt: AttemptId,
@@ -213,13 +225,13 @@ impl House {
             outcome,
             call: None,
         };
-        self.tell(Command::Finished { done, reading })
+        self.send(Command::Finished { done, reading })
     }
 
     /// Ends the live attempt of the task of this key with a usable result.
     pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
         let attempt = self
-            .named(key)
+            .task_of(key)
             .current_attempt()
             .expect("the task is ready")
             .attempt;
@@ -228,10 +240,34 @@ impl House {
             .expect("its task waits for it");
     }
 
+    /// Sends the end of an attempt that a pause cancelled a moment after it had succeeded.
+    pub(super) fn succeeded_before_pause(&mut self, key: &str, reading: Reading) {
+        let task = self.task_of(key);
+        let current = task.current_attempt().expect("the task is ready");
+        let done = AttemptDone {
+            attempt: current.attempt,
+            task: task.id,
+            outcome: Outcome::Succeeded {
+                result: ArtifactHash::of(key.as_bytes()),
+            },
+            call: None,
+        };
+        self.send(Command::Finished { done, reading })
+            .expect("its task waits for it");
+    }
+
+    /// Ends the live attempt of the task of this key without a result.
+    pub(super) fn fail(&mut self, key: &str, cause: FailureCause, reading: Reading) {
+        let current = self.task_of(key).current_attempt();
+        let attempt = current.expect("the task is ready").attempt;
+        self.end(attempt, Outcome::Failed { cause }, reading)
+            .expect("its task waits for it");
+    }
+
     /// Ends the live attempt of the task of this key with a question.
     pub(super) fn question(&mut self, key: &str, text: &str) {
         let attempt = self
-            .named(key)
+            .task_of(key)
             .current_attempt()
             .expect("the task is ready")
             .attempt;
@@ -251,26 +287,23 @@ impl House {
             *numbers += 1;
             *numbers
         };
-        let mut draft = DecisionBuilder::new(
+        recorder::drain();
+        let mut builder = DecisionBuilder::new(
             &self.project,
             DecideContext {
                 event: EventId::new(0),
                 number: &mut number,
             },
         );
-        assert!(
-            rework::begin(
-                &mut draft,
-                &BTreeMap::from([(TaskKey::new(key), "longer".to_owned())])
-            ),
-            "the task exists"
-        );
-        let decision = draft.finish();
+        let redo = BTreeMap::from([(TaskKey::new(key), "longer".to_owned())]);
+        let begun = rework::redo_tasks(&mut builder, &redo).expect("rows agree");
+        assert!(begun, "the task exists");
+        let decision = builder.finish();
         self.carry_out(&decision);
         self.check();
     }
 
-    /// A task that is over stays as it is, except that another may stand in its place.
+    /// Asserts that a task in a final state stays as it is, except that another may replace it.
     fn check_absorbed(&self, decision: &Decision) {
         for task in &decision.tasks {
             if let Some(before) = self
@@ -279,7 +312,7 @@ impl House {
                 .get(&task.id)
                 .filter(|before| before.state.is_terminal())
             {
-                assert_eq!(before.state, task.state, "task {} was over", task.key);
+                assert_eq!(before.state, task.state, "task {} had ended", task.key);
             }
         }
     }
@@ -305,7 +338,7 @@ impl House {
         if head.is_terminal() {
             assert!(
                 tasks.values().all(|task| task.state.is_terminal()),
-                "nothing is live in a project that is over"
+                "nothing is live in a project that has ended"
             );
         }
     }
@@ -313,7 +346,7 @@ impl House {
     fn check_task(&self, task: &Task) {
         assert!(
             task.superseded_by.is_none() || task.state.is_terminal(),
-            "a replaced task is over"
+            "a replaced task has ended"
         );
         for parent in &task.parents {
             let known =
@@ -325,7 +358,7 @@ impl House {
                 task.key
             );
         }
-        if let TaskState::Pending { succeeded, over } = task.state {
+        if let TaskState::Pending { succeeded, ended } = task.state {
             let count = |wanted: fn(&TaskState) -> bool| {
                 task.parents
                     .iter()
@@ -337,7 +370,7 @@ impl House {
                 count(TaskState::is_terminal),
             );
             assert_eq!(
-                (succeeded as usize, over as usize),
+                (succeeded as usize, ended as usize),
                 counted,
                 "parents of {}",
                 task.key
@@ -386,7 +419,7 @@ impl House {
             .tasks
             .values()
             .filter_map(|task| task.current_attempt())
-            .map(|doing| doing.attempt)
+            .map(|current| current.attempt)
             .collect();
         if self.project.head.state.as_str() == "paused" {
             assert!(live.is_empty(), "nothing is under way in a paused project");

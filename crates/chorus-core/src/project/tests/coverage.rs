@@ -1,0 +1,227 @@
+//! Coverage of the tables of arrows: random scripts and a few explicit walks take every arrow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use super::fixture::{Fixture, plan_of, planned_task};
+use super::recorder::Taken;
+use super::script::{question, scripts};
+use crate::attempt::FailureCause;
+use crate::brief::{Clarification, Options};
+use crate::plan::ParentPolicy::All;
+use crate::project::{Command, PROJECT_ARROWS, ProjectStateKind, Reading, TASK_ARROWS};
+use crate::verdict::{Verdict, VerdictItem};
+
+/// Scripts of the generator with its fixed seed.
+const SCRIPTS: usize = 200;
+
+/// Live states, each of them a place where a client or a lost artifact can step in.
+const LIVE: [ProjectStateKind; 8] = [
+    ProjectStateKind::Submitted,
+    ProjectStateKind::Clarifying,
+    ProjectStateKind::WaitingClient,
+    ProjectStateKind::Planning,
+    ProjectStateKind::WaitingApproval,
+    ProjectStateKind::Running,
+    ProjectStateKind::Merging,
+    ProjectStateKind::Evaluating,
+];
+
+/// A project in this live state.
+fn project_in(state: ProjectStateKind) -> Fixture {
+    let approve = state == ProjectStateKind::WaitingApproval;
+    let mut fixture = Fixture::new(Options {
+        assume: false,
+        approve,
+    });
+    fixture.conflicts = state == ProjectStateKind::Merging;
+    let steps: [fn(&mut Fixture); 4] = [submit, clarify, plan, work];
+    for step in steps {
+        if fixture.project.head.state.kind() == state {
+            break;
+        }
+        if state == ProjectStateKind::WaitingClient && fixture.project.tasks.len() == 1 {
+            ask_client(&mut fixture);
+            break;
+        }
+        step(&mut fixture);
+    }
+    assert_eq!(fixture.project.head.state.kind(), state);
+    fixture
+}
+
+fn submit(fixture: &mut Fixture) {
+    fixture.submit();
+}
+
+fn clarify(fixture: &mut Fixture) {
+    let nothing_to_ask = Clarification::default();
+    fixture.succeed("clarify", Reading::Clarification(Ok(nothing_to_ask)));
+}
+
+fn ask_client(fixture: &mut Fixture) {
+    let clarification = Clarification {
+        questions: vec![question()],
+        assumptions: Vec::new(),
+    };
+    fixture.succeed("clarify", Reading::Clarification(Ok(clarification)));
+}
+
+fn plan(fixture: &mut Fixture) {
+    let read = Ok(plan_of(vec![planned_task("a", &[], All)]));
+    let fallback = None;
+    fixture.succeed("plan", Reading::Plan { read, fallback });
+}
+
+fn work(fixture: &mut Fixture) {
+    fixture.succeed("a", Reading::Nothing);
+}
+
+fn verdict(met: bool) -> Reading {
+    let item = VerdictItem {
+        requirement: "r1".into(),
+        met,
+        evidence: "seen".into(),
+        redo: Vec::new(),
+        feedback: String::new(),
+    };
+    Reading::Verdict(Ok(Verdict { items: vec![item] }))
+}
+
+fn lose_artifact(fixture: &mut Fixture) {
+    let what = "the brief".to_owned();
+    fixture
+        .send(Command::ArtifactMissing { what })
+        .expect("the project is live");
+}
+
+/// Walks that begin in each live state.
+fn walks_from(state: ProjectStateKind) -> Vec<Fixture> {
+    let send = |commands: &[Command]| {
+        let mut fixture = project_in(state);
+        for command in commands {
+            fixture.send(command.clone()).expect("the project is live");
+        }
+        fixture
+    };
+    let mut lost = project_in(state);
+    lose_artifact(&mut lost);
+    let mut lost_in_pause = send(&[Command::Pause]);
+    lose_artifact(&mut lost_in_pause);
+    let resumed = send(&[Command::Pause, Command::Resume]);
+    assert_eq!(resumed.project.head.state.kind(), state);
+    let cancelled = [
+        send(&[Command::Cancel]),
+        send(&[Command::Pause, Command::Cancel]),
+    ];
+    for fixture in &cancelled {
+        assert_eq!(fixture.project.head.state.as_str(), "cancelled");
+    }
+    for fixture in [&lost, &lost_in_pause] {
+        assert_eq!(fixture.project.head.state.as_str(), "failed");
+    }
+    cancelled
+        .into_iter()
+        .chain([lost, lost_in_pause, resumed])
+        .collect()
+}
+
+/// A paused project whose last judge task succeeded before the pause.
+fn judged_in_pause(met: bool) -> Fixture {
+    let mut fixture = project_in(ProjectStateKind::Evaluating);
+    fixture.send(Command::Pause).expect("the project is live");
+    fixture.succeeded_before_pause("judge.1", verdict(met));
+    fixture
+}
+
+/// A project whose budget ends while conflicts are resolved.
+fn out_of_budget_while_merging() -> Fixture {
+    let mut fixture = project_in(ProjectStateKind::Merging);
+    fixture.fail("resolve.1", FailureCause::OverBudget, Reading::Nothing);
+    assert_eq!(fixture.project.head.state.as_str(), "partial");
+    fixture
+}
+
+/// A project whose model gives an unreadable answer to the task of this key.
+fn unreadable(state: ProjectStateKind, key: &str, reading: Reading) -> Fixture {
+    let mut fixture = project_in(state);
+    fixture.succeed(key, reading);
+    assert_eq!(fixture.project.head.state.kind(), state);
+    fixture
+}
+
+fn explicit_walks() -> Vec<Fixture> {
+    let faults = || vec!["no JSON".to_owned()];
+    let plan = Reading::Plan {
+        read: Err(faults()),
+        fallback: None,
+    };
+    let mut walks: Vec<_> = LIVE.into_iter().flat_map(walks_from).collect();
+    walks.extend([
+        judged_in_pause(true),
+        judged_in_pause(false),
+        out_of_budget_while_merging(),
+        unreadable(
+            ProjectStateKind::Clarifying,
+            "clarify",
+            Reading::Clarification(Err(faults())),
+        ),
+        unreadable(ProjectStateKind::Planning, "plan", plan),
+        unreadable(
+            ProjectStateKind::Merging,
+            "resolve.1",
+            Reading::Resolutions(Err(faults())),
+        ),
+    ]);
+    walks
+}
+
+/// The same scripts on every run, each undisturbed and with commands in between.
+fn random_walks() -> Vec<Fixture> {
+    let mut runner = TestRunner::deterministic();
+    let mut walks = Vec::new();
+    for _ in 0..SCRIPTS {
+        let script = scripts()
+            .new_tree(&mut runner)
+            .expect("scripts have no filters")
+            .current();
+        walks.push(script.run(|_, _| {}));
+        walks.push(script.run(|fixture, pick| {
+            let command = match pick % 9 {
+                0 => Command::Pause,
+                1 => Command::Resume,
+                2 => Command::Answer {
+                    answers: BTreeMap::new(),
+                    assume_rest: true,
+                },
+                _ => return,
+            };
+            // A command that means nothing in the present state is refused.
+            let _ = fixture.send(command);
+        }));
+    }
+    walks
+}
+
+#[test]
+fn every_arrow_of_the_tables_is_taken_and_no_other() {
+    let mut taken = Taken::default();
+    for walk in explicit_walks().into_iter().chain(random_walks()) {
+        taken.extend(walk.taken);
+    }
+    let table = Taken {
+        project: PROJECT_ARROWS
+            .iter()
+            .map(|arrow| (arrow.from, arrow.to))
+            .collect(),
+        task: TASK_ARROWS
+            .iter()
+            .map(|arrow| (arrow.from, arrow.to))
+            .collect(),
+    };
+    let missing: BTreeSet<_> = table.project.difference(&taken.project).collect();
+    assert!(missing.is_empty(), "no test takes {missing:?}");
+    assert_eq!(taken, table);
+}
