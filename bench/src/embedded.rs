@@ -1,4 +1,4 @@
-//! The services as the embedded default wires them, over a model that answers at once.
+//! The services as the embedded default wires them, over the [`Instant`] model.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Several runs of one measurement in one line.
+//! Several runs of one measurement in one line: a [`Spread`].
 
 /// Median, minimum and maximum.
 pub(crate) struct Spread {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// Input of one project.
+/// Input of one project, submitted by a [`Client`](super::client::Client).
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// Name of the submission in reports.
@@ -41,7 +41,8 @@ const REASONS: [&str; 5] = [
     "although the mason disagreed",
 ];
 
-/// Generates `many` surveys with two to six districts each; equal seeds give equal surveys.
+/// Generates `many` [`Submission`]s: surveys with two to six districts each; equal seeds give equal
+/// surveys.
 pub fn surveys(seed: u64, many: u32) -> Vec<Submission> {
     (1..=many).map(|number| survey(seed, number)).collect()
 }

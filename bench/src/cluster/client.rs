@@ -21,9 +21,9 @@ use super::rows::Files;
 use super::web::Web;
 use crate::time::{pause, until};
 
-/// Maximum time for which a submission is repeated.
+/// Maximum time for which [`Client::submit`] repeats a submission.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Pause before a broken stream is opened again.
+/// Pause before [`Client::listen`] opens a broken stream again.
 const REST: Duration = Duration::from_millis(200);
 
 /// A client with an API key.
@@ -34,7 +34,7 @@ pub struct Client {
     key: String,
 }
 
-/// Events of one project that a client received, in order.
+/// Events of one project that a [`Client`] received, in order.
 #[derive(Debug, Clone, Default)]
 pub struct ReceivedEvents {
     inner: Arc<Mutex<Inner>>,
@@ -47,7 +47,7 @@ struct Inner {
     ended: bool,
 }
 
-/// A running command line with one project.
+/// A running command line with one project, started by [`Client::command_line`].
 #[derive(Debug)]
 pub struct CommandLine {
     process: Process,
@@ -260,7 +260,7 @@ impl Client {
         false
     }
 
-    /// Files of a project's deliverable according to the gateway.
+    /// [`Files`] of a project's deliverable according to the gateway.
     pub async fn files(&self, id: &str) -> anyhow::Result<Files> {
         let request = self
             .web
@@ -299,7 +299,8 @@ impl Client {
     }
 }
 
-/// Records one event of a stream; returns true if it is the last of the project.
+/// Records one event of a stream in [`ReceivedEvents`]; returns true if it is the last of the
+/// project.
 fn record_event(event: &str, events: &ReceivedEvents) -> bool {
     let field = |name: &str| {
         event

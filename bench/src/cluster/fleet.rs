@@ -11,10 +11,10 @@ use super::process::{self, Launch, Process};
 use super::web::Web;
 use crate::time::until;
 
-/// Maximum time for a process to become ready.
+/// Maximum time of [`Fleet::ready`].
 const READY: Duration = Duration::from_secs(60);
 
-/// Binary, configuration and folder with which processes are started.
+/// Binary, configuration and folder with which a [`Fleet`] starts processes.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// Path of the binary.
@@ -38,12 +38,12 @@ pub enum Role {
     Serve,
 }
 
-/// One process of the fleet.
+/// One process of a [`Fleet`].
 #[derive(Debug)]
 pub struct Member {
     /// Role of the process.
     pub role: Role,
-    /// The operating system's process.
+    /// The operating system's [`Process`].
     pub process: Process,
     /// Address of the health endpoints of a process without clients.
     pub probe: SocketAddr,
@@ -51,7 +51,7 @@ pub struct Member {
     pub serves: SocketAddr,
 }
 
-/// All processes of a cluster.
+/// All processes of a [`Cluster`](super::installation::Cluster).
 #[derive(Debug)]
 pub struct Fleet {
     /// Processes in the order of their start.
@@ -65,7 +65,7 @@ impl Environment {
         process::finish(&self.launch(arguments[0], arguments))
     }
 
-    /// Describes how a command of the binary is started.
+    /// Returns the [`Launch`] of a command of the binary.
     pub fn launch(&self, name: &str, arguments: &[&str]) -> Launch {
         let config = ["--config", "chorus.toml"];
         Launch {
@@ -133,7 +133,8 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Starts one more process without waiting for it; returns its index. Name and log are its own.
+    /// Starts one more process without waiting for it (see [`Fleet::ready`]); returns its index.
+    /// Name and log are its own.
     pub fn spawn(&mut self, environment: &Environment, role: Role) -> anyhow::Result<usize> {
         let number = 1 + self.with_role(role).len();
         let (probe, serves) = (ports::free()?, ports::free()?);

@@ -23,16 +23,16 @@ pub struct Paths {
     pub folder: PathBuf,
 }
 
-/// A running cluster.
+/// A running cluster: servers, providers and a [`Fleet`].
 #[derive(Debug)]
 pub struct Cluster {
     /// Environment in which commands run.
     pub environment: Environment,
-    /// The simulated providers.
+    /// Simulated [`Providers`] with their journal.
     pub providers: Providers,
-    /// Rows of the database.
+    /// [`Rows`] of the database.
     pub rows: Rows,
-    /// The processes.
+    /// Processes of the [`Fleet`].
     pub fleet: Fleet,
     /// URL of the database.
     pub database: String,
@@ -77,8 +77,8 @@ impl Cluster {
         })
     }
 
-    /// Creates a client of the first gateway (or of the process with all roles), with an API key of
-    /// its own.
+    /// Creates a [`Client`] of the first gateway (or of the process with all roles), with an API
+    /// key of its own.
     pub fn client(&self) -> anyhow::Result<Client> {
         let output = self
             .environment
@@ -107,7 +107,7 @@ impl Cluster {
 }
 
 impl Paths {
-    /// Path of the script that starts real servers.
+    /// Path of the script that starts real servers, for [`Services::up`].
     pub fn services(&self) -> PathBuf {
         Path::new(&self.root).join("scripts/services")
     }

@@ -29,7 +29,7 @@ const READ: [&str; 2] = ["chorus.task.dispatch.", "chorus.task.ready."];
 /// Maximum time to read everything.
 const CATCH_UP: Duration = Duration::from_secs(30);
 
-/// A record as Kafka carried it.
+/// A record as Kafka carried it, read by a [`BusObserver`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeenRecord {
     /// True for a dispatch to a worker, false for a wake-up of the dispatcher.

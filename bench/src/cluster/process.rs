@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context;
 
-/// Description of a process start.
+/// Description of the start of a [`Process`].
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// Name of the process; the log is `<name>.log`.

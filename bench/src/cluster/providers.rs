@@ -19,7 +19,7 @@ use super::process::{Launch, Process};
 use super::web::Web;
 use crate::time::until;
 
-/// Running simulated providers.
+/// Running simulated providers of [`chorus_provider_sim`].
 #[derive(Debug)]
 pub struct Providers {
     /// Address on which they listen.
@@ -54,7 +54,7 @@ pub struct Peak {
     pub peak: u64,
 }
 
-/// Speed and limits of the providers.
+/// Speed and limits of the [`Providers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderSpeed {
     /// Two families with two organisations each; calls take a second or two, and limits bind.
@@ -102,7 +102,7 @@ impl Providers {
         })
     }
 
-    /// Every call that the providers received.
+    /// [`Entry`] of every call that the providers received.
     pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
         let (_, lines) = self
             .web
@@ -123,7 +123,7 @@ impl Providers {
     }
 }
 
-/// Configuration of the providers.
+/// [`Config`] of the providers with this speed.
 pub fn config(speed: ProviderSpeed) -> Config {
     match speed {
         ProviderSpeed::Real => Config {
@@ -280,7 +280,7 @@ fn provider(
     }
 }
 
-/// Limits in real time, in the format of accounts files.
+/// [`Limits`] in real time, in the format of accounts files.
 fn limits(limits: Limits, speed: f64) -> Vec<Limit> {
     let minute = Window::Bucket {
         per_ms: (60_000.0 / speed).round() as u64,

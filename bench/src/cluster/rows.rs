@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Row as _};
 
-/// Files of a deliverable: path and hash of the content.
+/// Files of a [`Deliverable`](chorus_core::merge::Deliverable): path and hash of the content.
 pub type Files = BTreeMap<String, String>;
 
 /// Statements on one database.
@@ -19,7 +19,7 @@ pub struct Rows {
     pool: PgPool,
 }
 
-/// Row of a project.
+/// Row of a project, read by [`Rows::projects`].
 #[derive(Debug, Clone, Serialize)]
 pub struct ProjectRow {
     /// Project id.
@@ -38,7 +38,7 @@ pub struct ProjectRow {
     pub head: String,
 }
 
-/// Row of a delivery.
+/// Row of a delivery, read by [`Rows::deliveries`].
 #[derive(Debug, Clone, Serialize)]
 pub struct DeliveryRow {
     /// Attempt id.
@@ -67,7 +67,7 @@ pub struct DeliveryRow {
     pub cost: i64,
 }
 
-/// Row of an attempt.
+/// Row of an attempt, read by [`Rows::attempts`].
 #[derive(Debug, Clone, Serialize)]
 pub struct AttemptRow {
     /// Attempt id.
@@ -84,7 +84,7 @@ pub struct AttemptRow {
     pub spec: String,
 }
 
-/// Row of a leader.
+/// Row of a leader, read by [`Rows::leader`].
 #[derive(Debug, Clone, Serialize)]
 pub struct LeaderRow {
     /// Term of the leader.

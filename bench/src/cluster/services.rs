@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Running servers.
+/// Running [`Server`]s.
 #[derive(Debug)]
 pub struct Services {
     script: PathBuf,
@@ -20,7 +20,7 @@ pub struct Services {
     pub kafka: String,
 }
 
-/// Name of a server.
+/// A server of [`Services`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     /// PostgreSQL.

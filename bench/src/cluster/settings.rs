@@ -2,7 +2,7 @@
 
 use super::services::Services;
 
-/// Settings that differ between clusters.
+/// Settings that differ between [`Cluster`](super::installation::Cluster)s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Name of the database on the server.

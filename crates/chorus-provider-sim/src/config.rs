@@ -15,7 +15,7 @@ mod demo;
 
 pub use demo::{Account, AccountLimit, Demo, demo};
 
-/// Configuration of all simulated providers.
+/// Configuration of all simulated [`Providers`](crate::engine::Providers).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -27,7 +27,7 @@ pub struct Config {
     pub speed: f64,
     /// All providers, with distinct names.
     pub providers: Vec<ProviderConfig>,
-    /// Faults injected by rule.
+    /// [`FaultRule`]s for all providers.
     #[serde(default)]
     pub faults: Vec<FaultRule>,
     /// Results that are incomplete on purpose.
@@ -50,7 +50,7 @@ pub struct ProviderConfig {
     pub models: Vec<ModelConfig>,
     /// Customers of the provider.
     pub organisations: Vec<OrganisationConfig>,
-    /// Service times of the provider.
+    /// [`Service`] times of the provider.
     #[serde(default)]
     pub service: Service,
 }
@@ -98,7 +98,7 @@ pub struct OrganisationConfig {
     /// Factor by which this organisation is served faster than [`ProviderConfig::service`].
     #[serde(default = "one")]
     pub speed: f64,
-    /// Limits for each group of models.
+    /// [`Limits`] for each group of models.
     #[serde(default)]
     pub limits: Limits,
     /// Limits that replace [`OrganisationConfig::limits`] for some groups.

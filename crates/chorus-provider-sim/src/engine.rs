@@ -50,7 +50,7 @@ pub struct Providers {
     open: BTreeMap<CallId, OpenCall>,
 }
 
-/// A call that is being served.
+/// A call that is being served, until [`Providers::finished`].
 struct OpenCall {
     provider: usize,
     quota: QuotaKey,
@@ -68,7 +68,7 @@ struct Admitted {
 }
 
 impl Providers {
-    /// Creates the providers of a configuration, with full limits.
+    /// Creates the providers of a [`Config`], with full limits.
     pub fn new(config: Config) -> Self {
         let speed = config.speed;
         Self {
@@ -87,7 +87,7 @@ impl Providers {
         }
     }
 
-    /// Handles a request and returns its scripted reply.
+    /// Handles a request and returns its [`Scripted`] reply.
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
         let whole = request.path.trim_start_matches('/');
         let (name, path) = whole.split_once('/').unwrap_or((whole, ""));
@@ -131,12 +131,12 @@ impl Providers {
         self.providers[open.provider].end(&open.quota, call, now_ms, outcome == Outcome::Aborted);
     }
 
-    /// Replaces all fault rules.
+    /// Replaces all [`FaultRule`]s.
     pub fn set_faults(&mut self, rules: Vec<FaultRule>) {
         self.faults = Faults::new(self.seed, rules);
     }
 
-    /// All calls received so far.
+    /// [`Journal`] of all calls received so far.
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }

@@ -138,15 +138,8 @@ impl World {
         let clock =
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
-        let tight = match (
-            faults.store_only || !options.nets.expiry,
-            faults.overtaken > 0,
-        ) {
-            (true, _) => Some(TightLimits::Slots),
-            (false, true) => Some(TightLimits::Rates),
-            (false, false) => None,
-        };
-        let fixture = Fixture::from_seed(seed, START, faults.provider, tight);
+        let fixture =
+            Fixture::from_seed(seed, START, faults.provider, tight_limits(options, &faults));
         let limits = Arc::new(WatchedLimits::new(
             clock("limits"),
             Arc::clone(&monitor),
@@ -174,41 +167,19 @@ impl World {
             store: store.clone(),
             watched: WatchedStore::new(store.clone(), Arc::clone(&monitor), options.nets.folded),
             limits: Arc::clone(&limits),
-            bus: Arc::clone(&bus),
-            bus_faults: Arc::clone(&bus_faults),
-            network: Arc::clone(&network),
+            bus,
+            bus_faults,
+            network,
             keys: fixture.keys.clone(),
             catalog: Arc::new(chorus_upstream::catalog::load()),
             roles: fixture.roles.clone(),
             nets: options.nets,
         });
-        executor.spawn(
-            "bus_faults",
-            Box::new(move |_| vec![Arc::clone(&bus_faults).run(Arc::clone(&bus)).boxed()]),
-        );
-        executor.spawn(
-            "network",
-            Box::new(move |_| vec![Arc::clone(&network).run().boxed()]),
-        );
+        spawn_transport(&mut executor, &builder);
         import_accounts(&store, &fixture);
         spawn_services(&mut executor, &builder, &fixture.pools, &faults);
-        if !faults.flushes.is_empty() {
-            let (here, times) = (Arc::clone(&builder), faults.flushes.clone());
-            executor.spawn(
-                "flusher",
-                Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
-            );
-        }
-        let scripts =
-            ClientScript::from_seed(seed, START, faults.name != "calm" && !faults.store_only);
-        let clients = scripts.len();
-        for (number, script) in scripts.into_iter().enumerate() {
-            let (builder, name) = (Arc::clone(&builder), format!("client-{number}"));
-            executor.spawn(
-                &name.clone(),
-                Box::new(move |boot| vec![builder.client(&name, script.clone(), boot)]),
-            );
-        }
+        spawn_flusher(&mut executor, &builder, &faults);
+        let clients = spawn_clients(&mut executor, &builder, &faults);
         Self {
             seed,
             faults,
@@ -260,6 +231,62 @@ impl World {
                     .all(|row| row.project.head.is_terminal())
         })
     }
+}
+
+/// Limits that a run fixes: exact ones where refusals are checked, rates where calls overtake.
+fn tight_limits(options: &Options, faults: &FaultPlan) -> Option<TightLimits> {
+    if faults.store_only || !options.nets.expiry {
+        Some(TightLimits::Slots)
+    } else if faults.overtaken > 0 {
+        Some(TightLimits::Rates)
+    } else {
+        None
+    }
+}
+
+/// Starts the processes of the bus and the network, which never crash.
+fn spawn_transport(executor: &mut Executor, builder: &ProcessBuilder) {
+    let (bus, bus_faults) = (Arc::clone(&builder.bus), Arc::clone(&builder.bus_faults));
+    executor.spawn(
+        "bus_faults",
+        Box::new(move |_| vec![Arc::clone(&bus_faults).run(Arc::clone(&bus)).boxed()]),
+    );
+    let network = Arc::clone(&builder.network);
+    executor.spawn(
+        "network",
+        Box::new(move |_| vec![Arc::clone(&network).run().boxed()]),
+    );
+}
+
+/// Starts the process that flushes the limiter at the times of the plan.
+fn spawn_flusher(executor: &mut Executor, builder: &Arc<ProcessBuilder>, faults: &FaultPlan) {
+    if faults.flushes.is_empty() {
+        return;
+    }
+    let (here, times) = (Arc::clone(builder), faults.flushes.clone());
+    executor.spawn(
+        "flusher",
+        Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
+    );
+}
+
+/// Starts a process for each client of the seed; returns their number.
+fn spawn_clients(
+    executor: &mut Executor,
+    builder: &Arc<ProcessBuilder>,
+    faults: &FaultPlan,
+) -> usize {
+    let fickle = faults.name != "calm" && !faults.store_only;
+    let scripts = ClientScript::from_seed(builder.seed, START, fickle);
+    let clients = scripts.len();
+    for (number, script) in scripts.into_iter().enumerate() {
+        let (builder, name) = (Arc::clone(builder), format!("client-{number}"));
+        executor.spawn(
+            &name.clone(),
+            Box::new(move |boot| vec![builder.client(&name, script.clone(), boot)]),
+        );
+    }
+    clients
 }
 
 /// Imports the accounts before any process starts.

@@ -14,7 +14,7 @@ pub(crate) use projects::{done, equal, events, received, resolved};
 pub(crate) use shares::shares;
 pub(crate) use tasks::tasks;
 
-/// Maximum number of faults printed for one check.
+/// Maximum number of faults that [`Check::print`] shows.
 const MAX_SHOWN: usize = 8;
 
 /// Result of one check.

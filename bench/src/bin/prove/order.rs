@@ -33,7 +33,7 @@ pub(crate) struct Step {
     pub(crate) away: Duration,
 }
 
-/// Number of times that each disturbance occurs in one run.
+/// Number of times that each [`Disturbance`] occurs in one run.
 const TIMES: [(Disturbance, u32); 8] = [
     (Disturbance::Worker, 4),
     (Disturbance::Owner, 2),
@@ -45,7 +45,7 @@ const TIMES: [(Disturbance, u32); 8] = [
     (Disturbance::Topics, 1),
 ];
 
-/// Draws the steps of a seed.
+/// Draws the [`Step`]s of a seed.
 pub(crate) fn steps(seed: u64) -> Vec<Step> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut whats: Vec<Disturbance> = TIMES

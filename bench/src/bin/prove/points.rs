@@ -14,7 +14,7 @@ use crate::progress::Progress;
 /// Maximum time until a process passes its point.
 const PASSES: Duration = Duration::from_secs(60);
 
-/// Each point with the role that passes it.
+/// Each point with the [`Role`] that passes it.
 pub(crate) const POINTS: [(&str, Role); 7] = [
     ("reserve", Role::Dispatcher),
     ("dispatch", Role::Dispatcher),

@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) only: Vec<String>,
 }
 
-/// Processes of the cluster.
+/// Roles of the processes in the [`Fleet`](chorus_bench::cluster::fleet::Fleet).
 const PROCESSES: [Role; 9] = [
     Role::Gateway,
     Role::Orchestrator,
@@ -57,7 +57,7 @@ const SETTINGS: fn() -> Settings = || Settings {
     log: "info",
 };
 
-/// Servers, cluster, clients and results of the proof.
+/// Servers, [`Cluster`], clients and results of the proof.
 struct Proof {
     cluster: Cluster,
     services: Services,

@@ -21,12 +21,12 @@ const DELIVERY: Duration = Duration::from_secs(20);
 /// Maximum time for the command line to submit its project.
 const TAKEN: Duration = Duration::from_secs(60);
 
-/// Projects of one run with their clients.
+/// Projects of one run with their [`Client`]s.
 pub(crate) struct Run {
     pub(crate) name: &'static str,
     /// Project ids by brief name.
     pub(crate) projects: BTreeMap<String, String>,
-    /// Events that clients received, by project id.
+    /// [`ReceivedEvents`] of clients, by project id.
     pub(crate) events: BTreeMap<String, ReceivedEvents>,
     /// The running command line, with the name of its brief.
     pub(crate) command_line: Option<(String, CommandLine)>,

@@ -20,7 +20,7 @@ const SPEED: f64 = 10.0;
 /// Providers of the demo and the accounts that use them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demo {
-    /// Configuration of the providers.
+    /// [`Config`] of the providers.
     pub config: Config,
     /// Accounts with keys at these providers.
     pub accounts: Vec<Account>,
@@ -47,7 +47,7 @@ pub struct Account {
     pub limits: Vec<AccountLimit>,
 }
 
-/// One limit in real time.
+/// One limit of an [`Account`] in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountLimit {
     /// Counted dimension.

@@ -97,7 +97,7 @@ pub struct FaultRule {
     pub factor: u32,
 }
 
-/// Properties of a call that rules match.
+/// Properties of a call that a [`FaultRule`] matches.
 #[derive(Debug, Clone, Copy)]
 pub struct CallFacts<'a> {
     /// Name of the provider.
@@ -116,7 +116,7 @@ pub struct CallFacts<'a> {
     pub streamed: bool,
 }
 
-/// Fault of one call.
+/// [`Fault`] of one call with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InjectedFault {
     /// Kind of the fault.
@@ -127,7 +127,7 @@ pub struct InjectedFault {
     pub factor: u32,
 }
 
-/// Rules and the number of times that each applied.
+/// [`FaultRule`]s with the number of times that each applied.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     seed: u64,

@@ -66,12 +66,12 @@ impl Provider {
         }
     }
 
-    /// Configuration of the provider.
+    /// [`ProviderConfig`] of the provider.
     pub const fn config(&self) -> &ProviderConfig {
         &self.config
     }
 
-    /// Wire format of the provider.
+    /// [`Wire`] format of the provider.
     pub fn wire(&self) -> &'static dyn Wire {
         self.wire
     }
@@ -164,7 +164,7 @@ impl Provider {
         quota.advance(now_ms);
     }
 
-    /// Current levels of the limits.
+    /// Current [`Level`]s of the limits.
     pub fn levels(&mut self, quota: &QuotaKey, now_ms: u64) -> Vec<Level> {
         self.quota(quota, now_ms).levels()
     }

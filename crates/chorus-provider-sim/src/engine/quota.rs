@@ -39,7 +39,7 @@ pub enum Counted {
     Concurrency,
 }
 
-/// Amounts that a call draws on admission.
+/// Amounts that a call draws in [`Quota::admit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
     /// Prompt tokens.
@@ -48,7 +48,7 @@ pub struct Draw {
     pub total: u64,
 }
 
-/// Limit that a call exceeds.
+/// Limit of a [`Quota`] that a call exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
     /// Dimension of the limit.
@@ -63,7 +63,7 @@ pub struct Exceeded {
     pub wait_ms: Option<u64>,
 }
 
-/// Level of one limit.
+/// Level of one limit of a [`Quota`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
     /// Dimension of the limit.
@@ -76,7 +76,7 @@ pub struct Level {
     pub full_in_ms: u64,
 }
 
-/// The provider's own count of one limit.
+/// The provider's own count of one limit of a [`Quota`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Peak {
     /// Dimension of the limit.

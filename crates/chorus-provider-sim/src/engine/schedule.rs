@@ -17,12 +17,12 @@ pub struct Pace {
     pub keep_alive_us: u64,
 }
 
-/// A scheduled reply.
+/// A reply with scheduled [`Chunk`]s.
 #[derive(Debug)]
 pub struct Timed {
     /// Chunks to send.
     pub chunks: Vec<Chunk>,
-    /// Ending of the reply.
+    /// [`End`] of the reply.
     pub end: End,
     /// Number of produced tokens.
     pub produced: u64,

@@ -72,7 +72,7 @@ pub trait Wire: Sync {
     }
 }
 
-/// Operation of a request.
+/// Operation of a request, found by [`Wire::route`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     /// Create a reply.
@@ -83,7 +83,7 @@ pub enum Route {
     Models,
 }
 
-/// Reason for an error reply.
+/// Reason for an [`ErrorReply`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
     /// The path does not exist.
@@ -147,7 +147,7 @@ pub struct ErrorReply {
     pub body: Value,
 }
 
-/// Content of a reply that a [`Wire`] writes.
+/// Content of a reply that a [`Wire`] writes, whole or as [`Piece`]s.
 #[derive(Debug, Clone, Copy)]
 pub struct WireReply<'a> {
     /// Request of the call.
@@ -181,7 +181,7 @@ pub enum FinishReason {
     Refusal,
 }
 
-/// Part of a stream with the number of tokens produced when it is sent.
+/// Part of a stream of [`Wire::pieces`], with the number of tokens produced when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// Tokens produced up to and including this piece.
@@ -190,7 +190,7 @@ pub struct Piece {
     pub bytes: Vec<u8>,
 }
 
-/// Wire format of a dialect.
+/// [`Wire`] format of a [`Dialect`].
 pub fn of(dialect: Dialect) -> &'static dyn Wire {
     match dialect {
         Dialect::Anthropic => &anthropic::Anthropic,

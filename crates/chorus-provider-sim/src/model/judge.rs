@@ -94,7 +94,7 @@ impl Deliverable {
             main_features(&text)
         };
         for feature in features {
-            self.check_wish(feature, &text, &tasks, &mut faults, &mut seen);
+            self.check_feature(feature, &text, &tasks, &mut faults, &mut seen);
         }
         let met = faults.reasons.is_empty();
         if seen.is_empty() {
@@ -175,7 +175,7 @@ impl Deliverable {
         }
     }
 
-    fn check_wish(
+    fn check_feature(
         &self,
         feature: Feature,
         text: &str,
@@ -183,71 +183,29 @@ impl Deliverable {
         faults: &mut Faults,
         seen: &mut Vec<String>,
     ) {
-        let of_role = |role: PartKind| -> Vec<(&String, &String)> {
+        let of_kind = |kind: PartKind| -> Vec<(&String, &String)> {
             tasks
                 .iter()
                 .filter_map(|task| self.parts.get(task).map(|part| (task, part)))
-                .filter(|(_, part)| role_of(part) == role)
+                .filter(|(_, part)| kind_of(part) == kind)
                 .collect()
         };
         match feature {
             Feature::Summary => {
-                let (low, high) = range_before(text, &["word", "từ", "chữ"]).unwrap_or((30, 2_000));
-                for (task, part) in of_role(PartKind::Body) {
-                    let count = prose_words(part);
-                    if count * 10 < low * 6 || count * 10 > high * 14 {
-                        faults.add(
-                            task,
-                            format!("the summary of {task} has {count} words, not {low} to {high}"),
-                        );
-                    }
-                }
-                seen.push(format!(
-                    "{} summaries have their length",
-                    of_role(PartKind::Body).len()
-                ));
+                let summaries = of_kind(PartKind::Body);
+                check_summaries(text, &summaries, faults);
+                seen.push(format!("{} summaries have their length", summaries.len()));
             }
-            Feature::KeyPoints => {
-                let (few, _) =
-                    range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
-                for (task, part) in of_role(PartKind::Body) {
-                    if bullets(part) < few {
-                        faults.add(
-                            task,
-                            format!("{task} has {} key points and needs {few}", bullets(part)),
-                        );
-                    }
-                }
-            }
+            Feature::KeyPoints => check_key_points(text, &of_kind(PartKind::Body), faults),
             Feature::Questions => {
-                let (few, _) = range_before(text, &["question", "câu hỏi"]).unwrap_or((1, 1));
-                for (task, part) in of_role(PartKind::Questions) {
-                    let count = part
-                        .lines()
-                        .filter(|line| item(line).is_some() && line.contains('?'))
-                        .count();
-                    if count < few {
-                        faults.add(
-                            task,
-                            format!("{task} has {count} questions and needs {few}"),
-                        );
-                    }
-                }
-                seen.push(format!(
-                    "{} parts have their questions",
-                    of_role(PartKind::Questions).len()
-                ));
+                let parts = of_kind(PartKind::Questions);
+                check_questions(text, &parts, faults);
+                seen.push(format!("{} parts have their questions", parts.len()));
             }
             Feature::Translation => {
-                for (task, part) in of_role(PartKind::Translation) {
-                    if prose_words(part) < STUB_WORDS {
-                        faults.add(task, format!("{task} translates nothing"));
-                    }
-                }
-                seen.push(format!(
-                    "{} translations are there",
-                    of_role(PartKind::Translation).len()
-                ));
+                let translations = of_kind(PartKind::Translation);
+                check_translations(&translations, faults);
+                seen.push(format!("{} translations are there", translations.len()));
             }
             Feature::Glossary => {
                 self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen)
@@ -316,6 +274,56 @@ impl Faults {
     }
 }
 
+/// Checks the length of each summary, with a tolerance of 40 per cent.
+fn check_summaries(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
+    let (low, high) = range_before(text, &["word", "từ", "chữ"]).unwrap_or((30, 2_000));
+    for (task, part) in parts {
+        let count = prose_words(part);
+        if count * 10 < low * 6 || count * 10 > high * 14 {
+            faults.add(
+                task,
+                format!("the summary of {task} has {count} words, not {low} to {high}"),
+            );
+        }
+    }
+}
+
+fn check_key_points(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
+    let (few, _) = range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
+    for (task, part) in parts {
+        if bullets(part) < few {
+            faults.add(
+                task,
+                format!("{task} has {} key points and needs {few}", bullets(part)),
+            );
+        }
+    }
+}
+
+fn check_questions(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
+    let (few, _) = range_before(text, &["question", "câu hỏi"]).unwrap_or((1, 1));
+    for (task, part) in parts {
+        let count = part
+            .lines()
+            .filter(|line| item(line).is_some() && line.contains('?'))
+            .count();
+        if count < few {
+            faults.add(
+                task,
+                format!("{task} has {count} questions and needs {few}"),
+            );
+        }
+    }
+}
+
+fn check_translations(parts: &[(&String, &String)], faults: &mut Faults) {
+    for (task, part) in parts {
+        if prose_words(part) < STUB_WORDS {
+            faults.add(task, format!("{task} translates nothing"));
+        }
+    }
+}
+
 /// Tasks that a requirement names.
 fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
     requirement
@@ -339,7 +347,7 @@ fn parts(text: &str) -> Vec<(String, String)> {
     found
 }
 
-fn role_of(part: &str) -> PartKind {
+fn kind_of(part: &str) -> PartKind {
     let first = part.lines().find_map(heading);
     if mentions(part, &["> simulated rendering", "> bản dịch mô phỏng"]) {
         PartKind::Translation

@@ -33,7 +33,7 @@ pub(super) struct Chapter {
     sections: Vec<String>,
 }
 
-/// A plan under construction.
+/// A plan under construction, from a [`ParsedBrief`].
 #[derive(Default)]
 pub(super) struct PlanBuilder {
     tasks: Vec<Value>,

@@ -33,7 +33,7 @@ const TOP: [&str; 20] = [
     "file",
 ];
 
-/// A parsed turn of the protocol.
+/// A parsed turn of the protocol, as [`Block`]s.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Prompt<'a> {
     blocks: Vec<Block<'a>>,

@@ -1,4 +1,4 @@
-//! Checks the providers' own count of every limit.
+//! Checks the providers' own [`Count`] of every limit.
 
 use chorus_bench::cluster::providers::Count;
 use chorus_provider_sim::engine::journal::Entry;
