@@ -272,7 +272,7 @@ async fn each_requeue_counts_as_it_should(context: CaseContext) -> Outcome {
     Ok(())
 }
 
-/// Number of retries in the next worker's [`Delivery`]; the attempt ends here.
+/// Number of retries in the next worker's [`Delivery`](chorus_core::attempt::Delivery); the attempt ends here.
 async fn retries_of(
     context: &CaseContext,
     attempt: &chorus_core::attempt::NewAttempt,
