@@ -238,7 +238,7 @@ fn errors_have_the_recorded_status_and_message() {
     let rows = [
         (
             Dialect::Anthropic,
-            "unknown",
+            "no-such-key",
             "m-1",
             5,
             401,

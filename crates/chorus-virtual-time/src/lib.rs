@@ -1,5 +1,5 @@
-//! Virtual time for tests of services on one thread: a clock whose time advances only when every
-//! future waits.
+//! Virtual time for tests of services on one thread: a clock that advances only when every future
+//! waits.
 
 use std::collections::BTreeSet;
 use std::future::Future;
