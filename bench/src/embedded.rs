@@ -25,7 +25,7 @@ use chorus_limits::{Memory, Start};
 use chorus_orchestrator::Orchestrator;
 use chorus_store::LocalDirectory;
 use chorus_store::memory;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_worker::Worker;
 use tokio::sync::Notify;
 
@@ -63,8 +63,11 @@ impl EmbeddedServices {
                 Self::start(store.clone(), store, clock).await
             }
             Kind::Sqlite => {
-                let store =
-                    Store::open(Place::Sqlite(folder.join("chorus.db")), Pending::Apply).await?;
+                let store = Store::open(
+                    DatabaseUrl::Sqlite(folder.join("chorus.db")),
+                    Pending::Apply,
+                )
+                .await?;
                 let artifacts = Arc::new(LocalDirectory::open(folder.join("artifacts"))?);
                 Self::start(Arc::new(store), artifacts, clock).await
             }

@@ -1,7 +1,7 @@
-//! The data directory of one process: an embedded database bears no second one.
+//! The data directory, locked for one process: an embedded database allows no second one.
 //!
-//! The lock is the operating system's, on an open file: it is free the moment its holder is gone, however it
-//! died. The file tells who holds it, for the message only.
+//! The lock is the operating system's, on an open file: it is free as soon as its holder has ended. The file
+//! holds the process id of the holder, for the message only.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use chorus_core::port::StoreError;
 
-/// A data directory that is this process's own while this value lives.
+/// A data directory, locked for this process until the value is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     root: PathBuf,
@@ -17,7 +17,7 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory when it is not there, and takes it.
+    /// Creates the directory when it is missing, and locks it.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
         let path = root.join("lock");
@@ -41,27 +41,27 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => return Err(taken(&root, &mut file)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        sign(&mut file).map_err(failed)?;
+        write_holder(&mut file).map_err(failed)?;
         Ok(Self { root, _lock: file })
     }
 
-    /// The embedded database's file.
+    /// Path of the embedded database.
     pub fn database(&self) -> PathBuf {
         self.root.join("chorus.db")
     }
 
-    /// The folder of artifacts.
+    /// Path of the artifacts' folder.
     pub fn artifacts(&self) -> PathBuf {
         self.root.join("artifacts")
     }
 
-    /// The directory.
+    /// Path of the directory itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 }
 
-fn sign(file: &mut File) -> io::Result<()> {
+fn write_holder(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     writeln!(file, "{}", std::process::id())
@@ -69,7 +69,7 @@ fn sign(file: &mut File) -> io::Result<()> {
 
 fn taken(root: &Path, file: &mut File) -> StoreError {
     let mut holder = String::new();
-    // Some systems forbid reading a locked file; then the message goes without the number.
+    // Some systems forbid reading a locked file; then the message lacks the process id.
     let _ = file.read_to_string(&mut holder);
     let holder = if holder.trim().is_empty() {
         "another process".to_owned()
@@ -87,9 +87,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holder_is_told_who_the_first_is() {
+    fn a_second_holder_is_refused_with_the_process_of_the_first() {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let first = DataDir::open(folder.path()).expect("nobody holds it");
+        let first = DataDir::open(folder.path()).expect("the folder is new");
         let refusal = DataDir::open(folder.path()).expect_err("it is held");
         assert!(
             refusal

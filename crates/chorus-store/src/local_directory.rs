@@ -1,7 +1,7 @@
 //! Artifacts as files of one directory: `ab/cdef…` by the hash of their bytes.
 //!
-//! A file appears under its name only whole and durable: written beside, synced, renamed, and the folder synced.
-//! Writing the same bytes twice is harmless, so nobody locks anything.
+//! A file appears under its name only whole and durable: written under another name, synced, renamed, and the
+//! folder synced. Writing the same bytes twice is harmless, so there are no locks.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -14,19 +14,19 @@ use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::port::{ArtifactStore, StoreError};
 
-use crate::Trouble;
+use crate::LastingFailure;
 
 /// Artifacts in a local directory; clones share it.
 #[derive(Debug, Clone)]
 pub struct LocalDirectory {
     root: Arc<PathBuf>,
-    /// Tells the unfinished files of this process apart.
+    /// Number of the next unfinished file.
     unfinished: Arc<AtomicU64>,
-    trouble: Trouble,
+    lasting_failure: LastingFailure,
 }
 
 impl LocalDirectory {
-    /// The directory, made when it is not there. What an earlier process left unfinished is swept away.
+    /// Opens the directory and creates it when it is missing; unfinished files of earlier processes are removed.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
         let unfinished = root.join(UNFINISHED);
@@ -38,15 +38,15 @@ impl LocalDirectory {
         Ok(Self {
             root: Arc::new(root),
             unfinished: Arc::default(),
-            trouble: Trouble::default(),
+            lasting_failure: LastingFailure::default(),
         })
     }
 
-    /// The same directory, which tells there that writing failed for good.
+    /// Records lasting failures to write there.
     #[must_use]
-    pub fn telling(self, trouble: &Trouble) -> Self {
+    pub fn with_lasting_failure(self, lasting_failure: &LastingFailure) -> Self {
         Self {
-            trouble: trouble.clone(),
+            lasting_failure: lasting_failure.clone(),
             ..self
         }
     }
@@ -64,12 +64,12 @@ impl LocalDirectory {
             return Ok(hash);
         }
         let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
-        let beside = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
-        let written = place(bytes, &beside, &path)
+        let unfinished = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
+        let written = write_durably(bytes, &unfinished, &path)
             .map_err(|error| explain("keep an artifact in", &path, error));
         if written.is_err() {
-            // The message of the first failure matters, not that of the tidying.
-            let _ = fs::remove_file(&beside);
+            // The first failure matters, not that of the removal.
+            let _ = fs::remove_file(&unfinished);
         }
         written.map(|()| hash)
     }
@@ -90,15 +90,15 @@ impl LocalDirectory {
         )))
     }
 
-    /// Has a blocking act done where it may block.
-    async fn aside<T: Send + 'static>(
+    /// Runs a blocking call on a blocking thread.
+    async fn blocking<T: Send + 'static>(
         &self,
-        act: impl FnOnce(Self) -> Result<T, StoreError> + Send + 'static,
+        call: impl FnOnce(Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let this = self.clone();
-        let done = tokio::task::spawn_blocking(move || act(this)).await;
+        let done = tokio::task::spawn_blocking(move || call(this)).await;
         done.unwrap_or_else(|error| {
-            let message = format!("the artifact folder's work was broken off: {error}");
+            let message = format!("a call on the artifact folder was aborted: {error}");
             Err(StoreError::unavailable(message).caused_by(error))
         })
     }
@@ -107,27 +107,27 @@ impl LocalDirectory {
 #[async_trait]
 impl ArtifactStore for LocalDirectory {
     async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
-        let kept = self.aside(move |this| this.write(&bytes)).await;
-        self.trouble.note(&kept);
+        let kept = self.blocking(move |this| this.write(&bytes)).await;
+        self.lasting_failure.record(&kept);
         kept
     }
 
     async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
-        self.aside(move |this| this.read(hash)).await
+        self.blocking(move |this| this.read(hash)).await
     }
 }
 
 const UNFINISHED: &str = "unfinished";
 
-fn place(bytes: &[u8], beside: &Path, path: &Path) -> io::Result<()> {
+fn write_durably(bytes: &[u8], unfinished: &Path, path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let is_new_folder = !folder.exists();
     fs::create_dir_all(folder)?;
-    let mut file = File::create(beside)?;
+    let mut file = File::create(unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    fs::rename(beside, path)?;
+    fs::rename(unfinished, path)?;
     sync_folder(folder)?;
     if is_new_folder {
         folder.parent().map_or(Ok(()), sync_folder)
@@ -141,7 +141,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Elsewhere a folder cannot be opened as a file; renames are durable with the file system's own journal.
+/// Other systems cannot open a folder as a file; their journals make renames durable.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
@@ -173,7 +173,10 @@ mod tests {
             .await
             .expect("there is room");
         spoil(&store.path(hash));
-        let error = store.get(hash).await.expect_err("a damaged file is told");
+        let error = store
+            .get(hash)
+            .await
+            .expect_err("a damaged file is an error");
         assert!(
             matches!(&error, StoreError::Broken { message: text, .. } if text.contains(expected)),
             "{error}"
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_file_is_told_as_damaged() {
+    async fn a_changed_file_is_reported_as_damaged() {
         check_damaged(
             |path| fs::write(path, b"other").expect("the file is ours"),
             "is damaged",
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_read_is_told_with_its_path() {
+    async fn an_unreadable_file_is_reported_with_its_path() {
         let spoil = |path: &Path| {
             fs::remove_file(path).expect("the file is ours");
             fs::create_dir(path).expect("the folder is ours");
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_left_unfinished_is_swept_away() {
+    async fn unfinished_files_are_removed() {
         let folder = tempfile::tempdir().expect("a folder for the test");
         LocalDirectory::open(folder.path()).expect("an empty folder opens");
         let left = folder.path().join(UNFINISHED).join("half");
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_is_told_as_such() {
+    async fn a_full_disk_is_reported_as_such() {
         let full = io::Error::from(ErrorKind::StorageFull);
         let error = explain("keep an artifact in", Path::new("ab/cd"), full);
         assert!(

@@ -1,7 +1,7 @@
-//! The plain model of a store: ordered maps behind one lock, every method atomic.
+//! The model of a store: ordered maps behind one lock, every method atomic.
 //!
-//! It waits for nothing and starts nothing, so it runs under virtual time; faults (lost replies, outages) are
-//! wrapped around it by whoever wants them. One file for each port beside this one.
+//! It waits for nothing and starts no task, so it runs under virtual time; the simulation wraps faults (lost
+//! replies, outages) around it. One file for each port.
 
 mod artifacts;
 mod attempts;
@@ -25,7 +25,7 @@ use chorus_core::time::Timestamp;
 
 use crate::rows::Rows;
 use directory::Accounts;
-use keys::KeptKeys;
+use keys::StoredKeys;
 
 /// A store in memory; clones share it.
 #[derive(Clone)]
@@ -38,12 +38,12 @@ pub struct Store {
 struct State {
     rows: Rows,
     accounts: Accounts,
-    keys: KeptKeys,
+    keys: StoredKeys,
     artifacts: BTreeMap<ArtifactHash, Bytes>,
 }
 
 impl Store {
-    /// An empty store whose times are judged by this clock.
+    /// Creates an empty store on this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -51,9 +51,9 @@ impl Store {
         }
     }
 
-    /// Looks at the rows as they are between two calls, without copying them.
-    pub fn with_rows<R>(&self, look: impl FnOnce(&Rows) -> R) -> R {
-        look(
+    /// Reads the rows between two calls, without copying them.
+    pub fn with_rows<R>(&self, read: impl FnOnce(&Rows) -> R) -> R {
+        read(
             &self
                 .state
                 .lock()
@@ -62,15 +62,15 @@ impl Store {
         )
     }
 
-    /// A copy of the rows.
+    /// Copies the rows.
     pub fn snapshot(&self) -> Rows {
         self.with_rows(Rows::clone)
     }
 
-    /// One act, whole: nobody sees its middle.
-    fn act<R>(&self, act: impl FnOnce(&mut State, Timestamp) -> R) -> R {
+    /// Runs one change under the lock, at one time of the clock.
+    fn change<R>(&self, change: impl FnOnce(&mut State, Timestamp) -> R) -> R {
         let now = self.clock.now();
-        act(
+        change(
             &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
             now,
         )

@@ -1,7 +1,7 @@
-//! The rows of a store as plain values, and the pure rules by which they change.
+//! Rows of a store as plain values, and the pure rules by which they change.
 //!
-//! The memory store keeps these; the SQL store reads them out for comparison. Tests and the world's invariants
-//! look at them; services never do, they have the ports.
+//! [`crate::memory::Store`] keeps these rows; [`crate::sql::Store`] applies the same rules and copies its rows out
+//! for comparison. Tests and invariants of the simulation read them; services use the ports.
 
 pub mod attempt;
 pub mod commit;
@@ -19,74 +19,74 @@ use chorus_core::project::Project;
 use chorus_core::time::Timestamp;
 
 pub use attempt::AttemptRow;
-pub use delivery::KeptDelivery;
+pub use delivery::StoredDelivery;
 
-/// Everything a store keeps of projects and their work, in order of key.
+/// All rows of projects and their work, in order of key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rows {
-    /// Projects.
+    /// Projects with version and money.
     pub projects: BTreeMap<ProjectId, ProjectRow>,
-    /// What happened in them.
+    /// Events of projects, by place.
     pub events: BTreeMap<(ProjectId, Seq), StoredEvent>,
-    /// Attempts.
+    /// Attempts, terminal ones too.
     pub attempts: BTreeMap<AttemptId, AttemptRow>,
-    /// Deliveries.
-    pub deliveries: BTreeMap<(AttemptId, Epoch), KeptDelivery>,
-    /// Records.
+    /// Deliveries, ended ones too.
+    pub deliveries: BTreeMap<(AttemptId, Epoch), StoredDelivery>,
+    /// Records, until they are forgotten.
     pub outbox: BTreeMap<EventId, OutboxRow>,
     /// Commands and finished attempts that a decision has folded.
     pub folded: BTreeSet<EventId>,
-    /// Leaderships by name.
+    /// Leadership terms by name.
     pub leaders: BTreeMap<String, LeaderRow>,
 }
 
-/// A project with what the store keeps beside it.
+/// A project, with its version, last event and money.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectRow {
-    /// Whose it is.
+    /// Tenant that submitted it.
     pub tenant: Tenant,
-    /// The client's key.
+    /// Idempotency key of the submission.
     pub idempotency_key: String,
-    /// Hash of what was handed in under that key.
+    /// Hash of the submission under that key.
     pub body: ArtifactHash,
-    /// How many decisions were committed.
+    /// Number of committed decisions.
     pub version: Version,
-    /// The last event's place.
+    /// Place of the last event.
     pub seq: Seq,
-    /// The project.
+    /// Head and tasks.
     pub project: Project,
-    /// Its money.
+    /// Budget and sums.
     pub money: ProjectMoney,
-    /// Fingerprint of the last decision, by which its repetition is recognised.
+    /// Fingerprint of the last decision, by which a repeated commit is recognised.
     pub decided: Option<ArtifactHash>,
 }
 
-/// A record and what became of it.
+/// A record of the outbox, with its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// The record.
+    /// Record as it is published.
     pub record: Record,
-    /// When it was committed.
+    /// Time of the commit.
     pub created_at: Timestamp,
-    /// When it was last published.
+    /// Time of the last publication.
     pub sent_at: Option<Timestamp>,
-    /// When a decision folded it.
+    /// Time of the decision that folded it.
     pub folded_at: Option<Timestamp>,
 }
 
-/// A leadership.
+/// A leadership, held or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaderRow {
-    /// The newest term.
+    /// Number of the newest term.
     pub term: Term,
-    /// Who holds or held it.
+    /// Process of the newest term.
     pub boot: BootId,
-    /// When it is over.
+    /// End of the newest term.
     pub until: Timestamp,
 }
 
 impl OutboxRow {
-    /// A record that was committed at `now`.
+    /// A record committed at `now`, not yet published.
     pub const fn new(record: Record, now: Timestamp) -> Self {
         Self {
             record,
@@ -97,7 +97,7 @@ impl OutboxRow {
     }
 }
 
-/// Whether records of this topic wait for an orchestrator to fold them.
+/// Returns true if records of this topic are folded by an orchestrator.
 pub const fn is_folded(topic: &Topic) -> bool {
     matches!(topic, Topic::ProjectCmd | Topic::TaskDone)
 }

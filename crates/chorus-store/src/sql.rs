@@ -1,9 +1,9 @@
 //! The store in SQLite or PostgreSQL, from one SQL text.
 //!
-//! A port's changing method is a *deed*: one transaction, carried out by SQLite's single writer (grouped commits)
-//! or on a PostgreSQL connection (retried when it lost to another). Reads go to a pool beside it. One file for
-//! each port or each guarded arrow; the rules are in `rows`, shared with the memory store. Times are judged by the
-//! database's clock, through the view `db_clock`.
+//! A changing method of a port is an [`Operation`]: one transaction, executed by the [`CommitQueue`] of SQLite
+//! (grouped commits) or on a connection of PostgreSQL (retried when it lost to another). Reads use a pool. One
+//! file for each port or each statement on an attempt; the rules are in [`crate::rows`], shared with the memory
+//! store. Times are those of the database's clock, the view `db_clock`.
 //!
 //! Deliberately absent: query builders, arrays, LISTEN, auto-increment, advisory locks.
 
@@ -12,7 +12,8 @@ mod attempts;
 mod cells;
 mod claim;
 mod commit;
-mod connect;
+mod commit_queue;
+mod database_url;
 mod deliveries;
 mod directory;
 mod dispatch;
@@ -26,7 +27,6 @@ mod projects;
 mod reclaim;
 mod snapshot;
 mod tx;
-mod writer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,16 +37,16 @@ use sqlx::AnyPool;
 use sqlx::any::AnyRow;
 use tokio::task::JoinHandle;
 
-pub use connect::Place;
+pub use database_url::DatabaseUrl;
 
-use crate::Trouble;
+use crate::LastingFailure;
+use commit_queue::CommitQueue;
 use fault::Fault;
-use tx::{Deed, Statement, Tx, Verdict};
-use writer::Writer;
+use tx::{Operation, Outcome, Statement, Tx};
 
-/// Readers beside SQLite's writer; all connections of one process on PostgreSQL, unless told otherwise.
+/// Default number of connections: readers beside SQLite's writer, or all connections of a process to PostgreSQL.
 const CONNECTIONS: u32 = 8;
-/// How often a transaction that lost to another is tried.
+/// Most tries of a transaction that lost to another.
 const TRIES: u32 = 10;
 
 /// A store in a database; clones share it.
@@ -56,59 +56,59 @@ pub struct Store {
 }
 
 struct Shared {
-    place: Place,
+    url: DatabaseUrl,
     pool: AnyPool,
-    writer: Mutex<Option<(Arc<Writer>, JoinHandle<()>)>>,
+    commits: Mutex<Option<(Arc<CommitQueue>, JoinHandle<()>)>>,
     touched: Arc<AtomicU64>,
-    trouble: Trouble,
+    lasting_failure: LastingFailure,
 }
 
-/// What to do at the start when the database's schema is older than this program.
+/// Reaction to a database with an older schema than this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
-    /// Bring it up to date.
+    /// Apply the missing migrations.
     Apply,
-    /// Refuse to start and say which command brings it up to date.
+    /// Fail with the names of the missing migrations and the command that applies them.
     Refuse,
 }
 
-/// Names of the migrations that the database at this place lacks.
-pub async fn pending(place: &Place) -> Result<Vec<&'static str>, StoreError> {
-    Ok(migrate::pending(&mut place.connect().await?).await?)
+/// Names of the migrations that the database lacks.
+pub async fn pending(url: &DatabaseUrl) -> Result<Vec<&'static str>, StoreError> {
+    Ok(migrate::pending(&mut url.connect().await?).await?)
 }
 
-/// Brings the database at this place up to date.
-pub async fn migrate(place: &Place) -> Result<(), StoreError> {
-    Ok(migrate::migrate(place, &mut place.connect().await?).await?)
+/// Applies the missing migrations.
+pub async fn migrate(url: &DatabaseUrl) -> Result<(), StoreError> {
+    Ok(migrate::migrate(url, &mut url.connect().await?).await?)
 }
 
 impl Store {
     /// Opens the database; an error names it.
-    pub async fn open(place: Place, on_pending: Pending) -> Result<Self, StoreError> {
-        Self::open_with(place, on_pending, CONNECTIONS).await
+    pub async fn open(url: DatabaseUrl, on_pending: Pending) -> Result<Self, StoreError> {
+        Self::open_with(url, on_pending, CONNECTIONS).await
     }
 
-    /// The same, with so many connections.
+    /// Opens the database with this number of connections.
     pub async fn open_with(
-        place: Place,
+        url: DatabaseUrl,
         on_pending: Pending,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let name = place.name();
-        Self::opened(place, on_pending, connections)
+        let name = url.name();
+        Self::opened(url, on_pending, connections)
             .await
             .map_err(|error| error.within(&name))
     }
 
     async fn opened(
-        place: Place,
+        url: DatabaseUrl,
         on_pending: Pending,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let mut connection = place.connect().await?;
+        let mut connection = url.connect().await?;
         let missing = migrate::pending(&mut connection).await?;
         match on_pending {
-            Pending::Apply => migrate::migrate(&place, &mut connection).await?,
+            Pending::Apply => migrate::migrate(&url, &mut connection).await?,
             Pending::Refuse if missing.is_empty() => {}
             Pending::Refuse => {
                 let missing = missing.join(", ");
@@ -117,57 +117,57 @@ impl Store {
                 )));
             }
         }
-        let pool = place.pool(connections).await?;
+        let pool = url.pool(connections).await?;
         let touched = Arc::new(AtomicU64::new(0));
-        let writer = place
+        let commits = url
             .is_sqlite()
-            .then(|| Writer::start(place.clone(), connection, Arc::clone(&touched)));
-        let writer = Mutex::new(writer.map(|(writer, task)| (Arc::new(writer), task)));
+            .then(|| CommitQueue::start(url.clone(), connection, Arc::clone(&touched)));
+        let commits = Mutex::new(commits.map(|(queue, task)| (Arc::new(queue), task)));
         Ok(Self {
             shared: Arc::new(Shared {
-                place,
+                url,
                 pool,
-                writer,
+                commits,
                 touched,
-                trouble: Trouble::default(),
+                lasting_failure: LastingFailure::default(),
             }),
         })
     }
 
-    /// Waits until what was asked for is done, then closes every connection.
+    /// Waits for the queued operations, then closes every connection.
     pub async fn close(&self) {
         let running = self
             .shared
-            .writer
+            .commits
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some((writer, task)) = running {
-            drop(writer);
-            // The writer ends by itself; if it was aborted with its runtime there is nothing to wait for.
+        if let Some((queue, task)) = running {
+            drop(queue);
+            // The task ends with its queue; if it was aborted with its runtime there is nothing to wait for.
             let _ = task.await;
         }
         self.shared.pool.close().await;
     }
 
-    /// How many rows this process has changed so far.
+    /// Number of rows that this process has changed.
     pub fn rows_touched(&self) -> u64 {
         self.shared.touched.load(Ordering::Relaxed)
     }
 
-    /// Replaces the database's own time by a fixed one, for tests that say what time it is.
+    /// Replaces the database's clock by a fixed time, for tests.
     pub async fn hold_clock(&self, at: Timestamp) -> Result<(), StoreError> {
-        Ok(migrate::hold_clock(&mut self.shared.place.connect().await?, at).await?)
+        Ok(migrate::hold_clock(&mut self.shared.url.connect().await?, at).await?)
     }
 
-    /// Lets SQLite's file grow no further, for tests of a full disk.
+    /// Fixes the size of SQLite's file, for tests of a full disk.
     pub async fn hold_size(&self) -> Result<(), StoreError> {
-        self.carry_out(migrate::HoldSize).await
+        self.execute(migrate::FixSize).await
     }
 
-    /// Reads the whole database for damage; one line for each finding, none when it is sound.
+    /// Checks the whole SQLite file for damage; returns one line for each finding.
     pub async fn examine(&self) -> Result<Vec<String>, StoreError> {
-        if !self.shared.place.is_sqlite() {
+        if !self.shared.url.is_sqlite() {
             return Ok(Vec::new());
         }
         let rows = self.read(sqlx::query("PRAGMA quick_check")).await?;
@@ -178,73 +178,73 @@ impl Store {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
-    /// Where it tells that writing failed for good.
-    pub fn trouble(&self) -> &Trouble {
-        &self.shared.trouble
+    /// The first failure to write that no retry ends.
+    pub fn lasting_failure(&self) -> &LastingFailure {
+        &self.shared.lasting_failure
     }
 
-    /// Has a deed carried out and committed.
-    async fn carry_out<D: Deed>(&self, deed: D) -> Result<D::Answer, StoreError> {
-        if !self.shared.place.is_sqlite() {
-            return Ok(self.on_a_connection(&deed).await?);
+    /// Executes and commits an operation.
+    async fn execute<O: Operation>(&self, operation: O) -> Result<O::Output, StoreError> {
+        if !self.shared.url.is_sqlite() {
+            return Ok(self.on_a_connection(&operation).await?);
         }
-        let answer = match self.writer() {
-            Some(writer) => writer.carry_out(deed).await,
+        let result = match self.commits() {
+            Some(queue) => queue.execute(operation).await,
             None => Err(StoreError::unavailable("the store is closed")),
         };
-        self.shared.trouble.note(&answer);
-        answer
+        self.shared.lasting_failure.record(&result);
+        result
     }
 
-    fn writer(&self) -> Option<Arc<Writer>> {
+    fn commits(&self) -> Option<Arc<CommitQueue>> {
         let running = self
             .shared
-            .writer
+            .commits
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        running.as_ref().map(|(writer, _)| Arc::clone(writer))
+        running.as_ref().map(|(queue, _)| Arc::clone(queue))
     }
 
-    async fn on_a_connection<D: Deed>(&self, deed: &D) -> Result<D::Answer, Fault> {
+    async fn on_a_connection<O: Operation>(&self, operation: &O) -> Result<O::Output, Fault> {
         let mut tries = 1;
         loop {
-            match connect::in_time(self.in_transaction(deed)).await {
+            match database_url::in_time(self.in_transaction(operation)).await {
                 Err(Fault::Again(_)) if tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    async fn in_transaction<D: Deed>(&self, deed: &D) -> Result<D::Answer, Fault> {
+    async fn in_transaction<O: Operation>(&self, operation: &O) -> Result<O::Output, Fault> {
         let mut transaction = self.shared.pool.begin().await?;
         let mut tx = Tx::begun(&mut transaction).await?;
-        let verdict = deed.carry_out(&mut tx).await?;
+        let outcome = operation.execute(&mut tx).await?;
         let touched = tx.touched();
-        match verdict {
-            Verdict::Keep(answer) => {
+        match outcome {
+            Outcome::Commit(output) => {
                 transaction.commit().await?;
                 self.shared.touched.fetch_add(touched, Ordering::Relaxed);
-                Ok(answer)
+                Ok(output)
             }
-            Verdict::Undo(answer) => {
+            Outcome::RollBack(output) => {
                 transaction.rollback().await?;
-                Ok(answer)
+                Ok(output)
             }
         }
     }
 
-    /// The rows of one reading statement.
+    /// Rows of one reading statement.
     async fn read(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Fault> {
-        connect::in_time(async { Ok(statement.fetch_all(&self.shared.pool).await?) }).await
+        database_url::in_time(async { Ok(statement.fetch_all(&self.shared.pool).await?) }).await
     }
 
-    /// Whether the database answers, and which migrations it lacks.
+    /// Reaches the database; returns the migrations that it lacks.
     pub async fn ping(&self) -> Result<Vec<&'static str>, StoreError> {
         let mut connection = self.shared.pool.acquire().await.map_err(Fault::from)?;
-        Ok(connect::in_time(migrate::pending(&mut connection)).await?)
+        Ok(database_url::in_time(migrate::pending(&mut connection)).await?)
     }
 
-    /// What time the database thinks it is: the clock by which deliveries are judged.
+    /// Time by the database's clock, which leases and deadlines are compared with.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         let rows = self
             .read(sqlx::query("SELECT now_ms FROM db_clock"))

@@ -1,4 +1,4 @@
-//! Calls over real sockets against a server on this machine that misbehaves as told. Nothing sleeps: the
+//! Calls over real sockets against a server on this machine that misbehaves as the test demands. Nothing sleeps: the
 //! server's pace is a channel, the calls' clock is moved by hand, and every wait is bounded.
 
 #[path = "calls/clock.rs"]

@@ -105,7 +105,7 @@ impl App {
 
     /// Returns when nothing can be written any more, with the reason.
     pub(crate) async fn trouble(&self) -> String {
-        self.adapters.store.trouble().lasting().await
+        self.adapters.store.lasting_failure().wait().await
     }
 
     /// What this process needs besides itself.

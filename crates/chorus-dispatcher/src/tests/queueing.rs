@@ -142,10 +142,10 @@ fn lease_of(house: &House, number: u128) -> LeaseId {
         let delivery = rows
             .deliveries
             .values()
-            .find(|delivery| delivery.story.attempt.number() == number);
+            .find(|stored| stored.delivery.attempt.number() == number);
         delivery
             .expect("it was dispatched")
-            .story
+            .delivery
             .assignment
             .lease
             .id

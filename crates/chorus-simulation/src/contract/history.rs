@@ -268,8 +268,8 @@ impl HistoryGenerator {
             let cost = MicroUsd(self.rng.i64(0..4_000));
             let event = self.ids.event();
             return Step::Late(LateUsage {
-                attempt: row.story.attempt,
-                epoch: row.story.epoch,
+                attempt: row.delivery.attempt,
+                epoch: row.delivery.epoch,
                 usage: fixtures::usage(),
                 cost,
                 event,
@@ -417,10 +417,10 @@ pub fn inconsistency(rows: &Rows) -> Option<String> {
                 .filter(|delivery| delivery.project == *id)
         };
         let reserved: MicroUsd = of_project()
-            .filter(|delivery| delivery.story.end.is_none())
-            .map(|delivery| delivery.story.assignment.estimate)
+            .filter(|stored| stored.delivery.end.is_none())
+            .map(|stored| stored.delivery.assignment.estimate)
             .sum();
-        let spent: MicroUsd = of_project().map(|delivery| delivery.story.cost).sum();
+        let spent: MicroUsd = of_project().map(|stored| stored.delivery.cost).sum();
         if (reserved, spent) != (row.money.reserved, row.money.spent)
             || row.money.wasted > row.money.spent
         {
@@ -435,7 +435,7 @@ pub fn inconsistency(rows: &Rows) -> Option<String> {
     let open = |id: &AttemptId, epoch: Epoch| {
         rows.deliveries
             .get(&(*id, epoch))
-            .is_some_and(|delivery| delivery.story.end.is_none())
+            .is_some_and(|stored| stored.delivery.end.is_none())
     };
     let adrift = rows
         .attempts

@@ -107,7 +107,7 @@ fn check_step(before: &AttemptRow, after: &AttemptRow, arrow: &AttemptArrow, att
     assert_eq!(counters(after), expected, "{attempted}");
     let running = after.state == AttemptState::Running;
     assert_eq!(after.holder.is_some(), running, "{attempted}");
-    assert_eq!(after.beat_at.is_some(), running, "{attempted}");
+    assert_eq!(after.heartbeat_at.is_some(), running, "{attempted}");
 }
 
 /// The triggers that lead to this state from any state.

@@ -48,13 +48,13 @@ impl Calls {
                 format!("a second call of {} is in flight", call.reference),
             ));
         }
-        let Some(delivery) = rows.deliveries.get(&key) else {
+        let Some(stored) = rows.deliveries.get(&key) else {
             return Err(Violation::new(
                 Invariant::CallsAccounted,
                 format!("call {} belongs to no delivery", call.reference),
             ));
         };
-        let lease = &delivery.story.assignment.lease;
+        let lease = &stored.delivery.assignment.lease;
         if lease.credential != call.credential {
             let what = format!(
                 "call {} ran on {}, its lease is for {}",

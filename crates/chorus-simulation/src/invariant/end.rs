@@ -8,7 +8,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
 use chorus_limits::Level;
 use chorus_provider_sim::engine::journal::{self, Entry};
-use chorus_store::rows::{KeptDelivery, Rows};
+use chorus_store::rows::{Rows, StoredDelivery};
 
 use super::{Invariant, State, Violation};
 
@@ -121,7 +121,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
     }
     for ((attempt, epoch), made) in state.calls.made() {
         let row = ending.rows.deliveries.get(&(*attempt, *epoch));
-        if row.is_none_or(|row| row.story.claimed_at.is_none()) {
+        if row.is_none_or(|row| row.delivery.claimed_at.is_none()) {
             return broken(format!(
                 "{made} calls of {attempt}.{} belong to no claimed delivery",
                 epoch.0
@@ -131,7 +131,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
     for (key, row) in &ending.rows.deliveries {
         let calls = paid.get(key).copied().unwrap_or(0);
         let made = state.calls.made().get(key).copied().unwrap_or(0);
-        if row.story.usage.is_some_and(|usage| usage.total() > 0) && made != 1 {
+        if row.delivery.usage.is_some_and(|usage| usage.total() > 0) && made != 1 {
             return broken(format!(
                 "{}.{} has usage, its provider saw {made} calls",
                 key.0, key.1.0
@@ -140,7 +140,7 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
         if calls > 0 && !accounts_for_call(row) {
             return broken(format!(
                 "{}.{} made a paid call, its row says {:?}",
-                key.0, key.1.0, row.story.end
+                key.0, key.1.0, row.delivery.end
             ));
         }
     }
@@ -148,11 +148,11 @@ fn calls_accounted(ending: &Ending<'_>, state: &State) -> Result<(), Violation> 
 }
 
 /// Returns true if the row of a paid call reports it: by its usage, or by a lost worker.
-fn accounts_for_call(row: &KeptDelivery) -> bool {
-    let story = &row.story;
-    match &story.end {
+fn accounts_for_call(row: &StoredDelivery) -> bool {
+    let delivery = &row.delivery;
+    match &delivery.end {
         Some(DeliveryEnd::Finished { outcome }) => {
-            story.usage.is_some()
+            delivery.usage.is_some()
                 || matches!(outcome, Outcome::Requeue { .. } | Outcome::Failed { .. })
         }
         Some(DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled) => true,
@@ -165,7 +165,7 @@ fn paid_calls_kept(ending: &Ending<'_>) -> Result<(), Violation> {
         .rows
         .deliveries
         .iter()
-        .find(|(_, row)| row.story.end == Some(DeliveryEnd::WorkerLost));
+        .find(|(_, row)| row.delivery.end == Some(DeliveryEnd::WorkerLost));
     if let Some(((attempt, epoch), _)) = lost {
         let what = format!("{attempt}.{} was taken from a healthy worker", epoch.0);
         return Err(Violation::new(Invariant::PaidCallKept, what));
@@ -173,7 +173,7 @@ fn paid_calls_kept(ending: &Ending<'_>) -> Result<(), Violation> {
     let cancelled = |entry: &Entry| {
         let key = super::calls::parsed(entry.client_request.as_deref().unwrap_or_default());
         let row = key.and_then(|key| ending.rows.deliveries.get(&key));
-        row.is_some_and(|row| row.story.end == Some(DeliveryEnd::Cancelled))
+        row.is_some_and(|row| row.delivery.end == Some(DeliveryEnd::Cancelled))
     };
     let aborted = ending
         .journal

@@ -17,15 +17,15 @@ struct Sums {
 
 pub(super) fn check(rows: &Rows) -> Result<(), Violation> {
     let mut sums: BTreeMap<ProjectId, Sums> = BTreeMap::new();
-    for delivery in rows.deliveries.values() {
-        let sum = sums.entry(delivery.project).or_default();
-        let estimate = delivery.story.assignment.estimate;
-        if delivery.story.end.is_none() {
+    for stored in rows.deliveries.values() {
+        let sum = sums.entry(stored.project).or_default();
+        let estimate = stored.delivery.assignment.estimate;
+        if stored.delivery.end.is_none() {
             sum.reserved = sum.reserved + estimate;
         } else {
-            sum.spent = sum.spent + delivery.story.cost;
+            sum.spent = sum.spent + stored.delivery.cost;
             sum.over_estimate =
-                sum.over_estimate + (delivery.story.cost - estimate).max(MicroUsd::ZERO);
+                sum.over_estimate + (stored.delivery.cost - estimate).max(MicroUsd::ZERO);
         }
     }
     for (id, row) in &rows.projects {

@@ -1,4 +1,4 @@
-//! Bytes by their hash.
+//! Artifacts by their hash.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,11 +11,11 @@ use super::Store;
 impl ArtifactStore for Store {
     async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
         let hash = ArtifactHash::of(&bytes);
-        self.act(|state, _| drop(state.artifacts.insert(hash, bytes)));
+        self.change(|state, _| drop(state.artifacts.insert(hash, bytes)));
         Ok(hash)
     }
 
     async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.act(|state, _| state.artifacts.get(&hash).cloned()))
+        Ok(self.change(|state, _| state.artifacts.get(&hash).cloned()))
     }
 }

@@ -1,4 +1,4 @@
-//! Attempts: the queue, claims, beats, finishes. Dispatching and taking back have files of their own.
+//! Attempts: the queue, claims, heartbeats, finishes. Dispatches and reclaims have files of their own.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
@@ -31,7 +31,7 @@ impl Attempts for Store {
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             batch
                 .into_iter()
                 .map(|dispatch| state.dispatch(dispatch, now))
@@ -41,12 +41,12 @@ impl Attempts for Store {
 
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
         Ok(self
-            .act(|state, now| state.claim(&claim, now))
+            .change(|state, now| state.claim(&claim, now))
             .map(Box::new))
     }
 
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             held.into_iter()
                 .filter(|holding| !state.beat(holding, now))
                 .collect()
@@ -54,47 +54,47 @@ impl Attempts for Store {
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
-        Ok(self.act(|state, now| state.finish(finish, now)))
+        Ok(self.change(|state, now| state.finish(finish, now)))
     }
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
-        Ok(self.act(|state, now| state.reclaim(reclaim, now)))
+        Ok(self.change(|state, now| state.reclaim(reclaim, now)))
     }
 }
 
 impl State {
     fn claim(&mut self, claim: &Claim, now: Timestamp) -> Option<Delivery> {
         let row = self.rows.attempts.get_mut(&claim.attempt)?;
-        let delivery = self
+        let stored = self
             .rows
             .deliveries
             .get_mut(&(claim.attempt, claim.epoch))?;
         if !row.is_held_by(claim.epoch, &claim.holder) {
-            if now > delivery.story.assignment.lease.not_after {
+            if now > stored.delivery.assignment.lease.not_after {
                 return None;
             }
             *row = row.claim(claim, now)?;
-            delivery.holder = Some(claim.holder.clone());
-            delivery.story.claimed_at = Some(now);
-            delivery.story.deadline = Some(claim.deadline);
+            stored.holder = Some(claim.holder.clone());
+            stored.delivery.claimed_at = Some(now);
+            stored.delivery.deadline = Some(claim.deadline);
         }
         Some(Delivery {
             attempt: row.attempt.clone(),
             epoch: row.epoch,
-            assignment: delivery.story.assignment.clone(),
+            assignment: stored.delivery.assignment.clone(),
             retries: row.retries,
             continues: row.continues,
         })
     }
 
-    /// Whether the holding still stands; then it was heard of.
+    /// Records a heartbeat; false when the attempt is not held any more.
     fn beat(&mut self, holding: &Holding, now: Timestamp) -> bool {
         let held = self
             .rows
             .attempts
             .get_mut(&holding.attempt)
             .filter(|row| row.is_held_by(holding.epoch, &holding.holder));
-        held.map(|row| row.beat_at = Some(now)).is_some()
+        held.map(|row| row.heartbeat_at = Some(now)).is_some()
     }
 
     fn finish(&mut self, finish: Finish, now: Timestamp) -> bool {
@@ -106,27 +106,27 @@ impl State {
         let Some(row) = self.rows.attempts.get_mut(attempt) else {
             return false;
         };
-        let Some(delivery) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else {
+        let Some(stored) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else {
             return false;
         };
-        let Some(next) = row.finish(&finish, delivery.story.assignment.account, now) else {
-            return delivery.was_finished_by(holder);
+        let Some(next) = row.finish(&finish, stored.delivery.assignment.account, now) else {
+            return stored.was_finished_by(holder);
         };
         *row = next;
         let movement = Movement::finished(
-            delivery.story.assignment.estimate,
+            stored.delivery.assignment.estimate,
             finish.cost,
             &finish.outcome,
         );
-        delivery.story.end = Some(DeliveryEnd::Finished {
+        stored.delivery.end = Some(DeliveryEnd::Finished {
             outcome: finish.outcome,
         });
-        delivery.story.ended_at = Some(now);
-        delivery.story.usage = finish.usage;
-        delivery.story.cost = finish.cost;
+        stored.delivery.ended_at = Some(now);
+        stored.delivery.usage = finish.usage;
+        stored.delivery.cost = finish.cost;
         self.rows
             .projects
-            .get_mut(&delivery.project)
+            .get_mut(&stored.project)
             .into_iter()
             .for_each(|project| project.pay(movement));
         self.put_record(finish.record, now);

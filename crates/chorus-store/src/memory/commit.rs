@@ -1,4 +1,4 @@
-//! One decision, whole or not at all: everything is checked before the first row changes.
+//! Commits of decisions: everything is checked before the first row changes.
 
 use chorus_core::attempt::{AttemptTrigger, DeliveryEnd};
 use chorus_core::id::{AttemptId, Version};
@@ -82,7 +82,7 @@ impl State {
         Ok(Committed::Done(done))
     }
 
-    /// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
+    /// Cancels an attempt that is not terminal, with its delivery and money.
     fn cancel(&mut self, attempt: AttemptId, now: Timestamp) {
         let Some(row) = self.rows.attempts.get_mut(&attempt) else {
             return;
@@ -92,12 +92,12 @@ impl State {
         };
         *row = next;
         let (epoch, project) = (row.epoch, row.attempt.project);
-        if let Some(delivery) = self.rows.deliveries.get_mut(&(attempt, epoch)) {
+        if let Some(stored) = self.rows.deliveries.get_mut(&(attempt, epoch)) {
             let movement = Movement::taken_back(
-                delivery.story.assignment.estimate,
-                delivery.story.claimed_at.is_some(),
+                stored.delivery.assignment.estimate,
+                stored.delivery.claimed_at.is_some(),
             );
-            delivery.take_back(DeliveryEnd::Cancelled, now);
+            stored.take_back(DeliveryEnd::Cancelled, now);
             self.rows
                 .projects
                 .get_mut(&project)
@@ -108,7 +108,7 @@ impl State {
 }
 
 impl ProjectRow {
-    /// Moves money.
+    /// Adds a movement to the project's money.
     pub(super) fn pay(&mut self, movement: Movement) {
         self.money = movement.applied_to(self.money);
     }

@@ -1,4 +1,4 @@
-//! The story of deliveries.
+//! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
@@ -7,16 +7,16 @@ use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Deliveries, StoreError};
 
 use super::{State, Store};
-use crate::rows::KeptDelivery;
+use crate::rows::StoredDelivery;
 use crate::rows::money::Movement;
 
 #[async_trait]
 impl Deliveries for Store {
     async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
-        Ok(self.act(|state, now| {
-            let of = |delivery: &KeptDelivery| {
-                let project = state.rows.projects.get(&delivery.project)?;
-                delivery.outstanding(&project.tenant, now)
+        Ok(self.change(|state, now| {
+            let of = |stored: &StoredDelivery| {
+                let project = state.rows.projects.get(&stored.project)?;
+                stored.outstanding(&project.tenant, now)
             };
             state.rows.deliveries.values().filter_map(of).collect()
         }))
@@ -24,19 +24,19 @@ impl Deliveries for Store {
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
         Ok(self.with_rows(|rows| {
-            let mut stories: Vec<_> = rows
+            let mut found: Vec<_> = rows
                 .deliveries
                 .values()
                 .filter(|row| row.project == project)
-                .map(|row| row.story.clone())
+                .map(|row| row.delivery.clone())
                 .collect();
-            stories.sort_by_key(|story| (story.dispatched_at, story.attempt, story.epoch));
-            stories
+            found.sort_by_key(|row| (row.dispatched_at, row.attempt, row.epoch));
+            found
         }))
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
-        self.act(|state, _| state.late(&late));
+        self.change(|state, _| state.late(&late));
         Ok(())
     }
 
@@ -47,17 +47,17 @@ impl Deliveries for Store {
 
 impl State {
     fn late(&mut self, late: &LateUsage) {
-        let delivery = self.rows.deliveries.get_mut(&(late.attempt, late.epoch));
-        let Some(delivery) = delivery.filter(|delivery| delivery.may_be_corrected()) else {
+        let stored = self.rows.deliveries.get_mut(&(late.attempt, late.epoch));
+        let Some(stored) = stored.filter(|stored| stored.may_be_corrected()) else {
             return;
         };
-        let movement = Movement::corrected(delivery.story.cost, late.cost);
-        delivery.late = Some(late.event);
-        delivery.story.usage = Some(late.usage);
-        delivery.story.cost = late.cost;
+        let movement = Movement::corrected(stored.delivery.cost, late.cost);
+        stored.late = Some(late.event);
+        stored.delivery.usage = Some(late.usage);
+        stored.delivery.cost = late.cost;
         self.rows
             .projects
-            .get_mut(&delivery.project)
+            .get_mut(&stored.project)
             .into_iter()
             .for_each(|project| project.pay(movement));
     }

@@ -12,14 +12,14 @@ use chorus_core::port::directory::{
 
 use super::Store;
 
-/// Accounts without credentials, and credentials with what they belong to.
+/// Accounts without credentials, and credentials by id.
 #[derive(Default)]
 pub(super) struct Accounts {
     accounts: BTreeMap<AccountId, (Tenant, Account)>,
-    credentials: BTreeMap<CredentialId, KeptCredential>,
+    credentials: BTreeMap<CredentialId, StoredCredential>,
 }
 
-struct KeptCredential {
+struct StoredCredential {
     account: AccountId,
     tenant: Tenant,
     fingerprint: String,
@@ -30,7 +30,7 @@ struct KeptCredential {
 #[async_trait]
 impl Directory for Store {
     async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
-        Ok(self.act(|state, _| {
+        Ok(self.change(|state, _| {
             accounts
                 .into_iter()
                 .map(|account| state.accounts.import(account))
@@ -39,16 +39,16 @@ impl Directory for Store {
     }
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
-        Ok(self.act(|state, _| state.accounts.of(tenant)))
+        Ok(self.change(|state, _| state.accounts.of(tenant)))
     }
 
     async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError> {
-        let deposit = |kept: &KeptCredential| StoredSecret {
+        let deposit = |kept: &StoredCredential| StoredSecret {
             provider: kept.shown.provider.clone(),
             base_url: kept.shown.base_url.clone(),
             secret: kept.secret.clone(),
         };
-        Ok(self.act(|state, _| state.accounts.credentials.get(&credential).map(deposit)))
+        Ok(self.change(|state, _| state.accounts.credentials.get(&credential).map(deposit)))
     }
 
     async fn set_state(
@@ -56,7 +56,7 @@ impl Directory for Store {
         credential: CredentialId,
         to: CredentialState,
     ) -> Result<(), StoreError> {
-        self.act(|state, _| {
+        self.change(|state, _| {
             let kept = state.accounts.credentials.get_mut(&credential);
             kept.into_iter()
                 .for_each(|kept| kept.shown.state = to.clone());
@@ -65,7 +65,7 @@ impl Directory for Store {
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        Ok(self.act(|state, _| state.accounts.remove(tenant, account)))
+        Ok(self.change(|state, _| state.accounts.remove(tenant, account)))
     }
 }
 
@@ -110,13 +110,13 @@ impl Accounts {
         for credential in credentials {
             self.credentials
                 .entry(credential.id)
-                .or_insert_with(|| KeptCredential::new(credential, id, tenant.clone()));
+                .or_insert_with(|| StoredCredential::new(credential, id, tenant.clone()));
         }
         Imported::Added(id)
     }
 
-    /// The name of the account that holds this secret already. The very same credential (same id) is our own
-    /// earlier import, whose reply was lost.
+    /// Name of the account that holds this secret already. A credential of the same id is an earlier call of the
+    /// same import.
     fn held_by(&self, new: &NewAccount, at: usize, credential: &NewCredential) -> Option<String> {
         if new.credentials[..at]
             .iter()
@@ -124,7 +124,7 @@ impl Accounts {
         {
             return Some(new.name.clone());
         }
-        let same = |(id, kept): &(&CredentialId, &KeptCredential)| {
+        let same = |(id, kept): &(&CredentialId, &StoredCredential)| {
             kept.tenant == new.tenant
                 && kept.fingerprint == credential.fingerprint
                 && **id != credential.id
@@ -171,7 +171,7 @@ impl Accounts {
     }
 }
 
-impl KeptCredential {
+impl StoredCredential {
     fn new(new: NewCredential, account: AccountId, tenant: Tenant) -> Self {
         let NewCredential {
             id,

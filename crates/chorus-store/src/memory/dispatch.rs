@@ -1,10 +1,10 @@
-//! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
+//! Dispatches: the step with delivery, money and record, or the refusal with its record.
 
 use chorus_core::attempt::{Assignment, AttemptTrigger, Dispatch, DispatchDecision, Dispatched};
 use chorus_core::time::Timestamp;
 
 use super::State;
-use crate::rows::KeptDelivery;
+use crate::rows::StoredDelivery;
 use crate::rows::money::{Movement, covers};
 
 impl State {
@@ -34,26 +34,26 @@ impl State {
                 }
                 project.pay(Movement::dispatched(assignment.estimate));
                 *row = next;
-                let delivery = KeptDelivery::new(row, *assignment, dispatch.term, now);
+                let stored = StoredDelivery::new(row, *assignment, dispatch.term, now);
                 self.rows
                     .deliveries
-                    .insert((dispatch.attempt, dispatch.epoch), delivery);
+                    .insert((dispatch.attempt, dispatch.epoch), stored);
             }
         }
         self.put_record(dispatch.record, now);
         Dispatched::Done
     }
 
-    /// Whether an earlier call carried out this very statement: the lease, or the refusal's record, is there.
+    /// Returns true if an earlier call carried out the same statement: its lease, or the refusal's record, is stored.
     fn was_done(&self, dispatch: &Dispatch) -> bool {
         match &dispatch.decision {
             DispatchDecision::Send(assignment) => {
                 let Assignment { lease, .. } = &**assignment;
-                let delivery = self
+                let stored = self
                     .rows
                     .deliveries
                     .get(&(dispatch.attempt, dispatch.epoch));
-                delivery.is_some_and(|delivery| delivery.story.assignment.lease.id == lease.id)
+                stored.is_some_and(|stored| stored.delivery.assignment.lease.id == lease.id)
             }
             DispatchDecision::Refuse(_) => self.rows.outbox.contains_key(&dispatch.record.id),
         }

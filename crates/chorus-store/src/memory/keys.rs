@@ -10,7 +10,7 @@ use chorus_core::port::keys::{ApiKey, KeyHash, Keys, NewKey};
 use super::Store;
 
 /// Keys with the hashes by which they are found.
-pub(super) type KeptKeys = BTreeMap<KeyId, (KeyHash, ApiKey)>;
+pub(super) type StoredKeys = BTreeMap<KeyId, (KeyHash, ApiKey)>;
 
 #[async_trait]
 impl Keys for Store {
@@ -23,7 +23,7 @@ impl Keys for Store {
             scopes,
             expires_at,
         } = key;
-        self.act(|state, created_at| {
+        self.change(|state, created_at| {
             let kept = || {
                 (
                     hash,
@@ -44,7 +44,7 @@ impl Keys for Store {
     }
 
     async fn find(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        Ok(self.act(|state, _| {
+        Ok(self.change(|state, _| {
             state
                 .keys
                 .values()
@@ -54,7 +54,7 @@ impl Keys for Store {
     }
 
     async fn list(&self, tenant: &Tenant) -> Result<Vec<ApiKey>, StoreError> {
-        Ok(self.act(|state, _| {
+        Ok(self.change(|state, _| {
             let of_tenant = state.keys.values().filter(|(_, key)| key.tenant == *tenant);
             let mut found: Vec<ApiKey> = of_tenant.map(|(_, key)| key.clone()).collect();
             found.sort_by_key(|key| std::cmp::Reverse((key.created_at, key.id)));
@@ -63,7 +63,7 @@ impl Keys for Store {
     }
 
     async fn revoke(&self, tenant: &Tenant, key: KeyId) -> Result<bool, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let known = state
                 .keys
                 .get_mut(&key)

@@ -1,4 +1,4 @@
-//! Named leaderships.
+//! Leadership terms.
 
 use async_trait::async_trait;
 use chorus_core::id::{BootId, Term};
@@ -16,11 +16,11 @@ impl Leaders for Store {
         boot: BootId,
         lasts: Millis,
     ) -> Result<Option<Term>, StoreError> {
-        Ok(self.act(|state, now| state.acquire(name, boot, lasts, now)))
+        Ok(self.change(|state, now| state.acquire(name, boot, lasts, now)))
     }
 
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let current = state
                 .rows
                 .leaders
@@ -31,7 +31,7 @@ impl Leaders for Store {
     }
 
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError> {
-        self.act(|state, now| {
+        self.change(|state, now| {
             let current = state
                 .rows
                 .leaders

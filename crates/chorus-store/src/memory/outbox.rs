@@ -1,4 +1,4 @@
-//! Records and what became of them.
+//! Records of the outbox: unsent, unfolded, forgotten.
 
 use async_trait::async_trait;
 use chorus_core::id::EventId;
@@ -12,14 +12,14 @@ use crate::rows::{OutboxRow, is_folded};
 #[async_trait]
 impl Outbox for Store {
     async fn unsent(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let waiting = |row: &OutboxRow| row.sent_at.is_none().then_some(row.created_at);
             state.oldest(waiting, now - older_than, limit)
         }))
     }
 
     async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
-        self.act(|state, now| {
+        self.change(|state, now| {
             for id in ids {
                 state
                     .rows
@@ -33,7 +33,7 @@ impl Outbox for Store {
     }
 
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let waiting = |row: &OutboxRow| {
                 row.sent_at
                     .filter(|_| row.folded_at.is_none() && is_folded(&row.record.topic))
@@ -43,7 +43,7 @@ impl Outbox for Store {
     }
 
     async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let by = now - older_than;
             let settled = |row: &OutboxRow| {
                 !is_folded(&row.record.topic) || row.folded_at.is_some_and(|folded| folded <= by)
@@ -59,7 +59,7 @@ impl Outbox for Store {
 }
 
 impl State {
-    /// Records that wait since `by` or longer, the longest first.
+    /// Records that have waited since `by` or longer, longest first.
     fn oldest(
         &self,
         waiting: impl Fn(&OutboxRow) -> Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! Projects: submitting, commands, reading. Decisions are in `commit`.
+//! Projects: submissions, commands, reads. Decisions are in [`super::commit`].
 
 use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
@@ -16,7 +16,7 @@ use crate::rows::{OutboxRow, ProjectRow};
 #[async_trait]
 impl Projects for Store {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
-        Ok(self.act(|state, now| state.submit(new, now)))
+        Ok(self.change(|state, now| state.submit(new, now)))
     }
 
     async fn command(
@@ -25,7 +25,7 @@ impl Projects for Store {
         project: ProjectId,
         record: Record,
     ) -> Result<bool, StoreError> {
-        Ok(self.act(|state, now| {
+        Ok(self.change(|state, now| {
             let known = state
                 .rows
                 .projects
@@ -49,7 +49,7 @@ impl Projects for Store {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.act(|state, now| state.commit(commit, now))
+        self.change(|state, now| state.commit(commit, now))
     }
 
     async fn list(
@@ -129,7 +129,7 @@ impl State {
         Submitted::Accepted(new.id)
     }
 
-    /// Puts a record into the outbox, once.
+    /// Puts a record into the outbox; a second time changes nothing.
     pub(super) fn put_record(&mut self, record: Record, now: Timestamp) {
         self.rows
             .outbox

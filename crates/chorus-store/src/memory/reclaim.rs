@@ -1,4 +1,4 @@
-//! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
+//! Reclaims: overdue dispatches without a claim, and running attempts without heartbeats.
 
 use chorus_core::attempt::{AttemptState, AttemptTrigger, DeliveryEnd, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
@@ -27,7 +27,7 @@ impl State {
             .collect()
     }
 
-    /// Attempts in this state that were due at least `late` ago, the longest overdue first.
+    /// Attempts in this state that were due at least `late` ago, longest overdue first.
     fn overdue(&self, state: AttemptState, late: Millis, now: Timestamp) -> Vec<AttemptId> {
         let rows = self.rows.attempts.values().filter(|row| row.state == state);
         let mut due: Vec<_> = rows
@@ -36,9 +36,9 @@ impl State {
                     self.rows
                         .deliveries
                         .get(&(row.attempt.id, row.epoch))
-                        .map(|delivery| delivery.story.assignment.lease.not_after)
+                        .map(|stored| stored.delivery.assignment.lease.not_after)
                 };
-                let since = row.beat_at.or_else(unclaimed)?;
+                let since = row.heartbeat_at.or_else(unclaimed)?;
                 (since + late <= now).then_some((since, row.attempt.id))
             })
             .collect();
@@ -53,18 +53,18 @@ impl State {
         now: Timestamp,
     ) -> Option<Reclaimed> {
         let row = self.rows.attempts.get_mut(&attempt)?;
-        let delivery = self.rows.deliveries.get_mut(&(attempt, row.epoch))?;
+        let stored = self.rows.deliveries.get_mut(&(attempt, row.epoch))?;
         let next = row.step(trigger, row.epoch, now)?;
         let lost_worker = trigger == AttemptTrigger::WorkerLost;
         let reclaimed = Reclaimed {
             attempt,
             epoch: row.epoch,
-            lease: delivery.story.assignment.lease.id,
+            lease: stored.delivery.assignment.lease.id,
             lost_worker,
         };
-        let movement = Movement::taken_back(delivery.story.assignment.estimate, lost_worker);
+        let movement = Movement::taken_back(stored.delivery.assignment.estimate, lost_worker);
         *row = next;
-        delivery.take_back(
+        stored.take_back(
             if lost_worker {
                 DeliveryEnd::WorkerLost
             } else {
@@ -74,7 +74,7 @@ impl State {
         );
         self.rows
             .projects
-            .get_mut(&delivery.project)
+            .get_mut(&stored.project)
             .into_iter()
             .for_each(|project| project.pay(movement));
         Some(reclaimed)

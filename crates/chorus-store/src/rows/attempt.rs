@@ -13,19 +13,19 @@ use chorus_core::time::Timestamp;
 /// An attempt as a store keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptRow {
-    /// What the orchestrator asked for; `order` and `not_before` are the newest.
+    /// Attempt as it was created, with the newest `order` and `not_before`.
     pub attempt: NewAttempt,
-    /// Its state.
+    /// State of the machine.
     pub state: AttemptState,
-    /// Its epoch; it only grows.
+    /// Fence: grows with every requeue.
     pub epoch: Epoch,
-    /// Who runs it, while it runs.
+    /// Worker that runs it; none in other states.
     pub holder: Option<Holder>,
-    /// When its holder was last heard of, while it runs.
-    pub beat_at: Option<Timestamp>,
-    /// When it was queued for the first time.
+    /// Time of the holder's last heartbeat; none in other states.
+    pub heartbeat_at: Option<Timestamp>,
+    /// Time of the first queueing.
     pub created_at: Timestamp,
-    /// When it was queued last.
+    /// Time of the last queueing.
     pub queued_at: Timestamp,
     /// Deliveries lost with their workers.
     pub lost: u32,
@@ -45,7 +45,7 @@ impl AttemptRow {
             state: AttemptState::Queued,
             epoch: Epoch(0),
             holder: None,
-            beat_at: None,
+            heartbeat_at: None,
             created_at: now,
             queued_at: now,
             lost: 0,
@@ -55,7 +55,7 @@ impl AttemptRow {
         }
     }
 
-    /// The row as the dispatcher sees it.
+    /// Copies the columns that the dispatcher reads.
     pub fn queued(&self) -> QueuedAttempt {
         QueuedAttempt {
             attempt: self.attempt.clone(),
@@ -68,7 +68,7 @@ impl AttemptRow {
         }
     }
 
-    /// Whether this is the one who runs it.
+    /// Returns true if this holder runs the attempt at this epoch.
     pub fn is_held_by(&self, epoch: Epoch, holder: &Holder) -> bool {
         self.state == AttemptState::Running
             && self.epoch == epoch
@@ -94,7 +94,7 @@ impl AttemptRow {
                 EpochRule::Next => self.epoch.next(),
             },
             holder: self.holder.clone().filter(|_| running),
-            beat_at: self.beat_at.filter(|_| running),
+            heartbeat_at: self.heartbeat_at.filter(|_| running),
             created_at: self.created_at,
             queued_at: if arrow.to == AttemptState::Queued {
                 now
@@ -108,12 +108,12 @@ impl AttemptRow {
         }
     }
 
-    /// The row after a claim, whose lease the caller has found in time.
+    /// The row after a claim; the caller has checked the lease's `not_after`.
     pub fn claim(&self, claim: &Claim, now: Timestamp) -> Option<Self> {
         let next = self.step(AttemptTrigger::Claimed, claim.epoch, now)?;
         Some(Self {
             holder: Some(claim.holder.clone()),
-            beat_at: Some(now),
+            heartbeat_at: Some(now),
             ..next
         })
     }

@@ -1,11 +1,11 @@
-//! What a decision must look like before it may touch a row, and how its repetition is recognised.
+//! Checks of a decision before any row changes, and the fingerprint that recognises its repetition.
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::Seq;
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::Commit;
 
-/// The place of the last event after this decision; an error names what is wrong with its events.
+/// Place of the last event after this decision; fails when its events do not follow the stored ones.
 pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
     commit.events.iter().try_fold(stored, |last, event| {
         let next = Seq(last.0 + 1);
@@ -20,7 +20,7 @@ pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
     })
 }
 
-/// Hash of everything the decision says: two calls with the same one are the same call.
+/// Hash of the whole decision: two calls with the same hash are the same call.
 pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
     let Commit {
         project,

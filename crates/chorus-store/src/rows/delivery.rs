@@ -1,4 +1,4 @@
-//! A delivery's row: one dispatch of one attempt, kept after it is over.
+//! The row of a delivery: one dispatch of one attempt, kept after it ended.
 
 use chorus_core::attempt::{Assignment, DeliveryEnd, DeliveryRow, Outstanding};
 use chorus_core::id::{Epoch, EventId, Holder, ProjectId, Tenant, Term};
@@ -7,25 +7,25 @@ use chorus_core::time::Timestamp;
 
 use super::AttemptRow;
 
-/// A delivery with what the store keeps beside its story.
+/// A delivery, with project, term and holder.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeptDelivery {
-    /// Its story.
-    pub story: DeliveryRow,
-    /// The project.
+pub struct StoredDelivery {
+    /// Row as services read it.
+    pub delivery: DeliveryRow,
+    /// Project of the attempt.
     pub project: ProjectId,
-    /// The dispatcher's term.
+    /// Term of the dispatcher.
     pub term: Term,
-    /// Who claimed it.
+    /// Worker that claimed it.
     pub holder: Option<Holder>,
-    /// The late word that corrected its cost; the first one counts.
+    /// Event of the late usage that corrected the cost; the first one counts.
     pub late: Option<EventId>,
 }
 
-impl KeptDelivery {
-    /// A delivery that was dispatched at `now`.
+impl StoredDelivery {
+    /// A delivery dispatched at `now`.
     pub const fn new(row: &AttemptRow, assignment: Assignment, term: Term, now: Timestamp) -> Self {
-        let story = DeliveryRow {
+        let delivery = DeliveryRow {
             attempt: row.attempt.id,
             epoch: row.epoch,
             task: row.attempt.task,
@@ -40,7 +40,7 @@ impl KeptDelivery {
             cost: MicroUsd::ZERO,
         };
         Self {
-            story,
+            delivery,
             project: row.attempt.project,
             term,
             holder: None,
@@ -48,34 +48,34 @@ impl KeptDelivery {
         }
     }
 
-    /// It is over without its worker's word; a claimed one is assumed to have cost its estimate.
+    /// Ends a delivery that its worker did not finish; a claimed one is charged its estimate.
     pub fn take_back(&mut self, end: DeliveryEnd, now: Timestamp) {
-        self.story.cost = if self.story.claimed_at.is_some() {
-            self.story.assignment.estimate
+        self.delivery.cost = if self.delivery.claimed_at.is_some() {
+            self.delivery.assignment.estimate
         } else {
             MicroUsd::ZERO
         };
-        self.story.end = Some(end);
-        self.story.ended_at = Some(now);
+        self.delivery.end = Some(end);
+        self.delivery.ended_at = Some(now);
     }
 
-    /// Whether this holder's word ended it.
+    /// Returns true if this holder finished it.
     pub fn was_finished_by(&self, holder: &Holder) -> bool {
         self.holder.as_ref() == Some(holder)
-            && matches!(self.story.end, Some(DeliveryEnd::Finished { .. }))
+            && matches!(self.delivery.end, Some(DeliveryEnd::Finished { .. }))
     }
 
-    /// Whether a late word on it may still change its cost: it was taken back and nothing was heard of it.
+    /// Returns true if late usage may still correct the cost: it was taken back and no usage has arrived.
     pub const fn may_be_corrected(&self) -> bool {
         self.late.is_none()
             && matches!(
-                self.story.end,
+                self.delivery.end,
                 Some(DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled | DeliveryEnd::Unclaimed)
             )
     }
 
-    /// Its lease, if that may still hold something at `now`. What was taken back after a claim may still be
-    /// calling until its deadline; what was finished, or taken back before a claim, is not.
+    /// The lease, if it may still hold something at `now`. A delivery taken back after its claim may be calling
+    /// until its deadline; a finished one, or one taken back before its claim, is not.
     pub fn outstanding(&self, tenant: &Tenant, now: Timestamp) -> Option<Outstanding> {
         let DeliveryRow {
             assignment,
@@ -83,7 +83,7 @@ impl KeptDelivery {
             deadline,
             end,
             ..
-        } = &self.story;
+        } = &self.delivery;
         let calling = matches!(
             end,
             None | Some(DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled)
@@ -102,8 +102,8 @@ impl KeptDelivery {
         })
     }
 
-    /// Its epoch.
+    /// Epoch of the attempt when it was dispatched.
     pub const fn epoch(&self) -> Epoch {
-        self.story.epoch
+        self.delivery.epoch
     }
 }

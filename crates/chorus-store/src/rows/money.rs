@@ -1,4 +1,4 @@
-//! What happens to a project's money when a delivery is dispatched, ends, or is heard of late.
+//! Changes of a project's money by dispatches, ends and late usage of deliveries.
 //!
 //! At every moment `reserved` is the sum of the estimates of deliveries under way and `spent` the sum of what
 //! deliveries cost; `wasted` is the part of `spent` that bought nothing.
@@ -7,19 +7,19 @@ use chorus_core::attempt::{Outcome, Requeue};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
 
-/// A change of a project's money.
+/// A change of a project's money, to be added to [`ProjectMoney`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Movement {
-    /// Added to what is set aside.
+    /// Change of the reserved sum.
     pub reserved: MicroUsd,
-    /// Added to what was spent.
+    /// Change of the spent sum.
     pub spent: MicroUsd,
-    /// Added to what was wasted.
+    /// Change of the wasted part of it.
     pub wasted: MicroUsd,
 }
 
 impl Movement {
-    /// A delivery begins: its estimate is set aside.
+    /// Reserves the estimate of a dispatched delivery.
     pub const fn dispatched(estimate: MicroUsd) -> Self {
         Self {
             reserved: estimate,
@@ -28,7 +28,7 @@ impl Movement {
         }
     }
 
-    /// A worker finished a delivery that cost `cost`.
+    /// Spends `cost` for a finished delivery; wasted when the outcome has no text.
     pub fn finished(estimate: MicroUsd, cost: MicroUsd, outcome: &Outcome) -> Self {
         let wasted = if bought_something(outcome) {
             MicroUsd::ZERO
@@ -42,8 +42,8 @@ impl Movement {
         }
     }
 
-    /// A delivery was taken back. A claimed one may have been called and paid for: its estimate counts as
-    /// waste until a late word tells the real cost. An unclaimed one cost nothing.
+    /// Ends a delivery that was taken back. A claimed one may have been paid for: its estimate is wasted until
+    /// late usage corrects it. An unclaimed one cost nothing.
     pub fn taken_back(estimate: MicroUsd, claimed: bool) -> Self {
         let lost = if claimed { estimate } else { MicroUsd::ZERO };
         Self {
@@ -53,7 +53,7 @@ impl Movement {
         }
     }
 
-    /// A late word: the delivery cost `cost`, not `assumed`.
+    /// Replaces an assumed cost by the real one.
     pub fn corrected(assumed: MicroUsd, cost: MicroUsd) -> Self {
         Self {
             reserved: MicroUsd::ZERO,
@@ -85,7 +85,7 @@ impl Movement {
     }
 }
 
-/// Whether the budget covers one more delivery.
+/// Returns true if the budget covers one more delivery.
 pub fn covers(money: &ProjectMoney, estimate: MicroUsd) -> bool {
     money.spent + money.reserved + estimate <= money.budget
 }

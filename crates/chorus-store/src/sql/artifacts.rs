@@ -1,4 +1,4 @@
-//! Bytes by their hash, kept as base64 because columns are text: for workers that share no disk.
+//! Artifacts as rows, for workers that share no disk: base64, because columns are text.
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -10,12 +10,12 @@ use chorus_core::port::{ArtifactStore, StoreError};
 use super::Store;
 use super::cells::Cells;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
 #[async_trait]
 impl ArtifactStore for Store {
     async fn put(&self, bytes: Bytes) -> Result<ArtifactHash, StoreError> {
-        self.carry_out(Keep(bytes)).await
+        self.execute(PutArtifact(bytes)).await
     }
 
     async fn get(&self, hash: ArtifactHash) -> Result<Option<Bytes>, StoreError> {
@@ -41,13 +41,13 @@ impl ArtifactStore for Store {
     }
 }
 
-struct Keep(Bytes);
+struct PutArtifact(Bytes);
 
 #[async_trait]
-impl Deed for Keep {
-    type Answer = ArtifactHash;
+impl Operation for PutArtifact {
+    type Output = ArtifactHash;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<ArtifactHash>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<ArtifactHash>, Fault> {
         let hash = ArtifactHash::of(&self.0);
         let statement = sqlx::query(
             "INSERT INTO artifacts (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
@@ -58,6 +58,6 @@ impl Deed for Keep {
                 .bind(BASE64_STANDARD.encode(&self.0)),
         )
         .await?;
-        Ok(Verdict::Keep(hash))
+        Ok(Outcome::Commit(hash))
     }
 }

@@ -1,4 +1,4 @@
-//! Attempts: the queue and beats, and what several arrows share. Each arrow has a file of its own.
+//! Attempts: the queue, heartbeats, and the one statement that writes a step. Each trigger has a file of its own.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
@@ -12,7 +12,7 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::Cells;
 use super::fault::Fault;
-use super::tx::{Deed, Statement, Tx, Verdict};
+use super::tx::{Operation, Outcome, Statement, Tx};
 use crate::rows::AttemptRow;
 use crate::rows::money::Movement;
 
@@ -30,27 +30,27 @@ impl Attempts for Store {
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
-        self.carry_out(super::dispatch::Batch(batch)).await
+        self.execute(super::dispatch::DispatchBatch(batch)).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Option<Box<Delivery>>, StoreError> {
-        self.carry_out(super::claim::Take(claim)).await
+        self.execute(super::claim::ClaimAttempt(claim)).await
     }
 
     async fn beat(&self, held: Vec<Holding>) -> Result<Vec<Holding>, StoreError> {
-        self.carry_out(Beat(held)).await
+        self.execute(RecordHeartbeats(held)).await
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
-        self.carry_out(super::finish::LastWord(finish)).await
+        self.execute(super::finish::FinishDelivery(finish)).await
     }
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Vec<Reclaimed>, StoreError> {
-        self.carry_out(super::reclaim::TakeBack(reclaim)).await
+        self.execute(super::reclaim::ReclaimOverdue(reclaim)).await
     }
 }
 
-/// A row of `attempts`.
+/// Reads a row of `attempts`.
 pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
     let cells = Cells::new("attempts", "id", row);
     let spec: NewAttempt = cells.json("spec")?;
@@ -60,10 +60,10 @@ pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
             not_before: cells.time("not_before")?,
             ..spec
         },
-        state: cells.word("state")?,
+        state: cells.enum_text("state")?,
         epoch: Epoch(cells.count("epoch")?),
         holder: cells.text_or_none("holder")?.map(Holder::new),
-        beat_at: cells.time_or_none("beat_at")?,
+        heartbeat_at: cells.time_or_none("beat_at")?,
         created_at: cells.time("created_at")?,
         queued_at: cells.time("queued_at")?,
         lost: cells.count("lost")?,
@@ -94,7 +94,7 @@ fn save<'q>(text: &'static str, from: &AttemptRow, to: &AttemptRow) -> Statement
         .bind(to.state.as_str())
         .bind(i64::from(to.epoch.0))
         .bind(to.holder.as_ref().map(|holder| holder.as_str().to_owned()))
-        .bind(to.beat_at.map(|at| at.0))
+        .bind(to.heartbeat_at.map(|at| at.0))
         .bind(to.queued_at.0)
         .bind(i64::from(to.lost))
         .bind(i64::from(to.retries))
@@ -109,7 +109,7 @@ fn save<'q>(text: &'static str, from: &AttemptRow, to: &AttemptRow) -> Statement
 }
 
 impl Tx<'_> {
-    /// The row of an attempt as it is now.
+    /// Reads an attempt's row.
     pub(super) async fn current(&mut self, attempt: AttemptId) -> Result<Option<Current>, Fault> {
         let statement = sqlx::query(
             "SELECT a.*, d.assignment FROM attempts a \
@@ -137,14 +137,14 @@ impl Tx<'_> {
         from: &AttemptRow,
         to: &AttemptRow,
     ) -> Result<bool, Fault> {
-        let beat_at = from.beat_at.map_or(0, |at| at.0);
+        let heartbeat_at = from.heartbeat_at.map_or(0, |at| at.0);
         Ok(self
-            .change(save(SAVE_SILENT, from, to).bind(beat_at))
+            .change(save(SAVE_SILENT, from, to).bind(heartbeat_at))
             .await?
             == 1)
     }
 
-    /// Moves a project's money.
+    /// Adds a movement to a project's money.
     pub(super) async fn pay(
         &mut self,
         project: ProjectId,
@@ -169,7 +169,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends a delivery without its worker's word; a claimed one is assumed to have cost its estimate.
+    /// Ends a delivery that its worker did not finish; a claimed one is charged its estimate.
     pub(super) async fn take_back(
         &mut self,
         row: &AttemptRow,
@@ -189,20 +189,20 @@ impl Tx<'_> {
     }
 }
 
-/// Holdings in one statement; the last one fills up an incomplete batch.
+/// Holdings of one statement; the last one is repeated in an incomplete batch.
 const BATCH: usize = 8;
 
 const BEAT: &str = "UPDATE attempts SET beat_at = $1 WHERE state = 'running' AND (id, epoch, holder) IN (VALUES \
     ($2, $3, $4), ($5, $6, $7), ($8, $9, $10), ($11, $12, $13), ($14, $15, $16), ($17, $18, $19), ($20, $21, $22), ($23, $24, $25)) \
     RETURNING id, epoch, holder";
 
-struct Beat(Vec<Holding>);
+struct RecordHeartbeats(Vec<Holding>);
 
 #[async_trait]
-impl Deed for Beat {
-    type Answer = Vec<Holding>;
+impl Operation for RecordHeartbeats {
+    type Output = Vec<Holding>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Holding>>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Vec<Holding>>, Fault> {
         let mut gone = Vec::new();
         for batch in self.0.chunks(BATCH) {
             let mut statement = sqlx::query(BEAT).bind(tx.now.0);
@@ -218,18 +218,18 @@ impl Deed for Beat {
                     .bind(holder.as_str().to_owned());
             }
             let rows = tx.rows(statement).await?;
-            let ours = rows
+            let held = rows
                 .iter()
                 .map(holding)
                 .collect::<Result<Vec<_>, Fault>>()?;
             gone.extend(
                 batch
                     .iter()
-                    .filter(|holding| !ours.contains(holding))
+                    .filter(|holding| !held.contains(holding))
                     .cloned(),
             );
         }
-        Ok(Verdict::Keep(gone))
+        Ok(Outcome::Commit(gone))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading rows into values, naming table, row and column when that fails.
+//! Columns of a row as values; errors name table, row and column.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 
 use super::fault::Fault;
 
-/// One row with the names that an error about it needs.
+/// One row, with the names for errors about it.
 pub(crate) struct Cells<'r> {
     table: &'static str,
     key: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Cells<'r> {
 }
 
 impl<'r> Cells<'r> {
-    /// A row of this table, named by the value of its column `key`.
+    /// A row of this table; errors name it by its column `key`.
     pub(crate) const fn new(table: &'static str, key: &'static str, row: &'r AnyRow) -> Self {
         Self { table, key, row }
     }
@@ -40,7 +40,7 @@ impl<'r> Cells<'r> {
         Ok(self.number(column)? != 0)
     }
 
-    /// A number that is never negative.
+    /// A number that fits the type, so never negative for unsigned ones.
     pub(crate) fn count<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T, Fault> {
         let number = self.number(column)?;
         T::try_from(number)
@@ -97,10 +97,10 @@ impl<'r> Cells<'r> {
             .transpose()
     }
 
-    /// An enum without fields, kept as its word.
-    pub(crate) fn word<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, Fault> {
-        let word = serde_json::Value::String(self.text(column)?);
-        serde_json::from_value(word).map_err(|why| self.unreadable(column, &why))
+    /// An enum without fields, stored as text.
+    pub(crate) fn enum_text<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, Fault> {
+        let text = serde_json::Value::String(self.text(column)?);
+        serde_json::from_value(text).map_err(|why| self.unreadable(column, &why))
     }
 
     pub(crate) fn unreadable(&self, column: &str, why: &dyn Display) -> Fault {
@@ -118,12 +118,12 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Fault> {
         .map_err(|why| Fault::broken(format!("a value cannot be written as JSON: {why}")))
 }
 
-/// An enum without fields as its word.
-pub(crate) fn word<T: Serialize>(value: &T) -> Result<String, Fault> {
+/// Text of an enum without fields.
+pub(crate) fn enum_text<T: Serialize>(value: &T) -> Result<String, Fault> {
     Ok(json(value)?.trim_matches('"').to_owned())
 }
 
-/// A count as the databases keep it.
+/// A count in the signed type of the databases.
 pub(crate) fn stored<T: TryInto<i64>>(count: T) -> Result<i64, Fault> {
     count
         .try_into()

@@ -1,35 +1,36 @@
-//! `Dispatched -> Running` at the record's epoch, before the lease's `not_after` by the database's clock.
+//! Claims: [`AttemptTrigger::Claimed`](chorus_core::attempt::AttemptTrigger::Claimed) at the record's epoch, until
+//! the lease's `not_after`.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{Claim, Delivery};
 
 use super::attempts::Current;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
-pub(super) struct Take(pub(super) Claim);
+pub(super) struct ClaimAttempt(pub(super) Claim);
 
 #[async_trait]
-impl Deed for Take {
-    type Answer = Option<Box<Delivery>>;
+impl Operation for ClaimAttempt {
+    type Output = Option<Box<Delivery>>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Self::Answer>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Self::Output>, Fault> {
         let Self(claim) = self;
         let Some(current) = tx.current(claim.attempt).await? else {
-            return Ok(Verdict::Keep(None));
+            return Ok(Outcome::Commit(None));
         };
         if let Some(delivery) = self.take(tx, &current).await? {
-            return Ok(Verdict::Keep(Some(Box::new(delivery))));
+            return Ok(Outcome::Commit(Some(Box::new(delivery))));
         }
         // An earlier call of this very claim may hold it.
         let held = tx.current(claim.attempt).await?;
         let held = held.filter(|current| current.row.is_held_by(claim.epoch, &claim.holder));
-        Ok(Verdict::Keep(held.and_then(delivery).map(Box::new)))
+        Ok(Outcome::Commit(held.and_then(delivery).map(Box::new)))
     }
 }
 
-impl Take {
-    /// The delivery, if it could be claimed and this call claimed it.
+impl ClaimAttempt {
+    /// Claims the attempt; none when it cannot be claimed or another claim was faster.
     async fn take(&self, tx: &mut Tx<'_>, current: &Current) -> Result<Option<Delivery>, Fault> {
         let Self(claim) = self;
         let lease = current

@@ -1,4 +1,4 @@
-//! One decision: the project's row first, which holds everybody else off, then what changed and nothing else.
+//! Commits of decisions: the project's row first, which locks it against others, then the changed rows only.
 
 use std::collections::BTreeSet;
 
@@ -12,42 +12,49 @@ use chorus_core::port::projects::{Commit, Committed};
 use super::attempts::Current;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 use crate::rows::commit::{fingerprint, last_event};
 use crate::rows::money::Movement;
 
-pub(super) struct Decide(pub(super) Commit);
+pub(super) struct CommitDecision(pub(super) Commit);
 
 #[async_trait]
-impl Deed for Decide {
-    type Answer = Committed;
+impl Operation for CommitDecision {
+    type Output = Committed;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Committed>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Committed>, Fault> {
         let Self(commit) = self;
         let decided = fingerprint(commit).map_err(broken)?;
-        let stands = self.stands(tx, decided).await?;
-        if stands.answer.is_none()
-            && self.advance(tx, decided, stands.seq).await?
+        let row = self.project_row(tx, decided).await?;
+        if row.known_result.is_none()
+            && self.advance(tx, decided, row.seq).await?
             && self.fold(tx).await?
         {
             self.change(tx).await?;
-            return Ok(Verdict::Keep(Committed::Done(Version(
+            return Ok(Outcome::Commit(Committed::Done(Version(
                 commit.expected.0 + 1,
             ))));
         }
-        // Somebody was there between our look and our statement, or has folded the same before.
-        Ok(Verdict::Undo(stands.answer.unwrap_or(Committed::Conflict)))
+        // Another commit was faster, or the same records were folded before.
+        Ok(Outcome::RollBack(
+            row.known_result.unwrap_or(Committed::Conflict),
+        ))
     }
 }
 
-/// How the project's row stands to a decision.
-struct Stands {
+/// The project's row before a decision.
+struct ProjectRow {
     seq: Seq,
-    answer: Option<Committed>,
+    /// Result without any change: the decision was committed before, or was made on another version.
+    known_result: Option<Committed>,
 }
 
-impl Decide {
-    async fn stands(&self, tx: &mut Tx<'_>, decided: ArtifactHash) -> Result<Stands, Fault> {
+impl CommitDecision {
+    async fn project_row(
+        &self,
+        tx: &mut Tx<'_>,
+        decided: ArtifactHash,
+    ) -> Result<ProjectRow, Fault> {
         let Self(commit) = self;
         let statement = sqlx::query("SELECT id, version, seq, decided FROM projects WHERE id = $1");
         let row = tx.row(statement.bind(commit.project.to_string())).await?;
@@ -60,18 +67,18 @@ impl Decide {
         let cells = Cells::new("projects", "id", &row);
         let version = Version(cells.count("version")?);
         let done = Version(commit.expected.0 + 1);
-        let answer = if version == done && cells.parsed_or_none("decided")? == Some(decided) {
+        let known_result = if version == done && cells.parsed_or_none("decided")? == Some(decided) {
             Some(Committed::Done(done))
         } else {
             (version != commit.expected).then_some(Committed::Conflict)
         };
-        Ok(Stands {
+        Ok(ProjectRow {
             seq: Seq(cells.count("seq")?),
-            answer,
+            known_result,
         })
     }
 
-    /// The next version of the row; false when somebody else was faster.
+    /// Writes the next version of the row; false when another commit was faster.
     async fn advance(
         &self,
         tx: &mut Tx<'_>,
@@ -96,7 +103,7 @@ impl Decide {
         Ok(tx.change(statement).await? == 1)
     }
 
-    /// Marks what is folded; false when some of it was folded before.
+    /// Marks records as folded; false when some were folded before.
     async fn fold(&self, tx: &mut Tx<'_>) -> Result<bool, Fault> {
         let Self(commit) = self;
         for event in commit.folded.iter().collect::<BTreeSet<_>>() {
@@ -117,7 +124,7 @@ impl Decide {
         Ok(true)
     }
 
-    /// Everything that the decision changes.
+    /// Writes the rows that the decision changes.
     async fn change(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         let Self(commit) = self;
         for attempt in commit.cancel.iter().collect::<BTreeSet<_>>() {
@@ -172,7 +179,7 @@ async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A live attempt is not wanted any more; its delivery is over, whatever its worker still does.
+/// Cancels an attempt that is not terminal, with its delivery and money.
 async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
     let Some(Current { row, assignment }) = tx.current(attempt).await? else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The story of deliveries.
+//! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
@@ -12,8 +12,8 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::{Cells, json};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
-use crate::rows::KeptDelivery;
+use super::tx::{Operation, Outcome, Tx};
+use crate::rows::StoredDelivery;
 use crate::rows::money::Movement;
 
 #[async_trait]
@@ -42,12 +42,12 @@ impl Deliveries for Store {
         let rows = self.read(statement.bind(project.to_string())).await?;
         Ok(rows
             .iter()
-            .map(|row| Ok(delivery(row)?.story))
+            .map(|row| Ok(delivery(row)?.delivery))
             .collect::<Result<_, Fault>>()?)
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
-        self.carry_out(Correct(late)).await
+        self.execute(CorrectCost(late)).await
     }
 
     async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
@@ -58,7 +58,7 @@ impl Deliveries for Store {
     }
 }
 
-/// The money columns of a row of `projects`.
+/// Reads the money columns of a row of `projects`.
 pub(super) fn money(row: &AnyRow) -> Result<ProjectMoney, Fault> {
     let cells = Cells::new("projects", "id", row);
     let amount = |column| cells.number(column).map(MicroUsd);
@@ -70,14 +70,14 @@ pub(super) fn money(row: &AnyRow) -> Result<ProjectMoney, Fault> {
     })
 }
 
-/// A row of `deliveries`.
-pub(super) fn delivery(row: &AnyRow) -> Result<KeptDelivery, Fault> {
+/// Reads a row of `deliveries`.
+pub(super) fn delivery(row: &AnyRow) -> Result<StoredDelivery, Fault> {
     let cells = Cells::new("deliveries", "attempt", row);
-    let story = DeliveryRow {
+    let delivery = DeliveryRow {
         attempt: cells.parsed("attempt")?,
         epoch: Epoch(cells.count("epoch")?),
         task: cells.parsed("task")?,
-        kind: cells.word("kind")?,
+        kind: cells.enum_text("kind")?,
         assignment: cells.json("assignment")?,
         dispatched_at: cells.time("dispatched_at")?,
         claimed_at: cells.time_or_none("claimed_at")?,
@@ -87,8 +87,8 @@ pub(super) fn delivery(row: &AnyRow) -> Result<KeptDelivery, Fault> {
         usage: cells.json_or_none("usage")?,
         cost: MicroUsd(cells.number("cost")?),
     };
-    Ok(KeptDelivery {
-        story,
+    Ok(StoredDelivery {
+        delivery,
         project: cells.parsed("project")?,
         term: Term(cells.count("term")?),
         holder: cells.text_or_none("holder")?.map(Holder::new),
@@ -96,13 +96,13 @@ pub(super) fn delivery(row: &AnyRow) -> Result<KeptDelivery, Fault> {
     })
 }
 
-struct Correct(LateUsage);
+struct CorrectCost(LateUsage);
 
 #[async_trait]
-impl Deed for Correct {
-    type Answer = ();
+impl Operation for CorrectCost {
+    type Output = ();
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         let Self(late) = self;
         let statement = sqlx::query("SELECT * FROM deliveries WHERE attempt = $1 AND epoch = $2");
         let row = tx
@@ -113,12 +113,12 @@ impl Deed for Correct {
             )
             .await?;
         let kept = row.map(|row| delivery(&row)).transpose()?;
-        let Some(kept) = kept.filter(KeptDelivery::may_be_corrected) else {
-            return Ok(Verdict::Keep(()));
+        let Some(kept) = kept.filter(StoredDelivery::may_be_corrected) else {
+            return Ok(Outcome::Commit(()));
         };
         tx.pay(
             kept.project,
-            Movement::corrected(kept.story.cost, late.cost),
+            Movement::corrected(kept.delivery.cost, late.cost),
         )
         .await?;
         let statement = sqlx::query(
@@ -130,11 +130,11 @@ impl Deed for Correct {
             .bind(late.cost.0)
             .bind(late.attempt.to_string())
             .bind(i64::from(late.epoch.0));
-        // Another late word was faster: its correction stands, ours is undone.
+        // Another late usage was faster: its correction counts, this one is undone.
         Ok(if tx.change(statement).await? == 1 {
-            Verdict::Keep(())
+            Outcome::Commit(())
         } else {
-            Verdict::Undo(())
+            Outcome::RollBack(())
         })
     }
 }

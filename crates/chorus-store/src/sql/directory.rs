@@ -12,14 +12,14 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::{Cells, json};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
 mod import;
 
 #[async_trait]
 impl Directory for Store {
     async fn import(&self, accounts: Vec<NewAccount>) -> Result<Vec<Imported>, StoreError> {
-        self.carry_out(import::Import(accounts)).await
+        self.execute(import::ImportAccounts(accounts)).await
     }
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
@@ -72,11 +72,11 @@ impl Directory for Store {
         credential: CredentialId,
         state: CredentialState,
     ) -> Result<(), StoreError> {
-        self.carry_out(SetState { credential, state }).await
+        self.execute(SetCredentialState { credential, state }).await
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        self.carry_out(Remove {
+        self.execute(RemoveAccount {
             tenant: tenant.clone(),
             account,
         })
@@ -107,16 +107,16 @@ fn account(row: &AnyRow) -> Result<Account, Fault> {
     })
 }
 
-struct SetState {
+struct SetCredentialState {
     credential: CredentialId,
     state: CredentialState,
 }
 
 #[async_trait]
-impl Deed for SetState {
-    type Answer = ();
+impl Operation for SetCredentialState {
+    type Output = ();
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         let statement = sqlx::query("UPDATE credentials SET state = $1 WHERE id = $2");
         tx.change(
             statement
@@ -124,20 +124,20 @@ impl Deed for SetState {
                 .bind(self.credential.to_string()),
         )
         .await?;
-        Ok(Verdict::Keep(()))
+        Ok(Outcome::Commit(()))
     }
 }
 
-struct Remove {
+struct RemoveAccount {
     tenant: Tenant,
     account: AccountId,
 }
 
 #[async_trait]
-impl Deed for Remove {
-    type Answer = bool;
+impl Operation for RemoveAccount {
+    type Output = bool;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
         let statement = sqlx::query("DELETE FROM accounts WHERE id = $1 AND tenant = $2");
         let known = tx
             .change(
@@ -154,6 +154,6 @@ impl Deed for Remove {
             )
             .await?;
         }
-        Ok(Verdict::Keep(known))
+        Ok(Outcome::Commit(known))
     }
 }

@@ -1,4 +1,4 @@
-//! `Queued -> Dispatched` with its delivery, money and record; `Queued -> Failed` with its record.
+//! Dispatches: the step with delivery, money and record, or the refusal with its record.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
@@ -7,23 +7,23 @@ use chorus_core::attempt::{
 use chorus_core::id::ProjectId;
 
 use super::attempts::Current;
-use super::cells::{json, stored, word};
+use super::cells::{enum_text, json, stored};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 use crate::rows::money::Movement;
 
-pub(super) struct Batch(pub(super) Vec<Dispatch>);
+pub(super) struct DispatchBatch(pub(super) Vec<Dispatch>);
 
 #[async_trait]
-impl Deed for Batch {
-    type Answer = Vec<Dispatched>;
+impl Operation for DispatchBatch {
+    type Output = Vec<Dispatched>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Dispatched>>, Fault> {
-        let mut answers = Vec::with_capacity(self.0.len());
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Vec<Dispatched>>, Fault> {
+        let mut results = Vec::with_capacity(self.0.len());
         for dispatch in &self.0 {
-            answers.push(one(tx, dispatch).await?);
+            results.push(one(tx, dispatch).await?);
         }
-        Ok(Verdict::Keep(answers))
+        Ok(Outcome::Commit(results))
     }
 }
 
@@ -36,23 +36,23 @@ async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> 
         DispatchDecision::Refuse(_) => AttemptTrigger::Refused,
     };
     let Some(next) = row.step(trigger, dispatch.epoch, tx.now) else {
-        return looked_again(tx, dispatch).await;
+        return repeated(tx, dispatch).await;
     };
     match &dispatch.decision {
         DispatchDecision::Refuse(_) => {
             if !tx.save(&row, &next).await? {
-                return looked_again(tx, dispatch).await;
+                return repeated(tx, dispatch).await;
             }
         }
         DispatchDecision::Send(assignment) => {
             let project = row.attempt.project;
-            if !set_aside(tx, project, assignment).await? {
+            if !reserve(tx, project, assignment).await? {
                 return Ok(Dispatched::OverBudget);
             }
             if !tx.save(&row, &next).await? {
                 tx.pay(project, Movement::taken_back(assignment.estimate, false))
                     .await?;
-                return looked_again(tx, dispatch).await;
+                return repeated(tx, dispatch).await;
             }
             deliver(tx, dispatch, assignment, &row.attempt).await?;
         }
@@ -61,8 +61,8 @@ async fn one(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> 
     Ok(Dispatched::Done)
 }
 
-/// Sets the estimate aside; false when the budget does not cover it.
-async fn set_aside(
+/// Reserves the estimate; false when the budget does not cover it.
+async fn reserve(
     tx: &mut Tx<'_>,
     project: ProjectId,
     assignment: &Assignment,
@@ -80,8 +80,8 @@ async fn set_aside(
         == 1)
 }
 
-/// Whether an earlier call carried out this very statement: the lease, or the refusal's record, is there.
-async fn looked_again(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
+/// Returns `Done` if an earlier call carried out the same statement: its lease, or the refusal's record, is stored.
+async fn repeated(tx: &mut Tx<'_>, dispatch: &Dispatch) -> Result<Dispatched, Fault> {
     let found = match &dispatch.decision {
         DispatchDecision::Send(assignment) => {
             let statement = sqlx::query(
@@ -123,7 +123,7 @@ async fn deliver(
         .bind(i64::from(dispatch.epoch.0))
         .bind(attempt.project.to_string())
         .bind(attempt.task.to_string())
-        .bind(word(&attempt.kind)?)
+        .bind(enum_text(&attempt.kind)?)
         .bind(assignment.lease.id.to_string())
         .bind(assignment.lease.not_after.0)
         .bind(json(assignment)?)

@@ -1,4 +1,4 @@
-//! What went wrong with a statement, told apart by what the caller may do about it.
+//! Failures of statements, by what the caller may do about them.
 
 use chorus_core::port::StoreError;
 use chorus_core::port::error::Cause;
@@ -7,11 +7,11 @@ use sqlx::Error;
 /// A statement or transaction that did not succeed.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// Lost to a concurrent transaction; nothing was done, so it may be tried again at once.
+    /// Lost to a concurrent transaction: nothing was changed, an immediate retry is safe.
     Again(Reason),
-    /// The database is away or busy; the deed may have been done.
+    /// The database is away or busy; the operation may have been executed.
     Away(Reason),
-    /// It will not get better by itself.
+    /// No retry ends it: a person must act.
     Broken(Reason),
 }
 
@@ -50,7 +50,7 @@ impl Fault {
         self
     }
 
-    /// A value in the database that cannot be read.
+    /// A stored value that cannot be read.
     pub(crate) fn unreadable(
         table: &str,
         row: &str,
@@ -98,7 +98,7 @@ impl From<Error> for Fault {
     }
 }
 
-/// SQLite's codes are numbers, PostgreSQL's have five places.
+/// Codes of SQLite are numbers, those of PostgreSQL have five characters.
 fn by_code(code: &str, text: String) -> Fault {
     match code.parse::<u32>() {
         Ok(NO_ROOM_FOR_SHM) => by_sqlite_code(FULL, &text),
@@ -107,9 +107,9 @@ fn by_code(code: &str, text: String) -> Fault {
     }
 }
 
-/// SQLite's word for a full disk.
+/// SQLite's code for a full disk.
 const FULL: u32 = 13;
-/// The file through which SQLite's readers share their log cannot grow: the disk is full, by another name.
+/// SQLite's code for a shared-memory file that cannot grow: the disk is full too.
 const NO_ROOM_FOR_SHM: u32 = 4874;
 
 fn by_sqlite_code(primary: u32, text: &str) -> Fault {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn each_code_says_what_the_caller_may_do() {
+    fn each_code_maps_to_what_the_caller_may_do() {
         for (code, expected) in [
             ("5", "away"),
             ("6", "away"),

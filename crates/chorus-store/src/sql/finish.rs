@@ -1,5 +1,4 @@
-//! `Running -> Succeeded | Asked | Failed | Queued`: row, story, money and record in one transaction, guarded by
-//! epoch and holder.
+//! Finishes: step, delivery, money and record in one transaction, guarded by epoch and holder.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{Assignment, Finish, Holding};
@@ -8,24 +7,24 @@ use super::attempts::Current;
 use super::cells::{Cells, json};
 use super::deliveries::delivery;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
-use crate::rows::KeptDelivery;
+use super::tx::{Operation, Outcome, Tx};
+use crate::rows::StoredDelivery;
 use crate::rows::money::Movement;
 
-pub(super) struct LastWord(pub(super) Finish);
+pub(super) struct FinishDelivery(pub(super) Finish);
 
 #[async_trait]
-impl Deed for LastWord {
-    type Answer = bool;
+impl Operation for FinishDelivery {
+    type Output = bool;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
         let Self(finish) = self;
         let Some(kept) = self.delivery(tx).await? else {
-            return Ok(Verdict::Keep(false));
+            return Ok(Outcome::Commit(false));
         };
         let Assignment {
             account, estimate, ..
-        } = kept.story.assignment;
+        } = kept.delivery.assignment;
         let current = tx.current(finish.holding.attempt).await?;
         let step = current.and_then(|Current { row, .. }| {
             let next = row.finish(finish, account, tx.now)?;
@@ -38,21 +37,21 @@ impl Deed for LastWord {
             )
             .await?;
             if tx.save(&row, &next).await? {
-                self.tell(tx).await?;
-                return Ok(Verdict::Keep(true));
+                self.end_delivery(tx).await?;
+                return Ok(Outcome::Commit(true));
             }
         }
-        // The row has moved on; perhaps by this very word, whose answer was lost.
+        // The row has moved on, perhaps by an earlier call of the same finish.
         let done = self
             .delivery(tx)
             .await?
             .is_some_and(|kept| kept.was_finished_by(&finish.holding.holder));
-        Ok(Verdict::Undo(done))
+        Ok(Outcome::RollBack(done))
     }
 }
 
-impl LastWord {
-    async fn delivery(&self, tx: &mut Tx<'_>) -> Result<Option<KeptDelivery>, Fault> {
+impl FinishDelivery {
+    async fn delivery(&self, tx: &mut Tx<'_>) -> Result<Option<StoredDelivery>, Fault> {
         let Holding { attempt, epoch, .. } = &self.0.holding;
         let statement = sqlx::query("SELECT * FROM deliveries WHERE attempt = $1 AND epoch = $2");
         let row = tx
@@ -61,8 +60,8 @@ impl LastWord {
         row.map(|row| delivery(&row)).transpose()
     }
 
-    /// The delivery's story and the record.
-    async fn tell(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+    /// Ends the delivery and puts the record into the outbox.
+    async fn end_delivery(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         let Self(finish) = self;
         let statement = sqlx::query(
             "UPDATE deliveries SET ended_at = $1, end_word = 'finished', outcome = $2, usage = $3, cost = $4 WHERE attempt = $5 AND epoch = $6",
@@ -79,13 +78,13 @@ impl LastWord {
     }
 }
 
-/// The end of a delivery as its columns say it.
+/// Reads the end of a delivery from its columns.
 pub(super) fn end(cells: &Cells<'_>) -> Result<Option<chorus_core::attempt::DeliveryEnd>, Fault> {
     use chorus_core::attempt::DeliveryEnd;
-    let Some(word) = cells.text_or_none("end_word")? else {
+    let Some(end) = cells.text_or_none("end_word")? else {
         return Ok(None);
     };
-    Ok(Some(match word.as_str() {
+    Ok(Some(match end.as_str() {
         "finished" => DeliveryEnd::Finished {
             outcome: cells.json("outcome")?,
         },

@@ -9,12 +9,12 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::Cells;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
 #[async_trait]
 impl Keys for Store {
     async fn create(&self, key: NewKey) -> Result<(), StoreError> {
-        self.carry_out(Create(key)).await
+        self.execute(CreateKey(key)).await
     }
 
     async fn find(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
@@ -37,7 +37,7 @@ impl Keys for Store {
     }
 
     async fn revoke(&self, tenant: &Tenant, key: KeyId) -> Result<bool, StoreError> {
-        self.carry_out(Revoke {
+        self.execute(RevokeKey {
             tenant: tenant.clone(),
             key,
         })
@@ -58,13 +58,13 @@ fn key(row: &AnyRow) -> Result<ApiKey, Fault> {
     })
 }
 
-struct Create(NewKey);
+struct CreateKey(NewKey);
 
 #[async_trait]
-impl Deed for Create {
-    type Answer = ();
+impl Operation for CreateKey {
+    type Output = ();
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         let Self(new) = self;
         let statement = sqlx::query(
             "INSERT INTO api_keys (id, tenant, name, hash, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -79,20 +79,20 @@ impl Deed for Create {
             .bind(tx.now.0)
             .bind(new.expires_at.map(|at| at.0));
         tx.change(statement).await?;
-        Ok(Verdict::Keep(()))
+        Ok(Outcome::Commit(()))
     }
 }
 
-struct Revoke {
+struct RevokeKey {
     tenant: Tenant,
     key: KeyId,
 }
 
 #[async_trait]
-impl Deed for Revoke {
-    type Answer = bool;
+impl Operation for RevokeKey {
+    type Output = bool;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
         let statement = sqlx::query(
             "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2 AND tenant = $3",
         );
@@ -100,6 +100,6 @@ impl Deed for Revoke {
             .bind(tx.now.0)
             .bind(self.key.to_string())
             .bind(self.tenant.as_str().to_owned());
-        Ok(Verdict::Keep(tx.change(statement).await? == 1))
+        Ok(Outcome::Commit(tx.change(statement).await? == 1))
     }
 }

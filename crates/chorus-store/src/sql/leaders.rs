@@ -1,4 +1,4 @@
-//! Named leaderships: rows, not locks.
+//! Leadership terms: rows with an end, not locks.
 
 use async_trait::async_trait;
 use chorus_core::id::{BootId, Term};
@@ -8,7 +8,7 @@ use chorus_core::time::Millis;
 use super::Store;
 use super::cells::{Cells, stored};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
 #[async_trait]
 impl Leaders for Store {
@@ -18,7 +18,7 @@ impl Leaders for Store {
         boot: BootId,
         lasts: Millis,
     ) -> Result<Option<Term>, StoreError> {
-        self.carry_out(Acquire {
+        self.execute(AcquireTerm {
             name: name.to_owned(),
             boot,
             lasts,
@@ -27,7 +27,7 @@ impl Leaders for Store {
     }
 
     async fn renew(&self, name: &str, term: Term, lasts: Millis) -> Result<bool, StoreError> {
-        self.carry_out(Prolong {
+        self.execute(ExtendTerm {
             name: name.to_owned(),
             term,
             lasts,
@@ -36,7 +36,7 @@ impl Leaders for Store {
     }
 
     async fn resign(&self, name: &str, term: Term) -> Result<(), StoreError> {
-        self.carry_out(Prolong {
+        self.execute(ExtendTerm {
             name: name.to_owned(),
             term,
             lasts: Millis::ZERO,
@@ -46,17 +46,17 @@ impl Leaders for Store {
     }
 }
 
-struct Acquire {
+struct AcquireTerm {
     name: String,
     boot: BootId,
     lasts: Millis,
 }
 
 #[async_trait]
-impl Deed for Acquire {
-    type Answer = Option<Term>;
+impl Operation for AcquireTerm {
+    type Output = Option<Term>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Option<Term>>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Option<Term>>, Fault> {
         let statement = sqlx::query(
             "INSERT INTO leaders (name, term, boot, until) VALUES ($1, 1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
              term = CASE WHEN leaders.until > $4 THEN leaders.term ELSE leaders.term + 1 END, boot = excluded.boot, until = excluded.until \
@@ -75,22 +75,22 @@ impl Deed for Acquire {
         let term = row
             .map(|row| Cells::new("leaders", "name", &row).count("term").map(Term))
             .transpose()?;
-        Ok(Verdict::Keep(term))
+        Ok(Outcome::Commit(term))
     }
 }
 
-/// Until when a living term lasts; at once, when it is given up.
-struct Prolong {
+/// Sets the end of a current term; zero length ends it at once.
+struct ExtendTerm {
     name: String,
     term: Term,
     lasts: Millis,
 }
 
 #[async_trait]
-impl Deed for Prolong {
-    type Answer = bool;
+impl Operation for ExtendTerm {
+    type Output = bool;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
         let statement = sqlx::query(
             "UPDATE leaders SET until = $1 WHERE name = $2 AND term = $3 AND until > $4",
         );
@@ -100,6 +100,6 @@ impl Deed for Prolong {
             .bind(self.name.clone())
             .bind(stored(self.term.0)?)
             .bind(tx.now.0);
-        Ok(Verdict::Keep(tx.change(statement).await? == 1))
+        Ok(Outcome::Commit(tx.change(statement).await? == 1))
     }
 }

@@ -1,15 +1,15 @@
-//! The schema's history: numbered files, each applied once, never changed.
+//! Migrations of the schema: numbered files, each applied once, never changed.
 //!
-//! What differs between the databases is one view, `db_clock`: its text is written here, before the first file.
+//! The databases differ in one view, `db_clock`, which is created here before the first file.
 
 use async_trait::async_trait;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::time::Timestamp;
 use sqlx::{AnyConnection, Connection, Error, Executor, Row};
 
-use super::connect::Place;
+use super::database_url::DatabaseUrl;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 
 struct Migration {
     number: i64,
@@ -41,7 +41,7 @@ const SQLITE_CLOCK: &str = "CREATE VIEW IF NOT EXISTS db_clock AS SELECT CAST(RO
 
 const POSTGRES_CLOCK: &str = "CREATE OR REPLACE VIEW db_clock AS SELECT CAST(ROUND(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now_ms";
 
-/// Names of the migrations that this program has and the database has not, in order.
+/// Names of the migrations that the database lacks, in order.
 pub(super) async fn pending(connection: &mut AnyConnection) -> Result<Vec<&'static str>, Fault> {
     Ok(missing(connection)
         .await?
@@ -50,11 +50,14 @@ pub(super) async fn pending(connection: &mut AnyConnection) -> Result<Vec<&'stat
         .collect())
 }
 
-/// Applies what is pending, each file in its own transaction.
-pub(super) async fn migrate(place: &Place, connection: &mut AnyConnection) -> Result<(), Fault> {
+/// Applies the missing migrations, each in its own transaction.
+pub(super) async fn migrate(
+    url: &DatabaseUrl,
+    connection: &mut AnyConnection,
+) -> Result<(), Fault> {
     for migration in missing(connection).await? {
         let mut transaction = connection
-            .begin_with(if place.is_sqlite() {
+            .begin_with(if url.is_sqlite() {
                 "BEGIN IMMEDIATE"
             } else {
                 "BEGIN"
@@ -62,7 +65,7 @@ pub(super) async fn migrate(place: &Place, connection: &mut AnyConnection) -> Re
             .await?;
         transaction.execute(HISTORY).await?;
         transaction
-            .execute(if place.is_sqlite() {
+            .execute(if url.is_sqlite() {
                 SQLITE_CLOCK
             } else {
                 POSTGRES_CLOCK
@@ -82,7 +85,7 @@ pub(super) async fn migrate(place: &Place, connection: &mut AnyConnection) -> Re
     Ok(())
 }
 
-/// Replaces the database's own time by a fixed one, for tests that say what time it is.
+/// Replaces the database's clock by a fixed time, for tests.
 pub(super) async fn hold_clock(connection: &mut AnyConnection, at: Timestamp) -> Result<(), Fault> {
     let mut transaction = connection.begin().await?;
     transaction.execute("DROP VIEW IF EXISTS db_clock").await?;
@@ -100,16 +103,16 @@ pub(super) async fn hold_clock(connection: &mut AnyConnection, at: Timestamp) ->
     Ok(transaction.commit().await?)
 }
 
-/// Lets SQLite's file grow no further: the least that this setting takes is what the file has.
-pub(super) struct HoldSize;
+/// Fixes the size of SQLite's file: the setting cannot go below the present size.
+pub(super) struct FixSize;
 
 #[async_trait]
-impl Deed for HoldSize {
-    type Answer = ();
+impl Operation for FixSize {
+    type Output = ();
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         tx.rows(sqlx::query("PRAGMA max_page_count = 1")).await?;
-        Ok(Verdict::Keep(()))
+        Ok(Outcome::Commit(()))
     }
 }
 

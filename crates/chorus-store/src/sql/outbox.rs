@@ -1,4 +1,4 @@
-//! Records and what became of them.
+//! Records of the outbox: unsent, unfolded, forgotten.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 use crate::rows::is_folded;
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl Outbox for Store {
     }
 
     async fn mark_sent(&self, ids: Vec<EventId>) -> Result<(), StoreError> {
-        self.carry_out(MarkSent(ids)).await
+        self.execute(MarkSent(ids)).await
     }
 
     async fn unfolded(&self, older_than: Millis, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -43,20 +43,20 @@ impl Outbox for Store {
     }
 
     async fn forget(&self, older_than: Millis, limit: u32) -> Result<u32, StoreError> {
-        self.carry_out(Forget { older_than, limit }).await
+        self.execute(ForgetRecords { older_than, limit }).await
     }
 }
 
-struct Forget {
+struct ForgetRecords {
     older_than: Millis,
     limit: u32,
 }
 
 #[async_trait]
-impl Deed for Forget {
-    type Answer = u32;
+impl Operation for ForgetRecords {
+    type Output = u32;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<u32>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<u32>, Fault> {
         let by = tx.now - self.older_than;
         let statement = sqlx::query(
             "SELECT id FROM outbox WHERE sent_at IS NOT NULL AND sent_at <= $1 AND (folds = 0 OR folded_at <= $1) \
@@ -75,7 +75,7 @@ impl Deed for Forget {
             tx.change(sqlx::query("DELETE FROM folded WHERE event = $1").bind(id.to_string()))
                 .await?;
         }
-        Ok(Verdict::Keep(
+        Ok(Outcome::Commit(
             u32::try_from(done.len()).unwrap_or(self.limit),
         ))
     }
@@ -84,10 +84,10 @@ impl Deed for Forget {
 struct MarkSent(Vec<EventId>);
 
 #[async_trait]
-impl Deed for MarkSent {
-    type Answer = ();
+impl Operation for MarkSent {
+    type Output = ();
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<()>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         let mut ids = self.0.clone();
         ids.sort_unstable();
         for id in ids {
@@ -95,12 +95,12 @@ impl Deed for MarkSent {
             tx.change(statement.bind(tx.now.0).bind(id.to_string()))
                 .await?;
         }
-        Ok(Verdict::Keep(()))
+        Ok(Outcome::Commit(()))
     }
 }
 
 impl Tx<'_> {
-    /// Puts a record into the outbox, once.
+    /// Puts a record into the outbox; a second time changes nothing.
     pub(super) async fn put_record(&mut self, record: &Record) -> Result<(), Fault> {
         let payload = std::str::from_utf8(&record.payload).map_err(|_| {
             Fault::broken(format!("the payload of record {} is not text", record.id))

@@ -1,4 +1,4 @@
-//! Projects: submitting, commands, reading. Decisions are in `commit`.
+//! Projects: submissions, commands, reads. Decisions are in [`super::commit`].
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 use chorus_core::money::MicroUsd;
 
 #[async_trait]
 impl Projects for Store {
     async fn submit(&self, new: NewProject) -> Result<Submitted, StoreError> {
-        self.carry_out(Submit(new)).await
+        self.execute(SubmitProject(new)).await
     }
 
     async fn command(
@@ -30,7 +30,7 @@ impl Projects for Store {
         project: ProjectId,
         record: Record,
     ) -> Result<bool, StoreError> {
-        self.carry_out(Order {
+        self.execute(AppendCommand {
             tenant: tenant.clone(),
             project,
             record,
@@ -46,7 +46,7 @@ impl Projects for Store {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.carry_out(super::commit::Decide(commit)).await
+        self.execute(super::commit::CommitDecision(commit)).await
     }
 
     async fn list(
@@ -59,7 +59,7 @@ impl Projects for Store {
             "SELECT id, title, state, over, created_at, spent FROM projects \
              WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4",
         );
-        // Everything is older than the end of time.
+        // Without a cursor the page begins at the newest project.
         let (time, id) = before.map_or((i64::MAX, String::new()), |before| {
             (before.created_at.0, before.id.to_string())
         });
@@ -97,7 +97,7 @@ impl Projects for Store {
 const LOAD: &str = "SELECT 0 AS part, id, version, seq, head AS value FROM projects WHERE id = $1 \
     UNION ALL SELECT 1 AS part, id, 0 AS version, 0 AS seq, task AS value FROM tasks WHERE project = $1 ORDER BY part";
 
-/// The project whose rows `LOAD` returned.
+/// Reads the project from the rows of [`LOAD`].
 pub(super) fn loaded(project: ProjectId, rows: &[AnyRow]) -> Result<Option<Loaded>, Fault> {
     let Some((first, rest)) = rows.split_first() else {
         return Ok(None);
@@ -147,13 +147,13 @@ fn summary(row: &AnyRow) -> Result<Summary, Fault> {
     })
 }
 
-struct Submit(NewProject);
+struct SubmitProject(NewProject);
 
 #[async_trait]
-impl Deed for Submit {
-    type Answer = Submitted;
+impl Operation for SubmitProject {
+    type Output = Submitted;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Submitted>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Submitted>, Fault> {
         let Self(new) = self;
         let statement = sqlx::query(
             "INSERT INTO projects (id, tenant, idempotency_key, body, version, seq, head, title, state, over, created_at, budget, spent, reserved, wasted) \
@@ -172,7 +172,7 @@ impl Deed for Submit {
             .bind(new.budget.0);
         if tx.change(statement).await? == 1 {
             tx.put_record(&new.record).await?;
-            return Ok(Verdict::Keep(Submitted::Accepted(new.id)));
+            return Ok(Outcome::Commit(Submitted::Accepted(new.id)));
         }
         let statement =
             sqlx::query("SELECT id, body FROM projects WHERE tenant = $1 AND idempotency_key = $2");
@@ -187,7 +187,7 @@ impl Deed for Submit {
         let cells = Cells::new("projects", "id", &row);
         let id = cells.parsed("id")?;
         let same = cells.text("body")? == new.body.to_string();
-        Ok(Verdict::Keep(if same {
+        Ok(Outcome::Commit(if same {
             Submitted::Accepted(id)
         } else {
             Submitted::KeyReused(id)
@@ -195,17 +195,17 @@ impl Deed for Submit {
     }
 }
 
-struct Order {
+struct AppendCommand {
     tenant: Tenant,
     project: ProjectId,
     record: Record,
 }
 
 #[async_trait]
-impl Deed for Order {
-    type Answer = bool;
+impl Operation for AppendCommand {
+    type Output = bool;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<bool>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
         let statement = sqlx::query("SELECT id FROM projects WHERE id = $1 AND tenant = $2");
         let known = tx
             .row(
@@ -218,6 +218,6 @@ impl Deed for Order {
         if known {
             tx.put_record(&self.record).await?;
         }
-        Ok(Verdict::Keep(known))
+        Ok(Outcome::Commit(known))
     }
 }

@@ -1,4 +1,4 @@
-//! Taking back what is overdue: dispatches that nobody claimed, attempts whose worker fell silent.
+//! Reclaims: overdue dispatches without a claim, and running attempts without heartbeats.
 
 use async_trait::async_trait;
 use chorus_core::attempt::{AttemptTrigger, Reclaim, Reclaimed};
@@ -8,16 +8,16 @@ use chorus_core::time::Timestamp;
 use super::attempts::Current;
 use super::cells::Cells;
 use super::fault::Fault;
-use super::tx::{Deed, Tx, Verdict};
+use super::tx::{Operation, Outcome, Tx};
 use crate::rows::money::Movement;
 
-pub(super) struct TakeBack(pub(super) Reclaim);
+pub(super) struct ReclaimOverdue(pub(super) Reclaim);
 
 #[async_trait]
-impl Deed for TakeBack {
-    type Answer = Vec<Reclaimed>;
+impl Operation for ReclaimOverdue {
+    type Output = Vec<Reclaimed>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Reclaimed>>, Fault> {
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Vec<Reclaimed>>, Fault> {
         let Reclaim {
             unclaimed_for,
             silent_for,
@@ -35,7 +35,7 @@ impl Deed for TakeBack {
         for (attempt, trigger) in unclaimed.chain(silent).take(limit as usize) {
             taken.extend(one(tx, attempt, trigger, tx.now - silent_for).await?);
         }
-        Ok(Verdict::Keep(taken))
+        Ok(Outcome::Commit(taken))
     }
 }
 
@@ -71,11 +71,14 @@ async fn one(
     let (Some(next), Some(assignment)) = (row.step(trigger, row.epoch, tx.now), assignment) else {
         return Ok(None);
     };
-    if row.beat_at.is_some_and(|beat_at| beat_at > silent_since) {
+    if row
+        .heartbeat_at
+        .is_some_and(|heartbeat_at| heartbeat_at > silent_since)
+    {
         return Ok(None);
     }
     let lost_worker = trigger == AttemptTrigger::WorkerLost;
-    // The project's row first, as everywhere; given back if the arrow does not hit.
+    // The project's row first, as everywhere; reversed if the step was lost.
     let movement = Movement::taken_back(assignment.estimate, lost_worker);
     tx.pay(row.attempt.project, movement).await?;
     if !tx.save_silent(&row, &next).await? {

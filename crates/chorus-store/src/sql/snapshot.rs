@@ -1,4 +1,4 @@
-//! All rows of the database as values, for tests that hold it against the memory store.
+//! All rows of the database as values, for tests that compare it with the memory store.
 
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant, Term, Version};
 use chorus_core::port::{Projects, StoreError};
@@ -10,7 +10,7 @@ use super::{Store, attempts, deliveries, outbox, projects};
 use crate::rows::{LeaderRow, OutboxRow, ProjectRow, Rows};
 
 impl Store {
-    /// A copy of the rows. Not one instant if others write meanwhile.
+    /// Copies the rows; not of one instant while others write.
     pub async fn snapshot(&self) -> Result<Rows, StoreError> {
         let mut rows = Rows::default();
         for row in &self.read(sqlx::query("SELECT * FROM projects")).await? {
@@ -27,8 +27,10 @@ impl Store {
         }
         for row in &self.read(sqlx::query("SELECT * FROM deliveries")).await? {
             let delivery = deliveries::delivery(row)?;
-            rows.deliveries
-                .insert((delivery.story.attempt, delivery.story.epoch), delivery);
+            rows.deliveries.insert(
+                (delivery.delivery.attempt, delivery.delivery.epoch),
+                delivery,
+            );
         }
         for row in &self.read(sqlx::query("SELECT * FROM outbox")).await? {
             let (id, record) = record(row)?;

@@ -1,4 +1,4 @@
-//! One transaction: where deeds run, whatever database is behind it.
+//! One transaction of either database, and the [`Operation`] that runs in it.
 
 use async_trait::async_trait;
 use chorus_core::time::Timestamp;
@@ -8,37 +8,37 @@ use sqlx::{Any, AnyConnection, Row};
 
 use super::fault::Fault;
 
-/// A statement with its values.
+/// A statement with its bound values.
 pub(crate) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// What one method of a port does in one transaction. It may be carried out again after it was rolled back.
+/// One method of a port as one transaction. It may be executed again after a rollback.
 #[async_trait]
-pub(crate) trait Deed: Send + Sync + 'static {
-    /// What the caller learns.
-    type Answer: Send + 'static;
+pub(crate) trait Operation: Send + Sync + 'static {
+    /// Result for the caller.
+    type Output: Send + 'static;
 
-    /// Does it.
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Self::Answer>, Fault>;
+    /// Reads and changes rows; the caller of this method commits or rolls back.
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Self::Output>, Fault>;
 }
 
-/// What is to become of a deed's changes.
-pub(crate) enum Verdict<T> {
-    /// They are to be committed.
-    Keep(T),
-    /// They are to be undone; the answer stands all the same.
-    Undo(T),
+/// Result of an operation, and what becomes of its changes.
+pub(crate) enum Outcome<T> {
+    /// Commits the changes.
+    Commit(T),
+    /// Undoes the changes; the caller gets the result anyway.
+    RollBack(T),
 }
 
 /// A transaction under way.
 pub(crate) struct Tx<'c> {
     connection: &'c mut AnyConnection,
-    /// The store's time.
+    /// Time by the database's clock at the beginning.
     pub(crate) now: Timestamp,
     touched: u64,
 }
 
 impl<'c> Tx<'c> {
-    /// A transaction that has begun on this connection.
+    /// Wraps a transaction that has begun on this connection.
     pub(crate) async fn begun(connection: &'c mut AnyConnection) -> Result<Self, Fault> {
         let row = sqlx::query("SELECT now_ms FROM db_clock")
             .fetch_one(&mut *connection)
@@ -50,7 +50,7 @@ impl<'c> Tx<'c> {
         })
     }
 
-    /// Changes rows; how many it were.
+    /// Executes a statement; returns the number of changed rows.
     pub(crate) async fn change(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
         let rows = statement
             .execute(&mut *self.connection)
@@ -60,17 +60,17 @@ impl<'c> Tx<'c> {
         Ok(rows)
     }
 
-    /// The rows that a statement returns.
+    /// Rows that a statement returns.
     pub(crate) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Fault> {
         Ok(statement.fetch_all(&mut *self.connection).await?)
     }
 
-    /// The row that a statement returns, if any.
+    /// First row that a statement returns.
     pub(crate) async fn row(&mut self, statement: Statement<'_>) -> Result<Option<AnyRow>, Fault> {
         Ok(statement.fetch_optional(&mut *self.connection).await?)
     }
 
-    /// How many rows were changed so far.
+    /// Number of rows changed so far.
     pub(crate) const fn touched(&self) -> u64 {
         self.touched
     }

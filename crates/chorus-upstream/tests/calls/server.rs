@@ -1,4 +1,4 @@
-//! A server on this machine that answers as it is told and remembers what it was asked.
+//! A server on this machine that replies as the test demands and records its requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

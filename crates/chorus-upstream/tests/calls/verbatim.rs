@@ -21,7 +21,7 @@ fn verbatim(stream: bool) -> Body {
     }
 }
 
-/// The bytes that came, the usage that was told, and how it failed.
+/// Received bytes, reported usage and failure of a call.
 async fn receive(server: &Server, stream: bool) -> (Vec<u8>, Option<Usage>, Option<CallFailure>) {
     let answer = send("sim-openai", server, verbatim(stream))
         .await

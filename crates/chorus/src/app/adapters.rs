@@ -6,7 +6,7 @@ use anyhow::Context;
 use chorus_core::id::Pool;
 use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState};
 use chorus_limits::{Memory, Start};
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{DataDir, LocalDirectory};
 
 use super::dependency::Dependency;
@@ -61,11 +61,11 @@ impl Adapters {
 }
 
 /// Where the database is.
-pub(crate) fn place(config: &Config) -> Place {
+pub(crate) fn place(config: &Config) -> DatabaseUrl {
     if config.database.is_shared() {
-        Place::Postgres(config.database.url.expose().to_owned())
+        DatabaseUrl::Postgres(config.database.url.expose().to_owned())
     } else {
-        Place::Sqlite(config.data.dir.join("chorus.db"))
+        DatabaseUrl::Sqlite(config.data.dir.join("chorus.db"))
     }
 }
 
@@ -78,7 +78,7 @@ fn artifacts(
         return Ok(Arc::new(store.clone()));
     }
     let folder = config.data.dir.join("artifacts");
-    let directory = LocalDirectory::open(&folder)?.telling(store.trouble());
+    let directory = LocalDirectory::open(&folder)?.with_lasting_failure(store.lasting_failure());
     let shown = folder.display().to_string();
     dependencies.push(Dependency::new("artifacts", shown, move || {
         let gone = if folder.is_dir() {

@@ -16,7 +16,7 @@ use chorus_provider_sim::config::{
 use chorus_provider_sim::engine::journal::Entry;
 use chorus_provider_sim::engine::quota::Counted;
 use chorus_provider_sim::http::ServerHandle;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -225,7 +225,7 @@ impl Fixture {
 
     /// Every delivery of a project, read from the database.
     pub(crate) async fn deliveries(&self, project: ProjectId) -> Vec<DeliveryRow> {
-        let place = Place::Sqlite(self.path("data").join("chorus.db"));
+        let place = DatabaseUrl::Sqlite(self.path("data").join("chorus.db"));
         let store = Store::open(place, Pending::Refuse)
             .await
             .expect("the database opens");

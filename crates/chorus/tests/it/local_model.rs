@@ -16,7 +16,7 @@ use std::time::Duration;
 use chorus_core::attempt::{DeliveryEnd, DeliveryRow};
 use chorus_core::port::Deliveries;
 use chorus_simulation::real;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -164,7 +164,7 @@ impl Workdir {
             .split_whitespace()
             .find(|word| word.starts_with("prj_"))
             .expect("a project in the list");
-        let place = Place::Sqlite(self.path("data").join("chorus.db"));
+        let place = DatabaseUrl::Sqlite(self.path("data").join("chorus.db"));
         let store = Store::open(place, Pending::Refuse)
             .await
             .expect("the database opens");

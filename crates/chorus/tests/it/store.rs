@@ -18,7 +18,7 @@ use chorus_simulation::contract::fixtures::{self, Ids};
 use chorus_simulation::contract::history::{HistoryGenerator, inconsistency, perform, read_back};
 use chorus_simulation::contract::{Implementation, StorePorts, run, run_cases, suites};
 use chorus_simulation::real;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{LocalDirectory, memory};
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
@@ -39,8 +39,8 @@ impl TestClock for DatabaseClock {
     }
 }
 
-async fn opened(place: Place) -> Store {
-    let store = Store::open(place, Pending::Apply)
+async fn opened(url: DatabaseUrl) -> Store {
+    let store = Store::open(url, Pending::Apply)
         .await
         .expect("a new database opens");
     store
@@ -66,7 +66,10 @@ impl Sqlite {
 
     async fn store(&self) -> Store {
         let number = self.1.fetch_add(1, Ordering::Relaxed);
-        opened(Place::Sqlite(self.0.path().join(format!("{number}.db")))).await
+        opened(DatabaseUrl::Sqlite(
+            self.0.path().join(format!("{number}.db")),
+        ))
+        .await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Adding accounts with their credentials, each whole or not at all.
+//! Import of accounts with their credentials, each whole or not at all.
 
 use async_trait::async_trait;
 use chorus_core::id::AccountId;
@@ -6,20 +6,20 @@ use chorus_core::port::directory::{CredentialState, Imported, NewAccount, NewCre
 
 use crate::sql::cells::{Cells, json};
 use crate::sql::fault::Fault;
-use crate::sql::tx::{Deed, Tx, Verdict};
+use crate::sql::tx::{Operation, Outcome, Tx};
 
-pub(super) struct Import(pub(super) Vec<NewAccount>);
+pub(super) struct ImportAccounts(pub(super) Vec<NewAccount>);
 
 #[async_trait]
-impl Deed for Import {
-    type Answer = Vec<Imported>;
+impl Operation for ImportAccounts {
+    type Output = Vec<Imported>;
 
-    async fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Verdict<Vec<Imported>>, Fault> {
-        let mut answers = Vec::with_capacity(self.0.len());
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Vec<Imported>>, Fault> {
+        let mut results = Vec::with_capacity(self.0.len());
         for new in &self.0 {
-            answers.push(one(tx, new).await?);
+            results.push(one(tx, new).await?);
         }
-        Ok(Verdict::Keep(answers))
+        Ok(Outcome::Commit(results))
     }
 }
 
@@ -39,13 +39,13 @@ async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
     }
     let account = account(tx, new).await?;
     for credential in &new.credentials {
-        keep(tx, new, account, credential).await?;
+        insert_credential(tx, new, account, credential).await?;
     }
     Ok(Imported::Added(account))
 }
 
-/// The name of the account that holds this secret already. The very same credential (same id) is our own
-/// earlier import, whose reply was lost.
+/// Name of the account that holds this secret already. A credential of the same id is an earlier call of the
+/// same import.
 async fn held_by(
     tx: &mut Tx<'_>,
     new: &NewAccount,
@@ -64,7 +64,7 @@ async fn held_by(
         .transpose()
 }
 
-/// The account of this name, made when it is not there.
+/// The account of this name, created when it is missing.
 async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> {
     let statement = sqlx::query(
         "INSERT INTO accounts (id, tenant, name, owner, entitlement, same_owner_spill) VALUES ($1, $2, $3, $4, $5, $6) \
@@ -90,7 +90,7 @@ async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> 
     Cells::new("accounts", "id", &row).parsed("id")
 }
 
-async fn keep(
+async fn insert_credential(
     tx: &mut Tx<'_>,
     new: &NewAccount,
     account: AccountId,

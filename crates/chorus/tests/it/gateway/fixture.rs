@@ -21,7 +21,7 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_gateway::{Gateway, Secret, ServeError, Settings};
 use chorus_limits::{Memory, Start};
 use chorus_simulation::real;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -103,15 +103,15 @@ impl Clock for RealClock {
 impl GatewayFixture {
     pub(super) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = Place::Sqlite(folder.path().join("chorus.db"));
+        let place = DatabaseUrl::Sqlite(folder.path().join("chorus.db"));
         Self {
             _folder: folder,
             ..Self::over(place).await
         }
     }
 
-    async fn over(place: Place) -> Self {
-        let store = Store::open(place, Pending::Apply)
+    async fn over(url: DatabaseUrl) -> Self {
+        let store = Store::open(url, Pending::Apply)
             .await
             .expect("a new database opens");
         let shared = Arc::new(store.clone());

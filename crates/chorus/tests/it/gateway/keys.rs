@@ -4,7 +4,7 @@ use chorus_core::id::Tenant;
 use chorus_core::port::Keys;
 use chorus_core::port::keys::KeyStatus;
 use chorus_gateway::Secret;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 
 use crate::fixture::{Fixture, output_text, quick};
 
@@ -28,7 +28,7 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_revoked_while_the_folder_is_in_u
         .to_owned();
     let secret = Secret::read(&text).expect("a key and nothing else on standard output");
     let file = sandbox.path("data").join("chorus.db");
-    let store = Store::open(Place::Sqlite(file.clone()), Pending::Refuse)
+    let store = Store::open(DatabaseUrl::Sqlite(file.clone()), Pending::Refuse)
         .await
         .expect("the database opens");
     let key = store

@@ -10,7 +10,7 @@ use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::port::Deliveries;
 use chorus_provider_sim::config::Config;
 use chorus_simulation::real;
-use chorus_store::sql::{Pending, Place, Store};
+use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use sqlx::{ConnectOptions, Executor};
 use tokio::time::{Instant, sleep_until};
 
@@ -96,9 +96,12 @@ impl Cluster {
 
     /// Every delivery of the only project.
     pub(super) async fn deliveries(&self) -> Vec<DeliveryRow> {
-        let store = Store::open(Place::Postgres(self.database.clone()), Pending::Refuse)
-            .await
-            .expect("the database opens");
+        let store = Store::open(
+            DatabaseUrl::Postgres(self.database.clone()),
+            Pending::Refuse,
+        )
+        .await
+        .expect("the database opens");
         let rows = store
             .of_project(self.fixture.project())
             .await

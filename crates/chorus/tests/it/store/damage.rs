@@ -1,13 +1,13 @@
 //! Databases that are locked, damaged, old or foreign: a clear error for each.
 
 use chorus_core::port::{Attempts, Projects, StoreError};
-use chorus_store::sql::{Pending, Place, Store, migrate, pending};
+use chorus_store::sql::{DatabaseUrl, Pending, Store, migrate, pending};
 use sqlx::{ConnectOptions, Connection, Executor};
 
 use super::*;
 
-async fn raw(place: &Place) -> sqlx::AnyConnection {
-    let Place::Sqlite(file) = place else {
+async fn raw(place: &DatabaseUrl) -> sqlx::AnyConnection {
+    let DatabaseUrl::Sqlite(file) = place else {
         panic!("these tests use files")
     };
     let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", file.display())
@@ -16,12 +16,12 @@ async fn raw(place: &Place) -> sqlx::AnyConnection {
     options.connect().await.expect("the file is there")
 }
 
-fn place(folder: &TempDir) -> Place {
-    Place::Sqlite(folder.path().join("a % strange? name#.db"))
+fn place(folder: &TempDir) -> DatabaseUrl {
+    DatabaseUrl::Sqlite(folder.path().join("a % strange? name#.db"))
 }
 
-fn plain(folder: &TempDir) -> Place {
-    Place::Sqlite(folder.path().join("chorus.db"))
+fn plain(folder: &TempDir) -> DatabaseUrl {
+    DatabaseUrl::Sqlite(folder.path().join("chorus.db"))
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ impl Postgres {
             .await
             .expect("databases may be made there");
         let (server, _) = self.url.rsplit_once('/').expect("the URL names a database");
-        Place::Postgres(format!("{server}/{name}"))
+        DatabaseUrl::Postgres(format!("{server}/{name}"))
     }
 }
 

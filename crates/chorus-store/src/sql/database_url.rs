@@ -1,4 +1,4 @@
-//! Where the database is, and connections to it.
+//! Address of the database, and connections to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -9,32 +9,31 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor};
 
 use super::fault::Fault;
 
-/// Where the database is.
+/// Address of a database; shown without the password that it may hold.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Place {
-    /// A file on this machine, made when it is not there.
+pub enum DatabaseUrl {
+    /// A file on this machine, created when it is missing.
     Sqlite(PathBuf),
-    /// A PostgreSQL server, by its URL.
+    /// URL of a PostgreSQL server.
     Postgres(String),
 }
 
-/// How long one may wait for a connection. A server that is away is asked again until then, so this is also how soon
-/// its absence is known.
+/// Longest wait for a connection. A server that is away is asked again until then.
 const SQLITE_WAIT: Duration = Duration::from_secs(10);
 const POSTGRES_WAIT: Duration = Duration::from_secs(3);
 
-/// How long a server may be silent before its answer counts as lost: TCP alone would wait for minutes.
-const SILENCE: Duration = Duration::from_secs(20);
+/// Silence after which a reply counts as lost: TCP alone would wait for minutes.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The server gives up before we do, so that nothing runs on behind our back.
+/// Timeouts of the server, shorter than [`REPLY_TIMEOUT`], so that no abandoned statement runs on.
 const POSTGRES_SETTINGS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '20s'";
 
-/// Durable before a commit returns, readers beside the one writer. The second fork of the SQL text is the clock.
+/// Commits are durable when they return, and readers run beside the one writer.
 const SQLITE_PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 
-impl Place {
-    /// One connection.
+impl DatabaseUrl {
+    /// Opens one connection.
     pub(super) async fn connect(&self) -> Result<AnyConnection, Fault> {
         let options = self.options()?;
         let mut connection = in_time(async { Ok(options.connect().await?) }).await?;
@@ -44,7 +43,7 @@ impl Place {
         Ok(connection)
     }
 
-    /// A pool of connections; on SQLite they only read.
+    /// Opens a pool of connections; those to SQLite only read.
     pub(super) async fn pool(&self, size: u32) -> Result<AnyPool, Fault> {
         let sqlite = self.is_sqlite();
         let wait = if sqlite { SQLITE_WAIT } else { POSTGRES_WAIT };
@@ -65,7 +64,7 @@ impl Place {
         Ok(options.connect_with(self.options()?).await?)
     }
 
-    /// What people call it; a URL is not shown, because it may hold a password.
+    /// Name for messages; a URL is not shown, because it may hold a password.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Sqlite(file) => file.display().to_string(),
@@ -90,13 +89,13 @@ impl Place {
     }
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name())
     }
 }
 
-/// The answer, unless the server fell silent: then what was asked may have been done.
+/// The reply, or [`Fault::Away`] after [`REPLY_TIMEOUT`]: the statement may have been executed.
 #[expect(
     clippy::disallowed_methods,
     reason = "an adapter bounds its own waits, it has no Clock"
@@ -105,10 +104,10 @@ pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -
     let silent = |_| {
         Err(Fault::away(format!(
             "no answer within {} s",
-            SILENCE.as_secs()
+            REPLY_TIMEOUT.as_secs()
         )))
     };
-    tokio::time::timeout(SILENCE, answer)
+    tokio::time::timeout(REPLY_TIMEOUT, answer)
         .await
         .unwrap_or_else(silent)
 }
