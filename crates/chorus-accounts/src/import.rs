@@ -1,4 +1,4 @@
-//! Checks rows, seals their secrets, and puts them into the directory.
+//! Import of rows: each is checked, its secrets are sealed, and the account goes into the directory.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,11 +52,11 @@ pub enum ImportError {
 /// Result of an import, row by row.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Names of accounts that were added or got another credential.
+    /// Names of accounts that are new or got another credential.
     pub added: Vec<String>,
-    /// Rows that were refused.
+    /// Refused rows, in the order of the file.
     pub refused: Vec<Refused>,
-    /// Things worth knowing about rows that were kept.
+    /// Notes about imported rows.
     pub notes: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Refused {
 }
 
 impl Importer {
-    /// Imports what can be imported, one row after the other.
+    /// Imports row by row; a refused row does not stop the others.
     pub async fn import(&self, rows: Vec<Result<Row, BrokenRow>>) -> Result<Report, ImportError> {
         let mut report = Report::default();
         for row in rows {
@@ -123,7 +123,7 @@ impl Importer {
             }
         };
         for checked in &account.credentials {
-            match self.alive(checked).await {
+            match self.check(checked).await {
                 Liveness::Alive => {}
                 Liveness::Dead { reason } => {
                     let provider = &checked.provider.title;
@@ -153,7 +153,7 @@ impl Importer {
         Ok(())
     }
 
-    async fn alive(&self, checked: &Checked) -> Liveness {
+    async fn check(&self, checked: &Checked) -> Liveness {
         let Some(checker) = &self.checker else {
             return Liveness::Alive;
         };
@@ -209,13 +209,13 @@ impl Importer {
     }
 }
 
-/// An account whose every word was checked.
+/// An account that passed all checks.
 struct CheckedAccount {
     identity: Identity,
     credentials: Vec<Checked>,
 }
 
-/// A credential whose every word was checked, not yet sealed.
+/// A credential that passed all checks, not yet sealed.
 struct Checked {
     provider: Provider,
     secret: Secret,
@@ -223,7 +223,7 @@ struct Checked {
     groups: Vec<GroupOf>,
 }
 
-/// Kinds of entitlement.
+/// Accepted values of `entitlement`.
 const ENTITLEMENTS: [&str; 3] = ["own", "delegated_byok", "employer"];
 
 impl Importer {
@@ -303,8 +303,8 @@ impl Importer {
         })
     }
 
-    /// One quota group for each model that the credential may serve: models are limited by themselves at most
-    /// providers, and keys of one organisation share the group because they share its name.
+    /// One quota group for each model of the credential: most providers limit models separately, and keys of one
+    /// organisation share a group because they share its name.
     fn groups(
         &self,
         email: &str,
@@ -318,12 +318,12 @@ impl Importer {
             .filter(|model| model.routes.contains_key(&provider.id))
             .map(|model| &model.slug)
             .collect();
-        let wanted: Vec<ModelSlug> = if row.models.is_empty() {
+        let named: Vec<ModelSlug> = if row.models.is_empty() {
             known.iter().map(|slug| (*slug).clone()).collect()
         } else {
             row.models.iter().map(ModelSlug::new).collect()
         };
-        if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
+        if let Some(unknown) = named.iter().find(|slug| !known.contains(slug)) {
             let names: Vec<&str> = known.iter().map(|slug| slug.as_str()).collect();
             return Err(format!(
                 "`models` names {unknown}, which {} does not serve here; it serves {}",
@@ -331,7 +331,7 @@ impl Importer {
                 names.join(", ")
             ));
         }
-        let whose = row.organization.as_deref().unwrap_or(email);
+        let owner = row.organization.as_deref().unwrap_or(email);
         let limits = if row.limits.is_empty() {
             &provider.default_limits
         } else {
@@ -339,16 +339,16 @@ impl Importer {
         };
         let group = |slug: ModelSlug| GroupOf {
             group: QuotaGroup {
-                id: GroupId::new(format!("{}/{whose}/{slug}", provider.id)),
+                id: GroupId::new(format!("{}/{owner}/{slug}", provider.id)),
                 limits: limits.clone(),
             },
             models: vec![slug],
         };
-        Ok(wanted.into_iter().map(group).collect())
+        Ok(named.into_iter().map(group).collect())
     }
 }
 
-/// Where keys of a provider are created, for the end of a sentence.
+/// End of a sentence: the address where keys of the provider are created.
 fn at(provider: &Provider) -> String {
     provider
         .keys_url

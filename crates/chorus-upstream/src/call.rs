@@ -1,4 +1,6 @@
-//! One call, from the canonical request to the canonical reply: the `Upstream` port over a transport.
+//! One call, from the request to the reply: the [`Upstream`] port over a [`Transport`].
+//!
+//! `prepare` writes the request, `streamed` and `tapped` read replies as they arrive, `body` reads whole ones.
 
 mod body;
 mod prepare;
@@ -27,18 +29,18 @@ use crate::limit_headers::observed;
 use crate::transport::{BodyStream, Transport, TransportError};
 use prepare::Prepared;
 
-/// What calls are made of.
+/// Parts of [`Http`].
 #[derive(Clone)]
 pub struct Parts {
-    /// Providers and models.
+    /// Rows of providers and models.
     pub catalog: Arc<Catalog>,
-    /// The way to them.
+    /// Way to the providers.
     pub transport: Arc<dyn Transport>,
-    /// Opened credentials.
+    /// Source of opened credentials.
     pub secrets: Arc<dyn Secrets>,
-    /// Time.
+    /// Source of time.
     pub clock: Arc<dyn Clock>,
-    /// Which base URLs credentials may name.
+    /// Base URLs that credentials may name.
     pub addresses: AddressPolicy,
 }
 
@@ -46,12 +48,12 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Http {
     pub(crate) parts: Parts,
-    /// The catalogue's providers, each held by the calls that run there.
+    /// Providers of the catalogue, shared with the calls that run there.
     providers: Arc<BTreeMap<ProviderId, Arc<Provider>>>,
 }
 
 impl Http {
-    /// Calls made of these parts.
+    /// Creates an upstream of these parts.
     pub fn new(parts: Parts) -> Self {
         let providers = parts
             .catalog
@@ -220,9 +222,9 @@ impl Http {
             Some(Ok(bytes)) => bytes,
         };
         let reply = read_reply(exchange.provider.dialect, &bytes, quirks).map_err(|error| {
-            let told = read_error(exchange, &bytes);
+            let reported = read_error(exchange, &bytes);
             match body::holds_error(&bytes) {
-                true => exchange.refused(&told, &head.headers, clock.now()),
+                true => exchange.refused(&reported, &head.headers, clock.now()),
                 false => exchange.failure(
                     FailureClass::Transient,
                     "unreadable_reply",
@@ -237,12 +239,12 @@ impl Http {
     }
 }
 
-/// The provider gave up although it answered 200.
+/// A reply that the provider aborted although it began with 200.
 fn aborted(exchange: &Exchange) -> CallFailure {
     exchange.failure(
         FailureClass::Overload,
         "insufficient_system_resource",
-        "the provider ended the answer for want of resources",
+        "the provider ended the reply for want of resources",
     )
 }
 
@@ -273,7 +275,7 @@ pub(crate) fn key_check_headers(provider: &Provider, secret: &Secret) -> Result<
     prepare::headers(provider, secret, "key-check")
 }
 
-/// The words of an error body.
+/// Message of an error body.
 pub(crate) async fn read_prefix(body: BodyStream) -> String {
     const LONGEST: usize = 1 << 16;
     chorus_dialect::openai_chat::read_error(&body::prefix(body, LONGEST).await).message

@@ -1,6 +1,6 @@
-//! The catalogue's files, read once: providers and models are rows, and a wrong row stops the build's tests.
+//! The catalogue's files, compiled in: providers and models are rows, and tests refuse a wrong one.
 //!
-//! The generic error rules stand after each provider's own, so that the first match is always the most special.
+//! Default error rules follow each provider's own, so that the first match is the most special.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +12,23 @@ use serde::Deserialize;
 const PROVIDERS: &str = include_str!("../../../catalog/providers.toml");
 const MODELS: &str = include_str!("../../../catalog/models.toml");
 
-/// Why a catalogue file cannot be used.
+/// Reason that a catalogue file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// It is not the TOML that it should be.
+    /// The file is not TOML of the expected form.
     #[error("{file}: {key}: {message}")]
     Malformed {
-        /// The file.
+        /// Name of the file.
         file: &'static str,
         /// The key.
         key: String,
         /// What was found and what was expected.
         message: String,
     },
-    /// Its rows contradict each other.
+    /// Rows contradict each other.
     #[error("{file}: {message}")]
     Inconsistent {
-        /// The file.
+        /// Name of the file.
         file: &'static str,
         /// What does not fit.
         message: String,
@@ -48,12 +48,12 @@ struct ModelFile {
     model: Vec<Model>,
 }
 
-/// The catalogue that this release ships.
+/// The catalogue of this release.
 pub fn load() -> Catalog {
     parse(PROVIDERS, MODELS).expect("the shipped catalogue is checked by tests")
 }
 
-/// A catalogue from the texts of its two files.
+/// Reads a catalogue from the texts of its two files.
 pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
     let ProviderFile {
         default_errors,

@@ -1,4 +1,4 @@
-//! The dialect of a provider, chosen once by its row.
+//! Requests and replies in the dialect of the provider's row.
 
 use bytes::Bytes;
 use chorus_core::catalog::{Dialect, Model, Provider, Quirks};
@@ -6,7 +6,7 @@ use chorus_core::llm::{Reply, Request, StreamEvent};
 use chorus_dialect::fit::{Target, fit};
 use chorus_dialect::{ReadError, anthropic_messages, openai_chat};
 
-/// The body of a canonical request for this model at this provider.
+/// Writes the body of a canonical request for this model at this provider.
 pub(crate) fn write_request(
     request: &Request,
     provider: &Provider,
@@ -28,7 +28,7 @@ pub(crate) fn write_request(
     Bytes::from(value.to_string())
 }
 
-/// A whole reply.
+/// Reads a whole reply.
 pub(crate) fn read_reply(
     dialect: Dialect,
     body: &[u8],
@@ -40,7 +40,7 @@ pub(crate) fn read_reply(
     }
 }
 
-/// A streamed reply.
+/// Reader of a streamed reply.
 #[derive(Debug)]
 pub(crate) enum Reader {
     Openai(Box<openai_chat::StreamReader>),

@@ -1,4 +1,6 @@
-//! From what a provider answered to what it means: the error table, first match wins.
+//! Classes of failed calls by the error rows of a provider: the first match wins.
+//!
+//! Reactions to a class are in [`chorus_core::failure`].
 
 use chorus_core::catalog::{ErrorRule, Provider};
 use chorus_core::failure::FailureClass;
@@ -12,7 +14,7 @@ use http::HeaderMap;
 use crate::limit_headers::observed;
 use crate::retry_after::{retry_after, should_retry};
 
-/// What is known of an exchange, for telling how it failed.
+/// One exchange, with the facts that a failure reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) provider: std::sync::Arc<Provider>,
@@ -23,7 +25,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// A failure that we saw ourselves.
+    /// A failure that this side found.
     pub(crate) fn failure(&self, class: FailureClass, kind: &str, message: &str) -> CallFailure {
         CallFailure {
             class,
@@ -37,7 +39,7 @@ impl Exchange {
         }
     }
 
-    /// The call was cut at its wall-clock deadline.
+    /// A call cut at its wall-clock deadline.
     pub(crate) fn past_deadline(&self) -> CallFailure {
         self.failure(
             FailureClass::Transient,
@@ -46,14 +48,14 @@ impl Exchange {
         )
     }
 
-    /// The provider refused the call.
+    /// A call that the provider refused.
     pub(crate) fn refused(
         &self,
         error: &WireError,
         headers: &HeaderMap,
         now: Timestamp,
     ) -> CallFailure {
-        let status = told_status(self.status.unwrap_or_default(), error);
+        let status = true_status(self.status.unwrap_or_default(), error);
         let class = match (
             classify(&self.provider.errors, status, error),
             should_retry(headers),
@@ -81,37 +83,37 @@ impl Exchange {
     }
 }
 
-/// Some servers answer 200 and put the true status into the body.
-fn told_status(status: u16, error: &WireError) -> u16 {
-    let told = error
+/// The status of the body where a server replies 200 and reports the error there.
+fn true_status(status: u16, error: &WireError) -> u16 {
+    let in_body = error
         .code
         .as_ref()
         .and_then(|code| code.parse().ok())
         .filter(|code| (400..600).contains(code));
     if status < 400 {
-        told.unwrap_or(status)
+        in_body.unwrap_or(status)
     } else {
         status
     }
 }
 
-/// The first row whose conditions all hold; what no row knows may pass.
+/// Class of the first row of which all conditions hold; `Transient` when there is none.
 pub(crate) fn classify(rules: &[ErrorRule], status: u16, error: &WireError) -> FailureClass {
-    let words = format!("{} {}", error.message, error.details).to_lowercase();
+    let text = format!("{} {}", error.message, error.details).to_lowercase();
     let holds = |rule: &&ErrorRule| {
-        rule.status.is_none_or(|wanted| wanted == status)
+        rule.status.is_none_or(|expected| expected == status)
             && rule
                 .kind
                 .as_ref()
-                .is_none_or(|wanted| error.kind.as_ref() == Some(wanted))
+                .is_none_or(|expected| error.kind.as_ref() == Some(expected))
             && rule
                 .code
                 .as_ref()
-                .is_none_or(|wanted| error.code.as_ref() == Some(wanted))
+                .is_none_or(|expected| error.code.as_ref() == Some(expected))
             && rule
                 .message
                 .as_ref()
-                .is_none_or(|wanted| words.contains(wanted.as_str()))
+                .is_none_or(|expected| text.contains(expected.as_str()))
     };
     rules
         .iter()

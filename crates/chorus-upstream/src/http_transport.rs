@@ -1,7 +1,7 @@
 //! The transport with sockets: one pool of kept-alive connections over rustls.
 //!
-//! No proxies, no redirects, no timeout between two reads: a provider that keeps a caller waiting sends blank
-//! lines for minutes, and only the call's wall-clock deadline ends it.
+//! No proxies, no redirects, no timeout between two reads: a provider may send blank lines for minutes before it
+//! replies, and only the call's wall-clock deadline ends that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::transport::{BodyStream, Transport, TransportError};
 
-/// Real HTTP.
+/// HTTP over sockets; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
 }
 
-/// The transport could not be set up.
+/// Failure to set up TLS or the client.
 #[derive(Debug, thiserror::Error)]
 #[error("set up the HTTP client")]
 pub struct SetUpError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl HttpTransport {
-    /// A client with its own connection pool. It trusts the machine's roots, and Mozilla's where there are none.
+    /// Creates a client with its own connections. Trusted roots are the machine's and Mozilla's.
     pub fn new() -> Result<Self, SetUpError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls_config().map_err(|error| SetUpError(error.into()))?)
@@ -63,22 +63,26 @@ impl Transport for HttpTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<BodyStream>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(told)?;
-        let response = self.client.execute(request).await.map_err(told)?;
+        let request = reqwest::Request::try_from(request).map_err(transport_error)?;
+        let response = self
+            .client
+            .execute(request)
+            .await
+            .map_err(transport_error)?;
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
         head.headers_mut().clone_from(response.headers());
         let body: BodyStream = response
             .bytes_stream()
-            .map(|chunk| chunk.map_err(told))
+            .map(|chunk| chunk.map_err(transport_error))
             .boxed();
         Ok(head.map(|()| body))
     }
 }
 
-/// The whole chain of causes, without the address: a base URL may be somebody's secret.
-fn told(error: reqwest::Error) -> TransportError {
+/// Keeps the whole chain of causes without the address: a base URL may be secret.
+fn transport_error(error: reqwest::Error) -> TransportError {
     let connect = error.is_connect() || error.is_builder();
     let error = error.without_url();
     let mut text = error.to_string();

@@ -1,8 +1,9 @@
-//! Calls to providers over HTTP; a provider is data.
+//! Calls to providers over HTTP; a provider is a row of the catalogue.
 //!
-//! [`Http`] implements the `Upstream` port over any [`Transport`]; [`HttpTransport`] is the one with sockets.
-//! Everything above the transport takes time from the `Clock` port alone, so that the test world can run it.
-//! Deliberately absent: retries, choice of credentials, waiting for limits.
+//! [`Http`] implements the [`Upstream`](chorus_core::port::Upstream) port and the vault's
+//! [`KeyChecker`](chorus_vault::KeyChecker) over any [`Transport`]; [`HttpTransport`] is the one with sockets.
+//! Everything above the transport takes time from the `Clock` port alone, so that the simulation can run it.
+//! [`catalog`] reads the catalogue's files. Deliberately absent: retries, choice of credentials, waiting for limits.
 
 mod call;
 pub mod catalog;

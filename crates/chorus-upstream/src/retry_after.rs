@@ -1,10 +1,10 @@
-//! How long a refusal asks us to stay away, in every form in which providers say it.
+//! Time until which a refused caller must wait, in every form that providers use.
 
 use chorus_core::time::{Millis, Timestamp};
 use http::HeaderMap;
 use jiff::fmt::rfc2822;
 
-/// `retry-after-ms`, else `retry-after` in seconds, else as an HTTP date.
+/// Reads `retry-after-ms`, else `retry-after` in seconds, else as an HTTP date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Millis> {
     let text = |name: &str| {
         headers
@@ -22,7 +22,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Millis>
     }
 }
 
-/// What `x-should-retry` says, if anything.
+/// Value of `x-should-retry`; none when it is absent or neither `true` nor `false`.
 pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
     match headers.get("x-should-retry")?.to_str().ok()? {
         "true" => Some(true),

@@ -1,27 +1,27 @@
-//! Which base URLs calls may go to: a credential may name its own, and must not lead us to the machine's
-//! neighbours or to a cloud's metadata server.
+//! Base URLs that calls may go to: a credential may name its own, but no metadata server of a cloud and, unless
+//! allowed, no other machine of the network.
 //!
-//! Names are not resolved here; plain HTTP is therefore allowed for literal loopback addresses and `localhost` only.
+//! Names are not resolved; plain HTTP is therefore allowed for literal loopback addresses and `localhost` only.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What beyond the public internet may be called.
+/// Addresses beyond the public internet that may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AddressPolicy {
-    /// Servers in private networks over plain HTTP too.
+    /// True allows servers in private networks, over plain HTTP too.
     pub private_targets: bool,
 }
 
-/// Why a base URL is refused.
+/// Reason that a base URL is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRefusal {
-    /// It is no absolute HTTP address.
+    /// The text is no absolute HTTP address.
     #[error("{0:?} is not an http or https address")]
     NotHttp(String),
-    /// It holds a user name or password, a query or a fragment.
+    /// The address holds a user name or password, a query or a fragment.
     #[error("a base URL may not hold a user name, a query or a fragment")]
     Adorned,
-    /// Plain HTTP to a machine that is not this one.
+    /// Plain HTTP to another machine.
     #[error(
         "{0:?} needs https: plain http is for this machine only (or for private networks, when private targets are allowed)"
     )]
@@ -65,7 +65,7 @@ pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, Addres
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// An IPv4 address in IPv6's clothes is judged as what it is.
+/// The IPv4 address of an IPv4-mapped IPv6 address.
 fn plain(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
@@ -80,7 +80,7 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Where AWS answers for instance metadata over IPv6.
+/// Metadata server of AWS over IPv6.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
 const fn is_private(ip: IpAddr) -> bool {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn adorned_and_foreign_addresses_are_refused() {
+    fn addresses_with_login_or_query_and_other_schemes_are_refused() {
         check("https://user:secret@api.example.com", false, "adorned");
         check("https://api.example.com/?key=1", false, "adorned");
         check("file:///etc/passwd", false, "not http");

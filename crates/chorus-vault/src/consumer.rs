@@ -1,20 +1,20 @@
-//! Official API credentials only: what belongs to a consumer's login is refused, with the way to the right key.
+//! Refusal of credentials of a consumer's login: only official API keys are accepted.
 
 use chorus_core::catalog::{Auth, Provider};
 
 use crate::secret::Secret;
 
-/// Why a secret is not taken, and what to do instead. Never holds the secret.
+/// Reason that a secret is refused, without the secret, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {remedy}")]
 pub struct Refusal {
-    /// What the secret is.
+    /// Kind of the secret, as a sentence.
     pub what: String,
-    /// What to do.
+    /// Advice, with the address where keys are created.
     pub remedy: String,
 }
 
-/// Refuses tokens of consumer sessions, plans and browsers, and what cannot be a key at all.
+/// Refuses tokens of consumer sessions, plans and browsers, and texts that cannot be a key.
 pub fn refuse_consumer_token(provider: &Provider, secret: &Secret) -> Result<(), Refusal> {
     match unfit(provider, secret.expose()) {
         None => Ok(()),

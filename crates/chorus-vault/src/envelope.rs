@@ -1,4 +1,4 @@
-//! The envelope: secrets are sealed with XChaCha20-Poly1305 under one key that lives beside the data, not in it.
+//! Seals of secrets: XChaCha20-Poly1305 under one key, which is kept beside the data and not in it.
 //!
 //! A sealed secret is bound to its credential and provider, so that a row copied onto another does not open.
 
@@ -28,10 +28,10 @@ pub struct EnvelopeKey {
     id: String,
 }
 
-/// Why there is no envelope key.
+/// Reason that there is no envelope key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file cannot be read or written.
+    /// The key's file cannot be read or written.
     #[error("read or write the key file {path}")]
     File {
         /// The file.
@@ -40,18 +40,18 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
-    /// Others on the machine can read it.
+    /// Other users of the machine can read the file.
     #[error("the key file {0} can be read by others: run `chmod 600` on it")]
     Exposed(PathBuf),
-    /// It does not hold a key.
+    /// The text is no key.
     #[error("this is not an envelope key: expected {PREFIX} and 32 bytes in base64")]
     Malformed,
 }
 
-/// Why a sealed secret does not open.
+/// Reason that a sealed secret does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// It was sealed with another key.
+    /// The seal was made with another key.
     #[error("it was sealed with envelope key {sealed_with}, and this process has {have}")]
     OtherKey {
         /// The key's id in the row.
@@ -59,18 +59,18 @@ pub enum OpenError {
         /// The id of the key here.
         have: String,
     },
-    /// It was changed, or belongs to another credential.
+    /// The seal was changed, or belongs to another credential.
     #[error("it was changed or belongs to another credential")]
     Tampered,
 }
 
 impl EnvelopeKey {
-    /// A fresh key.
+    /// Draws a new key.
     pub fn generate() -> Self {
         Self::new(Zeroizing::new(Key::<XChaCha20Poly1305>::generate().into()))
     }
 
-    /// The key in a text, as [`EnvelopeKey::to_text`] writes it.
+    /// Reads a key from text in the form of [`EnvelopeKey::to_text`].
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
         let encoded = text
             .trim()
@@ -84,7 +84,7 @@ impl EnvelopeKey {
         Ok(Self::new(Zeroizing::new(key)))
     }
 
-    /// The key in a file that only its owner may read.
+    /// Reads a key from a file; fails when other users may read it.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File {
             path: path.to_owned(),
@@ -97,7 +97,7 @@ impl EnvelopeKey {
         Self::from_text(&text)
     }
 
-    /// The key in the file, or a fresh one written to it; true when it is fresh and should be backed up.
+    /// Reads the key of a file, or writes a new one to it; true for a new key, which should be backed up.
     pub fn from_file_or_new(path: &Path) -> Result<(Self, bool), KeyError> {
         let key = Self::generate();
         match create(path, &key) {
@@ -112,12 +112,12 @@ impl EnvelopeKey {
         }
     }
 
-    /// The key as text, for its file or environment variable and for nothing else.
+    /// Text of the key, for its file or environment variable only.
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(self.key.as_slice())))
     }
 
-    /// Names the key without telling it.
+    /// Id of the key: a hash that does not reveal it.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_seal_and_another_key_are_told_apart() {
+    fn a_changed_seal_and_another_key_are_different_errors() {
         let (id, provider) = credential(1);
         let key = EnvelopeKey::generate();
         let mut sealed = key.seal(&Secret::new("x"), id, &provider);

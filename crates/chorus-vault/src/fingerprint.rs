@@ -1,4 +1,4 @@
-//! Duplicates are told without opening anything.
+//! Fingerprints of secrets, by which duplicates are found without opening a seal.
 
 use std::fmt::Write as _;
 

@@ -6,22 +6,22 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret in the clear. It shows itself to nobody who does not ask by name, and is wiped when dropped.
+/// A secret in the clear. `Debug` hides it, [`Secret::expose`] shows it, and its memory is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// A secret from its text.
+    /// Takes a secret from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, for the one header or seal that needs it.
+    /// The text, for a header or a seal.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// A text in which this secret is blotted out.
+    /// Replaces this secret in a text, if it is at least 6 bytes long.
     pub fn blot(&self, text: &str) -> String {
         const SHORTEST: usize = 6;
         if self.0.len() < SHORTEST {

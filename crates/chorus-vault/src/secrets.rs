@@ -1,4 +1,4 @@
-//! Opened secrets for calls: the directory keeps them sealed, here they are opened once and kept.
+//! Opened secrets for calls: read sealed from the directory, opened once, kept in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,45 +11,45 @@ use chorus_core::port::{Directory, StoreError};
 use crate::envelope::{EnvelopeKey, OpenError};
 use crate::secret::Secret;
 
-/// What a call needs of a credential.
+/// A credential, as a call needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// The secret; empty for servers that want none.
+    /// Secret; empty for servers that want none.
     pub secret: Secret,
-    /// Another address than the provider's own.
+    /// Base URL instead of the provider's own.
     pub base_url: Option<String>,
 }
 
-/// Opens secrets.
+/// Source of opened secrets.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The opened secret of a credential at a provider.
+    /// Opens the secret of a credential at its provider.
     async fn open(
         &self,
         credential: CredentialId,
         provider: &ProviderId,
     ) -> Result<Opened, SecretsError>;
 
-    /// What was kept of it may be wrong: read it anew next time.
+    /// Drops the kept secret, so that the next call reads it again.
     fn forget(&self, credential: CredentialId);
 }
 
-/// Why no secret came.
+/// Reason that a secret cannot be opened.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SecretsError {
-    /// There is no such credential, or it belongs to another provider.
+    /// The credential does not exist or belongs to another provider.
     #[error("no credential {0} at this provider")]
     Missing(CredentialId),
-    /// It cannot be opened with this envelope key.
+    /// The seal does not open with this envelope key.
     #[error("open the credential")]
     Sealed(#[from] OpenError),
-    /// The store did not answer.
+    /// The store failed to read it.
     #[error("read the credential")]
     Store(#[from] StoreError),
 }
 
-/// Secrets read from the directory, opened with the envelope key and kept in memory. Whose credential a call may use
-/// is the pool's to say; here it only goes to its own provider.
+/// Secrets of a [`Directory`], opened with an [`EnvelopeKey`] and kept in memory. The pool decides which
+/// credential a call may use; a secret opened here goes to its own provider only.
 pub struct DirectorySecrets {
     directory: Arc<dyn Directory>,
     key: EnvelopeKey,
@@ -57,7 +57,7 @@ pub struct DirectorySecrets {
 }
 
 impl DirectorySecrets {
-    /// Nothing opened yet.
+    /// Creates a source in which no secret is open.
     pub fn new(directory: Arc<dyn Directory>, key: EnvelopeKey) -> Self {
         Self {
             directory,
@@ -82,14 +82,14 @@ impl Secrets for DirectorySecrets {
         if let Some(opened) = self.kept().get(&name) {
             return Ok(opened.clone());
         }
-        let deposit = self
+        let stored = self
             .directory
             .secret(credential)
             .await?
-            .filter(|deposit| deposit.provider == *provider);
+            .filter(|stored| stored.provider == *provider);
         let StoredSecret {
             base_url, secret, ..
-        } = deposit.ok_or(SecretsError::Missing(credential))?;
+        } = stored.ok_or(SecretsError::Missing(credential))?;
         let opened = Opened {
             secret: self.key.open(&secret, credential, provider)?,
             base_url,
@@ -130,7 +130,7 @@ mod tests {
         }
 
         async fn accounts(&self, _: &Tenant) -> Result<Vec<Account>, StoreError> {
-            Err(StoreError::broken("nobody asks"))
+            Err(StoreError::broken("not asked"))
         }
 
         async fn secret(
@@ -139,12 +139,12 @@ mod tests {
         ) -> Result<Option<StoredSecret>, StoreError> {
             self.reads.fetch_add(1, Ordering::Relaxed);
             let base_url = Some("http://127.0.0.1:9/v1".into());
-            let deposit = StoredSecret {
+            let stored = StoredSecret {
                 provider: "sim-openai".into(),
                 base_url,
                 secret: self.sealed.clone(),
             };
-            Ok((credential == CREDENTIAL).then_some(deposit))
+            Ok((credential == CREDENTIAL).then_some(stored))
         }
 
         async fn set_state(&self, _: CredentialId, _: CredentialState) -> Result<(), StoreError> {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_shows_itself_to_nobody() {
+    fn debug_output_hides_a_secret() {
         let (secrets, _directory) = secrets();
         let opened = open(&secrets, 7, "sim-openai").expect("a secret");
         assert!(!format!("{opened:?}").contains("sk-home"));

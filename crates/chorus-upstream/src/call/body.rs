@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::transport::{BodyStream, TransportError};
 
-/// No reply of a model is larger; a server that sends more is broken.
+/// Bytes that no reply of a model exceeds; a server that sends more is broken.
 pub(super) const LARGEST: usize = 64 << 20;
 
-/// The whole body.
+/// Reads the whole body, up to [`LARGEST`].
 pub(super) async fn whole(mut body: BodyStream) -> Result<Vec<u8>, TransportError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
@@ -24,7 +24,7 @@ pub(super) fn too_large() -> TransportError {
     TransportError::Broken(format!("the reply is larger than {} MiB", LARGEST >> 20))
 }
 
-/// The beginning of a body, as far as it came: enough to tell an error.
+/// Reads the beginning of a body, as far as it arrives: enough for an error.
 pub(super) async fn prefix(mut body: BodyStream, longest: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < longest
@@ -36,7 +36,7 @@ pub(super) async fn prefix(mut body: BodyStream, longest: usize) -> Vec<u8> {
     bytes
 }
 
-/// Some servers answer 200 and tell an error in the body.
+/// Returns true if a body with status 200 holds an error, as some servers send it.
 pub(super) fn holds_error(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Value>(bytes)
         .is_ok_and(|value| value.get("error").is_some_and(|error| !error.is_null()))

@@ -1,4 +1,4 @@
-//! Everything before the first byte: rows, secret, address, headers and body.
+//! Requests before their first byte: rows, secret, address, headers and body.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::Http;
 use crate::codec::write_request;
 use crate::failure::Exchange;
 
-/// A request that can be sent.
+/// A request, with the facts for its reply.
 pub(super) struct Prepared {
     pub(super) exchange: Exchange,
     pub(super) request: http::Request<Bytes>,
@@ -89,7 +89,7 @@ impl Http {
         })
     }
 
-    /// The full address of a path at the provider, or at the credential's own server.
+    /// Address of a path at the provider, or at the credential's own server.
     pub(crate) fn endpoint(
         &self,
         provider: &Provider,
@@ -109,7 +109,7 @@ impl Http {
     }
 }
 
-/// The headers of every request to a provider.
+/// Headers of every request to a provider.
 pub(crate) fn headers(
     provider: &Provider,
     secret: &Secret,
@@ -120,7 +120,7 @@ pub(crate) fn headers(
     if let Ok(reference) = HeaderValue::from_str(reference) {
         headers.insert("x-client-request-id", reference);
     }
-    let shown = |text: String| {
+    let credential = |text: String| {
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| "the secret holds characters that no header can carry".to_owned())?;
         value.set_sensitive(true);
@@ -129,10 +129,13 @@ pub(crate) fn headers(
     match provider.auth {
         Auth::None if secret.expose().is_empty() => {}
         Auth::Bearer | Auth::None => {
-            headers.insert(AUTHORIZATION, shown(format!("Bearer {}", secret.expose()))?);
+            headers.insert(
+                AUTHORIZATION,
+                credential(format!("Bearer {}", secret.expose()))?,
+            );
         }
         Auth::XApiKey => {
-            headers.insert("x-api-key", shown(secret.expose().to_owned())?);
+            headers.insert("x-api-key", credential(secret.expose().to_owned())?);
         }
     }
     Ok(headers)
@@ -150,7 +153,7 @@ fn fixed_headers(rows: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The deadline passed before anything was sent.
+/// A call that was not sent before its deadline.
 pub(super) fn too_late(call: &Call) -> CallFailure {
     unsent(
         call,

@@ -1,4 +1,4 @@
-//! A reply in canonical pieces, as it arrives.
+//! Replies as canonical events, as they arrive.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::transport::BodyStream;
 
 type Item = Result<StreamEvent, CallFailure>;
 
-/// What is needed to read a stream.
+/// A streamed reply before its first byte.
 pub(super) struct Streamed {
     pub(super) exchange: Exchange,
     pub(super) reader: Reader,
@@ -26,13 +26,13 @@ pub(super) struct Streamed {
     pub(super) deadline: Timestamp,
 }
 
-/// A server that was asked for pieces and answered whole: the pieces it would have sent.
+/// Events of a whole reply, for a server that does not stream although it was asked to.
 pub(super) fn replay(reply: Reply) -> BoxStream<'static, Item> {
     stream::iter(reply.into_events().into_iter().map(Ok)).boxed()
 }
 
 impl Streamed {
-    /// The pieces; the last one is `End` or a failure.
+    /// Events of the reply; the last one is `End` or a failure.
     pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
         let state = State {
             of: self,
@@ -40,7 +40,7 @@ impl Streamed {
             pending: VecDeque::new(),
             received: 0,
             aborted: false,
-            over: false,
+            is_ended: false,
         };
         stream::unfold(state, |mut state| async move {
             state.next().await.map(|item| (item, state))
@@ -51,28 +51,28 @@ impl Streamed {
 
 struct State {
     of: Streamed,
-    /// None once the provider closed the connection or we hung up.
+    /// None once either side closed the connection.
     body: Option<BodyStream>,
     pending: VecDeque<StreamEvent>,
     received: usize,
     aborted: bool,
-    over: bool,
+    is_ended: bool,
 }
 
 impl State {
     async fn next(&mut self) -> Option<Item> {
         loop {
-            if self.over {
+            if self.is_ended {
                 return None;
             }
             if let Some(event) = self.pending.pop_front() {
-                if let Some(item) = self.judge(event) {
+                if let Some(item) = self.item(event) {
                     return Some(item);
                 }
                 continue;
             }
             if self.body.is_none() {
-                return Some(self.cut("the stream ended before the answer did"));
+                return Some(self.cut("the stream ended before the reply did"));
             }
             if let Err(failure) = self.receive().await {
                 return Some(self.fail(failure));
@@ -80,8 +80,8 @@ impl State {
         }
     }
 
-    /// What an event means here; none when it says nothing to the caller.
-    fn judge(&mut self, event: StreamEvent) -> Option<Item> {
+    /// The caller's item for an event; none for events that it does not receive.
+    fn item(&mut self, event: StreamEvent) -> Option<Item> {
         match event {
             StreamEvent::Error { kind, message } => {
                 let failure = self
@@ -96,7 +96,7 @@ impl State {
             }
             StreamEvent::End if self.aborted => Some(self.fail(aborted(&self.of.exchange))),
             StreamEvent::End => {
-                self.hang_up();
+                self.close();
                 Some(Ok(StreamEvent::End))
             }
             other => Some(Ok(other)),
@@ -142,12 +142,12 @@ impl State {
     }
 
     fn fail(&mut self, failure: CallFailure) -> Item {
-        self.hang_up();
+        self.close();
         Err(failure)
     }
 
-    fn hang_up(&mut self) {
-        self.over = true;
+    fn close(&mut self) {
+        self.is_ended = true;
         self.body = None;
     }
 }

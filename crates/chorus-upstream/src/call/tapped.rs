@@ -1,4 +1,4 @@
-//! A reply in the provider's own bytes, with its usage read on the way.
+//! Replies as the provider's own bytes, with their usage read in passing.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::transport::BodyStream;
 
 type Item = Result<Tapped, CallFailure>;
 
-/// What is needed to tap a reply.
+/// A reply to be passed on before its first byte.
 pub(super) struct Tap {
     pub(super) exchange: Exchange,
     pub(super) quirks: Quirks,
@@ -30,7 +30,7 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    /// The bytes untouched, then the usage, then a failure if the stream was not whole.
+    /// The untouched bytes, then the usage, then a failure if the stream was not whole.
     pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
         let state = State {
             of: self,
@@ -50,16 +50,16 @@ struct State {
     seen: Seen,
 }
 
-/// What the bytes told so far.
+/// Facts read from the bytes so far.
 #[derive(Default)]
 struct Seen {
-    /// A whole reply's bytes, until it is complete.
+    /// Bytes of a whole reply, until it is complete.
     copy: Vec<u8>,
     usage: Option<Usage>,
     ended: bool,
     error: Option<(String, String)>,
-    usage_told: bool,
-    failure_told: bool,
+    usage_sent: bool,
+    failure_sent: bool,
 }
 
 impl State {
@@ -71,7 +71,7 @@ impl State {
                     return Some(self.fail(self.cut("cut_stream", &error.to_string())));
                 }
                 Some(Some(Ok(bytes))) => {
-                    self.look(&bytes);
+                    self.observe(&bytes);
                     return Some(Ok(Tapped::Bytes(bytes)));
                 }
                 Some(None) => self.close(),
@@ -80,27 +80,27 @@ impl State {
         if let Some(usage) = self
             .seen
             .usage
-            .filter(|_| !std::mem::replace(&mut self.seen.usage_told, true))
+            .filter(|_| !std::mem::replace(&mut self.seen.usage_sent, true))
         {
             return Some(Ok(Tapped::Usage(usage)));
         }
-        if std::mem::replace(&mut self.seen.failure_told, true) {
+        if std::mem::replace(&mut self.seen.failure_sent, true) {
             return None;
         }
         match (self.seen.error.take(), self.seen.ended) {
             (Some((kind, message)), _) => Some(Err(self.cut(&kind, &message))),
             (None, false) => Some(Err(
-                self.cut("cut_stream", "the stream ended before the answer did")
+                self.cut("cut_stream", "the stream ended before the reply did")
             )),
             (None, true) => None,
         }
     }
 
-    fn look(&mut self, bytes: &Bytes) {
+    fn observe(&mut self, bytes: &Bytes) {
         match &mut self.of.reader {
             Some(reader) => {
                 let events = reader.push(bytes);
-                self.note(events);
+                self.record(events);
             }
             None if self.seen.copy.len() + bytes.len() <= body::LARGEST => {
                 self.seen.copy.extend_from_slice(bytes)
@@ -114,7 +114,7 @@ impl State {
         match &mut self.of.reader {
             Some(reader) => {
                 let events = reader.close();
-                self.note(events);
+                self.record(events);
             }
             None => {
                 let reply = read_reply(
@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    fn note(&mut self, events: Vec<StreamEvent>) {
+    fn record(&mut self, events: Vec<StreamEvent>) {
         for event in events {
             match event {
                 StreamEvent::Usage(usage) => self.seen.usage = Some(usage),
@@ -147,8 +147,8 @@ impl State {
 
     fn fail(&mut self, failure: CallFailure) -> Item {
         self.body = None;
-        self.seen.usage_told = true;
-        self.seen.failure_told = true;
+        self.seen.usage_sent = true;
+        self.seen.failure_sent = true;
         Err(failure)
     }
 }

@@ -27,7 +27,7 @@ impl Postgres {
     }
 
     /// Creates an empty database.
-    pub(crate) async fn place(&self, suite: &str) -> Place {
+    pub(crate) async fn place(&self, suite: &str) -> DatabaseUrl {
         sqlx::any::install_default_drivers();
         let name = format!(
             "chorus_{suite}_{}_{}",
