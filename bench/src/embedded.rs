@@ -100,7 +100,7 @@ impl EmbeddedServices {
             )
         };
         let never = std::future::pending::<()>;
-        let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
+        let sizes = Arc::new(chorus_core::sizes::SizeLimits::default());
         tokio::spawn(
             Orchestrator::new(
                 ports.clone(),

@@ -24,6 +24,7 @@ pub mod port;
 pub mod progress;
 pub mod project;
 pub mod record;
+pub mod sizes;
 pub mod state_machine;
 pub mod task_kind;
 pub mod time;

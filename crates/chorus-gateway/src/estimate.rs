@@ -13,8 +13,8 @@ use chorus_core::plan::{self, Plan, PlanEstimate};
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
 use chorus_core::time::Timestamp;
+use chorus_pool::cost_estimate::CostEstimate;
 use chorus_pool::endpoint_index::Unserved;
-use chorus_pool::prospect::Prospect;
 use chorus_pool::{EndpointIndex, RoleModels};
 use serde::de::DeserializeOwned;
 
@@ -64,13 +64,13 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
         &head.tenant,
         sources.directory.accounts(&head.tenant).await?,
     );
-    let prospect = index.prospect(&head.tenant, sources.roles, &size, sources.now)?;
+    let cost = index.cost_estimate(&head.tenant, sources.roles, &size, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
-    Ok(estimate(&plan, size, prospect, money))
+    Ok(estimate(&plan, size, cost, money))
 }
 
-fn estimate(plan: &Plan, size: PlanEstimate, prospect: Prospect, money: ProjectMoney) -> Estimate {
-    let models = prospect.choices.into_iter();
+fn estimate(plan: &Plan, size: PlanEstimate, cost: CostEstimate, money: ProjectMoney) -> Estimate {
+    let models = cost.choices.into_iter();
     Estimate {
         title: plan.title.clone(),
         tasks: plan.tasks.len() as u64,
@@ -78,8 +78,8 @@ fn estimate(plan: &Plan, size: PlanEstimate, prospect: Prospect, money: ProjectM
         calls: size.calls,
         input_tokens: size.input_tokens,
         output_tokens: size.output_tokens,
-        cost_micro_usd: prospect.cost,
-        time_ms: prospect.time,
+        cost_micro_usd: cost.cost,
+        time_ms: cost.time,
         spent_micro_usd: money.spent,
         budget_micro_usd: money.budget,
         models: models

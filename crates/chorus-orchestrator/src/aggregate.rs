@@ -1,25 +1,25 @@
-//! A project as this process knows it: the row with its version, and the artifacts at hand. It is only a
-//! guess until a commit at its version succeeds.
+//! A project as this process knows it: its row with version and last event, and its cached artifacts. The state
+//! is confirmed only by a commit at its [`Version`].
 
 use chorus_core::id::{Seq, Version};
 use chorus_core::port::projects::Loaded;
 use chorus_core::project::Project;
+use chorus_core::sizes::SizeLimits;
 
-use crate::settings::SizeLimits;
-use crate::shelf::Shelf;
+use crate::artifact_cache::ArtifactCache;
 
 /// A cached project.
 pub(crate) struct Aggregate {
     pub(crate) version: Version,
     pub(crate) seq: Seq,
     pub(crate) project: Project,
-    pub(crate) shelf: Shelf,
-    /// As they were when the batch at hand was begun: one decision rests on one measure.
+    pub(crate) artifacts: ArtifactCache,
+    /// Limits read when the current batch began; all decisions of a batch use the same.
     pub(crate) sizes: SizeLimits,
 }
 
 impl Aggregate {
-    pub(crate) fn new(loaded: Loaded, shelf: Shelf, sizes: SizeLimits) -> Self {
+    pub(crate) fn new(loaded: Loaded, artifacts: ArtifactCache, sizes: SizeLimits) -> Self {
         let Loaded {
             version,
             seq,
@@ -29,7 +29,7 @@ impl Aggregate {
             version,
             seq,
             project,
-            shelf,
+            artifacts,
             sizes,
         }
     }

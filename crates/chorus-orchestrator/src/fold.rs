@@ -1,6 +1,8 @@
-//! Folding a batch of one project's records: load, decide, write artifacts, commit at the expected version,
-//! publish. Every batch ends in a commit, also one that decides nothing: it confirms the version on which
-//! that was decided, and marks the records as folded, so that nobody sends them again.
+//! Folds a batch of one project's records: load, decide, write artifacts, commit at the expected version, publish.
+//!
+//! Every batch ends in a commit, even one that decides nothing: the commit confirms the version on which that
+//! was decided, and marks the records as folded, so that the dispatcher does not send them again. Decisions are
+//! made by the [`Decider`]; [`Orchestrator`](crate::Orchestrator) chooses the batches.
 
 use std::collections::VecDeque;
 
@@ -10,11 +12,11 @@ use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::relay;
 
 use crate::aggregate::Aggregate;
+use crate::artifact_cache::ArtifactCache;
 use crate::context::Context;
-use crate::deciding::Deciding;
-use crate::shelf::Shelf;
+use crate::decider::Decider;
 
-/// Folds the records, in order, and returns the project as it is then; none when there is no such project.
+/// Folds the records in order and returns the project after the last commit; none if there is no such project.
 pub(crate) async fn fold(
     context: &Context,
     project: ProjectId,
@@ -23,10 +25,10 @@ pub(crate) async fn fold(
 ) -> Option<Aggregate> {
     let mut aggregate = match cached {
         Some(cached) => Aggregate {
-            sizes: context.sizes.sizes(&cached.project.head.tenant).await,
+            sizes: context.sizes.limits(&cached.project.head.tenant).await,
             ..cached
         },
-        None => load(context, project, Shelf::default()).await?,
+        None => load(context, project, ArtifactCache::default()).await?,
     };
     let mut batches = VecDeque::from([records]);
     while let Some(batch) = batches.pop_front() {
@@ -49,7 +51,7 @@ pub(crate) async fn fold(
                 Aggregate { version, ..decided }
             }
             Committed::Conflict => {
-                let fresh = load(context, project, decided.shelf).await?;
+                let fresh = load(context, project, decided.artifacts).await?;
                 retry(&mut batches, batch, expected == fresh.version);
                 fresh
             }
@@ -58,8 +60,9 @@ pub(crate) async fn fold(
     Some(aggregate)
 }
 
-/// What to do with a batch that was not committed. When the row has the version on which it was decided, one
-/// of its records was folded before: alone, such a record is done with; in company, each is tried alone.
+/// Plans the next batches after a conflict. If the row still has the version that was decided on, at least one
+/// record of the batch was folded before: a single record is then done, and a larger batch is split into single
+/// records. Otherwise another process wrote, and the batch is decided anew.
 fn retry(batches: &mut VecDeque<Vec<Record>>, batch: Vec<Record>, same_version: bool) {
     if !same_version {
         batches.push_front(batch);
@@ -77,24 +80,28 @@ async fn decide(
     records: &[Record],
 ) -> (Aggregate, Commit) {
     let from: (Version, _) = (aggregate.version, aggregate.seq);
-    let mut deciding = Deciding::new(context, aggregate);
+    let mut decider = Decider::new(context, aggregate);
     for record in records {
-        deciding.fold(record).await;
+        decider.fold(record).await;
     }
-    let (decided, gathered, attempts) = deciding.finish().await;
-    let commit = gathered.commit(context, &decided.project, from, attempts);
+    let (decided, builder, attempts) = decider.finish().await;
+    let commit = builder.commit(context, &decided.project, from, attempts);
     let seq = commit.events.last().map_or(decided.seq, |event| event.seq);
     (Aggregate { seq, ..decided }, commit)
 }
 
-async fn load(context: &Context, project: ProjectId, shelf: Shelf) -> Option<Aggregate> {
+async fn load(
+    context: &Context,
+    project: ProjectId,
+    artifacts: ArtifactCache,
+) -> Option<Aggregate> {
     let loaded = context
         .until_ok("load a project", || context.projects.load(project))
         .await;
     if loaded.is_none() {
-        tracing::error!(project.id = %project, "records name a project that does not exist, they are dropped");
+        tracing::error!(project.id = %project, "records of an unknown project are dropped");
     }
     let loaded = loaded?;
-    let sizes = context.sizes.sizes(&loaded.project.head.tenant).await;
-    Some(Aggregate::new(loaded, shelf, sizes))
+    let sizes = context.sizes.limits(&loaded.project.head.tenant).await;
+    Some(Aggregate::new(loaded, artifacts, sizes))
 }

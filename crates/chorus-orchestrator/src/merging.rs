@@ -1,5 +1,7 @@
-//! Merging, as far as it needs artifacts: results are read, conflicts found and resolved by rule or carried
-//! over, files made and stored. What cannot be resolved so is handed to a model, once.
+//! Merges results into a [`Deliverable`]: reads the results, finds conflicts, resolves them by rule or as in earlier
+//! merges, and stores the merged files.
+//!
+//! Conflicts that remain are handed to a model once; the rules of merging are core's [`merge`](chorus_core::merge).
 
 use bytes::Bytes;
 use chorus_core::merge::{self, Deliverable, FileText, MergedFile, Resolution};
@@ -8,48 +10,46 @@ use chorus_core::project::{Conflicts, Merge};
 use chorus_core::verdict::{self, Verdict};
 
 use crate::aggregate::Aggregate;
+use crate::artifact_cache::Missing;
 use crate::context::Context;
-use crate::shelf::Missing;
-use crate::{material, opening};
+use crate::inputs;
 
-/// Version of the stored form of deliverables.
+/// Version of the stored form of a [`Deliverable`].
 const DELIVERABLE: u32 = 1;
 
-/// Merges the results that stand. `resolutions` are a model's word on the conflicts that the ledger holds open.
+/// Merges the results of the active tasks. `resolutions` are a model's answers to the open conflicts; with
+/// `ask_model`, open conflicts end the merge as [`Merge::Open`].
 pub(crate) async fn merge(
     context: &Context,
     aggregate: &mut Aggregate,
     resolutions: Vec<Resolution>,
     ask_model: bool,
 ) -> Result<Merge, Missing> {
-    let plan = opening::plan(context, aggregate).await?.ok_or(Missing {
-        what: "the plan",
-        hash: aggregate.project.head.brief,
-    })?;
-    let results = material::results(context, aggregate, &plan).await?;
-    let before = material::ledger(context, aggregate).await?;
-    let mut draft = LedgerDraft::new(merge::conflicts(&plan, &results), &before, resolutions);
-    if ask_model && !draft.ledger.open().is_empty() {
-        let ledger = aggregate.shelf.put(context, &draft.ledger).await;
+    let plan = inputs::expect_plan(context, aggregate).await?;
+    let results = inputs::results(context, aggregate, &plan).await?;
+    let before = inputs::conflicts(context, aggregate).await?;
+    let mut draft = ConflictDraft::new(merge::conflicts(&plan, &results), &before, resolutions);
+    if ask_model && !draft.conflicts.open().is_empty() {
+        let conflicts = aggregate.artifacts.put(context, &draft.conflicts).await;
         return Ok(Merge::Open {
-            conflicts: ledger,
+            conflicts,
             found: draft.found,
             resolved: draft.resolved,
         });
     }
     draft.close();
-    let LedgerDraft {
-        ledger,
+    let ConflictDraft {
+        conflicts: all,
         found,
         resolved,
     } = draft;
-    let files = merge::files(&plan, &results, &ledger.conflicts, &ledger.resolutions);
+    let files = merge::files(&plan, &results, &all.conflicts, &all.resolutions);
     let merged = store(context, aggregate, &files).await;
     let Conflicts {
         conflicts,
         resolutions,
         ..
-    } = ledger.clone();
+    } = all.clone();
     let deliverable = Deliverable {
         version: DELIVERABLE,
         files: merged,
@@ -57,10 +57,10 @@ pub(crate) async fn merge(
         resolutions,
     };
     Ok(Merge::Whole {
-        conflicts: aggregate.shelf.put(context, &ledger).await,
+        conflicts: aggregate.artifacts.put(context, &all).await,
         found,
         resolved,
-        deliverable: aggregate.shelf.put(context, &deliverable).await,
+        deliverable: aggregate.artifacts.put(context, &deliverable).await,
         files: deliverable
             .files
             .iter()
@@ -77,16 +77,16 @@ pub(crate) async fn merge(
     })
 }
 
-/// A ledger in the making, with what is new in it.
-struct LedgerDraft {
-    ledger: Conflicts,
+/// Conflicts of a merge under construction, with those found and resolved by this merge.
+struct ConflictDraft {
+    conflicts: Conflicts,
     found: Vec<merge::Conflict>,
     resolved: Vec<Resolution>,
 }
 
-impl LedgerDraft {
-    /// Each conflict as it was resolved before, else as the model says, else by rule.
-    fn new(conflicts: Vec<merge::Conflict>, before: &Conflicts, said: Vec<Resolution>) -> Self {
+impl ConflictDraft {
+    /// Resolves each conflict as before, else as the model answered, else by rule.
+    fn new(conflicts: Vec<merge::Conflict>, before: &Conflicts, answered: Vec<Resolution>) -> Self {
         let found = conflicts
             .iter()
             .filter(|conflict| !before.knows(conflict))
@@ -97,7 +97,10 @@ impl LedgerDraft {
             .filter_map(|conflict| before.resolved(conflict))
             .collect();
         let mut resolved = Vec::new();
-        for resolution in said.into_iter().chain(merge::resolve_by_rule(&conflicts)) {
+        for resolution in answered
+            .into_iter()
+            .chain(merge::resolve_by_rule(&conflicts))
+        {
             let known = conflicts
                 .iter()
                 .any(|conflict| conflict.id == resolution.conflict);
@@ -111,7 +114,7 @@ impl LedgerDraft {
             }
         }
         Self {
-            ledger: Conflicts {
+            conflicts: Conflicts {
                 version: Conflicts::VERSION,
                 conflicts,
                 resolutions,
@@ -122,16 +125,21 @@ impl LedgerDraft {
         }
     }
 
-    /// Resolves by nobody what nobody resolved.
+    /// Closes conflicts without a resolution: the deliverable shows all their claims.
     fn close(&mut self) {
-        let open = self.ledger.open();
-        self.ledger = std::mem::take(&mut self.ledger).closed().in_order();
-        let by_nobody = |resolution: &&Resolution| {
+        let open = self.conflicts.open();
+        self.conflicts = std::mem::take(&mut self.conflicts).closed().in_order();
+        let unresolved = |resolution: &&Resolution| {
             open.iter()
                 .any(|conflict| conflict.id == resolution.conflict)
         };
-        self.resolved
-            .extend(self.ledger.resolutions.iter().filter(by_nobody).cloned());
+        self.resolved.extend(
+            self.conflicts
+                .resolutions
+                .iter()
+                .filter(unresolved)
+                .cloned(),
+        );
     }
 }
 
@@ -147,7 +155,7 @@ async fn store(
             path: file.path.clone(),
             media_type: file.media_type.clone(),
             bytes: bytes.len() as u64,
-            content: aggregate.shelf.put_bytes(context, bytes).await,
+            content: aggregate.artifacts.put_bytes(context, bytes).await,
         });
     }
     merged.sort_by(|one, other| one.path.cmp(&other.path));

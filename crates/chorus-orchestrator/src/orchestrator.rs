@@ -1,4 +1,6 @@
-//! The orchestrator: one future that takes records, folds each project's in turn, and acknowledges.
+//! The orchestrator's future: reads records, folds those of each project in turn, and acknowledges them.
+//!
+//! [`RecordQueue`] orders the records, [`fold::fold`] handles a batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
@@ -18,94 +20,92 @@ use futures_util::stream::FuturesUnordered;
 use crate::aggregate::Aggregate;
 use crate::context::Context;
 use crate::fold;
-use crate::intake::{Intake, Taken};
+use crate::record_queue::{QueuedRecord, RecordQueue};
 use crate::{Settings, SizePolicy};
 
-/// The consumer group of orchestrators.
+/// Consumer group of all orchestrators.
 pub const GROUP: &str = "orchestrator";
 
-/// Writes projects: folds their commands and finished attempts into decisions.
+/// The only writer of projects: folds their commands and finished attempts into decisions.
 pub struct Orchestrator {
     context: Arc<Context>,
 }
 
-/// What the orchestrator's future waits for.
+/// Event that the orchestrator's future waits for.
 enum Event {
     Stop,
     Folded(Folded),
-    Fed(SubscriberEvent),
+    Subscriber(SubscriberEvent),
 }
 
-/// A batch of one project that was folded.
+/// A folded batch of one project.
 struct Folded {
     project: ProjectId,
-    places: Vec<Position>,
+    positions: Vec<Position>,
     aggregate: Option<Box<Aggregate>>,
 }
 
 impl Orchestrator {
-    /// An orchestrator over these ports; `sizes` bounds plans, prompts and answers.
+    /// An orchestrator over these ports; `sizes` limits plans, prompts and answers.
     pub fn new(ports: Ports, settings: Settings, sizes: Arc<dyn SizePolicy>) -> Self {
         Self {
             context: Arc::new(Context::new(ports, settings, sizes)),
         }
     }
 
-    /// Works until `stop`; then takes nothing more and lets folds under way end within the drain time. What is
-    /// left is not acknowledged, so it comes again.
+    /// Runs until `stop`, then takes no more records and lets folds under way end within [`Settings::drain`].
+    /// Records left over are not acknowledged, so they are delivered again.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let mut desk = Desk {
+        let mut events = EventLoop {
             context: &self.context,
-            intake: Intake::default(),
+            queue: RecordQueue::default(),
             cache: BTreeMap::new(),
-            void: BTreeSet::new(),
+            moved: BTreeSet::new(),
             folds: FuturesUnordered::new(),
         };
-        desk.serve(pin!(stop)).await;
+        events.run(pin!(stop)).await;
     }
 }
 
-/// Records at hand, projects in memory, folds under way.
-struct Desk<'a> {
+/// Queued records, cached projects, folds under way.
+struct EventLoop<'a> {
     context: &'a Arc<Context>,
-    intake: Intake,
+    queue: RecordQueue,
     cache: BTreeMap<ProjectId, Aggregate>,
-    /// Projects that went to somebody else while they were folded here: not to be cached after that.
-    void: BTreeSet<ProjectId>,
+    /// Projects that moved to another process while they were folded here, so they are not cached afterwards.
+    moved: BTreeSet<ProjectId>,
     folds: FuturesUnordered<BoxFuture<'static, Folded>>,
 }
 
-impl Desk<'_> {
-    async fn serve(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
-        let ports = &self.context;
+impl EventLoop<'_> {
+    async fn run(&mut self, mut stop: Pin<&mut (impl Future<Output = ()> + Send)>) {
+        let context = &self.context;
         let topics = vec![Topic::ProjectCmd, Topic::TaskDone];
-        let mut feed = Subscriber::of_group(
-            ports.bus.clone(),
-            ports.clock.clone(),
+        let mut subscriber = Subscriber::of_group(
+            context.bus.clone(),
+            context.clock.clone(),
             topics,
             GROUP.to_owned(),
         );
         loop {
-            feed.pause(self.intake.len() >= self.context.settings.records)
+            subscriber.pause(self.queue.len() >= self.context.settings.records)
                 .await;
-            match self.next_event(&mut feed, stop.as_mut()).await {
-                Event::Stop => return self.drain(&mut feed).await,
+            match self.next_event(&mut subscriber, stop.as_mut()).await {
+                Event::Stop => return self.drain(&mut subscriber).await,
                 Event::Folded(folded) => {
                     for at in self.folded(folded) {
-                        feed.ack(&at).await;
+                        subscriber.ack(&at).await;
                     }
                 }
-                Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
-                    self.take(record, at, &mut feed).await
+                Event::Subscriber(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
+                    self.receive(record, at, &mut subscriber).await
                 }
-                Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => {
+                Event::Subscriber(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => {
                     self.forget(|partition| gone.contains(partition))
                 }
-                Event::Fed(
-                    SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
-                ) => {}
-                Event::Fed(SubscriberEvent::Broken(error)) => {
-                    tracing::warn!(error = %error, "the subscription to commands and results broke, opening it again");
+                Event::Subscriber(SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened) => {}
+                Event::Subscriber(SubscriberEvent::Broken(error)) => {
+                    tracing::warn!(error = %error, "the subscription to commands and results failed, it is opened again");
                     self.forget(|_| true);
                 }
             }
@@ -113,22 +113,22 @@ impl Desk<'_> {
         }
     }
 
-    async fn drain(&mut self, feed: &mut Subscriber) {
+    async fn drain(&mut self, subscriber: &mut Subscriber) {
         let clock = &self.context.clock;
         let over = clock.now() + self.context.settings.drain;
         while let Some(Some(folded)) = clock.deadline(over, self.folds.next()).await {
             for at in self.folded(folded) {
-                feed.ack(&at).await;
+                subscriber.ack(&at).await;
             }
         }
     }
 
     async fn next_event(
         &mut self,
-        feed: &mut Subscriber,
+        subscriber: &mut Subscriber,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Event {
-        let mut fed = pin!(feed.next());
+        let mut next = pin!(subscriber.next());
         poll_fn(|context| {
             if stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
@@ -136,34 +136,34 @@ impl Desk<'_> {
             if let Poll::Ready(Some(folded)) = self.folds.poll_next_unpin(context) {
                 return Poll::Ready(Event::Folded(folded));
             }
-            fed.as_mut().poll(context).map(Event::Fed)
+            next.as_mut().poll(context).map(Event::Subscriber)
         })
         .await
     }
 
-    async fn take(&mut self, record: Record, at: Position, feed: &mut Subscriber) {
+    async fn receive(&mut self, record: Record, at: Position, subscriber: &mut Subscriber) {
         match record::project_of(&record) {
-            Ok(project) => self.intake.take(project, Taken { record, at }),
+            Ok(project) => self.queue.push(project, QueuedRecord { record, at }),
             Err(problem) => {
-                set_aside(self.context, &record, &problem).await;
-                feed.ack(&at).await;
+                publish_dead_letter(self.context, &record, &problem).await;
+                subscriber.ack(&at).await;
             }
         }
     }
 
     /// Starts a fold for every project that has records and none under way.
     fn begin(&mut self) {
-        while let Some((project, batch)) = self.intake.begin(self.context.settings.batch) {
+        while let Some((project, batch)) = self.queue.begin(self.context.settings.batch) {
             let (context, aggregate) = (self.context.clone(), self.cache.remove(&project));
             self.folds.push(Box::pin(async move {
-                let (records, places) = batch
+                let (records, positions) = batch
                     .into_iter()
                     .map(|taken| (taken.record, taken.at))
                     .unzip();
                 let aggregate = fold::fold(&context, project, aggregate, records).await;
                 Folded {
                     project,
-                    places,
+                    positions,
                     aggregate: aggregate.map(Box::new),
                 }
             }));
@@ -173,25 +173,25 @@ impl Desk<'_> {
     fn folded(&mut self, folded: Folded) -> Vec<Position> {
         let Folded {
             project,
-            places,
+            positions,
             aggregate,
         } = folded;
-        let void = self.void.remove(&project);
+        let moved = self.moved.remove(&project);
         if let Some(aggregate) =
-            aggregate.filter(|aggregate| !void && !aggregate.project.head.is_terminal())
+            aggregate.filter(|aggregate| !moved && !aggregate.project.head.is_terminal())
         {
             self.cache.insert(project, *aggregate);
             while self.cache.len() > self.context.settings.cached {
                 self.cache.pop_first();
             }
         }
-        self.intake.end(project, places)
+        self.queue.end(project, positions)
     }
 
-    /// Partitions went to somebody else: their records are theirs, and what is cached of their projects is void.
-    /// A fold under way may end; its commit is guarded by the version.
+    /// Drops records and cached projects of partitions that another process reads now. A fold under way may end;
+    /// its commit is guarded by the version.
     fn forget(&mut self, gone: impl Fn(&Partition) -> bool) {
-        self.intake.forget(&gone);
+        self.queue.forget(&gone);
         let ours = |project: &ProjectId| {
             let key = project.to_string();
             let of = |topic: Topic| Partition {
@@ -201,16 +201,16 @@ impl Desk<'_> {
             !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
         };
         self.cache.retain(|project, _| ours(project));
-        self.void
-            .extend(self.intake.busy().filter(|project| !ours(project)));
+        self.moved
+            .extend(self.queue.busy().filter(|project| !ours(project)));
     }
 }
 
-/// Nobody can say which project it is about, so no project can fold it: it goes to the operator.
-async fn set_aside(context: &Context, record: &Record, problem: &Unreadable) {
-    tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it goes to the dead letters");
-    let letter = record::dead_letter(context.event_id(), record, problem);
-    if let Err(error) = context.bus.publish(vec![letter]).await {
-        tracing::warn!(error = %error, "the dead letter was not taken");
+/// Publishes a record that names no project as a dead letter; no project can fold it.
+async fn publish_dead_letter(context: &Context, record: &Record, problem: &Unreadable) {
+    tracing::error!(error = %problem, bus.record = %record.id, "a record names no project, it becomes a dead letter");
+    let dead_letter = record::dead_letter(context.event_id(), record, problem);
+    if let Err(error) = context.bus.publish(vec![dead_letter]).await {
+        tracing::warn!(error = %error, "failed to publish a dead letter");
     }
 }

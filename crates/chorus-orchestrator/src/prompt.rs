@@ -1,7 +1,7 @@
-//! What models are told: one pure builder for each kind of task, exactly as `docs/prompts.md` says.
+//! Prompts: one pure builder for each kind of task, as documented in `docs/prompts.md`.
 //!
-//! Neighbours: the orchestrator fills the structs from its artifacts, core reads the answers. Nothing here looks anything
-//! up or decides what comes next; equal inputs give equal requests.
+//! Neighbours: `call_builder` fills the structs from artifacts, core parses the answers. Builders read nothing and
+//! decide nothing; equal inputs give equal [`Request`](chorus_core::llm::Request)s.
 
 mod answer;
 mod blocks;
@@ -17,9 +17,9 @@ pub use answer::{Answer, answer};
 pub use clarify::{Clarify, clarify};
 pub use judge::{Judge, judge};
 pub use plan::{Planning, plan};
-pub use request::{Room, size};
+pub use request::size;
 pub use resolve::{Resolve, resolve};
-pub use work::{Given, Input, Rework, Work, work};
+pub use work::{Input, ParentResult, Rework, Work, work};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
-//! From a finished attempt to what its result says: the artifact is read by core's rules for its kind.
+//! Reads the outcome of a finished attempt by core's rules for its kind of task.
+//!
+//! The [`Decider`](crate::decider::Decider) hands the [`Reading`] to the project; parsers live in core.
 
 use chorus_core::attempt::{AttemptDone, Outcome};
 use chorus_core::brief;
@@ -9,19 +11,19 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::verdict;
 
 use crate::aggregate::Aggregate;
+use crate::artifact_cache::Missing;
 use crate::context::Context;
-use crate::shelf::Missing;
-use crate::{material, opening};
+use crate::inputs;
 
-/// What the result says; nothing when its task does not wait for it.
-pub(crate) async fn of(
+/// Reads the outcome of an attempt; [`Reading::Nothing`] if its task does not wait for this attempt.
+pub(crate) async fn read_outcome(
     context: &Context,
     aggregate: &mut Aggregate,
     done: &AttemptDone,
 ) -> Result<Reading, Missing> {
     let waiting = |task: &&Task| {
         task.current_attempt()
-            .is_some_and(|doing| doing.attempt == done.attempt)
+            .is_some_and(|current| current.attempt == done.attempt)
     };
     let Some(task) = aggregate
         .project
@@ -34,12 +36,15 @@ pub(crate) async fn of(
     };
     let text = match &done.outcome {
         Outcome::Succeeded { .. } if task.kind == TaskKind::Work => None,
-        Outcome::Succeeded { result } => {
-            Some(aggregate.shelf.text(context, "a result", *result).await?)
-        }
+        Outcome::Succeeded { result } => Some(
+            aggregate
+                .artifacts
+                .text(context, "a result", *result)
+                .await?,
+        ),
         Outcome::Asked { question } => Some(
             aggregate
-                .shelf
+                .artifacts
                 .text(context, "a question", *question)
                 .await?,
         ),
@@ -55,7 +60,7 @@ pub(crate) async fn of(
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
         (TaskKind::Resolve, Some(text)) => resolved(context, aggregate, &text).await,
         (TaskKind::Judge, Some(text)) => {
-            let plan = opening::plan(context, aggregate).await?;
+            let plan = inputs::plan(context, aggregate).await?;
             let read = if matches!(task.about, Subject::Part { of: 1, .. }) {
                 verdict::read_whole
             } else {
@@ -68,7 +73,7 @@ pub(crate) async fn of(
     }
 }
 
-/// The question without the word that marks it.
+/// The question without its marker.
 fn question(text: &str) -> String {
     let text = text.trim();
     text.strip_prefix("QUESTION:")
@@ -82,25 +87,26 @@ async fn resolved(
     aggregate: &mut Aggregate,
     text: &str,
 ) -> Result<Reading, Missing> {
-    let ledger = material::ledger(context, aggregate).await?;
+    let conflicts = inputs::conflicts(context, aggregate).await?;
     Ok(Reading::Resolutions(merge::read_resolutions(
         text,
-        &Conflicts::open(&ledger),
+        &Conflicts::open(&conflicts),
     )))
 }
 
-/// The planner's plan, or what stands in for it: its reply read with more indulgence, else the plan by rule.
+/// Reads the planner's plan. A reply that breaks the rules is read leniently, and the [`plan::fallback`] stands in
+/// for one that cannot be read at all.
 async fn planned(
     context: &Context,
     aggregate: &mut Aggregate,
     text: Option<String>,
 ) -> Result<Reading, Missing> {
-    let outline = opening::stored_outline(context, aggregate).await?;
+    let outline = inputs::outline(context, aggregate).await?;
     let scope = Scope {
         outline: &outline,
-        limits: aggregate.sizes.limits,
+        limits: aggregate.sizes.plan,
     };
-    let brief = opening::brief(context, aggregate).await?;
+    let brief = inputs::brief(context, aggregate).await?;
     let strict = text.as_deref().map(|text| plan::read(text, &scope));
     let wrong = match strict {
         Some(Ok(reading)) => {
@@ -144,7 +150,7 @@ async fn store(
     scope: &Scope<'_>,
     brief: &str,
 ) -> Planned {
-    let hash = aggregate.shelf.put(context, &plan).await;
+    let hash = aggregate.artifacts.put(context, &plan).await;
     let estimate = plan::estimate(&plan, scope.outline, brief);
     Planned {
         plan: Box::new(plan),

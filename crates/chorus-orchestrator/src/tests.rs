@@ -1,10 +1,10 @@
-//! The service over in-memory ports and a virtual clock: attempts are answered by a brain that reads its
-//! prompts, ports lose replies, the service is dropped and begun again.
+//! The service over in-memory ports and a manual clock: attempts are answered by a [`FakeModel`], ports lose replies,
+//! the service is dropped and started again.
 
-mod bench;
-mod brain;
+mod clock;
 mod faults;
-mod time;
+mod fixture;
+mod model;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use chorus_core::merge::ResolvedBy;
 use chorus_core::port::bus::Topic;
 use chorus_core::project::{ClientCommand, HistoryEvent};
 
-use bench::Bench;
-use brain::Brain;
+use fixture::Fixture;
+use model::FakeModel;
 
 const FREE: Options = Options {
     assume: true,
@@ -23,25 +23,25 @@ const FREE: Options = Options {
 };
 
 /// Runs a project to its end and returns its state and its deliverable's hash and text.
-fn check(bench: &mut Bench, expected: &str) -> (String, String) {
-    bench.run_to_end();
-    let head = bench.head();
+fn check(fixture: &mut Fixture, expected: &str) -> (String, String) {
+    fixture.run_to_end();
+    let head = fixture.head();
     assert_eq!(head.state.as_str(), expected, "{:?}", head.state);
     let deliverable = head
         .deliverable()
         .map(|hash| hash.to_string())
         .unwrap_or_default();
-    (deliverable, bench.texts())
+    (deliverable, fixture.texts())
 }
 
 #[test]
 fn a_brief_becomes_a_checked_deliverable() {
-    let mut bench = Bench::new(1, Brain::honest(), FREE);
-    let (_, text) = check(&mut bench, "done");
+    let mut fixture = Fixture::new(1, FakeModel::honest(), FREE);
+    let (_, text) = check(&mut fixture, "done");
     for part in ["Part of One", "Part of Two", "Part of Three", "Whole"] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
-    let history = bench.history();
+    let history = fixture.history();
     let count =
         |wanted: fn(&HistoryEvent) -> bool| history.iter().filter(|event| wanted(event)).count();
     assert_eq!(
@@ -64,46 +64,46 @@ fn a_brief_becomes_a_checked_deliverable() {
         2
     );
     assert!(
-        bench.unfolded().is_empty(),
+        fixture.unfolded().is_empty(),
         "every command and every finished attempt was folded"
     );
 }
 
 #[test]
 fn crashes_lost_replies_and_any_order_give_the_same_bytes() {
-    let expected = check(&mut Bench::new(1, Brain::honest(), FREE), "done");
+    let expected = check(&mut Fixture::new(1, FakeModel::honest(), FREE), "done");
     for seed in 2..40 {
-        let mut bench = Bench::new(seed, Brain::honest(), FREE);
-        bench.trouble();
-        assert_eq!(check(&mut bench, "done"), expected, "seed {seed}");
-        assert!(bench.unfolded().is_empty(), "seed {seed}");
+        let mut fixture = Fixture::new(seed, FakeModel::honest(), FREE);
+        fixture.inject_faults();
+        assert_eq!(check(&mut fixture, "done"), expected, "seed {seed}");
+        assert!(fixture.unfolded().is_empty(), "seed {seed}");
     }
 }
 
 #[test]
 fn two_orchestrators_share_the_work_without_harm() {
-    let expected = check(&mut Bench::new(1, Brain::honest(), FREE), "done");
+    let expected = check(&mut Fixture::new(1, FakeModel::honest(), FREE), "done");
     for seed in 40..50 {
-        let mut bench = Bench::new(seed, Brain::honest(), FREE);
-        bench.add_orchestrator();
-        bench.trouble();
-        assert_eq!(check(&mut bench, "done"), expected, "seed {seed}");
+        let mut fixture = Fixture::new(seed, FakeModel::honest(), FREE);
+        fixture.add_orchestrator();
+        fixture.inject_faults();
+        assert_eq!(check(&mut fixture, "done"), expected, "seed {seed}");
     }
 }
 
 #[test]
 fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
-    let mut bench = Bench::new(
+    let mut fixture = Fixture::new(
         3,
-        Brain {
+        FakeModel {
             plans: false,
-            ..Brain::honest()
+            ..FakeModel::honest()
         },
         FREE,
     );
-    check(&mut bench, "done");
+    check(&mut fixture, "done");
     assert!(
-        bench
+        fixture
             .history()
             .iter()
             .any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. }))
@@ -111,23 +111,26 @@ fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
 }
 
 #[test]
-fn whoever_answers_in_prose_is_told_and_mends_it() {
-    let mut bench = Bench::new(
+fn an_answer_in_prose_is_refused_and_mended() {
+    let mut fixture = Fixture::new(
         10,
-        Brain {
-            mumbles: true,
+        FakeModel {
+            answers_in_prose: true,
             asks: true,
-            ..Brain::honest()
+            ..FakeModel::honest()
         },
         FREE,
     );
-    check(&mut bench, "done");
+    check(&mut fixture, "done");
     let answered = |key: &str| {
-        let ends = bench.history().into_iter().filter_map(|event| match event {
-            HistoryEvent::TaskFailed { task, .. } if task.key.as_str() == key => Some(false),
-            HistoryEvent::TaskSucceeded { task, .. } if task.key.as_str() == key => Some(true),
-            _ => None,
-        });
+        let ends = fixture
+            .history()
+            .into_iter()
+            .filter_map(|event| match event {
+                HistoryEvent::TaskFailed { task, .. } if task.key.as_str() == key => Some(false),
+                HistoryEvent::TaskSucceeded { task, .. } if task.key.as_str() == key => Some(true),
+                _ => None,
+            });
         ends.collect::<Vec<_>>()
     };
     for key in ["clarify", "plan", "answer.t2.1", "resolve.1", "judge.1"] {
@@ -137,39 +140,39 @@ fn whoever_answers_in_prose_is_told_and_mends_it() {
 
 #[test]
 fn a_worker_that_asks_is_answered_and_goes_on() {
-    let mut bench = Bench::new(
+    let mut fixture = Fixture::new(
         4,
-        Brain {
+        FakeModel {
             asks: true,
-            ..Brain::honest()
+            ..FakeModel::honest()
         },
         FREE,
     );
-    let (_, text) = check(&mut bench, "done");
+    let (_, text) = check(&mut fixture, "done");
     assert!(text.contains("in British spelling"), "{text}");
 }
 
 #[test]
 fn a_judge_that_is_never_content_gets_the_best_so_far_delivered() {
-    let mut bench = Bench::new(
+    let mut fixture = Fixture::new(
         5,
-        Brain {
+        FakeModel {
             content: false,
-            ..Brain::honest()
+            ..FakeModel::honest()
         },
         FREE,
     );
-    let (_, text) = check(&mut bench, "partial");
+    let (_, text) = check(&mut fixture, "partial");
     assert!(text.contains("Part of One"));
 }
 
 #[test]
-fn without_its_brief_a_project_fails_and_says_why() {
-    let mut bench = Bench::new(6, Brain::honest(), FREE);
-    bench.lose_brief();
-    check(&mut bench, "failed");
+fn without_its_brief_a_project_fails_with_a_reason() {
+    let mut fixture = Fixture::new(6, FakeModel::honest(), FREE);
+    fixture.lose_brief();
+    check(&mut fixture, "failed");
     assert!(
-        bench.history().iter().any(
+        fixture.history().iter().any(
             |event| matches!(event, HistoryEvent::Failed { why } if why.contains("the brief"))
         )
     );
@@ -177,25 +180,25 @@ fn without_its_brief_a_project_fails_and_says_why() {
 
 #[test]
 fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
-    let mut bench = Bench::new(
+    let mut fixture = Fixture::new(
         7,
-        Brain::honest(),
+        FakeModel::honest(),
         Options {
             assume: true,
             approve: true,
         },
     );
-    bench.run_until("waiting_approval");
-    bench.command(&ClientCommand::Approve);
-    bench.run_until("running");
-    let attempt = bench.queued()[0].clone();
-    bench.finish_unheard(&attempt);
-    bench.command(&ClientCommand::Pause);
-    bench.run_until("paused");
-    assert!(bench.queued().is_empty());
-    bench.command(&ClientCommand::Resume);
-    check(&mut bench, "done");
-    let again = bench.attempts_of(attempt.task);
+    fixture.run_until("waiting_approval");
+    fixture.command(&ClientCommand::Approve);
+    fixture.run_until("running");
+    let attempt = fixture.queued()[0].clone();
+    fixture.finish_without_record(&attempt);
+    fixture.command(&ClientCommand::Pause);
+    fixture.run_until("paused");
+    assert!(fixture.queued().is_empty());
+    fixture.command(&ClientCommand::Resume);
+    check(&mut fixture, "done");
+    let again = fixture.attempts_of(attempt.task);
     assert_eq!(
         again, 1,
         "what ended just before the pause is not done again"
@@ -204,34 +207,34 @@ fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
 
 #[test]
 fn questions_to_the_client_wait_for_answers() {
-    let mut bench = Bench::new(
+    let mut fixture = Fixture::new(
         8,
-        Brain {
+        FakeModel {
             unclear: true,
-            ..Brain::honest()
+            ..FakeModel::honest()
         },
         Options {
             assume: false,
             approve: false,
         },
     );
-    bench.run_until("waiting_client");
-    bench.command(&ClientCommand::Answer {
+    fixture.run_until("waiting_client");
+    fixture.command(&ClientCommand::Answer {
         answers: BTreeMap::from([("q1".into(), "students".into())]),
         assume_rest: false,
     });
-    let (_, text) = check(&mut bench, "done");
+    let (_, text) = check(&mut fixture, "done");
     assert!(
         text.contains("for students"),
-        "workers are told what the client said: {text}"
+        "writers see the answers of the client: {text}"
     );
 }
 
 #[test]
-fn what_cannot_be_read_goes_to_the_dead_letters() {
-    let mut bench = Bench::new(9, Brain::honest(), FREE);
-    bench.garbage(EventId::new(77));
-    check(&mut bench, "done");
-    assert_eq!(bench.records(&Topic::Dlq), 1);
-    assert!(bench.unfolded().is_empty(), "it is not sent for ever");
+fn a_record_that_cannot_be_read_becomes_a_dead_letter() {
+    let mut fixture = Fixture::new(9, FakeModel::honest(), FREE);
+    fixture.garbage(EventId::new(77));
+    check(&mut fixture, "done");
+    assert_eq!(fixture.records(&Topic::Dlq), 1);
+    assert!(fixture.unfolded().is_empty(), "it is not sent for ever");
 }

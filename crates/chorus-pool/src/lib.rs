@@ -7,11 +7,12 @@
 pub mod admission;
 pub mod bound;
 pub mod breaker;
+pub mod cost_estimate;
 pub mod endpoint_index;
 pub mod estimate;
 pub mod health;
 pub mod order;
-pub mod prospect;
+pub mod size_policy;
 
 pub use admission::{Admission, AdmissionRequest, Decided, ModelSelector, StateLost};
 pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};

@@ -1,29 +1,30 @@
-//! A worker asks; the planner answers, or says that only the client can.
+//! Prompt of an answer task: the planner answers the question of a writer, or passes it on to the client.
 
 use chorus_core::brief::Answered;
 use chorus_core::llm::Request;
 use chorus_core::plan::PlannedTask;
+use chorus_core::sizes::TokenBudget;
 use serde_json::json;
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 use super::schema;
 
-/// A worker's question.
+/// A question of a writer about its task.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// What was asked before, and what was answered or assumed.
+    /// Earlier questions with their answers or assumptions.
     pub answers: &'a [Answered],
-    /// The task whose worker asks.
+    /// Task that the question is about.
     pub task: &'a PlannedTask,
-    /// The question.
+    /// Text of the question.
     pub question: &'a str,
-    /// What was wrong with the answer before; empty the first time.
+    /// Faults of the answer before; empty for a first attempt.
     pub refused: &'a [String],
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
 const RULES: &str = r#"
@@ -36,7 +37,7 @@ Use the language of the question.
 Form: {"answer":"…"} or {"ask_client":{"text":"…","why":"…","options":["…"],"default":"…"}}
 "#;
 
-/// Asks the planner for an answer to a worker's question.
+/// Builds the request of an answer task. Its answer is parsed by [`read_answer`](chorus_core::brief::read_answer).
 pub fn answer(input: &Answer<'_>) -> Request {
     let mut turn = Turn::of("answer");
     turn.long("brief", &[], input.brief);
@@ -55,7 +56,7 @@ pub fn answer(input: &Answer<'_>) -> Request {
     let draft = Draft {
         rules: RULES.into(),
         turn: turn.finish(),
-        max_tokens: input.room.of(1_200),
+        max_tokens: input.budget.max_tokens(1_200),
         temperature: 0.2,
     };
     draft.for_json("answer", form, true)

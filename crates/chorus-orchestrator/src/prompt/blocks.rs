@@ -1,21 +1,21 @@
-//! The tagged blocks of a turn. Contents can neither close a block nor open one that counts.
+//! Tagged blocks of a turn. Contents are escaped, so they cannot close a block.
 
 use std::fmt::Write;
 
 use chorus_core::brief::{Answered, Outline};
 
-/// A turn under construction.
+/// User turn of a prompt under construction.
 pub(super) struct Turn(String);
 
 impl Turn {
-    /// A turn whose first line names the kind.
+    /// A turn whose first line names the kind of task.
     pub(super) fn of(kind: &str) -> Self {
         let mut turn = Self(String::new());
         turn.mark("task", &[("kind", kind)]);
         turn
     }
 
-    /// A block on lines of its own.
+    /// Adds a block on several lines.
     pub(super) fn long(&mut self, name: &str, attributes: &[(&str, &str)], contents: &str) {
         self.open(name, attributes);
         let contents = contents.trim_matches('\n');
@@ -26,31 +26,31 @@ impl Turn {
         self.close(name);
     }
 
-    /// A block on one line.
+    /// Adds a block on one line.
     pub(super) fn short(&mut self, name: &str, attributes: &[(&str, &str)], contents: &str) {
         self.tag(name, attributes);
         let contents = contents.split_whitespace().collect::<Vec<_>>().join(" ");
         writeln!(self.0, ">{}</{name}>", escaped(&contents)).expect("a string takes all text");
     }
 
-    /// A block without contents.
+    /// Adds a block without contents.
     pub(super) fn mark(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.tag(name, attributes);
         self.0.push_str(" />\n");
     }
 
-    /// The opening tag of a block that holds other blocks.
+    /// Adds the opening tag of a block that holds other blocks.
     pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.tag(name, attributes);
         self.0.push_str(">\n");
     }
 
-    /// The closing tag of such a block.
+    /// Adds the closing tag of a block that holds other blocks.
     pub(super) fn close(&mut self, name: &str) {
         writeln!(self.0, "</{name}>").expect("a string takes all text");
     }
 
-    /// The block of sections.
+    /// Adds the sections of an [`Outline`].
     pub(super) fn outline(&mut self, outline: &Outline) {
         self.open("outline", &[]);
         for section in &outline.sections {
@@ -66,7 +66,7 @@ impl Turn {
         self.close("outline");
     }
 
-    /// The block of answers, left out when there are none.
+    /// Adds answers; nothing when there are none.
     pub(super) fn answers(&mut self, answers: &[Answered]) {
         if answers.is_empty() {
             return;
@@ -83,7 +83,7 @@ impl Turn {
         self.close("answers");
     }
 
-    /// The block of what was wrong with the answer before, left out when there was none.
+    /// Adds the faults of the answer before; nothing when there were none.
     pub(super) fn refused(&mut self, wrong: &[String]) {
         if !wrong.is_empty() {
             self.long(
@@ -97,7 +97,7 @@ impl Turn {
         }
     }
 
-    /// The finished turn.
+    /// Returns the text of the turn.
     pub(super) fn finish(self) -> String {
         self.0
     }
@@ -110,12 +110,12 @@ impl Turn {
     }
 }
 
-/// Contents in which no closing tag can occur.
+/// Escapes contents so that they hold no closing tag.
 pub(super) fn escaped(contents: &str) -> String {
     contents.replace("</", "<\\/")
 }
 
-/// An attribute's value, on one line.
+/// Escapes the value of an attribute and joins its lines.
 fn attribute(value: &str) -> String {
     let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
     line.replace('&', "&amp;")

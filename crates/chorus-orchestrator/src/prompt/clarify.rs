@@ -1,23 +1,24 @@
-//! What is unclear in a brief?
+//! Prompt of the clarify task: the planner lists questions about a brief and its assumptions.
 
 use chorus_core::brief::Outline;
 use chorus_core::llm::Request;
+use chorus_core::sizes::TokenBudget;
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 use super::schema;
 
-/// A brief that somebody should look at before work is planned.
+/// A brief before it is planned.
 #[derive(Debug, Clone, Copy)]
 pub struct Clarify<'a> {
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// The sections of its attachments.
+    /// Sections of the attachments.
     pub outline: &'a Outline,
-    /// What was wrong with the answer before; empty the first time.
+    /// Faults of the answer before; empty for a first attempt.
     pub refused: &'a [String],
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
 const RULES: &str = r#"
@@ -34,7 +35,8 @@ Write questions and assumptions in the language of the brief.
 Form: {"questions":[{"id":"q1","text":"…","why":"what depends on it","options":["…"],"default":"…"}],"assumptions":["…"]}
 "#;
 
-/// Asks the planner what is unclear.
+/// Builds the request of a clarify task. Its answer is parsed by
+/// [`read_clarification`](chorus_core::brief::read_clarification).
 pub fn clarify(input: &Clarify<'_>) -> Request {
     let mut turn = Turn::of("clarify");
     turn.long("brief", &[], input.brief);
@@ -49,7 +51,7 @@ pub fn clarify(input: &Clarify<'_>) -> Request {
     let draft = Draft {
         rules: RULES.into(),
         turn: turn.finish(),
-        max_tokens: input.room.of(3_000),
+        max_tokens: input.budget.max_tokens(3_000),
         temperature: 0.3,
     };
     draft.for_json("clarification", form, true)

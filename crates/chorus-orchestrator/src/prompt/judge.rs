@@ -1,28 +1,29 @@
-//! Is the deliverable what the client asked for?
+//! Prompt of a judge task: the judge checks files against the requirements of the plan.
 
 use chorus_core::id::TaskKey;
 use chorus_core::llm::Request;
 use chorus_core::merge::JudgeChunk;
 use chorus_core::plan::Plan;
+use chorus_core::sizes::TokenBudget;
 use serde_json::json;
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 use super::schema;
 
-/// A deliverable, or an excerpt of one, that is to be judged.
+/// A deliverable, or an excerpt of one, with the plan that made it.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// The plan, for its requirements.
+    /// Plan with the requirements.
     pub plan: &'a Plan,
-    /// What is shown.
+    /// Files shown to the judge, and the requirements that they decide.
     pub chunk: &'a JudgeChunk,
-    /// What was wrong with the answer before; empty the first time.
+    /// Faults of the answer before; empty for a first attempt.
     pub refused: &'a [String],
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
 const RULES: &str = r#"
@@ -42,7 +43,7 @@ elsewhere.
 Form: {"items":[{"requirement":"r1","met":true,"evidence":"…","redo":[],"feedback":""}]}
 "#;
 
-/// Asks the judge for a verdict.
+/// Builds the request of a judge task. Its answer is parsed by [`read`](chorus_core::verdict::read).
 pub fn judge(input: &Judge<'_>) -> Request {
     let mut turn = Turn::of("judge");
     turn.long("brief", &[], input.brief);
@@ -88,7 +89,7 @@ pub fn judge(input: &Judge<'_>) -> Request {
     let draft = Draft {
         rules: RULES.into(),
         turn: turn.finish(),
-        max_tokens: input.room.of(600 + 220 * count),
+        max_tokens: input.budget.max_tokens(600 + 220 * count),
         temperature: 0.0,
     };
     draft.for_json("verdict", form, true)

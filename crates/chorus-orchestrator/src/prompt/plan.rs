@@ -1,33 +1,34 @@
-//! How should the work be split?
+//! Prompt of the plan task: the planner splits the work into a graph of tasks.
 
 use chorus_core::brief::{Answered, Outline};
 use chorus_core::llm::Request;
 use chorus_core::plan::Limits;
+use chorus_core::sizes::TokenBudget;
 use serde_json::{Value, json};
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 use super::schema;
 
-/// A brief that is to be split into tasks.
+/// A brief with all that the planner needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Planning<'a> {
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// What was asked, and what was answered or assumed.
+    /// Questions about the brief with their answers or assumptions.
     pub answers: &'a [Answered],
-    /// The sections of the attachments.
+    /// Sections of the attachments.
     pub outline: &'a Outline,
-    /// How large the plan and its tasks may be.
+    /// Limits of the plan and its tasks, shown to the planner.
     pub limits: Limits,
-    /// What was wrong with the reply before; empty the first time.
+    /// Faults of the answer before; empty for a first attempt.
     pub refused: &'a [String],
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
-/// Least room for a plan: thinking planners have been seen to use up to 17,000 tokens before they begin to write.
-const LEAST_ROOM: u32 = 24_000;
+/// Minimum of `max_tokens` for a plan: thinking planners used up to 17,000 tokens before their first line.
+const LEAST_TOKENS: u32 = 24_000;
 
 const RULES: &str = r#"
 Your step: plan the work as a graph of tasks that other models carry out, most of them at the same time, each in one call that sees only
@@ -80,7 +81,7 @@ names a task with `for_each` means all its copies in order; in such a task `"dep
 means only the copy of t1 for the same section. A file with `{n}` in its path and one such part becomes one file for each copy.
 "#;
 
-/// Asks the planner for a plan.
+/// Builds the request of a plan task. Its answer is parsed by [`read`](chorus_core::plan::read).
 pub fn plan(input: &Planning<'_>) -> Request {
     let mut turn = Turn::of("plan");
     turn.long("brief", &[], input.brief);
@@ -106,10 +107,10 @@ pub fn plan(input: &Planning<'_>) -> Request {
     );
     turn.refused(input.refused);
     let max_tokens = input
-        .room
-        .of(12_000)
-        .max(LEAST_ROOM)
-        .min(input.room.ceiling.max(1));
+        .budget
+        .max_tokens(12_000)
+        .max(LEAST_TOKENS)
+        .min(input.budget.ceiling.max(1));
     let draft = Draft {
         rules: RULES.into(),
         turn: turn.finish(),
@@ -119,7 +120,7 @@ pub fn plan(input: &Planning<'_>) -> Request {
     draft.for_json("plan", form(), false)
 }
 
-/// The form of a plan. It is no strict one: parts and policies are of several forms, and `for_each` may be left out.
+/// JSON schema of a plan. Not strict: parts and policies have several forms, and `for_each` is optional.
 fn form() -> Value {
     let task = json!({
         "type": "object",

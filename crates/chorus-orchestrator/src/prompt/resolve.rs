@@ -1,24 +1,25 @@
-//! Which of two claims stands?
+//! Prompt of a resolve task: the merger chooses between claims that contradict each other.
 
 use chorus_core::id::TaskKey;
 use chorus_core::llm::Request;
 use chorus_core::merge::Conflict;
+use chorus_core::sizes::TokenBudget;
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 use super::schema;
 
 /// Conflicts that rules could not resolve.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolve<'a> {
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// The conflicts.
+    /// Open conflicts with their claims.
     pub conflicts: &'a [Conflict],
-    /// What was wrong with the answer before; empty the first time.
+    /// Faults of the answer before; empty for a first attempt.
     pub refused: &'a [String],
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
 const RULES: &str = r#"
@@ -34,7 +35,8 @@ the brief.
 Form: {"resolutions":[{"conflict":"c1","keep":"a","reason":"…"}]}
 "#;
 
-/// Asks the merger to resolve conflicts.
+/// Builds the request of a resolve task. Its answer is parsed by
+/// [`read_resolutions`](chorus_core::merge::read_resolutions).
 pub fn resolve(input: &Resolve<'_>) -> Request {
     let mut turn = Turn::of("resolve");
     turn.long("brief", &[], input.brief);
@@ -73,7 +75,7 @@ pub fn resolve(input: &Resolve<'_>) -> Request {
     let draft = Draft {
         rules: RULES.into(),
         turn: turn.finish(),
-        max_tokens: input.room.of(answer),
+        max_tokens: input.budget.max_tokens(answer),
         temperature: 0.0,
     };
     draft.for_json("resolutions", form, true)

@@ -1,8 +1,9 @@
-//! Words for JSON schemas in the subset that strict modes of all providers share: every property required, none added.
+//! Builders of JSON schemas in the subset that the strict modes of all providers share: every property is required,
+//! no other is allowed.
 
 use serde_json::{Map, Value, json};
 
-/// An object with exactly these properties.
+/// Schema of an object with exactly these properties.
 pub(super) fn object(properties: &[(&str, Value)]) -> Value {
     let names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Value> = properties
@@ -12,27 +13,27 @@ pub(super) fn object(properties: &[(&str, Value)]) -> Value {
     json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
 }
 
-/// A list of such elements.
+/// Schema of a list of such elements.
 pub(super) fn list(items: &Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
-/// A text.
+/// Schema of a string.
 pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-/// A text or nothing.
+/// Schema of a string or null.
 pub(super) fn text_or_null() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-/// A list of texts.
+/// Schema of a list of strings.
 pub(super) fn texts() -> Value {
     list(&text())
 }
 
-/// A question to the client.
+/// Properties of a question to the client.
 pub(super) fn question() -> Vec<(&'static str, Value)> {
     vec![
         ("text", text()),

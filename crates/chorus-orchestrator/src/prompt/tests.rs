@@ -9,9 +9,11 @@ use chorus_core::merge::{Claim, Conflict, FramedFile, JudgeChunk, Term};
 use chorus_core::plan::{Limits, Plan, PlannedFile, PlannedTask, Scope, read};
 use proptest::prelude::*;
 
+use chorus_core::sizes::TokenBudget;
+
 use super::*;
 
-const ROOM: Room = Room {
+const BUDGET: TokenBudget = TokenBudget {
     ceiling: 32_000,
     thinking: 0,
 };
@@ -70,7 +72,7 @@ fn work_of<'a>(
     task: &'a PlannedTask,
     file: Option<&'a PlannedFile>,
     brief: &'a str,
-    room: Room,
+    budget: TokenBudget,
 ) -> Work<'a> {
     Work {
         title: "Guide",
@@ -83,7 +85,7 @@ fn work_of<'a>(
         glossary: &[],
         answers: &[],
         rework: None,
-        room,
+        budget,
     }
 }
 
@@ -93,7 +95,7 @@ fn the_turn_of_clarifying() {
         brief: "Sum it up.",
         outline: &book(),
         refused: &[],
-        room: ROOM,
+        budget: BUDGET,
     });
     insta::assert_snapshot!(turn(&request), @r#"
     <task kind="clarify" />
@@ -116,7 +118,7 @@ fn the_turn_of_planning() {
         outline: &Outline::default(),
         limits: Limits::default(),
         refused: &refused,
-        room: ROOM,
+        budget: BUDGET,
     };
     insta::assert_snapshot!(turn(&plan(&planning)), @r#"
     <task kind="plan" />
@@ -146,7 +148,7 @@ fn the_turn_of_work() {
     }];
     let work_order = Work {
         inputs: &inputs,
-        results: &[Given {
+        results: &[ParentResult {
             task: &parent,
             title: "Names",
             text: "Varn",
@@ -161,7 +163,7 @@ fn the_turn_of_work() {
             feedback: "Too short.",
             previous: "It began.",
         }),
-        ..work_of(&plan.tasks[0], plan.files.first(), "Sum it up.", ROOM)
+        ..work_of(&plan.tasks[0], plan.files.first(), "Sum it up.", BUDGET)
     };
     insta::assert_snapshot!(turn(&work(&work_order)), @r#"
     <task kind="work" />
@@ -210,7 +212,7 @@ fn the_turn_of_answering() {
         task: &plan.tasks[0],
         question: "Which\nedition?",
         refused: &[],
-        room: ROOM,
+        budget: BUDGET,
     });
     insta::assert_snapshot!(turn(&request), @r#"
     <task kind="answer" />
@@ -237,7 +239,7 @@ fn the_turn_of_resolving() {
         subject: "height".into(),
         claims: vec![claim("a", "42"), claim("b", "45")],
     };
-    insta::assert_snapshot!(turn(&resolve(&Resolve { brief: "Sum it up.", conflicts: &[conflict], refused: &[], room: ROOM })), @r#"
+    insta::assert_snapshot!(turn(&resolve(&Resolve { brief: "Sum it up.", conflicts: &[conflict], refused: &[], budget: BUDGET })), @r#"
     <task kind="resolve" />
     <brief>
     Sum it up.
@@ -261,7 +263,7 @@ fn the_turn_of_judging() {
         requirements: vec!["r1".into()],
         whole: false,
     };
-    insta::assert_snapshot!(turn(&judge(&Judge { brief: "Sum it up.", plan: &plan, chunk: &chunk, refused: &[], room: ROOM })), @r#"
+    insta::assert_snapshot!(turn(&judge(&Judge { brief: "Sum it up.", plan: &plan, chunk: &chunk, refused: &[], budget: BUDGET })), @r#"
     <task kind="judge" />
     <brief>
     Sum it up.
@@ -293,7 +295,7 @@ fn whoever_answers_again_is_told_what_was_wrong() {
                 brief: "b",
                 outline: &outline,
                 refused,
-                room: ROOM,
+                budget: BUDGET,
             }),
             plan(&Planning {
                 brief: "b",
@@ -301,7 +303,7 @@ fn whoever_answers_again_is_told_what_was_wrong() {
                 outline: &outline,
                 limits: Limits::default(),
                 refused,
-                room: ROOM,
+                budget: BUDGET,
             }),
             answer(&Answer {
                 brief: "b",
@@ -309,20 +311,20 @@ fn whoever_answers_again_is_told_what_was_wrong() {
                 task: &plan_.tasks[0],
                 question: "?",
                 refused,
-                room: ROOM,
+                budget: BUDGET,
             }),
             resolve(&Resolve {
                 brief: "b",
                 conflicts: &[],
                 refused,
-                room: ROOM,
+                budget: BUDGET,
             }),
             judge(&Judge {
                 brief: "b",
                 plan: &plan_,
                 chunk: &chunk,
                 refused,
-                room: ROOM,
+                budget: BUDGET,
             }),
         ]
     };
@@ -343,31 +345,31 @@ fn whoever_answers_again_is_told_what_was_wrong() {
 #[test]
 fn there_is_room_to_think_and_no_more_than_models_have() {
     let none = Outline::default();
-    let planning = |room| Planning {
+    let planning = |budget| Planning {
         brief: "b",
         answers: &[],
         outline: &none,
         limits: Limits::default(),
         refused: &[],
-        room,
+        budget,
     };
-    let tokens = |room| plan(&planning(room)).sampling.max_tokens;
+    let tokens = |budget| plan(&planning(budget)).sampling.max_tokens;
     assert_eq!(
-        tokens(Room {
+        tokens(TokenBudget {
             ceiling: 64_000,
             thinking: 0
         }),
         Some(24_000)
     );
     assert_eq!(
-        tokens(Room {
+        tokens(TokenBudget {
             ceiling: 64_000,
             thinking: 32_000
         }),
         Some(44_000)
     );
     assert_eq!(
-        tokens(Room {
+        tokens(TokenBudget {
             ceiling: 8_000,
             thinking: 32_000
         }),
@@ -379,7 +381,7 @@ fn there_is_room_to_think_and_no_more_than_models_have() {
         &some_plan.tasks[0],
         None,
         "b",
-        Room {
+        TokenBudget {
             ceiling: 8_000,
             thinking: 1_000,
         },
@@ -440,7 +442,7 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
             brief: "b",
             outline: &outline,
             refused: &[],
-            room: ROOM,
+            budget: BUDGET,
         }),
         answer(&Answer {
             brief: "b",
@@ -448,20 +450,20 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
             task: &plan.tasks[0],
             question: "?",
             refused: &[],
-            room: ROOM,
+            budget: BUDGET,
         }),
         resolve(&Resolve {
             brief: "b",
             conflicts: &[],
             refused: &[],
-            room: ROOM,
+            budget: BUDGET,
         }),
         judge(&Judge {
             brief: "b",
             plan: &plan,
             chunk: &chunk,
             refused: &[],
-            room: ROOM,
+            budget: BUDGET,
         }),
     ];
     for request in requests {
@@ -480,7 +482,7 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
 fn a_long_brief_is_shortened_for_workers() {
     let outline = book();
     let plan = some_plan(&outline);
-    let request = work(&work_of(&plan.tasks[0], None, &"é".repeat(9_000), ROOM));
+    let request = work(&work_of(&plan.tasks[0], None, &"é".repeat(9_000), BUDGET));
     assert_eq!(turn(&request).matches('é').count(), 6_000);
     assert!(turn(&request).contains("é…\n</project>"));
 }
@@ -501,7 +503,7 @@ fn what_was_resolved_about_the_brief_is_shown_to_workers_as_far_as_there_is_room
     ];
     let request = work(&Work {
         known: &known,
-        ..work_of(&plan.tasks[0], None, "b", ROOM)
+        ..work_of(&plan.tasks[0], None, "b", BUDGET)
     });
     assert!(turn(&request).contains(">short</answer>"));
     assert_eq!(turn(&request).matches('é').count(), 3_000);
@@ -575,10 +577,10 @@ proptest! {
         let order = Work {
             title: &texts[6],
             inputs: &[Input { section: &outline.sections[0], text: &texts[7] }],
-            results: &[Given { task: &parent, title: &texts[2], text: &texts[8] }],
+            results: &[ParentResult { task: &parent, title: &texts[2], text: &texts[8] }],
             glossary: &[Term { term: texts[1].clone(), meaning: texts[3].clone() }],
             rework: Some(Rework { feedback: &texts[0], previous: &texts[5] }),
-            ..work_of(&plan.tasks[0], plan.files.first(), &texts[8], ROOM)
+            ..work_of(&plan.tasks[0], plan.files.first(), &texts[8], BUDGET)
         };
         let request = work(&order);
         let seen = blocks(turn(&request));
@@ -587,7 +589,7 @@ proptest! {
         let by_name: BTreeMap<&str, &str> = seen.iter().map(|(name, contents)| (name.as_str(), contents.as_str())).collect();
         let instructions = by_name["instructions"].strip_prefix("instructions>\n").expect("contents begin after the tag");
         prop_assert_eq!(instructions.trim_matches('\n'), texts[3].trim_matches('\n').replace("</", "<\\/"));
-        let request = clarify(&Clarify { brief: &texts[7], outline: &outline, refused: &[], room: ROOM });
+        let request = clarify(&Clarify { brief: &texts[7], outline: &outline, refused: &[], budget: BUDGET });
         prop_assert_eq!(blocks(turn(&request)).len(), 3);
     }
 }

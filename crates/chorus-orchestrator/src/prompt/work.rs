@@ -1,73 +1,74 @@
-//! One part of the deliverable.
+//! Prompt of a work task: a writer makes one part of the deliverable.
 
 use chorus_core::brief::{Answered, Section};
 use chorus_core::id::TaskKey;
 use chorus_core::llm::Request;
 use chorus_core::merge::Term;
 use chorus_core::plan::{PlannedFile, PlannedTask};
+use chorus_core::sizes::TokenBudget;
 
 use super::blocks::Turn;
-use super::request::{Draft, Room};
+use super::request::Draft;
 
-/// A part that is to be made.
+/// A part with all that its writer needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
-    /// What the project is called.
+    /// Title of the project.
     pub title: &'a str,
-    /// The brief's text.
+    /// Text of the brief.
     pub brief: &'a str,
-    /// What was resolved about the brief: the client's answers, and what is assumed.
+    /// Answers of the client about the brief, and assumptions.
     pub known: &'a [Answered],
-    /// The task.
+    /// Entry of the task in the plan.
     pub task: &'a PlannedTask,
-    /// The file into which its result goes; none when only other tasks read it.
+    /// File that contains the result; none when only other tasks read it.
     pub file: Option<&'a PlannedFile>,
-    /// The sections it reads.
+    /// Sections of attachments that the task reads.
     pub inputs: &'a [Input<'a>],
-    /// The results it reads.
-    pub results: &'a [Given<'a>],
-    /// Terms that those results defined.
+    /// Results of parent tasks.
+    pub results: &'a [ParentResult<'a>],
+    /// Terms defined by those results.
     pub glossary: &'a [Term],
-    /// Questions that were asked about this task, with their answers.
+    /// Questions about this task with their answers.
     pub answers: &'a [Answered],
-    /// What was wrong with an earlier result.
+    /// Feedback on an earlier result; none for a first attempt.
     pub rework: Option<Rework<'a>>,
-    /// Room to answer.
-    pub room: Room,
+    /// Tokens that the answer may have.
+    pub budget: TokenBudget,
 }
 
 /// A section with its text.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The section.
+    /// Entry of the section in the outline.
     pub section: &'a Section,
-    /// Its text.
+    /// Text of the section.
     pub text: &'a str,
 }
 
-/// A parent's result.
+/// Result of a parent task.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
-    /// The parent.
+pub struct ParentResult<'a> {
+    /// Key of the parent.
     pub task: &'a TaskKey,
-    /// What people call it.
+    /// Title of the parent.
     pub title: &'a str,
-    /// Its text.
+    /// Text of the result.
     pub text: &'a str,
 }
 
-/// Why a result must be made again.
+/// Feedback on a result that must be made again.
 #[derive(Debug, Clone, Copy)]
 pub struct Rework<'a> {
-    /// What should be different.
+    /// Changes that the judge asks for.
     pub feedback: &'a str,
-    /// The earlier result.
+    /// Text of the earlier result.
     pub previous: &'a str,
 }
 
-/// Most characters of the brief that a worker is shown.
+/// Maximum number of characters of the brief in the prompt.
 const BRIEF: usize = 6_000;
-/// Most characters of what was resolved about the brief, questions included.
+/// Maximum number of characters of answers about the brief, questions included.
 const KNOWN: usize = 4_000;
 
 const RULES: &str = r#"
@@ -96,7 +97,7 @@ If you cannot go on without knowing something that none of the blocks tells and 
 one line only: QUESTION: and the question. Do so only then.
 "#;
 
-/// Asks a worker for a part.
+/// Builds the request of a work task. Its answer is parsed by [`read_reply`](chorus_core::merge::read_reply).
 pub fn work(input: &Work<'_>) -> Request {
     let task = input.task;
     let mut turn = Turn::of("work");
@@ -105,7 +106,7 @@ pub fn work(input: &Work<'_>) -> Request {
         &[("title", input.title)],
         &beginning(input.brief),
     );
-    turn.answers(first(input.known));
+    turn.answers(that_fit(input.known));
     turn.long("instructions", &[], &task.instructions);
     turn.open("acceptance", &[]);
     for line in &task.acceptance {
@@ -142,7 +143,7 @@ pub fn work(input: &Work<'_>) -> Request {
     Draft {
         rules: RULES.into(),
         turn: turn.finish(),
-        max_tokens: input.room.of(answer),
+        max_tokens: input.budget.max_tokens(answer),
         temperature: 0.3,
     }
     .for_text()
@@ -159,7 +160,7 @@ fn material(input: &Work<'_>, turn: &mut Turn) {
             text,
         );
     }
-    for Given { task, title, text } in input.results {
+    for ParentResult { task, title, text } in input.results {
         turn.long("result", &[("task", task.as_str()), ("title", title)], text);
     }
     if !input.glossary.is_empty() {
@@ -171,13 +172,13 @@ fn material(input: &Work<'_>, turn: &mut Turn) {
     }
 }
 
-/// As many as there is room for; what the client said comes before what is assumed.
-fn first(known: &[Answered]) -> &[Answered] {
-    let mut room = KNOWN;
+/// The longest prefix that fits [`KNOWN`]; answers of the client come before assumptions.
+fn that_fit(known: &[Answered]) -> &[Answered] {
+    let mut left = KNOWN;
     let fits = |answered: &&Answered| {
         let length = answered.question.text.chars().count() + answered.answer.chars().count();
-        let fits = length <= room;
-        room = room.saturating_sub(length);
+        let fits = length <= left;
+        left = left.saturating_sub(length);
         fits
     };
     &known[..known.iter().take_while(fits).count()]

@@ -106,7 +106,7 @@ impl ProcessBuilder {
         may_crash: bool,
     ) -> BoxFuture<'static, ()> {
         let (ports, _) = self.ports(name, boot, may_crash);
-        let sizes = Arc::new(chorus_orchestrator::SizeLimits::default());
+        let sizes = Arc::new(chorus_core::sizes::SizeLimits::default());
         Orchestrator::new(ports, chorus_orchestrator::Settings::default(), sizes)
             .run(pending())
             .boxed()

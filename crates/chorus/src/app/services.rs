@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::App;
-use super::sizes::ByAccounts;
+use super::sizes::AccountSizePolicy;
 
 /// How long calls may go on where a person waits for the process to end.
 const SHORT_DRAIN: Millis = Millis::from_secs(5);
@@ -169,7 +169,11 @@ fn orchestrator(app: &App, drain: Millis) -> Orchestrator {
         drain,
         ..chorus_orchestrator::Settings::default()
     };
-    Orchestrator::new(app.ports.clone(), settings, Arc::new(ByAccounts::new(app)))
+    Orchestrator::new(
+        app.ports.clone(),
+        settings,
+        Arc::new(AccountSizePolicy::new(app)),
+    )
 }
 
 fn dispatcher(app: &App) -> Dispatcher {

@@ -1,4 +1,6 @@
-//! What a batch of records decided, gathered for one commit.
+//! Collects the decisions of one batch of records and builds their [`Commit`].
+//!
+//! The [`Decider`](crate::decider::Decider) adds decisions; [`fold`](crate::fold) commits the result.
 
 use std::collections::BTreeSet;
 
@@ -12,38 +14,38 @@ use chorus_core::record::{self, EventNotice};
 
 use crate::context::Context;
 
-/// Rows, attempts and news of one commit to be.
+/// Rows, attempts, events and records of a commit under construction.
 #[derive(Debug, Default)]
-pub(crate) struct Gathered {
+pub(crate) struct CommitBuilder {
     folded: BTreeSet<EventId>,
     changed: BTreeSet<TaskId>,
     history: Vec<HistoryEvent>,
     pub(crate) queue: Vec<Queue>,
     cancel: Vec<AttemptId>,
-    letters: Vec<Record>,
+    dead_letters: Vec<Record>,
 }
 
-/// A merge that a decision asks for.
-pub(crate) struct MergeWanted {
+/// A merge requested by a decision.
+pub(crate) struct MergeRequest {
     pub(crate) resolutions: Vec<Resolution>,
     pub(crate) ask_model: bool,
 }
 
-impl Gathered {
-    /// Notes a record as folded by this commit; false when it was noted before.
+impl CommitBuilder {
+    /// Marks a record as folded by this commit; returns false if it was marked before.
     pub(crate) fn fold(&mut self, event: EventId) -> bool {
         self.folded.insert(event)
     }
 
-    /// A record that cannot be read goes to the operator with this commit.
-    pub(crate) fn set_aside(&mut self, letter: Record) {
-        self.letters.push(letter);
+    /// Adds a dead letter, which is published with this commit.
+    pub(crate) fn add_dead_letter(&mut self, dead_letter: Record) {
+        self.dead_letters.push(dead_letter);
     }
 
-    /// Adds a decision; returns the merge that it asks for. An attempt that is cancelled before it was
-    /// committed never was.
-    pub(crate) fn add(&mut self, decision: Decision) -> Option<MergeWanted> {
-        let mut wanted = None;
+    /// Adds a decision; returns the merge that it requests. An attempt that is queued and cancelled within the
+    /// same batch is never committed.
+    pub(crate) fn add(&mut self, decision: Decision) -> Option<MergeRequest> {
+        let mut request = None;
         self.changed
             .extend(decision.tasks.iter().map(|task| task.id));
         self.history.extend(decision.history);
@@ -61,17 +63,17 @@ impl Gathered {
                     resolutions,
                     ask_model,
                 } => {
-                    wanted = Some(MergeWanted {
+                    request = Some(MergeRequest {
                         resolutions,
                         ask_model,
                     })
                 }
             }
         }
-        wanted
+        request
     }
 
-    /// The commit of everything, on the project as it was decided.
+    /// Builds the commit on the project as decided, at the version and after the event that it was decided on.
     pub(crate) fn commit(
         self,
         context: &Context,
@@ -81,15 +83,15 @@ impl Gathered {
     ) -> Commit {
         let head = &project.head;
         let now = context.clock.now();
-        let places = (seq.0 + 1..).map(Seq);
+        let numbers = (seq.0 + 1..).map(Seq);
         let stored = |(seq, event)| StoredEvent {
             project: head.id,
             seq,
             at: now,
             event,
         };
-        let events: Vec<_> = places.zip(self.history).map(stored).collect();
-        let mut outbox = self.letters;
+        let events: Vec<_> = numbers.zip(self.history).map(stored).collect();
+        let mut outbox = self.dead_letters;
         outbox.extend(
             attempts
                 .first()

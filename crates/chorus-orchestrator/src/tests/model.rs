@@ -1,25 +1,25 @@
-//! Answers prompts by reading them, as far as these tests need.
+//! A fake model that answers prompts by reading their blocks.
 
 use chorus_core::llm::{Content, Request};
 use chorus_core::task_kind::TaskKind;
 
-/// How the models of a test behave.
+/// Behaviour of the models of a test.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Brain {
+pub(super) struct FakeModel {
     /// The planner answers with a plan.
     pub(super) plans: bool,
     /// The planner has a question about the brief.
     pub(super) unclear: bool,
     /// The worker of the whole asks before it works.
     pub(super) asks: bool,
-    /// The judge is content in the end.
+    /// The judge accepts the deliverable in the end.
     pub(super) content: bool,
-    /// Nobody answers in JSON before they are told that it was missing.
-    pub(super) mumbles: bool,
+    /// Every role answers in prose until its prompt names the fault.
+    pub(super) answers_in_prose: bool,
 }
 
-/// What a model says.
-pub(super) enum Said {
+/// Reply of a model.
+pub(super) enum Reply {
     Text(String),
     Question(String),
 }
@@ -29,23 +29,23 @@ const PLAN: &str = r#"{"title":"A guide","requirements":[{"id":"r1","text":"each
 {"id":"t2","title":"Whole","instructions":"Whole","depends_on":["t1"],"covers":["r2"],"acceptance":["it is there"],"output_tokens":400}],
 "files":[{"path":"guide.md","media_type":"text/markdown","parts":[{"task":"t1"},{"task":"t2"},{"conflicts":"Contradictions"}]}]}"#;
 
-impl Brain {
+impl FakeModel {
     pub(super) const fn honest() -> Self {
         Self {
             plans: true,
             unclear: false,
             asks: false,
             content: true,
-            mumbles: false,
+            answers_in_prose: false,
         }
     }
 
-    pub(super) fn answer(&self, kind: TaskKind, request: &Request) -> Said {
+    pub(super) fn answer(&self, kind: TaskKind, request: &Request) -> Reply {
         let turn = turn(request);
-        let told = block(&turn, "refused").starts_with("- ");
-        Said::Text(match kind {
+        let is_refused = block(&turn, "refused").starts_with("- ");
+        Reply::Text(match kind {
             TaskKind::Work => return self.work(&turn),
-            _ if self.mumbles && !told => "Well.".into(),
+            _ if self.answers_in_prose && !is_refused => "Well.".into(),
             TaskKind::Clarify if self.unclear => {
                 r#"{"questions":[{"id":"q1","text":"for whom?","default":"all"}],"assumptions":[]}"#
                     .into()
@@ -62,11 +62,11 @@ impl Brain {
         })
     }
 
-    fn work(&self, turn: &str) -> Said {
+    fn work(&self, turn: &str) -> Reply {
         let part = block(turn, "instructions");
         let answered = turn.contains("<answer question=\"which spelling?\"");
         if self.asks && part == "Whole" && !answered {
-            return Said::Question("QUESTION: which spelling?".into());
+            return Reply::Question("QUESTION: which spelling?".into());
         }
         let spelling = if answered {
             ", in British spelling"
@@ -87,12 +87,12 @@ impl Brain {
         let year = if part.ends_with("Two") { 1871 } else { 1870 };
         let text = format!("## {part}\nwritten from {parts} results{spelling}{readers}{mended}.");
         if part == "Whole" {
-            return Said::Text(text);
+            return Reply::Text(text);
         }
         let facts = format!(
             r#"{{"facts":[{{"subject":"year of the lighthouse","value":"{year}","quote":"built in {year}"}}],"terms":[]}}"#
         );
-        Said::Text(format!("{text}\n\n```chorus\n{facts}\n```"))
+        Reply::Text(format!("{text}\n\n```chorus\n{facts}\n```"))
     }
 
     /// Content once the first chapter's part was mended.

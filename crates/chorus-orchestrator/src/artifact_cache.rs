@@ -1,5 +1,7 @@
-//! The artifacts of one project, kept at hand. An artifact is named by its bytes, so what lies here never
-//! becomes stale; it is only put away when it grows too large.
+//! Cache of one project's artifacts, as bytes and as parsed values.
+//!
+//! An [`ArtifactHash`] names its bytes, so an entry never becomes stale. The cache is emptied when it would
+//! exceed [`Settings::cached_bytes`](crate::Settings::cached_bytes).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// An artifact that cannot be had: it is not there, or does not hold what it should.
+/// An artifact that is missing from the store or cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {hash}")]
 pub(crate) struct Missing {
@@ -21,15 +23,15 @@ pub(crate) struct Missing {
     pub(crate) hash: ArtifactHash,
 }
 
-/// Artifacts that were read or written lately, and the values that were read from them.
+/// Artifacts read or written lately, and the values parsed from them.
 #[derive(Default)]
-pub(crate) struct Shelf {
+pub(crate) struct ArtifactCache {
     kept: BTreeMap<ArtifactHash, Bytes>,
     values: BTreeMap<ArtifactHash, Arc<dyn Any + Send + Sync>>,
     bytes: usize,
 }
 
-impl Shelf {
+impl ArtifactCache {
     pub(crate) async fn get(
         &mut self,
         context: &Context,
@@ -84,7 +86,7 @@ impl Shelf {
         Ok(value)
     }
 
-    /// Puts a value; it is durable when this returns.
+    /// Stores a value as JSON; the artifact is durable when this returns.
     pub(crate) async fn put(&mut self, context: &Context, value: &impl Serialize) -> ArtifactHash {
         let bytes = serde_json::to_vec(value).expect("artifacts are plain structs with text keys");
         self.put_bytes(context, Bytes::from(bytes)).await
@@ -103,7 +105,7 @@ impl Shelf {
     }
 
     fn keep(&mut self, context: &Context, hash: ArtifactHash, bytes: Bytes) {
-        if self.bytes + bytes.len() > context.settings.shelf_bytes {
+        if self.bytes + bytes.len() > context.settings.cached_bytes {
             self.kept.clear();
             self.values.clear();
             self.bytes = 0;

@@ -10,7 +10,7 @@ use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::BoxFuture;
 
 #[derive(Clone)]
-pub(super) struct Still(Arc<Mutex<Inside>>);
+pub(super) struct ManualClock(Arc<Mutex<Inside>>);
 
 struct Inside {
     now: Timestamp,
@@ -19,7 +19,7 @@ struct Inside {
     sleepers: Vec<(Timestamp, Waker)>,
 }
 
-impl Still {
+impl ManualClock {
     pub(super) fn new(seed: u64) -> Self {
         let (now, chance) = (Timestamp(1_000_000), fastrand::Rng::with_seed(seed));
         Self(Arc::new(Mutex::new(Inside {
@@ -51,7 +51,7 @@ impl Still {
     }
 }
 
-impl Clock for Still {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         self.with(|inside| inside.now)
     }
@@ -82,7 +82,7 @@ impl Clock for Still {
 }
 
 struct Sleep {
-    clock: Still,
+    clock: ManualClock,
     at: Timestamp,
 }
 

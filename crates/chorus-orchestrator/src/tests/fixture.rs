@@ -1,5 +1,5 @@
-//! One project on a bench: store and bus in memory, the service polled by hand, attempts finished in an
-//! order drawn from a seed, a leader that sweeps.
+//! One project over a store and a bus in memory: the service is polled by hand, attempts end in an order drawn from
+//! a seed, and the fixture publishes what the dispatcher would.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -25,25 +25,26 @@ use chorus_core::port::projects::NewProject;
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Outbox, Ports, Projects};
 use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead};
 use chorus_core::record;
+use chorus_core::sizes::SizeLimits;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::brain::{Brain, Said};
+use super::clock::ManualClock;
 use super::faults::Flaky;
-use super::time::Still;
-use crate::{Orchestrator, Settings, SizeLimits};
+use super::model::{FakeModel, Reply};
+use crate::{Orchestrator, Settings};
 
 const PROJECT: ProjectId = ProjectId::new(1);
-const BOOK: &str = "# One\nThe lighthouse was built in 1870.\n\n# Two\nThe lighthouse was built in 1871.\n\n# Three\nIt stands in 1870.\n";
+const DOCUMENT: &str = "# One\nThe lighthouse was built in 1870.\n\n# Two\nThe lighthouse was built in 1871.\n\n# Three\nIt stands in 1870.\n";
 
-pub(super) struct Bench {
-    clock: Still,
+pub(super) struct Fixture {
+    clock: ManualClock,
     store: Store,
     bus: Embedded,
-    brain: Brain,
+    model: FakeModel,
     chance: fastrand::Rng,
     line: Arc<Mutex<(fastrand::Rng, u8)>>,
     crashes: bool,
@@ -58,15 +59,15 @@ fn now<T>(future: impl Future<Output = T>) -> T {
         .expect("in-memory ports answer at once")
 }
 
-impl Bench {
-    pub(super) fn new(seed: u64, brain: Brain, options: Options) -> Self {
-        let clock = Still::new(seed);
+impl Fixture {
+    pub(super) fn new(seed: u64, model: FakeModel, options: Options) -> Self {
+        let clock = ManualClock::new(seed);
         let store = Store::new(Arc::new(clock.clone()));
-        let book = now(store.put(Bytes::from(BOOK))).unwrap();
+        let document = now(store.put(Bytes::from(DOCUMENT))).unwrap();
         let attachment = Attachment {
-            name: "book.md".into(),
-            text: book,
-            bytes: BOOK.len() as u64,
+            name: "document.md".into(),
+            text: document,
+            bytes: DOCUMENT.len() as u64,
         };
         let brief = Brief {
             version: 1,
@@ -75,7 +76,7 @@ impl Bench {
             options,
         };
         let brief = now(store.put(Bytes::from(serde_json::to_vec(&brief).unwrap()))).unwrap();
-        let mut bench = Self {
+        let mut fixture = Self {
             line: Arc::new(Mutex::new((fastrand::Rng::with_seed(seed), 0))),
             chance: fastrand::Rng::with_seed(seed),
             bus: Embedded::new(),
@@ -84,12 +85,12 @@ impl Bench {
             lost: false,
             clock,
             store,
-            brain,
+            model,
             brief,
         };
-        bench.submit(options);
-        bench.add_orchestrator();
-        bench
+        fixture.submit(options);
+        fixture.add_orchestrator();
+        fixture
     }
 
     fn submit(&self, options: Options) {
@@ -153,7 +154,7 @@ impl Bench {
     }
 
     /// Lost replies, crashes and doubled records from now on.
-    pub(super) fn trouble(&mut self) {
+    pub(super) fn inject_faults(&mut self) {
         self.line.lock().unwrap().1 = 25;
         self.crashes = true;
     }
@@ -244,12 +245,12 @@ impl Bench {
     }
 
     pub(super) fn run_to_end(&mut self) {
-        self.run(|head, bench| head.is_terminal() && bench.unfolded().is_empty());
+        self.run(|head, fixture| head.is_terminal() && fixture.unfolded().is_empty());
     }
 
-    pub(super) fn run_until(&mut self, word: &str) {
-        let word = word.to_owned();
-        self.run(move |head, _| head.state.as_str() == word);
+    pub(super) fn run_until(&mut self, state: &str) {
+        let state = state.to_owned();
+        self.run(move |head, _| head.state.as_str() == state);
     }
 
     fn run(&mut self, over: impl Fn(&Head, &Self) -> bool) {
@@ -318,16 +319,16 @@ impl Bench {
     }
 
     /// The attempt is carried out, and its record waits for the sweep.
-    pub(super) fn finish_unheard(&self, attempt: &NewAttempt) {
+    pub(super) fn finish_without_record(&self, attempt: &NewAttempt) {
         self.finish(attempt);
     }
 
     fn finish(&self, attempt: &NewAttempt) {
         let order: WorkOrder = serde_json::from_slice(&self.artifact(attempt.order)).unwrap();
         let put = |text: String| now(self.store.put(Bytes::from(text))).unwrap();
-        let outcome = match self.brain.answer(attempt.kind, &order.request) {
-            Said::Text(text) => Outcome::Succeeded { result: put(text) },
-            Said::Question(text) => Outcome::Asked {
+        let outcome = match self.model.answer(attempt.kind, &order.request) {
+            Reply::Text(text) => Outcome::Succeeded { result: put(text) },
+            Reply::Question(text) => Outcome::Asked {
                 question: put(text),
             },
         };

@@ -1,5 +1,8 @@
-//! Deciding on a batch: each record becomes a command, each decision is applied in memory, and what decisions
-//! ask for - merges, attempts - is done before the commit.
+//! Decides on a batch of records: each record becomes a [`Command`], each decision of the project is applied in
+//! memory, and the merges and attempts that decisions request are prepared before the commit.
+//!
+//! [`fold`](crate::fold) commits the result. Nothing changes outside this process but artifacts, which are named
+//! by their bytes.
 
 use chorus_core::attempt::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
 use chorus_core::id::EventId;
@@ -9,57 +12,61 @@ use chorus_core::project::{ClientCommand, Command, DecideContext, Project, TaskS
 use chorus_core::record::{self, Unreadable};
 
 use crate::aggregate::Aggregate;
+use crate::artifact_cache::Missing;
+use crate::commit_builder::{CommitBuilder, MergeRequest};
 use crate::context::Context;
-use crate::gathered::{Gathered, MergeWanted};
-use crate::shelf::Missing;
-use crate::{merging, opening, order, reading};
+use crate::{call_builder, inputs, merging, reading};
 
-/// A batch in the making.
-pub(crate) struct Deciding<'a> {
+/// Decisions on one batch.
+pub(crate) struct Decider<'a> {
     context: &'a Context,
     aggregate: Aggregate,
-    gathered: Gathered,
+    commit: CommitBuilder,
 }
 
-impl<'a> Deciding<'a> {
+impl<'a> Decider<'a> {
     pub(crate) fn new(context: &'a Context, aggregate: Aggregate) -> Self {
         Self {
             context,
             aggregate,
-            gathered: Gathered::default(),
+            commit: CommitBuilder::default(),
         }
     }
 
-    /// Folds one record; what it cannot do leaves the project as it is.
+    /// Folds one record. A record that the project refuses changes nothing; one that cannot be read becomes a
+    /// dead letter.
     pub(crate) async fn fold(&mut self, record: &Record) {
-        if !self.gathered.fold(record.id) {
+        if !self.commit.fold(record.id) {
             return;
         }
         let read = match record.header("chorus-schema") {
-            Some(record::DONE) => record::read::<AttemptDone>(record, record::DONE).map(Told::Done),
-            _ => record::read::<ClientCommand>(record, record::COMMAND).map(Told::Client),
+            Some(record::DONE) => {
+                record::read::<AttemptDone>(record, record::DONE).map(Payload::Done)
+            }
+            _ => record::read::<ClientCommand>(record, record::COMMAND).map(Payload::Client),
         };
         match read {
-            Ok(Told::Done(done)) => self.finished(record.id, done).await,
-            Ok(Told::Client(command)) => self.client(record.id, command).await,
-            Err(problem) => self.set_aside(record, &problem),
+            Ok(Payload::Done(done)) => self.finished(record.id, done).await,
+            Ok(Payload::Client(command)) => self.client(record.id, command).await,
+            Err(problem) => self.dead_letter(record, &problem),
         }
     }
 
-    /// The project as decided, and the attempts that it queues, with their work orders in the store.
-    pub(crate) async fn finish(mut self) -> (Aggregate, Gathered, Vec<NewAttempt>) {
+    /// Returns the project as decided, the commit under construction, and the queued attempts, whose work orders
+    /// are in the store.
+    pub(crate) async fn finish(mut self) -> (Aggregate, CommitBuilder, Vec<NewAttempt>) {
         loop {
             match self.attempts().await {
-                Ok(attempts) => return (self.aggregate, self.gathered, attempts),
-                Err(missing) => self.lost(&missing).await,
+                Ok(attempts) => return (self.aggregate, self.commit, attempts),
+                Err(missing) => self.artifact_missing(&missing).await,
             }
         }
     }
 
     async fn attempts(&mut self) -> Result<Vec<NewAttempt>, Missing> {
-        let mut attempts = Vec::with_capacity(self.gathered.queue.len());
-        for queue in &self.gathered.queue {
-            attempts.push(order::attempt(self.context, &mut self.aggregate, queue).await?);
+        let mut attempts = Vec::with_capacity(self.commit.queue.len());
+        for queue in &self.commit.queue {
+            attempts.push(call_builder::attempt(self.context, &mut self.aggregate, queue).await?);
         }
         Ok(attempts)
     }
@@ -67,22 +74,20 @@ impl<'a> Deciding<'a> {
     async fn client(&mut self, event: EventId, command: ClientCommand) {
         let command = match command {
             ClientCommand::Submit { .. } => {
-                match opening::outline(self.context, &mut self.aggregate).await {
+                match inputs::make_outline(self.context, &mut self.aggregate).await {
                     Ok(outline) => Command::Submit { outline },
-                    Err(missing) => return self.lost(&missing).await,
+                    Err(missing) => return self.artifact_missing(&missing).await,
                 }
             }
-            ClientCommand::Approve => {
-                match opening::plan(self.context, &mut self.aggregate).await {
-                    Ok(Some(plan)) => Command::Approve {
-                        plan: Box::new(Plan::clone(&plan)),
-                    },
-                    Ok(None) => return,
-                    Err(missing) => return self.lost(&missing).await,
-                }
-            }
+            ClientCommand::Approve => match inputs::plan(self.context, &mut self.aggregate).await {
+                Ok(Some(plan)) => Command::Approve {
+                    plan: Box::new(Plan::clone(&plan)),
+                },
+                Ok(None) => return,
+                Err(missing) => return self.artifact_missing(&missing).await,
+            },
             ClientCommand::Resume => {
-                self.ended_before_the_pause().await;
+                self.fold_ended_before_pause().await;
                 Command::Resume
             }
             ClientCommand::Answer {
@@ -100,18 +105,18 @@ impl<'a> Deciding<'a> {
     }
 
     async fn finished(&mut self, event: EventId, done: AttemptDone) {
-        match reading::of(self.context, &mut self.aggregate, &done).await {
+        match reading::read_outcome(self.context, &mut self.aggregate, &done).await {
             Ok(reading) => {
                 self.decide(event, Command::Finished { done, reading })
                     .await
             }
-            Err(missing) => self.lost(&missing).await,
+            Err(missing) => self.artifact_missing(&missing).await,
         }
     }
 
-    /// Attempts that ended just before the pause cancelled them count: their results are paid for, and a
-    /// second attempt beside one that succeeded must not be. After the pause none of them can be live.
-    async fn ended_before_the_pause(&mut self) {
+    /// Folds attempts that ended just before a pause cancelled them: their results are paid for, and no second
+    /// attempt may run beside one that succeeded. None of them can be running after the pause.
+    async fn fold_ended_before_pause(&mut self) {
         let Project { head, tasks } = &self.aggregate.project;
         let waiting: Vec<_> = tasks
             .values()
@@ -147,40 +152,41 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    async fn lost(&mut self, missing: &Missing) {
-        tracing::error!(project.id = %self.aggregate.project.head.id, artifact.hash = %missing.hash, "{} is gone", missing.what);
+    async fn artifact_missing(&mut self, missing: &Missing) {
+        tracing::error!(project.id = %self.aggregate.project.head.id, artifact.hash = %missing.hash, "{} is missing", missing.what);
         let event = self.context.event_id();
-        if let Some(wanted) = self.take(
+        if let Some(request) = self.apply(
             event,
             Command::ArtifactMissing {
                 what: missing.to_string(),
             },
         ) {
             tracing::error!(
-                merge.model = wanted.ask_model,
-                "a failed project asks for a merge"
+                merge.model = request.ask_model,
+                "a failed project requested a merge"
             );
         }
     }
 
-    /// Decides, applies, and merges as long as decisions ask for it.
+    /// Decides and applies, and merges for as long as decisions request it.
     async fn decide(&mut self, event: EventId, command: Command) {
-        let mut wanted = self.take(event, command);
-        while let Some(MergeWanted {
+        let mut request = self.apply(event, command);
+        while let Some(MergeRequest {
             resolutions,
             ask_model,
-        }) = wanted
+        }) = request
         {
-            wanted = match merging::merge(self.context, &mut self.aggregate, resolutions, ask_model)
-                .await
-            {
-                Ok(merge) => self.take(event, Command::Merged(merge)),
-                Err(missing) => return self.lost(&missing).await,
-            };
+            request =
+                match merging::merge(self.context, &mut self.aggregate, resolutions, ask_model)
+                    .await
+                {
+                    Ok(merge) => self.apply(event, Command::Merged(merge)),
+                    Err(missing) => return self.artifact_missing(&missing).await,
+                };
         }
     }
 
-    fn take(&mut self, event: EventId, command: Command) -> Option<MergeWanted> {
+    fn apply(&mut self, event: EventId, command: Command) -> Option<MergeRequest> {
         let clock = &self.context.clock;
         let decision = self.aggregate.project.decide(
             command,
@@ -200,18 +206,18 @@ impl<'a> Deciding<'a> {
                     );
                 }
                 self.aggregate.project.apply(&decision);
-                self.gathered.add(decision)
+                self.commit.add(decision)
             }
             Err(refusal) => {
-                tracing::debug!(project.id = %self.aggregate.project.head.id, bus.record = %event, "nothing to decide: {refusal}");
+                tracing::debug!(project.id = %self.aggregate.project.head.id, bus.record = %event, "a command was refused: {refusal}");
                 None
             }
         }
     }
 
-    fn set_aside(&mut self, record: &Record, problem: &Unreadable) {
-        tracing::error!(error = %problem, bus.record = %record.id, "a record cannot be read, it goes to the dead letters");
-        self.gathered.set_aside(record::dead_letter(
+    fn dead_letter(&mut self, record: &Record, problem: &Unreadable) {
+        tracing::error!(error = %problem, bus.record = %record.id, "failed to read a record, it becomes a dead letter");
+        self.commit.add_dead_letter(record::dead_letter(
             self.context.event_id(),
             record,
             problem,
@@ -219,8 +225,8 @@ impl<'a> Deciding<'a> {
     }
 }
 
-/// What a record tells.
-enum Told {
+/// Payload of a record.
+enum Payload {
     Done(AttemptDone),
     Client(ClientCommand),
 }

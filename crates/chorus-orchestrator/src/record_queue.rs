@@ -1,43 +1,44 @@
-//! Records on their way: queued by project, acknowledged in the order of their partition.
+//! Queue of records, by project for folding and by partition for acknowledgement.
 //!
-//! Acknowledging a record acknowledges all before it, so a record that is folded waits for those that came
-//! earlier in its partition.
+//! Acknowledging a record acknowledges all before it in its [`Partition`], so a folded record waits for those
+//! that came earlier. The [`Orchestrator`](crate::Orchestrator) takes batches from here and acknowledges the
+//! returned positions.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chorus_core::id::ProjectId;
 use chorus_core::port::bus::{Partition, Position, Record};
 
-/// A record with its place.
+/// A record with its [`Position`].
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub(crate) struct QueuedRecord {
     pub(crate) record: Record,
     pub(crate) at: Position,
 }
 
-/// Records that were taken in and are not acknowledged.
+/// Records that were received and are not acknowledged.
 #[derive(Debug, Default)]
-pub(crate) struct Intake {
-    waiting: BTreeMap<ProjectId, VecDeque<Taken>>,
+pub(crate) struct RecordQueue {
+    waiting: BTreeMap<ProjectId, VecDeque<QueuedRecord>>,
     busy: BTreeSet<ProjectId>,
     open: BTreeMap<Partition, BTreeMap<u64, bool>>,
 }
 
-impl Intake {
-    /// Records that are not acknowledged.
+impl RecordQueue {
+    /// Number of records that are not acknowledged.
     pub(crate) fn len(&self) -> usize {
         self.open.values().map(BTreeMap::len).sum()
     }
 
-    /// Takes a record of a project; one that is at hand already is not taken twice.
-    pub(crate) fn take(&mut self, project: ProjectId, taken: Taken) {
-        if self.note(&taken.at) {
+    /// Adds a record of a project, unless it is queued or being folded already.
+    pub(crate) fn push(&mut self, project: ProjectId, taken: QueuedRecord) {
+        if self.mark(&taken.at) {
             self.waiting.entry(project).or_default().push_back(taken);
         }
     }
 
-    /// Notes a record's place; false when it was noted before.
-    pub(crate) fn note(&mut self, at: &Position) -> bool {
+    /// Marks a position as received; returns false if it was marked before.
+    pub(crate) fn mark(&mut self, at: &Position) -> bool {
         let places = self.open.entry(at.partition.clone()).or_default();
         if places.contains_key(&at.offset) {
             return false;
@@ -46,8 +47,8 @@ impl Intake {
         true
     }
 
-    /// The next project that is not being folded, with at most `most` of its records.
-    pub(crate) fn begin(&mut self, most: usize) -> Option<(ProjectId, Vec<Taken>)> {
+    /// Takes a batch of at most `most` records of one project; none if every project with records is being folded.
+    pub(crate) fn begin(&mut self, most: usize) -> Option<(ProjectId, Vec<QueuedRecord>)> {
         let project = *self
             .waiting
             .keys()
@@ -61,12 +62,12 @@ impl Intake {
         Some((project, batch))
     }
 
-    /// Projects that are being folded.
+    /// Projects with a batch under way.
     pub(crate) fn busy(&self) -> impl Iterator<Item = ProjectId> {
         self.busy.iter().copied()
     }
 
-    /// A batch is folded: the places that can be acknowledged now, one a partition.
+    /// Ends the batch of a project; returns the positions that can be acknowledged now, one for each partition.
     pub(crate) fn end(
         &mut self,
         project: ProjectId,
@@ -90,7 +91,7 @@ impl Intake {
             .collect()
     }
 
-    /// The last place of the partition before which everything is folded.
+    /// The last position of the partition up to which every record is folded.
     pub(crate) fn advance(&mut self, partition: Partition) -> Option<Position> {
         let places = self.open.get_mut(&partition)?;
         let mut last = None;
@@ -107,7 +108,7 @@ impl Intake {
         last.map(|offset| Position { partition, offset })
     }
 
-    /// These partitions are somebody else's: their records will be given to them.
+    /// Drops the records of partitions that another process reads now.
     pub(crate) fn forget(&mut self, mut gone: impl FnMut(&Partition) -> bool) {
         self.open.retain(|partition, _| !gone(partition));
         self.waiting
@@ -124,7 +125,7 @@ mod tests {
     use chorus_core::id::EventId;
     use chorus_core::port::bus::Topic;
 
-    fn taken(offset: u64) -> Taken {
+    fn taken(offset: u64) -> QueuedRecord {
         let record = Record {
             id: EventId::new(u128::from(offset)),
             topic: Topic::TaskDone,
@@ -132,7 +133,7 @@ mod tests {
             headers: Vec::new(),
             payload: Bytes::new(),
         };
-        Taken {
+        QueuedRecord {
             record,
             at: Position {
                 partition: Partition {
@@ -147,45 +148,45 @@ mod tests {
     #[test]
     fn a_folded_record_waits_for_those_before_it() {
         let (first, second) = (ProjectId::new(1), ProjectId::new(2));
-        let mut intake = Intake::default();
-        intake.take(first, taken(5));
-        intake.take(second, taken(6));
-        intake.take(second, taken(6));
-        assert_eq!(intake.len(), 2, "a record at hand is not taken twice");
-        let (project, one) = intake.begin(9).expect("two projects wait");
-        let (other, two) = intake.begin(9).expect("one project waits");
+        let mut queue = RecordQueue::default();
+        queue.push(first, taken(5));
+        queue.push(second, taken(6));
+        queue.push(second, taken(6));
+        assert_eq!(queue.len(), 2, "a queued record is not added twice");
+        let (project, one) = queue.begin(9).expect("two projects wait");
+        let (other, two) = queue.begin(9).expect("one project waits");
         assert_eq!((project, other), (first, second));
         assert!(
-            intake
+            queue
                 .end(second, two.into_iter().map(|taken| taken.at))
                 .is_empty()
         );
-        let acknowledged = intake.end(first, one.into_iter().map(|taken| taken.at));
+        let acknowledged = queue.end(first, one.into_iter().map(|taken| taken.at));
         assert_eq!(
             acknowledged.iter().map(|at| at.offset).collect::<Vec<_>>(),
             [6]
         );
-        assert_eq!(intake.len(), 0);
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]
     fn a_project_is_folded_by_one_batch_at_a_time() {
         let project = ProjectId::new(1);
-        let mut intake = Intake::default();
-        intake.take(project, taken(1));
-        assert!(intake.begin(9).is_some());
-        intake.take(project, taken(2));
-        assert!(intake.begin(9).is_none());
-        intake.end(project, [taken(1).at]);
-        assert!(intake.begin(9).is_some());
+        let mut queue = RecordQueue::default();
+        queue.push(project, taken(1));
+        assert!(queue.begin(9).is_some());
+        queue.push(project, taken(2));
+        assert!(queue.begin(9).is_none());
+        queue.end(project, [taken(1).at]);
+        assert!(queue.begin(9).is_some());
     }
 
     #[test]
     fn records_of_a_lost_partition_are_forgotten() {
-        let mut intake = Intake::default();
-        intake.take(ProjectId::new(1), taken(1));
-        intake.forget(|partition| partition.number == 0);
-        assert_eq!(intake.len(), 0);
-        assert!(intake.begin(9).is_none());
+        let mut queue = RecordQueue::default();
+        queue.push(ProjectId::new(1), taken(1));
+        queue.forget(|partition| partition.number == 0);
+        assert_eq!(queue.len(), 0);
+        assert!(queue.begin(9).is_none());
     }
 }

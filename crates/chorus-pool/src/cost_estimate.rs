@@ -1,4 +1,7 @@
-//! What a plan will cost and how long it will take on the accounts of a tenant, before it is begun.
+//! Cost and duration of a plan on the accounts of a tenant, estimated before the plan is begun.
+//!
+//! The tokens come from core's [`PlanEstimate`], the models from [`EndpointIndex::choose`], the pace from
+//! [`Estimator`] and the limits of the accounts.
 
 use chorus_core::attempt::CallSize;
 use chorus_core::id::Tenant;
@@ -12,48 +15,49 @@ use crate::endpoint_index::{EndpointIndex, ModelChoice, RoleModels, Unserved};
 use crate::estimate::Estimator;
 use crate::order::{Rates, Work};
 
-/// Money and time of a plan, each as a span.
+/// Cost and duration of a plan, each as a pair of a likely and a cautious value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prospect {
-    /// The models that will work, resolve and judge.
+pub struct CostEstimate {
+    /// Models of the writer, the merger and the judge, in this order.
     pub choices: Vec<ModelChoice>,
-    /// Likely cost, and cost when a third of the work is done twice.
+    /// Likely cost, and the cost if a third of the work is done twice.
     pub cost: (MicroUsd, MicroUsd),
-    /// No schedule is shorter, and time when much is done twice.
+    /// Lower bound of the duration, and twice that for rework.
     pub time: (Millis, Millis),
 }
 
 impl EndpointIndex {
-    /// What a plan of this size will take on the tenant's accounts as they are now.
-    pub fn prospect(
+    /// Estimates a plan on the tenant's accounts as they are now. Fails if the writer, the merger or the judge
+    /// has no model.
+    pub fn cost_estimate(
         &self,
         tenant: &Tenant,
         roles: &RoleModels,
         plan: &PlanEstimate,
         now: Timestamp,
-    ) -> Result<Prospect, Unserved> {
-        let worker = self.choose(tenant, ModelRole::Writer, roles, now)?;
+    ) -> Result<CostEstimate, Unserved> {
+        let writer = self.choose(tenant, ModelRole::Writer, roles, now)?;
         let others = [ModelRole::Merger, ModelRole::Judge]
             .into_iter()
             .map(|role| self.choose(tenant, role, roles, now));
         let others = others.collect::<Result<Vec<_>, _>>()?;
-        let likely = self.cost(&worker, plan);
-        let shortest = self.time(tenant, &worker, plan);
-        Ok(Prospect {
-            choices: [worker].into_iter().chain(others).collect(),
+        let likely = self.cost(&writer, plan);
+        let shortest = self.time(tenant, &writer, plan);
+        Ok(CostEstimate {
+            choices: [writer].into_iter().chain(others).collect(),
             cost: (likely, MicroUsd(likely.0 + likely.0 / 3)),
             time: (shortest, Millis(shortest.0 * 2)),
         })
     }
 
-    /// Cost on the dearest of the worker's models.
-    fn cost(&self, worker: &ModelChoice, plan: &PlanEstimate) -> MicroUsd {
+    /// Cost on the most expensive of the writer's models.
+    fn cost(&self, writer: &ModelChoice, plan: &PlanEstimate) -> MicroUsd {
         let usage = Usage {
             input: plan.input_tokens,
             output: plan.output_tokens,
             ..Usage::default()
         };
-        let models = worker
+        let models = writer
             .models
             .iter()
             .filter_map(|slug| self.catalog().model(slug));
@@ -63,10 +67,11 @@ impl EndpointIndex {
             .unwrap_or_default()
     }
 
-    /// The longest path at the usual pace, or what the limits of all accounts can bring, whichever is longer.
-    fn time(&self, tenant: &Tenant, worker: &ModelChoice, plan: &PlanEstimate) -> Millis {
+    /// The larger of two durations: the longest path at the usual pace, and all tokens at the rate that the
+    /// limits of all accounts allow.
+    fn time(&self, tenant: &Tenant, writer: &ModelChoice, plan: &PlanEstimate) -> Millis {
         let estimator = Estimator::default();
-        let endpoints: Vec<_> = worker
+        let endpoints: Vec<_> = writer
             .models
             .iter()
             .flat_map(|slug| {
