@@ -88,7 +88,8 @@ impl EventLoop<'_> {
             GROUP.to_owned(),
         );
         loop {
-            subscriber.pause(self.queue.len() >= self.context.settings.records)
+            subscriber
+                .pause(self.queue.len() >= self.context.settings.records)
                 .await;
             match self.next_event(&mut subscriber, stop.as_mut()).await {
                 Event::Stop => return self.drain(&mut subscriber).await,
@@ -103,7 +104,9 @@ impl EventLoop<'_> {
                 Event::Subscriber(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => {
                     self.forget(|partition| gone.contains(partition))
                 }
-                Event::Subscriber(SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened) => {}
+                Event::Subscriber(
+                    SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
+                ) => {}
                 Event::Subscriber(SubscriberEvent::Broken(error)) => {
                     tracing::warn!(error = %error, "the subscription to commands and results failed, it is opened again");
                     self.forget(|_| true);
