@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::FailureClass;
+use crate::failure::{FailureClass, GroupReaction};
 use crate::id::{CredentialId, GroupId, LeaseId};
 use crate::llm::Usage;
 use crate::money::MicroUsd;
@@ -289,19 +289,30 @@ pub struct HeldLease {
     pub sent_until: Option<Timestamp>,
 }
 
-/// What a reply or refusal told about the limits of one group.
+/// Signals of one reply or refusal about the limits of the groups that its lease draws on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
-    /// The group, with the limits that are configured for it.
-    pub group: Arc<QuotaGroup>,
-    /// When the request was sent that this reply belongs to.
+pub struct LimitSignals {
+    /// Time at which the request of the reply was sent.
     pub sent_at: Timestamp,
-    /// Why the call was refused, if it was.
+    /// Class of the refusal; none for a reply.
     pub failure: Option<FailureClass>,
-    /// How long the provider asked us to stay away.
+    /// Wait that the provider asked for.
     pub retry_after: Option<Millis>,
-    /// What the headers said.
+    /// Limits as the headers showed them.
     pub levels: Vec<ObservedLevel>,
+}
+
+impl LimitSignals {
+    /// Returns true if there is nothing to learn.
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty() && self.failure.is_none()
+    }
+
+    /// Returns the reaction of every group that the lease draws on, by the failure table.
+    pub fn reaction(&self) -> GroupReaction {
+        self.failure
+            .map_or(GroupReaction::Nothing, |class| class.rule().group)
+    }
 }
 
 /// One limit as a reply's headers showed it.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Charge, Demand, Dimension, Lease, Limit, Observation, QuotaGroup, Reserved, Sent,
+    Candidate, Charge, Demand, Dimension, Lease, Limit, LimitSignals, QuotaGroup, Reserved, Sent,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -147,13 +147,31 @@ impl Ledger {
         Sent::Sent
     }
 
-    /// Corrects a group by what a reply or refusal told.
-    pub fn observe(&mut self, told: &Observation, now: Timestamp) {
+    /// Corrects every group that a live or expired lease draws on by the signals of its reply. A
+    /// lease that is unknown or has ended changes nothing.
+    pub fn observe(&mut self, lease: LeaseId, signals: &LimitSignals, now: Timestamp) {
         self.expire(now);
-        self.configure(&told.group, now);
-        if let Some(group) = self.groups.get_mut(&told.group.id) {
-            group.observe(told, now);
-            self.freed.insert(told.group.id.clone());
+        for group in self.groups_of(lease) {
+            self.observe_group(&group, signals, now);
+        }
+    }
+
+    /// Returns the groups that a lease draws on, until it ends.
+    pub(crate) fn groups_of(&self, lease: LeaseId) -> Vec<GroupId> {
+        match self.leases.get(&lease) {
+            None => Vec::new(),
+            Some(Entry {
+                life: Life::Over { .. },
+                ..
+            }) => Vec::new(),
+            Some(entry) => entry.groups.clone(),
+        }
+    }
+
+    fn observe_group(&mut self, id: &GroupId, signals: &LimitSignals, now: Timestamp) {
+        if let Some(group) = self.groups.get_mut(id) {
+            group.observe(signals, now);
+            self.freed.insert(id.clone());
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -142,8 +142,8 @@ impl LimitState for Memory {
         self.known(|ledger, now| ledger.end(lease, &end, now))
     }
 
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        self.known(|ledger, now| ledger.observe(&observation, now))
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError> {
+        self.known(|ledger, now| ledger.observe(lease, &signals, now))
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {

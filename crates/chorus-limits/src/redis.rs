@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::{Millis, Timestamp};
@@ -164,18 +164,22 @@ impl Redis {
         Ok(answer)
     }
 
-    async fn observe_shared(&self, observation: &Observation) -> Result<(), LimiterError> {
-        let mut reply = self
-            .shared
-            .run("observe", &words::observe(observation))
-            .await?;
-        let (rooms, closed_until) = reply
+    async fn observe_shared(
+        &self,
+        lease: LeaseId,
+        signals: &LimitSignals,
+    ) -> Result<(), LimiterError> {
+        let words = json!({ "lease": lease, "signals": words::signals(signals) });
+        let mut reply = self.shared.run("observe", &words).await?;
+        let (rooms, closed) = reply
             .rooms()
-            .zip(reply.time())
+            .zip(reply.closed())
             .ok_or_else(|| unreadable("observe"))?;
         let mut state = self.shared.lock();
-        state.mirrors.saw([&observation.group], rooms);
-        state.mirrors.closed(&observation.group.id, closed_until);
+        state.mirrors.saw_again(rooms);
+        for (group, closed_until) in closed {
+            state.mirrors.closed(&group, closed_until);
+        }
         Ok(())
     }
 }
@@ -224,11 +228,11 @@ impl LimitState for Redis {
             })
     }
 
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        let answer = self.observe_shared(&observation).await;
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError> {
+        let answer = self.observe_shared(lease, &signals).await;
         self.shared
             .or_alone(answer, away::Needs::Nothing, |alone, now| {
-                alone.observe(observation, now);
+                alone.observe(lease, signals, now);
                 Ok(())
             })
     }

@@ -1,56 +1,55 @@
-//! One claimed delivery, from its work order to its last word.
+//! One claimed delivery, from its work order to its record.
 //!
-//! The order of the last words is the protocol's: what the reply told of limits, then the attempt's row, then
-//! the lease. The reply is kept until the store has answered, however long that takes.
+//! The order of the last steps is the protocol's: limit signals and credential, then the attempt's
+//! row, then the lease. The reply is kept until the store has answered, however long that takes.
+//! The call itself is [`chorus_call::CallRunner`]'s.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chorus_call::{CallReport, Cut, CutBy, LeasedCall, route_request};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    AttemptDone, Delivery, FailureCause, Finish, Holding, LateUsage, Outcome, Requeue, WorkOrder,
+    AttemptDone, CallSummary, Delivery, FailureCause, Finish, LateUsage, Outcome, Requeue,
+    WorkOrder,
 };
-use chorus_core::limit::{End, Observation, QuotaGroup, Sent};
-use chorus_core::llm::Usage;
+use chorus_core::failure;
+use chorus_core::limit::End;
+use chorus_core::llm::{Request, Usage};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
-use chorus_core::port::directory::CredentialState;
-use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::upstream::Body;
 use chorus_core::port::{relay, retry};
-use chorus_core::record::{self, CredentialNotice};
-use chorus_core::time::Millis;
-use futures_channel::oneshot;
+use chorus_core::record;
 use futures_util::future::join;
 
-use crate::call::{self, CallEnd, Cut};
-use crate::held::Stop;
+use crate::context::Context;
+use crate::disposition::{Disposition, Facts, prompt_tokens};
+use crate::in_flight::{Stop, StopSignal};
 use crate::intake::Claimed;
-use crate::judge::{Case, Judgement, Seen, Word};
-use crate::workshop::Workshop;
+use crate::progress::ProgressReporter;
 
-/// How long the limiter may keep a finish waiting for an observation, which is only a correction.
-const OBSERVE_WITHIN: Millis = Millis(2_000);
-/// How long the end of a lease is tried; it expires by itself after that.
-const END_WITHIN: Millis = Millis(60_000);
-
-/// Carries a claimed delivery to its end.
-pub(crate) async fn carry_out(
-    shop: Arc<Workshop>,
-    claimed: Claimed,
-    stop: oneshot::Receiver<Stop>,
-) {
-    let run = Run {
-        shop: &shop,
+/// Runs a claimed delivery to its end.
+pub(crate) async fn run(context: Arc<Context>, claimed: Claimed, mut stop: StopSignal) {
+    let run = DeliveryRun {
+        context: &context,
         claimed: &claimed,
         delivery: &claimed.delivery,
-        holding: &claimed.holding,
     };
-    let judgement = run.perform(stop).await;
-    run.record(judgement).await;
-    shop.held.remove(&claimed.holding);
+    let cancel: Pin<&mut StopSignal> = Pin::new(&mut stop);
+    let mut cut = Cut::new(context.clock(), claimed.cut_at, cancel);
+    let called = run.call(&mut cut).await;
+    drop(cut);
+    match called {
+        Ok(called) => run.record_call(called, stop.reason()).await,
+        Err(reason) => run.record_no_call(reason, stop.reason()).await,
+    }
+    context.in_flight.remove(&claimed.holding);
 }
 
-/// The span in which a delivery runs.
+/// Returns the span in which a delivery runs.
 pub(crate) fn span(delivery: &Delivery) -> tracing::Span {
     tracing::info_span!(
         "delivery",
@@ -62,74 +61,61 @@ pub(crate) fn span(delivery: &Delivery) -> tracing::Span {
     )
 }
 
-struct Run<'a> {
-    shop: &'a Workshop,
-    claimed: &'a Claimed,
-    delivery: &'a Delivery,
-    holding: &'a Holding,
+/// Reason for which a delivery did not come to its call.
+enum NoCall {
+    /// The worker drains.
+    Drained,
+    /// The delivery was stopped, or its time was over.
+    Cut(CutBy),
+    /// The work order cannot be read.
+    Failed(FailureCause),
 }
 
-impl Run<'_> {
-    /// Everything up to the end of the call.
-    async fn perform(&self, mut stop: oneshot::Receiver<Stop>) -> Judgement {
-        let mut cut = Cut::new(self.shop, self.claimed.cut_at, &mut stop);
-        let order = match cut.or(self.prepare()).await {
-            Ok(Ok(order)) => order,
-            Ok(Err(word)) => return Judgement::uncalled(word),
-            Err(CallEnd::Stopped(Stop::NotOurs)) => return Judgement::uncalled(Word::Nothing),
-            Err(CallEnd::Stopped(Stop::Drained)) => {
-                return Judgement::uncalled(self.again(Requeue::Drained));
-            }
-            Err(_) => return Judgement::uncalled(self.again(Requeue::LeaseGone)),
+/// A call with its order and report.
+struct Called {
+    order: WorkOrder,
+    call: LeasedCall,
+    report: CallReport,
+}
+
+/// What the call of a delivery used, as far as it is known.
+#[derive(Clone, Copy)]
+struct Spent {
+    usage: Option<Usage>,
+    cost: MicroUsd,
+}
+
+struct DeliveryRun<'a> {
+    context: &'a Context,
+    claimed: &'a Claimed,
+    delivery: &'a Delivery,
+}
+
+impl DeliveryRun<'_> {
+    /// Reads the order and makes the call.
+    async fn call(&self, cut: &mut Cut<'_>) -> Result<Called, NoCall> {
+        self.check_draining()?;
+        let order = match cut.or(self.order()).await {
+            Ok(order) => order.map_err(NoCall::Failed)?,
+            Err(by) => return Err(NoCall::Cut(by)),
         };
-        let called = call::make(self.shop, self.delivery, &order, cut, self.claimed.cut_at).await;
-        let now = self.shop.clock().now();
-        let assignment = &self.delivery.assignment;
-        let groups = self.groups().await;
-        let case = Case {
-            delivery: self.delivery,
-            order: &order,
-            provider: self.shop.catalog.provider(&assignment.provider),
-            model: self.shop.catalog.model(&assignment.model),
-            groups: &groups,
-            settings: &self.shop.settings,
-            now,
-            cut_at: self.claimed.cut_at,
-            chance: &|below| self.shop.clock().random_below(below),
-        };
-        case.judge(called)
+        self.check_draining()?;
+        let call = self.leased_call(&order);
+        let mut progress = ProgressReporter::new(self.context, self.delivery);
+        let report = self.context.runner.run(&call, cut, &mut progress).await;
+        progress.finish().await;
+        Ok(Called {
+            order,
+            call,
+            report,
+        })
     }
 
-    /// The work order, and the lease marked as sent: nothing was paid for so far.
-    async fn prepare(&self) -> Result<WorkOrder, Word> {
-        if self.shop.draining() {
-            return Err(self.again(Requeue::Drained));
+    fn check_draining(&self) -> Result<(), NoCall> {
+        if self.context.is_draining() {
+            return Err(NoCall::Drained);
         }
-        let order = self.order().await.map_err(Word::Failed)?;
-        if self.shop.draining() {
-            return Err(self.again(Requeue::Drained));
-        }
-        match retry::until_ok(self.shop.clock(), "send a lease", || self.send()).await {
-            Sent::Sent if self.shop.clock().now() < self.claimed.cut_at => Ok(order),
-            Sent::Sent | Sent::Gone => Err(self.again(Requeue::LeaseGone)),
-        }
-    }
-
-    /// A limiter that has lost its state is asked again until it was restored, or the lease's time is over.
-    async fn send(&self) -> Result<Sent, LimiterError> {
-        let lease = &self.delivery.assignment.lease;
-        match self
-            .shop
-            .ports
-            .limits
-            .send(lease, &self.holding.holder, self.claimed.lease_until)
-            .await
-        {
-            Err(LimiterError::StateLost) if self.shop.clock().now() > lease.not_after => {
-                Ok(Sent::Gone)
-            }
-            other => other,
-        }
+        Ok(())
     }
 
     async fn order(&self) -> Result<WorkOrder, FailureCause> {
@@ -137,11 +123,9 @@ impl Run<'_> {
         let missing = |problem: &str| FailureCause::MissingArtifact {
             message: format!("work order {hash} {problem}"),
         };
-        let found = retry::until_ok(self.shop.clock(), "read a work order", || async {
-            match self.shop.ports.artifacts.get(hash).await {
-                Err(StoreError::Broken {
-                    message: problem, ..
-                }) => Ok(Err(problem)),
+        let found = retry::until_ok(self.context.clock(), "read a work order", || async {
+            match self.context.ports.artifacts.get(hash).await {
+                Err(problem @ StoreError::Broken { .. }) => Ok(Err(problem.to_string())),
                 other => other.map(Ok),
             }
         })
@@ -153,222 +137,199 @@ impl Run<'_> {
             .map_err(|error| missing(&format!("does not follow its form: {error}")))
     }
 
-    fn again(&self, reason: Requeue) -> Word {
-        Word::again(reason, self.shop.clock().now())
-    }
-
-    async fn groups(&self) -> Vec<Arc<QuotaGroup>> {
-        let assignment = &self.delivery.assignment;
-        self.shop
-            .roster
-            .groups(
-                &self.delivery.attempt.tenant,
-                assignment.credential(),
-                &assignment.model,
-            )
-            .await
-    }
-
-    /// Writes everything down.
-    async fn record(&self, judgement: Judgement) {
-        let Judgement {
-            word,
-            usage,
-            cost,
-            end,
-            seen,
-            credential,
-        } = judgement;
-        if let Some(seen) = seen {
-            self.observe(seen).await;
-        }
-        if let Some(state) = credential {
-            self.change_credential(state).await;
-        }
-        // A call that was never made cost nothing, which is worth telling; of a cut one nobody may know.
-        let spent = usage.or_else(|| (end == End::Unused).then(Usage::default));
-        let finished = match self.outcome(word).await {
-            None => None,
-            Some(outcome) => self.finish(outcome, usage, cost).await,
+    fn leased_call(&self, order: &WorkOrder) -> LeasedCall {
+        let (delivery, claimed) = (self.delivery, self.claimed);
+        let assignment = &delivery.assignment;
+        let size = &delivery.attempt.size;
+        let request = Request {
+            stream: true,
+            ..order.request.clone()
         };
-        match finished {
-            Some(record) => drop(join(self.publish(record), self.end(end)).await),
-            None => drop(join(self.tell_waste(spent, cost), self.end(end)).await),
+        let request = route_request(
+            request,
+            (&assignment.provider, &assignment.model),
+            self.context.catalog.model(&assignment.model),
+            prompt_tokens(delivery, order),
+            size.max_tokens,
+        );
+        LeasedCall {
+            assignment: assignment.clone(),
+            tenant: delivery.attempt.tenant.clone(),
+            holder: claimed.holding.holder.clone(),
+            body: Body::Canonical(Box::new(request)),
+            prompt_tokens: size.input,
+            cut_at: claimed.cut_at,
+            lease_until: claimed.lease_until,
+            reference: format!("{}.{}", delivery.attempt.id, delivery.epoch.0),
         }
     }
 
-    /// The record of a finish that was written; none when the row has moved on.
+    /// Records a delivery that did not come to its call; nothing was paid for.
+    async fn record_no_call(&self, reason: NoCall, stop: Option<Stop>) {
+        let now = self.context.clock().now();
+        let disposition = match reason {
+            NoCall::Drained => Disposition::again(Requeue::Drained, now),
+            NoCall::Cut(CutBy::Deadline) => Disposition::again(Requeue::LeaseGone, now),
+            NoCall::Cut(CutBy::Cancel) => Disposition::stopped(stop, now),
+            NoCall::Failed(cause) => Disposition::Failed(cause),
+        };
+        let spent = Spent {
+            usage: None,
+            cost: MicroUsd::ZERO,
+        };
+        let lease = self.delivery.assignment.lease.id;
+        let ending = async || self.context.runner.end_lease(lease, &End::Unused).await;
+        match self.finish(disposition, spent, None).await {
+            Some(record) => join(self.publish(record), ending()).await,
+            None => join(self.report_waste(Some(Usage::default()), spent), ending()).await,
+        };
+    }
+
+    /// Records a call: signals, row, lease.
+    async fn record_call(&self, called: Called, stop: Option<Stop>) {
+        let Called {
+            order,
+            call,
+            report,
+        } = called;
+        let runner = &self.context.runner;
+        let facts = Facts {
+            delivery: self.delivery,
+            order: &order,
+            model: self.context.catalog.model(&self.delivery.assignment.model),
+            settings: &self.context.settings,
+            stop,
+            now: self.context.clock().now(),
+            chance: self.context.clock().random_below(failure::CHANCE + 1),
+        };
+        let disposition = facts.disposition(&report);
+        runner.observe(&call, &report).await;
+        let spent = Spent {
+            usage: report.usage,
+            cost: report.cost,
+        };
+        // An aborted call without a reply may have used nothing: that is no waste to report.
+        let is_unknown = matches!(disposition, Disposition::NotOurs) && report.reply.is_none();
+        let waste = match report.was_made() {
+            true if is_unknown => None,
+            true => report.usage,
+            false => Some(Usage::default()),
+        };
+        let attempt = &self.delivery.attempt;
+        let summary = report.summary(&self.delivery.assignment, attempt.kind, attempt.size);
+        match self.finish(disposition, spent, summary).await {
+            Some(record) => join(self.publish(record), runner.end(&call, &report)).await,
+            None => join(self.report_waste(waste, spent), runner.end(&call, &report)).await,
+        };
+    }
+
+    /// Writes the row; returns its record, or none when the row has moved on.
     async fn finish(
         &self,
-        outcome: Outcome,
-        usage: Option<Usage>,
-        cost: MicroUsd,
+        disposition: Disposition,
+        spent: Spent,
+        summary: Option<CallSummary>,
     ) -> Option<Record> {
-        let record = self.finish_record(&outcome);
+        let outcome = self.outcome(disposition).await?;
+        let record = self.finish_record(&outcome, summary);
         let finish = Finish {
-            holding: self.holding.clone(),
+            holding: self.claimed.holding.clone(),
             outcome,
-            usage,
-            cost,
+            usage: spent.usage,
+            cost: spent.cost,
             record,
         };
-        let attempts = &self.shop.ports.attempts;
-        let done = retry::until_ok(self.shop.clock(), "finish a delivery", || {
+        let attempts = &self.context.ports.attempts;
+        let done = retry::until_ok(self.context.clock(), "finish a delivery", || {
             attempts.finish(finish.clone())
         })
         .await;
-        tracing::debug!(delivery.ours = done, delivery.outcome = ?finish.outcome, cost.micro_usd = cost.0, "a delivery is over");
+        tracing::debug!(delivery.ours = done, delivery.outcome = ?finish.outcome, cost.micro_usd = spent.cost.0, "a delivery ended");
         done.then_some(finish.record)
     }
 
-    /// At once, so that nobody waits for the sweep; what fails here is swept.
+    /// Publishes at once, so that readers need not wait for the sweep, which takes up failures.
     async fn publish(&self, record: Record) {
-        let ports = &self.shop.ports;
-        relay::publish_committed(&*ports.bus, &*ports.outbox, self.shop.clock(), vec![record])
-            .await;
+        let ports = &self.context.ports;
+        let (bus, outbox) = (&*ports.bus, &*ports.outbox);
+        relay::publish_committed(bus, outbox, self.context.clock(), vec![record]).await;
     }
 
-    /// The delivery was taken back: what its call used is waste.
-    async fn tell_waste(&self, spent: Option<Usage>, cost: MicroUsd) {
-        let Some(usage) = spent else { return };
+    /// The delivery was taken back: the usage of its call is waste.
+    async fn report_waste(&self, waste: Option<Usage>, spent: Spent) {
+        let Some(usage) = waste else { return };
         tracing::warn!(
             tokens.input = usage.prompt(),
             tokens.output = usage.output,
             "the delivery is not ours any more, its call is waste"
         );
-        let event = self.shop.event_id();
         let late = LateUsage {
-            attempt: self.holding.attempt,
-            epoch: self.holding.epoch,
+            attempt: self.claimed.holding.attempt,
+            epoch: self.claimed.holding.epoch,
             usage,
-            cost,
-            event,
+            cost: spent.cost,
+            event: self.context.event_id(),
         };
-        retry::until_ok(self.shop.clock(), "record a late usage", || {
-            self.shop.ports.deliveries.late(late.clone())
+        retry::until_ok(self.context.clock(), "report a late usage", || {
+            self.context.ports.deliveries.late(late.clone())
         })
         .await;
     }
 
-    async fn end(&self, end: End) {
-        let lease = self.delivery.assignment.lease.id;
-        let give_up = self.shop.clock().now() + END_WITHIN;
-        let limits = &self.shop.ports.limits;
-        retry::until_ok_before(self.shop.clock(), give_up, "end a lease", || {
-            limits.end(lease, end.clone())
-        })
-        .await;
-    }
-
-    async fn observe(&self, seen: Seen) {
-        let give_up = self.shop.clock().now() + OBSERVE_WITHIN;
-        if seen.levels.is_empty() && seen.failure.is_none() {
-            return;
-        }
-        for group in self.groups().await {
-            let Seen {
-                sent_at,
-                failure,
-                retry_after,
-                levels,
-            } = seen.clone();
-            let observation = Observation {
-                group,
-                sent_at,
-                failure,
-                retry_after,
-                levels,
-            };
-            let limits = &self.shop.ports.limits;
-            let told =
-                retry::until_ok_before(self.shop.clock(), give_up, "observe a limit", || {
-                    limits.observe(observation.clone())
-                });
-            self.shop.clock().deadline(give_up, told).await;
-        }
-    }
-
-    /// Comes before the finish, or the dispatcher could choose the same credential at once.
-    async fn change_credential(&self, state: CredentialState) {
-        let assignment = &self.delivery.assignment;
-        let (account, credential) = (assignment.account, assignment.credential());
-        tracing::warn!(account.id = %account, credential.id = %credential, credential.state = ?state, "a credential cannot be used for now");
-        let directory = &self.shop.ports.directory;
-        retry::until_ok(self.shop.clock(), "record a credential's state", || {
-            directory.set_state(credential, state.clone())
-        })
-        .await;
-        let notice = record::credential(
-            self.shop.event_id(),
-            &self.delivery.attempt.tenant,
-            &CredentialNotice {
-                account,
-                credential,
+    /// Stores the texts of a disposition as artifacts; none when the row stays as it is.
+    async fn outcome(&self, disposition: Disposition) -> Option<Outcome> {
+        Some(match disposition {
+            Disposition::NotOurs => return None,
+            Disposition::Result(text) => Outcome::Succeeded {
+                result: self.store(text.into_bytes()).await,
             },
-        );
-        if let Err(error) = self.shop.ports.bus.publish(vec![notice]).await {
-            tracing::warn!(error = %error, "news of a credential was not taken");
-        }
-    }
-
-    /// The outcome with its texts kept as artifacts; none when nothing is to be said.
-    async fn outcome(&self, word: Word) -> Option<Outcome> {
-        Some(match word {
-            Word::Nothing => return None,
-            Word::Result(text) => Outcome::Succeeded {
-                result: self.keep(text.into_bytes()).await,
+            Disposition::Question(text) => Outcome::Asked {
+                question: self.store(text.into_bytes()).await,
             },
-            Word::Question(text) => Outcome::Asked {
-                question: self.keep(text.into_bytes()).await,
-            },
-            Word::Failed(cause) => Outcome::Failed { cause },
-            Word::Again {
+            Disposition::Failed(cause) => Outcome::Failed { cause },
+            Disposition::Again {
                 reason,
                 not_before,
-                order: None,
-            } => Outcome::Requeue {
-                reason,
-                not_before,
-                order: None,
-            },
-            Word::Again {
-                reason,
-                not_before,
-                order: Some(order),
+                order,
             } => {
-                let bytes = serde_json::to_vec(&*order)
-                    .expect("a work order is a plain struct with text keys");
+                let order = match order {
+                    None => None,
+                    Some(order) => {
+                        let bytes = serde_json::to_vec(&*order)
+                            .expect("a work order is a plain struct with text keys");
+                        Some(self.store(bytes).await)
+                    }
+                };
                 Outcome::Requeue {
                     reason,
                     not_before,
-                    order: Some(self.keep(bytes).await),
+                    order,
                 }
             }
         })
     }
 
-    async fn keep(&self, bytes: Vec<u8>) -> ArtifactHash {
-        let bytes = bytes::Bytes::from(bytes);
-        let artifacts = &self.shop.ports.artifacts;
-        retry::until_ok(self.shop.clock(), "write a result", || {
+    async fn store(&self, bytes: Vec<u8>) -> ArtifactHash {
+        let bytes = Bytes::from(bytes);
+        let artifacts = &self.context.ports.artifacts;
+        retry::until_ok(self.context.clock(), "store a result", || {
             artifacts.put(bytes.clone())
         })
         .await
     }
 
-    fn finish_record(&self, outcome: &Outcome) -> Record {
-        let attempt = &self.delivery.attempt;
-        let id = self.shop.event_id();
+    /// Returns `task.ready` for an attempt that is queued again, else `task.done`.
+    fn finish_record(&self, outcome: &Outcome, summary: Option<CallSummary>) -> Record {
+        let (attempt, epoch) = (&self.delivery.attempt, self.delivery.epoch);
+        let id = self.context.event_id();
         match outcome {
-            Outcome::Requeue { .. } => record::task_ready(id, attempt, self.delivery.epoch.next()),
+            Outcome::Requeue { .. } => record::task_ready_after(id, attempt, epoch.next(), summary),
             Outcome::Succeeded { .. } | Outcome::Asked { .. } | Outcome::Failed { .. } => {
                 let done = AttemptDone {
-                    attempt: attempt.id,
-                    task: attempt.task,
-                    outcome: outcome.clone(),
-                    call: None,
+                    call: summary.map(Box::new),
+                    ..AttemptDone::uncalled(attempt, outcome.clone())
                 };
-                record::task_done(id, attempt, self.delivery.epoch, &done)
+                record::task_done(id, attempt, epoch, &done)
             }
         }
     }

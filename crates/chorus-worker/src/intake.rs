@@ -1,9 +1,11 @@
-//! From records to claims. Claims of one partition follow each other, because acknowledging a record
-//! acknowledges all before it; partitions do not wait for each other.
+//! From records to claims.
+//!
+//! Claims of one partition follow each other, because an acknowledged record acknowledges all
+//! before it; partitions do not wait for each other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context as TaskContext, Poll};
 
 use chorus_core::attempt::{Claim, Delivery, Holding};
 use chorus_core::id::Holder;
@@ -15,61 +17,62 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use crate::workshop::Workshop;
+use crate::context::Context;
 
-/// Records on their way to a delivery.
+/// Records between the subscription and their claims.
 pub(crate) struct Intake {
-    shop: Arc<Workshop>,
-    /// Records that wait for the claim before them; a partition is here while one of its claims is under way.
+    context: Arc<Context>,
+    /// Records that wait for the claim before them; a partition has an entry while one of its
+    /// claims is under way.
     waiting: BTreeMap<Partition, VecDeque<(Record, Position)>>,
-    claims: FuturesUnordered<BoxFuture<'static, Answered>>,
+    claims: FuturesUnordered<BoxFuture<'static, TakenRecord>>,
 }
 
-/// A claim that was answered, or a record that needs none.
-pub(crate) struct Answered {
-    /// Where its record stood.
+/// A record whose claim was answered, or that needed none: it may be acknowledged.
+pub(crate) struct TakenRecord {
+    /// Position of the record.
     pub(crate) at: Position,
-    /// The delivery, when the claim was granted.
+    /// Delivery, when the claim was granted.
     pub(crate) claimed: Option<Box<Claimed>>,
 }
 
-/// A delivery that is ours.
+/// A delivery that this worker holds.
 pub(crate) struct Claimed {
     pub(crate) delivery: Delivery,
     pub(crate) holding: Holding,
-    /// When the call is cut.
+    /// Deadline at which the call is cut.
     pub(crate) cut_at: Timestamp,
-    /// Until when the lease lives: a provider may go on for a while after the cut.
+    /// Expiry of the sent lease: a provider may go on for a while after the cut.
     pub(crate) lease_until: Timestamp,
 }
 
 impl Intake {
-    pub(crate) fn new(shop: Arc<Workshop>) -> Self {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
         Self {
-            shop,
+            context,
             waiting: BTreeMap::new(),
             claims: FuturesUnordered::new(),
         }
     }
 
-    /// Records taken in and not yet answered: each will need a slot.
+    /// Returns the number of records whose claims are not answered: each will need a slot.
     pub(crate) fn len(&self) -> usize {
         self.claims.len() + self.waiting.values().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Takes one record.
+    /// Takes one record: claims it, or queues it behind the claims of its partition.
     pub(crate) fn take(&mut self, record: Record, at: Position) {
         match self.waiting.get_mut(&at.partition) {
             Some(waiting) => waiting.push_back((record, at)),
             None => {
                 self.waiting.insert(at.partition.clone(), VecDeque::new());
                 self.claims
-                    .push(Box::pin(claim(self.shop.clone(), record, at)));
+                    .push(Box::pin(claim(self.context.clone(), record, at)));
             }
         }
     }
 
-    /// These partitions are somebody else's: records that wait will be given to them.
+    /// Drops the waiting records of partitions that another worker reads now.
     pub(crate) fn forget(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             self.waiting
@@ -78,56 +81,59 @@ impl Intake {
         }
     }
 
-    /// Nothing that waits is claimed any more.
+    /// Drops all waiting records; the group delivers them again.
     pub(crate) fn close(&mut self) {
         self.waiting.values_mut().for_each(VecDeque::clear);
     }
 
-    /// The next answered claim; the record after it in its partition takes its place.
-    pub(crate) fn poll_answered(&mut self, context: &mut Context<'_>) -> Poll<Answered> {
-        let Poll::Ready(Some(answered)) = self.claims.poll_next_unpin(context) else {
+    /// Returns the next record whose claim was answered, and claims the one after it.
+    pub(crate) fn poll_taken(&mut self, context: &mut TaskContext<'_>) -> Poll<TakenRecord> {
+        let Poll::Ready(Some(taken)) = self.claims.poll_next_unpin(context) else {
             return Poll::Pending;
         };
         match self
             .waiting
-            .get_mut(&answered.at.partition)
+            .get_mut(&taken.at.partition)
             .and_then(VecDeque::pop_front)
         {
-            Some((record, at)) => self
-                .claims
-                .push(Box::pin(claim(self.shop.clone(), record, at))),
-            None => drop(self.waiting.remove(&answered.at.partition)),
+            Some((record, at)) => {
+                self.claims
+                    .push(Box::pin(claim(self.context.clone(), record, at)))
+            }
+            None => drop(self.waiting.remove(&taken.at.partition)),
         }
-        Poll::Ready(answered)
+        Poll::Ready(taken)
     }
 }
 
-/// Claims the delivery that a record names. A retry after a lost reply has the same holder and finds itself;
-/// a doubled record has another and is denied.
-async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
+/// Claims the delivery that a record names.
+///
+/// A retry after a lost reply has the same holder and is granted again; a doubled record has
+/// another holder and is denied.
+async fn claim(context: Arc<Context>, record: Record, at: Position) -> TakenRecord {
     let (notice, not_after) = match read(&record) {
         Ok(read) => read,
         Err(problem) => {
-            set_aside(&shop, &record, &problem).await;
-            return Answered { at, claimed: None };
+            set_aside(&context, &record, &problem).await;
+            return TakenRecord { at, claimed: None };
         }
     };
-    let clock = shop.clock();
+    let clock = context.clock();
     let now = clock.now();
     if now >= not_after {
-        tracing::debug!(task.attempt = %notice.attempt, "a dispatch came after its time, the reconciler takes it back");
-        return Answered { at, claimed: None };
+        tracing::debug!(task.attempt = %notice.attempt, "a dispatch came too late, the reconciler takes it back");
+        return TakenRecord { at, claimed: None };
     }
-    // Whose provider it is nobody knows before the claim is granted.
-    let cut_at = now + shop.settings.call_timeout;
+    // The provider is not known before the claim is granted: the longest grace of all serves.
+    let cut_at = now + context.settings.call_timeout;
     let claim = Claim {
         attempt: notice.attempt,
         epoch: notice.epoch,
-        holder: Holder::new(format!("{}.{:032x}", shop.boot, clock.random_u128())),
-        deadline: cut_at + shop.longest_grace(),
+        holder: Holder::new(format!("{}.{:032x}", context.boot, clock.random_u128())),
+        deadline: cut_at + context.longest_grace(),
     };
     let delivery = retry::until_ok(clock, "claim a delivery", || {
-        shop.ports.attempts.claim(claim.clone())
+        context.ports.attempts.claim(claim.clone())
     })
     .await;
     let claimed = delivery.map(|delivery| {
@@ -143,7 +149,7 @@ async fn claim(shop: Arc<Workshop>, record: Record, at: Position) -> Answered {
             lease_until: claim.deadline,
         })
     });
-    Answered { at, claimed }
+    TakenRecord { at, claimed }
 }
 
 fn read(record: &Record) -> Result<(DispatchNotice, Timestamp), Unreadable> {
@@ -156,10 +162,10 @@ fn read(record: &Record) -> Result<(DispatchNotice, Timestamp), Unreadable> {
     Ok((notice, Timestamp(not_after)))
 }
 
-async fn set_aside(shop: &Workshop, record: &Record, problem: &Unreadable) {
+async fn set_aside(context: &Context, record: &Record, problem: &Unreadable) {
     tracing::error!(error = %problem, bus.record = %record.id, "a dispatch cannot be read, it goes to the dead letters");
-    let letter = record::dead_letter(shop.event_id(), record, problem);
-    if let Err(error) = shop.ports.bus.publish(vec![letter]).await {
-        tracing::warn!(error = %error, "the dead letter was not taken");
+    let dead = record::dead_letter(context.event_id(), record, problem);
+    if let Err(error) = context.ports.bus.publish(vec![dead]).await {
+        tracing::warn!(error = %error, "failed to publish a dead letter");
     }
 }

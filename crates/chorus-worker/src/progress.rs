@@ -1,8 +1,10 @@
-//! Tells watchers how a delivery goes: lossy, at most every so often, and never in the way of the call.
+//! Progress records of running deliveries: lossy, rate-limited, and never in the way of the call.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::ops::ControlFlow;
+use std::task::Context as TaskContext;
 
+use async_trait::async_trait;
+use chorus_call::{CallObserver, Piece};
 use chorus_core::attempt::Delivery;
 use chorus_core::llm::StreamEvent;
 use chorus_core::progress::Progress;
@@ -12,27 +14,29 @@ use chorus_core::time::{Millis, Timestamp};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::workshop::Workshop;
+use crate::context::Context;
 
-/// Most bytes of thinking in one record.
+/// Maximum bytes of thinking in one record.
 const REASONING_AT_ONCE: usize = 2_048;
-/// Most bytes of thinking that wait for the next record; beyond that the oldest is lost.
+/// Maximum bytes of thinking that wait for the next record; beyond that the oldest are dropped.
 const REASONING_KEPT: usize = 8 * REASONING_AT_ONCE;
-/// How long the last word may take.
-const LAST_WORD: Millis = Millis(250);
+/// Maximum time that the last record may take.
+const LAST_RECORD: Millis = Millis(250);
 
-/// The telling of one delivery.
-pub(crate) struct Telling<'a> {
-    shop: &'a Workshop,
+/// Publisher of the progress of one delivery, as the observer of its call.
+pub(crate) struct ProgressReporter<'a> {
+    context: &'a Context,
     delivery: &'a Delivery,
     state: Progress,
     thoughts: String,
+    started: bool,
+    /// Earliest time of the next record.
     next: Timestamp,
     publishing: Option<BoxFuture<'static, ()>>,
 }
 
-impl<'a> Telling<'a> {
-    pub(crate) fn new(shop: &'a Workshop, delivery: &'a Delivery) -> Self {
+impl<'a> ProgressReporter<'a> {
+    pub(crate) fn new(context: &'a Context, delivery: &'a Delivery) -> Self {
         let attempt = &delivery.attempt;
         let state = Progress {
             project: attempt.project,
@@ -48,68 +52,49 @@ impl<'a> Telling<'a> {
             reasoning: String::new(),
             over: false,
         };
-        let mut telling = Self {
-            shop,
+        Self {
+            context,
             delivery,
             state,
             thoughts: String::new(),
+            started: false,
             next: Timestamp::default(),
             publishing: None,
-        };
-        telling.tell();
-        telling
+        }
     }
 
-    /// Takes note of a piece of the answer, and tells it when it is time.
-    pub(crate) fn note(&mut self, event: &StreamEvent) {
+    /// Publishes the last record of a call that had started; waits 250 ms at most.
+    pub(crate) async fn finish(mut self) {
+        if !self.started {
+            return;
+        }
+        self.state.over = true;
+        let before = self.publishing.take();
+        self.send();
+        let until = self.context.clock().now() + LAST_RECORD;
+        for publishing in before.into_iter().chain(self.publishing.take()) {
+            self.context.clock().deadline(until, publishing).await;
+        }
+    }
+
+    /// Counts an event of the reply, and publishes a record when it is time.
+    fn count(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::Text { delta, .. } => {
                 self.state.text_chars += delta.chars().count() as u64
             }
             StreamEvent::Reasoning { delta, .. } => {
                 self.state.reasoning_chars += delta.chars().count() as u64;
-                self.think(delta);
+                self.keep_thought(delta);
             }
             _ => return,
         }
-        if self.publishing.is_none() && self.shop.clock().now() >= self.next {
-            self.tell();
+        if self.publishing.is_none() && self.context.clock().now() >= self.next {
+            self.send();
         }
     }
 
-    /// Characters that came so far, thinking included.
-    pub(crate) const fn chars(&self) -> u64 {
-        self.state.text_chars + self.state.reasoning_chars
-    }
-
-    /// The future's value; what is being published goes on beside it.
-    pub(crate) async fn beside<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        poll_fn(|context| {
-            if self
-                .publishing
-                .as_mut()
-                .is_some_and(|publishing| publishing.poll_unpin(context).is_ready())
-            {
-                self.publishing = None;
-            }
-            future.as_mut().poll(context)
-        })
-        .await
-    }
-
-    /// Tells that the call is over; waits a moment at most.
-    pub(crate) async fn over(mut self) {
-        self.state.over = true;
-        let before = self.publishing.take();
-        self.tell();
-        let until = self.shop.clock().now() + LAST_WORD;
-        for publishing in before.into_iter().chain(self.publishing.take()) {
-            self.shop.clock().deadline(until, publishing).await;
-        }
-    }
-
-    fn think(&mut self, delta: &str) {
+    fn keep_thought(&mut self, delta: &str) {
         if self.delivery.attempt.kind.role() != ModelRole::Planner {
             return;
         }
@@ -121,20 +106,43 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn tell(&mut self) {
+    fn send(&mut self) {
         let at = self.thoughts.floor_char_boundary(REASONING_AT_ONCE);
         self.state.reasoning = self.thoughts.drain(..at).collect();
         let record = record::progress(
-            self.shop.event_id(),
+            self.context.event_id(),
             &self.delivery.attempt.tenant,
             &self.state,
         );
-        let bus = self.shop.ports.bus.clone();
+        let bus = self.context.ports.bus.clone();
         self.publishing = Some(Box::pin(async move {
             if let Err(error) = bus.publish(vec![record]).await {
-                tracing::debug!(error = %error, "a piece of progress was not taken");
+                tracing::debug!(error = %error, "failed to publish progress");
             }
         }));
-        self.next = self.shop.clock().now() + self.shop.settings.progress_every;
+        self.next = self.context.clock().now() + self.context.settings.progress_every;
+    }
+}
+
+#[async_trait]
+impl CallObserver for ProgressReporter<'_> {
+    fn on_start(&mut self) {
+        self.started = true;
+        self.send();
+    }
+
+    async fn on_piece(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        if let Piece::Event(event) = piece {
+            self.count(event);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn poll_background(&mut self, context: &mut TaskContext<'_>) {
+        let is_done =
+            |publishing: &mut BoxFuture<'static, ()>| publishing.poll_unpin(context).is_ready();
+        if self.publishing.as_mut().is_some_and(is_done) {
+            self.publishing = None;
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a whole answer means for its task.
+//! Meaning of a complete reply for its task.
 
 use chorus_core::attempt::WorkOrder;
 use chorus_core::llm::{Content, Extra, FinishReason, Message, Reply, Role};
@@ -8,35 +8,30 @@ const GO_ON: &str = "Your answer was cut off by its length limit. Go on exactly 
                      begin with the very next character.";
 const QUESTION: &str = "QUESTION:";
 
-/// The meaning of an answer.
+/// Meaning of a reply.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reading {
-    /// The result, whole: what earlier deliveries produced comes first.
+    /// Complete result, with the text of earlier deliveries first.
     Result(String),
-    /// The task cannot go on without an answer.
+    /// Question without whose answer the task cannot go on.
     Question(String),
-    /// Cut by `max_tokens`: the order that goes on.
+    /// Cut by `max_tokens`; the order continues it.
     Cut(Box<WorkOrder>),
-    /// No word was said.
+    /// Without any text.
     Empty,
-    /// The model declined, or a filter did.
+    /// Declined by the model or a filter, with its text.
     Refused(String),
-    /// The provider gave up, although it answered.
-    GivenUp,
 }
 
-/// Reads the answer to an order. Thinking is no part of it.
+/// Reads the reply to an order; thinking is not part of the result.
 pub(crate) fn read(kind: TaskKind, order: &WorkOrder, reply: &Reply) -> Reading {
     let text = reply.text();
-    if let Some(words) = declined(reply) {
-        return Reading::Refused(if words.is_empty() {
+    if let Some(refusal) = declined(reply) {
+        return Reading::Refused(if refusal.is_empty() {
             text
         } else {
-            words.to_owned()
+            refusal.to_owned()
         });
-    }
-    if reply.finish == Some(FinishReason::Aborted) {
-        return Reading::GivenUp;
     }
     let whole = format!("{}{text}", order.so_far);
     if whole.trim().is_empty() {
@@ -60,7 +55,8 @@ fn declined(reply: &Reply) -> Option<&str> {
     }
 }
 
-/// A question is one line and nothing else; a text that merely begins with the word is a result.
+/// Returns the question of a reply that is one line and nothing else; a longer text that begins
+/// alike is a result.
 fn question(kind: TaskKind, whole: &str) -> Option<&str> {
     let line = (kind == TaskKind::Work)
         .then(|| whole.trim())
@@ -70,7 +66,7 @@ fn question(kind: TaskKind, whole: &str) -> Option<&str> {
         .filter(|question| !question.is_empty())
 }
 
-/// The same call with what was said so far as the model's own turn, and the wish to go on.
+/// Returns the same call with the text so far as the model's own turn, and the request to go on.
 fn continued(order: &WorkOrder, so_far: String) -> WorkOrder {
     let mut request = order.request.clone();
     if !order.so_far.is_empty() {
@@ -208,12 +204,6 @@ mod tests {
                 "",
                 reply("half a", FinishReason::ContentFilter),
                 Reading::Refused("half a".into()),
-            ),
-            (
-                TaskKind::Work,
-                "",
-                reply("half a", FinishReason::Aborted),
-                Reading::GivenUp,
             ),
             (
                 TaskKind::Work,

@@ -1,38 +1,39 @@
-//! What an operator may turn, with the values that fit most installations.
+//! Settings of one worker, with defaults that fit most installations.
 
 use chorus_core::id::Pool;
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
-/// How one worker works.
+/// Settings of one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose deliveries it takes.
+    /// Pool whose dispatches are taken.
     pub pool: Pool,
-    /// Deliveries at a time; at least four times its share of what the limits allow, so that only limits are scarce.
+    /// Maximum deliveries at a time; at least four times the share of what the limits allow, so
+    /// that only limits are scarce.
     pub slots: usize,
-    /// How often it says that it is still at work.
+    /// Time between two heartbeats.
     pub beat: Millis,
-    /// Longest call, fixed when it is claimed.
+    /// Maximum time of a call, counted from its claim.
     pub call_timeout: Millis,
-    /// Failed calls of one attempt that may be followed by another.
+    /// Maximum counted retries of one attempt.
     pub max_retries: u32,
-    /// Answers of one attempt that may be cut by `max_tokens` and continued, where a part is made.
+    /// Maximum continuations of a reply that `max_tokens` cut, for tasks that make a part.
     pub max_continues: u32,
-    /// The same for everything else: a plan or verdict that is longer is not worth its tokens.
+    /// The same bound for all other tasks: a longer plan or verdict is not worth its tokens.
     pub max_steering_continues: u32,
-    /// Least time between two progress records of one delivery.
+    /// Minimum time between two progress records of one delivery.
     pub progress_every: Millis,
-    /// Characters for each token that was asked for, beyond which an answer counts as never ending.
+    /// Characters for each token that was asked for, beyond which a reply counts as never ending.
     pub chars_per_token: u32,
-    /// How long calls may go on after the worker was told to stop.
+    /// Time for which calls may go on after the worker was stopped.
     pub drain: Millis,
-    /// How long it may take to write down what was cut off then.
+    /// Time for recording the calls that are cut after it.
     pub hand_back: Millis,
 }
 
 impl Settings {
-    /// The usual values for one pool.
+    /// Returns the defaults for one pool.
     pub fn of_pool(pool: Pool) -> Self {
         Self {
             pool,
@@ -49,7 +50,7 @@ impl Settings {
         }
     }
 
-    /// How often an answer of this kind may be continued.
+    /// Returns the maximum continuations of a reply to this kind of task.
     pub const fn continues(&self, kind: TaskKind) -> u32 {
         match kind {
             TaskKind::Work => self.max_continues,
@@ -62,7 +63,7 @@ impl Settings {
     }
 }
 
-/// The consumer group of a pool's workers.
+/// Returns the consumer group of a pool's workers.
 pub fn group(pool: &Pool) -> String {
     format!("worker.{pool}")
 }

@@ -1,4 +1,4 @@
-//! The worker: one future that takes records, runs deliveries, beats, and stops in good order.
+//! The worker: one future that takes records, runs deliveries, sends heartbeats, and drains.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -16,54 +16,55 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tracing::Instrument as _;
 
-use crate::held::Stop;
-use crate::intake::{Answered, Claimed, Intake};
-use crate::workshop::Workshop;
-use crate::{Settings, beat, delivery, group};
+use crate::context::Context;
+use crate::in_flight::Stop;
+use crate::intake::{Claimed, Intake, TakenRecord};
+use crate::{Settings, delivery, group, heartbeat};
 
-/// Makes the calls of one pool.
+/// Worker of one pool: claims its dispatches and makes their calls.
 pub struct Worker {
-    shop: Arc<Workshop>,
+    context: Arc<Context>,
 }
 
-/// What the worker's future waits for.
+/// Event that wakes the event loop.
 enum Event {
     Stop,
-    Over,
-    Answered(Answered),
-    Fed(SubscriberEvent),
+    Ended,
+    Claimed(TakenRecord),
+    Received(SubscriberEvent),
 }
 
 impl Worker {
-    /// A worker of one process; `boot` makes its holders unlike those of every other start.
+    /// Creates a worker of one process; `boot` makes its holders unlike those of every other start.
     pub fn new(ports: Ports, catalog: Arc<Catalog>, settings: Settings, boot: BootId) -> Self {
         Self {
-            shop: Arc::new(Workshop::new(ports, catalog, settings, boot)),
+            context: Arc::new(Context::new(ports, catalog, settings, boot)),
         }
     }
 
-    /// Works until `stop`; then takes nothing more, lets calls end within the drain time, hands back the rest.
+    /// Runs until `stop`; then takes no more records, lets calls end within the drain time, and
+    /// hands the rest back.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let shop = self.shop;
-        let mut beats = pin!(beat::keep(&shop));
-        let mut desk = Desk::new(&shop);
-        desk.serve(pin!(stop), beats.as_mut()).await;
-        desk.drain(beats.as_mut()).await;
+        let context = self.context;
+        let mut beats = pin!(heartbeat::run(&context));
+        let mut events = EventLoop::new(&context);
+        events.serve(pin!(stop), beats.as_mut()).await;
+        events.drain(beats.as_mut()).await;
     }
 }
 
-/// The worker's side of the bus and the deliveries under way.
-struct Desk<'a> {
-    shop: &'a Arc<Workshop>,
+/// Event loop of one worker: its subscription and the deliveries that run.
+struct EventLoop<'a> {
+    context: &'a Arc<Context>,
     intake: Intake,
     running: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
-impl<'a> Desk<'a> {
-    fn new(shop: &'a Arc<Workshop>) -> Self {
+impl<'a> EventLoop<'a> {
+    fn new(context: &'a Arc<Context>) -> Self {
         Self {
-            shop,
-            intake: Intake::new(shop.clone()),
+            context,
+            intake: Intake::new(context.clone()),
             running: FuturesUnordered::new(),
         }
     }
@@ -73,37 +74,38 @@ impl<'a> Desk<'a> {
         mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) {
-        let settings = &self.shop.settings;
+        let settings = &self.context.settings;
         let topics = vec![Topic::TaskDispatch(settings.pool.clone())];
-        let mut feed = Subscriber::of_group(
-            self.shop.ports.bus.clone(),
-            self.shop.ports.clock.clone(),
+        let mut subscriber = Subscriber::of_group(
+            self.context.ports.bus.clone(),
+            self.context.ports.clock.clone(),
             topics,
             group(&settings.pool),
         );
         loop {
-            feed.pause(self.intake.len() + self.running.len() >= settings.slots)
+            subscriber
+                .pause(self.intake.len() + self.running.len() >= settings.slots)
                 .await;
             match self
-                .next_event(&mut feed, stop.as_mut(), beats.as_mut())
+                .next_event(&mut subscriber, stop.as_mut(), beats.as_mut())
                 .await
             {
                 Event::Stop => return,
-                Event::Over => {}
-                Event::Answered(Answered { at, claimed }) => {
+                Event::Ended => {}
+                Event::Claimed(TakenRecord { at, claimed }) => {
                     self.start(claimed);
-                    feed.ack(&at).await;
+                    subscriber.ack(&at).await;
                 }
-                Event::Fed(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
+                Event::Received(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
                     self.intake.take(record, at)
                 }
-                Event::Fed(SubscriberEvent::Incoming(Incoming::Revoked(partitions))) => {
+                Event::Received(SubscriberEvent::Incoming(Incoming::Revoked(partitions))) => {
                     self.intake.forget(&partitions)
                 }
-                Event::Fed(
+                Event::Received(
                     SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
                 ) => {}
-                Event::Fed(SubscriberEvent::Broken(error)) => {
+                Event::Received(SubscriberEvent::Broken(error)) => {
                     tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again")
                 }
             }
@@ -112,66 +114,66 @@ impl<'a> Desk<'a> {
 
     async fn next_event(
         &mut self,
-        feed: &mut Subscriber,
+        subscriber: &mut Subscriber,
         mut stop: Pin<&mut impl Future<Output = ()>>,
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) -> Event {
-        let mut fed = pin!(feed.next());
+        let mut next = pin!(subscriber.next());
         poll_fn(|context| {
             if stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
             }
             let Poll::Pending = beats.as_mut().poll(context);
             if let Poll::Ready(Some(())) = self.running.poll_next_unpin(context) {
-                return Poll::Ready(Event::Over);
+                return Poll::Ready(Event::Ended);
             }
-            if let Poll::Ready(answered) = self.intake.poll_answered(context) {
-                return Poll::Ready(Event::Answered(answered));
+            if let Poll::Ready(taken) = self.intake.poll_taken(context) {
+                return Poll::Ready(Event::Claimed(taken));
             }
-            fed.as_mut().poll(context).map(Event::Fed)
+            next.as_mut().poll(context).map(Event::Received)
         })
         .await
     }
 
-    /// Every granted claim is carried to its end, also while draining: then it is handed back at once.
+    /// Starts a granted claim, also while draining: then it is handed back at once.
     fn start(&mut self, claimed: Option<Box<Claimed>>) {
         if let Some(claimed) = claimed {
-            let stop = self.shop.held.add(claimed.holding.clone());
+            let stop = self.context.in_flight.add(claimed.holding.clone());
             let span = delivery::span(&claimed.delivery);
             self.running.push(Box::pin(
-                delivery::carry_out(self.shop.clone(), *claimed, stop).instrument(span),
+                delivery::run(self.context.clone(), *claimed, stop).instrument(span),
             ));
         }
     }
 
     async fn drain(&mut self, mut beats: Pin<&mut impl Future<Output = Infallible>>) {
-        tracing::info!(worker.pool = %self.shop.settings.pool, worker.running = self.running.len(), "the worker stops");
-        self.shop.drain();
+        tracing::info!(worker.pool = %self.context.settings.pool, worker.running = self.running.len(), "the worker stops");
+        self.context.drain();
         self.intake.close();
-        self.finish_within(self.shop.settings.drain, beats.as_mut())
+        self.finish_within(self.context.settings.drain, beats.as_mut())
             .await;
-        self.shop.held.stop_all(Stop::Drained);
-        self.finish_within(self.shop.settings.hand_back, beats.as_mut())
+        self.context.in_flight.stop_all(Stop::Drained);
+        self.finish_within(self.context.settings.hand_back, beats.as_mut())
             .await;
     }
 
-    /// Runs what is under way until nothing is, or the time is over.
+    /// Runs claims and deliveries until none is left, or the time is over.
     async fn finish_within(
         &mut self,
         time: chorus_core::time::Millis,
         mut beats: Pin<&mut impl Future<Output = Infallible>>,
     ) {
-        let mut over = self.shop.ports.clock.sleep(time);
+        let mut timeout = self.context.ports.clock.sleep(time);
         poll_fn(|context| {
             let Poll::Pending = beats.as_mut().poll(context);
-            while let Poll::Ready(answered) = self.intake.poll_answered(context) {
-                self.start(answered.claimed);
+            while let Poll::Ready(taken) = self.intake.poll_taken(context) {
+                self.start(taken.claimed);
             }
             while let Poll::Ready(Some(())) = self.running.poll_next_unpin(context) {}
             if self.running.is_empty() && self.intake.len() == 0 {
                 Poll::Ready(())
             } else {
-                over.as_mut().poll(context)
+                timeout.as_mut().poll(context)
             }
         })
         .await;

@@ -88,9 +88,10 @@ const LEDGER_METER: &str = "crates/chorus-limits/src/ledger/meter.rs";
 const LEDGER_TALLY: &str = "crates/chorus-limits/src/ledger/tally.rs";
 const LEDGER_GROUP: &str = "crates/chorus-limits/src/ledger/group.rs";
 const ENDPOINT_INDEX: &str = "crates/chorus-pool/src/endpoint_index.rs";
-const JUDGE: &str = "crates/chorus-worker/src/judge.rs";
+const CALL_RUNNER: &str = "crates/chorus-call/src/runner.rs";
+const CALL_OUTCOME: &str = "crates/chorus-call/src/outcome.rs";
+const CALL_SETTLE: &str = "crates/chorus-call/src/settle.rs";
 const RECONCILER: &str = "crates/chorus-dispatcher/src/reconciler.rs";
-const DELIVERY: &str = "crates/chorus-worker/src/delivery.rs";
 const INTAKE: &str = "crates/chorus-worker/src/intake.rs";
 const WORKER: &str = "crates/chorus-worker/src/worker.rs";
 const FOLD: &str = "crates/chorus-orchestrator/src/fold.rs";
@@ -127,8 +128,8 @@ Edit { file: MEMORY_ATTEMPTS, find: "*row = row.claim(claim, now)?;", replace: r
     Mutant {
         name: "a call before its lease is sent",
         edits: &[
-Edit { file: DELIVERY, find: r#"match retry::until_ok(self.shop.clock(), "send a lease", || self.send()).await {"#, replace: r#"drop(self.send());
-        match Sent::Sent {"# },
+Edit { file: CALL_RUNNER, find: "let (ending, lease_end) = match cut.or(sending).await {", replace: "drop(sending);
+        let (ending, lease_end) = match cut.or(async { Sent::Sent }).await {" },
 ],
         search: simulation(World::of("calm"), 10, &["CallNeedsLease"]),
     },
@@ -146,11 +147,11 @@ Edit { file: LEDGER_ENDING, find: "self.settle(lease, now, |_, part| { part.char
             find: "    let claimed = delivery.map(|delivery| {",
             replace: "    if delivery.is_none()
         && let Ok(project) = record::project_of(&record)
-        && let Ok(rows) = shop.ports.deliveries.of_project(project).await
+        && let Ok(rows) = context.ports.deliveries.of_project(project).await
     {
         for row in rows.iter().filter(|row| row.attempt == claim.attempt && row.epoch == claim.epoch) {
             let end = chorus_core::limit::End::Refused { counts_request: false };
-            let _ = shop.ports.limits.end(row.assignment.lease.id, end).await;
+            let _ = context.ports.limits.end(row.assignment.lease.id, end).await;
         }
     }
     let claimed = delivery.map(|delivery| {",
@@ -194,9 +195,9 @@ Edit { file: ENDPOINT_INDEX, find: ".map(|of| (Arc::new(of.group.clone()), of.mo
     Mutant {
         name: "a call cut at its deadline that frees its slot at once",
         edits: &[Edit {
-            file: JUDGE,
-            find: "(CallEnd::Failed(_), Some(heard)) if self.now >= self.cut_at =>",
-            replace: "(CallEnd::Failed(_), Some(heard)) if false =>",
+            file: CALL_OUTCOME,
+            find: "Stop::Failed(_) if self.now >= self.call.cut_at => {",
+            replace: "Stop::Failed(_) if false => {",
         }],
         search: simulation(World::of("providers"), 60, &["ProviderCount"]),
     },
@@ -350,10 +351,10 @@ Edit { file: ORCHESTRATOR, find: "self.take(record, at, &mut feed).await", repla
     Mutant {
         name: "a forgotten end",
         edits: &[
-Edit { file: DELIVERY, find: r#"retry::until_ok_before(self.shop.clock(), give_up, "end a lease", || {
-            limits.end(lease, end.clone())
+Edit { file: CALL_SETTLE, find: r#"until_ok_before(&*self.clock, give_up, "end a lease", || {
+            self.limits.end(lease, end.clone())
         })
-        .await;"#, replace: "let _ = (give_up, limits, lease, end);" },
+        .await;"#, replace: "let _ = (give_up, lease, end);" },
 ],
         search: simulation(World { faults: "calm", without: &["expiry"] }, 20, &["NothingLeft", "NoProjectLost"]),
     },

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("chorus-dialect", &["chorus-core"]),
     ("chorus-pool", &["chorus-core"]),
+    ("chorus-call", &["chorus-core"]),
     ("chorus-vault", &["chorus-core"]),
     (
         "chorus-upstream",
@@ -28,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("chorus-bus", &["chorus-core"]),
     ("chorus-orchestrator", &["chorus-core"]),
     ("chorus-dispatcher", &["chorus-core", "chorus-pool"]),
-    ("chorus-worker", &["chorus-core"]),
+    ("chorus-worker", &["chorus-call", "chorus-core"]),
     ("chorus-report", &["chorus-core"]),
     (
         "chorus-gateway",
@@ -59,12 +60,13 @@ const IMPURE: [&str; 9] = [
 ];
 
 /// Crates without runtime, sockets, databases, clocks and chance.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "chorus-core",
     "chorus-api",
     "chorus-client",
     "chorus-dialect",
     "chorus-pool",
+    "chorus-call",
     "chorus-report",
     "chorus-orchestrator",
     "chorus-dispatcher",

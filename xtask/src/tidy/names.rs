@@ -22,9 +22,10 @@ const BANNED_TEXTS: [(&str, &str); 4] = [
 ];
 
 /// Crates in which waiting and chance must come through the `Clock` port.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "chorus-core",
     "chorus-pool",
+    "chorus-call",
     "chorus-orchestrator",
     "chorus-dispatcher",
     "chorus-worker",

@@ -5,7 +5,7 @@ use futures_util::stream::BoxStream;
 
 pub use super::error::LimiterError;
 use crate::id::{GroupId, Holder, LeaseId};
-use crate::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use crate::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use crate::time::Timestamp;
 
 /// Reserve, send, end, observe. Every method is idempotent per lease.
@@ -31,8 +31,10 @@ pub trait LimitState: Send + Sync {
     /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError>;
 
-    /// Corrects the mirror of one group by what a reply or refusal told.
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError>;
+    /// Corrects the levels of every group that the lease draws on, and closes or narrows them as
+    /// the failure table says. The limiter knows the groups of its leases: signals of a lease that
+    /// has ended, or that it does not know after a flush or an hour, change nothing and succeed.
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError>;
 
     /// Puts leases back, after the state was lost or a new leader took over; known leases are left as they are.
     /// The leases must be all that are outstanding, read after the loss was heard of.

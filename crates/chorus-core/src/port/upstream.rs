@@ -147,3 +147,20 @@ pub struct CallFailure {
     /// What the headers said of the limits, on refusals too.
     pub levels: Vec<ObservedLevel>,
 }
+
+impl CallFailure {
+    /// Returns a failure that was found on our side: no status, no wait, no levels, not sent.
+    /// Callers that know more use struct update.
+    pub fn local(class: FailureClass, provider: &ProviderId, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            provider: provider.clone(),
+            status: None,
+            kind: None,
+            message: message.into(),
+            retry_after: None,
+            sent_at: None,
+            levels: Vec::new(),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chorus_core::failure::GroupReaction;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, Limit, Observation, ObservedLevel, QuotaGroup, Window,
+    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, QuotaGroup, Window,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -154,20 +154,19 @@ impl Group {
         }
     }
 
-    /// What a reply or a refusal told.
-    pub(crate) fn observe(&mut self, told: &Observation, now: Timestamp) {
-        for level in &told.levels {
+    /// What a reply or a refusal signals.
+    pub(crate) fn observe(&mut self, signals: &LimitSignals, now: Timestamp) {
+        for level in &signals.levels {
             if let Some(place) = self.place_of(level) {
-                self.meters[place].observe(now, told.sent_at, level);
+                self.meters[place].observe(now, signals.sent_at, level);
             }
         }
-        let reaction = told.failure.map(|class| class.rule().group);
-        match reaction.unwrap_or(GroupReaction::Nothing) {
+        match signals.reaction() {
             GroupReaction::Nothing => {}
-            GroupReaction::CloseBucket => self.refused_for_rate(told, now),
+            GroupReaction::CloseBucket => self.refused_for_rate(signals, now),
             GroupReaction::HalveRamp => {
                 self.ramp = Some(Ramp::halved(self.ramp, self.in_flight));
-                self.close(now + told.retry_after.unwrap_or(REST));
+                self.close(now + signals.retry_after.unwrap_or(REST));
             }
             GroupReaction::LowerConcurrency => {
                 let lowered = Ramp::below(self.in_flight);
@@ -180,7 +179,7 @@ impl Group {
             GroupReaction::CloseUntilDay => {
                 self.close(self.next_period(Window::Day { offset_minutes: 0 }, now));
             }
-            GroupReaction::CloseUntilMoney => self.close(self.money_comes_back(told, now)),
+            GroupReaction::CloseUntilMoney => self.close(self.money_comes_back(signals, now)),
         }
     }
 
@@ -195,8 +194,8 @@ impl Group {
 
     /// The limits that were used up, by the header's word or else the scarcest one, are empty until the time
     /// that the provider named.
-    fn refused_for_rate(&mut self, told: &Observation, now: Timestamp) {
-        let named = told
+    fn refused_for_rate(&mut self, signals: &LimitSignals, now: Timestamp) {
+        let named = signals
             .levels
             .iter()
             .filter(|level| level.remaining == Some(0))
@@ -208,7 +207,7 @@ impl Group {
         for place in culprits {
             self.meters[place].used_up(now);
         }
-        self.close(now + told.retry_after.unwrap_or(REST));
+        self.close(now + signals.retry_after.unwrap_or(REST));
     }
 
     fn scarcest(&mut self, now: Timestamp) -> Option<usize> {
@@ -252,12 +251,12 @@ impl Group {
             .map_or(now, |(_, end)| end)
     }
 
-    fn money_comes_back(&self, told: &Observation, now: Timestamp) -> Timestamp {
+    fn money_comes_back(&self, signals: &LimitSignals, now: Timestamp) -> Timestamp {
         let rolling = self
             .meters
             .iter()
             .any(|meter| meter.limit.dimension == Dimension::Spend && is_rate(&meter.limit));
-        match told.retry_after {
+        match signals.retry_after {
             Some(wait) => now + wait,
             None if rolling => now + SPEND_REST,
             None => self.next_period(Window::Month, now),

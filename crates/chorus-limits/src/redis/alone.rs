@@ -5,12 +5,12 @@
 //! Which leases hold something is known to the database only, as other processes send and end them: so a
 //! reservation hears `Lost`, and its process restores, at the beginning and every few seconds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    Demand, End, HeldLease, Lease, Limit, Observation, QuotaGroup, Reserved, Sent, Window,
+    Demand, End, HeldLease, Lease, Limit, LimitSignals, QuotaGroup, Reserved, Sent, Window,
 };
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
@@ -33,7 +33,8 @@ pub(super) struct Alone {
     restored_at: Option<Timestamp>,
     divided: BTreeMap<GroupId, (Arc<QuotaGroup>, Arc<QuotaGroup>)>,
     told: BTreeMap<LeaseId, Told>,
-    seen: BTreeMap<GroupId, Observation>,
+    /// Lease of the last signals about each group.
+    seen: BTreeMap<GroupId, LeaseId>,
 }
 
 /// What the server must be told of a lease.
@@ -41,6 +42,7 @@ pub(super) struct Alone {
 struct Told {
     lease: Option<Lease>,
     sent: Option<(Holder, Timestamp)>,
+    signals: Option<LimitSignals>,
     end: Option<End>,
 }
 
@@ -148,18 +150,23 @@ impl Alone {
         Ok(())
     }
 
-    /// Headers speak of the whole limit: the share is taken of them.
-    pub(super) fn observe(&mut self, observation: Observation, now: Timestamp) {
-        let mut own = Observation {
-            group: self.divided(&observation.group),
-            ..observation.clone()
-        };
+    /// Headers speak of the whole limit: the share is taken of them. The server is told the last
+    /// signals of each group; those of a lease that this process does not know are dropped.
+    pub(super) fn observe(&mut self, lease: LeaseId, signals: LimitSignals, now: Timestamp) {
+        let groups = self.ledger.groups_of(lease);
+        if groups.is_empty() {
+            return;
+        }
+        let mut own = signals.clone();
         for level in &mut own.levels {
             level.limit = level.limit.map(|amount| amount / self.share);
             level.remaining = level.remaining.map(|amount| amount / self.share);
         }
-        self.ledger.observe(&own, now);
-        self.seen.insert(observation.group.id.clone(), observation);
+        self.ledger.observe(lease, &own, now);
+        for group in groups {
+            self.seen.insert(group, lease);
+        }
+        self.told.entry(lease).or_default().signals = Some(signals);
     }
 
     /// These are the leases that hold something.
@@ -179,10 +186,15 @@ impl Alone {
 
     /// What the server must be told of leases.
     pub(super) fn leases(&self) -> Value {
+        let latest: BTreeSet<LeaseId> = self.seen.values().copied().collect();
         let one = |(id, told): (&LeaseId, &Told)| {
             let end = told.end.as_ref().map(words::end);
+            let signals = told.signals.as_ref().filter(|_| latest.contains(id));
+            let signals = signals.map(words::signals);
             let Some(lease) = &told.lease else {
-                return json!({ "lease": id, "charges": null, "sent_until": null, "word": end });
+                return json!({
+                    "lease": id, "charges": null, "sent_until": null, "signals": signals, "word": end,
+                });
             };
             let groups = lease
                 .charges
@@ -196,15 +208,11 @@ impl Alone {
                 sent_until,
             });
             held["holder"] = json!(told.sent.as_ref().map(|(holder, _)| holder));
+            held["signals"] = json!(signals);
             held["word"] = json!(end);
             held
         };
         self.told.iter().map(one).collect()
-    }
-
-    /// The last observation of each group.
-    pub(super) fn observations(&self) -> impl Iterator<Item = &Observation> {
-        self.seen.values()
     }
 
     /// What must be believed to be left of each group, as far as this process knows.

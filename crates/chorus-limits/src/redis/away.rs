@@ -150,20 +150,16 @@ impl Shared {
     /// Tells the server what was done without it; repeated until nothing was added meanwhile.
     async fn tell(&self) -> Result<(), LimiterError> {
         loop {
-            let (deeds, leases, observations, mirrors) = {
+            let (deeds, leases, mirrors) = {
                 let now = self.link.clock().now();
                 let mut state = self.lock();
                 let deeds = state.deeds;
                 let Some(alone) = &mut state.alone else {
                     return Ok(());
                 };
-                let observations: Vec<Value> = alone.observations().map(words::observe).collect();
-                (deeds, alone.leases(), observations, alone.mirrors(now))
+                (deeds, alone.leases(), alone.mirrors(now))
             };
             self.noted(self.link.run("merge", &json!({ "leases": leases })).await)?;
-            for observation in &observations {
-                self.noted(self.link.run("observe", observation).await)?;
-            }
             let mut state = self.lock();
             if state.deeds == deeds {
                 (state.alone, state.mirrors) = (None, mirrors);

@@ -65,6 +65,17 @@ impl Mirrors {
         }
     }
 
+    /// Groups that were seen before have other rooms now.
+    pub(super) fn saw_again(&mut self, rooms: Rooms) {
+        for (id, rooms) in rooms {
+            if let Some(mirror) = self.groups.get_mut(&id)
+                && mirror.group.limits.len() == rooms.len()
+            {
+                mirror.rooms = rooms;
+            }
+        }
+    }
+
     /// A refusal closed a group, or it is open again.
     pub(super) fn closed(&mut self, group: &GroupId, until: Option<Timestamp>) {
         if let Some(mirror) = self.groups.get_mut(group) {

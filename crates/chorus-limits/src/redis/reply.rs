@@ -54,6 +54,16 @@ impl Reply {
         Some(rooms)
     }
 
+    /// Groups with the time until which each is closed, if it is.
+    pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<Timestamp>)>> {
+        let mut values = list(self.rest.next()?)?.into_iter();
+        let mut closed = Vec::new();
+        while let (Some(group), Some(until)) = (values.next(), values.next()) {
+            closed.push((GroupId::new(text(group)?), number(&until).map(Timestamp)));
+        }
+        Some(closed)
+    }
+
     /// The answer to a demand for `lease`, after the count of members was read.
     pub(super) fn reserved(&mut self, lease: LeaseId) -> Option<(Reserved, Rooms)> {
         let answer = match self.word.as_str() {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chorus_core::failure::GroupReaction;
 use chorus_core::id::GroupId;
-use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, Observation, QuotaGroup};
+use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, LimitSignals, QuotaGroup};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use serde_json::{Value, json};
@@ -79,19 +78,17 @@ fn counted(usage: &Usage) -> Value {
     json!({ "input": amount(input), "read": amount(cache_read), "write": amount(cache_write), "output": amount(output) })
 }
 
-/// What a reply or refusal told.
-pub(super) fn observe(told: &Observation) -> Value {
-    let levels = told.levels.iter().map(|level| {
+/// Signals of a reply or refusal; the script is handed the reaction of the failure table.
+pub(super) fn signals(signals: &LimitSignals) -> Value {
+    let levels = signals.levels.iter().map(|level| {
         json!({
             "dim": dimension(level.dimension), "limit": level.limit.map(amount), "remaining": level.remaining.map(amount),
             "rounded": amount(level.rounded_to),
         })
     });
-    let reaction = told.failure.map(|class| class.rule().group);
     json!({
-        "group": told.group.id, "config": config(&told.group), "sent_at": time(told.sent_at),
-        "reaction": reaction.unwrap_or(GroupReaction::Nothing).as_str(), "retry": told.retry_after.map(|wait| amount(wait.0)),
-        "levels": levels.collect::<Vec<_>>(),
+        "sent_at": time(signals.sent_at), "reaction": signals.reaction().as_str(),
+        "retry": signals.retry_after.map(|wait| amount(wait.0)), "levels": levels.collect::<Vec<_>>(),
     })
 }
 
@@ -117,7 +114,7 @@ pub(super) fn held(held: &HeldLease) -> Value {
     json!({
         "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
         "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),
-        "sent_until": held.sent_until.map(time), "holder": null, "word": null,
+        "sent_until": held.sent_until.map(time), "holder": null, "signals": null, "word": null,
     })
 }
 

@@ -8,7 +8,7 @@ use chorus_core::catalog::Catalog;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder};
 use chorus_core::limit::{
-    Demand, Dimension, End, HeldLease, Lease, Limit, Observation, Reserved, Sent, Window,
+    Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals, Reserved, Sent, Window,
 };
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Account, CredentialState};
@@ -375,8 +375,8 @@ impl LimitState for Forgetful {
         self.inner.end(lease, end).await
     }
 
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        self.inner.observe(observation).await
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError> {
+        self.inner.observe(lease, signals).await
     }
 
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {

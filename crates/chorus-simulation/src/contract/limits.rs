@@ -43,6 +43,7 @@ cases! {
         tasks_step_aside_for_an_interactive_call_that_waits,
         a_header_lowers_what_is_left,
         a_header_gives_nothing_back_of_a_call_that_it_overtook,
+        signals_of_an_unknown_or_ended_lease_change_nothing,
         a_refusal_closes_the_group_until_the_named_time,
         freed_headroom_is_signalled_to_every_process,
         many_processes_at_once_never_pass_a_limit,;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use chorus_core::port::LimitState;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -49,10 +49,15 @@ impl LimitState for Faulty<dyn LimitState> {
             .await
     }
 
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        let what = format!("observe {} {:?}", observation.group.id, observation.failure);
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError> {
+        let what = format!("observe {lease} {:?}", signals.failure);
         self.point
-            .call(Part::Limits, &what, done, self.inner.observe(observation))
+            .call(
+                Part::Limits,
+                &what,
+                done,
+                self.inner.observe(lease, signals),
+            )
             .await
     }
 

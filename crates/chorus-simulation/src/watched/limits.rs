@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, Observation, Reserved, Sent};
+use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -98,8 +98,8 @@ impl LimitState for WatchedLimits {
         Ok(())
     }
 
-    async fn observe(&self, observation: Observation) -> Result<(), LimiterError> {
-        self.memory.observe(observation).await?;
+    async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError> {
+        self.memory.observe(lease, signals).await?;
         self.check(&LeaseOperation::Observe);
         Ok(())
     }

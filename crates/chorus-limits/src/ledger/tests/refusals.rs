@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chorus_core::failure::FailureClass;
-use chorus_core::limit::{Dimension, Observation, ObservedLevel, Reserved, Window};
+use chorus_core::id::LeaseId;
+use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved, Window};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{MINUTE, Told, limit, used};
@@ -16,14 +17,15 @@ impl Told {
         retry_after: Option<u64>,
         levels: Vec<ObservedLevel>,
     ) {
-        let observation = Observation {
-            group: Arc::clone(&self.group),
+        let signals = LimitSignals {
             sent_at: Timestamp(sent_at),
             failure,
             retry_after: retry_after.map(Millis),
             levels,
         };
-        self.ledger.observe(&observation, Timestamp(self.now));
+        let (group, now) = (Arc::clone(&self.group), Timestamp(self.now));
+        self.ledger.configure(&group, now);
+        self.ledger.observe_group(&group.id, &signals, now);
     }
 }
 
@@ -190,7 +192,7 @@ fn too_many_calls_at_once_lower_the_cap_and_good_ends_raise_it() {
     told.observe(0, Some(FailureClass::Concurrency), None, Vec::new());
     told.end(
         4,
-        &chorus_core::limit::End::Refused {
+        &End::Refused {
             counts_request: false,
         },
     );
@@ -217,7 +219,7 @@ fn growing_too_fast_halves_the_calls_in_flight() {
     (1..=5).for_each(|lease| {
         told.end(
             lease,
-            &chorus_core::limit::End::Refused {
+            &End::Refused {
                 counts_request: false,
             },
         )
@@ -258,4 +260,28 @@ fn quotas_and_money_close_the_group_until_they_come_back() {
         Window::Sliding { per_ms: 600_000 },
     )];
     check(FailureClass::Spend, rolling, None, 61_000);
+}
+
+#[test]
+fn signals_reach_the_groups_of_their_lease_until_it_ends() {
+    let signals = LimitSignals {
+        sent_at: Timestamp(0),
+        failure: None,
+        retry_after: None,
+        levels: vec![header(Dimension::InputTokens, 60_000, 20_000, 1)],
+    };
+    let check = |lease: u128, left: i64, end: Option<&End>| {
+        let mut told = input(60_000);
+        told.granted(1, 10_000, 1);
+        told.send(1, 60_000);
+        if let Some(end) = end {
+            told.end(1, end);
+        }
+        told.ledger
+            .observe(LeaseId::new(lease), &signals, Timestamp(0));
+        told.left(Dimension::InputTokens, left);
+    };
+    check(1, 20_000, None);
+    check(2, 50_000, None);
+    check(1, 52_000, Some(&used(8_000, 1)));
 }

@@ -1,9 +1,7 @@
 //! Calls are counted at a provider later than here, and not in the order in which they were sent.
 
-use std::sync::Arc;
-
 use chorus_core::id::{Holder, LeaseId};
-use chorus_core::limit::{Dimension, Observation, ObservedLevel, Reserved, Window};
+use chorus_core::limit::{Dimension, LimitSignals, ObservedLevel, Reserved, Window};
 use chorus_core::time::Timestamp;
 use proptest::prelude::*;
 
@@ -44,8 +42,15 @@ impl Provider {
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Arrives { lease: u64, sent_at: i64 },
-    Header { sent_at: i64, remaining: u64 },
+    Arrives {
+        lease: u64,
+        sent_at: i64,
+    },
+    Header {
+        lease: u64,
+        sent_at: i64,
+        remaining: u64,
+    },
 }
 
 /// Sends calls as soon as they fit, `gaps` apart at least; each travels and is answered in its own time.
@@ -75,12 +80,17 @@ fn hold(
                     ahead.push((
                         answered,
                         Event::Header {
+                            lease,
                             sent_at,
                             remaining: remaining.unwrap_or(0),
                         },
                     ));
                 }
-                Event::Header { sent_at, remaining } => {
+                Event::Header {
+                    lease,
+                    sent_at,
+                    remaining,
+                } => {
                     let level = ObservedLevel {
                         dimension: Dimension::Requests,
                         limit: Some(CALLS),
@@ -88,14 +98,13 @@ fn hold(
                         full_at: None,
                         rounded_to: 1,
                     };
-                    let told = Observation {
-                        group: Arc::clone(&group),
+                    let signals = LimitSignals {
                         sent_at: Timestamp(sent_at),
                         failure: None,
                         retry_after: None,
                         levels: vec![level],
                     };
-                    ledger.observe(&told, Timestamp(now));
+                    ledger.observe(LeaseId::new(lease.into()), &signals, Timestamp(now));
                 }
             }
         }

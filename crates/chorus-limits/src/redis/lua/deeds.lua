@@ -230,6 +230,9 @@ local function merge()
       live_on(lease, 's', held.sent_until)
       charge_sent(lease, now)
     end
+    if held.signals ~= NONE then
+      observe_lease(lease, held.signals)
+    end
     if lease and held.word ~= NONE then
       finish(lease, held.word)
     end
@@ -239,11 +242,13 @@ local function merge()
 end
 
 local function observe()
-  configure(words.group, words.config, began)
-  local group = groups[words.group]
-  observe_group(group, words)
-  freed[words.group] = true
-  return { 'ok', rooms({ words.group }), group.closed or '' }
+  local lease, ids, closed = load_lease(words.lease), {}, {}
+  for _, id in ipairs(observe_lease(lease, words.signals)) do
+    ids[#ids + 1] = id
+    closed[#closed + 1] = id
+    closed[#closed + 1] = groups[id].closed or ''
+  end
+  return { 'ok', rooms(ids), closed }
 end
 
 -- All limits as they stand, and how many leases hold something.

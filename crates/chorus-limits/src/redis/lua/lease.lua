@@ -195,6 +195,21 @@ local function settle_late(lease, word)
   end
 end
 
+-- Corrects every group that a live or expired lease draws on; returns their ids.
+local function observe_lease(lease, signals)
+  local seen = {}
+  if lease and lease.life ~= 'o' then
+    for _, id in ipairs(lease.groups) do
+      local group = load_group(id)
+      if group then
+        observe_group(group, signals)
+        freed[id], seen[#seen + 1] = true, id
+      end
+    end
+  end
+  return seen
+end
+
 -- The lease is over, in one of the ways of `End`.
 local function finish(lease, word)
   local life, how = lease.life, word.how

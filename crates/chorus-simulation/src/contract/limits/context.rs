@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use async_trait::async_trait;
 use chorus_core::id::{CredentialId, GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, QuotaGroup,
-    ReserveRule, Reserved, Sent, Window,
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
+    QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -190,6 +190,11 @@ impl LimiterContext {
             not_after: self.now() + Millis(30_000),
             candidates: vec![self.candidate(input)],
         }
+    }
+
+    pub(super) async fn observe(&self, lease: &Lease, signals: &LimitSignals) {
+        let observed = self.limits.observe(lease.id, signals.clone());
+        observed.await.expect("it answers");
     }
 
     pub(super) async fn answer(&self, demand: &Demand) -> Reserved {

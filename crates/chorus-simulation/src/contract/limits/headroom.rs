@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chorus_core::failure::FailureClass;
 use chorus_core::id::CredentialId;
-use chorus_core::limit::{Dimension, End, Observation, ObservedLevel, Reserved};
+use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved};
 use chorus_core::time::Millis;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
@@ -122,6 +122,7 @@ pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context:
 pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
     context.has_tokens(6_000).await;
     context.pass(10);
+    let lease = context.sent(1_000, 60_000).await;
     let level = ObservedLevel {
         dimension: Dimension::InputTokens,
         limit: Some(6_000),
@@ -129,20 +130,38 @@ pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
         full_at: None,
         rounded_to: 1,
     };
-    let observation = Observation {
-        group: Arc::clone(&context.group),
+    let signals = LimitSignals {
         sent_at: context.now(),
         failure: None,
         retry_after: None,
         levels: vec![level],
     };
     for _ in 0..2 {
-        context
-            .limits
-            .observe(observation.clone())
-            .await
-            .expect("it answers");
+        context.observe(&lease, &signals).await;
         context.has_tokens(2_000).await;
+    }
+}
+
+pub(super) async fn signals_of_an_unknown_or_ended_lease_change_nothing(context: LimiterContext) {
+    let ended = context.sent(1_000, 60_000).await;
+    context.end(&ended, used(1_000)).await;
+    let mut unknown = ended.clone();
+    unknown.id = context.demand(0).lease;
+    let signals = LimitSignals {
+        sent_at: context.now(),
+        failure: Some(FailureClass::Spend),
+        retry_after: None,
+        levels: vec![ObservedLevel {
+            dimension: Dimension::InputTokens,
+            limit: Some(6_000),
+            remaining: Some(0),
+            full_at: None,
+            rounded_to: 1,
+        }],
+    };
+    for lease in [ended, unknown] {
+        context.observe(&lease, &signals).await;
+        context.has_tokens(5_000).await;
     }
 }
 
@@ -151,7 +170,7 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(
 ) {
     let overtaken = context.sent(1_000, 60_000).await;
     context.pass(10);
-    context.sent(2_000, 60_000).await;
+    let overtaking = context.sent(2_000, 60_000).await;
     let sent_at = context.now();
     context.pass(10);
     let level = ObservedLevel {
@@ -161,35 +180,30 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(
         full_at: None,
         rounded_to: 1,
     };
-    let observation = Observation {
-        group: Arc::clone(&context.group),
+    let signals = LimitSignals {
         sent_at,
         failure: None,
         retry_after: None,
         levels: vec![level],
     };
-    context
-        .limits
-        .observe(observation)
-        .await
-        .expect("it answers");
+    context.observe(&overtaking, &signals).await;
     context.end(&overtaken, used(1_000)).await;
     context.has_tokens(3_000).await;
 }
 
 pub(super) async fn a_refusal_closes_the_group_until_the_named_time(context: LimiterContext) {
-    let observation = Observation {
-        group: Arc::clone(&context.group),
+    let lease = context.sent(1, 60_000).await;
+    let signals = LimitSignals {
         sent_at: context.now(),
         failure: Some(FailureClass::Spend),
         retry_after: Some(Millis(7_000)),
         levels: Vec::new(),
     };
-    context
-        .limits
-        .observe(observation)
-        .await
-        .expect("it answers");
+    context.observe(&lease, &signals).await;
+    let refused = End::Refused {
+        counts_request: false,
+    };
+    context.end(&lease, refused).await;
     assert_eq!(
         context.answer(&context.demand(1)).await,
         Reserved::Wait {

@@ -1,6 +1,6 @@
 //! Cases of lost and restored state.
 
-use chorus_core::limit::{End, Observation, Reserved, Sent};
+use chorus_core::limit::{End, LimitSignals, Reserved, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use std::sync::Arc;
 
@@ -40,8 +40,7 @@ pub(super) async fn a_flushed_limiter_fails_every_operation_until_it_is_restored
 ) {
     let lease = context.granted(10).await;
     context.flush().await;
-    let observation = Observation {
-        group: Arc::clone(&context.group),
+    let signals = LimitSignals {
         sent_at: context.now(),
         failure: None,
         retry_after: None,
@@ -58,7 +57,7 @@ pub(super) async fn a_flushed_limiter_fails_every_operation_until_it_is_restored
                 Err(LimiterError::StateLost)
             );
             assert_eq!(
-                process.observe(observation.clone()).await,
+                process.observe(lease.id, signals.clone()).await,
                 Err(LimiterError::StateLost)
             );
             assert_eq!(process.intact().await, Err(LimiterError::StateLost));
@@ -75,7 +74,7 @@ pub(super) async fn a_flushed_limiter_fails_every_operation_until_it_is_restored
         .expect("it answers");
     context
         .limits
-        .observe(observation)
+        .observe(lease.id, signals)
         .await
         .expect("it was restored");
     context

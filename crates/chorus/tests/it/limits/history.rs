@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, Observation,
+    CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
     ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
@@ -33,7 +33,7 @@ pub(super) enum Step {
         deadline: Timestamp,
     },
     End(LeaseId, End),
-    Observe(Box<Observation>),
+    Observe(LeaseId, Box<LimitSignals>),
     Restore(Vec<HeldLease>),
     Configure,
     Flush,
@@ -132,7 +132,10 @@ impl<'a> Pair<'a> {
                 Some(lease) => Step::End(lease.id, self.end()),
                 None => Step::Pass(1),
             },
-            82..94 => Step::Observe(Box::new(self.observation())),
+            82..94 => match self.lease() {
+                Some(lease) => Step::Observe(lease.id, Box::new(self.signals(&lease))),
+                None => Step::Pass(1),
+            },
             94..96 => Step::Restore(self.held()),
             96..99 => Step::Configure,
             _ => Step::Flush,
@@ -263,8 +266,13 @@ impl<'a> Pair<'a> {
         }
     }
 
-    fn observation(&mut self) -> Observation {
-        let group = Arc::clone(&self.groups[self.chance.usize(0..self.groups.len())]);
+    fn signals(&mut self, lease: &Lease) -> LimitSignals {
+        let drawn_on = |group: &Arc<QuotaGroup>| {
+            let mut charges = lease.charges.iter();
+            charges.any(|charge| charge.group == group.id)
+        };
+        let group = self.groups.iter().find(|group| drawn_on(group));
+        let group = Arc::clone(group.unwrap_or(&self.groups[0]));
         let levels = (0..self.chance.u8(0..3))
             .map(|_| self.header(&group))
             .collect();
@@ -288,8 +296,7 @@ impl<'a> Pair<'a> {
         let retry_after = (self.chance.u8(0..3) > 0).then(|| Millis(self.chance.u64(0..20_000)));
         let longest = [10, 4_000, 20_000, 400_000][self.chance.usize(0..4)];
         let sent_at = Timestamp(self.clock.now().0 - self.chance.i64(0..longest));
-        Observation {
-            group,
+        LimitSignals {
             sent_at,
             failure,
             retry_after,
@@ -414,9 +421,9 @@ impl<'a> Pair<'a> {
                 self.redis.end(*lease, end.clone()).await,
                 &self.memory.end(*lease, end.clone()).await,
             )?),
-            Step::Observe(observation) => drop(same(
-                self.redis.observe(*observation.clone()).await,
-                &self.memory.observe(*observation.clone()).await,
+            Step::Observe(lease, signals) => drop(same(
+                self.redis.observe(*lease, *signals.clone()).await,
+                &self.memory.observe(*lease, *signals.clone()).await,
             )?),
             Step::Restore(leases) => {
                 same(

@@ -1,44 +1,54 @@
-//! What all deliveries of one worker share.
+//! State shared by all deliveries of one worker: ports, tables, settings, and what is in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chorus_call::{CallRunner, DEFAULT_ABORT_GRACE};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, EventId};
 use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 
 use crate::Settings;
-use crate::held::Held;
-use crate::judge::USUAL_GRACE;
-use crate::roster::Roster;
+use crate::in_flight::InFlight;
 
-/// Ports, tables and the deliveries that are held now.
-pub(crate) struct Workshop {
+/// Context of one worker.
+pub(crate) struct Context {
     pub(crate) ports: Ports,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) settings: Settings,
+    /// Start of the process, which makes its holders unlike those of every other start.
     pub(crate) boot: BootId,
-    pub(crate) held: Held,
-    pub(crate) roster: Roster,
+    pub(crate) in_flight: InFlight,
+    pub(crate) runner: CallRunner,
     draining: AtomicBool,
 }
 
-impl Workshop {
+impl Context {
     pub(crate) fn new(
         ports: Ports,
         catalog: Arc<Catalog>,
         settings: Settings,
         boot: BootId,
     ) -> Self {
-        let roster = Roster::new(ports.directory.clone(), ports.clock.clone());
+        let runner = CallRunner {
+            limits: ports.limits.clone(),
+            upstream: ports.upstream.clone(),
+            directory: ports.directory.clone(),
+            bus: ports.bus.clone(),
+            clock: ports.clock.clone(),
+            catalog: catalog.clone(),
+            settings: chorus_call::Settings {
+                chars_per_token: settings.chars_per_token,
+            },
+        };
         Self {
             ports,
             catalog,
             settings,
             boot,
-            held: Held::default(),
-            roster,
+            in_flight: InFlight::default(),
+            runner,
             draining: AtomicBool::new(false),
         }
     }
@@ -47,25 +57,25 @@ impl Workshop {
         &*self.ports.clock
     }
 
-    /// The longest time for which any provider may go on after a call was cut.
+    /// Returns the longest time for which any provider may go on after a call was cut.
     pub(crate) fn longest_grace(&self) -> Millis {
         self.catalog
             .providers
             .iter()
             .map(|provider| provider.abort_grace)
-            .fold(USUAL_GRACE, Millis::max)
+            .fold(DEFAULT_ABORT_GRACE, Millis::max)
     }
 
     pub(crate) fn event_id(&self) -> EventId {
         EventId::new(self.clock().random_u128())
     }
 
-    /// No call is begun from now on.
+    /// Starts the drain: no call begins from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 }

@@ -1,0 +1,244 @@
+//! From what was received of a call to its report. Pure: [`CallRunner`](crate::CallRunner) makes
+//! the call and settles the report.
+
+use chorus_core::catalog::{Model, Provider};
+use chorus_core::failure::{CredentialReaction, FailureClass, LeaseEnd};
+use chorus_core::limit::{End, LimitSignals, ObservedLevel};
+use chorus_core::llm::{FinishReason, Reply, Usage};
+use chorus_core::money::MicroUsd;
+use chorus_core::port::directory::CredentialState;
+use chorus_core::port::upstream::CallFailure;
+use chorus_core::time::{Millis, Timestamp};
+
+use crate::cut::CutBy;
+use crate::leased_call::LeasedCall;
+use crate::report::{CallReport, Ending, PartialReply};
+use crate::stream::Stop;
+use crate::{DEFAULT_ABORT_GRACE, usage};
+
+/// What came back from the provider.
+#[derive(Debug)]
+pub(crate) enum Exchange {
+    /// The provider refused the call, or could not be reached.
+    Refused(CallFailure),
+    /// The call was cut before the provider had accepted it.
+    CutUnanswered(CutBy),
+    /// The provider accepted the call; its reply ended so.
+    Accepted(Received, Stop),
+}
+
+/// Reply with the facts of its headers.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) reply: Reply,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) request_id: Option<String>,
+    pub(crate) levels: Vec<ObservedLevel>,
+}
+
+impl Received {
+    fn signals(&self, failure: Option<&CallFailure>) -> LimitSignals {
+        let more = failure.map(|failure| failure.levels.as_slice());
+        LimitSignals {
+            sent_at: self.sent_at,
+            failure: failure.map(|failure| failure.class),
+            retry_after: failure.and_then(|failure| failure.retry_after),
+            levels: [self.levels.as_slice(), more.unwrap_or_default()].concat(),
+        }
+    }
+
+    /// Returns true if the provider gave up although it answered 200; a refusal is an answer.
+    fn was_given_up(&self) -> bool {
+        self.reply.finish == Some(FinishReason::Aborted) && self.reply.refusal().is_none()
+    }
+
+    fn into_partial(self) -> PartialReply {
+        PartialReply {
+            reply: self.reply,
+            sent_at: self.sent_at,
+            request_id: self.request_id,
+        }
+    }
+}
+
+/// Facts from which a report is made.
+pub(crate) struct Facts<'a> {
+    pub(crate) call: &'a LeasedCall,
+    pub(crate) provider: Option<&'a Provider>,
+    pub(crate) model: Option<&'a Model>,
+    /// Time at which the call was over.
+    pub(crate) now: Timestamp,
+    pub(crate) took: Millis,
+}
+
+impl Facts<'_> {
+    /// Returns the report of the call.
+    pub(crate) fn report(&self, exchange: Exchange) -> CallReport {
+        let report = match exchange {
+            Exchange::Refused(failure) => self.refused(failure),
+            Exchange::CutUnanswered(by) => self.cut(Ending::Cut(by), None),
+            Exchange::Accepted(received, stop) => self.accepted(received, stop),
+        };
+        CallReport {
+            took: self.took,
+            ..report
+        }
+    }
+
+    fn accepted(&self, received: Received, stop: Stop) -> CallReport {
+        match stop {
+            Stop::Complete if received.was_given_up() => {
+                let usage = self.complete_usage(&received.reply);
+                let failure = self.failure(
+                    FailureClass::Overload,
+                    "gave up in the middle of its answer",
+                );
+                self.broke(failure, received, usage)
+            }
+            Stop::Complete => self.complete(received),
+            // The upstream may notice the deadline first; the call was cut on our side all the same.
+            Stop::Failed(_) if self.now >= self.call.cut_at => {
+                self.cut(Ending::Cut(CutBy::Deadline), Some(received))
+            }
+            Stop::Failed(failure) => {
+                let usage = self.partial_usage(&received.reply);
+                self.broke(failure, received, usage)
+            }
+            Stop::TooLong => self.cut(Ending::TooLong, Some(received)),
+            Stop::Cut(by) => self.cut(Ending::Cut(by), Some(received)),
+        }
+    }
+
+    fn complete(&self, received: Received) -> CallReport {
+        let usage = self.complete_usage(&received.reply);
+        let cost = self.cost(&usage);
+        CallReport {
+            usage: Some(usage),
+            cost,
+            signals: Some(received.signals(None)),
+            reply: Some(received.into_partial()),
+            ..CallReport::not_started(Ending::Complete, End::Used { usage, cost })
+        }
+    }
+
+    /// The reply broke off: what was produced until then is paid for.
+    fn broke(&self, failure: CallFailure, received: Received, usage: Usage) -> CallReport {
+        let cost = self.cost(&usage);
+        CallReport {
+            usage: Some(usage),
+            cost,
+            signals: Some(received.signals(Some(&failure))),
+            reply: Some(received.into_partial()),
+            ..self.failed(failure, End::Used { usage, cost })
+        }
+    }
+
+    /// The call failed before any part of a reply was received.
+    fn refused(&self, failure: CallFailure) -> CallReport {
+        let prompt = usage::of_silence(self.call.prompt_tokens);
+        let nothing = Usage::default();
+        let refused = |counts_request| End::Refused { counts_request };
+        let rule = failure.class.rule();
+        let (lease_end, usage) = match (failure.status, failure.sent_at, rule.lease_end) {
+            // The provider may still work on a call whose connection broke.
+            (None, Some(_), _) => (self.aborted(None), nothing),
+            (None, None, _) => (refused(false), nothing),
+            (Some(_), _, LeaseEnd::Refused) => (refused(self.counts_refused()), nothing),
+            (Some(_), _, LeaseEnd::Used) => {
+                let cost = self.cost(&prompt);
+                let usage = prompt;
+                (End::Used { usage, cost }, usage)
+            }
+        };
+        // A request that was not sent has no usage, rather than a usage of zero.
+        let signals = failure.sent_at.map(|sent_at| LimitSignals {
+            sent_at,
+            failure: Some(failure.class),
+            retry_after: failure.retry_after,
+            levels: failure.levels.clone(),
+        });
+        CallReport {
+            usage: failure.sent_at.map(|_| usage),
+            cost: self.cost(&usage),
+            signals,
+            ..self.failed(failure, lease_end)
+        }
+    }
+
+    fn failed(&self, failure: CallFailure, lease_end: End) -> CallReport {
+        CallReport {
+            credential_change: self.credential_change(&failure),
+            failure: Some(failure),
+            ..CallReport::not_started(Ending::Failed, lease_end)
+        }
+    }
+
+    /// The call was cut on our side: the provider may go on for a while.
+    fn cut(&self, ending: Ending, received: Option<Received>) -> CallReport {
+        let known = received
+            .as_ref()
+            .map(|received| self.partial_usage(&received.reply));
+        let usage = known.unwrap_or_else(|| usage::of_silence(self.call.prompt_tokens));
+        let class = match &received {
+            Some(_) => FailureClass::MidStream,
+            None => FailureClass::Transient,
+        };
+        let failure = (ending == Ending::Cut(CutBy::Deadline))
+            .then(|| self.failure(class, "did not end before the call's deadline"));
+        CallReport {
+            usage: Some(usage),
+            cost: self.cost(&usage),
+            failure,
+            signals: received.as_ref().map(|received| received.signals(None)),
+            reply: received.map(Received::into_partial),
+            ..CallReport::not_started(ending, self.aborted(known))
+        }
+    }
+
+    /// Returns the credential's next state, when the failure's row changes it.
+    fn credential_change(&self, failure: &CallFailure) -> Option<CredentialState> {
+        let resets = &self.call.assignment.resets;
+        let reason = failure.to_string();
+        let until = match failure.class.rule().credential {
+            CredentialReaction::Unchanged => return None,
+            CredentialReaction::Refused => return Some(CredentialState::Refused { reason }),
+            CredentialReaction::ParkedUntilDay => resets.next_day(self.now),
+            CredentialReaction::ParkedUntilMoney => {
+                resets.money_returns(failure.retry_after, self.now)
+            }
+        };
+        Some(CredentialState::Parked { until, reason })
+    }
+
+    fn failure(&self, class: FailureClass, message: &str) -> CallFailure {
+        CallFailure::local(class, &self.call.assignment.provider, message)
+    }
+
+    fn complete_usage(&self, reply: &Reply) -> Usage {
+        usage::of_complete(self.call.prompt_tokens, reply)
+    }
+
+    fn partial_usage(&self, reply: &Reply) -> Usage {
+        usage::of_part(self.call.prompt_tokens, reply)
+    }
+
+    fn cost(&self, usage: &Usage) -> MicroUsd {
+        self.model
+            .map_or(MicroUsd::ZERO, |model| model.price.cost(usage))
+    }
+
+    fn counts_refused(&self) -> bool {
+        self.provider
+            .is_some_and(|provider| provider.refused_counts)
+    }
+
+    fn aborted(&self, usage: Option<Usage>) -> End {
+        let grace = self
+            .provider
+            .map_or(DEFAULT_ABORT_GRACE, |provider| provider.abort_grace);
+        End::Aborted { usage, grace }
+    }
+}
+
+#[cfg(test)]
+mod tests;

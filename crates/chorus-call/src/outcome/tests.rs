@@ -1,0 +1,240 @@
+//! Reports of calls that ended in every way.
+
+use chorus_core::attempt::Assignment;
+use chorus_core::catalog::{Price, Quirks};
+use chorus_core::id::{
+    AccountId, CredentialId, Holder, LeaseId, ModelSlug, Pool, ProviderId, Tenant,
+};
+use chorus_core::limit::{Lease, QuotaResets};
+use chorus_core::llm::Content;
+use chorus_core::port::upstream::Body;
+
+use super::*;
+
+const HOUR: i64 = 3_600_000;
+
+fn call(resets: QuotaResets) -> LeasedCall {
+    let lease = Lease {
+        id: LeaseId::new(1),
+        credential: CredentialId::new(2),
+        charges: Vec::new(),
+        granted_at: Timestamp(0),
+        not_after: Timestamp(30_000),
+    };
+    LeasedCall {
+        assignment: Assignment {
+            lease,
+            account: AccountId::new(3),
+            provider: ProviderId::new("p"),
+            model: ModelSlug::new("p/m"),
+            pool: Pool::new("other"),
+            estimate: MicroUsd(500),
+            resets,
+        },
+        tenant: Tenant::new("home"),
+        holder: Holder::new("boot.1"),
+        body: Body::Canonical(Box::default()),
+        prompt_tokens: 100,
+        cut_at: Timestamp(24 * HOUR),
+        lease_until: Timestamp(25 * HOUR),
+        reference: "call".to_owned(),
+    }
+}
+
+fn model() -> Model {
+    Model {
+        slug: ModelSlug::new("p/m"),
+        pool: Pool::new("other"),
+        routes: [].into(),
+        context: 1_000,
+        max_output: 1_000,
+        price: Price {
+            input: MicroUsd::from_dollars(1),
+            output: MicroUsd::from_dollars(10),
+            ..Price::default()
+        },
+        strength: 1,
+        reasoning: false,
+        quirks: Quirks::default(),
+    }
+}
+
+/// Returns the report of an exchange that is over at noon of the first day of 1970.
+fn report(exchange: Exchange, resets: QuotaResets) -> CallReport {
+    let facts = Facts {
+        call: &call(resets),
+        provider: None,
+        model: Some(&model()),
+        now: Timestamp(12 * HOUR),
+        took: Millis(900),
+    };
+    facts.report(exchange)
+}
+
+fn failure(class: FailureClass, status: Option<u16>) -> CallFailure {
+    CallFailure {
+        status,
+        sent_at: Some(Timestamp(7)),
+        ..CallFailure::local(class, &ProviderId::new("p"), "no")
+    }
+}
+
+fn received(text: &str, finish: Option<FinishReason>) -> Received {
+    Received {
+        reply: Reply {
+            content: vec![Content::text(text)],
+            finish,
+            ..Reply::default()
+        },
+        sent_at: Timestamp(7),
+        request_id: None,
+        levels: Vec::new(),
+    }
+}
+
+/// Time until which a refusal of this class parks the credential; none when it stays active.
+fn parked_until(
+    class: FailureClass,
+    retry_after: Option<Millis>,
+    resets: &QuotaResets,
+) -> Option<i64> {
+    let failure = CallFailure {
+        retry_after,
+        ..failure(class, Some(429))
+    };
+    match report(Exchange::Refused(failure), resets.clone()).credential_change {
+        Some(CredentialState::Parked { until, .. }) => Some(until.0),
+        None => None,
+        other => panic!("{class:?} gave {other:?}"),
+    }
+}
+
+#[test]
+fn credentials_are_parked_until_their_own_calendar_says() {
+    let minute = Some(Millis(60_000));
+    let none = QuotaResets::default();
+    let pacific = QuotaResets {
+        days: vec![-480],
+        ..QuotaResets::default()
+    };
+    let rolling = QuotaResets {
+        spend_window: Some(Millis(600_000)),
+        ..QuotaResets::default()
+    };
+    let check = |class, retry_after, resets, expected: Option<i64>| {
+        assert_eq!(
+            parked_until(class, retry_after, resets),
+            expected,
+            "{class:?}"
+        );
+    };
+    check(FailureClass::QuotaDay, minute, &none, Some(24 * HOUR));
+    check(FailureClass::QuotaDay, None, &pacific, Some(32 * HOUR));
+    check(FailureClass::Spend, minute, &none, Some(31 * 24 * HOUR));
+    check(
+        FailureClass::Spend,
+        None,
+        &rolling,
+        Some(12 * HOUR + 600_000),
+    );
+    check(
+        FailureClass::Spend,
+        minute,
+        &rolling,
+        Some(12 * HOUR + 60_000),
+    );
+    check(FailureClass::RateWindow, minute, &none, None);
+    check(FailureClass::Overload, None, &none, None);
+}
+
+#[test]
+fn a_dead_credential_is_refused() {
+    let exchange = Exchange::Refused(failure(FailureClass::Auth, Some(401)));
+    let change = report(exchange, QuotaResets::default()).credential_change;
+    assert!(matches!(change, Some(CredentialState::Refused { .. })));
+}
+
+#[test]
+fn a_refusal_uses_nothing_and_an_accepted_call_its_prompt() {
+    let check = |class, status, usage: Option<Usage>, lease_end: End| {
+        let report = report(
+            Exchange::Refused(failure(class, status)),
+            QuotaResets::default(),
+        );
+        assert_eq!((report.usage, &report.lease_end), (usage, &lease_end));
+        assert_eq!(report.class(), Some(class));
+        assert_eq!(
+            report.signals.map(|signals| signals.failure),
+            Some(Some(class))
+        );
+    };
+    let refused = End::Refused {
+        counts_request: false,
+    };
+    let nothing = Some(Usage::default());
+    check(FailureClass::RateWindow, Some(429), nothing, refused);
+    let aborted = End::Aborted {
+        usage: None,
+        grace: DEFAULT_ABORT_GRACE,
+    };
+    check(FailureClass::Transient, None, nothing, aborted);
+    let prompt = usage::of_silence(100);
+    let used = End::Used {
+        usage: prompt,
+        cost: MicroUsd(100),
+    };
+    check(FailureClass::MidStream, Some(200), Some(prompt), used);
+}
+
+#[test]
+fn a_request_that_was_not_sent_has_no_usage_and_no_signals() {
+    let unsent = CallFailure::local(FailureClass::Request, &ProviderId::new("p"), "no");
+    let report = report(Exchange::Refused(unsent), QuotaResets::default());
+    assert_eq!((report.usage, report.signals), (None, None));
+}
+
+#[test]
+fn a_provider_that_gives_up_in_a_whole_reply_is_overloaded() {
+    let given_up = received("half a", Some(FinishReason::Aborted));
+    let exchange = Exchange::Accepted(given_up, Stop::Complete);
+    let report = report(exchange, QuotaResets::default());
+    assert_eq!(report.ending, Ending::Failed);
+    assert_eq!(report.class(), Some(FailureClass::Overload));
+    assert!(matches!(report.lease_end, End::Used { .. }));
+}
+
+#[test]
+fn a_cut_call_keeps_its_slot_and_is_charged_for_what_came() {
+    let stop = Stop::Cut(CutBy::Cancel);
+    let exchange = Exchange::Accepted(received("twelve bytes", None), stop);
+    let cut = report(exchange, QuotaResets::default());
+    let usage = cut.usage.expect("three tokens came");
+    assert_eq!((usage.input, usage.output), (100, 3));
+    assert!(matches!(cut.lease_end, End::Aborted { usage: Some(known), .. } if known == usage));
+    assert_eq!(cut.class(), None, "the caller cut it");
+
+    let exchange = Exchange::CutUnanswered(CutBy::Deadline);
+    let late = report(exchange, QuotaResets::default());
+    assert_eq!(late.class(), Some(FailureClass::Transient));
+    assert_eq!(late.usage, Some(usage::of_silence(100)));
+}
+
+#[test]
+fn a_complete_reply_is_paid_and_summed_up() {
+    let exchange = Exchange::Accepted(
+        received("twelve bytes", Some(FinishReason::Stop)),
+        Stop::Complete,
+    );
+    let report = report(exchange, QuotaResets::default());
+    assert_eq!((report.cost, report.took), (MicroUsd(130), Millis(900)));
+    let call = call(QuotaResets::default());
+    let size = chorus_core::attempt::CallSize {
+        input: 100,
+        output: 10,
+        max_tokens: 20,
+    };
+    let kind = chorus_core::task_kind::TaskKind::Work;
+    let summary = report.summary(&call.assignment, kind, size);
+    let summary = summary.expect("a call was made");
+    assert_eq!((summary.class, summary.complete), (None, true));
+}

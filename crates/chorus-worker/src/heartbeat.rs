@@ -1,0 +1,70 @@
+//! Heartbeats: one statement for every delivery that is held.
+//!
+//! A negative answer stops a delivery. Silence never does: a call that was paid for is worth more
+//! than certainty about who may record it.
+
+use std::convert::Infallible;
+use std::pin::pin;
+
+use chorus_core::port::bus::{Incoming, Topic};
+use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
+use chorus_core::record::{self, CANCELLED, CancelledNotice};
+use futures_util::future::{Either, select};
+
+use crate::context::Context;
+use crate::in_flight::Stop;
+
+/// Sends heartbeats without an end: at the configured pace, and at once when a cancellation names
+/// a delivery that is held.
+pub(crate) async fn run(context: &Context) -> Infallible {
+    let clock = context.clock();
+    let mut control = Subscriber::of_all(
+        context.ports.bus.clone(),
+        context.ports.clock.clone(),
+        vec![Topic::Control],
+    );
+    let mut next = clock.now() + context.settings.beat;
+    loop {
+        let due = clock.sleep_until(next);
+        if let Either::Left((event, _)) = select(pin!(control.next()), due).await
+            && !concerns(context, &event)
+        {
+            continue;
+        }
+        send(context).await;
+        next = clock.now() + context.settings.beat;
+    }
+}
+
+/// Returns true if the record cancels an attempt that is held.
+fn concerns(context: &Context, event: &SubscriberEvent) -> bool {
+    if let SubscriberEvent::Broken(error) = event {
+        tracing::warn!(error = %error, "the tail of cancellations broke, opening it again; heartbeats notice them meanwhile");
+    }
+    let SubscriberEvent::Incoming(Incoming::Record { record, .. }) = event else {
+        return false;
+    };
+    record::read::<CancelledNotice>(record, CANCELLED)
+        .is_ok_and(|notice| context.in_flight.has_any(&notice.attempts))
+}
+
+async fn send(context: &Context) {
+    let held = context.in_flight.all();
+    if held.is_empty() {
+        return;
+    }
+    let until = context.clock().now() + context.settings.beat;
+    match context
+        .clock()
+        .deadline(until, context.ports.attempts.beat(held))
+        .await
+    {
+        Some(Ok(lost)) => lost
+            .iter()
+            .for_each(|holding| context.in_flight.stop(holding, Stop::NotOurs)),
+        Some(Err(error)) => {
+            tracing::warn!(error = %error, "failed to send a heartbeat, calls go on")
+        }
+        None => tracing::warn!("a heartbeat was not answered in time, calls go on"),
+    }
+}

@@ -1,0 +1,105 @@
+//! Deliveries that this worker holds, each with a way to stop its call.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use chorus_core::attempt::Holding;
+use chorus_core::id::AttemptId;
+use futures_channel::oneshot;
+use futures_util::FutureExt as _;
+
+/// Reason for which a call is stopped on our side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The row has another holder, or none.
+    NotOurs,
+    /// The worker drains, and its time is over.
+    Drained,
+}
+
+/// Future that completes when its delivery is stopped; it stays pending after the delivery ended.
+#[derive(Debug)]
+pub(crate) struct StopSignal {
+    receiver: oneshot::Receiver<Stop>,
+    reason: Option<Stop>,
+}
+
+impl StopSignal {
+    /// Returns the reason of the stop, once the signal completed.
+    pub(crate) const fn reason(&self) -> Option<Stop> {
+        self.reason
+    }
+}
+
+impl Future for StopSignal {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.reason.is_none()
+            && let Poll::Ready(Ok(reason)) = self.receiver.poll_unpin(context)
+        {
+            self.reason = Some(reason);
+        }
+        match self.reason {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Held deliveries; each stays until its finish was recorded.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    entries: Mutex<BTreeMap<Holding, Option<oneshot::Sender<Stop>>>>,
+}
+
+impl InFlight {
+    /// Adds a delivery; the returned signal completes when its call must stop.
+    pub(crate) fn add(&self, holding: Holding) -> StopSignal {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().insert(holding, Some(sender));
+        StopSignal {
+            receiver,
+            reason: None,
+        }
+    }
+
+    /// Removes a delivery that was recorded.
+    pub(crate) fn remove(&self, holding: &Holding) {
+        self.lock().remove(holding);
+    }
+
+    /// Returns all held deliveries, in order.
+    pub(crate) fn all(&self) -> Vec<Holding> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Returns true if one of these attempts is held.
+    pub(crate) fn has_any(&self, attempts: &[AttemptId]) -> bool {
+        self.lock()
+            .keys()
+            .any(|holding| attempts.contains(&holding.attempt))
+    }
+
+    /// Stops one delivery; does nothing when it is not held any more or was stopped before.
+    pub(crate) fn stop(&self, holding: &Holding, reason: Stop) {
+        if let Some(sender) = self.lock().get_mut(holding).and_then(Option::take) {
+            // A delivery that is past its call has dropped its receiver and needs no stop.
+            let _ = sender.send(reason);
+        }
+    }
+
+    /// Stops all deliveries.
+    pub(crate) fn stop_all(&self, reason: Stop) {
+        for holding in self.all() {
+            self.stop(&holding, reason);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Holding, Option<oneshot::Sender<Stop>>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
