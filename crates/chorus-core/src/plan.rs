@@ -14,6 +14,8 @@ mod notes;
 mod read;
 mod rubric;
 mod rules;
+#[cfg(test)]
+pub(crate) mod sketch;
 mod useful;
 
 use serde::{Deserialize, Serialize};

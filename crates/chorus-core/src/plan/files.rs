@@ -224,23 +224,24 @@ fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
 /// Returns the path, or a similar one when a file and a folder would have the same name.
 fn free(path: String, planned: &[PlannedFile]) -> String {
     let taken: Vec<String> = planned.iter().map(|file| file.path.clone()).collect();
-    let other = |number: usize| {
-        let flat = path.replace('/', "-");
-        match flat
-            .rsplit_once('.')
-            .filter(|(_, ending)| !ending.contains('-'))
-        {
-            Some((name, ending)) => format!("{name}-{number}.{ending}"),
-            None => format!("{flat}-{number}"),
-        }
+    let flat = path.replace('/', "-");
+    let similar = |number: usize| match flat
+        .rsplit_once('.')
+        .filter(|(_, ending)| !ending.contains('-'))
+    {
+        Some((name, ending)) => format!("{name}-{number}.{ending}"),
+        None => format!("{flat}-{number}"),
     };
-    if !clashes(&path, &taken) {
-        return path;
-    }
-    (2..)
-        .map(other)
-        .find(|path| is_safe(path) && !clashes(path, &taken))
-        .unwrap_or(path)
+    // A number can make a long path too long; a short name always ends the search.
+    let others = (2..).map(|number| {
+        Some(similar(number))
+            .filter(|path| is_safe(path))
+            .unwrap_or_else(|| format!("file-{number}.md"))
+    });
+    std::iter::once(path.clone())
+        .chain(others)
+        .find(|other| !clashes(other, &taken))
+        .expect("numbers do not end")
 }
 
 /// Returns the tasks on which no other depends.
@@ -255,4 +256,131 @@ fn sinks(tasks: &[DraftTask]) -> Vec<TaskKey> {
         .filter(|task| !parents.contains(task.key.as_str()))
         .map(|task| TaskKey::new(&task.key))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_safe_path_stays_inside_the_folder_on_every_system() {
+        for path in ["a.md", "dir/a.md", "ä/ö ü.md", ".hidden", "a..b", "..."] {
+            assert_eq!(is_safe(path), path != "...", "{path:?}");
+        }
+        for path in [
+            "", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a.", "a ", " a", "a\\b",
+            "c:a", "a*", "a?", "a\"b", "a<b", "a>b", "a|b", "a\nb", "a\0b",
+        ] {
+            assert!(!is_safe(path), "{path:?}");
+        }
+        assert!(is_safe(&"a".repeat(LONGEST_PATH)));
+        assert!(!is_safe(&"a".repeat(LONGEST_PATH + 1)));
+    }
+
+    #[test]
+    fn paths_clash_when_a_file_system_could_not_keep_both() {
+        let check = |path: &str, other: &str, clash: bool| {
+            assert_eq!(clashes(path, &[other.to_owned()]), clash, "{path} {other}");
+            assert_eq!(clashes(other, &[path.to_owned()]), clash, "{other} {path}");
+        };
+        check("a.md", "a.md", true);
+        check("A.md", "a.MD", true);
+        check("Ä.md", "ä.md", true);
+        check("a", "a/b", true);
+        check("a/b", "A", true);
+        check("a", "ab", false);
+        check("a/b", "a/c", false);
+        check("a/b", "ab", false);
+        assert!(!clashes("a", &[]));
+    }
+
+    #[test]
+    fn a_media_type_follows_the_ending_of_the_name() {
+        for (path, expected) in [
+            ("a.json", "application/json"),
+            ("dir/A.JSON", "application/json"),
+            ("a.htm", "text/html"),
+            ("a.tar.py", "text/x-python"),
+            ("README", "text/markdown"),
+            ("a.md", "text/markdown"),
+            ("a.yml", "application/yaml"),
+            ("a.unknown", "text/plain"),
+        ] {
+            assert_eq!(media_type(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_unsafe_path_is_mended_with_a_warning() {
+        let check = |path: &str, expected: &str, warnings: usize| {
+            let mut notes = Notes::default();
+            assert_eq!(mended(path, 7, &mut notes), expected);
+            assert_eq!(notes.into_warnings().len(), warnings, "{path}");
+        };
+        check("a/b.md", "a/b.md", 0);
+        check("/etc/passwd", "etc/passwd", 1);
+        check("..\\..\\a.md", "a.md", 1);
+        check("c:\\dir\\a.md", "c/dir/a.md", 1);
+        check("a?.md", "a.md", 1);
+        check("..", "file-7.md", 1);
+        check(&"a".repeat(300), "file-7.md", 1);
+    }
+
+    #[test]
+    fn a_long_path_that_clashes_gets_a_short_name() {
+        let long = format!("a/{}", "b".repeat(LONGEST_PATH - 2));
+        let file = |path: &str| PlannedFile {
+            path: path.into(),
+            media_type: String::new(),
+            parts: Vec::new(),
+        };
+        let path = free(long, &[file("a")]);
+        assert!(is_safe(&path) && !clashes(&path, &["a".into()]), "{path}");
+        assert_eq!(free("a/b.md".into(), &[file("a")]), "a-b-2.md");
+        assert_eq!(free("a".into(), &[file("a/b"), file("a-2")]), "a-3");
+    }
+
+    fn drafts() -> impl Strategy<Value = Vec<DraftFile>> {
+        let part = prop_oneof![
+            "t[1-4]".prop_map(DraftPart::Task),
+            Just(DraftPart::Task("group".into())),
+            "#{0,2} ?[a-z]{0,4}".prop_map(DraftPart::Glossary),
+            "[a-z]{0,4}".prop_map(DraftPart::Conflicts),
+        ];
+        let file = (
+            "([aAbé./ \\\\]|\\{n\\}){0,8}",
+            prop::collection::vec(part, 0..4),
+        );
+        let draft = file.prop_map(|(path, parts)| DraftFile {
+            path,
+            media_type: String::new(),
+            parts,
+        });
+        prop::collection::vec(draft, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn any_drafted_files_become_safe_distinct_files_with_parts(drafts in drafts()) {
+            let tasks = ["t1", "t2", "t3"].map(|key| DraftTask { key: key.into(), ..DraftTask::default() });
+            let resolve = |name: &str| match name {
+                "group" => vec![TaskKey::new("t1"), TaskKey::new("t2")],
+                "t4" => Vec::new(),
+                key => vec![TaskKey::new(key)],
+            };
+            let files = planned(drafts, &tasks, &resolve, &mut Notes::default());
+            let mut paths: Vec<String> = Vec::new();
+            for file in &files {
+                prop_assert!(is_safe(&file.path) && !clashes(&file.path, &paths), "{}", file.path);
+                prop_assert!(!file.parts.is_empty() && !file.media_type.is_empty());
+                let distinct = file.parts.iter().enumerate().all(|(at, part)| !file.parts[..at].contains(part));
+                prop_assert!(distinct, "{:?}", file.parts);
+                paths.push(file.path.clone());
+            }
+            let of_tasks = files.iter().flat_map(|file| &file.parts).any(|part| matches!(part, Part::Task { .. }));
+            prop_assert!(of_tasks, "the results of no task would be delivered");
+        }
+    }
 }
