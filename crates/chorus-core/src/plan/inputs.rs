@@ -1,6 +1,8 @@
 //! Fitting the inputs of tasks to their model: many sections are split over several tasks, many
 //! results pass through joining tasks.
 
+use std::collections::BTreeSet;
+
 use super::draft::DraftTask;
 use super::expand::Sections;
 use super::notes::Notes;
@@ -58,6 +60,7 @@ pub(super) fn narrow(
 ) -> Vec<DraftTask> {
     let sections = Sections::of(scope);
     let limit = scope.limits.input_tokens.max(1);
+    let taken: BTreeSet<String> = tasks.iter().map(|task| task.key.clone()).collect();
     let mut narrow: Vec<DraftTask> = Vec::new();
     for mut task in tasks {
         let own: Vec<SectionId> = task.sections.iter().cloned().map(SectionId).collect();
@@ -78,10 +81,11 @@ pub(super) fn narrow(
             ));
             let each = (room / groups.len() as u64)
                 .clamp(1, u64::from(scope.limits.max_output_tokens.max(1)));
+            let mut numbers = (1..).filter(|number| !taken.contains(&joining_key(&task, *number)));
             let joining: Vec<DraftTask> = groups
                 .iter()
-                .enumerate()
-                .map(|(at, group)| joining(&task, at + 1, group, each))
+                .zip(&mut numbers)
+                .map(|(group, number)| joining(&task, number, group, each))
                 .collect();
             task.parents = joining.iter().map(|joining| joining.key.clone()).collect();
             task.policy = if task.policy == ParentPolicy::All {
@@ -96,8 +100,13 @@ pub(super) fn narrow(
     narrow
 }
 
+/// Returns the key of a joining task. A planner may have given it to a task of its own.
+fn joining_key(task: &DraftTask, number: usize) -> String {
+    format!("{}.in{number}", task.key)
+}
+
 fn joining(task: &DraftTask, number: usize, parents: &[String], tokens: u64) -> DraftTask {
-    let key = format!("{}.in{number}", task.key);
+    let key = joining_key(task, number);
     DraftTask {
         names: vec![key.clone()],
         key,
@@ -137,4 +146,174 @@ pub(super) fn groups<T: Clone>(items: &[T], most: u64, weight: impl Fn(&T) -> u6
         filled += weight;
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{Limits, sketch};
+
+    const LIMITS: Limits = Limits {
+        max_tasks: 100,
+        max_output_tokens: 300,
+        input_tokens: 1_000,
+    };
+
+    fn task(key: &str, parents: &[&str], sections: &[&str], output_tokens: u32) -> DraftTask {
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        DraftTask {
+            key: key.into(),
+            names: vec![key.into()],
+            title: format!("Part {key}"),
+            instructions: "Write".into(),
+            sections: all(sections),
+            parents: all(parents),
+            output_tokens,
+            ..DraftTask::default()
+        }
+    }
+
+    /// Draws tasks as `key(parents)[sections]`.
+    fn drawn(tasks: &[DraftTask]) -> Vec<String> {
+        let list = |open, names: &[String], close| match names {
+            [] => String::new(),
+            names => format!("{open}{}{close}", names.join(",")),
+        };
+        tasks
+            .iter()
+            .map(|task| {
+                let parents = list("(", &task.parents, ")");
+                let sections = list("[", &task.sections, "]");
+                format!("{}{parents}{sections}", task.key)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_task_with_too_many_sections_is_split_in_document_order() {
+        let check = |sizes: &[u64], task: DraftTask, expected: &[&str], warnings: usize| {
+            let outline = sketch::outline(sizes);
+            let scope = Scope {
+                outline: &outline,
+                limits: LIMITS,
+            };
+            let mut notes = Notes::default();
+            assert_eq!(drawn(&split(vec![task], &scope, &mut notes)), expected);
+            assert_eq!(notes.into_warnings().len(), warnings);
+        };
+        let all = ["d1.1", "d1.2", "d1.3"];
+        check(
+            &[300, 300, 400],
+            task("t", &[], &all, 90),
+            &["t[d1.1,d1.2,d1.3]"],
+            0,
+        );
+        check(
+            &[600, 300, 400],
+            task("t", &[], &all, 90),
+            &["t.1[d1.1,d1.2]", "t.2[d1.3]"],
+            1,
+        );
+        // Results of parents take half of the room.
+        check(
+            &[300, 300, 400],
+            task("t", &["p"], &all, 90),
+            &["t.1(p)[d1.1]", "t.2(p)[d1.2]", "t.3(p)[d1.3]"],
+            1,
+        );
+        check(&[5_000], task("t", &[], &["d1.1"], 90), &["t[d1.1]"], 0);
+        check(&[], task("t", &[], &[], 90), &["t"], 0);
+    }
+
+    #[test]
+    fn joining_tasks_stand_before_a_task_with_too_many_results() {
+        let outline = sketch::outline(&[500]);
+        let scope = Scope {
+            outline: &outline,
+            limits: LIMITS,
+        };
+        let check = |tasks: Vec<DraftTask>, expected: &[&str]| {
+            let narrow = narrow(tasks, &scope, &mut Notes::default());
+            assert_eq!(drawn(&narrow), expected);
+        };
+        let (a, b, c) = (
+            task("a", &[], &[], 500),
+            task("b", &[], &[], 500),
+            task("c", &[], &[], 500),
+        );
+        check(
+            vec![a.clone(), b.clone(), task("t", &["a", "b"], &[], 50)],
+            &["a", "b", "t(a,b)"],
+        );
+        check(
+            vec![
+                a.clone(),
+                b.clone(),
+                c.clone(),
+                task("t", &["a", "b", "c"], &[], 50),
+            ],
+            &["a", "b", "c", "t.in1(a,b)", "t.in2(c)", "t(t.in1,t.in2)"],
+        );
+        check(
+            vec![a, b, task("t", &["a", "b"], &["d1.1"], 50)],
+            &["a", "b", "t.in1(a,b)", "t(t.in1)[d1.1]"],
+        );
+    }
+
+    #[test]
+    fn a_joining_task_never_takes_the_key_of_another_task() {
+        let outline = sketch::outline(&[]);
+        let scope = Scope {
+            outline: &outline,
+            limits: LIMITS,
+        };
+        let tasks = vec![
+            task("t.in1", &[], &[], 900),
+            task("b", &[], &[], 900),
+            task("t", &["t.in1", "b"], &[], 50),
+            task("t.in2", &[], &[], 50),
+        ];
+        let narrow = narrow(tasks, &scope, &mut Notes::default());
+        let mut keys: Vec<&str> = narrow.iter().map(|task| task.key.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), narrow.len(), "{:?}", drawn(&narrow));
+    }
+
+    proptest! {
+        #[test]
+        fn groups_keep_the_order_and_are_full(weights in prop::collection::vec(0u64..50, 0..20), most in 1u64..60) {
+            let groups = groups(&weights, most, |weight| *weight);
+            prop_assert_eq!(groups.concat(), weights);
+            for group in &groups {
+                prop_assert!(group.len() == 1 || group.iter().sum::<u64>() <= most);
+            }
+            for pair in groups.windows(2) {
+                prop_assert!(pair[0].iter().sum::<u64>() + pair[1][0] > most, "the next item had room");
+            }
+        }
+
+        #[test]
+        fn after_narrowing_every_task_can_read_its_results(outputs in prop::collection::vec(1u32..300, 1..30)) {
+            let outline = sketch::outline(&[]);
+            let scope = Scope { outline: &outline, limits: LIMITS };
+            let keys: Vec<String> = (0..outputs.len()).map(|at| format!("p{at}")).collect();
+            let parents: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let mut tasks: Vec<DraftTask> = parents.iter().zip(&outputs).map(|(key, output)| task(key, &[], &[], *output)).collect();
+            tasks.push(task("t", &parents, &[], 50));
+            let narrow = narrow(tasks, &scope, &mut Notes::default());
+            let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
+            for task in &narrow {
+                let known = task.parents.iter().all(|parent| sizes.contains_key(parent.as_str()));
+                prop_assert!(known, "parents stand before {}", task.key);
+                let read: u64 = task.parents.iter().map(|parent| sizes[parent.as_str()]).sum();
+                prop_assert!(read <= LIMITS.input_tokens, "{} reads {read}", task.key);
+                sizes.insert(&task.key, u64::from(task.output_tokens));
+            }
+        }
+    }
 }
