@@ -163,3 +163,74 @@ fn sized(text: &str, budget: u64) -> Vec<String> {
         .map(|range| text[range].to_owned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::merge::{WorkResult, files};
+    use crate::plan::sketch;
+
+    fn framed(plan: &Plan, texts: &[String], budget: u64) -> Vec<JudgeChunk> {
+        let result = |(at, text): (usize, &String)| {
+            let result = WorkResult {
+                text: text.clone(),
+                ..WorkResult::default()
+            };
+            (TaskKey::new(format!("t{at}")), result)
+        };
+        let results: BTreeMap<TaskKey, WorkResult> = texts.iter().enumerate().map(result).collect();
+        framed_for_judge(plan, &files(plan, &results, &[], &[]), budget)
+    }
+
+    #[test]
+    fn a_small_deliverable_is_one_chunk_with_every_requirement() {
+        let plan = sketch::plan("t0 t1 | a.md: t0 glossary t1");
+        let chunks = framed(&plan, &["One.".into(), "[[part t9]] Two.".into()], 1_000);
+        assert_eq!(chunks.len(), 1);
+        assert!(chunks[0].whole);
+        assert_eq!(chunks[0].requirements, ["r1"]);
+        assert_eq!(
+            chunks[0].files[0].text,
+            "[[part t0]]\nOne.\n[[end t0]]\n## Glossary\n\nNo terms were named.\n\
+             [[part t1]]\n[ [part t9]] Two.\n[[end t1]]"
+        );
+        let nothing = framed_for_judge(&plan, &[], 1_000);
+        assert_eq!((nothing.len(), nothing[0].whole), (1, true));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_shown_and_every_requirement_is_judged(
+            sizes in prop::collection::vec(0usize..400, 1..5), budget in 150u64..600,
+        ) {
+            let keys: Vec<String> = (0..sizes.len()).map(|at| format!("t{at}")).collect();
+            let mut plan = sketch::plan(&format!("{} | a.md: {}", keys.join(" "), keys.join(" ")));
+            plan.requirements.clear();
+            for task in &mut plan.tasks {
+                task.covers = vec![format!("r-{}", task.key)];
+                plan.requirements.push(crate::plan::Requirement { id: task.covers[0].clone(), text: "It is there".into() });
+            }
+            let text = |(at, size): (usize, &usize)| (0..*size).map(|word| format!("w{at}x{word} ")).collect::<String>();
+            let texts: Vec<String> = sizes.iter().enumerate().map(text).collect();
+            let chunks = framed(&plan, &texts, budget);
+            let shown: String = chunks.iter().flat_map(|chunk| &chunk.files).map(|file| format!("{}\n", file.text)).collect();
+            for (at, size) in sizes.iter().enumerate() {
+                for word in 0..*size {
+                    prop_assert_eq!(shown.matches(&format!("w{at}x{word} ")).count() + shown.matches(&format!("w{at}x{word}\n")).count(), 1);
+                }
+            }
+            for requirement in &plan.requirements {
+                prop_assert!(chunks.iter().any(|chunk| chunk.requirements.contains(&requirement.id)), "{}", requirement.id);
+            }
+            for chunk in &chunks {
+                let tokens: u64 = chunk.files.iter().map(|file| count_tokens(&file.text)).sum();
+                prop_assert!(tokens <= budget * 5 / 4, "{tokens} of {budget}");
+                prop_assert_eq!(chunk.whole, chunks.len() == 1);
+            }
+        }
+    }
+}

@@ -47,3 +47,62 @@ fn disjoint(values: &[Value]) -> bool {
             .is_some_and(|object| object.keys().all(|key| seen.insert(key.as_str())))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keyed<'a>(parts: &[&'a str]) -> Vec<(TaskKey, &'a str)> {
+        let keyed = parts.iter().enumerate();
+        keyed
+            .map(|(at, text)| (TaskKey::new(format!("t{at}")), *text))
+            .collect()
+    }
+
+    fn check(parts: &[&str], expected: Option<&str>) {
+        let joined = joined(&keyed(parts));
+        assert_eq!(
+            joined.map(|(text, _)| text).as_deref(),
+            expected,
+            "{parts:?}"
+        );
+    }
+
+    #[test]
+    fn parts_of_one_kind_are_joined_as_they_were_written() {
+        check(&["[1, 2]", "[ 3 ]"], Some("[\n1, 2,\n3\n]\n"));
+        check(
+            &["{\"a\": 1}", "{\"b\":\n2}"],
+            Some("{\n\"a\": 1,\n\"b\":\n2\n}\n"),
+        );
+    }
+
+    #[test]
+    fn parts_that_cannot_be_one_text_are_left_alone() {
+        check(&[], None);
+        check(&["[1]"], None);
+        check(&["[1]", "{\"a\":1}"], None);
+        check(&["[1]", "2"], None);
+        check(&["[1]", "[2"], None);
+        check(&["[1]", "[]"], None);
+        check(&["{\"a\":1}", "{\"a\":2}"], None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_joined_list_holds_every_element_and_the_spans_hold_the_parts(
+            lists in prop::collection::vec(prop::collection::vec("[a-z\\]\",é]{0,4}", 1..4), 2..5),
+        ) {
+            let texts: Vec<String> = lists.iter().map(|list| serde_json::to_string(list).expect("texts are JSON")).collect();
+            let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let (text, spans) = joined(&keyed(&parts)).expect("lists are joined");
+            let read: Vec<String> = serde_json::from_str(&text).expect("it is JSON");
+            prop_assert_eq!(read, lists.concat());
+            for (span, part) in spans.iter().zip(&parts) {
+                prop_assert_eq!(format!("[{}]", &text[span.range.clone()]), *part);
+            }
+        }
+    }
+}

@@ -139,3 +139,95 @@ fn places(plan: &Plan, tasks: &[TaskKey], phrases: &Phrases) -> String {
     }
     titles.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sketch;
+
+    fn dispute(tasks: &[usize]) -> Conflict {
+        let claim = |(at, count): (usize, &usize)| Claim {
+            id: ["a", "b"][at].into(),
+            value: format!("value\n {at}"),
+            tasks: (0..*count)
+                .map(|task| TaskKey::new(format!("t{task}")))
+                .collect(),
+            quote: if at == 0 {
+                "It\nwas so.".into()
+            } else {
+                String::new()
+            },
+        };
+        Conflict {
+            id: "c1".into(),
+            subject: "height  of\nthe tower".into(),
+            claims: tasks.iter().enumerate().map(claim).collect(),
+        }
+    }
+
+    fn resolution(keep: Option<&str>, by: ResolvedBy, reason: &str) -> Resolution {
+        Resolution {
+            conflict: "c1".into(),
+            keep: keep.map(str::to_owned),
+            reason: reason.into(),
+            by,
+        }
+    }
+
+    #[test]
+    fn a_conflict_is_written_on_a_line_each_with_the_titles_of_its_tasks() {
+        let plan = sketch::plan("t0 t1 t2 t3 | a.md: t0 t1 t2 t3");
+        let text = conflict(&plan, &dispute(&[1, 4]), None, &ENGLISH);
+        assert_eq!(
+            text,
+            "- height of the tower:\n  - value 0: “It was so.” (Part t0)\n  \
+             - value 1 (Part t0; Part t1; Part t2; and others)\n  - Not resolved; both are kept."
+        );
+    }
+
+    #[test]
+    fn the_last_line_names_the_source_of_the_resolution() {
+        let plan = sketch::plan("t0 | a.md: t0");
+        let check = |resolution: Option<Resolution>, expected: &str| {
+            let text = conflict(&plan, &dispute(&[1, 1]), resolution.as_ref(), &ENGLISH);
+            assert_eq!(
+                text.lines().last(),
+                Some(format!("  - {expected}").as_str())
+            );
+        };
+        check(
+            Some(resolution(
+                Some("b"),
+                ResolvedBy::Vote,
+                "3 of 4 claims agree.",
+            )),
+            "Resolved by most of the readings for “value 1”: 3 of 4 claims agree. Where a part says otherwise, read it so.",
+        );
+        check(
+            Some(resolution(Some("a"), ResolvedBy::Model, "")),
+            "Resolved for “value 0”. Where a part says otherwise, read it so.",
+        );
+        check(
+            Some(resolution(None, ResolvedBy::Model, "the log is torn")),
+            "Both are kept: the log is torn.",
+        );
+        check(
+            Some(resolution(None, ResolvedBy::Nobody, "")),
+            "Not resolved; both are kept.",
+        );
+        check(
+            Some(resolution(Some("z"), ResolvedBy::Vote, "")),
+            "Not resolved; both are kept.",
+        );
+    }
+
+    #[test]
+    fn the_language_follows_the_heading() {
+        let vietnamese = |heading: &str| of(heading).no_terms == VIETNAMESE.no_terms;
+        assert!(vietnamese("Mâu thuẫn"));
+        assert!(vietnamese("ĐIỂM KHÁC BIỆT"));
+        for heading in ["Contradictions", "Glossaire général", ""] {
+            assert!(!vietnamese(heading), "{heading}");
+        }
+    }
+}

@@ -173,6 +173,8 @@ fn joined(words: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(left: &str, right: &str, same: bool) {
@@ -214,5 +216,44 @@ mod tests {
             subject("height of the tower"),
             subject("height of the mast")
         );
+    }
+
+    #[test]
+    fn numbers_are_found_in_digits_and_in_words() {
+        let check = |text: &str, expected: &[&str]| {
+            let found = numbers(text);
+            assert_eq!(
+                found.iter().map(String::as_str).collect::<Vec<_>>(),
+                expected,
+                "{text}"
+            );
+        };
+        check("no number", &[]);
+        check("1,200 ships", &["1200"]);
+        check("two hundred and five", &["200", "5"]);
+        check("ninety-nine", &["99"]);
+        check("3 million", &["3000000"]);
+        check("-4.50 degrees", &["-4.5"]);
+        check("ten-year plan", &[]);
+        check("12-5", &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn agreement_is_mutual_and_every_text_agrees_with_itself(
+            left in "([a-c]|of|the|not|[0-9,.-]|two|hundred| |m|%){0,10}", right in "([a-c]|of|not|[0-9]|two| |metres){0,10}",
+        ) {
+            prop_assert!(agree(&left, &left));
+            prop_assert_eq!(agree(&left, &right), agree(&right, &left));
+        }
+
+        #[test]
+        fn subjects_are_equal_in_every_dress(name in "[a-z]{3,8}", owner in "[a-z]{3,8}") {
+            prop_assume!(name != "the" && owner != "the");
+            let plain = subject(&format!("{owner} {name}"));
+            for dressed in [format!("{name} of the {owner}"), format!("The {owner} {name}."), format!("  {owner}’s {}", name.to_uppercase())] {
+                prop_assert_eq!(subject(&dressed), plain.clone(), "{}", dressed);
+            }
+        }
     }
 }

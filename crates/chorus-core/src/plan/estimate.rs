@@ -96,3 +96,74 @@ fn widest(plan: &Plan) -> u32 {
     }
     counts.into_values().max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::sketch;
+
+    /// Checks calls, produced tokens, tokens of the longest path, and width.
+    fn check(line: &str, calls: u32, output: u64, critical: u64, widest: u32) {
+        let estimate = estimate(&sketch::plan(line), &sketch::outline(&[]), "");
+        assert_eq!(
+            (
+                estimate.calls,
+                estimate.output_tokens,
+                estimate.critical_output_tokens,
+                estimate.widest
+            ),
+            (calls, output + RUBRIC, critical, widest),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn the_shape_of_a_plan_decides_its_path_and_width() {
+        check("t1=10 | a.md: t1", 2, 10, 10, 1);
+        check("t1=10 t2=30 t3=20 | a.md: t1 t2 t3", 4, 60, 30, 3);
+        check("t1=10 t2(t1)=30 t3(t2)=20 | a.md: t3", 4, 60, 60, 1);
+        check("a=10 b=40 c(a,b)=5 d(a)=50 | a.md: c d", 5, 105, 60, 2);
+    }
+
+    #[test]
+    fn a_task_reads_its_frame_its_sections_and_the_results_of_its_parents() {
+        let outline = sketch::outline(&[1_000, 2_000]);
+        let input =
+            |line: &str, brief: &str| estimate(&sketch::plan(line), &outline, brief).input_tokens;
+        let bare = input("t1=10 | a.md: t1", "");
+        assert_eq!(input("t1[d1.2]=10 | a.md: t1", "") - bare, 2_000);
+        assert_eq!(input("t1[d1.1,d1.2,d9.9]=10 | a.md: t1", "") - bare, 3_000);
+        let apart = input("t1=500 t2=10 | a.md: t2", "");
+        assert_eq!(input("t1=500 t2(t1)=10 | a.md: t2", "") - apart, 500);
+        let long = "word ".repeat(100_000);
+        assert_eq!(
+            input("t1=10 | a.md: t1", &long) - bare,
+            2 * BRIEF,
+            "a long brief is cut"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_longer_plan_never_costs_less(sizes in prop::collection::vec(1u64..500, 1..8), chain in any::<bool>()) {
+            let line = |count: usize| {
+                let task = |(at, size): (usize, &u64)| match at {
+                    at if at > 0 && chain => format!("t{at}(t{})={size} ", at - 1),
+                    at => format!("t{at}={size} "),
+                };
+                let tasks: String = sizes[..count].iter().enumerate().map(task).collect();
+                format!("{tasks}| a.md: t0")
+            };
+            let of = |count: usize| estimate(&sketch::plan(&line(count)), &sketch::outline(&[]), "b");
+            let (less, more) = (of(sizes.len()), of(sizes.len() - usize::from(sizes.len() > 1)));
+            prop_assert!(less.calls >= more.calls && less.input_tokens >= more.input_tokens);
+            prop_assert!(less.output_tokens >= more.output_tokens);
+            prop_assert!(less.critical_output_tokens >= more.critical_output_tokens);
+            prop_assert!(less.widest >= more.widest && u64::from(less.widest) < u64::from(less.calls));
+            let total: u64 = sizes.iter().sum();
+            prop_assert_eq!(less.critical_output_tokens == total, chain || sizes.len() == 1);
+        }
+    }
+}

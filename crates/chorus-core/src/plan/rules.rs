@@ -216,3 +216,185 @@ impl Plan {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::brief::SectionId;
+    use crate::plan::{Limits, PlannedFile, sketch};
+
+    /// Breaks a sound plan and checks the violations that are found.
+    fn check(name: &str, break_it: impl FnOnce(&mut Plan), expected: &[Violation]) {
+        let mut plan = sketch::plan("t1[d1.1] t2(t1) | a.md: t1 t2; b.md: t2");
+        let outline = sketch::outline(&[10]);
+        let limits = Limits {
+            max_tasks: 3,
+            max_output_tokens: 200,
+            input_tokens: 1_000,
+        };
+        let scope = Scope {
+            outline: &outline,
+            limits,
+        };
+        assert_eq!(plan.check_in(&scope), [], "before: {name}");
+        break_it(&mut plan);
+        assert_eq!(plan.check_in(&scope), expected, "{name}");
+    }
+
+    fn key(key: &str) -> TaskKey {
+        TaskKey::new(key)
+    }
+
+    #[test]
+    fn each_broken_rule_about_tasks_is_found() {
+        use Violation as V;
+        check(
+            "no task",
+            |plan| {
+                plan.tasks.clear();
+                plan.files[0].parts = vec![Part::Glossary {
+                    heading: "G".into(),
+                }];
+                plan.files.truncate(1);
+            },
+            &[V::NoTask, V::Uncovered("r1".into())],
+        );
+        check(
+            "a child before its parent",
+            |plan| plan.tasks.swap(0, 1),
+            &[V::ParentNotBefore {
+                task: key("t2"),
+                parent: key("t1"),
+            }],
+        );
+        check(
+            "a parent that does not exist",
+            |plan| plan.tasks[0].parents = vec![key("t9")],
+            &[V::ParentNotBefore {
+                task: key("t1"),
+                parent: key("t9"),
+            }],
+        );
+        check(
+            "a parent twice",
+            |plan| plan.tasks[1].parents = vec![key("t1"), key("t1")],
+            &[V::Unreachable(key("t2"))],
+        );
+        check(
+            "more parents than there are",
+            |plan| plan.tasks[1].policy = ParentPolicy::AtLeast(2),
+            &[V::Unreachable(key("t2"))],
+        );
+        check(
+            "any of none",
+            |plan| plan.tasks[0].policy = ParentPolicy::Any,
+            &[V::Unreachable(key("t1"))],
+        );
+        for break_it in [
+            |task: &mut super::super::PlannedTask| task.instructions = " ".into(),
+            |task: &mut super::super::PlannedTask| task.title = String::new(),
+            |task: &mut super::super::PlannedTask| task.acceptance.clear(),
+            |task: &mut super::super::PlannedTask| task.output_tokens = 0,
+        ] {
+            let empty = [V::Empty(key("t1"))];
+            check(
+                "an empty field",
+                |plan| break_it(&mut plan.tasks[0]),
+                &empty,
+            );
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_about_the_rubric_is_found() {
+        use Violation as V;
+        check(
+            "no requirement",
+            |plan| plan.requirements.clear(),
+            &[
+                V::NoRequirement,
+                V::UnknownRequirement(key("t1"), "r1".into()),
+                V::UnknownRequirement(key("t2"), "r1".into()),
+            ],
+        );
+        check(
+            "a requirement twice",
+            |plan| plan.requirements.push(plan.requirements[0].clone()),
+            &[V::SharedName("r1".into())],
+        );
+        check(
+            "a requirement that no task covers",
+            |plan| plan.tasks.iter_mut().for_each(|task| task.covers.clear()),
+            &[V::Uncovered("r1".into())],
+        );
+        check(
+            "an unknown requirement",
+            |plan| plan.tasks[0].covers.push("r9".into()),
+            &[V::UnknownRequirement(key("t1"), "r9".into())],
+        );
+    }
+
+    #[test]
+    fn each_broken_rule_about_files_is_found() {
+        use Violation as V;
+        check("no file", |plan| plan.files.clear(), &[V::NoFile]);
+        let bad = |path: &str| vec![V::BadFile(path.to_owned())];
+        check(
+            "a path outside",
+            |plan| plan.files[0].path = "../a".into(),
+            &bad("../a"),
+        );
+        check(
+            "a path twice",
+            |plan| plan.files[1].path = "A.md".into(),
+            &bad("A.md"),
+        );
+        check("no part", |plan| plan.files[1].parts.clear(), &bad("b.md"));
+        check(
+            "a part of no task",
+            |plan| plan.files[1].parts = vec![Part::Task { task: key("t9") }],
+            &[V::BadPart("b.md".into(), key("t9"))],
+        );
+        check(
+            "a part twice",
+            |plan| {
+                let part = plan.files[1].parts[0].clone();
+                plan.files[1].parts.push(part);
+            },
+            &[V::BadPart("b.md".into(), key("t2"))],
+        );
+        check(
+            "a task without use",
+            |plan| {
+                let parts = vec![Part::Task { task: key("t1") }];
+                plan.files = vec![PlannedFile {
+                    parts,
+                    ..plan.files[0].clone()
+                }];
+            },
+            &[V::Useless(key("t2"))],
+        );
+    }
+
+    #[test]
+    fn each_broken_bound_of_the_scope_is_found() {
+        use Violation as V;
+        check(
+            "too many tasks",
+            |plan| {
+                *plan = sketch::plan("t1 t2 t3 t4 | a.md: t1 t2 t3 t4");
+            },
+            &[V::TooLarge("4 tasks".into())],
+        );
+        check(
+            "an output too large",
+            |plan| plan.tasks[1].output_tokens = 201,
+            &[V::TooLarge("the output of t2".into())],
+        );
+        check(
+            "an unknown section",
+            |plan| plan.tasks[1].sections = vec![SectionId("d2.1".into())],
+            &[V::UnknownSection(key("t2"), "d2.1".into())],
+        );
+    }
+}
