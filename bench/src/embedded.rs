@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{
     AccountId, BootId, CredentialId, EventId, Pool, ProjectId, ProviderId, Tenant,
@@ -87,8 +88,6 @@ impl EmbeddedServices {
             calls: AtomicU64::new(0),
             called: Notify::new(),
         });
-        let catalog = Arc::new(chorus_upstream::catalog::load());
-        let boot = || BootId::new(clock.random_u128());
         let ports = Ports {
             artifacts,
             upstream: upstream.clone(),
@@ -99,36 +98,7 @@ impl EmbeddedServices {
                 clock.clone(),
             )
         };
-        let never = std::future::pending::<()>;
-        let sizes = Arc::new(chorus_core::sizes::SizeLimits::default());
-        tokio::spawn(
-            Orchestrator::new(
-                ports.clone(),
-                chorus_orchestrator::Settings::default(),
-                sizes,
-            )
-            .run(never()),
-        );
-        let roles = BTreeMap::new();
-        tokio::spawn(
-            Dispatcher::new(
-                ports.clone(),
-                chorus_dispatcher::Settings::default(),
-                catalog.clone(),
-                roles,
-                boot(),
-            )
-            .run(never()),
-        );
-        tokio::spawn(
-            Worker::new(
-                ports.clone(),
-                catalog,
-                chorus_worker::Settings::of_pool(Pool::new(POOL)),
-                boot(),
-            )
-            .run(never()),
-        );
+        spawn_services(&ports);
         Ok(Self {
             ports,
             upstream,
@@ -138,28 +108,11 @@ impl EmbeddedServices {
 
     /// Submits a brief with `chapters` chapters.
     pub(crate) async fn submit(&self, chapters: u32) -> anyhow::Result<ProjectId> {
-        let text = generated::text(chapters);
-        let bytes = text.len() as u64;
-        let attachment = Attachment {
-            name: "chronicle.md".to_owned(),
-            text: self.ports.artifacts.put(Bytes::from(text)).await?,
-            bytes,
-        };
         let options = Options {
             assume: true,
             approve: false,
         };
-        let brief = Brief {
-            version: 1,
-            text: generated::BRIEF.to_owned(),
-            attachments: vec![attachment],
-            options,
-        };
-        let brief = self
-            .ports
-            .artifacts
-            .put(Bytes::from(serde_json::to_vec(&brief)?))
-            .await?;
+        let brief = self.put_brief(chapters, options).await?;
         let id = ProjectId::new(self.ports.clock.random_u128());
         let record = record::command(
             EventId::new(self.ports.clock.random_u128()),
@@ -192,6 +145,27 @@ impl EmbeddedServices {
         Ok(id)
     }
 
+    /// Stores a brief with a document of `chapters` chapters; returns its hash.
+    async fn put_brief(&self, chapters: u32, options: Options) -> anyhow::Result<ArtifactHash> {
+        let artifacts = &self.ports.artifacts;
+        let text = generated::text(chapters);
+        let bytes = text.len() as u64;
+        let attachment = Attachment {
+            name: "chronicle.md".to_owned(),
+            text: artifacts.put(Bytes::from(text)).await?,
+            bytes,
+        };
+        let brief = Brief {
+            version: 1,
+            text: generated::BRIEF.to_owned(),
+            attachments: vec![attachment],
+            options,
+        };
+        Ok(artifacts
+            .put(Bytes::from(serde_json::to_vec(&brief)?))
+            .await?)
+    }
+
     /// Waits until a project has ended.
     pub(crate) async fn finished(&self, id: ProjectId) -> anyhow::Result<()> {
         loop {
@@ -202,6 +176,42 @@ impl EmbeddedServices {
             self.ports.clock.sleep(Millis(5)).await;
         }
     }
+}
+
+/// Starts an orchestrator, a dispatcher and a worker, which run until the process ends.
+fn spawn_services(ports: &Ports) {
+    let catalog = Arc::new(chorus_upstream::catalog::load());
+    let boot = || BootId::new(ports.clock.random_u128());
+    let never = std::future::pending::<()>;
+    let sizes = Arc::new(chorus_core::sizes::SizeLimits::default());
+    tokio::spawn(
+        Orchestrator::new(
+            ports.clone(),
+            chorus_orchestrator::Settings::default(),
+            sizes,
+        )
+        .run(never()),
+    );
+    let roles = BTreeMap::new();
+    tokio::spawn(
+        Dispatcher::new(
+            ports.clone(),
+            chorus_dispatcher::Settings::default(),
+            catalog.clone(),
+            roles,
+            boot(),
+        )
+        .run(never()),
+    );
+    tokio::spawn(
+        Worker::new(
+            ports.clone(),
+            catalog,
+            chorus_worker::Settings::of_pool(Pool::new(POOL)),
+            boot(),
+        )
+        .run(never()),
+    );
 }
 
 /// An account without limits.

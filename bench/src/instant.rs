@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use chorus_core::llm::{Content, FinishReason, Role, StreamEvent, Usage};
+use chorus_core::llm::{Content, FinishReason, Message, Role, StreamEvent, Usage};
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
 use chorus_provider_sim::engine::call::{CallRequest, Role as TurnRole, Turn};
@@ -26,24 +26,8 @@ impl Upstream for Instant {
         let Body::Canonical(request) = call.body else {
             unreachable!("workers send canonical requests")
         };
-        let turn = |message: &chorus_core::llm::Message| Turn {
-            role: if message.role == Role::Assistant {
-                TurnRole::Assistant
-            } else {
-                TurnRole::User
-            },
-            text: message.content.iter().map(text).collect(),
-        };
-        let ask = CallRequest {
-            model: call.model.to_string(),
-            system: String::new(),
-            turns: request.messages.iter().map(turn).collect(),
-            max_tokens: None,
-            stream: true,
-            stream_usage: true,
-            think: None,
-        };
-        let reply = chorus_provider_sim::model::reply(&ask, &[]).text;
+        let turns = request.messages.iter().map(turn).collect();
+        let reply = reply(call.model.to_string(), turns);
         let usage = Usage {
             input: request.text_len() as u64 / 4,
             output: reply.len() as u64 / 4,
@@ -69,6 +53,31 @@ impl Upstream for Instant {
             body: ResponseBody::Stream(futures_util::stream::iter(events.map(Ok)).boxed()),
         })
     }
+}
+
+fn turn(message: &Message) -> Turn {
+    let role = if message.role == Role::Assistant {
+        TurnRole::Assistant
+    } else {
+        TurnRole::User
+    };
+    Turn {
+        role,
+        text: message.content.iter().map(text).collect(),
+    }
+}
+
+fn reply(model: String, turns: Vec<Turn>) -> String {
+    let ask = CallRequest {
+        model,
+        system: String::new(),
+        turns,
+        max_tokens: None,
+        stream: true,
+        stream_usage: true,
+        think: None,
+    };
+    chorus_provider_sim::model::reply(&ask, &[]).text
 }
 
 fn text(content: &Content) -> &str {

@@ -32,6 +32,11 @@ pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
             }
         }
     }
+    print(runs, &found);
+    Ok(())
+}
+
+fn print(runs: u32, found: &BTreeMap<(String, &str), Vec<f64>>) {
     println!(
         "{runs} runs; median (least to most); baseline: the same services over the in-memory store\n"
     );
@@ -59,7 +64,6 @@ pub(crate) fn orchestrator(runs: u32, tasks: u32) -> anyhow::Result<()> {
             subject.median / baseline.median
         );
     }
-    Ok(())
 }
 
 fn child(what: &str, store: &str, tasks: u32) -> anyhow::Result<Figures> {

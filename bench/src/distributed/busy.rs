@@ -8,6 +8,7 @@ use chorus_bench::cluster::briefs;
 use chorus_bench::cluster::client::Client;
 use chorus_bench::cluster::fleet::Role;
 use chorus_bench::cluster::installation::Cluster;
+use chorus_bench::cluster::rows::DeliveryRow;
 use chorus_bench::time::until;
 use chorus_bench::usage::{cpu_ms, resident_mib};
 
@@ -40,20 +41,10 @@ pub(super) async fn measure(
     let (busy, cpu_after) = (by_role(cluster, resident_mib)?, by_role(cluster, cpu_ms)?);
     let deliveries = cluster.rows.deliveries().await?;
     let own = &deliveries[warm..];
-    let first = own
-        .iter()
-        .map(|row| row.dispatched_at)
-        .min()
-        .context("no delivery")?;
-    let last = own
-        .iter()
-        .filter_map(|row| row.ended_at)
-        .max()
-        .context("no delivery ended")?;
     let done = own.len() as f64;
     let mut figures = Figures::from([(
         "tasks per second".to_owned(),
-        done * 1000.0 / (last - first).max(1) as f64,
+        done * 1000.0 / duration_ms(own)? as f64,
     )]);
     let mut all = 0.0;
     for (role, after) in cpu_after {
@@ -71,6 +62,14 @@ pub(super) async fn measure(
             .map(|(role, mib)| (format!("resident MiB busy, {role}"), mib)),
     );
     Ok(figures)
+}
+
+/// Milliseconds from the first dispatch to the last end, at least 1.
+fn duration_ms(rows: &[DeliveryRow]) -> anyhow::Result<i64> {
+    let first = rows.iter().map(|row| row.dispatched_at).min();
+    let last = rows.iter().filter_map(|row| row.ended_at).max();
+    let (first, last) = first.zip(last).context("no delivery ended")?;
+    Ok((last - first).max(1))
 }
 
 /// Waits until `many` projects have ended.

@@ -26,16 +26,7 @@ pub(super) async fn measure(
     cluster.fleet.ready(stand_by).await?;
     let mut waits = Vec::new();
     for time in 0..times {
-        let leader = until("a dispatcher leads", TAKE_OVER, async || {
-            cluster.rows.leader("dispatcher").await
-        })
-        .await?;
-        let dispatchers = cluster.fleet.with_role(Role::Dispatcher);
-        let victim = cluster
-            .fleet
-            .with_log(&leader.boot)
-            .filter(|at| dispatchers.contains(at))
-            .context("no process reports that it leads")?;
+        let victim = leader(cluster).await?;
         // A project submitted just before the kill: its first task waits for the next leader.
         cluster.fleet.kill(victim);
         let killed_at = now_ms();
@@ -61,4 +52,18 @@ pub(super) async fn measure(
         "SIGKILL of the leading dispatcher to tasks flow, s".to_owned(),
         median,
     )]))
+}
+
+/// Index of the leading dispatcher.
+async fn leader(cluster: &Cluster) -> anyhow::Result<usize> {
+    let leader = until("a dispatcher leads", TAKE_OVER, async || {
+        cluster.rows.leader("dispatcher").await
+    })
+    .await?;
+    let dispatchers = cluster.fleet.with_role(Role::Dispatcher);
+    cluster
+        .fleet
+        .with_log(&leader.boot)
+        .filter(|at| dispatchers.contains(at))
+        .context("no process reports that it leads")
 }

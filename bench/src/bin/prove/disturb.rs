@@ -74,13 +74,22 @@ impl Disturber<'_> {
                 self.kill_for(at, step.away, "which clients listen to")
                     .await
             }
+            Disturbance::Kafka | Disturbance::Postgres | Disturbance::Redis => {
+                self.disturb_server(step).await
+            }
+            Disturbance::Topics => self.topics(step.away).await,
+        }
+    }
+
+    /// Stops, kills or flushes a server, and starts it again.
+    async fn disturb_server(&self, step: &Step) -> anyhow::Result<()> {
+        match step.what {
             Disturbance::Kafka => {
                 self.services.stop(Server::Kafka)?;
                 self.progress.print("Kafka is stopped");
                 pause(KAFKA_AWAY).await;
                 self.services.start(Server::Kafka)?;
                 self.progress.print("Kafka is back");
-                Ok(())
             }
             Disturbance::Postgres => {
                 self.services.kill(Server::Postgres)?;
@@ -88,15 +97,13 @@ impl Disturber<'_> {
                 pause(step.away).await;
                 self.services.start(Server::Postgres)?;
                 self.progress.print("PostgreSQL is back");
-                Ok(())
             }
-            Disturbance::Redis => {
+            _ => {
                 self.services.flush_redis().await?;
                 self.progress.print("Redis is flushed");
-                Ok(())
             }
-            Disturbance::Topics => self.topics(step.away).await,
         }
+        Ok(())
     }
 
     /// Kills a process and restarts it after `away`.

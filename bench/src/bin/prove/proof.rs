@@ -204,21 +204,19 @@ impl Proof {
         Ok(())
     }
 
-    /// Reads the final state, checks it, and stops the processes in order.
-    async fn check_all(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
-        let census = Census::take(&self.cluster, &self.observer).await?;
-        census.keep(&self.cluster.environment.folder)?;
-        let (accounting, tasks) = (
-            check::accounting(&census.journal, &census.deliveries),
-            check::tasks(&census)?,
-        );
-        let mut checks = std::mem::take(&mut self.checks);
+    /// Checks each run by its projects, events and files.
+    async fn check_runs(
+        &mut self,
+        census: &Census,
+        undisturbed: &BTreeMap<String, Files>,
+    ) -> anyhow::Result<Vec<Check>> {
+        let mut checks = Vec::new();
         for run in &self.runs {
-            checks.push(check::done(&census, run));
-            checks.push(check::events(&census, run));
+            checks.push(check::done(census, run));
+            checks.push(check::events(census, run));
         }
         for (at, run) in self.runs.iter_mut().enumerate() {
-            let files = run.files(&self.cluster, &census).await?;
+            let files = run.files(&self.cluster, census).await?;
             if at > 0 {
                 checks.push(check::equal(run.name, undisturbed, &files));
             }
@@ -228,6 +226,19 @@ impl Proof {
                 &run.received_files(&self.client, &files).await,
             ));
         }
+        Ok(checks)
+    }
+
+    /// Reads the final state, checks it, and stops the processes in order.
+    async fn check_all(mut self, undisturbed: &BTreeMap<String, Files>) -> anyhow::Result<bool> {
+        let census = Census::take(&self.cluster, &self.observer).await?;
+        census.keep(&self.cluster.environment.folder)?;
+        let (accounting, tasks) = (
+            check::accounting(&census.journal, &census.deliveries),
+            check::tasks(&census)?,
+        );
+        let mut checks = std::mem::take(&mut self.checks);
+        checks.extend(self.check_runs(&census, undisturbed).await?);
         let ended = self.cluster.fleet.ended()?;
         checks.extend([
             tasks.check,

@@ -27,21 +27,21 @@ pub(crate) fn accounting(journal: &[Entry], rows: &[DeliveryRow]) -> Accounting 
             None => faults.push(format!("call {} names no delivery", entry.sequence.0)),
         }
     }
-    let (mut paid, mut refused, mut wasted, mut doubled) = (0, 0, 0, 0);
+    let mut sums = Sums::default();
     for row in rows {
         let name = format!("{}.{}", row.attempt, row.epoch);
         let seen = calls.remove(&name).unwrap_or_default();
         if let Some(fault) = fault(row, seen.len()) {
             faults.push(format!("{name}: {fault}"));
         }
-        doubled += usize::from(seen.len() > 1);
-        match seen.first() {
-            Some(call) if call.status != 200 => refused += 1,
-            Some(_) if row.usage.is_some() && is(row, "finished") => paid += 1,
-            Some(_) => wasted += 1,
-            None => {}
-        }
+        sums.add(row, &seen);
     }
+    let Sums {
+        paid,
+        refused,
+        wasted,
+        doubled,
+    } = sums;
     faults.extend(
         calls
             .keys()
@@ -68,6 +68,26 @@ pub(crate) fn accounting(journal: &[Entry], rows: &[DeliveryRow]) -> Accounting 
         check: Check::new("the providers' journal equals the rows", saw, faults),
         wasted,
         doubled,
+    }
+}
+
+#[derive(Default)]
+struct Sums {
+    paid: usize,
+    refused: usize,
+    wasted: usize,
+    doubled: usize,
+}
+
+impl Sums {
+    fn add(&mut self, row: &DeliveryRow, calls: &[&Entry]) {
+        self.doubled += usize::from(calls.len() > 1);
+        match calls.first() {
+            Some(call) if call.status != 200 => self.refused += 1,
+            Some(_) if row.usage.is_some() && is(row, "finished") => self.paid += 1,
+            Some(_) => self.wasted += 1,
+            None => {}
+        }
     }
 }
 

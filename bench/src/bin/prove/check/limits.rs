@@ -13,19 +13,7 @@ const EARLY_PERMILLE: usize = 2;
 
 /// Checks that no call was refused for a limit, except the few that were overtaken in transit.
 pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
-    let mut faults = Vec::new();
-    let mut fullest = 0.0_f64;
-    for count in counts {
-        for peak in &count.limits {
-            fullest = fullest.max(peak.peak as f64 / peak.limit.max(1) as f64);
-            if peak.peak > peak.limit {
-                faults.push(format!(
-                    "{} of {} {} of {} were used at once",
-                    peak.peak, peak.limit, peak.counted, count.organisation
-                ));
-            }
-        }
-    }
+    let (mut faults, fullest) = peaks(counts);
     let refused: Vec<&Entry> = journal
         .iter()
         .filter(|entry| entry.passed.is_some())
@@ -64,4 +52,22 @@ pub(crate) fn limits(counts: &[Count], journal: &[Entry]) -> Check {
         saw,
         faults,
     )
+}
+
+/// Faults of limits that were exceeded, and the share of the fullest limit.
+fn peaks(counts: &[Count]) -> (Vec<String>, f64) {
+    let mut faults = Vec::new();
+    let mut fullest = 0.0_f64;
+    for count in counts {
+        for peak in &count.limits {
+            fullest = fullest.max(peak.peak as f64 / peak.limit.max(1) as f64);
+            if peak.peak > peak.limit {
+                faults.push(format!(
+                    "{} of {} {} of {} were used at once",
+                    peak.peak, peak.limit, peak.counted, count.organisation
+                ));
+            }
+        }
+    }
+    (faults, fullest)
 }
