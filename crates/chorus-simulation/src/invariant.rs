@@ -37,7 +37,7 @@ pub enum Invariant {
     FencedReport,
     /// A claim is granted only at the record's epoch, to one holder (I4).
     OneClaim,
-    /// Rows change only along the arrows of [`chorus_core::attempt`].
+    /// Rows change only along the arrows of [`chorus_core::attempt`] and [`chorus_core::project`].
     Arrows,
     /// Epochs only grow, and every requeue raises the epoch of its attempt (I4).
     EpochGrows,

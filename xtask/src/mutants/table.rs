@@ -95,6 +95,7 @@ const RECONCILER: &str = "crates/chorus-dispatcher/src/reconciler.rs";
 const INTAKE: &str = "crates/chorus-worker/src/intake.rs";
 const WORKER: &str = "crates/chorus-worker/src/worker.rs";
 const FOLD: &str = "crates/chorus-orchestrator/src/fold.rs";
+const PROJECT_MACHINES: &str = "crates/chorus-core/src/project/machine.rs";
 const ORCHESTRATOR: &str = "crates/chorus-orchestrator/src/orchestrator.rs";
 
 /// All mutants.
@@ -368,6 +369,26 @@ Edit { file: CALL_SETTLE, find: r#"until_ok_before(&*self.clock, give_up, "end a
         search: Search::Tests {
             package: "chorus-simulation",
             filter: "the_memory_store_keeps_its_contract",
+        },
+    },
+    Mutant {
+        name: "an arrow of tasks that no code takes",
+        edits: &[
+            Edit {
+                file: PROJECT_MACHINES,
+                find: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 12] = {",
+                replace: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 13] = {",
+            },
+            Edit {
+                file: PROJECT_MACHINES,
+                find: "Arrow::new(Pending, Skipped, \"policy can never hold\"),",
+                replace: "Arrow::new(Pending, Skipped, \"policy can never hold\"),
+        Arrow::new(Skipped, Ready, \"wanted again\"),",
+            },
+        ],
+        search: Search::Tests {
+            package: "chorus-core",
+            filter: "every_arrow_of_the_tables_is_taken_and_no_other",
         },
     },
 ];

@@ -1,13 +1,15 @@
-//! Projects and tasks: one writer, absorbing terminal states, children after their parents, ready
-//! tasks with their attempts.
+//! Projects and tasks: arrows of their machines, one writer, absorbing terminal states, children
+//! after their parents, ready tasks with their attempts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::AttemptState;
 use chorus_core::id::{AttemptId, EventId, ProjectId, TaskId, Version};
 use chorus_core::plan::ParentPolicy;
-use chorus_core::project::{Project, State, Task, TaskState};
+use chorus_core::project::{PROJECT_MACHINE, Project, State, TASK_MACHINE, Task, TaskState};
+use chorus_core::state_machine::{StateKind, StateMachine};
 use chorus_store::rows::{ProjectRow, Rows};
 
 use super::{Invariant, RowOperation, Violation};
@@ -101,14 +103,22 @@ impl Plans {
             );
             return Err(Violation::new(Invariant::TerminalAbsorbs, what));
         }
+        arrows_lead(
+            &PROJECT_MACHINE,
+            before.state.kind(),
+            project.head.state.kind(),
+            &project.head.id,
+        )?;
         for task in project.tasks.values() {
             let was = before.tasks.get(&task.id);
+            let kind = was.map_or(TASK_MACHINE.initial, TaskState::kind);
             if was.is_some_and(|was| was.is_terminal() && *was != task.state) {
                 return Err(Violation::new(
                     Invariant::TerminalAbsorbs,
                     format!("task {} went from {was:?} to {:?}", task.key, task.state),
                 ));
             }
+            arrows_lead(&TASK_MACHINE, kind, task.state.kind(), &task.key)?;
             let begins = matches!(task.state, TaskState::Ready(_))
                 && was.is_none_or(|was| matches!(was, TaskState::Pending { .. }));
             if begins && !policy_holds(task, project) {
@@ -137,6 +147,32 @@ impl Snapshot {
             tasks,
         }
     }
+}
+
+/// Checks that arrows of the machine lead from one state to another. A commit may fold several
+/// records, so a row may take several arrows at once.
+fn arrows_lead<S: StateKind>(
+    machine: &StateMachine<S>,
+    from: S,
+    to: S,
+    row: &impl Display,
+) -> Result<(), Violation> {
+    let mut reached = vec![from];
+    let mut next = 0;
+    while let Some(state) = reached.get(next).copied() {
+        if state == to {
+            return Ok(());
+        }
+        for arrow in machine.arrows.iter().filter(|arrow| arrow.from == state) {
+            if !reached.contains(&arrow.to) {
+                reached.push(arrow.to);
+            }
+        }
+        next += 1;
+    }
+    let (name, from, to) = (machine.name, from.as_str(), to.as_str());
+    let what = format!("no arrows lead {name} {row} from {from} to {to}");
+    Err(Violation::new(Invariant::Arrows, what))
 }
 
 fn policy_holds(task: &Task, project: &Project) -> bool {
