@@ -268,7 +268,7 @@ Edit { file: LIMITS_MEMORY, find: r#"if state.lost {
 Edit { file: ORCHESTRATOR, find: r#"self.forget(|partition| gone.contains(partition))
                 }"#, replace: r#"self.intake.forget(|partition| gone.contains(partition))
                 }"# },
-Edit { file: FOLD, find: "let fresh = load(context, project, decided.shelf).await?;", replace: "let fresh = load(context, project, Shelf::default()).await?;" },
+Edit { file: FOLD, find: "let fresh = load(context, project, decided.artifacts).await?;", replace: "let fresh = load(context, project, ArtifactCache::default()).await?;" },
 Edit { file: FOLD, find: r#"retry(&mut batches, batch, expected == fresh.version);
                 fresh"#, replace: r#"retry(&mut batches, batch, expected == fresh.version);
                 Aggregate { version: fresh.version, seq: fresh.seq, ..decided }"# },
@@ -344,8 +344,8 @@ Edit { file: WORKER, find: "self.intake.take(record, at)", replace: r#"feed.ack(
     Mutant {
         name: "task.done acknowledged before it is folded",
         edits: &[
-Edit { file: ORCHESTRATOR, find: "self.take(record, at, &mut feed).await", replace: r#"feed.ack(&at).await;
-                    self.take(record, at, &mut feed).await;"# },
+Edit { file: ORCHESTRATOR, find: "self.receive(record, at, &mut subscriber).await", replace: r#"subscriber.ack(&at).await;
+                    self.receive(record, at, &mut subscriber).await;"# },
 ],
         search: simulation(World { faults: "orchestrators die", without: &["resend"] }, 300, &["NoProjectLost", "NothingLeft"]),
     },
