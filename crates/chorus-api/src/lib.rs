@@ -20,7 +20,7 @@ pub use deliverable::{DeliverableFile, DeliverableResource};
 pub use error::{ErrorBody, Problem};
 pub use estimate::{Estimate, RoleModels};
 pub use event::{EndOfEvents, ProgressEvent};
-pub use plan::{PlanResource, PlanTask};
+pub use plan::{PlanResource, PlanTask, TaskError};
 pub use project::{
     Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource,
     SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,

@@ -1,8 +1,10 @@
 //! The plan of a project with its tasks ([`PlanResource`]).
 
+use chorus_core::attempt::FailureCause;
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{TaskId, TaskKey};
 use chorus_core::plan::Plan;
-use chorus_core::project::Task;
+use chorus_core::project::{Task, TaskState};
 use chorus_core::task_kind::TaskKind;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,34 @@ pub struct PlanTask {
     /// Task that replaced this one in a rework.
     #[serde(default)]
     pub superseded_by: Option<TaskId>,
+    /// Reason, in state `failed` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<TaskError>,
+}
+
+/// Reason of a failed task, from the table of failures ([`chorus_core::failure::TABLE`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskError {
+    /// Stable code; `docs/errors` has a page for each.
+    pub code: String,
+    /// HTTP status that a direct call would have ended with.
+    pub status: u16,
+    /// Sentence for people; its text may change.
+    pub message: String,
+    /// Kind of the provider's failure, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
+}
+
+impl From<&FailureCause> for TaskError {
+    fn from(cause: &FailureCause) -> Self {
+        Self {
+            code: cause.code().to_owned(),
+            status: cause.http_status(),
+            message: cause.to_string(),
+            class: cause.failure_class(),
+        }
+    }
 }
 
 impl From<&Task> for PlanTask {
@@ -50,6 +80,10 @@ impl From<&Task> for PlanTask {
             state: task.state.as_str().to_owned(),
             parents: task.parents.clone(),
             superseded_by: task.superseded_by,
+            error: match &task.state {
+                TaskState::Failed { cause } => Some(cause.into()),
+                _ => None,
+            },
         }
     }
 }

@@ -46,7 +46,7 @@ impl ApiError {
         Self::new(ErrorCode::InvalidField, message).of_field(field)
     }
 
-    /// An [`ErrorCode::Internal`] whose reason goes to the log only.
+    /// An [`ErrorCode::Internal`]; its reason goes to the log only.
     pub(crate) fn internal(attempted: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(
             request.error = full_text(error),

@@ -116,7 +116,7 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Refuses a request whose `Origin` or `Host` is not a loopback name. Programs that are no browsers
+/// Refuses a request with an `Origin` or `Host` other than a loopback name. Programs that are no browsers
 /// send no `Origin` and pass.
 fn require_loopback_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());

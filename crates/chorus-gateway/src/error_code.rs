@@ -253,13 +253,8 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::Path;
 
     use super::*;
-
-    fn folder() -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors")
-    }
 
     #[test]
     fn codes_are_unique_and_only_passing_errors_ask_for_a_repetition() {
@@ -274,49 +269,6 @@ mod tests {
             );
             assert!(!row.message.is_empty() && !row.message.ends_with('.'));
         }
-    }
-
-    #[test]
-    fn every_code_has_a_page_that_explains_it() {
-        for row in TABLE {
-            let page = folder().join(format!("{}.md", row.name));
-            let text = std::fs::read_to_string(&page)
-                .unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-            assert!(
-                text.starts_with(&format!("# {}\n", row.name)),
-                "{}",
-                row.name
-            );
-            for part in ["What happened", "Why", "What to do"] {
-                assert!(
-                    text.contains(&format!("**{part}.**")),
-                    "{}: {part}",
-                    row.name
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_index_lists_every_code_of_the_api_with_its_status() {
-        let index = std::fs::read_to_string(folder().join("README.md")).expect("the index");
-        let listed: BTreeSet<(String, String)> = index
-            .lines()
-            .filter_map(|line| {
-                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-                let [_, code, "API", status, _] = cells.as_slice() else {
-                    return None;
-                };
-                let name = code.strip_prefix("[`")?.split('`').next()?;
-                assert_eq!(*code, format!("[`{name}`]({name}.md)"));
-                Some((name.to_owned(), (*status).to_owned()))
-            })
-            .collect();
-        let known: BTreeSet<(String, String)> = TABLE
-            .iter()
-            .map(|row| (row.name.to_owned(), row.status.as_u16().to_string()))
-            .collect();
-        assert_eq!(listed, known);
     }
 
     #[test]

@@ -29,6 +29,9 @@ mod secret;
 mod settings;
 mod submission;
 
+#[cfg(test)]
+mod tests;
+
 use chorus_api as resource;
 
 pub use gateway::{Gateway, ServeError};

@@ -17,7 +17,7 @@ pub struct Settings {
     pub auth: Auth,
     /// Sizes of submissions.
     pub bounds: Bounds,
-    /// Budget of a project whose client names none.
+    /// Budget of a project for which the client names none.
     pub budget: MicroUsd,
     /// Maximum budget that a client may name.
     pub most_budget: MicroUsd,

@@ -82,11 +82,12 @@ fn utf16_is_decoded_by_its_mark_and_refused_by_name_without_one() {
 
 #[test]
 fn what_is_no_text_is_refused_with_what_it_is() {
-    let cases: [(&[u8], &str); 15] = [
+    let cases: [(&[u8], &str); 16] = [
         (b"caf\xe9", "is not UTF-8 text (byte 3 is not)"),
         (b"\xef\xbb\xbfcaf\xe9", "is not UTF-8 text (byte 6 is not)"),
         (b"\x89PNG\0\0", "is binary"),
         (b"a text with one \0 in it", "is binary"),
+        (b"\0\x01\0\x02", "is binary"),
         (b"caf\xe9 and \0", "is binary"),
         (b"%PDF-1.7 text", "is a PDF document"),
         (b"{\\rtf1\\ansi text}", "is an RTF document"),

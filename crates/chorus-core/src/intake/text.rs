@@ -167,6 +167,11 @@ fn unmarked_utf16(bytes: &[u8]) -> Option<Encoding> {
         bytes.filter(|byte| **byte == 0).count()
     };
     let mostly = |count: usize| count * 10 >= pairs * 6;
+    // Control characters are rare in text and common in other data with many zeros.
+    let is_control = |byte: &u8| *byte != 0 && *byte < b' ' && !b"\t\n\r".contains(byte);
+    if sample.iter().any(is_control) {
+        return None;
+    }
     match (zeros(0), zeros(1)) {
         (0, odd) if mostly(odd) => Some(Encoding::Utf16Le),
         (even, 0) if mostly(even) => Some(Encoding::Utf16Be),

@@ -38,7 +38,7 @@ pub(super) fn end(state: &str) -> String {
     format!("event: end\ndata: {}\n\n", json(&data))
 }
 
-/// Last event of a stream whose store is broken.
+/// Last event of a stream after its store broke.
 pub(super) fn error() -> String {
     "event: error\ndata: {\"code\":\"store_broken\"}\n\n".to_owned()
 }

@@ -21,7 +21,7 @@ const ZIP: Format = Format {
     media_type: "application/zip",
 };
 
-/// Maximum size of a deliverable whose texts are in the JSON, in bytes.
+/// Maximum size of a deliverable with its texts in the JSON, in bytes.
 const MAX_INLINE_BYTES: u64 = 8 << 20;
 
 /// Headers of a file: a model wrote it, so no script of it may run under the gateway's name.

@@ -19,7 +19,7 @@ use crate::json_body::read_json;
 use crate::resource::{Document, Submission, SubmissionOptions};
 use crate::settings::Bounds;
 
-/// A submission whose brief, attachments and options passed all checks.
+/// A submission that passed all checks.
 #[derive(Debug)]
 pub(super) struct CheckedSubmission {
     pub(super) text: String,
