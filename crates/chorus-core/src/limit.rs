@@ -161,15 +161,17 @@ impl Limit {
 
     /// What a call with this usage and cost finally counts.
     pub fn charged_for(&self, usage: &Usage, cost: MicroUsd) -> u64 {
-        let input = usage.input
-            + usage.cache_write
-            + usage.cache_read * u64::from(self.cache_read_percent) / 100;
-        let output = usage.output * u64::from(self.output_weight);
+        let cached = u128::from(usage.cache_read) * u128::from(self.cache_read_percent) / 100;
+        let input = usage
+            .input
+            .saturating_add(usage.cache_write)
+            .saturating_add(u64::try_from(cached).unwrap_or(u64::MAX));
+        let output = usage.output.saturating_mul(u64::from(self.output_weight));
         match self.dimension {
             Dimension::Requests | Dimension::Concurrency => 1,
             Dimension::InputTokens => input,
             Dimension::OutputTokens => output,
-            Dimension::TotalTokens => input + output,
+            Dimension::TotalTokens => input.saturating_add(output),
             Dimension::Spend => u64::try_from(cost.0).unwrap_or(0),
         }
     }
@@ -328,4 +330,124 @@ pub struct ObservedLevel {
     pub full_at: Option<Timestamp>,
     /// The provider rounds `remaining` to multiples of this.
     pub rounded_to: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DIMENSIONS: [Dimension; 6] = [
+        Dimension::Requests,
+        Dimension::InputTokens,
+        Dimension::OutputTokens,
+        Dimension::TotalTokens,
+        Dimension::Spend,
+        Dimension::Concurrency,
+    ];
+
+    fn limit(dimension: Dimension, reserve: ReserveRule) -> Limit {
+        Limit {
+            dimension,
+            amount: 1_000,
+            burst: None,
+            window: Window::Held,
+            reserve,
+            cache_read_percent: 10,
+            output_weight: 5,
+        }
+    }
+
+    /// Checks the reservations of all six dimensions, in order, under one rule.
+    fn check(reserve: ReserveRule, expected: [u64; 6]) {
+        let estimate = CallEstimate {
+            input: 100,
+            output_p50: 20,
+            output_p90: 30,
+            max_tokens: 400,
+            cost: MicroUsd(7),
+        };
+        let reserved =
+            DIMENSIONS.map(|dimension| limit(dimension, reserve).reserved_for(&estimate));
+        assert_eq!(reserved, expected, "{reserve:?}");
+    }
+
+    #[test]
+    fn each_rule_reserves_its_own_amount() {
+        check(ReserveRule::Estimate, [1, 100, 30, 130, 7, 1]);
+        check(ReserveRule::AsProduced, [1, 100, 20, 120, 7, 1]);
+        check(ReserveRule::InputPlusMax, [1, 500, 400, 500, 7, 1]);
+        check(ReserveRule::MaxOfBoth, [1, 100, 400, 400, 7, 1]);
+    }
+
+    #[test]
+    fn a_charge_weighs_cache_reads_and_output_as_the_provider_does() {
+        let usage = Usage {
+            input: 100,
+            cache_read: 1_000,
+            cache_write: 10,
+            output: 20,
+            reasoning: 5,
+        };
+        let charged = DIMENSIONS.map(|dimension| {
+            limit(dimension, ReserveRule::Estimate).charged_for(&usage, MicroUsd(7))
+        });
+        assert_eq!(charged, [1, 210, 100, 310, 7, 1]);
+        let refund =
+            limit(Dimension::Spend, ReserveRule::Estimate).charged_for(&usage, MicroUsd(-1));
+        assert_eq!(refund, 0, "a negative price charges nothing");
+    }
+
+    #[test]
+    fn a_limit_without_a_burst_holds_one_window() {
+        let mut limit = limit(Dimension::Requests, ReserveRule::Estimate);
+        assert_eq!(limit.capacity(), 1_000);
+        limit.burst = Some(5);
+        assert_eq!(limit.capacity(), 5);
+    }
+
+    #[test]
+    fn a_limit_in_a_table_needs_three_fields_and_takes_no_unknown_one() {
+        let row = r#"{"dimension": "requests", "amount": 50, "window": {"kind": "bucket", "per_ms": 60000}}"#;
+        let limit: Limit = serde_json::from_str(row).expect("three fields are enough");
+        assert_eq!(
+            (
+                limit.reserve,
+                limit.cache_read_percent,
+                limit.output_weight,
+                limit.burst
+            ),
+            (ReserveRule::Estimate, 0, 1, None)
+        );
+        for wrong in [
+            row.replace("amount", "amounts"),
+            row.replace("per_ms", "per_s"),
+            row.replace("requests", "calls"),
+            row.replace("\"amount\": 50", "\"amount\": 50, \"colour\": 1"),
+        ] {
+            assert!(serde_json::from_str::<Limit>(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_counts_of_a_provider_can_be_charged(counts in prop::array::uniform5(any::<u64>()), percent in any::<u8>(), weight in any::<u8>()) {
+            let [input, cache_read, cache_write, output, reasoning] = counts;
+            let usage = Usage { input, cache_read, cache_write, output, reasoning };
+            for dimension in DIMENSIONS {
+                let limit = Limit { cache_read_percent: percent, output_weight: weight, ..limit(dimension, ReserveRule::Estimate) };
+                let charged = limit.charged_for(&usage, MicroUsd(i64::MAX));
+                let least = match dimension {
+                    Dimension::InputTokens => input.max(cache_write),
+                    Dimension::OutputTokens if weight > 0 => output,
+                    _ => 0,
+                };
+                prop_assert!(charged >= least);
+            }
+            prop_assert!(usage.total() >= usage.prompt() && usage.prompt() >= input);
+            let twice = usage + usage;
+            prop_assert!(twice.output >= output);
+        }
+    }
 }

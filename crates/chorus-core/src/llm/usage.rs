@@ -5,7 +5,8 @@ use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one call. The classes do not overlap unless a field says so.
+/// Tokens of one call. The classes do not overlap unless a field says so. Sums stop at the largest
+/// number: a provider may send any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Prompt tokens that were neither read from nor written to a cache.
@@ -26,12 +27,14 @@ pub struct Usage {
 impl Usage {
     /// Returns the number of all prompt tokens.
     pub const fn prompt(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write
+        self.input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
     }
 
     /// Returns the number of all tokens, prompt and produced.
     pub const fn total(&self) -> u64 {
-        self.prompt() + self.output
+        self.prompt().saturating_add(self.output)
     }
 }
 
@@ -40,11 +43,11 @@ impl Add for Usage {
 
     fn add(self, other: Self) -> Self {
         Self {
-            input: self.input + other.input,
-            cache_read: self.cache_read + other.cache_read,
-            cache_write: self.cache_write + other.cache_write,
-            output: self.output + other.output,
-            reasoning: self.reasoning + other.reasoning,
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
         }
     }
 }
