@@ -123,3 +123,22 @@ pub struct Answered {
     /// True if the client gave no answer and the default was taken.
     pub assumed: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_first_line_that_has_letters() {
+        for (brief, expected) in [
+            ("# A guide\nto lamps", "A guide"),
+            ("\n\n  ## Lamps ", "Lamps"),
+            ("Write a guide", "Write a gu"),
+            ("Lămpi și faruri", "Lămpi și f"),
+            ("#\n\n", "project"),
+            ("", "project"),
+        ] {
+            assert_eq!(title(brief, 10), expected, "{brief:?}");
+        }
+    }
+}

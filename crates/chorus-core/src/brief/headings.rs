@@ -362,3 +362,115 @@ fn key(heading: &Heading) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Checks the headings of a text, each drawn as `level title`.
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<String> = headings(text)
+            .iter()
+            .map(|heading| format!("{} {}", heading.level, heading.title))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn markdown_headings_are_found_outside_code() {
+        check("# One\nText.\n\n## Two ##\nText.\n", &["1 One", "2 Two"]);
+        check(
+            "# One\nText.\n\n```\n# no heading\n```\n\n# Two\nText.\n",
+            &["1 One", "1 Two"],
+        );
+        check("#hash\nText.\n\n####### seven\nText.\n", &[]);
+    }
+
+    #[test]
+    fn underlined_titles_are_headings_and_rules_are_not() {
+        check(
+            "Title\n=====\nText.\n\nPart\n----\nText.\n",
+            &["1 Title", "2 Part"],
+        );
+        check(
+            "Text of a paragraph\nthat ends in a rule\n---\nText.\n",
+            &[],
+        );
+    }
+
+    #[test]
+    fn chapter_lines_of_plain_books_are_found_with_their_titles() {
+        check(
+            "CHAPTER I.\n\nThe Storm\n\nText.\n\nCHAPTER II.\n\nThe Calm\n\nText.\n",
+            &["2 CHAPTER I.: The Storm", "2 CHAPTER II.: The Calm"],
+        );
+        check(
+            "Chapter One: Dawn\nText.\n\nChapter Two: Dusk\nText.\n",
+            &["2 Chapter One: Dawn", "2 Chapter Two: Dusk"],
+        );
+        check(
+            "Prologue\n\nText.\n\nChapter 5 was dull to read.\n\nText.\n\nEpilogue\n\nText.\n",
+            &["2 Prologue", "2 Epilogue"],
+        );
+    }
+
+    #[test]
+    fn weak_signs_count_only_without_better_ones() {
+        let weak = "1. Aims\n\nText.\n\n2. Means\n\nText.\n";
+        check(weak, &["1 1. Aims", "1 2. Means"]);
+        check(
+            &format!("# One\n\nText.\n\n{weak}\n# Two\n\nText.\n"),
+            &["1 One", "1 Two"],
+        );
+        check(
+            "THE STORM\n\nText.\n\nTHE CALM\n\nText.\n",
+            &["1 THE STORM", "1 THE CALM"],
+        );
+    }
+
+    #[test]
+    fn a_table_of_contents_is_skipped() {
+        check(
+            "Chapter 1: Dawn\n\nChapter 2: Dusk\n\nChapter 1: Dawn\n\nText.\n\nChapter 2: Dusk\n\nText.\n",
+            &["2 Chapter 1: Dawn", "2 Chapter 2: Dusk"],
+        );
+    }
+
+    #[test]
+    fn numbers_of_chapters_are_written_in_many_ways() {
+        for number in [
+            "1",
+            "12",
+            "iv",
+            "xl",
+            "seven",
+            "twenty",
+            "thirty-one",
+            "first",
+            "cuối",
+        ] {
+            assert!(is_number(number), "{number}");
+        }
+        for word in ["", "storm", "ivory", "1a", "-"] {
+            assert!(!is_number(word), "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn headings_stand_in_order_on_lines_of_their_own(
+            text in "(#{0,3} ?[A-Za-z]{0,6}|Chapter [1-4]|[0-9]\\. [A-Z]|=====|---|```|\\n|\\n\\n|é){0,60}",
+        ) {
+            let mut end = 0;
+            for heading in headings(&text) {
+                prop_assert!(heading.start >= end && heading.end > heading.start);
+                prop_assert!(heading.start == 0 || text[..heading.start].ends_with('\n'));
+                prop_assert!(heading.end == text.len() || text[..heading.end].ends_with('\n'));
+                prop_assert!((1..=6).contains(&heading.level));
+                end = heading.end;
+            }
+        }
+    }
+}

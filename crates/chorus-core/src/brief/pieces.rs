@@ -129,3 +129,77 @@ fn pack(atoms: &[Atom], aim: u64, breaks: &[usize]) -> Vec<Range<usize>> {
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Draws the pieces of a text with a bar between them.
+    fn check(text: &str, target: u64, breaks: &[usize], expected: &str) {
+        let pieces = cut(text, target, breaks);
+        let drawn: Vec<&str> = pieces.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(drawn.join("|"), expected);
+    }
+
+    #[test]
+    fn the_gentlest_place_is_taken() {
+        let line = "one two three four five six seven eight nine ten";
+        check(line, 100, &[], line);
+        check("", 16, &[], "");
+        let paragraphs = format!("{line} {line}.\n\n{line} {line}.");
+        let expected = format!("{line} {line}.\n\n|{line} {line}.");
+        check(&paragraphs, 24, &[], &expected);
+        let sentences = format!("{line} {line}. {line} {line}.");
+        check(
+            &sentences,
+            24,
+            &[],
+            &format!("{line} {line}. |{line} {line}."),
+        );
+    }
+
+    #[test]
+    fn a_place_where_a_piece_had_best_begin_is_preferred() {
+        let paragraph = "one two three four five six seven eight nine ten.\n\n";
+        let text = paragraph.repeat(8);
+        let inner = paragraph.len() * 3;
+        let pieces = cut(&text, 44, &[inner]);
+        assert!(
+            pieces.iter().any(|piece| piece.start == inner),
+            "{pieces:?}"
+        );
+    }
+
+    #[test]
+    fn ends_of_paragraphs_and_sentences_are_found() {
+        assert_eq!(paragraph_ends("a\n\nb\n \n\nc\n"), [3, 8]);
+        assert_eq!(paragraph_ends("\n\na"), [2]);
+        assert_eq!(sentence_ends("A. B! C"), [3, 6]);
+        assert_eq!(sentence_ends("v1.2 is out"), Vec::<usize>::new());
+        assert_eq!(sentence_ends("灯。火"), ["灯。".len()]);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_tile_the_text_and_none_is_much_too_large(
+            text in "([a-zé ]{0,12}|[.!\\n]|\\n\\n|灯|a{40}){0,120}", target in 1u64..120,
+        ) {
+            let pieces = cut(&text, target, &[]);
+            let mut end = 0;
+            for piece in &pieces {
+                prop_assert_eq!(piece.start, end);
+                prop_assert!(text.is_char_boundary(piece.end));
+                prop_assert!(piece.end > piece.start || text.is_empty());
+                end = piece.end;
+            }
+            prop_assert_eq!(end, text.len());
+            let most = target.max(16) * 3 / 2 + 2;
+            for piece in pieces {
+                let tokens = count_tokens(&text[piece]);
+                prop_assert!(tokens <= most, "{tokens} of {target}");
+            }
+        }
+    }
+}

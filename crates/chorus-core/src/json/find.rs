@@ -67,3 +67,50 @@ fn closing(text: &str) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn fences_are_found_with_their_insides() {
+        assert_eq!(fences("no fence"), Vec::<&str>::new());
+        assert_eq!(fences("```json\n{}\n```"), ["{}\n"]);
+        assert_eq!(fences("a\n```\n1\n```\nb\n```x\n2\n```\n"), ["1\n", "2\n"]);
+        assert_eq!(fences("```json\n{\"a\":1"), ["{\"a\":1"]);
+        assert_eq!(fences("``` inline"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn braces_in_texts_do_not_count() {
+        assert_eq!(balanced("a {b} c {d {e}} f"), ["{b}", "{d {e}}"]);
+        assert_eq!(
+            balanced(r#"{"a": "}"} {"b": "\"}"}"#),
+            [r#"{"a": "}"}"#, r#"{"b": "\"}"}"#]
+        );
+        assert_eq!(balanced("{ {a}"), ["{a}"]);
+        assert_eq!(balanced("}{"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn only_so_many_places_are_tried() {
+        assert_eq!(balanced(&"{}".repeat(500)).len(), MOST_PLACES);
+        assert_eq!(fences(&"```\n1\n```\n".repeat(500)).len(), MOST_PLACES);
+        assert_eq!(openings(&"[".repeat(500)).count(), MOST_PLACES / 4);
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_is_a_piece_of_the_text(text in "[{}\\[\\]\"\\\\`\\na é]{0,80}") {
+            for piece in balanced(&text) {
+                let closed = piece.starts_with('{') && piece.ends_with('}');
+                prop_assert!(closed && text.contains(piece));
+            }
+            for piece in openings(&text).chain(fences(&text)) {
+                prop_assert!(text.contains(piece));
+            }
+        }
+    }
+}

@@ -205,3 +205,79 @@ fn number(word: &str) -> Option<Number> {
     let whole = word.parse::<i64>().ok().map(Number::from);
     whole.or_else(|| word.parse::<f64>().ok().and_then(Number::from_f64))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(text: &str, expected: &Value, rung: Rung) {
+        assert_eq!(parse(text), Some((expected.clone(), rung)), "{text}");
+    }
+
+    #[test]
+    fn faults_of_syntax_are_mended() {
+        check(
+            "{a: 1, 'b': [true,], }",
+            &json!({"a": 1, "b": [true]}),
+            Rung::Repaired,
+        );
+        check("[1 2, 3]", &json!([1, 2, 3]), Rung::Repaired);
+        check(
+            "{\"a\": 1 // one\n, /* two */ \"b\": 2}",
+            &json!({"a": 1, "b": 2}),
+            Rung::Repaired,
+        );
+        check(
+            "[None, nil, undefined, True]",
+            &json!([null, null, null, true]),
+            Rung::Repaired,
+        );
+    }
+
+    #[test]
+    fn a_missing_end_is_graded_by_its_place() {
+        check("{\"a\": [1, 2", &json!({"a": [1, 2]}), Rung::Closed);
+        check("{\"a\": {\"b\": 1}", &json!({"a": {"b": 1}}), Rung::Closed);
+        let (value, rung) = parse("{\"a\": 1, \"b\": \"unfin").expect("the first field is whole");
+        assert_eq!((value, rung), (json!({"a": 1}), Rung::Cut));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a-z\"\\\\{}\\[\\],:'/é\\n]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-z ]{0,5}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_json_already_is_read_as_it_stands(value in value()) {
+            let value = json!([value]);
+            for text in [value.to_string(), format!("{value:#}")] {
+                prop_assert_eq!(parse(&text).map(|(value, _)| value), Some(value.clone()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_cut_never_invents_an_element(value in value(), at in 0.0..1.0f64) {
+            let list = json!([value, 1, 2, 3]);
+            let text = list.to_string();
+            let at = (0..=(text.len() as f64 * at) as usize).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            if let Some((Value::Array(found), _)) = parse(&text[..at]) {
+                prop_assert!(found.len() <= 4);
+            }
+        }
+    }
+}

@@ -68,6 +68,8 @@ fn first_day(year: i64, month: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -103,5 +105,42 @@ mod tests {
             1_798_761_600_000,
         );
         check(Window::Month, 0, 0, 2_678_400_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_is_in_its_day_of_24_hours(now in -4_000_000_000_000i64..8_000_000_000_000, offset_minutes in -840i32..=840) {
+            let window = Window::Day { offset_minutes };
+            let (start, end) = window.period(Timestamp(now)).expect("days have a calendar");
+            prop_assert!(start.0 <= now && now < end.0);
+            prop_assert_eq!(end.0 - start.0, 86_400_000);
+            prop_assert_eq!((start.0 + i64::from(offset_minutes) * 60_000).rem_euclid(86_400_000), 0);
+            prop_assert_eq!(window.period(end), Some((end, Timestamp(end.0 + 86_400_000))));
+        }
+
+        #[test]
+        fn months_follow_each_other_without_a_gap(now in -4_000_000_000_000i64..8_000_000_000_000) {
+            let (start, end) = Window::Month.period(Timestamp(now)).expect("months have a calendar");
+            prop_assert!(start.0 <= now && now < end.0);
+            let days = (end.0 - start.0) / 86_400_000;
+            prop_assert!((28..=31).contains(&days) && (end.0 - start.0) % 86_400_000 == 0);
+            let (next, after) = Window::Month.period(end).expect("months have a calendar");
+            prop_assert_eq!(next, end);
+            prop_assert_eq!(Window::Month.period(Timestamp(end.0 - 1)), Some((start, end)));
+            let year: i64 = {
+                let mut at = start;
+                for _ in 0..12 { at = Window::Month.period(at).expect("months have a calendar").1; }
+                (at.0 - start.0) / 86_400_000
+            };
+            prop_assert!(year == 365 || year == 366);
+            prop_assert!(after > next);
+        }
+
+        #[test]
+        fn windows_without_a_calendar_have_no_period(now in any::<i32>(), per_ms in any::<u64>()) {
+            for window in [Window::Held, Window::Bucket { per_ms }, Window::Sliding { per_ms }] {
+                prop_assert_eq!(window.period(Timestamp(i64::from(now))), None);
+            }
+        }
     }
 }

@@ -163,3 +163,77 @@ pub fn partition_of(key: &str, partitions: u32) -> u32 {
     });
     u32::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn topics() -> Vec<Topic> {
+        vec![
+            Topic::ProjectCmd,
+            Topic::TaskReady,
+            Topic::TaskDispatch(Pool::new("claude")),
+            Topic::TaskDispatch(Pool::new("gpt")),
+            Topic::TaskDone,
+            Topic::Event,
+            Topic::Usage,
+            Topic::Control,
+            Topic::Dlq,
+        ]
+    }
+
+    #[test]
+    fn the_topics_of_brokers_have_names_of_their_own() {
+        let names: BTreeSet<String> = topics().iter().map(ToString::to_string).collect();
+        assert_eq!(names.len(), topics().len());
+        for name in names {
+            let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+            assert!(
+                name.starts_with("chorus.") && name.ends_with(".v1"),
+                "{name}"
+            );
+            assert!(name.chars().all(legal), "Kafka refuses {name}");
+        }
+    }
+
+    #[test]
+    fn the_partition_of_a_key_stays_the_same_from_release_to_release() {
+        // FNV-1a, whose published hashes of these texts are cbf29ce484222325 and af63dc4c8601ec8c.
+        assert_eq!(partition_of("", 12), 5);
+        assert_eq!(partition_of("a", 12), 4);
+    }
+
+    #[test]
+    fn the_last_of_equal_headers_is_not_taken() {
+        let record = Record {
+            id: EventId::new(1),
+            topic: Topic::Event,
+            key: String::new(),
+            headers: vec![("a".into(), "1".into()), ("a".into(), "2".into())],
+            payload: Bytes::new(),
+        };
+        assert_eq!((record.header("a"), record.header("b")), (Some("1"), None));
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_has_a_partition_of_its_topic(key in "\\PC{0,40}") {
+            for topic in topics() {
+                prop_assert!(partition_of(&key, topic.partitions()) < topic.partitions());
+            }
+            prop_assert_eq!(partition_of(&key, 0), 0);
+        }
+    }
+
+    #[test]
+    fn keys_spread_over_all_partitions() {
+        let hit: BTreeSet<u32> = (0..400)
+            .map(|number| partition_of(&crate::id::ProjectId::new(number).to_string(), 24))
+            .collect();
+        assert_eq!(hit.len(), 24);
+    }
+}
