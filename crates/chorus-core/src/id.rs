@@ -1,8 +1,8 @@
 //! Typed ids: each kind has its own type and prefix, so that one can never be passed for another.
 //!
-//! The text form is `prefix_` followed by a UUIDv7 in 32 hex digits. Ids are made from numbers that the
-//! `Clock` port hands out; nothing here draws one. Names that people or providers give (a tenant, a model, a
-//! quota group) are texts with a type of their own.
+//! The text form is `prefix_` followed by a UUIDv7 in 32 hexadecimal digits. Ids are made from numbers that
+//! the [`Clock`](crate::port::Clock) port draws. Names given by people or providers (a tenant, a
+//! model, a quota group) are texts with types of their own. Deliberately absent: drawing a number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,15 +27,15 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The prefix of this kind's text form, without the underscore.
+            /// Prefix of the text form, without the underscore.
             pub const PREFIX: &'static str = $prefix;
 
-            /// An id from a number drawn through the `Clock` port.
+            /// Creates an id from a drawn number.
             pub const fn new(number: u128) -> Self {
                 Self(Uuid::from_u128(number))
             }
 
-            /// The number behind the id.
+            /// Number that the id was created from.
             pub const fn number(self) -> u128 {
                 self.0.as_u128()
             }
@@ -84,23 +84,23 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A client's piece of work.
+    /// Id of a [`Project`](crate::project::Project).
     ProjectId "prj" "a project",
-    /// A node of a plan: what is to be done.
+    /// Id of a [`Task`](crate::project::Task).
     TaskId "tsk" "a task",
-    /// One try at a task: the doing.
+    /// Id of an [attempt](crate::attempt), which is one try at a task.
     AttemptId "att" "an attempt",
-    /// An identity that holds credentials.
+    /// Id of an account: an identity that holds credentials.
     AccountId "acc" "an account",
-    /// One secret for one provider route.
+    /// Id of a credential: one secret for one provider route.
     CredentialId "crd" "a credential",
-    /// Permission to make one call.
+    /// Id of a lease: permission to make one call.
     LeaseId "lse" "a lease",
-    /// One bus record, the key of deduplication.
+    /// Id of a bus record, which is the key of deduplication.
     EventId "evt" "a record",
-    /// One start of a process.
+    /// Id of one start of a process.
     BootId "bot" "a process",
-    /// An API key, as people speak of it; its secret is another text.
+    /// Public id of an API key; the secret is another text.
     KeyId "key" "a key",
 }
 
@@ -112,12 +112,12 @@ macro_rules! names {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The name from its text.
+            /// Creates the name from its text.
             pub fn new(text: impl AsRef<str>) -> Self {
                 Self(Arc::from(text.as_ref()))
             }
 
-            /// The text of the name.
+            /// Text of the name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -144,19 +144,20 @@ macro_rules! names {
 }
 
 names! {
-    /// Whose work it is; everything is scoped to one.
+    /// Owner of projects, accounts and keys; every row is scoped to one tenant.
     Tenant,
-    /// What a provider really limits, for instance `openai/org-1/gpt-5.5`; two keys of one organisation share it.
+    /// Quota group: the unit that a provider limits, for instance `openai/org-1/gpt-5.5`. Two keys of one
+    /// organisation share a group.
     GroupId,
-    /// A model as Chorus names it, `family/name`, for instance `deepseek/deepseek-r1`.
+    /// Model in the form `family/name`, for instance `deepseek/deepseek-r1`.
     ModelSlug,
-    /// A row of `catalog/providers.toml`, for instance `anthropic`.
+    /// Name of a row of `catalog/providers.toml`, for instance `anthropic`.
     ProviderId,
-    /// The accounts that can serve one family of models: `claude`, `gpt`, `deepseek`, `gemini`, `other`.
+    /// Name of the accounts that serve one family of models, for instance `claude`.
     Pool,
-    /// Who holds a running attempt: a boot id and a nonce for each polled record.
+    /// Name of the worker that holds a running attempt: a boot id and a nonce for each polled record.
     Holder,
-    /// A task's short name inside its plan, given by the planner, for instance `t3`.
+    /// Short name of a task in a plan, given by the planner, for instance `t3`.
     TaskKey,
 }
 
@@ -168,14 +169,14 @@ names! {
 pub struct Epoch(pub u32);
 
 impl Epoch {
-    /// The epoch after this one.
+    /// Returns the epoch after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// Version of a project's row; each commit adds one.
+/// Version of a project's row, which grows by one with each commit.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -189,7 +190,7 @@ pub struct Version(pub u64);
 #[serde(transparent)]
 pub struct Term(pub u64);
 
-/// Place of an event in its project's history, from 1, allocated by the project's writer.
+/// Number of an event in the history of a project, from 1, given by the orchestrator.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

@@ -1,4 +1,6 @@
 //! Money in millionths of a US dollar, so that sums are exact.
+//!
+//! Neighbour: prices of models are rows of the [`catalog`](crate::catalog).
 
 use std::fmt;
 use std::iter::Sum;
@@ -6,7 +8,7 @@ use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// Millionths of a US dollar; negative only as a difference.
+/// Amount in millionths of a US dollar; negative only as a difference.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -14,15 +16,15 @@ use serde::{Deserialize, Serialize};
 pub struct MicroUsd(pub i64);
 
 impl MicroUsd {
-    /// No money.
+    /// Zero dollars.
     pub const ZERO: Self = Self(0);
 
-    /// Whole dollars.
+    /// Converts whole dollars.
     pub const fn from_dollars(dollars: i64) -> Self {
         Self(dollars * 1_000_000)
     }
 
-    /// The price of `tokens` at `price` for a million tokens, rounded up.
+    /// Returns the price of `tokens` at `price` for a million tokens, rounded up.
     pub fn for_tokens(tokens: u64, price: Self) -> Self {
         let total = i128::from(tokens) * i128::from(price.0);
         Self(i64::try_from((total + 999_999) / 1_000_000).unwrap_or(i64::MAX))
@@ -68,15 +70,64 @@ impl fmt::Display for MicroUsd {
     }
 }
 
-/// ProjectThe budget of one project and what has become of it.
+/// Budget of one project and the amounts taken from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProjectMoney {
-    /// Most that may be spent.
+    /// Maximum that may be spent.
     pub budget: MicroUsd,
-    /// Paid for, waste included.
+    /// Amount spent, waste included.
     pub spent: MicroUsd,
-    /// Set aside for deliveries under way.
+    /// Amount reserved for deliveries under way.
     pub reserved: MicroUsd,
-    /// The part of `spent` that bought nothing.
+    /// Part of [`spent`](Self::spent) that paid for calls without a result.
     pub wasted: MicroUsd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_is_rounded_up_to_a_millionth() {
+        let price = MicroUsd::from_dollars(3);
+        let prices = [0, 1, 333_333, 1_000_000].map(|tokens| MicroUsd::for_tokens(tokens, price));
+        assert_eq!(
+            prices,
+            [
+                MicroUsd(0),
+                MicroUsd(3),
+                MicroUsd(999_999),
+                MicroUsd(3_000_000)
+            ]
+        );
+        assert_eq!(MicroUsd::for_tokens(1, MicroUsd(1)), MicroUsd(1));
+        assert_eq!(
+            MicroUsd::for_tokens(u64::MAX, MicroUsd(i64::MAX)),
+            MicroUsd(i64::MAX)
+        );
+    }
+
+    #[test]
+    fn sums_stop_at_the_bounds() {
+        let most = MicroUsd(i64::MAX);
+        assert_eq!([most, MicroUsd(1)].into_iter().sum::<MicroUsd>(), most);
+        assert_eq!(MicroUsd(i64::MIN) - MicroUsd(1), MicroUsd(i64::MIN));
+    }
+
+    #[test]
+    fn an_amount_below_one_dollar_shows_all_its_digits() {
+        let shown = [0, 1, 999_999, 1_234_567, -50_000, -2_500_000];
+        let shown = shown.map(|micros| MicroUsd(micros).to_string());
+        assert_eq!(
+            shown,
+            [
+                "$0.00",
+                "$0.000001",
+                "$0.999999",
+                "$1.23",
+                "-$0.050000",
+                "-$2.50"
+            ]
+        );
+    }
 }

@@ -1,6 +1,8 @@
-//! The attempt machine as a table of arrows, and the states that the arrows connect.
+//! The machine of attempts as a table of arrows, and the states that the arrows connect.
 //!
-//! Every arrow is one guarded statement of a store. [`docs/machines.md`] is printed from this table.
+//! Each arrow is one guarded statement of a store, which [`step`] looks up. `cargo xtask drawings` prints the
+//! table into [`docs/machines.md`]. Neighbour: [`state_machine`](crate::state_machine) has the machines of
+//! projects and tasks, whose arrows need no owner and no epoch.
 //!
 //! [`docs/machines.md`]: https://github.com/chorus/chorus/blob/main/docs/machines.md
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Outcome, Requeue};
 use crate::state_machine::{Arrow, StateKind};
 
-/// The states of an attempt's row.
+/// State of an attempt's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
@@ -19,44 +21,44 @@ pub enum AttemptState {
     Dispatched,
     /// Claimed by a worker.
     Running,
-    /// Has a result.
+    /// Ended with a result.
     Succeeded,
-    /// Its result is a question.
+    /// Ended with a question.
     Asked,
-    /// Will have no result.
+    /// Ended without a result.
     Failed,
-    /// Not wanted any more.
+    /// Ended by the orchestrator.
     Cancelled,
 }
 
-/// Whose statement an arrow is.
+/// Service that owns the statement of an arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
-    /// `Attempts::dispatch`.
+    /// Owner of `Attempts::dispatch`.
     Dispatcher,
-    /// `Attempts::claim` and `Attempts::finish`.
+    /// Owner of `Attempts::claim` and `Attempts::finish`.
     Worker,
-    /// `Attempts::reclaim`.
+    /// Owner of `Attempts::reclaim`.
     Reconciler,
-    /// `Projects::commit`.
+    /// Owner of `Projects::commit`.
     Orchestrator,
 }
 
-/// What an arrow does to the epoch.
+/// Rule by which an arrow compares and changes the [`Epoch`](crate::id::Epoch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpochRule {
     /// The row must have the statement's epoch, and keeps it.
     Kept,
-    /// The row must have the statement's epoch, and gets the next one: whoever held it is fenced.
+    /// The row must have the statement's epoch, and gets the next one: the last holder is fenced.
     Next,
     /// The row is moved whatever its epoch is, and keeps it.
     Any,
 }
 
-/// Which counter of the row an arrow adds to; each has its own limit.
+/// Counter of the row that an arrow adds to; each has a limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
-    /// None.
+    /// No counter grows.
     None,
     /// Deliveries lost with their workers: catches tasks that kill workers.
     WorkerLost,
@@ -160,9 +162,9 @@ impl From<&Outcome> for AttemptTrigger {
 /// One arrow of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptArrow {
-    /// The state it leaves.
+    /// State that the row leaves.
     pub from: AttemptState,
-    /// The state it leads to.
+    /// State that the row enters.
     pub to: AttemptState,
     /// The statement that carries it out.
     pub trigger: AttemptTrigger,
@@ -265,7 +267,7 @@ impl AttemptState {
         Queued, Dispatched, Running, Succeeded, Asked, Failed, Cancelled,
     ];
 
-    /// The state in one word, as stores and drawings write it.
+    /// Text of the state in stores and drawings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Queued => "queued",
@@ -278,7 +280,7 @@ impl AttemptState {
         }
     }
 
-    /// Whether nothing will happen any more.
+    /// Returns true if the state is final.
     pub const fn is_terminal(self) -> bool {
         match self {
             Queued | Dispatched | Running => false,

@@ -1,4 +1,4 @@
-//! What clients, finished attempts and the orchestrator's own merge tell a project.
+//! Commands to a project: from clients, from finished attempts, and from the orchestrator's own merge.
 
 use std::collections::BTreeMap;
 
@@ -12,154 +12,154 @@ use crate::merge::{Conflict, Resolution};
 use crate::plan::{Plan, PlanEstimate};
 use crate::verdict::Verdict;
 
-/// What a client asks of a project: the payload of `chorus.project.cmd.v1`. The record's id is the key of
-/// deduplication. The submission itself is one, so that losing the bus never loses a project.
+/// Command of a client: the payload of `chorus.project.cmd.v1`. The record's id is the key of
+/// deduplication. The submission itself is a command, so that losing the bus never loses a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientCommand {
-    /// Begin.
+    /// Begins the project.
     Submit {
-        /// The stored [`Brief`](crate::brief::Brief).
+        /// Hash of the stored [`Brief`](crate::brief::Brief).
         brief: ArtifactHash,
     },
-    /// Answers to open questions, by question id.
+    /// Answers open questions.
     Answer {
-        /// The answers.
+        /// Answers by question id.
         answers: BTreeMap<String, String>,
-        /// Take the defaults for all other open questions.
+        /// True if the defaults of all other open questions are taken.
         #[serde(default)]
         assume_rest: bool,
     },
-    /// The plan and its estimate are fine: go on.
+    /// Accepts the plan and its estimate.
     Approve,
-    /// The plan is not fine: plan again.
+    /// Rejects the plan; another one is made.
     Reject {
-        /// What should be different.
+        /// Reason, quoted in the prompt of the next plan.
         reason: String,
     },
-    /// Start nothing new and stop what runs, until resumed.
+    /// Cancels the attempts under way and queues none until the project is resumed.
     Pause,
-    /// Go on.
+    /// Ends a pause.
     Resume,
-    /// Stop for good.
+    /// Ends the project without a deliverable.
     Cancel,
 }
 
-/// What the machine is told: a client's command or a finished attempt with what the shell read in the
-/// artifacts it names.
+/// Input of [`Project::decide`](super::Project::decide): a command or a finished attempt, with the contents
+/// that the shell read in the artifacts it names.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// `ClientCommand::Submit`, with the stored outline of the attachments.
+    /// [`ClientCommand::Submit`] with the outline of the attachments.
     Submit {
-        /// The stored [`Outline`](crate::brief::Outline).
+        /// Hash of the stored [`Outline`](crate::brief::Outline).
         outline: ArtifactHash,
     },
-    /// `ClientCommand::Answer`.
+    /// [`ClientCommand::Answer`].
     Answer {
-        /// The answers, by question id.
+        /// Answers by question id.
         answers: BTreeMap<String, String>,
-        /// Take the defaults for all other open questions.
+        /// True if the defaults of all other open questions are taken.
         assume_rest: bool,
     },
-    /// `ClientCommand::Approve`, with the plan that waits for it.
+    /// [`ClientCommand::Approve`] with the stored plan.
     Approve {
-        /// The plan.
+        /// Plan that waits for approval.
         plan: Box<Plan>,
     },
-    /// `ClientCommand::Reject`.
+    /// [`ClientCommand::Reject`].
     Reject {
-        /// What should be different.
+        /// Reason, quoted in the prompt of the next plan.
         reason: String,
     },
-    /// `ClientCommand::Pause`.
+    /// [`ClientCommand::Pause`].
     Pause,
-    /// `ClientCommand::Resume`.
+    /// [`ClientCommand::Resume`].
     Resume,
-    /// `ClientCommand::Cancel`.
+    /// [`ClientCommand::Cancel`].
     Cancel,
     /// An attempt ended.
     Finished {
-        /// Which, and how.
+        /// Attempt, task and outcome.
         done: AttemptDone,
-        /// What its result says.
+        /// Contents of the result or question.
         reading: Reading,
     },
-    /// The shell did what `Effect::Merge` asked.
+    /// The shell carried out an [`Effect::Merge`](super::Effect::Merge).
     Merged(Merge),
-    /// An artifact that the project cannot do without is gone.
+    /// An artifact that the project needs is gone from the store.
     ArtifactMissing {
-        /// Which.
+        /// Name of the artifact for people, for instance `the brief`.
         what: String,
     },
 }
 
-/// What the shell read in the result of a finished attempt; the errors are what the model is told when it
-/// is asked again.
+/// Contents of a finished attempt's result, as the shell read them. Each error holds the faults of an
+/// unreadable answer, which the prompt of the next try quotes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
-    /// Nothing to read: a part is read when it is merged, and the attempt failed or is not waited for else.
+    /// Nothing was read: a part is read when it is merged, and other attempts failed or are not waited for.
     Nothing,
-    /// A clarify task's.
+    /// Answer of a clarify task.
     Clarification(Result<Clarification, Vec<String>>),
-    /// A plan task's, whatever became of the attempt.
+    /// Answer of a plan task, also of a failed attempt.
     Plan {
-        /// The planner's plan, or what is wrong with it.
+        /// The planner's plan, or its faults.
         read: Result<Planned, Vec<String>>,
-        /// What stands in when the planner cannot make one; none beside a plan that was read.
+        /// Plan for the case that the tries are used up; `None` beside a plan that was read.
         fallback: Option<Planned>,
     },
-    /// An answer task's.
+    /// Answer of an answer task.
     Answer(Result<AnswerReply, Vec<String>>),
-    /// What a work task's worker asked.
+    /// Question of a work task's worker.
     Question(String),
-    /// A resolve task's.
+    /// Answer of a resolve task.
     Resolutions(Result<Vec<Resolution>, Vec<String>>),
-    /// A judge task's.
+    /// Answer of a judge task.
     Verdict(Result<Verdict, Vec<String>>),
 }
 
 /// A checked and stored plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// The plan.
+    /// The plan as it was stored.
     pub plan: Box<Plan>,
-    /// Its artifact.
+    /// Hash of the stored plan.
     pub hash: ArtifactHash,
-    /// What was repaired.
+    /// Repairs that were made, for people.
     pub warnings: Vec<String>,
-    /// What it will take.
+    /// Calls and tokens that the plan needs.
     pub estimate: PlanEstimate,
 }
 
-/// What came of merging.
+/// Outcome of a merge.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Merge {
-    /// Rules could not resolve every conflict: a model is asked.
+    /// Some conflicts are open, and a model is asked about them.
     Open {
-        /// The stored ledger, open conflicts among it.
+        /// Hash of the stored [`Conflicts`](super::Conflicts), open ones included.
         conflicts: ArtifactHash,
-        /// Conflicts that were not in the ledger before.
+        /// Conflicts that the merge before did not find.
         found: Vec<Conflict>,
-        /// Resolutions that were not in the ledger before.
+        /// Resolutions that the merge before did not have.
         resolved: Vec<Resolution>,
     },
-    /// There is a deliverable.
+    /// Every conflict is closed; the deliverable is stored.
     Whole {
-        /// The stored ledger.
+        /// Hash of the stored [`Conflicts`](super::Conflicts).
         conflicts: ArtifactHash,
-        /// Conflicts that were not in the ledger before.
+        /// Conflicts that the merge before did not find.
         found: Vec<Conflict>,
-        /// Resolutions that were not in the ledger before.
+        /// Resolutions that the merge before did not have.
         resolved: Vec<Resolution>,
-        /// The stored deliverable.
+        /// Hash of the stored [`Deliverable`](crate::merge::Deliverable).
         deliverable: ArtifactHash,
-        /// The files in it.
+        /// Paths of the files in the deliverable.
         files: Vec<String>,
-        /// Planned parts that have no result.
+        /// Keys of planned parts without a result.
         missing: Vec<TaskKey>,
-        /// What the programmatic checks found.
+        /// Findings of the programmatic checks.
         check: Verdict,
-        /// How many judge tasks its length needs, at least one.
+        /// Number of judge tasks that the length needs, at least one.
         parts: u32,
     },
 }

@@ -1,25 +1,27 @@
-//! The ledger of conflicts: each is found once and resolved once, also when rework merges again.
+//! Record of a project's conflicts: each is found once and resolved once, also when rework merges again.
+//!
+//! Neighbour: [`crate::merge`] finds conflicts and resolves them by rule.
 
 use serde::{Deserialize, Serialize};
 
 use crate::merge::{Conflict, Resolution, ResolvedBy};
 
-/// All conflicts of the latest merge and how they were resolved. Stored as an artifact.
+/// All conflicts of the latest merge with their resolutions. Stored as an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Conflicts {
-    /// Version of this form.
+    /// Version of the stored form, at most [`Conflicts::VERSION`].
     pub version: u32,
-    /// The conflicts.
+    /// Conflicts in the order in which the merge found them.
     pub conflicts: Vec<Conflict>,
-    /// One for each conflict that is resolved.
+    /// Resolutions, at most one for each conflict.
     pub resolutions: Vec<Resolution>,
 }
 
 impl Conflicts {
-    /// Version of the form that this release writes.
+    /// Version of the stored form that this release writes.
     pub const VERSION: u32 = 1;
 
-    /// The conflicts that nobody has resolved.
+    /// Returns the conflicts without a resolution.
     pub fn open(&self) -> Vec<Conflict> {
         let resolved = |conflict: &&Conflict| {
             !self
@@ -30,12 +32,13 @@ impl Conflicts {
         self.conflicts.iter().filter(resolved).cloned().collect()
     }
 
-    /// Whether this ledger knows a conflict about the same subject with the same values.
+    /// Returns true if there is a conflict about the same subject with the same values.
     pub fn knows(&self, conflict: &Conflict) -> bool {
         self.same(conflict).is_some()
     }
 
-    /// How a conflict with the same subject and values was resolved here, in the words of the new conflict.
+    /// Returns the resolution of the conflict with the same subject and values, with the ids of the new
+    /// conflict.
     pub fn resolved(&self, conflict: &Conflict) -> Option<Resolution> {
         let old = self.same(conflict)?;
         let resolution = self
@@ -64,7 +67,7 @@ impl Conflicts {
         })
     }
 
-    /// The ledger with every open conflict resolved by nobody: both sides are kept with a note.
+    /// Closes every open conflict undecided ([`ResolvedBy::Nobody`]): all sides are kept with a note.
     #[must_use]
     pub fn closed(mut self) -> Self {
         for conflict in self.open() {
@@ -79,7 +82,7 @@ impl Conflicts {
         self
     }
 
-    /// The ledger with its resolutions in the order of its conflicts.
+    /// Sorts the resolutions in the order of the conflicts.
     #[must_use]
     pub fn in_order(mut self) -> Self {
         let place = |resolution: &Resolution| {

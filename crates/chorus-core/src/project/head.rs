@@ -1,5 +1,7 @@
-//! Everything of a project but its tasks: small, because each decision writes it anew. Plans, outlines and
-//! results are artifacts that it names by hash.
+//! The head of a project: all facts that are not of a single task.
+//!
+//! Small, because each decision writes the row anew: plans, outlines and results are artifacts that the head
+//! names by [`ArtifactHash`]. Neighbour: [`Task`](super::Task) rows hold the rest.
 
 use std::collections::BTreeSet;
 
@@ -11,127 +13,127 @@ use crate::brief::{Answered, Options, Question};
 use crate::id::{EventId, ProjectId, TaskId, Tenant};
 use crate::time::{Millis, Timestamp};
 
-/// A project without its tasks. A store keeps it as one JSON text beside a few columns for lists.
+/// A project without its tasks. A store keeps the head as one JSON text beside a few columns for lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// Version of this form.
+    /// Version of the stored form, at most [`Head::FORM`].
     pub form: u32,
-    /// Its id.
+    /// Id, unique in the installation.
     pub id: ProjectId,
-    /// Whose it is.
+    /// Tenant that submitted the project.
     pub tenant: Tenant,
-    /// What it is called.
+    /// Title for people: of the brief, and of the plan once there is one.
     pub title: String,
-    /// When it was accepted.
+    /// Time of the submission.
     pub created_at: Timestamp,
-    /// The stored [`Brief`](crate::brief::Brief).
+    /// Hash of the stored [`Brief`](crate::brief::Brief).
     pub brief: ArtifactHash,
-    /// How it is to be run.
+    /// Options of the submission.
     pub options: Options,
-    /// Where it stands.
+    /// Current state; moves by the arrows of [`PROJECT_MACHINE`](super::PROJECT_MACHINE).
     pub state: State,
-    /// The stored [`Outline`](crate::brief::Outline) of its attachments, once it was submitted.
+    /// Hash of the stored [`Outline`](crate::brief::Outline) of the attachments, once submitted.
     #[serde(default)]
     pub outline: Option<ArtifactHash>,
-    /// The plan, once there is one.
+    /// Current plan; `None` before the first one.
     #[serde(default)]
     pub plan: Option<PlanRef>,
-    /// Questions about the brief and what was answered or assumed.
+    /// Questions about the brief with the answers, given or assumed.
     #[serde(default)]
     pub answers: Vec<Answered>,
-    /// What clarifying took for granted.
+    /// Assumptions of the clarify task.
     #[serde(default)]
     pub assumptions: Vec<String>,
-    /// Questions that wait for the client.
+    /// Questions that wait for the client, oldest first.
     #[serde(default)]
     pub open: Vec<OpenQuestion>,
-    /// How many questions the client was ever asked: names the next one.
+    /// Number of questions ever asked of the client; the next one is named after it.
     #[serde(default)]
     pub asked: u32,
-    /// What the client disliked about refused plans.
+    /// The client's reasons for rejecting plans, oldest first.
     #[serde(default)]
     pub rejections: Vec<String>,
-    /// The stored [`Ledger`](super::Ledger) of conflicts and resolutions, after the first merge.
+    /// Hash of the stored [`Conflicts`](super::Conflicts), after the first merge.
     #[serde(default, rename = "ledger")]
     pub conflicts: Option<ArtifactHash>,
-    /// Rounds of rework begun.
+    /// Number of rounds of rework begun, at most three.
     #[serde(default)]
     pub round: u32,
-    /// The best deliverable that was judged.
+    /// Judged deliverable with the highest score.
     #[serde(default)]
     pub best: Option<Best>,
-    /// Work tasks that stand and are not over: at zero the merge begins.
+    /// Number of work tasks without a final state: at zero the merge begins.
     #[serde(default)]
     pub unfinished: u32,
-    /// Tasks whose attempts may be under way: at zero nothing moves without the client.
+    /// Number of ready tasks: at zero nothing moves without the client.
     #[serde(default)]
     pub ready: u32,
-    /// Whether the money ran out: nothing new is started, what there is becomes the deliverable.
+    /// True once the budget is used up: nothing new starts, and the results so far are delivered.
     #[serde(default)]
     pub out_of_budget: bool,
-    /// The latest word of a client on pausing and resuming that was folded; words that were given before it and come
-    /// after it mean nothing.
+    /// Id of the latest pause or resume that was folded. Commands with a lower id are refused as
+    /// [`Overtaken`](super::Refusal::Overtaken).
     #[serde(default)]
     pub switched: Option<EventId>,
-    /// Client commands that were folded, for deduplication.
+    /// Ids of the last 256 client commands that were folded, for deduplication.
     #[serde(default)]
     pub folded: BTreeSet<EventId>,
 }
 
-/// The plan that a project follows.
+/// Reference to the plan that a project follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRef {
-    /// The stored [`Plan`](crate::plan::Plan).
+    /// Hash of the stored [`Plan`](crate::plan::Plan).
     pub hash: ArtifactHash,
-    /// Grows with every rework; tasks remember the version that made them.
+    /// Version, which grows with every rework. Tasks keep the version that made them.
     pub version: u32,
-    /// The longest path through it.
+    /// Predicted time of the longest path.
     pub path: Millis,
 }
 
 /// A question that waits for the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenQuestion {
-    /// The question; its id is the one that an answer names.
+    /// Text, options and the id that an answer names.
     pub question: Question,
-    /// The task whose worker asked; none for a question about the brief.
+    /// Task whose worker asked; `None` for a question about the brief.
     #[serde(default)]
     pub task: Option<TaskId>,
 }
 
-/// A deliverable and what the judge thought of it.
+/// A deliverable with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Best {
-    /// The stored [`Deliverable`](crate::merge::Deliverable).
+    /// Hash of the stored [`Deliverable`](crate::merge::Deliverable).
     pub deliverable: ArtifactHash,
     /// Requirements met, in thousandths.
     pub score: u32,
-    /// What is wrong with it.
+    /// Requirements that are not met, for the client.
     pub defects: Vec<String>,
 }
 
-/// What the head of a new project is made of.
+/// Fields of the head of a new project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewHead {
-    /// Its id.
+    /// Id drawn for the project.
     pub id: ProjectId,
-    /// Whose it is.
+    /// Tenant that submits the project.
     pub tenant: Tenant,
-    /// What it is called until the plan names it.
+    /// Title until the plan gives one.
     pub title: String,
-    /// When it was accepted.
+    /// Time of the submission.
     pub created_at: Timestamp,
-    /// The stored brief.
+    /// Hash of the stored brief.
     pub brief: ArtifactHash,
-    /// How it is to be run.
+    /// Options of the submission.
     pub options: Options,
 }
 
 impl Head {
-    /// Version of the form that this release writes.
+    /// Version of the stored form that this release writes.
     pub const FORM: u32 = 1;
 
-    /// The head of a project in state `Submitted`.
+    /// Creates the head of a project in state [`State::Submitted`].
     pub fn new(new: NewHead) -> Self {
         let NewHead {
             id,
@@ -168,17 +170,17 @@ impl Head {
         }
     }
 
-    /// Whether nothing will happen any more.
+    /// Returns true if the state is final.
     pub const fn is_terminal(&self) -> bool {
         self.state.is_terminal()
     }
 
-    /// The version of the plan, zero before there is one.
+    /// Version of the plan; zero before there is one.
     pub fn plan_version(&self) -> u32 {
         self.plan.map_or(0, |plan| plan.version)
     }
 
-    /// What is or will be delivered, as far as there is anything.
+    /// Deliverable of a delivered project, else the best one judged so far.
     pub fn deliverable(&self) -> Option<ArtifactHash> {
         match &self.state {
             State::Done { deliverable } | State::Partial { deliverable, .. } => Some(*deliverable),

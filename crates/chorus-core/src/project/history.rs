@@ -1,4 +1,6 @@
-//! What happened, for clients, watchers and reports. Words and ids only; texts are artifacts.
+//! Events of a project, for clients and reports.
+//!
+//! Events hold names, numbers and ids; texts are artifacts. The serialised form is stored and published.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,188 +13,188 @@ use crate::merge::{Conflict, Resolution};
 use crate::task_kind::TaskKind;
 use crate::verdict::Verdict;
 
-/// A task as events name it.
+/// Name of a task in events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRef {
-    /// Its id.
+    /// Id of the task.
     pub id: TaskId,
-    /// Its short name in the plan.
+    /// Short name in the plan.
     pub key: TaskKey,
-    /// What it is for.
+    /// Kind of the task.
     pub kind: TaskKind,
-    /// What people call it.
+    /// Title for people.
     pub title: String,
 }
 
-/// What happened, for the history that clients read.
+/// One event in the history that clients read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum HistoryEvent {
     /// The project was accepted.
     Submitted,
-    /// The brief was looked through for what is unclear.
+    /// The planner read the brief for unclear points.
     Clarified {
-        /// What is taken for granted.
+        /// Assumptions of the planner.
         assumptions: Vec<String>,
     },
-    /// The client is asked.
+    /// Questions wait for the client.
     QuestionsAsked {
-        /// What.
+        /// Questions with the ids that answers name.
         questions: Vec<Question>,
-        /// The task whose worker wants to know; none for questions about the brief.
+        /// Task whose worker asked; `None` for questions about the brief.
         #[serde(default)]
         task: Option<TaskRef>,
     },
     /// Questions were answered, or their defaults taken.
     Answered {
-        /// What was said.
+        /// Questions with their answers.
         answers: Vec<Answered>,
     },
     /// A plan was made.
     Planned {
-        /// Its version.
+        /// Version of the plan.
         version: u32,
-        /// The stored plan.
+        /// Hash of the stored [`Plan`](crate::plan::Plan).
         plan: ArtifactHash,
-        /// What the project is called from now on.
+        /// Title of the project from now on.
         title: String,
-        /// How many tasks it has.
+        /// Number of tasks in the plan.
         tasks: u32,
-        /// Whether no reply of the planner could be used and a rule made the plan.
+        /// True if no reply of the planner was usable and a rule made the plan.
         fallback: bool,
-        /// What was repaired.
+        /// Repairs that were made, for people.
         warnings: Vec<String>,
-        /// What it will take.
+        /// Calls and tokens that the plan needs.
         estimate: PlanEstimate,
     },
-    /// The client is asked whether the plan is fine.
+    /// The plan waits for the client's approval.
     ApprovalAsked,
-    /// The plan is fine.
+    /// The client approved the plan.
     Approved,
-    /// The plan is not fine.
+    /// The client rejected the plan.
     Rejected {
-        /// What should be different.
+        /// Reason given by the client.
         reason: String,
     },
-    /// A task can be done: an attempt was queued.
+    /// An attempt at a task was queued.
     TaskReady {
-        /// The task.
+        /// Task that became ready.
         task: TaskRef,
-        /// The attempt.
+        /// Id of the queued attempt.
         attempt: AttemptId,
-        /// Which try of the task it is.
+        /// Number of the try, from 1.
         number: u32,
-        /// Why there is another attempt; empty for the first.
+        /// Reason for another attempt; empty for the first.
         #[serde(default)]
         why: String,
     },
-    /// A task has a result.
+    /// A task ended with a result.
     TaskSucceeded {
-        /// The task.
+        /// Task that ended.
         task: TaskRef,
-        /// The attempt that made it.
+        /// Attempt that produced the result.
         attempt: AttemptId,
-        /// The result.
+        /// Hash of the stored result.
         result: ArtifactHash,
     },
-    /// A task will have no result.
+    /// A task ended without a result.
     TaskFailed {
-        /// The task.
+        /// Task that ended.
         task: TaskRef,
-        /// Why.
+        /// Cause of the last failure.
         cause: FailureCause,
     },
-    /// A worker asked something.
+    /// A worker asked a question.
     TaskAsked {
-        /// The task.
+        /// Task whose worker asked.
         task: TaskRef,
-        /// The question.
+        /// Text of the question.
         question: String,
     },
     /// A worker's question was answered.
     TaskAnswered {
-        /// The task.
+        /// Task that goes on.
         task: TaskRef,
-        /// The question.
+        /// Text of the question.
         question: String,
-        /// The answer.
+        /// Text of the answer.
         answer: String,
-        /// Whether nobody knew and an assumption stands in.
+        /// True if an assumption stands in for an answer.
         assumed: bool,
     },
-    /// A task's parents failed it.
+    /// A task was dropped because its policy on parents can never hold.
     TaskSkipped {
-        /// The task.
+        /// Task that was dropped.
         task: TaskRef,
     },
     /// Results contradict each other.
     ConflictFound {
-        /// How.
+        /// Subject and contradicting claims.
         conflict: Conflict,
     },
     /// A contradiction was resolved.
     ConflictResolved {
-        /// How.
+        /// Claim that is kept, with the reason.
         resolution: Resolution,
     },
     /// The results became a deliverable.
     Merged {
-        /// The deliverable.
+        /// Hash of the stored [`Deliverable`](crate::merge::Deliverable).
         deliverable: ArtifactHash,
-        /// The files in it.
+        /// Paths of the files in the deliverable.
         files: Vec<String>,
-        /// Planned parts that have no result.
+        /// Keys of planned parts without a result.
         missing: Vec<TaskKey>,
     },
     /// The deliverable was judged.
     Judged {
-        /// The deliverable.
+        /// Hash of the deliverable that was judged.
         deliverable: ArtifactHash,
-        /// The judge's answers and the programmatic checks', united.
+        /// Verdicts of the judge united with the programmatic checks.
         verdict: Verdict,
         /// Requirements met, in thousandths.
         score: u32,
-        /// Rounds of rework before it.
+        /// Number of rounds of rework before the verdict.
         round: u32,
     },
-    /// Tasks are done again.
+    /// A round of rework began.
     Reworked {
-        /// Which round this begins, from 1.
+        /// Number of the round, from 1.
         round: u32,
-        /// The plan's new version.
+        /// New version of the plan.
         version: u32,
-        /// The tasks and what should be different; empty where only parents changed.
+        /// New tasks with their feedback, which is empty where only parents changed.
         tasks: Vec<(TaskRef, String)>,
     },
-    /// Nothing new is started.
+    /// The client paused the project.
     Paused,
-    /// It goes on.
+    /// The client resumed the project.
     Resumed,
-    /// The money does not cover another call.
+    /// The budget does not cover another call.
     BudgetExhausted,
     /// Delivered and accepted.
     Done {
-        /// The deliverable.
+        /// Hash of the stored deliverable.
         deliverable: ArtifactHash,
     },
     /// Delivered with defects.
     Partial {
-        /// The deliverable.
+        /// Hash of the stored deliverable.
         deliverable: ArtifactHash,
-        /// What is wrong with it.
+        /// Requirements that are not met, for the client.
         defects: Vec<String>,
     },
-    /// Nothing could be delivered.
+    /// The project ended without a deliverable.
     Failed {
-        /// Why.
+        /// Reason, as in [`State::Failed`](super::State::Failed).
         why: String,
     },
-    /// The client did not want it any more.
+    /// The client cancelled the project.
     Cancelled,
 }
 
 impl Task {
-    /// The task as events name it.
+    /// Returns the name of the task for events.
     pub fn reference(&self) -> TaskRef {
         TaskRef {
             id: self.id,

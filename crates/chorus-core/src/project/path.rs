@@ -1,4 +1,6 @@
-//! Longest remaining paths, so that the dispatcher can start first what the end waits for.
+//! Longest remaining paths through a plan.
+//!
+//! The dispatcher starts tasks on the longest path first, because the end of the project waits for them.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +8,12 @@ use crate::id::TaskKey;
 use crate::plan::Plan;
 use crate::time::Millis;
 
-/// Time a call takes before its first token.
+/// Milliseconds of a call before the first token.
 const FIRST_TOKEN_MS: u64 = 1_000;
-/// Time a token takes: about seventy a second. Only the proportions between tasks matter.
+/// Milliseconds between two tokens, about seventy a second. Only proportions between tasks matter.
 const TOKEN_MS: u64 = 14;
 
-/// For each task of the plan, in its order, the time from its start to the end along the longest path.
+/// Returns the time from the start of each task to the plan's end, in the order of [`Plan::tasks`].
 pub(super) fn longest_paths(plan: &Plan) -> Vec<Millis> {
     let mut after: BTreeMap<&TaskKey, u64> = BTreeMap::new();
     let mut paths = vec![Millis::ZERO; plan.tasks.len()];
@@ -25,4 +27,28 @@ pub(super) fn longest_paths(plan: &Plan) -> Vec<Millis> {
         }
     }
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ParentPolicy::All;
+    use crate::project::tests::fixture::{plan_of, planned_task};
+
+    #[test]
+    fn the_path_of_a_task_is_its_own_time_and_the_longest_of_its_readers() {
+        let mut tasks = vec![
+            planned_task("a", &[], All),
+            planned_task("b", &["a"], All),
+            planned_task("c", &["a"], All),
+            planned_task("alone", &[], All),
+        ];
+        tasks[2].output_tokens = 1_000;
+        let paths = longest_paths(&plan_of(tasks).plan);
+        assert_eq!(
+            paths,
+            [Millis(17_400), Millis(2_400), Millis(15_000), Millis(2_400)],
+            "100 tokens take 2.4 s, 1,000 tokens take 15 s"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 
 mod cases;
 mod coverage;
-mod fixture;
+pub(super) mod fixture;
 mod inconsistent;
 mod properties;
 pub(super) mod recorder;

@@ -430,7 +430,11 @@ impl Fixture {
 }
 
 /// A task of a plan: its key, its parents, its policy.
-pub(super) fn planned_task(key: &str, parents: &[&str], policy: ParentPolicy) -> PlannedTask {
+pub(in crate::project) fn planned_task(
+    key: &str,
+    parents: &[&str],
+    policy: ParentPolicy,
+) -> PlannedTask {
     PlannedTask {
         key: TaskKey::new(key),
         title: format!("part {key}"),
@@ -444,7 +448,7 @@ pub(super) fn planned_task(key: &str, parents: &[&str], policy: ParentPolicy) ->
     }
 }
 
-pub(super) fn plan_of(tasks: Vec<PlannedTask>) -> Planned {
+pub(in crate::project) fn plan_of(tasks: Vec<PlannedTask>) -> Planned {
     let parts = tasks
         .iter()
         .map(|task| Part::Task {
