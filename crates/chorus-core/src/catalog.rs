@@ -326,3 +326,112 @@ impl Catalog {
         pools
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn model() -> Model {
+        let row = json!({
+            "slug": "m", "pool": "p", "routes": {"one": "m-1"}, "context": 1_000, "max_output": 400,
+            "price": {"input": 3_000_000, "output": 15_000_000, "cache_read": 300_000}, "strength": 50,
+        });
+        serde_json::from_value(row).expect("seven fields make a model")
+    }
+
+    #[test]
+    fn the_room_of_an_answer_is_what_the_prompt_leaves() {
+        for (prompt, room) in [
+            (0, 400),
+            (600, 400),
+            (601, 399),
+            (999, 1),
+            (1_000, 0),
+            (u64::MAX, 0),
+        ] {
+            assert_eq!(model().room(prompt), room, "{prompt}");
+        }
+    }
+
+    #[test]
+    fn a_price_counts_each_class_and_rounds_up() {
+        let cost = |input, output, cache_read, cache_write| {
+            let usage = Usage {
+                input,
+                output,
+                cache_read,
+                cache_write,
+                reasoning: output,
+            };
+            model().price.cost(&usage).0
+        };
+        assert_eq!(cost(0, 0, 0, 0), 0);
+        assert_eq!(cost(1_000_000, 0, 0, 0), 3_000_000);
+        assert_eq!(
+            cost(1, 1, 1, 1),
+            3 + 15 + 1,
+            "writing to the cache is free here"
+        );
+        assert_eq!(cost(10, 20, 30, 0), 30 + 300 + 9);
+    }
+
+    #[test]
+    fn a_row_with_an_unknown_or_a_missing_field_is_refused() {
+        let whole = serde_json::to_value(model()).expect("a model is JSON");
+        for field in [
+            "slug",
+            "pool",
+            "routes",
+            "context",
+            "max_output",
+            "price",
+            "strength",
+        ] {
+            let mut row = whole.clone();
+            row.as_object_mut().expect("a row").remove(field);
+            assert!(
+                serde_json::from_value::<Model>(row).is_err(),
+                "without {field}"
+            );
+        }
+        let mut row = whole;
+        row["colour"] = json!("red");
+        assert!(serde_json::from_value::<Model>(row).is_err());
+    }
+
+    #[test]
+    fn rows_are_found_by_name_only() {
+        let catalog = Catalog {
+            models: vec![model()],
+            ..Catalog::default()
+        };
+        assert!(catalog.model(&ModelSlug::new("m")).is_some());
+        assert!(catalog.model(&ModelSlug::new("M")).is_none());
+        assert!(catalog.provider(&ProviderId::new("m")).is_none());
+    }
+
+    #[test]
+    fn a_provider_needs_an_address_a_dialect_and_a_way_to_show_its_secret() {
+        let row = json!({
+            "id": "one", "title": "One", "base_url": "http://localhost", "path": "/chat",
+            "dialect": "openai_chat", "auth": "bearer", "limit_headers": "none",
+        });
+        let provider: Provider = serde_json::from_value(row.clone()).expect("it is a provider");
+        assert_eq!(provider.abort_grace, Millis(10_000));
+        assert!(!provider.refused_counts && provider.errors.is_empty());
+        for (field, wrong) in [
+            ("dialect", "morse"),
+            ("auth", "password"),
+            ("limit_headers", "tea_leaves"),
+        ] {
+            let mut row = row.clone();
+            row[field] = json!(wrong);
+            assert!(
+                serde_json::from_value::<Provider>(row).is_err(),
+                "{field} = {wrong}"
+            );
+        }
+    }
+}

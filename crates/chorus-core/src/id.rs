@@ -220,4 +220,23 @@ mod tests {
                 .contains("is not a project id: one is prj_ and 32")
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_id_is_read_back_from_its_text_and_its_json(number in proptest::prelude::any::<u128>()) {
+            let id = AttemptId::new(number);
+            proptest::prop_assert_eq!(id.to_string().parse(), Ok(id));
+            let json = serde_json::to_string(&id).expect("an id is JSON");
+            proptest::prop_assert_eq!(serde_json::from_str::<AttemptId>(&json).ok(), Some(id));
+            proptest::prop_assert_eq!(id.number(), number);
+            proptest::prop_assert!(id.to_string().parse::<TaskId>().is_err());
+        }
+
+        #[test]
+        fn a_text_that_is_no_id_is_refused(text in "(prj_)?[0-9a-fg{}-]{0,40}") {
+            let digits = text.strip_prefix("prj_").unwrap_or("");
+            let sound = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            proptest::prop_assert_eq!(text.parse::<ProjectId>().is_ok(), sound, "{}", text);
+        }
+    }
 }

@@ -433,4 +433,93 @@ mod tests {
         assert_eq!(keys.len(), 4, "compaction keeps each of them");
         assert!(records.iter().all(|record| record.payload.len() <= 4096));
     }
+
+    #[test]
+    fn each_record_has_its_topic_its_schema_and_a_key_that_keeps_its_order() {
+        let (tenant, project) = (Tenant::new("home"), ProjectId::new(1));
+        let id = EventId::new(7);
+        let notice = EventNotice {
+            project,
+            first: Seq(1),
+            last: Seq(3),
+        };
+        let account = CredentialNotice {
+            account: AccountId::new(8),
+            credential: CredentialId::new(9),
+        };
+        let dispatch = task_dispatch(id, &Pool::new("claude"), &attempt(), Epoch(2), Timestamp(5));
+        assert_eq!(dispatch.header("chorus-not-after-ms"), Some("5"));
+        let check = |record: &Record, topic: Topic, schema: &str, key: String| {
+            assert_eq!(
+                (record.id, &record.topic, &record.key),
+                (id, &topic, &key),
+                "{schema}"
+            );
+            assert_eq!(record.header("chorus-schema"), Some(schema));
+            assert_eq!(record.header("chorus-tenant"), Some("home"), "{schema}");
+            assert!(record.payload.len() <= 4_096);
+        };
+        let pause = command(id, &tenant, project, &ClientCommand::Pause);
+        check(&pause, Topic::ProjectCmd, COMMAND, project.to_string());
+        check(
+            &event(id, &tenant, &notice),
+            Topic::Event,
+            EVENT,
+            project.to_string(),
+        );
+        let parked = credential(id, &tenant, &account);
+        check(
+            &parked,
+            Topic::Control,
+            CREDENTIAL,
+            account.account.to_string(),
+        );
+        let topic = Topic::TaskDispatch(Pool::new("claude"));
+        check(&dispatch, topic, DISPATCH, TaskId::new(2).to_string());
+        assert_eq!(
+            read::<ClientCommand>(&pause, COMMAND),
+            Ok(ClientCommand::Pause)
+        );
+        assert_eq!(read::<CredentialNotice>(&parked, CREDENTIAL), Ok(account));
+        assert_eq!(
+            read::<DispatchNotice>(&dispatch, DISPATCH).map(|notice| notice.epoch),
+            Ok(Epoch(2))
+        );
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_names_the_fault_and_becomes_a_dead_letter() {
+        let mut record = task_ready(EventId::new(7), &attempt(), Epoch(2));
+        record.payload = bytes::Bytes::from_static(b"{\"attempt\": 5}");
+        let problem = read::<ReadyNotice>(&record, READY).expect_err("5 is no id");
+        assert!(
+            matches!(problem, Unreadable::Payload { schema: READY, .. }),
+            "{problem}"
+        );
+        let dead = dead_letter(EventId::new(8), &record, &problem);
+        assert_eq!((dead.id, &dead.topic), (EventId::new(8), &Topic::Dlq));
+        assert_eq!(dead.payload, record.payload);
+        assert_eq!(
+            dead.header("dlq-origin-topic"),
+            Some("chorus.task.ready.v1")
+        );
+        assert_eq!(
+            dead.header("dlq-origin-id"),
+            Some(EventId::new(7).to_string().as_str())
+        );
+        assert_eq!(
+            dead.header("chorus-schema"),
+            Some(READY),
+            "the headers are kept"
+        );
+        record.headers.clear();
+        assert_eq!(
+            project_of(&record),
+            Err(Unreadable::Header("chorus-project"))
+        );
+        assert!(matches!(
+            read::<ReadyNotice>(&record, READY),
+            Err(Unreadable::Schema { .. })
+        ));
+    }
 }

@@ -321,3 +321,85 @@ fn content_len(content: &Content) -> usize {
         Content::Image(_) | Content::Unknown { .. } => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            model: "m".into(),
+            system: vec![Content::text("Be brief.")],
+            messages: vec![
+                Message {
+                    role: Role::User,
+                    content: vec![
+                        Content::text("灯台"),
+                        Content::Image(Image {
+                            source: ImageSource::Inline {
+                                media_type: "image/png".into(),
+                                base64: "AAAA".into(),
+                            },
+                            detail: None,
+                        }),
+                    ],
+                    extra: Extra::new(),
+                },
+                Message {
+                    role: Role::Assistant,
+                    content: vec![Content::ToolCall(ToolCall {
+                        id: "c1".into(),
+                        name: "look".into(),
+                        arguments: "{\"at\":1}".into(),
+                    })],
+                    extra: Extra::new(),
+                },
+                Message {
+                    role: Role::User,
+                    content: vec![Content::ToolResult(ToolResult {
+                        call_id: "c1".into(),
+                        content: vec![Content::text("a lamp")],
+                        is_error: false,
+                    })],
+                    extra: Extra::from([("name".into(), json!("x"))]),
+                },
+            ],
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn a_stored_request_is_read_back_and_its_default_fields_take_no_room() {
+        let request = request();
+        let value = serde_json::to_value(&request).expect("a request is JSON");
+        assert_eq!(
+            serde_json::from_value::<Request>(value.clone()).expect("it is read back"),
+            request
+        );
+        let text = value["messages"][0]["content"][0]
+            .as_object()
+            .expect("a piece is an object");
+        assert!(
+            !text.contains_key("cache") && !text.contains_key("extra"),
+            "{text:?}"
+        );
+    }
+
+    #[test]
+    fn a_request_of_an_earlier_release_without_new_fields_is_read() {
+        let old = json!({"model": "m", "messages": [{"role": "user", "content": []}]});
+        let request: Result<Request, _> = serde_json::from_value(old);
+        assert_eq!(request.map(|request| request.messages.len()).ok(), Some(1));
+    }
+
+    #[test]
+    fn the_length_of_a_request_grows_with_each_text() {
+        let mut request = request();
+        let before = request.text_len();
+        assert!(before >= "Be brief.".len() + 2);
+        request.messages[0].content.push(Content::text("12345"));
+        assert_eq!(request.text_len(), before + 5);
+    }
+}

@@ -252,3 +252,172 @@ fn piece_events(index: u32, piece: Content) -> Vec<StreamEvent> {
         Content::Image(_) | Content::ToolResult(_) | Content::Unknown { .. } => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn piece() -> impl Strategy<Value = Content> {
+        let text = "[a-zé{}\"]{0,8}";
+        prop_oneof![
+            text.prop_map(Content::text),
+            (text, prop::option::of("[A-Z]{1,4}")).prop_map(|(text, signature)| {
+                Content::Reasoning {
+                    text,
+                    signature,
+                    redacted: None,
+                }
+            }),
+            "[A-Z]{1,6}".prop_map(|redacted| Content::Reasoning {
+                text: String::new(),
+                signature: None,
+                redacted: Some(redacted),
+            }),
+            ("[a-z]{1,4}", "[a-z]{1,4}", text).prop_map(|(id, name, arguments)| {
+                Content::ToolCall(ToolCall {
+                    id,
+                    name,
+                    arguments,
+                })
+            }),
+            text.prop_map(|text| Content::Refusal { text }),
+        ]
+    }
+
+    fn reply() -> impl Strategy<Value = Reply> {
+        let usage = prop::option::of((0u64..99).prop_map(|output| Usage {
+            output,
+            ..Usage::default()
+        }));
+        let finish = prop::option::of(prop_oneof![
+            Just(FinishReason::Stop),
+            Just(FinishReason::Length),
+            "[a-z]{1,5}".prop_map(FinishReason::Other),
+        ]);
+        (prop::collection::vec(piece(), 0..6), usage, finish).prop_map(
+            |(content, usage, finish)| Reply {
+                id: "r1".into(),
+                model: "m".into(),
+                content,
+                finish,
+                usage,
+                extra: Extra::new(),
+            },
+        )
+    }
+
+    fn assembled(events: impl IntoIterator<Item = StreamEvent>) -> Assembler {
+        let mut assembler = Assembler::new();
+        events.into_iter().for_each(|event| assembler.push(event));
+        assembler
+    }
+
+    #[test]
+    fn a_delta_of_another_kind_never_spoils_a_function_call() {
+        let call = |arguments: &str| {
+            Content::ToolCall(ToolCall {
+                id: "c1".into(),
+                name: "look".into(),
+                arguments: arguments.into(),
+            })
+        };
+        let mut events = vec![StreamEvent::ToolStart {
+            index: 3,
+            id: "c1".into(),
+            name: "look".into(),
+        }];
+        events.push(StreamEvent::ToolArguments {
+            index: 3,
+            delta: "{\"a\":".into(),
+        });
+        events.push(StreamEvent::Refusal {
+            index: 3,
+            delta: "no".into(),
+        });
+        events.push(StreamEvent::Signature {
+            index: 3,
+            delta: "S".into(),
+        });
+        let reply = assembled(events).finish();
+        assert_eq!(reply.content, [call("{\"a\":")]);
+    }
+
+    #[test]
+    fn an_error_in_the_stream_is_kept_and_the_stream_is_not_whole() {
+        let assembler = assembled([
+            StreamEvent::Text {
+                index: 0,
+                delta: "half".into(),
+            },
+            StreamEvent::Error {
+                kind: "overloaded_error".into(),
+                message: "try later".into(),
+            },
+        ]);
+        assert!(!assembler.ended());
+        let reply = assembler.finish();
+        assert_eq!(reply.text(), "half");
+        assert_eq!(reply.extra["error"]["type"], "overloaded_error");
+        assert_eq!(reply.finish, None);
+    }
+
+    #[test]
+    fn a_reply_is_read_by_kind_of_piece() {
+        let reply = Reply {
+            content: vec![
+                Content::Reasoning {
+                    text: "hm".into(),
+                    signature: None,
+                    redacted: None,
+                },
+                Content::text("one "),
+                Content::text("two"),
+                Content::Refusal {
+                    text: "not this".into(),
+                },
+            ],
+            ..Reply::default()
+        };
+        assert_eq!(
+            (
+                reply.text().as_str(),
+                reply.reasoning().as_str(),
+                reply.refusal()
+            ),
+            ("one two", "hm", Some("not this"))
+        );
+        assert_eq!(reply.tool_calls().count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_survives_being_streamed(reply in reply()) {
+            let assembler = assembled(reply.clone().into_events());
+            prop_assert!(assembler.ended());
+            prop_assert_eq!(assembler.finish(), reply);
+        }
+
+        #[test]
+        fn a_cut_stream_gives_the_beginning_of_the_answer(reply in reply(), at in 0usize..20) {
+            let events = reply.clone().into_events();
+            let at = at.min(events.len() - 1);
+            let assembler = assembled(events[..at].to_vec());
+            prop_assert!(!assembler.ended());
+            let cut = assembler.finish();
+            prop_assert!(reply.text().starts_with(&cut.text()));
+            prop_assert!(reply.reasoning().starts_with(&cut.reasoning()));
+            prop_assert!(cut.content.len() <= reply.content.len());
+        }
+
+        #[test]
+        fn events_and_replies_survive_json(reply in reply()) {
+            let text = serde_json::to_string(&reply).expect("a reply is JSON");
+            prop_assert_eq!(&serde_json::from_str::<Reply>(&text).expect("it is read back"), &reply);
+            let events = reply.into_events();
+            let text = serde_json::to_string(&events).expect("events are JSON");
+            prop_assert_eq!(serde_json::from_str::<Vec<StreamEvent>>(&text).expect("they are read back"), events);
+        }
+    }
+}

@@ -51,3 +51,23 @@ impl Add for Usage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinking_is_counted_once_as_part_of_the_output() {
+        let one = Usage {
+            input: 10,
+            cache_read: 5,
+            cache_write: 2,
+            output: 8,
+            reasoning: 6,
+        };
+        assert_eq!((one.prompt(), one.total()), (17, 25));
+        let two = one + one;
+        assert_eq!((two.prompt(), two.total(), two.reasoning), (34, 50, 12));
+        assert_eq!(one + Usage::default(), one);
+    }
+}

@@ -198,3 +198,135 @@ fn copies(
     };
     groups.map(copy).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{Limits, sketch};
+
+    fn task(key: &str, sections: &[&str], for_each: bool) -> DraftTask {
+        DraftTask {
+            key: key.into(),
+            names: vec![key.into()],
+            title: "Summary".into(),
+            instructions: "Summarise {section} as part {n}".into(),
+            sections: sections.iter().map(|name| (*name).to_owned()).collect(),
+            for_each,
+            ..DraftTask::default()
+        }
+    }
+
+    fn expanded(
+        tasks: Vec<DraftTask>,
+        sections: usize,
+        max_tasks: u32,
+    ) -> (Vec<DraftTask>, Vec<String>) {
+        let outline = sketch::outline(&vec![10; sections]);
+        let limits = Limits {
+            max_tasks,
+            ..Limits::default()
+        };
+        let scope = Scope {
+            outline: &outline,
+            limits,
+        };
+        let mut notes = Notes::default();
+        let tasks = expand(tasks, &scope, &mut notes);
+        (tasks, notes.into_warnings())
+    }
+
+    fn check(selectors: &[&str], expected: &[&str], warnings: usize) {
+        let (tasks, warned) = expanded(vec![task("t", selectors, false)], 4, 10);
+        assert_eq!(tasks[0].sections, expected, "{selectors:?}");
+        assert_eq!(warned.len(), warnings, "{warned:?}");
+    }
+
+    #[test]
+    fn a_selector_names_sections_in_many_ways() {
+        let all = ["d1.1", "d1.2", "d1.3", "d1.4"];
+        check(&["d1.2"], &["d1.2"], 0);
+        for selector in [
+            "*",
+            "all",
+            "d1.*",
+            "d1",
+            "book.md",
+            "d1.1-d1.4",
+            "d1.1 – d1.4",
+        ] {
+            check(&[selector], &all, 0);
+        }
+        check(&["Chapter 3"], &["d1.3"], 0);
+        check(&["d1.3", "d1.1", "d1.3"], &["d1.1", "d1.3"], 0);
+        check(&["d1.2-d1.3"], &["d1.2", "d1.3"], 0);
+        check(&["d2.1", "d1.1"], &["d1.1"], 1);
+        check(&["d1.3-d1.2"], &[], 1);
+        check(&[], &[], 0);
+    }
+
+    #[test]
+    fn a_task_for_each_section_becomes_one_task_a_section() {
+        let (tasks, warned) = expanded(vec![task("t", &["d1.1-d1.2"], true)], 4, 10);
+        let keys: Vec<&str> = tasks.iter().map(|task| task.key.as_str()).collect();
+        assert_eq!(keys, ["t.1", "t.2"]);
+        assert_eq!(tasks[1].title, "Summary: Chapter 2");
+        assert_eq!(tasks[1].instructions, "Summarise Chapter 2 as part 2");
+        assert_eq!(
+            tasks[1].names,
+            ["t", "t.2"],
+            "others may still mean the group"
+        );
+        assert!(warned.is_empty() && !tasks[0].for_each);
+    }
+
+    #[test]
+    fn forgotten_sections_are_given_to_tasks_without_parents() {
+        let outline = sketch::outline(&[10, 10]);
+        let scope = Scope {
+            outline: &outline,
+            limits: Limits::default(),
+        };
+        let mut child = task("c", &[], false);
+        child.parents = vec!["t".into()];
+        let mut tasks = vec![task("t", &[], false), child];
+        assert!(remember(&mut tasks, &scope));
+        assert_eq!((tasks[0].sections.len(), tasks[1].sections.len()), (1, 0));
+        let mut tasks = vec![task("t", &["d1.1"], false), task("u", &[], false)];
+        assert!(!remember(&mut tasks, &scope), "one task reads a section");
+        assert!(tasks[1].sections.is_empty());
+        let nothing = sketch::outline(&[]);
+        let scope = Scope {
+            outline: &nothing,
+            ..scope
+        };
+        assert!(
+            !remember(&mut [task("t", &[], false)], &scope),
+            "nothing is attached"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn copies_cover_every_section_once_within_the_limit(sections in 1usize..60, max_tasks in 2u32..30) {
+            let tasks = vec![task("t", &["*"], true), task("join", &[], false)];
+            let (tasks, warned) = expanded(tasks, sections, max_tasks);
+            prop_assert!(tasks.len() <= max_tasks as usize);
+            prop_assert_eq!(warned.is_empty(), sections < max_tasks as usize);
+            let read: Vec<&String> = tasks.iter().flat_map(|task| &task.sections).collect();
+            let all: Vec<String> = (1..=sections).map(|at| format!("d1.{at}")).collect();
+            prop_assert_eq!(read, all.iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn groups_are_no_larger_than_the_limit_asks(many in prop::collection::vec(0usize..40, 1..5), room in 1usize..60) {
+            let size = group_size(&many, room);
+            let tasks = |size: usize| many.iter().map(|count| count.div_ceil(size)).sum::<usize>();
+            prop_assert!(size >= 1);
+            if size > 1 {
+                prop_assert!(tasks(size) <= room && tasks(size - 1) > room);
+            }
+        }
+    }
+}
