@@ -1,7 +1,7 @@
 //! Anthropic Messages, as Anthropic and servers with an Anthropic-shaped route speak them.
 //!
-//! Requests and replies, whole and streamed, in both directions. `max_tokens` is required there and is set
-//! by `fit` when the caller named none.
+//! Requests and replies, whole and streamed, in both directions. `max_tokens` is required there;
+//! [`fit`](crate::fit::fit) sets it when the caller named none.
 
 mod block;
 mod error;

@@ -1,17 +1,17 @@
-//! Reading JSON objects field by field, so that what has no name here stays over, and writing them in order.
-//! Neighbours: every codec of this crate.
+//! Reading of JSON objects field by field, so that fields without a name here are left over, and
+//! writing of objects in order. Every codec of this crate uses it.
 
 use chorus_core::llm::Extra;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Why a body is not what its dialect says.
+/// Reason why a body does not follow its dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {message}")]
 pub struct ReadError {
-    /// The place in the body, for instance `messages[2].content`.
+    /// Place in the body, for instance `messages[2].content`.
     pub path: String,
-    /// What was found there and what was expected.
+    /// Description of the value found there and of the expected one.
     pub message: String,
 }
 
@@ -24,7 +24,7 @@ impl ReadError {
     }
 }
 
-/// Parses a whole body; blank lines and a byte order mark before it are no part of it.
+/// Parses a whole body; blank lines and a byte order mark before it are skipped.
 pub(crate) fn parse(body: &[u8]) -> Result<Fields, ReadError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let value = serde_json::from_slice(body)
@@ -32,7 +32,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Fields, ReadError> {
     Fields::of(value, "")
 }
 
-/// The fields of one object that have not been taken yet.
+/// Fields of one object that have not been taken yet.
 #[derive(Debug)]
 pub(crate) struct Fields {
     path: String,
@@ -70,7 +70,7 @@ impl Fields {
             .ok_or_else(|| ReadError::new(self.at(name), "is missing"))
     }
 
-    /// Takes a field whose wrong type is not worth an error.
+    /// Takes a field; none when it is absent or has the wrong type.
     pub(crate) fn take_lenient<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         self.take(name).ok().flatten()
     }
@@ -98,17 +98,17 @@ impl Fields {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// A field that stays.
+    /// Returns a field and leaves it in place.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.map.get(name)
     }
 
-    /// The text of a field that stays.
+    /// Returns the text of a field and leaves it in place.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.map.get(name).and_then(Value::as_str)
     }
 
-    /// The path of a field, for messages.
+    /// Returns the path of a field, for messages.
     pub(crate) fn at(&self, name: &str) -> String {
         if self.path.is_empty() {
             name.to_owned()
@@ -117,7 +117,7 @@ impl Fields {
         }
     }
 
-    /// What was not taken; `null` says nothing and is left out.
+    /// Returns the fields that were not taken, without those that are `null`.
     pub(crate) fn rest(self) -> Extra {
         self.map
             .into_iter()
@@ -125,7 +125,7 @@ impl Fields {
             .collect()
     }
 
-    /// The whole object as it stands.
+    /// Returns the whole object as it stands.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.map)
     }

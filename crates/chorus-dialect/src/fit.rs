@@ -1,7 +1,9 @@
-//! A canonical request made to fit a model: what the catalogue says the model cannot take is moved, lowered
-//! or left out before a dialect writes it.
+//! Fitting of a canonical request to a model: settings that the model cannot take according to the
+//! catalogue are moved, lowered or left out before a dialect writes it.
 //!
-//! Neighbours: the dialects write what comes out of here. Nothing here knows a wire form.
+//! Neighbours: [`openai_chat`](crate::openai_chat) and
+//! [`anthropic_messages`](crate::anthropic_messages) write the result. Nothing here knows a wire
+//! form.
 
 use chorus_core::catalog::{Dialect, Form, Quirks, ReplayReasoning, SchemaForm};
 use chorus_core::llm::{Content, Message, Request, ResponseFormat, Role, ToolChoice};
@@ -9,19 +11,19 @@ use chorus_core::llm::{Content, Message, Request, ResponseFormat, Role, ToolChoi
 /// The model that a request is written for.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// Its name on the provider's wire.
+    /// Name of the model on the provider's wire.
     pub model: &'a str,
-    /// The provider's wire language.
+    /// Wire language of the provider.
     pub dialect: Dialect,
-    /// Where it departs from the dialect.
+    /// Departures of the model from the dialect.
     pub quirks: &'a Quirks,
-    /// How the provider's server wants what the dialect leaves open.
+    /// Choices of the provider's server in points that the dialect leaves open.
     pub form: &'a Form,
-    /// Most tokens of one answer.
+    /// Maximum tokens of one answer.
     pub max_output: u32,
 }
 
-/// The request as this model can take it.
+/// Returns the request in a form that the model can take.
 pub fn fit(request: &Request, target: &Target<'_>) -> Request {
     let mut request = request.clone();
     target.model.clone_into(&mut request.model);
@@ -68,7 +70,8 @@ fn fit_sampling(request: &mut Request, target: &Target<'_>) {
     };
 }
 
-/// A form that the model or its server cannot be held to is lowered: schema, then any object, then words.
+/// Lowers a response format that the model or its server cannot be held to: schema, then any
+/// object, then text in the prompt.
 fn fit_format(request: &mut Request, target: &Target<'_>) {
     let told = target.form.schema != SchemaForm::Words;
     let json_object = told && target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
@@ -98,8 +101,8 @@ fn schema_words(schema: &serde_json::Value) -> String {
     format!("{OBJECT_WORDS} It must follow this JSON schema:\n{schema}")
 }
 
-/// Unsigned thinking goes back only where the model demands it; signed thinking proves itself and is the
-/// dialect's to place.
+/// Removes unsigned thinking unless the model demands it; signed thinking carries its own proof,
+/// and the dialect places it.
 fn fit_thinking(messages: &mut [Message], target: &Target<'_>) {
     let keep_all = target.dialect == Dialect::OpenaiChat
         && target.quirks.replay_reasoning == ReplayReasoning::AfterTools;
@@ -143,7 +146,8 @@ const fn is_unsigned_thinking(piece: &Content) -> bool {
     )
 }
 
-/// Puts all instructions before the first user turn's own words, and later ones where they stood.
+/// Moves all instructions before the text of the first user turn, and later ones to where they
+/// stood.
 fn move_system(request: &mut Request) {
     for message in &mut request.messages {
         if message.role == Role::System {
@@ -174,7 +178,7 @@ fn move_system(request: &mut Request) {
     merge_texts(&mut request.messages);
 }
 
-/// Neighbouring plain texts of one message become one, with a blank line between.
+/// Joins neighbouring plain texts of one message, with a blank line between.
 fn merge_texts(messages: &mut [Message]) {
     for message in messages
         .iter_mut()

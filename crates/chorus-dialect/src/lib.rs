@@ -1,8 +1,10 @@
-//! Wire forms of LLM calls to and from the canonical model. Pure codecs, used at both edges: the gateway
-//! reads requests and writes replies with them, the upstream writes requests and reads replies.
+//! Wire forms of LLM calls to and from the canonical model ([`Request`](chorus_core::llm::Request),
+//! [`Reply`](chorus_core::llm::Reply)). Pure codecs, used at both edges: the gateway reads requests
+//! and writes replies with them, the upstream writes requests and reads replies.
 //!
-//! A dialect knows only the canonical form, never another dialect. Models that depart from their dialect are
-//! met before writing, in [`fit`]. Deliberately absent: sockets, clocks, limits on sizes, decisions about retries.
+//! A dialect knows only the canonical form, never another dialect. [`fit`](fit::fit) adapts a
+//! request to a model that departs from its dialect, before writing. Deliberately absent: sockets,
+//! clocks, limits on sizes, decisions about retries.
 
 pub mod anthropic_messages;
 mod fields;

@@ -1,7 +1,8 @@
 //! OpenAI chat completions, as OpenAI, DeepSeek, OpenRouter and every compatible server speak them.
 //!
-//! Requests and replies, whole and streamed, in both directions. What servers disagree on is told by the
-//! catalogue's [`Form`](chorus_core::catalog::Form) and [`Quirks`](chorus_core::catalog::Quirks).
+//! Requests and replies, whole and streamed, in both directions. The catalogue's
+//! [`Form`](chorus_core::catalog::Form) and [`Quirks`](chorus_core::catalog::Quirks) decide the
+//! points on which servers disagree.
 
 mod content;
 mod error;

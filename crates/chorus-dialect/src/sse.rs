@@ -1,18 +1,20 @@
 //! Server-sent events: bytes cut anywhere become events, and events become bytes.
 //!
-//! Comments (`: keep-alive`), blank lines, a byte order mark and every kind of line end are taken in stride.
-//! What the data means is the dialects' business. Nothing here limits sizes: who feeds the bytes counts them.
+//! Comments (`: keep-alive`), blank lines, a byte order mark and every kind of line end are
+//! accepted. The dialects interpret the data. Nothing here limits sizes: the caller counts the
+//! bytes.
 
 /// One event as it stood on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
-    /// Its name; none when the server gave none.
+    /// Name of the event; none when the server gave none.
     pub name: Option<String>,
-    /// Its data, lines joined by line feeds.
+    /// Data of the event, lines joined by line feeds.
     pub data: String,
 }
 
-/// Cuts a byte stream into events. Any re-cut of the same bytes gives the same events.
+/// State of a byte stream that is cut into [`Event`]s. Any re-cut of the same bytes gives the same
+/// events.
 #[derive(Debug, Clone, Default)]
 pub struct Parser {
     line: Vec<u8>,
@@ -23,7 +25,7 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// Nothing received yet.
+    /// Starts with nothing received.
     pub fn new() -> Self {
         Self::default()
     }
@@ -42,7 +44,7 @@ impl Parser {
         events
     }
 
-    /// The stream is over: an event that lacks only its closing blank line is given out.
+    /// Ends the stream: an event that lacks only its closing blank line is returned.
     pub fn close(&mut self) -> Option<Event> {
         self.end_line().or_else(|| self.end_event())
     }
@@ -80,7 +82,7 @@ impl Parser {
     }
 }
 
-/// The bytes of one event.
+/// Returns the bytes of one event.
 pub fn frame(name: Option<&str>, data: &str) -> Vec<u8> {
     let mut text = String::with_capacity(data.len() + 32);
     if let Some(name) = name {

@@ -1,18 +1,18 @@
 //! Think tags inside the text of models that have no field for their thinking.
 //!
-//! The tag opens the answer or it is no tag: words about think tags in the middle of an answer stay text.
+//! Only a tag that opens the answer is one: a think tag in the middle of an answer stays text.
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
 
-/// A stretch of text that was told apart.
+/// A stretch of text by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
     Text(String),
     Thinking(String),
 }
 
-/// Tells thinking from text while both arrive in pieces.
+/// State of a text that arrives in pieces and is separated into thinking and answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Splitter {
     state: State,
@@ -30,7 +30,7 @@ enum State {
 }
 
 impl Splitter {
-    /// Takes more text; what could be the beginning of a tag is held back.
+    /// Takes more text; an end that could begin a tag is held back.
     pub(crate) fn push(&mut self, delta: &str) -> Vec<Part> {
         self.held.push_str(delta);
         let mut parts = Vec::new();
@@ -38,7 +38,7 @@ impl Splitter {
         parts
     }
 
-    /// The text is over: what was held back is given out.
+    /// Ends the text and returns the part that was held back.
     pub(crate) fn close(&mut self) -> Option<Part> {
         let rest = std::mem::take(&mut self.held);
         let part = match self.state {
@@ -49,7 +49,7 @@ impl Splitter {
         (!rest.is_empty()).then_some(part)
     }
 
-    /// Goes on by one state or gives out text; false when it must wait for more.
+    /// Advances by one state or emits text; false when more text is needed.
     fn step(&mut self, parts: &mut Vec<Part>) -> bool {
         match self.state {
             State::Before => {
@@ -100,7 +100,7 @@ impl Splitter {
     }
 }
 
-/// Splits a whole text.
+/// Splits a whole text into thinking and answer.
 pub(crate) fn split(text: &str) -> (Option<String>, String) {
     let mut splitter = Splitter::default();
     let mut thinking = None;
@@ -123,7 +123,7 @@ fn push(parts: &mut Vec<Part>, part: Part) {
     }
 }
 
-/// The bytes at the end that could be the beginning of the closing tag.
+/// Returns the number of bytes at the end that could begin the closing tag.
 fn tail_of_close(text: &str) -> usize {
     (1..CLOSE.len())
         .rev()

@@ -1,25 +1,27 @@
-//! An error as a dialect's body tells it, before anybody judged what it means.
+//! An error in the terms of a dialect's body; [`FailureClass`](chorus_core::failure::FailureClass)
+//! classifies it elsewhere, by the catalogue's rules.
 
 use chorus_core::time::Millis;
 use serde_json::Value;
 
-/// What an error body said.
+/// Contents of an error body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WireError {
     /// The error's `type`, or Google's `status`.
     pub kind: Option<String>,
     /// The error's `code`, also where it hides in `details`.
     pub code: Option<String>,
-    /// The words for people.
+    /// Message for people.
     pub message: String,
-    /// Everything else that the body said, as text: some providers hide the quota's name there.
+    /// All other fields of the body, as text: some providers hide the quota's name there.
     pub details: String,
-    /// How long the body asks to stay away.
+    /// Time for which the body asks the caller to stay away.
     pub retry_after: Option<Millis>,
 }
 
 impl WireError {
-    /// Reads the error bodies of OpenAI, Anthropic, Google and their kin; prose becomes the message.
+    /// Reads the error bodies of OpenAI, Anthropic, Google and similar servers; prose becomes the
+    /// message.
     pub(crate) fn read(body: &[u8]) -> Self {
         let first = match serde_json::from_slice::<Value>(body) {
             Ok(Value::Array(mut items)) if !items.is_empty() => items.swap_remove(0),
@@ -62,7 +64,7 @@ impl WireError {
     }
 }
 
-/// Google's `RetryInfo.retryDelay`, for instance `38.2s`.
+/// Reads Google's `RetryInfo.retryDelay`, for instance `38.2s`.
 fn hidden_delay(error: &Value) -> Option<Millis> {
     let details = error.get("details")?.as_array()?;
     details
@@ -70,7 +72,7 @@ fn hidden_delay(error: &Value) -> Option<Millis> {
         .find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?))
 }
 
-/// "Please try again in 5.289s" or "in 120ms".
+/// Reads a delay in the message: "Please try again in 5.289s" or "in 120ms".
 fn spoken_delay(message: &str) -> Option<Millis> {
     let (_, rest) = message.split_once("try again in ")?;
     seconds(rest.split_whitespace().next()?.trim_end_matches('.'))

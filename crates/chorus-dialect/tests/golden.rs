@@ -1,10 +1,11 @@
-//! The golden matrix: every case of `golden/*.json` times every dialect. A case is a file: its input (canonical, or as it
-//! stands on one dialect's wire), the canonical form that it must be read into, and a column for each dialect
-//! with what must be written. A column not named in `lossy` must also be read back into the same canonical form.
-//! Streams are read again for every cut of their bytes.
+//! The golden matrix: every case of `golden/*.json` times every dialect. A case is a file: its
+//! input (canonical, or as it stands on one dialect's wire), the canonical form that it must be
+//! read into, and a column for each dialect with the expected output. A column not named in `lossy`
+//! must also be read back into the same canonical form. Streams are read again for every cut of
+//! their bytes.
 //!
-//! To add a case, write a file with `kind`, `from` and `input` and run
-//! `cargo test -p chorus-dialect --test golden -- --ignored`, which fills in the rest; then read what it wrote.
+//! To add a case, write a file with `kind`, `from` and `input` and run `cargo test -p
+//! chorus-dialect --test golden -- --ignored`, which fills in the rest; then read the result.
 
 use std::path::{Path, PathBuf};
 
@@ -22,12 +23,12 @@ struct Case {
     kind: Kind,
     from: From,
     input: Value,
-    /// The model that requests are fitted to; every model's defaults when absent.
+    /// Quirks of the model that requests are fitted to; the defaults when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     quirks: Option<Quirks>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     form: Option<Form>,
-    /// Dialects that have no words for something in this case.
+    /// Dialects that have no form for something in this case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lossy: Vec<Dialect>,
     #[serde(default)]
@@ -57,7 +58,7 @@ enum From {
 const DIALECTS: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::AnthropicMessages];
 
 impl Case {
-    /// What the case must say of itself: the canonical form and one column for each dialect.
+    /// Returns the case with the canonical form and one column for each dialect filled in.
     fn work_out(&self) -> Self {
         let mut case = self.clone();
         match self.kind {
@@ -200,7 +201,7 @@ impl Case {
         events
     }
 
-    /// What the column reads back as, and what it should, in words.
+    /// Returns the value that the column reads back as, and the expected one, as texts.
     fn read_back(&self, dialect: Dialect) -> (String, String) {
         let wire = self.column(dialect);
         match self.kind {
@@ -244,7 +245,8 @@ fn read_request(dialect: Dialect, wire: &Value) -> Request {
     .expect("a request")
 }
 
-/// Carried-through fields belong to their own dialect; everything else must survive every dialect.
+/// Removes the carried-through fields, which belong to their own dialect; everything else must
+/// survive every dialect.
 fn essence(mut reply: Reply) -> Reply {
     reply.extra.clear();
     reply
@@ -256,7 +258,7 @@ fn assembled(events: Vec<StreamEvent>) -> Reply {
     assembler.finish()
 }
 
-/// A cut through a think tag may cut a text in two; what it says is the same.
+/// Joins neighbouring texts: a cut through a think tag may cut a text in two.
 fn joined(events: &[StreamEvent]) -> Vec<StreamEvent> {
     let mut all: Vec<StreamEvent> = Vec::new();
     for event in events {

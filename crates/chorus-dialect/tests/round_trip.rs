@@ -1,4 +1,5 @@
-//! What every dialect has words for survives being written and read: requests, replies, and streams cut anywhere.
+//! Everything that each dialect can express survives being written and read: requests, replies, and
+//! streams cut anywhere.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A server that takes everything the dialect can say.
+/// A server that takes everything the dialect can express.
 fn form() -> Form {
     Form {
         reasoning: ReasoningForm::Object,
@@ -82,7 +83,7 @@ fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
     })
 }
 
-/// What a model says: thinking, then a text, then calls; never nothing.
+/// An answer of a model: thinking, then a text, then calls; never nothing.
 fn answer() -> impl Strategy<Value = Vec<Content>> {
     (vec(thinking(), 0..3), option::of(words()), calls()).prop_map(|(mut pieces, text, calls)| {
         let text = text.or_else(|| calls.is_empty().then(|| "…".to_owned()));

@@ -1,4 +1,4 @@
-//! Content blocks, the same in requests and replies.
+//! Content blocks, the same in requests and replies: the wire form of [`Content`].
 
 use chorus_core::llm::{CacheHint, Content, Image, ImageSource, ToolCall, ToolResult};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ fn read_source(block: &Fields) -> Option<ImageSource> {
     }
 }
 
-/// Writes one piece; none for what Anthropic refuses to see: empty text.
+/// Writes one piece; none for a piece that Anthropic refuses, an empty text.
 pub(super) fn write(piece: &Content) -> Option<Value> {
     match piece {
         Content::Text { text, .. } | Content::Refusal { text } if text.is_empty() => None,
@@ -163,7 +163,8 @@ pub(super) fn write(piece: &Content) -> Option<Value> {
     }
 }
 
-/// Anthropic takes only objects; arguments that were cut off are shown as they are under one name.
+/// Returns the arguments as an object, the only form that Anthropic takes; arguments that were cut
+/// off stand as they are under one name.
 fn input_of(arguments: &str) -> Value {
     match serde_json::from_str(arguments) {
         Ok(Value::Object(map)) => Value::Object(map),

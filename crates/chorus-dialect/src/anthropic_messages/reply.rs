@@ -1,4 +1,4 @@
-//! A whole reply.
+//! A whole reply of Anthropic Messages.
 
 use chorus_core::llm::{Reply, Usage};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{block, stop};
 use crate::ReadError;
 use crate::fields::{Object, parse};
 
-/// Reads a reply body.
+/// Reads a reply body; an error names the field that does not fit.
 pub fn read_reply(body: &[u8]) -> Result<Reply, ReadError> {
     let mut fields = parse(body)?;
     if !fields.has("content") {
@@ -31,7 +31,7 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, ReadError> {
     })
 }
 
-/// Writes a reply body for a client.
+/// Writes a [`Reply`] as a body for a client.
 pub fn write_reply(reply: &Reply) -> Value {
     let sequence = reply
         .extra

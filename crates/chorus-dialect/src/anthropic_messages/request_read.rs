@@ -1,4 +1,4 @@
-//! A request as an Anthropic client sends it.
+//! Reading of a request as an Anthropic client sends it.
 
 use chorus_core::llm::{
     Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool, ToolChoice,
@@ -9,7 +9,7 @@ use super::block;
 use crate::ReadError;
 use crate::fields::{Fields, parse};
 
-/// Reads a request body.
+/// Reads a request body; an error names the field that does not fit.
 pub fn read_request(body: &[u8]) -> Result<Request, ReadError> {
     let mut fields = parse(body)?;
     if !fields.has("messages") {
@@ -68,7 +68,7 @@ fn read_message(mut fields: Fields) -> Result<Message, ReadError> {
     })
 }
 
-/// Tools that run on the provider's side have a type and no schema.
+/// Reads a tool. Tools that run on the provider's side have a type and no schema.
 fn read_tool(mut fields: Fields) -> Result<Tool, ReadError> {
     if fields.text("type") == Some("custom") {
         fields.take::<Value>("type")?;

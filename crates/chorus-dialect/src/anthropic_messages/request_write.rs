@@ -1,4 +1,5 @@
-//! A request as Anthropic wants it. What the model cannot take was met before, in `fit`.
+//! Writing of a request for Anthropic. [`fit`](crate::fit::fit) has removed everything that the
+//! model cannot take.
 
 use chorus_core::llm::{
     Content, Message, ReasoningEffort, Request, ResponseFormat, Role, Tool, ToolChoice,
@@ -40,10 +41,11 @@ const FOREIGN: &[&str] = &[
     "web_search_options",
 ];
 
-/// What is allowed when nobody says: every model of the provider can do this.
+/// Maximum tokens of an answer when the request has none: every model of the provider can produce
+/// them.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
 
-/// Writes a request body.
+/// Writes a [`Request`] as a body.
 pub fn write_request(request: &Request) -> Value {
     let sampling = &request.sampling;
     let max_tokens = sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
@@ -73,7 +75,7 @@ pub fn write_request(request: &Request) -> Value {
         .build()
 }
 
-/// One plain text is written as text.
+/// Returns one plain text as a text, else the list of blocks.
 fn plain_or_blocks(blocks: Vec<Value>) -> Option<Value> {
     match &blocks[..] {
         [] => None,
@@ -86,7 +88,7 @@ fn is_plain(block: &Map<String, Value>) -> bool {
     block.len() == 2 && block.get("type").is_some_and(|kind| kind == "text")
 }
 
-/// Turns of the same speaker follow each other as one; results of functions stand first in theirs.
+/// Writes the turns: neighbours of one role become one turn, with results of functions first.
 fn write_messages(messages: &[Message]) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<&Content>)> = Vec::new();
     for message in messages {
@@ -133,7 +135,7 @@ fn write_tool(tool: &Tool) -> Value {
         .build()
 }
 
-/// A model that thinks cannot be forced to call.
+/// Writes the tool choice. A model that thinks cannot be forced to call.
 fn write_choice(request: &Request, thinks: bool) -> Option<Value> {
     let single = (request.parallel_tool_calls == Some(false)).then_some(true);
     let choice = match (&request.tool_choice, thinks) {
@@ -156,7 +158,7 @@ fn write_choice(request: &Request, thinks: bool) -> Option<Value> {
     )
 }
 
-/// A budget must leave room for the answer; without one the model decides how long it thinks.
+/// Writes the thinking. A budget must leave room for the answer; without one the model decides.
 fn write_thinking(request: &Request, max_tokens: u32) -> Option<Value> {
     const SMALLEST: u32 = 1024;
     let wish = request.reasoning.as_ref()?;

@@ -1,4 +1,4 @@
-//! Reasons to end and token counts, by their wire words.
+//! Names of [`FinishReason`]s and token counts on Anthropic's wire.
 
 use chorus_core::llm::{FinishReason, Usage};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(super) fn write(reason: &FinishReason, by_sequence: bool) -> &str {
     }
 }
 
-/// Takes over what a usage object says; a stream tells its counts in parts.
+/// Adds the counts of a usage object; a stream sends its counts in parts.
 pub(super) fn merge_usage(usage: &mut Usage, value: &Value) {
     let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
     let parts = [

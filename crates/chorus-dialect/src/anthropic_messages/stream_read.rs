@@ -1,4 +1,4 @@
-//! A streamed reply as it arrives.
+//! Reading of a streamed reply of Anthropic Messages.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::stop;
 use crate::fields::Fields;
 use crate::{ReadError, WireError, sse};
 
-/// Turns the bytes of a streamed reply, cut anywhere, into canonical pieces.
+/// Turns the bytes of a streamed reply, cut anywhere, into [`StreamEvent`]s.
 #[derive(Debug, Clone, Default)]
 pub struct StreamReader {
     lines: sse::Parser,
@@ -20,12 +20,12 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// Nothing received yet.
+    /// Starts with nothing received.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes more bytes and returns the pieces that they complete.
+    /// Takes more bytes and returns the events that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
         let mut events = Vec::new();
         for event in self.lines.push(bytes) {
@@ -34,7 +34,8 @@ impl StreamReader {
         events
     }
 
-    /// The connection is closed; without `message_stop` before, the stream was cut and gives no `End`.
+    /// Ends the stream when the connection is closed; without `message_stop` before, the stream was
+    /// cut and gives no [`StreamEvent::End`].
     pub fn close(&mut self) -> Vec<StreamEvent> {
         let mut events = Vec::new();
         if let Some(event) = self.lines.close()

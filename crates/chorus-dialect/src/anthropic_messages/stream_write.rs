@@ -1,4 +1,4 @@
-//! A streamed reply as an Anthropic client expects it: blocks that open, grow and close.
+//! Writing of a streamed reply for an Anthropic client: blocks that open, grow and close.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use super::stop;
 use crate::fields::Object;
 use crate::{WireError, sse};
 
-/// Turns canonical pieces into the bytes of a stream.
+/// Turns [`StreamEvent`]s into the bytes of a stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamWriter {
-    /// Canonical piece -> block on the wire, of blocks that are open.
+    /// Open blocks on the wire, by canonical piece.
     open: BTreeMap<u32, Block>,
     next: u32,
-    /// Id and model, kept until the first counts may be told with them.
+    /// Id and model, kept until the first counts can be sent with them.
     start: Option<(String, String)>,
     finish: Option<FinishReason>,
     usage: Usage,
@@ -25,17 +25,18 @@ pub struct StreamWriter {
 #[derive(Debug, Clone, Copy)]
 struct Block {
     index: u32,
-    /// Calls may go on side by side; everything else closes when the next piece begins.
+    /// True for function calls, which may go on side by side; other blocks close when the next
+    /// piece begins.
     is_call: bool,
 }
 
 impl StreamWriter {
-    /// Nothing written yet.
+    /// Starts with nothing written.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The bytes of one piece; empty when the piece waits for the end.
+    /// Returns the bytes of one event; empty when the event waits for the end.
     pub fn write(&mut self, event: StreamEvent) -> Vec<u8> {
         if let StreamEvent::Usage(usage) = event {
             self.usage = usage;
@@ -112,7 +113,7 @@ impl StreamWriter {
         bytes
     }
 
-    /// The beginning of the message, once.
+    /// Returns the beginning of the message, once.
     fn begin(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Some((id, model)) = self.start.take() {
@@ -134,7 +135,7 @@ impl StreamWriter {
         bytes
     }
 
-    /// The wire's block of a piece, opened when it is new.
+    /// Returns the number of a piece's block on the wire, and opens the block when it is new.
     fn block(&mut self, piece: u32, start: impl FnOnce() -> Value, bytes: &mut Vec<u8>) -> u32 {
         if let Some(block) = self.open.get(&piece) {
             return block.index;

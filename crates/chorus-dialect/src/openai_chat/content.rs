@@ -1,4 +1,5 @@
-//! Pieces of messages: text and picture parts, thinking, function calls. Used by requests and replies alike.
+//! Pieces of messages: text and picture parts, thinking, function calls. Requests and replies use
+//! the same forms of [`Content`].
 
 use chorus_core::llm::{CacheHint, Content, Extra, Image, ImageSource, ToolCall};
 use serde_json::{Value, json};
@@ -77,8 +78,8 @@ fn read_source(url: String) -> ImageSource {
     }
 }
 
-/// Writes `content`: one plain text as text, everything else as parts. Pieces with a place of their own
-/// (thinking, calls, results) are not written here.
+/// Writes `content`: one plain text as text, everything else as parts. Pieces with a place of their
+/// own (thinking, calls, results) are not written here.
 pub(super) fn write<'a>(
     pieces: impl IntoIterator<Item = &'a Content>,
     cache_control: bool,
@@ -137,7 +138,7 @@ fn write_part(piece: &Content, cache_control: bool) -> Option<Value> {
     }
 }
 
-/// Takes the thinking of a message, wherever its server puts it.
+/// Takes the thinking of a message from any field in which servers put it.
 pub(super) fn take_reasoning(fields: &mut Fields) -> Result<Vec<Content>, ReadError> {
     let plain = ["reasoning_content", "reasoning", "thinking"]
         .into_iter()
@@ -179,7 +180,8 @@ fn read_detail(mut detail: Fields) -> Result<Option<Content>, ReadError> {
     }))
 }
 
-/// Writes the thinking of a message: its text in the named field, signatures and sealed thinking as details.
+/// Writes the thinking of a message: its text in the named field, signatures and sealed thinking as
+/// details.
 pub(super) fn with_reasoning(object: Object, pieces: &[Content], field: &str) -> Object {
     let thinking = || {
         pieces
@@ -210,7 +212,7 @@ pub(super) fn with_reasoning(object: Object, pieces: &[Content], field: &str) ->
         .with_some("reasoning_details", details)
 }
 
-/// One entry of `reasoning_details`.
+/// Writes one entry of `reasoning_details`.
 pub(super) fn write_detail(piece: &Content, index: u32) -> Option<Value> {
     let Content::Reasoning {
         text,
@@ -232,7 +234,7 @@ pub(super) fn write_detail(piece: &Content, index: u32) -> Option<Value> {
     Some(detail.with("index", index).build())
 }
 
-/// Reads one entry of `tool_calls`; kinds other than functions stay as they stood.
+/// Reads one entry of `tool_calls`; kinds other than functions stay as they are.
 pub(super) fn read_call(mut call: Fields) -> Result<Content, ReadError> {
     if call.text("type").is_some_and(|kind| kind != "function") {
         return Ok(Content::Unknown {
@@ -269,7 +271,8 @@ pub(super) fn write_calls(pieces: &[Content]) -> Option<Value> {
     (!calls.is_empty()).then_some(Value::Array(calls))
 }
 
-/// Reads what an assistant message says, in the canonical order: thinking, text, refusal, calls.
+/// Reads the content of an assistant message, in the canonical order: thinking, text, refusal,
+/// calls.
 pub(super) fn read_assistant(fields: &mut Fields) -> Result<Vec<Content>, ReadError> {
     let mut pieces = take_reasoning(fields)?;
     let path = fields.at("content");
@@ -286,7 +289,7 @@ pub(super) fn read_assistant(fields: &mut Fields) -> Result<Vec<Content>, ReadEr
     Ok(pieces)
 }
 
-/// Writes what an assistant message says.
+/// Writes the content of an assistant message.
 pub(super) fn write_assistant(pieces: &[Content], extra: &Extra, reasoning_field: &str) -> Value {
     let said = write(
         pieces.iter().filter(|piece| {
@@ -305,7 +308,7 @@ pub(super) fn write_assistant(pieces: &[Content], extra: &Extra, reasoning_field
         }
     });
     let calls = write_calls(pieces);
-    // Servers refuse a message that says nothing at all.
+    // Servers refuse a message without any content.
     let silent = if calls.is_some() || refusal.is_some() {
         Value::Null
     } else {

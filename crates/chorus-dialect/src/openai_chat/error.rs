@@ -1,11 +1,11 @@
-//! The error body.
+//! The error body of OpenAI-compatible servers.
 
 use serde_json::Value;
 
 use crate::WireError;
 use crate::fields::Object;
 
-/// Reads an error body of any OpenAI-compatible server.
+/// Reads an error body; a body that is no JSON becomes [`WireError::message`].
 pub fn read_error(body: &[u8]) -> WireError {
     WireError::read(body)
 }

@@ -1,4 +1,4 @@
-//! Reasons to end, by their wire words.
+//! Names of [`FinishReason`]s on OpenAI's wire.
 
 use chorus_core::llm::FinishReason;
 

@@ -1,4 +1,4 @@
-//! A whole reply.
+//! A whole reply of OpenAI chat completions.
 
 use chorus_core::catalog::Quirks;
 use chorus_core::llm::{Content, Extra, Reply};
@@ -8,7 +8,7 @@ use super::{content, finish, usage};
 use crate::fields::{Fields, Object, parse};
 use crate::{ReadError, think};
 
-/// Reads a reply body; blank lines before it, sent while the caller waited, are no part of it.
+/// Reads a reply body; blank lines before it, which keep a connection open, are skipped.
 pub fn read_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
     let mut fields = parse(body)?;
     let mut choices = fields.take_objects("choices")?;
@@ -46,7 +46,7 @@ pub fn read_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
     })
 }
 
-/// Fields of an inner object that have no name here are carried under its name.
+/// Carries the remaining fields of an inner object under its name.
 fn keep(extra: &mut Extra, name: &str, fields: Fields) {
     let rest = fields.rest();
     if !rest.is_empty() {
@@ -70,7 +70,7 @@ fn split_thinking(piece: Content) -> Vec<Content> {
     }
 }
 
-/// Writes a reply body for a client; thinking goes into `reasoning_field`.
+/// Writes a [`Reply`] as a body for a client; thinking goes into `reasoning_field`.
 pub fn write_reply(reply: &Reply, reasoning_field: &str) -> Value {
     let inner = |name: &str| match reply.extra.get(name) {
         Some(Value::Object(map)) => map.clone().into_iter().collect(),

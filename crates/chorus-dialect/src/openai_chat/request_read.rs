@@ -1,4 +1,4 @@
-//! A request as an OpenAI client sends it.
+//! Reading of a request as an OpenAI client sends it.
 
 use chorus_core::llm::{
     Content, Message, Reasoning, ReasoningEffort, Request, ResponseFormat, Role, Sampling, Tool,
@@ -10,7 +10,7 @@ use super::content;
 use crate::ReadError;
 use crate::fields::{Fields, parse};
 
-/// Reads a request body.
+/// Reads a request body; an error names the field that does not fit.
 pub fn read_request(body: &[u8]) -> Result<Request, ReadError> {
     let mut fields = parse(body)?;
     if !fields.has("messages") {
@@ -187,7 +187,7 @@ fn read_effort(word: &str, path: &str) -> Result<ReasoningEffort, ReadError> {
     }
 }
 
-/// The name of a schema that came without one.
+/// Name of a schema that came without one.
 const UNNAMED: &str = "answer";
 
 fn read_format(fields: &mut Fields) -> Result<Option<ResponseFormat>, ReadError> {

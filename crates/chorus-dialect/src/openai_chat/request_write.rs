@@ -1,4 +1,5 @@
-//! A request as an OpenAI-compatible server wants it. What the model cannot take was met before, in `fit`.
+//! Writing of a request for an OpenAI-compatible server. [`fit`](crate::fit::fit) has removed
+//! everything that the model cannot take.
 
 use chorus_core::catalog::{Form, ReasoningForm, SchemaForm};
 use chorus_core::llm::{
@@ -21,7 +22,7 @@ const FOREIGN: &[&str] = &[
     "output_config",
 ];
 
-/// Writes a request body.
+/// Writes a [`Request`] as a body, in the server's [`Form`].
 pub fn write_request(request: &Request, form: &Form) -> Value {
     let sampling = &request.sampling;
     let stop = match &sampling.stop[..] {
@@ -86,7 +87,8 @@ const FOREIGN_WITH_METADATA: &[&str] = &[
     "metadata",
 ];
 
-/// Both dialects have a field of this name; Anthropic's holds the user's id.
+/// Returns true if `metadata` came from Anthropic, where it holds the user's id; both dialects have
+/// a field of this name.
 fn is_anthropic_metadata(request: &Request) -> bool {
     request
         .extra
@@ -110,7 +112,7 @@ fn write_messages(request: &Request, form: &Form) -> Vec<Value> {
     messages
 }
 
-/// Plain texts become one: not every server takes a list here.
+/// Writes the instructions. Plain texts become one: not every server takes a list here.
 fn write_system(pieces: &[Content], form: &Form) -> Value {
     let texts: Vec<&str> = pieces
         .iter()
@@ -168,7 +170,7 @@ fn write_user(message: &Message, form: &Form, messages: &mut Vec<Value>) {
     }
 }
 
-/// Tools without a schema run on the other dialect's servers and are unknown here.
+/// Writes a tool. Tools without a schema run on the other dialect's servers and are unknown here.
 fn write_tool(tool: &Tool) -> Value {
     let function = Object::new()
         .with("name", tool.name.as_str())

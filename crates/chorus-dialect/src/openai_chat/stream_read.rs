@@ -1,4 +1,4 @@
-//! A streamed reply as it arrives.
+//! Reading of a streamed reply of OpenAI chat completions.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::think::{Part, Splitter};
 use crate::{ReadError, WireError, sse};
 
-/// Turns the bytes of a streamed reply, cut anywhere, into canonical pieces.
+/// Turns the bytes of a streamed reply, cut anywhere, into [`StreamEvent`]s.
 #[derive(Debug, Clone, Default)]
 pub struct StreamReader {
     lines: sse::Parser,
@@ -24,7 +24,7 @@ pub struct StreamReader {
     told: Extra,
 }
 
-/// Which canonical piece each part of the stream belongs to.
+/// Map from the parts of the stream to canonical pieces.
 #[derive(Debug, Clone, Default)]
 struct Pieces {
     open: Option<(Kind, u32)>,
@@ -48,7 +48,7 @@ impl Pieces {
         }
     }
 
-    /// The place of a call whose server numbers none: a call with an id is a new one.
+    /// Returns the place of a call of a server that numbers none: a call with an id is a new one.
     fn next_call(&self, is_new: bool) -> u64 {
         let known = self.calls.keys().next_back().map_or(0, |last| last + 1);
         if is_new {
@@ -67,7 +67,7 @@ impl Pieces {
 }
 
 impl StreamReader {
-    /// Nothing received yet, of a model with these quirks.
+    /// Starts with nothing received, for a model with these quirks.
     pub fn new(quirks: &Quirks) -> Self {
         let inline = quirks.reasoning_field.as_deref() == Some("inline");
         Self {
@@ -76,7 +76,7 @@ impl StreamReader {
         }
     }
 
-    /// Takes more bytes and returns the pieces that they complete.
+    /// Takes more bytes and returns the events that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
         let mut events = Vec::new();
         for event in self.lines.push(bytes) {
@@ -85,8 +85,9 @@ impl StreamReader {
         events
     }
 
-    /// The connection is closed. A stream that told why it ends is whole, although its `[DONE]` is missing;
-    /// one that did not was cut, and gives no `End`.
+    /// Ends the stream when the connection is closed. A stream that gave its reason to end is
+    /// whole, although its `[DONE]` is missing; another one was cut, and gives no
+    /// [`StreamEvent::End`].
     pub fn close(&mut self) -> Vec<StreamEvent> {
         let mut events = Vec::new();
         if let Some(event) = self.lines.close()
@@ -252,7 +253,7 @@ impl StreamReader {
         self.give(parts, events);
     }
 
-    /// Gives out what the splitter held back.
+    /// Emits the text that the splitter held back.
     fn release(&mut self, events: &mut Vec<StreamEvent>) {
         let held = self.splitter.as_mut().and_then(Splitter::close);
         self.give(held, events);

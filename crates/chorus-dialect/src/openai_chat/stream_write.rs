@@ -1,4 +1,4 @@
-//! A streamed reply as an OpenAI client expects it.
+//! Writing of a streamed reply for an OpenAI client.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{content, finish, usage};
 use crate::fields::Object;
 use crate::{WireError, sse};
 
-/// Turns canonical pieces into the bytes of a stream.
+/// Turns [`StreamEvent`]s into the bytes of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamWriter {
     reasoning_field: String,
@@ -22,7 +22,8 @@ pub struct StreamWriter {
 }
 
 impl StreamWriter {
-    /// Thinking goes into `reasoning_field`; usage is told when the client asked for it.
+    /// Starts with nothing written. Thinking goes into `reasoning_field`; usage is sent if the
+    /// client asked for it.
     pub fn new(reasoning_field: &str, include_usage: bool) -> Self {
         Self {
             reasoning_field: reasoning_field.to_owned(),
@@ -35,7 +36,7 @@ impl StreamWriter {
         }
     }
 
-    /// The bytes of one piece; empty when the piece waits for the end.
+    /// Returns the bytes of one event; empty when the event waits for the end.
     pub fn write(&mut self, event: StreamEvent) -> Vec<u8> {
         match event {
             StreamEvent::Start { id, model } => {

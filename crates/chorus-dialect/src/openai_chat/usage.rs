@@ -1,4 +1,5 @@
-//! Token counts, in which servers disagree about names and about what includes what.
+//! Token counts on OpenAI's wire. Servers disagree about their names and about which count includes
+//! which.
 
 use chorus_core::llm::Usage;
 use serde_json::Value;
@@ -15,7 +16,7 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
         .unwrap_or(0);
     let cache_write = count("/prompt_tokens_details/cache_write_tokens").unwrap_or(0);
     let reasoning = count("/completion_tokens_details/reasoning_tokens").unwrap_or(0);
-    // xAI counts thinking beside the completion, everybody else inside it; the total tells.
+    // xAI counts thinking beside the completion, all others inside it; the total shows which.
     let beside = reasoning > 0 && count("/total_tokens") == Some(prompt + completion + reasoning);
     Some(Usage {
         input: prompt.saturating_sub(cache_read + cache_write),
@@ -30,7 +31,7 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
     })
 }
 
-/// Writes a usage object as OpenAI does.
+/// Writes a [`Usage`] as OpenAI does.
 pub(super) fn write(usage: &Usage) -> Value {
     let prompt_details = Object::new()
         .with("cached_tokens", usage.cache_read)
