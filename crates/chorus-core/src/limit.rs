@@ -1,9 +1,10 @@
-//! Limits of quota groups, demands on them, leases: the values that cross the `LimitState` port.
+//! Limits of quota groups, demands on them, leases: the values that cross the
+//! [`LimitState`](crate::port::LimitState) port.
 //!
-//! Provider truth and its sources: a limit belongs to an organisation, workspace, project or subscription
-//! times a group of models, never to a key; what is reserved before a call and what is charged after it
-//! differs from provider to provider, so both are rules of the limit. The ledger that applies them lives in
-//! `chorus-limits`; choice and order live in `chorus-pool`.
+//! A limit belongs to an organisation, workspace, project or subscription times a group of models,
+//! never to a key. Reservation before a call and charge after it differ from provider to provider, so
+//! both are rules of the limit (`reference/limits.md` 1.1). Neighbours: `chorus-limits` holds the ledger
+//! that applies them, `chorus-pool` the choice and order of calls.
 
 mod calendar;
 mod resets;
@@ -20,35 +21,35 @@ use crate::time::{Millis, Timestamp};
 
 pub use resets::QuotaResets;
 
-/// What a provider really limits: all limits of one group are charged at once.
+/// Unit that a provider limits: all limits of one group are charged at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuotaGroup {
-    /// Its name, shared by every credential that draws on it.
+    /// Name, shared by every credential that draws on the group.
     pub id: GroupId,
-    /// Its limits; none means nothing is known to be limited.
+    /// Limits of the group; an empty list means that no limit is known.
     pub limits: Vec<Limit>,
 }
 
-/// One dimension of a quota group.
+/// Limit on one dimension of a quota group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// What is counted.
+    /// Dimension that is counted.
     pub dimension: Dimension,
-    /// How much of it in one window; slots for concurrency, micro-dollars for spend.
+    /// Amount in one window; slots for concurrency, micro-dollars for spend.
     pub amount: u64,
-    /// Most that can be saved up; `amount` when absent.
+    /// Maximum that can be saved up; `amount` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u64>,
-    /// How it comes back.
+    /// Window in which the amount comes back.
     pub window: Window,
-    /// What is set aside before the call.
+    /// Rule for the reservation before a call.
     #[serde(default)]
     pub reserve: ReserveRule,
-    /// Per cent of cache reads that count (0 at Anthropic, 100 at OpenAI and xAI).
+    /// Share of cache reads that counts, in per cent (0 at Anthropic, 100 at OpenAI and xAI).
     #[serde(default)]
     pub cache_read_percent: u8,
-    /// How many times an output token counts when it is charged (5 at Bedrock, else 1).
+    /// Weight of an output token when it is charged (5 at Bedrock, else 1).
     #[serde(default = "one")]
     pub output_weight: u8,
 }
@@ -57,17 +58,17 @@ const fn one() -> u8 {
     1
 }
 
-/// What a limit counts.
+/// Quantity that a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Calls.
+    /// Calls, whatever their size.
     Requests,
     /// Prompt tokens.
     InputTokens,
     /// Produced tokens.
     OutputTokens,
-    /// Both together.
+    /// Prompt and produced tokens together.
     TotalTokens,
     /// Money, in micro-dollars.
     Spend,
@@ -75,18 +76,18 @@ pub enum Dimension {
     Concurrency,
 }
 
-/// How a limit's amount comes back.
+/// Way in which a limit's amount comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Window {
     /// Continuously, `amount` in each `per_ms`.
     Bucket {
-        /// The time in which the whole amount comes back.
+        /// Time in which the whole amount comes back, in milliseconds.
         per_ms: u64,
     },
-    /// What was used in the last `per_ms` counts.
+    /// By age: usage of the last `per_ms` counts.
     Sliding {
-        /// Length of the window.
+        /// Length of the window in milliseconds.
         per_ms: u64,
     },
     /// All at once at the start of a day, `offset_minutes` east of UTC.
@@ -97,15 +98,15 @@ pub enum Window {
     },
     /// All at once at 00:00 UTC on the first of the month.
     Month,
-    /// When the call ends; for concurrency.
+    /// At the end of the call; for concurrency.
     Held,
 }
 
-/// What is set aside of a limit before a call is made.
+/// Rule for the amount of a limit that is reserved before a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReserveRule {
-    /// What the call will likely use: charged at admission (input and output at p90).
+    /// Likely usage, charged at admission: input and output at p90.
     #[default]
     Estimate,
     /// Output at p50: charged while it is produced.
@@ -116,7 +117,7 @@ pub enum ReserveRule {
     MaxOfBoth,
 }
 
-/// What a call will likely use on one credential; tokens as that provider counts them.
+/// Likely usage of a call on one credential, in tokens as that provider counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CallEstimate {
     /// Prompt tokens, p90.
@@ -125,19 +126,19 @@ pub struct CallEstimate {
     pub output_p50: u64,
     /// Produced tokens, p90.
     pub output_p90: u64,
-    /// The call's `max_tokens`.
+    /// Value of the call's `max_tokens`.
     pub max_tokens: u64,
     /// Money at p90.
     pub cost: MicroUsd,
 }
 
 impl Limit {
-    /// The most that the limit can hold.
+    /// Returns the maximum that the limit can hold.
     pub fn capacity(&self) -> u64 {
         self.burst.unwrap_or(self.amount)
     }
 
-    /// What is set aside before a call with this estimate.
+    /// Returns the amount that is reserved before a call with this estimate.
     pub fn reserved_for(&self, estimate: &CallEstimate) -> u64 {
         let output = match self.reserve {
             ReserveRule::Estimate => estimate.output_p90,
@@ -159,7 +160,7 @@ impl Limit {
         }
     }
 
-    /// What a call with this usage and cost finally counts.
+    /// Returns the amount that a call with this usage and cost finally counts.
     pub fn charged_for(&self, usage: &Usage, cost: MicroUsd) -> u64 {
         let cached = u128::from(usage.cache_read) * u128::from(self.cache_read_percent) / 100;
         let input = usage
@@ -177,117 +178,119 @@ impl Limit {
     }
 }
 
-/// A wish to make one call on one of several credentials.
+/// Demand for one call on one of several credentials.
 #[derive(Debug, Clone)]
 pub struct Demand {
-    /// The lease that is wanted; asking again with the same id gives the same answer.
+    /// Id of the lease; a repeated demand with the same id gets the same answer.
     pub lease: LeaseId,
-    /// A person waits for it, so tasks step aside.
+    /// True if a person waits for the call, so that tasks step aside.
     pub interactive: bool,
-    /// Until when the call must have been sent.
+    /// Time until which the call must have been sent.
     pub not_after: Timestamp,
-    /// Where it could run.
+    /// Credentials on which the call could run.
     pub candidates: Vec<Candidate>,
 }
 
-/// One credential on which a call could run.
+/// Credential on which a call could run.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The credential.
+    /// Credential of the call.
     pub credential: CredentialId,
-    /// Every group it draws on.
+    /// Groups that the credential draws on for the call's model.
     pub groups: Vec<Arc<QuotaGroup>>,
-    /// What the call will likely use there.
+    /// Likely usage of the call on this credential.
     pub estimate: CallEstimate,
-    /// Lower is better; among equals the one with most headroom is taken.
+    /// Rank, lower is better; among equals the one with most headroom is taken.
     pub rank: u32,
     /// Parts per thousand of each limit that this call must leave free.
     pub floor_permille: u16,
 }
 
-/// The answer to a demand.
+/// Answer to a demand.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reserved {
-    /// The amounts are set aside.
+    /// The amounts are reserved.
     Granted(Lease),
     /// No candidate has room now.
     Wait {
-        /// When the first one will, if nothing else changes; none when only a freed slot helps.
+        /// Time at which the first one has room, if nothing else changes; none when only a freed slot
+        /// helps.
         at: Option<Timestamp>,
     },
-    /// No candidate ever will: the call is larger than every limit.
+    /// No candidate will ever have room: the call is larger than every limit.
     Never(String),
 }
 
 /// Permission to make one call on one credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Its id.
+    /// Id of the lease.
     pub id: LeaseId,
-    /// The credential.
+    /// Credential of the call.
     pub credential: CredentialId,
-    /// What was set aside.
+    /// Amounts reserved, one for each limit.
     pub charges: Vec<Charge>,
-    /// When it was granted, by the limiter's clock.
+    /// Time of the grant by the limiter's clock.
     pub granted_at: Timestamp,
-    /// Until when it may be sent; then it expires and everything is given back.
+    /// Time until which the lease may be sent; then it expires and everything is given back.
     pub not_after: Timestamp,
 }
 
-/// An amount set aside on one limit.
+/// Amount reserved on one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Charge {
-    /// The group.
+    /// Group of the limit.
     pub group: GroupId,
-    /// The limit in the group.
+    /// Dimension of the limit in the group.
     pub dimension: Dimension,
-    /// How much.
+    /// Amount reserved, in the unit of the dimension.
     pub amount: u64,
 }
 
-/// The answer to `send`.
+/// Answer to `send`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// The call may be made; the lease lives until the deadline.
     Sent,
-    /// The lease is not there any more: no call may be made on it.
+    /// The lease is gone: no call may be made on it.
     Gone,
 }
 
-/// How a lease ends.
+/// End of a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// No call was made; acts on reserved leases only and gives everything back.
     Unused,
     /// The call ran to its end. A later `Used` corrects the charge of an expired lease, never the slot.
     Used {
-        /// What it used.
+        /// Tokens used.
         usage: Usage,
-        /// What it cost.
+        /// Money spent, in micro-dollars.
         cost: MicroUsd,
     },
-    /// The call was cut off on our side: the provider may still be generating, so slot and charge stay for `grace`.
+    /// The call was cut on our side: the provider may still be generating, so slot and charge stay for
+    /// `grace`.
     Aborted {
-        /// What is known to have been used.
+        /// Tokens known to be used; none when no reply was received.
         usage: Option<Usage>,
-        /// How long the provider may go on (`abort_grace` of the catalogue).
+        /// Time for which the provider may go on (`abort_grace` of the catalogue).
         grace: Millis,
     },
     /// The provider refused the call.
     Refused {
-        /// Whether the refused call counts as a request there.
+        /// True if the refused call counts as a request at the provider.
         counts_request: bool,
     },
 }
 
-/// A lease that is put back after the limiter's state was lost.
+/// Lease that is restored after the limiter's state was lost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldLease {
-    /// The lease.
+    /// Lease as it was granted.
     pub lease: Lease,
-    /// The groups it draws on, with their limits.
+    /// Groups that the lease draws on, with their limits.
     pub groups: Vec<Arc<QuotaGroup>>,
-    /// When the call is cut, once it was sent; none while it is only reserved.
+    /// Expiry of the sent lease; none while it is only reserved.
     pub sent_until: Option<Timestamp>,
 }
 
@@ -317,18 +320,18 @@ impl LimitSignals {
     }
 }
 
-/// One limit as a reply's headers showed it.
+/// Limit as a reply's headers showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedLevel {
-    /// The limit.
+    /// Dimension of the limit.
     pub dimension: Dimension,
-    /// Its amount in one window.
+    /// Amount in one window, if the headers show it.
     pub limit: Option<u64>,
-    /// What was left after that request.
+    /// Amount left after that request, if the headers show it.
     pub remaining: Option<u64>,
-    /// When it will be full again.
+    /// Time at which the limit will be full again, if the headers show it.
     pub full_at: Option<Timestamp>,
-    /// The provider rounds `remaining` to multiples of this.
+    /// Unit to which the provider rounds `remaining`; 1 for exact figures.
     pub rounded_to: u64,
 }
 

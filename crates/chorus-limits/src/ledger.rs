@@ -1,9 +1,9 @@
-//! The ledger of limits and leases: pure arithmetic, `now` is an argument.
+//! The ledger of limits and leases: pure arithmetic, with `now` as an argument.
 //!
-//! A call is reserved on all limits of all groups of one credential at once, sent, and ended with what it
-//! really used. A `reserved` lease that nobody sends gives everything back; a `sent` one that nobody ends
-//! frees its slots and keeps its charges. Headers and refusals correct the meters. The ledger knows nothing
-//! of queues, order or retries: that is the pool's.
+//! A call is reserved on all limits of all groups of one credential at once, sent, and ended with its
+//! real usage. A reserved lease that is not sent in time gives everything back; a sent one that is not
+//! ended frees its slots and keeps its charges. Signals of replies correct the meters of the lease's
+//! groups, by the reactions of [`chorus_core::failure`]. Deliberately absent: queues, order, retries.
 
 mod ending;
 mod group;
@@ -29,20 +29,20 @@ use group::{Fit, Group};
 use lease::{Entry, Life, Part};
 use tally::Tally;
 
-/// How long an ended lease is remembered, so that a repeated word about it changes nothing.
+/// Time for which an ended lease is remembered, so that a repeated end changes nothing.
 const REMEMBERED: Millis = Millis::from_secs(3600);
 
-/// What rates are believed to hold when a group is seen for the first time.
+/// Levels of rates when a group is seen for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Start {
-    /// Everything: nobody called before.
+    /// Full: no call was made before.
     #[default]
     Full,
-    /// Nothing since the ledger began: the state was lost then, and what calls used before is not known.
+    /// Empty at the start of the ledger: the state was lost, and earlier usage is not known.
     Empty,
 }
 
-/// Limits, leases, and what is left.
+/// Meters of all groups, and all leases that are remembered.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     start: Start,
@@ -54,7 +54,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger that has seen nothing yet.
+    /// Creates a ledger without groups and leases.
     pub const fn new(start: Start) -> Self {
         Self {
             start,
@@ -66,8 +66,8 @@ impl Ledger {
         }
     }
 
-    /// Sets the demand's amounts aside on the lowest-ranked candidate with room, among equals the one with
-    /// most headroom, or says when the first one will have room.
+    /// Reserves the demand's amounts on the lowest-ranked candidate with room, among equals the one
+    /// with most headroom, or returns the time at which the first one has room.
     pub fn reserve(&mut self, demand: &Demand, now: Timestamp) -> Reserved {
         self.expire(now);
         match self
@@ -105,7 +105,8 @@ impl Ledger {
         }
     }
 
-    /// The call begins. Only the first holder may send; what providers charge at once is charged now.
+    /// Marks a lease as sent. Only the first holder may send; amounts that providers charge at the
+    /// start of a call are charged now.
     pub fn send(
         &mut self,
         lease: LeaseId,
@@ -175,7 +176,7 @@ impl Ledger {
         }
     }
 
-    /// Lets time do its work: what was never sent is given back, what was sent frees its slot.
+    /// Expires leases until `now`: unsent ones give everything back, sent ones free their slots.
     pub fn expire(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
         while let Some((at, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -187,12 +188,12 @@ impl Ledger {
         }
     }
 
-    /// Groups in which something was freed or corrected since the last call.
+    /// Returns the groups that were freed or corrected since the last call of this method.
     pub fn take_freed(&mut self) -> BTreeSet<GroupId> {
         std::mem::take(&mut self.freed)
     }
 
-    /// Opens a group that was closed for a quota or for money, because a person put it right.
+    /// Opens a group that a quota or a spend limit had closed, after an operator put it right.
     pub fn open(&mut self, group: &GroupId) {
         if let Some(closed) = self.groups.get_mut(group) {
             closed.open();
@@ -220,8 +221,8 @@ impl Ledger {
         }
     }
 
-    /// A group has new limits, or was unknown when leases on it were restored: what live leases have set aside
-    /// is counted anew.
+    /// Counts again what live leases hold of a group whose limits are new, or that was unknown when
+    /// its leases were restored.
     fn hold_again(&mut self, id: &GroupId, now: Timestamp) {
         let Some(group) = self.groups.get_mut(id) else {
             return;
@@ -285,7 +286,7 @@ impl Ledger {
         lease
     }
 
-    /// Enters a lease as reserved and holds its amounts.
+    /// Adds a reserved lease and holds its amounts.
     fn insert(&mut self, lease: Lease, now: Timestamp) {
         let mut seen: BTreeMap<(&GroupId, Dimension), usize> = BTreeMap::new();
         let mut parts = Vec::with_capacity(lease.charges.len());
@@ -354,7 +355,7 @@ impl Ledger {
         Reserved::Wait { at: instants.min() }
     }
 
-    /// The demand waits no longer: tasks that stood back for it may go on.
+    /// Removes the demand from the waiting interactive calls, for which tasks stand back.
     fn served(&mut self, demand: &Demand) {
         for group in demand
             .candidates
@@ -387,7 +388,8 @@ impl Ledger {
     }
 }
 
-/// The candidate of the lowest rank that fits now, among equals the one with most headroom, then the first.
+/// Returns the candidate of the lowest rank that fits now; among equals the one with most headroom,
+/// then the first.
 fn best<'a>(candidates: &'a [Candidate], fits: &[Fit]) -> Option<&'a Candidate> {
     let fitting = candidates
         .iter()
@@ -403,7 +405,7 @@ fn best<'a>(candidates: &'a [Candidate], fits: &[Fit]) -> Option<&'a Candidate> 
         .map(|(_, _, candidate)| candidate)
 }
 
-/// Why no candidate will ever fit, if none will.
+/// Returns the reason for which no candidate will ever fit, if none will.
 fn never(fits: &[Fit]) -> Option<String> {
     let mut reason = "there is no credential for it".to_owned();
     for fit in fits {

@@ -1,7 +1,10 @@
-//! Shared limiter state: the ledger of limits and leases, and the implementations of `LimitState`.
+//! Shared limiter state: the ledger of limits and leases, and two implementations of
+//! [`LimitState`](chorus_core::port::LimitState).
 //!
-//! `ledger` is pure arithmetic and the model that any other implementation is held against; `memory` puts it
-//! behind a lock with a clock, `redis` (a feature) does the same deeds on a server. Which call goes first, and where it may run, is decided in `chorus-pool`.
+//! [`Ledger`] is pure arithmetic and the model that other implementations are tested against.
+//! [`Memory`] puts it behind a lock with a clock; `redis` (a feature) runs the same operations on a
+//! server. Deliberately absent: the order of calls and the choice of accounts, which are
+//! `chorus-pool`'s.
 
 pub mod ledger;
 mod memory;

@@ -1,6 +1,8 @@
-//! The ledger for one process: behind a mutex, with the time of the `Clock` port. The state is lost with the
-//! process; whoever starts anew restores the leases that the store still knows. It can also be flushed, as a
-//! shared limiter can, and handles beside each other stand for processes that share it.
+//! The [`Ledger`] of one process, behind a mutex, with the time of the [`Clock`] port.
+//!
+//! The state is lost with the process; the next start restores the leases that the store still knows.
+//! For tests it can be flushed, as a shared limiter can, and handles beside each other stand for
+//! processes that share it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,27 +19,28 @@ use futures_util::stream::BoxStream;
 
 use crate::ledger::{Ledger, Level, Start};
 
-/// Hints that a listener has not read yet; more are dropped, they are only hints.
+/// Maximum hints that a listener has not read; more are dropped, as hints may be.
 const HINTS: usize = 256;
 
-/// Limiter state in memory.
+/// Implementation of [`LimitState`] in memory.
 pub struct Memory {
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
-    /// The life of the state in which this process last restored leases; none before it did.
+    /// Number of the life in which this process last restored leases; 0 before it did.
     restored_in: AtomicU64,
 }
 
 struct State {
     ledger: Ledger,
-    /// Which life it leads, counted from one: each loss ends one, each restore after it begins the next.
+    /// Number of the life, from 1: a loss ends one, the restore after it begins the next.
     life: u64,
     lost: bool,
     listeners: Vec<mpsc::Sender<GroupId>>,
 }
 
 impl Memory {
-    /// An empty limiter. `Start::Empty` is for a process that takes over from one whose state was lost.
+    /// Creates an empty limiter. [`Start::Empty`] is for a process that takes over from one whose state
+    /// was lost.
     pub fn new(clock: Arc<dyn Clock>, start: Start) -> Self {
         let state = State {
             ledger: Ledger::new(start),
@@ -52,7 +55,7 @@ impl Memory {
         }
     }
 
-    /// Another process's way to the same state.
+    /// Returns a handle that stands for another process on the same state.
     #[must_use]
     pub fn beside(&self) -> Self {
         Self {
@@ -62,18 +65,19 @@ impl Memory {
         }
     }
 
-    /// Forgets everything. Until leases are restored, every question is answered with `Lost`.
+    /// Forgets everything. Until leases are restored, every method returns
+    /// [`LimiterError::StateLost`].
     pub fn flush(&self) {
         let mut state = self.lock();
         (state.ledger, state.lost) = (Ledger::new(Start::Empty), true);
     }
 
-    /// All limits seen so far, as they stand now.
+    /// Returns all limits seen so far.
     pub fn levels(&self) -> Vec<Level> {
         self.with(Ledger::levels)
     }
 
-    /// How many leases hold a slot or an amount now.
+    /// Returns the number of leases that hold a slot or an amount.
     pub fn live_leases(&self) -> usize {
         self.with(|ledger, now| {
             ledger.expire(now);
@@ -81,7 +85,7 @@ impl Memory {
         })
     }
 
-    /// Opens a group that was closed for a quota or for money, because a person put it right.
+    /// Opens a group that a quota or a spend limit had closed, after an operator put it right.
     pub fn open(&self, group: &GroupId) {
         self.with(|ledger, _| ledger.open(group));
     }
@@ -90,7 +94,7 @@ impl Memory {
         self.lock().act(self.clock.now(), act)
     }
 
-    /// The same, unless the state is lost.
+    /// Runs an operation on the ledger, unless the state is lost.
     fn known<T>(&self, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> Result<T, LimiterError> {
         let now = self.clock.now();
         let mut state = self.lock();
@@ -107,7 +111,7 @@ impl Memory {
 }
 
 impl State {
-    /// Does something to the ledger and tells the listeners what it freed.
+    /// Runs an operation on the ledger and sends hints of what it freed.
     fn act<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> T {
         let answer = act(&mut self.ledger, now);
         for group in self.ledger.take_freed() {

@@ -1,11 +1,12 @@
-//! Limits shared by many processes through a Redis server: one atomic script for each deed.
+//! Limits shared by many processes through a Redis server: one atomic script for every operation.
 //!
-//! The script (`lua/`) is the ledger once more, over all groups and dimensions of all candidates of a demand in
-//! one round trip, in the server's time. `Ledger` is the model that it is held against. What the state is, and
-//! why one hash tag holds all of it, is told in `docs/adr`. While the server is away a process goes on with its
-//! share of the limits (`alone`).
+//! The script (`lua/`) is the ledger once more, over all groups and dimensions of all candidates of a
+//! demand in one round trip, in the server's time. [`Ledger`](crate::Ledger) is the model that it is
+//! tested against. `docs/adr` describes the state, and why one hash tag holds all of it. While the
+//! server is away, a process goes on with its share of the limits (`alone`).
 
 mod alone;
+mod arguments;
 mod away;
 mod examine;
 mod hints;
@@ -13,7 +14,6 @@ mod link;
 mod mirror;
 mod reply;
 mod text;
-mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,23 +35,23 @@ use link::{Link, unreadable};
 pub use examine::{Examined, examine};
 pub use link::Time;
 
-/// Where the shared limits are and how long to wait for them.
+/// Address of the shared limits, and bounds of waiting for them.
 #[derive(Clone)]
 pub struct Settings {
     /// `redis://[user:password@]host:port[/database]`, or `rediss://` where the build has TLS.
     pub url: String,
-    /// The installation's name; two installations may share a server.
+    /// Name of the installation; two installations may share a server.
     pub namespace: String,
-    /// How long one connection or answer may take.
+    /// Maximum time of one connection or answer.
     pub patience: Millis,
-    /// How long the server may be away before this process goes on with its share of the limits.
+    /// Time for which the server may be away before this process goes on with its share.
     pub grace: Millis,
-    /// Whose time counts.
+    /// Clock by which limits are kept.
     pub time: Time,
 }
 
 impl Settings {
-    /// The usual values for a server and a namespace.
+    /// Returns the defaults for a server and a namespace.
     pub fn new(url: impl Into<String>, namespace: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -71,12 +71,12 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The settings cannot be used.
+/// Reason for which the URL cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableUrl(String);
 
-/// Limiter state on a Redis server.
+/// Implementation of [`LimitState`] on a Redis server.
 pub struct Redis {
     shared: Arc<Shared>,
     member: String,
@@ -91,7 +91,7 @@ impl fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// The limiter of this namespace, as one process sees it. Nothing is connected before it is asked.
+    /// Creates the limiter of a namespace for one process. It connects at the first operation.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, UnusableUrl> {
         let client = redis::Client::open(settings.url.as_str())
             .map_err(|problem| UnusableUrl(problem.to_string()))?;
@@ -105,32 +105,32 @@ impl Redis {
         })
     }
 
-    /// Whether the server answers.
+    /// Returns an error if the server does not answer.
     pub async fn ping(&self) -> Result<(), LimiterError> {
         self.shared.link.ping().await
     }
 
-    /// How many processes reserve, as far as this one was told; zero when it never was.
+    /// Returns the number of processes that reserve, by the last answer; 0 before the first.
     pub fn members(&self) -> u32 {
         self.shared.lock().members
     }
 
-    /// Whether the server is away and this process goes on with its share.
+    /// Returns true if the server is away and this process goes on with its share.
     pub fn is_alone(&self) -> bool {
         self.shared.lock().alone.is_some()
     }
 
-    /// All limits seen so far, as they stand now. The server reads everything it has: not for every second.
+    /// Returns all limits seen so far. The server reads all of its state: not for every second.
     pub async fn levels(&self) -> Result<Vec<Level>, LimiterError> {
         Ok(self.state().await?.0)
     }
 
-    /// How many leases hold a slot or an amount now.
+    /// Returns the number of leases that hold a slot or an amount.
     pub async fn live_leases(&self) -> Result<usize, LimiterError> {
         Ok(self.state().await?.1)
     }
 
-    /// All limits, and how many leases hold something.
+    /// Returns all limits, and the number of leases that hold a slot or an amount.
     pub async fn state(&self) -> Result<(Vec<Level>, usize), LimiterError> {
         let mut reply = self.shared.run("levels", &json!({})).await?;
         let levels = reply.levels();
@@ -138,7 +138,7 @@ impl Redis {
         levels.zip(live).ok_or_else(|| unreadable("levels"))
     }
 
-    /// Opens a group that was closed for a quota or for money, because a person put it right.
+    /// Opens a group that a quota or a spend limit had closed, after an operator put it right.
     pub async fn open_group(&self, group: &GroupId) -> Result<(), LimiterError> {
         self.shared
             .run("open", &json!({ "group": group }))
@@ -148,8 +148,8 @@ impl Redis {
 
     async fn reserve_shared(&self, demand: &Demand) -> Result<Reserved, LimiterError> {
         let token = self.shared.lock().token.clone();
-        let words = words::reserve(demand, &self.member, token.as_deref());
-        let mut reply = self.shared.run("reserve", &words).await?;
+        let arguments = arguments::reserve(demand, &self.member, token.as_deref());
+        let mut reply = self.shared.run("reserve", &arguments).await?;
         let answer = reply.number().zip(reply.reserved(demand.lease));
         let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;
         let mut state = self.shared.lock();
@@ -169,8 +169,8 @@ impl Redis {
         lease: LeaseId,
         signals: &LimitSignals,
     ) -> Result<(), LimiterError> {
-        let words = json!({ "lease": lease, "signals": words::signals(signals) });
-        let mut reply = self.shared.run("observe", &words).await?;
+        let arguments = json!({ "lease": lease, "signals": arguments::signals(signals) });
+        let mut reply = self.shared.run("observe", &arguments).await?;
         let (rooms, closed) = reply
             .rooms()
             .zip(reply.closed())
@@ -200,11 +200,11 @@ impl LimitState for Redis {
         holder: &Holder,
         deadline: Timestamp,
     ) -> Result<Sent, LimiterError> {
-        let words =
+        let arguments =
             json!({ "lease": lease.id, "holder": holder, "deadline": text::time(deadline) });
-        let reply = self.shared.run("send", &words).await;
+        let reply = self.shared.run("send", &arguments).await;
         let answer = reply.map(|reply| {
-            if reply.word == "sent" {
+            if reply.tag == "sent" {
                 Sent::Sent
             } else {
                 Sent::Gone
@@ -219,7 +219,10 @@ impl LimitState for Redis {
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError> {
         let answer = self
             .shared
-            .run("end", &json!({ "lease": lease, "word": words::end(&end) }))
+            .run(
+                "end",
+                &json!({ "lease": lease, "ending": arguments::end(&end) }),
+            )
             .await
             .map(drop);
         self.shared

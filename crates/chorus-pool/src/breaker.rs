@@ -1,7 +1,8 @@
-//! A breaker for each provider's route to a model: it opens on overload and passing failures, never on limits.
+//! One breaker for each provider's route to a model; [`chorus_core::failure`] says which classes count.
 //!
-//! The error rate is an average over time with a half-life of ten seconds, so that a quiet route forgets. An
-//! open breaker lets one probe through after its rest, then two, then four; a failed probe doubles the rest.
+//! The error rate is an average over time with a half-life of ten seconds, so that a quiet route
+//! forgets. An open breaker lets one probe through after its rest, then two, then four; a failed probe
+//! doubles the rest, and an ignored end gives the probe's slot back.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +15,10 @@ const LEAST_CALLS: f64 = 3.5;
 const OPENS_AT: f64 = 0.5;
 const FIRST_REST: Millis = Millis(2_000);
 const LONGEST_REST: Millis = Millis(60_000);
-/// A probe that nobody reports on is given up after this time.
-const PROBE_PATIENCE: Millis = Millis(120_000);
+/// Time after which a probe without a report is given up.
+const PROBE_TIMEOUT: Millis = Millis(120_000);
 
-/// All breakers.
+/// Breakers of all routes that failed or were probed.
 #[derive(Debug, Clone, Default)]
 pub struct Breakers {
     routes: BTreeMap<(ProviderId, ModelSlug), Breaker>,
@@ -49,7 +50,7 @@ impl RouteReport {
     }
 }
 
-/// One breaker.
+/// Breaker of one route.
 #[derive(Debug, Clone)]
 struct Breaker {
     good: f64,
@@ -58,14 +59,14 @@ struct Breaker {
     state: State,
 }
 
-/// Where a breaker stands.
+/// State of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Calls flow.
+    /// Every call may go.
     Closed,
-    /// No call until then.
+    /// No call may go before `until`.
     Open { until: Timestamp, rest: Millis },
-    /// A few calls try it out: so many allowed, so many begun, so many that came back well.
+    /// A few probes may go: `allowed` in this round, `begun` so far, `good` of them answered.
     Probing {
         allowed: u32,
         begun: u32,
@@ -76,7 +77,7 @@ enum State {
 }
 
 impl Breakers {
-    /// When a call may go on this route: now, at a time, or (none) when a probe has come back.
+    /// Returns the time at which a call may go on this route; none while probes are under way.
     pub fn opens_at(
         &self,
         provider: &ProviderId,
@@ -91,11 +92,11 @@ impl Breakers {
             None | Some(State::Closed) => Some(now),
             Some(State::Open { until, .. }) => Some(until.max(now)),
             Some(State::Probing { allowed, begun, .. }) if begun < allowed => Some(now),
-            Some(State::Probing { since, .. }) => (since + PROBE_PATIENCE <= now).then_some(now),
+            Some(State::Probing { since, .. }) => (since + PROBE_TIMEOUT <= now).then_some(now),
         }
     }
 
-    /// A call goes on this route.
+    /// Records the start of a call on this route.
     pub fn started(&mut self, provider: &ProviderId, model: &ModelSlug, now: Timestamp) {
         let Some(breaker) = self.routes.get_mut(&(provider.clone(), model.clone())) else {
             return;
@@ -115,7 +116,7 @@ impl Breakers {
                 since,
                 rest,
                 ..
-            } if since + PROBE_PATIENCE <= now => State::Probing {
+            } if since + PROBE_TIMEOUT <= now => State::Probing {
                 allowed,
                 begun: 1,
                 good,

@@ -8,19 +8,19 @@ use crate::id::{GroupId, Holder, LeaseId};
 use crate::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
 use crate::time::Timestamp;
 
-/// Reserve, send, end, observe. Every method is idempotent per lease.
+/// Limiter: reserve, send, observe, end. Every method is idempotent per lease.
 ///
-/// A limiter that has lost its state says so to every question until leases are restored. A limiter that was
-/// restored by somebody else since this process did it says so to `reserve` as well: that other process may
-/// have known less.
+/// A limiter that has lost its state returns [`LimiterError::StateLost`] from every method until leases
+/// are restored. If another process has restored it since this process did, `reserve` returns the same
+/// error: that process may have known fewer leases.
 #[async_trait]
 pub trait LimitState: Send + Sync {
-    /// Sets the demand's amounts aside on its best candidate that has room, or says when to ask again.
-    /// The same lease id gets the same grant while the lease lives.
+    /// Reserves the demand's amounts on its best candidate that has room, or returns the time at which
+    /// to ask again. The same lease id gets the same grant while the lease lives.
     async fn reserve(&self, demand: Demand) -> Result<Reserved, LimiterError>;
 
-    /// The call begins: the lease now lives until `deadline`. The same holder may repeat it; another gets `Gone`.
-    /// The lease is named with its amounts, so that it can be honoured where its grant is not known.
+    /// Marks the lease as sent: it lives until `deadline`. The same holder may repeat it; another gets
+    /// [`Sent::Gone`]. The lease carries its amounts, so that it is honoured where its grant is not known.
     async fn send(
         &self,
         lease: &Lease,
@@ -28,7 +28,8 @@ pub trait LimitState: Send + Sync {
         deadline: Timestamp,
     ) -> Result<Sent, LimiterError>;
 
-    /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
+    /// Ends the lease. A repeated end changes nothing; [`End::Unused`] acts on leases that were never
+    /// sent.
     async fn end(&self, lease: LeaseId, end: End) -> Result<(), LimiterError>;
 
     /// Corrects the levels of every group that the lease draws on, and closes or narrows them as
@@ -36,13 +37,13 @@ pub trait LimitState: Send + Sync {
     /// has ended, or that it does not know after a flush or an hour, change nothing and succeed.
     async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError>;
 
-    /// Puts leases back, after the state was lost or a new leader took over; known leases are left as they are.
-    /// The leases must be all that are outstanding, read after the loss was heard of.
+    /// Restores leases after the state was lost or a new leader took over; known leases stay as they are.
+    /// The leases must be all that are outstanding, read after the loss was noticed.
     async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError>;
 
-    /// Whether it knows what it was told, and nothing else: a question that changes nothing.
+    /// Returns an error if the state was lost; changes nothing.
     async fn intact(&self) -> Result<(), LimiterError>;
 
-    /// Groups in which something was freed or corrected; a hint that may be late, doubled or missing.
+    /// Returns groups that were freed or corrected: hints that may be late, doubled or missing.
     fn changed(&self) -> BoxStream<'static, GroupId>;
 }

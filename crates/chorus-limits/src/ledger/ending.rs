@@ -1,4 +1,4 @@
-//! How leases end: by a word about them, or by time.
+//! Ends of leases: explicitly by `end`, or by expiry.
 
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End};
@@ -11,7 +11,7 @@ use super::meter::Meter;
 use super::{Ledger, REMEMBERED, tally};
 
 impl Ledger {
-    /// The lease is over. Repeating it changes nothing; `Unused` acts on leases that were never sent.
+    /// Ends a lease. A repeated end changes nothing; `Unused` acts on leases that were never sent.
     pub fn end(&mut self, lease: LeaseId, end: &End, now: Timestamp) {
         self.expire(now);
         let Some(life) = self.leases.get(&lease).map(|entry| entry.life.clone()) else {
@@ -28,7 +28,7 @@ impl Ledger {
                     Some(tally::units(meter.limit.charged_for(usage, *cost)))
                 });
                 if life != Life::Reserved {
-                    self.praise(lease);
+                    self.on_success(lease);
                 }
                 self.free(
                     lease,
@@ -90,14 +90,14 @@ impl Ledger {
         }
     }
 
-    /// Charges what providers charge when a call begins.
+    /// Charges the amounts that providers charge when a call starts.
     pub(super) fn charge_sent(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |meter, part| {
             (part.charged.is_none() && meter.charged_when_sent()).then_some(part.set_aside)
         });
     }
 
-    /// Nothing was sent: everything comes back.
+    /// Gives everything back: the lease was not sent.
     pub(super) fn give_back(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |_, _| Some(0));
         self.free(
@@ -110,7 +110,7 @@ impl Ledger {
         );
     }
 
-    /// Its time is up after it was sent: the slot is free, what was set aside is charged.
+    /// Expires a sent lease: frees its slot and charges the reserved amounts.
     pub(super) fn lapse(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |_, part| {
             part.charged.is_none().then_some(part.set_aside)
@@ -124,8 +124,8 @@ impl Ledger {
         );
     }
 
-    /// Makes the lease's charges what `used` says, limit by limit; none leaves a limit as it is. Slots are
-    /// left alone: they are freed, never charged.
+    /// Sets the lease's charge on each limit to `used`; none leaves a limit as it is. Slots are left
+    /// alone: they are freed, never charged.
     fn settle(
         &mut self,
         lease: LeaseId,
@@ -159,7 +159,7 @@ impl Ledger {
         }
     }
 
-    /// A late word on a call whose lease had expired: the charge becomes what was used.
+    /// Corrects the charges of an expired or aborted lease by its real usage.
     fn settle_late(&mut self, lease: LeaseId, usage: &Usage, cost: MicroUsd, now: Timestamp) {
         self.settle(lease, now, |meter, _| {
             Some(tally::units(meter.limit.charged_for(usage, cost)))
@@ -169,7 +169,7 @@ impl Ledger {
         }
     }
 
-    /// Frees the lease's slots and lets it live on as `life`.
+    /// Frees the lease's slots and moves it to `life`.
     fn free(&mut self, lease: LeaseId, now: Timestamp, life: Life) {
         self.live_on(lease, life);
         let Some(entry) = self.leases.get_mut(&lease) else {
@@ -197,13 +197,13 @@ impl Ledger {
         }
     }
 
-    fn praise(&mut self, lease: LeaseId) {
+    fn on_success(&mut self, lease: LeaseId) {
         let Some(entry) = self.leases.get(&lease) else {
             return;
         };
         for group in &entry.groups {
             if let Some(group) = self.groups.get_mut(group) {
-                group.praise();
+                group.on_success();
             }
         }
     }

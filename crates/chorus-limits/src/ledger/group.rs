@@ -1,4 +1,4 @@
-//! One quota group: its meters, which are asked and charged together, and what closes it as a whole.
+//! One quota group: its meters, which are asked and charged together, and its closure as a whole.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,37 +14,37 @@ use super::meter::Meter;
 use super::ramp::Ramp;
 use super::tally::Tally;
 
-/// How long a waiting interactive call holds tasks back after it last asked.
+/// Time for which an interactive call holds tasks back after its last demand.
 pub(crate) const INTERACTIVE_FLAG: Millis = Millis(1_000);
-/// How long a refused group rests when the provider did not say.
+/// Closure of a refused group whose provider asked for no wait.
 const REST: Millis = Millis(1_000);
-/// How long money is waited for when the window is a rolling one.
+/// Closure for money that comes back in a rolling window.
 const SPEND_REST: Millis = Millis(60_000);
 
-/// One quota group.
+/// Meters, closure and calls in flight of one group.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// Its limits.
+    /// One meter a limit, in the order of the configuration.
     pub(crate) meters: Vec<Meter>,
-    /// No call before this time.
+    /// Time until which the group is closed.
     pub(crate) closed_until: Timestamp,
-    /// Live leases that draw on it.
+    /// Number of live leases that draw on the group.
     pub(crate) in_flight: u64,
     ramp: Option<Ramp>,
     config: Arc<QuotaGroup>,
     waiting: BTreeMap<LeaseId, Timestamp>,
 }
 
-/// Whether a call fits into a group.
+/// Answer of a group to a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
-    /// Now, leaving this many parts per million of the scarcest limit.
+    /// Fits now, and leaves this many parts per million of the scarcest limit.
     Now { headroom: i64 },
-    /// At this instant, if nothing else changes.
+    /// Fits at this instant, if nothing else changes.
     At(Timestamp),
-    /// When something is freed.
+    /// Fits when a slot is freed.
     WhenFreed,
-    /// Never: it is larger than this limit.
+    /// Larger than the limit of this dimension.
     Never(Dimension),
 }
 
@@ -69,7 +69,8 @@ impl Group {
         }
     }
 
-    /// Takes over a new configuration; what headers taught about an unchanged one stays. True when it was new.
+    /// Applies a configuration; returns true if it is new. Amounts that headers changed stay for
+    /// limits whose configuration is unchanged.
     pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) -> bool {
         if Arc::ptr_eq(&self.config, config) || self.config == *config {
             return false;
@@ -92,7 +93,7 @@ impl Group {
         true
     }
 
-    /// Where the nth limit of a dimension stands.
+    /// Returns the index of the nth limit of a dimension.
     pub(crate) fn place(&self, dimension: Dimension, nth: usize) -> Option<usize> {
         let of_dimension = self
             .meters
@@ -107,7 +108,7 @@ impl Group {
             .map(|place| &mut self.meters[place])
     }
 
-    /// Whether this candidate's call fits now, or when.
+    /// Returns the fit of the candidate's call.
     pub(crate) fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
         let mut at = now.max(self.closed_until);
         let mut headroom = i64::MAX;
@@ -136,25 +137,25 @@ impl Group {
         }
     }
 
-    /// An interactive call waits on this group: tasks stand back.
+    /// Notes that an interactive call waits on this group: tasks stand back.
     pub(crate) fn wait(&mut self, lease: LeaseId, now: Timestamp) {
         self.waiting.insert(lease, now + INTERACTIVE_FLAG);
     }
 
-    /// It waits no longer; true when it was waiting.
+    /// Removes a waiting call; returns true if it was waiting.
     pub(crate) fn served(&mut self, lease: LeaseId) -> bool {
         self.waiting.remove(&lease).is_some()
     }
 
-    /// A call ended well.
-    pub(crate) fn praise(&mut self) {
+    /// Raises a lowered cap on calls in flight after a call that ended well.
+    pub(crate) fn on_success(&mut self) {
         let in_flight = self.in_flight;
         if let Some(ramp) = &mut self.ramp {
             ramp.raise(in_flight);
         }
     }
 
-    /// What a reply or a refusal signals.
+    /// Corrects the meters by the levels of a reply, and reacts to a failure as its row says.
     pub(crate) fn observe(&mut self, signals: &LimitSignals, now: Timestamp) {
         for level in &signals.levels {
             if let Some(place) = self.place_of(level) {
@@ -183,7 +184,7 @@ impl Group {
         }
     }
 
-    /// Opens a closed group, because a person says so.
+    /// Opens a closed group.
     pub(crate) fn open(&mut self) {
         self.closed_until = Timestamp(i64::MIN);
     }
@@ -192,8 +193,8 @@ impl Group {
         self.closed_until = self.closed_until.max(until);
     }
 
-    /// The limits that were used up, by the header's word or else the scarcest one, are empty until the time
-    /// that the provider named.
+    /// Empties the limits that the headers show as used up, else the scarcest one, and closes the
+    /// group until the time that the provider asked for.
     fn refused_for_rate(&mut self, signals: &LimitSignals, now: Timestamp) {
         let named = signals
             .levels
@@ -221,7 +222,7 @@ impl Group {
         share.min().map(|(_, place)| place)
     }
 
-    /// The limit that a header speaks of: the one of that amount, else the one of the shortest window.
+    /// Returns the limit of a header: the one of that amount, else the one of the shortest window.
     fn place_of(&self, level: &ObservedLevel) -> Option<usize> {
         let of_dimension = || {
             self.meters
@@ -264,7 +265,7 @@ impl Group {
     }
 }
 
-/// Dimension of each limit, and which one of that dimension it is.
+/// Returns the dimension of each limit, and its number among the limits of that dimension.
 pub(crate) fn places(limits: &[Limit]) -> Vec<(Dimension, usize)> {
     let mut seen = BTreeMap::new();
     let number = |limit: &Limit| {

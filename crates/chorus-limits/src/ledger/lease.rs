@@ -1,70 +1,70 @@
-//! A lease in the ledger: what it drew from which limit, and which part of its life it is in.
+//! A lease in the ledger: the amounts it drew from each limit, and its state.
 
 use chorus_core::id::{GroupId, Holder};
 use chorus_core::limit::{Dimension, Lease};
 use chorus_core::time::Timestamp;
 
-/// A lease with its life.
+/// A lease with its state.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// The grant, as it is repeated to whoever asks again.
+    /// Grant, returned again to a repeated demand.
     pub(crate) lease: Lease,
-    /// What it drew, in the order of the lease's charges.
+    /// Amounts drawn, in the order of the lease's charges.
     pub(crate) parts: Vec<Part>,
-    /// Every group it draws on, once.
+    /// Groups that the lease draws on, each once.
     pub(crate) groups: Vec<GroupId>,
-    /// Where it stands.
+    /// State of the lease.
     pub(crate) life: Life,
 }
 
 /// An amount drawn from one limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    /// The group.
+    /// Group of the limit.
     pub(crate) group: GroupId,
-    /// The dimension.
+    /// Dimension of the limit.
     pub(crate) dimension: Dimension,
-    /// Which of the group's limits of that dimension.
+    /// Number among the group's limits of that dimension, from 0.
     pub(crate) nth: usize,
-    /// How much was set aside.
+    /// Amount reserved.
     pub(crate) set_aside: i64,
-    /// How much is charged and since when; none while it is only set aside.
+    /// Time and amount of the charge; none while the amount is only reserved.
     pub(crate) charged: Option<(Timestamp, i64)>,
 }
 
-/// The life of a lease.
+/// State of a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// Until its `not_after`; then everything is given back.
+    /// Reserved until its `not_after`; then everything is given back.
     Reserved,
-    /// The call runs; at `until` the slot is freed and the charge stays.
+    /// Sent: at `until` the slot is freed and the charge stays.
     Sent {
-        /// Who makes the call; unknown after a restore, until it asks.
+        /// Holder that sent the lease; unknown after a restore until it sends again.
         holder: Option<Holder>,
-        /// The call's deadline.
+        /// Expiry of the sent lease.
         until: Timestamp,
     },
-    /// We hung up; the provider may go on until this time.
+    /// Aborted on our side; the provider may go on until this time.
     Aborted {
-        /// When the slot is freed.
+        /// Time at which the slot is freed.
         until: Timestamp,
     },
-    /// It expired after it was sent: a late word corrects the charge, once.
+    /// Expired after it was sent: a late `Used` corrects the charge once.
     Expired {
-        /// When it is forgotten.
+        /// Time at which the lease is forgotten.
         until: Timestamp,
     },
-    /// It ended, or expired before it was sent: nothing changes any more.
+    /// Ended, or expired before it was sent: nothing changes any more.
     Over {
-        /// Whether a call was made on it.
+        /// True if a call was made on the lease.
         sent: bool,
-        /// When it is forgotten.
+        /// Time at which the lease is forgotten.
         until: Timestamp,
     },
 }
 
 impl Entry {
-    /// When time alone changes it.
+    /// Returns the time at which the lease changes by itself.
     pub(crate) fn due(&self) -> Timestamp {
         match self.life {
             Life::Reserved => Timestamp(self.lease.not_after.0.saturating_add(1)),
@@ -75,7 +75,7 @@ impl Entry {
         }
     }
 
-    /// Whether it holds anything.
+    /// Returns true if the lease holds a slot or an amount.
     pub(crate) fn is_live(&self) -> bool {
         matches!(
             self.life,

@@ -1,4 +1,4 @@
-//! The ledger as people may look at it: one row a limit.
+//! Rows for reports and operators: one a limit.
 
 use chorus_core::id::GroupId;
 use chorus_core::limit::{Dimension, Window};
@@ -7,29 +7,29 @@ use serde::Serialize;
 
 use super::Ledger;
 
-/// One limit as it stands.
+/// Present state of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Level {
-    /// The group.
+    /// Quota group of the limit.
     pub group: GroupId,
-    /// What is counted.
+    /// Dimension that is counted.
     pub dimension: Dimension,
-    /// How it comes back.
+    /// Window in which the amount comes back.
     pub window: Window,
-    /// What is left for new calls; below zero when more was used than there was.
+    /// Amount left for new calls; below zero when more was used than there was.
     pub left: i64,
-    /// The most it can hold.
+    /// Maximum that the limit can hold.
     pub capacity: i64,
-    /// What is set aside for calls under way and not charged yet; slots for concurrency.
+    /// Amount reserved and not charged yet; slots for concurrency.
     pub held: i64,
-    /// The least that was left since the start.
+    /// Lowest amount left since the start.
     pub lowest: i64,
-    /// No call in the group before this time, when a refusal closed it.
+    /// Time until which a refusal closed the group; none when it is open.
     pub closed_until: Option<Timestamp>,
 }
 
 impl Ledger {
-    /// All limits seen so far, by group, in the order of their configuration.
+    /// Returns all limits seen so far, by group, in the order of their configuration.
     pub fn levels(&mut self, now: Timestamp) -> Vec<Level> {
         self.expire(now);
         let mut levels = Vec::new();
@@ -49,7 +49,7 @@ impl Ledger {
         levels
     }
 
-    /// Leases that hold a slot or an amount.
+    /// Returns the number of leases that hold a slot or an amount.
     pub fn live_leases(&self) -> usize {
         self.leases.values().filter(|entry| entry.is_live()).count()
     }

@@ -1,8 +1,8 @@
-//! One limit of a group: what has been charged on it, what is set aside, and how headers correct it.
+//! One limit of a group: its charges, its reservations, and its correction by headers.
 //!
-//! What is set aside but not yet charged at the provider never comes back by refill: "full" means full less
-//! what is set aside. Requests, prompts and reservations by `max_tokens` are charged when the call is sent;
-//! produced tokens are charged when the call is over.
+//! A reserved amount that the provider has not charged yet never comes back by refill: "full" means
+//! full less the reservations. Requests, prompts and reservations by `max_tokens` are charged when the
+//! call is sent; produced tokens are charged when the call ends.
 
 use std::collections::VecDeque;
 
@@ -11,24 +11,24 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::tally::{Tally, capacity, units};
 
-/// A header that came within this time of its request shows what stood before that request; a later one may
-/// show anything up to its arrival.
+/// Age up to which a header shows the level before later requests; an older one may show any
+/// charge up to its arrival.
 const PROMPT: Millis = Millis(5_000);
-/// A call that was charged within this time before another was sent may have arrived after it.
+/// Time before a request within which another charged call may have arrived after it.
 const OVERTAKEN: Millis = Millis(2_000);
-/// How far back charges are remembered for reading headers.
+/// Time for which charges are remembered for reading headers.
 const REMEMBERED: Millis = Millis(300_000);
 
-/// One limit.
+/// Meter of one limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
-    /// The limit as configured, to notice a new configuration.
+    /// Limit as configured, to notice a new configuration.
     pub(crate) configured: Limit,
-    /// The limit in force: headers may have changed its amount.
+    /// Limit in force: headers may have changed its amount.
     pub(crate) limit: Limit,
-    /// Set aside and not yet charged; slots for concurrency.
+    /// Amount reserved and not yet charged; slots for concurrency.
     pub(crate) held: i64,
-    /// The least that was ever left.
+    /// Lowest amount that was ever left.
     pub(crate) lowest: i64,
     tally: Tally,
     recent: VecDeque<(Timestamp, i64)>,
@@ -49,7 +49,8 @@ impl Meter {
         }
     }
 
-    /// A meter of a new configuration takes over what the old one holds, and its charges if it counts alike.
+    /// Returns a meter of a new configuration; it keeps the reservations, and the charges if its
+    /// window is the same.
     pub(crate) fn reconfigured(&self, limit: &Limit, now: Timestamp) -> Self {
         let mut meter = self.clone();
         if meter.configured.window == limit.window {
@@ -63,7 +64,7 @@ impl Meter {
         fresh
     }
 
-    /// What is left for new calls; below zero when in debt.
+    /// Returns the amount left for new calls; below zero when in debt.
     pub(crate) fn room(&mut self, now: Timestamp) -> i64 {
         self.charged_room(now) - self.held
     }
@@ -72,13 +73,15 @@ impl Meter {
         capacity(&self.limit)
     }
 
-    /// What a call must find here. Produced tokens are a guess, so they never ask for more than the limit can hold.
+    /// Returns the amount that a call needs. Produced tokens are a guess, so they never need more than
+    /// the limit can hold.
     pub(crate) fn need(&self, estimate: &CallEstimate) -> i64 {
         units(self.limit.reserved_for(estimate))
             .min(self.capacity().max(self.certain_part(estimate)))
     }
 
-    /// The earliest instant at which `need` fits while `floor_permille` stay free; none when time alone never brings it.
+    /// Returns the earliest instant at which `need` fits while `floor_permille` stay free; none when
+    /// time alone never brings it.
     pub(crate) fn earliest(
         &mut self,
         now: Timestamp,
@@ -101,7 +104,7 @@ impl Meter {
         self.held -= amount;
     }
 
-    /// What was set aside is used now.
+    /// Turns a reservation into a charge of the amount used.
     pub(crate) fn charge(&mut self, now: Timestamp, set_aside: i64, used: i64) {
         self.held -= set_aside;
         if used <= 0 || self.limit.window == Window::Held {
@@ -119,7 +122,7 @@ impl Meter {
         self.lowest = self.lowest.min(self.room(now));
     }
 
-    /// A charge turned out to be other than it was. If a header has shown it since, the header knew better.
+    /// Corrects an earlier charge, unless a header has shown it since: the header knew the truth.
     pub(crate) fn correct(&mut self, now: Timestamp, charged_at: Timestamp, more: i64) {
         if self.shown.is_none_or(|shown| shown < charged_at) {
             self.tally.correct(&self.limit, now, charged_at, more);
@@ -127,36 +130,36 @@ impl Meter {
         }
     }
 
-    /// Makes what is left what somebody else has seen; what is set aside comes off it.
+    /// Sets the amount left to what another process has seen; reservations are subtracted.
     pub(crate) fn set_room(&mut self, now: Timestamp, room: i64) {
         self.tally.set_room(&self.limit, now, room);
     }
 
-    /// Nothing is left, somebody was refused for it.
+    /// Empties the limit after a refusal for it.
     pub(crate) fn used_up(&mut self, now: Timestamp) {
         let room = self.charged_room(now).min(self.held);
         self.tally.set_room(&self.limit, now, room);
     }
 
-    /// Clamps the ledger to what a header of a request sent at `sent_at` makes possible.
+    /// Clamps the level to the range that a header of a request sent at `sent_at` makes possible.
     ///
-    /// What was charged after that request may or may not be shown. A header that came at once shows none of
-    /// it; one that came late may show all of it, so it may only lower the ledger to what it says itself. What was
-    /// charged shortly before it may have been overtaken on the way: it never raises the ledger beyond that.
-    pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, told: &ObservedLevel) {
+    /// Later charges may or may not be shown. A header that came at once shows none of them; a late one
+    /// may show all, so it lowers the level at most to its own figure. Charges shortly before the request
+    /// may have been overtaken on the way: the level is never raised beyond them.
+    pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, level: &ObservedLevel) {
         if self.limit.window == Window::Held {
             return;
         }
-        if let Some(amount) = told.limit.filter(|amount| *amount > 0) {
+        if let Some(amount) = level.limit.filter(|amount| *amount > 0) {
             self.resize(now, amount);
         }
-        let Some(remaining) = told.remaining else {
+        let Some(remaining) = level.remaining else {
             return;
         };
         if self.shown.is_some_and(|shown| sent_at < shown) || sent_at + REMEMBERED < now {
             return;
         }
-        let rounding = units(told.rounded_to) / 2;
+        let rounding = units(level.rounded_to) / 2;
         let shown = units(remaining) - rounding;
         let unseen: i64 = self
             .recent
@@ -172,7 +175,7 @@ impl Meter {
         };
         let known = self.charged_room(now);
         let room = known.clamp(least, most.max(least));
-        // A part of a unit that has come back already is kept where nothing is corrected.
+        // A fraction of a unit that has come back already is kept where nothing is corrected.
         if room != known {
             self.tally.set_room(&self.limit, now, room);
         }
@@ -180,7 +183,7 @@ impl Meter {
         self.lowest = self.lowest.min(self.room(now));
     }
 
-    /// Whether the amount is charged when the call is sent, not when it is over.
+    /// Returns true if the amount is charged when the call is sent, not when it ends.
     pub(crate) fn charged_when_sent(&self) -> bool {
         match self.limit.dimension {
             Dimension::Requests | Dimension::InputTokens => true,
@@ -194,7 +197,7 @@ impl Meter {
         }
     }
 
-    /// The part of a call's amount that is no guess.
+    /// Returns the part of a call's amount that is no guess.
     pub(crate) fn certain_part(&self, estimate: &CallEstimate) -> i64 {
         let guessed = matches!(
             self.limit.reserve,
@@ -212,8 +215,8 @@ impl Meter {
         }
     }
 
-    /// What other calls than the one sent at `sent_at` may have had under way before it; its own charge is among
-    /// them, and none is smaller than the smallest.
+    /// Returns the charges of other calls that may have been under way before `sent_at`: all within the
+    /// time, less the smallest, which is at most the own charge.
     fn overtaken(&self, sent_at: Timestamp) -> i64 {
         if !self.charged_when_sent() {
             return 0;
@@ -231,7 +234,7 @@ impl Meter {
         self.tally.room(&self.limit)
     }
 
-    /// The provider says that the limit is another one than was believed.
+    /// Changes the amount of the limit to the one that the provider shows.
     fn resize(&mut self, now: Timestamp, amount: u64) {
         if amount == self.limit.amount {
             return;

@@ -1,20 +1,20 @@
-//! A cap on calls in flight that was learned from refusals: lowered at once, raised call by call.
+//! A cap on calls in flight, learned from refusals: lowered at once, raised call by call.
 
-/// A learned cap, in thousandths of a call.
+/// Learned cap, in thousandths of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ramp {
     milli: u64,
 }
 
 impl Ramp {
-    /// After a refusal for too many calls at once, `in_flight` of them counting the refused one.
+    /// Returns the cap after a refusal for too many calls; `in_flight` counts the refused one.
     pub(crate) fn below(in_flight: u64) -> Self {
         Self {
             milli: in_flight.saturating_sub(1).max(1) * 1000,
         }
     }
 
-    /// After a refusal for growing too fast.
+    /// Returns the cap after a refusal for growing too fast: half of the present one.
     pub(crate) fn halved(current: Option<Self>, in_flight: u64) -> Self {
         let from = current.map_or(in_flight * 1000, |ramp| ramp.milli.min(in_flight * 1000));
         Self {
@@ -22,12 +22,13 @@ impl Ramp {
         }
     }
 
-    /// Calls that may be in flight.
+    /// Returns the number of calls that may be in flight.
     pub(crate) const fn cap(self) -> u64 {
         self.milli / 1000
     }
 
-    /// A call ended well while at least half of the cap was in use: one more after each round of them.
+    /// Raises the cap after a call that ended well while at least half of it was in use: by one call
+    /// after each round of calls.
     pub(crate) fn raise(&mut self, in_flight: u64) {
         if in_flight * 2 >= self.cap() {
             self.milli += 1000_u64.div_ceil(self.cap().max(1));

@@ -1,4 +1,4 @@
-//! Putting the state back: leases after a loss, and levels that somebody else has seen.
+//! Restoration of lost state: leases, and levels that another process has seen.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Ledger;
 use super::lease::Life;
 
 impl Ledger {
-    /// Puts leases back after the state was lost; known ones stay as they are.
+    /// Restores leases after the state was lost; known ones stay as they are.
     pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         self.expire(now);
         for held in leases {
@@ -22,8 +22,8 @@ impl Ledger {
         self.expire(now);
     }
 
-    /// Makes these the leases that hold something, because somebody who knows says so. Of the others it is not
-    /// known how they ended: their slots are free, and what they had set aside counts as used.
+    /// Makes these the only leases that hold an amount. The end of the others is not known: their slots
+    /// are freed, and their reservations count as used.
     pub fn replace(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         self.expire(now);
         let named: BTreeSet<LeaseId> = leases.iter().map(|held| held.lease.id).collect();
@@ -50,12 +50,12 @@ impl Ledger {
         self.expire(now);
     }
 
-    /// Whether the lease is known, live or not.
+    /// Returns true if the lease is remembered, live or not.
     pub fn knows(&self, lease: LeaseId) -> bool {
         self.leases.contains_key(&lease)
     }
 
-    /// What is left of each limit of a group.
+    /// Returns the amount left of each limit of a group.
     pub fn rooms(&mut self, group: &GroupId, now: Timestamp) -> Option<Vec<i64>> {
         let group = self.groups.get_mut(group)?;
         Some(
@@ -67,7 +67,7 @@ impl Ledger {
         )
     }
 
-    /// Makes what is left of each limit of a group what somebody else has seen.
+    /// Sets the amount left of each limit of a group to what another process has seen.
     pub fn set_rooms(
         &mut self,
         config: &Arc<QuotaGroup>,

@@ -1,22 +1,23 @@
-//! What has been charged on one limit, and how it comes back: a bucket, a sliding window, a calendar period.
+//! Charges on one limit and their return: a bucket, a sliding window, a calendar period.
 //!
-//! Whole numbers only: a bucket counts in units times the milliseconds of its window, so that the instant at
-//! which an amount fits is exact. What is merely set aside is the meter's business, not this file's.
+//! Whole numbers only: a bucket counts in units times the milliseconds of its window, so that the
+//! instant at which an amount fits is exact. Deliberately absent: reservations, which are
+//! [`Meter`](super::meter::Meter)'s.
 
 use std::collections::VecDeque;
 
 use chorus_core::limit::{Limit, Window};
 use chorus_core::time::{Millis, Timestamp};
 
-/// How long a call may travel between its charge here and its count at the provider, at most. A rate of a short
-/// window gives a sixtieth of it.
+/// Longest travel of a call between its charge here and its count at the provider. A rate with a
+/// short window allows a sixtieth of the window.
 const TRAVEL: Millis = Millis(500);
 
-/// What has been charged.
+/// Charges of one limit, by the kind of its window.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tally {
-    /// Level times `per_ms` as of `at`, below zero when more was used than there was. Nothing comes back before `at`,
-    /// which lies ahead while a call travels to a provider whose own bucket may still be full.
+    /// Level times `per_ms` as of `at`, below zero in debt. Nothing comes back before `at`, which lies
+    /// ahead while a call travels to a provider whose own bucket may still be full.
     Bucket {
         scaled: i128,
         at: Timestamp,
@@ -24,13 +25,13 @@ pub(crate) enum Tally {
     },
     /// Charges inside the window, oldest first.
     Sliding { charges: VecDeque<(Timestamp, i64)> },
-    /// Used since the start of the period.
+    /// Amount used since the start of the period.
     Calendar { used: i64, since: Timestamp },
-    /// Nothing is ever charged: only what is held counts.
+    /// Without charges: only reservations count.
     Held,
 }
 
-/// An amount as the ledger counts it.
+/// Returns an amount as the ledger counts it.
 pub(crate) fn units(amount: u64) -> i64 {
     i64::try_from(amount)
         .unwrap_or(i64::MAX / 1024)
@@ -42,7 +43,7 @@ pub(crate) fn capacity(limit: &Limit) -> i64 {
 }
 
 impl Tally {
-    /// A tally of which nothing has been used.
+    /// Returns an unused tally.
     pub(crate) fn full(limit: &Limit, now: Timestamp) -> Self {
         match limit.window {
             Window::Bucket { per_ms } => Self::Bucket {
@@ -61,7 +62,8 @@ impl Tally {
         }
     }
 
-    /// A tally of a rate that was used up just now. Calendar periods are not emptied: a day would be lost.
+    /// Returns the tally of a rate that was used up just now. Calendar periods are not emptied, or a day
+    /// would be lost.
     pub(crate) fn empty(limit: &Limit, now: Timestamp) -> Self {
         let mut tally = Self::full(limit, now);
         if matches!(tally, Self::Bucket { .. } | Self::Sliding { .. }) {
@@ -70,7 +72,7 @@ impl Tally {
         tally
     }
 
-    /// Brings the tally to `now`.
+    /// Advances the tally to `now`.
     pub(crate) fn advance(&mut self, limit: &Limit, now: Timestamp) {
         match self {
             Self::Bucket {
@@ -105,7 +107,7 @@ impl Tally {
         }
     }
 
-    /// What is left as of the last `advance`; below zero when in debt.
+    /// Returns the amount left as of the last `advance`; below zero when in debt.
     pub(crate) fn room(&self, limit: &Limit) -> i64 {
         match self {
             Self::Bucket { scaled, .. } => {
@@ -124,7 +126,8 @@ impl Tally {
         }
     }
 
-    /// The earliest instant at which `need` is there, if time alone brings it. Call after `advance(now)`.
+    /// Returns the earliest instant at which `need` is left, if time alone brings it. Call after
+    /// `advance(now)`.
     pub(crate) fn earliest(&self, limit: &Limit, now: Timestamp, need: i64) -> Option<Timestamp> {
         if self.room(limit) >= need {
             return Some(now);
@@ -149,7 +152,7 @@ impl Tally {
         }
     }
 
-    /// Charges an amount now.
+    /// Charges an amount at `now`.
     pub(crate) fn charge(&mut self, limit: &Limit, now: Timestamp, amount: i64) {
         self.advance(limit, now);
         match self {
@@ -168,8 +171,8 @@ impl Tally {
         }
     }
 
-    /// Changes a charge made at `charged_at` by `more` (below zero: it was too high). What a full bucket or a
-    /// past period has forgotten is not given back a second time.
+    /// Corrects a charge made at `charged_at` by `more`, which is below zero if it was too high. An
+    /// amount that a full bucket or a past period has given back already is not given back twice.
     pub(crate) fn correct(
         &mut self,
         limit: &Limit,
@@ -196,14 +199,14 @@ impl Tally {
         self.advance(limit, now);
     }
 
-    /// Makes what is left equal `room`, because somebody who knows says so.
+    /// Sets the amount left to `room`.
     pub(crate) fn set_room(&mut self, limit: &Limit, now: Timestamp, room: i64) {
         self.advance(limit, now);
         let room = room.min(capacity(limit));
         let surplus = self.room(limit) - room;
         match self {
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
-            // Which charges were none is not known: the oldest would be the first to leave anyway.
+            // It is not known which charges were none: the oldest would be the first to leave anyway.
             Self::Sliding { charges } if surplus < 0 => {
                 take_out(charges, charges.len(), -surplus, false)
             }
@@ -214,7 +217,7 @@ impl Tally {
     }
 }
 
-/// Takes an amount out of the first `count` charges, the newest or the oldest of them first.
+/// Removes an amount from the first `count` charges, the newest or the oldest of them first.
 fn take_out(charges: &mut VecDeque<(Timestamp, i64)>, count: usize, mut amount: i64, newest: bool) {
     let mut take = |(_, charge): &mut (Timestamp, i64)| {
         let taken = amount.min(*charge).max(0);
@@ -229,8 +232,9 @@ fn take_out(charges: &mut VecDeque<(Timestamp, i64)>, count: usize, mut amount: 
     charges.retain(|(_, charge)| *charge > 0);
 }
 
-/// When a bucket that is charged now comes back. The provider's own bucket gains nothing while it is full, and it
-/// is full until the call arrives: what ours would gain meanwhile beyond being full itself, is not counted.
+/// Returns the time from which a bucket that is charged now comes back. The provider's own bucket
+/// gains nothing while it is full, and it is full until the call arrives: our gain meanwhile is not
+/// counted.
 fn begins_to_refill(limit: &Limit, scaled: i128, at: Timestamp, now: Timestamp) -> Timestamp {
     let missing = i128::from(capacity(limit)) * i128::from(per_ms(limit)) - scaled;
     let from = at.max(now);
@@ -242,7 +246,8 @@ fn begins_to_refill(limit: &Limit, scaled: i128, at: Timestamp, now: Timestamp) 
     }
 }
 
-/// How long a charge stays in a sliding window: as long as at the provider, which counts it when the call arrives.
+/// Returns the time for which a charge stays in a sliding window: as long as at the provider, which
+/// counts it when the call arrives.
 fn lasts(limit: &Limit) -> Millis {
     Millis(per_ms(limit) + travel(limit).0)
 }
@@ -251,7 +256,7 @@ fn travel(limit: &Limit) -> Millis {
     TRAVEL.min(Millis(per_ms(limit) / 60))
 }
 
-/// The time in which `amount` a window brings this much of scaled units.
+/// Returns the time in which `amount` a window brings this many scaled units.
 fn until_refilled(scaled: i128, amount: u64) -> Option<Millis> {
     let rate = i128::from(amount);
     (rate > 0).then(|| {

@@ -1,4 +1,4 @@
-//! The ledger's behaviour: the life of leases, headers and refusals here; random histories beside this file.
+//! States of leases; headers, refusals and random histories are in the files beside.
 
 mod histories;
 mod refusals;
@@ -38,7 +38,7 @@ pub(super) fn group(limits: Vec<Limit>) -> Arc<QuotaGroup> {
     })
 }
 
-/// A call that is thought to use so many tokens each way.
+/// Demand of a call with so many estimated tokens each way.
 pub(super) fn demand(lease: u128, group: &Arc<QuotaGroup>, input: u64, output: u64) -> Demand {
     let estimate = CallEstimate {
         input,
@@ -73,14 +73,14 @@ pub(super) fn used(input: u64, output: u64) -> End {
     }
 }
 
-/// A ledger that is told what to do in one line each.
-pub(super) struct Told {
+/// Ledger with one group; each method is one operation.
+pub(super) struct Fixture {
     pub(super) ledger: Ledger,
     pub(super) group: Arc<QuotaGroup>,
     pub(super) now: i64,
 }
 
-impl Told {
+impl Fixture {
     pub(super) fn new(limits: Vec<Limit>) -> Self {
         Self {
             ledger: Ledger::new(Start::Full),
@@ -136,8 +136,8 @@ impl Told {
     }
 }
 
-fn input_and_slots() -> Told {
-    Told::new(vec![
+fn input_and_slots() -> Fixture {
+    Fixture::new(vec![
         limit(Dimension::InputTokens, 6_000, MINUTE),
         limit(Dimension::Concurrency, 2, Window::Held),
     ])
@@ -145,21 +145,21 @@ fn input_and_slots() -> Told {
 
 #[test]
 fn a_reserved_lease_that_nobody_sends_gives_everything_back() {
-    let mut told = input_and_slots();
-    told.granted(1, 6_000, 1);
-    told.left(Dimension::InputTokens, 0);
-    told.now = 30_000;
-    told.left(Dimension::InputTokens, 0);
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 6_000, 1);
+    fixture.left(Dimension::InputTokens, 0);
+    fixture.now = 30_000;
+    fixture.left(Dimension::InputTokens, 0);
     assert_eq!(
-        told.send(1, 90_000),
+        fixture.send(1, 90_000),
         Sent::Sent,
         "it lives until its not_after"
     );
-    told.granted(2, 0, 1);
-    told.now = 60_001;
-    told.left(Dimension::Concurrency, 1);
+    fixture.granted(2, 0, 1);
+    fixture.now = 60_001;
+    fixture.left(Dimension::Concurrency, 1);
     assert_eq!(
-        told.send(2, 90_000),
+        fixture.send(2, 90_000),
         Sent::Gone,
         "nobody calls on a lease that gave everything back"
     );
@@ -167,123 +167,127 @@ fn a_reserved_lease_that_nobody_sends_gives_everything_back() {
 
 #[test]
 fn a_sent_lease_frees_its_slot_at_its_deadline_and_keeps_its_charge() {
-    let mut told = input_and_slots();
-    told.granted(1, 6_000, 1);
-    assert_eq!(told.send(1, 10_000), Sent::Sent);
-    told.now = 10_000;
-    told.left(Dimension::Concurrency, 2);
-    told.left(Dimension::InputTokens, 950);
-    told.end(1, &used(4_000, 1));
-    told.left(Dimension::InputTokens, 2_950);
-    told.left(Dimension::Concurrency, 2);
-    told.end(1, &used(1, 1));
-    told.end(1, &End::Unused);
-    told.left(Dimension::InputTokens, 2_950);
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 6_000, 1);
+    assert_eq!(fixture.send(1, 10_000), Sent::Sent);
+    fixture.now = 10_000;
+    fixture.left(Dimension::Concurrency, 2);
+    fixture.left(Dimension::InputTokens, 950);
+    fixture.end(1, &used(4_000, 1));
+    fixture.left(Dimension::InputTokens, 2_950);
+    fixture.left(Dimension::Concurrency, 2);
+    fixture.end(1, &used(1, 1));
+    fixture.end(1, &End::Unused);
+    fixture.left(Dimension::InputTokens, 2_950);
 }
 
 #[test]
 fn unused_never_takes_a_lease_back_that_was_sent() {
-    let mut told = input_and_slots();
-    told.granted(1, 3_000, 1);
-    told.send(1, 60_000);
-    told.end(1, &End::Unused);
-    told.left(Dimension::Concurrency, 1);
-    told.left(Dimension::InputTokens, 3_000);
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 3_000, 1);
+    fixture.send(1, 60_000);
+    fixture.end(1, &End::Unused);
+    fixture.left(Dimension::Concurrency, 1);
+    fixture.left(Dimension::InputTokens, 3_000);
 }
 
 #[test]
 fn sending_is_idempotent_for_its_holder_and_denied_to_others() {
-    let mut told = input_and_slots();
-    told.granted(1, 10, 1);
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 10, 1);
     assert_eq!(
-        (told.send(1, 9_000), told.send(1, 9_000)),
+        (fixture.send(1, 9_000), fixture.send(1, 9_000)),
         (Sent::Sent, Sent::Sent)
     );
-    let other = told.ledger.send(
+    let other = fixture.ledger.send(
         LeaseId::new(1),
         &Holder::new("boot/2"),
         Timestamp(9_000),
         Timestamp(0),
     );
     assert_eq!(other, Sent::Gone);
-    told.left(Dimension::InputTokens, 5_990);
-    assert_eq!(told.send(77, 9_000), Sent::Gone, "an unknown lease is gone");
+    fixture.left(Dimension::InputTokens, 5_990);
+    assert_eq!(
+        fixture.send(77, 9_000),
+        Sent::Gone,
+        "an unknown lease is gone"
+    );
 }
 
 #[test]
 fn asking_again_with_the_same_lease_gives_the_same_grant_once() {
-    let mut told = input_and_slots();
-    let first = told.ask(1, 500, 1);
-    assert_eq!(told.ask(1, 500, 1), first);
-    told.left(Dimension::InputTokens, 5_500);
-    told.left(Dimension::Concurrency, 1);
+    let mut fixture = input_and_slots();
+    let first = fixture.ask(1, 500, 1);
+    assert_eq!(fixture.ask(1, 500, 1), first);
+    fixture.left(Dimension::InputTokens, 5_500);
+    fixture.left(Dimension::Concurrency, 1);
 }
 
 #[test]
 fn an_aborted_call_keeps_slot_and_charge_for_its_grace() {
-    let mut told = input_and_slots();
-    told.granted(1, 6_000, 1);
-    told.send(1, 60_000);
-    told.now = 1_000;
-    told.end(
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 6_000, 1);
+    fixture.send(1, 60_000);
+    fixture.now = 1_000;
+    fixture.end(
         1,
         &End::Aborted {
             usage: None,
             grace: Millis(5_000),
         },
     );
-    told.left(Dimension::Concurrency, 1);
-    told.now = 6_000;
-    told.left(Dimension::Concurrency, 2);
-    told.left(Dimension::InputTokens, 550);
+    fixture.left(Dimension::Concurrency, 1);
+    fixture.now = 6_000;
+    fixture.left(Dimension::Concurrency, 2);
+    fixture.left(Dimension::InputTokens, 550);
 }
 
 #[test]
 fn a_refused_call_charges_only_what_its_provider_charges_for_refusals() {
     for counts_request in [true, false] {
-        let mut told = Told::new(vec![
+        let mut fixture = Fixture::new(vec![
             limit(Dimension::Requests, 60, MINUTE),
             limit(Dimension::InputTokens, 6_000, MINUTE),
         ]);
-        told.granted(1, 900, 1);
-        told.send(1, 60_000);
-        told.end(1, &End::Refused { counts_request });
-        told.left(Dimension::InputTokens, 6_000);
-        told.left(Dimension::Requests, if counts_request { 59 } else { 60 });
+        fixture.granted(1, 900, 1);
+        fixture.send(1, 60_000);
+        fixture.end(1, &End::Refused { counts_request });
+        fixture.left(Dimension::InputTokens, 6_000);
+        fixture.left(Dimension::Requests, if counts_request { 59 } else { 60 });
     }
 }
 
 #[test]
 fn more_real_use_than_there_was_is_a_debt_that_time_pays() {
-    let mut told = input_and_slots();
-    told.granted(1, 6_000, 1);
-    told.send(1, 60_000);
-    told.end(1, &used(9_000, 1));
-    told.left(Dimension::InputTokens, -3_000);
-    told.waits_until(2, 100, Some(31_500));
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 6_000, 1);
+    fixture.send(1, 60_000);
+    fixture.end(1, &used(9_000, 1));
+    fixture.left(Dimension::InputTokens, -3_000);
+    fixture.waits_until(2, 100, Some(31_500));
 }
 
 #[test]
 fn what_is_set_aside_does_not_come_back_by_refill() {
-    let mut told = Told::new(vec![limit(Dimension::OutputTokens, 6_000, MINUTE)]);
-    told.granted(1, 1, 4_000);
-    told.send(1, 600_000);
-    told.now = 300_000;
-    told.left(Dimension::OutputTokens, 2_000);
-    told.end(1, &used(1, 1_000));
-    told.left(Dimension::OutputTokens, 5_000);
+    let mut fixture = Fixture::new(vec![limit(Dimension::OutputTokens, 6_000, MINUTE)]);
+    fixture.granted(1, 1, 4_000);
+    fixture.send(1, 600_000);
+    fixture.now = 300_000;
+    fixture.left(Dimension::OutputTokens, 2_000);
+    fixture.end(1, &used(1, 1_000));
+    fixture.left(Dimension::OutputTokens, 5_000);
 }
 
 #[test]
 fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
-    let mut told = input_and_slots();
-    let Reserved::Granted(lease) = told.ask(1, 4_000, 1) else {
+    let mut fixture = input_and_slots();
+    let Reserved::Granted(lease) = fixture.ask(1, 4_000, 1) else {
         panic!("there is room")
     };
-    for groups in [vec![Arc::clone(&told.group)], Vec::new()] {
-        let mut fresh = Told {
+    for groups in [vec![Arc::clone(&fixture.group)], Vec::new()] {
+        let mut fresh = Fixture {
             ledger: Ledger::new(Start::Full),
-            group: Arc::clone(&told.group),
+            group: Arc::clone(&fixture.group),
             now: 100,
         };
         let held = HeldLease {
@@ -312,30 +316,30 @@ fn rates_start_empty_after_a_loss_and_days_do_not() {
         limit(Dimension::InputTokens, 6_000, MINUTE),
         limit(Dimension::Requests, 50, Window::Day { offset_minutes: 0 }),
     ];
-    let mut told = Told {
+    let mut fixture = Fixture {
         ledger: Ledger::new(Start::Empty),
         group: group(limits),
         now: 0,
     };
-    told.waits_until(1, 100, Some(1_000));
-    told.left(Dimension::Requests, 50);
+    fixture.waits_until(1, 100, Some(1_000));
+    fixture.left(Dimension::Requests, 50);
 }
 
 #[test]
 fn a_call_larger_than_every_limit_is_never_granted_and_a_guess_never_counts_as_larger() {
-    let mut told = Told::new(vec![
+    let mut fixture = Fixture::new(vec![
         limit(Dimension::InputTokens, 6_000, MINUTE),
         limit(Dimension::OutputTokens, 100, MINUTE),
     ]);
-    assert!(matches!(told.ask(1, 6_001, 1), Reserved::Never(_)));
-    told.granted(2, 10, 5_000);
-    told.left(Dimension::OutputTokens, 0);
+    assert!(matches!(fixture.ask(1, 6_001, 1), Reserved::Never(_)));
+    fixture.granted(2, 10, 5_000);
+    fixture.left(Dimension::OutputTokens, 0);
     let nobody = Demand {
         candidates: Vec::new(),
-        ..demand(3, &told.group, 1, 1)
+        ..demand(3, &fixture.group, 1, 1)
     };
     assert!(matches!(
-        told.ledger.reserve(&nobody, Timestamp(0)),
+        fixture.ledger.reserve(&nobody, Timestamp(0)),
         Reserved::Never(_)
     ));
 }
@@ -380,59 +384,59 @@ fn the_lowest_rank_with_room_is_taken_and_among_equals_the_one_with_headroom() {
 
 #[test]
 fn tasks_step_aside_while_an_interactive_call_waits_and_a_second_longer() {
-    let mut told = input_and_slots();
-    told.granted(1, 6_000, 1);
-    told.send(1, 40_000);
-    let mut person = demand(2, &told.group, 3_000, 1);
+    let mut fixture = input_and_slots();
+    fixture.granted(1, 6_000, 1);
+    fixture.send(1, 40_000);
+    let mut person = demand(2, &fixture.group, 3_000, 1);
     person.interactive = true;
     assert_eq!(
-        told.ledger.reserve(&person, Timestamp(0)),
+        fixture.ledger.reserve(&person, Timestamp(0)),
         Reserved::Wait {
             at: Some(Timestamp(30_500))
         }
     );
-    told.now = 500;
-    told.waits_until(3, 10, Some(1_000));
-    told.now = 1_000;
-    told.granted(3, 10, 1);
-    told.end(3, &End::Unused);
-    told.now = 30_400;
+    fixture.now = 500;
+    fixture.waits_until(3, 10, Some(1_000));
+    fixture.now = 1_000;
+    fixture.granted(3, 10, 1);
+    fixture.end(3, &End::Unused);
+    fixture.now = 30_400;
     assert!(matches!(
-        told.ledger.reserve(&person, Timestamp(30_400)),
+        fixture.ledger.reserve(&person, Timestamp(30_400)),
         Reserved::Wait { .. }
     ));
-    told.now = 30_500;
-    told.waits_until(4, 10, Some(31_400));
+    fixture.now = 30_500;
+    fixture.waits_until(4, 10, Some(31_400));
     person.not_after = Timestamp(60_000);
     assert!(matches!(
-        told.ledger.reserve(&person, Timestamp(30_500)),
+        fixture.ledger.reserve(&person, Timestamp(30_500)),
         Reserved::Granted(_)
     ));
     assert!(
-        told.ledger.take_freed().contains(&told.group.id),
-        "those who stepped aside are told"
+        fixture.ledger.take_freed().contains(&fixture.group.id),
+        "those who stepped aside are fixture"
     );
 }
 
 #[test]
 fn a_floor_is_left_free_and_never_makes_a_call_impossible() {
-    let mut told = input_and_slots();
-    let mut floored = demand(1, &told.group, 5_500, 1);
+    let mut fixture = input_and_slots();
+    let mut floored = demand(1, &fixture.group, 5_500, 1);
     floored.candidates[0].floor_permille = 100;
     assert_eq!(
-        told.ledger.reserve(&floored, Timestamp(0)),
-        told.ledger.reserve(&floored, Timestamp(0))
+        fixture.ledger.reserve(&floored, Timestamp(0)),
+        fixture.ledger.reserve(&floored, Timestamp(0))
     );
     assert!(
         matches!(
-            told.ledger.reserve(&floored, Timestamp(0)),
+            fixture.ledger.reserve(&floored, Timestamp(0)),
             Reserved::Granted(_)
         ),
         "a full limit admits all it can"
     );
     floored.lease = LeaseId::new(2);
     floored.candidates[0].estimate.input = 100;
-    let answer = told.ledger.reserve(&floored, Timestamp(0));
+    let answer = fixture.ledger.reserve(&floored, Timestamp(0));
     assert_eq!(
         answer,
         Reserved::Wait { at: None },

@@ -1,9 +1,10 @@
-//! One process while the server is away: its share of every limit, by the last count of members, over a ledger of
-//! its own whose levels begin where they were last seen. What it does is written down and told to the server when
-//! that is back.
+//! One process while the server is away: its share of every limit, by the last count of members, over a
+//! [`Ledger`] of its own whose levels start where they were last seen. Its operations are kept and sent
+//! to the server when that is back.
 //!
-//! Which leases hold something is known to the database only, as other processes send and end them: so a
-//! reservation hears `Lost`, and its process restores, at the beginning and every few seconds.
+//! Only the database knows which leases hold an amount, as other processes send and end them: so a
+//! reservation returns [`LimiterError::StateLost`] at the beginning and every few seconds, and its
+//! process restores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,30 +17,30 @@ use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 use serde_json::{Value, json};
 
+use super::arguments;
 use super::mirror::{Mirror, Mirrors};
-use super::words;
 use crate::ledger::{Ledger, Start};
 
-/// How long the leases that were restored are good for.
+/// Time after which leases must be restored again.
 const LEASES_LAST: Millis = Millis(5_000);
-/// Leases of which the server must be told something; beyond these the caller has to keep its own word.
-const MOST_WORDS: usize = 10_000;
+/// Maximum leases with operations kept for the server; further callers must retry theirs.
+const MOST_KEPT: usize = 10_000;
 
-/// A process without the server.
+/// State of a process without the server.
 pub(super) struct Alone {
     ledger: Ledger,
     share: u64,
     begun_with: Mirrors,
     restored_at: Option<Timestamp>,
     divided: BTreeMap<GroupId, (Arc<QuotaGroup>, Arc<QuotaGroup>)>,
-    told: BTreeMap<LeaseId, Told>,
+    kept: BTreeMap<LeaseId, KeptOperations>,
     /// Lease of the last signals about each group.
     seen: BTreeMap<GroupId, LeaseId>,
 }
 
-/// What the server must be told of a lease.
+/// Operations on a lease, kept for the server.
 #[derive(Debug, Clone, Default)]
-struct Told {
+struct KeptOperations {
     lease: Option<Lease>,
     sent: Option<(Holder, Timestamp)>,
     signals: Option<LimitSignals>,
@@ -47,7 +48,7 @@ struct Told {
 }
 
 impl Alone {
-    /// A process that must do with what it saw; `members` share every limit.
+    /// Creates the state from the levels last seen; `members` processes share every limit.
     pub(super) fn new(members: u32, mirrors: &Mirrors, now: Timestamp) -> Self {
         let mut alone = Self {
             ledger: Ledger::new(Start::Empty),
@@ -55,7 +56,7 @@ impl Alone {
             begun_with: mirrors.clone(),
             restored_at: None,
             divided: BTreeMap::new(),
-            told: BTreeMap::new(),
+            kept: BTreeMap::new(),
             seen: BTreeMap::new(),
         };
         for (
@@ -76,7 +77,7 @@ impl Alone {
         alone
     }
 
-    /// Reserves within the share. A call that is larger than the share waits for the server.
+    /// Reserves within the share. A call larger than the share waits for the server.
     pub(super) fn reserve(
         &mut self,
         mut demand: Demand,
@@ -97,7 +98,7 @@ impl Alone {
         }
         Ok(match self.ledger.reserve(&demand, now) {
             Reserved::Granted(lease) => {
-                self.told.entry(lease.id).or_default().lease = Some(lease.clone());
+                self.kept.entry(lease.id).or_default().lease = Some(lease.clone());
                 Reserved::Granted(lease)
             }
             Reserved::Never(_) => Reserved::Wait { at: None },
@@ -105,8 +106,8 @@ impl Alone {
         })
     }
 
-    /// A lease that this process does not know was granted elsewhere: the claim in the database says that it is
-    /// the caller's, and its own words say until when it may be sent.
+    /// Marks a lease as sent. An unknown lease was granted elsewhere: the claim in the database says that
+    /// it is the caller's, and the lease itself until when it may be sent.
     pub(super) fn send(
         &mut self,
         lease: &Lease,
@@ -124,34 +125,34 @@ impl Alone {
         }
         let sent = self.ledger.send(lease.id, holder, deadline, now);
         if sent == Sent::Sent {
-            let told = self.told.entry(lease.id).or_default();
-            (told.lease, told.sent) = (Some(lease.clone()), Some((holder.clone(), deadline)));
+            let kept = self.kept.entry(lease.id).or_default();
+            (kept.lease, kept.sent) = (Some(lease.clone()), Some((holder.clone(), deadline)));
         }
         sent
     }
 
-    /// The lease is over; the server is told later.
+    /// Ends a lease, and keeps the end for the server.
     pub(super) fn end(
         &mut self,
         lease: LeaseId,
         end: End,
         now: Timestamp,
     ) -> Result<(), LimiterError> {
-        if self.told.len() >= MOST_WORDS && !self.told.contains_key(&lease) {
+        if self.kept.len() >= MOST_KEPT && !self.kept.contains_key(&lease) {
             return Err(LimiterError::unavailable(
                 "too many leases have ended while it was away",
             ));
         }
         self.ledger.end(lease, &end, now);
-        let told = self.told.entry(lease).or_default();
-        if end != End::Unused || told.sent.is_none() {
-            told.end = Some(end);
+        let kept = self.kept.entry(lease).or_default();
+        if end != End::Unused || kept.sent.is_none() {
+            kept.end = Some(end);
         }
         Ok(())
     }
 
-    /// Headers speak of the whole limit: the share is taken of them. The server is told the last
-    /// signals of each group; those of a lease that this process does not know are dropped.
+    /// Applies the signals: headers show the whole limit, so the share is taken of them. The last signals
+    /// of each group are kept for the server; those of an unknown lease are dropped.
     pub(super) fn observe(&mut self, lease: LeaseId, signals: LimitSignals, now: Timestamp) {
         let groups = self.ledger.groups_of(lease);
         if groups.is_empty() {
@@ -166,10 +167,10 @@ impl Alone {
         for group in groups {
             self.seen.insert(group, lease);
         }
-        self.told.entry(lease).or_default().signals = Some(signals);
+        self.kept.entry(lease).or_default().signals = Some(signals);
     }
 
-    /// These are the leases that hold something.
+    /// Makes these the only leases that hold an amount.
     pub(super) fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         let mut own = Vec::with_capacity(leases.len());
         for held in leases {
@@ -184,16 +185,16 @@ impl Alone {
         self.restored_at = Some(now);
     }
 
-    /// What the server must be told of leases.
+    /// Returns the operations kept for the server, one object a lease.
     pub(super) fn leases(&self) -> Value {
         let latest: BTreeSet<LeaseId> = self.seen.values().copied().collect();
-        let one = |(id, told): (&LeaseId, &Told)| {
-            let end = told.end.as_ref().map(words::end);
-            let signals = told.signals.as_ref().filter(|_| latest.contains(id));
-            let signals = signals.map(words::signals);
-            let Some(lease) = &told.lease else {
+        let one = |(id, kept): (&LeaseId, &KeptOperations)| {
+            let end = kept.end.as_ref().map(arguments::end);
+            let signals = kept.signals.as_ref().filter(|_| latest.contains(id));
+            let signals = signals.map(arguments::signals);
+            let Some(lease) = &kept.lease else {
                 return json!({
-                    "lease": id, "charges": null, "sent_until": null, "signals": signals, "word": end,
+                    "lease": id, "charges": null, "sent_until": null, "signals": signals, "ending": end,
                 });
             };
             let groups = lease
@@ -201,21 +202,21 @@ impl Alone {
                 .iter()
                 .filter_map(|charge| self.divided.get(&charge.group))
                 .map(|(whole, _)| Arc::clone(whole));
-            let sent_until = told.sent.as_ref().map(|(_, until)| *until);
-            let mut held = words::held(&HeldLease {
+            let sent_until = kept.sent.as_ref().map(|(_, until)| *until);
+            let mut held = arguments::held(&HeldLease {
                 lease: lease.clone(),
                 groups: groups.collect(),
                 sent_until,
             });
-            held["holder"] = json!(told.sent.as_ref().map(|(holder, _)| holder));
+            held["holder"] = json!(kept.sent.as_ref().map(|(holder, _)| holder));
             held["signals"] = json!(signals);
-            held["word"] = json!(end);
+            held["ending"] = json!(end);
             held
         };
-        self.told.iter().map(one).collect()
+        self.kept.iter().map(one).collect()
     }
 
-    /// What must be believed to be left of each group, as far as this process knows.
+    /// Returns the amounts left of each group, as far as this process knows.
     pub(super) fn mirrors(&mut self, now: Timestamp) -> Mirrors {
         let mut mirrors = self.begun_with.clone();
         for (id, (whole, _)) in &self.divided {
@@ -230,7 +231,7 @@ impl Alone {
                 .unwrap_or_default();
             let left =
                 |(place, room): (usize, i64)| match (whole.limits.get(place), began.get(place)) {
-                    // What a period had, less what was used here.
+                    // The amount at the start of the outage, less the usage here.
                     (
                         Some(Limit {
                             window: Window::Day { .. } | Window::Month,

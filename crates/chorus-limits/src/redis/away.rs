@@ -1,4 +1,4 @@
-//! The server with what this process saw of it, and the change between the server and being alone.
+//! The server with the state last seen of it, and the change to [`Alone`] and back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -8,15 +8,15 @@ use chorus_core::time::{Millis, Timestamp};
 use serde_json::{Value, json};
 
 use super::alone::Alone;
+use super::arguments;
 use super::link::{Link, unreadable};
 use super::mirror::Mirrors;
 use super::reply::Reply;
-use super::words;
 
-/// How often a process that is alone looks whether the server is back.
+/// Time between two attempts to reach a server that is away.
 const LOOK_AGAIN: Millis = Millis(500);
 
-/// The server, and what stands in for it.
+/// Connection to the server, and the state that stands in for it.
 pub(super) struct Shared {
     pub(super) link: Arc<Link>,
     grace: Millis,
@@ -24,34 +24,33 @@ pub(super) struct Shared {
     me: Weak<Self>,
 }
 
-/// What this process knows by itself.
+/// State that this process knows without the server.
 #[derive(Default)]
 pub(super) struct State {
-    /// The life of the shared state in which this process last restored leases.
+    /// Life of the shared state in which this process last restored leases.
     pub(super) token: Option<String>,
-    /// What it last saw of each group.
+    /// Levels last seen of each group.
     pub(super) mirrors: Mirrors,
-    /// How many processes reserve; zero when it was never told.
+    /// Number of processes that reserve; 0 before the first answer.
     pub(super) members: u32,
-    /// The process without the server.
+    /// State without the server, while that is away.
     pub(super) alone: Option<Alone>,
-    /// Since when the server has not answered.
+    /// Time of the first unanswered operation; none while the server answers.
     away_since: Option<Timestamp>,
-    /// How often something was done alone.
-    deeds: u64,
+    /// Number of operations done alone.
+    operations: u64,
 }
 
-/// What a deed needs in order to be done without the server.
+/// Requirement of an operation that is done without the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
-    /// A share of the limits: the count of members must be known.
+    /// Share of the limits: the count of members must be known.
     Share,
-    /// Nothing.
     Nothing,
 }
 
 impl State {
-    /// How many members the server counted.
+    /// Notes the number of members that the server counted.
     pub(super) fn counted(&mut self, members: i64) {
         self.members = u32::try_from(members).unwrap_or(1);
     }
@@ -71,28 +70,32 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does a deed on the server, which is told first what was done without it.
-    pub(super) async fn run(&self, deed: &str, words: &Value) -> Result<Reply, LimiterError> {
-        self.tell().await?;
-        self.noted(self.link.run(deed, words).await)
+    /// Runs an operation on the server, after the operations that were done without it.
+    pub(super) async fn run(
+        &self,
+        operation: &str,
+        arguments: &Value,
+    ) -> Result<Reply, LimiterError> {
+        self.send_kept().await?;
+        self.noted(self.link.run(operation, arguments).await)
     }
 
-    /// Puts leases back on the server.
+    /// Restores leases on the server.
     pub(super) async fn restore(
         &self,
         leases: &[HeldLease],
         member: &str,
     ) -> Result<(), LimiterError> {
-        let words = {
+        let arguments = {
             let mut state = self.lock();
             let now = self.link.clock().now();
             let mirrors = state.alone.as_mut().map(|alone| alone.mirrors(now));
-            let mirrors = words::mirrors(mirrors.as_ref().unwrap_or(&state.mirrors).iter());
+            let mirrors = arguments::mirrors(mirrors.as_ref().unwrap_or(&state.mirrors).iter());
             let token = format!("{:032x}", self.link.clock().random_u128());
-            let leases: Vec<_> = leases.iter().map(words::held).collect();
+            let leases: Vec<_> = leases.iter().map(arguments::held).collect();
             json!({ "leases": leases, "token": token, "mirrors": mirrors, "member": member })
         };
-        let mut reply = self.noted(self.link.run("restore", &words).await)?;
+        let mut reply = self.noted(self.link.run("restore", &arguments).await)?;
         let (token, members) = reply
             .text()
             .zip(reply.number())
@@ -102,10 +105,10 @@ impl Shared {
             state.counted(members);
             state.token = Some(token);
         }
-        self.tell().await
+        self.send_kept().await
     }
 
-    /// The answer, or what this process says by itself when the server has been away for longer than the grace.
+    /// Returns the answer, or the result of `act` when the server has been away longer than the grace.
     pub(super) fn or_alone<T>(
         &self,
         answer: Result<T, LimiterError>,
@@ -131,9 +134,9 @@ impl Shared {
                 "the limiter is away, this process goes on with its share"
             );
             state.alone = Some(Alone::new(state.members, &state.mirrors, now));
-            tokio::spawn(tell_when_back(Weak::clone(&self.me)));
+            tokio::spawn(send_kept_when_back(Weak::clone(&self.me)));
         }
-        state.deeds += 1;
+        state.operations += 1;
         state.alone.as_mut().map_or(answer, |alone| act(alone, now))
     }
 
@@ -147,31 +150,34 @@ impl Shared {
         answer
     }
 
-    /// Tells the server what was done without it; repeated until nothing was added meanwhile.
-    async fn tell(&self) -> Result<(), LimiterError> {
+    /// Sends the operations done without the server; repeated until none was added meanwhile.
+    async fn send_kept(&self) -> Result<(), LimiterError> {
         loop {
-            let (deeds, leases, mirrors) = {
+            let (operations, leases, mirrors) = {
                 let now = self.link.clock().now();
                 let mut state = self.lock();
-                let deeds = state.deeds;
+                let operations = state.operations;
                 let Some(alone) = &mut state.alone else {
                     return Ok(());
                 };
-                (deeds, alone.leases(), alone.mirrors(now))
+                (operations, alone.leases(), alone.mirrors(now))
             };
             self.noted(self.link.run("merge", &json!({ "leases": leases })).await)?;
             let mut state = self.lock();
-            if state.deeds == deeds {
+            if state.operations == operations {
                 (state.alone, state.mirrors) = (None, mirrors);
-                tracing::info!("the limiter is back and knows what was done without it");
+                tracing::info!(
+                    "the limiter is back and has received the operations done without it"
+                );
                 return Ok(());
             }
         }
     }
 }
 
-/// A worker that is busy with one call would tell of it when the call is over: too late for its slot.
-async fn tell_when_back(shared: Weak<Shared>) {
+/// Sends kept operations when the server is back. A worker busy with one call would send them at the
+/// end of the call only, too late for its slot.
+async fn send_kept_when_back(shared: Weak<Shared>) {
     loop {
         let Some(sleep) = shared
             .upgrade()
@@ -183,8 +189,8 @@ async fn tell_when_back(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        // What fails here is tried again, or told by the next deed.
-        if shared.lock().alone.is_none() || shared.tell().await.is_ok() {
+        // A failure is tried again, or repaired by the next operation.
+        if shared.lock().alone.is_none() || shared.send_kept().await.is_ok() {
             return;
         }
     }

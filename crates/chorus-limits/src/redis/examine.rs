@@ -1,4 +1,4 @@
-//! What a person should know of the server: asked on a connection of its own, by nobody who works.
+//! Facts about the server for `chorus doctor`, read on a connection of their own.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use redis::{AsyncConnectionConfig, Client, InfoDict};
 use super::Settings;
 use super::link::{unavailable, unreadable};
 
-/// How a server stands.
+/// Facts about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
-    /// Its release.
+    /// Release of the server.
     pub release: String,
-    /// What it does when its memory is full; anything but `noeviction` forgets limits.
+    /// Policy when memory is full; any but `noeviction` forgets limits.
     pub eviction: String,
-    /// Keys that it has thrown away since it started.
+    /// Number of keys evicted since the server started.
     pub evicted: u64,
-    /// What time it thinks it is: the clock by which limits are kept.
+    /// Time of the server: the clock by which limits are kept.
     pub now: Timestamp,
 }
 
-/// Asks the server of these settings.
+/// Reads the facts of the server of these settings.
 pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
     let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(problem))?;
     let patience = Duration::from_millis(settings.patience.0);

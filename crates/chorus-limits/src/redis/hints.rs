@@ -1,5 +1,5 @@
-//! The signals of the server: groups in which something was freed or corrected. Hints only; while the server is
-//! away there are none, and a new subscription is tried once a second.
+//! Hints of the server: groups that were freed or corrected. While the server is away there are none,
+//! and a new subscription is tried once a second.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ struct Ear {
     messages: Option<BoxStream<'static, Msg>>,
 }
 
-/// The groups that are told of from now on.
+/// Returns the groups that are freed or corrected from now on.
 pub(super) fn listen(link: Arc<Link>) -> BoxStream<'static, GroupId> {
     let ear = Ear {
         link,

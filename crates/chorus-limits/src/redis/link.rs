@@ -1,7 +1,8 @@
-//! The connection to the server: opened when it is needed, given up at the first error, every wait bounded.
+//! The connection to the server: opened when it is needed, dropped at the first error, with every wait
+//! bounded.
 //!
-//! A connection knows the run of the server that it speaks to. A server that was started again may hold a state
-//! of an earlier time, so the script compares that run with the one in which leases were last restored.
+//! A connection knows the run id of its server. A restarted server may hold an earlier state, so the
+//! script compares that run with the one in which leases were last restored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,29 +16,29 @@ use tokio::sync::Mutex;
 
 use super::reply::Reply;
 
-/// The whole script, in the order in which its parts need each other.
+/// Whole script, in the order in which its parts need each other.
 const SCRIPT: &str = concat!(
     include_str!("lua/frame.lua"),
     include_str!("lua/tally.lua"),
     include_str!("lua/meter.lua"),
     include_str!("lua/group.lua"),
     include_str!("lua/lease.lua"),
-    include_str!("lua/deeds.lua"),
+    include_str!("lua/operations.lua"),
 );
-/// How long a failed attempt to connect speaks for the next ones.
+/// Time for which a failed connection attempt answers for the next ones.
 const FAIL_FAST: Millis = Millis(200);
 
-/// Whose time counts.
+/// Clock by which limits are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Time {
-    /// The server's: all processes agree on it.
+    /// Clock of the server: all processes agree on it.
     #[default]
     Server,
-    /// The clock that was given: for tests.
+    /// Clock port of the process, for tests.
     Clock,
 }
 
-/// The way to the server.
+/// Connection to the server.
 pub(super) struct Link {
     client: Client,
     config: AsyncConnectionConfig,
@@ -69,11 +70,11 @@ impl Link {
         prefix: String,
         time: Time,
         clock: Arc<dyn Clock>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Self {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(Some(patience));
+            .set_connection_timeout(Some(timeout))
+            .set_response_timeout(Some(timeout));
         Self {
             client,
             config,
@@ -93,21 +94,21 @@ impl Link {
         &*self.clock
     }
 
-    /// The channel on which groups are told that were freed or corrected.
+    /// Returns the channel of hints about freed or corrected groups.
     pub(super) fn channel(&self) -> String {
         format!("{}:changed", self.prefix)
     }
 
-    /// Does a deed, in as many runs of the script as its overdue leases need.
+    /// Runs an operation, in as many runs of the script as its overdue leases need.
     pub(super) async fn run(
         &self,
-        deed: &str,
-        words: &serde_json::Value,
+        operation: &str,
+        arguments: &serde_json::Value,
     ) -> Result<Reply, LimiterError> {
-        let words = words.to_string();
+        let arguments = arguments.to_string();
         loop {
-            let reply = self.run_once(deed, &words).await?;
-            match reply.word.as_str() {
+            let reply = self.run_once(operation, &arguments).await?;
+            match reply.tag.as_str() {
                 "more" => {}
                 "lost" => return Err(LimiterError::StateLost),
                 _ => return Ok(reply),
@@ -115,17 +116,21 @@ impl Link {
         }
     }
 
-    async fn run_once(&self, deed: &str, words: &str) -> Result<Reply, LimiterError> {
+    async fn run_once(&self, operation: &str, arguments: &str) -> Result<Reply, LimiterError> {
         let mut line = self.line().await?;
         let now = match self.time {
             Time::Server => String::new(),
             Time::Clock => self.clock.now().0.to_string(),
         };
         let mut invocation = self.script.key(&self.prefix);
-        invocation.arg(deed).arg(words).arg(now).arg(&*line.server);
+        invocation
+            .arg(operation)
+            .arg(arguments)
+            .arg(now)
+            .arg(&*line.server);
         let answer: Result<Value, _> = invocation.invoke_async(&mut line.connection).await;
         match answer {
-            Ok(value) => Reply::new(value).ok_or_else(|| unreadable(deed)),
+            Ok(value) => Reply::new(value).ok_or_else(|| unreadable(operation)),
             Err(problem) => {
                 self.give_up(line.number).await;
                 Err(unavailable(problem))
@@ -133,7 +138,7 @@ impl Link {
         }
     }
 
-    /// Asks the server whether it is there.
+    /// Returns an error if the server does not answer.
     pub(super) async fn ping(&self) -> Result<(), LimiterError> {
         let mut line = self.line().await?;
         let answer: Result<String, _> = redis::cmd("PING").query_async(&mut line.connection).await;
@@ -182,7 +187,7 @@ impl Link {
         let server = server.ok_or_else(|| {
             redis::RedisError::from((
                 redis::ErrorKind::Client,
-                "the server does not tell its run_id",
+                "the server does not report its run_id",
             ))
         })?;
         Ok(Line {
@@ -204,11 +209,27 @@ impl Link {
     }
 }
 
-pub(super) fn unreadable(deed: &str) -> LimiterError {
-    LimiterError::unavailable(format!("the answer to {deed} cannot be read"))
+pub(super) fn unreadable(operation: &str) -> LimiterError {
+    LimiterError::unavailable(format!("the answer to {operation} cannot be read"))
 }
 
 /// Errors of the client name addresses at most, never a password.
 pub(super) fn unavailable(problem: redis::RedisError) -> LimiterError {
     LimiterError::unavailable(problem.to_string()).caused_by(problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::failure::{GroupReaction, TABLE};
+
+    use super::SCRIPT;
+
+    #[test]
+    fn the_script_knows_every_reaction_of_the_failure_table() {
+        for rule in TABLE.iter().filter(|rule| rule.is_limit()) {
+            let branch = format!("signals.reaction == '{}'", rule.group.as_str());
+            assert!(SCRIPT.contains(&branch), "{branch}");
+        }
+        assert_eq!(GroupReaction::Nothing.as_str(), "nothing");
+    }
 }

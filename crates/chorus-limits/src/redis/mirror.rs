@@ -1,5 +1,5 @@
-//! What this process last saw of each group: where rates restart from after the shared state was lost, and what a
-//! process goes by that must do without it.
+//! Levels that this process last saw of each group: rates restart from them after the shared state was
+//! lost, and a process without the server uses them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use chorus_core::time::Timestamp;
 use super::reply::Rooms;
 use super::text::config;
 
-/// One group as it was last seen.
+/// Group as it was last seen.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mirror {
-    /// Its limits.
+    /// Limits of the group.
     pub(super) group: Arc<QuotaGroup>,
-    /// Their text.
+    /// Limits as the script reads them.
     pub(super) config: String,
-    /// What was left of each; what was set aside counts as used, as nobody here may hear how it ends.
+    /// Amount left of each limit; reservations count as used, as their end may never be seen here.
     pub(super) rooms: Vec<i64>,
-    /// When it opens, if a refusal closed it.
+    /// Time until which a refusal closed the group.
     pub(super) closed_until: Option<Timestamp>,
 }
 
-/// All groups that this process saw.
+/// Groups that this process saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mirrors {
     groups: BTreeMap<GroupId, Mirror>,
 }
 
 impl Mirrors {
-    /// Some groups were seen; their limits are among `groups`.
+    /// Updates groups by their rooms; their limits are among `groups`.
     pub(super) fn saw<'a>(
         &mut self,
         groups: impl IntoIterator<Item = &'a Arc<QuotaGroup>>,
@@ -65,7 +65,7 @@ impl Mirrors {
         }
     }
 
-    /// Groups that were seen before have other rooms now.
+    /// Updates the rooms of groups that were seen before.
     pub(super) fn saw_again(&mut self, rooms: Rooms) {
         for (id, rooms) in rooms {
             if let Some(mirror) = self.groups.get_mut(&id)
@@ -76,19 +76,19 @@ impl Mirrors {
         }
     }
 
-    /// A refusal closed a group, or it is open again.
+    /// Sets or clears the closure of a group.
     pub(super) fn closed(&mut self, group: &GroupId, until: Option<Timestamp>) {
         if let Some(mirror) = self.groups.get_mut(group) {
             mirror.closed_until = until;
         }
     }
 
-    /// One group.
+    /// Returns a group that was seen.
     pub(super) fn get(&self, group: &GroupId) -> Option<&Mirror> {
         self.groups.get(group)
     }
 
-    /// All of them.
+    /// Returns all groups that were seen.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&GroupId, &Mirror)> {
         self.groups.iter()
     }

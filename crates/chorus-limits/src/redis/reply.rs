@@ -1,4 +1,4 @@
-//! What the script answers, read.
+//! Parser of the answers of the script.
 
 use chorus_core::id::{GroupId, LeaseId};
 use chorus_core::limit::{Charge, Lease, Reserved};
@@ -8,42 +8,42 @@ use redis::Value;
 use super::text::{read_dimension, read_limit};
 use crate::ledger::Level;
 
-/// An answer of the script: a word, then what belongs to it.
+/// Answer of the script: a tag, then its values.
 pub(super) struct Reply {
-    /// The word.
-    pub(super) word: String,
+    /// Tag of the answer.
+    pub(super) tag: String,
     rest: std::vec::IntoIter<Value>,
 }
 
-/// What is left of each limit of some groups.
+/// Amount left of each limit of some groups.
 pub(super) type Rooms = Vec<(GroupId, Vec<i64>)>;
 
 impl Reply {
-    /// Reads the word.
+    /// Reads the tag.
     pub(super) fn new(value: Value) -> Option<Self> {
         let mut rest = list(value)?.into_iter();
         Some(Self {
-            word: text(rest.next()?)?,
+            tag: text(rest.next()?)?,
             rest,
         })
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub(super) fn number(&mut self) -> Option<i64> {
         number(&self.rest.next()?)
     }
 
-    /// The next text.
+    /// Returns the next text.
     pub(super) fn text(&mut self) -> Option<String> {
         text(self.rest.next()?)
     }
 
-    /// The next time, if there is one.
+    /// Returns the next time, which may be absent.
     pub(super) fn time(&mut self) -> Option<Option<Timestamp>> {
         Some(number(&self.rest.next()?).map(Timestamp))
     }
 
-    /// What is left of each limit of some groups.
+    /// Amount left of each limit of some groups.
     pub(super) fn rooms(&mut self) -> Option<Rooms> {
         let mut values = list(self.rest.next()?)?.into_iter();
         let mut rooms = Vec::new();
@@ -54,7 +54,7 @@ impl Reply {
         Some(rooms)
     }
 
-    /// Groups with the time until which each is closed, if it is.
+    /// Returns groups with the time until which each is closed, if it is.
     pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<Timestamp>)>> {
         let mut values = list(self.rest.next()?)?.into_iter();
         let mut closed = Vec::new();
@@ -64,9 +64,9 @@ impl Reply {
         Some(closed)
     }
 
-    /// The answer to a demand for `lease`, after the count of members was read.
+    /// Returns the answer to a demand for `lease`, after the count of members was read.
     pub(super) fn reserved(&mut self, lease: LeaseId) -> Option<(Reserved, Rooms)> {
-        let answer = match self.word.as_str() {
+        let answer = match self.tag.as_str() {
             "granted" => {
                 let credential = self.text()?.parse().ok()?;
                 let (granted_at, not_after) =
@@ -88,7 +88,7 @@ impl Reply {
         Some((answer, Vec::new()))
     }
 
-    /// All limits as they stand.
+    /// Returns all limits.
     pub(super) fn levels(&mut self) -> Option<Vec<Level>> {
         list(self.rest.next()?)?.into_iter().map(level).collect()
     }
@@ -122,7 +122,7 @@ fn charges(values: Vec<Value>) -> Option<Vec<Charge>> {
 
 fn level(value: Value) -> Option<Level> {
     let mut parts = Reply {
-        word: String::new(),
+        tag: String::new(),
         rest: list(value)?.into_iter(),
     };
     let group = GroupId::new(parts.text()?);

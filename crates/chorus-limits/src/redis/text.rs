@@ -1,27 +1,28 @@
-//! Numbers and limits as the script reads them: every number is a whole one that a double holds exactly, and a
-//! group's limits are one text, so that an unchanged configuration is recognised by comparing texts.
+//! Numbers and limits as the script reads them: every number is a whole one that a double holds exactly,
+//! and the limits of a group are one text, so that comparing texts recognises an unchanged
+//! configuration.
 
 use std::fmt::Write;
 
 use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
 use chorus_core::time::Timestamp;
 
-/// Amounts beyond this are taken for this: the script multiplies them by at most a thousand.
+/// Maximum amount; larger ones are cut, because the script multiplies by at most a thousand.
 const MOST: u64 = 1 << 42;
-/// Times beyond this lie 140,000 years away.
+/// Maximum time, 140,000 years away.
 const FARTHEST: i64 = 1 << 52;
 
-/// An amount that the script can count with.
+/// Returns an amount that the script can count with.
 pub(super) fn amount(amount: u64) -> u64 {
     amount.min(MOST)
 }
 
-/// A time that the script can count with.
+/// Returns a time that the script can count with.
 pub(super) fn time(at: Timestamp) -> i64 {
     at.0.clamp(-FARTHEST, FARTHEST)
 }
 
-/// All limits of a group.
+/// Returns the text of all limits of a group.
 pub(super) fn config(group: &QuotaGroup) -> String {
     let mut text = String::with_capacity(group.limits.len() * 24);
     for limit in &group.limits {
@@ -58,7 +59,7 @@ fn write_limit(text: &mut String, limit: &Limit) {
     .expect("a string takes whatever is written");
 }
 
-/// What is counted, in a letter.
+/// Returns the letter of a dimension.
 pub(super) const fn dimension(dimension: Dimension) -> char {
     match dimension {
         Dimension::Requests => 'q',
@@ -70,7 +71,7 @@ pub(super) const fn dimension(dimension: Dimension) -> char {
     }
 }
 
-/// The dimension of a letter.
+/// Returns the dimension of a letter.
 pub(super) fn read_dimension(letter: &str) -> Option<Dimension> {
     const ALL: [Dimension; 6] = [
         Dimension::Requests,
@@ -84,7 +85,7 @@ pub(super) fn read_dimension(letter: &str) -> Option<Dimension> {
         .find(|one| letter.chars().eq([dimension(*one)]))
 }
 
-/// Dimension and window of a limit's text.
+/// Returns dimension and window of a limit's text.
 pub(super) fn read_limit(text: &str) -> Option<(Dimension, Window)> {
     let parts: Vec<&str> = text.split(':').collect();
     let [dimension, _, _, kind, length, ..] = parts[..] else {

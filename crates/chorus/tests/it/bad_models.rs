@@ -1,6 +1,7 @@
 //! Models and providers at their worst: no plan reply fails a project, and no failed call loses
 //! one.
 
+use chorus_provider_sim::config::Config;
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use serde_json::Value;
 
@@ -143,6 +144,36 @@ async fn a_key_that_dies_is_put_aside_and_the_other_account_goes_on() {
     };
     let (code, _, output_text) = run(vec![dead], "").await;
     assert_eq!(code, Some(0), "{output_text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dead_key_does_not_stop_the_other_account_of_its_owner() {
+    let dead = FaultRule {
+        organisation: Some("org-one".to_owned()),
+        ..FaultRule::always(Fault::DeadKey)
+    };
+    let config = Config {
+        faults: vec![dead],
+        ..quick()
+    };
+    let fixture = Fixture::bare(config, "").await;
+    let accounts = fixture.accounts(4);
+    let of_one_owner = accounts.replace("@example.com\"\n", "@example.com\"\nowner = \"me\"\n");
+    fixture.write("accounts.toml", &of_one_owner);
+    let imported = fixture.chorus(&["account", "import", "accounts.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let output = fixture.chorus(&RUN);
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
+    let report = fixture.report("out");
+    assert_eq!(report["state"], "done");
+    assert_eq!(
+        report["totals"]["limited"], 0,
+        "a refused key is no rate limit: {}",
+        report["totals"]
+    );
+    fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Random histories against what must always hold.
+//! Random histories against invariants.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ struct World {
     now: i64,
     next: u128,
     asked: Vec<Demand>,
-    /// Reservations by limit: when, how much.
+    /// Reservations by limit: time and amount.
     admitted: BTreeMap<(usize, usize), Vec<(i64, i64)>>,
     ended: bool,
 }

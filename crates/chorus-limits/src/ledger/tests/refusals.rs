@@ -1,4 +1,4 @@
-//! What headers and refusals teach.
+//! Corrections by headers, and reactions to refusals.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved, Window};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{MINUTE, Told, limit, used};
+use super::{Fixture, MINUTE, limit, used};
 
-impl Told {
+impl Fixture {
     fn observe(
         &mut self,
         sent_at: i64,
@@ -39,204 +39,204 @@ fn header(dimension: Dimension, limit: u64, remaining: u64, rounded_to: u64) -> 
     }
 }
 
-fn input(amount: u64) -> Told {
-    Told::new(vec![limit(Dimension::InputTokens, amount, MINUTE)])
+fn input(amount: u64) -> Fixture {
+    Fixture::new(vec![limit(Dimension::InputTokens, amount, MINUTE)])
 }
 
 #[test]
 fn a_header_lowers_and_raises_the_ledger_to_what_it_makes_possible() {
-    let mut told = input(60_000);
-    told.granted(1, 10_000, 1);
-    told.send(1, 60_000);
-    told.observe(
+    let mut fixture = input(60_000);
+    fixture.granted(1, 10_000, 1);
+    fixture.send(1, 60_000);
+    fixture.observe(
         0,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 20_000, 1_000)],
     );
-    told.left(Dimension::InputTokens, 19_500);
-    told.observe(
+    fixture.left(Dimension::InputTokens, 19_500);
+    fixture.observe(
         0,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 40_000, 1)],
     );
-    told.left(Dimension::InputTokens, 40_000);
+    fixture.left(Dimension::InputTokens, 40_000);
 }
 
 #[test]
 fn what_was_sent_after_a_headers_request_is_subtracted_from_it() {
-    let mut told = input(60_000);
-    told.granted(1, 10_000, 1);
-    told.send(1, 60_000);
-    told.now = 100;
-    told.granted(2, 5_000, 1);
-    told.send(2, 60_000);
-    told.observe(
+    let mut fixture = input(60_000);
+    fixture.granted(1, 10_000, 1);
+    fixture.send(1, 60_000);
+    fixture.now = 100;
+    fixture.granted(2, 5_000, 1);
+    fixture.send(2, 60_000);
+    fixture.observe(
         50,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 30_000, 1)],
     );
-    told.left(Dimension::InputTokens, 25_000);
-    told.granted(3, 4_000, 1);
-    told.left(Dimension::InputTokens, 21_000);
+    fixture.left(Dimension::InputTokens, 25_000);
+    fixture.granted(3, 4_000, 1);
+    fixture.left(Dimension::InputTokens, 21_000);
 }
 
 #[test]
 fn a_late_header_cannot_take_away_twice_what_it_may_have_shown() {
-    let mut told = input(60_000);
+    let mut fixture = input(60_000);
     for lease in 1..=4 {
-        told.now = lease * 10;
-        told.granted(lease.unsigned_abs().into(), 5_000, 1);
-        told.send(lease.unsigned_abs().into(), 60_000);
+        fixture.now = lease * 10;
+        fixture.granted(lease.unsigned_abs().into(), 5_000, 1);
+        fixture.send(lease.unsigned_abs().into(), 60_000);
     }
-    told.now = 6_000;
-    told.observe(
+    fixture.now = 6_000;
+    fixture.observe(
         10,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 45_000, 1)],
     );
-    told.left(Dimension::InputTokens, 45_000);
+    fixture.left(Dimension::InputTokens, 45_000);
 }
 
 #[test]
 fn settling_a_call_that_a_header_has_shown_does_not_count_twice() {
-    let mut told = input(60_000);
-    told.granted(1, 10_000, 1);
-    told.send(1, 60_000);
-    told.observe(
+    let mut fixture = input(60_000);
+    fixture.granted(1, 10_000, 1);
+    fixture.send(1, 60_000);
+    fixture.observe(
         0,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 52_000, 1)],
     );
-    told.end(1, &used(8_000, 1));
-    told.left(Dimension::InputTokens, 52_000);
+    fixture.end(1, &used(8_000, 1));
+    fixture.left(Dimension::InputTokens, 52_000);
 }
 
 #[test]
 fn a_header_of_an_earlier_request_is_old_news() {
-    let mut told = input(60_000);
-    told.granted(1, 1_000, 1);
-    told.now = 200;
-    told.observe(
+    let mut fixture = input(60_000);
+    fixture.granted(1, 1_000, 1);
+    fixture.now = 200;
+    fixture.observe(
         150,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 30_000, 1)],
     );
-    told.observe(
+    fixture.observe(
         100,
         None,
         None,
         vec![header(Dimension::InputTokens, 60_000, 58_000, 1)],
     );
-    told.left(Dimension::InputTokens, 29_000);
+    fixture.left(Dimension::InputTokens, 29_000);
 }
 
 #[test]
 fn a_header_changes_the_limit_itself() {
-    let mut told = input(60_000);
-    told.granted(1, 1_000, 1);
-    told.observe(
+    let mut fixture = input(60_000);
+    fixture.granted(1, 1_000, 1);
+    fixture.observe(
         0,
         None,
         None,
         vec![header(Dimension::InputTokens, 30_000, 30_000, 1)],
     );
-    told.left(Dimension::InputTokens, 29_000);
-    assert!(matches!(told.ask(2, 30_001, 1), Reserved::Never(_)));
-    told.granted(3, 29_000, 1);
-    told.waits_until(4, 500, None);
+    fixture.left(Dimension::InputTokens, 29_000);
+    assert!(matches!(fixture.ask(2, 30_001, 1), Reserved::Never(_)));
+    fixture.granted(3, 29_000, 1);
+    fixture.waits_until(4, 500, None);
 }
 
 #[test]
 fn a_refusal_for_a_rate_empties_its_bucket_and_closes_the_group_until_the_named_time() {
-    let mut told = Told::new(vec![
+    let mut fixture = Fixture::new(vec![
         limit(Dimension::Requests, 60, MINUTE),
         limit(Dimension::InputTokens, 60_000, MINUTE),
     ]);
-    told.granted(1, 100, 1);
-    told.send(1, 60_000);
+    fixture.granted(1, 100, 1);
+    fixture.send(1, 60_000);
     let empty = header(Dimension::Requests, 60, 0, 1);
-    told.observe(0, Some(FailureClass::RateWindow), Some(7_000), vec![empty]);
-    told.left(Dimension::Requests, 0);
-    told.left(Dimension::InputTokens, 59_900);
-    told.waits_until(2, 10, Some(7_000));
-    told.now = 7_000;
-    told.granted(2, 10, 1);
+    fixture.observe(0, Some(FailureClass::RateWindow), Some(7_000), vec![empty]);
+    fixture.left(Dimension::Requests, 0);
+    fixture.left(Dimension::InputTokens, 59_900);
+    fixture.waits_until(2, 10, Some(7_000));
+    fixture.now = 7_000;
+    fixture.granted(2, 10, 1);
 }
 
 #[test]
 fn a_refusal_that_names_no_limit_is_blamed_on_the_scarcest() {
-    let mut told = Told::new(vec![
+    let mut fixture = Fixture::new(vec![
         limit(Dimension::Requests, 60, MINUTE),
         limit(Dimension::InputTokens, 6_000, MINUTE),
     ]);
-    told.granted(1, 3_000, 1);
-    told.send(1, 60_000);
-    told.observe(0, Some(FailureClass::RateWindow), None, Vec::new());
-    told.left(Dimension::InputTokens, 0);
-    told.left(Dimension::Requests, 59);
+    fixture.granted(1, 3_000, 1);
+    fixture.send(1, 60_000);
+    fixture.observe(0, Some(FailureClass::RateWindow), None, Vec::new());
+    fixture.left(Dimension::InputTokens, 0);
+    fixture.left(Dimension::Requests, 59);
 }
 
 #[test]
 fn too_many_calls_at_once_lower_the_cap_and_good_ends_raise_it() {
-    let mut told = Told::new(vec![limit(Dimension::Requests, 6_000, MINUTE)]);
+    let mut fixture = Fixture::new(vec![limit(Dimension::Requests, 6_000, MINUTE)]);
     for lease in 1..=4 {
-        told.granted(lease, 1, 1);
-        told.send(lease, 60_000);
+        fixture.granted(lease, 1, 1);
+        fixture.send(lease, 60_000);
     }
-    told.observe(0, Some(FailureClass::Concurrency), None, Vec::new());
-    told.end(
+    fixture.observe(0, Some(FailureClass::Concurrency), None, Vec::new());
+    fixture.end(
         4,
         &End::Refused {
             counts_request: false,
         },
     );
-    told.waits_until(5, 1, None);
-    told.end(3, &used(1, 1));
-    told.granted(5, 1, 1);
-    told.waits_until(6, 1, None);
+    fixture.waits_until(5, 1, None);
+    fixture.end(3, &used(1, 1));
+    fixture.granted(5, 1, 1);
+    fixture.waits_until(6, 1, None);
     for lease in [1, 2, 5] {
-        told.end(lease, &used(1, 1));
+        fixture.end(lease, &used(1, 1));
     }
     for lease in 11..=14 {
-        told.granted(lease, 1, 1);
+        fixture.granted(lease, 1, 1);
     }
 }
 
 #[test]
 fn growing_too_fast_halves_the_calls_in_flight() {
-    let mut told = Told::new(vec![limit(Dimension::Requests, 6_000, MINUTE)]);
+    let mut fixture = Fixture::new(vec![limit(Dimension::Requests, 6_000, MINUTE)]);
     for lease in 1..=8 {
-        told.granted(lease, 1, 1);
-        told.send(lease, 60_000);
+        fixture.granted(lease, 1, 1);
+        fixture.send(lease, 60_000);
     }
-    told.observe(0, Some(FailureClass::Ramp), Some(100), Vec::new());
+    fixture.observe(0, Some(FailureClass::Ramp), Some(100), Vec::new());
     (1..=5).for_each(|lease| {
-        told.end(
+        fixture.end(
             lease,
             &End::Refused {
                 counts_request: false,
             },
         )
     });
-    told.now = 100;
-    told.granted(20, 1, 1);
-    told.waits_until(21, 1, None);
+    fixture.now = 100;
+    fixture.granted(20, 1, 1);
+    fixture.waits_until(21, 1, None);
 }
 
 #[test]
 fn quotas_and_money_close_the_group_until_they_come_back() {
     const DAY: i64 = 86_400_000;
     let check = |class, limits, retry_after, until| {
-        let mut told = Told::new(limits);
-        told.now = 1_000;
-        told.observe(1_000, Some(class), retry_after, Vec::new());
-        told.waits_until(1, 1, Some(until));
+        let mut fixture = Fixture::new(limits);
+        fixture.now = 1_000;
+        fixture.observe(1_000, Some(class), retry_after, Vec::new());
+        fixture.waits_until(1, 1, Some(until));
     };
     let requests = || vec![limit(Dimension::Requests, 60, MINUTE)];
     check(FailureClass::QuotaDay, requests(), Some(25_000), DAY);
@@ -271,15 +271,16 @@ fn signals_reach_the_groups_of_their_lease_until_it_ends() {
         levels: vec![header(Dimension::InputTokens, 60_000, 20_000, 1)],
     };
     let check = |lease: u128, left: i64, end: Option<&End>| {
-        let mut told = input(60_000);
-        told.granted(1, 10_000, 1);
-        told.send(1, 60_000);
+        let mut fixture = input(60_000);
+        fixture.granted(1, 10_000, 1);
+        fixture.send(1, 60_000);
         if let Some(end) = end {
-            told.end(1, end);
+            fixture.end(1, end);
         }
-        told.ledger
+        fixture
+            .ledger
             .observe(LeaseId::new(lease), &signals, Timestamp(0));
-        told.left(Dimension::InputTokens, left);
+        fixture.left(Dimension::InputTokens, left);
     };
     check(1, 20_000, None);
     check(2, 50_000, None);

@@ -13,14 +13,14 @@ const TRAVEL: i64 = 500;
 
 /// A provider that counts requests by itself, from the instant at which each arrives.
 enum Provider {
-    /// What is left of a bucket, in 60,000ths of a request.
+    /// Amount left of a bucket, in 60,000ths of a request.
     Bucket { scaled: i64, at: i64 },
     /// Arrivals.
     Sliding(Vec<i64>),
 }
 
 impl Provider {
-    /// What is left after a call arrives; none when there is no room for it.
+    /// Counts a call; returns the amount left, or none when there is no room for it.
     fn arrives(&mut self, now: i64) -> Option<u64> {
         match self {
             Self::Bucket { scaled, at } => {
@@ -39,7 +39,7 @@ impl Provider {
     }
 }
 
-/// What happens next.
+/// Next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrives {

@@ -1,9 +1,9 @@
--- One deed on the shared ledger, atomically. Arithmetic follows src/ledger/*.rs line by line; every number is a
+-- One operation on the shared ledger, atomic. Arithmetic follows src/ledger/*.rs line by line; every number is a
 -- whole one below 2^53, which a double holds exactly.
 --
--- KEYS[1] prefix of all keys; ARGV: deed, its words as JSON, time in milliseconds (empty: the server's), the server's run id.
+-- KEYS[1] prefix of all keys; ARGV: operation, its arguments as JSON, time in milliseconds (empty: the server's), the server's run id.
 
-local prefix, deed, words = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
+local prefix, operation, args = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
 local now, server = tonumber(ARGV[3]), ARGV[4]
 if not now then
   local time = redis.call('TIME')

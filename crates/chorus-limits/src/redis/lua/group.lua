@@ -1,4 +1,4 @@
--- One quota group (group.rs): its meters, which are asked and charged together, and what closes it as a whole.
+-- One quota group (group.rs): its meters, which are asked and charged together, and its closure as a whole.
 
 local FLAG, REST, SPEND_REST = 1000, 1000, 60000
 
@@ -27,7 +27,7 @@ local function nth_meter(meters, dim, nth)
   end
 end
 
--- Takes over a configuration; true when it is new.
+-- Applies a configuration; returns true if it is new.
 local function configure_group(id, config, at, began)
   local group = load_group(id)
   if group and group.config == config then
@@ -71,7 +71,7 @@ local function ramp_cap(group)
   return math.floor(group.ramp / 1000)
 end
 
--- Whether a call fits: 'now' with its headroom, 'at' with the instant, 'freed', or 'never' with the dimension.
+-- Fit of a call: 'now' with its headroom, 'at' with the instant, 'freed', or 'never' with the dimension.
 local function fit_group(group, estimate, floor, interactive)
   local at = math.max(now, group.closed or now)
   local headroom, waits = 9007199254740991, group.ramp ~= nil and group.flight >= ramp_cap(group)
@@ -124,12 +124,12 @@ local function window_length(meter)
   return meter.kind == 'd' and DAY or meter.kind == 'm' and 31 * DAY or math.huge
 end
 
--- The limit that a header speaks of: the one of that amount, else the one of the shortest window.
-local function meter_of(group, told)
+-- Limit of a header: the one of that amount, else the one of the shortest window.
+local function meter_of(group, signals)
   local shortest
   for _, meter in ipairs(group.meters) do
-    if meter.dim == told.dim then
-      if told.limit ~= NONE and (told.limit == meter.amount or told.limit == meter.configured) then
+    if meter.dim == signals.dim then
+      if signals.limit ~= NONE and (signals.limit == meter.amount or signals.limit == meter.configured) then
         return meter
       end
       if not shortest or window_length(meter) < window_length(shortest) then
@@ -153,9 +153,9 @@ local function scarcest(group)
   return found
 end
 
-local function refused_for_rate(group, told, rest)
+local function refused_for_rate(group, signals, rest)
   local culprits = {}
-  for _, level in ipairs(told.levels) do
+  for _, level in ipairs(signals.levels) do
     if level.remaining == 0 then
       culprits[#culprits + 1] = meter_of(group, level)
     end
@@ -181,9 +181,9 @@ local function next_period(group, kind)
   return last
 end
 
-local function money_comes_back(group, told)
-  if told.retry ~= NONE then
-    return now + told.retry
+local function money_comes_back(group, signals)
+  if signals.retry ~= NONE then
+    return now + signals.retry
   end
   for _, meter in ipairs(group.meters) do
     if meter.dim == 's' and is_rate(meter) then
@@ -193,36 +193,36 @@ local function money_comes_back(group, told)
   return next_period(group, 'm')
 end
 
-local function observe_group(group, told)
-  for _, level in ipairs(told.levels) do
+local function observe_group(group, signals)
+  for _, level in ipairs(signals.levels) do
     local meter = meter_of(group, level)
     if meter then
-      observe_level(group, meter, now, told.sent_at, level)
+      observe_level(group, meter, now, signals.sent_at, level)
     end
   end
   -- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
-  local rest = told.retry ~= NONE and told.retry or REST
-  if told.reaction == 'close_bucket' then
-    refused_for_rate(group, told, rest)
-  elseif told.reaction == 'halve_ramp' then
+  local rest = signals.retry ~= NONE and signals.retry or REST
+  if signals.reaction == 'close_bucket' then
+    refused_for_rate(group, signals, rest)
+  elseif signals.reaction == 'halve_ramp' then
     local most = group.flight * 1000
     group.ramp = math.max(math.floor((group.ramp and math.min(group.ramp, most) or most) / 2), 1000)
     close(group, now + rest)
-  elseif told.reaction == 'lower_concurrency' then
+  elseif signals.reaction == 'lower_concurrency' then
     local lowered = math.max(math.max(group.flight - 1, 0), 1) * 1000
     if not group.ramp or ramp_cap(group) >= math.floor(lowered / 1000) then
       group.ramp = lowered
     end
-  elseif told.reaction == 'close_until_day' then
+  elseif signals.reaction == 'close_until_day' then
     close(group, next_period(group, 'd'))
-  elseif told.reaction == 'close_until_money' then
-    close(group, money_comes_back(group, told))
+  elseif signals.reaction == 'close_until_money' then
+    close(group, money_comes_back(group, signals))
   end
   group.dirty = true
 end
 
--- A call ended well.
-local function praise(group)
+-- Raises a lowered cap after a call that ended well.
+local function on_success(group)
   if group.ramp then
     local cap = ramp_cap(group)
     if group.flight * 2 >= cap then

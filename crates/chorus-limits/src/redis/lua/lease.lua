@@ -26,7 +26,7 @@ local function part_meter(part)
   end
 end
 
--- Makes the lease's charges what `used` says, limit by limit; nil leaves a limit as it is.
+-- Sets the lease's charge on each limit to `used`; nil leaves a limit as it is.
 local function settle(lease, at, used)
   for _, part in ipairs(lease.parts) do
     local group, meter = part_meter(part)
@@ -49,7 +49,7 @@ local function charge_sent(lease, at)
   end)
 end
 
--- Frees the lease's slots and lets it live on.
+-- Frees the lease's slots and moves it to another state.
 local function free(lease, at, life, till)
   live_on(lease, life, till)
   for _, part in ipairs(lease.parts) do
@@ -81,13 +81,13 @@ local function give_back(lease, at)
   over(lease, at, false)
 end
 
--- Its time is up after it was sent: the slot is free, what was set aside is charged.
+-- Expires a sent lease: frees its slot and charges the reserved amounts.
 local function lapse(lease, at)
   settle(lease, at, function(_, part) return not part.charged_at and part.aside or nil end)
   free(lease, at, 'e', at + REMEMBERED)
 end
 
--- Lets time do its work; false when more is due than one run may do.
+-- Expires leases; returns false when more are due than one run may change.
 local function expire()
   local done = 0
   while true do
@@ -111,7 +111,7 @@ local function expire()
   end
 end
 
--- Enters a lease as reserved and holds its amounts: charges are {group, dimension, amount}.
+-- Adds a reserved lease and holds its amounts: charges are {group, dimension, amount}.
 local function insert(id, credential, granted_at, not_after, charges)
   local lease = { id = id, credential = credential, granted_at = granted_at, not_after = not_after, parts = {}, groups = {} }
   local seen, known = {}, {}
@@ -140,8 +140,8 @@ local function insert(id, credential, granted_at, not_after, charges)
   return lease
 end
 
--- A group has new limits, or was unknown when leases on it were restored: what live leases have set aside is
--- counted anew.
+-- Counts again what live leases hold of a group whose limits are new, or that was unknown when its leases were
+-- restored.
 local function hold_again(group)
   for _, meter in ipairs(group.meters) do
     meter.held = 0
@@ -188,8 +188,8 @@ local function send(lease, holder, deadline)
   return true
 end
 
-local function settle_late(lease, word)
-  settle(lease, now, function(meter) return charged_for(meter, word.usage, word.cost) end)
+local function settle_late(lease, ending)
+  settle(lease, now, function(meter) return charged_for(meter, ending.usage, ending.cost) end)
   for _, id in ipairs(lease.groups) do
     freed[id] = true
   end
@@ -210,35 +210,35 @@ local function observe_lease(lease, signals)
   return seen
 end
 
--- The lease is over, in one of the ways of `End`.
-local function finish(lease, word)
-  local life, how = lease.life, word.how
+-- Ends a lease, in one of the ways of `End`.
+local function finish(lease, ending)
+  local life, how = lease.life, ending.how
   local begun = life == 'r' or life == 's'
   if how == 'unused' and life == 'r' then
     give_back(lease, now)
   elseif how == 'used' and begun then
-    settle(lease, now, function(meter) return charged_for(meter, word.usage, word.cost) end)
+    settle(lease, now, function(meter) return charged_for(meter, ending.usage, ending.cost) end)
     if life ~= 'r' then
       for _, id in ipairs(lease.groups) do
         local group = load_group(id)
         if group then
-          praise(group)
+          on_success(group)
           group.dirty = true
         end
       end
     end
     over(lease, now, true)
   elseif how == 'used' and life == 'e' then
-    settle_late(lease, word)
+    settle_late(lease, ending)
     lease.sent = true
     live_on(lease, 'o', now + REMEMBERED)
   elseif how == 'used' and life == 'a' then
-    settle_late(lease, word)
+    settle_late(lease, ending)
   elseif how == 'aborted' and begun then
-    settle(lease, now, function(meter, part) return math.max(part.aside, charged_for(meter, word.usage, 0)) end)
-    live_on(lease, 'a', now + word.grace)
+    settle(lease, now, function(meter, part) return math.max(part.aside, charged_for(meter, ending.usage, 0)) end)
+    live_on(lease, 'a', now + ending.grace)
   elseif how == 'refused' and (begun or life == 'a') then
-    settle(lease, now, function(meter) return meter.dim == 'q' and word.counts or 0 end)
+    settle(lease, now, function(meter) return meter.dim == 'q' and ending.counts or 0 end)
     over(lease, now, true)
   end
 end

@@ -1,4 +1,4 @@
--- One limit of a group (meter.rs): what is charged and set aside, and how headers correct it.
+-- One limit of a group (meter.rs): its charges, reservations, and correction by headers.
 
 local PROMPT = 5000
 local OVERTAKEN = 2000
@@ -55,7 +55,7 @@ local function change_amount(group, meter, at, amount, burst)
   set_room(group, meter, at, room)
 end
 
--- A meter of a new configuration takes over what the old one holds, and its charges if it counts alike.
+-- A meter of a new configuration keeps the reservations, and the charges if its window is the same.
 local function reconfigured(group, old, text, at)
   local new = read_limit(text)
   if old.kind == new.kind and old.per == new.per then
@@ -141,7 +141,7 @@ local function hold(group, meter, at, amount)
   note_lowest(group, meter, at)
 end
 
--- What was set aside is used now.
+-- Turns a reservation into a charge of the amount used.
 local function charge(group, meter, at, set_aside, used)
   meter.held = meter.held - set_aside
   if used <= 0 or meter.kind == 'h' then
@@ -161,7 +161,7 @@ local function charge(group, meter, at, set_aside, used)
   note_lowest(group, meter, at)
 end
 
--- A charge turned out to be other than it was. If a header has shown it since, the header knew better.
+-- Corrects an earlier charge, unless a header has shown it since: the header knew the truth.
 local function correct(group, meter, at, charged_at, more)
   if not meter.shown or meter.shown < charged_at then
     tally_correct(group, meter, at, charged_at, more)
@@ -169,8 +169,8 @@ local function correct(group, meter, at, charged_at, more)
   end
 end
 
--- What was charged after `sent_at`, which a header of a request of that time need not show, and what other calls
--- may have had under way before it.
+-- Charges after `sent_at`, which a header of a request of that time need not show, and charges of other calls that
+-- may have been under way before it.
 local function unseen_at(group, meter, sent_at)
   local key, seen, after, before, smallest = list_key(group.id, meter, 'recent'), 0, 0, 0, nil
   local since = charged_when_sent(meter) and sent_at - OVERTAKEN or sent_at
@@ -200,17 +200,17 @@ local function scaled_burst(meter, amount)
   return whole * amount + math.floor((meter.burst - whole * from) * amount / from)
 end
 
-local function observe_level(group, meter, at, sent_at, told)
+local function observe_level(group, meter, at, sent_at, shown_level)
   if meter.kind == 'h' then
     return
   end
-  if told.limit ~= NONE and told.limit > 0 and told.limit ~= meter.amount then
-    change_amount(group, meter, at, told.limit, scaled_burst(meter, told.limit))
+  if shown_level.limit ~= NONE and shown_level.limit > 0 and shown_level.limit ~= meter.amount then
+    change_amount(group, meter, at, shown_level.limit, scaled_burst(meter, shown_level.limit))
   end
-  if told.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at then
+  if shown_level.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at then
     return
   end
-  local shown = told.remaining - div(told.rounded, 2)
+  local shown = shown_level.remaining - div(shown_level.rounded, 2)
   local unseen, overtaken = unseen_at(group, meter, sent_at)
   local least, most = shown - unseen - overtaken, shown
   if at - sent_at <= PROMPT then

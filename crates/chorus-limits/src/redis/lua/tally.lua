@@ -1,4 +1,4 @@
--- What has been charged on one limit, and how it comes back (tally.rs). A bucket counts in `scale` parts of a unit,
+-- Charges on one limit and their return (tally.rs). A bucket counts in `scale` parts of a unit,
 -- of which `rate` come back each millisecond; charges of a sliding window stand in a list, their sum in the meter.
 
 local DAY = 86400000
@@ -73,7 +73,7 @@ local function entry(text)
   return tonumber(string.sub(text, 1, mark - 1)), tonumber(string.sub(text, mark + 1))
 end
 
--- Drops the oldest entries of a list for which `old` holds; tells the sum of what was dropped, how many, and the
+-- Drops the oldest entries of a list for which `old` holds; returns the sum of the dropped, their number, and the
 -- time of the first that stays.
 local function drop_old(key, old)
   local sum, dropped = 0, 0
@@ -123,7 +123,7 @@ local function advance(group, meter, at)
   end
 end
 
--- What is left as of the last advance; below zero when in debt.
+-- Amount left as of the last advance; below zero when in debt.
 local function tally_room(meter)
   if meter.kind == 'b' then
     return div(meter.level, meter.scale)
@@ -163,7 +163,7 @@ local function tally_earliest(group, meter, at, need)
   return last
 end
 
--- When a bucket that is charged now comes back.
+-- Time from which a bucket that is charged now comes back.
 local function begins_to_refill(meter, at)
   local missing, from = meter.cap * meter.scale - meter.level, math.max(meter.at, at)
   if meter.rate <= 0 then

@@ -1,4 +1,4 @@
--- The deeds (ledger.rs, memory.rs): what each does and answers.
+-- Operations (ledger.rs, memory.rs) with their answers.
 
 local CHANNEL = prefix .. ':changed'
 -- A process that reserved within this time counts as a member.
@@ -24,31 +24,31 @@ local function save()
       redis.call('HSET', LEASES, id, cmsgpack.pack(lease))
     end
   end
-  local told = {}
+  local out = {}
   for id in pairs(freed) do
-    told[#told + 1] = id
+    out[#out + 1] = id
   end
-  if #told > 0 then
-    redis.call('PUBLISH', CHANNEL, table.concat(told, '\n'))
+  if #out > 0 then
+    redis.call('PUBLISH', CHANNEL, table.concat(out, '\n'))
   end
 end
 
--- What is left of each limit of these groups.
+-- Amount left of each limit of these groups.
 local function rooms(ids)
-  local told = {}
+  local out = {}
   for _, id in ipairs(ids) do
     local group, left = load_group(id), {}
     for place, meter in ipairs(group.meters) do
       left[place] = meter_room(group, meter, now)
     end
-    told[#told + 1] = id
-    told[#told + 1] = left
+    out[#out + 1] = id
+    out[#out + 1] = left
   end
-  return told
+  return out
 end
 
 local function count_members()
-  redis.call('ZADD', MEMBERS, string.format('%.0f', now), words.member)
+  redis.call('ZADD', MEMBERS, string.format('%.0f', now), args.member)
   redis.call('ZREMRANGEBYSCORE', MEMBERS, '-inf', string.format('(%.0f', now - MEMBER_LASTS))
   return redis.call('ZCARD', MEMBERS)
 end
@@ -60,13 +60,13 @@ local function grant_of(lease)
     charges[#charges + 1] = part.dim
     charges[#charges + 1] = part.aside
   end
-  return { 'granted', words.members, lease.credential, lease.granted_at, lease.not_after, charges, {} }
+  return { 'granted', args.members, lease.credential, lease.granted_at, lease.not_after, charges, {} }
 end
 
 local function fit(candidate)
   local kind, value = 'now', 9007199254740991
   for _, id in ipairs(candidate.groups) do
-    local one, what = fit_group(groups[id], candidate.estimate, candidate.floor, words.interactive)
+    local one, what = fit_group(groups[id], candidate.estimate, candidate.floor, args.interactive)
     if kind == 'never' then
       -- The first limit that it is larger than is the one to name.
     elseif one == 'never' then
@@ -85,7 +85,7 @@ local function fit(candidate)
 end
 
 local function each_group(act)
-  for _, candidate in ipairs(words.candidates) do
+  for _, candidate in ipairs(args.candidates) do
     for _, id in ipairs(candidate.groups) do
       act(groups[id])
     end
@@ -99,48 +99,48 @@ local function grant(candidate)
       charges[#charges + 1] = { id, meter.dim, need_of(meter, candidate.estimate) }
     end
   end
-  if words.interactive then
+  if args.interactive then
     each_group(function(group)
-      if group.waiting[words.lease] then
-        group.waiting[words.lease], group.dirty, freed[group.id] = nil, true, true
+      if group.waiting[args.lease] then
+        group.waiting[args.lease], group.dirty, freed[group.id] = nil, true, true
       end
     end)
   end
-  local reply = grant_of(insert(words.lease, candidate.credential, now, words.not_after, charges))
+  local reply = grant_of(insert(args.lease, candidate.credential, now, args.not_after, charges))
   reply[7] = rooms(candidate.groups)
   return reply
 end
 
 local function refuse(never, soonest)
   if never then
-    return { 'never', words.members, never }
+    return { 'never', args.members, never }
   end
-  if words.interactive then
-    each_group(function(group) group.waiting[words.lease], group.dirty = now + FLAG, true end)
+  if args.interactive then
+    each_group(function(group) group.waiting[args.lease], group.dirty = now + FLAG, true end)
   end
-  return { 'wait', words.members, soonest or '' }
+  return { 'wait', args.members, soonest or '' }
 end
 
 local function reserve()
-  words.members = count_members()
-  local lease = load_lease(words.lease)
+  args.members = count_members()
+  local lease = load_lease(args.lease)
   if lease and is_live(lease) then
     return grant_of(lease)
   elseif lease and (lease.life == 'e' or lease.sent) then
-    return { 'never', words.members, 'over' }
+    return { 'never', args.members, 'over' }
   elseif lease then
-    forget(words.lease)
+    forget(args.lease)
   end
   local ids = {}
-  for _, group in ipairs(words.groups) do
+  for _, group in ipairs(args.groups) do
     ids[#ids + 1] = group[1]
   end
   load_groups(ids)
-  for _, group in ipairs(words.groups) do
+  for _, group in ipairs(args.groups) do
     configure(group[1], group[2], began)
   end
   local best, rank, most, soonest, never = nil, nil, nil, nil, 'none'
-  for _, candidate in ipairs(words.candidates) do
+  for _, candidate in ipairs(args.candidates) do
     local kind, value = fit(candidate)
     if kind == 'now' and (not best or candidate.rank < rank or (candidate.rank == rank and value > most)) then
       best, rank, most = candidate, candidate.rank, value
@@ -173,12 +173,12 @@ local function wipe()
   groups, leases = {}, {}
 end
 
--- Begins a new life of the state: rates hold what the restoring process last saw, or nothing.
+-- Begins a new life of the state: rates start at the levels that the restoring process saw last, or empty.
 local function begin_life()
   wipe()
-  began, life[2] = now, words.token
-  redis.call('HSET', LIFE, 'server', server, 'token', words.token, 'began', string.format('%.0f', now))
-  for _, mirror in ipairs(words.mirrors) do
+  began, life[2] = now, args.token
+  redis.call('HSET', LIFE, 'server', server, 'token', args.token, 'began', string.format('%.0f', now))
+  for _, mirror in ipairs(args.mirrors) do
     configure(mirror.group, mirror.config, began)
     local group = groups[mirror.group]
     for place, meter in ipairs(group.meters) do
@@ -207,7 +207,7 @@ local function put_back(held)
 end
 
 local function restore()
-  for _, held in ipairs(words.leases) do
+  for _, held in ipairs(args.leases) do
     if not load_lease(held.lease) then
       put_back(held)
     end
@@ -216,9 +216,9 @@ local function restore()
   return { 'ok', life[2], count_members() }
 end
 
--- What a process did by itself while it could not reach us: leases that it granted, sent or ended.
+-- Applies the operations of a process that could not reach the server: leases that it granted, sent or ended.
 local function merge()
-  for _, held in ipairs(words.leases) do
+  for _, held in ipairs(args.leases) do
     local lease = load_lease(held.lease)
     if held.charges ~= NONE and (not lease or (lease.life == 'o' and not lease.sent and held.sent_until ~= NONE)) then
       if lease then
@@ -233,8 +233,8 @@ local function merge()
     if held.signals ~= NONE then
       observe_lease(lease, held.signals)
     end
-    if lease and held.word ~= NONE then
-      finish(lease, held.word)
+    if lease and held.ending ~= NONE then
+      finish(lease, held.ending)
     end
   end
   expire()
@@ -242,8 +242,8 @@ local function merge()
 end
 
 local function observe()
-  local lease, ids, closed = load_lease(words.lease), {}, {}
-  for _, id in ipairs(observe_lease(lease, words.signals)) do
+  local lease, ids, closed = load_lease(args.lease), {}, {}
+  for _, id in ipairs(observe_lease(lease, args.signals)) do
     ids[#ids + 1] = id
     closed[#closed + 1] = id
     closed[#closed + 1] = groups[id].closed or ''
@@ -251,15 +251,15 @@ local function observe()
   return { 'ok', rooms(ids), closed }
 end
 
--- All limits as they stand, and how many leases hold something.
+-- All limits, and the number of leases that hold a slot or an amount.
 local function levels()
-  local ids, told, live = redis.call('HKEYS', GROUPS), {}, 0
+  local ids, out, live = redis.call('HKEYS', GROUPS), {}, 0
   table.sort(ids)
   for _, id in ipairs(ids) do
     local group = load_group(id)
     for _, meter in ipairs(group.meters) do
       local closed = group.closed and group.closed > now and group.closed or ''
-      told[#told + 1] = { id, meter.text, meter_room(group, meter, now), meter.cap, meter.held, meter.lowest, closed }
+      out[#out + 1] = { id, meter.text, meter_room(group, meter, now), meter.cap, meter.held, meter.lowest, closed }
     end
   end
   for _, id in ipairs(redis.call('HKEYS', LEASES)) do
@@ -267,10 +267,10 @@ local function levels()
       live = live + 1
     end
   end
-  return { 'ok', told, live }
+  return { 'ok', out, live }
 end
 
-local deeds = {
+local operations = {
   reserve = reserve,
   restore = restore,
   merge = merge,
@@ -280,33 +280,33 @@ local deeds = {
   end,
   levels = levels,
   send = function()
-    local lease = load_lease(words.lease)
-    return { lease and send(lease, words.holder, words.deadline) and 'sent' or 'gone' }
+    local lease = load_lease(args.lease)
+    return { lease and send(lease, args.holder, args.deadline) and 'sent' or 'gone' }
   end,
   ['end'] = function()
-    local lease = load_lease(words.lease)
+    local lease = load_lease(args.lease)
     if lease then
-      finish(lease, words.word)
+      finish(lease, args.ending)
     end
     return { 'ok' }
   end,
   open = function()
-    local group = load_group(words.group)
+    local group = load_group(args.group)
     if group then
-      group.closed, group.dirty, freed[words.group] = nil, true, true
+      group.closed, group.dirty, freed[args.group] = nil, true, true
     end
     return { 'ok' }
   end,
 }
 
-if deed == 'restore' and lost then
+if operation == 'restore' and lost then
   begin_life()
-elseif lost or (words.token and words.token ~= NONE and words.token ~= life[2] and deed == 'reserve') then
+elseif lost or (args.token and args.token ~= NONE and args.token ~= life[2] and operation == 'reserve') then
   return { 'lost' }
 end
 local reply = { 'more' }
 if expire() then
-  reply = deeds[deed]()
+  reply = operations[operation]()
 end
 save()
 return reply

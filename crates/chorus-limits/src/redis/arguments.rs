@@ -1,4 +1,4 @@
-//! What the script is told: demands, ends, observations and leases as JSON.
+//! Arguments of the script as JSON: demands, ends, signals and leases.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::mirror::Mirror;
 use super::text::{amount, config, dimension, time};
 
-/// A demand by a member of the namespace that restored leases in the life `token`.
+/// Returns a demand by a member of the namespace that restored leases in the life `token`.
 pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Value {
     let mut seen = BTreeSet::new();
     let groups = demand
@@ -51,7 +51,7 @@ fn money(cost: MicroUsd) -> u64 {
     amount(u64::try_from(cost.0).unwrap_or(0))
 }
 
-/// How a lease ends.
+/// Returns the end of a lease.
 pub(super) fn end(end: &End) -> Value {
     match end {
         End::Unused => json!({ "how": "unused" }),
@@ -78,7 +78,7 @@ fn counted(usage: &Usage) -> Value {
     json!({ "input": amount(input), "read": amount(cache_read), "write": amount(cache_write), "output": amount(output) })
 }
 
-/// Signals of a reply or refusal; the script is handed the reaction of the failure table.
+/// Returns the signals of a reply, with the reaction of the failure table in place of a class.
 pub(super) fn signals(signals: &LimitSignals) -> Value {
     let levels = signals.levels.iter().map(|level| {
         json!({
@@ -92,7 +92,7 @@ pub(super) fn signals(signals: &LimitSignals) -> Value {
     })
 }
 
-/// A lease with its groups, reserved or sent.
+/// Returns a lease with its groups, reserved or sent.
 pub(super) fn held(held: &HeldLease) -> Value {
     let Lease {
         id,
@@ -114,7 +114,7 @@ pub(super) fn held(held: &HeldLease) -> Value {
     json!({
         "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
         "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),
-        "sent_until": held.sent_until.map(time), "holder": null, "signals": null, "word": null,
+        "sent_until": held.sent_until.map(time), "holder": null, "signals": null, "ending": null,
     })
 }
 
@@ -122,7 +122,7 @@ fn known(group: &QuotaGroup) -> Value {
     json!([group.id, config(group)])
 }
 
-/// What this process last saw of some groups.
+/// Returns the levels last seen of some groups.
 pub(super) fn mirrors<'a>(mirrors: impl Iterator<Item = (&'a GroupId, &'a Mirror)>) -> Value {
     let one = |(group, mirror): (&GroupId, &Mirror)| json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed_until.map(time) });
     mirrors.map(one).collect()
