@@ -19,7 +19,7 @@ pub struct LeasedCall {
     /// Request for the provider, tailored to its route (see
     /// [`route_request`](crate::route_request)).
     pub body: Body,
-    /// Prompt tokens as estimated, for calls whose provider reports no usage.
+    /// Prompt tokens as estimated, for providers that report no usage.
     pub prompt_tokens: u64,
     /// Wall-clock deadline at which the call is cut.
     pub cut_at: Timestamp,

@@ -3,7 +3,7 @@
 //! [`CallRunner::run`] marks the lease as sent, makes the call, passes the reply on piece by piece
 //! to a [`CallObserver`], cuts the call at its deadline or when it is cancelled, and returns a
 //! [`CallReport`]: the reply as far as it came, usage and cost, the failure with its class, and
-//! what the limits, the lease and the credential are to be told. [`CallRunner::observe`] and
+//! the changes for limits, lease and credential. [`CallRunner::observe`] and
 //! [`CallRunner::end`] settle the report around the caller's own record, in this order:
 //!
 //! 1. `observe`: limit signals, then the state of the credential. They come first, or the next

@@ -140,7 +140,7 @@ impl Facts<'_> {
         let refused = |counts_request| End::Refused { counts_request };
         let rule = failure.class.rule();
         let (lease_end, usage) = match (failure.status, failure.sent_at, rule.lease_end) {
-            // The provider may still work on a call whose connection broke.
+            // The provider may still work on a call after its connection broke.
             (None, Some(_), _) => (self.aborted(None), nothing),
             (None, None, _) => (refused(false), nothing),
             (Some(_), _, LeaseEnd::Refused) => (refused(self.counts_refused()), nothing),

@@ -1,4 +1,4 @@
-//! Usage of calls whose provider reports none, or reports it too early.
+//! Estimates of usage, for providers that report none or report it too early.
 
 use chorus_core::llm::{Reply, Usage};
 

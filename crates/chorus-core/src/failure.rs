@@ -64,14 +64,14 @@ pub struct FailureRule {
     pub base_delay: Millis,
     /// Text for the client when the failure is final.
     pub client_text: ClientText,
-    /// Status of an HTTP reply to a caller whose call failed for good.
+    /// HTTP status of the reply to a caller after a final failure.
     pub http_status: u16,
 }
 
 /// End of the lease of a failed call of which nothing was received.
 ///
-/// Two facts come before the table: a call that was never sent charges nothing, and a call whose
-/// connection broke without a status keeps its slot for the provider's `abort_grace`.
+/// Two facts come before the table: a call that was never sent charges nothing, and a call that
+/// broke without a status keeps its slot for the provider's `abort_grace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseEnd {
     /// `End::Refused`; it counts as a request where the provider's row sets `refused_counts`.
@@ -80,7 +80,7 @@ pub enum LeaseEnd {
     Used,
 }
 
-/// Next state of an attempt whose call failed.
+/// Next state of an attempt after a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequeueReaction {
     /// Queued again; no counter grows.

@@ -42,7 +42,7 @@ pub enum Start {
     Empty,
 }
 
-/// Meters of all groups, and all leases that are remembered.
+/// Meters of all groups, and all leases that are remembered; [`Memory`](crate::Memory) locks one.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     start: Start,
@@ -105,7 +105,7 @@ impl Ledger {
         }
     }
 
-    /// Marks a lease as sent. Only the first holder may send; amounts that providers charge at the
+    /// Marks a lease as [`Sent`]. Only the first holder may send; amounts that providers charge at the
     /// start of a call are charged now.
     pub fn send(
         &mut self,
@@ -221,7 +221,7 @@ impl Ledger {
         }
     }
 
-    /// Counts again what live leases hold of a group whose limits are new, or that was unknown when
+    /// Counts again what live leases hold of a group with new limits, or that was unknown when
     /// its leases were restored.
     fn hold_again(&mut self, id: &GroupId, now: Timestamp) {
         let Some(group) = self.groups.get_mut(id) else {

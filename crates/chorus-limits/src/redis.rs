@@ -35,7 +35,7 @@ use link::{Link, unreadable};
 pub use examine::{Examined, examine};
 pub use link::Time;
 
-/// Address of the shared limits, and bounds of waiting for them.
+/// Address of the shared limits, and bounds of waiting for them; taken by [`Redis::open`].
 #[derive(Clone)]
 pub struct Settings {
     /// `redis://[user:password@]host:port[/database]`, or `rediss://` where the build has TLS.

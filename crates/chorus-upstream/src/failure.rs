@@ -28,14 +28,11 @@ impl Exchange {
     /// A failure that this side found.
     pub(crate) fn failure(&self, class: FailureClass, kind: &str, message: &str) -> CallFailure {
         CallFailure {
-            class,
-            provider: self.provider.id.clone(),
             status: self.status,
             kind: Some(kind.to_owned()),
-            message: self.secret.blot(message),
-            retry_after: None,
             sent_at: self.sent_at,
             levels: self.levels.clone(),
+            ..CallFailure::local(class, &self.provider.id, self.secret.blot(message))
         }
     }
 
@@ -71,14 +68,12 @@ impl Exchange {
             .or(error.kind.as_ref())
             .or(error.code.as_ref());
         CallFailure {
-            class,
-            provider: self.provider.id.clone(),
-            status: Some(status),
             kind: kind.cloned(),
-            message: self.secret.blot(&error.message),
             retry_after: retry_after(headers, now).or(error.retry_after),
-            sent_at: self.sent_at,
             levels: observed(self.provider.limit_headers, headers, now),
+            status: Some(status),
+            sent_at: self.sent_at,
+            ..CallFailure::local(class, &self.provider.id, self.secret.blot(&error.message))
         }
     }
 }

@@ -12,7 +12,7 @@ use chorus_core::time::Millis;
 use crate::Settings;
 use crate::in_flight::InFlight;
 
-/// Context of one worker.
+/// Context of one [`Worker`](crate::Worker).
 pub(crate) struct Context {
     pub(crate) ports: Ports,
     pub(crate) catalog: Arc<Catalog>,

@@ -2,7 +2,7 @@
 //!
 //! The order of the last steps is the protocol's: limit signals and credential, then the attempt's
 //! row, then the lease. The reply is kept until the store has answered, however long that takes.
-//! The call itself is [`chorus_call::CallRunner`]'s.
+//! The call itself is [`chorus_call::CallRunner`]'s, its meaning for the attempt [`Disposition`]'s.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::in_flight::{Stop, StopSignal};
 use crate::intake::Claimed;
 use crate::progress::ProgressReporter;
 
-/// Runs a claimed delivery to its end.
+/// Runs a [`Claimed`] delivery to its end.
 pub(crate) async fn run(context: Arc<Context>, claimed: Claimed, mut stop: StopSignal) {
     let run = DeliveryRun {
         context: &context,
@@ -71,7 +71,7 @@ enum NoCall {
     Failed(FailureCause),
 }
 
-/// A call with its order and report.
+/// A [`LeasedCall`] with its order and report.
 struct Called {
     order: WorkOrder,
     call: LeasedCall,
@@ -185,7 +185,7 @@ impl DeliveryRun<'_> {
         };
     }
 
-    /// Records a call: signals, row, lease.
+    /// Records a call: signals ([`CallRunner::observe`](chorus_call::CallRunner::observe)), row, lease.
     async fn record_call(&self, called: Called, stop: Option<Stop>) {
         let Called {
             order,

@@ -1,4 +1,4 @@
-//! From the report of a call to the next state of its attempt. Pure: `delivery` records it.
+//! From the [`CallReport`] of a call to the next state of its attempt. Pure: `delivery` records it.
 
 use chorus_call::{CallReport, CutBy, Ending, output_room};
 use chorus_core::attempt::{Delivery, FailureCause, Requeue, WorkOrder};
@@ -109,7 +109,7 @@ impl Facts<'_> {
             .is_some_and(|model| output_room(model, prompt) == 0)
     }
 
-    /// The failure's row of the table decides.
+    /// Applies the failure's row of [`failure::TABLE`].
     fn failed(&self, failure: &CallFailure) -> Disposition {
         let (class, rule) = (failure.class, failure.class.rule());
         let (retries, message) = (self.delivery.retries, failure.to_string());

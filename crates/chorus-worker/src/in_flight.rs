@@ -20,7 +20,8 @@ pub(crate) enum Stop {
     Drained,
 }
 
-/// Future that completes when its delivery is stopped; it stays pending after the delivery ended.
+/// Future that completes when [`InFlight::stop`] stops its delivery; it stays pending after the
+/// delivery ended.
 #[derive(Debug)]
 pub(crate) struct StopSignal {
     receiver: oneshot::Receiver<Stop>,

@@ -28,7 +28,7 @@ pub(crate) struct Intake {
     claims: FuturesUnordered<BoxFuture<'static, TakenRecord>>,
 }
 
-/// A record whose claim was answered, or that needed none: it may be acknowledged.
+/// Record with an answered claim, or without need of one: it may be acknowledged.
 pub(crate) struct TakenRecord {
     /// Position of the record.
     pub(crate) at: Position,
@@ -36,7 +36,7 @@ pub(crate) struct TakenRecord {
     pub(crate) claimed: Option<Box<Claimed>>,
 }
 
-/// A delivery that this worker holds.
+/// A [`Delivery`] that this worker holds.
 pub(crate) struct Claimed {
     pub(crate) delivery: Delivery,
     pub(crate) holding: Holding,
@@ -55,7 +55,7 @@ impl Intake {
         }
     }
 
-    /// Returns the number of records whose claims are not answered: each will need a slot.
+    /// Returns the number of records with unanswered claims: each will need a slot.
     pub(crate) fn len(&self) -> usize {
         self.claims.len() + self.waiting.values().map(VecDeque::len).sum::<usize>()
     }
@@ -86,7 +86,7 @@ impl Intake {
         self.waiting.values_mut().for_each(VecDeque::clear);
     }
 
-    /// Returns the next record whose claim was answered, and claims the one after it.
+    /// Returns the next record with an answered claim, and claims the one after it.
     pub(crate) fn poll_taken(&mut self, context: &mut TaskContext<'_>) -> Poll<TakenRecord> {
         let Poll::Ready(Some(taken)) = self.claims.poll_next_unpin(context) else {
             return Poll::Pending;
@@ -106,7 +106,7 @@ impl Intake {
     }
 }
 
-/// Claims the delivery that a record names.
+/// Claims the delivery that a record of [`DISPATCH`] names.
 ///
 /// A retry after a lost reply has the same holder and is granted again; a doubled record has
 /// another holder and is denied.

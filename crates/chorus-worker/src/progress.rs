@@ -23,7 +23,7 @@ const REASONING_KEPT: usize = 8 * REASONING_AT_ONCE;
 /// Maximum time that the last record may take.
 const LAST_RECORD: Millis = Millis(250);
 
-/// Publisher of the progress of one delivery, as the observer of its call.
+/// Publisher of the [`Progress`] of one delivery, as the [`CallObserver`] of its call.
 pub(crate) struct ProgressReporter<'a> {
     context: &'a Context,
     delivery: &'a Delivery,

@@ -13,7 +13,7 @@ const QUESTION: &str = "QUESTION:";
 pub(crate) enum Reading {
     /// Complete result, with the text of earlier deliveries first.
     Result(String),
-    /// Question without whose answer the task cannot go on.
+    /// Question; the task cannot go on without its answer.
     Question(String),
     /// Cut by `max_tokens`; the order continues it.
     Cut(Box<WorkOrder>),

@@ -7,7 +7,7 @@ use chorus_core::time::Millis;
 /// Settings of one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Pool whose dispatches are taken.
+    /// Pool of the dispatches that are taken.
     pub pool: Pool,
     /// Maximum deliveries at a time; at least four times the share of what the limits allow, so
     /// that only limits are scarce.

@@ -23,7 +23,7 @@ use chorus_core::time::{Millis, Timestamp};
 use bench::{Bench, now, records};
 use script::{Line, Scene, answer, failure, slow_answer, text};
 
-/// Delivers once and compares what was written with what is expected.
+/// Delivers once and compares the outcome with the expected one.
 fn check(mut bench: Bench, seconds: u64, expected: &Outcome) -> Bench {
     bench.deliver(seconds);
     assert_eq!(&bench.outcome(), expected);
@@ -45,7 +45,7 @@ fn again(reason: Requeue, at: i64) -> Outcome {
 }
 
 #[test]
-fn an_answer_becomes_the_result_and_is_told_at_once() {
+fn an_answer_becomes_the_result_and_is_published_at_once() {
     let mut bench = Bench::new(vec![answer("the part", FinishReason::Stop)]);
     let mut done = now(bench.bus.tail(vec![Topic::TaskDone]));
     bench.deliver(60);
@@ -53,9 +53,9 @@ fn an_answer_becomes_the_result_and_is_told_at_once() {
         panic!("it succeeded")
     };
     assert_eq!(bench.artifact(result), "the part");
-    let told: Vec<_> = records(&mut done).iter().map(|record| record.id).collect();
+    let published: Vec<_> = records(&mut done).iter().map(|record| record.id).collect();
     assert_eq!(
-        (told.len(), &told),
+        (published.len(), &published),
         (1, &bench.rows.with(|state| state.sent.clone()))
     );
     let finish = bench.rows.with(|state| state.finishes[0].clone());
@@ -241,7 +241,7 @@ fn a_fenced_call_is_cut_and_keeps_its_slot_for_the_grace() {
 }
 
 #[test]
-fn a_cancellation_is_heard_before_the_next_beat() {
+fn a_cancellation_is_noticed_before_the_next_heartbeat() {
     let mut bench = Bench::new(vec![slow_answer("never seen", 100_000)]);
     bench.settings.beat = Millis::from_secs(1_000);
     let record = bench.dispatch();
@@ -463,11 +463,11 @@ fn a_missing_order_fails_the_attempt_and_frees_the_lease() {
 }
 
 #[test]
-fn progress_is_told_now_and_then_and_once_at_the_end() {
-    let thought = |words: &str| {
+fn progress_is_published_now_and_then_and_once_at_the_end() {
+    let thought = |delta: &str| {
         Line::Say(chorus_core::llm::StreamEvent::Reasoning {
             index: 0,
-            delta: words.into(),
+            delta: delta.into(),
         })
     };
     let mut lines: Vec<Line> = (0..20)
@@ -480,23 +480,24 @@ fn progress_is_told_now_and_then_and_once_at_the_end() {
     let mut bench = Bench::of(TaskKind::Plan, vec![Scene::Answer(lines)]);
     let mut events = now(bench.bus.tail(vec![Topic::Event]));
     bench.deliver(60);
-    let told: Vec<Progress> = records(&mut events)
+    let reported: Vec<Progress> = records(&mut events)
         .iter()
         .map(|record| record::read(record, progress::SCHEMA).unwrap())
         .collect();
     assert!(
-        (5..=10).contains(&told.len()),
+        (5..=10).contains(&reported.len()),
         "{} records in two seconds",
-        told.len()
+        reported.len()
     );
-    let thoughts: String = told
+    let thoughts: String = reported
         .iter()
         .map(|progress| progress.reasoning.as_str())
         .collect();
     assert_eq!(thoughts, "hm ".repeat(20));
-    assert_eq!(told.iter().filter(|progress| progress.over).count(), 1);
+    assert_eq!(reported.iter().filter(|progress| progress.over).count(), 1);
     assert_eq!(
-        told.last()
+        reported
+            .last()
             .map(|progress| (progress.text_chars, progress.reasoning_chars)),
         Some((2, 60))
     );

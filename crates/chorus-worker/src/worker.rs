@@ -21,7 +21,7 @@ use crate::in_flight::Stop;
 use crate::intake::{Claimed, Intake, TakenRecord};
 use crate::{Settings, delivery, group, heartbeat};
 
-/// Worker of one pool: claims its dispatches and makes their calls.
+/// Worker of one pool: claims its dispatches and makes their calls, as its [`Settings`] say.
 pub struct Worker {
     context: Arc<Context>,
 }

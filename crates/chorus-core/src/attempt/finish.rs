@@ -134,7 +134,7 @@ impl FailureCause {
         }
     }
 
-    /// Returns the HTTP status of a reply to a caller whose call ended so.
+    /// Returns the HTTP status of the reply to a caller.
     pub const fn http_status(&self) -> u16 {
         match self {
             Self::Request { .. } => FailureClass::Request.rule().http_status,

@@ -26,16 +26,12 @@ pub struct NoProvider;
 #[async_trait]
 impl Upstream for NoProvider {
     async fn send(&self, call: Call) -> Result<Response, CallFailure> {
-        Err(CallFailure {
-            class: FailureClass::Transient,
-            provider: call.provider,
-            status: None,
-            kind: None,
-            message: "this process calls no provider".to_owned(),
-            retry_after: None,
-            sent_at: None,
-            levels: Vec::new(),
-        })
+        let message = "this process calls no provider";
+        Err(CallFailure::local(
+            FailureClass::Transient,
+            &call.provider,
+            message,
+        ))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ends of leases: explicitly by `end`, or by expiry.
+//! Ends of leases: explicitly by [`Ledger::end`], or by expiry.
 
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End};
@@ -11,7 +11,8 @@ use super::meter::Meter;
 use super::{Ledger, REMEMBERED, tally};
 
 impl Ledger {
-    /// Ends a lease. A repeated end changes nothing; `Unused` acts on leases that were never sent.
+    /// Ends a lease. A repeated end changes nothing; [`End::Unused`] acts on
+    /// leases that were never sent.
     pub fn end(&mut self, lease: LeaseId, end: &End, now: Timestamp) {
         self.expire(now);
         let Some(life) = self.leases.get(&lease).map(|entry| entry.life.clone()) else {

@@ -16,12 +16,12 @@ use super::tally::Tally;
 
 /// Time for which an interactive call holds tasks back after its last demand.
 pub(crate) const INTERACTIVE_FLAG: Millis = Millis(1_000);
-/// Closure of a refused group whose provider asked for no wait.
+/// Closure of a refused group without a wait from its provider.
 const REST: Millis = Millis(1_000);
 /// Closure for money that comes back in a rolling window.
 const SPEND_REST: Millis = Millis(60_000);
 
-/// Meters, closure and calls in flight of one group.
+/// State of one [`QuotaGroup`]: meters, closure, calls in flight.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// One meter a limit, in the order of the configuration.
@@ -35,7 +35,7 @@ pub(crate) struct Group {
     waiting: BTreeMap<LeaseId, Timestamp>,
 }
 
-/// Answer of a group to a candidate.
+/// Answer of a group to a [`Candidate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
     /// Fits now, and leaves this many parts per million of the scarcest limit.
@@ -70,7 +70,7 @@ impl Group {
     }
 
     /// Applies a configuration; returns true if it is new. Amounts that headers changed stay for
-    /// limits whose configuration is unchanged.
+    /// limits with an unchanged configuration.
     pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) -> bool {
         if Arc::ptr_eq(&self.config, config) || self.config == *config {
             return false;
@@ -155,7 +155,7 @@ impl Group {
         }
     }
 
-    /// Corrects the meters by the levels of a reply, and reacts to a failure as its row says.
+    /// Corrects the meters by the levels of a reply, and applies the [`GroupReaction`] of a failure.
     pub(crate) fn observe(&mut self, signals: &LimitSignals, now: Timestamp) {
         for level in &signals.levels {
             if let Some(place) = self.place_of(level) {

@@ -1,10 +1,10 @@
-//! A lease in the ledger: the amounts it drew from each limit, and its state.
+//! A lease in the [`Ledger`](super::Ledger): the amounts it drew from each limit, and its state.
 
 use chorus_core::id::{GroupId, Holder};
 use chorus_core::limit::{Dimension, Lease};
 use chorus_core::time::Timestamp;
 
-/// A lease with its state.
+/// A [`Lease`] with its state.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// Grant, returned again to a repeated demand.
@@ -49,7 +49,7 @@ pub(crate) enum Life {
         /// Time at which the slot is freed.
         until: Timestamp,
     },
-    /// Expired after it was sent: a late `Used` corrects the charge once.
+    /// Expired after it was sent: a late [`End::Used`](chorus_core::limit::End::Used) corrects the charge once.
     Expired {
         /// Time at which the lease is forgotten.
         until: Timestamp,

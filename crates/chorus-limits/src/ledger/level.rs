@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Ledger;
 
-/// Present state of one limit.
+/// Present state of one limit, as [`Ledger::levels`] returns it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Level {
     /// Quota group of the limit.

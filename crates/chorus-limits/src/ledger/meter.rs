@@ -1,4 +1,4 @@
-//! One limit of a group: its charges, its reservations, and its correction by headers.
+//! One limit of a group: its charges (a [`Tally`]), its reservations, and its correction by headers.
 //!
 //! A reserved amount that the provider has not charged yet never comes back by refill: "full" means
 //! full less the reservations. Requests, prompts and reservations by `max_tokens` are charged when the
@@ -19,7 +19,7 @@ const OVERTAKEN: Millis = Millis(2_000);
 /// Time for which charges are remembered for reading headers.
 const REMEMBERED: Millis = Millis(300_000);
 
-/// Meter of one limit.
+/// Meter of one [`Limit`].
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
     /// Limit as configured, to notice a new configuration.

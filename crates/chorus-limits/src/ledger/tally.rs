@@ -17,7 +17,7 @@ const TRAVEL: Millis = Millis(500);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tally {
     /// Level times `per_ms` as of `at`, below zero in debt. Nothing comes back before `at`, which lies
-    /// ahead while a call travels to a provider whose own bucket may still be full.
+    /// ahead while a call travels to a provider with its own bucket, which may still be full.
     Bucket {
         scaled: i128,
         at: Timestamp,

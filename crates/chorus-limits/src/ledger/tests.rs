@@ -161,7 +161,7 @@ fn a_reserved_lease_that_nobody_sends_gives_everything_back() {
     assert_eq!(
         fixture.send(2, 90_000),
         Sent::Gone,
-        "nobody calls on a lease that gave everything back"
+        "no call on a lease that gave everything back"
     );
 }
 
@@ -334,12 +334,12 @@ fn a_call_larger_than_every_limit_is_never_granted_and_a_guess_never_counts_as_l
     assert!(matches!(fixture.ask(1, 6_001, 1), Reserved::Never(_)));
     fixture.granted(2, 10, 5_000);
     fixture.left(Dimension::OutputTokens, 0);
-    let nobody = Demand {
+    let unserved = Demand {
         candidates: Vec::new(),
         ..demand(3, &fixture.group, 1, 1)
     };
     assert!(matches!(
-        fixture.ledger.reserve(&nobody, Timestamp(0)),
+        fixture.ledger.reserve(&unserved, Timestamp(0)),
         Reserved::Never(_)
     ));
 }

@@ -1,5 +1,5 @@
 //! One process while the server is away: its share of every limit, by the last count of members, over a
-//! [`Ledger`] of its own whose levels start where they were last seen. Its operations are kept and sent
+//! [`Ledger`] of its own, with levels that start where they were last seen. Its operations are kept and sent
 //! to the server when that is back.
 //!
 //! Only the database knows which leases hold an amount, as other processes send and end them: so a

@@ -1,4 +1,4 @@
-//! Arguments of the script as JSON: demands, ends, signals and leases.
+//! Arguments of the script as JSON; [`Reply`](super::reply::Reply) reads the answers.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! Levels that this process last saw of each group: rates restart from them after the shared state was
-//! lost, and a process without the server uses them.
+//! lost, and [`Alone`](super::alone::Alone) uses them without the server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

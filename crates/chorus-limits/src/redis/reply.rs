@@ -1,4 +1,4 @@
-//! Parser of the answers of the script.
+//! Parser of the answers that [`Link::run`](super::link::Link::run) returns.
 
 use chorus_core::id::{GroupId, LeaseId};
 use chorus_core::limit::{Charge, Lease, Reserved};

@@ -22,7 +22,7 @@ pub(super) fn time(at: Timestamp) -> i64 {
     at.0.clamp(-FARTHEST, FARTHEST)
 }
 
-/// Returns the text of all limits of a group.
+/// Returns the text of all limits of a [`QuotaGroup`].
 pub(super) fn config(group: &QuotaGroup) -> String {
     let mut text = String::with_capacity(group.limits.len() * 24);
     for limit in &group.limits {
@@ -59,7 +59,7 @@ fn write_limit(text: &mut String, limit: &Limit) {
     .expect("a string takes whatever is written");
 }
 
-/// Returns the letter of a dimension.
+/// Returns the letter of a dimension; [`read_dimension`] reverses it.
 pub(super) const fn dimension(dimension: Dimension) -> char {
     match dimension {
         Dimension::Requests => 'q',

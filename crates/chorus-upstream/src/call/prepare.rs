@@ -173,13 +173,7 @@ fn sealed(call: &Call, error: &SecretsError) -> CallFailure {
 
 fn unsent(call: &Call, class: FailureClass, kind: &str, message: String) -> CallFailure {
     CallFailure {
-        class,
-        provider: call.provider.clone(),
-        status: None,
         kind: Some(kind.to_owned()),
-        message,
-        retry_after: None,
-        sent_at: None,
-        levels: Vec::new(),
+        ..CallFailure::local(class, &call.provider, message)
     }
 }

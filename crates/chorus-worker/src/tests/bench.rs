@@ -37,7 +37,7 @@ pub(super) struct Bench {
     pub(super) store: Store,
     pub(super) limits: Arc<Memory>,
     pub(super) bus: Embedded,
-    /// What the worker sees of the bus, if that is something else.
+    /// Bus of the worker, if it is another one.
     pub(super) failing: Option<Arc<dyn Bus>>,
     pub(super) script: Arc<Script>,
     pub(super) settings: Settings,
@@ -46,7 +46,7 @@ pub(super) struct Bench {
 
 const CREDENTIAL: CredentialId = CredentialId::new(9);
 
-/// The value of a future that has nothing to wait for.
+/// Value of a future that waits for nothing.
 pub(super) fn now<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
     future
         .now_or_never()
@@ -106,7 +106,7 @@ fn catalog() -> Catalog {
 }
 
 impl Bench {
-    /// A bench whose provider plays these scenes, for a task of this kind.
+    /// Bench with a provider that plays these scenes, for a task of this kind.
     pub(super) fn of(kind: TaskKind, scenes: Vec<Scene>) -> Self {
         let time = Arc::new(Time::default());
         let clock = time.shared();
@@ -206,7 +206,7 @@ impl Bench {
         now(self.store.import(vec![account]));
     }
 
-    /// What a dispatcher does with the queued attempt: reserve, commit; the record is returned, not published.
+    /// Reserves and commits as a dispatcher does; returns the record unpublished.
     pub(super) fn dispatch(&mut self) -> Record {
         self.leases += 1;
         let estimate = CallEstimate {
@@ -268,7 +268,7 @@ impl Bench {
         self.work(seconds);
     }
 
-    /// A worker that is told to stop after `seconds`, and does.
+    /// Runs a worker that is stopped after `seconds`, to its end.
     pub(super) fn work(&self, seconds: u64) {
         let stop = self.clock.sleep(Millis::from_secs(seconds));
         let end = self.time.now() + Millis::from_secs(seconds + 3_600);
@@ -337,7 +337,7 @@ impl Bench {
         self.script.calls.lock().unwrap().len()
     }
 
-    /// What the attempt's newest order or result says.
+    /// Text of an artifact: an order or a result.
     pub(super) fn artifact(&self, hash: chorus_core::artifact::ArtifactHash) -> String {
         let bytes = now(self.store.get(hash)).expect("the artifact is there");
         String::from_utf8(bytes.to_vec()).expect("it is text")

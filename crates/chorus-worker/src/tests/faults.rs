@@ -15,7 +15,7 @@ use chorus_core::time::Timestamp;
 use super::bench::{Bench, now, records};
 use super::script::{Scene, answer, failure};
 
-/// A bus whose members fail at so many of their calls, one after the other.
+/// Bus that fails at so many calls of its members, one after the other.
 struct Failing {
     bus: Embedded,
     failures: Arc<AtomicU32>,
@@ -96,7 +96,7 @@ fn a_bus_that_fails_costs_time_and_no_second_call() {
 }
 
 #[test]
-fn a_record_that_nobody_can_read_goes_to_the_dead_letters() {
+fn an_unreadable_record_goes_to_the_dead_letters() {
     let mut bench = Bench::new(vec![answer("after it", FinishReason::Stop)]);
     let mut letters = now(bench.bus.tail(vec![Topic::Dlq]));
     let record = bench.dispatch();
@@ -113,7 +113,7 @@ fn a_record_that_nobody_can_read_goes_to_the_dead_letters() {
 }
 
 #[test]
-fn a_dispatch_that_comes_too_late_is_left_alone() {
+fn a_late_dispatch_is_left_alone() {
     let mut bench = Bench::new(Vec::new());
     let record = bench.dispatch();
     bench.work(40);

@@ -1,4 +1,4 @@
-//! One attempt's row with the arrows of the store, replies that get lost, and times of silence.
+//! One attempt's row with the arrows of the store, lost replies, and times of silence.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use chorus_core::port::{Attempts, Clock, Deliveries, Outbox, StoreError};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::rows::AttemptRow;
 
-/// The row and what was said about it.
+/// The row, and the operations on it.
 pub(super) struct Rows {
     clock: Arc<dyn Clock>,
     pub(super) state: Mutex<State>,
@@ -23,7 +23,7 @@ pub(super) struct Rows {
 pub(super) struct State {
     pub(super) row: AttemptRow,
     pub(super) assignment: Option<Assignment>,
-    /// Replies to claims and finishes that will be lost after the deed.
+    /// Number of replies to claims and finishes that will be lost after the change.
     pub(super) lost_replies: u32,
     /// Between these times nothing is answered, and nothing is done.
     pub(super) silent: Option<(Timestamp, Timestamp)>,

@@ -1,4 +1,4 @@
-//! A provider that says what the script says.
+//! Provider that plays a script.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -15,9 +15,9 @@ use futures_util::StreamExt as _;
 /// One reply of the provider.
 #[derive(Clone)]
 pub(super) enum Scene {
-    /// It refuses the call.
+    /// The call is refused.
     Refuse(CallFailure),
-    /// It answers in these pieces.
+    /// The call is answered in these pieces.
     Answer(Vec<Line>),
 }
 
@@ -27,11 +27,11 @@ pub(super) enum Line {
     Say(StreamEvent),
     Wait(u64),
     Break(CallFailure),
-    /// The same again and again, every so many milliseconds.
+    /// The same event without an end, every so many milliseconds.
     Repeat(StreamEvent, u64),
 }
 
-/// Plays its scenes in order, and notes the calls.
+/// Provider that plays its scenes in order, and records the calls.
 pub(super) struct Script {
     clock: Arc<dyn Clock>,
     pub(super) scenes: Mutex<VecDeque<Scene>>,
@@ -107,15 +107,15 @@ pub(super) fn text(delta: &str) -> StreamEvent {
     }
 }
 
-/// A whole answer of one piece, with its usage.
-pub(super) fn answer(words: &str, finish: FinishReason) -> Scene {
+/// Complete answer of one piece, with its usage.
+pub(super) fn answer(content: &str, finish: FinishReason) -> Scene {
     let usage = Usage {
         input: 100,
         output: 10,
         ..Usage::default()
     };
     let lines = [
-        text(words),
+        text(content),
         StreamEvent::Usage(usage),
         StreamEvent::Finish(finish),
         StreamEvent::End,
@@ -123,9 +123,9 @@ pub(super) fn answer(words: &str, finish: FinishReason) -> Scene {
     Scene::Answer(lines.into_iter().map(Line::Say).collect())
 }
 
-/// An answer that says a little, then waits, then ends.
-pub(super) fn slow_answer(words: &str, millis: u64) -> Scene {
-    let Scene::Answer(mut lines) = answer(words, FinishReason::Stop) else {
+/// Answer that begins, waits, then ends.
+pub(super) fn slow_answer(content: &str, millis: u64) -> Scene {
+    let Scene::Answer(mut lines) = answer(content, FinishReason::Stop) else {
         unreachable!("an answer is an answer")
     };
     lines.insert(1, Line::Wait(millis));
@@ -138,13 +138,8 @@ pub(super) fn failure(
     retry_after: Option<Millis>,
 ) -> CallFailure {
     CallFailure {
-        class,
-        provider: ProviderId::new("anthropic"),
         status,
-        kind: None,
-        message: "no".into(),
         retry_after,
-        sent_at: None,
-        levels: Vec::new(),
+        ..CallFailure::local(class, &ProviderId::new("anthropic"), "no")
     }
 }
