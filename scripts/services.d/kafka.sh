@@ -37,15 +37,15 @@ kafka_has_jars() {
 # Fetched once, checked against the list, then moved into place as a whole.
 kafka_fetch() {
     kafka_has_jars && return
-    mkdir -p "$jars" || { say "nothing can be written below $jars: set CHORUS_SERVICES_JARS"; return 1; }
+    mkdir -p "$jars" || { report "nothing can be written below $jars: set CHORUS_SERVICES_JARS"; return 1; }
     (
         ! command -v flock >/dev/null || { exec 8>"$jars/.lock" && flock 8; }
         kafka_has_jars && exit
         part=$(mktemp -d "$jars/part-XXXXXX") && chmod 755 "$part"
         trap 'rm -rf "$part"' EXIT
-        say "fetching $(wc -l <"$kafka_list") jars of Kafka $kafka_release into $jars (once, 43 MB)"
+        report "fetching $(wc -l <"$kafka_list") jars of Kafka $kafka_release into $jars (once, 43 MB)"
         if ! { kafka_by_maven "$part" || kafka_by_curl "$part"; } || ! kafka_check "$part"; then
-            say "Kafka's jars could not be fetched; with neither mvn nor Maven Central within reach, CHORUS_SERVICES_MAVEN_URL names a mirror:" \
+            report "Kafka's jars could not be fetched; with neither mvn nor Maven Central within reach, CHORUS_SERVICES_MAVEN_URL names a mirror:" \
                 "$(tail -n 5 "$part/log" 2>/dev/null)"
             exit 1
         fi
@@ -120,7 +120,7 @@ kafka_format() {
     id=K$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)
     "$1" -Xshare:auto -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$parts/kafka-log4j2.properties" -cp "$2" \
         kafka.tools.StorageTool format -t "$id" -c "$3/server.properties" --standalone >"$3/format.log" 2>&1 || {
-        say "the folder could not be formatted:" "$(tail -n 5 "$3/format.log")"
+        report "the folder could not be formatted:" "$(tail -n 5 "$3/format.log")"
         return 1
     }
 }

@@ -45,7 +45,7 @@ postgres_start() {
     if [ ! -s "$folder/data/PG_VERSION" ]; then
         rm -rf "$folder/data"
         postgres_run initdb -D "$folder/data" -A trust -U postgres --encoding=UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 || {
-            say "initdb failed:" "$(tail -n 5 "$folder/initdb.log")"
+            report "initdb failed:" "$(tail -n 5 "$folder/initdb.log")"
             return 1
         }
     fi
@@ -67,7 +67,7 @@ postgres_own() {
     am_root || return 0
     chown postgres:postgres "$1" && chmod 700 "$1"
     setpriv --reuid=postgres --regid=postgres --init-groups test -x "$1" || {
-        say "user postgres cannot reach $1: a folder above it is closed to others; set CHORUS_SERVICES_DIR to another place"
+        report "user postgres cannot reach $1: a folder above it is closed to others; set CHORUS_SERVICES_DIR to another place"
         return 1
     }
 }

@@ -103,42 +103,66 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "finish without the epoch guard",
         edits: &[
-Edit { file: ATTEMPT_ROW, find: "if !self.is_held_by(*epoch, holder) {", replace: "if self.state != AttemptState::Running {" },
-Edit { file: ATTEMPT_ROW, find: "self.step(AttemptTrigger::from(&finish.outcome), *epoch, now)?", replace: "self.step(AttemptTrigger::from(&finish.outcome), self.epoch, now)?" },
-],
+            Edit {
+                file: ATTEMPT_ROW,
+                find: "if !self.is_held_by(*epoch, holder) {",
+                replace: "if self.state != AttemptState::Running {",
+            },
+            Edit {
+                file: ATTEMPT_ROW,
+                find: "self.step(AttemptTrigger::from(&finish.outcome), *epoch, now)?",
+                replace: "self.step(AttemptTrigger::from(&finish.outcome), self.epoch, now)?",
+            },
+        ],
         search: simulation(World::of("pauses"), 100, &["FencedReport"]),
     },
     Mutant {
         name: "a requeue that keeps the epoch",
         edits: &[
-Edit { file: ATTEMPT_ROW, find: r#"EpochRule::Next => self.epoch.next(),
-            },"#, replace: r#"EpochRule::Next => self.epoch,
-            },"# },
-],
+            Edit {
+                file: ATTEMPT_ROW,
+                find: r#"EpochRule::Next => self.epoch.next(),
+            },"#,
+                replace: r#"EpochRule::Next => self.epoch,
+            },"#,
+            },
+        ],
         search: simulation(World::of("crashes"), 60, &["EpochGrows"]),
     },
     Mutant {
         name: "a claim without the epoch guard",
         edits: &[
-Edit { file: MEMORY_ATTEMPTS, find: "*row = row.claim(claim, now)?;", replace: r#"let again = AttemptRow { holder: Some(claim.holder.clone()), ..row.clone() };
+            Edit {
+                file: MEMORY_ATTEMPTS,
+                find: "*row = row.claim(claim, now)?;",
+                replace: r#"let again = AttemptRow { holder: Some(claim.holder.clone()), ..row.clone() };
             let running = row.state == AttemptState::Running;
-            *row = row.claim(claim, now).or(running.then_some(again))?;"# },
-],
+            *row = row.claim(claim, now).or(running.then_some(again))?;"#,
+            },
+        ],
         search: simulation(World::of("bus"), 60, &["OneClaim"]),
     },
     Mutant {
         name: "a call before its lease is sent",
         edits: &[
-Edit { file: CALL_RUNNER, find: "let (ending, lease_end) = match cut.or(sending).await {", replace: "drop(sending);
-        let (ending, lease_end) = match cut.or(async { Sent::Sent }).await {" },
-],
+            Edit {
+                file: CALL_RUNNER,
+                find: "let (ending, lease_end) = match cut.or(sending).await {",
+                replace: "drop(sending);
+        let (ending, lease_end) = match cut.or(async { Sent::Sent }).await {",
+            },
+        ],
         search: simulation(World::of("calm"), 10, &["CallNeedsLease"]),
     },
     Mutant {
         name: "expiry of a sent lease that refunds",
         edits: &[
-Edit { file: LEDGER_ENDING, find: "self.settle(lease, now, |_, part| { part.charged.is_none().then_some(part.set_aside) });", replace: "self.settle(lease, now, |_, _| Some(0));" },
-],
+            Edit {
+                file: LEDGER_ENDING,
+                find: "self.settle(lease, now, |_, part| { part.charged.is_none().then_some(part.set_aside) });",
+                replace: "self.settle(lease, now, |_, _| Some(0));",
+            },
+        ],
         search: simulation(World::of("crashes"), 60, &["LedgerBalance"]),
     },
     Mutant {
@@ -179,18 +203,26 @@ Edit { file: LEDGER_ENDING, find: "self.settle(lease, now, |_, part| { part.char
     Mutant {
         name: "an unchecked reserve",
         edits: &[
-Edit { file: LEDGER_GROUP, find: "None => freed = true", replace: "None => {}" },
-],
+            Edit {
+                file: LEDGER_GROUP,
+                find: "None => freed = true",
+                replace: "None => {}",
+            },
+        ],
         search: simulation(World::of("calm"), 60, &["LimiterCount"]),
     },
     Mutant {
         name: "two keys of one organisation counted apart",
         edits: &[
-Edit { file: ENDPOINT_INDEX, find: ".map(|of| (Arc::new(of.group.clone()), of.models.clone()))", replace: r#".map(|of| {
+            Edit {
+                file: ENDPOINT_INDEX,
+                find: ".map(|of| (Arc::new(of.group.clone()), of.models.clone()))",
+                replace: r#".map(|of| {
                     let id = chorus_core::id::GroupId::new(format!("{}/{}", of.group.id, credential.id));
                     (Arc::new(QuotaGroup { id, ..of.group.clone() }), of.models.clone())
-                })"# },
-],
+                })"#,
+            },
+        ],
         search: simulation(World::of("calm"), 60, &["ProviderCount"]),
     },
     Mutant {
@@ -219,10 +251,14 @@ Edit { file: ENDPOINT_INDEX, find: ".map(|of| (Arc::new(of.group.clone()), of.mo
     Mutant {
         name: "a reserve after a flush without a restore",
         edits: &[
-Edit { file: LIMITS_MEMORY, find: r#"if state.lost {
-            Err(LimiterError::StateLost)"#, replace: r#"if state.lost && now.0 < 0 {
-            Err(LimiterError::StateLost)"# },
-],
+            Edit {
+                file: LIMITS_MEMORY,
+                find: r#"if state.lost {
+            Err(LimiterError::StateLost)"#,
+                replace: r#"if state.lost && now.0 < 0 {
+            Err(LimiterError::StateLost)"#,
+            },
+        ],
         search: simulation(World::of("flushes"), 100, &["ProviderCount"]),
     },
     Mutant {
@@ -265,24 +301,39 @@ Edit { file: LIMITS_MEMORY, find: r#"if state.lost {
     Mutant {
         name: "a cached aggregate kept after revocation",
         edits: &[
-Edit { file: ORCHESTRATOR, find: r#"self.forget(|partition| gone.contains(partition))
-                }"#, replace: r#"self.intake.forget(|partition| gone.contains(partition))
-                }"# },
-Edit { file: FOLD, find: "let fresh = load(context, project, decided.artifacts).await?;", replace: "let fresh = load(context, project, ArtifactCache::default()).await?;" },
-Edit { file: FOLD, find: r#"retry(&mut batches, batch, expected == fresh.version);
-                fresh"#, replace: r#"retry(&mut batches, batch, expected == fresh.version);
-                Aggregate { version: fresh.version, seq: fresh.seq, ..decided }"# },
-],
+            Edit {
+                file: ORCHESTRATOR,
+                find: r#"self.forget(|partition| gone.contains(partition))
+                }"#,
+                replace: r#"self.intake.forget(|partition| gone.contains(partition))
+                }"#,
+            },
+            Edit {
+                file: FOLD,
+                find: "let fresh = load(context, project, decided.artifacts).await?;",
+                replace: "let fresh = load(context, project, ArtifactCache::default()).await?;",
+            },
+            Edit {
+                file: FOLD,
+                find: r#"retry(&mut batches, batch, expected == fresh.version);
+                fresh"#,
+                replace: r#"retry(&mut batches, batch, expected == fresh.version);
+                Aggregate { version: fresh.version, seq: fresh.seq, ..decided }"#,
+            },
+        ],
         search: simulation(World::of("crashes"), 200, &["TerminalAbsorbs", "ReadyHasAttempt", "ParentPolicy", "NoProjectLost", "Panic"]),
     },
     Mutant {
         name: "a child inserted in a second transaction",
         edits: &[
-Edit { file: FOLD, find: r#"let committed = context
+            Edit {
+                file: FOLD,
+                find: r#"let committed = context
             .until_ok("commit a project", || {
                 context.projects.commit(commit.clone())
             })
-            .await;"#, replace: r#"let bare = Commit { attempts: Vec::new(), ..commit.clone() };
+            .await;"#,
+                replace: r#"let bare = Commit { attempts: Vec::new(), ..commit.clone() };
         let mut committed = context
             .until_ok("commit a project", || context.projects.commit(bare.clone()))
             .await;
@@ -299,15 +350,20 @@ Edit { file: FOLD, find: r#"let committed = context
             committed = context
                 .until_ok("commit a project", || context.projects.commit(rest.clone()))
                 .await;
-        }"# },
-],
+        }"#,
+            },
+        ],
         search: simulation(World::of("calm"), 10, &["ReadyHasAttempt"]),
     },
     Mutant {
         name: "reconciling without the wait after an outage",
         edits: &[
-Edit { file: RECONCILER, find: "while context.watch.well_for(settings.whole_lease(), context.now()) {", replace: "while settings.sweep_size > 0 {" },
-],
+            Edit {
+                file: RECONCILER,
+                find: "while context.watch.well_for(settings.whole_lease(), context.now()) {",
+                replace: "while settings.sweep_size > 0 {",
+            },
+        ],
         search: simulation(World::of("store only"), 100, &["PaidCallKept"]),
     },
     Mutant {
@@ -329,34 +385,50 @@ Edit { file: RECONCILER, find: "while context.watch.well_for(settings.whole_leas
     Mutant {
         name: "records that are never swept",
         edits: &[
-Edit { file: RECONCILER, find: "context.publish(unsent.unwrap_or_default()).await;", replace: "drop(unsent);" },
-],
+            Edit {
+                file: RECONCILER,
+                find: "context.publish(unsent.unwrap_or_default()).await;",
+                replace: "drop(unsent);",
+            },
+        ],
         search: simulation(World::of("crashes"), 60, &["NothingLeft", "NoProjectLost"]),
     },
     Mutant {
         name: "the offset stored before the claim",
         edits: &[
-Edit { file: WORKER, find: "self.intake.take(record, at)", replace: r#"feed.ack(&at).await;
-                    self.intake.take(record, at)"# },
-],
+            Edit {
+                file: WORKER,
+                find: "self.intake.take(record, at)",
+                replace: r#"feed.ack(&at).await;
+                    self.intake.take(record, at)"#,
+            },
+        ],
         search: simulation(World { faults: "workers die", without: &["unclaimed"] }, 300, &["NoProjectLost", "NothingLeft"]),
     },
     Mutant {
         name: "task.done acknowledged before it is folded",
         edits: &[
-Edit { file: ORCHESTRATOR, find: "self.receive(record, at, &mut subscriber).await", replace: r#"subscriber.ack(&at).await;
-                    self.receive(record, at, &mut subscriber).await;"# },
-],
+            Edit {
+                file: ORCHESTRATOR,
+                find: "self.receive(record, at, &mut subscriber).await",
+                replace: r#"subscriber.ack(&at).await;
+                    self.receive(record, at, &mut subscriber).await;"#,
+            },
+        ],
         search: simulation(World { faults: "orchestrators die", without: &["resend"] }, 300, &["NoProjectLost", "NothingLeft"]),
     },
     Mutant {
         name: "a forgotten end",
         edits: &[
-Edit { file: CALL_SETTLE, find: r#"until_ok_before(&*self.clock, give_up, "end a lease", || {
+            Edit {
+                file: CALL_SETTLE,
+                find: r#"until_ok_before(&*self.clock, give_up, "end a lease", || {
             self.limits.end(lease, end.clone())
         })
-        .await;"#, replace: "let _ = (give_up, lease, end);" },
-],
+        .await;"#,
+                replace: "let _ = (give_up, lease, end);",
+            },
+        ],
         search: simulation(World { faults: "calm", without: &["expiry"] }, 20, &["NothingLeft", "NoProjectLost"]),
     },
     Mutant {
