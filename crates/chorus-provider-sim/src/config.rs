@@ -104,8 +104,8 @@ pub struct OrganisationConfig {
     /// Limits that replace [`OrganisationConfig::limits`] for some groups.
     #[serde(default)]
     pub groups: BTreeMap<String, Limits>,
-    /// Billing and key status.
-    #[serde(default)]
+    /// Billing and key status. Files may also call it `standing`.
+    #[serde(default, alias = "standing")]
     pub status: OrganisationStatus,
 }
 
