@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ModelSlug, Pool, ProviderId};
+use crate::limit::Dimension;
 use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::Millis;
@@ -162,8 +163,9 @@ pub struct Provider {
     /// such path.
     #[serde(default)]
     pub probe_path: Option<String>,
-    /// Family of the headers in which it reports limits.
-    pub limit_headers: LimitHeaders,
+    /// Headers in which it reports limits, one row for each limit; empty when it reports none.
+    #[serde(default)]
+    pub limit_headers: Vec<LimitHeaders>,
     /// True if a refused call counts as a request.
     #[serde(default)]
     pub refused_counts: bool,
@@ -259,18 +261,40 @@ pub enum Auth {
     None,
 }
 
-/// Family of the headers in which a provider reports limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Names of the headers in which a provider reports one limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitHeaders {
+    /// Dimension of the limit.
+    pub dimension: Dimension,
+    /// Header with the whole amount.
+    pub limit: String,
+    /// Header with the amount that is left.
+    pub remaining: String,
+    /// Header with the reset; none when the provider reports none.
+    #[serde(default)]
+    pub reset: Option<String>,
+    /// Form of the reset's value.
+    #[serde(default)]
+    pub reset_form: ResetForm,
+    /// Multiple to which the provider rounds both amounts.
+    #[serde(default = "one")]
+    pub rounded_to: u64,
+}
+
+/// Form in which a header gives the time at which a limit is whole again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LimitHeaders {
-    /// `anthropic-ratelimit-*`.
-    Anthropic,
-    /// `x-ratelimit-*`, durations in Go's form.
-    Openai,
-    /// `x-ratelimit-*-req-minute` and `-tokens-minute`, without resets.
-    Mistral,
-    /// No headers about limits.
-    None,
+pub enum ResetForm {
+    /// Time from now in the form of Go, for instance `6m0s` or `17ms`.
+    #[default]
+    Duration,
+    /// Point in time by RFC 3339.
+    Rfc3339,
+}
+
+const fn one() -> u64 {
+    1
 }
 
 /// One row of a provider's error table: all given conditions must hold.

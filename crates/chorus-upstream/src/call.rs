@@ -110,7 +110,7 @@ impl Http {
         };
         let (head, body) = response.into_parts();
         exchange.status = Some(head.status.as_u16());
-        exchange.levels = observed(exchange.provider.limit_headers, &head.headers, clock.now());
+        exchange.levels = observed(&exchange.provider.limit_headers, &head.headers, clock.now());
         let request_id = request_id(&head.headers);
         if !head.status.is_success() {
             return Err(self.refusal(call, exchange, &head.headers, body).await);

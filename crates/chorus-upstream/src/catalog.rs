@@ -95,6 +95,9 @@ fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
         if !row.path.starts_with('/') {
             return wrong(format!("{}: the path must begin with a slash", row.id));
         }
+        if let Some(name) = limit_header_names(row).find(|name| !is_header_name(name)) {
+            return wrong(format!("{}: {name:?} is no header name", row.id));
+        }
         if !row.base_url.is_empty()
             && let Err(refusal) = check_address(&row.base_url, AddressPolicy::default())
         {
@@ -112,6 +115,20 @@ fn check_providers(catalog: &Catalog) -> Result<(), CatalogError> {
         }
     }
     Ok(())
+}
+
+fn limit_header_names(row: &Provider) -> impl Iterator<Item = &str> {
+    row.limit_headers.iter().flat_map(|limit| {
+        let reset = limit.reset.as_deref();
+        [limit.limit.as_str(), limit.remaining.as_str()]
+            .into_iter()
+            .chain(reset)
+    })
+}
+
+/// Returns true if a header can have this name; replies are searched in lower case.
+fn is_header_name(name: &str) -> bool {
+    http::HeaderName::from_lowercase(name.as_bytes()).is_ok()
 }
 
 /// Returns true if the pool can stand in the name of a topic.

@@ -70,7 +70,7 @@ impl Exchange {
         CallFailure {
             kind: kind.cloned(),
             retry_after: retry_after(headers, now).or(error.retry_after),
-            levels: observed(self.provider.limit_headers, headers, now),
+            levels: observed(&self.provider.limit_headers, headers, now),
             status: Some(status),
             sent_at: self.sent_at,
             ..CallFailure::local(class, &self.provider.id, self.secret.blot(&error.message))

@@ -1,116 +1,25 @@
-//! Limits as headers tell them.
+//! Levels of limits in the headers of a reply, by the rows of the provider.
 //!
-//! Anthropic tells when a limit will be *full* again, as a point in time, and rounds tokens to thousands;
-//! OpenAI and its kin tell lengths of time as Go writes them (`6m0s`, `17ms`).
+//! Anthropic reports when a limit will be *full* again, as a point in time, and rounds tokens to thousands;
+//! OpenAI and providers like it report durations in the form of Go (`6m0s`, `17ms`).
 
-use chorus_core::catalog::LimitHeaders;
-use chorus_core::limit::{Dimension, ObservedLevel};
+use chorus_core::catalog::{LimitHeaders, ResetForm};
+use chorus_core::limit::ObservedLevel;
 use chorus_core::time::{Millis, Timestamp};
 use http::HeaderMap;
 
-/// All levels that an answer's headers tell of.
+/// Reads all levels that the headers report.
 pub(crate) fn observed(
-    form: LimitHeaders,
+    rows: &[LimitHeaders],
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Vec<ObservedLevel> {
-    match form {
-        LimitHeaders::Anthropic => ANTHROPIC
-            .iter()
-            .filter_map(|row| anthropic(headers, row))
-            .collect(),
-        LimitHeaders::Openai => OPENAI
-            .iter()
-            .filter_map(|row| level(headers, row, |reset| Some(now + go_duration(reset)?)))
-            .collect(),
-        LimitHeaders::Mistral => MISTRAL
-            .iter()
-            .filter_map(|row| level(headers, row, |_| None))
-            .collect(),
-        LimitHeaders::None => Vec::new(),
-    }
+    rows.iter()
+        .filter_map(|row| level(row, headers, now))
+        .collect()
 }
 
-/// The names of one limit's three headers.
-struct Row {
-    dimension: Dimension,
-    limit: &'static str,
-    remaining: &'static str,
-    reset: &'static str,
-    rounded_to: u64,
-}
-
-const ANTHROPIC: &[Row] = &[
-    Row {
-        dimension: Dimension::Requests,
-        limit: "anthropic-ratelimit-requests-limit",
-        remaining: "anthropic-ratelimit-requests-remaining",
-        reset: "anthropic-ratelimit-requests-reset",
-        rounded_to: 1,
-    },
-    Row {
-        dimension: Dimension::InputTokens,
-        limit: "anthropic-ratelimit-input-tokens-limit",
-        remaining: "anthropic-ratelimit-input-tokens-remaining",
-        reset: "anthropic-ratelimit-input-tokens-reset",
-        rounded_to: 1000,
-    },
-    Row {
-        dimension: Dimension::OutputTokens,
-        limit: "anthropic-ratelimit-output-tokens-limit",
-        remaining: "anthropic-ratelimit-output-tokens-remaining",
-        reset: "anthropic-ratelimit-output-tokens-reset",
-        rounded_to: 1000,
-    },
-];
-
-const OPENAI: &[Row] = &[
-    Row {
-        dimension: Dimension::Requests,
-        limit: "x-ratelimit-limit-requests",
-        remaining: "x-ratelimit-remaining-requests",
-        reset: "x-ratelimit-reset-requests",
-        rounded_to: 1,
-    },
-    Row {
-        dimension: Dimension::TotalTokens,
-        limit: "x-ratelimit-limit-tokens",
-        remaining: "x-ratelimit-remaining-tokens",
-        reset: "x-ratelimit-reset-tokens",
-        rounded_to: 1,
-    },
-];
-
-const MISTRAL: &[Row] = &[
-    Row {
-        dimension: Dimension::Requests,
-        limit: "x-ratelimit-limit-req-minute",
-        remaining: "x-ratelimit-remaining-req-minute",
-        reset: "",
-        rounded_to: 1,
-    },
-    Row {
-        dimension: Dimension::TotalTokens,
-        limit: "x-ratelimit-limit-tokens-minute",
-        remaining: "x-ratelimit-remaining-tokens-minute",
-        reset: "",
-        rounded_to: 1,
-    },
-];
-
-fn anthropic(headers: &HeaderMap, row: &Row) -> Option<ObservedLevel> {
-    level(headers, row, |reset| {
-        Some(Timestamp(
-            reset.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
-        ))
-    })
-}
-
-fn level(
-    headers: &HeaderMap,
-    row: &Row,
-    full_at: impl FnOnce(&str) -> Option<Timestamp>,
-) -> Option<ObservedLevel> {
+fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<ObservedLevel> {
     let text = |name: &str| {
         headers
             .get(name)
@@ -118,19 +27,29 @@ fn level(
             .map(str::trim)
     };
     let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
-    let (limit, remaining) = (number(row.limit), number(row.remaining));
+    let (limit, remaining) = (number(&row.limit), number(&row.remaining));
     let known = limit.is_some() || remaining.is_some();
-    let full_at = text(row.reset).and_then(full_at);
+    let reset = row.reset.as_deref().and_then(text);
     known.then_some(ObservedLevel {
         dimension: row.dimension,
         limit,
         remaining,
-        full_at,
+        full_at: reset.and_then(|reset| full_at(row.reset_form, reset, now)),
         rounded_to: row.rounded_to,
     })
 }
 
-/// A length of time as Go writes it: `1h2m3.5s`, `6m0s`, `17ms`.
+fn full_at(form: ResetForm, text: &str, now: Timestamp) -> Option<Timestamp> {
+    match form {
+        ResetForm::Duration => Some(now + go_duration(text)?),
+        ResetForm::Rfc3339 => {
+            let at = text.parse::<jiff::Timestamp>().ok()?;
+            Some(Timestamp(at.as_millisecond()))
+        }
+    }
+}
+
+/// A duration in the form of Go: `1h2m3.5s`, `6m0s`, `17ms`.
 fn go_duration(text: &str) -> Option<Millis> {
     let mut rest = text;
     let mut total = 0.0_f64;
@@ -166,14 +85,20 @@ fn millis_of(unit: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use chorus_core::limit::Dimension;
+
     use super::*;
 
-    fn check(form: LimitHeaders, headers: &[(&'static str, &str)], expected: &[ObservedLevel]) {
+    /// Compares the levels that a provider of the catalogue reports.
+    fn check(provider: &str, headers: &[(&'static str, &str)], expected: &[ObservedLevel]) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().expect("a header value"));
         }
-        assert_eq!(observed(form, &map, Timestamp(1_000_000)), expected);
+        let catalog = crate::catalog::load();
+        let row = catalog.provider(&provider.into()).expect("a row");
+        let levels = observed(&row.limit_headers, &map, Timestamp(1_000_000));
+        assert_eq!(levels, expected, "{provider}");
     }
 
     #[test]
@@ -194,9 +119,9 @@ mod tests {
     }
 
     #[test]
-    fn anthropics_levels_are_told_with_their_rounding() {
+    fn anthropics_levels_are_read_with_their_rounding() {
         check(
-            LimitHeaders::Anthropic,
+            "anthropic",
             &[
                 ("anthropic-ratelimit-requests-limit", "50"),
                 ("anthropic-ratelimit-requests-remaining", "49"),
@@ -225,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn openais_and_mistrals_levels_are_told() {
+    fn openais_and_mistrals_levels_are_read() {
         check(
-            LimitHeaders::Openai,
+            "openai",
             &[
                 ("x-ratelimit-limit-tokens", "500000"),
                 ("x-ratelimit-remaining-tokens", "0"),
@@ -242,7 +167,7 @@ mod tests {
             }],
         );
         check(
-            LimitHeaders::Mistral,
+            "mistral",
             &[("x-ratelimit-remaining-req-minute", "3")],
             &[ObservedLevel {
                 dimension: Dimension::Requests,
@@ -252,10 +177,6 @@ mod tests {
                 rounded_to: 1,
             }],
         );
-        check(
-            LimitHeaders::None,
-            &[("x-ratelimit-remaining-tokens", "3")],
-            &[],
-        );
+        check("deepseek", &[("x-ratelimit-remaining-tokens", "3")], &[]);
     }
 }

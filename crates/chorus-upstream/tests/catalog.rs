@@ -236,6 +236,12 @@ fn a_wrong_row_is_refused_by_file_and_key() {
         "begin with a slash",
     );
     check(
+        "providers",
+        "limit = \"x-ratelimit-limit-requests\"",
+        "limit = \"X-RateLimit Limit\"",
+        "is no header name",
+    );
+    check(
         "models",
         "routes = { anthropic =",
         "routes = { anthropik =",

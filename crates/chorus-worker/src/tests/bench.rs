@@ -80,7 +80,7 @@ fn group() -> QuotaGroup {
 fn catalog() -> Catalog {
     let provider: Provider = serde_json::from_value(serde_json::json!({
         "id": "anthropic", "title": "Anthropic", "base_url": "", "path": "",
-        "dialect": "anthropic_messages", "auth": "x_api_key", "limit_headers": "none",
+        "dialect": "anthropic_messages", "auth": "x_api_key",
     }))
     .expect("the least row of a provider");
     let price = Price {
