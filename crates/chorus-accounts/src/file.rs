@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::row::{CredentialRow, Identity, Row};
 
-/// Reason that a file as a whole cannot be used.
+/// Reason that [`read`] cannot use a file as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file does not exist, cannot be read or is not UTF-8.
@@ -55,7 +55,7 @@ pub struct BrokenRow {
     pub reason: String,
 }
 
-/// Parses a file into rows, in the order of the file.
+/// Parses a file into [`Row`]s, in the order of the file.
 pub fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
     let unreadable = |reason: String| FileError::Unreadable {
         file: file.to_owned(),

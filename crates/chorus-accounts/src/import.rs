@@ -20,7 +20,7 @@ use crate::row::{CredentialRow, Identity, Row};
 /// Longest time that a provider may take to answer a check of a key.
 const CHECK_TIMEOUT: Millis = Millis::from_secs(15);
 
-/// Imports rows as accounts of one tenant.
+/// Imports [`Row`]s as accounts of one tenant.
 pub struct Importer {
     /// Store of the accounts.
     pub directory: Arc<dyn Directory>,
@@ -28,7 +28,7 @@ pub struct Importer {
     pub clock: Arc<dyn Clock>,
     /// Providers and models that rows may name.
     pub catalog: Arc<Catalog>,
-    /// Key that seals secrets.
+    /// [`EnvelopeKey`] that seals secrets.
     pub key: EnvelopeKey,
     /// Owner of the imported accounts.
     pub tenant: Tenant,
@@ -49,7 +49,7 @@ pub enum ImportError {
     NoAnswer,
 }
 
-/// Result of an import, row by row.
+/// Result of [`Importer::import`], row by row.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Names of accounts that are new or got another credential.

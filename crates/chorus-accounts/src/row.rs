@@ -79,7 +79,7 @@ pub struct Written {
 }
 
 impl Row {
-    /// Returns the row in the form of `accounts.toml`.
+    /// Returns the row as [`Written`], the form of `accounts.toml`.
     pub fn written(self) -> Written {
         Written {
             identity: self.identity,

@@ -62,7 +62,7 @@ impl Store {
         )
     }
 
-    /// Copies the rows.
+    /// Copies the rows, as [`crate::sql::Store::snapshot`] does.
     pub fn snapshot(&self) -> Rows {
         self.with_rows(Rows::clone)
     }

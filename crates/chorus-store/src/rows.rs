@@ -40,7 +40,7 @@ pub struct Rows {
     pub leaders: BTreeMap<String, LeaderRow>,
 }
 
-/// A project, with its version, last event and money.
+/// A [`Project`], with its version, last event and money.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectRow {
     /// Tenant that submitted it.
@@ -55,13 +55,13 @@ pub struct ProjectRow {
     pub seq: Seq,
     /// Head and tasks.
     pub project: Project,
-    /// Budget and sums.
+    /// Budget and sums, changed by [`money::Movement`] only.
     pub money: ProjectMoney,
     /// Fingerprint of the last decision, by which a repeated commit is recognised.
     pub decided: Option<ArtifactHash>,
 }
 
-/// A record of the outbox, with its times.
+/// A [`Record`] of the outbox, with its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
     /// Record as it is published.

@@ -83,7 +83,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Opens the database; an error names it.
+    /// Opens the database with the default number of connections, as [`Store::open_with`]; an error names it.
     pub async fn open(url: DatabaseUrl, on_pending: Pending) -> Result<Self, StoreError> {
         Self::open_with(url, on_pending, CONNECTIONS).await
     }

@@ -53,7 +53,7 @@ pub fn load() -> Catalog {
     parse(PROVIDERS, MODELS).expect("the shipped catalogue is checked by tests")
 }
 
-/// Reads a catalogue from the texts of its two files.
+/// Reads a [`Catalog`] from the texts of its two files; [`load`] reads the shipped ones.
 pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
     let ProviderFile {
         default_errors,

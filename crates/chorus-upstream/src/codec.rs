@@ -6,7 +6,7 @@ use chorus_core::llm::{Reply, Request, StreamEvent};
 use chorus_dialect::fit::{Target, fit};
 use chorus_dialect::{ReadError, anthropic_messages, openai_chat};
 
-/// Writes the body of a canonical request for this model at this provider.
+/// Writes the body of a canonical [`Request`] for this model at this provider.
 pub(crate) fn write_request(
     request: &Request,
     provider: &Provider,
@@ -28,7 +28,7 @@ pub(crate) fn write_request(
     Bytes::from(value.to_string())
 }
 
-/// Reads a whole reply.
+/// Reads a whole [`Reply`].
 pub(crate) fn read_reply(
     dialect: Dialect,
     body: &[u8],

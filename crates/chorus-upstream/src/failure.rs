@@ -25,7 +25,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// A failure that this side found.
+    /// A [`CallFailure`] that this side found.
     pub(crate) fn failure(&self, class: FailureClass, kind: &str, message: &str) -> CallFailure {
         CallFailure {
             status: self.status,
@@ -45,7 +45,7 @@ impl Exchange {
         )
     }
 
-    /// A call that the provider refused.
+    /// A [`CallFailure`] for a call that the provider refused, classified by [`classify`].
     pub(crate) fn refused(
         &self,
         error: &WireError,

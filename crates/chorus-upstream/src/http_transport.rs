@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::transport::{BodyStream, Transport, TransportError};
 
-/// HTTP over sockets; clones share the connections.
+/// [`Transport`] over sockets; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,

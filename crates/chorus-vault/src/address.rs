@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Addresses beyond the public internet that may be called.
+/// Addresses beyond the public internet that [`check_address`] accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AddressPolicy {
     /// True allows servers in private networks, over plain HTTP too.

@@ -4,7 +4,7 @@ use chorus_core::catalog::{Auth, Provider};
 
 use crate::secret::Secret;
 
-/// Reason that a secret is refused, without the secret, and what to do instead.
+/// Reason that [`refuse_consumer_token`] refuses a secret, without the secret, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {remedy}")]
 pub struct Refusal {

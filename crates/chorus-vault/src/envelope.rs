@@ -48,7 +48,7 @@ pub enum KeyError {
     Malformed,
 }
 
-/// Reason that a sealed secret does not open.
+/// Reason that a [`SealedSecret`] does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The seal was made with another key.
@@ -65,7 +65,7 @@ pub enum OpenError {
 }
 
 impl EnvelopeKey {
-    /// Draws a new key.
+    /// Draws a new key; [`EnvelopeKey::to_text`] writes it.
     pub fn generate() -> Self {
         Self::new(Zeroizing::new(Key::<XChaCha20Poly1305>::generate().into()))
     }
@@ -122,7 +122,7 @@ impl EnvelopeKey {
         &self.id
     }
 
-    /// Seals a secret for one credential.
+    /// Seals a secret for one credential; [`EnvelopeKey::open`] opens it.
     pub fn seal(
         &self,
         secret: &Secret,

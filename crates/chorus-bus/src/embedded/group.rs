@@ -40,7 +40,7 @@ impl Group {
             .collect()
     }
 
-    /// Owner of a partition, if it has one.
+    /// [`Membership`] of a partition's owner, if it has one.
     pub(super) fn owner(&mut self, partition: &Partition) -> Option<&mut Membership> {
         self.members
             .values_mut()

@@ -42,7 +42,7 @@ impl Log {
         self.records.get(index).map(|kept| (offset, kept))
     }
 
-    /// Drops records before `offset`.
+    /// Drops records before `offset`, as [`Log::keep_newest`] does beyond a count.
     pub(super) fn drop_before(&mut self, offset: u64) {
         while self.first < offset && self.records.pop_front().is_some() {
             self.first += 1;

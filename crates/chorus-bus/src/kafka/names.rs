@@ -45,7 +45,7 @@ impl Names {
             .collect()
     }
 
-    /// Partitions without offsets, in the form of rdkafka.
+    /// Partitions without offsets, as a [`TopicPartitionList`].
     pub(super) fn list<'a>(
         &self,
         partitions: impl IntoIterator<Item = &'a Partition>,
@@ -57,7 +57,7 @@ impl Names {
         list
     }
 
-    /// Positions, in the form of rdkafka.
+    /// Positions, as a [`TopicPartitionList`].
     pub(super) fn places<'a>(
         &self,
         places: impl IntoIterator<Item = &'a Position>,

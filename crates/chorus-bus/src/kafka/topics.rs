@@ -27,7 +27,7 @@ const ADMIN_TIMEOUT: Millis = Millis::from_secs(60);
 /// Time between two checks that a creation or deletion took effect.
 const SETTLE_POLL: Millis = Millis(50);
 
-/// Client for topics and groups of one installation.
+/// Client for topics and groups of one installation; [`super::Kafka::topics`] returns it.
 pub struct Topics {
     settings: Settings,
     names: Names,

@@ -15,7 +15,7 @@ use chorus_core::time::Timestamp;
 pub struct AttemptRow {
     /// Attempt as it was created, with the newest `order` and `not_before`.
     pub attempt: NewAttempt,
-    /// State of the machine.
+    /// State; changed by [`AttemptRow::step`] only.
     pub state: AttemptState,
     /// Fence: grows with every requeue.
     pub epoch: Epoch,
@@ -55,7 +55,7 @@ impl AttemptRow {
         }
     }
 
-    /// Copies the columns that the dispatcher reads.
+    /// Copies the columns that the dispatcher reads as [`QueuedAttempt`].
     pub fn queued(&self) -> QueuedAttempt {
         QueuedAttempt {
             attempt: self.attempt.clone(),

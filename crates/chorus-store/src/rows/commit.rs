@@ -20,7 +20,7 @@ pub fn last_event(commit: &Commit, stored: Seq) -> Result<Seq, StoreError> {
     })
 }
 
-/// Hash of the whole decision: two calls with the same hash are the same call.
+/// Hash of the whole [`Commit`]: two calls with the same hash are the same call.
 pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
     let Commit {
         project,

@@ -7,10 +7,10 @@ use chorus_core::time::Timestamp;
 
 use super::AttemptRow;
 
-/// A delivery, with project, term and holder.
+/// A [`DeliveryRow`], with project, term and holder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDelivery {
-    /// Row as services read it.
+    /// Row as [`chorus_core::port::Deliveries`] returns it.
     pub delivery: DeliveryRow,
     /// Project of the attempt.
     pub project: ProjectId,

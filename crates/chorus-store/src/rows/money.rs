@@ -85,7 +85,7 @@ impl Movement {
     }
 }
 
-/// Returns true if the budget covers one more delivery.
+/// Returns true if the budget of [`ProjectMoney`] covers one more delivery.
 pub fn covers(money: &ProjectMoney, estimate: MicroUsd) -> bool {
     money.spent + money.reserved + estimate <= money.budget
 }

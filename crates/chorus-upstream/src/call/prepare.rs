@@ -89,7 +89,7 @@ impl Http {
         })
     }
 
-    /// Address of a path at the provider, or at the credential's own server.
+    /// Address of a path at the provider, or at the credential's own server; checked by [`check_address`].
     pub(crate) fn endpoint(
         &self,
         provider: &Provider,

@@ -32,7 +32,7 @@ pub(super) fn replay(reply: Reply) -> BoxStream<'static, Item> {
 }
 
 impl Streamed {
-    /// Events of the reply; the last one is `End` or a failure.
+    /// Events of the reply; the last one is [`StreamEvent::End`] or a failure.
     pub(super) fn stream(self, body: BodyStream) -> BoxStream<'static, Item> {
         let state = State {
             of: self,
