@@ -440,7 +440,7 @@ mod tests {
     fn a_provider_needs_an_address_a_dialect_and_a_way_to_show_its_secret() {
         let row = json!({
             "id": "one", "title": "One", "base_url": "http://localhost", "path": "/chat",
-            "dialect": "openai_chat", "auth": "bearer", "limit_headers": "none",
+            "dialect": "openai_chat", "auth": "bearer",
         });
         let provider: Provider = serde_json::from_value(row.clone()).expect("it is a provider");
         assert_eq!(provider.abort_grace, Millis(10_000));
