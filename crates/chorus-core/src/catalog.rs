@@ -216,7 +216,8 @@ pub enum SchemaForm {
     /// `response_format: {type: "json_object", schema}`.
     InObject,
     /// In the text of the prompt alone: the server may refuse either form.
-    Words,
+    #[serde(rename = "words")]
+    InPrompt,
 }
 
 /// Form of a request for thinking, on the wire.

@@ -73,10 +73,10 @@ fn fit_sampling(request: &mut Request, target: &Target<'_>) {
 /// Lowers a response format that the model or its server cannot be held to: schema, then any
 /// object, then text in the prompt.
 fn fit_format(request: &mut Request, target: &Target<'_>) {
-    let told = target.form.schema != SchemaForm::Words;
-    let json_object = told && target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
-    let json_schema = told && target.quirks.json_schema;
-    let (format, words) = match request.response_format.take() {
+    let on_wire = target.form.schema != SchemaForm::InPrompt;
+    let json_object = on_wire && target.quirks.json_object && target.dialect == Dialect::OpenaiChat;
+    let json_schema = on_wire && target.quirks.json_schema;
+    let (format, instruction) = match request.response_format.take() {
         Some(ResponseFormat::JsonSchema { schema, .. }) if !json_schema => (
             json_object.then_some(ResponseFormat::JsonObject),
             Some(schema_words(&schema)),
@@ -85,12 +85,12 @@ fn fit_format(request: &mut Request, target: &Target<'_>) {
         other => (other, None),
     };
     request.response_format = format;
-    if let Some(words) = words {
+    if let Some(instruction) = instruction {
         match request.system.last_mut() {
             Some(Content::Text {
                 text, cache: None, ..
-            }) => text.extend(["\n\n", &words]),
-            _ => request.system.push(Content::text(words)),
+            }) => text.extend(["\n\n", &instruction]),
+            _ => request.system.push(Content::text(instruction)),
         }
     }
 }

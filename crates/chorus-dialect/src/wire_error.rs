@@ -29,7 +29,7 @@ impl WireError {
             Err(_) => return Self::prose(&String::from_utf8_lossy(body)),
         };
         let error = match first.get("error") {
-            Some(Value::String(words)) => return Self::prose(words),
+            Some(Value::String(text)) => return Self::prose(text),
             Some(error) => error,
             None => &first,
         };
@@ -56,9 +56,9 @@ impl WireError {
         }
     }
 
-    fn prose(words: &str) -> Self {
+    fn prose(text: &str) -> Self {
         Self {
-            message: shortened(words.trim()),
+            message: shortened(text.trim()),
             ..Self::default()
         }
     }

@@ -1,4 +1,5 @@
-//! One request to one provider with one credential.
+//! One request to one provider with one credential. Neighbour: `chorus-dialect` writes and reads
+//! the bodies.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,15 +12,15 @@ use crate::limit::ObservedLevel;
 use crate::llm::{Reply, Request, StreamEvent, Usage};
 use crate::time::{Millis, Timestamp};
 
-/// Makes one call. It never retries, never chooses, never waits for a limit.
+/// Makes one call. Deliberately absent: retries, choice of a credential, waiting for a limit.
 #[async_trait]
 pub trait Upstream: Send + Sync {
-    /// Sends the call. The deadline is wall-clock for the whole call, body included; dropping the reply
-    /// hangs up.
+    /// Sends the call. The deadline is wall-clock for the whole call, body included; dropping the
+    /// reply closes the connection.
     async fn send(&self, call: Call) -> Result<Response, CallFailure>;
 }
 
-/// The upstream of a process that makes no calls: every call fails before anything is sent.
+/// Upstream of a process that makes no calls: every call fails before anything is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct NoProvider;
 
@@ -35,71 +36,73 @@ impl Upstream for NoProvider {
     }
 }
 
-/// One call.
+/// One call of a provider.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Whose secret is shown.
+    /// Credential on which the call runs.
     pub credential: CredentialId,
-    /// The provider's row.
+    /// Provider that is called.
     pub provider: ProviderId,
-    /// The model, as the catalogue names it.
+    /// Model, by its catalogue name.
     pub model: ModelSlug,
-    /// What is sent.
+    /// Body of the request.
     pub body: Body,
-    /// When the call is cut.
+    /// Time at which the call is cut.
     pub deadline: Timestamp,
-    /// Names the call in the provider's logs and ours (`attempt.epoch` of a delivery); sent as `x-client-request-id`.
+    /// Name of the call in the provider's logs and in ours (`attempt.epoch` of a delivery); sent as
+    /// `x-client-request-id`.
     pub reference: String,
 }
 
-/// What is sent.
+/// Body of a request.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// To be written in the provider's dialect, minding the model's quirks.
+    /// A canonical request, to be written in the provider's dialect for the model's quirks.
     Canonical(Box<Request>),
-    /// The same dialect on both sides: the bytes pass untouched, usage is tapped on the way back.
+    /// Bytes in the dialect that both sides speak: they pass untouched, and usage is read from the
+    /// reply.
     Verbatim {
-        /// The dialect of the bytes, which must be the provider's.
+        /// Dialect of the bytes, which must be the provider's.
         dialect: Dialect,
-        /// The request's body.
+        /// Bytes of the request.
         bytes: Bytes,
-        /// What must be known of it without reading it again.
+        /// Facts that the upstream needs without parsing the bytes.
         facts: BodyFacts,
     },
 }
 
-/// What must be known of a verbatim body.
+/// Facts about a verbatim body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyFacts {
-    /// Whether the reply comes in pieces.
+    /// True if the reply comes as a stream.
     pub stream: bool,
 }
 
-/// The provider accepted the call.
+/// Reply of a provider that accepted the call.
 pub struct Response {
-    /// When the request was sent.
+    /// Time at which the request was sent.
     pub sent_at: Timestamp,
-    /// The provider's id of the request.
+    /// Id that the provider gave the request.
     pub request_id: Option<String>,
-    /// What the headers said of the limits.
+    /// Limits as the headers showed them.
     pub levels: Vec<ObservedLevel>,
-    /// The reply.
+    /// Body of the reply.
     pub body: ResponseBody,
 }
 
-/// The reply, in the form that fits the call.
+/// Body of a reply, in the form that fits the [`Body`] of the call.
 pub enum ResponseBody {
-    /// Whole, to a canonical call that did not ask for a stream.
+    /// A whole reply, to a canonical call that did not ask for a stream.
     Whole(Box<Reply>),
-    /// In pieces, to a canonical call; it ends with `StreamEvent::End` or with a failure.
+    /// A stream, to a canonical call; it ends with [`StreamEvent::End`] or with a failure.
     Stream(BoxStream<'static, Result<StreamEvent, CallFailure>>),
-    /// The provider's own bytes, to a verbatim call. A `Usage` item follows when one was seen.
+    /// Bytes of the provider, to a verbatim call. A [`Tapped::Usage`] follows when one was seen.
     Verbatim {
-        /// Status and content type as the provider sent them.
+        /// HTTP status that the provider sent.
         status: u16,
-        /// The `content-type`.
+        /// Value of `content-type` that the provider sent.
         content_type: String,
-        /// The bytes, with what was tapped on the way.
+        /// Bytes, with the usage that was read on the way.
         body: BoxStream<'static, Result<Tapped, CallFailure>>,
     },
 }
@@ -107,9 +110,9 @@ pub enum ResponseBody {
 /// A piece of a verbatim reply.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tapped {
-    /// The provider's bytes, untouched.
+    /// Bytes of the provider, untouched.
     Bytes(Bytes),
-    /// The usage that they told of; after the last bytes.
+    /// Usage that the bytes reported; after the last bytes.
     Usage(Usage),
 }
 
@@ -122,25 +125,26 @@ impl std::fmt::Debug for Response {
     }
 }
 
-/// The call failed.
+/// Failure of one call.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{provider} answered {}{}: {message}", status.map_or_else(|| "nothing".to_owned(), |code| code.to_string()), kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default())]
 pub struct CallFailure {
-    /// What it means.
+    /// Class of the failure, which selects the reaction in the failure
+    /// [`TABLE`](crate::failure::TABLE).
     pub class: FailureClass,
-    /// The provider's row.
+    /// Provider that was called.
     pub provider: ProviderId,
     /// HTTP status; none when there was no reply.
     pub status: Option<u16>,
-    /// The provider's name of the error.
+    /// Name that the provider gave the error.
     pub kind: Option<String>,
-    /// The provider's words, or ours when there was no reply; never holds a secret.
+    /// Message of the provider, or ours when there was no reply; never holds a secret.
     pub message: String,
-    /// How long the provider asked us to stay away.
+    /// Wait that the provider asked for.
     pub retry_after: Option<Millis>,
-    /// When the request was sent; none when it never left.
+    /// Time at which the request was sent; none when it was not sent.
     pub sent_at: Option<Timestamp>,
-    /// What the headers said of the limits, on refusals too.
+    /// Limits as the headers showed them, on refusals too.
     pub levels: Vec<ObservedLevel>,
 }
 

@@ -108,16 +108,16 @@ fn read_choice(fields: &mut Fields) -> Result<(Option<ToolChoice>, Option<bool>)
 fn read_thinking(
     fields: &mut Fields,
 ) -> Result<(Option<Reasoning>, Option<ResponseFormat>), ReadError> {
-    let mut wish = Reasoning::default();
+    let mut reasoning = Reasoning::default();
     let mut format = None;
     if let Some(mut thinking) = fields.take_object("thinking")? {
         let kind: String = thinking.need("type")?;
-        wish.enabled = Some(kind != "disabled");
-        wish.max_tokens = thinking.take("budget_tokens")?;
+        reasoning.enabled = Some(kind != "disabled");
+        reasoning.max_tokens = thinking.take("budget_tokens")?;
     }
     if let Some(mut config) = fields.take_object("output_config")? {
         let effort: Option<String> = config.take("effort")?;
-        wish.effort = effort
+        reasoning.effort = effort
             .map(|word| read_effort(&word, &config.at("effort")))
             .transpose()?;
         if let Some(mut inner) = config.take_object("format")? {
@@ -128,7 +128,10 @@ fn read_thinking(
             });
         }
     }
-    Ok(((wish != Reasoning::default()).then_some(wish), format))
+    Ok((
+        (reasoning != Reasoning::default()).then_some(reasoning),
+        format,
+    ))
 }
 
 fn read_effort(word: &str, path: &str) -> Result<ReasoningEffort, ReadError> {

@@ -161,11 +161,11 @@ fn write_choice(request: &Request, thinks: bool) -> Option<Value> {
 /// Writes the thinking. A budget must leave room for the answer; without one the model decides.
 fn write_thinking(request: &Request, max_tokens: u32) -> Option<Value> {
     const SMALLEST: u32 = 1024;
-    let wish = request.reasoning.as_ref()?;
-    if wish.enabled == Some(false) || wish.effort == Some(ReasoningEffort::None) {
+    let reasoning = request.reasoning.as_ref()?;
+    if reasoning.enabled == Some(false) || reasoning.effort == Some(ReasoningEffort::None) {
         return Some(json!({ "type": "disabled" }));
     }
-    match wish.max_tokens {
+    match reasoning.max_tokens {
         Some(_) if max_tokens <= SMALLEST => None,
         Some(budget) => Some(
             json!({ "type": "enabled", "budget_tokens": budget.clamp(SMALLEST, max_tokens - 1) }),
@@ -178,7 +178,7 @@ fn write_output(request: &Request) -> Option<Value> {
     let effort = request
         .reasoning
         .as_ref()
-        .and_then(|wish| wish.effort)
+        .and_then(|reasoning| reasoning.effort)
         .and_then(|effort| match effort {
             ReasoningEffort::None => None,
             ReasoningEffort::Minimal | ReasoningEffort::Low => Some("low"),

@@ -149,10 +149,10 @@ pub(super) fn take_reasoning(fields: &mut Fields) -> Result<Vec<Content>, ReadEr
         .into_iter()
         .filter_map(|detail| read_detail(detail).transpose())
         .collect::<Result<_, _>>()?;
-    let told = pieces
+    let has_other = pieces
         .iter()
         .any(|piece| matches!(piece, Content::Reasoning { text, .. } if !text.is_empty()));
-    if let Some(text) = plain.filter(|_| !told) {
+    if let Some(text) = plain.filter(|_| !has_other) {
         pieces.insert(
             0,
             Content::Reasoning {

@@ -2,8 +2,8 @@
 
 use chorus_core::llm::FinishReason;
 
-pub(super) fn read(word: &str, refused: bool) -> FinishReason {
-    match word {
+pub(super) fn read(name: &str, refused: bool) -> FinishReason {
+    match name {
         "stop" if refused => FinishReason::Refusal,
         "stop" => FinishReason::Stop,
         "length" => FinishReason::Length,
@@ -21,6 +21,6 @@ pub(super) fn write(reason: &FinishReason) -> &str {
         FinishReason::ToolCalls => "tool_calls",
         FinishReason::ContentFilter => "content_filter",
         FinishReason::Aborted => "insufficient_system_resource",
-        FinishReason::Other(word) => word,
+        FinishReason::Other(name) => name,
     }
 }

@@ -26,7 +26,7 @@ pub fn read_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
     let refused = pieces
         .iter()
         .any(|piece| matches!(piece, Content::Refusal { .. }));
-    let word: Option<String> = choice.take("finish_reason")?;
+    let reason: Option<String> = choice.take("finish_reason")?;
     let counted: Option<Value> = fields.take("usage")?;
     message.take::<Value>("role")?;
     choice.take::<Value>("index")?;
@@ -40,7 +40,7 @@ pub fn read_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, ReadError> {
         id,
         model,
         content: pieces,
-        finish: word.map(|word| finish::read(&word, refused)),
+        finish: reason.map(|reason| finish::read(&reason, refused)),
         usage: counted.as_ref().and_then(usage::read),
         extra,
     })

@@ -115,7 +115,7 @@ fn read_choice(fields: &mut Fields) -> Result<Option<ToolChoice>, ReadError> {
     let path = fields.at("tool_choice");
     let choice = match fields.take::<Value>("tool_choice")? {
         None => return Ok(None),
-        Some(Value::String(word)) => match word.as_str() {
+        Some(Value::String(name)) => match name.as_str() {
             "auto" => ToolChoice::Auto,
             "none" => ToolChoice::None,
             "required" | "any" => ToolChoice::Required,
@@ -125,7 +125,7 @@ fn read_choice(fields: &mut Fields) -> Result<Option<ToolChoice>, ReadError> {
             Some(name) => ToolChoice::Named {
                 name: name.to_owned(),
             },
-            None => return Err(ReadError::new(path, "expected a word or a function's name")),
+            None => return Err(ReadError::new(path, "expected `auto`, `none`, `required` or a function's name")),
         },
     };
     Ok(Some(choice))
@@ -153,30 +153,30 @@ fn read_sampling(fields: &mut Fields) -> Result<Sampling, ReadError> {
 
 fn read_reasoning(fields: &mut Fields) -> Result<Option<Reasoning>, ReadError> {
     let effort: Option<String> = fields.take("reasoning_effort")?;
-    let mut wish = Reasoning {
+    let mut reasoning = Reasoning {
         effort: effort
             .as_deref()
-            .map(|word| read_effort(word, "reasoning_effort"))
+            .map(|name| read_effort(name, "reasoning_effort"))
             .transpose()?,
         ..Default::default()
     };
     if let Some(mut object) = fields.take_object("reasoning")? {
         let effort: Option<String> = object.take("effort")?;
-        if let Some(word) = effort {
-            wish.effort = Some(read_effort(&word, "reasoning.effort")?);
+        if let Some(name) = effort {
+            reasoning.effort = Some(read_effort(&name, "reasoning.effort")?);
         }
-        wish.max_tokens = object.take("max_tokens")?;
-        wish.enabled = object.take("enabled")?;
+        reasoning.max_tokens = object.take("max_tokens")?;
+        reasoning.enabled = object.take("enabled")?;
     }
     if let Some(mut object) = fields.take_object("thinking")? {
         let switch: Option<String> = object.take("type")?;
-        wish.enabled = switch.map(|word| word != "disabled");
+        reasoning.enabled = switch.map(|name| name != "disabled");
     }
-    Ok((wish != Reasoning::default()).then_some(wish))
+    Ok((reasoning != Reasoning::default()).then_some(reasoning))
 }
 
-fn read_effort(word: &str, path: &str) -> Result<ReasoningEffort, ReadError> {
-    match word {
+fn read_effort(name: &str, path: &str) -> Result<ReasoningEffort, ReadError> {
+    match name {
         "none" => Ok(ReasoningEffort::None),
         "minimal" => Ok(ReasoningEffort::Minimal),
         "low" => Ok(ReasoningEffort::Low),

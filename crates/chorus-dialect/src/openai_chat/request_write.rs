@@ -214,24 +214,27 @@ fn write_format(format: &ResponseFormat, form: SchemaForm) -> Value {
     }
 }
 
-fn with_reasoning(object: Object, wish: Option<&Reasoning>, form: &Form) -> Object {
-    let Some(wish) = wish else { return object };
-    let effort = wish.effort.map(|effort| write_effort(effort, form));
+fn with_reasoning(object: Object, reasoning: Option<&Reasoning>, form: &Form) -> Object {
+    let Some(reasoning) = reasoning else {
+        return object;
+    };
+    let effort = reasoning.effort.map(|effort| write_effort(effort, form));
     match form.reasoning {
         ReasoningForm::None => object,
         ReasoningForm::Effort => object.with_some(
             "reasoning_effort",
-            effort.or_else(|| (wish.enabled == Some(false)).then_some("none")),
+            effort.or_else(|| (reasoning.enabled == Some(false)).then_some("none")),
         ),
         ReasoningForm::Object => {
             let inner = Object::new()
                 .with_some("effort", effort)
-                .with_some("max_tokens", wish.max_tokens)
-                .with_some("enabled", wish.enabled);
+                .with_some("max_tokens", reasoning.max_tokens)
+                .with_some("enabled", reasoning.enabled);
             object.with("reasoning", inner.build())
         }
         ReasoningForm::Thinking => {
-            let off = wish.enabled == Some(false) || wish.effort == Some(ReasoningEffort::None);
+            let off =
+                reasoning.enabled == Some(false) || reasoning.effort == Some(ReasoningEffort::None);
             let object = object.with(
                 "thinking",
                 json!({ "type": if off { "disabled" } else { "enabled" } }),

@@ -21,7 +21,7 @@ pub struct StreamReader {
     refused: bool,
     finished: bool,
     over: bool,
-    told: Extra,
+    sent: Extra,
 }
 
 /// Map from the parts of the stream to canonical pieces.
@@ -172,9 +172,9 @@ impl StreamReader {
     }
 
     fn tell_extra(&mut self, mut extra: Extra, events: &mut Vec<StreamEvent>) {
-        extra.retain(|name, value| self.told.get(name) != Some(value));
+        extra.retain(|name, value| self.sent.get(name) != Some(value));
         if !extra.is_empty() {
-            self.told.extend(extra.clone());
+            self.sent.extend(extra.clone());
             events.push(StreamEvent::Extra(extra));
         }
     }
@@ -193,7 +193,7 @@ impl StreamReader {
             }
             if let Some(delta) = delta
                 .take::<String>("refusal")?
-                .filter(|words| !words.is_empty())
+                .filter(|text| !text.is_empty())
             {
                 self.refused = true;
                 events.push(StreamEvent::Refusal {
@@ -205,13 +205,13 @@ impl StreamReader {
                 self.call(call, events)?;
             }
         }
-        if let Some(word) = choice
+        if let Some(name) = choice
             .take::<String>("finish_reason")?
-            .filter(|word| !word.is_empty())
+            .filter(|name| !name.is_empty())
         {
             self.release(events);
             self.finished = true;
-            let reason = finish::read(&word, self.refused);
+            let reason = finish::read(&name, self.refused);
             events.push(StreamEvent::Finish(reason));
         }
         Ok(())
