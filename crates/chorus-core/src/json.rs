@@ -265,7 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_model_says_is_a_panic(answer in "[\\[\\]{}\"':,a-z0-9\\\\ \n`/*<>é]{0,200}") {
+        fn no_answer_of_a_model_is_a_panic(answer in "[\\[\\]{}\"':,a-z0-9\\\\ \n`/*<>é]{0,200}") {
             let _ = read(&answer, &["tasks"]);
         }
 

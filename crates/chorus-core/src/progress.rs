@@ -37,5 +37,6 @@ pub struct Progress {
     #[serde(default)]
     pub reasoning: String,
     /// True if the call has ended.
-    pub over: bool,
+    #[serde(rename = "over")]
+    pub has_ended: bool,
 }

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_event_without_its_blank_line_is_given_out_at_the_close() {
+    fn a_last_event_without_its_blank_line_is_returned_at_the_close() {
         check(&[b"data: [DO", b"NE]"], &[(None, "[DONE]")]);
     }
 

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn words_about_tags_stay_text() {
+    fn a_tag_in_the_middle_of_a_text_stays_text() {
         check(
             "Use <think> tags </think>.",
             None,

@@ -336,7 +336,7 @@ fn every_case_is_written_as_expected_in_every_dialect() {
 }
 
 #[test]
-fn what_is_written_is_read_back_unless_the_dialect_has_no_words_for_it() {
+fn written_requests_are_read_back_unless_the_dialect_cannot_express_them() {
     let mut wrong = Vec::new();
     for (name, _, case) in cases() {
         for dialect in DIALECTS {

@@ -50,7 +50,7 @@ impl<'a> ProgressReporter<'a> {
             text_chars: 0,
             reasoning_chars: 0,
             reasoning: String::new(),
-            over: false,
+            has_ended: false,
         };
         Self {
             context,
@@ -68,7 +68,7 @@ impl<'a> ProgressReporter<'a> {
         if !self.started {
             return;
         }
-        self.state.over = true;
+        self.state.has_ended = true;
         let before = self.publishing.take();
         self.send();
         let until = self.context.clock().now() + LAST_RECORD;

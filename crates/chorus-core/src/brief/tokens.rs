@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_near_what_tokenizers_say() {
+    fn counts_are_near_those_of_tokenizers() {
         check("", 0, 0);
         check(
             "The keeper lit the lamp at dusk, as he had done every evening for thirty years.",
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_letter_repeated_is_no_trap() {
+    fn one_letter_repeated_counts_as_many_tokens() {
         check(&"a".repeat(20_000), 1_000, 6_000);
     }
 

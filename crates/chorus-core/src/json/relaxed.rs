@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_json_already_is_read_as_it_stands(value in value()) {
+        fn sound_json_is_read_as_it_stands(value in value()) {
             let value = json!([value]);
             for text in [value.to_string(), format!("{value:#}")] {
                 prop_assert_eq!(parse(&text).map(|(value, _)| value), Some(value.clone()), "{}", text);

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_around_the_whole_is_taken_off_where_it_is_not_meant() {
+    fn a_fence_around_the_whole_is_removed_except_in_markdown() {
         check(
             "```json\n{\"a\":1}\n```",
             "application/json",
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_told_from_a_text_that_mentions_one() {
+    fn a_text_that_mentions_a_question_is_no_question() {
         assert_eq!(
             read_reply("QUESTION: Which edition?", ""),
             WorkReply::Question("Which edition?".into())

@@ -254,7 +254,7 @@ fn conflicts_without_a_place_get_a_file_of_their_own() {
 }
 
 #[test]
-fn conflicts_are_told_in_the_language_of_their_heading() {
+fn conflicts_are_written_in_the_language_of_their_heading() {
     let plan = plan(
         &["t1"],
         vec![

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn values_agree_when_both_can_stand() {
+    fn values_agree_unless_they_contradict_each_other() {
         check("1,200", "1200.0", true);
         check("42 metres", "42", true);
         check("42 m", "forty-two metres", true);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_are_compared_without_dress() {
+    fn subjects_are_compared_without_articles_case_and_order() {
         for other in [
             "Height of the tower",
             "tower height",
@@ -248,7 +248,7 @@ mod tests {
         }
 
         #[test]
-        fn subjects_are_equal_in_every_dress(name in "[a-z]{3,8}", owner in "[a-z]{3,8}") {
+        fn subjects_are_equal_in_every_order_and_case(name in "[a-z]{3,8}", owner in "[a-z]{3,8}") {
             prop_assume!(name != "the" && owner != "the");
             let plain = subject(&format!("{owner} {name}"));
             for dressed in [format!("{name} of the {owner}"), format!("The {owner} {name}."), format!("  {owner}’s {}", name.to_uppercase())] {

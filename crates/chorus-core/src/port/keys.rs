@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_read_back_and_later_words_give_nothing() {
+    fn scopes_are_read_back_and_unknown_ones_are_ignored() {
         let cases = [
             ("", ""),
             ("projects:read", "projects:read"),

@@ -69,7 +69,7 @@ pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
 fn rework(history: &ReworkHistory<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
     let mut rework: BTreeMap<TaskKey, String> = BTreeMap::new();
     for item in defects {
-        let words = if item.feedback.is_empty() {
+        let text = if item.feedback.is_empty() {
             &item.evidence
         } else {
             &item.feedback
@@ -77,9 +77,9 @@ fn rework(history: &ReworkHistory<'_>, defects: &[&VerdictItem]) -> BTreeMap<Tas
         let open = |task: &&TaskKey| history.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
         for task in item.redo.iter().filter(open) {
             let feedback = rework.entry(task.clone()).or_default();
-            if !feedback.contains(words.as_str()) {
+            if !feedback.contains(text.as_str()) {
                 feedback.push_str(if feedback.is_empty() { "" } else { "\n" });
-                feedback.push_str(words);
+                feedback.push_str(text);
             }
         }
     }
@@ -131,7 +131,7 @@ mod tests {
             Ruling::Accept => "accept".to_owned(),
             Ruling::Rework(tasks) => tasks
                 .iter()
-                .map(|(task, words)| format!("{task}: {}", words.replace('\n', ", ")))
+                .map(|(task, text)| format!("{task}: {}", text.replace('\n', ", ")))
                 .collect::<Vec<_>>()
                 .join("; "),
             Ruling::Stop { defects } => format!("stop, {} open", defects.len()),

@@ -105,7 +105,7 @@ fn a_complete_file_has_no_defects() {
 }
 
 #[test]
-fn planted_defects_are_found_and_laid_at_the_right_door() {
+fn planted_defects_are_found_with_the_task_that_made_them() {
     check_parts(
         "text/markdown",
         "x",
@@ -151,7 +151,7 @@ fn planted_defects_are_found_and_laid_at_the_right_door() {
 }
 
 #[test]
-fn headings_that_stand_for_others_are_left_to_the_judge() {
+fn names_of_many_headings_are_left_to_the_judge() {
     for acceptance in [
         "Has the heading `## {chapter title}`",
         "Headings are `## Chapter N`",
@@ -168,7 +168,7 @@ fn headings_that_stand_for_others_are_left_to_the_judge() {
 }
 
 #[test]
-fn texts_that_speak_of_todos_are_no_placeholders() {
+fn texts_about_todos_are_no_placeholders() {
     check_parts(
         "text/markdown",
         "x",

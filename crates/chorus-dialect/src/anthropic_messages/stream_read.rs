@@ -16,7 +16,7 @@ pub struct StreamReader {
     usage: Usage,
     /// Calls of which no argument has come yet.
     bare_calls: BTreeSet<u32>,
-    over: bool,
+    has_ended: bool,
 }
 
 impl StreamReader {
@@ -47,7 +47,7 @@ impl StreamReader {
     }
 
     fn read_event(&mut self, event: &sse::Event, events: &mut Vec<StreamEvent>) {
-        if self.over || event.data.trim().is_empty() || event.data.trim() == "[DONE]" {
+        if self.has_ended || event.data.trim().is_empty() || event.data.trim() == "[DONE]" {
             return;
         }
         let read = serde_json::from_str(&event.data)
@@ -55,7 +55,7 @@ impl StreamReader {
             .and_then(|value| Fields::of(value, ""))
             .and_then(|fields| self.read_fields(fields, event.name.as_deref(), events));
         if let Err(error) = read {
-            self.over = true;
+            self.has_ended = true;
             events.push(StreamEvent::Error {
                 kind: "unreadable_event".to_owned(),
                 message: error.to_string(),
@@ -111,11 +111,11 @@ impl StreamReader {
                 events.extend(word.as_deref().map(stop::read).map(StreamEvent::Finish));
             }
             "message_stop" => {
-                self.over = true;
+                self.has_ended = true;
                 events.push(StreamEvent::End);
             }
             "error" => {
-                self.over = true;
+                self.has_ended = true;
                 let error = WireError::read(fields.into_value().to_string().as_bytes());
                 events.push(StreamEvent::Error {
                     kind: error.kind.unwrap_or_else(|| "error".to_owned()),

@@ -125,7 +125,12 @@ fn read_choice(fields: &mut Fields) -> Result<Option<ToolChoice>, ReadError> {
             Some(name) => ToolChoice::Named {
                 name: name.to_owned(),
             },
-            None => return Err(ReadError::new(path, "expected `auto`, `none`, `required` or a function's name")),
+            None => {
+                return Err(ReadError::new(
+                    path,
+                    "expected `auto`, `none`, `required` or a function's name",
+                ));
+            }
         },
     };
     Ok(Some(choice))

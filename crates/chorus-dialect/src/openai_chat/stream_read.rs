@@ -20,7 +20,7 @@ pub struct StreamReader {
     started: bool,
     refused: bool,
     finished: bool,
-    over: bool,
+    has_ended: bool,
     sent: Extra,
 }
 
@@ -104,7 +104,7 @@ impl StreamReader {
     }
 
     fn read_event(&mut self, event: &sse::Event, events: &mut Vec<StreamEvent>) {
-        if self.over || event.data.trim().is_empty() {
+        if self.has_ended || event.data.trim().is_empty() {
             return;
         }
         if event.data.trim() == "[DONE]" {
@@ -115,7 +115,7 @@ impl StreamReader {
             .and_then(|value| Fields::of(value, ""))
             .and_then(|chunk| self.read_chunk(chunk, event.name.as_deref(), events));
         if let Err(error) = read {
-            self.over = true;
+            self.has_ended = true;
             events.push(StreamEvent::Error {
                 kind: "unreadable_chunk".to_owned(),
                 message: error.to_string(),
@@ -130,7 +130,7 @@ impl StreamReader {
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), ReadError> {
         if chunk.has("error") || name == Some("error") {
-            self.over = true;
+            self.has_ended = true;
             let error = WireError::read(chunk.into_value().to_string().as_bytes());
             let kind = error
                 .kind
@@ -311,7 +311,7 @@ impl StreamReader {
     }
 
     fn end(&mut self, events: &mut Vec<StreamEvent>) {
-        if !std::mem::replace(&mut self.over, true) {
+        if !std::mem::replace(&mut self.has_ended, true) {
             self.release(events);
             events.push(StreamEvent::End);
         }

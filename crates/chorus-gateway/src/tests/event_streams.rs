@@ -249,7 +249,7 @@ fn progress(project: ProjectId) -> Progress {
         text_chars: 42,
         reasoning_chars: 0,
         reasoning: String::new(),
-        over: false,
+        has_ended: false,
     }
 }
 

@@ -88,7 +88,7 @@ impl View for Bars {
     }
 
     fn progress(&mut self, progress: &Progress, account: &str) {
-        if progress.over {
+        if progress.has_ended {
             if let Some(bar) = self.calls.remove(&progress.attempt) {
                 bar.finish_and_clear();
                 self.all.remove(&bar);

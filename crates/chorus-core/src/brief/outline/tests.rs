@@ -138,7 +138,7 @@ fn one_giant_line_is_cut_at_sentences() {
 }
 
 #[test]
-fn a_book_of_half_a_million_words_gets_a_few_hundred_sections() {
+fn a_text_of_half_a_million_words_gets_a_few_hundred_sections() {
     let book: String = (1..=50)
         .map(|number| format!("CHAPTER {number}\n\n{}\n\n", prose(10_000)))
         .collect();

@@ -99,7 +99,7 @@ fn check_text(tokens: &[u64], reply: &str, expected: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_good_plan_is_taken_without_a_word() {
+fn a_good_plan_is_read_without_warnings() {
     let reply = json!({"title": "Guide", "requirements": [{"id": "r1", "text": "A summary of each chapter"}],
         "tasks": [
             {"id": "t1", "title": "Summary of {section}", "instructions": "Summarise {section}.", "for_each": "section", "sections": ["d1.*"], "covers": ["r1"], "acceptance": ["80 words"]},
@@ -153,7 +153,7 @@ fn adding_a_chapter_adds_a_task() {
 }
 
 #[test]
-fn forgotten_sections_are_asked_for_or_given() {
+fn forgotten_sections_are_requested_or_given() {
     let reply = json!({"tasks": [{"id": "t", "instructions": "Summarise {section}", "for_each": "section"}]});
     check(
         &[10, 10],

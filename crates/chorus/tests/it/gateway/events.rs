@@ -171,7 +171,7 @@ async fn progress_is_passed_on_without_an_id_and_silence_is_filled() {
         text_chars: 40,
         reasoning_chars: 0,
         reasoning: String::new(),
-        over: false,
+        has_ended: false,
     };
     let clock = &fixture.ports.clock;
     let event = soon(async {
