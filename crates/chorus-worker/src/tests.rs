@@ -494,7 +494,13 @@ fn progress_is_published_now_and_then_and_once_at_the_end() {
         .map(|progress| progress.reasoning.as_str())
         .collect();
     assert_eq!(thoughts, "hm ".repeat(20));
-    assert_eq!(reported.iter().filter(|progress| progress.has_ended).count(), 1);
+    assert_eq!(
+        reported
+            .iter()
+            .filter(|progress| progress.has_ended)
+            .count(),
+        1
+    );
     assert_eq!(
         reported
             .last()
