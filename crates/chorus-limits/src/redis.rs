@@ -43,7 +43,7 @@ pub struct Settings {
     /// Name of the installation; two installations may share a server.
     pub namespace: String,
     /// Maximum time of one connection or answer.
-    pub patience: Millis,
+    pub timeout: Millis,
     /// Time for which the server may be away before this process goes on with its share.
     pub grace: Millis,
     /// Clock by which limits are kept.
@@ -56,7 +56,7 @@ impl Settings {
         Self {
             url: url.into(),
             namespace: namespace.into(),
-            patience: Millis(1_000),
+            timeout: Millis(1_000),
             grace: Millis(2_000),
             time: Time::Server,
         }
@@ -97,8 +97,8 @@ impl Redis {
             .map_err(|problem| UnusableUrl(problem.to_string()))?;
         let prefix = format!("{{{}}}", settings.namespace);
         let member = format!("{:032x}", clock.random_u128());
-        let patience = Duration::from_millis(settings.patience.0);
-        let link = Link::new(client, prefix, settings.time, clock, patience);
+        let timeout = Duration::from_millis(settings.timeout.0);
+        let link = Link::new(client, prefix, settings.time, clock, timeout);
         Ok(Self {
             shared: Shared::new(Arc::new(link), settings.grace),
             member,

@@ -42,7 +42,7 @@ impl Ledger {
             ) {
                 (None, _) => self.put_back(held, now),
                 (Some(Life::Reserved), Some(until)) => {
-                    self.sent_by_somebody(held.lease.id, until, now)
+                    self.sent_elsewhere(held.lease.id, until, now)
                 }
                 (Some(_), _) => {}
             }
@@ -94,11 +94,11 @@ impl Ledger {
         let id = held.lease.id;
         self.insert(held.lease, now);
         if let Some(until) = held.sent_until {
-            self.sent_by_somebody(id, until, now);
+            self.sent_elsewhere(id, until, now);
         }
     }
 
-    fn sent_by_somebody(&mut self, lease: LeaseId, until: Timestamp, now: Timestamp) {
+    fn sent_elsewhere(&mut self, lease: LeaseId, until: Timestamp, now: Timestamp) {
         self.live_on(
             lease,
             Life::Sent {

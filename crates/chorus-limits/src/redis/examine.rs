@@ -25,10 +25,10 @@ pub struct Examined {
 /// Reads the facts of the server of these settings.
 pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
     let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(problem))?;
-    let patience = Duration::from_millis(settings.patience.0);
+    let timeout = Duration::from_millis(settings.timeout.0);
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(patience))
-        .set_response_timeout(Some(patience));
+        .set_connection_timeout(Some(timeout))
+        .set_response_timeout(Some(timeout));
     let asked = async {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)

@@ -53,6 +53,23 @@ enum Event {
     },
 }
 
+/// Signals of a reply to a request that was sent at `sent_at`.
+fn header(sent_at: i64, remaining: u64) -> LimitSignals {
+    let level = ObservedLevel {
+        dimension: Dimension::Requests,
+        limit: Some(CALLS),
+        remaining: Some(remaining),
+        full_at: None,
+        rounded_to: 1,
+    };
+    LimitSignals {
+        sent_at: Timestamp(sent_at),
+        failure: None,
+        retry_after: None,
+        levels: vec![level],
+    }
+}
+
 /// Sends calls as soon as they fit, `gaps` apart at least; each travels and is answered in its own time.
 fn hold(
     window: Window,
@@ -91,19 +108,7 @@ fn hold(
                     sent_at,
                     remaining,
                 } => {
-                    let level = ObservedLevel {
-                        dimension: Dimension::Requests,
-                        limit: Some(CALLS),
-                        remaining: Some(remaining),
-                        full_at: None,
-                        rounded_to: 1,
-                    };
-                    let signals = LimitSignals {
-                        sent_at: Timestamp(sent_at),
-                        failure: None,
-                        retry_after: None,
-                        levels: vec![level],
-                    };
+                    let signals = header(sent_at, remaining);
                     ledger.observe(LeaseId::new(lease.into()), &signals, Timestamp(now));
                 }
             }

@@ -62,7 +62,7 @@ impl OwnServer {
         let url = format!("redis://127.0.0.1:{}", self.port);
         let settings = Settings {
             grace: Millis(300),
-            patience: Millis(1_000),
+            timeout: Millis(1_000),
             ..Settings::new(url, "away")
         };
         Redis::open(&settings, Arc::new(Wall)).expect("the URL is one")
@@ -220,24 +220,12 @@ fn used() -> End {
     }
 }
 
-#[tokio::test]
-async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_what_it_was_given() {
-    let Some(mut server) = OwnServer::start() else {
-        return;
-    };
-    let (dispatcher, gateway, worker) = (server.process(), server.process(), server.process());
-    ready(&dispatcher).await;
-    dispatcher.restore(Vec::new()).await.expect("it answers");
-    let first = granted(&dispatcher).await;
-    gateway
-        .end(granted(&gateway).await.id, End::Unused)
-        .await
-        .expect("it answers");
-    let second = granted(&dispatcher).await;
-    assert_eq!(dispatcher.members(), 2);
-    server.kill();
-
-    let until_then = Wall.now() + Millis(60_000);
+/// A dispatcher without its server keeps to its share: two slots of four; returns its third grant.
+async fn keeps_to_its_share(
+    dispatcher: &Redis,
+    (first, second): (&Lease, &Lease),
+    until_then: Timestamp,
+) -> Lease {
     assert!(
         matches!(
             dispatcher.reserve(demand()).await,
@@ -261,7 +249,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     );
     // According to the database, one call runs and one dispatch waits for its worker: two of four
     // slots are taken.
-    let outstanding = vec![held(&first, Some(until_then)), held(&second, None)];
+    let outstanding = vec![held(first, Some(until_then)), held(second, None)];
     dispatcher
         .restore(outstanding)
         .await
@@ -272,24 +260,27 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         "two slots of four are its share"
     );
     dispatcher
-        .restore(vec![held(&second, None)])
+        .restore(vec![held(second, None)])
         .await
         .expect("its own ledger takes them");
-    let third = granted(&dispatcher).await;
+    let third = granted(dispatcher).await;
     assert_eq!(
         dispatcher.reserve(demand()).await,
         Ok(Reserved::Wait { at: None })
     );
+    third
+}
 
-    let holder = Holder::new("worker/1");
-    let ask = || worker.send(&second, &holder, until_then);
+/// A worker without its server sends a lease for its first holder, within the lease's time.
+async fn sends_its_lease(worker: &Redis, second: &Lease, holder: &Holder, until_then: Timestamp) {
+    let ask = || worker.send(second, holder, until_then);
     assert_eq!(
         until("the worker goes on alone", ask, Result::is_ok).await,
         Ok(Sent::Sent)
     );
     assert_eq!(
         worker
-            .send(&second, &Holder::new("worker/2"), until_then)
+            .send(second, &Holder::new("worker/2"), until_then)
             .await,
         Ok(Sent::Gone)
     );
@@ -299,10 +290,33 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         ..second.clone()
     };
     assert_eq!(
-        worker.send(&late, &holder, until_then).await,
+        worker.send(&late, holder, until_then).await,
         Ok(Sent::Gone),
         "no lease is sent after its time"
     );
+}
+
+#[tokio::test]
+async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_what_it_was_given() {
+    let Some(mut server) = OwnServer::start() else {
+        return;
+    };
+    let (dispatcher, gateway, worker) = (server.process(), server.process(), server.process());
+    ready(&dispatcher).await;
+    dispatcher.restore(Vec::new()).await.expect("it answers");
+    let first = granted(&dispatcher).await;
+    gateway
+        .end(granted(&gateway).await.id, End::Unused)
+        .await
+        .expect("it answers");
+    let second = granted(&dispatcher).await;
+    assert_eq!(dispatcher.members(), 2);
+    server.kill();
+
+    let until_then = Wall.now() + Millis(60_000);
+    let third = keeps_to_its_share(&dispatcher, (&first, &second), until_then).await;
+    let holder = Holder::new("worker/1");
+    sends_its_lease(&worker, &second, &holder, until_then).await;
     assert_eq!(worker.end(first.id, used()).await, Ok(()));
 
     server.start_again();
