@@ -233,115 +233,126 @@ fn deepseek_counts_calls_in_flight_until_they_end_or_the_grace_is_over() {
     assert_eq!(sim.handle(2_000, &call).status, 200);
 }
 
+/// Dialect, key, model, words of the prompt, and the status and text of the error.
+type ErrorRow = (
+    Dialect,
+    &'static str,
+    &'static str,
+    usize,
+    u16,
+    &'static str,
+);
+
+const ERRORS: [ErrorRow; 13] = [
+    (
+        Dialect::Anthropic,
+        "no-such-key",
+        "m-1",
+        5,
+        401,
+        r#""type":"authentication_error","message":"invalid x-api-key""#,
+    ),
+    (
+        Dialect::Anthropic,
+        "key-of-b",
+        "m-1",
+        5,
+        402,
+        r#""type":"billing_error""#,
+    ),
+    (
+        Dialect::Anthropic,
+        "key-of-c",
+        "m-1",
+        5,
+        400,
+        "You have reached your specified API usage limits",
+    ),
+    (
+        Dialect::Anthropic,
+        "key-of-a-first",
+        "m-9",
+        5,
+        404,
+        r#""type":"not_found_error","message":"model: m-9""#,
+    ),
+    (
+        Dialect::Anthropic,
+        "key-of-a-first",
+        "m-1",
+        4_000,
+        400,
+        "prompt is too long: 4005 tokens > 3000 maximum",
+    ),
+    (
+        Dialect::Openai,
+        "key-of-d-long",
+        "m-1",
+        5,
+        401,
+        "Incorrect API key provided: key-of-d*long.",
+    ),
+    (
+        Dialect::Openai,
+        "key-of-b",
+        "m-1",
+        5,
+        429,
+        r#""type":"insufficient_quota","param":null,"code":"insufficient_quota""#,
+    ),
+    (
+        Dialect::Openai,
+        "key-of-a-first",
+        "m-9",
+        5,
+        404,
+        r#""code":"model_not_found""#,
+    ),
+    (
+        Dialect::Openai,
+        "key-of-a-first",
+        "m-1",
+        4_000,
+        400,
+        r#""code":"context_length_exceeded""#,
+    ),
+    (
+        Dialect::Deepseek,
+        "sk-nobody-fcc2",
+        "m-1",
+        5,
+        401,
+        "Authentication Fails, Your api key: ****fcc2 is invalid",
+    ),
+    (
+        Dialect::Deepseek,
+        "key-of-b",
+        "m-1",
+        5,
+        402,
+        r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}}"#,
+    ),
+    (
+        Dialect::Deepseek,
+        "key-of-a-first",
+        "m-9",
+        5,
+        400,
+        "Model Not Exist",
+    ),
+    (
+        Dialect::Deepseek,
+        "key-of-a-first",
+        "m-1",
+        3_000,
+        400,
+        "However, you requested 3105 tokens (3005 in the messages, 100 in the completion).",
+    ),
+];
+
 #[test]
 fn errors_have_the_recorded_status_and_message() {
-    let rows = [
-        (
-            Dialect::Anthropic,
-            "no-such-key",
-            "m-1",
-            5,
-            401,
-            r#""type":"authentication_error","message":"invalid x-api-key""#,
-        ),
-        (
-            Dialect::Anthropic,
-            "key-of-b",
-            "m-1",
-            5,
-            402,
-            r#""type":"billing_error""#,
-        ),
-        (
-            Dialect::Anthropic,
-            "key-of-c",
-            "m-1",
-            5,
-            400,
-            "You have reached your specified API usage limits",
-        ),
-        (
-            Dialect::Anthropic,
-            "key-of-a-first",
-            "m-9",
-            5,
-            404,
-            r#""type":"not_found_error","message":"model: m-9""#,
-        ),
-        (
-            Dialect::Anthropic,
-            "key-of-a-first",
-            "m-1",
-            4_000,
-            400,
-            "prompt is too long: 4005 tokens > 3000 maximum",
-        ),
-        (
-            Dialect::Openai,
-            "key-of-d-long",
-            "m-1",
-            5,
-            401,
-            "Incorrect API key provided: key-of-d*long.",
-        ),
-        (
-            Dialect::Openai,
-            "key-of-b",
-            "m-1",
-            5,
-            429,
-            r#""type":"insufficient_quota","param":null,"code":"insufficient_quota""#,
-        ),
-        (
-            Dialect::Openai,
-            "key-of-a-first",
-            "m-9",
-            5,
-            404,
-            r#""code":"model_not_found""#,
-        ),
-        (
-            Dialect::Openai,
-            "key-of-a-first",
-            "m-1",
-            4_000,
-            400,
-            r#""code":"context_length_exceeded""#,
-        ),
-        (
-            Dialect::Deepseek,
-            "sk-nobody-fcc2",
-            "m-1",
-            5,
-            401,
-            "Authentication Fails, Your api key: ****fcc2 is invalid",
-        ),
-        (
-            Dialect::Deepseek,
-            "key-of-b",
-            "m-1",
-            5,
-            402,
-            r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}}"#,
-        ),
-        (
-            Dialect::Deepseek,
-            "key-of-a-first",
-            "m-9",
-            5,
-            400,
-            "Model Not Exist",
-        ),
-        (
-            Dialect::Deepseek,
-            "key-of-a-first",
-            "m-1",
-            3_000,
-            400,
-            "However, you requested 3105 tokens (3005 in the messages, 100 in the completion).",
-        ),
-    ];
-    for (dialect, key, model, words, status, text) in rows {
+    for (dialect, key, model, words, status, text) in ERRORS {
         let mut sim = providers(dialect, Limits::default(), Vec::new());
         let scripted = sim.handle(0, &request(dialect, key, &ask(model, words, false)));
         assert_eq!(scripted.status, status, "{}", body(&scripted));

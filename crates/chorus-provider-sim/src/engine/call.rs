@@ -1,7 +1,14 @@
 //! A call in one form for all dialects, parsed by [`Wire::read`](super::wire::Wire::read).
 
+use serde::{Deserialize, Serialize};
+
 use super::hash::Hash;
 use super::tokens;
+
+/// Number of a call, in order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub u64);
 
 /// Tokens of each turn besides its text.
 const TURN_TOKENS: u64 = 4;

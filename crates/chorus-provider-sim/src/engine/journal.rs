@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::call::CallId;
 use super::quota::Counted;
-
-/// Number of a call, in order of arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CallId(pub u64);
 
 /// Journal entry of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::call::CallRequest;
+use super::call::{CallId, CallRequest};
 use super::hash::Hash;
-use super::journal::CallId;
 use super::quota::{Draw, Exceeded, Flight, Level, Peak, Quota};
 use super::schedule::{Pace, Timed};
 use super::wire::{self, Refusal, Wire};

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
-use super::journal::CallId;
+use super::call::CallId;
 use crate::config::Limits;
 
 /// All limits of one organisation on one group of models.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::journal::CallId;
+use super::call::CallId;
 use super::quota::Counted;
 
 /// A request as received.

@@ -2,8 +2,8 @@
 //!
 //! Bodies that the interfaces leave open stay open and state that; nothing pretends to work.
 
+use super::prompt::SourceText;
 use super::text::{backticked, heading, item, number, words};
-use super::work::SourceText;
 
 const CODE: [&str; 12] = [
     "py", "toml", "json", "yaml", "yml", "rs", "ts", "js", "sh", "ini", "cfg", "sql",

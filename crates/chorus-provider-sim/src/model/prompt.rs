@@ -9,6 +9,12 @@ pub(super) struct Block<'a> {
     body: &'a str,
 }
 
+/// An input text with its title.
+pub(super) struct SourceText {
+    pub title: String,
+    pub text: String,
+}
+
 /// Tags at the top of a turn.
 const TOP: [&str; 20] = [
     "task",

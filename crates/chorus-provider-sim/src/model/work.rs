@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::extract;
-use super::prompt::{Block, Prompt};
+use super::prompt::{Block, Prompt, SourceText};
 use super::text::{
     Language, first_words, heading, mentions, paragraphs, quoted, range_before, sentences,
 };
@@ -23,12 +23,6 @@ struct Work<'a> {
     language: Language,
     inputs: Vec<SourceText>,
     results: Vec<SourceText>,
-}
-
-/// An input text with its title.
-pub(super) struct SourceText {
-    pub title: String,
-    pub text: String,
 }
 
 /// Requested result, by the words of the instructions and the file name.

@@ -337,46 +337,47 @@ async fn every_error_has_the_same_shape_from_any_source() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn replies_match_the_specification() {
-    fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
-        let schema = match schema["$ref"].as_str() {
-            Some(reference) => document
-                .pointer(reference.trim_start_matches('#'))
-                .expect("the reference leads somewhere"),
-            None => schema,
-        };
-        if let Some(choices) = schema["oneOf"].as_array() {
-            if !value.is_null() {
-                check(document, &choices[0], value, place);
-            }
-            return;
+/// Checks a value against its schema in the specification.
+fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
+    let schema = match schema["$ref"].as_str() {
+        Some(reference) => document
+            .pointer(reference.trim_start_matches('#'))
+            .expect("the reference leads somewhere"),
+        None => schema,
+    };
+    if let Some(choices) = schema["oneOf"].as_array() {
+        if !value.is_null() {
+            check(document, &choices[0], value, place);
         }
-        if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
-            values
-                .iter()
-                .for_each(|value| check(document, items, value, place));
+        return;
+    }
+    if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
+        values
+            .iter()
+            .for_each(|value| check(document, items, value, place));
+    }
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object())
+    {
+        for required in schema["required"].as_array().into_iter().flatten() {
+            assert!(
+                object.contains_key(required.as_str().expect("a name")),
+                "{place} lacks {required}"
+            );
         }
-        if let (Some(properties), Some(object)) =
-            (schema["properties"].as_object(), value.as_object())
-        {
-            for required in schema["required"].as_array().into_iter().flatten() {
-                assert!(
-                    object.contains_key(required.as_str().expect("a name")),
-                    "{place} lacks {required}"
-                );
-            }
-            for (name, value) in object {
-                let property = properties
-                    .get(name)
-                    .unwrap_or_else(|| panic!("{place}.{name} is not specified"));
-                check(document, property, value, &format!("{place}.{name}"));
-            }
-        }
-        if let Some(words) = schema["enum"].as_array() {
-            assert!(words.contains(value), "{place} is {value}");
+        for (name, value) in object {
+            let property = properties
+                .get(name)
+                .unwrap_or_else(|| panic!("{place}.{name} is not specified"));
+            check(document, property, value, &format!("{place}.{name}"));
         }
     }
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{place} is {value}");
+    }
+}
+
+#[tokio::test]
+async fn replies_match_the_specification() {
     let fixture = GatewayFixture::sqlite().await;
     let (gateway, key, id) = (
         fixture.gateway().await,

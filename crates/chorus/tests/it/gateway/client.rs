@@ -101,6 +101,47 @@ async fn command(
     }
 }
 
+/// Events of a conflict that was found and resolved.
+fn conflict_events() -> Vec<HistoryEvent> {
+    let conflict = Conflict {
+        id: "c1".to_owned(),
+        subject: "age".to_owned(),
+        claims: vec![],
+    };
+    let resolution = Resolution {
+        conflict: "c1".to_owned(),
+        keep: None,
+        reason: "both".to_owned(),
+        by: chorus_core::merge::ResolvedBy::Nobody,
+    };
+    vec![
+        HistoryEvent::ConflictFound { conflict },
+        HistoryEvent::ConflictResolved { resolution },
+    ]
+}
+
+/// Checks the files and the report that the command wrote.
+fn check_files(folder: &Path, id: ProjectId) {
+    assert_eq!(
+        std::fs::read(folder.join("out/guide.md")).expect("written"),
+        "# Über\n".as_bytes()
+    );
+    assert_eq!(
+        std::fs::read(folder.join("out/part/b.bin")).expect("written"),
+        b"\xff\x01"
+    );
+    let report: Value = serde_json::from_str(&read(folder, "out/report.json")).expect("a report");
+    assert_eq!(
+        (report["state"].as_str(), report["project"].as_str()),
+        (Some("done"), Some(id.to_string().as_str()))
+    );
+    assert_eq!(
+        report["files"][0]["sha256"],
+        ArtifactHash::of("# Über\n".as_bytes()).to_string()
+    );
+    assert!(read(folder, "out/report.html").contains("<html"));
+}
+
 #[tokio::test]
 async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
     let fixture = GatewayFixture::sqlite().await;
@@ -148,22 +189,7 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
     let back = fixture.gateway_with(settings, address).await;
     run.wait_for_line("assumption 3").await;
 
-    let conflict = Conflict {
-        id: "c1".to_owned(),
-        subject: "age".to_owned(),
-        claims: vec![],
-    };
-    let resolution = Resolution {
-        conflict: "c1".to_owned(),
-        keep: None,
-        reason: "both".to_owned(),
-        by: chorus_core::merge::ResolvedBy::Nobody,
-    };
-    let events = vec![
-        HistoryEvent::ConflictFound { conflict },
-        HistoryEvent::ConflictResolved { resolution },
-    ];
-    fixture.decide(id, events, true, |_| {}).await;
+    fixture.decide(id, conflict_events(), true, |_| {}).await;
     let deliverable = fixture
         .deliverable(&[
             ("guide.md", "text/markdown", "# Über\n".as_bytes()),
@@ -183,26 +209,27 @@ async fn a_run_goes_on_while_gateways_are_killed_and_takes_every_file() {
         3 + 2 + 4 + 2,
         "each thing once: {happened:#?}"
     );
-    assert_eq!(
-        std::fs::read(folder.join("out/guide.md")).expect("written"),
-        "# Über\n".as_bytes()
-    );
-    assert_eq!(
-        std::fs::read(folder.join("out/part/b.bin")).expect("written"),
-        b"\xff\x01"
-    );
-    let report: Value = serde_json::from_str(&read(&folder, "out/report.json")).expect("a report");
-    assert_eq!(
-        (report["state"].as_str(), report["project"].as_str()),
-        (Some("done"), Some(id.to_string().as_str()))
-    );
-    assert_eq!(
-        report["files"][0]["sha256"],
-        ArtifactHash::of("# Über\n".as_bytes()).to_string()
-    );
-    assert!(read(&folder, "out/report.html").contains("<html"));
+    check_files(&folder, id);
     assert_eq!(fixture.commands(id).await.len(), 1, "it was submitted once");
     back.stop().await;
+}
+
+/// Ends the project with a defect.
+async fn deliver_partially(fixture: &GatewayFixture, id: ProjectId, deliverable: ArtifactHash) {
+    let defects = vec!["too short".to_owned()];
+    let (events, state) = (
+        vec![HistoryEvent::Partial {
+            deliverable,
+            defects: defects.clone(),
+        }],
+        State::Partial {
+            deliverable,
+            defects,
+        },
+    );
+    fixture
+        .decide(id, events, true, |head| head.state = state)
+        .await;
 }
 
 #[tokio::test]
@@ -259,60 +286,26 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
     let deliverable = fixture
         .deliverable(&[("guide.md", "text/markdown", b"x")])
         .await;
-    let defects = vec!["too short".to_owned()];
-    let (events, state) = (
-        vec![HistoryEvent::Partial {
-            deliverable,
-            defects: defects.clone(),
-        }],
-        State::Partial {
-            deliverable,
-            defects,
-        },
-    );
-    fixture
-        .decide(id, events, true, |head| head.state = state)
-        .await;
+    deliver_partially(&fixture, id, deliverable).await;
     let (code, out, _) = resume.wait_for_exit().await;
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("defect: too short"), "{out}");
 
-    let listed = chorus(
-        &folder,
-        &key,
-        &["project", "list", "--server", &gateway.base],
-    )
-    .output()
-    .await
-    .expect("it runs");
-    assert!(
-        String::from_utf8_lossy(&listed.stdout).contains(&id_text),
-        "{listed:?}"
-    );
-    let shown = chorus(
-        &folder,
-        &key,
-        &["project", "--server", &gateway.base, "show", &id_text],
-    )
-    .output()
-    .await
-    .expect("it runs");
-    assert!(
-        String::from_utf8_lossy(&shown.stdout).contains("partial"),
-        "{shown:?}"
-    );
-    let again = chorus(
-        &folder,
-        &key,
-        &["project", "cancel", &id_text, "--server", &gateway.base],
-    )
-    .output()
-    .await
-    .expect("it runs");
-    assert!(
-        String::from_utf8_lossy(&again.stdout).contains("over already"),
-        "{again:?}"
-    );
+    let server = ["--server", &gateway.base];
+    for (arguments, expected) in [
+        (["project", "list"].as_slice(), id_text.as_str()),
+        (&["project", "show", &id_text], "partial"),
+        (&["project", "cancel", &id_text], "over already"),
+    ] {
+        let output = chorus(&folder, &key, &[arguments, &server].concat())
+            .output()
+            .await
+            .expect("it runs");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains(expected),
+            "{output:?}"
+        );
+    }
     gateway.stop().await;
 }
 

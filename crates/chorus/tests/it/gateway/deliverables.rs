@@ -11,6 +11,60 @@ use super::wire::Client;
 
 const PAGE: &[u8] = b"<script>alert(1)</script>";
 
+/// Path, media type and content of a file.
+type File<'a> = (&'a str, &'a str, &'a [u8]);
+
+/// Checks the deliverable as JSON, and each file by its address.
+async fn check_json(client: &Client, reply: &serde_json::Value, files: &[File<'_>]) {
+    for (file, (path, media_type, content)) in
+        reply["files"].as_array().expect("files").iter().zip(files)
+    {
+        assert_eq!(
+            (&file["path"], &file["media_type"], &file["bytes"]),
+            (&json!(path), &json!(media_type), &json!(content.len()))
+        );
+        assert_eq!(file["sha256"], ArtifactHash::of(content).to_string());
+        assert_eq!(
+            file["text"],
+            std::str::from_utf8(content).map_or(serde_json::Value::Null, |text| json!(text))
+        );
+        let single = client.get(file["href"].as_str().expect("an address")).await;
+        assert_eq!((single.status.as_u16(), &single.body[..]), (200, *content));
+        assert_eq!(
+            single.headers["content-security-policy"], "sandbox",
+            "what a model wrote gets no rights"
+        );
+        assert_eq!(single.headers["x-content-type-options"], "nosniff");
+        assert_eq!(
+            single.headers["etag"],
+            format!("\"{}\"", ArtifactHash::of(content))
+        );
+    }
+}
+
+/// Checks the zip, chosen by query and by header.
+async fn check_zip(client: &Client, path: &str, files: &[File<'_>]) {
+    let by_query = client.get(&format!("{path}?format=zip")).await;
+    let by_header = client.with("accept", "application/zip").get(path).await;
+    assert_eq!(
+        (&by_query.headers["content-type"], &by_query.body),
+        (
+            &http::HeaderValue::from_static("application/zip"),
+            &by_header.body
+        )
+    );
+    let mut zip = zip::ZipArchive::new(Cursor::new(by_query.body)).expect("it opens");
+    assert_eq!(zip.len(), files.len());
+    for (path, _, content) in files {
+        let mut bytes = Vec::new();
+        zip.by_name(path)
+            .expect("the file is in it")
+            .read_to_end(&mut bytes)
+            .expect("it unpacks");
+        assert_eq!(bytes, *content, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn json_zip_and_files_are_the_artifacts() {
     on_each_store("deliverables", async |fixture| {
@@ -57,54 +111,12 @@ async fn json_zip_and_files_are_the_artifacts() {
         assert_eq!(
             project["verdict"],
             json!({"score": 1.0, "defects": [], "rounds": 1}),
-            "not the events of the round before"
+            "not the verdict of the round before"
         );
 
         let reply = client.get(&path).await.json();
-        for (file, (path, media_type, content)) in
-            reply["files"].as_array().expect("files").iter().zip(&files)
-        {
-            assert_eq!(
-                (&file["path"], &file["media_type"], &file["bytes"]),
-                (&json!(path), &json!(media_type), &json!(content.len()))
-            );
-            assert_eq!(file["sha256"], ArtifactHash::of(content).to_string());
-            assert_eq!(
-                file["text"],
-                std::str::from_utf8(content).map_or(serde_json::Value::Null, |text| json!(text))
-            );
-            let single = client.get(file["href"].as_str().expect("an address")).await;
-            assert_eq!((single.status.as_u16(), &single.body[..]), (200, *content));
-            assert_eq!(
-                single.headers["content-security-policy"], "sandbox",
-                "what a model wrote gets no rights"
-            );
-            assert_eq!(single.headers["x-content-type-options"], "nosniff");
-            assert_eq!(
-                single.headers["etag"],
-                format!("\"{}\"", ArtifactHash::of(content))
-            );
-        }
-
-        let by_query = client.get(&format!("{path}?format=zip")).await;
-        let by_header = client.with("accept", "application/zip").get(&path).await;
-        assert_eq!(
-            (&by_query.headers["content-type"], &by_query.body),
-            (
-                &http::HeaderValue::from_static("application/zip"),
-                &by_header.body
-            )
-        );
-        let mut zip = zip::ZipArchive::new(Cursor::new(by_query.body)).expect("it opens");
-        assert_eq!(zip.len(), files.len());
-        for (path, _, content) in &files {
-            let mut bytes = Vec::new();
-            zip.by_name(path)
-                .expect("the file is in it")
-                .read_to_end(&mut bytes)
-                .expect("it unpacks");
-            assert_eq!(bytes, *content, "{path}");
-        }
+        check_json(&client, &reply, &files).await;
+        check_zip(&client, &path, &files).await;
         for stray in ["b.md", "../a.md", "%2e%2e/a.md", "teil"] {
             let refused = client.get(&format!("{path}/{stray}")).await;
             assert_eq!(refused.status, 404, "{stray}");

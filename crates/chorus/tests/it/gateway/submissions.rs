@@ -137,18 +137,17 @@ async fn equal_posts_at_once_are_one_project_and_another_body_is_a_conflict() {
     .await;
 }
 
-#[tokio::test]
-async fn what_cannot_be_taken_is_refused_with_its_field() {
-    let fixture = GatewayFixture::sqlite().await;
-    let (gateway, key) = (narrow(&fixture).await, fixture.key("home").await);
-    let client = Client::new(&gateway.base, &key);
-    let with = |name: &str, value: Value| {
-        let mut body = json!({"brief": "Write."});
-        body[name] = value;
-        body
-    };
-    let document = |document: Value| with("attachments", json!([document]));
-    let cases: Vec<(Value, (u16, &str, &str))> = vec![
+/// A refused body with the status, code and field of its error.
+type Refused = (Value, (u16, &'static str, &'static str));
+
+fn with(name: &str, value: Value) -> Value {
+    let mut body = json!({"brief": "Write."});
+    body[name] = value;
+    body
+}
+
+fn refused_bodies() -> Vec<Refused> {
+    let mut bodies = vec![
         (json!({}), (422, "invalid_field", "body")),
         (json!([]), (422, "invalid_field", "body")),
         (json!({"brief": 7}), (422, "invalid_field", "brief")),
@@ -181,6 +180,15 @@ async fn what_cannot_be_taken_is_refused_with_its_field() {
             with("budget_usd", json!(1e300)),
             (422, "invalid_field", "budget_usd"),
         ),
+        (json!({"brief": "x".repeat(2000)}), (413, "too_large", "")),
+    ];
+    bodies.extend(refused_attachments());
+    bodies
+}
+
+fn refused_attachments() -> Vec<Refused> {
+    let document = |document: Value| with("attachments", json!([document]));
+    vec![
         (
             document(json!({"text": "a"})),
             (422, "invalid_field", "attachments[0]"),
@@ -227,9 +235,15 @@ async fn what_cannot_be_taken_is_refused_with_its_field() {
             ),
             (422, "invalid_field", "attachments"),
         ),
-        (json!({"brief": "x".repeat(2000)}), (413, "too_large", "")),
-    ];
-    for (body, (status, code, field)) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_is_refused_with_its_field() {
+    let fixture = GatewayFixture::sqlite().await;
+    let (gateway, key) = (narrow(&fixture).await, fixture.key("home").await);
+    let client = Client::new(&gateway.base, &key);
+    for (body, (status, code, field)) in refused_bodies() {
         let refused = client.post("/v1/projects", &body.to_string()).await;
         assert_eq!(
             refused.refusal(),
