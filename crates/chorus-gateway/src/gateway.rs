@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use chorus_core::id::Tenant;
 use chorus_core::port::Ports;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -48,6 +49,26 @@ impl Gateway {
     pub fn with_routes(mut self, routes: Router) -> Self {
         self.extra_routes = self.extra_routes.merge(routes);
         self
+    }
+
+    /// Router for callers inside this process, and the task that wakes its event streams, which must run meanwhile.
+    ///
+    /// Each request acts as `tenant` with all scopes and needs no key. Only the owner of the router can send one, so
+    /// the router must never serve a socket.
+    pub fn in_process(
+        mut self,
+        tenant: Tenant,
+    ) -> (Router, impl Future<Output = ()> + Send + 'static) {
+        self.settings.auth = Auth::Open(tenant);
+        let (close, closed) = watch::channel(false);
+        let state = Arc::new(AppState::new(self.ports, self.settings, closed));
+        let tail = Arc::clone(&state.hub)
+            .run(Arc::clone(&state.ports.bus), Arc::clone(&state.ports.clock));
+        let waker = async move {
+            tail.await;
+            drop(close);
+        };
+        (router(state), waker)
     }
 
     /// Serves until `stop` resolves. Then no connection is accepted any more, event streams end

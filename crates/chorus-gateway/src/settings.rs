@@ -1,6 +1,7 @@
 //! Settings of a gateway, made by the binary from the configuration.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
@@ -9,6 +10,7 @@ use chorus_core::intake::Limits;
 use chorus_core::money::MicroUsd;
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
+use chorus_report::LimitUse;
 
 /// Settings of one gateway process.
 #[derive(Debug, Clone)]
@@ -35,6 +37,38 @@ pub struct Settings {
     pub streams: usize,
     /// Maximum number of submissions read at once; each may take [`Bounds::body`] bytes of memory.
     pub uploads: usize,
+    /// True if the providers of all projects are simulated, which reports mention.
+    pub is_simulated: bool,
+    /// Usage of limits for reports; by default none, because a shared ledger is seen by all tenants.
+    pub limit_use: LimitUseSource,
+}
+
+/// Reads the lowest headroom that each limit had since the process started.
+#[derive(Clone)]
+pub struct LimitUseSource(Arc<dyn Fn() -> Vec<LimitUse> + Send + Sync>);
+
+impl LimitUseSource {
+    /// Source that calls `read` for each report.
+    pub fn new(read: impl Fn() -> Vec<LimitUse> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Usage up to now.
+    pub(crate) fn read(&self) -> Vec<LimitUse> {
+        (self.0)()
+    }
+}
+
+impl Default for LimitUseSource {
+    fn default() -> Self {
+        Self::new(Vec::new)
+    }
+}
+
+impl fmt::Debug for LimitUseSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LimitUseSource")
+    }
 }
 
 /// Authentication of requests.
@@ -75,6 +109,8 @@ impl Settings {
             poll: Millis::from_secs(1),
             streams: 4096,
             uploads: 8,
+            is_simulated: false,
+            limit_use: LimitUseSource::default(),
         }
     }
 }

@@ -12,24 +12,21 @@ mod services;
 mod shared;
 mod sizes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_accounts::Importer;
 use chorus_core::catalog::Catalog;
-use chorus_core::id::{AccountId, Tenant};
-use chorus_core::port::bus::Record;
-use chorus_core::port::{Clock, Ports, relay};
+use chorus_core::id::Tenant;
+use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
 use chorus_vault::{EnvelopeKey, KeyChecker};
 
 use crate::config::Config;
-use crate::report::LimitUse;
 
 use adapters::Adapters;
 
-pub(crate) use adapters::place;
+pub(crate) use adapters::{open_folder, place};
 pub(crate) use build::BuildOptions;
 pub(crate) use dependency::Dependency;
 pub(crate) use services::{ServiceSet, Services};
@@ -66,44 +63,7 @@ impl App {
         }
     }
 
-    /// Publishes a record that was committed; the dispatcher sends it again where this fails.
-    pub(crate) async fn publish(&self, record: Record) {
-        let Ports {
-            bus, outbox, clock, ..
-        } = &self.ports;
-        relay::publish_committed(&**bus, &**outbox, &**clock, vec![record]).await;
-    }
-
-    /// Names of accounts, for people.
-    pub(crate) async fn account_names(&self) -> anyhow::Result<BTreeMap<AccountId, String>> {
-        Ok(self
-            .ports
-            .directory
-            .accounts(&self.tenant)
-            .await?
-            .into_iter()
-            .map(|account| (account.id, account.name))
-            .collect())
-    }
-
-    /// How near each limit came since this process started; nothing where the ledger is shared.
-    pub(crate) fn limit_use(&self) -> Vec<LimitUse> {
-        let levels = self
-            .adapters
-            .levels
-            .iter()
-            .flat_map(|levels| levels.levels());
-        levels
-            .map(|level| LimitUse {
-                group: level.group.to_string(),
-                dimension: format!("{:?}", level.dimension),
-                capacity: u64::try_from(level.capacity).unwrap_or(0),
-                least_left: level.lowest,
-            })
-            .collect()
-    }
-
-    /// Returns when nothing can be written any more, with the reason.
+    /// Resolves with the reason when the store can write no more.
     pub(crate) async fn trouble(&self) -> String {
         self.adapters.store.lasting_failure().wait().await
     }

@@ -34,10 +34,13 @@ pub(crate) enum Command {
     /// Show the whole loop with simulated providers: no keys, no network, no real model.
     Demo(DemoArgs),
     /// Run a project with your accounts: plan, work in parallel, merge, judge, deliver.
+    ///
+    /// The first Ctrl-C parks the project, here and at a server, and prints the command that resumes it; the exit code
+    /// is 75. A second Ctrl-C exits at once with 130.
     Run(RunArgs),
     /// Go on with a project that was parked or interrupted.
     Resume(ResumeArgs),
-    /// Look at projects, or cancel one.
+    /// Look at projects, answer, approve, pause or cancel them.
     Project(ProjectArgs),
     /// Accounts and their credentials.
     #[command(subcommand)]
@@ -227,6 +230,35 @@ pub(crate) enum ProjectCommand {
         /// The project's id, `prj_…`.
         id: String,
     },
+    /// Park a project: no call starts before `chorus resume`.
+    Pause {
+        /// The project's id, `prj_…`.
+        id: String,
+    },
+    /// Approve the estimate of a project that waits for it.
+    Approve {
+        /// The project's id, `prj_…`.
+        id: String,
+    },
+    /// Refuse the plan of a project that waits for approval; it is planned again.
+    Reject {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// Changes that the next plan should make.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Answer open questions; `chorus project show` lists them.
+    Answer {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// Answers, each as QUESTION=TEXT.
+        #[arg(value_name = "QUESTION=TEXT")]
+        answers: Vec<String>,
+        /// Take the defaults for all other open questions.
+        #[arg(long)]
+        assume_rest: bool,
+    },
 }
 
 /// `chorus account …`
@@ -265,6 +297,13 @@ pub(crate) struct ProcessArgs {
     /// Bring the database up to date first, instead of refusing one that is not.
     #[arg(long)]
     pub(crate) migrate: bool,
+}
+
+impl ProjectCommand {
+    /// Returns true if the command changes a project.
+    pub(crate) const fn is_change(&self) -> bool {
+        !matches!(self, Self::List | Self::Show { .. })
+    }
 }
 
 /// `chorus dlq …`

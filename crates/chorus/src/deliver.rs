@@ -1,34 +1,15 @@
-//! Puts a project's deliverable and its report into a folder.
+//! Writes the files of a deliverable and the report of a project into a folder.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use anyhow::{Context, bail};
-use chorus_core::merge::Deliverable;
-use chorus_core::port::ArtifactStore;
+use chorus_report::{Report, page};
 
-use crate::report::{Report, page};
+use crate::failure::{ErrorCode, Failure};
 
-/// Writes the files of a deliverable below `out`; returns their paths.
-pub(crate) async fn files(
-    artifacts: &dyn ArtifactStore,
-    deliverable: &Deliverable,
-    out: &Path,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for file in &deliverable.files {
-        let bytes = artifacts.get(file.content).await?.with_context(|| {
-            format!("the content of {} is missing from the artifacts", file.path)
-        })?;
-        written.push(self::file(&file.path, &bytes, out)?);
-    }
-    Ok(written)
-}
-
-/// Writes one file of a deliverable below `out`; returns its path.
-pub(crate) fn file(path: &str, bytes: &[u8], out: &Path) -> anyhow::Result<PathBuf> {
-    let path = out.join(inside(path)?);
-    write(&path, bytes)?;
-    Ok(path)
+/// Writes one file of a deliverable below `out`.
+pub(crate) fn file(path: &str, bytes: &[u8], out: &Path) -> anyhow::Result<()> {
+    write(&out.join(inside(path)?), bytes)
 }
 
 /// Writes `report.json` and `report.html` into `out`.
@@ -41,7 +22,7 @@ pub(crate) fn report(report: &Report, out: &Path) -> anyhow::Result<()> {
     )
 }
 
-/// A path that stays below the folder it is joined to. Plans are checked already; this is the last door.
+/// Returns the path if it stays below the folder that it is joined to. Plans are checked before; this check is the last.
 fn inside(path: &str) -> anyhow::Result<&Path> {
     let path = Path::new(path);
     if path
@@ -57,13 +38,11 @@ fn inside(path: &str) -> anyhow::Result<&Path> {
     )
 }
 
-/// Writes a file whole or not at all: first beside it, then in its place.
+/// Writes a file in full or not at all: first beside it, then in its place.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || {
-        format!(
-            "cannot write {}; what was made is kept: free some room or choose another --out, then resume",
-            path.display()
-        )
+        let message = format!("cannot write {}; what was made is kept", path.display());
+        Failure::new(ErrorCode::OutputUnwritable, message)
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(failed)?;

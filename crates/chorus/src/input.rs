@@ -12,6 +12,8 @@ use chorus_core::intake::{
     check_size,
 };
 
+use crate::failure::ErrorCode;
+
 /// A document that will be attached, read and checked.
 pub(crate) type Document = AcceptedAttachment;
 
@@ -24,19 +26,50 @@ pub(crate) enum InputError {
         path: PathBuf,
         reason: String,
     },
-    #[error("{part} {} {source}: {}", path.display(), advice(*part, source))]
+    #[error("{part} {} {source}", path.display())]
     Text {
         part: Part,
         path: PathBuf,
         source: TextRefusal,
     },
-    #[error("the attachment {} {source}: {}", path.display(), name_advice(source))]
+    #[error("the attachment {} {source}", path.display())]
     Attachment {
         path: PathBuf,
         source: AttachmentRefusal,
     },
     #[error("the attached folder {} holds no text file", path.display())]
     EmptyFolder { path: PathBuf },
+}
+
+impl InputError {
+    /// Error code of this reason.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unreadable { .. } => ErrorCode::FileUnreadable,
+            Self::EmptyFolder { .. } => ErrorCode::FolderEmpty,
+            Self::Text { source, .. } => match source {
+                TextRefusal::Empty => ErrorCode::BriefEmpty,
+                TextRefusal::TooLarge { .. } => ErrorCode::BriefTooLong,
+                _ => ErrorCode::BriefNotText,
+            },
+            Self::Attachment { source, .. } => match source {
+                AttachmentRefusal::Text(TextRefusal::TooLarge { .. }) => {
+                    ErrorCode::AttachmentTooLarge
+                }
+                AttachmentRefusal::Text(_) => ErrorCode::AttachmentNotText,
+                _ => ErrorCode::AttachmentRefused,
+            },
+        }
+    }
+
+    /// Advice for a person at a terminal.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Text { part, source, .. } => advice(*part, source),
+            Self::Attachment { source, .. } => name_advice(source),
+            Self::Unreadable { .. } | Self::EmptyFolder { .. } => self.code().entry().advice,
+        }
+    }
 }
 
 fn advice(part: Part, refusal: &TextRefusal) -> &'static str {
@@ -193,7 +226,7 @@ mod tests {
         let path = dir.path().join(name);
         std::fs::write(&path, content).expect("the file is written");
         read(&path)
-            .unwrap_or_else(|error| error.to_string())
+            .unwrap_or_else(|error| format!("{error}: {}", error.advice()))
             .replace(&format!("{}/", dir.path().display()), "")
     }
 
@@ -279,8 +312,7 @@ mod tests {
             documents(&paths, &LIMITS)
                 .map(|documents| documents.len())
                 .map_err(|error| {
-                    error
-                        .to_string()
+                    format!("{error}: {}", error.advice())
                         .replace(&format!("{}/", dir.path().display()), "")
                 })
         };

@@ -1,42 +1,42 @@
-//! The one binary: every role of Chorus starts here.
+//! The binary: parses the command line, loads the configuration, runs the command, prints its error.
 
 mod accounts;
 mod app;
-mod ask;
 mod cli;
 mod clock;
 mod command;
 mod config;
+mod connection;
 mod crash;
 mod deliver;
 mod doctor;
 mod exit;
+mod failure;
 mod health;
 mod input;
-mod remote;
-mod report;
+mod prompt;
+mod session;
 mod stop;
 mod telemetry;
-mod watch;
+mod view;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use chorus_core::port::error::full_text;
 use clap::Parser;
 use cli::Cli;
-use command::Unusable;
-use config::{Config, ConfigError, LogFormat, ProcessEnvironment};
+use config::{Config, LogFormat, ProcessEnvironment};
 use exit::Exit;
+use failure::Report;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match start(cli) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprintln!("chorus: {}", full_text(error.as_ref()));
-            let usage = error.is::<ConfigError>() || error.is::<Unusable>();
-            ExitCode::from(if usage { Exit::Usage } else { Exit::Failed } as u8)
+            let report = Report::of(&error);
+            eprintln!("{report}");
+            ExitCode::from(report.exit as u8)
         }
     }
 }
@@ -55,7 +55,7 @@ fn start(cli: Cli) -> anyhow::Result<Exit> {
     runtime.block_on(command::run(cli, config))
 }
 
-/// The flags that name configuration and data, as they were typed.
+/// Flags that name configuration and data, as they were typed, for commands that are printed.
 fn flags(cli: &Cli) -> String {
     let flag = |name: &str, value: &Option<std::path::PathBuf>| {
         value
@@ -68,9 +68,9 @@ fn flags(cli: &Cli) -> String {
         .collect()
 }
 
-/// Logs go to standard error, so that standard output stays what the command says.
-fn log(config: &Config, lasting: bool) {
-    let level = match (config.log.level.as_str(), lasting) {
+/// Starts logging to standard error; standard output is for the command's own output.
+fn log(config: &Config, is_lasting: bool) {
+    let level = match (config.log.level.as_str(), is_lasting) {
         ("auto", true) => "info,sqlx=warn",
         ("auto", false) => "error",
         (level, _) => level,

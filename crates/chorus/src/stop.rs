@@ -2,21 +2,23 @@
 
 use tokio::sync::watch;
 
+use crate::exit::Exit;
+
 /// State of the stop signal; clones see the same signal.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Listens for SIGTERM and Ctrl-C from now on.
-    pub(crate) fn listen() -> anyhow::Result<Self> {
+    /// Listens for SIGTERM and Ctrl-C from now on. The first signal prints the message.
+    pub(crate) fn listen(message: &'static str) -> anyhow::Result<Self> {
         let mut signals = Signals::new()?;
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
             signals.next().await;
-            eprintln!("stopping in order; a second signal ends at once");
+            eprintln!("{message}");
             sender.send_replace(true);
             signals.next().await;
-            std::process::exit(i32::from(INTERRUPTED));
+            std::process::exit(Exit::Interrupted as i32);
         });
         Ok(Self(receiver))
     }
@@ -30,9 +32,6 @@ impl Stop {
         }
     }
 }
-
-/// Exit code of a process that a second signal ended at once.
-const INTERRUPTED: u8 = 130;
 
 #[cfg(unix)]
 struct Signals {

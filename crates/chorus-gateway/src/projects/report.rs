@@ -53,8 +53,8 @@ async fn input(request: ProjectRequest) -> Result<ReportInput, ApiError> {
         money: state.money(head.id).await?,
         deliverable,
         accounts: state.accounts(&caller).await?,
-        limits: Vec::new(),
-        simulated: false,
+        limits: state.settings.limit_use.read(),
+        simulated: state.settings.is_simulated,
         project: loaded.project,
     })
 }

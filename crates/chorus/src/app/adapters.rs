@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chorus_core::id::Pool;
-use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState};
+use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState, StoreError};
 use chorus_limits::{Memory, Start};
 use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{DataDir, LocalDirectory};
@@ -12,6 +12,7 @@ use chorus_store::{DataDir, LocalDirectory};
 use super::dependency::Dependency;
 use super::shared;
 use crate::config::{BusKind, Config, LimitsKind};
+use crate::failure::{ErrorCode, Failure};
 
 /// Everything outside of this process's memory, and what stands in for it.
 pub(super) struct Adapters {
@@ -38,7 +39,7 @@ impl Adapters {
         let folder = if config.database.is_shared() {
             None
         } else {
-            Some(DataDir::open(&config.data.dir)?)
+            Some(open_folder(config)?)
         };
         let store = Store::open_with(place(config), pending, config.database.connections)
             .await
@@ -60,7 +61,15 @@ impl Adapters {
     }
 }
 
-/// Where the database is.
+/// Takes the data folder for this process alone.
+pub(crate) fn open_folder(config: &Config) -> anyhow::Result<DataDir> {
+    DataDir::open(&config.data.dir).map_err(|error| match error {
+        StoreError::Unavailable { .. } => Failure::caused(ErrorCode::DataFolderBusy, error).into(),
+        StoreError::Broken { .. } => error.into(),
+    })
+}
+
+/// Database that the configuration names.
 pub(crate) fn place(config: &Config) -> DatabaseUrl {
     if config.database.is_shared() {
         DatabaseUrl::Postgres(config.database.url.expose().to_owned())

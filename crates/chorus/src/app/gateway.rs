@@ -1,18 +1,45 @@
-//! The gateway over this app's ports, as the configuration asks for it.
+//! Gateways over the app's ports: one for a listener, one for this process alone.
 
 use std::sync::Arc;
 
-use chorus_gateway::{Auth, Bounds, Gateway, Settings};
+use axum::Router;
+use chorus_core::money::MicroUsd;
+use chorus_gateway::{Auth, Bounds, Gateway, LimitUseSource, Settings};
+use chorus_report::LimitUse;
 
 use super::App;
 use crate::config::GatewayAuth;
 
+/// Maximum budget of a project on the machine of its owner, in dollars; that of the argument `--budget`.
+const MAX_LOCAL_BUDGET: i64 = 1_000_000;
+
 impl App {
-    /// The gateway, not yet listening. Probes and metrics go beside it; then it serves a listener.
+    /// The gateway, not yet listening. The caller adds health endpoints and serves a listener with it.
     pub(crate) fn gateway(&self) -> Gateway {
+        Gateway::new(self.ports.clone(), self.gateway_settings())
+    }
+
+    /// Router of a gateway for this process alone, and the task that wakes its event streams. Requests act as the
+    /// local tenant and need no key; nothing may serve the router on a socket.
+    pub(crate) fn local_gateway(&self) -> (Router, impl Future<Output = ()> + Send + 'static) {
+        let settings = self.gateway_settings();
+        let settings = Settings {
+            bounds: Bounds {
+                body: usize::MAX,
+                ..settings.bounds
+            },
+            most_budget: MicroUsd::from_dollars(MAX_LOCAL_BUDGET),
+            is_simulated: self.config.is_demo,
+            limit_use: self.limit_use(),
+            ..settings
+        };
+        Gateway::new(self.ports.clone(), settings).in_process(self.tenant.clone())
+    }
+
+    fn gateway_settings(&self) -> Settings {
         let config = &self.config;
         let usual = Settings::usual(Arc::clone(&self.catalog), config.roles.lists());
-        let settings = Settings {
+        Settings {
             auth: match config.gateway.auth {
                 GatewayAuth::Keys => Auth::Keys,
                 GatewayAuth::Open => Auth::Open(self.tenant.clone()),
@@ -26,7 +53,22 @@ impl App {
             budget: config.project.budget(),
             most_budget: config.gateway.most_budget(),
             ..usual
-        };
-        Gateway::new(self.ports.clone(), settings)
+        }
+    }
+
+    /// Usage of the limits of this process's ledger; none where the ledger is shared.
+    fn limit_use(&self) -> LimitUseSource {
+        let ledger = self.adapters.levels.clone();
+        LimitUseSource::new(move || {
+            let levels = ledger.iter().flat_map(|ledger| ledger.levels());
+            levels
+                .map(|level| LimitUse {
+                    group: level.group.to_string(),
+                    dimension: format!("{:?}", level.dimension),
+                    capacity: u64::try_from(level.capacity).unwrap_or(0),
+                    least_left: level.lowest,
+                })
+                .collect()
+        })
     }
 }

@@ -1,22 +1,38 @@
 //! `chorus account import|list|remove`
 
 use anyhow::Context;
+use chorus_accounts::{BrokenRow, Row};
 use chorus_core::id::Tenant;
 use chorus_core::port::directory::CredentialState;
 
 use crate::app::App;
 use crate::cli::AccountCommand;
+use crate::config::Config;
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
-/// Carries the command out.
-pub(crate) async fn run(app: &App, command: AccountCommand) -> anyhow::Result<Exit> {
+/// Runs the command. A file is read before the data folder is opened, so a missing file leaves no folder behind.
+pub(crate) async fn run(config: Config, command: AccountCommand) -> anyhow::Result<Exit> {
+    let rows = match &command {
+        AccountCommand::Import { file, .. } => chorus_accounts::read(file)
+            .map_err(|error| Failure::caused(ErrorCode::AccountsFileInvalid, error))?,
+        AccountCommand::List { .. } | AccountCommand::Remove { .. } => Vec::new(),
+    };
+    let app = super::build(config).await?;
+    let exit = carry_out(&app, command, rows).await;
+    app.close().await;
+    exit
+}
+
+async fn carry_out(
+    app: &App,
+    command: AccountCommand,
+    rows: Vec<Result<Row, BrokenRow>>,
+) -> anyhow::Result<Exit> {
     match command {
         AccountCommand::Import {
-            file,
-            tenant,
-            no_check,
+            tenant, no_check, ..
         } => {
-            let rows = chorus_accounts::read(&file)?;
             let report = app
                 .importer(&Tenant::new(tenant), !no_check)
                 .import(rows)
@@ -47,7 +63,10 @@ pub(crate) async fn run(app: &App, command: AccountCommand) -> anyhow::Result<Ex
             let accounts = app.ports.directory.accounts(&tenant).await?;
             let account = accounts.iter().find(|account| account.name == email);
             let account = account.with_context(|| {
-                format!("there is no account {email}; see `chorus account list`")
+                Failure::new(
+                    ErrorCode::NoSuchAccount,
+                    format!("there is no account {email}"),
+                )
             })?;
             app.ports.directory.remove(&tenant, account.id).await?;
             println!("{email} is removed with its credentials.");

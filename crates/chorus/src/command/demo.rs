@@ -14,8 +14,7 @@ use chorus_provider_sim::config::{Account, AccountLimit};
 use chorus_provider_sim::engine::quota::Counted;
 use tokio::sync::oneshot;
 
-use super::session::{self, Session};
-use super::submit;
+use super::run::{LocalRun, Target, here, read_input, submission_options};
 use crate::app::App;
 use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;
@@ -34,7 +33,13 @@ pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Ex
         Some(brief) => (brief.clone(), demo.attach.clone()),
         None => example()?,
     };
-    let input = super::read_input(&config, &brief, &attach)?;
+    let options = RunOptions {
+        out: demo.out.clone(),
+        yes: true,
+        assume: true,
+    };
+    let mut upload = read_input(&config, &brief, &attach)?;
+    upload.options = submission_options(&options, None);
     let folder = Folder::new()?;
     prepare(&mut config, &folder.0);
     let pool = chorus_provider_sim::config::demo(demo.seed);
@@ -43,57 +48,36 @@ pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Ex
         .context("start the simulated providers")?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
-    let app = super::open(config).await?;
-    let exit = project(app, input, &pool.accounts, address, &demo).await;
+    let app = super::build(config).await?;
+    import(&app, &pool.accounts, address).await?;
+    let run = LocalRun {
+        target: Target::New(upload),
+        options: &options,
+        unlucky_pool: Some(Pool::new(UNLUCKY)),
+    };
+    let exit = here(app, run).await;
+    // The providers end with the channel as well.
     let _ = stop.send(());
     serving.await.context("the simulated providers")??;
     exit
 }
 
-async fn project(
-    app: App,
-    input: submit::Input,
-    accounts: &[Account],
-    address: SocketAddr,
-    demo: &DemoArgs,
-) -> anyhow::Result<Exit> {
+async fn import(app: &App, accounts: &[Account], address: SocketAddr) -> anyhow::Result<()> {
     let rows = accounts
         .iter()
         .map(|account| Ok(row(&app.catalog, account, address)))
         .collect();
     let report = app.importer(&app.tenant, false).import(rows).await?;
-    if let Some(refused) = report.refused.first() {
-        bail!("a simulated account was refused: {refused}");
+    match report.refused.first() {
+        Some(refused) => bail!("a simulated account was refused: {refused}"),
+        None => Ok(()),
     }
-    let submission = submit::Submission {
-        input,
-        budget: app.config.project.budget(),
-        assume: true,
-        approve: false,
-    };
-    let id = submit::submit(&app, submission).await?;
-    let options = RunOptions {
-        out: demo.out.clone(),
-        yes: true,
-        assume: true,
-    };
-    session::run(
-        app,
-        id,
-        Session {
-            options,
-            simulated: true,
-            fresh: true,
-            mishap: Some(Pool::new(UNLUCKY)),
-        },
-    )
-    .await
 }
 
 /// Short times, so that a lost worker is noticed while one watches, and models of three families that share
 /// the work.
 fn prepare(config: &mut Config, folder: &Path) {
-    config.passing = true;
+    config.is_demo = true;
     config.data.dir = folder.join("data");
     config.data.key_file = folder.join("envelope.key");
     config.delivery.beat_ms = Millis(200);

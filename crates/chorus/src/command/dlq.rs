@@ -1,12 +1,12 @@
 //! `chorus dlq list|replay`: records that no consumer could read.
 
-use anyhow::bail;
 use chorus_core::time::Timestamp;
 
 use crate::app::{self, DeadLetter};
 use crate::cli::DlqCommand;
 use crate::config::{BusKind, Config};
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: &DlqCommand) -> anyhow::Result<Exit> {
@@ -26,9 +26,11 @@ pub(crate) async fn run(config: &Config, command: &DlqCommand) -> anyhow::Result
             id: None,
             all: true,
         } => replay(config, |letter| !letter.replayed, "all").await,
-        DlqCommand::Replay { .. } => bail!(
-            "name a dead letter of `chorus dlq list`, or give --all for those that were not replayed yet"
-        ),
+        DlqCommand::Replay { .. } => Err(Failure::new(
+            ErrorCode::InvalidArgument,
+            "name a dead letter of `chorus dlq list`, or give --all for those that were not replayed yet",
+        )
+        .into()),
     }
 }
 
@@ -66,7 +68,8 @@ async fn replay(
         println!("{}  sent again to {}", letter.id, letter.origin);
     }
     if sent.is_empty() && which != "all" {
-        bail!("there is no dead letter {which}; see `chorus dlq list`");
+        let message = format!("there is no dead letter {which}");
+        return Err(Failure::new(ErrorCode::NoSuchDeadLetter, message).into());
     }
     println!("{} sent again", sent.len());
     Ok(Exit::Done)

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::bail;
 use chorus_vault::EnvelopeKey;
 
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
 /// Writes a fresh key to a file that only its owner may read, or to standard output.
 pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<Exit> {
@@ -14,10 +14,11 @@ pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     };
     if file.exists() {
-        bail!(
+        let message = format!(
             "{} is there already; it may seal credentials, so it is not replaced",
             file.display()
         );
+        return Err(Failure::new(ErrorCode::FileExists, message).into());
     }
     EnvelopeKey::from_file_or_new(file)?;
     eprintln!(

@@ -17,6 +17,7 @@ use crate::cli::{GrantedScope, KeyCommand, Lifetime};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
 /// Carries the command out.
 pub(crate) async fn run(config: &Config, command: KeyCommand) -> anyhow::Result<Exit> {
@@ -94,11 +95,11 @@ async fn carry_out(
             let id: KeyId = id
                 .trim()
                 .parse()
-                .context("see `chorus key list` for the ids of your keys")?;
-            anyhow::ensure!(
-                keys.revoke(&Tenant::new(&tenant), id).await?,
-                "tenant {tenant} has no key {id}; see `chorus key list`"
-            );
+                .with_context(|| Failure::new(ErrorCode::InvalidId, "not the id of a key"))?;
+            if !keys.revoke(&Tenant::new(&tenant), id).await? {
+                let message = format!("tenant {tenant} has no key {id}");
+                return Err(Failure::new(ErrorCode::NoSuchKey, message).into());
+            }
             println!("{id} is revoked: every gateway refuses it from now on.");
         }
     }

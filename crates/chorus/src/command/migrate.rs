@@ -6,7 +6,6 @@ use chorus_core::port::Clock as _;
 use chorus_core::port::bus::Topic;
 use chorus_core::port::error::full_text;
 use chorus_core::time::Millis;
-use chorus_store::DataDir;
 use chorus_store::sql;
 
 use crate::app;
@@ -24,7 +23,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
     let _folder = if config.database.is_shared() {
         None
     } else {
-        Some(DataDir::open(&config.data.dir)?)
+        Some(app::open_folder(config)?)
     };
     let place = app::place(config);
     let name = config.database_name();

@@ -9,7 +9,6 @@ mod startup_line;
 use std::pin::pin;
 use std::sync::Arc;
 
-use anyhow::bail;
 use chorus_core::id::Pool;
 use chorus_core::port::error::full_text;
 use chorus_core::port::{Clock as _, StoreError};
@@ -21,6 +20,7 @@ use crate::app::{App, BuildOptions, ServiceSet, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, ProcessEnvironment, ProcessRole};
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 use crate::health::Health;
 use crate::stop::Stop;
 use crate::telemetry::Telemetry;
@@ -36,7 +36,7 @@ const DATABASE_RETRY: Millis = Millis::from_secs(1);
 /// Runs a process of this role until a signal.
 pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> anyhow::Result<Exit> {
     config.check_role(&role)?;
-    let stop = Stop::listen()?;
+    let stop = Stop::listen("stopping in order; a second signal ends at once")?;
     let telemetry = Arc::new(Telemetry::new(&chorus_upstream::catalog::load()));
     let Some(app) = build(config, migrate, &telemetry, &stop).await? else {
         return Ok(Exit::Done);
@@ -72,7 +72,7 @@ async fn wait(
         biased;
         // The same signal ends the listener, so the signal is checked first and a closed listener is no failure.
         () = stop.requested() => Ok(()),
-        () = services.ended() => Err(anyhow::anyhow!("a service ended without a stop signal; its error is logged above")),
+        () = services.ended() => Err(Failure::new(ErrorCode::ServiceEnded, "a service ended without a stop signal").into()),
         error = server.ended() => Err(error),
     };
     (outcome, server)
@@ -95,9 +95,8 @@ async fn shut_down(
     let in_time = stopped.await.is_some();
     outcome?;
     if !in_time {
-        bail!(
-            "calls under way did not end within the drain period; other processes take over what this process held"
-        );
+        let message = "calls under way did not end within the drain period; other processes take over what this process held";
+        return Err(Failure::new(ErrorCode::ShutdownTooSlow, message).into());
     }
     Ok(Exit::Done)
 }

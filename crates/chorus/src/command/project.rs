@@ -1,32 +1,92 @@
-//! `chorus project list|show|cancel`
+//! `chorus project …`, on this machine or at a server.
 
-use anyhow::Context;
-use chorus_core::id::{EventId, ProjectId};
-use chorus_core::project::ClientCommand;
-use chorus_core::record;
+use std::collections::BTreeMap;
 
-use crate::app::App;
-use crate::cli::ProjectCommand;
+use anyhow::Context as _;
+use chorus_api::{Answers, CommandAccepted, ProjectResource, micro_usd};
+use chorus_client::{Client, ClientError};
+use chorus_core::id::ProjectId;
+use chorus_core::time::Millis;
+
+use crate::app::ServiceSet;
+use crate::cli::{ProjectArgs, ProjectCommand};
+use crate::config::Config;
+use crate::connection::{self, LocalServer};
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
-/// Carries the command out.
-pub(crate) async fn run(app: &App, command: ProjectCommand) -> anyhow::Result<Exit> {
+/// Time after which an unanswered command is given up, and in which its effect is waited for.
+const LIMIT: Millis = Millis::from_secs(10);
+
+/// Runs the command at the server that the arguments name, else on the data folder.
+pub(crate) async fn run(config: Config, args: ProjectArgs) -> anyhow::Result<Exit> {
+    if let Some(client) = connection::remote(&args.server)? {
+        return carry_out(&client.retry_for(LIMIT), args.command).await;
+    }
+    let app = super::build(config).await?;
+    // An orchestrator applies commands; without workers no call is made.
+    let services = ServiceSet {
+        orchestrator: args.command.is_change(),
+        ..ServiceSet::none(LIMIT)
+    };
+    let server = LocalServer::start(app, &services);
+    let client = server.client().retry_for(LIMIT);
+    let exit = tokio::select! {
+        biased;
+        exit = carry_out(&client, args.command) => exit,
+        error = server.failed() => Err(error),
+    };
+    server.stop(true).await;
+    exit
+}
+
+/// Parses a project's id.
+pub(super) fn parse_id(text: &str) -> anyhow::Result<ProjectId> {
+    text.trim().parse().map_err(|_| {
+        Failure::new(
+            ErrorCode::InvalidId,
+            format!("{text:?} is no project's id: an id is prj_ and 32 hexadecimal digits"),
+        )
+        .into()
+    })
+}
+
+async fn carry_out(client: &Client, command: ProjectCommand) -> anyhow::Result<Exit> {
     match command {
-        ProjectCommand::List => list(app).await,
-        ProjectCommand::Show { id } => show(app, parse(&id)?).await,
-        ProjectCommand::Cancel { id } => cancel(app, parse(&id)?).await,
+        ProjectCommand::List => list(client).await,
+        ProjectCommand::Show { id } => show(client, parse_id(&id)?).await,
+        ProjectCommand::Cancel { id } => {
+            let id = parse_id(&id)?;
+            let accepted = client.cancel(id).await;
+            effect(client, id, accepted, |_| false).await
+        }
+        ProjectCommand::Pause { id } => {
+            let id = parse_id(&id)?;
+            let accepted = client.pause(id).await;
+            effect(client, id, accepted, |project| project.state == "paused").await
+        }
+        ProjectCommand::Approve { id } => {
+            let id = parse_id(&id)?;
+            let accepted = client.approve(id).await;
+            let is_done = |project: &ProjectResource| project.state != "waiting_approval";
+            effect(client, id, accepted, is_done).await
+        }
+        ProjectCommand::Reject { id, reason } => {
+            let id = parse_id(&id)?;
+            let accepted = client.reject(id, &reason).await;
+            let is_done = |project: &ProjectResource| project.state != "waiting_approval";
+            effect(client, id, accepted, is_done).await
+        }
+        ProjectCommand::Answer {
+            id,
+            answers,
+            assume_rest,
+        } => answer(client, parse_id(&id)?, &answers, assume_rest).await,
     }
 }
 
-/// A project's id from what a person typed.
-pub(super) fn parse(id: &str) -> anyhow::Result<ProjectId> {
-    id.trim()
-        .parse()
-        .with_context(|| "see `chorus project list` for the ids of your projects".to_owned())
-}
-
-async fn list(app: &App) -> anyhow::Result<Exit> {
-    let projects = app.ports.projects.list(&app.tenant, None, 100).await?;
+async fn list(client: &Client) -> anyhow::Result<Exit> {
+    let projects = client.list().await?;
     if projects.is_empty() {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     }
@@ -35,93 +95,104 @@ async fn list(app: &App) -> anyhow::Result<Exit> {
             "{}  {:<16}  {:>9}  {}",
             project.id,
             project.state.replace('_', " "),
-            project.spent.to_string(),
+            micro_usd(project.spent_usd).to_string(),
             project.title
         );
     }
     Ok(Exit::Done)
 }
 
-async fn show(app: &App, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = app
-        .ports
-        .projects
-        .load(id)
-        .await?
-        .with_context(|| missing(id))?;
-    let money = app.ports.deliveries.money(id).await?.unwrap_or_default();
-    let head = &loaded.project.head;
+async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit> {
+    let project = client.get(id).await?;
+    let money = project.money;
     println!(
         "{}\n{id}: {}",
-        head.title,
-        head.state.as_str().replace('_', " ")
+        project.title,
+        project.state.replace('_', " ")
     );
     println!(
         "spent {} of {}, {} of it wasted\n",
-        money.spent, money.budget, money.wasted
+        micro_usd(money.spent_usd),
+        micro_usd(money.budget_usd),
+        micro_usd(money.wasted_usd)
     );
-    for task in loaded.project.tasks.values() {
-        let replaced = if task.superseded_by.is_some() {
-            " (replaced)"
-        } else {
-            ""
-        };
-        println!(
-            "  {:<10} {:<10} {}{replaced}",
-            task.key.to_string(),
-            task.state.as_str(),
-            task.title
-        );
+    match client.plan(id).await? {
+        None => println!("  no plan yet"),
+        Some(plan) => {
+            for task in plan.tasks {
+                let replaced = if task.superseded_by.is_some() {
+                    " (replaced)"
+                } else {
+                    ""
+                };
+                println!(
+                    "  {:<10} {:<10} {}{replaced}",
+                    task.key.to_string(),
+                    task.state,
+                    task.title
+                );
+            }
+        }
     }
-    for question in &head.open {
-        println!(
-            "\nopen question {}: {}",
-            question.question.id, question.question.text
-        );
+    if let Some(estimate) = project.estimate {
+        println!("\n{estimate}");
+    }
+    for question in project.questions {
+        println!("\nopen question {}: {}", question.id, question.text);
     }
     Ok(Exit::Done)
 }
 
-async fn cancel(app: &App, id: ProjectId) -> anyhow::Result<Exit> {
-    let loaded = app
-        .ports
-        .projects
-        .load(id)
-        .await?
-        .with_context(|| missing(id))?;
-    if loaded.project.head.is_terminal() {
-        println!(
-            "{id} is over already: {}",
-            loaded.project.head.state.as_str().replace('_', " ")
-        );
-        return Ok(Exit::Done);
+async fn answer(
+    client: &Client,
+    id: ProjectId,
+    given: &[String],
+    assume_rest: bool,
+) -> anyhow::Result<Exit> {
+    let mut answers = BTreeMap::new();
+    for text in given {
+        let (question, answer) = text.split_once('=').with_context(|| {
+            let message = format!("{text:?} is no answer: expected QUESTION=TEXT");
+            Failure::new(ErrorCode::InvalidArgument, message)
+        })?;
+        answers.insert(question.to_owned(), answer.to_owned());
     }
-    tell(app, id, &ClientCommand::Cancel).await?;
-    super::session::resolve(app, id).await?;
-    println!("{id} is cancelled; what it had made is kept.");
+    let before = client.get(id).await?.version;
+    let answers = Answers {
+        answers,
+        assume_rest,
+    };
+    let accepted = client.answer(id, &answers).await;
+    effect(client, id, accepted, |project| project.version != before).await
+}
+
+/// Waits until an accepted command shows, and prints the state that it led to.
+async fn effect(
+    client: &Client,
+    id: ProjectId,
+    accepted: Result<CommandAccepted, ClientError>,
+    shows: impl Fn(&ProjectResource) -> bool + Send,
+) -> anyhow::Result<Exit> {
+    match accepted {
+        Ok(_) => {}
+        Err(ClientError::Refused { problem, .. }) if problem.code == "wrong_state" => {
+            let project = client.get(id).await?;
+            if project.is_terminal {
+                println!("{id} is over already: {}", project.state.replace('_', " "));
+                return Ok(Exit::Done);
+            }
+            return Err(Failure::new(ErrorCode::CommandRefused, problem.message.clone()).into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let clock = client.clock();
+    let shown = client.wait_until(id, shows);
+    match clock.deadline(clock.now() + LIMIT, shown).await {
+        Some(project) => {
+            let state = project?.state.replace('_', " ");
+            println!("{id} is {state}; its results so far are kept.");
+        }
+        None => println!("{id}: accepted; it takes effect as soon as an orchestrator reads it."),
+    }
     Ok(Exit::Done)
-}
-
-pub(super) fn missing(id: ProjectId) -> String {
-    format!(
-        "there is no project {id} here; see `chorus project list`, and --data if you keep several data folders"
-    )
-}
-
-/// Puts a command into the outbox of a project.
-pub(super) async fn tell(app: &App, id: ProjectId, command: &ClientCommand) -> anyhow::Result<()> {
-    let record = record::command(
-        EventId::new(app.clock.random_u128()),
-        &app.tenant,
-        id,
-        command,
-    );
-    let there = app
-        .ports
-        .projects
-        .command(&app.tenant, id, record.clone())
-        .await?;
-    anyhow::ensure!(there, missing(id));
-    app.publish(record).await;
-    Ok(())
 }

@@ -36,9 +36,9 @@ pub(crate) struct Config {
     /// `--config` and `--data` as they were typed, for commands that are printed.
     #[serde(skip)]
     pub(crate) flags: String,
-    /// Whether the data folder is gone when the command is over.
+    /// True for `chorus demo`: providers are simulated, and the data folder is removed at the end.
     #[serde(skip)]
-    pub(crate) passing: bool,
+    pub(crate) is_demo: bool,
 }
 
 impl Config {

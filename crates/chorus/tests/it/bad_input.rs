@@ -52,17 +52,23 @@ fn a_wrong_configuration_names_file_key_found_and_expected() {
         .with("d.toml", b"[worker]\nslotz = 3\n");
     check(
         &workdir.chorus(&["--config", "c.toml", "project", "list"]),
-        64,
-        &["c.toml", "worker.slots", "\"many\"", "expected u32"],
+        78,
+        &[
+            "error[configuration_invalid]",
+            "c.toml",
+            "worker.slots",
+            "\"many\"",
+            "expected u32",
+        ],
     );
     check(
         &workdir.chorus(&["--config", "d.toml", "project", "list"]),
-        64,
+        78,
         &["d.toml", "worker.slotz", "expected one of"],
     );
     check(
         &workdir.chorus(&["--config", "e.toml", "project", "list"]),
-        64,
+        78,
         &["cannot read the configuration e.toml"],
     );
 }
@@ -195,8 +201,12 @@ fn an_unknown_project_is_named_with_what_to_do() {
     let workdir = Workdir::new();
     check(
         &workdir.chorus(&["--data", "data", "resume", "prj_1"]),
-        1,
-        &["chorus project list"],
+        64,
+        &[
+            "error[invalid_id]: \"prj_1\" is no project's id",
+            "chorus project list",
+            "docs/errors/invalid_id.md",
+        ],
     );
     check(
         &workdir.chorus(&[
@@ -206,7 +216,31 @@ fn an_unknown_project_is_named_with_what_to_do() {
             "show",
             "prj_00000000000000000000000000000001",
         ]),
-        1,
-        &["there is no project"],
+        64,
+        &["error[no_such_project]", "there is no project"],
+    );
+}
+
+#[test]
+fn an_accounts_file_that_is_missing_is_reported_before_anything_is_opened() {
+    let workdir = Workdir::new();
+    check(
+        &workdir.chorus(&["account", "import", "/none.toml"]),
+        64,
+        &["error[accounts_file_invalid]", "/none.toml"],
+    );
+    assert!(
+        !workdir.0.path().join(".local").exists(),
+        "nothing was opened"
+    );
+}
+
+#[test]
+fn an_address_without_a_scheme_is_no_server() {
+    let workdir = Workdir::new();
+    check(
+        &workdir.chorus(&["project", "list", "--server", "127.0.0.1:1"]),
+        64,
+        &["error[invalid_server]", "http://"],
     );
 }

@@ -57,7 +57,7 @@ async fn no_plan_reply_fails_a_project() {
         Fault::Refusal,
     ] {
         let (code, report, output_text) = run(vec![fault(bad, "plan", None)], "").await;
-        assert!(matches!(code, Some(0 | 2)), "{bad:?}: {output_text}");
+        assert!(matches!(code, Some(0 | 3)), "{bad:?}: {output_text}");
         let works = report["tasks"]
             .as_array()
             .expect("tasks")
@@ -122,7 +122,7 @@ async fn a_worker_that_never_answers_well_leaves_the_rest_unharmed() {
         ..fault(Fault::Empty, "work", None)
     };
     let (code, report, output_text) = run(vec![always_empty], "").await;
-    assert_eq!(code, Some(2), "{output_text}");
+    assert_eq!(code, Some(3), "{output_text}");
     assert_eq!(report["state"], "partial");
     assert!(!report["defects"].as_array().expect("defects").is_empty());
     assert!(!report["files"].as_array().expect("files").is_empty());
@@ -131,7 +131,7 @@ async fn a_worker_that_never_answers_well_leaves_the_rest_unharmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_judge_who_cannot_be_read_does_not_stand_for_consent() {
     let (code, report, output_text) = run(vec![fault(Fault::Prose, "judge", None)], "").await;
-    assert_eq!(code, Some(2), "{output_text}");
+    assert_eq!(code, Some(3), "{output_text}");
     assert_eq!(report["state"], "partial", "{output_text}");
     assert!(!report["files"].as_array().expect("files").is_empty());
 }
@@ -186,7 +186,7 @@ async fn a_budget_that_runs_out_stops_the_project_cleanly() {
         "0.02",
     ]);
     let output_text = output_text(&output);
-    assert!(matches!(output.status.code(), Some(1 | 2)), "{output_text}");
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{output_text}");
     let report = fixture.report("out");
     assert!(
         report["totals"]["spent"].as_i64() <= report["totals"]["budget"].as_i64(),

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::config::ProcessRole;
+use crate::failure::{ErrorCode, Failure};
 use crate::health::{self, Health};
 use crate::stop::Stop;
 
@@ -84,9 +85,12 @@ async fn serve(listener: TcpListener, routes: Router) -> anyhow::Result<()> {
 }
 
 async fn listen(place: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(place)
-        .await
-        .with_context(|| format!("cannot listen on {place} ({key})"))?;
+    let listener = TcpListener::bind(place).await.with_context(|| {
+        Failure::new(
+            ErrorCode::CannotListen,
+            format!("cannot listen on {place} ({key})"),
+        )
+    })?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

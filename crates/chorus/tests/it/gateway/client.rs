@@ -288,7 +288,7 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
         .await;
     deliver_partially(&fixture, id, deliverable).await;
     let (code, out, _) = resume.wait_for_exit().await;
-    assert_eq!(code, 2, "{out}");
+    assert_eq!(code, 3, "{out}");
     assert!(out.contains("defect: too short"), "{out}");
 
     let server = ["--server", &gateway.base];

@@ -1,6 +1,6 @@
-//! Plain lines, for files and pipes: one for each thing that happened, none for running calls but the
-//! planner's first thoughts.
+//! Plain lines for files and pipes: one for each event, none for calls under way.
 
+use chorus_api::{ProjectResource, micro_usd};
 use chorus_core::attempt::FailureCause;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
@@ -8,9 +8,8 @@ use chorus_core::project::HistoryEvent;
 use chorus_core::time::Timestamp;
 
 use super::View;
-use super::phase::Tally;
 
-/// Writes to standard error.
+/// Lines on standard error with the seconds since the first event.
 pub(super) struct Lines {
     began: Option<Timestamp>,
     state: String,
@@ -26,7 +25,7 @@ impl Lines {
 }
 
 impl View for Lines {
-    fn event(&mut self, event: &StoredEvent, _tally: &Tally) {
+    fn event(&mut self, event: &StoredEvent) {
         let began = *self.began.get_or_insert(event.at);
         if let Some(sentence) = sentence(&event.event) {
             eprintln!("{:>7.1}s  {sentence}", event.at.since(began).as_secs_f64());
@@ -35,13 +34,13 @@ impl View for Lines {
 
     fn progress(&mut self, _progress: &Progress, _account: &str) {}
 
-    fn standing(&mut self, tally: &Tally) {
-        if self.state != tally.state {
-            self.state.clone_from(&tally.state);
+    fn state(&mut self, project: &ProjectResource) {
+        if self.state != project.state {
+            self.state.clone_from(&project.state);
             eprintln!(
                 "          [{}] spent {}",
-                tally.state.replace('_', " "),
-                tally.money.spent
+                project.state.replace('_', " "),
+                micro_usd(project.money.spent_usd)
             );
         }
     }
@@ -50,10 +49,10 @@ impl View for Lines {
         eprintln!("          {text}");
     }
 
-    fn rest(&mut self) {}
+    fn clear(&mut self) {}
 }
 
-/// One event in words; none for what the state line says already.
+/// Sentence about one event; none for events that the line of the state shows.
 pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
     Some(match event {
         HistoryEvent::Submitted => "accepted".to_owned(),
@@ -65,7 +64,7 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
             format!("{} questions for you", questions.len())
         }
         HistoryEvent::Answered { answers } => {
-            let told = answers.iter().map(|answered| {
+            let given = answers.iter().map(|answered| {
                 let how = if answered.assumed {
                     "assumed"
                 } else {
@@ -73,7 +72,7 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
                 };
                 format!("{how}: {} {}", answered.question.text, answered.answer)
             });
-            told.collect::<Vec<_>>().join("\n          ")
+            given.collect::<Vec<_>>().join("\n          ")
         }
         HistoryEvent::Planned {
             version,
@@ -106,7 +105,7 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
             "{} “{}” has no result: {}",
             task.key,
             task.title,
-            cause_words(cause)
+            cause_text(cause)
         ),
         HistoryEvent::TaskAsked { task, question } => format!("{} asks: {question}", task.key),
         HistoryEvent::TaskAnswered {
@@ -116,7 +115,7 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
             ..
         } => {
             format!(
-                "{} is told{}: {answer}",
+                "{} gets an answer{}: {answer}",
                 task.key,
                 if *assumed { " (assumed)" } else { "" }
             )
@@ -184,12 +183,12 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
     })
 }
 
-/// Why a task has no result, in words.
-fn cause_words(cause: &FailureCause) -> String {
+/// Reason why a task has no result, as the end of a sentence.
+fn cause_text(cause: &FailureCause) -> String {
     match cause {
         FailureCause::Request { message } => format!("the provider refuses the request: {message}"),
         FailureCause::Upstream { message, .. } => format!("calls kept failing: {message}"),
-        FailureCause::Empty => "the model said nothing".to_owned(),
+        FailureCause::Empty => "the model returned nothing".to_owned(),
         FailureCause::Refused { message } => format!("the model declined: {message}"),
         FailureCause::Endless => "the answer never ended".to_owned(),
         FailureCause::KillsWorkers => "its workers died too often".to_owned(),

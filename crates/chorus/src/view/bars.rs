@@ -1,8 +1,9 @@
-//! A bar for each phase, a line for each running call, and the planner's thinking as it streams.
+//! A bar for each phase, a line for each call under way, and the planner's reasoning as it streams.
 
 use std::collections::BTreeMap;
 
-use chorus_core::id::AttemptId;
+use chorus_api::{PhaseCount, ProjectResource, micro_usd};
+use chorus_core::id::{AttemptId, TaskId};
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 use chorus_core::task_kind::TaskKind;
@@ -10,15 +11,19 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::View;
 use super::lines::sentence;
-use super::phase::{Phase, Tally};
 
-/// Most running calls that are shown.
+/// Maximum number of calls that have a line.
 const SHOWN: usize = 12;
 
-/// Letters of thinking that are shown.
+/// Number of characters of reasoning that are shown.
+///
+/// The newest ones replace the oldest.
 const THOUGHT: usize = 100;
 
-/// Draws on standard error.
+/// Names of the phases in order, as wide as the prefix column.
+const PHASES: [&str; 4] = ["plan", "work", "resolve", "judge"];
+
+/// Progress bars on standard error.
 pub(super) struct Bars {
     all: MultiProgress,
     phases: Vec<ProgressBar>,
@@ -26,7 +31,7 @@ pub(super) struct Bars {
     thought: ProgressBar,
     thinking: String,
     calls: BTreeMap<AttemptId, ProgressBar>,
-    titles: BTreeMap<chorus_core::id::TaskId, String>,
+    titles: BTreeMap<TaskId, String>,
 }
 
 impl Bars {
@@ -37,10 +42,10 @@ impl Bars {
                 .expect("the template is a constant")
                 .progress_chars("█▉▊▋▌▍▎▏ ")
         };
-        let phases = Phase::ALL.map(|phase| {
+        let phases = PHASES.map(|phase| {
             let bar = all.add(ProgressBar::new(0));
             bar.set_style(style("  {prefix:<7}{bar:34.cyan/blue} {msg}"));
-            bar.set_prefix(phase.name());
+            bar.set_prefix(phase);
             bar
         });
         let line = |template: &str| {
@@ -76,7 +81,7 @@ impl Bars {
 }
 
 impl View for Bars {
-    fn event(&mut self, event: &StoredEvent, _tally: &Tally) {
+    fn event(&mut self, event: &StoredEvent) {
         use chorus_core::project::HistoryEvent;
         if let HistoryEvent::TaskReady { task, .. } = &event.event {
             self.titles
@@ -125,26 +130,29 @@ impl View for Bars {
         }
     }
 
-    fn standing(&mut self, tally: &Tally) {
-        for (bar, (over, all)) in self.phases.iter().zip(tally.phases) {
-            bar.set_length(all.max(1));
-            bar.set_position(over);
-            bar.set_message(if all == 0 {
+    fn state(&mut self, project: &ProjectResource) {
+        let (tasks, money) = (&project.tasks, &project.money);
+        let phases = &tasks.phases;
+        let counts = [phases.plan, phases.work, phases.resolve, phases.judge];
+        for (bar, PhaseCount { ended, total }) in self.phases.iter().zip(counts) {
+            bar.set_length(total.max(1));
+            bar.set_position(ended);
+            bar.set_message(if total == 0 {
                 String::new()
             } else {
-                format!("{over}/{all}")
+                format!("{ended}/{total}")
             });
         }
-        if tally.phases[Phase::Plan as usize].0 == tally.phases[Phase::Plan as usize].1 {
+        if phases.plan.ended == phases.plan.total {
             self.thought.set_message("");
         }
         self.money.set_message(format!(
             "{}: {} tasks under way, {} spent, {} reserved, budget {}",
-            tally.state.replace('_', " "),
-            tally.under_way,
-            tally.money.spent,
-            tally.money.reserved,
-            tally.money.budget
+            project.state.replace('_', " "),
+            tasks.under_way,
+            micro_usd(money.spent_usd),
+            micro_usd(money.reserved_usd),
+            micro_usd(money.budget_usd)
         ));
     }
 
@@ -152,7 +160,7 @@ impl View for Bars {
         let _ = self.all.println(text);
     }
 
-    fn rest(&mut self) {
+    fn clear(&mut self) {
         let _ = self.all.clear();
     }
 }

@@ -1,0 +1,257 @@
+//! A project followed to its end: shows events, asks what it asks, parks it on Ctrl-C, and takes the deliverable.
+//!
+//! The session speaks to a gateway through [`Client`] only, so `chorus run` on this machine and `chorus run --server`
+//! are the same code. Neighbours: [`view`](crate::view) shows what happens, [`prompt`](crate::prompt) asks,
+//! [`deliver`](crate::deliver) writes files.
+
+mod decide;
+mod finish;
+
+use anyhow::Context as _;
+use chorus_client::{Client, ClientError, Event, EventStream, Upload};
+use chorus_core::id::{ProjectId, Seq};
+use chorus_core::project::HistoryEvent;
+use chorus_core::time::{Millis, Timestamp};
+use futures_util::future::pending;
+use tokio::sync::mpsc::Receiver;
+
+use crate::cli::RunOptions;
+use crate::exit::Exit;
+use crate::failure::Advice;
+use crate::stop::Stop;
+use crate::view::{self, View};
+
+/// Time after which a submission without an answer is given up.
+const SUBMIT_LIMIT: Millis = Millis::from_secs(60);
+
+/// Time after which an unanswered request to pause is given up.
+const PAUSE_LIMIT: Millis = Millis::from_secs(10);
+
+/// Maximum age of the state on the screen while events arrive.
+const REFRESH: Millis = Millis(500);
+
+/// A project to be followed by one person.
+pub(crate) struct Session<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) options: &'a RunOptions,
+    /// First Ctrl-C or SIGTERM.
+    pub(crate) stop: &'a Stop,
+    /// Flags that `chorus resume ID` needs to find the project again, each with a space before it.
+    pub(crate) flags: String,
+    /// True if the data is gone after the command, so that resuming is impossible.
+    pub(crate) is_demo: bool,
+}
+
+/// Submits a project. It is durable when this returns; none if Ctrl-C came first.
+pub(crate) async fn submit(
+    client: &Client,
+    upload: &Upload,
+    stop: &Stop,
+) -> anyhow::Result<Option<ProjectId>> {
+    let client = client.retry_for(SUBMIT_LIMIT);
+    tokio::select! {
+        biased;
+        () = stop.requested() => Ok(None),
+        project = client.submit(upload) => {
+            let id = project?.id;
+            eprintln!("{id} is accepted");
+            Ok(Some(id))
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Follows a project that was just submitted.
+    pub(crate) async fn follow(
+        &self,
+        id: ProjectId,
+        notes: Receiver<String>,
+    ) -> anyhow::Result<Exit> {
+        self.run(id, Seq(0), notes)
+            .await
+            .context(Advice(self.hint(id)))
+    }
+
+    /// Continues a project: resumes it if it is paused, and follows it from the present.
+    pub(crate) async fn resume(
+        &self,
+        id: ProjectId,
+        notes: Receiver<String>,
+    ) -> anyhow::Result<Exit> {
+        let project = self.client.get(id).await?;
+        if project.state == "paused" {
+            self.client.resume(id).await?;
+            self.client
+                .wait_until(id, |project| project.state != "paused")
+                .await?;
+        }
+        let present = Seq(project.last_event);
+        self.run(id, present, notes)
+            .await
+            .context(Advice(self.hint(id)))
+    }
+
+    /// Command that continues the project.
+    pub(crate) fn hint(&self, id: ProjectId) -> String {
+        if self.is_demo {
+            return "the data of a demo is gone; `chorus demo` begins anew".to_owned();
+        }
+        format!(
+            "nothing is lost; go on with: chorus resume {id}{}",
+            self.flags
+        )
+    }
+
+    async fn run(
+        &self,
+        id: ProjectId,
+        after: Seq,
+        notes: Receiver<String>,
+    ) -> anyhow::Result<Exit> {
+        let mut follower = Follower {
+            session: self,
+            id,
+            events: self.client.events(id, after),
+            view: view::new(),
+            notes,
+        };
+        let ended = tokio::select! {
+            biased;
+            () = self.stop.requested() => {
+                follower.view.clear();
+                self.park(id).await?;
+                false
+            }
+            ended = follower.follow() => {
+                follower.view.clear();
+                ended?
+            }
+        };
+        if ended {
+            return finish::finish(self.client, id, &self.options.out).await;
+        }
+        eprintln!("{}", self.hint(id));
+        Ok(Exit::Parked)
+    }
+
+    /// Pauses the project, so that no call starts before it is resumed.
+    async fn park(&self, id: ProjectId) -> anyhow::Result<()> {
+        let client = self.client.retry_for(PAUSE_LIMIT);
+        match client.pause(id).await {
+            Ok(_) => {}
+            // Paused already, or in a final state.
+            Err(error) if error.code() == Some("wrong_state") => return Ok(()),
+            Err(error) => return Err(error).context("the project was not parked and may go on"),
+        }
+        let parked = client.wait_until(id, |project| {
+            matches!(
+                project.state.as_str(),
+                "paused" | "waiting_approval" | "waiting_client"
+            )
+        });
+        let clock = client.clock();
+        match clock.deadline(clock.now() + PAUSE_LIMIT, parked).await {
+            Some(parked) => {
+                let _ = parked?;
+                eprintln!("{id} is parked");
+            }
+            None => eprintln!("{id} will be parked as soon as an orchestrator reads the request"),
+        }
+        Ok(())
+    }
+}
+
+/// A project under way and the terminal that shows it.
+struct Follower<'a> {
+    session: &'a Session<'a>,
+    id: ProjectId,
+    events: EventStream,
+    view: Box<dyn View>,
+    notes: Receiver<String>,
+}
+
+impl Follower<'_> {
+    /// Returns true at the end of the project; false if it needs an answer that was not given.
+    async fn follow(&mut self) -> anyhow::Result<bool> {
+        let session = self.session;
+        loop {
+            let project = session.client.get(self.id).await?;
+            self.view.state(&project);
+            if project.is_terminal {
+                self.show_rest().await?;
+                return Ok(true);
+            }
+            let is_answered = if project.state == "waiting_approval" {
+                self.view.clear();
+                decide::approval(session, &project).await?
+            } else if project.questions.is_empty() || project.state == "paused" {
+                self.watch().await?;
+                true
+            } else {
+                self.view.clear();
+                decide::questions(session, &project).await?
+            };
+            if !is_answered {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Shows events until the project should be read again.
+    async fn watch(&mut self) -> Result<(), ClientError> {
+        let clock = self.session.client.clock().clone();
+        let mut refresh_at: Option<Timestamp> = None;
+        loop {
+            let refresh = async {
+                match refresh_at {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                event = self.events.next() => {
+                    if self.show(&event?) {
+                        return Ok(());
+                    }
+                }
+                Some(note) = self.notes.recv() => self.view.note(&note),
+                () = refresh => return Ok(()),
+            }
+            refresh_at.get_or_insert_with(|| clock.now() + REFRESH);
+        }
+    }
+
+    /// Shows one event. Returns true if the project may need an answer, or has ended.
+    fn show(&mut self, event: &Event) -> bool {
+        match event {
+            Event::History(stored) => {
+                self.view.event(stored);
+                matches!(
+                    stored.event,
+                    HistoryEvent::QuestionsAsked { .. } | HistoryEvent::ApprovalAsked
+                )
+            }
+            Event::Progress(event) => {
+                let account = event
+                    .account_name
+                    .clone()
+                    .unwrap_or_else(|| event.progress.account.to_string());
+                self.view.progress(&event.progress, &account);
+                false
+            }
+            Event::End(_) => true,
+        }
+    }
+
+    /// Shows the events that are left of a project in a final state.
+    async fn show_rest(&mut self) -> Result<(), ClientError> {
+        loop {
+            let event = self.events.next().await?;
+            if matches!(event, Event::End(_)) {
+                return Ok(());
+            }
+            self.show(&event);
+        }
+    }
+}
