@@ -331,3 +331,42 @@ async fn a_wrong_key_or_address_is_reported_at_once() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn the_first_ctrl_c_parks_the_project_at_the_server() {
+    let fixture = GatewayFixture::sqlite().await;
+    let mut orders = fixture
+        .ports
+        .bus
+        .subscribe(vec![Topic::ProjectCmd], "orchestrator")
+        .await
+        .expect("the bus is there");
+    let (gateway, key) = (fixture.gateway().await, fixture.key("home").await);
+    let (_folder, folder) = folder();
+    let arguments = ["run", "brief.md", "--out", "out", "--server", &gateway.base];
+    let mut run = Running::start(chorus(&folder, &key, &arguments));
+    let (id, _) = command(&mut orders).await;
+    run.wait_for_line("is accepted").await;
+    let process = run.child.id().expect("it runs").to_string();
+    let sent = std::process::Command::new("sh")
+        .args(["-c", &format!("kill -INT {process}")])
+        .status();
+    assert!(sent.expect("a shell").success());
+    assert_eq!(command(&mut orders).await, (id, ClientCommand::Pause));
+    fixture
+        .decide(id, vec![HistoryEvent::Paused], true, |head| {
+            head.state = State::Paused {
+                was: Box::new(State::Running),
+            }
+        })
+        .await;
+    let (code, _, lines) = run.wait_for_exit().await;
+    let text = lines.join("\n");
+    assert_eq!(code, 75, "{text}");
+    assert!(
+        text.contains("is parked")
+            && text.contains(&format!("chorus resume {id} --server {}", gateway.base)),
+        "{text}"
+    );
+    gateway.stop().await;
+}
