@@ -65,7 +65,7 @@ error_codes! {
     DatabaseUnavailable, "database_unavailable", Unavailable, "check that the database runs; `chorus doctor` says what is missing";
     StoreFailed, "store_failed", Failed, "free some space if the disk is full; `chorus doctor` examines the database";
     DataFolderBusy, "data_folder_busy", Failed, "end the other process, use its server, or choose another folder with --data";
-    OutputUnwritable, "output_unwritable", Failed, "free some space or choose another --out, then resume";
+    OutputUnwritable, "output_unwritable", Failed, "free some room or choose another --out, then resume";
     CannotListen, "cannot_listen", Failed, "choose another address, or end the process that listens on it";
     EnvelopeKey, "envelope_key", Configuration, "restore the key from its backup, or name it with data.key_file or CHORUS_DATA_KEY";
     ConfigurationInvalid, "configuration_invalid", Configuration, "correct the key; chorus.default.toml explains every key";

@@ -142,7 +142,7 @@ mod tests {
             report.to_string(),
             "error[output_unwritable]: cannot write out/a.md: no space\n  \
              go on with: chorus resume prj_1\n  \
-             free some space or choose another --out, then resume\n  \
+             free some room or choose another --out, then resume\n  \
              see docs/errors/output_unwritable.md"
         );
     }
