@@ -1,8 +1,8 @@
-//! The dispatch commit: the same statement with the same leases until it answers.
+//! Commits dispatches: repeats the same statement with the same leases until it is answered.
 //!
-//! A lost reply may hide a commit that was done. Only the answer `Lost` (zero rows, and the row carries
-//! something else) proves that a lease is not in the row; whoever released it on less would hand a worker a
-//! lease that gave everything back.
+//! A lost reply may hide a commit that was applied. Only [`Dispatched::Conflict`] (no row changed, and the row
+//! carries something else) proves that a lease is not in the row; a lease released on less could be in the hands
+//! of a worker whose reservation was given back.
 
 use chorus_core::attempt::{
     Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
@@ -13,19 +13,28 @@ use chorus_core::record;
 
 use crate::context::Context;
 
-/// A queued row and what is to become of it.
+/// A queued row with the decision on it.
 #[derive(Debug)]
-pub(crate) struct Decided {
+pub(crate) struct DecidedRow {
     pub(crate) row: QueuedAttempt,
     pub(crate) decision: DispatchDecision,
 }
 
-/// Commits and publishes; returns the rows that went to workers, with their assignments.
+/// Rows that were granted a lease.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// Rows that went to workers.
+    pub(crate) sent: Vec<(QueuedAttempt, Assignment)>,
+    /// Assignments that were given back, because the row moved on or its budget does not suffice.
+    pub(crate) unsent: Vec<Assignment>,
+}
+
+/// Commits decisions and publishes their records.
 pub(crate) async fn commit(
     context: &Context,
-    decided: Vec<Decided>,
-) -> Vec<(QueuedAttempt, Assignment)> {
-    let mut sent = Vec::new();
+    decided: Vec<DecidedRow>,
+) -> Committed {
+    let mut committed = Committed::default();
     let mut round = decided;
     while !round.is_empty() {
         let batch: Vec<Dispatch> = round
@@ -39,27 +48,29 @@ pub(crate) async fn commit(
             .await;
         let mut records = Vec::new();
         let mut next = Vec::new();
-        for ((Decided { row, decision }, dispatch), answer) in
+        for ((DecidedRow { row, decision }, dispatch), answer) in
             round.into_iter().zip(batch).zip(answers)
         {
             match (decision, answer) {
                 (decision, Dispatched::Done) => {
                     records.push(dispatch.record);
                     if let DispatchDecision::Send(assignment) = decision {
-                        sent.push((row, *assignment));
+                        committed.sent.push((row, *assignment));
                     }
                 }
                 (DispatchDecision::Send(assignment), Dispatched::Conflict) => {
-                    context.end_unused(assignment.lease.id).await
+                    context.end_unused(assignment.lease.id).await;
+                    committed.unsent.push(*assignment);
                 }
                 (DispatchDecision::Send(assignment), Dispatched::OverBudget) => {
                     context.end_unused(assignment.lease.id).await;
                     if !may_suffice_later(context, &row, &assignment).await {
-                        next.push(Decided {
+                        next.push(DecidedRow {
                             row,
                             decision: DispatchDecision::Refuse(FailureCause::OverBudget),
                         });
                     }
+                    committed.unsent.push(*assignment);
                 }
                 (DispatchDecision::Refuse(_), Dispatched::Conflict | Dispatched::OverBudget) => {}
             }
@@ -67,11 +78,11 @@ pub(crate) async fn commit(
         context.publish(records).await;
         round = next;
     }
-    sent
+    committed
 }
 
-/// Whether the budget would cover the call if calls under way cost nothing: then the row stays queued and is tried
-/// again with the next reading, because calls mostly cost less than what is set aside for them.
+/// Returns true if the budget would cover the call once calls under way have cost nothing. Such a row stays queued
+/// until the next reading, because most calls cost less than was reserved for them.
 async fn may_suffice_later(
     context: &Context,
     row: &QueuedAttempt,
@@ -90,7 +101,7 @@ async fn may_suffice_later(
     }
 }
 
-fn statement(context: &Context, Decided { row, decision }: &Decided) -> Dispatch {
+fn statement(context: &Context, DecidedRow { row, decision }: &Decided) -> Dispatch {
     let (attempt, epoch) = (&row.attempt, row.epoch);
     let record = match decision {
         DispatchDecision::Send(assignment) => record::task_dispatch(

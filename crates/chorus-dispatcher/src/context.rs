@@ -14,7 +14,7 @@ use chorus_core::port::{
 use chorus_core::time::Timestamp;
 
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::store_health::StoreHealth;
 
 /// State shared by one term.
 pub(crate) struct Context {
@@ -28,7 +28,7 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) term: Term,
-    pub(crate) watch: Watch,
+    pub(crate) store_health: StoreHealth,
 }
 
 impl Context {
@@ -44,7 +44,7 @@ impl Context {
             clock,
             ..
         } = ports;
-        let watch = Watch::new(clock.now());
+        let store_health = StoreHealth::new(clock.now());
         Self {
             attempts,
             outbox,
@@ -56,7 +56,7 @@ impl Context {
             clock,
             settings,
             term,
-            watch,
+            store_health,
         }
     }
 
@@ -99,7 +99,7 @@ impl Context {
         let answer = statement.await;
         let now = self.now();
         if answer.is_err() || now.since(asked) > self.settings.slow_statement {
-            self.watch.gap(now);
+            self.store_health.gap(now);
         }
         answer
     }
@@ -109,7 +109,7 @@ impl Context {
         let published =
             relay::publish_committed(&*self.bus, &*self.outbox, &*self.clock, records).await;
         if published == Published::Unmarked {
-            self.watch.gap(self.now());
+            self.store_health.gap(self.now());
         }
     }
 

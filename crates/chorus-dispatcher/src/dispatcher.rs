@@ -1,4 +1,6 @@
-//! The dispatcher's future: stand by, lead for a term, stand by again.
+//! The dispatcher's future: stands by, leads for a term, stands by again.
+//!
+//! The work of a term is in [`term`]; this file only acquires, renews and resigns the leadership.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,10 +17,10 @@ use crate::context::Context;
 use crate::settings::Settings;
 use crate::term;
 
-/// The name of the leadership.
+/// Name of the leadership in the store.
 const LEADERSHIP: &str = "dispatcher";
 
-/// Admits, dispatches and reconciles while it leads.
+/// Admits, dispatches and reconciles while this process leads.
 pub struct Dispatcher {
     ports: Ports,
     settings: Settings,
@@ -28,7 +30,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher of one process.
+    /// A dispatcher of one process; `boot` differs for every start.
     pub const fn new(
         ports: Ports,
         settings: Settings,
@@ -45,7 +47,7 @@ impl Dispatcher {
         }
     }
 
-    /// Works until `stop`; then gives its term up, so that the next dispatcher need not wait for its end.
+    /// Runs until `stop`, then resigns, so that the next dispatcher need not wait for the end of the term.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let held = Mutex::new(None);
         if let Either::Left(((), _)) = select(pin!(stop), Box::pin(self.lead(&held))).await {
@@ -58,7 +60,7 @@ impl Dispatcher {
         }
     }
 
-    /// Asks for the term and serves it, for ever. `held` tells which term is held.
+    /// Acquires and serves terms without an end. `held` holds the current term.
     async fn lead(&self, held: &Mutex<Option<Term>>) {
         let set = |term| *held.lock().unwrap_or_else(PoisonError::into_inner) = term;
         loop {
@@ -76,24 +78,24 @@ impl Dispatcher {
                 }
                 Ok(None) => {}
                 Err(problem) => {
-                    tracing::warn!(error = %problem, "failed to ask for the dispatcher's term")
+                    tracing::warn!(error = %problem, "failed to acquire the dispatcher's term")
                 }
             }
             self.ports.clock.sleep(self.settings.stand_by).await;
         }
     }
 
-    /// Serves one term until it is over.
+    /// Serves one term until it ends.
     async fn serve(&self, term: Term, since: Timestamp) {
         tracing::info!(term = term.0, "the dispatcher's term begins");
         let context = Context::new(self.ports.clone(), self.settings.clone(), term);
         let work = Box::pin(term::work(&context, &self.catalog, &self.roles));
         select(Box::pin(keep(&context, since)), work).await;
-        tracing::info!(term = term.0, "the dispatcher's term is over");
+        tracing::info!(term = term.0, "the dispatcher's term ends");
     }
 }
 
-/// Renews the term; returns when it is over, or may be as far as this process can tell.
+/// Renews the term; returns when it has ended, or when it may have ended because no renewal was answered in time.
 async fn keep(context: &Context, since: Timestamp) {
     let mut renewed = since;
     loop {

@@ -1,22 +1,23 @@
-//! The dispatcher: the one queue of queued attempts, and the reconciler.
+//! The dispatcher: one queue of queued attempts, and the reconciler.
 //!
-//! One dispatcher is active at a time, under a leader's term; others stand by. It reads queued rows, has each
-//! admitted by the pool's `Admission`, commits the dispatch with its outbox record, and publishes it. In the
-//! same term it takes back what nobody claimed or whose worker fell silent, and sends again what the bus may
-//! have lost. It may die at any await: rows, leases and records are such that the next term goes on.
+//! One [`Dispatcher`] is active at a time, under a leader's term; others stand by. It reads queued rows, has each
+//! admitted by the pool's [`Admission`](chorus_pool::Admission), commits the dispatch with its outbox record, and
+//! publishes it. In the same term it takes back deliveries that were not claimed or whose worker fell silent,
+//! and publishes again what the bus may have lost. It may stop at any await: rows, leases and records are such
+//! that the next term goes on.
 //!
 //! Deliberately absent: calls of models, results, decisions about projects.
 
-mod book;
+mod backlog;
 mod commit;
 mod context;
 mod dispatcher;
-mod feed;
-mod lessons;
+mod feedback;
 mod reconciler;
+mod record_tail;
 mod settings;
+mod store_health;
 mod term;
-mod watch;
 
 pub use dispatcher::Dispatcher;
 pub use settings::Settings;

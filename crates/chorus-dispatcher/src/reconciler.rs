@@ -1,4 +1,6 @@
-//! Sending again what the bus may have lost, taking back what nobody does any more, and collecting what is done with.
+//! Publishes again what the bus may have lost, takes back deliveries without a live worker, and deletes old records.
+//!
+//! Runs beside the queue of a term, on the same [`Context`].
 
 use chorus_core::attempt::Reclaim;
 use chorus_core::time::Millis;
@@ -8,7 +10,7 @@ use crate::context::Context;
 /// Pause between two statements that collect old records, which lets other writers of the store go first.
 const COLLECT_PAUSE: Millis = Millis(200);
 
-/// Sweeps for as long as the term lasts.
+/// Runs for as long as the term lasts.
 pub(crate) async fn run(context: &Context) -> std::convert::Infallible {
     let mut collected = context.now();
     loop {
@@ -22,7 +24,7 @@ pub(crate) async fn run(context: &Context) -> std::convert::Infallible {
     }
 }
 
-/// Publishes records that were never marked sent, and those that nobody folded.
+/// Publishes records that were never marked as sent, and commands and results that were not folded in time.
 async fn resend(context: &Context) {
     let (outbox, settings) = (&context.outbox, &context.settings);
     let unsent = context
@@ -41,12 +43,12 @@ async fn resend(context: &Context) {
     context.publish(unfolded.unwrap_or_default()).await;
 }
 
-/// Forgets old records, a handful at a time, so that nobody else waits for the store.
+/// Deletes old records in batches, with pauses that let other writers of the store go first.
 async fn collect(context: &Context) {
     let (outbox, settings) = (&context.outbox, &context.settings);
     while let Ok(forgotten) = context
         .statement(
-            "forget old records",
+            "delete old records",
             outbox.forget(settings.keep_records, settings.sweep_size),
         )
         .await
@@ -67,8 +69,8 @@ async fn reclaim(context: &Context) {
         limit: settings.sweep_size,
     };
     while context
-        .watch
-        .well_for(settings.whole_lease(), context.now())
+        .store_health
+        .is_well_for(settings.whole_lease(), context.now())
     {
         let Ok(reclaimed) = context
             .statement(

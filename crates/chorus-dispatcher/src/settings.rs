@@ -1,48 +1,46 @@
-//! The times and sizes of a dispatcher.
+//! Times and sizes of a dispatcher.
 
 use chorus_core::time::Millis;
 use chorus_pool::admission;
 
-/// How a dispatcher behaves. The defaults suit a server; a laptop takes shorter times.
+/// Behaviour of a [`Dispatcher`](crate::Dispatcher). The defaults suit a server; one machine takes shorter times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a leader's term lasts without renewal.
+    /// Time for which a term lasts without renewal.
     pub term_lasts: Millis,
-    /// How often the term is renewed.
+    /// Time between two renewals of the term.
     pub renew: Millis,
-    /// How often one that stands by asks for the term.
+    /// Time between two requests for the term while another process leads.
     pub stand_by: Millis,
-    /// How often queued rows are read anew when no record wakes the dispatcher.
+    /// Time between two readings of the queued rows when no record causes one.
     pub poll: Millis,
-    /// Least time between two readings of the queued rows.
+    /// Minimum time between two readings of the queued rows.
     pub wake_gap: Millis,
-    /// Most queued rows read at once; more wait in the store.
+    /// Maximum number of queued rows read at once; others wait in the store.
     pub queue_size: u32,
-    /// How admission behaves; its `lease_lasts` is the time that a worker has for claiming.
+    /// Behaviour of admission; its `lease_lasts` is the time that a worker has to claim a delivery.
     pub admission: admission::Settings,
-    /// A running attempt whose last beat is this old has lost its worker.
+    /// Age of the last heartbeat at which a running attempt has lost its worker.
     pub beat_stale: Millis,
-    /// A dispatch is taken back this long after its lease's `not_after`.
+    /// Time after a lease's `not_after` at which an unclaimed dispatch is taken back.
     pub unclaimed_after: Millis,
-    /// How often the reconciler looks.
+    /// Time between two rounds of the reconciler.
     pub sweep: Millis,
-    /// A committed record that was not marked sent for this long is sent by the reconciler.
+    /// Age at which a committed record that was not marked as sent is published by the reconciler.
     pub unsent_after: Millis,
-    /// A command or finished attempt that nobody folded for this long is sent again.
+    /// Age at which a command or finished attempt that was not folded is published again.
     pub unfolded_after: Millis,
-    /// How often records that are done with are collected.
+    /// Time between two collections of old records.
     pub collect: Millis,
-    /// How long records are kept after they were sent and folded: longer than any record stays on the bus.
+    /// Time for which records are kept after they were sent and folded; longer than any record stays on the bus.
     pub keep_records: Millis,
-    /// Most rows or records in one statement of the reconciler.
+    /// Maximum number of rows or records in one statement of the reconciler.
     pub sweep_size: u32,
-    /// How often accounts are read anew.
+    /// Time between two readings of the accounts.
     pub accounts: Millis,
-    /// How often finished deliveries are read, to learn what calls really use.
-    pub learn: Millis,
-    /// A statement that takes longer than this counts as an outage of the store.
+    /// Duration from which a statement counts as an outage of the store.
     pub slow_statement: Millis,
-    /// An attempt that lost so many workers is not tried again.
+    /// Number of lost workers after which an attempt fails.
     pub lost_limit: u32,
 }
 
@@ -65,16 +63,15 @@ impl Default for Settings {
             keep_records: Millis::from_secs(7 * 24 * 3600),
             sweep_size: 500,
             accounts: Millis::from_secs(5),
-            learn: Millis::from_secs(2),
             slow_statement: Millis::from_secs(2),
-            // A process that dies takes all its calls with it, so those of the innocent count too.
+            // A process that stops takes all its calls with it, so attempts that did no harm are counted too.
             lost_limit: 5,
         }
     }
 }
 
 impl Settings {
-    /// One whole lease: nothing is taken away before the store has answered for so long.
+    /// Duration of one whole lease: nothing is taken back before the store has answered for this long.
     pub fn whole_lease(&self) -> Millis {
         self.beat_stale.max(self.admission.lease_lasts)
     }

@@ -1,4 +1,4 @@
-//! One term's work: put back what is held, then admit, dispatch and learn, beside the reconciler.
+//! One term: restores held leases, then admits, dispatches and learns, beside the [`reconciler`].
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,44 +13,52 @@ use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
 use chorus_core::time::Timestamp;
-use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels, StateLost};
+use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels};
 use futures_util::future::{Either, select};
 
-use crate::book::Book;
-use crate::commit::{Decided, commit};
+use crate::backlog::Backlog;
+use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
-use crate::feed::{Feed, News};
-use crate::lessons::Lessons;
+use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
 use crate::reconciler;
+use crate::record_tail::{Notice, RecordTail};
+
+/// Maximum number of notices handled before admission gets its turn.
+const NOTICES_AT_ONCE: usize = 256;
 
 /// Works for as long as the term lasts; never returns by itself.
 pub(crate) async fn work(context: &Context, catalog: &Arc<Catalog>, roles: &RoleModels) {
-    let mut desk = Desk::new(context, catalog, roles);
-    desk.restore().await;
-    select(Box::pin(desk.run()), Box::pin(reconciler::run(context))).await;
+    let mut events = EventLoop::new(context, catalog, roles);
+    events.restore().await;
+    events.warm_up().await;
+    select(
+        Box::pin(events.run()),
+        Box::pin(reconciler::run(context)),
+    )
+    .await;
 }
 
-/// The queue's side of a term.
-struct Desk<'a> {
+/// Queue of a term: rows, admission, and what was learnt from ended calls.
+struct EventLoop<'a> {
     context: &'a Context,
     admission: Admission,
-    book: Book,
-    lessons: Lessons,
+    backlog: Backlog,
+    feedback: Feedback,
     tenants: BTreeSet<Tenant>,
     accounts_due: Timestamp,
     read_at: Timestamp,
     read_last: Timestamp,
 }
 
-/// What the desk waits for.
+/// Event that the loop waits for.
 enum Event {
     Decided(Vec<pool::Decided>),
-    Lost,
-    News(News),
+    StateLost,
+    Notice(Notice),
     Tick,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> EventLoop<'a> {
     fn new(context: &'a Context, catalog: &Arc<Catalog>, roles: &RoleModels) -> Self {
         let (limits, clock) = (Arc::clone(&context.limits), Arc::clone(&context.clock));
         let index = EndpointIndex::new(Arc::clone(catalog));
@@ -64,8 +72,8 @@ impl<'a> Desk<'a> {
         Self {
             context,
             admission,
-            book: Book::default(),
-            lessons: Lessons::default(),
+            backlog: Backlog::default(),
+            feedback: Feedback::default(),
             tenants: BTreeSet::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
@@ -73,44 +81,45 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Puts the leases of all outstanding deliveries back, fenced ones too, before anything is reserved: when the
+    /// Restores the leases of all outstanding deliveries, fenced ones too, before anything is reserved: when the
     /// term begins, and whenever the limiter has lost its state.
     async fn restore(&mut self) {
         let mut backoff = Backoff::default();
-        loop {
-            let read = self
-                .context
-                .statement(
-                    "read outstanding deliveries",
-                    self.context.deliveries.outstanding(),
-                )
-                .await;
-            if let Ok(outstanding) = read
-                && let Ok(rows) = read_queue(self.context).await
-            {
-                let queued = rows.iter().map(|row| &row.attempt.tenant);
-                self.meet(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant)))
-                    .await;
-                if !outstanding
-                    .iter()
-                    .all(|delivery| self.admission.index().knows(&delivery.tenant))
-                {
-                    // A lease without its groups would hold nothing.
-                    backoff.wait(&*self.context.clock).await;
-                    continue;
-                }
-                let leases = outstanding
-                    .into_iter()
-                    .map(|delivery| self.held(delivery))
-                    .collect();
-                match self.context.limits.restore(leases).await {
-                    Ok(()) => return,
-                    Err(problem) => {
-                        tracing::warn!(error = %problem, "failed to restore leases, trying again")
-                    }
-                }
-            }
+        while !self.try_restore().await {
             backoff.wait(&*self.context.clock).await;
+        }
+    }
+
+    /// Tries to restore the leases once; returns true if the limiter has all of them.
+    async fn try_restore(&mut self) -> bool {
+        let read = self.context.statement(
+            "read outstanding deliveries",
+            self.context.deliveries.outstanding(),
+        );
+        let Ok(outstanding) = read.await else {
+            return false;
+        };
+        let Ok(rows) = read_queue(self.context).await else {
+            return false;
+        };
+        let queued = rows.iter().map(|row| &row.attempt.tenant);
+        self.load_tenants(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant)))
+            .await;
+        let is_known = |delivery: &Outstanding| self.admission.index().knows(&delivery.tenant);
+        if !outstanding.iter().all(is_known) {
+            // A lease without its groups would hold nothing.
+            return false;
+        }
+        let leases = outstanding
+            .into_iter()
+            .map(|delivery| self.held(delivery))
+            .collect();
+        match self.context.limits.restore(leases).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = %error, "failed to restore leases, trying again");
+                false
+            }
         }
     }
 
@@ -126,8 +135,20 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Learns from calls that ended before this term. A failed reading is not repeated: records will do.
+    async fn warm_up(&mut self) {
+        let since = self.context.now() - WARM_UP_AGE;
+        let ended = self.context.statement(
+            "read calls that ended before the term",
+            self.context.deliveries.ended_since(since, WARM_UP_CALLS),
+        );
+        if let Ok(calls) = ended.await {
+            self.feedback.warm_up(calls, &mut self.admission);
+        }
+    }
+
     async fn run(&mut self) -> Infallible {
-        let mut feed = Feed::new(
+        let mut tail = RecordTail::new(
             Arc::clone(&self.context.bus),
             Arc::clone(&self.context.clock),
         );
@@ -137,63 +158,89 @@ impl<'a> Desk<'a> {
                 self.read_accounts().await;
             }
             if now >= self.read_at {
-                self.look_after_limits().await;
+                self.check_limits().await;
                 self.read_rows().await;
-                self.read_lessons().await;
+                self.feedback
+                    .give_up(&mut self.admission, self.context.now());
             }
-            match self.event(&mut feed).await {
+            match self.next_event(&mut tail).await {
                 Event::Decided(decisions) => self.dispatch(decisions).await,
-                Event::Lost => self.restore().await,
-                Event::News(News::Queue) => self.read_soon(),
-                Event::News(News::Accounts) => self.accounts_due = self.context.now(),
+                Event::StateLost => self.restore().await,
+                Event::Notice(notice) => {
+                    self.handle(notice);
+                    for _ in 1..NOTICES_AT_ONCE {
+                        let Some(notice) = tail.next_now() else { break };
+                        self.handle(notice);
+                    }
+                }
                 Event::Tick => {}
             }
         }
     }
 
-    /// At once, unless the rows were read a moment ago.
+    async fn next_event(&mut self, tail: &mut RecordTail) -> Event {
+        let tick = self
+            .context
+            .clock
+            .sleep_until(self.read_at.min(self.accounts_due));
+        let notice = pin!(tail.next());
+        match select(Box::pin(self.admission.next()), select(notice, tick)).await {
+            Either::Left((Ok(decisions), _)) => Event::Decided(decisions),
+            Either::Left((Err(pool::StateLost), _)) => Event::StateLost,
+            Either::Right((Either::Left((notice, _)), _)) => Event::Notice(notice),
+            Either::Right((Either::Right(((), _)), _)) => Event::Tick,
+        }
+    }
+
+    fn handle(&mut self, notice: Notice) {
+        let now = self.context.now();
+        match notice {
+            Notice::Queued => self.read_soon(),
+            Notice::Requeued(ended) => {
+                self.feedback.ended(ended, &mut self.admission, now);
+                self.read_soon();
+            }
+            Notice::Ended(ended) => self.feedback.ended(ended, &mut self.admission, now),
+            Notice::Cancelled(attempts) => {
+                self.feedback.cancelled(&attempts, now);
+                self.read_soon();
+            }
+            Notice::AccountsChanged => self.accounts_due = now,
+        }
+    }
+
+    /// Schedules a reading of the rows: at once, but not within `wake_gap` of the last one.
     fn read_soon(&mut self) {
         let soonest = self.read_last + self.context.settings.wake_gap;
         self.read_at = self.read_at.min(soonest.max(self.context.now()));
     }
 
-    async fn event(&mut self, feed: &mut Feed) -> Event {
-        let tick = self
-            .context
-            .clock
-            .sleep_until(self.read_at.min(self.accounts_due));
-        let news = pin!(feed.next());
-        match select(Box::pin(self.admission.next()), select(news, tick)).await {
-            Either::Left((Ok(decisions), _)) => Event::Decided(decisions),
-            Either::Left((Err(StateLost), _)) => Event::Lost,
-            Either::Right((Either::Left((news, _)), _)) => Event::News(news),
-            Either::Right((Either::Right(((), _)), _)) => Event::Tick,
-        }
-    }
-
-    /// Asks whether the limiter has lost its state: workers wait for the restore even while nothing is queued.
-    async fn look_after_limits(&mut self) {
+    /// Asks the limiter whether it has lost its state: workers wait for the restore even while nothing is queued.
+    async fn check_limits(&mut self) {
         if let Err(LimiterError::StateLost) = self.context.limits.intact().await {
             self.restore().await;
         }
     }
 
-    /// Brings the book up to date with the queued rows.
+    /// Brings the backlog up to date with the queued rows.
     async fn read_rows(&mut self) {
         self.read_last = self.context.now();
         self.read_at = self.read_last + self.context.settings.poll;
         let Ok(rows) = read_queue(self.context).await else {
             return;
         };
-        let whole = rows.len() < self.context.settings.queue_size as usize;
-        let changes = self.book.compare(rows, whole);
+        let is_whole = rows.len() < self.context.settings.queue_size as usize;
+        let changes = self.backlog.compare(rows, is_whole);
         for lease in changes.gone {
-            self.book.take(lease);
+            self.backlog.remove(lease);
             self.admission.remove(lease);
             self.context.end_unused(lease).await;
         }
-        self.meet(changes.fresh.iter().map(|row| &row.attempt.tenant))
+        self.load_tenants(changes.fresh.iter().map(|row| &row.attempt.tenant))
             .await;
+        for row in &changes.fresh {
+            self.feedback.queued_again(row, self.read_last);
+        }
         let lost_limit = self.context.settings.lost_limit;
         let (killers, fresh): (Vec<_>, Vec<_>) = changes
             .fresh
@@ -203,18 +250,18 @@ impl<'a> Desk<'a> {
             if !self.admission.index().knows(&row.attempt.tenant) {
                 continue;
             }
-            let request = self.book.enter(self.context.lease_id(), row);
+            let request = self.backlog.insert(self.context.lease_id(), row);
             self.admission.push(request);
         }
-        let refuse = |row| Decided {
+        let refuse = |row| DecidedRow {
             row,
             decision: DispatchDecision::Refuse(FailureCause::KillsWorkers),
         };
         commit(self.context, killers.into_iter().map(refuse).collect()).await;
     }
 
-    /// Reads the accounts of tenants that are new here.
-    async fn meet(&mut self, tenants: impl Iterator<Item = &Tenant>) {
+    /// Reads the accounts of tenants that are new to this term.
+    async fn load_tenants(&mut self, tenants: impl Iterator<Item = &Tenant>) {
         let new: BTreeSet<Tenant> = tenants
             .filter(|tenant| !self.admission.index().knows(tenant))
             .cloned()
@@ -240,35 +287,21 @@ impl<'a> Desk<'a> {
         }
     }
 
-    async fn read_lessons(&mut self) {
-        let (now, every) = (self.context.now(), self.context.settings.learn);
-        let Some(project) = self.lessons.due(now) else {
-            return;
-        };
-        match self
-            .context
-            .statement(
-                "read finished deliveries",
-                self.context.deliveries.of_project(project),
-            )
-            .await
-        {
-            Ok(rows) => self
-                .lessons
-                .read(project, &rows, &mut self.admission, now, every),
-            Err(_) => self.lessons.put_off(project, now + every),
-        }
-    }
-
-    /// Commits what was decided and publishes it.
+    /// Commits decisions and publishes their records.
     async fn dispatch(&mut self, decisions: Vec<pool::Decided>) {
         let mut decided = Vec::with_capacity(decisions.len());
         for pool::Decided { request, decision } in decisions {
-            let row = self.book.take(request.lease);
-            decided.extend(row.map(|row| Decided { row, decision }));
+            let row = self.backlog.remove(request.lease);
+            decided.extend(row.map(|row| DecidedRow { row, decision }));
         }
-        for (row, _) in commit(self.context, decided).await {
-            self.lessons.expect(&row);
+        let sent = commit(self.context, decided).await;
+        let now = self.context.now();
+        for (row, assignment) in sent.sent {
+            self.feedback.expect(&row, &assignment, now);
+        }
+        for assignment in sent.unsent {
+            self.admission
+                .call_dropped(&assignment.provider, &assignment.model);
         }
     }
 }

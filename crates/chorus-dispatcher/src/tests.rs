@@ -1,5 +1,5 @@
 //! Dispatchers over the in-memory ports, under virtual time, with a store that may fail.
 
-mod house;
+mod fixture;
 mod outages;
 mod queueing;

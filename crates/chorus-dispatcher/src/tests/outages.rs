@@ -7,43 +7,43 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Topic;
 use chorus_limits::{Memory, Start};
 
-use super::house::{House, slots};
+use super::fixture::{Fixture, slots};
 use crate::Settings;
 
 const RICH: MicroUsd = MicroUsd::from_dollars(100);
 
 #[test]
 fn what_nobody_claims_is_queued_again_with_another_lease() {
-    let mut house = House::new(RICH, slots(1));
-    house.start(1);
-    house.queue([1]);
-    house.run_until(30_900);
-    house.is(1, AttemptState::Dispatched, 0);
-    house.run_until(40_000);
-    house.is(1, AttemptState::Dispatched, 1);
-    assert_eq!(house.limits.live_leases(), 1);
-    assert_eq!(house.row(1).lost, 0, "no worker was lost");
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(30_900);
+    fixture.is(1, AttemptState::Dispatched, 0);
+    fixture.run_until(40_000);
+    fixture.is(1, AttemptState::Dispatched, 1);
+    assert_eq!(fixture.limits.live_leases(), 1);
+    assert_eq!(fixture.row(1).lost, 0, "no worker was lost");
 }
 
 #[test]
 fn after_an_outage_nothing_is_taken_away_for_one_whole_lease() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.queue([1]);
-    house.run_until(1_100);
-    assert!(house.claim_and_send(1, 500_000));
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 500_000));
     let wait = i64::try_from(Settings::default().whole_lease().0).expect("small");
-    house.attempts.faults.lock().expect("one thread").down = Some((60_000, 90_000));
+    fixture.attempts.faults.lock().expect("one thread").down = Some((60_000, 90_000));
     // It beats until the store goes away, and cannot while it is.
     for second in 1..60 {
-        house.run_until(second * 1_000);
-        house.store_beat(1);
+        fixture.run_until(second * 1_000);
+        fixture.store_beat(1);
     }
-    house.run_until(90_000 + wait - 2_000);
-    house.is(1, AttemptState::Running, 0);
-    house.run_until(90_000 + wait + 5_000);
+    fixture.run_until(90_000 + wait - 2_000);
+    fixture.is(1, AttemptState::Running, 0);
+    fixture.run_until(90_000 + wait + 5_000);
     assert_eq!(
-        house.row(1).lost,
+        fixture.row(1).lost,
         1,
         "a worker that stays silent is lost all the same"
     );
@@ -51,71 +51,71 @@ fn after_an_outage_nothing_is_taken_away_for_one_whole_lease() {
 
 #[test]
 fn a_new_term_waits_one_whole_lease_too() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.queue([1]);
-    house.run_until(1_100);
-    assert!(house.claim_and_send(1, 500_000));
-    house.run_until(20_000);
-    house.services.clear();
-    house.run_until(50_000);
-    house.start(2);
-    house.run_until(79_000);
-    house.is(1, AttemptState::Running, 0);
-    house.run_until(85_000);
-    assert_eq!(house.row(1).lost, 1);
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 500_000));
+    fixture.run_until(20_000);
+    fixture.services.clear();
+    fixture.run_until(50_000);
+    fixture.start(2);
+    fixture.run_until(79_000);
+    fixture.is(1, AttemptState::Running, 0);
+    fixture.run_until(85_000);
+    assert_eq!(fixture.row(1).lost, 1);
 }
 
 #[test]
 fn a_lease_is_put_back_with_its_groups_although_nothing_of_its_tenant_is_queued() {
-    let mut house = House::new(RICH, slots(1));
-    house.start(1);
-    house.queue([1]);
-    house.run_until(1_100);
-    assert!(house.claim_and_send(1, 100_000));
-    house.services.clear();
-    house.limits = Arc::new(Memory::new(house.time.port(), Start::Full));
-    house.start(2);
-    house.run_until(30_000);
-    house.queue([2]);
-    house.run_until(35_000);
-    house.is(2, AttemptState::Queued, 0);
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 100_000));
+    fixture.services.clear();
+    fixture.limits = Arc::new(Memory::new(fixture.time.port(), Start::Full));
+    fixture.start(2);
+    fixture.run_until(30_000);
+    fixture.queue([2]);
+    fixture.run_until(35_000);
+    fixture.is(2, AttemptState::Queued, 0);
 }
 
 #[test]
 fn a_second_dispatcher_takes_over_with_the_leases_of_the_first() {
-    let mut house = House::new(RICH, slots(1));
-    house.start(1);
-    house.start(2);
-    house.queue(1..=2);
-    house.run_until(1_100);
-    assert!(house.claim_and_send(1, 100_000));
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.start(1);
+    fixture.start(2);
+    fixture.queue(1..=2);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 100_000));
     // The first dies, and the limiter forgets everything.
-    drop(house.services.remove(0));
-    house.services.clear();
-    house.limits = Arc::new(Memory::new(house.time.port(), Start::Full));
-    house.start(3);
-    house.run_until(30_000);
+    drop(fixture.services.remove(0));
+    fixture.services.clear();
+    fixture.limits = Arc::new(Memory::new(fixture.time.port(), Start::Full));
+    fixture.start(3);
+    fixture.run_until(30_000);
     assert_eq!(
-        house.limits.live_leases(),
+        fixture.limits.live_leases(),
         1,
         "the lease of the running call is put back before anything is reserved"
     );
-    house.is(2, AttemptState::Queued, 0);
-    house.beat_until(1, 100_000);
-    house.run_until(101_500);
-    house.is(2, AttemptState::Dispatched, 0);
+    fixture.is(2, AttemptState::Queued, 0);
+    fixture.beat_until(1, 100_000);
+    fixture.run_until(101_500);
+    fixture.is(2, AttemptState::Dispatched, 0);
 }
 
 #[test]
 fn only_one_of_two_dispatchers_works_at_a_time() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.start(2);
-    house.queue(1..=5);
-    house.run_until(10_000);
-    assert_eq!(house.limits.live_leases(), 5);
-    let faults = house.attempts.faults.lock().expect("one thread");
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.start(2);
+    fixture.queue(1..=5);
+    fixture.run_until(10_000);
+    assert_eq!(fixture.limits.live_leases(), 5);
+    let faults = fixture.attempts.faults.lock().expect("one thread");
     let terms: Vec<u64> = faults
         .asked
         .iter()
@@ -127,18 +127,18 @@ fn only_one_of_two_dispatchers_works_at_a_time() {
 
 #[test]
 fn records_that_were_never_sent_are_swept_and_unfolded_ones_are_sent_again() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.run_until(5_000);
-    let (command, sent) = house.records(&Topic::ProjectCmd).remove(0);
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.run_until(5_000);
+    let (command, sent) = fixture.records(&Topic::ProjectCmd).remove(0);
     assert!(
         sent,
         "the submission's record was left unsent by whoever committed it"
     );
-    let first = house.sent_at(command.id);
-    house.run_until(25_000);
+    let first = fixture.sent_at(command.id);
+    fixture.run_until(25_000);
     assert!(
-        house.sent_at(command.id) > first,
+        fixture.sent_at(command.id) > first,
         "nobody folded it, so it is sent again"
     );
 }

@@ -8,7 +8,7 @@ use chorus_core::port::LimitState;
 use chorus_core::port::bus::Topic;
 use chorus_core::record;
 
-use super::house::{House, slots};
+use super::fixture::{Fixture, slots};
 
 const RICH: MicroUsd = MicroUsd::from_dollars(100);
 
@@ -18,13 +18,13 @@ fn dispatches() -> Topic {
 
 #[test]
 fn queued_rows_are_dispatched_under_a_lease_and_published_at_once() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.queue(1..=3);
-    house.run_until(1_100);
-    (1..=3).for_each(|number| house.is(number, AttemptState::Dispatched, 0));
-    assert_eq!(house.limits.live_leases(), 3);
-    let records = house.records(&dispatches());
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.queue(1..=3);
+    fixture.run_until(1_100);
+    (1..=3).for_each(|number| fixture.is(number, AttemptState::Dispatched, 0));
+    assert_eq!(fixture.limits.live_leases(), 3);
+    let records = fixture.records(&dispatches());
     assert_eq!(records.len(), 3);
     assert!(
         records
@@ -35,52 +35,52 @@ fn queued_rows_are_dispatched_under_a_lease_and_published_at_once() {
 
 #[test]
 fn a_lost_reply_repeats_the_same_statement_until_it_answers() {
-    let mut house = House::new(RICH, slots(8));
-    house
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture
         .attempts
         .faults
         .lock()
         .expect("one thread")
         .lose_dispatches = 3;
-    house.start(1);
-    house.queue(1..=2);
-    house.run_until(5_000);
-    let faults = house.attempts.faults.lock().expect("one thread");
+    fixture.start(1);
+    fixture.queue(1..=2);
+    fixture.run_until(5_000);
+    let faults = fixture.attempts.faults.lock().expect("one thread");
     assert_eq!(faults.asked.len(), 4);
     assert!(
         faults.asked.iter().all(|batch| *batch == faults.asked[0]),
         "another lease or record was tried"
     );
     drop(faults);
-    (1..=2).for_each(|number| house.is(number, AttemptState::Dispatched, 0));
+    (1..=2).for_each(|number| fixture.is(number, AttemptState::Dispatched, 0));
     assert_eq!(
-        house.limits.live_leases(),
+        fixture.limits.live_leases(),
         2,
         "a lease in a row was given back, or one beside it is held"
     );
-    assert_eq!(house.records(&dispatches()).len(), 2);
+    assert_eq!(fixture.records(&dispatches()).len(), 2);
 }
 
 #[test]
 fn what_the_budget_does_not_cover_is_refused_and_holds_nothing() {
-    let mut house = House::new(MicroUsd(100), slots(8));
-    house.start(1);
-    house.queue([1]);
-    house.run_until(1_100);
-    house.is(1, AttemptState::Failed, 0);
-    assert_eq!(house.limits.live_leases(), 0);
-    assert_eq!(cause(&house), [FailureCause::OverBudget]);
+    let mut fixture = Fixture::new(MicroUsd(100), slots(8));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    fixture.is(1, AttemptState::Failed, 0);
+    assert_eq!(fixture.limits.live_leases(), 0);
+    assert_eq!(cause(&fixture), [FailureCause::OverBudget]);
 }
 
 #[test]
 fn what_the_budget_may_cover_once_a_call_under_way_is_paid_waits() {
-    let mut house = House::new(MicroUsd(12_000), slots(8));
-    house.start(1);
-    house.queue(1..=2);
-    house.run_until(1_100);
-    house.is(1, AttemptState::Dispatched, 0);
-    house.is(2, AttemptState::Queued, 0);
-    assert_eq!(house.limits.live_leases(), 1);
+    let mut fixture = Fixture::new(MicroUsd(12_000), slots(8));
+    fixture.start(1);
+    fixture.queue(1..=2);
+    fixture.run_until(1_100);
+    fixture.is(1, AttemptState::Dispatched, 0);
+    fixture.is(2, AttemptState::Queued, 0);
+    assert_eq!(fixture.limits.live_leases(), 1);
 }
 
 #[test]
@@ -91,54 +91,54 @@ fn a_call_that_no_account_can_serve_is_refused_with_the_reason() {
         500,
         Window::Bucket { per_ms: 60_000 },
     );
-    let mut house = House::new(RICH, limits);
-    house.start(1);
-    house.queue([1]);
-    house.run_until(1_100);
-    house.is(1, AttemptState::Failed, 0);
+    let mut fixture = Fixture::new(RICH, limits);
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    fixture.is(1, AttemptState::Failed, 0);
     assert!(
-        matches!(&cause(&house)[..], [FailureCause::NoAccount { message }] if message.contains("InputTokens"))
+        matches!(&cause(&fixture)[..], [FailureCause::NoAccount { message }] if message.contains("InputTokens"))
     );
 }
 
 #[test]
 fn a_cancelled_row_leaves_the_queue_and_the_next_one_goes() {
-    let mut house = House::new(RICH, slots(1));
-    house.start(1);
-    house.queue(1..=3);
-    house.run_until(1_100);
-    house.is(1, AttemptState::Dispatched, 0);
-    house.cancel(2);
-    house.run_until(2_500);
-    house
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.start(1);
+    fixture.queue(1..=3);
+    fixture.run_until(1_100);
+    fixture.is(1, AttemptState::Dispatched, 0);
+    fixture.cancel(2);
+    fixture.run_until(2_500);
+    fixture
         .time
-        .run(house.limits.end(lease_of(&house, 1), End::Unused))
+        .run(fixture.limits.end(lease_of(&fixture, 1), End::Unused))
         .expect("memory answers");
-    house.run_until(2_600);
-    house.is(2, AttemptState::Cancelled, 0);
-    house.is(3, AttemptState::Dispatched, 0);
+    fixture.run_until(2_600);
+    fixture.is(2, AttemptState::Cancelled, 0);
+    fixture.is(3, AttemptState::Dispatched, 0);
 }
 
 #[test]
 fn an_attempt_that_keeps_losing_its_workers_is_given_up() {
-    let mut house = House::new(RICH, slots(8));
-    house.start(1);
-    house.queue([1]);
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.queue([1]);
     let mut claims = 0;
     for second in 1..400 {
-        house.run_until(second * 1_000);
-        if house.row(1).state == AttemptState::Dispatched {
-            claims += usize::from(house.claim_and_send(1, second * 1_000 + 10_000));
+        fixture.run_until(second * 1_000);
+        if fixture.row(1).state == AttemptState::Dispatched {
+            claims += usize::from(fixture.claim_and_send(1, second * 1_000 + 10_000));
         }
     }
     assert_eq!(claims, 5);
-    house.is(1, AttemptState::Failed, 5);
-    assert_eq!(cause(&house), [FailureCause::KillsWorkers]);
-    assert_eq!(house.limits.live_leases(), 0);
+    fixture.is(1, AttemptState::Failed, 5);
+    assert_eq!(cause(&fixture), [FailureCause::KillsWorkers]);
+    assert_eq!(fixture.limits.live_leases(), 0);
 }
 
-fn lease_of(house: &House, number: u128) -> LeaseId {
-    house.store.with_rows(|rows| {
+fn lease_of(fixture: &Fixture, number: u128) -> LeaseId {
+    fixture.store.with_rows(|rows| {
         let delivery = rows
             .deliveries
             .values()
@@ -153,8 +153,8 @@ fn lease_of(house: &House, number: u128) -> LeaseId {
 }
 
 /// Why attempts were refused, by their published records.
-fn cause(house: &House) -> Vec<FailureCause> {
-    let done = house
+fn cause(fixture: &Fixture) -> Vec<FailureCause> {
+    let done = fixture
         .records(&Topic::TaskDone)
         .into_iter()
         .filter(|(_, sent)| *sent);

@@ -1,4 +1,4 @@
-//! A small world: one project, some accounts, a store whose replies may be lost.
+//! One project, one account, a store whose replies may be lost, and dispatchers on virtual time.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +34,7 @@ use futures_util::future::{BoxFuture, join_all, pending, select};
 
 use crate::{Dispatcher, Settings};
 
-pub(super) struct House {
+pub(super) struct Fixture {
     pub(super) time: Handle,
     pub(super) store: Store,
     pub(super) attempts: Arc<Faulty>,
@@ -76,7 +76,7 @@ pub(super) fn slots(amount: u64) -> Vec<Limit> {
     }]
 }
 
-impl House {
+impl Fixture {
     /// A project with this budget, one account with these limits, and no dispatcher yet.
     pub(super) fn new(budget: MicroUsd, limits: Vec<Limit>) -> Self {
         let time = Handle::default();
@@ -87,7 +87,7 @@ impl House {
             faults: Mutex::default(),
         });
         let limiter = Arc::new(Memory::new(time.port(), Start::Full));
-        let house = Self {
+        let fixture = Self {
             time,
             store,
             attempts,
@@ -96,15 +96,15 @@ impl House {
             services: Vec::new(),
             version: 0,
         };
-        house
+        fixture
             .time
-            .run(house.store.import(vec![account(limits)]))
+            .run(fixture.store.import(vec![account(limits)]))
             .expect("memory answers");
-        house
+        fixture
             .time
-            .run(house.store.submit(project(budget)))
+            .run(fixture.store.submit(project(budget)))
             .expect("memory answers");
-        house
+        fixture
     }
 
     pub(super) fn start(&mut self, boot: u128) {

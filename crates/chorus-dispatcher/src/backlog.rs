@@ -1,4 +1,7 @@
-//! Which queued row waits under which lease. Pure: rows in, what to queue and what to drop out.
+//! Queued rows that wait for admission, each under its lease. Pure: compares rows with those known, and returns what
+//! to queue and what to drop.
+//!
+//! The term pushes each new row to [`Admission`](chorus_pool::Admission) as an [`AdmissionRequest`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,30 +10,30 @@ use chorus_core::id::{AttemptId, LeaseId};
 use chorus_pool::AdmissionRequest;
 use chorus_pool::admission::ModelSelector;
 
-/// The rows that wait for admission.
+/// Rows that wait for admission.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct Backlog {
     rows: BTreeMap<LeaseId, QueuedAttempt>,
     leases: BTreeMap<AttemptId, LeaseId>,
 }
 
-/// What a reading of the queued rows changes.
+/// Differences between the backlog and the queued rows.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Rows that are not in the book, or at another epoch.
+    /// Rows that are not in the backlog, or at another epoch.
     pub(crate) fresh: Vec<QueuedAttempt>,
     /// Leases of rows that are not queued any more.
     pub(crate) gone: Vec<LeaseId>,
 }
 
-impl Book {
-    /// Compares the book with the queued rows, oldest first; `whole` when there are no more than these.
-    pub(crate) fn compare(&self, rows: Vec<QueuedAttempt>, whole: bool) -> Changes {
+impl Backlog {
+    /// Compares the backlog with the queued rows, oldest first; `is_whole` if the store has no others.
+    pub(crate) fn compare(&self, rows: Vec<QueuedAttempt>, is_whole: bool) -> Changes {
         let newest = rows.last().map(|row| row.created_at);
         let seen: BTreeSet<AttemptId> = rows.iter().map(|row| row.attempt.id).collect();
         let is_gone = |row: &QueuedAttempt| {
             !seen.contains(&row.attempt.id)
-                && (whole || newest.is_some_and(|newest| row.created_at < newest))
+                && (is_whole || newest.is_some_and(|newest| row.created_at < newest))
         };
         let mut gone: Vec<LeaseId> = self
             .rows
@@ -56,16 +59,16 @@ impl Book {
         Changes { fresh, gone }
     }
 
-    /// Enters a row under a lease; the request to be admitted.
-    pub(crate) fn enter(&mut self, lease: LeaseId, row: QueuedAttempt) -> AdmissionRequest {
+    /// Adds a row under a lease; returns the request for its admission.
+    pub(crate) fn insert(&mut self, lease: LeaseId, row: QueuedAttempt) -> AdmissionRequest {
         let request = request(lease, &row);
         self.leases.insert(row.attempt.id, lease);
         self.rows.insert(lease, row);
         request
     }
 
-    /// Takes a row out.
-    pub(crate) fn take(&mut self, lease: LeaseId) -> Option<QueuedAttempt> {
+    /// Removes the row of a lease.
+    pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<QueuedAttempt> {
         let row = self.rows.remove(&lease)?;
         if self.leases.get(&row.attempt.id) == Some(&lease) {
             self.leases.remove(&row.attempt.id);
