@@ -21,4 +21,4 @@ pub use queue::{CallSize, NewAttempt, QueuedAttempt, WorkOrder};
 pub use state::{
     ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, step,
 };
-pub use summary::CallSummary;
+pub use summary::{CallSummary, EndedCall};

@@ -64,20 +64,20 @@ impl Feedback {
     pub(crate) fn warm_up(&mut self, calls: Vec<EndedCall>, admission: &mut Admission) {
         for ended in calls {
             if self.count((ended.attempt, ended.epoch)) {
-                admission.call_ended(&ended.call, ended.ended_at);
+                admission.call_ended_at(&ended.call, ended.ended_at);
             }
         }
     }
 
     /// Learns from the reported end of a delivery, unless it was counted before.
-    pub(crate) fn ended(&mut self, ended: Ended, admission: &mut Admission, now: Timestamp) {
+    pub(crate) fn ended(&mut self, ended: Ended, admission: &mut Admission) {
         let key = (ended.attempt, ended.epoch);
         let under_way = self.under_way.remove(&key);
         if !self.count(key) {
             return;
         }
         match (ended.call, under_way) {
-            (Some(call), _) => admission.call_ended(&call, now),
+            (Some(call), _) => admission.call_ended(&call),
             (None, Some(route)) => admission.call_dropped(&route.provider, &route.model),
             (None, None) => {}
         }

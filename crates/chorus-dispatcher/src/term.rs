@@ -197,10 +197,10 @@ impl<'a> EventLoop<'a> {
         match notice {
             Notice::Queued => self.read_soon(),
             Notice::Requeued(ended) => {
-                self.feedback.ended(ended, &mut self.admission, now);
+                self.feedback.ended(ended, &mut self.admission);
                 self.read_soon();
             }
-            Notice::Ended(ended) => self.feedback.ended(ended, &mut self.admission, now),
+            Notice::Ended(ended) => self.feedback.ended(ended, &mut self.admission),
             Notice::Cancelled(attempts) => {
                 self.feedback.cancelled(&attempts, now);
                 self.read_soon();

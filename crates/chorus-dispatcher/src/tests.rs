@@ -1,5 +1,6 @@
 //! Dispatchers over the in-memory ports, under virtual time, with a store that may fail.
 
+mod feedback;
 mod fixture;
 mod outages;
 mod queueing;

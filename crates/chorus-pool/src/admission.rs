@@ -196,10 +196,14 @@ impl Admission {
         &self.estimator
     }
 
-    /// Learns from the end of a call: estimates from a complete reply, the breaker of its route
-    /// and the health of its account from every end.
+    /// Learns from the end of a call that ended now, as [`call_ended_at`](Self::call_ended_at) does.
     pub fn call_ended(&mut self, call: &CallSummary) {
-        let now = self.clock.now();
+        self.call_ended_at(call, self.clock.now());
+    }
+
+    /// Learns from the end of a call at `at`: estimates from a complete reply, the breaker of its route
+    /// and the health of its account from every end.
+    pub fn call_ended_at(&mut self, call: &CallSummary, at: Timestamp) {
         if let Some(usage) = call.usage.filter(|_| call.complete) {
             self.estimator.learn(&Lesson {
                 provider: call.provider.clone(),
@@ -211,11 +215,11 @@ impl Admission {
             });
         }
         if call.complete || call.class.is_some() {
-            self.health.record(call.account, call.class, now);
+            self.health.record(call.account, call.class, at);
         }
         let report = RouteReport::of(call.class, call.complete);
         self.breakers
-            .ended(&call.provider, &call.model, report, now);
+            .ended(&call.provider, &call.model, report, at);
         self.resting.clear();
     }
 

@@ -4,9 +4,10 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::attempt::{DeliveryRow, LateUsage, Outstanding};
+use crate::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use crate::id::ProjectId;
 use crate::money::ProjectMoney;
+use crate::time::Timestamp;
 
 /// Reader of deliveries. Every dispatch leaves one row, by attempt and epoch.
 #[async_trait]
@@ -17,6 +18,11 @@ pub trait Deliveries: Send + Sync {
 
     /// Returns all deliveries of a project, in order of dispatch.
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError>;
+
+    /// Returns the calls of the latest `limit` deliveries that ended at `since` or later and whose worker
+    /// reported an outcome, oldest first. A new dispatcher learns from them.
+    async fn ended_since(&self, since: Timestamp, limit: u32)
+    -> Result<Vec<EndedCall>, StoreError>;
 
     /// Records what the call of a taken-back delivery used: it replaces the estimate and counts as
     /// waste.

@@ -1,5 +1,6 @@
 //! One project, one account, a store whose replies may be lost, and dispatchers on virtual time.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -7,22 +8,25 @@ use bytes::Bytes;
 use chorus_bus::Embedded;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    AttemptState, CallSize, Claim, Delivery, Dispatch, Dispatched, Finish, Holding, NewAttempt,
-    QueuedAttempt, Reclaim, Reclaimed,
+    AttemptDone, AttemptState, CallSize, CallSummary, Claim, Delivery, DeliveryRow, Dispatch,
+    Dispatched, EndedCall, FailureCause, Finish, Holding, LateUsage, NewAttempt, Outcome,
+    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::brief::Options;
 use chorus_core::catalog::{Catalog, Model, Price, Quirks};
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{
     AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId,
     ProviderId, TaskId, Tenant, Version,
 };
-use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Sent, Window};
-use chorus_core::money::MicroUsd;
+use chorus_core::limit::{Dimension, End, Limit, QuotaGroup, ReserveRule, Sent, Window};
+use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
-use chorus_core::port::{Attempts, Clock, Directory, LimitState, Ports, Projects, StoreError};
+use chorus_core::port::{Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError};
 use chorus_core::project::{Head, NewHead};
+use chorus_core::record;
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
@@ -40,8 +44,16 @@ pub(super) struct Fixture {
     pub(super) attempts: Arc<Faulty>,
     pub(super) bus: Arc<Embedded>,
     pub(super) limits: Arc<Memory>,
+    pub(super) deliveries: Arc<CountedDeliveries>,
     pub(super) services: Vec<BoxFuture<'static, ()>>,
     version: u64,
+}
+
+/// The store's deliveries, with the number of readings.
+pub(super) struct CountedDeliveries {
+    store: Store,
+    pub(super) readings_of_projects: AtomicU32,
+    pub(super) warm_ups: AtomicU32,
 }
 
 /// The store's attempts, with replies that are lost and times at which nothing answers.
@@ -89,10 +101,15 @@ impl Fixture {
         let limiter = Arc::new(Memory::new(time.port(), Start::Full));
         let fixture = Self {
             time,
-            store,
+            store: store.clone(),
             attempts,
             bus: Arc::new(Embedded::new()),
             limits: limiter,
+            deliveries: Arc::new(CountedDeliveries {
+                store: store.clone(),
+                readings_of_projects: AtomicU32::new(0),
+                warm_ups: AtomicU32::new(0),
+            }),
             services: Vec::new(),
             version: 0,
         };
@@ -114,6 +131,7 @@ impl Fixture {
     pub(super) fn start_with(&mut self, boot: u128, settings: Settings) {
         let ports = Ports {
             attempts: self.attempts.clone(),
+            deliveries: self.deliveries.clone(),
             ..Ports::over_store(
                 Arc::new(self.store.clone()),
                 self.bus.clone(),
@@ -222,7 +240,80 @@ impl Fixture {
         sent == Sent::Sent
     }
 
-    /// The attempt's worker is heard of.
+    /// The attempt's worker reports a reply, or a failure of this class; the record is published, and returned.
+    pub(super) fn finish(&self, number: u128, class: Option<FailureClass>) -> Record {
+        let record = self.finish_without_record(number, class);
+        self.publish(record.clone());
+        record
+    }
+
+    pub(super) fn publish(&self, record: Record) {
+        self.time
+            .run(self.bus.publish(vec![record]))
+            .expect("memory answers");
+    }
+
+    /// The attempt's worker reports as in [`Self::finish`], but the bus loses the record.
+    pub(super) fn finish_without_record(
+        &self,
+        number: u128,
+        class: Option<FailureClass>,
+    ) -> Record {
+        let row = self.row(number);
+        let key = (row.attempt.id, row.epoch);
+        let assignment = self
+            .store
+            .with_rows(|rows| rows.deliveries[&key].delivery.assignment.clone());
+        let outcome = match class {
+            Some(class) => Outcome::Failed {
+                cause: FailureCause::Upstream {
+                    class,
+                    message: "the provider failed".to_owned(),
+                },
+            },
+            None => Outcome::Succeeded {
+                result: ArtifactHash::of(b"result"),
+            },
+        };
+        let call = CallSummary {
+            provider: assignment.provider,
+            model: assignment.model,
+            account: assignment.account,
+            kind: row.attempt.kind,
+            size: row.attempt.size,
+            class,
+            complete: class.is_none(),
+            usage: None,
+            cost: MicroUsd(1),
+            took: Millis(100),
+        };
+        let done = AttemptDone {
+            attempt: row.attempt.id,
+            task: row.attempt.task,
+            outcome: outcome.clone(),
+            call: Some(Box::new(call)),
+        };
+        let id = EventId::new(self.time.port().random_u128());
+        let record = record::task_done(id, &row.attempt, row.epoch, &done);
+        let finish = Finish {
+            holding: Holding {
+                attempt: row.attempt.id,
+                epoch: row.epoch,
+                holder: row.holder.expect("it was claimed"),
+            },
+            outcome,
+            usage: None,
+            cost: MicroUsd(1),
+            record: record.clone(),
+        };
+        let is_done = self.time.run(self.store.finish(finish));
+        assert!(is_done.expect("memory answers"), "the row has moved on");
+        let ended = self.time.run(self.limits.end(assignment.lease.id, End::Unused));
+        ended.expect("memory answers");
+        record
+    }
+
+    /// Records a heartbeat of the attempt's worker.
     pub(super) fn store_beat(&self, number: u128) {
         let row = self.row(number);
         if let Some(holder) = row.holder {
@@ -347,6 +438,35 @@ fn account(limits: Vec<Limit>) -> NewAccount {
                 models: Vec::new(),
             }],
         }],
+    }
+}
+
+#[async_trait]
+impl Deliveries for CountedDeliveries {
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.store.outstanding().await
+    }
+
+    async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.readings_of_projects.fetch_add(1, Ordering::Relaxed);
+        self.store.of_project(project).await
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        self.warm_ups.fetch_add(1, Ordering::Relaxed);
+        self.store.ended_since(since, limit).await
+    }
+
+    async fn late(&self, late: LateUsage) -> Result<(), StoreError> {
+        self.store.late(late).await
+    }
+
+    async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError> {
+        self.store.money(project).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
+use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
@@ -15,7 +15,7 @@ use chorus_core::port::projects::{
 };
 use chorus_core::port::{ArtifactStore, Deliveries, Outbox, Projects, StoreError};
 use chorus_core::project::Summary;
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 
 /// A port behind a bad line.
 pub(super) struct Flaky<P> {
@@ -138,6 +138,14 @@ impl<P: Deliveries> Deliveries for Flaky<P> {
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
         self.through(self.port.of_project(project)).await
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        self.through(self.port.ended_since(since, limit)).await
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_lost_workers_lease_is_outstanding_until_its_deadline,
         a_finished_lease_is_not_outstanding,
         deliveries_are_listed_in_order_of_dispatch,
+        ended_calls_are_listed_from_a_time_on_oldest_first,
         a_late_usage_replaces_the_estimate_once,
         a_late_usage_on_a_finished_delivery_changes_nothing,
         a_late_usage_on_a_running_delivery_changes_nothing,
@@ -109,6 +110,49 @@ async fn deliveries_are_listed_in_order_of_dispatch(context: CaseContext) -> Out
             .collect::<Vec<_>>(),
         expected
     );
+    Ok(())
+}
+
+async fn ended_calls_are_listed_from_a_time_on_oldest_first(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let (first, second) = (
+        context.queued(project).await?,
+        context.queued(project).await?,
+    );
+    let ended_since = async |since, limit| -> Result<Vec<(AttemptId, Epoch)>, StoreError> {
+        let calls = context.ports.deliveries.ended_since(since, limit).await?;
+        Ok(calls.iter().map(|call| (call.attempt, call.epoch)).collect())
+    };
+    let mut times = Vec::new();
+    for (attempt, epoch) in [(&second, Epoch(0)), (&first, Epoch(0)), (&second, Epoch(1))] {
+        context.pass(Millis(10)).await;
+        let holding = context.run(attempt, epoch).await?;
+        context.pass(Millis(5)).await;
+        let requeue = fixtures::requeue(Requeue::Drained, context.now());
+        let finish = context.finish(&holding, requeue);
+        assert!(context.ports.attempts.finish(finish).await?);
+        times.push(context.now());
+    }
+    context.pass(Millis(10)).await;
+    context.run(&first, Epoch(1)).await?;
+    lose(&context).await?;
+    let all = [
+        (second.id, Epoch(0)),
+        (first.id, Epoch(0)),
+        (second.id, Epoch(1)),
+    ];
+    assert_eq!(ended_since(times[0], 10).await?, all);
+    assert_eq!(ended_since(times[1], 10).await?, all[1..]);
+    assert_eq!(
+        ended_since(times[0], 2).await?,
+        all[2..],
+        "the latest two are counted, and a lost worker reported nothing"
+    );
+    assert_eq!(ended_since(context.now() + Millis(1), 10).await?, []);
+    let calls = context.ports.deliveries.ended_since(times[0], 10).await?;
+    assert_eq!((calls[0].ended_at, calls[0].call.took), (times[0], Millis(5)));
+    assert_eq!(calls[0].call.size, second.size);
+    assert!(!calls[0].call.complete, "a drained delivery has no reply");
     Ok(())
 }
 

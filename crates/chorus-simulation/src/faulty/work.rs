@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Outcome,
+    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outcome,
     Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{BootId, ProjectId, Term};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Attempts, Deliveries, Leaders, StoreError};
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 
 use super::{Faulty, done};
 use crate::fault::Part;
@@ -131,6 +131,22 @@ impl Deliveries for Faulty<dyn Deliveries> {
                 "deliveries",
                 show,
                 self.inner.of_project(project),
+            )
+            .await
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        let show = |calls: &Vec<EndedCall>| format!("{} ended calls", calls.len());
+        self.point
+            .call(
+                Part::Store,
+                "ended calls",
+                show,
+                self.inner.ended_since(since, limit),
             )
             .await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
+    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
     QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{ProjectId, Seq, Tenant};
@@ -98,6 +98,14 @@ impl Deliveries for WatchedStore {
 
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
         self.store.of_project(project).await
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        self.store.ended_since(since, limit).await
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

@@ -1,10 +1,11 @@
 //! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
+use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::ProjectId;
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Deliveries, StoreError};
+use chorus_core::time::Timestamp;
 
 use super::{State, Store};
 use crate::rows::StoredDelivery;
@@ -32,6 +33,27 @@ impl Deliveries for Store {
                 .collect();
             found.sort_by_key(|row| (row.dispatched_at, row.attempt, row.epoch));
             found
+        }))
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        Ok(self.with_rows(|rows| {
+            let mut ended: Vec<_> = rows
+                .deliveries
+                .values()
+                .filter_map(|row| Some((row.delivery.ended_at.filter(|at| *at >= since)?, row)))
+                .collect();
+            ended.sort_by_key(|(at, row)| (*at, row.delivery.attempt, row.delivery.epoch));
+            let passed_over = ended.len().saturating_sub(limit as usize);
+            let calls = ended.into_iter().skip(passed_over).filter_map(|(_, row)| {
+                let attempt = rows.attempts.get(&row.delivery.attempt)?;
+                EndedCall::of_row(&row.delivery, attempt.attempt.size)
+            });
+            calls.collect()
         }))
     }
 

@@ -1,7 +1,7 @@
 //! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
+use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, NewAttempt, Outstanding};
 use chorus_core::id::{Epoch, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
@@ -43,6 +43,27 @@ impl Deliveries for Store {
         Ok(rows
             .iter()
             .map(|row| Ok(delivery(row)?.delivery))
+            .collect::<Result<_, Fault>>()?)
+    }
+
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndedCall>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT d.*, a.spec FROM deliveries d JOIN attempts a ON a.id = d.attempt \
+             WHERE d.ended_at IS NOT NULL AND d.ended_at >= $1 ORDER BY d.ended_at DESC, d.attempt DESC, d.epoch DESC LIMIT $2",
+        );
+        let rows = self
+            .read(statement.bind(since.0).bind(i64::from(limit)))
+            .await?;
+        let calls = rows.iter().rev().map(|row| {
+            let spec: NewAttempt = Cells::new("attempts", "attempt", row).json("spec")?;
+            Ok(EndedCall::of_row(&delivery(row)?.delivery, spec.size))
+        });
+        Ok(calls
+            .filter_map(Result::transpose)
             .collect::<Result<_, Fault>>()?)
     }
 

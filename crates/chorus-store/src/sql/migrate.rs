@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_collecting",
         text: include_str!("../../migrations/0003_collecting.sql"),
     },
+    Migration {
+        number: 4,
+        name: "0004_ended",
+        text: include_str!("../../migrations/0004_ended.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

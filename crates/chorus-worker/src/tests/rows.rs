@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Assignment, AttemptTrigger, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish,
+    Assignment, AttemptTrigger, Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish,
     Holding, LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
@@ -154,6 +154,10 @@ impl Deliveries for Rows {
     }
 
     async fn of_project(&self, _: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn ended_since(&self, _: Timestamp, _: u32) -> Result<Vec<EndedCall>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
+    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
     QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{
@@ -23,7 +23,7 @@ use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
 };
 use chorus_core::project::Summary;
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -122,6 +122,7 @@ timed! { Attempts, "attempts",
 timed! { Deliveries, "deliveries",
     fn outstanding() -> Vec<Outstanding>;
     fn of_project(project: ProjectId) -> Vec<DeliveryRow>;
+    fn ended_since(since: Timestamp, limit: u32) -> Vec<EndedCall>;
     fn late(late: LateUsage) -> ();
     fn money(project: ProjectId) -> Option<ProjectMoney>;
 }
