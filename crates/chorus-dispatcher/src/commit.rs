@@ -2,7 +2,7 @@
 //!
 //! A lost reply may hide a commit that was applied. Only [`Dispatched::Conflict`] (no row changed, and the row
 //! carries something else) proves that a lease is not in the row; a lease released on less could be in the hands
-//! of a worker whose reservation was given back.
+//! of a worker although its reservation was given back.
 
 use chorus_core::attempt::{
     Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
@@ -30,10 +30,7 @@ pub(crate) struct Committed {
 }
 
 /// Commits decisions and publishes their records.
-pub(crate) async fn commit(
-    context: &Context,
-    decided: Vec<DecidedRow>,
-) -> Committed {
+pub(crate) async fn commit(context: &Context, decided: Vec<DecidedRow>) -> Committed {
     let mut committed = Committed::default();
     let mut round = decided;
     while !round.is_empty() {
@@ -101,7 +98,7 @@ async fn may_suffice_later(
     }
 }
 
-fn statement(context: &Context, DecidedRow { row, decision }: &Decided) -> Dispatch {
+fn statement(context: &Context, DecidedRow { row, decision }: &DecidedRow) -> Dispatch {
     let (attempt, epoch) = (&row.attempt, row.epoch);
     let record = match decision {
         DispatchDecision::Send(assignment) => record::task_dispatch(

@@ -15,7 +15,7 @@ use chorus_pool::Admission;
 
 use crate::record_tail::Ended;
 
-/// Time after which a delivery whose end was never reported is given up.
+/// Time after which a delivery without a reported end is given up.
 const GIVEN_UP_AFTER: Millis = Millis::from_secs(1_800);
 
 /// Time in which the record of a delivery is awaited once its row has moved on without one.
@@ -40,7 +40,7 @@ pub(crate) struct Feedback {
     oldest_counted: VecDeque<Key>,
 }
 
-/// A delivery whose end was not reported yet.
+/// A delivery without a reported end.
 #[derive(Debug)]
 struct UnderWay {
     provider: ProviderId,

@@ -2,7 +2,7 @@
 //!
 //! One [`Dispatcher`] is active at a time, under a leader's term; others stand by. It reads queued rows, has each
 //! admitted by the pool's [`Admission`](chorus_pool::Admission), commits the dispatch with its outbox record, and
-//! publishes it. In the same term it takes back deliveries that were not claimed or whose worker fell silent,
+//! publishes it. In the same term it takes back deliveries that were not claimed or have lost their worker,
 //! and publishes again what the bus may have lost. It may stop at any await: rows, leases and records are such
 //! that the next term goes on.
 //!

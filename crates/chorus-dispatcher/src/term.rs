@@ -31,11 +31,7 @@ pub(crate) async fn work(context: &Context, catalog: &Arc<Catalog>, roles: &Role
     let mut events = EventLoop::new(context, catalog, roles);
     events.restore().await;
     events.warm_up().await;
-    select(
-        Box::pin(events.run()),
-        Box::pin(reconciler::run(context)),
-    )
-    .await;
+    select(Box::pin(events.run()), Box::pin(reconciler::run(context))).await;
 }
 
 /// Queue of a term: rows, admission, and what was learnt from ended calls.

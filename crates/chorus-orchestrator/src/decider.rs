@@ -52,8 +52,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Returns the project as decided, the commit under construction, and the queued attempts, whose work orders
-    /// are in the store.
+    /// Returns the project as decided, the commit under construction, and the queued attempts with
+    /// their work orders in the store.
     pub(crate) async fn finish(mut self) -> (Aggregate, CommitBuilder, Vec<NewAttempt>) {
         loop {
             match self.attempts().await {

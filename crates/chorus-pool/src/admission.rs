@@ -1,7 +1,7 @@
-//! Choosing a credential for each waiting call and reserving on it: the pool's one async shell.
+//! Chooses a credential for each waiting call and reserves on it: the only async part of the pool.
 //!
-//! It owns the queue, asks the limiter for the head of each line, and sleeps exactly until the head fits, a
-//! limit changes, or a second has passed. The dispatcher runs one for all tasks, a gateway one for its
+//! [`Admission`] owns the queue, asks the limiter for the head of each line, and sleeps until the head fits, a limit
+//! changes, or [`Settings::poll`] has passed. The dispatcher runs one for all tasks, a gateway one for its
 //! interactive calls. It never calls a provider and keeps nothing that cannot be rebuilt.
 
 mod ask;
@@ -21,20 +21,20 @@ use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::breaker::{Breakers, RouteReport};
 use crate::endpoint_index::{EndpointIndex, RoleModels};
-use crate::estimate::{Estimator, Lesson};
+use crate::estimate::{Estimator, UsageSample};
 use crate::health::AccountHealth;
 use queue::{LineKey, Queue};
 
-/// How admission behaves.
+/// Behaviour of [`Admission`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a reservation may wait for its call to begin.
+    /// Time for which a reservation waits for its call to begin.
     pub lease_lasts: Millis,
-    /// How long admission sleeps at most while something waits.
+    /// Maximum time between two questions to the limiter while a call waits.
     pub poll: Millis,
-    /// Most grants handed out at once.
+    /// Maximum number of decisions returned at once.
     pub batch: usize,
-    /// Parts per thousand of each limit that calls leave free.
+    /// Share of each limit that calls leave free, in thousandths.
     pub floor_permille: u16,
 }
 
@@ -49,60 +49,60 @@ impl Default for Settings {
     }
 }
 
-/// A call that wants to be admitted.
+/// A call that asks for admission.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdmissionRequest {
-    /// The lease that it will run under, drawn before it is queued: asking twice reserves once.
+    /// Id of the lease that the call will run under. Drawn before it is queued, so repeated requests reserve once.
     pub lease: LeaseId,
-    /// Whose it is.
+    /// Tenant that owns the call.
     pub tenant: Tenant,
-    /// A person waits for it.
+    /// True if a person waits for the reply: such calls are admitted first.
     pub interactive: bool,
-    /// Which model it selector.
+    /// Models that may serve the call.
     pub selector: ModelSelector,
-    /// What it is for; predicts its output.
+    /// Kind of the task, which predicts the size of the reply.
     pub kind: TaskKind,
-    /// How large it will be.
+    /// Estimated size of the call.
     pub size: CallSize,
-    /// Higher goes first.
+    /// Priority; a higher one goes first.
     pub priority: u8,
-    /// Predicted time from here to the project's end.
+    /// Predicted time from the start of the call to the end of its project.
     pub path: Millis,
-    /// When it was queued for the first time.
+    /// Time at which the attempt was queued first.
     pub since: Timestamp,
-    /// Not before this time.
+    /// Earliest time of admission.
     pub not_before: Timestamp,
-    /// It goes on from an earlier delivery: before its peers.
+    /// True if the call continues a cut answer: it goes before its peers.
     pub ahead: bool,
-    /// The account whose rate limit refused it last.
+    /// Account that refused the attempt last.
     pub refused_by: Option<AccountId>,
 }
 
-/// Which model a call selector.
+/// Models that may serve a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSelector {
-    /// The one that serves this role.
+    /// Models of a role, chosen by [`EndpointIndex::choose`].
     Role(ModelRole),
-    /// This one.
+    /// One model by its name in the catalogue.
     Model(ModelSlug),
 }
 
 /// A request that has left the queue, with the decision on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
-    /// The request.
+    /// Request as it was pushed.
     pub request: Box<AdmissionRequest>,
     /// [`DispatchDecision::Send`] with the reserved lease, or the cause for which no account will
     /// ever admit it.
     pub decision: DispatchDecision,
 }
 
-/// The limiter has lost its state: leases must be restored before anything is reserved.
+/// The limiter has lost its state: leases must be restored before the next reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the limiter has lost its state")]
 pub struct StateLost;
 
-/// The queue with its limiter.
+/// Queue of calls over a limiter.
 pub struct Admission {
     limits: Arc<dyn LimitState>,
     clock: Arc<dyn Clock>,
@@ -119,7 +119,7 @@ pub struct Admission {
     changes: BoxStream<'static, GroupId>,
 }
 
-/// A line whose head did not fit.
+/// A line that is not asked for until its head may fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rest {
     head: LeaseId,
@@ -127,7 +127,7 @@ struct Rest {
 }
 
 impl Admission {
-    /// An empty queue over a limiter.
+    /// An empty queue over a [`LimitState`].
     pub fn new(
         limits: Arc<dyn LimitState>,
         clock: Arc<dyn Clock>,
@@ -153,45 +153,45 @@ impl Admission {
         }
     }
 
-    /// Queues a call, in place of one with the same lease.
+    /// Queues a call; one with the same lease is replaced.
     pub fn push(&mut self, request: AdmissionRequest) {
         self.remove(request.lease);
         self.place(request, self.clock.now());
     }
 
-    /// Takes a call out. Its lease may have been reserved unnoticed: end it unused.
+    /// Removes a call. Its lease may be reserved although no decision was returned: the caller ends it as unused.
     pub fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
         self.queue.remove(lease)
     }
 
-    /// Whether the call waits here.
+    /// Returns true if the call of this lease is queued.
     pub fn waits(&self, lease: LeaseId) -> bool {
         self.queue.contains(lease)
     }
 
-    /// How many wait.
+    /// Number of queued calls.
     pub fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether nobody waits.
+    /// Returns true if no call is queued.
     pub fn is_empty(&self) -> bool {
         self.queue.len() == 0
     }
 
-    /// The accounts that calls may go to.
+    /// Index of the endpoints that calls may use.
     pub const fn index(&self) -> &EndpointIndex {
         &self.index
     }
 
-    /// Changes the accounts; `change` says whether it changed anything, and then every call finds its line anew.
+    /// Changes the endpoints. If `change` returns true, every queued call is assigned to a line again.
     pub fn update_endpoints(&mut self, change: impl FnOnce(&mut EndpointIndex) -> bool) {
         if change(&mut self.index) {
             self.line_up_again();
         }
     }
 
-    /// What a call will likely use on a provider's route to a model.
+    /// Estimator of the use of calls.
     pub const fn estimator(&self) -> &Estimator {
         &self.estimator
     }
@@ -205,7 +205,7 @@ impl Admission {
     /// and the health of its account from every end.
     pub fn call_ended_at(&mut self, call: &CallSummary, at: Timestamp) {
         if let Some(usage) = call.usage.filter(|_| call.complete) {
-            self.estimator.learn(&Lesson {
+            self.estimator.learn(&UsageSample {
                 provider: call.provider.clone(),
                 model: call.model.clone(),
                 kind: call.kind,
@@ -218,13 +218,12 @@ impl Admission {
             self.health.record(call.account, call.class, at);
         }
         let report = RouteReport::of(call.class, call.complete);
-        self.breakers
-            .ended(&call.provider, &call.model, report, at);
+        self.breakers.ended(&call.provider, &call.model, report, at);
         self.resting.clear();
     }
 
-    /// Gives back the breaker's slot of a dispatched call that was never made: nobody claimed it,
-    /// or its delivery was cancelled.
+    /// Gives back the breaker's slot of a dispatched call that was never made: its delivery was not claimed
+    /// or was cancelled.
     pub fn call_dropped(&mut self, provider: &ProviderId, model: &ModelSlug) {
         let now = self.clock.now();
         self.breakers
@@ -232,8 +231,8 @@ impl Admission {
         self.resting.clear();
     }
 
-    /// Waits until something was decided, and returns all of it. Dropping the wait loses nothing: what was
-    /// reserved meanwhile is returned by the next one. What was decided before a loss comes before the news of it.
+    /// Waits for decisions and returns all of them. Dropping the wait loses nothing: decisions made meanwhile are
+    /// returned by the next call. Decisions made before the limiter lost its state come before [`StateLost`].
     pub async fn next(&mut self) -> Result<Vec<Decided>, StateLost> {
         loop {
             let now = self.clock.now();
@@ -249,7 +248,7 @@ impl Admission {
         }
     }
 
-    /// Brings calls whose time has come into their lines.
+    /// Moves calls that were deferred until now into their lines.
     fn wake(&mut self, now: Timestamp) {
         for request in self.queue.due(now) {
             self.place(request, now);

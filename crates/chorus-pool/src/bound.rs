@@ -1,57 +1,58 @@
-//! The provable lower bound of a makespan: no schedule, however clever, ends earlier.
+//! Lower bound of a makespan: no schedule of the jobs ends earlier.
 //!
-//! Three closed forms, each valid alone: the critical path; what rates can bring for any set of jobs; what
-//! slots can hold of it. The joint certificate (a linear programme's prices) is stronger and is not made here.
+//! Three closed forms, each valid alone: the critical path, the supply of rates for any set of jobs, and the supply
+//! of slots. The joint certificate (the prices of a linear programme) is stronger and is not computed here.
+//! Benchmarks compare real runs with [`Bound`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
 use chorus_core::time::Millis;
 
-/// One call that was accepted, with the calls that it had to wait for.
+/// One call, with the calls that it waited for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Places in the list of the jobs it waited for; each before its own.
+    /// Indices of the jobs that it waited for; each is lower than its own.
     pub parents: Vec<usize>,
-    /// Its least service time, without queueing.
+    /// Minimum service time, without queueing.
     pub service: Millis,
-    /// What it used of each dimension, at least.
+    /// Minimum use of each dimension.
     pub used: BTreeMap<Dimension, u64>,
-    /// Places in the list of the stations it could run on.
+    /// Indices of the stations that it could run on.
     pub eligible: BTreeSet<usize>,
 }
 
-/// One quota group, as it stood at the beginning.
+/// One quota group at the start of the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Station {
-    /// Its limits.
+    /// Limits of the group.
     pub limits: Vec<Limit>,
-    /// What was left of each rate at the beginning; full where nothing is said.
+    /// Amount left of each rate at the start; a rate that is not listed is full.
     pub levels: BTreeMap<Dimension, u64>,
 }
 
-/// The bound and its parts.
+/// Lower bound with its parts, each in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bound {
-    /// The longest chain of jobs.
+    /// Bound by the longest chain of jobs.
     pub critical_path: Millis,
-    /// What rates can bring.
+    /// Bound by the rates.
     pub rate: Millis,
-    /// What slots can hold.
+    /// Bound by the slots.
     pub slots: Millis,
 }
 
 impl Bound {
-    /// No schedule ends before this.
+    /// Largest of the parts: no schedule ends earlier.
     pub fn makespan(&self) -> Millis {
         self.critical_path.max(self.rate).max(self.slots)
     }
 }
 
-/// How many thresholds on heads and tails are tried.
+/// Number of thresholds on heads and on tails that are tried.
 const THRESHOLDS: usize = 12;
 
-/// The lower bound of the makespan of these jobs on these stations.
+/// Computes the lower bound of the makespan of these jobs on these stations.
 pub fn bound(jobs: &[Job], stations: &[Station]) -> Bound {
     let spans = spans(jobs);
     let critical_path = spans
@@ -88,7 +89,7 @@ pub fn bound(jobs: &[Job], stations: &[Station]) -> Bound {
     }
 }
 
-/// The longest chain before a job, and the one that begins with it, in seconds.
+/// Length of the longest chain before each job, and of the longest that begins with it, in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     head: f64,
@@ -124,7 +125,7 @@ fn spans(jobs: &[Job]) -> Vec<Span> {
     spans
 }
 
-/// Some of the values, evenly spread over their order, the least always among them.
+/// Sample of the values, evenly spread over their order, the smallest included.
 fn thresholds(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -133,7 +134,7 @@ fn thresholds(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values.into_iter().step_by(step).collect()
 }
 
-/// A set of jobs and all stations that any of them may use.
+/// A set of jobs and all stations that at least one of them may use.
 struct Set<'a> {
     jobs: Vec<&'a Job>,
     stations: Vec<&'a Station>,
@@ -168,8 +169,8 @@ impl<'a> Set<'a> {
         }
     }
 
-    /// No job of the set is admitted before its head, nor later than its tail before the end; what can be
-    /// drawn in between is what is left at the head, at most a burst, and what comes back.
+    /// Bound by one dimension. No job of the set is admitted before its head, nor later than its tail before the end;
+    /// between the two, the set can draw the amount left at the head, at most a burst, and the refill.
     fn by_rate(&self) -> f64 {
         let dimensions = [
             Dimension::Requests,
@@ -201,8 +202,8 @@ impl<'a> Set<'a> {
         (per_second > 0.0).then(|| self.head + self.tail + (needed - start).max(0.0) / per_second)
     }
 
-    /// Produced tokens that are only guessed at admission may put a rate into debt, by one call a slot at most;
-    /// without slots nobody knows by how much.
+    /// Debt that a rate may have. Produced tokens are estimated at admission, so each slot can overdraw by one call;
+    /// without slots the debt has no bound.
     fn overdraft(&self, station: &Station, dimension: Dimension) -> Option<f64> {
         let guessed = |limit: &Limit| {
             matches!(
@@ -247,7 +248,7 @@ impl<'a> Set<'a> {
     }
 }
 
-/// Burst, level at the beginning and amount a second of a station's rate; none when it has no such rate.
+/// Burst, level at the start and refill per second of a rate of a [`Station`]; none if it has no such rate.
 fn rate_of(station: &Station, dimension: Dimension) -> Option<(f64, f64, f64)> {
     let rates = station
         .limits

@@ -1,7 +1,7 @@
-//! Who can serve what: accounts and credentials with the groups they draw on, and the model of each role.
+//! Index of endpoints: which credential of which account serves which model, with the quota groups it draws on.
 //!
-//! A index is a picture of the directory at one moment. Whether there is room on a credential is the
-//! limiter's business; whether a provider is well, the breaker's.
+//! The index is a copy of the [`Directory`](chorus_core::port::Directory) at one moment. Room on a credential is
+//! known to the limiter, failures of a route to [`Breakers`](crate::breaker::Breakers).
 
 mod model_choice;
 
@@ -16,7 +16,7 @@ use chorus_core::time::Timestamp;
 
 pub use model_choice::{ChoiceReason, ModelChoice, RoleModels, Unserved};
 
-/// The accounts of all tenants that were read so far.
+/// Endpoints of all tenants that were read so far.
 #[derive(Debug, Clone)]
 pub struct EndpointIndex {
     catalog: Arc<Catalog>,
@@ -24,26 +24,26 @@ pub struct EndpointIndex {
     endpoints: BTreeMap<Tenant, Vec<Endpoint>>,
 }
 
-/// One credential of one account.
+/// One credential of one account, as a place where calls can be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
-    /// The account.
+    /// Account of the credential.
     pub account: AccountId,
-    /// Who owns the account.
+    /// Owner of the account.
     pub owner: String,
-    /// Whether a refused call may come here from a sibling of the same owner.
+    /// True if a refused call may move here from another account of the same owner.
     pub same_owner_spill: bool,
-    /// The credential.
+    /// Id of the credential.
     pub credential: CredentialId,
-    /// Its provider.
+    /// Provider that the credential is for.
     pub provider: ProviderId,
-    /// What may be done with it.
+    /// State of the credential.
     pub state: CredentialState,
     groups: Vec<(Arc<QuotaGroup>, Vec<ModelSlug>)>,
 }
 
 impl EndpointIndex {
-    /// A index without accounts.
+    /// An index without accounts.
     pub const fn new(catalog: Arc<Catalog>) -> Self {
         Self {
             catalog,
@@ -52,12 +52,12 @@ impl EndpointIndex {
         }
     }
 
-    /// The catalogue that models and providers are looked up in.
+    /// Catalogue of the models and providers.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// Takes over a tenant's accounts; false when nothing has changed.
+    /// Replaces the accounts of a tenant; returns false if they are unchanged.
     pub fn set(&mut self, tenant: &Tenant, accounts: Vec<Account>) -> bool {
         if self.tenants.get(tenant) == Some(&accounts) {
             return false;
@@ -73,12 +73,12 @@ impl EndpointIndex {
         true
     }
 
-    /// Whether the tenant's accounts have been read.
+    /// Returns true if the accounts of the tenant were read.
     pub fn knows(&self, tenant: &Tenant) -> bool {
         self.tenants.contains_key(tenant)
     }
 
-    /// The endpoints of a tenant that can serve a model, whatever their state.
+    /// Endpoints of a tenant that serve a model, in any state.
     pub fn serving(&self, tenant: &Tenant, model: &ModelSlug) -> Vec<&Endpoint> {
         let Some(model) = self.catalog.model(model) else {
             return Vec::new();
@@ -124,7 +124,7 @@ impl EndpointIndex {
             .collect()
     }
 
-    /// When the first parked endpoint that could serve the model comes back.
+    /// Time at which the first parked endpoint that serves the model becomes usable.
     pub fn returns(&self, tenant: &Tenant, model: &ModelSlug) -> Option<Timestamp> {
         let until = self
             .serving(tenant, model)
@@ -136,7 +136,7 @@ impl EndpointIndex {
         until.min()
     }
 
-    /// When the next parked credential of any tenant comes back.
+    /// Time at which the next parked credential of any tenant becomes usable.
     pub fn next_return(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self
             .endpoints
@@ -149,7 +149,7 @@ impl EndpointIndex {
         until.min()
     }
 
-    /// The groups that a delivery's lease draws on, for putting it back; looked for in all tenants.
+    /// Groups that the lease of a delivery draws on, searched in all tenants; needed to restore the lease.
     pub fn groups_of(&self, credential: CredentialId, model: &ModelSlug) -> Vec<Arc<QuotaGroup>> {
         let mut endpoints = self.endpoints.values().flatten();
         endpoints
@@ -192,7 +192,7 @@ impl EndpointIndex {
 }
 
 impl Endpoint {
-    /// Whether calls may be made with it now.
+    /// Returns true if calls may be made with the credential at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         match &self.state {
             CredentialState::Active => true,
@@ -201,7 +201,7 @@ impl Endpoint {
         }
     }
 
-    /// The groups that a call of this model draws on.
+    /// Groups that a call of this model draws on.
     pub fn groups_for(&self, model: &ModelSlug) -> Vec<Arc<QuotaGroup>> {
         let drawn = self
             .groups
@@ -220,8 +220,8 @@ impl Endpoint {
     }
 }
 
-/// One group for everything that an account does at a provider, while nothing better is known. Two keys of
-/// one account share it: adding keys never adds capacity.
+/// Default group of an account at a provider without configured groups. Two keys of one account share it: adding
+/// keys never adds capacity.
 fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) -> QuotaGroup {
     let limits = row
         .map(|row| row.default_limits.clone())

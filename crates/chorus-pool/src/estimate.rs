@@ -1,8 +1,9 @@
-//! What a call will likely use, learned from what calls used.
+//! Estimates of the use of a call, learned from ended calls.
 //!
-//! Input: the base count times a ratio that calibrates itself for each provider and model. Output: what the
-//! plan expects times a ratio learned for each model and kind of task, as a log-normal. Time: so much for each
-//! produced token. Deliberately simple: coarse sizes suffice, the ledger resolves what was really used.
+//! Input: the base count times a ratio learned for each provider and model. Output: the expectation of the plan times
+//! a ratio learned for each model and kind of task, as a log-normal. Time: milliseconds for each produced token.
+//! Deliberately simple: coarse sizes suffice, because the ledger charges the real use when a call ends.
+//! [`Admission`](crate::Admission) feeds the [`Estimator`] with each [`UsageSample`].
 
 use std::collections::BTreeMap;
 
@@ -14,14 +15,14 @@ use chorus_core::llm::Usage;
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
-/// Standard deviations from the median to the nine-tenths quantile.
+/// Number of standard deviations from the median to the 90 % quantile.
 const P90: f64 = 1.2816;
-/// The least weight of a new observation.
+/// Minimum weight of a new sample.
 const LEAST_WEIGHT: f64 = 0.05;
-/// Observations that the first guess counts for.
+/// Number of samples that the initial estimate counts for.
 const GUESS_COUNTS: f64 = 4.0;
 
-/// Predicts calls.
+/// Estimates of all routes and kinds of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Estimator {
     inputs: BTreeMap<(ProviderId, ModelSlug), Learned>,
@@ -29,24 +30,24 @@ pub struct Estimator {
     paces: BTreeMap<(ProviderId, ModelSlug), Learned>,
 }
 
-/// What one call really used.
+/// Real use of one call.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lesson {
-    /// Where it ran.
+pub struct UsageSample {
+    /// Provider that was called.
     pub provider: ProviderId,
-    /// The model.
+    /// Model that was called.
     pub model: ModelSlug,
-    /// What it was for.
+    /// Kind of the task.
     pub kind: TaskKind,
-    /// How large it was thought to be.
+    /// Size as estimated before the call.
     pub size: CallSize,
-    /// What it used.
+    /// Tokens used.
     pub usage: Usage,
-    /// How long it took.
+    /// Time from the start of the call to its end.
     pub took: Millis,
 }
 
-/// Mean and spread of the logarithm of a ratio.
+/// Mean and variance of the logarithm of a ratio.
 #[derive(Debug, Clone, Copy)]
 struct Learned {
     mean: f64,
@@ -55,7 +56,7 @@ struct Learned {
 }
 
 impl Estimator {
-    /// What a call will likely use on a provider's route to a model.
+    /// Estimates a call on a provider's route to a model.
     pub fn estimate(
         &self,
         provider: &ProviderId,
@@ -90,7 +91,7 @@ impl Estimator {
         }
     }
 
-    /// How long the call will likely take.
+    /// Estimated service time of a call.
     pub fn service(
         &self,
         provider: &ProviderId,
@@ -102,7 +103,7 @@ impl Estimator {
         Millis(scaled(tokens, self.pace(provider, &model.slug)).max(200))
     }
 
-    /// Milliseconds for each produced token, waiting for the first one included.
+    /// Milliseconds per produced token, the wait for the first one included.
     pub fn pace(&self, provider: &ProviderId, model: &ModelSlug) -> f64 {
         let key = (provider.clone(), model.clone());
         self.paces
@@ -112,8 +113,8 @@ impl Estimator {
             .quantile(0.0)
     }
 
-    /// Takes in what a call really used.
-    pub fn learn(&mut self, lesson: &Lesson) {
+    /// Learns from the real use of a call.
+    pub fn learn(&mut self, lesson: &UsageSample) {
         let route = (lesson.provider.clone(), lesson.model.clone());
         if lesson.size.input > 0 && lesson.usage.prompt() > 0 {
             let learned = self
@@ -137,7 +138,7 @@ impl Estimator {
         }
     }
 
-    /// What this provider counts for one token of the base count: the middle, and the spread as a factor.
+    /// Tokens that the provider counts for one token of the base count: the median, and the spread as a factor.
     pub fn calibration(&self, provider: &ProviderId, model: &ModelSlug) -> (f64, f64) {
         let learned = self.input(provider, model);
         (
@@ -197,8 +198,8 @@ mod tests {
     use super::*;
     use crate::tests::model;
 
-    fn lesson(input: u64, output: u64) -> Lesson {
-        Lesson {
+    fn lesson(input: u64, output: u64) -> UsageSample {
+        UsageSample {
             provider: "sim".into(),
             model: "claude/sonnet".into(),
             kind: TaskKind::Work,

@@ -1,8 +1,9 @@
-//! The account pool: who can serve a call, what it will likely use, which call goes first. All of
-//! that is pure; [`Admission`] is the one async shell, which asks the `LimitState` port.
+//! The account pool: which endpoint can serve a call, what the call will likely use, and which call goes first. All
+//! of that is pure; [`Admission`] is the one async part, which asks the
+//! [`LimitState`](chorus_core::port::LimitState) port.
 //!
-//! Levels, windows and leases are not here but in the limiter behind that port. Nothing here makes a call,
-//! keeps a secret or reads a database.
+//! Levels, windows and leases are in the limiter behind that port. Nothing here makes a call, keeps a secret or
+//! reads a database.
 
 pub mod admission;
 pub mod bound;

@@ -1,9 +1,9 @@
-//! Which call goes first: priority, then fairness between tenants, then the rule of the critical path.
+//! Order of waiting calls: priority, then fairness between tenants, then the rule of the critical path.
 //!
-//! The rule: of the ready calls take the one with the longest path to its project's end if that path threatens
-//! the makespan, else the oldest. One line for each set of credentials, and nobody passes a blocked head:
-//! backfilling cost up to eleven points of utilisation in simulation. Calls that go on after being cut by
-//! `max_tokens` stand before their peers.
+//! The rule takes the call with the longest path to the end of its project if that path threatens the makespan, and
+//! the oldest call otherwise. Each set of credentials has one [`Line`], and no call passes a blocked head:
+//! backfilling cost up to eleven points of utilisation in simulation. Calls that continue an answer cut by
+//! `max_tokens` go before their peers.
 
 mod rates;
 
@@ -15,24 +15,24 @@ use chorus_core::time::{Millis, Timestamp};
 
 pub use rates::{Rates, Work};
 
-/// What decides a call's place.
+/// Properties that decide the position of a call in its [`Line`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The lease that it will run under: its name here.
+    /// Lease that the call will run under; identifies it here.
     pub lease: LeaseId,
-    /// Whose it is.
+    /// Tenant that owns the call.
     pub tenant: Tenant,
-    /// Higher goes first.
+    /// Priority; a higher one goes first.
     pub priority: u8,
-    /// Predicted time from here to the project's end.
+    /// Predicted time from the start of the call to the end of its project.
     pub path: Millis,
-    /// When it was queued for the first time.
+    /// Time at which the attempt was queued first.
     pub since: Timestamp,
-    /// It goes on from an earlier delivery.
+    /// True if the call continues a cut answer.
     pub ahead: bool,
 }
 
-/// The calls that wait for one set of credentials.
+/// Calls that wait for one set of credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Line {
     tiers: BTreeMap<Reverse<u8>, BTreeMap<Tenant, Waiting>>,
@@ -47,7 +47,7 @@ struct Waiting {
 }
 
 impl Line {
-    /// A call joins; `work` is what it will likely take.
+    /// Adds a call with its estimated work.
     pub fn push(&mut self, place: &Place, work: Work) {
         let waiting = self
             .tiers
@@ -66,7 +66,7 @@ impl Line {
         self.work = self.work + work;
     }
 
-    /// A call leaves.
+    /// Removes a call with the work that it was added with.
     pub fn remove(&mut self, place: &Place, work: Work) {
         let Some(tier) = self.tiers.get_mut(&Reverse(place.priority)) else {
             return;
@@ -88,7 +88,7 @@ impl Line {
         self.work = self.work - work;
     }
 
-    /// The call that is admitted next, given the time that the pool needs for what is left in this line.
+    /// Returns the call to be admitted next; `rates` tell how long the work left in the line takes.
     pub fn head(&self, fairness: &Fairness, rates: &Rates) -> Option<LeaseId> {
         let (_, tenants) = self.tiers.first_key_value()?;
         let (_, waiting) = tenants
@@ -106,42 +106,42 @@ impl Line {
         })
     }
 
-    /// Whether nobody waits.
+    /// Returns true if no call waits.
     pub fn is_empty(&self) -> bool {
         self.tiers.is_empty()
     }
 
-    /// What all that wait will likely take.
+    /// Sum of the estimated [`Work`] of all waiting calls.
     pub const fn work(&self) -> Work {
         self.work
     }
 }
 
-/// A path threatens the makespan when it is at least 0.3 of the time that the pool needs, less ten seconds.
+/// Returns true if a path threatens the makespan: it is at least 0.3 of the time the pool needs, less ten seconds.
 fn threatens(path: Millis, drain: Millis) -> bool {
     u128::from(path.0) * 10 + 100_000 >= u128::from(drain.0) * 3
 }
 
-/// The virtual token counter: who has been served least goes first.
+/// Virtual token counter: the tenant that has been served least goes first.
 #[derive(Debug, Clone, Default)]
 pub struct Fairness {
     counters: BTreeMap<Tenant, u64>,
 }
 
 impl Fairness {
-    /// What a tenant has used, in weighted tokens.
+    /// Weighted tokens that a tenant has used.
     pub fn used(&self, tenant: &Tenant) -> u64 {
         self.counters.get(tenant).copied().unwrap_or(0)
     }
 
-    /// A tenant that was away comes back: it is not owed for the time it did not wait.
+    /// Lifts the counter of a tenant without waiting calls to the lowest of the others, so that absence earns nothing.
     pub fn joins<'a>(&mut self, tenant: &Tenant, waiting: impl Iterator<Item = &'a Tenant>) {
         let least = waiting.map(|other| self.used(other)).min().unwrap_or(0);
         let counter = self.counters.entry(tenant.clone()).or_insert(0);
         *counter = (*counter).max(least);
     }
 
-    /// A tenant is served; a produced token weighs five read ones.
+    /// Adds the tokens of an admitted call; a produced token weighs as much as five read ones.
     pub fn serve(&mut self, tenant: &Tenant, input: u64, output: u64) {
         *self.counters.entry(tenant.clone()).or_insert(0) += input + 5 * output;
     }

@@ -1,4 +1,6 @@
-//! From rows to figures.
+//! Computes the figures of a [`Report`] from a [`ReportInput`].
+//!
+//! Pure. The critical path is in [`path`], sentences about unplanned events are in [`happenings`].
 
 use std::collections::BTreeMap;
 
@@ -9,13 +11,13 @@ use chorus_core::project::{HistoryEvent, State, Task};
 use chorus_core::time::Timestamp;
 
 use super::figures::{
-    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span,
-    TaskFigures, Totals, VerdictFigures,
+    AccountFigures, ConflictFigures, FileFigures, LimitFigures, Report, Span, TaskFigures, Totals,
+    VerdictFigures,
 };
 use super::input::ReportInput;
-use super::path;
+use super::{happenings, path};
 
-/// The report of a input.
+/// Builds the report of a project.
 pub fn build(input: &ReportInput) -> Report {
     let took = call_times(input);
     let (critical, critical_path_ms) = path::critical(&input.project.tasks, &took);
@@ -38,20 +40,20 @@ pub fn build(input: &ReportInput) -> Report {
         },
         assumptions: head.assumptions.clone(),
         files: files(input),
-        happenings: happenings(input),
+        happenings: happenings::happenings(input),
     }
 }
 
 impl ReportInput {
-    fn since(&self, at: Timestamp) -> u64 {
+    pub(super) fn since(&self, at: Timestamp) -> u64 {
         at.since(self.project.head.created_at).0
     }
 
-    fn task(&self, id: TaskId) -> Option<&Task> {
+    pub(super) fn task(&self, id: TaskId) -> Option<&Task> {
         self.project.tasks.get(&id)
     }
 
-    fn account(&self, id: AccountId) -> String {
+    pub(super) fn account(&self, id: AccountId) -> String {
         self.accounts
             .iter()
             .find(|account| account.id == id)
@@ -59,8 +61,8 @@ impl ReportInput {
     }
 }
 
-/// How a delivery ended, in one word.
-fn end_word(delivery: &DeliveryRow) -> &'static str {
+/// Name of the end of a delivery, as [`Span::end`] holds it.
+fn end_name(delivery: &DeliveryRow) -> &'static str {
     match &delivery.end {
         None => "open",
         Some(DeliveryEnd::Unclaimed) => "unclaimed",
@@ -81,12 +83,12 @@ fn end_word(delivery: &DeliveryRow) -> &'static str {
     }
 }
 
-/// Time of the calls that gave each task its result, all deliveries of a continued answer together.
+/// Milliseconds of the calls that produced each task's result; all deliveries of a continued answer are added up.
 fn call_times(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     let mut took = BTreeMap::new();
     for delivery in &input.deliveries {
         if let (Some(claimed), Some(ended), "done" | "asked" | "continued") =
-            (delivery.claimed_at, delivery.ended_at, end_word(delivery))
+            (delivery.claimed_at, delivery.ended_at, end_name(delivery))
         {
             *took.entry(delivery.task).or_insert(0) += ended.since(claimed).0;
         }
@@ -94,7 +96,7 @@ fn call_times(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     took
 }
 
-/// For each task the time from the first moment it could be done until a worker first had it.
+/// Milliseconds from the time at which each task became ready to its first claim by a worker.
 fn waits(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     let mut ready = BTreeMap::new();
     for stored in &input.events {
@@ -129,11 +131,11 @@ fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
         .iter()
         .filter_map(|row| row.usage)
         .fold(Usage::default(), |sum, usage| sum + usage);
-    let count = |word: &str| {
+    let count = |end: &str| {
         input
             .deliveries
             .iter()
-            .filter(|row| end_word(row) == word)
+            .filter(|row| end_name(row) == end)
             .count() as u64
     };
     Totals {
@@ -170,7 +172,7 @@ fn tasks(
         id: task.id.to_string(),
         key: task.key.to_string(),
         title: task.title.clone(),
-        kind: word(&task.kind),
+        kind: json_name(&task.kind),
         state: task.state.as_str().to_owned(),
         plan_version: task.plan_version,
         parents: task.parents.iter().map(ToString::to_string).collect(),
@@ -188,10 +190,10 @@ fn tasks(
     input.project.tasks.values().map(figures).collect()
 }
 
-/// An enum's name as it is written in JSON.
-fn word<T: serde::Serialize>(value: &T) -> String {
+/// Name of an enum's variant as it is written in JSON.
+pub(super) fn json_name<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
+        Ok(serde_json::Value::String(name)) => name,
         other => format!("{other:?}"),
     }
 }
@@ -256,12 +258,12 @@ fn span(input: &ReportInput, delivery: &DeliveryRow) -> Span {
         task: delivery.task.to_string(),
         key: task.map_or_else(String::new, |task| task.key.to_string()),
         title: task.map_or_else(String::new, |task| task.title.clone()),
-        kind: word(&delivery.kind),
+        kind: json_name(&delivery.kind),
         model: delivery.assignment.model.to_string(),
         epoch: delivery.epoch.0,
         start_ms: input.since(start),
         end_ms: input.since(delivery.ended_at.unwrap_or(start)),
-        end: end_word(delivery).to_owned(),
+        end: end_name(delivery).to_owned(),
         input_tokens: usage.prompt(),
         output_tokens: usage.output,
         cost: delivery.cost.0,
@@ -322,177 +324,4 @@ fn files(input: &ReportInput) -> Vec<FileFigures> {
             sha256: file.content.to_string(),
         })
         .collect()
-}
-
-fn happenings(input: &ReportInput) -> Vec<Happening> {
-    let of_events = input.events.iter().filter_map(|stored| {
-        let (kind, text) = event_sentence(&stored.event)?;
-        Some(Happening {
-            at_ms: input.since(stored.at),
-            kind: kind.to_owned(),
-            text,
-        })
-    });
-    let of_deliveries = input.deliveries.iter().filter_map(|delivery| {
-        let (kind, text) = delivery_sentence(input, delivery)?;
-        Some(Happening {
-            at_ms: input.since(delivery.ended_at?),
-            kind: kind.to_owned(),
-            text,
-        })
-    });
-    let mut all: Vec<Happening> = of_events.chain(of_deliveries).collect();
-    all.sort_by_key(|happening| happening.at_ms);
-    all
-}
-
-fn event_sentence(event: &HistoryEvent) -> Option<(&'static str, String)> {
-    Some(match event {
-        HistoryEvent::Planned {
-            version,
-            tasks,
-            fallback: true,
-            ..
-        } => (
-            "plan",
-            format!(
-                "no reply of the planner could be used: a rule made plan {version} with {tasks} tasks"
-            ),
-        ),
-        HistoryEvent::TaskFailed { task, cause } => (
-            "failed",
-            format!(
-                "task {} “{}” has no result: {}",
-                task.key,
-                task.title,
-                word_of(cause)
-            ),
-        ),
-        HistoryEvent::TaskSkipped { task } => (
-            "failed",
-            format!(
-                "task {} “{}” was skipped: its parents failed it",
-                task.key, task.title
-            ),
-        ),
-        HistoryEvent::TaskAsked { task, question } => {
-            ("question", format!("task {} asked: {question}", task.key))
-        }
-        HistoryEvent::ConflictFound { conflict } => {
-            let values: Vec<String> = conflict
-                .claims
-                .iter()
-                .map(|claim| format!("“{}”", claim.value))
-                .collect();
-            (
-                "conflict",
-                format!(
-                    "conflict {} about {}: {}",
-                    conflict.id,
-                    conflict.subject,
-                    values.join(" against ")
-                ),
-            )
-        }
-        HistoryEvent::ConflictResolved { resolution } => (
-            "conflict",
-            format!(
-                "conflict {} resolved by {}: {}",
-                resolution.conflict,
-                word(&resolution.by),
-                resolution.reason
-            ),
-        ),
-        HistoryEvent::Reworked { round, tasks, .. } => {
-            let named: Vec<String> = tasks
-                .iter()
-                .map(|(task, _)| format!("{} “{}”", task.key, task.title))
-                .collect();
-            (
-                "rework",
-                format!("round {round} of rework: {}", named.join(", ")),
-            )
-        }
-        HistoryEvent::BudgetExhausted => (
-            "budget",
-            "the budget does not cover another call: nothing new is started".to_owned(),
-        ),
-        _ => return None,
-    })
-}
-
-/// Why something failed, as its JSON name and words.
-fn word_of<T: serde::Serialize>(value: &T) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    let field = |name: &str| {
-        value
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .replace('_', " ")
-    };
-    let (why, message) = (field("why"), field("message"));
-    if message.is_empty() {
-        why
-    } else {
-        format!("{why}: {message}")
-    }
-}
-
-fn delivery_sentence(
-    input: &ReportInput,
-    delivery: &DeliveryRow,
-) -> Option<(&'static str, String)> {
-    let key = input
-        .task(delivery.task)
-        .map_or_else(|| delivery.task.to_string(), |task| task.key.to_string());
-    let account = input.account(delivery.assignment.account);
-    Some(match &delivery.end {
-        Some(DeliveryEnd::WorkerLost) => (
-            "lost",
-            format!("the worker that held task {key} on {account} was lost: delivered again"),
-        ),
-        Some(DeliveryEnd::Unclaimed) => (
-            "lost",
-            format!("nobody claimed task {key} in time: queued again"),
-        ),
-        Some(DeliveryEnd::Finished {
-            outcome:
-                Outcome::Requeue {
-                    reason: Requeue::Limited { class },
-                    not_before,
-                    ..
-                },
-        }) => {
-            let wait = delivery
-                .ended_at
-                .map_or(0, |ended| not_before.since(ended).0);
-            let kind = if class.rule().is_limit() {
-                "limit"
-            } else {
-                "refusal"
-            };
-            (
-                kind,
-                format!(
-                    "{account} refused task {key} ({}): it waits {wait} ms, no attempt is burnt",
-                    class.as_str().replace('_', " ")
-                ),
-            )
-        }
-        Some(DeliveryEnd::Finished {
-            outcome:
-                Outcome::Requeue {
-                    reason: Requeue::Retry { class },
-                    ..
-                },
-        }) => (
-            "retry",
-            format!(
-                "the call of task {key} on {account} failed in passing ({}): delivered again",
-                class.as_str().replace('_', " ")
-            ),
-        ),
-        _ => return None,
-    })
 }

@@ -1,207 +1,209 @@
-//! The figures of a report, in the form in which `report.json` holds them. Times are milliseconds since the
-//! project was accepted, money is micro-dollars.
+//! Figures of a report in the form of `report.json`. Times are milliseconds since the project was accepted, money is
+//! in micro-dollars.
+//!
+//! Computed by [`build`](crate::build()); the HTML page reads the same names.
 
 use chorus_core::merge::{Conflict, Resolution};
 use chorus_core::verdict::VerdictItem;
 use serde::{Deserialize, Serialize};
 
-/// The whole report.
+/// Report of one project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Version of this form.
     pub version: u32,
-    /// The project's id.
+    /// Id of the project.
     pub project: String,
-    /// What it is called.
+    /// Title of the project.
     pub title: String,
-    /// Where it stands, in one word.
+    /// State of the project, as [`State::as_str`](chorus_core::project::State::as_str) names it.
     pub state: String,
-    /// Whether the providers were simulated: then no real model was called.
+    /// True if the providers were simulated: no real model was called.
     pub simulated: bool,
     /// Sums over the project.
     pub totals: Totals,
-    /// Every task, those that were replaced too.
+    /// All tasks, replaced ones included.
     pub tasks: Vec<TaskFigures>,
-    /// Every account and what ran on it.
+    /// One lane for each account and provider.
     pub accounts: Vec<AccountFigures>,
-    /// Conflicts and their resolutions.
+    /// Conflicts with their resolutions.
     pub conflicts: Vec<ConflictFigures>,
-    /// One for each time the deliverable was judged.
+    /// Verdicts, one for each time the deliverable was judged.
     pub verdicts: Vec<VerdictFigures>,
-    /// What is wrong with the deliverable.
+    /// Defects of the deliverable, or the reason why there is none.
     pub defects: Vec<String>,
-    /// What was taken for granted.
+    /// Assumptions about the brief.
     pub assumptions: Vec<String>,
-    /// The files of the deliverable.
+    /// Files of the deliverable.
     pub files: Vec<FileFigures>,
-    /// What went otherwise than planned, told in sentences, in order.
+    /// Unplanned events as sentences, in order of time.
     pub happenings: Vec<Happening>,
 }
 
 /// Sums over the project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// From acceptance to the end, or to the last thing that happened.
+    /// Milliseconds from acceptance to the last event.
     pub makespan_ms: u64,
-    /// The longest chain of tasks that had to wait for each other, by the time their calls took.
+    /// Milliseconds of the longest chain of tasks that waited for each other.
     pub critical_path_ms: u64,
-    /// Time of all calls added up.
+    /// Milliseconds of all calls, added up.
     pub call_ms: u64,
-    /// Time that tasks which could be done waited until a worker had them: for room within the limits, mostly.
+    /// Milliseconds that ready tasks waited for a worker, mostly for room within the limits, added up.
     pub waited_ms: u64,
-    /// How many deliveries there were.
+    /// Number of deliveries.
     pub deliveries: u64,
-    /// Deliveries that were refused for a limit's sake.
+    /// Number of deliveries refused because of a limit.
     pub limited: u64,
-    /// Deliveries whose worker was lost.
+    /// Number of deliveries with a lost worker.
     pub lost: u64,
-    /// Deliveries that failed in passing.
+    /// Number of deliveries with a passing failure.
     pub retried: u64,
-    /// Prompt tokens.
+    /// Number of prompt tokens, cached ones included.
     pub input_tokens: u64,
-    /// Prompt tokens that came from a cache.
+    /// Number of prompt tokens read from a cache.
     pub cached_tokens: u64,
-    /// Produced tokens.
+    /// Number of produced tokens.
     pub output_tokens: u64,
-    /// Produced tokens that were thinking.
+    /// Number of produced tokens spent on reasoning.
     pub reasoning_tokens: u64,
-    /// Most that might be spent.
+    /// Maximum that may be spent.
     pub budget: i64,
-    /// What was spent, waste included.
+    /// Money spent, waste included.
     pub spent: i64,
-    /// The part of it that bought nothing.
+    /// Part of the money spent on calls without a result.
     pub wasted: i64,
 }
 
 /// One task of the plan or around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskFigures {
-    /// Its id.
+    /// Id of the task.
     pub id: String,
-    /// Its short name in the plan.
+    /// Key of the task in the plan.
     pub key: String,
-    /// What it is called.
+    /// Title of the task.
     pub title: String,
-    /// What it is for.
+    /// Kind of the task, as [`TaskKind`](chorus_core::task_kind::TaskKind) is written in JSON.
     pub kind: String,
-    /// Where it stands, in one word.
+    /// State of the task.
     pub state: String,
-    /// The version of the plan that made it.
+    /// Version of the plan that made the task.
     pub plan_version: u32,
-    /// Ids of tasks whose results it reads.
+    /// Ids of its parents, which its prompt quotes.
     pub parents: Vec<String>,
-    /// Whether a later task stands in its place.
+    /// True if a later task replaced this one.
     pub superseded: bool,
-    /// Longest chain of parents above it.
+    /// Length of the longest chain of parents above the task.
     pub level: u32,
-    /// How many deliveries there were.
+    /// Number of deliveries.
     pub deliveries: u64,
-    /// Time of the call that gave its result.
+    /// Milliseconds of the calls that produced its result.
     pub call_ms: u64,
-    /// From the moment it could be done until a worker first had it.
+    /// Milliseconds from readiness to the first claim by a worker.
     pub waited_ms: u64,
-    /// Whether it lies on the critical path.
+    /// True if the task is on the critical path.
     pub critical: bool,
 }
 
-/// One account and what ran on it.
+/// Lane of one account at one provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccountFigures {
-    /// Its name.
+    /// Name of the account.
     pub name: String,
-    /// The provider.
+    /// Name of the provider.
     pub provider: String,
     /// Deliveries, in order of dispatch.
     pub spans: Vec<Span>,
-    /// How near its limits came.
+    /// Use of the limits of the account.
     pub limits: Vec<LimitFigures>,
-    /// What it cost.
+    /// Price in micro-dollars.
     pub cost: i64,
 }
 
 /// One delivery on an account's timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Span {
-    /// The task.
+    /// Id of the task.
     pub task: String,
-    /// Its short name in the plan.
+    /// Key of the task in the plan.
     pub key: String,
-    /// What it is called.
+    /// Title of the task.
     pub title: String,
-    /// What it is for.
+    /// Kind of the task.
     pub kind: String,
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// Which delivery of the attempt, from 0.
+    /// Number of the delivery within its attempt, from 0.
     pub epoch: u32,
-    /// When a worker had it.
+    /// Time of the claim, or of the dispatch before a claim.
     pub start_ms: u64,
-    /// When it was over.
+    /// Time of the end.
     pub end_ms: u64,
-    /// `done`, `asked`, `limited`, `refused` (the credential), `retried`, `continued`, `lost`,
+    /// One of `done`, `asked`, `limited`, `refused` (the credential), `retried`, `continued`, `lost`,
     /// `unclaimed`, `failed`, `cancelled`, `handed_back` or `open`.
     pub end: String,
-    /// Prompt tokens.
+    /// Number of prompt tokens, cached ones included.
     pub input_tokens: u64,
-    /// Produced tokens.
+    /// Number of produced tokens.
     pub output_tokens: u64,
-    /// What it cost.
+    /// Price in micro-dollars.
     pub cost: i64,
 }
 
-/// How near one limit came.
+/// Peak use of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LimitFigures {
-    /// The quota group.
+    /// Id of the quota group.
     pub group: String,
-    /// What is limited.
+    /// Name of the limited dimension.
     pub dimension: String,
-    /// How much there may be.
+    /// Capacity of the limit.
     pub capacity: u64,
-    /// Most that was taken at any time, in per cent of the capacity.
+    /// Maximum that was taken at any time, in per cent of the capacity.
     pub peak_percent: f64,
 }
 
-/// A conflict and how it was resolved.
+/// A [`Conflict`] with its [`Resolution`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConflictFigures {
-    /// The conflict.
+    /// Claims that contradict each other.
     pub conflict: Conflict,
-    /// How it was resolved, if it was.
+    /// Resolution; none if the deliverable shows all claims.
     pub resolution: Option<Resolution>,
 }
 
-/// One judgement.
+/// One verdict on the deliverable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerdictFigures {
-    /// Rounds of rework before it.
+    /// Number of rounds of rework before it.
     pub round: u32,
-    /// When.
+    /// Time of the event.
     pub at_ms: u64,
-    /// Requirements met, in thousandths.
+    /// Share of the requirements that were met, in thousandths.
     pub score: u32,
-    /// The answers, requirement by requirement.
+    /// Findings, one for each requirement.
     pub items: Vec<VerdictItem>,
 }
 
 /// One file of the deliverable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFigures {
-    /// Its path.
+    /// Relative path of the file.
     pub path: String,
-    /// How many bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Their SHA-256.
+    /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
 }
 
-/// Something that went otherwise than planned.
+/// An unplanned event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happening {
-    /// When.
+    /// Time of the event.
     pub at_ms: u64,
-    /// `limit`, `lost`, `retry`, `rework`, `conflict`, `question`, `budget`, `plan`, `failed`.
+    /// One of `limit`, `refusal`, `lost`, `retry`, `rework`, `conflict`, `question`, `budget`, `plan`, `failed`.
     pub kind: String,
-    /// What happened, in a sentence.
+    /// Sentence that describes the event.
     pub text: String,
 }

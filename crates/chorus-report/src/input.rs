@@ -1,4 +1,4 @@
-//! All that is known of one project, gathered from its rows and artifacts.
+//! Input of a report: rows and artifacts of one project.
 
 use chorus_core::attempt::DeliveryRow;
 use chorus_core::merge::Deliverable;
@@ -7,35 +7,35 @@ use chorus_core::port::directory::Account;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::project::Project;
 
-/// What a report is made from.
+/// Rows and artifacts that a [`Report`](crate::Report) is built from.
 pub struct ReportInput {
-    /// The project with its tasks.
+    /// Project with its tasks.
     pub project: Project,
-    /// What happened, in order.
+    /// Events of the project, in order.
     pub events: Vec<StoredEvent>,
     /// Every delivery, in order of dispatch.
     pub deliveries: Vec<DeliveryRow>,
-    /// Its money.
+    /// Budget, spent, reserved and wasted money.
     pub money: ProjectMoney,
-    /// What was delivered, if anything.
+    /// Deliverable; none before the first merge.
     pub deliverable: Option<Deliverable>,
-    /// Accounts, for their names.
+    /// Accounts of the tenant, for names and lanes.
     pub accounts: Vec<Account>,
-    /// How near each limit came, as far as this process saw.
+    /// Use of each limit, as far as this process observed it.
     pub limits: Vec<LimitUse>,
-    /// Whether the providers were simulated.
+    /// True if the providers were simulated.
     pub simulated: bool,
 }
 
-/// How near one limit came.
+/// Use of one limit of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LimitUse {
-    /// The quota group.
+    /// Id of the quota group.
     pub group: String,
-    /// What is limited.
+    /// Name of the limited dimension.
     pub dimension: String,
-    /// How much there may be.
+    /// Capacity of the limit, in units of the dimension.
     pub capacity: u64,
-    /// Least that was left at any time.
+    /// Minimum that was left at any time; negative when the limit was exceeded.
     pub least_left: i64,
 }

@@ -1,11 +1,12 @@
-//! What happened in a project, as `report.json` and as one self-contained page `report.html`.
+//! Report of a project, as `report.json` and as one self-contained page `report.html`.
 //!
-//! `input` holds rows and artifacts, `build` turns them into the report's figures, `page` puts the same
-//! figures into a page that opens without a network. The command line and the gateway gather the input, each from
-//! its ports; nothing here reads or writes anything.
+//! A [`ReportInput`] holds rows and artifacts, [`build()`] computes the figures of a [`Report`], and [`page()`] puts
+//! them into a page that opens without a network. The command line and the gateway load the input through their
+//! ports; nothing here reads or writes anything.
 
 mod build;
 mod figures;
+mod happenings;
 mod input;
 mod page;
 mod path;
@@ -17,3 +18,6 @@ pub use figures::{
 };
 pub use input::{LimitUse, ReportInput};
 pub use page::page;
+
+#[cfg(test)]
+mod tests;

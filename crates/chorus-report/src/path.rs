@@ -1,4 +1,4 @@
-//! The critical path: the longest chain of tasks that had to wait for each other, by the time of their calls.
+//! Critical path of a project: the longest chain of tasks that waited for each other, by the time of their calls.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chorus_core::id::TaskId;
 use chorus_core::project::Task;
 use chorus_core::task_kind::TaskKind;
 
-/// The longest chain, as its tasks from first to last and its length in milliseconds.
+/// Tasks of the longest chain, first to last, and its length in milliseconds.
 pub(super) fn critical(
     tasks: &BTreeMap<TaskId, Task>,
     took: &BTreeMap<TaskId, u64>,
@@ -40,7 +40,7 @@ pub(super) fn critical(
     (chain, *length)
 }
 
-/// Longest chain of parents above each task.
+/// Length of the longest chain of parents above each task; 0 for a task without parents.
 pub(super) fn levels(tasks: &BTreeMap<TaskId, Task>) -> BTreeMap<TaskId, u32> {
     let mut levels = BTreeMap::new();
     for task in in_order(tasks) {
@@ -53,7 +53,7 @@ pub(super) fn levels(tasks: &BTreeMap<TaskId, Task>) -> BTreeMap<TaskId, u32> {
     levels
 }
 
-/// Which stage of the project a task belongs to: stages follow each other.
+/// Stage of the project that a [`Task`] belongs to, ordered by plan version; stages follow each other.
 const fn stage(task: &Task) -> (u32, u32) {
     match task.kind {
         TaskKind::Clarify => (0, 0),
@@ -64,7 +64,7 @@ const fn stage(task: &Task) -> (u32, u32) {
     }
 }
 
-/// Tasks, each after all that it waits for.
+/// Tasks, each after all its parents and earlier stages.
 fn in_order(tasks: &BTreeMap<TaskId, Task>) -> Vec<&Task> {
     let mut depth: BTreeMap<TaskId, u32> = BTreeMap::new();
     for _ in 0..tasks.len() {
@@ -87,7 +87,7 @@ fn in_order(tasks: &BTreeMap<TaskId, Task>) -> Vec<&Task> {
     order
 }
 
-/// What a task had to wait for: its parents, else everything of the stage before.
+/// Tasks that a task waited for: its parents, and for the first tasks of a stage all tasks of the stage before.
 fn waits_for<'a>(
     tasks: &'a BTreeMap<TaskId, Task>,
     task: &'a Task,

@@ -14,7 +14,7 @@ const RICH: MicroUsd = MicroUsd::from_dollars(100);
 /// Calls after which the breaker of a failing route opens.
 const OPENS_AFTER: u128 = 4;
 
-/// A dispatcher whose first calls are all under way.
+/// A dispatcher with its first calls under way.
 fn under_way(calls: u128, slots_of_account: u64) -> Fixture {
     let mut fixture = Fixture::new(RICH, slots(slots_of_account));
     fixture.start(1);
@@ -95,5 +95,4 @@ fn ten_thousand_deliveries_of_one_project_are_never_read_again() {
     fixture.run_until(at + 2_000);
     assert_eq!(deliveries.readings_of_projects.load(Ordering::Relaxed), 0);
     assert_eq!(deliveries.warm_ups.load(Ordering::Relaxed), 1);
-    assert_eq!(fixture.limits.live_leases(), 0);
 }

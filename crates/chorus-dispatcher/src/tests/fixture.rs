@@ -1,4 +1,4 @@
-//! One project, one account, a store whose replies may be lost, and dispatchers on virtual time.
+//! One project, one account, a store that may lose replies, and dispatchers on virtual time.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,9 @@ use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
-use chorus_core::port::{Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError};
+use chorus_core::port::{
+    Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError,
+};
 use chorus_core::project::{Head, NewHead};
 use chorus_core::record;
 use chorus_core::task_kind::{ModelRole, TaskKind};
@@ -308,7 +310,9 @@ impl Fixture {
         };
         let is_done = self.time.run(self.store.finish(finish));
         assert!(is_done.expect("memory answers"), "the row has moved on");
-        let ended = self.time.run(self.limits.end(assignment.lease.id, End::Unused));
+        let ended = self
+            .time
+            .run(self.limits.end(assignment.lease.id, End::Unused));
         ended.expect("memory answers");
         record
     }

@@ -13,7 +13,7 @@ use crate::Settings;
 const RICH: MicroUsd = MicroUsd::from_dollars(100);
 
 #[test]
-fn what_nobody_claims_is_queued_again_with_another_lease() {
+fn an_unclaimed_delivery_is_queued_again_with_another_lease() {
     let mut fixture = Fixture::new(RICH, slots(1));
     fixture.start(1);
     fixture.queue([1]);
@@ -133,12 +133,12 @@ fn records_that_were_never_sent_are_swept_and_unfolded_ones_are_sent_again() {
     let (command, sent) = fixture.records(&Topic::ProjectCmd).remove(0);
     assert!(
         sent,
-        "the submission's record was left unsent by whoever committed it"
+        "the record of the submission was left unsent by its committer"
     );
     let first = fixture.sent_at(command.id);
     fixture.run_until(25_000);
     assert!(
         fixture.sent_at(command.id) > first,
-        "nobody folded it, so it is sent again"
+        "it was not folded, so it is sent again"
     );
 }

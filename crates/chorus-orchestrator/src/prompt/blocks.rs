@@ -8,7 +8,7 @@ use chorus_core::brief::{Answered, Outline};
 pub(super) struct Turn(String);
 
 impl Turn {
-    /// A turn whose first line names the kind of task.
+    /// A turn with the kind of task in its first line.
     pub(super) fn of(kind: &str) -> Self {
         let mut turn = Self(String::new());
         turn.mark("task", &[("kind", kind)]);

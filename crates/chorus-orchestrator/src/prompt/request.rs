@@ -25,12 +25,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Builds a request whose answer is text.
+    /// Builds a request for an answer in text.
     pub(super) fn for_text(self) -> Request {
         self.request(PREFACE, None)
     }
 
-    /// Builds a request whose answer is one JSON object of this schema; `strict` asks the provider to enforce it.
+    /// Builds a request for an answer in one JSON object of this schema; `strict` asks the provider to enforce it.
     pub(super) fn for_json(self, name: &str, schema: Value, strict: bool) -> Request {
         let format = ResponseFormat::JsonSchema {
             name: name.to_owned(),
@@ -65,7 +65,7 @@ impl Draft {
     }
 }
 
-/// Size of a call whose answer is expected to have `output` tokens; input tokens are counted from the texts and the
+/// Size of a call with an expected answer of `output` tokens; input tokens are counted from the texts and the
 /// schema.
 pub fn size(request: &Request, output: u64) -> CallSize {
     let schema = match &request.response_format {

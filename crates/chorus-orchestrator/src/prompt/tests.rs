@@ -279,7 +279,7 @@ fn the_turn_of_judging() {
 }
 
 #[test]
-fn whoever_answers_again_is_told_what_was_wrong() {
+fn a_repeated_prompt_lists_the_faults_of_the_answer_before() {
     let (outline, chunk) = (
         book(),
         JudgeChunk {

@@ -34,7 +34,7 @@ impl ManualClock {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Time goes on, and whoever waits for it wakes.
+    /// Moves the time and wakes the sleepers that are due.
     pub(super) fn advance(&self, by: Millis) {
         let woken: Vec<_> = self.with(|inside| {
             inside.now = inside.now + by;

@@ -279,7 +279,7 @@ impl Fixture {
         }
     }
 
-    /// The service is dropped in the middle of whatever it does, and begun again.
+    /// Drops the service at any await, and starts it again.
     fn crash(&mut self) {
         if self.crashes && self.chance.u8(0..100) < 15 {
             drop(
@@ -290,7 +290,7 @@ impl Fixture {
         }
     }
 
-    /// What the leader does: sends what was not sent, and what nobody folded.
+    /// Publishes unsent and unfolded records, as the dispatcher does.
     fn sweep(&mut self) {
         let unsent = now(self.store.unsent(Millis(0), 100)).unwrap();
         let unfolded = now(self.store.unfolded(Millis(5_000), 100)).unwrap();

@@ -1,4 +1,6 @@
-//! Asking the limiter for the heads of the lines.
+//! Asks the limiter for a reservation for the head of each line.
+//!
+//! A blocked head is not passed by others of its [`LineKey`]; see [`order`](crate::order).
 
 use chorus_core::attempt::{Assignment, DispatchDecision, FailureCause};
 use chorus_core::catalog::Model;
@@ -11,18 +13,18 @@ use super::queue::LineKey;
 use super::{Admission, AdmissionRequest, Decided, Rest};
 use crate::endpoint_index::Endpoint;
 
-/// What the limiter's answer means for a line.
+/// Consequence of the answer of the limiter for a line.
 enum Answer {
-    /// The head is decided: ask for the next one.
+    /// The head was decided; the next one is asked for.
     Decided,
-    /// The head waits, and nobody passes it.
+    /// The head waits until this time, and no other call passes it.
     Blocked(Timestamp),
-    /// The limiter knows nothing: nobody is asked for before it does.
+    /// The limiter has lost its state; no line is asked for until it is restored.
     Lost,
 }
 
 impl Admission {
-    /// Asks for head after head of every line, until each is blocked or the batch is full.
+    /// Asks for the heads of every line until each line is blocked or the batch is full.
     pub(super) async fn ask_all_lines(&mut self, now: Timestamp) {
         let keys: Vec<LineKey> = self.queue.lines.keys().cloned().collect();
         for key in keys {
@@ -96,7 +98,7 @@ impl Admission {
         }
     }
 
-    /// The endpoints of a line whose route is open, the fastest with the lowest rank.
+    /// Candidates of a line: endpoints with an open route, ranked by pace and by the health of their account.
     fn candidates(
         &self,
         key: &LineKey,
@@ -131,7 +133,7 @@ impl Admission {
         endpoints.iter().map(candidate).collect()
     }
 
-    /// The endpoints of a line, each with the model that it serves there.
+    /// Endpoints of a line, each with the model that it would serve.
     fn endpoints<'a>(
         &'a self,
         key: &'a LineKey,
@@ -186,7 +188,7 @@ impl Admission {
             Some((assignment, estimate))
         });
         let Some((assignment, estimate)) = granted else {
-            // An earlier ask whose answer was lost had been granted on a credential that is gone since.
+            // An earlier request, the reply to which was lost, was granted on a credential that is gone since.
             if let Err(problem) = self.limits.end(head, End::Unused).await {
                 tracing::warn!(lease.id = %head, error = %problem, "failed to end a lease on a credential that is gone");
             }

@@ -1,4 +1,4 @@
-//! Where waiting calls stand: in a line, or asleep until their time.
+//! Queue of [`Admission`]: each waiting call is in a line of calls with the same endpoints, or deferred to a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +10,18 @@ use super::{Admission, AdmissionRequest, Decided, ModelSelector};
 use crate::endpoint_index::Unserved;
 use crate::order::{Fairness, Line, Place, Rates, Work};
 
-/// How long a call sleeps that no credential can take for the moment, before its accounts are looked at again.
+/// Time after which the endpoints of a call are looked up again when none of them can take it.
 const LOOK_AGAIN: Millis = Millis(5_000);
 
-/// Who stands in one line: calls that may go to the same endpoints. Interactive lines come first.
+/// Key of a line: calls that may use the same endpoints. Lines of interactive calls come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LineKey {
     task: bool,
-    /// Each credential with the model it would serve: the first of the wanted ones that it can.
+    /// Credentials, each with the first of the chosen models that it serves.
     pub(super) places: BTreeMap<CredentialId, ModelSlug>,
 }
 
-/// All waiting calls.
+/// Waiting calls of all tenants.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     requests: BTreeMap<LeaseId, Waiting>,
@@ -29,7 +29,7 @@ pub(super) struct Queue {
     asleep: BTreeSet<(Timestamp, LeaseId)>,
     tenants: BTreeMap<Tenant, usize>,
     pub(super) fairness: Fairness,
-    /// When a parked credential comes back.
+    /// Time at which the next parked credential becomes usable.
     pub(super) line_up_at: Option<Timestamp>,
 }
 
@@ -73,7 +73,7 @@ impl Queue {
             .min()
     }
 
-    /// Takes out the calls whose time has come.
+    /// Removes and returns the calls that were deferred until now.
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<AdmissionRequest> {
         let mut due = Vec::new();
         while let Some((_, lease)) = self.asleep.first().copied().filter(|(at, _)| *at <= now) {
@@ -147,7 +147,7 @@ impl Queue {
 }
 
 impl Admission {
-    /// Finds the call's line, or its bed.
+    /// Puts a call into the line of its endpoints, or defers it until an endpoint may take it.
     pub(super) fn place(&mut self, request: AdmissionRequest, now: Timestamp) {
         if request.not_before > now {
             let until = request.not_before;
@@ -194,7 +194,7 @@ impl Admission {
         self.queue.join(request, key, work, || Rates::of(&groups));
     }
 
-    /// Every call finds its line anew: accounts have come, gone or changed their state.
+    /// Assigns every call to a line again, after accounts were added, removed or changed.
     pub(super) fn line_up_again(&mut self) {
         let now = self.clock.now();
         let leases: Vec<LeaseId> = self.queue.requests.keys().copied().collect();
@@ -209,7 +209,7 @@ impl Admission {
         }
     }
 
-    /// What a call will likely take on a provider's route to a model.
+    /// Estimated work of a call on a provider's route to a model.
     fn work(
         &self,
         request: &AdmissionRequest,

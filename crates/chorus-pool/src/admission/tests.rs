@@ -141,7 +141,7 @@ fn the_head_is_admitted_at_the_very_instant_at_which_it_fits() {
 }
 
 #[test]
-fn nobody_passes_a_blocked_head() {
+fn no_call_passes_a_blocked_head() {
     let mut pool = Pool::new(vec![account(
         1,
         "ann",

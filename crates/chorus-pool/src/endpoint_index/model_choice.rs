@@ -1,6 +1,8 @@
-//! The models of a role: those of the first tier of its list that accounts can serve, else the strongest model
-//! that any can. Models of one tier share the work. Any single key runs the whole job, and the choice says why
-//! it is what it is.
+//! Choice of the models of a role: the first tier of its list that accounts can serve, else the strongest model that
+//! any account can serve.
+//!
+//! Models of one tier share the work. A single key is enough for a whole project, and a [`ModelChoice`] holds its
+//! reason.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,57 +14,57 @@ use chorus_core::time::Timestamp;
 
 use super::EndpointIndex;
 
-/// The models of each role in tiers, the wanted tier first. Models of one tier are equally good.
+/// Models of each role in tiers, the preferred tier first. Models of one tier are equally good.
 pub type RoleModels = BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>;
 
-/// Which models serve a role, and why.
+/// Models that serve a role, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelChoice {
-    /// The role.
+    /// Role that is served.
     pub role: ModelRole,
-    /// The models of one tier that accounts can serve; never empty.
+    /// Models of one tier that accounts can serve; never empty.
     pub models: Vec<ModelSlug>,
-    /// Why these.
+    /// Reason of the choice.
     pub because: ChoiceReason,
 }
 
-/// Why models were chosen.
+/// Reason of a [`ModelChoice`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChoiceReason {
-    /// They are the first tier of the role's list.
+    /// The models are in the first tier of the role's list.
     Wanted,
-    /// No account can serve those before it in the list.
+    /// No account can serve the tiers before theirs.
     Next {
-        /// The models before it.
+        /// Models of the tiers before.
         instead_of: Vec<ModelSlug>,
     },
-    /// No account can serve any of the list: it is the strongest that one can.
+    /// No account can serve any model of the list: the strongest model of all accounts stands in.
     Strongest {
-        /// The list.
+        /// Models of the list.
         instead_of: Vec<ModelSlug>,
     },
 }
 
-/// Why no model serves a role.
+/// Reason why no model serves a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unserved {
-    /// No account ever will, as things are.
+    /// No account serves any model.
     #[error(
         "no imported account can serve any model for the role {0:?}; import an account, or name a model of one in the role's list"
     )]
     NoAccount(ModelRole),
-    /// All credentials that could are parked.
+    /// Every credential that could serve the role is parked.
     #[error("all credentials for the role {role:?} are parked")]
     Parked {
-        /// The role.
+        /// Role without a model.
         role: ModelRole,
-        /// When the first comes back.
+        /// Time at which the first credential becomes usable.
         until: Timestamp,
     },
 }
 
 impl EndpointIndex {
-    /// The models that serve a role for a tenant now.
+    /// Chooses the models of a role for a tenant at `now`.
     pub fn choose(
         &self,
         tenant: &Tenant,
@@ -108,7 +110,7 @@ impl EndpointIndex {
         }
     }
 
-    /// Whether one model is served for a tenant now.
+    /// Checks that one model is served for a tenant at `now`.
     pub fn check(
         &self,
         tenant: &Tenant,
@@ -140,7 +142,8 @@ impl EndpointIndex {
     }
 }
 
-/// How well a model stands in for a role: planning and judging want thinking, then strength; the cheaper of equals.
+/// Order of models as substitutes for a role: planner and judge prefer reasoning models, then strength decides,
+/// then the lower price.
 fn fitness(model: &Model, role: ModelRole) -> (bool, u8, std::cmp::Reverse<i64>) {
     let thinks = model.reasoning && matches!(role, ModelRole::Planner | ModelRole::Judge);
     (

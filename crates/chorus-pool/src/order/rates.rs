@@ -1,8 +1,9 @@
-//! How fast a set of credentials can work, and how long it needs for what is left.
+//! Rates of a set of credentials, and the time that the set needs for the work left.
 //!
-//! Levels are the limiter's and are not known here: what is saved up is not subtracted, so the time is too
-//! long by at most one burst, and the oldest call is preferred a little longer at the start of a run. Nor are
-//! tasks known that are not ready yet: they shorten the time, which prefers long paths, as a graph wants it.
+//! Levels are known to the limiter only, so saved amounts are not subtracted: the time is too long by at most one
+//! burst, and the oldest call is preferred a little longer at the start of a run. Tasks that are not ready yet are
+//! not known either: the time is too short for them, which prefers long paths. [`Line::head`](super::Line::head)
+//! uses both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Sub};
@@ -12,20 +13,20 @@ use chorus_core::id::GroupId;
 use chorus_core::limit::{Dimension, QuotaGroup, Window};
 use chorus_core::time::Millis;
 
-/// What calls will likely take.
+/// Estimated work of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// Prompt tokens.
+    /// Number of prompt tokens.
     pub input: u64,
-    /// Produced tokens.
+    /// Number of produced tokens.
     pub output: u64,
-    /// Time in a slot.
+    /// Time that the calls occupy a slot.
     pub service: Millis,
 }
 
-/// What comes back in a second on all credentials of a set, and their slots.
+/// Refill per second of all credentials of a set, and their slots.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rates {
     per_second: BTreeMap<Dimension, f64>,
@@ -33,8 +34,8 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The rates of credentials, each with the groups that it draws on. Credentials of the same groups count
-    /// once; a dimension that one of them does not limit is no limit of the set.
+    /// Rates of credentials, given the groups of each. Credentials of the same groups count once; a dimension that
+    /// one of them does not limit does not limit the set.
     pub fn of(credentials: &[Vec<Arc<QuotaGroup>>]) -> Self {
         let mut seen: BTreeSet<Vec<&GroupId>> = BTreeSet::new();
         let mut sums: Option<BTreeMap<Dimension, f64>> = None;
@@ -58,7 +59,7 @@ impl Rates {
         Self { per_second, slots }
     }
 
-    /// The time that this work needs at least.
+    /// Minimum time that this work needs.
     pub fn drain(&self, work: &Work) -> Millis {
         let amount = |dimension: Dimension| match dimension {
             Dimension::Requests => work.calls,
@@ -77,7 +78,7 @@ impl Rates {
     }
 }
 
-/// For each dimension the lowest rate among the groups of one credential; slots as they are.
+/// Lowest rate of each dimension among the groups of one credential; slots are kept as they are.
 fn rates_of_one(groups: &[Arc<QuotaGroup>]) -> BTreeMap<Dimension, f64> {
     let mut rates: BTreeMap<Dimension, f64> = BTreeMap::new();
     for limit in groups.iter().flat_map(|group| &group.limits) {

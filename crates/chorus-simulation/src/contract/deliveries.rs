@@ -121,7 +121,10 @@ async fn ended_calls_are_listed_from_a_time_on_oldest_first(context: CaseContext
     );
     let ended_since = async |since, limit| -> Result<Vec<(AttemptId, Epoch)>, StoreError> {
         let calls = context.ports.deliveries.ended_since(since, limit).await?;
-        Ok(calls.iter().map(|call| (call.attempt, call.epoch)).collect())
+        Ok(calls
+            .iter()
+            .map(|call| (call.attempt, call.epoch))
+            .collect())
     };
     let mut times = Vec::new();
     for (attempt, epoch) in [(&second, Epoch(0)), (&first, Epoch(0)), (&second, Epoch(1))] {
@@ -150,7 +153,10 @@ async fn ended_calls_are_listed_from_a_time_on_oldest_first(context: CaseContext
     );
     assert_eq!(ended_since(context.now() + Millis(1), 10).await?, []);
     let calls = context.ports.deliveries.ended_since(times[0], 10).await?;
-    assert_eq!((calls[0].ended_at, calls[0].call.took), (times[0], Millis(5)));
+    assert_eq!(
+        (calls[0].ended_at, calls[0].call.took),
+        (times[0], Millis(5))
+    );
     assert_eq!(calls[0].call.size, second.size);
     assert!(!calls[0].call.complete, "a drained delivery has no reply");
     Ok(())

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outcome,
-    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
+    Outcome, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{BootId, ProjectId, Term};
 use chorus_core::money::ProjectMoney;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
-    QueuedAttempt, Reclaim, Reclaimed,
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
+    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chorus_core::attempt::{
-    Assignment, AttemptTrigger, Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish,
-    Holding, LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Assignment, AttemptTrigger, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall,
+    Finish, Holding, LateUsage, NewAttempt, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::ProjectMoney;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, EndedCall, Dispatch, Dispatched, Finish, Holding, LateUsage, Outstanding,
-    QueuedAttempt, Reclaim, Reclaimed,
+    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
+    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{
     AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term,
