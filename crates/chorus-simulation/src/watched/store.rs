@@ -15,6 +15,7 @@ use chorus_core::port::projects::{
 };
 use chorus_core::port::{Attempts, Deliveries, Projects, StoreError};
 use chorus_core::project::Summary;
+use chorus_core::time::Timestamp;
 use chorus_store::memory::Store;
 
 use crate::invariant::{Monitor, RowOperation};
