@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::attempt::{DeliveryRow, LateUsage, Outstanding};
+use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::{KeyId, ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
@@ -15,6 +15,7 @@ use chorus_core::port::projects::{
 };
 use chorus_core::port::{ArtifactStore, Deliveries, Keys, Projects, StoreError};
 use chorus_core::project::Summary;
+use chorus_core::time::Timestamp;
 
 /// Text of the driver's error; no reply may hold it.
 pub(super) const DRIVER_TEXT: &str = "FATAL: password authentication failed for user chorus";
@@ -110,6 +111,10 @@ impl Deliveries for FailingStore {
     }
 
     async fn of_project(&self, _: ProjectId) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.fail().await
+    }
+
+    async fn ended_since(&self, _: Timestamp, _: u32) -> Result<Vec<EndedCall>, StoreError> {
         self.fail().await
     }
 

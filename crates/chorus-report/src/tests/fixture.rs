@@ -178,6 +178,7 @@ pub(super) fn delivery(task: u128, epoch: u32, dispatched: u64) -> DeliveryRow {
             model: "claude/sonnet".into(),
             pool: "claude".into(),
             estimate: MicroUsd(100),
+            resets: chorus_core::limit::QuotaResets::default(),
         },
         dispatched_at: at(dispatched),
         claimed_at: None,
