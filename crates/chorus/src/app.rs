@@ -34,7 +34,7 @@ pub(crate) use shared::{
     BusState, DeadLetter, Group, create_topics, dead_letters, look_at_bus, look_at_limits, replay,
 };
 
-/// How long leaving the bus may take.
+/// Maximum time for leaving the bus.
 const LEAVING: Millis = Millis::from_secs(5);
 
 /// All ports of one process.
@@ -68,12 +68,12 @@ impl App {
         self.adapters.store.lasting_failure().wait().await
     }
 
-    /// What this process needs besides itself.
+    /// Dependencies of this process.
     pub(crate) fn dependencies(&self) -> Arc<[Dependency]> {
         Arc::clone(&self.adapters.dependencies)
     }
 
-    /// Leaves the bus, so that others need not wait for this process, and lets the store finish what it was told.
+    /// Leaves the bus, so that other members need not wait for a timeout, and lets the store finish its writes.
     pub(crate) async fn close(self) {
         if let Some(leave) = &self.adapters.close_bus
             && !leave(LEAVING).await

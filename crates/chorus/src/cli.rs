@@ -28,7 +28,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// Command to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show the whole loop with simulated providers: no keys, no network, no real model.
@@ -79,14 +79,14 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Check configuration, key, database, bus, limits, clocks and accounts; say what to do about what is wrong.
     Doctor {
-        /// Whose accounts and keys to look at.
+        /// Tenant of the accounts and keys to look at.
         #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
 }
 
 impl Command {
-    /// Whether it runs until a signal.
+    /// Returns true if the command runs until a signal.
     pub(crate) const fn is_lasting(&self) -> bool {
         matches!(
             self,
@@ -134,7 +134,7 @@ pub(crate) struct RunArgs {
     pub(crate) server: ServerArgs,
 }
 
-/// Where the project is: here, or on a server.
+/// Server of the project; without one it is on this machine.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// A Chorus gateway, for instance http://127.0.0.1:8780, instead of this machine's own data; several with commas
@@ -146,7 +146,7 @@ pub(crate) struct ServerArgs {
     pub(crate) api_key: Option<String>,
 }
 
-/// How a project is run and where its result goes.
+/// Options of a command that follows a project.
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
     /// Folder for the deliverable and the report.
@@ -186,16 +186,16 @@ pub(crate) struct ProjectArgs {
 pub(crate) enum KeyCommand {
     /// Make a key and show it, this once.
     Create {
-        /// Whose projects it sees and hands in.
+        /// Tenant of the projects that the key sees and submits.
         #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
-        /// What people call it.
+        /// Name for people.
         #[arg(long, default_value = "")]
         name: String,
-        /// When it ends by itself: 45m, 12h, 30d. Else it lasts until it is revoked.
+        /// Time until the key expires: 45m, 12h, 30d. By default it is valid until it is revoked.
         #[arg(long, value_name = "TIME")]
         expires: Option<Lifetime>,
-        /// What it may do: projects:read, projects:write, accounts:read; may be given several times. All, when absent.
+        /// Scope of the key: projects:read, projects:write, accounts:read; may be given several times. All, when absent.
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<GrantedScope>,
     },
@@ -268,7 +268,7 @@ pub(crate) enum AccountCommand {
     Import {
         /// The file.
         file: PathBuf,
-        /// Whose projects may use them.
+        /// Tenant of the projects that may use the accounts.
         #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
         /// Do not ask the providers whether the credentials are alive.
@@ -283,15 +283,15 @@ pub(crate) enum AccountCommand {
     },
     /// Remove an account with its credentials.
     Remove {
-        /// Its e-mail address.
+        /// E-mail address of the account.
         email: String,
-        /// Whose it is.
+        /// Tenant of the account.
         #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
 }
 
-/// What all long-running processes are told.
+/// Arguments of all long-running processes.
 #[derive(Debug, Args)]
 pub(crate) struct ProcessArgs {
     /// Bring the database up to date first, instead of refusing one that is not.
@@ -313,7 +313,7 @@ pub(crate) enum DlqCommand {
     List,
     /// Send one of them, or all, to where they came from.
     Replay {
-        /// Its id, as `chorus dlq list` says it.
+        /// Id that `chorus dlq list` prints.
         id: Option<String>,
         /// All that were not replayed yet.
         #[arg(long, conflicts_with = "id")]
@@ -324,7 +324,7 @@ pub(crate) enum DlqCommand {
 /// `chorus sim`
 #[derive(Debug, Args)]
 pub(crate) struct SimArgs {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8790")]
     pub(crate) listen: std::net::SocketAddr,
     /// Configuration of the simulated providers; the demo's when absent.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chorus_core::port::{Attempts, Bus, LimitState, Upstream};
 
-/// Where the process dies.
+/// Point at which the process kills itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Point {
     /// A lease was reserved.

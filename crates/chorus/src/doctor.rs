@@ -22,7 +22,7 @@ use crate::exit::Exit;
 
 use finding::Finding;
 
-/// How long one question may take.
+/// Maximum time for one question to a server.
 const PATIENCE: Millis = Millis::from_secs(8);
 /// Clocks that differ more than this make leases and deadlines end too soon or too late.
 const CLOCK_BOUND: Millis = Millis::from_secs(1);
@@ -65,7 +65,7 @@ fn say(findings: &[Finding]) -> Exit {
     if wrong == 0 { Exit::Done } else { Exit::Failed }
 }
 
-/// What a server's clock says, held against this machine's. `asked` and `answered` are this machine's times around the
+/// Compares the clock of a server with this machine's. `asked` and `answered` are this machine's times around the
 /// question: the truth lies between them.
 fn clocks(
     part: &'static str,

@@ -1,7 +1,7 @@
-//! What a process says about itself over HTTP: whether it lives, whether it can work, and its figures.
+//! Health endpoints of a process: liveness, readiness and metrics over HTTP.
 //!
-//! Neighbours: `app::health` knows what to ask, `telemetry` has the figures; the gateway serves these routes beside
-//! its own, other roles where `probe.listen` says.
+//! Neighbours: [`Dependency`] asks one dependency, [`Telemetry`] has the figures; the gateway serves these routes
+//! beside its own, other roles at the address `probe.listen`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use tokio::sync::Mutex;
 use crate::app::Dependency;
 use crate::telemetry::Telemetry;
 
-/// How long a dependency has for its answer.
+/// Maximum time for the answer of a dependency.
 const ANSWER_LIMIT: Millis = Millis(1_500);
 
-/// How long an answer is repeated, so that many who ask cost no more than one.
+/// Time for which an answer is reused, so that many requests cost as much as one.
 const KEPT_FOR: Millis = Millis(500);
 
 /// Answers for one process.
@@ -37,7 +37,7 @@ pub(crate) struct Health {
     kept: Mutex<Option<(Timestamp, Readiness)>>,
 }
 
-/// Whether the process can work.
+/// Body of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Readiness {
     ready: bool,
@@ -51,7 +51,7 @@ struct Readiness {
 struct Found {
     name: &'static str,
     there: bool,
-    /// Whether this process can do nothing without it.
+    /// True if the process is not ready without this dependency.
     needed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<String>,
@@ -74,7 +74,7 @@ impl Health {
         }
     }
 
-    /// From now on the process is not ready: nobody should send it anything new.
+    /// Makes the process report that it is not ready, so that it gets no new work.
     pub(crate) fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -209,7 +209,7 @@ mod tests {
         );
     }
 
-    /// Time that is over as soon as somebody waits for it.
+    /// Clock whose waits end at once.
     struct Hasty;
 
     impl Clock for Hasty {

@@ -127,7 +127,7 @@ impl Telemetry {
         }
     }
 
-    /// How many calls this process may make at once.
+    /// Sets the maximum number of calls under way in this process.
     pub(crate) fn slots(&self, slots: u64) {
         self.slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
     }

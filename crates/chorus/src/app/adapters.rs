@@ -24,7 +24,7 @@ pub(super) struct Adapters {
     pub(super) limits: Arc<dyn LimitState>,
     /// The ledger, when it is in this process.
     pub(super) levels: Option<Arc<Memory>>,
-    /// What can be missing.
+    /// Dependencies that the health endpoints report.
     pub(super) dependencies: Arc<[Dependency]>,
     _folder: Option<DataDir>,
 }

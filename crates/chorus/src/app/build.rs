@@ -16,12 +16,12 @@ use crate::config::{Config, LOCAL_TENANT};
 use crate::crash::{Crash, Wrapped};
 use crate::telemetry::Telemetry;
 
-/// What a command says about options.
+/// Options of a command that builds an [`App`].
 #[derive(Default)]
 pub(crate) struct BuildOptions {
-    /// Where this process kills itself.
+    /// Point at which this process kills itself, for tests.
     pub(crate) crash: Option<Crash>,
-    /// What counts what passes through the ports.
+    /// Metrics that the ports record into.
     pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// Bring a shared database up to date instead of refusing one that is not.
     pub(crate) migrate: bool,

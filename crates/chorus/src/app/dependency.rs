@@ -1,4 +1,4 @@
-//! What this process depends on, and whether it is there.
+//! Dependencies of a process and checks of their availability.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 /// One thing without which the process cannot do its work.
 pub(crate) struct Dependency {
     pub(crate) name: &'static str,
-    /// What it is, for people; holds no secret.
+    /// Description for people; holds no secret.
     pub(crate) what: String,
     ask: Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
@@ -52,7 +52,7 @@ impl Dependency {
         })
     }
 
-    /// Whether it is there; what is wrong otherwise. Not bounded in time.
+    /// Returns the reason if the dependency is unavailable. Has no deadline.
     pub(crate) async fn ask(&self) -> Result<(), String> {
         (self.ask)().await
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::App;
 use super::sizes::AccountSizePolicy;
 
-/// How long calls may go on where a person waits for the process to end.
+/// Maximum time for calls under way where a person waits for the process to exit.
 const SHORT_DRAIN: Millis = Millis::from_secs(5);
 
 /// Which services a process has, and how they end.
@@ -24,7 +24,7 @@ pub(crate) struct ServiceSet {
     pub(crate) dispatcher: bool,
     /// Pools that have a worker.
     pub(crate) pools: Vec<Pool>,
-    /// How long calls and folds may go on after the process was told to stop.
+    /// Maximum time for calls and folds under way after a stop signal.
     pub(crate) drain: Millis,
 }
 
@@ -39,7 +39,7 @@ impl ServiceSet {
         }
     }
 
-    /// Nobody yet.
+    /// No service.
     pub(crate) const fn none(drain: Millis) -> Self {
         Self {
             orchestrator: false,
@@ -108,12 +108,12 @@ impl Services {
             .chain(self.tasks)
         {
             task.abort();
-            // It was aborted: there is nothing to learn from its end.
+            // The task was aborted, so its result has no information.
             let _ = task.await;
         }
     }
 
-    /// Returns when a service ended although nobody told it to; never, when there is none.
+    /// Resolves when a service ends without a stop signal; never, if there is none.
     pub(crate) async fn ended(&mut self) {
         let tasks: Vec<_> = self
             .tasks
@@ -157,7 +157,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
     }
 }
 
-/// The id of one start of a service. Rows name their holder by it, so the log says whose it is.
+/// Id of one start of a service. Rows name their holder by it, so it is logged with the service.
 fn boot(app: &App, service: &str) -> BootId {
     let boot = BootId::new(app.clock.random_u128());
     tracing::info!(boot.id = %boot, service, "a service begins");
@@ -186,7 +186,7 @@ fn dispatcher(app: &App) -> Dispatcher {
     )
 }
 
-/// Short times: one process alone waits for nobody, and processes that share the work should notice soon that one
+/// Short times: one process alone waits for no other, and processes that share the work should notice soon that one
 /// of them is gone. What the bus may have lost is sent again less eagerly where it may only be late.
 fn pace(app: &App) -> chorus_dispatcher::Settings {
     let delivery = &app.config.delivery;

@@ -41,7 +41,7 @@ pub(super) struct SharedLimits {
     pub(super) dependency: Dependency,
 }
 
-/// A record that nobody could read.
+/// Record that no consumer could read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
     pub(crate) id: String,
@@ -52,33 +52,33 @@ pub(crate) struct DeadLetter {
     pub(crate) replayed: bool,
 }
 
-/// How the brokers stand, for people.
+/// State of the brokers, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BusState {
     /// Topics that are not there, or have another number of partitions, each with what is wrong.
     pub(crate) unfit: Vec<String>,
     /// The consumer groups that a project needs, those of all pools.
     pub(crate) groups: Vec<Group>,
-    /// Dead letters that nobody replayed yet.
+    /// Number of dead letters that were not replayed.
     pub(crate) letters: usize,
 }
 
-/// How one consumer group stands.
+/// State of one consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) name: String,
-    /// The pool whose workers it is; none for the orchestrators'.
+    /// Pool of the workers in the group; none for the group of orchestrators.
     pub(crate) pool: Option<Pool>,
     pub(crate) members: usize,
     /// Records that it has not acknowledged.
     pub(crate) behind: u64,
 }
 
-/// How the server of limits stands, for people.
+/// State of the server of limits, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LimitsState {
     pub(crate) release: String,
-    /// What it does when its memory is full.
+    /// Policy of the server when its memory is full.
     pub(crate) eviction: String,
     pub(crate) evicted: u64,
     pub(crate) now: Timestamp,

@@ -124,7 +124,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is in a temporary folder already.
+        // A failure leaves files in the system's temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

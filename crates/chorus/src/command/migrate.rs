@@ -13,13 +13,13 @@ use crate::clock::SystemClock;
 use crate::config::{BusKind, Config};
 use crate::exit::Exit;
 
-/// How often topics are asked for, and how long it rests between.
+/// Number of attempts to create topics, and the pause between two.
 const TRIES: u32 = 10;
 const AGAIN: Millis = Millis::from_secs(1);
 
 /// Carries the command out. No process need be stopped for it: each release runs on the schema of the next.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
-    // SQLite's file is in use by nobody else while this is held.
+    // No other process uses SQLite's file while this is held.
     let _folder = if config.database.is_shared() {
         None
     } else {

@@ -1,9 +1,9 @@
-//! Whether sections fit each other, and this program. What is wrong is said with the key and what to set.
+//! Checks that sections fit each other and the features of this build. An error names the key and what to set.
 
 use super::services::{ArtifactPlace, Bus, BusKind, Database, Limits, LimitsKind, Security};
 use super::{Config, ConfigError, ProcessRole};
 
-/// What this program was built with.
+/// Features of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Built {
     /// Kafka and Redis.
@@ -55,7 +55,7 @@ impl Config {
         }
     }
 
-    /// Where artifacts really are.
+    /// Returns true if artifacts are rows of the database.
     pub(crate) fn artifacts_in_database(&self) -> bool {
         match self.artifacts.place {
             ArtifactPlace::Auto => self.database.is_shared(),
@@ -121,7 +121,7 @@ fn database(database: &Database, built: Built) -> Result<(), Misfit> {
     Ok(())
 }
 
-/// How a password can be proven to Kafka.
+/// SASL mechanisms that are supported.
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 fn bus(bus: &Bus, built: Built) -> Result<(), Misfit> {

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, said so that a person can mend it.
+//! Errors of the configuration. Each names file, key, found and expected.
 
 use std::path::PathBuf;
 

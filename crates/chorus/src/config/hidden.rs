@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// A text that shows itself to nobody who does not ask by name.
+/// Secret text: `Debug` hides it, and only `expose` returns it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Hidden(String);
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::check::{BUILT, check};
 use super::{Config, ConfigError, DEFAULTS};
 
-/// What the loader reads of the process's surroundings; a port, so that it is tested without touching them.
+/// Environment variables; a port, so that tests of the loader need none of the real ones.
 pub(crate) trait Environment {
     /// The value of a variable.
     fn variable(&self, name: &str) -> Option<String>;

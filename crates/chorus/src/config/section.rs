@@ -50,7 +50,7 @@ impl Config {
     }
 }
 
-/// Where things are kept.
+/// Section `[data]`: folder and envelope key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Data {
@@ -60,7 +60,7 @@ pub(crate) struct Data {
     pub(crate) key: Hidden,
 }
 
-/// How a process ends.
+/// Section `[drain]`: time for calls under way after a stop signal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Drain {
@@ -68,7 +68,7 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// How long calls may go on after the process was told to stop.
+    /// Maximum time for calls under way after a stop signal.
     pub(crate) const fn grace(&self) -> Millis {
         Millis::from_secs(self.seconds)
     }
@@ -140,7 +140,7 @@ impl Worker {
     }
 }
 
-/// How deliveries are watched.
+/// Section `[delivery]`: intervals of heartbeats and leases.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Delivery {
@@ -150,14 +150,14 @@ pub(crate) struct Delivery {
     pub(crate) term_ms: Millis,
 }
 
-/// What may be reached.
+/// Section `[network]`: addresses that may be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Network {
     pub(crate) allow_private: bool,
 }
 
-/// What is logged.
+/// Section `[log]`: level and format.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
@@ -165,7 +165,7 @@ pub(crate) struct Log {
     pub(crate) format: LogFormat,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {

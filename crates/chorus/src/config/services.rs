@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::hidden::Hidden;
 use super::section::Dollars;
 
-/// Where rows are kept.
+/// Section `[database]`: place of the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
@@ -19,13 +19,13 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Whether several processes can use it.
+    /// Returns true if several processes can use the database.
     pub(crate) const fn is_shared(&self) -> bool {
         !self.url.is_empty()
     }
 }
 
-/// How records travel.
+/// Section `[bus]`: transport of records.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bus {
@@ -51,7 +51,7 @@ pub(crate) enum BusKind {
     Kafka,
 }
 
-/// How Kafka is spoken to.
+/// Security protocol of the connection to Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Security {
@@ -81,7 +81,7 @@ impl Security {
     }
 }
 
-/// Where the ledger of limits is kept.
+/// Section `[limits]`: place of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
@@ -100,7 +100,7 @@ pub(crate) enum LimitsKind {
     Redis,
 }
 
-/// Where artifacts are kept.
+/// Section `[artifacts]`: place of artifacts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Artifacts {
@@ -119,7 +119,7 @@ pub(crate) enum ArtifactPlace {
     Database,
 }
 
-/// Where clients are served.
+/// Section `[gateway]`: address and bounds of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Gateway {
@@ -136,17 +136,17 @@ impl Gateway {
     }
 }
 
-/// Who may come in.
+/// Clients that the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GatewayAuth {
-    /// Whoever presents an API key.
+    /// Clients with an API key.
     Keys,
-    /// Everybody on this machine.
+    /// All programs on this machine.
     Open,
 }
 
-/// Where the state of a process can be asked for.
+/// Section `[probe]`: address of the health endpoints of processes without a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthListener {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What was found of one part, and what to do about it.
+/// Finding about one part, with advice for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
     part: &'static str,
@@ -11,14 +11,14 @@ pub(super) struct Finding {
     advice: Option<String>,
 }
 
-/// How it stands.
+/// Severity of the finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// As it should be.
     Well,
-    /// It works, and a person should look at it.
+    /// The part works, and a person should look at it.
     Doubtful,
-    /// It does not work.
+    /// The part does not work.
     Wrong,
 }
 
@@ -33,7 +33,7 @@ impl Finding {
         }
     }
 
-    /// It works, and a person should look at it.
+    /// The part works, and a person should look at it.
     pub(super) fn doubtful(part: &'static str, what: impl Into<String>) -> Self {
         Self {
             state: State::Doubtful,
@@ -41,7 +41,7 @@ impl Finding {
         }
     }
 
-    /// It does not work.
+    /// The part does not work.
     pub(super) fn wrong(part: &'static str, what: impl Into<String>) -> Self {
         Self {
             state: State::Wrong,
@@ -49,7 +49,7 @@ impl Finding {
         }
     }
 
-    /// What to do about it.
+    /// The same finding with this advice.
     pub(super) fn advise(self, advice: impl Into<String>) -> Self {
         Self {
             advice: Some(advice.into()),

@@ -1,4 +1,4 @@
-//! What lies on this machine: the configuration, the envelope key, the data folder.
+//! Findings about this machine: configuration, envelope key, data folder.
 
 use chorus_vault::EnvelopeKey;
 

@@ -50,7 +50,7 @@ pub(super) async fn bus(
     (None, found)
 }
 
-/// Whether somebody is there for each step of a project: an orchestrator, and workers of the pools that its tasks go to.
+/// Finding about the readers that a project needs: an orchestrator, and workers of the pools that its tasks go to.
 pub(super) fn readers(state: &BusState, pools: &BTreeSet<Pool>) -> Finding {
     let needed = state
         .groups

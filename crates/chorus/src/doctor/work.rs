@@ -10,10 +10,10 @@ use super::finding::Finding;
 const PART: &str = "work";
 /// Most rows that are looked at.
 const LOOKED_AT: u32 = 2_000;
-/// A record that was not sent, or not folded, for so long shows that nobody does it.
+/// Age from which a record that was not sent or not folded shows that no process does so.
 const TOO_OLD: Millis = Millis::from_secs(60);
 
-/// What waits, and for how long.
+/// Findings about records and attempts that wait too long.
 pub(super) async fn look(store: &Store, now: Timestamp) -> Vec<Finding> {
     let findings = [
         queued(store, now).await,

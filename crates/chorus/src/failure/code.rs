@@ -7,7 +7,7 @@ pub(crate) struct Entry {
     /// Stable name; `docs/errors/<name>.md` explains it.
     pub(crate) name: &'static str,
     pub(crate) exit: Exit,
-    /// What a person can do about it.
+    /// Advice for a person.
     pub(crate) advice: &'static str,
 }
 

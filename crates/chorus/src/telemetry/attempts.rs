@@ -76,7 +76,7 @@ impl Queue {
         queue
     }
 
-    /// What workers of this process hold changes.
+    /// Records a change in the number of calls that workers of this process hold.
     fn holds(&self, change: impl FnOnce(&mut BTreeSet<(AttemptId, Epoch)>)) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut held);
@@ -84,7 +84,7 @@ impl Queue {
             .set(i64::try_from(held.len()).unwrap_or(i64::MAX));
     }
 
-    /// Nobody reads the queue here now.
+    /// Forgets the length of the queue when this process stops reading it.
     pub(super) fn is_read_elsewhere(&self) {
         self.queued.set(0);
     }
@@ -94,7 +94,7 @@ fn count(family: &Family<Became, Counter>, outcome: &'static str) {
     family.get_or_create(&Became { outcome }).inc();
 }
 
-/// Attempts whose arrows are counted.
+/// Counts the state changes of attempts.
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn Attempts>,
     pub(super) queue: Arc<Queue>,

@@ -74,7 +74,7 @@ impl Records {
     }
 }
 
-/// A bus whose records are counted.
+/// Counts the records of a bus.
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn Bus>,
     pub(super) records: Arc<Records>,

@@ -1,4 +1,4 @@
-//! Whether this process leads, and in which term.
+//! Leadership of this process and its term.
 
 use std::sync::Arc;
 

@@ -67,7 +67,7 @@ impl Reservations {
     }
 }
 
-/// A limiter whose answers are counted.
+/// Counts the answers of a limiter.
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn LimitState>,
     pub(super) reservations: Arc<Reservations>,

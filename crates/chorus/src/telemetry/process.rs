@@ -1,4 +1,4 @@
-//! Memory and processor time of this process, read when somebody asks. Elsewhere than on Linux nothing is told.
+//! Memory and processor time of this process, read for each scrape. Only Linux has these figures.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};

@@ -1,4 +1,4 @@
-//! How long something took. Measures only: nothing is decided by it, so it is not the `Clock` port's time.
+//! Durations for metrics. No decision depends on them, so they are not the `Clock` port's time.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What passes through the ports is found in the text again.
+//! Calls of ports appear in the text of the metrics.
 
 use chorus_core::id::{BootId, Tenant};
 use chorus_core::port::bus::{Record, Topic};

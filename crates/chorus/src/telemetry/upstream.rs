@@ -99,7 +99,7 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.1, 2.0, 13))
 }
 
-/// Providers whose calls are counted.
+/// Counts the calls to providers.
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn Upstream>,
     pub(super) calls: Arc<Calls>,
@@ -143,7 +143,7 @@ impl Upstream for Counted {
 
 const OK: &str = "ok";
 
-/// What is said of a call that was dropped before its end.
+/// Outcome recorded for a call that was dropped before its end.
 const CUT_OFF: &str = "cut_off";
 
 /// One open call; it is counted when this is dropped, however that comes.

@@ -96,6 +96,24 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
         }
         HistoryEvent::ApprovalAsked | HistoryEvent::Approved => return None,
         HistoryEvent::Rejected { reason } => format!("plan refused: {reason}"),
+        HistoryEvent::Paused => "paused".to_owned(),
+        HistoryEvent::Resumed => "goes on".to_owned(),
+        HistoryEvent::BudgetExhausted => {
+            "the budget does not cover another call: nothing new is started".to_owned()
+        }
+        HistoryEvent::Done { .. } => "done".to_owned(),
+        HistoryEvent::Partial { defects, .. } => {
+            format!("delivered in part: {}", defects.join("; "))
+        }
+        HistoryEvent::Failed { why } => format!("failed: {why}"),
+        HistoryEvent::Cancelled => "cancelled".to_owned(),
+        other => return task_sentence(other).or_else(|| merge_sentence(other)),
+    })
+}
+
+/// Sentence about an event of one task.
+fn task_sentence(event: &HistoryEvent) -> Option<String> {
+    Some(match event {
         HistoryEvent::TaskReady {
             task, number, why, ..
         } if *number > 1 => format!("{} “{}” try {number}: {why}", task.key, task.title),
@@ -124,6 +142,13 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
             "{} “{}” skipped: its parents failed it",
             task.key, task.title
         ),
+        _ => return None,
+    })
+}
+
+/// Sentence about merging, judging and rework.
+fn merge_sentence(event: &HistoryEvent) -> Option<String> {
+    Some(match event {
         HistoryEvent::ConflictFound { conflict } => {
             let values: Vec<&str> = conflict
                 .claims
@@ -169,17 +194,7 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
                 .collect();
             format!("rework, round {round}: {}", named.join(", "))
         }
-        HistoryEvent::Paused => "paused".to_owned(),
-        HistoryEvent::Resumed => "goes on".to_owned(),
-        HistoryEvent::BudgetExhausted => {
-            "the budget does not cover another call: nothing new is started".to_owned()
-        }
-        HistoryEvent::Done { .. } => "done".to_owned(),
-        HistoryEvent::Partial { defects, .. } => {
-            format!("delivered in part: {}", defects.join("; "))
-        }
-        HistoryEvent::Failed { why } => format!("failed: {why}"),
-        HistoryEvent::Cancelled => "cancelled".to_owned(),
+        _ => return None,
     })
 }
 

@@ -35,7 +35,7 @@ pub(in crate::app) fn kafka(config: &config::Bus, pools: Vec<Pool>) -> anyhow::R
     })
 }
 
-/// Whether the brokers answer and have all topics.
+/// Returns an error if a broker does not answer or a topic is missing.
 async fn has_topics(kafka: &Kafka, pools: &[Pool]) -> Result<(), String> {
     let missing = kafka
         .topics()
@@ -76,7 +76,7 @@ pub(in crate::app) fn redis(
     })
 }
 
-/// How the brokers stand; an error when none answers.
+/// State of the brokers; an error if none answers.
 pub(crate) async fn look_at_bus(config: &config::Bus, pools: &[Pool]) -> anyhow::Result<BusState> {
     let kafka = open(config)?;
     let topics = kafka.topics();
@@ -151,7 +151,7 @@ async fn group(
     })
 }
 
-/// How the server of limits stands; an error when it does not answer.
+/// State of the server of limits; an error if it does not answer.
 pub(crate) async fn look_at_limits(config: &config::Limits) -> anyhow::Result<LimitsState> {
     let settings = redis::Settings::new(config.url.expose(), config.namespace.clone());
     let redis::Examined {
