@@ -102,7 +102,7 @@ async fn one(
         slots: 64,
         models: &["deepseek/deepseek-v4-pro"],
         // The leader is found in the log.
-        log: "error,chorus::house::services=info",
+        log: "error,chorus::app::services=info",
     };
     let mut cluster = Cluster::create(paths, services, &settings, ProviderSpeed::Instant).await?;
     let observer = BusObserver::attach(&services.kafka)?;

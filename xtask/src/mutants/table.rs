@@ -360,7 +360,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: RECONCILER,
-                find: "while context.watch.well_for(settings.whole_lease(), context.now()) {",
+                find: "while context.store_health.is_well_for(settings.whole_lease(), context.now()) {",
                 replace: "while settings.sweep_size > 0 {",
             },
         ],
