@@ -108,153 +108,16 @@ async fn a_submission_in_parts_becomes_the_same_project() {
     assert_eq!((utf16.name.as_str(), utf16.bytes), ("b.txt", 2), "as UTF-8");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_wrong_field_of_a_submission_is_named() {
+/// A submission and its refusal: body, status, field, part of the message.
+type Refusal = (Value, u16, &'static str, &'static str);
+
+/// Sends each body to a gateway with small bounds; none may become a project.
+async fn check_refusals(cases: Vec<Refusal>) {
     let mut fixture = Fixture::open();
     fixture.settings.bounds.brief = 20;
     fixture.settings.bounds.attachment = 30;
     fixture.settings.bounds.attachments = 2;
     let gateway = fixture.gateway();
-    let with = |attachments: Value| json!({ "brief": "x", "attachments": attachments });
-    let text = |name: &str, text: &str| json!({ "name": name, "text": text });
-    let long = "x".repeat(31);
-    let cases = [
-        (json!({}), 422, "body", "missing field `brief`"),
-        (json!({ "brief": null }), 422, "brief", "expected a string"),
-        (
-            json!({ "brief": "" }),
-            422,
-            "brief",
-            "the brief is empty: write what is to be made",
-        ),
-        (json!({ "brief": " \n" }), 422, "brief", "is empty"),
-        (
-            json!({ "brief": "a\u{0}b" }),
-            422,
-            "brief",
-            "the brief is binary: only text is taken",
-        ),
-        (
-            json!({ "brief": "%PDF-1.7" }),
-            422,
-            "brief",
-            "the brief is a PDF document",
-        ),
-        (
-            json!({ "brief": "x".repeat(21) }),
-            413,
-            "brief",
-            "the brief has 21 bytes, at most 20 are taken: move long texts into attachments",
-        ),
-        (
-            json!({ "brief": "x", "colour": "red" }),
-            422,
-            "colour",
-            "unknown field",
-        ),
-        (
-            json!({ "brief": "x", "approve": "no" }),
-            422,
-            "approve",
-            "unknown variant",
-        ),
-        (
-            json!({ "brief": "x", "budget_usd": -1 }),
-            422,
-            "budget_usd",
-            "between 0 and",
-        ),
-        (
-            json!({ "brief": "x", "budget_usd": 1000.01 }),
-            422,
-            "budget_usd",
-            "between 0 and",
-        ),
-        (
-            json!({ "brief": "x", "budget_usd": 1e300 }),
-            422,
-            "budget_usd",
-            "between 0 and",
-        ),
-        (
-            with(json!([{}])),
-            422,
-            "attachments[0]",
-            "missing field `name`",
-        ),
-        (
-            with(json!([{ "name": "a" }])),
-            422,
-            "attachments[0]",
-            "give either text or base64",
-        ),
-        (
-            with(json!([{ "name": "a", "text": "a", "base64": "YQ==" }])),
-            422,
-            "attachments[0]",
-            "give either text or base64",
-        ),
-        (
-            with(json!([text("a", "a"), { "name": "b", "base64": "?" }])),
-            422,
-            "attachments[1].base64",
-            "it is not base64",
-        ),
-        (
-            with(json!([{ "name": "a", "base64": STANDARD.encode(b"caf\xe9") }])),
-            422,
-            "attachments[0]",
-            "the attachment is not UTF-8 text (byte 3 is not): send it as UTF-8",
-        ),
-        (
-            with(json!([{ "name": "a", "base64": STANDARD.encode(b"h\0i\0") }])),
-            422,
-            "attachments[0]",
-            "UTF-16 (little-endian) text without a byte order mark: send it as UTF-8",
-        ),
-        (
-            with(json!([{ "name": "a", "base64": STANDARD.encode(b"\0\x01\0\x02") }])),
-            422,
-            "attachments[0]",
-            "only text can be attached",
-        ),
-        (
-            with(json!([text("a", &long)])),
-            413,
-            "attachments[0]",
-            "the attachment has 31 bytes, at most 30 are taken: split it",
-        ),
-        (
-            with(json!([text("../a", "a")])),
-            422,
-            "attachments[0].name",
-            "must stay below",
-        ),
-        (
-            with(json!([text("/a", "a")])),
-            422,
-            "attachments[0].name",
-            "is absolute",
-        ),
-        (
-            with(json!([text("a\u{1b}", "a")])),
-            422,
-            "attachments[0].name",
-            "U+001B",
-        ),
-        (
-            with(json!([text("a", "1"), text("a", "2")])),
-            422,
-            "attachments[1].name",
-            "two attachments are called \"a\"",
-        ),
-        (
-            with(json!([text("a", ""), text("b", ""), text("c", "")])),
-            422,
-            "attachments",
-            "at most 2 are taken",
-        ),
-    ];
     for (body, status, field, message) in cases {
         let code = if status == 413 {
             "too_large"
@@ -268,6 +131,151 @@ async fn a_wrong_field_of_a_submission_is_named() {
     }
     let list = gateway.get("/v1/projects").await.json();
     assert_eq!(list["projects"], json!([]), "nothing was accepted");
+}
+
+fn brief(brief: &str) -> Value {
+    json!({ "brief": brief })
+}
+
+fn with(attachments: &Value) -> Value {
+    json!({ "brief": "x", "attachments": attachments })
+}
+
+fn text(name: &str, text: &str) -> Value {
+    json!({ "name": name, "text": text })
+}
+
+fn encoded(bytes: &[u8]) -> Value {
+    with(&json!([{ "name": "a", "base64": STANDARD.encode(bytes) }]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_brief_that_is_no_text_of_its_size_is_named() {
+    let empty = "the brief is empty: write what is to be made";
+    let long = "the brief has 21 bytes, at most 20 are taken: move long texts into attachments";
+    check_refusals(vec![
+        (json!({}), 422, "body", "missing field `brief`"),
+        (json!({ "brief": null }), 422, "brief", "expected a string"),
+        (brief(""), 422, "brief", empty),
+        (brief(" \n"), 422, "brief", empty),
+        (
+            brief("a\u{0}b"),
+            422,
+            "brief",
+            "the brief is binary: only text is taken",
+        ),
+        (
+            brief("%PDF-1.7"),
+            422,
+            "brief",
+            "the brief is a PDF document",
+        ),
+        (brief(&"x".repeat(21)), 413, "brief", long),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_option_of_a_submission_is_named() {
+    let budget = |dollars: f64| json!({ "brief": "x", "budget_usd": dollars });
+    let between = "it must be between 0 and";
+    check_refusals(vec![
+        (
+            json!({ "brief": "x", "colour": "red" }),
+            422,
+            "colour",
+            "unknown field",
+        ),
+        (
+            json!({ "brief": "x", "approve": "no" }),
+            422,
+            "approve",
+            "unknown variant",
+        ),
+        (
+            json!({ "brief": "x", "assume": "yes" }),
+            422,
+            "assume",
+            "expected a boolean",
+        ),
+        (budget(-1.0), 422, "budget_usd", between),
+        (budget(1000.01), 422, "budget_usd", between),
+        (budget(1e300), 422, "budget_usd", between),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attachment_that_is_no_text_of_its_size_is_named() {
+    let both = json!([{ "name": "a", "text": "a", "base64": "YQ==" }]);
+    let no_base64 = json!([text("a", "a"), { "name": "b", "base64": "?" }]);
+    let long = with(&json!([text("a", &"x".repeat(31))]));
+    let one = "attachments[0]";
+    check_refusals(vec![
+        (with(&json!([{}])), 422, one, "missing field `name`"),
+        (
+            with(&json!([{ "name": "a" }])),
+            422,
+            one,
+            "give either text or base64",
+        ),
+        (with(&both), 422, one, "give either text or base64"),
+        (
+            with(&no_base64),
+            422,
+            "attachments[1].base64",
+            "it is not base64",
+        ),
+        (
+            encoded(b"caf\xe9"),
+            422,
+            one,
+            "is not UTF-8 text (byte 3 is not): send it as UTF-8",
+        ),
+        (
+            encoded(b"h\0i\0"),
+            422,
+            one,
+            "without a byte order mark: send it as UTF-8",
+        ),
+        (
+            encoded(b"\0\x01\0\x02"),
+            422,
+            one,
+            "is binary: only text can be attached",
+        ),
+        (encoded(b"PK\x03\x04"), 422, one, "Office document"),
+        (
+            long,
+            413,
+            one,
+            "has 31 bytes, at most 30 are taken: split it",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_number_of_attachments_are_checked() {
+    let named = |name: &str| with(&json!([text(name, "a")]));
+    let name = "attachments[0].name";
+    let twice = with(&json!([text("a", "1"), text("a", "2")]));
+    let three = with(&json!([text("a", ""), text("b", ""), text("c", "")]));
+    check_refusals(vec![
+        (named(""), 422, name, "is empty"),
+        (named("../a"), 422, name, "must stay below"),
+        (named("/a"), 422, name, "is absolute"),
+        (named("a\\b"), 422, name, "backslash"),
+        (named("a\u{1b}"), 422, name, "U+001B"),
+        (
+            twice,
+            422,
+            "attachments[1].name",
+            "two attachments are called \"a\"",
+        ),
+        (three, 422, "attachments", "at most 2 are taken"),
+    ])
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
