@@ -179,6 +179,28 @@ fn without_its_brief_a_project_fails_with_a_reason() {
 }
 
 #[test]
+fn rows_that_contradict_each_other_fail_their_project_once_and_the_service_runs_on() {
+    let mut fixture = Fixture::new(13, FakeModel::honest(), FREE);
+    fixture.run_until("running");
+    fixture.corrupt(|head| head.ready = 0);
+    check(&mut fixture, "failed");
+    let history = fixture.history();
+    let failures: Vec<_> = history
+        .iter()
+        .filter_map(|event| match event {
+            HistoryEvent::Failed { why } => Some(why.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        failures,
+        ["wrong_counter: the head counts 0 ready tasks, which cannot change by -1"]
+    );
+    assert!(fixture.queued().is_empty(), "no attempt is left");
+    assert!(fixture.unfolded().is_empty(), "no record comes back");
+}
+
+#[test]
 fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
     let mut fixture = Fixture::new(
         7,

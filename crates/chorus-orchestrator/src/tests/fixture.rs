@@ -21,7 +21,7 @@ use chorus_core::limit::{Lease, QuotaResets};
 use chorus_core::merge::Deliverable;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::{Record, Topic};
-use chorus_core::port::projects::NewProject;
+use chorus_core::port::projects::{Commit, Committed, NewProject};
 use chorus_core::port::{ArtifactStore, Attempts, Bus, Clock, Outbox, Ports, Projects};
 use chorus_core::project::{ClientCommand, Head, HistoryEvent, NewHead};
 use chorus_core::record;
@@ -163,6 +163,26 @@ impl Fixture {
         self.lost = true;
         self.services.clear();
         self.add_orchestrator();
+    }
+
+    /// Commits a head that need not agree with the tasks.
+    pub(super) fn corrupt(&self, change: impl FnOnce(&mut Head)) {
+        let loaded = now(self.store.load(PROJECT)).unwrap().unwrap();
+        let mut head = loaded.project.head;
+        change(&mut head);
+        let commit = Commit {
+            project: PROJECT,
+            expected: loaded.version,
+            head,
+            tasks: Vec::new(),
+            attempts: Vec::new(),
+            cancel: Vec::new(),
+            events: Vec::new(),
+            outbox: Vec::new(),
+            folded: Vec::new(),
+        };
+        let committed = now(self.store.commit(commit)).unwrap();
+        assert_ne!(committed, Committed::Conflict);
     }
 
     pub(super) fn head(&self) -> Head {
