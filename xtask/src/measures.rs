@@ -29,7 +29,7 @@ const MIN_TESTS: [(&str, f64); 3] = [
     ("chorus-report", 0.3),
 ];
 
-/// Figures of one crate, or of all.
+/// Figures of one crate, or of all: [`Shape`] and [`Comments`].
 #[derive(Default)]
 struct Figures {
     shape: Shape,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 
-/// One parsed source file.
+/// One parsed source file; [`Source::read`] makes it.
 pub(crate) struct Source {
     /// Path below the workspace root, with `/` between its parts.
     pub(crate) shown: String,
@@ -94,7 +94,7 @@ fn test_lines(shown: &str, text: &str, tree: &syn::File) -> Vec<bool> {
     marked.lines
 }
 
-/// Marks the lines of modules under `#[cfg(test)]`.
+/// Marks the lines of modules for which [`is_cfg_test`] holds.
 struct TestModules {
     lines: Vec<bool>,
 }

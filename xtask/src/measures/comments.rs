@@ -49,7 +49,7 @@ const OLD_WORDS: [&str; 22] = [
 /// Maximum number of words of a doc block that counts as short.
 const SHORT: usize = 3;
 
-/// Counts over the comments of product files and tests.
+/// Counts over the comments of [`Source`] files, tests included.
 #[derive(Default)]
 pub(super) struct Comments {
     blocks: usize,
@@ -112,17 +112,17 @@ impl Comments {
         words
     }
 
-    /// Share of doc blocks that open with a question word or `it`, in per cent.
+    /// Share of doc blocks that open with a word of [`OPENINGS`], in per cent.
     pub(super) fn openings_percent(&self) -> f64 {
         ratio(self.openings * 100, self.blocks)
     }
 
-    /// Indefinite pronouns in 1,000 words of comment.
+    /// Words of [`PRONOUNS`] in 1,000 words of comment.
     pub(super) fn pronouns_in_1000(&self) -> f64 {
         ratio(self.pronouns * 1000, self.words)
     }
 
-    /// Everyday words of the list in 1,000 words of comment.
+    /// Words of [`OLD_WORDS`] in 1,000 words of comment.
     pub(super) fn old_words_in_1000(&self) -> f64 {
         ratio(self.old_words * 1000, self.words)
     }
@@ -132,7 +132,7 @@ impl Comments {
         ratio(self.links * 100, self.blocks)
     }
 
-    /// Share of doc blocks of at most three words, in per cent.
+    /// Share of doc blocks of at most [`SHORT`] words, in per cent.
     pub(super) fn short_percent(&self) -> f64 {
         ratio(self.short * 100, self.blocks)
     }

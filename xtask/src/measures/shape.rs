@@ -5,7 +5,7 @@ use syn::visit::Visit;
 
 use crate::sources::{Source, is_cfg_test};
 
-/// Figures about the shape of the code. Lengths are in lines.
+/// Figures about the shape of [`Source`] files. Lengths are in lines.
 #[derive(Default)]
 pub(super) struct Shape {
     /// Lengths of files that are not tests.
@@ -121,7 +121,7 @@ pub(super) fn ratio(part: usize, whole: usize) -> f64 {
     }
 }
 
-/// Collects functions and public items outside test modules.
+/// Collects functions and public items outside test modules into a [`Shape`].
 struct Items<'a> {
     shape: &'a mut Shape,
 }

@@ -12,7 +12,7 @@ use crate::sources::{Source, is_cfg_test};
 /// Path of a module below the root of its crate.
 type Module = Vec<String>;
 
-/// Modules of one crate or binary, with their imports.
+/// Modules of one crate or binary, each with its [`Imports`].
 #[derive(Default)]
 struct Crate {
     modules: BTreeMap<Module, Imports>,
@@ -54,7 +54,7 @@ pub(super) fn faults(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// Folders that hold a `lib.rs` or `main.rs`, each with a final `/`.
+/// Folders that hold the root file of a [`Crate`], each with a final `/`.
 fn roots(sources: &[Source]) -> BTreeSet<&str> {
     sources
         .iter()
@@ -101,7 +101,7 @@ impl Crate {
         faults
     }
 
-    /// Modules that `module` needs, its ancestors left out.
+    /// Modules that `module` needs by its [`Imports`], its ancestors left out.
     fn targets(&self, module: &Module, imports: &Imports) -> BTreeSet<Module> {
         imports
             .paths
@@ -224,7 +224,7 @@ impl<'ast> Visit<'ast> for Imports {
     }
 }
 
-/// Writes a `use` tree out as paths, each with the name that it binds.
+/// Writes a [`syn::UseTree`] out as paths, each with the name that it binds.
 fn flatten(
     tree: &syn::UseTree,
     path: &mut Vec<String>,

@@ -120,7 +120,7 @@ fn links(root: &Path, path: &Path, shown: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names in backticks that look like a path of the repository and are none.
+/// Names in backticks that look like a path of the repository and are not in [`Files`].
 fn paths(files: &Files, shown: &str, text: &str) -> Vec<String> {
     let known_folders = [
         "crates/",
@@ -164,7 +164,7 @@ fn commands(tasks: &[&str], shown: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Differences between the table of topics and the topics of the code.
+/// Differences between the table of topics and [`Topic`].
 fn topics(shown: &str, text: &str) -> Vec<String> {
     let pool = Topic::TaskDispatch(Pool::new("<pool>"));
     let code: BTreeSet<(String, u32)> = [
@@ -222,7 +222,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(at, line)| (at + 1, line))
 }
 
-/// Texts in single backticks, outside fenced blocks.
+/// Texts in single backticks, outside fenced blocks; [`paths`] reads them.
 fn spans(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;
     numbered(text).flat_map(move |(number, line)| {

@@ -57,7 +57,7 @@ const PROSE: [(&str, &str); 10] = [
 /// Files that may hold the refused words: the list itself and its twin in the measures.
 const EXEMPT: [&str; 2] = ["xtask/src/tidy/words.rs", "xtask/src/measures/comments.rs"];
 
-/// Returns one line for each refused word in a source.
+/// Returns one line for each word of [`IDENTIFIERS`] or [`PROSE`] in a source.
 pub(super) fn faults(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for source in sources {
@@ -93,7 +93,7 @@ pub(super) fn faults(sources: &[Source]) -> Vec<String> {
     faults
 }
 
-/// Returns one line for each refused word in a document.
+/// Returns one line for each word of [`PROSE`] in a document.
 pub(super) fn document_faults(shown: &str, text: &str) -> Vec<String> {
     text.lines()
         .enumerate()
@@ -104,7 +104,7 @@ pub(super) fn document_faults(shown: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The refused part of an identifier, with the terms used instead.
+/// The part of an identifier that [`IDENTIFIERS`] refuses, with the terms used instead.
 fn refused(name: &str) -> Option<(&'static str, &'static str)> {
     parts(name).iter().find_map(|part| {
         IDENTIFIERS.iter().find_map(|(words, instead)| {
@@ -144,7 +144,7 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// Collects identifiers that hold a refused word; a test's name is a sentence and may hold any.
+/// Collects identifiers that hold a word of [`IDENTIFIERS`]; a test's name is a sentence and may hold any.
 #[derive(Default)]
 struct Names {
     found: Vec<(usize, String, &'static str, &'static str)>,
