@@ -36,7 +36,7 @@ struct Figures {
     comments: Comments,
 }
 
-/// Prints the figures of all crates, or of those whose names contain an argument.
+/// Prints the figures of all crates, or of those with a name that contains an argument.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let check = arguments.iter().any(|argument| argument == "--check");
     let wanted: Vec<&String> = arguments

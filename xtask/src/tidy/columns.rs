@@ -11,7 +11,7 @@ use crate::sources::Source;
 
 /// File of the table.
 const TABLE_FILE: &str = "crates/chorus-core/src/failure.rs";
-/// Struct whose fields are the columns.
+/// Struct that has a field for each column.
 const ROW: &str = "FailureRule";
 /// Column by which rows are found; it is no reaction.
 const KEY: &str = "class";

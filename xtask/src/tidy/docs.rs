@@ -18,7 +18,7 @@ const ENDINGS: [&str; 12] = [
     ".lock",
 ];
 
-/// Folders whose documents are checked; the documents of the root and of `examples` itself are checked too.
+/// Folders with documents that are checked; the documents of the root and of `examples` itself are checked too.
 const FOLDERS: [&str; 2] = ["docs", "deploy"];
 
 /// Documents that may name paths of earlier releases.
