@@ -106,7 +106,8 @@ pub enum ResolvedBy {
     /// The merger model: for one claim, or for keeping both.
     Model,
     /// The merger model named no claim: both are kept.
-    Nobody,
+    #[serde(rename = "nobody")]
+    Undecided,
 }
 
 /// A merged file of the deliverable.

@@ -152,7 +152,7 @@ struct Names {
 
 impl<'ast> Visit<'ast> for Names {
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if item.attrs.iter().any(|one| one.path().is_ident("test")) {
+        if item.attrs.iter().any(is_test) {
             self.visit_block(&item.block);
         } else {
             syn::visit::visit_item_fn(self, item);
@@ -166,6 +166,12 @@ impl<'ast> Visit<'ast> for Names {
                 .push((ident.span().start().line, name, word, instead));
         }
     }
+}
+
+/// True for `#[test]` and `#[tokio::test]`.
+fn is_test(attribute: &syn::Attribute) -> bool {
+    let last = attribute.path().segments.last();
+    last.is_some_and(|segment| segment.ident == "test")
 }
 
 #[cfg(test)]

@@ -212,7 +212,7 @@ mod tests {
             "Both are kept: the log is torn.",
         );
         check(
-            Some(resolution(None, ResolvedBy::Nobody, "")),
+            Some(resolution(None, ResolvedBy::Undecided, "")),
             "Not resolved; both are kept.",
         );
         check(

@@ -29,7 +29,7 @@ fn vote(conflict: &Conflict) -> Option<Resolution> {
 }
 
 /// Reads the merger's answer about these conflicts, in their order. Those it does not mention keep
-/// both claims, by [`ResolvedBy::Nobody`].
+/// both claims, by [`ResolvedBy::Undecided`].
 pub fn read_resolutions(
     answer: &str,
     conflicts: &[Conflict],
@@ -74,7 +74,7 @@ pub fn read_resolutions(
         conflict: conflict.id.clone(),
         keep: None,
         reason: "the source does not decide it".into(),
-        by: ResolvedBy::Nobody,
+        by: ResolvedBy::Undecided,
     }));
     let place = |resolution: &Resolution| {
         conflicts
@@ -146,7 +146,7 @@ mod tests {
             seen,
             [
                 ("c1", Some("b"), ResolvedBy::Model),
-                ("c2", None, ResolvedBy::Nobody),
+                ("c2", None, ResolvedBy::Undecided),
                 ("c3", None, ResolvedBy::Model)
             ]
         );

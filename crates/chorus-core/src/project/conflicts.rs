@@ -67,7 +67,7 @@ impl Conflicts {
         })
     }
 
-    /// Closes every open conflict undecided ([`ResolvedBy::Nobody`]): all sides are kept with a note.
+    /// Closes every open conflict undecided ([`ResolvedBy::Undecided`]): all sides are kept with a note.
     #[must_use]
     pub fn closed(mut self) -> Self {
         for conflict in self.open() {
@@ -76,7 +76,7 @@ impl Conflicts {
                 conflict: conflict.id,
                 keep: None,
                 reason,
-                by: ResolvedBy::Nobody,
+                by: ResolvedBy::Undecided,
             });
         }
         self

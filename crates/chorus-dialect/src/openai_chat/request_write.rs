@@ -35,7 +35,7 @@ pub fn write_request(request: &Request, form: &Form) -> Value {
         .filter(|tool| !tool.parameters.is_null())
         .map(write_tool)
         .collect();
-    let usage_wish =
+    let usage_option =
         (request.stream && form.stream_usage).then(|| json!({ "include_usage": true }));
     let object = Object::new()
         .with("model", request.model.as_str())
@@ -63,7 +63,7 @@ pub fn write_request(request: &Request, form: &Form) -> Value {
         );
     with_reasoning(object, request.reasoning.as_ref(), form)
         .with_some("stream", request.stream.then_some(true))
-        .with_some("stream_options", usage_wish)
+        .with_some("stream_options", usage_option)
         .with_extra(
             &request.extra,
             if is_anthropic_metadata(request) {

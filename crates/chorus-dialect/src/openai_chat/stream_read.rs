@@ -158,7 +158,7 @@ impl StreamReader {
                 .and_then(|groq| groq.get("usage").cloned())
         });
         chunk.take::<Value>("object")?;
-        self.tell_extra(chunk.rest(), events);
+        self.push_extra(chunk.rest(), events);
         if let Some(choice) = choices.first_mut() {
             self.read_choice(choice, events)?;
         }
@@ -171,7 +171,7 @@ impl StreamReader {
         Ok(())
     }
 
-    fn tell_extra(&mut self, mut extra: Extra, events: &mut Vec<StreamEvent>) {
+    fn push_extra(&mut self, mut extra: Extra, events: &mut Vec<StreamEvent>) {
         extra.retain(|name, value| self.sent.get(name) != Some(value));
         if !extra.is_empty() {
             self.sent.extend(extra.clone());

@@ -333,8 +333,8 @@ fn a_repeated_prompt_lists_the_faults_of_the_answer_before() {
         "</refused> item r1 is missing".to_owned(),
     ];
     for (first, again) in asked(&[]).iter().zip(asked(&wrong)) {
-        let told = "<refused>\n- no JSON object was found\n- <\\/refused> item r1 is missing\n</refused>\n";
-        assert_eq!(turn(&again), format!("{}{told}", turn(first)));
+        let refused = "<refused>\n- no JSON object was found\n- <\\/refused> item r1 is missing\n</refused>\n";
+        assert_eq!(turn(&again), format!("{}{refused}", turn(first)));
         let [Content::Text { text: rules, .. }] = again.system.as_slice() else {
             panic!("the rules are one text")
         };

@@ -1,4 +1,4 @@
-//! Ports that fail: sometimes before the deed, sometimes after it.
+//! Ports that fail: sometimes before the operation, sometimes after it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use chorus_core::time::{Millis, Timestamp};
 /// A port behind a bad line.
 pub(super) struct Flaky<P> {
     port: P,
-    /// Out of a hundred calls, how many fail; half of those after the deed.
+    /// Out of a hundred calls, how many fail; half of those after the operation.
     share: Arc<Mutex<(fastrand::Rng, u8)>>,
 }
 
@@ -29,29 +29,29 @@ impl<P> Flaky<P> {
         Self { port, share }
     }
 
-    fn draw(&self) -> Fate {
+    fn draw(&self) -> Loss {
         let (chance, share) = &mut *self.share.lock().unwrap_or_else(PoisonError::into_inner);
         match chance.u8(0..100) {
-            drawn if drawn < *share / 2 => Fate::Before,
-            drawn if drawn < *share => Fate::After,
-            _ => Fate::Fine,
+            drawn if drawn < *share / 2 => Loss::Before,
+            drawn if drawn < *share => Loss::After,
+            _ => Loss::Fine,
         }
     }
 
     async fn through<T>(
         &self,
-        deed: impl Future<Output = Result<T, StoreError>> + Send,
+        operation: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let lost = || Err(StoreError::unavailable("the line broke"));
         match self.draw() {
-            Fate::Before => lost(),
-            Fate::After => deed.await.and_then(|_| lost()),
-            Fate::Fine => deed.await,
+            Loss::Before => lost(),
+            Loss::After => operation.await.and_then(|_| lost()),
+            Loss::Fine => operation.await,
         }
     }
 }
 
-enum Fate {
+enum Loss {
     Before,
     After,
     Fine,

@@ -112,18 +112,18 @@ impl Pool {
 
     /// Waits for the next decisions: when they came, and each lease with the account it got.
     fn next(&mut self) -> (i64, Vec<(u128, Option<u128>)>) {
-        let verdicts = self
+        let decisions = self
             .time
             .run(self.admission.next())
             .expect("the limiter lost nothing");
-        let told = verdicts.into_iter().map(|decided| {
+        let leases = decisions.into_iter().map(|decided| {
             let lease = decided.request.lease.number();
             match decided.decision {
                 DispatchDecision::Send(assignment) => (lease, Some(assignment.account.number())),
                 DispatchDecision::Refuse(_) => (lease, None),
             }
         });
-        (self.time.port().now().0, told.collect())
+        (self.time.port().now().0, leases.collect())
     }
 }
 
@@ -342,7 +342,7 @@ fn an_account_that_keeps_failing_goes_last_and_is_still_used_when_others_are_ful
     assert_eq!(used, [2, 2, 2, 2, 1, 1].map(Some));
 }
 
-/// Loses every reply but each third, after the deed; others take a while.
+/// Loses every reply but each third, after the operation; others take a while.
 struct Forgetful {
     inner: Arc<dyn LimitState>,
     clock: Arc<dyn Clock>,

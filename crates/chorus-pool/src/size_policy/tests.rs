@@ -1,3 +1,5 @@
+//! Tests of the sizes that a tenant's models allow.
+
 use std::sync::Arc;
 
 use chorus_core::catalog::{Catalog, Model};

@@ -148,12 +148,12 @@ impl Services {
     }
 }
 
-/// Resolves when the services are told to stop.
+/// Resolves when the services receive the stop signal.
 fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
-    let mut told = stop.subscribe();
+    let mut stopping = stop.subscribe();
     async move {
         // A sender that is gone means stop, too.
-        let _ = told.wait_for(|stop| *stop).await;
+        let _ = stopping.wait_for(|stop| *stop).await;
     }
 }
 

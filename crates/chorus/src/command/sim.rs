@@ -24,7 +24,7 @@ pub(crate) async fn run(sim: &SimArgs) -> anyhow::Result<Exit> {
         .with_context(|| format!("cannot listen on {}", sim.listen))?;
     println!("Simulated providers on http://{address} (no real model is called):");
     if sim.providers.is_none() {
-        tell_accounts(&demo.accounts, address, sim.accounts.as_deref())?;
+        print_accounts(&demo.accounts, address, sim.accounts.as_deref())?;
     }
     println!("What they saw: http://{address}/_sim/journal and /_sim/limits. Ctrl-C ends.");
     server
@@ -40,7 +40,7 @@ fn read(file: &Path) -> anyhow::Result<Config> {
     toml::from_str(&text).with_context(|| format!("{} cannot be used", file.display()))
 }
 
-fn tell_accounts(
+fn print_accounts(
     accounts: &[Account],
     address: std::net::SocketAddr,
     file: Option<&Path>,

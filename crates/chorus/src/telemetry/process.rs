@@ -18,23 +18,23 @@ impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         if let Some(bytes) = resident() {
             let gauge = ConstGauge::new(bytes);
-            let told = encoder.encode_descriptor(
+            let family = encoder.encode_descriptor(
                 "process_resident_memory",
                 "Resident memory",
                 Some(&Unit::Bytes),
                 gauge.metric_type(),
             )?;
-            gauge.encode(told)?;
+            gauge.encode(family)?;
         }
         if let Some(seconds) = processor_seconds() {
             let counter = ConstCounter::new(seconds);
-            let told = encoder.encode_descriptor(
+            let family = encoder.encode_descriptor(
                 "process_cpu",
                 "Processor time, user and system",
                 Some(&Unit::Seconds),
                 counter.metric_type(),
             )?;
-            counter.encode(told)?;
+            counter.encode(family)?;
         }
         Ok(())
     }

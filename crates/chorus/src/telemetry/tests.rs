@@ -11,10 +11,10 @@ use super::*;
 use crate::clock::SystemClock;
 
 /// No provider.
-struct Nobody;
+struct NoProvider;
 
 #[async_trait::async_trait]
-impl Upstream for Nobody {
+impl Upstream for NoProvider {
     async fn send(
         &self,
         call: chorus_core::port::upstream::Call,
@@ -27,7 +27,7 @@ impl Upstream for Nobody {
 fn ports() -> Ports {
     let store = Arc::new(chorus_store::memory::Store::new(Arc::new(SystemClock)));
     Ports {
-        upstream: Arc::new(Nobody),
+        upstream: Arc::new(NoProvider),
         ..Ports::over_store(
             store,
             Arc::new(chorus_bus::Embedded::new()),

@@ -112,7 +112,7 @@ fn conflict_events() -> Vec<HistoryEvent> {
         conflict: "c1".to_owned(),
         keep: None,
         reason: "both".to_owned(),
-        by: chorus_core::merge::ResolvedBy::Nobody,
+        by: chorus_core::merge::ResolvedBy::Undecided,
     };
     vec![
         HistoryEvent::ConflictFound { conflict },
