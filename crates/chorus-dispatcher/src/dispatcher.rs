@@ -78,7 +78,7 @@ impl Dispatcher {
                 }
                 Ok(None) => {}
                 Err(problem) => {
-                    tracing::warn!(error = %problem, "failed to acquire the dispatcher's term")
+                    tracing::warn!(error = %problem, "failed to acquire the dispatcher's term");
                 }
             }
             self.ports.clock.sleep(self.settings.stand_by).await;

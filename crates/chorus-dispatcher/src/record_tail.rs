@@ -60,7 +60,7 @@ impl RecordTail {
                 }
                 SubscriberEvent::Incoming(Incoming::Assigned(_) | Incoming::Revoked(_)) => {}
                 SubscriberEvent::Broken(error) => {
-                    tracing::warn!(error = %error, "the tail of attempts failed, it is opened again")
+                    tracing::warn!(error = %error, "the tail of attempts failed, it is opened again");
                 }
             }
         }

@@ -66,7 +66,7 @@ impl CommitBuilder {
                     request = Some(MergeRequest {
                         resolutions,
                         ask_model,
-                    })
+                    });
                 }
             }
         }

@@ -108,7 +108,7 @@ impl<'a> Decider<'a> {
         match reading::read_outcome(self.context, &mut self.aggregate, &done).await {
             Ok(reading) => {
                 self.decide(event, Command::Finished { done, reading })
-                    .await
+                    .await;
             }
             Err(missing) => self.artifact_missing(&missing).await,
         }

@@ -99,10 +99,10 @@ impl EventLoop<'_> {
                     }
                 }
                 Event::Subscriber(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
-                    self.receive(record, at, &mut subscriber).await
+                    self.receive(record, at, &mut subscriber).await;
                 }
                 Event::Subscriber(SubscriberEvent::Incoming(Incoming::Revoked(gone))) => {
-                    self.forget(|partition| gone.contains(partition))
+                    self.forget(|partition| gone.contains(partition));
                 }
                 Event::Subscriber(
                     SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,

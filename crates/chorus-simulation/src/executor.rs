@@ -163,10 +163,10 @@ impl Executor {
             }
             Command::Start if status == Status::Down => self.start(id),
             Command::Pause if status == Status::Running => {
-                self.processes[index(id)].status = Status::Paused
+                self.processes[index(id)].status = Status::Paused;
             }
             Command::Resume if status == Status::Paused => {
-                self.processes[index(id)].status = Status::Running
+                self.processes[index(id)].status = Status::Running;
             }
             Command::Start | Command::Pause | Command::Resume => {}
         }

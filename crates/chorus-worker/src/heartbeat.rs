@@ -63,7 +63,7 @@ async fn send(context: &Context) {
             .iter()
             .for_each(|holding| context.in_flight.stop(holding, Stop::NotOurs)),
         Some(Err(error)) => {
-            tracing::warn!(error = %error, "failed to send a heartbeat, calls go on")
+            tracing::warn!(error = %error, "failed to send a heartbeat, calls go on");
         }
         None => tracing::warn!("a heartbeat was not answered in time, calls go on"),
     }

@@ -98,7 +98,7 @@ impl Intake {
         {
             Some((record, at)) => {
                 self.claims
-                    .push(Box::pin(claim(self.context.clone(), record, at)))
+                    .push(Box::pin(claim(self.context.clone(), record, at)));
             }
             None => drop(self.waiting.remove(&taken.at.partition)),
         }

@@ -81,7 +81,7 @@ impl<'a> ProgressReporter<'a> {
     fn count(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::Text { delta, .. } => {
-                self.state.text_chars += delta.chars().count() as u64
+                self.state.text_chars += delta.chars().count() as u64;
             }
             StreamEvent::Reasoning { delta, .. } => {
                 self.state.reasoning_chars += delta.chars().count() as u64;

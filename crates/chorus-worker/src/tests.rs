@@ -150,7 +150,7 @@ fn a_rate_limit_is_a_new_delivery_that_waits_as_long_as_asked() {
         assert_eq!(
             (state.row.state, state.row.retries, state.row.epoch.0),
             (AttemptState::Queued, 0, 1)
-        )
+        );
     });
 }
 

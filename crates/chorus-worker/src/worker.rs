@@ -97,16 +97,16 @@ impl<'a> EventLoop<'a> {
                     subscriber.ack(&at).await;
                 }
                 Event::Received(SubscriberEvent::Incoming(Incoming::Record { record, at })) => {
-                    self.intake.take(record, at)
+                    self.intake.take(record, at);
                 }
                 Event::Received(SubscriberEvent::Incoming(Incoming::Revoked(partitions))) => {
-                    self.intake.forget(&partitions)
+                    self.intake.forget(&partitions);
                 }
                 Event::Received(
                     SubscriberEvent::Incoming(Incoming::Assigned(_)) | SubscriberEvent::Opened,
                 ) => {}
                 Event::Received(SubscriberEvent::Broken(error)) => {
-                    tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again")
+                    tracing::warn!(error = %error, "the subscription to dispatches broke, opening it again");
                 }
             }
         }

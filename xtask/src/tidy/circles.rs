@@ -89,7 +89,7 @@ impl Crate {
             if let Some(circle) = shortest_circle(&graph, module) {
                 let members: BTreeSet<&Module> = circle.iter().collect();
                 if seen.insert(members.into_iter().cloned().collect::<Vec<_>>()) {
-                    let shown: Vec<String> = circle.iter().map(|module| shown(module)).collect();
+                    let shown: Vec<String> = circle.iter().map(shown).collect();
                     faults.push(format!(
                         "{root}: circle {} -> {}",
                         shown.join(" -> "),

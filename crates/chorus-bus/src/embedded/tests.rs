@@ -102,7 +102,7 @@ impl Seen {
                     assert!(
                         self.owned.remove(partition),
                         "revoked without having been assigned"
-                    )
+                    );
                 });
                 None
             }
@@ -139,7 +139,7 @@ fn check(operations: Vec<Operation>) {
                 }
             }
             Operation::Pause(who, paused) if !members.is_empty() => {
-                now(members[who % there].subscription.pause(paused))
+                now(members[who % there].subscription.pause(paused));
             }
             Operation::Leave(_)
             | Operation::Read(_)

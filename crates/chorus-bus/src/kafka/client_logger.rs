@@ -16,7 +16,7 @@ impl ClientContext for ClientLogger {
                 tracing::error!(kafka.facility = facility, "{line}");
             }
             RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
-                tracing::warn!(kafka.facility = facility, "{line}")
+                tracing::warn!(kafka.facility = facility, "{line}");
             }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(kafka.facility = facility, "{line}");

@@ -74,7 +74,7 @@ impl Reader {
         for _ in 0..LAST_COMMIT_TRIES {
             match self.consumer.commit_consumer_state(CommitMode::Sync) {
                 Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {
-                    drop(self.consumer.poll(POLL))
+                    drop(self.consumer.poll(POLL));
                 }
                 Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return,
                 Err(problem) => {
@@ -146,7 +146,7 @@ impl Reader {
     fn handle_error(&self, problem: &KafkaError) {
         match problem {
             KafkaError::MessageConsumptionFatal(_) => {
-                self.inbox.fail(failed("read records", problem))
+                self.inbox.fail(failed("read records", problem));
             }
             KafkaError::MessageConsumption(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
@@ -211,7 +211,7 @@ impl ConsumerContext for RebalanceReporter {
             Rebalance::Assign(list) => self.inbox.assign(self.names.partitions(list), true),
             Rebalance::Revoke(list) => self.inbox.revoke(self.names.partitions(list)),
             Rebalance::Error(problem) => {
-                tracing::warn!(error = %problem, "failed to rebalance a group")
+                tracing::warn!(error = %problem, "failed to rebalance a group");
             }
         }
     }

@@ -28,7 +28,7 @@ async fn read_as_services_do(
                     *member = bus
                         .subscribe(vec![dispatch()], "workers")
                         .await
-                        .expect("the bus takes members")
+                        .expect("the bus takes members");
                 }
             }
         }

@@ -92,7 +92,7 @@ fn sentence_ends(text: &str) -> Vec<usize> {
     while let Some((_, letter)) = letters.next() {
         match (letter, letters.peek()) {
             ('.' | '!' | '?' | '…' | '”' | '"', Some((at, next))) if next.is_whitespace() => {
-                ends.push(at + next.len_utf8())
+                ends.push(at + next.len_utf8());
             }
             ('。' | '！' | '？', Some((at, _))) => ends.push(*at),
             _ => {}

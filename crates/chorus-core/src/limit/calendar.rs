@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(
                 window.period(Timestamp(now)),
                 Some((Timestamp(start), Timestamp(end)))
-            )
+            );
         };
         // 2024-02-29 12:00:00 UTC, a leap day
         let leap = 1_709_208_000_000;

@@ -110,15 +110,15 @@ impl Assembler {
                 other => *other = Content::text(delta),
             },
             StreamEvent::Reasoning { index, delta } => {
-                self.reasoning(index, |text, _, _| text.push_str(&delta))
+                self.reasoning(index, |text, _, _| text.push_str(&delta));
             }
             StreamEvent::Signature { index, delta } => {
                 self.reasoning(index, |_, signature, _| {
-                    signature.get_or_insert_default().push_str(&delta)
+                    signature.get_or_insert_default().push_str(&delta);
                 });
             }
             StreamEvent::Redacted { index, value } => {
-                self.reasoning(index, |_, _, redacted| *redacted = Some(value))
+                self.reasoning(index, |_, _, redacted| *redacted = Some(value));
             }
             StreamEvent::ToolStart { index, id, name } => {
                 *self.piece(index, || Content::text("")) = Content::ToolCall(ToolCall {

@@ -238,7 +238,7 @@ fn free(path: String, planned: &[PlannedFile]) -> String {
             .filter(|path| is_safe(path))
             .unwrap_or_else(|| format!("file-{number}.md"))
     });
-    std::iter::once(path.clone())
+    std::iter::once(path)
         .chain(others)
         .find(|other| !clashes(other, &taken))
         .expect("numbers do not end")

@@ -253,7 +253,7 @@ mod tests {
             vec![
                 a.clone(),
                 b.clone(),
-                c.clone(),
+                c,
                 task("t", &["a", "b", "c"], &[], 50),
             ],
             &["a", "b", "c", "t.in1(a,b)", "t.in2(c)", "t(t.in1,t.in2)"],

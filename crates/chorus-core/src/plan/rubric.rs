@@ -62,7 +62,7 @@ fn from_acceptance(plan: &mut Plan) {
                     plan.requirements.push(Requirement {
                         id: id.clone(),
                         text: line.clone(),
-                    })
+                    });
                 })
                 .map(|()| id)
             });

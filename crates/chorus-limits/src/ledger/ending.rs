@@ -51,7 +51,7 @@ impl Ledger {
                 );
             }
             (End::Used { usage, cost }, Life::Aborted { .. }) => {
-                self.settle_late(lease, usage, *cost, now)
+                self.settle_late(lease, usage, *cost, now);
             }
             (End::Aborted { usage, grace }, Life::Reserved | Life::Sent { .. }) => {
                 let known = usage.unwrap_or_default();

@@ -42,7 +42,7 @@ impl Ledger {
             ) {
                 (None, _) => self.put_back(held, now),
                 (Some(Life::Reserved), Some(until)) => {
-                    self.sent_elsewhere(held.lease.id, until, now)
+                    self.sent_elsewhere(held.lease.id, until, now);
                 }
                 (Some(_), _) => {}
             }

@@ -208,7 +208,7 @@ impl Tally {
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
             // It is not known which charges were none: the oldest would be the first to leave anyway.
             Self::Sliding { charges } if surplus < 0 => {
-                take_out(charges, charges.len(), -surplus, false)
+                take_out(charges, charges.len(), -surplus, false);
             }
             Self::Sliding { .. } => self.charge(limit, now, surplus),
             Self::Calendar { used, .. } => *used = capacity(limit) - room,

@@ -24,7 +24,7 @@ pub struct Examined {
 
 /// Reads the facts of the server of these settings.
 pub async fn examine(settings: &Settings) -> Result<Examined, LimiterError> {
-    let client = Client::open(settings.url.as_str()).map_err(|problem| unavailable(problem))?;
+    let client = Client::open(settings.url.as_str()).map_err(unavailable)?;
     let timeout = Duration::from_millis(settings.timeout.0);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))

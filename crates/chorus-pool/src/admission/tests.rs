@@ -218,8 +218,8 @@ fn a_refused_call_never_moves_to_a_sibling_without_a_recorded_approval() {
     ]);
     (1..=2).for_each(|number| {
         pool.push_with(number, |request| {
-            request.refused_by = Some(AccountId::new(1))
-        })
+            request.refused_by = Some(AccountId::new(1));
+        });
     });
     let (at, admitted) = pool.next();
     assert_eq!(
@@ -289,7 +289,7 @@ fn an_ill_route_is_left_alone_until_its_probe() {
     let mut pool = Pool::new(vec![account(1, "ann", "anthropic", Vec::new())]);
     (0..4).for_each(|_| {
         pool.admission
-            .call_ended(&call(1, Some(FailureClass::Overload)))
+            .call_ended(&call(1, Some(FailureClass::Overload)));
     });
     (1..=3).for_each(|number| pool.push(number));
     assert_eq!(
@@ -335,7 +335,7 @@ fn an_account_that_keeps_failing_goes_last_and_is_still_used_when_others_are_ful
     let mut pool = Pool::new(accounts.collect());
     (0..3).for_each(|_| {
         pool.admission
-            .call_ended(&call(1, Some(FailureClass::Forbidden)))
+            .call_ended(&call(1, Some(FailureClass::Forbidden)));
     });
     (1..=6).for_each(|number| pool.push(number));
     let used: Vec<_> = pool.next().1.into_iter().map(|(_, on)| on).collect();

@@ -208,7 +208,7 @@ impl Deliverable {
                 seen.push(format!("{} translations are there", translations.len()));
             }
             Feature::Glossary => {
-                self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen)
+                self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen);
             }
             Feature::Conflicts => self.check_heading(
                 &["contradict", "conflict", "mâu thuẫn"],
@@ -217,7 +217,7 @@ impl Deliverable {
                 seen,
             ),
             Feature::Introduction => {
-                self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen)
+                self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen);
             }
         }
     }

@@ -115,7 +115,7 @@ impl TrackedLease {
         match &self.state {
             LeaseState::Reserved { not_after } if now > *not_after => self.end(false, Some(0)),
             LeaseState::Sent { until, .. } | LeaseState::Aborted { until } if now >= *until => {
-                self.state = LeaseState::Expired
+                self.state = LeaseState::Expired;
             }
             _ => {}
         }
@@ -133,7 +133,7 @@ impl TrackedLease {
             (_, LeaseState::Ended { .. }) => {}
             (End::Unused, LeaseState::Reserved { .. }) => self.end(false, Some(0)),
             (End::Used { cost, .. }, LeaseState::Aborted { .. }) => {
-                self.money.values_mut().for_each(|amount| *amount = cost.0)
+                self.money.values_mut().for_each(|amount| *amount = cost.0);
             }
             (
                 End::Used { cost, .. },
@@ -212,7 +212,7 @@ impl Leases {
     /// The limiter lost its state; leases become known again when they are restored.
     pub(super) fn flush(&mut self) {
         self.leases.values_mut().for_each(|tracked| {
-            (tracked.state, tracked.known) = (LeaseState::Ended { sent: false }, false)
+            (tracked.state, tracked.known) = (LeaseState::Ended { sent: false }, false);
         });
         self.flushed = true;
     }

@@ -103,7 +103,7 @@ impl State {
                 self.record(events);
             }
             None if self.seen.copy.len() + bytes.len() <= body::LARGEST => {
-                self.seen.copy.extend_from_slice(bytes)
+                self.seen.copy.extend_from_slice(bytes);
             }
             None => {}
         }

@@ -30,7 +30,7 @@ impl Upstream for Wrap {
                 answer.body = ResponseBody::Stream(watched.boxed());
             }
             ResponseBody::Whole(_) | ResponseBody::Verbatim { .. } => {
-                self.crash.reached(Point::Reply)
+                self.crash.reached(Point::Reply);
             }
         }
         Ok(answer)

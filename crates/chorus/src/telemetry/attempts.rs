@@ -148,7 +148,7 @@ impl Attempts for Counted {
         let answer = self.inner.beat(held).await;
         if let Ok(gone) = &answer {
             self.queue.holds(|held| {
-                held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of))
+                held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of));
             });
         }
         answer

@@ -105,10 +105,10 @@ fn check_records(journal: &[Entry], rows: &[DeliveryRow]) {
         let seen = calls.remove(&name).unwrap_or(0);
         match &row.end {
             Some(DeliveryEnd::Finished { .. }) if row.usage.is_some() => {
-                assert_eq!(seen, 1, "{name} finished with a usage: {row:?}")
+                assert_eq!(seen, 1, "{name} finished with a usage: {row:?}");
             }
             Some(DeliveryEnd::Unclaimed) => {
-                assert_eq!(seen, 0, "{name} was never claimed: {row:?}")
+                assert_eq!(seen, 0, "{name} was never claimed: {row:?}");
             }
             Some(
                 DeliveryEnd::WorkerLost | DeliveryEnd::Cancelled | DeliveryEnd::Finished { .. },

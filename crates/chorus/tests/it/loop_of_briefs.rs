@@ -152,7 +152,7 @@ async fn a_missing_part_is_judged_incomplete_and_done_again() {
     let omit = |config: &mut chorus_provider_sim::Config| {
         config.omissions = vec![chorus_provider_sim::config::Omission {
             contains: "section=\"d1.2\"".to_owned(),
-        }]
+        }];
     };
     let (report, _) = run(
         Chronicle {

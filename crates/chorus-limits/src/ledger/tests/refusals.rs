@@ -222,7 +222,7 @@ fn growing_too_fast_halves_the_calls_in_flight() {
             &End::Refused {
                 counts_request: false,
             },
-        )
+        );
     });
     fixture.now = 100;
     fixture.granted(20, 1, 1);

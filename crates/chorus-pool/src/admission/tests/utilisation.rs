@@ -128,7 +128,7 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
     let tasks = tasks(count, seed);
     for (number, task) in (1_u128..).zip(&tasks) {
         pool.push_with(number, |request| {
-            (request.size, request.path) = (task.size, Millis(task.service))
+            (request.size, request.path) = (task.size, Millis(task.service));
         });
     }
     let clock = pool.time.port();

@@ -251,7 +251,7 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
     let (id, _) = command(&mut orders).await;
     fixture
         .decide(id, vec![HistoryEvent::ApprovalAsked], true, |head| {
-            head.state = State::WaitingApproval
+            head.state = State::WaitingApproval;
         })
         .await;
     let (code, _, lines) = run.wait_for_exit().await;
@@ -280,7 +280,7 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
     assert_eq!(command(&mut orders).await, (id, ClientCommand::Approve));
     fixture
         .decide(id, vec![HistoryEvent::Approved], true, |head| {
-            head.state = State::Running
+            head.state = State::Running;
         })
         .await;
     let deliverable = fixture

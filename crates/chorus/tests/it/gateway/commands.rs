@@ -40,7 +40,7 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
             .map(|client| client.with("idempotency-key", "c1"));
         fixture
             .decide(id, vec![], false, |head| {
-                head.state = State::WaitingApproval
+                head.state = State::WaitingApproval;
             })
             .await;
         let mut taken = Vec::new();

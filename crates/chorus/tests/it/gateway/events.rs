@@ -105,7 +105,7 @@ async fn a_client_goes_on_after_its_last_event_at_another_gateway() {
         );
         fixture
             .decide(id, vec![HistoryEvent::Cancelled], true, |head| {
-                head.state = State::Cancelled
+                head.state = State::Cancelled;
             })
             .await;
         let mut after_the_end = client.with("last-event-id", "306").follow(&path).await;
