@@ -7,18 +7,22 @@
 
 mod claim;
 mod dispatch;
+mod ended_call;
+mod failure_cause;
 mod finish;
+mod holding;
 mod queue;
 mod state;
 mod summary;
 
-pub use claim::{Claim, Delivery, Holding, Outstanding, Reclaim, Reclaimed};
+pub use claim::{Claim, Delivery, Outstanding, Reclaim, Reclaimed};
 pub use dispatch::{Assignment, Dispatch, DispatchDecision, Dispatched};
-pub use finish::{
-    AttemptDone, DeliveryEnd, DeliveryRow, FailureCause, Finish, LateUsage, Outcome, Requeue,
-};
+pub use ended_call::EndedCall;
+pub use failure_cause::FailureCause;
+pub use finish::{AttemptDone, DeliveryEnd, DeliveryRow, Finish, LateUsage, Outcome, Requeue};
+pub use holding::Holding;
 pub use queue::{CallSize, NewAttempt, QueuedAttempt, WorkOrder};
 pub use state::{
     ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, step,
 };
-pub use summary::{CallSummary, EndedCall};
+pub use summary::CallSummary;

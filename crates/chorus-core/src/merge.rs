@@ -7,6 +7,7 @@
 //! results give equal bytes.
 
 mod conflicts;
+mod file_text;
 mod files;
 mod framed;
 mod json_parts;
@@ -21,7 +22,8 @@ use crate::artifact::ArtifactHash;
 use crate::id::TaskKey;
 
 pub use conflicts::conflicts;
-pub use files::{FileText, PartSpan, files};
+pub use file_text::{FileText, PartSpan};
+pub use files::files;
 pub use framed::{FramedFile, JudgeChunk, framed_for_judge};
 pub use reply::{WorkReply, read_reply};
 pub use resolve::{read_resolutions, resolve_by_rule};

@@ -34,17 +34,6 @@ pub struct Delivery {
     pub continues: u32,
 }
 
-/// Name of one holding of one attempt by one worker.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Holding {
-    /// Attempt that is held.
-    pub attempt: AttemptId,
-    /// Epoch at which it was claimed.
-    pub epoch: Epoch,
-    /// Holder named by the [`Claim`].
-    pub holder: Holder,
-}
-
 /// Bounds of one sweep of the reconciler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reclaim {

@@ -4,35 +4,12 @@
 //! Nothing here depends on the order in which results came: equal results give equal bytes.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::conflicts::{in_order, term_subject};
 use super::phrases::{self, one_line};
-use super::{Conflict, Resolution, WorkResult};
+use super::{Conflict, FileText, PartSpan, Resolution, WorkResult};
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
-
-/// A merged file, as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileText {
-    /// Relative path with `/`.
-    pub path: String,
-    /// Media type, for instance `text/markdown`.
-    pub media_type: String,
-    /// Text of the whole file.
-    pub text: String,
-    /// Positions of the parts that tasks made, in order.
-    pub parts: Vec<PartSpan>,
-}
-
-/// Position of a task's part in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartSpan {
-    /// Task that made the part.
-    pub task: TaskKey,
-    /// Bytes of the part in [`FileText::text`].
-    pub range: Range<usize>,
-}
 
 /// Merges results into files, in the plan's order. A task without a result leaves no part.
 /// Conflicts that the plan has no place for go into `CONFLICTS.md`.
