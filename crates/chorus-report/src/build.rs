@@ -15,6 +15,7 @@ use super::figures::{
     VerdictFigures,
 };
 use super::input::ReportInput;
+use super::json_name::json_name;
 use super::{happenings, path};
 
 /// Builds the report of a project.
@@ -188,14 +189,6 @@ fn tasks(
         critical: critical.contains(&task.id),
     };
     input.project.tasks.values().map(figures).collect()
-}
-
-/// Name of an enum's variant as it is written in JSON.
-pub(super) fn json_name<T: serde::Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => format!("{other:?}"),
-    }
 }
 
 fn accounts(input: &ReportInput) -> Vec<AccountFigures> {

@@ -7,9 +7,9 @@ use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::merge::Conflict;
 use chorus_core::project::{HistoryEvent, TaskRef};
 
-use super::build::json_name;
 use super::figures::Happening;
 use super::input::ReportInput;
+use super::json_name::json_name;
 
 pub(super) fn happenings(input: &ReportInput) -> Vec<Happening> {
     let of_events = input.events.iter().filter_map(|stored| {

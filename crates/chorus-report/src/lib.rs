@@ -8,6 +8,7 @@ mod build;
 mod figures;
 mod happenings;
 mod input;
+mod json_name;
 mod page;
 mod path;
 
