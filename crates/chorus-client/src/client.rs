@@ -9,7 +9,7 @@ use chorus_api::{
     ProjectList, ProjectResource, Rejection, SubmissionOptions, SummaryResource,
 };
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::id::{ProjectId, Seq};
+use chorus_core::id::ProjectId;
 use chorus_core::port::Clock;
 use chorus_core::time::Millis;
 use chorus_report::Report;
@@ -18,9 +18,8 @@ use serde::de::DeserializeOwned;
 
 use crate::call::Call;
 use crate::error::ClientError;
-use crate::events::EventStream;
+use crate::listener::ConnectionListener;
 use crate::multipart;
-use crate::retry::ConnectionListener;
 use crate::servers::Servers;
 use crate::transport::Transport;
 
@@ -183,11 +182,6 @@ impl Client {
             }
             self.clock.sleep(POLL).await;
         }
-    }
-
-    /// Events of a project after this one, each exactly once, for as long as the caller reads.
-    pub fn events(&self, project: ProjectId, after: Seq) -> EventStream {
-        EventStream::new(self.clone(), project, after)
     }
 
     /// Files of a finished project; none when the project ended without a deliverable.

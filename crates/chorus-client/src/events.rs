@@ -57,8 +57,15 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+impl Client {
+    /// Events of a project after this one, each exactly once, for as long as the caller reads.
+    pub fn events(&self, project: ProjectId, after: Seq) -> EventStream {
+        EventStream::new(self.clone(), project, after)
+    }
+}
+
 impl EventStream {
-    pub(crate) const fn new(client: Client, project: ProjectId, after: Seq) -> Self {
+    const fn new(client: Client, project: ProjectId, after: Seq) -> Self {
         Self {
             client,
             project,

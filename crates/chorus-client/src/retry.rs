@@ -20,15 +20,6 @@ const PAUSE: (u64, u64) = (200, 5_000);
 /// Maximum size of an error body that is read, in bytes.
 const MAX_PROBLEM: usize = 65_536;
 
-/// Receives changes of the connection, to show them to a person.
-pub trait ConnectionListener: Send + Sync {
-    /// Records that a server does not answer and the call is repeated. Called once for each call.
-    fn lost(&self, server: &str, reason: &str);
-
-    /// Records that a server answers after [`lost`](Self::lost).
-    fn restored(&self, server: &str);
-}
-
 /// Outcome of one try that brought no result.
 enum Failed {
     /// Repeating the call may succeed.
