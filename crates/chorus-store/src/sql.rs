@@ -8,6 +8,7 @@
 //! Deliberately absent: query builders, arrays, LISTEN, auto-increment, advisory locks.
 
 mod artifacts;
+mod attempt_rows;
 mod attempts;
 mod cells;
 mod claim;
@@ -15,6 +16,7 @@ mod commit;
 mod commit_queue;
 mod database_url;
 mod deliveries;
+mod delivery_rows;
 mod directory;
 mod dispatch;
 mod fault;

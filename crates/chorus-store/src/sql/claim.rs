@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chorus_core::attempt::{Claim, Delivery};
 
-use super::attempts::Current;
+use super::attempt_rows::Current;
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};
 

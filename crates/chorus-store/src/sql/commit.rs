@@ -9,7 +9,7 @@ use chorus_core::id::{AttemptId, Seq, Version};
 use chorus_core::port::StoreError;
 use chorus_core::port::projects::{Commit, Committed};
 
-use super::attempts::Current;
+use super::attempt_rows::Current;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, NewAttempt, Outstanding};
-use chorus_core::id::{Epoch, Holder, ProjectId, Tenant, Term};
+use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::{Deliveries, StoreError};
@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 
 use super::Store;
 use super::cells::{Cells, json};
+use super::delivery_rows::delivery;
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};
 use crate::rows::StoredDelivery;
@@ -88,32 +89,6 @@ pub(super) fn money(row: &AnyRow) -> Result<ProjectMoney, Fault> {
         spent: amount("spent")?,
         reserved: amount("reserved")?,
         wasted: amount("wasted")?,
-    })
-}
-
-/// Reads a row of `deliveries`.
-pub(super) fn delivery(row: &AnyRow) -> Result<StoredDelivery, Fault> {
-    let cells = Cells::new("deliveries", "attempt", row);
-    let delivery = DeliveryRow {
-        attempt: cells.parsed("attempt")?,
-        epoch: Epoch(cells.count("epoch")?),
-        task: cells.parsed("task")?,
-        kind: cells.enum_text("kind")?,
-        assignment: cells.json("assignment")?,
-        dispatched_at: cells.time("dispatched_at")?,
-        claimed_at: cells.time_or_none("claimed_at")?,
-        deadline: cells.time_or_none("deadline")?,
-        ended_at: cells.time_or_none("ended_at")?,
-        end: super::finish::end(&cells)?,
-        usage: cells.json_or_none("usage")?,
-        cost: MicroUsd(cells.number("cost")?),
-    };
-    Ok(StoredDelivery {
-        delivery,
-        project: cells.parsed("project")?,
-        term: Term(cells.count("term")?),
-        holder: cells.text_or_none("holder")?.map(Holder::new),
-        late: cells.parsed_or_none("late")?,
     })
 }
 

@@ -6,7 +6,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::ProjectId;
 
-use super::attempts::Current;
+use super::attempt_rows::Current;
 use super::cells::{enum_text, json, stored};
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chorus_core::attempt::{Assignment, Finish, Holding};
 
-use super::attempts::Current;
-use super::cells::{Cells, json};
-use super::deliveries::delivery;
+use super::attempt_rows::Current;
+use super::cells::json;
+use super::delivery_rows::delivery;
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};
 use crate::rows::StoredDelivery;
@@ -76,23 +76,4 @@ impl FinishDelivery {
         tx.change(statement).await?;
         tx.put_record(&finish.record).await
     }
-}
-
-/// Reads the end of a delivery from its columns.
-pub(super) fn end(cells: &Cells<'_>) -> Result<Option<chorus_core::attempt::DeliveryEnd>, Fault> {
-    use chorus_core::attempt::DeliveryEnd;
-    let Some(end) = cells.text_or_none("end_word")? else {
-        return Ok(None);
-    };
-    Ok(Some(match end.as_str() {
-        "finished" => DeliveryEnd::Finished {
-            outcome: cells.json("outcome")?,
-        },
-        "unclaimed" => DeliveryEnd::Unclaimed,
-        "lost_worker" => DeliveryEnd::WorkerLost,
-        "cancelled" => DeliveryEnd::Cancelled,
-        other => {
-            return Err(cells.unreadable("end_word", &format!("{other:?} is no end of a delivery")));
-        }
-    }))
 }

@@ -5,7 +5,7 @@ use chorus_core::attempt::{AttemptTrigger, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
 use chorus_core::time::Timestamp;
 
-use super::attempts::Current;
+use super::attempt_rows::Current;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};

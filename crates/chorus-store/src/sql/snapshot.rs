@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::cells::Cells;
 use super::fault::Fault;
-use super::{Store, attempts, deliveries, outbox, projects};
+use super::{Store, attempt_rows, deliveries, delivery_rows, outbox, projects};
 use crate::rows::{LeaderRow, OutboxRow, ProjectRow, Rows};
 
 impl Store {
@@ -22,11 +22,11 @@ impl Store {
             rows.events.insert((event.project, event.seq), event);
         }
         for row in &self.read(sqlx::query("SELECT * FROM attempts")).await? {
-            let attempt = attempts::attempt(row)?;
+            let attempt = attempt_rows::attempt(row)?;
             rows.attempts.insert(attempt.attempt.id, attempt);
         }
         for row in &self.read(sqlx::query("SELECT * FROM deliveries")).await? {
-            let delivery = deliveries::delivery(row)?;
+            let delivery = delivery_rows::delivery(row)?;
             rows.deliveries.insert(
                 (delivery.delivery.attempt, delivery.delivery.epoch),
                 delivery,
