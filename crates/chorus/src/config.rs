@@ -4,6 +4,7 @@
 //! what was expected.
 
 mod check;
+mod dollars;
 mod error;
 mod hidden;
 mod load;
@@ -11,10 +12,11 @@ mod process_role;
 mod section;
 mod services;
 
+pub(crate) use dollars::Dollars;
 pub(crate) use error::ConfigError;
 pub(crate) use load::{Environment, ProcessEnvironment, load};
 pub(crate) use process_role::ProcessRole;
-pub(crate) use section::{Config, Dollars, LogFormat, Roles};
+pub(crate) use section::{Config, LogFormat, Roles};
 #[cfg(feature = "distributed")]
 pub(crate) use services::Security;
 pub(crate) use services::{Bus, BusKind, GatewayAuth, Limits, LimitsKind};

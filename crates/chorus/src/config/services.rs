@@ -6,8 +6,8 @@ use chorus_core::money::MicroUsd;
 use chorus_core::time::Millis;
 use serde::Deserialize;
 
+use super::dollars::Dollars;
 use super::hidden::Hidden;
-use super::section::Dollars;
 
 /// Section `[database]`: place of the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
