@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             continue;
         }
         let mut figures = Figures::default();
-        for path in sources::rust_files(&[folder.clone()])? {
+        for path in sources::rust_files(std::slice::from_ref(&folder))? {
             let source = Source::read(&root, &path)?;
             figures.add(&source);
             total.add(&source);

@@ -20,7 +20,7 @@ use crate::{DEFAULT_ABORT_GRACE, usage};
 #[derive(Debug)]
 pub(crate) enum Exchange {
     /// The provider refused the call, or could not be reached.
-    Refused(CallFailure),
+    Refused(Box<CallFailure>),
     /// The call was cut before the provider had accepted it.
     CutUnanswered(CutBy),
     /// The provider accepted the call; its reply ended so.
@@ -75,7 +75,7 @@ impl Facts<'_> {
     /// Returns the report of the call.
     pub(crate) fn report(&self, exchange: Exchange) -> CallReport {
         let report = match exchange {
-            Exchange::Refused(failure) => self.refused(failure),
+            Exchange::Refused(failure) => self.refused(*failure),
             Exchange::CutUnanswered(by) => self.cut(Ending::Cut(by), None),
             Exchange::Accepted(received, stop) => self.accepted(received, stop),
         };

@@ -55,7 +55,7 @@ mod tests {
         let route = (&ProviderId::new("local"), &slug);
         let request = route_request(Request::default(), route, Some(&model), prompt, 24_000);
         assert_eq!(request.model, "small-1");
-        let asked = expected.min(24_000).max(1);
+        let asked = expected.clamp(1, 24_000);
         assert_eq!(request.sampling.max_tokens, Some(asked));
     }
 

@@ -106,7 +106,7 @@ impl CallRunner {
         let sending = self.upstream.send(call.upstream_call());
         let response = match cut.or(beside(&mut *observer, sending)).await {
             Err(by) => return Exchange::CutUnanswered(by),
-            Ok(Err(failure)) => return Exchange::Refused(failure),
+            Ok(Err(failure)) => return Exchange::Refused(Box::new(failure)),
             Ok(Ok(response)) => response,
         };
         let Response {

@@ -192,7 +192,7 @@ fn general_rules_stand_after_each_providers_own() {
 }
 
 #[test]
-fn a_wrong_row_is_refused_by_file_and_key() {
+fn a_wrong_row_of_providers_is_refused_by_file_and_key() {
     check(
         "providers",
         "title = \"OpenAI\"",
@@ -241,6 +241,10 @@ fn a_wrong_row_is_refused_by_file_and_key() {
         "limit = \"X-RateLimit Limit\"",
         "is no header name",
     );
+}
+
+#[test]
+fn a_wrong_row_of_models_is_refused_by_file_and_key() {
     check(
         "models",
         "routes = { anthropic =",

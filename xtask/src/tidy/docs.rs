@@ -85,7 +85,7 @@ impl Files {
             let mut path = Path::new(path);
             while !path.as_os_str().is_empty() {
                 found.insert(path.display().to_string());
-                path = path.parent().unwrap_or(Path::new(""));
+                path = path.parent().unwrap_or_else(|| Path::new(""));
             }
         }
         Ok(Self(found))

@@ -102,7 +102,7 @@ fn parked_until(
         retry_after,
         ..failure(class, Some(429))
     };
-    match report(Exchange::Refused(failure), resets.clone()).credential_change {
+    match report(Exchange::Refused(Box::new(failure)), resets.clone()).credential_change {
         Some(CredentialState::Parked { until, .. }) => Some(until.0),
         None => None,
         other => panic!("{class:?} gave {other:?}"),
@@ -149,7 +149,7 @@ fn credentials_are_parked_until_their_own_calendar_says() {
 
 #[test]
 fn a_dead_credential_is_refused() {
-    let exchange = Exchange::Refused(failure(FailureClass::Auth, Some(401)));
+    let exchange = Exchange::Refused(Box::new(failure(FailureClass::Auth, Some(401))));
     let change = report(exchange, QuotaResets::default()).credential_change;
     assert!(matches!(change, Some(CredentialState::Refused { .. })));
 }
@@ -158,7 +158,7 @@ fn a_dead_credential_is_refused() {
 fn a_refusal_uses_nothing_and_an_accepted_call_its_prompt() {
     let check = |class, status, usage: Option<Usage>, lease_end: End| {
         let report = report(
-            Exchange::Refused(failure(class, status)),
+            Exchange::Refused(Box::new(failure(class, status))),
             QuotaResets::default(),
         );
         assert_eq!((report.usage, &report.lease_end), (usage, &lease_end));
@@ -189,7 +189,7 @@ fn a_refusal_uses_nothing_and_an_accepted_call_its_prompt() {
 #[test]
 fn a_request_that_was_not_sent_has_no_usage_and_no_signals() {
     let unsent = CallFailure::local(FailureClass::Request, &ProviderId::new("p"), "no");
-    let report = report(Exchange::Refused(unsent), QuotaResets::default());
+    let report = report(Exchange::Refused(Box::new(unsent)), QuotaResets::default());
     assert_eq!((report.usage, report.signals), (None, None));
 }
 

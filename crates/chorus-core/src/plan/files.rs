@@ -91,7 +91,7 @@ pub(super) fn planned(
         } else if parts.is_empty() {
             notes.warn(format!("file {path} has no part; left out"));
         } else {
-            let path = free(path, &planned);
+            let path = free(&path, &planned);
             let named = draft
                 .media_type
                 .split_once('/')
@@ -120,7 +120,7 @@ pub(super) fn planned(
             .into_iter()
             .map(|task| Part::Task { task })
             .collect();
-        let path = free(WHOLE.into(), &planned);
+        let path = free(WHOLE, &planned);
         planned.insert(
             0,
             PlannedFile {
@@ -222,7 +222,7 @@ fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
 }
 
 /// Returns the path, or a similar one when a file and a folder would have the same name.
-fn free(path: String, planned: &[PlannedFile]) -> String {
+fn free(path: &str, planned: &[PlannedFile]) -> String {
     let taken: Vec<String> = planned.iter().map(|file| file.path.clone()).collect();
     let flat = path.replace('/', "-");
     let similar = |number: usize| match flat
@@ -238,7 +238,7 @@ fn free(path: String, planned: &[PlannedFile]) -> String {
             .filter(|path| is_safe(path))
             .unwrap_or_else(|| format!("file-{number}.md"))
     });
-    std::iter::once(path)
+    std::iter::once(path.to_owned())
         .chain(others)
         .find(|other| !clashes(other, &taken))
         .expect("numbers do not end")
@@ -336,10 +336,10 @@ mod tests {
             media_type: String::new(),
             parts: Vec::new(),
         };
-        let path = free(long, &[file("a")]);
+        let path = free(&long, &[file("a")]);
         assert!(is_safe(&path) && !clashes(&path, &["a".into()]), "{path}");
-        assert_eq!(free("a/b.md".into(), &[file("a")]), "a-b-2.md");
-        assert_eq!(free("a".into(), &[file("a/b"), file("a-2")]), "a-3");
+        assert_eq!(free("a/b.md", &[file("a")]), "a-b-2.md");
+        assert_eq!(free("a", &[file("a/b"), file("a-2")]), "a-3");
     }
 
     fn drafts() -> impl Strategy<Value = Vec<DraftFile>> {

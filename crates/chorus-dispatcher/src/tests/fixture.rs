@@ -108,7 +108,7 @@ impl Fixture {
             bus: Arc::new(Embedded::new()),
             limits: limiter,
             deliveries: Arc::new(CountedDeliveries {
-                store: store,
+                store,
                 readings_of_projects: AtomicU32::new(0),
                 warm_ups: AtomicU32::new(0),
             }),

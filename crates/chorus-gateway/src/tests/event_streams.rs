@@ -96,7 +96,8 @@ async fn a_stream_goes_on_after_the_newest_event_that_the_client_has() {
         })
         .await;
     let gateway = fixture.gateway();
-    let cases: [(&str, &[(&str, &str)], Vec<u64>); 6] = [
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Headers, Vec<u64>); 6] = [
         ("", &[], vec![1, 2, 3, 4, 5, 6]),
         ("?after=4", &[], vec![5, 6]),
         ("", &[("last-event-id", "5")], vec![6]),

@@ -24,7 +24,7 @@ impl Operation for CommitDecision {
 
     async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Committed>, Fault> {
         let Self(commit) = self;
-        let decided = fingerprint(commit).map_err(broken)?;
+        let decided = fingerprint(commit).map_err(|error| broken(&error))?;
         let row = self.project_row(tx, decided).await?;
         if row.known_result.is_none()
             && self.advance(tx, decided, row.seq).await?
@@ -86,7 +86,7 @@ impl CommitDecision {
         seq: Seq,
     ) -> Result<bool, Fault> {
         let Self(commit) = self;
-        let seq = last_event(commit, seq).map_err(broken)?;
+        let seq = last_event(commit, seq).map_err(|error| broken(&error))?;
         let statement = sqlx::query(
             "UPDATE projects SET version = version + 1, seq = $1, decided = $2, head = $3, title = $4, state = $5, over = $6 \
              WHERE id = $7 AND version = $8",
@@ -205,6 +205,6 @@ async fn cancel(tx: &mut Tx<'_>, attempt: AttemptId) -> Result<(), Fault> {
     }
 }
 
-fn broken(error: StoreError) -> Fault {
+fn broken(error: &StoreError) -> Fault {
     Fault::broken(error.message())
 }

@@ -1,18 +1,17 @@
-//! How well a pool is used: the twelve unequal accounts of `reference/limits.md` 4.6, calls of uncertain size,
+//! Utilisation of a pool: the twelve unequal accounts of `reference/limits.md` 4.6, calls of uncertain size,
 //! against a provider that counts exactly and against the provable bound.
 
 use std::collections::BTreeMap;
 
 use chorus_core::limit::ReserveRule;
 use chorus_core::llm::Usage;
-use chorus_core::port::directory::Account;
 
 use super::*;
 use crate::bound::{Job, Station, bound};
 use crate::tests::used;
 
 /// A provider's own count of one account: levels in thousandths, charged when a call arrives.
-struct Truth {
+struct ProviderCount {
     amounts: [f64; 3],
     levels: [f64; 3],
     at: i64,
@@ -20,7 +19,18 @@ struct Truth {
     slots: u64,
 }
 
-impl Truth {
+impl ProviderCount {
+    fn new((requests, input, output, slots): (u64, u64, u64, u64)) -> Self {
+        let amounts = [requests as f64, input as f64, output as f64];
+        Self {
+            amounts,
+            levels: amounts,
+            at: 0,
+            running: 0,
+            slots,
+        }
+    }
+
     fn arrives(&mut self, now: i64, uses: [f64; 3]) -> bool {
         for (level, amount) in self.levels.iter_mut().zip(self.amounts) {
             *level = (*level + amount * (now - self.at) as f64 / 60_000.0).min(amount);
@@ -104,123 +114,143 @@ fn limits((requests, input, output, slots): (u64, u64, u64, u64)) -> Vec<Limit> 
         .collect()
 }
 
-/// Utilisation and refusals a call of one run.
-fn run(count: usize, seed: u64) -> (f64, f64) {
-    let kinds = accounts();
-    let accounts: Vec<Account> = (1..)
-        .zip(&kinds)
-        .map(|(number, kind)| account(number, &format!("o{number}"), "anthropic", limits(*kind)))
-        .collect();
-    let mut pool = Pool::new(accounts);
-    let mut truths: Vec<Truth> = kinds
-        .iter()
-        .map(|(requests, input, output, slots)| {
-            let amounts = [*requests as f64, *input as f64, *output as f64];
-            Truth {
-                amounts,
-                levels: amounts,
-                at: 0,
-                running: 0,
-                slots: *slots,
+/// One run: tasks on a pool of accounts, each account with a provider's count.
+struct Run {
+    pool: Pool,
+    tasks: Vec<Task>,
+    counts: Vec<ProviderCount>,
+    /// Calls in flight by end and lease: account and task, both by index.
+    running: BTreeMap<(i64, u128), (usize, usize)>,
+    /// Task of each lease, by index.
+    names: BTreeMap<u128, usize>,
+    refused: u32,
+    done: usize,
+    /// Number of the newest lease of a refused call.
+    newest: u128,
+}
+
+impl Run {
+    fn new(count: usize, seed: u64) -> Self {
+        let kinds = accounts();
+        let accounts = (1..).zip(&kinds).map(|(number, kind)| {
+            account(number, &format!("o{number}"), "anthropic", limits(*kind))
+        });
+        let tasks = tasks(count, seed);
+        let mut pool = Pool::new(accounts.collect());
+        for (number, task) in (1_u128..).zip(&tasks) {
+            pool.push_with(number, |request| {
+                (request.size, request.path) = (task.size, Millis(task.service));
+            });
+        }
+        Self {
+            pool,
+            tasks,
+            counts: kinds.into_iter().map(ProviderCount::new).collect(),
+            running: BTreeMap::new(),
+            names: (1..).zip(0..count).collect(),
+            refused: 0,
+            done: 0,
+            newest: 1_000_000,
+        }
+    }
+
+    /// Runs all tasks; returns the utilisation and the refusals a call.
+    fn finish(mut self) -> (f64, f64) {
+        let clock = self.pool.time.port();
+        while self.done < self.tasks.len() {
+            let next_end = self
+                .running
+                .keys()
+                .next()
+                .map_or(i64::MAX / 2, |(at, _)| *at);
+            let decisions = self
+                .pool
+                .time
+                .run(clock.deadline(Timestamp(next_end), self.pool.admission.next()));
+            let now = clock.now();
+            for decided in decisions.into_iter().flatten().flatten() {
+                self.call(decided, now);
             }
-        })
-        .collect();
-    let tasks = tasks(count, seed);
-    for (number, task) in (1_u128..).zip(&tasks) {
-        pool.push_with(number, |request| {
-            (request.size, request.path) = (task.size, Millis(task.service));
+            self.end_calls(now);
+        }
+        let refusals = f64::from(self.refused) / self.tasks.len() as f64;
+        (
+            least_time(&self.tasks).0 as f64 / clock.now().0 as f64,
+            refusals,
+        )
+    }
+
+    /// Makes an admitted call; a refused one is pushed again.
+    fn call(&mut self, Decided { request, decision }: Decided, now: Timestamp) {
+        let DispatchDecision::Send(assignment) = decision else {
+            panic!("every call fits somewhere")
+        };
+        let lease = request.lease;
+        let on = usize::try_from(assignment.account.number()).expect("small") - 1;
+        let name = self.names[&lease.number()];
+        let task = &self.tasks[name];
+        let uses = [1.0, task.usage.input as f64, task.usage.output as f64];
+        let ends = now.0 + task.service.cast_signed();
+        let (holder, deadline) = (Holder::new("h"), now + Millis(600_000));
+        let sent = self.pool.memory.send(&assignment.lease, &holder, deadline);
+        self.pool.time.run(sent).expect("memory answers");
+        if self.counts[on].arrives(now.0, uses) {
+            self.running.insert((ends, lease.number()), (on, name));
+            return;
+        }
+        self.refused += 1;
+        self.newest += 1;
+        self.end(
+            lease,
+            End::Refused {
+                counts_request: false,
+            },
+        );
+        self.names.insert(self.newest, name);
+        self.pool.admission.push(AdmissionRequest {
+            lease: LeaseId::new(self.newest),
+            not_before: now + Millis(500),
+            ..*request
         });
     }
-    let clock = pool.time.port();
-    let (mut running, mut refused, mut done, mut fresh) =
-        (BTreeMap::new(), 0_u32, 0, 1_000_000_u128);
-    let mut names: BTreeMap<u128, usize> = (1..).zip(0..count).collect();
-    while done < count {
-        let next_end = running
-            .first_key_value()
-            .map_or(i64::MAX / 2, |((at, _), _): (&(i64, u128), _)| *at);
-        let verdicts = pool
-            .time
-            .run(clock.deadline(Timestamp(next_end), pool.admission.next()));
-        let now = clock.now();
-        for Decided { request, decision } in verdicts.into_iter().flatten().flatten() {
-            let DispatchDecision::Send(assignment) = decision else {
-                panic!("every call fits somewhere")
-            };
-            let (lease, place) = (
-                request.lease,
-                usize::try_from(assignment.account.number()).expect("small") - 1,
-            );
-            let name = names[&lease.number()];
-            let task = &tasks[name];
-            pool.time
-                .run(
-                    pool.memory
-                        .send(&assignment.lease, &Holder::new("h"), now + Millis(600_000)),
-                )
-                .expect("memory answers");
-            if truths[place].arrives(
-                now.0,
-                [1.0, task.usage.input as f64, task.usage.output as f64],
-            ) {
-                running.insert(
-                    (now.0 + task.service.cast_signed(), lease.number()),
-                    (place, name),
-                );
-            } else {
-                refused += 1;
-                fresh += 1;
-                pool.time
-                    .run(pool.memory.end(
-                        lease,
-                        End::Refused {
-                            counts_request: false,
-                        },
-                    ))
-                    .expect("memory answers");
-                names.insert(fresh, name);
-                pool.admission.push(AdmissionRequest {
-                    lease: LeaseId::new(fresh),
-                    not_before: now + Millis(500),
-                    ..*request
-                });
-            }
-        }
-        while let Some((_, (place, name))) = running
+
+    /// Ends the calls that are due.
+    fn end_calls(&mut self, now: Timestamp) {
+        while let Some(entry) = self
+            .running
             .first_entry()
-            .filter(|entry| entry.key().0 <= now.0)
-            .map(|entry| entry.remove_entry())
-            .map(|(key, value)| {
-                let end = End::Used {
-                    usage: tasks[value.1].usage,
-                    cost: MicroUsd(1),
-                };
-                pool.time
-                    .run(pool.memory.end(LeaseId::new(key.1), end))
-                    .expect("memory answers");
-                (key, value)
-            })
+            .filter(|one| one.key().0 <= now.0)
         {
-            let task = &tasks[name];
-            truths[place].running -= 1;
-            done += 1;
-            let route = ("anthropic".into(), "claude/sonnet".into());
-            let (kind, took) = (TaskKind::Work, Millis(task.service));
-            pool.admission.call_ended(&CallSummary {
-                provider: route.0,
-                model: route.1,
-                account: AccountId::new(place as u128 + 1),
-                kind,
-                size: task.size,
+            let ((_, lease), (on, name)) = entry.remove_entry();
+            let (usage, size) = (self.tasks[name].usage, self.tasks[name].size);
+            let cost = MicroUsd(1);
+            self.end(LeaseId::new(lease), End::Used { usage, cost });
+            self.counts[on].running -= 1;
+            self.done += 1;
+            self.pool.admission.call_ended(&CallSummary {
+                provider: "anthropic".into(),
+                model: "claude/sonnet".into(),
+                account: AccountId::new(on as u128 + 1),
+                kind: TaskKind::Work,
+                size,
                 class: None,
                 complete: true,
-                usage: Some(task.usage),
+                usage: Some(usage),
                 cost: MicroUsd::ZERO,
-                took,
+                took: Millis(self.tasks[name].service),
             });
         }
     }
-    let eligible = (0..kinds.len()).collect::<std::collections::BTreeSet<_>>();
+
+    fn end(&mut self, lease: LeaseId, end: End) {
+        let ended = self.pool.memory.end(lease, end);
+        self.pool.time.run(ended).expect("memory answers");
+    }
+}
+
+/// Least time in which the accounts could run the tasks, by the provable bound.
+fn least_time(tasks: &[Task]) -> Millis {
+    let kinds = accounts();
     let jobs: Vec<Job> = tasks
         .iter()
         .map(|task| Job {
@@ -231,36 +261,27 @@ fn run(count: usize, seed: u64) -> (f64, f64) {
                 (Dimension::InputTokens, task.usage.input),
                 (Dimension::OutputTokens, task.usage.output),
             ]),
-            eligible: eligible.clone(),
+            eligible: (0..kinds.len()).collect(),
         })
         .collect();
-    let at_admission = |limits: Vec<Limit>| {
-        limits
-            .into_iter()
-            .map(|limit| Limit {
-                reserve: ReserveRule::MaxOfBoth,
-                ..limit
-            })
-            .collect()
+    let at_admission = |limit: Limit| Limit {
+        reserve: ReserveRule::MaxOfBoth,
+        ..limit
     };
     let stations: Vec<Station> = kinds
         .iter()
         .map(|kind| Station {
-            limits: at_admission(limits(*kind)),
+            limits: limits(*kind).into_iter().map(at_admission).collect(),
             levels: BTreeMap::new(),
         })
         .collect();
-    let least = bound(&jobs, &stations).makespan();
-    (
-        least.0 as f64 / clock.now().0 as f64,
-        f64::from(refused) / count as f64,
-    )
+    bound(&jobs, &stations).makespan()
 }
 
 #[test]
 fn a_flat_heap_of_uncertain_calls_uses_the_pool_close_to_the_bound_with_hardly_a_refusal() {
     for seed in [1, 2] {
-        let (utilisation, refusals) = run(1_500, seed);
+        let (utilisation, refusals) = Run::new(1_500, seed).finish();
         println!("seed {seed}: utilisation {utilisation:.3}, refusals a call {refusals:.4}");
         assert!(
             (0.80..=1.0).contains(&utilisation),
