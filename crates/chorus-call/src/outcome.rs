@@ -24,7 +24,7 @@ pub(crate) enum Exchange {
     /// The call was cut before the provider had accepted it.
     CutUnanswered(CutBy),
     /// The provider accepted the call; its reply ended so.
-    Accepted(Received, Stop),
+    Accepted(Box<Received>, Stop),
 }
 
 /// Reply with the facts of its headers.
@@ -77,7 +77,7 @@ impl Facts<'_> {
         let report = match exchange {
             Exchange::Refused(failure) => self.refused(*failure),
             Exchange::CutUnanswered(by) => self.cut(Ending::Cut(by), None),
-            Exchange::Accepted(received, stop) => self.accepted(received, stop),
+            Exchange::Accepted(received, stop) => self.accepted(*received, stop),
         };
         CallReport {
             took: self.took,

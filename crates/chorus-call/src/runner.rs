@@ -129,7 +129,7 @@ impl CallRunner {
             request_id,
             levels,
         };
-        Exchange::Accepted(received, stop)
+        Exchange::Accepted(Box::new(received), stop)
     }
 
     /// Bound of a canonical reply; some providers let thinking go beyond `max_tokens`.

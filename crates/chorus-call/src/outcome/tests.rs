@@ -196,7 +196,7 @@ fn a_request_that_was_not_sent_has_no_usage_and_no_signals() {
 #[test]
 fn a_provider_that_gives_up_in_a_whole_reply_is_overloaded() {
     let given_up = received("half a", Some(FinishReason::Aborted));
-    let exchange = Exchange::Accepted(given_up, Stop::Complete);
+    let exchange = Exchange::Accepted(Box::new(given_up), Stop::Complete);
     let report = report(exchange, QuotaResets::default());
     assert_eq!(report.ending, Ending::Failed);
     assert_eq!(report.class(), Some(FailureClass::Overload));
@@ -206,7 +206,7 @@ fn a_provider_that_gives_up_in_a_whole_reply_is_overloaded() {
 #[test]
 fn a_cut_call_keeps_its_slot_and_is_charged_for_what_came() {
     let stop = Stop::Cut(CutBy::Cancel);
-    let exchange = Exchange::Accepted(received("twelve bytes", None), stop);
+    let exchange = Exchange::Accepted(Box::new(received("twelve bytes", None)), stop);
     let cut = report(exchange, QuotaResets::default());
     let usage = cut.usage.expect("three tokens came");
     assert_eq!((usage.input, usage.output), (100, 3));
@@ -222,7 +222,7 @@ fn a_cut_call_keeps_its_slot_and_is_charged_for_what_came() {
 #[test]
 fn a_complete_reply_is_paid_and_summed_up() {
     let exchange = Exchange::Accepted(
-        received("twelve bytes", Some(FinishReason::Stop)),
+        Box::new(received("twelve bytes", Some(FinishReason::Stop))),
         Stop::Complete,
     );
     let report = report(exchange, QuotaResets::default());
