@@ -4,7 +4,7 @@ use chorus_core::catalog::{Catalog, Provider};
 
 use crate::row::{CredentialRow, Identity, Row};
 
-/// One row for each provider of the catalogue whose variable is set. A set `…_BASE_URL` beside `…_API_KEY` is
+/// One row for each provider of the catalogue that has its variable set. A set `…_BASE_URL` beside `…_API_KEY` is
 /// the row's address.
 pub fn variable_rows(catalog: &Catalog, variable: impl Fn(&str) -> Option<String>) -> Vec<Row> {
     let rows = catalog

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use chorus_core::id::{EventId, ProjectId};
 use serde::{Deserialize, Serialize};
 
-/// Body of `POST /v1/projects/{id}/answers`.
+/// Body of `POST /v1/projects/{id}/answers`, for the questions of [`ProjectResource`](crate::ProjectResource).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answers {
-    /// Answers by question id.
+    /// Answers by [`QuestionResource::id`](crate::QuestionResource::id).
     #[serde(default)]
     pub answers: BTreeMap<String, String>,
     /// Takes the defaults of all other open questions.

@@ -14,7 +14,7 @@ pub struct DeliverableResource {
     pub files: Vec<DeliverableFile>,
     /// Contradictions found between the parts.
     pub conflicts: Vec<Conflict>,
-    /// Resolutions of those conflicts.
+    /// Resolutions of those [`conflicts`](Self::conflicts).
     pub resolutions: Vec<Resolution>,
 }
 

@@ -37,7 +37,7 @@ pub struct ProjectResource {
     pub tasks: TaskCounts,
     /// Budget and spending.
     pub money: MoneyResource,
-    /// Questions that wait for the client, see `POST …/answers`.
+    /// Questions that wait for the client, until [`Answers`](crate::Answers) name them.
     pub questions: Vec<QuestionResource>,
     /// Assumptions made in place of questions.
     pub assumptions: Vec<String>,
@@ -53,7 +53,7 @@ pub struct ProjectResource {
     pub links: Links,
 }
 
-/// Counts of active tasks; replaced and cancelled ones are left out.
+/// Counts of active tasks ([`PlanTask`](crate::PlanTask)); replaced and cancelled ones are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskCounts {
     /// Number of all tasks.
@@ -101,7 +101,7 @@ pub struct MoneyResource {
     pub spent_usd: f64,
     /// Sum reserved for calls under way.
     pub reserved_usd: f64,
-    /// Part of `spent_usd` for calls without a usable reply.
+    /// Part of [`spent_usd`](Self::spent_usd) for calls without a usable reply.
     pub wasted_usd: f64,
 }
 

@@ -20,7 +20,7 @@ pub struct Submission {
     /// Replaces questions to the client by stated assumptions.
     #[serde(default)]
     pub assume: bool,
-    /// Waits for approval of plan and estimate by default.
+    /// Waits for approval of plan and [`Estimate`](crate::Estimate) by default.
     #[serde(default)]
     pub approve: Approval,
 }
@@ -38,7 +38,7 @@ pub struct SubmissionOptions {
     /// Replaces questions to the client by stated assumptions.
     #[serde(default)]
     pub assume: bool,
-    /// Waits for approval of plan and estimate by default.
+    /// Waits for approval of plan and [`Estimate`](crate::Estimate) by default.
     #[serde(default)]
     pub approve: Approval,
 }

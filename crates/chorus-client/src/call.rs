@@ -27,7 +27,7 @@ impl Call {
         }
     }
 
-    /// A JSON request whose repetitions with the same key have no further effect.
+    /// A JSON request; repetitions with the same key have no further effect.
     pub(crate) fn post(path: impl Into<String>, body: &impl Serialize, key: &str) -> Self {
         let body = serde_json::to_vec(body).expect("request bodies are structs with text keys");
         Self::post_bytes(path, body.into(), "application/json", key)

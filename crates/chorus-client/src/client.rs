@@ -71,7 +71,7 @@ impl Client {
         }
     }
 
-    /// The same client, whose calls are given up after this time without an answer.
+    /// The same client; it gives up calls after this time without an answer.
     #[must_use]
     pub fn retry_for(&self, length: Millis) -> Self {
         Self {

@@ -15,7 +15,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The gateway of this process, whose transport ignores addresses.
+    /// The gateway of this process; its transport ignores addresses.
     pub fn in_process() -> Self {
         Self::of(vec![String::new()])
     }

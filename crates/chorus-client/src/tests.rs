@@ -22,7 +22,7 @@ use crate::{
     TransportError, Upload,
 };
 
-/// A clock whose waits end at once and move the time forward.
+/// A clock with waits that end at once and move the time forward.
 #[derive(Default)]
 struct InstantClock(Arc<AtomicI64>);
 

@@ -62,7 +62,7 @@ const fn one() -> u8 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Calls, whatever their size.
+    /// Calls of any size.
     Requests,
     /// Prompt tokens.
     InputTokens,

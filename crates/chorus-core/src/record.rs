@@ -160,7 +160,7 @@ pub fn progress(id: EventId, tenant: &Tenant, progress: &Progress) -> Record {
     )
 }
 
-/// Makes the record of a credential whose state changed, keyed by account.
+/// Makes the record of a changed credential state, keyed by account.
 pub fn credential(id: EventId, tenant: &Tenant, notice: &CredentialNotice) -> Record {
     let headers = vec![
         header("chorus-schema", &CREDENTIAL),

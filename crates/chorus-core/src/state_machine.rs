@@ -79,7 +79,7 @@ impl<S: StateKind> StateMachine<S> {
 }
 
 impl InvalidTransition {
-    /// Names the task whose step was refused.
+    /// Names the task of the refused step.
     #[must_use]
     pub fn of_task(self, task: &TaskKey) -> Self {
         Self {

@@ -74,7 +74,7 @@ impl Upstream for Http {
         let clock = &self.parts.clock;
         let prepared = clock.deadline(call.deadline, self.prepare(&call)).await;
         let mut prepared = prepared.unwrap_or_else(|| Err(prepare::too_late(&call)))?;
-        // A process that was frozen meanwhile must not begin a call whose lease has expired.
+        // A process that was frozen meanwhile must not begin a call on an expired lease.
         if clock.now() >= call.deadline {
             return Err(prepare::too_late(&call));
         }

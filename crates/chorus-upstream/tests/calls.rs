@@ -45,7 +45,7 @@ impl Secrets for OneSecret {
     fn forget(&self, _: CredentialId) {}
 }
 
-/// An upstream whose every credential points at this address, and its clock.
+/// An upstream with all credentials at this address, and its clock.
 fn upstream_at(base_url: &str) -> (Http, Arc<HandClock>) {
     let clock = Arc::new(HandClock::new());
     let upstream = Http::new(Parts {

@@ -58,7 +58,7 @@ pub struct Reclaimed {
     pub lost_worker: bool,
 }
 
-/// A delivery whose lease may still hold something, for
+/// A delivery with a lease that may still hold something, for
 /// [`LimitState::restore`](crate::port::LimitState::restore).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outstanding {

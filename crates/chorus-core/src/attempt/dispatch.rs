@@ -63,7 +63,7 @@ impl Assignment {
 /// Result of one [`Dispatch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dispatched {
-    /// The row carries this decision, by this call or by an earlier one whose reply was lost.
+    /// The row carries this decision, by this call or by an earlier one with a lost reply.
     Done,
     /// The row has moved on: the dispatcher stops, and ends the lease unused.
     Conflict,

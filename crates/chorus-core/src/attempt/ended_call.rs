@@ -18,7 +18,7 @@ pub struct EndedCall {
 }
 
 impl EndedCall {
-    /// Reads the call of a delivery whose attempt has this size; none unless its worker reported an outcome.
+    /// Reads the call of a delivery; `size` is its attempt's. None unless the worker reported an outcome.
     pub fn of_row(row: &DeliveryRow, size: CallSize) -> Option<Self> {
         let Some(DeliveryEnd::Finished { outcome }) = &row.end else {
             return None;

@@ -2,7 +2,7 @@
 //!
 //! Each arrow is one guarded statement of a store, which [`step`] looks up. `cargo xtask drawings` prints the
 //! table into [`docs/machines.md`]. Neighbour: [`state_machine`](crate::state_machine) has the machines of
-//! projects and tasks, whose arrows need no owner and no epoch.
+//! projects and tasks: their arrows need no owner and no epoch.
 //!
 //! [`docs/machines.md`]: https://github.com/chorus/chorus/blob/main/docs/machines.md
 
@@ -51,7 +51,7 @@ pub enum EpochRule {
     Kept,
     /// The row must have the statement's epoch, and gets the next one: the last holder is fenced.
     Next,
-    /// The row is moved whatever its epoch is, and keeps it.
+    /// The row is moved at any epoch, and keeps its epoch.
     Any,
 }
 
@@ -95,7 +95,7 @@ pub enum AttemptTrigger {
     Retry,
     /// The reply was cut by `max_tokens`.
     Cut,
-    /// The reconciler takes back an attempt whose worker sends no heartbeats.
+    /// The reconciler takes back an attempt: its worker sends no heartbeats.
     WorkerLost,
     /// The orchestrator cancels the attempt.
     NotWanted,

@@ -20,7 +20,7 @@ pub struct CallSummary {
     pub provider: ProviderId,
     /// Model that was called, by its catalogue name.
     pub model: ModelSlug,
-    /// Account whose credential was used.
+    /// Account of the credential that was used.
     pub account: AccountId,
     /// Kind of the task, which predicts the size of a reply.
     pub kind: TaskKind,

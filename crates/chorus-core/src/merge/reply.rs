@@ -35,7 +35,7 @@ fn unescaped(text: &str) -> String {
     text.replace("<\\/", "</")
 }
 
-/// Returns the question of an answer whose first line is marked as one, with at most two more
+/// Returns the question of an answer: its first line, if that is marked as one, with at most two more
 /// lines.
 fn question(answer: &str) -> Option<String> {
     let line = answer.trim_matches(['*', '`', ' ', '\n']);

@@ -150,7 +150,7 @@ fn task(at: usize, value: &Value) -> Option<DraftTask> {
     })
 }
 
-/// Returns the ids of a list whose elements may be ids or objects with an id.
+/// Returns the ids of a list of ids or of objects with an id.
 fn references(object: &Map<String, Value>, keys: &[&str]) -> Vec<String> {
     let id = |value: &Value| match value {
         Value::Object(inner) => json::text_of(inner, &["task", "id", "from"]),

@@ -32,7 +32,7 @@ pub struct PlanEstimate {
     pub widest: u32,
 }
 
-/// Estimates a plan whose tasks read sections of `outline`; `brief` is the brief's text.
+/// Estimates a plan with tasks that read sections of `outline`; `brief` is the brief's text.
 pub fn estimate(plan: &Plan, outline: &Outline, brief: &str) -> PlanEstimate {
     let outputs: BTreeMap<&TaskKey, u64> = plan
         .tasks

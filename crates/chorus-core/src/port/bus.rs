@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_partition_of_a_key_stays_the_same_from_release_to_release() {
-        // FNV-1a, whose published hashes of these texts are cbf29ce484222325 and af63dc4c8601ec8c.
+        // FNV-1a: its published hashes of these texts are cbf29ce484222325 and af63dc4c8601ec8c.
         assert_eq!(partition_of("", 12), 5);
         assert_eq!(partition_of("a", 12), 4);
     }

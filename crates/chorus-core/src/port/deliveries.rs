@@ -19,8 +19,8 @@ pub trait Deliveries: Send + Sync {
     /// Returns all deliveries of a project, in order of dispatch.
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// Returns the calls of the latest `limit` deliveries that ended at `since` or later and whose worker
-    /// reported an outcome, oldest first. A new dispatcher learns from them.
+    /// Returns the calls of the latest `limit` deliveries that ended at `since` or later with an outcome
+    /// that the worker reported, oldest first. A new dispatcher learns from them.
     async fn ended_since(&self, since: Timestamp, limit: u32)
     -> Result<Vec<EndedCall>, StoreError>;
 

@@ -176,7 +176,7 @@ impl PartialEq for LimiterError {
 
 impl Eq for LimiterError {}
 
-/// Text of an error and of the errors beneath it, outermost first, separated by `: `. An error whose text is
+/// Text of an error and of the errors beneath it, outermost first, separated by `: `. A text that is
 /// part of the text before it is left out: errors of ports repeat their source.
 pub fn full_text(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

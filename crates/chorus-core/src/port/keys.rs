@@ -60,7 +60,7 @@ impl FromStr for KeyHash {
 pub struct NewKey {
     /// Public id of the key.
     pub id: KeyId,
-    /// Tenant whose projects the key opens.
+    /// Tenant of the projects that the key opens.
     pub tenant: Tenant,
     /// Label for people.
     pub name: String,
@@ -77,7 +77,7 @@ pub struct NewKey {
 pub struct ApiKey {
     /// Public id of the key.
     pub id: KeyId,
-    /// Tenant whose projects the key opens.
+    /// Tenant of the projects that the key opens.
     pub tenant: Tenant,
     /// Label for people.
     pub name: String,

@@ -142,7 +142,7 @@ pub struct Commit {
 /// Result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
-    /// The decision is in the store: by this call, or by an earlier one whose reply was lost
+    /// The decision is in the store: by this call, or by an earlier one with a lost reply
     /// (recognised by its `folded` or `events` ids at version `expected + 1`).
     Done(Version),
     /// The row has another version, or one of `folded` was folded before: the caller loads again.

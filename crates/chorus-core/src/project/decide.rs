@@ -86,7 +86,7 @@ const fn is_of_client(command: &Command) -> bool {
     }
 }
 
-/// Remembers a client command, so that it is folded once, whatever its effect.
+/// Remembers a client command, so that it is folded once, also without an effect.
 fn remember(builder: &mut DecisionBuilder<'_>) -> Result<(), Refusal> {
     let event = builder.event();
     if !builder.head.folded.insert(event) {

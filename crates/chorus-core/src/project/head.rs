@@ -96,7 +96,7 @@ pub struct PlanRef {
 pub struct OpenQuestion {
     /// Text, options and the id that an answer names.
     pub question: Question,
-    /// Task whose worker asked; `None` for a question about the brief.
+    /// Task of the worker that asked; `None` for a question about the brief.
     #[serde(default)]
     pub task: Option<TaskId>,
 }

@@ -41,7 +41,7 @@ pub enum HistoryEvent {
     QuestionsAsked {
         /// Questions with the ids that answers name.
         questions: Vec<Question>,
-        /// Task whose worker asked; `None` for questions about the brief.
+        /// Task of the worker that asked; `None` for questions about the brief.
         #[serde(default)]
         task: Option<TaskRef>,
     },
@@ -106,7 +106,7 @@ pub enum HistoryEvent {
     },
     /// A worker asked a question.
     TaskAsked {
-        /// Task whose worker asked.
+        /// Task of the worker that asked.
         task: TaskRef,
         /// Text of the question.
         question: String,

@@ -130,7 +130,7 @@ pub struct CurrentAttempt {
     pub feedback: Vec<String>,
 }
 
-/// Subject of a task whose key and title do not describe it.
+/// Subject of a task, when its key and title do not describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum Subject {
@@ -139,7 +139,7 @@ pub enum Subject {
     Itself,
     /// A worker's question, for an answer task.
     Question {
-        /// Task whose worker asked.
+        /// Task of the worker that asked.
         task: TaskId,
         /// Text of the question.
         text: String,

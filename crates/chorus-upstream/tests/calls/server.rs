@@ -77,7 +77,7 @@ impl Server {
         Self::new(move || answer(status, headers, Body::from(body.clone()))).await
     }
 
-    /// Answers one request with a stream whose chunks the test sends: `Err` cuts the connection, dropping the sender ends it well.
+    /// Answers one request with a stream of the test's chunks: `Err` cuts the connection, dropping the sender ends it well.
     pub(crate) async fn paced(
         content_type: &'static str,
     ) -> (Self, mpsc::Sender<Result<Bytes, std::io::Error>>) {

@@ -107,7 +107,7 @@ pub(super) fn deliver_best(
     deliver(builder, best.deliverable, defects)
 }
 
-/// Fails a project whose rows contradict each other. This reads no counter and needs no row but the ones
+/// Fails a project with rows that contradict each other. This reads no counter and needs no row but the ones
 /// it changes, so that it cannot itself meet the contradiction: every live state of a project may fail, and
 /// every live task may be cancelled.
 pub(super) fn stop_inconsistent(project: &Project, inconsistency: Inconsistency) -> Decision {

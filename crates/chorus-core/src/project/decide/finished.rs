@@ -1,4 +1,4 @@
-//! A finished attempt: folded by task and attempt, whatever the plan's version is by now.
+//! A finished attempt: folded by task and attempt, in any later version of the plan.
 
 use super::super::decision::{Effect, Inconsistency, Interrupt, Refusal};
 use super::super::decision_builder::DecisionBuilder;

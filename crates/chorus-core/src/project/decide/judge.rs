@@ -107,7 +107,7 @@ fn rule(
         },
         &verdict,
     );
-    // Silence is no consent: a part whose verdict could not be read was not accepted.
+    // Silence is no consent: a part with an unreadable verdict was not accepted.
     let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
     let score = if accepted {
         1_000

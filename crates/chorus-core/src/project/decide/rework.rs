@@ -23,7 +23,7 @@ pub(super) fn begin(
     Ok(begun)
 }
 
-/// Replaces the named tasks in whatever state they are, and begins those that wait for nothing.
+/// Replaces the named tasks in any state, and begins those that wait for nothing.
 pub(in crate::project) fn redo_tasks(
     builder: &mut DecisionBuilder<'_>,
     redo: &BTreeMap<TaskKey, String>,

@@ -36,7 +36,7 @@ fn outlook(policy: ParentPolicy, succeeded: u32, ended: u32, parents: u32) -> Ou
     }
 }
 
-/// Begins a pending task whose policy holds; skips one whose policy can never hold, and looks at the tasks
+/// Begins a pending task when its policy holds; skips it when its policy can never hold, and looks at the tasks
 /// that read it.
 pub(super) fn begin_or_skip(
     builder: &mut DecisionBuilder<'_>,
