@@ -4,7 +4,7 @@ use chorus_accounts::{Importer, variable_rows};
 
 use crate::config::Environment;
 
-/// Imports the keys of the environment; those that are stored already are left as they are.
+/// Imports the keys of the environment with an [`Importer`]; stored ones are left as they are.
 pub(crate) async fn import_variables(
     importer: &Importer,
     environment: &dyn Environment,

@@ -7,7 +7,7 @@ use chorus_core::time::Timestamp;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-/// Time and chance of this machine.
+/// Time and chance of this machine, as a [`Clock`].
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {

@@ -49,7 +49,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
     }
 }
 
-/// App of this configuration, for a command that ends by itself.
+/// [`App`] of this configuration, for a command that ends by itself.
 async fn build(config: Config) -> anyhow::Result<App> {
     App::build(
         config,
@@ -61,7 +61,7 @@ async fn build(config: Config) -> anyhow::Result<App> {
     .await
 }
 
-/// Point at which this process kills itself, for tests; from `CHORUS_CRASH`.
+/// [`Crash`] at which this process kills itself, for tests; from `CHORUS_CRASH`.
 fn crash() -> anyhow::Result<Option<Crash>> {
     ProcessEnvironment
         .variable("CHORUS_CRASH")

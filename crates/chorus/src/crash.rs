@@ -44,7 +44,7 @@ const POINTS: [(&str, Point); 7] = [
     ("finish", Point::Finish),
 ];
 
-/// A point and how often it is passed before the process dies there.
+/// A [`Point`] and how often it is passed before the process dies there.
 #[derive(Debug)]
 pub(crate) struct Crash {
     point: Point,

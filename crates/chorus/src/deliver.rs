@@ -12,7 +12,7 @@ pub(crate) fn file(path: &str, bytes: &[u8], out: &Path) -> anyhow::Result<()> {
     write(&out.join(inside(path)?), bytes)
 }
 
-/// Writes `report.json` and `report.html` into `out`.
+/// Writes a [`Report`] as `report.json` and `report.html` into `out`.
 pub(crate) fn report(report: &Report, out: &Path) -> anyhow::Result<()> {
     let json = serde_json::to_vec_pretty(report).context("write the report")?;
     write(&out.join("report.json"), &json)?;

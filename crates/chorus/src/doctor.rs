@@ -1,4 +1,4 @@
-//! `chorus doctor`: looks at everything that a process stands on, and says what to do about what is wrong.
+//! `chorus doctor`: looks at everything that a process stands on; a [`Finding`] advises about what is wrong.
 //!
 //! Each part is asked by itself, so one that is away hides nothing of the others. It only reads: nothing is made,
 //! migrated or repaired here, and no secret is shown.

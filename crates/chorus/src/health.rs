@@ -26,7 +26,7 @@ const ANSWER_LIMIT: Millis = Millis(1_500);
 /// Time for which an answer is reused, so that many requests cost as much as one.
 const KEPT_FOR: Millis = Millis(500);
 
-/// Answers for one process.
+/// Answers of the [`routes`] for one process.
 pub(crate) struct Health {
     dependencies: Arc<[Dependency]>,
     /// Names of those without which this process is of no use.
@@ -46,7 +46,7 @@ struct Readiness {
     dependencies: Vec<Found>,
 }
 
-/// One dependency and how it was found.
+/// One [`Dependency`] and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Found {
     name: &'static str,
@@ -209,7 +209,7 @@ mod tests {
         );
     }
 
-    /// Clock whose waits end at once.
+    /// [`Clock`] with waits that end at once.
     struct Hasty;
 
     impl Clock for Hasty {

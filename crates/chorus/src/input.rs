@@ -17,7 +17,7 @@ use crate::failure::ErrorCode;
 /// A document that will be attached, read and checked.
 pub(crate) type Document = AcceptedAttachment;
 
-/// A brief or attachment that cannot be taken.
+/// A brief or [`Document`] that cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("{part} {} cannot be read: {reason}", path.display())]
@@ -42,7 +42,7 @@ pub(crate) enum InputError {
 }
 
 impl InputError {
-    /// Error code of this reason.
+    /// [`ErrorCode`] of this reason.
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Unreadable { .. } => ErrorCode::FileUnreadable,

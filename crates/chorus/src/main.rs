@@ -1,4 +1,4 @@
-//! The binary: parses the command line, loads the configuration, runs the command, prints its error.
+//! The binary: parses the [command line](cli), loads the [configuration](config), runs the [command], prints its error.
 
 mod accounts;
 mod app;

@@ -1,7 +1,7 @@
 //! A project followed to its end: shows events, asks what it asks, parks it on Ctrl-C, and takes the deliverable.
 //!
 //! The session speaks to a gateway through [`Client`] only, so `chorus run` on this machine and `chorus run --server`
-//! are the same code. Neighbours: [`view`](crate::view) shows what happens, [`prompt`](crate::prompt) asks,
+//! are the same code. Neighbours: [`view`] shows what happens, [`prompt`](crate::prompt) asks,
 //! [`deliver`](crate::deliver) writes files.
 
 mod decide;
@@ -161,7 +161,7 @@ impl Session<'_> {
     }
 }
 
-/// A project under way and the terminal that shows it.
+/// A project under way and the [`View`] that shows it.
 struct Follower<'a> {
     session: &'a Session<'a>,
     id: ProjectId,

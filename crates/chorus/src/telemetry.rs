@@ -132,7 +132,7 @@ impl Telemetry {
         self.slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
     }
 
-    /// All figures as Prometheus reads them.
+    /// All figures as Prometheus reads them, for the [health endpoints](crate::health).
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");

@@ -11,7 +11,7 @@ use chorus_api::ProjectResource;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 
-/// The view that suits standard error.
+/// The [`View`] that suits standard error.
 pub(crate) fn new() -> Box<dyn View> {
     if std::io::stderr().is_terminal() {
         Box::new(bars::Bars::new())

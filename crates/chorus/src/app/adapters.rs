@@ -1,4 +1,4 @@
-//! The adapters that the configuration asks for.
+//! The adapters that the [configuration](crate::config) asks for.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) struct Adapters {
     pub(super) limits: Arc<dyn LimitState>,
     /// The ledger, when it is in this process.
     pub(super) levels: Option<Arc<Memory>>,
-    /// Dependencies that the health endpoints report.
+    /// Dependencies that the [health endpoints](crate::health) report.
     pub(super) dependencies: Arc<[Dependency]>,
     _folder: Option<DataDir>,
 }
@@ -61,7 +61,7 @@ impl Adapters {
     }
 }
 
-/// Takes the data folder for this process alone.
+/// Takes the data folder for this process alone, see [`DataDir`].
 pub(crate) fn open_folder(config: &Config) -> anyhow::Result<DataDir> {
     DataDir::open(&config.data.dir).map_err(|error| match error {
         StoreError::Unavailable { .. } => Failure::caused(ErrorCode::DataFolderBusy, error).into(),

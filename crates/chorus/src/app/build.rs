@@ -19,7 +19,7 @@ use crate::telemetry::Telemetry;
 /// Options of a command that builds an [`App`].
 #[derive(Default)]
 pub(crate) struct BuildOptions {
-    /// Point at which this process kills itself, for tests.
+    /// [`Point`](crate::crash::Point) at which this process kills itself, for tests.
     pub(crate) crash: Option<Crash>,
     /// Metrics that the ports record into.
     pub(crate) telemetry: Option<Arc<Telemetry>>,

@@ -1,4 +1,4 @@
-//! Dependencies of a process and checks of their availability.
+//! Dependencies of a process and checks of their availability, for [`Health`](crate::health::Health).
 
 use std::fmt::Display;
 

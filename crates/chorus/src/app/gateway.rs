@@ -1,4 +1,4 @@
-//! Gateways over the app's ports: one for a listener, one for this process alone.
+//! Gateways over the ports of an [`App`]: one for a listener, one for this process alone.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::config::GatewayAuth;
 const MAX_LOCAL_BUDGET: i64 = 1_000_000;
 
 impl App {
-    /// The gateway, not yet listening. The caller adds health endpoints and serves a listener with it.
+    /// The gateway, not yet listening. The caller adds [health endpoints](crate::health::routes) and a listener.
     pub(crate) fn gateway(&self) -> Gateway {
         Gateway::new(self.ports.clone(), self.gateway_settings())
     }

@@ -1,4 +1,4 @@
-//! The envelope key of a process: from the configuration, from its file, or made on a first run.
+//! The [`EnvelopeKey`] of a process: from the configuration, from its file, or made on a first run.
 
 use anyhow::Context;
 use chorus_vault::EnvelopeKey;

@@ -1,4 +1,4 @@
-//! The services of one process as tasks of its runtime.
+//! The services of one process as tasks of its runtime: [`ServiceSet`] names them, [`Services`] runs them.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl ServiceSet {
     }
 }
 
-/// Running services. Dropping them without `stop` is a crash, as far as they can tell.
+/// Running services. Dropping them without [`stop`](Self::stop) is a crash, as far as they can tell.
 pub(crate) struct Services {
     stop: watch::Sender<bool>,
     drain: Millis,

@@ -1,6 +1,6 @@
 //! Kafka and Redis, where this program was built with them.
 //!
-//! The configuration refuses what was not built in before anything comes here.
+//! [`Built`](crate::config) refuses what was not built in before anything comes here.
 
 use std::sync::Arc;
 

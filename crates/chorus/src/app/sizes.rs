@@ -18,7 +18,7 @@ use super::App;
 /// Time for which limits are reused; a new account is noticed this late.
 const KEPT_FOR: Millis = Millis::from_secs(10);
 
-/// Size policy over the accounts in the directory.
+/// [`SizePolicy`] over the accounts in the directory.
 pub(super) struct AccountSizePolicy {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,

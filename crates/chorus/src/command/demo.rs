@@ -129,7 +129,7 @@ impl Drop for Folder {
     }
 }
 
-/// A simulated account as a row that can be imported: the real provider's row at another address.
+/// A simulated account as a [`Row`] that can be imported: the real provider's row at another address.
 pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> Row {
     let provider = ProviderId::new(&account.provider);
     let serves = |name: &str| {
@@ -206,7 +206,7 @@ fn limit(limit: &AccountLimit) -> Limit {
     }
 }
 
-/// The simulated accounts as a file that `chorus account import` reads.
+/// The simulated accounts as a file that [`account`](super::account) imports.
 pub(super) fn accounts_file(
     catalog: &Catalog,
     accounts: &[Account],

@@ -1,4 +1,4 @@
-//! `chorus dlq list|replay`: records that no consumer could read.
+//! `chorus dlq list|replay`: records that no consumer could read, each a [`DeadLetter`].
 
 use chorus_core::time::Timestamp;
 

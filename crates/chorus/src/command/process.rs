@@ -135,7 +135,7 @@ async fn build(
     }
 }
 
-/// Services that a process of this role runs; the gateway runs none. `all` are the pools of the catalogue.
+/// [`Services`] that a process of this role runs; the gateway runs none. `all` are the pools of the catalogue.
 fn services_of(role: &ProcessRole, drain: Millis, all: Vec<Pool>) -> ServiceSet {
     let none = ServiceSet::none(drain);
     match role {

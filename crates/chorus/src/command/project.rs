@@ -1,4 +1,4 @@
-//! `chorus project …`, on this machine or at a server.
+//! `chorus project …`, through a [connection] on this machine or to a server.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `chorus run` and `chorus resume`, on this machine or at a server.
+//! `chorus run` and `chorus resume`: a [`Session`] on this machine or at a server.
 
 use std::path::{Path, PathBuf};
 
@@ -28,9 +28,9 @@ const PARKING: &str = "parking the project; a second Ctrl-C exits at once and le
 
 /// Project that a command follows.
 pub(super) enum Target {
-    /// A brief that is to be submitted.
+    /// A brief that is to be submitted, for [`run`].
     New(Upload),
-    /// A project that was submitted before.
+    /// A project that was submitted before, for [`resume`].
     Existing(ProjectId),
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn resume(config: Config, args: ResumeArgs) -> anyhow::Result<E
     here(app, run).await
 }
 
-/// Brief and attachments, read and checked before anything is opened.
+/// Brief and attachments, read and checked by [`input`] before anything is opened.
 pub(super) fn read_input(
     config: &Config,
     brief: &Path,
@@ -139,7 +139,7 @@ async fn at_server(client: &Client, target: Target, options: &RunOptions) -> any
     }
 }
 
-/// Starts all services, follows the project until it ends or is parked, and stops the services.
+/// Starts all services, follows the project in a [`Session`] until it ends or is parked, and stops the services.
 pub(super) async fn here(app: App, run: LocalRun<'_>) -> anyhow::Result<Exit> {
     let stop = Stop::listen(PARKING)?;
     let (flags, is_demo) = (app.config.flags.clone(), app.config.is_demo);

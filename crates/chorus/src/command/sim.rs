@@ -1,4 +1,4 @@
-//! `chorus sim`: the simulated providers alone.
+//! `chorus sim`: the simulated providers of [`chorus_provider_sim`] alone.
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// Secret text: `Debug` hides it, and only `expose` returns it.
+/// Secret text: `Debug` hides it, and only [`expose`](Self::expose) returns it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Hidden(String);
 

@@ -13,11 +13,11 @@ pub(crate) trait Environment {
     /// The value of a variable.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// All variables whose name begins with `CHORUS_`.
+    /// All variables with the prefix `CHORUS_`, those of [`NOT_SETTINGS`] too.
     fn own(&self) -> Vec<(String, String)>;
 }
 
-/// The real surroundings.
+/// The [`Environment`] of this process.
 pub(crate) struct ProcessEnvironment;
 
 impl Environment for ProcessEnvironment {

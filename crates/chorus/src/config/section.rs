@@ -43,7 +43,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Which addresses credentials may name.
+    /// [`AddressPolicy`] for the addresses of credentials.
     pub(crate) const fn addresses(&self) -> AddressPolicy {
         AddressPolicy {
             private_targets: self.network.allow_private,
@@ -97,7 +97,7 @@ impl Roles {
         }
     }
 
-    /// The lists by role.
+    /// The lists by [`ModelRole`].
     pub(crate) fn lists(&self) -> BTreeMap<ModelRole, Vec<Vec<ModelSlug>>> {
         BTreeMap::from([
             (ModelRole::Planner, self.planner.clone()),
@@ -158,7 +158,7 @@ pub(crate) struct Network {
     pub(crate) allow_private: bool,
 }
 
-/// Section `[log]`: level and format.
+/// Section `[log]`: level and [`LogFormat`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {

@@ -1,4 +1,4 @@
-//! Transport to a server over HTTP.
+//! [`Transport`] to a server over HTTP.
 
 use async_trait::async_trait;
 use bytes::Bytes;

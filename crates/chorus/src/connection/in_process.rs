@@ -1,4 +1,4 @@
-//! Transport to the gateway inside this process, without a socket.
+//! [`Transport`] to the gateway inside this process, without a socket.
 
 use async_trait::async_trait;
 use axum::Router;

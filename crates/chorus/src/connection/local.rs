@@ -18,7 +18,7 @@ use crate::failure::{ErrorCode, Failure};
 /// Milliseconds between two looks for a call under way.
 const POLL: Millis = Millis(100);
 
-/// A running app whose gateway answers this process only, as the local tenant and without a key.
+/// A running [`App`] with [`Services`], and a gateway for this process only, as the local tenant and without a key.
 pub(crate) struct LocalServer {
     app: App,
     services: Services,
@@ -71,7 +71,7 @@ impl LocalServer {
         }
     }
 
-    /// Stops the services: in order after a success, at once where nothing can be written any more.
+    /// Stops the services: in order after a success, by [`Services::abandon`] where nothing can be written any more.
     pub(crate) async fn stop(self, in_order: bool) {
         if in_order {
             self.services.stop().await;

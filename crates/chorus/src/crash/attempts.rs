@@ -1,4 +1,4 @@
-//! Dispatch, claim and finish.
+//! [`Point::Dispatch`], [`Point::Claim`] and [`Point::Finish`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Publishing a dispatch, and storing the offset of one.
+//! [`Point::Publish`] and [`Point::Offset`] of a dispatch.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Reserve.
+//! [`Point::Reserve`].
 
 use std::sync::Arc;
 

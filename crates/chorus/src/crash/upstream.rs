@@ -1,4 +1,4 @@
-//! A provider's whole reply.
+//! [`Point::Reply`]: a provider's whole reply.
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ pub(super) struct Finding {
     advice: Option<String>,
 }
 
-/// Severity of the finding.
+/// Severity of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// As it should be.

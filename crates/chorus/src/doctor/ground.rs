@@ -1,4 +1,4 @@
-//! Findings about this machine: configuration, envelope key, data folder.
+//! [Findings](Finding) about this machine: configuration, envelope key, data folder.
 
 use chorus_vault::EnvelopeKey;
 

@@ -1,4 +1,4 @@
-//! Kafka and Redis, where the configuration asks for them.
+//! Kafka and Redis, where the configuration asks for them: [`bus`] and [`limits`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

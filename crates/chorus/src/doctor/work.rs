@@ -13,7 +13,7 @@ const LOOKED_AT: u32 = 2_000;
 /// Age from which a record that was not sent or not folded shows that no process does so.
 const TOO_OLD: Millis = Millis::from_secs(60);
 
-/// Findings about records and attempts that wait too long.
+/// Findings about records and attempts that wait longer than [`TOO_OLD`].
 pub(super) async fn look(store: &Store, now: Timestamp) -> Vec<Finding> {
     let findings = [
         queued(store, now).await,

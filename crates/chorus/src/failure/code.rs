@@ -25,7 +25,7 @@ macro_rules! error_codes {
             #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Row of this code.
+            /// [`Entry`] of this code.
             pub(crate) const fn entry(self) -> Entry {
                 match self {
                     $(Self::$variant => Entry {

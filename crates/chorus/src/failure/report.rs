@@ -1,4 +1,4 @@
-//! Finds the code of an error and prints the error with it.
+//! Finds the [`ErrorCode`] of an error and prints the error with it.
 
 use std::fmt;
 

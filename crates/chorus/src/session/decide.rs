@@ -1,4 +1,4 @@
-//! Approval of an estimate, and answers to open questions.
+//! Approval of an estimate, and answers to open questions, with [`prompt`].
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use chorus_report::Report;
 use crate::deliver;
 use crate::exit::Exit;
 
-/// Writes everything into `out`. The exit code is that of the project's final state.
+/// Writes everything into `out` with [`deliver`]. The exit code is that of the project's final state.
 pub(super) async fn finish(client: &Client, id: ProjectId, out: &Path) -> anyhow::Result<Exit> {
     if let Some(deliverable) = client.deliverable(id).await? {
         for file in &deliverable.files {

@@ -94,7 +94,7 @@ fn count(family: &Family<Became, Counter>, outcome: &'static str) {
     family.get_or_create(&Became { outcome }).inc();
 }
 
-/// Counts the state changes of attempts.
+/// Counts the state changes of attempts into the [`Queue`].
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn Attempts>,
     pub(super) queue: Arc<Queue>,

@@ -74,7 +74,7 @@ impl Records {
     }
 }
 
-/// Counts the records of a bus.
+/// Counts the records of a bus into [`Records`].
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn Bus>,
     pub(super) records: Arc<Records>,

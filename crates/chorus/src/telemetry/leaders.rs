@@ -49,7 +49,7 @@ impl Leadership {
     }
 }
 
-/// Leaders, with what became of our asking noted.
+/// Leaders, with what became of our asking noted in [`Leadership`].
 pub(super) struct Noted {
     pub(super) inner: Arc<dyn Leaders>,
     pub(super) leadership: Arc<Leadership>,

@@ -67,7 +67,7 @@ impl Reservations {
     }
 }
 
-/// Counts the answers of a limiter.
+/// Counts the answers of a limiter into [`Reservations`].
 pub(super) struct Counted {
     pub(super) inner: Arc<dyn LimitState>,
     pub(super) reservations: Arc<Reservations>,

@@ -83,7 +83,7 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.000_25, 4.0, 9))
 }
 
-/// Times the statements of one port of the store.
+/// Times the statements of one port of the store into [`Statements`].
 pub(super) struct Timed<T: ?Sized> {
     pub(super) inner: Arc<T>,
     pub(super) statements: Arc<Statements>,

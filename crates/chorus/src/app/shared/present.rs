@@ -14,7 +14,7 @@ use super::{BusState, DeadLetter, Group, LimitsState, SharedBus, SharedLimits};
 use crate::app::dependency::Dependency;
 use crate::config;
 
-/// The bus over Kafka; nothing is asked of the brokers yet.
+/// The bus over [`Kafka`]; nothing is asked of the brokers yet.
 pub(in crate::app) fn kafka(config: &config::Bus, pools: Vec<Pool>) -> anyhow::Result<SharedBus> {
     let kafka = open(config)?;
     let asked = kafka.clone();
@@ -176,7 +176,7 @@ pub(crate) async fn create_topics(
     Ok(open(config)?.topics().create(pools).await?)
 }
 
-/// All dead letters, oldest first.
+/// Every [`DeadLetter`], oldest first.
 pub(crate) async fn dead_letters(config: &config::Bus) -> anyhow::Result<Vec<DeadLetter>> {
     Ok(open(config)?
         .dead_letters()

@@ -1,4 +1,4 @@
-//! The HTTP server of one process: the gateway with the health endpoints, the health endpoints alone, or none.
+//! The HTTP server of one process: the gateway with the [health endpoints](crate::health), these alone, or none.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
