@@ -106,7 +106,7 @@ fn toml_row(place: String, account: Value) -> Result<Row, BrokenRow> {
     let Value::Table(mut account) = account else {
         return Err(broken("expected a table [[account]]".to_owned()));
     };
-    let credentials = match account.remove("credential") {
+    let listed = match account.remove("credential") {
         Some(Value::Array(credentials)) => credentials,
         Some(other) => {
             return Err(broken(format!(
@@ -117,18 +117,22 @@ fn toml_row(place: String, account: Value) -> Result<Row, BrokenRow> {
         None => Vec::new(),
     };
     let identity: Identity = typed(Value::Table(account)).map_err(broken)?;
-    let credentials = credentials
-        .into_iter()
-        .enumerate()
-        .map(|(at, credential)| {
-            typed(credential).map_err(|reason| broken(format!("credential {}: {reason}", at + 1)))
-        })
-        .collect::<Result<Vec<CredentialRow>, _>>()?;
+    let credentials = toml_credentials(listed).map_err(broken)?;
     Ok(Row {
         place,
         identity,
         credentials,
     })
+}
+
+fn toml_credentials(listed: Vec<Value>) -> Result<Vec<CredentialRow>, String> {
+    listed
+        .into_iter()
+        .enumerate()
+        .map(|(at, credential)| {
+            typed(credential).map_err(|reason| format!("credential {}: {reason}", at + 1))
+        })
+        .collect()
 }
 
 fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {

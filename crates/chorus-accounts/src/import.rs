@@ -233,19 +233,7 @@ impl Importer {
             credentials,
             ..
         } = row;
-        if !identity.email.contains('@') || identity.email.contains(char::is_whitespace) {
-            return Err(format!(
-                "`email` is {:?}, expected an e-mail address",
-                identity.email
-            ));
-        }
-        if !ENTITLEMENTS.contains(&identity.entitlement.as_str()) {
-            return Err(format!(
-                "`entitlement` is {:?}, expected one of {}",
-                identity.entitlement,
-                ENTITLEMENTS.join(", ")
-            ));
-        }
+        check_identity(&identity)?;
         if credentials.is_empty() {
             return Err(
                 "no credential; add [[account.credential]] with provider and key".to_owned(),
@@ -263,22 +251,7 @@ impl Importer {
     }
 
     fn credential(&self, email: &str, row: &CredentialRow) -> Result<Checked, String> {
-        let provider = self
-            .catalog
-            .provider(&ProviderId::new(&row.provider))
-            .ok_or_else(|| {
-                let known: Vec<&str> = self
-                    .catalog
-                    .providers
-                    .iter()
-                    .map(|provider| provider.id.as_str())
-                    .collect();
-                format!(
-                    "`provider` is {:?}, expected one of {}",
-                    row.provider,
-                    known.join(", ")
-                )
-            })?;
+        let provider = self.provider(&row.provider)?;
         let secret = Secret::new(row.key.trim());
         refuse_consumer_token(provider, &secret).map_err(|refusal| refusal.to_string())?;
         let base_url = match &row.base_url {
@@ -303,6 +276,23 @@ impl Importer {
         })
     }
 
+    fn provider(&self, named: &str) -> Result<&Provider, String> {
+        self.catalog
+            .provider(&ProviderId::new(named))
+            .ok_or_else(|| {
+                let known: Vec<&str> = self
+                    .catalog
+                    .providers
+                    .iter()
+                    .map(|provider| provider.id.as_str())
+                    .collect();
+                format!(
+                    "`provider` is {named:?}, expected one of {}",
+                    known.join(", ")
+                )
+            })
+    }
+
     /// One quota group for each model of the credential: most providers limit models separately, and keys of one
     /// organisation share a group because they share its name.
     fn groups(
@@ -311,26 +301,7 @@ impl Importer {
         provider: &Provider,
         row: &CredentialRow,
     ) -> Result<Vec<GroupOf>, String> {
-        let known: Vec<&ModelSlug> = self
-            .catalog
-            .models
-            .iter()
-            .filter(|model| model.routes.contains_key(&provider.id))
-            .map(|model| &model.slug)
-            .collect();
-        let named: Vec<ModelSlug> = if row.models.is_empty() {
-            known.iter().map(|slug| (*slug).clone()).collect()
-        } else {
-            row.models.iter().map(ModelSlug::new).collect()
-        };
-        if let Some(unknown) = named.iter().find(|slug| !known.contains(slug)) {
-            let names: Vec<&str> = known.iter().map(|slug| slug.as_str()).collect();
-            return Err(format!(
-                "`models` names {unknown}, which {} does not serve here; it serves {}",
-                provider.title,
-                names.join(", ")
-            ));
-        }
+        let named = self.models(provider, row)?;
         let owner = row.organization.as_deref().unwrap_or(email);
         let limits = if row.limits.is_empty() {
             &provider.default_limits
@@ -346,6 +317,47 @@ impl Importer {
         };
         Ok(named.into_iter().map(group).collect())
     }
+
+    /// Models of the credential: those that its row names, else all that the provider serves.
+    fn models(&self, provider: &Provider, row: &CredentialRow) -> Result<Vec<ModelSlug>, String> {
+        let known: Vec<&ModelSlug> = self
+            .catalog
+            .models
+            .iter()
+            .filter(|model| model.routes.contains_key(&provider.id))
+            .map(|model| &model.slug)
+            .collect();
+        if row.models.is_empty() {
+            return Ok(known.into_iter().cloned().collect());
+        }
+        let named: Vec<ModelSlug> = row.models.iter().map(ModelSlug::new).collect();
+        if let Some(unknown) = named.iter().find(|slug| !known.contains(slug)) {
+            let names: Vec<&str> = known.iter().map(|slug| slug.as_str()).collect();
+            return Err(format!(
+                "`models` names {unknown}, which {} does not serve here; it serves {}",
+                provider.title,
+                names.join(", ")
+            ));
+        }
+        Ok(named)
+    }
+}
+
+fn check_identity(identity: &Identity) -> Result<(), String> {
+    if !identity.email.contains('@') || identity.email.contains(char::is_whitespace) {
+        return Err(format!(
+            "`email` is {:?}, expected an e-mail address",
+            identity.email
+        ));
+    }
+    if !ENTITLEMENTS.contains(&identity.entitlement.as_str()) {
+        return Err(format!(
+            "`entitlement` is {:?}, expected one of {}",
+            identity.entitlement,
+            ENTITLEMENTS.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// End of a sentence: the address where keys of the provider are created.
