@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::id::{AccountId, TaskId};
 use chorus_core::llm::Usage;
+use chorus_core::port::directory::Credential;
 use chorus_core::project::{HistoryEvent, State, Task};
 use chorus_core::time::Timestamp;
 
@@ -121,12 +122,6 @@ fn waits(input: &ReportInput) -> BTreeMap<TaskId, u64> {
 }
 
 fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
-    let last = input
-        .events
-        .iter()
-        .map(|event| event.at)
-        .chain(input.deliveries.iter().filter_map(|row| row.ended_at))
-        .max();
     let usage = input
         .deliveries
         .iter()
@@ -140,13 +135,9 @@ fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
             .count() as u64
     };
     Totals {
-        makespan_ms: last.map_or(0, |last| input.since(last)),
+        makespan_ms: makespan(input),
         critical_path_ms,
-        call_ms: input
-            .deliveries
-            .iter()
-            .filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0))
-            .sum(),
+        call_ms: call_time(input),
         waited_ms: waits(input).values().sum(),
         deliveries: input.deliveries.len() as u64,
         limited: count("limited"),
@@ -160,6 +151,26 @@ fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
         spent: input.money.spent.0,
         wasted: input.money.wasted.0,
     }
+}
+
+/// Milliseconds from the start to the last event or the last end of a delivery.
+fn makespan(input: &ReportInput) -> u64 {
+    let last = input
+        .events
+        .iter()
+        .map(|event| event.at)
+        .chain(input.deliveries.iter().filter_map(|row| row.ended_at))
+        .max();
+    last.map_or(0, |last| input.since(last))
+}
+
+/// Sum of the milliseconds in which workers held deliveries.
+fn call_time(input: &ReportInput) -> u64 {
+    input
+        .deliveries
+        .iter()
+        .filter_map(|row| Some(row.ended_at?.since(row.claimed_at?).0))
+        .sum()
 }
 
 fn tasks(
@@ -195,23 +206,11 @@ fn accounts(input: &ReportInput) -> Vec<AccountFigures> {
     let mut lanes: BTreeMap<(String, String), AccountFigures> = BTreeMap::new();
     for account in &input.accounts {
         for credential in &account.credentials {
-            let limits = input.limits.iter().filter(|limit| {
-                credential
-                    .groups
-                    .iter()
-                    .any(|of| of.group.id.as_str() == limit.group)
-            });
             let lane = AccountFigures {
-                name: account.name.clone(),
-                provider: credential.provider.to_string(),
-                spans: Vec::new(),
-                limits: limits.map(limit).collect(),
-                cost: 0,
+                limits: limits_of(input, credential),
+                ..lane(account.name.clone(), credential.provider.to_string())
             };
-            lanes.insert(
-                (account.name.clone(), credential.provider.to_string()),
-                lane,
-            );
+            lanes.insert((lane.name.clone(), lane.provider.clone()), lane);
         }
     }
     for delivery in &input.deliveries {
@@ -219,17 +218,36 @@ fn accounts(input: &ReportInput) -> Vec<AccountFigures> {
             input.account(delivery.assignment.account),
             delivery.assignment.provider.to_string(),
         );
-        let lane = lanes.entry(key.clone()).or_insert_with(|| AccountFigures {
-            name: key.0,
-            provider: key.1,
-            spans: Vec::new(),
-            limits: Vec::new(),
-            cost: 0,
-        });
+        let lane = lanes
+            .entry(key.clone())
+            .or_insert_with(|| lane(key.0, key.1));
         lane.cost += delivery.cost.0;
         lane.spans.push(span(input, delivery));
     }
     lanes.into_values().collect()
+}
+
+/// An account at a provider, without deliveries and limits.
+const fn lane(name: String, provider: String) -> AccountFigures {
+    AccountFigures {
+        name,
+        provider,
+        spans: Vec::new(),
+        limits: Vec::new(),
+        cost: 0,
+    }
+}
+
+/// Figures of the limits on the credential's quota groups.
+fn limits_of(input: &ReportInput, credential: &Credential) -> Vec<LimitFigures> {
+    let has = |group: &str| {
+        credential
+            .groups
+            .iter()
+            .any(|of| of.group.id.as_str() == group)
+    };
+    let limits = input.limits.iter().filter(|limit| has(&limit.group));
+    limits.map(limit).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "per cent for people")]
