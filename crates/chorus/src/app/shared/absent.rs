@@ -1,4 +1,4 @@
-//! Stand-ins for [`super::present`] in a program that was built without Kafka and Redis.
+//! Stand-ins for `present.rs` in a program that was built without Kafka and Redis.
 
 use std::sync::Arc;
 
