@@ -17,7 +17,7 @@ pub struct LeasedCall {
     /// Caller that sends the lease; a repeated `send` by the same holder is granted again.
     pub holder: Holder,
     /// Request for the provider, tailored to its route (see
-    /// [`route_request`](crate::route_request)).
+    /// [`route_request`](crate::route_request())).
     pub body: Body,
     /// Prompt tokens as estimated, for providers that report no usage.
     pub prompt_tokens: u64,
