@@ -303,9 +303,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: ORCHESTRATOR,
-                find: r#"self.forget(|partition| gone.contains(partition))
+                find: r#"self.forget(|partition| gone.contains(partition));
                 }"#,
-                replace: r#"self.intake.forget(|partition| gone.contains(partition))
+                replace: r#"self.intake.forget(|partition| gone.contains(partition));
                 }"#,
             },
             Edit {
