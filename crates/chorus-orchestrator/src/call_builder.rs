@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chorus_core::attempt::{NewAttempt, WorkOrder};
 use chorus_core::brief::{Answered, Brief, Outline, Question, Section};
 use chorus_core::llm::Request;
-use chorus_core::merge::{Term, WorkResult, framed_for_judge};
+use chorus_core::merge::{FileText, JudgeChunk, Term, WorkResult, framed_for_judge};
 use chorus_core::plan::{Plan, PlannedTask};
 use chorus_core::project::{Project, Queue, Subject, Task, TaskAnswer};
 use chorus_core::task_kind::TaskKind;
@@ -44,25 +44,15 @@ pub(crate) async fn attempt(
     aggregate: &mut Aggregate,
     queue: &Queue,
 ) -> Result<NewAttempt, Missing> {
-    let task = aggregate
-        .project
-        .tasks
-        .get(&queue.task)
-        .expect("an attempt is queued for a task of the project")
-        .clone();
+    let task = queued_task(&aggregate.project, queue).clone();
     let Call { request, output } = call(context, aggregate, &task).await?;
     let size = prompt::size(&request, output);
-    let order = aggregate
-        .artifacts
-        .put(
-            context,
-            &WorkOrder {
-                version: WORK_ORDER,
-                request,
-                so_far: String::new(),
-            },
-        )
-        .await;
+    let order = WorkOrder {
+        version: WORK_ORDER,
+        request,
+        so_far: String::new(),
+    };
+    let order = aggregate.artifacts.put(context, &order).await;
     let head = &aggregate.project.head;
     Ok(NewAttempt {
         id: queue.attempt,
@@ -78,6 +68,13 @@ pub(crate) async fn attempt(
         path: queue.path,
         not_before: context.clock.now(),
     })
+}
+
+fn queued_task<'a>(project: &'a Project, queue: &Queue) -> &'a Task {
+    project
+        .tasks
+        .get(&queue.task)
+        .expect("an attempt is queued for a task of the project")
 }
 
 async fn call(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Result<Call, Missing> {
@@ -197,13 +194,7 @@ async fn judge(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Res
     let Subject::Part { number, of } = task.about else {
         unreachable!("a judge task is about a part")
     };
-    let mut tokens = aggregate.sizes.judge_tokens;
-    let mut chunks = framed_for_judge(&plan, &files, tokens);
-    // Limits may have changed since the merge counted the parts; this many judges must see all of it.
-    while chunks.len() > of.max(1) as usize {
-        tokens = tokens.saturating_mul(2).max(1);
-        chunks = framed_for_judge(&plan, &files, tokens);
-    }
+    let chunks = chunks_for(of, &plan, &files, aggregate.sizes.judge_tokens);
     let chunk = chunks
         .get(number as usize)
         .or_else(|| chunks.last())
@@ -220,6 +211,17 @@ async fn judge(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Res
         request,
         output: VERDICT_ITEM * chunk.requirements.len() as u64,
     })
+}
+
+/// Chunks for at most `judges` judges, of at least `tokens` each: limits may have changed since the merge counted
+/// the parts, and this many judges must see all of the deliverable.
+fn chunks_for(judges: u32, plan: &Plan, files: &[FileText], mut tokens: u64) -> Vec<JudgeChunk> {
+    let mut chunks = framed_for_judge(plan, files, tokens);
+    while chunks.len() > judges.max(1) as usize {
+        tokens = tokens.saturating_mul(2).max(1);
+        chunks = framed_for_judge(plan, files, tokens);
+    }
+    chunks
 }
 
 /// Faults of the answers before this one; empty for a first attempt.

@@ -4,7 +4,7 @@
 //! [`fold`](crate::fold) commits the result. Nothing changes outside this process but artifacts, which are named
 //! by their bytes.
 
-use chorus_core::attempt::{AttemptDone, DeliveryEnd, NewAttempt, Outcome};
+use chorus_core::attempt::{AttemptDone, DeliveryEnd, DeliveryRow, NewAttempt, Outcome};
 use chorus_core::id::EventId;
 use chorus_core::plan::Plan;
 use chorus_core::port::bus::Record;
@@ -134,20 +134,9 @@ impl<'a> Decider<'a> {
             })
             .await;
         for row in rows.into_iter().filter(|row| waiting.contains(&row.task)) {
-            if let Some(DeliveryEnd::Finished { outcome }) = row.end
-                && !matches!(outcome, Outcome::Requeue { .. })
-            {
+            if let Some(done) = ended_attempt(row) {
                 let event = self.context.event_id();
-                Box::pin(self.finished(
-                    event,
-                    AttemptDone {
-                        attempt: row.attempt,
-                        task: row.task,
-                        outcome,
-                        call: None,
-                    },
-                ))
-                .await;
+                Box::pin(self.finished(event, done)).await;
             }
         }
     }
@@ -223,6 +212,20 @@ impl<'a> Decider<'a> {
             problem,
         ));
     }
+}
+
+/// The end of a delivery as a worker would have reported it; none if its attempt goes on.
+fn ended_attempt(row: DeliveryRow) -> Option<AttemptDone> {
+    let Some(DeliveryEnd::Finished { outcome }) = row.end else {
+        return None;
+    };
+    let is_over = !matches!(outcome, Outcome::Requeue { .. });
+    is_over.then_some(AttemptDone {
+        attempt: row.attempt,
+        task: row.task,
+        outcome,
+        call: None,
+    })
 }
 
 /// Payload of a record.

@@ -23,13 +23,7 @@ pub(crate) async fn fold(
     cached: Option<Aggregate>,
     records: Vec<Record>,
 ) -> Option<Aggregate> {
-    let mut aggregate = match cached {
-        Some(cached) => Aggregate {
-            sizes: context.sizes.limits(&cached.project.head.tenant).await,
-            ..cached
-        },
-        None => load(context, project, ArtifactCache::default()).await?,
-    };
+    let mut aggregate = current(context, project, cached).await?;
     let mut batches = VecDeque::from([records]);
     while let Some(batch) = batches.pop_front() {
         let expected = aggregate.version;
@@ -41,13 +35,7 @@ pub(crate) async fn fold(
             .await;
         aggregate = match committed {
             Committed::Done(version) => {
-                relay::publish_committed(
-                    &*context.bus,
-                    &*context.outbox,
-                    &*context.clock,
-                    commit.outbox,
-                )
-                .await;
+                publish(context, commit.outbox).await;
                 Aggregate { version, ..decided }
             }
             Committed::Conflict => {
@@ -58,6 +46,26 @@ pub(crate) async fn fold(
         };
     }
     Some(aggregate)
+}
+
+/// The cached aggregate with the sizes of this moment, else the stored one.
+async fn current(
+    context: &Context,
+    project: ProjectId,
+    cached: Option<Aggregate>,
+) -> Option<Aggregate> {
+    match cached {
+        Some(cached) => Some(Aggregate {
+            sizes: context.sizes.limits(&cached.project.head.tenant).await,
+            ..cached
+        }),
+        None => load(context, project, ArtifactCache::default()).await,
+    }
+}
+
+async fn publish(context: &Context, committed: Vec<Record>) {
+    let (bus, outbox, clock) = (&*context.bus, &*context.outbox, &*context.clock);
+    relay::publish_committed(bus, outbox, clock, committed).await;
 }
 
 /// Plans the next batches after a conflict. If the row still has the version that was decided on, at least one

@@ -96,30 +96,18 @@ impl ConflictDraft {
             .iter()
             .filter_map(|conflict| before.resolved(conflict))
             .collect();
-        let mut resolved = Vec::new();
-        for resolution in answered
+        let proposed = answered
             .into_iter()
-            .chain(merge::resolve_by_rule(&conflicts))
-        {
-            let known = conflicts
-                .iter()
-                .any(|conflict| conflict.id == resolution.conflict);
-            if known
-                && !resolutions
-                    .iter()
-                    .any(|other| other.conflict == resolution.conflict)
-            {
-                resolutions.push(resolution.clone());
-                resolved.push(resolution);
-            }
-        }
+            .chain(merge::resolve_by_rule(&conflicts));
+        let resolved = first_of_each(proposed, &conflicts, &resolutions);
+        resolutions.extend(resolved.iter().cloned());
+        let conflicts = Conflicts {
+            version: Conflicts::VERSION,
+            conflicts,
+            resolutions,
+        };
         Self {
-            conflicts: Conflicts {
-                version: Conflicts::VERSION,
-                conflicts,
-                resolutions,
-            }
-            .in_order(),
+            conflicts: conflicts.in_order(),
             found,
             resolved,
         }
@@ -141,6 +129,25 @@ impl ConflictDraft {
                 .cloned(),
         );
     }
+}
+
+/// The first proposed resolution of each of these conflicts that has none yet.
+fn first_of_each(
+    proposed: impl Iterator<Item = Resolution>,
+    conflicts: &[merge::Conflict],
+    resolutions: &[Resolution],
+) -> Vec<Resolution> {
+    let mut first: Vec<Resolution> = Vec::new();
+    for resolution in proposed {
+        let same = |other: &Resolution| other.conflict == resolution.conflict;
+        let known = conflicts
+            .iter()
+            .any(|conflict| conflict.id == resolution.conflict);
+        if known && !resolutions.iter().chain(&first).any(same) {
+            first.push(resolution);
+        }
+    }
+    first
 }
 
 async fn store(
