@@ -106,13 +106,6 @@ fn schema_words(schema: &serde_json::Value) -> String {
 fn fit_thinking(messages: &mut [Message], target: &Target<'_>) {
     let keep_all = target.dialect == Dialect::OpenaiChat
         && target.quirks.replay_reasoning == ReplayReasoning::AfterTools;
-    let is_turn = |message: &Message| {
-        message.role != Role::Assistant
-            && message
-                .content
-                .iter()
-                .any(|piece| !matches!(piece, Content::ToolResult(_)))
-    };
     let mut rest = messages;
     while !rest.is_empty() {
         let length = rest
@@ -133,6 +126,15 @@ fn fit_thinking(messages: &mut [Message], target: &Target<'_>) {
         }
         rest = later;
     }
+}
+
+/// Returns true if the message begins a turn: it is not the model's and holds more than results.
+fn is_turn(message: &Message) -> bool {
+    message.role != Role::Assistant
+        && message
+            .content
+            .iter()
+            .any(|piece| !matches!(piece, Content::ToolResult(_)))
 }
 
 const fn is_unsigned_thinking(piece: &Content) -> bool {

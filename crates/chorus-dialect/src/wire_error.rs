@@ -33,13 +33,12 @@ impl WireError {
             Some(error) => error,
             None => &first,
         };
-        let details = error
-            .get("details")
-            .map(Value::to_string)
-            .unwrap_or_default();
-        let nested_code = error
-            .get("details")
-            .and_then(|details| details.get("error_code"));
+        Self::of_object(error)
+    }
+
+    fn of_object(error: &Value) -> Self {
+        let details = error.get("details");
+        let nested_code = details.and_then(|details| details.get("error_code"));
         let message = text(error.get("message"))
             .or_else(|| text(error.get("detail")))
             .unwrap_or_default();
@@ -52,7 +51,7 @@ impl WireError {
             } else {
                 shortened(&message)
             },
-            details,
+            details: details.map(Value::to_string).unwrap_or_default(),
         }
     }
 

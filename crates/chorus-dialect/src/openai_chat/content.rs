@@ -26,19 +26,7 @@ pub(super) fn read(value: Option<Value>, path: &str) -> Result<Vec<Content>, Rea
 fn read_part(value: Value, path: &str) -> Result<Content, ReadError> {
     let mut fields = Fields::of(value, path)?;
     match fields.text("type") {
-        Some("text" | "output_text") => {
-            fields.take::<Value>("type")?;
-            let text = fields.need("text")?;
-            let cache = fields
-                .take_object("cache_control")?
-                .map(read_cache)
-                .transpose()?;
-            Ok(Content::Text {
-                text,
-                cache,
-                extra: fields.rest(),
-            })
-        }
+        Some("text" | "output_text") => read_text(fields),
         Some("refusal") => Ok(Content::Refusal {
             text: fields.need("refusal")?,
         }),
@@ -57,6 +45,20 @@ fn read_part(value: Value, path: &str) -> Result<Content, ReadError> {
             value: fields.into_value(),
         }),
     }
+}
+
+fn read_text(mut fields: Fields) -> Result<Content, ReadError> {
+    fields.take::<Value>("type")?;
+    let text = fields.need("text")?;
+    let cache = fields
+        .take_object("cache_control")?
+        .map(read_cache)
+        .transpose()?;
+    Ok(Content::Text {
+        text,
+        cache,
+        extra: fields.rest(),
+    })
 }
 
 fn read_cache(mut fields: Fields) -> Result<CacheHint, ReadError> {
@@ -113,29 +115,29 @@ fn write_part(piece: &Content, cache_control: bool) -> Option<Value> {
                 .with_some("cache_control", cache);
             Some(part.with_extra(extra, &["citations"]).build())
         }
-        Content::Image(image) => {
-            let url = match &image.source {
-                ImageSource::Url { url } => url.clone(),
-                ImageSource::Inline { media_type, base64 } => {
-                    format!("data:{media_type};base64,{base64}")
-                }
-            };
-            let inner = Object::new()
-                .with("url", url)
-                .with_some("detail", image.detail.as_deref());
-            Some(
-                Object::new()
-                    .with("type", "image_url")
-                    .with("image_url", inner.build())
-                    .build(),
-            )
-        }
+        Content::Image(image) => Some(write_image(image)),
         Content::Unknown { value } => Some(value.clone()),
         Content::Reasoning { .. }
         | Content::ToolCall(_)
         | Content::ToolResult(_)
         | Content::Refusal { .. } => None,
     }
+}
+
+fn write_image(image: &Image) -> Value {
+    let url = match &image.source {
+        ImageSource::Url { url } => url.clone(),
+        ImageSource::Inline { media_type, base64 } => {
+            format!("data:{media_type};base64,{base64}")
+        }
+    };
+    let inner = Object::new()
+        .with("url", url)
+        .with_some("detail", image.detail.as_deref());
+    Object::new()
+        .with("type", "image_url")
+        .with("image_url", inner.build())
+        .build()
 }
 
 /// Takes the thinking of a message from any field in which servers put it.
@@ -245,16 +247,21 @@ pub(super) fn read_call(mut call: Fields) -> Result<Content, ReadError> {
     let mut function = call
         .take_object("function")?
         .ok_or_else(|| ReadError::new(call.at("function"), "is missing"))?;
-    let arguments = match function.take::<Value>("arguments")? {
-        None => String::new(),
-        Some(Value::String(text)) => text,
-        Some(object) => object.to_string(),
-    };
+    let arguments = arguments_text(function.take("arguments")?);
     Ok(Content::ToolCall(ToolCall {
         id,
         name: function.need("name")?,
         arguments,
     }))
+}
+
+/// Returns the text of `arguments`, which some servers send as an object.
+pub(super) fn arguments_text(arguments: Option<Value>) -> String {
+    match arguments {
+        None => String::new(),
+        Some(Value::String(text)) => text,
+        Some(object) => object.to_string(),
+    }
 }
 
 /// Writes `tool_calls`; none when there are none.
@@ -289,17 +296,17 @@ pub(super) fn read_assistant(fields: &mut Fields) -> Result<Vec<Content>, ReadEr
     Ok(pieces)
 }
 
+/// Returns true if the piece is a part of `content`, with no field of its own.
+const fn is_part(piece: &Content) -> bool {
+    matches!(
+        piece,
+        Content::Text { .. } | Content::Image(_) | Content::Unknown { .. }
+    )
+}
+
 /// Writes the content of an assistant message.
 pub(super) fn write_assistant(pieces: &[Content], extra: &Extra, reasoning_field: &str) -> Value {
-    let said = write(
-        pieces.iter().filter(|piece| {
-            matches!(
-                piece,
-                Content::Text { .. } | Content::Image(_) | Content::Unknown { .. }
-            )
-        }),
-        false,
-    );
+    let said = write(pieces.iter().filter(|piece| is_part(piece)), false);
     let refusal = pieces.iter().find_map(|piece| {
         if let Content::Refusal { text } = piece {
             Some(text.as_str())

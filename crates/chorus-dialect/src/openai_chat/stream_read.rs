@@ -184,26 +184,8 @@ impl StreamReader {
         choice: &mut Fields,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), ReadError> {
-        if let Some(mut delta) = choice.take_object("delta")? {
-            for piece in content::take_reasoning(&mut delta)? {
-                self.think(piece, events);
-            }
-            if let Some(text) = delta.take::<String>("content")? {
-                self.say(&text, events);
-            }
-            if let Some(delta) = delta
-                .take::<String>("refusal")?
-                .filter(|text| !text.is_empty())
-            {
-                self.refused = true;
-                events.push(StreamEvent::Refusal {
-                    index: self.pieces.of(Kind::Refusal),
-                    delta,
-                });
-            }
-            for call in delta.take_objects("tool_calls")? {
-                self.call(call, events)?;
-            }
+        if let Some(delta) = choice.take_object("delta")? {
+            self.read_delta(delta, events)?;
         }
         if let Some(name) = choice
             .take::<String>("finish_reason")?
@@ -213,6 +195,33 @@ impl StreamReader {
             self.finished = true;
             let reason = finish::read(&name, self.refused);
             events.push(StreamEvent::Finish(reason));
+        }
+        Ok(())
+    }
+
+    fn read_delta(
+        &mut self,
+        mut delta: Fields,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), ReadError> {
+        for piece in content::take_reasoning(&mut delta)? {
+            self.think(piece, events);
+        }
+        if let Some(text) = delta.take::<String>("content")? {
+            self.say(&text, events);
+        }
+        if let Some(delta) = delta
+            .take::<String>("refusal")?
+            .filter(|text| !text.is_empty())
+        {
+            self.refused = true;
+            events.push(StreamEvent::Refusal {
+                index: self.pieces.of(Kind::Refusal),
+                delta,
+            });
+        }
+        for call in delta.take_objects("tool_calls")? {
+            self.call(call, events)?;
         }
         Ok(())
     }
@@ -299,11 +308,7 @@ impl StreamReader {
         let arguments = function
             .as_mut()
             .and_then(|function| function.take_lenient::<Value>("arguments"));
-        let delta = match arguments {
-            Some(Value::String(text)) => text,
-            Some(object) => object.to_string(),
-            None => String::new(),
-        };
+        let delta = content::arguments_text(arguments);
         if !delta.is_empty() {
             events.push(StreamEvent::ToolArguments { index, delta });
         }
