@@ -120,21 +120,13 @@ impl EmbeddedServices {
             id,
             &ClientCommand::Submit { brief },
         );
-        let head = NewHead {
-            id,
-            tenant: self.tenant.clone(),
-            title: "bench".to_owned(),
-            created_at: self.ports.clock.now(),
-            brief,
-            options,
-        };
         let new = NewProject {
             id,
             tenant: self.tenant.clone(),
             idempotency_key: id.to_string(),
             body: brief,
             budget: MicroUsd::from_dollars(1_000),
-            head: Head::new(head),
+            head: self.head(id, brief, options),
             record: record.clone(),
         };
         self.ports.projects.submit(new).await?;
@@ -143,6 +135,17 @@ impl EmbeddedServices {
         } = &self.ports;
         relay::publish_committed(&**bus, &**outbox, &**clock, vec![record]).await;
         Ok(id)
+    }
+
+    fn head(&self, id: ProjectId, brief: ArtifactHash, options: Options) -> Head {
+        Head::new(NewHead {
+            id,
+            tenant: self.tenant.clone(),
+            title: "bench".to_owned(),
+            created_at: self.ports.clock.now(),
+            brief,
+            options,
+        })
     }
 
     /// Stores a brief with a document of `chapters` chapters; returns its hash.

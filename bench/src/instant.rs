@@ -33,19 +33,7 @@ impl Upstream for Instant {
             output: reply.len() as u64 / 4,
             ..Usage::default()
         };
-        let events = [
-            StreamEvent::Start {
-                id: call.reference,
-                model: call.model.to_string(),
-            },
-            StreamEvent::Text {
-                index: 0,
-                delta: reply,
-            },
-            StreamEvent::Usage(usage),
-            StreamEvent::Finish(FinishReason::Stop),
-            StreamEvent::End,
-        ];
+        let events = stream(call.reference, call.model.to_string(), reply, usage);
         Ok(Response {
             sent_at: self.clock.now(),
             request_id: None,
@@ -53,6 +41,17 @@ impl Upstream for Instant {
             body: ResponseBody::Stream(futures_util::stream::iter(events.map(Ok)).boxed()),
         })
     }
+}
+
+/// Events of a reply that comes in one piece.
+const fn stream(id: String, model: String, delta: String, usage: Usage) -> [StreamEvent; 5] {
+    [
+        StreamEvent::Start { id, model },
+        StreamEvent::Text { index: 0, delta },
+        StreamEvent::Usage(usage),
+        StreamEvent::Finish(FinishReason::Stop),
+        StreamEvent::End,
+    ]
 }
 
 fn turn(message: &Message) -> Turn {

@@ -73,6 +73,12 @@ enum Kind {
     Sqlite,
 }
 
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Orchestrator {
@@ -87,21 +93,13 @@ fn main() -> anyhow::Result<()> {
             tasks,
             chorus,
             ..
-        } => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(distributed::orchestrator(&chorus, runs, tasks))
-        }
+        } => runtime()?.block_on(distributed::orchestrator(&chorus, runs, tasks)),
         #[cfg(not(feature = "distributed"))]
         Command::Orchestrator { .. } => {
             anyhow::bail!("--distributed needs the feature distributed: use `cargo xtask bench`")
         }
         Command::One { what, store, tasks } => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
-            let figures = runtime.block_on(measure::one(what, store, tasks))?;
+            let figures = runtime()?.block_on(measure::one(what, store, tasks))?;
             println!("{}", serde_json::to_string(&figures)?);
             Ok(())
         }

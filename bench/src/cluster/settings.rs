@@ -21,6 +21,11 @@ pub struct Settings {
     pub log: &'static str,
 }
 
+/// Returns the address if the server is in use, else nothing.
+fn given(address: &str, is_used: bool) -> &str {
+    if is_used { address } else { "" }
+}
+
 impl Settings {
     /// Configuration file of every process. Times are short, so that the work of a killed process
     /// is reclaimed soon.
@@ -45,16 +50,8 @@ impl Settings {
              [delivery]\nbeat_ms = 300\nsilent_ms = 2500\nunclaimed_ms = 2500\n\
              [log]\nlevel = \"{log}\"\nformat = \"json\"\n",
             self.database_url(services),
-            if *bus == "kafka" {
-                services.kafka.as_str()
-            } else {
-                ""
-            },
-            if *limits == "redis" {
-                services.redis.as_str()
-            } else {
-                ""
-            },
+            given(&services.kafka, *bus == "kafka"),
+            given(&services.redis, *limits == "redis"),
         )
     }
 

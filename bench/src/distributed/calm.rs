@@ -33,12 +33,7 @@ pub(super) async fn measure(
         );
         wait_for_end(cluster, before + own.len()).await?;
     }
-    let mut ready = BTreeMap::new();
-    for (_, _, at, event) in cluster.rows.events().await? {
-        if let HistoryEvent::TaskReady { attempt, .. } = event {
-            ready.insert(attempt.to_string(), at);
-        }
-    }
+    let ready = ready_at(cluster).await?;
     let queued = cluster.rows.queued_at().await?;
     let (wakes, dispatches) = (records(observer, false), records(observer, true));
     let deliveries = cluster.rows.deliveries().await?;
@@ -146,6 +141,17 @@ impl Moments {
             .map(|(name, from, to)| (name, (to - from) as f64))
             .collect()
     }
+}
+
+/// Time at which each attempt became ready.
+async fn ready_at(cluster: &Cluster) -> anyhow::Result<BTreeMap<String, i64>> {
+    let mut ready = BTreeMap::new();
+    for (_, _, at, event) in cluster.rows.events().await? {
+        if let HistoryEvent::TaskReady { attempt, .. } = event {
+            ready.insert(attempt.to_string(), at);
+        }
+    }
+    Ok(ready)
 }
 
 fn figures(spans: BTreeMap<&str, Vec<f64>>) -> Figures {

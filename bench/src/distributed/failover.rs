@@ -33,15 +33,7 @@ pub(super) async fn measure(
         client
             .submit(&briefs::small(1), &format!("fall-{time}"))
             .await?;
-        let claimed_at = until("a task is claimed again", TAKE_OVER, async || {
-            let rows = cluster.rows.deliveries().await?;
-            Ok(rows
-                .iter()
-                .filter_map(|row| row.claimed_at)
-                .filter(|at| *at > killed_at)
-                .min())
-        })
-        .await?;
+        let claimed_at = claimed_after(cluster, killed_at).await?;
         waits.push((claimed_at - killed_at) as f64 / 1000.0);
         cluster.fleet.restart(victim)?;
         cluster.fleet.ready(victim).await?;
@@ -52,6 +44,19 @@ pub(super) async fn measure(
         "SIGKILL of the leading dispatcher to tasks flow, s".to_owned(),
         median,
     )]))
+}
+
+/// Waits for the first claim after this time.
+async fn claimed_after(cluster: &Cluster, killed_at: i64) -> anyhow::Result<i64> {
+    until("a task is claimed again", TAKE_OVER, async || {
+        let rows = cluster.rows.deliveries().await?;
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.claimed_at)
+            .filter(|at| *at > killed_at)
+            .min())
+    })
+    .await
 }
 
 /// Index of the leading dispatcher.

@@ -123,11 +123,10 @@ pub(crate) fn events(census: &Census, run: &Run) -> Check {
     )
 }
 
-/// Checks that nothing is in progress: no live attempt, no reserved money, no record unsent or
-/// unfolded.
-pub(crate) fn resolved(census: &Census) -> Check {
+/// A sentence about each attempt in a state that is not final.
+fn live_attempts(census: &Census) -> Vec<String> {
     let terminal = ["succeeded", "asked", "failed", "cancelled"];
-    let mut faults: Vec<String> = census
+    census
         .attempts
         .iter()
         .filter(|attempt| !terminal.contains(&attempt.state.as_str()))
@@ -137,7 +136,13 @@ pub(crate) fn resolved(census: &Census) -> Check {
                 attempt.id, attempt.project, attempt.state, attempt.epoch
             )
         })
-        .collect();
+        .collect()
+}
+
+/// Checks that nothing is in progress: no live attempt, no reserved money, no record unsent or
+/// unfolded.
+pub(crate) fn resolved(census: &Census) -> Check {
+    let mut faults = live_attempts(census);
     faults.extend(
         census
             .projects

@@ -11,16 +11,7 @@ const LEAST: usize = 10;
 
 /// Checks that each of `workers` workers did its share of a run's deliveries.
 pub(crate) fn shares(census: &Census, run: &Run, workers: usize) -> Check {
-    let of_run = census
-        .deliveries
-        .iter()
-        .filter(|row| run.projects.values().any(|id| *id == row.project));
-    let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
-    for holder in of_run.filter_map(|row| row.holder.as_deref()) {
-        *shares
-            .entry(holder.split('.').next().unwrap_or(holder))
-            .or_default() += 1;
-    }
+    let shares = by_worker(census, run);
     let all: usize = shares.values().sum();
     let per_cent: Vec<usize> = shares.values().map(|own| own * 100 / all.max(1)).collect();
     let mut faults = Vec::new();
@@ -41,4 +32,19 @@ pub(crate) fn shares(census: &Census, run: &Run, workers: usize) -> Check {
         format!("{per_cent:?} per cent of {all} deliveries"),
         faults,
     )
+}
+
+/// Number of a run's deliveries that each worker held.
+fn by_worker<'a>(census: &'a Census, run: &Run) -> BTreeMap<&'a str, usize> {
+    let of_run = census
+        .deliveries
+        .iter()
+        .filter(|row| run.projects.values().any(|id| *id == row.project));
+    let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
+    for holder in of_run.filter_map(|row| row.holder.as_deref()) {
+        *shares
+            .entry(holder.split('.').next().unwrap_or(holder))
+            .or_default() += 1;
+    }
+    shares
 }
