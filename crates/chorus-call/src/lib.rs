@@ -15,6 +15,8 @@
 //! everything outside is a port of `chorus-core`. Deliberately absent: the choice of an account
 //! (`chorus-pool`), retries, claims and deliveries (`chorus-worker`), and the meaning of a reply.
 
+#![warn(missing_docs)]
+
 mod cut;
 mod leased_call;
 mod observer;

@@ -6,6 +6,8 @@
 //! an effect that a machine asks for is a returned value. Every other crate points down to this
 //! one.
 
+#![warn(missing_docs)]
+
 pub mod artifact;
 pub mod attempt;
 pub mod brief;

@@ -135,6 +135,7 @@ pub struct Deliverable {
     /// Conflicts that were found.
     pub conflicts: Vec<Conflict>,
     /// Resolution of each conflict.
+    #[serde(alias = "settlements")]
     pub resolutions: Vec<Resolution>,
 }
 

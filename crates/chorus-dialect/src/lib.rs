@@ -6,6 +6,8 @@
 //! request to a model that departs from its dialect, before writing. Deliberately absent: sockets,
 //! clocks, limits on sizes, decisions about retries.
 
+#![warn(missing_docs)]
+
 pub mod anthropic_messages;
 mod fields;
 pub mod fit;

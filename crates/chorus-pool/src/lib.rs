@@ -5,6 +5,8 @@
 //! Levels, windows and leases are in the limiter behind that port. Nothing here makes a call, keeps a secret or
 //! reads a database.
 
+#![warn(missing_docs)]
+
 pub mod admission;
 pub mod bound;
 pub mod breaker;

@@ -4,6 +4,8 @@
 //! them into a page that opens without a network. The command line and the gateway load the input through their
 //! ports; nothing here reads or writes anything.
 
+#![warn(missing_docs)]
+
 mod build;
 mod figures;
 mod happenings;

@@ -342,6 +342,8 @@ pub(crate) struct SimArgs {
 }
 
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 

@@ -14,6 +14,7 @@ pub struct Conflicts {
     /// Conflicts in the order in which the merge found them.
     pub conflicts: Vec<Conflict>,
     /// Resolutions, at most one for each conflict.
+    #[serde(alias = "settlements")]
     pub resolutions: Vec<Resolution>,
 }
 

@@ -133,8 +133,10 @@ pub enum HistoryEvent {
         conflict: Conflict,
     },
     /// A contradiction was resolved.
+    #[serde(alias = "conflict_settled")]
     ConflictResolved {
         /// Claim that is kept, with the reason.
+        #[serde(alias = "settlement")]
         resolution: Resolution,
     },
     /// The results became a deliverable.
@@ -202,5 +204,28 @@ impl Task {
             kind: self.kind,
             title: self.title.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::project::State;
+    use crate::task_kind::TaskKind;
+
+    #[test]
+    fn rows_of_an_earlier_release_that_say_settle_are_read() {
+        let resolution = json!({"conflict": "c1", "keep": null, "reason": "both", "by": "nobody"});
+        let event = json!({"type": "conflict_settled", "settlement": resolution});
+        let event: HistoryEvent = serde_json::from_value(event).expect("an earlier event");
+        assert!(matches!(event, HistoryEvent::ConflictResolved { .. }));
+        let kind: TaskKind = serde_json::from_value(json!("settle")).expect("an earlier kind");
+        assert_eq!(kind, TaskKind::Resolve);
+        let task = crate::id::TaskId::new(7);
+        let state = json!({"state": "merging", "settle": task});
+        let state: State = serde_json::from_value(state).expect("an earlier state");
+        assert_eq!(state, State::Merging { resolve: task });
     }
 }

@@ -44,6 +44,7 @@ pub enum State {
     /// A model resolves the conflicts that rules could not.
     Merging {
         /// Id of the resolve task.
+        #[serde(alias = "settle")]
         resolve: TaskId,
     },
     /// The judge reads the deliverable.
