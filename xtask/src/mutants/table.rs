@@ -305,7 +305,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 file: ORCHESTRATOR,
                 find: r#"self.forget(|partition| gone.contains(partition));
                 }"#,
-                replace: r#"self.intake.forget(|partition| gone.contains(partition));
+                replace: r#"self.queue.forget(|partition| gone.contains(partition));
                 }"#,
             },
             Edit {
@@ -399,7 +399,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             Edit {
                 file: WORKER,
                 find: "self.intake.take(record, at)",
-                replace: r#"feed.ack(&at).await;
+                replace: r#"subscriber.ack(&at).await;
                     self.intake.take(record, at)"#,
             },
         ],
