@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::config::{Config, Omission};
+use crate::config::{Config, Omission, OrganisationStatus};
 use crate::model::{self, Reply};
 use call::CallRequest;
-use fault::{CallFacts, Fault, FaultRule, Faults, InjectedFault};
+use fault::{CallFacts, Fault, FaultRule, Faults, InjectedFault, MODELS};
 use hash::Hash;
 use journal::{CallId, Entry, Journal, Outcome};
 use provider::{Count, Provider, QuotaKey};
@@ -22,6 +22,7 @@ use wire::{FinishReason, Refusal, ReplyContext, Route, Wire, WireReply};
 
 pub mod bucket;
 pub mod call;
+mod disguise;
 pub mod fault;
 pub mod hash;
 pub mod journal;
@@ -41,6 +42,9 @@ const REFUSAL_MS: u64 = 60;
 /// All simulated providers.
 pub struct Providers {
     seed: u64,
+    speed: f64,
+    /// Time of the first request.
+    began_ms: Option<u64>,
     providers: Vec<Provider>,
     faults: Faults,
     omissions: Vec<Omission>,
@@ -73,6 +77,8 @@ impl Providers {
         let speed = config.speed;
         Self {
             seed: config.seed,
+            speed,
+            began_ms: None,
             providers: config
                 .providers
                 .into_iter()
@@ -89,6 +95,7 @@ impl Providers {
 
     /// Handles a request and returns its [`Scripted`] reply.
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest) -> Scripted {
+        self.began_ms.get_or_insert(now_ms);
         let whole = request.path.trim_start_matches('/');
         let (name, path) = whole.split_once('/').unwrap_or((whole, ""));
         let Some(at) = self
@@ -107,12 +114,7 @@ impl Providers {
         match wire.route(&request.method, &format!("/{path}")) {
             Some(Route::Call) => self.call(at, now_ms, request),
             Some(Route::Count) => self.count(at, now_ms, request),
-            Some(Route::Models) => plain(
-                200,
-                Vec::new(),
-                &wire.models(&self.providers[at].config().models, now_ms),
-                0,
-            ),
+            Some(Route::Models) => self.models(at, now_ms, request),
             None => refused(wire, &Refusal::NoSuchPath, &anonymous(now_ms), 0),
         }
     }
@@ -170,10 +172,13 @@ impl Providers {
                     levels: &levels,
                     now_ms,
                 };
-                let scripted = Scripted {
+                let mut scripted = Scripted {
                     passed: entry.passed,
                     ..refused(wire, &refusal, &to, self.providers[at].real_ms(REFUSAL_MS))
                 };
+                if let Some(fault) = fault::named(entry.fault.as_deref()) {
+                    disguise::refusal(&mut scripted, fault, now_ms);
+                }
                 (entry.status, entry.outcome, entry.ended_ms) =
                     (scripted.status, Outcome::Refused, Some(now_ms));
                 self.journal.open(entry);
@@ -240,6 +245,7 @@ impl Providers {
             .map_err(|refusal| (refusal, None))?;
         let (thinks, max_output) = (ask.think.unwrap_or(model.thinks), model.max_output);
 
+        let at_ms = self.provider_ms(now_ms);
         let marked = fault::requested(&text, wire::header(&request.headers, "x-sim-fault"));
         let injected = marked.or_else(|| {
             self.faults.draw(&CallFacts {
@@ -250,6 +256,7 @@ impl Providers {
                 text: &text,
                 content,
                 streamed: ask.stream,
+                at_ms,
             })
         });
         entry.fault = injected.and_then(|injected| {
@@ -306,8 +313,13 @@ impl Providers {
         let wire = provider.wire();
         let slowdown = admitted.slowdown();
         let pace = provider.pace(&admitted.quota, entry.input_tokens, chance, slowdown);
-        let timed = admitted.schedule(wire, &reply, output, pace);
-        let Admitted { ask, quota, .. } = admitted;
+        let mut timed = admitted.schedule(wire, &reply, output, pace);
+        let Admitted {
+            ask,
+            quota,
+            injected,
+            ..
+        } = admitted;
         provider.begin(&quota, entry.sequence, &timed, now_ms);
         let levels = provider.levels(&quota, now_ms);
         let to = ReplyContext {
@@ -324,6 +336,9 @@ impl Providers {
         } else {
             "application/json"
         }));
+        if let Some(injected) = injected {
+            disguise::reply(&mut headers, &mut timed.chunks, injected.fault);
+        }
 
         let bytes = timed
             .chunks
@@ -350,6 +365,51 @@ impl Providers {
             call: Some(call),
             passed: None,
         }
+    }
+
+    /// The list of models, for a key that lives; faults of kind [`MODELS`] apply.
+    fn models(&mut self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
+        let at_ms = self.provider_ms(now_ms);
+        let provider = &self.providers[at];
+        let wire = provider.wire();
+        let key = wire.key(&request.headers).unwrap_or_default();
+        let refuse = |refusal: &Refusal| refused(wire, refusal, &anonymous(now_ms), 0);
+        let organisation = match provider.organisation(&key) {
+            Some(organisation) if organisation.status != OrganisationStatus::Revoked => {
+                organisation
+            }
+            _ => return refuse(&Refusal::DeadKey),
+        };
+        let injected = self.faults.draw(&CallFacts {
+            provider: &provider.config().name,
+            organisation: &organisation.id,
+            model: "",
+            kind: MODELS,
+            text: "",
+            content: 0,
+            streamed: false,
+            at_ms,
+        });
+        let refusal = injected.and_then(|one| spoil::refusal(one.fault, false, provider));
+        match (refusal, injected) {
+            (Some(refusal), Some(injected)) => {
+                let mut scripted = refuse(&refusal);
+                disguise::refusal(&mut scripted, injected.fault, now_ms);
+                scripted
+            }
+            _ => plain(
+                200,
+                Vec::new(),
+                &wire.models(&provider.config().models, now_ms),
+                0,
+            ),
+        }
+    }
+
+    /// Milliseconds of provider time since the first request.
+    fn provider_ms(&self, now_ms: u64) -> u64 {
+        let real = now_ms.saturating_sub(self.began_ms.unwrap_or(now_ms));
+        (real as f64 * self.speed) as u64
     }
 
     fn count(&self, at: usize, now_ms: u64, request: &HttpRequest) -> Scripted {
@@ -384,10 +444,11 @@ impl Admitted {
         }
     }
 
-    /// Factor on the reported usage: 10 for [`Fault::WrongUsage`], else 1.
+    /// Factor on the reported usage: 10 for [`Fault::WrongUsage`], 0 for [`Fault::ZeroUsage`], else 1.
     fn usage_factor(&self) -> u64 {
         match self.injected {
             Some(injected) if injected.fault == Fault::WrongUsage => 10,
+            Some(injected) if injected.fault == Fault::ZeroUsage => 0,
             _ => 1,
         }
     }
@@ -401,7 +462,12 @@ impl Admitted {
 
     fn schedule(&self, wire: &dyn Wire, reply: &WireReply<'_>, output: u64, pace: Pace) -> Timed {
         if self.ask.stream {
-            return schedule::stream(wire, wire.pieces(reply), pace, self.injected);
+            let fault = self.injected.map(|injected| injected.fault);
+            let pieces = match fault {
+                Some(fault) => disguise::pieces(wire, reply, fault),
+                None => wire.pieces(reply),
+            };
+            return schedule::stream(wire, pieces, pace, self.injected);
         }
         let body = wire.whole(reply).to_string().into_bytes();
         schedule::whole(wire, body, output, pace, self.injected)

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Hash;
 
+/// [`CallFacts::kind`] of a request for the list of models.
+pub const MODELS: &str = "models";
+
 /// Kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +54,52 @@ pub enum Fault {
     Dangling,
     /// A plan with five hundred tasks.
     Flood,
+    /// Status 403: the account may not use the model.
+    Forbidden,
+    /// The model does not exist: 404 where the provider answers so.
+    NotFound,
+    /// A web page with status 200, as a wrong address or a captive portal answers.
+    Page,
+    /// A web page with status 403, as a firewall answers.
+    PageForbidden,
+    /// A web page with status 502, as a proxy answers.
+    PageFailed,
+    /// Status 308 to another host.
+    Redirect,
+    /// 429 without any wait.
+    RateLimitUntold,
+    /// 429 whose wait stands in the body alone, as a time in milliseconds.
+    WaitInBody,
+    /// 429 whose wait stands in the message alone, in the form `1m26.4s`.
+    WaitInText,
+    /// Status 200 with an error in an envelope: `{"code":429,"msg":…}`.
+    Enveloped,
+    /// Status 200 with `"error": ""` and nothing else.
+    EmptyError,
+    /// The stream ends with an event that reports spent credit.
+    ErrorEvent,
+    /// One JSON completion under the header of a stream.
+    JsonAsStream,
+    /// [`Fault::JsonAsStream`] with `data: [DONE]` behind it.
+    JsonWithDone,
+    /// One JSON completion without a content type.
+    Untyped,
+    /// A compressed reply to a request that did not ask for one.
+    Gzip,
+    /// A stream without any event.
+    EmptyStream,
+    /// One unreadable chunk among good ones.
+    UnreadableChunk,
+    /// Half a reply that ends with a reason of no known provider.
+    UnknownFinish,
+    /// Half a reply that ends with another provider's name for the token limit.
+    ForeignLength,
+    /// The connection closes inside the last event, after the reason of the end.
+    WithoutDone,
+    /// The reported usage is zero.
+    ZeroUsage,
+    /// The whole answer stands in the thoughts; for dialects that show thoughts.
+    OnlyThoughts,
 }
 
 /// Rule that injects a [`Fault`]. Absent conditions always hold.
@@ -68,7 +117,8 @@ pub struct FaultRule {
     /// Model to which the rule is limited.
     #[serde(default)]
     pub model: Option<String>,
-    /// Kind of task to which the rule is limited; `chat` for calls that are no task.
+    /// Kind of task to which the rule is limited; `chat` for calls that are no task, `models` for
+    /// the list of models, which meets no other rule.
     #[serde(default)]
     pub kind: Option<String>,
     /// Text that the conversation must contain, ignoring case.
@@ -95,6 +145,12 @@ pub struct FaultRule {
     /// Factor of [`Fault::Slow`].
     #[serde(default = "five")]
     pub factor: u32,
+    /// Start of the rule, in milliseconds of provider time after the first request.
+    #[serde(default)]
+    pub from_ms: Option<u64>,
+    /// End of the rule, in milliseconds of provider time after the first request.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
 }
 
 /// Properties of a call that a [`FaultRule`] matches.
@@ -114,6 +170,8 @@ pub struct CallFacts<'a> {
     pub content: u64,
     /// True if the reply is streamed.
     pub streamed: bool,
+    /// Milliseconds of provider time since the first request.
+    pub at_ms: u64,
 }
 
 /// [`Fault`] of one call with its parameters.
@@ -160,6 +218,8 @@ impl FaultRule {
             each: None,
             after_percent: half(),
             factor: five(),
+            from_ms: None,
+            until_ms: None,
         }
     }
 
@@ -171,6 +231,9 @@ impl FaultRule {
             && same(&self.organisation, facts.organisation)
             && same(&self.model, facts.model)
             && same(&self.kind, facts.kind)
+            && (facts.kind != MODELS || self.kind.is_some())
+            && self.from_ms.is_none_or(|from| facts.at_ms >= from)
+            && self.until_ms.is_none_or(|until| facts.at_ms < until)
             && self
                 .streamed
                 .is_none_or(|streamed| streamed == facts.streamed)
@@ -252,6 +315,11 @@ pub fn requested(text: &str, header: Option<&str>) -> Option<InjectedFault> {
     };
     let fault: Fault = serde_json::from_value(header.or_else(marked)?.trim().into()).ok()?;
     Some(FaultRule::always(fault).injected())
+}
+
+/// Fault with this name, as a journal entry holds it.
+pub(super) fn named(name: Option<&str>) -> Option<Fault> {
+    serde_json::from_value(name?.into()).ok()
 }
 
 const fn always() -> u16 {

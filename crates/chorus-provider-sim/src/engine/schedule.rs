@@ -104,6 +104,26 @@ fn spoil(wire: &dyn Wire, pieces: &mut Vec<Piece>, injected: Option<InjectedFaul
             shorten(Some(wire.stream_error()));
             End::Died
         }
+        Fault::ErrorEvent => {
+            shorten(Some(wire.credit_event()));
+            End::Died
+        }
+        Fault::EmptyStream => {
+            pieces.clear();
+            End::Close
+        }
+        Fault::WithoutDone => {
+            if let Some(last) = pieces.last_mut() {
+                last.bytes.truncate(last.bytes.len() / 2);
+            }
+            End::Cut
+        }
+        Fault::UnreadableChunk => {
+            let bytes = b"data: {\"id\": \"\xe2\x98\n\n".to_vec();
+            let produced = pieces.get(keep).map_or(0, |piece| piece.produced);
+            pieces.insert(keep, Piece { produced, bytes });
+            End::Close
+        }
         Fault::Garbage => {
             shorten(Some(b"data: {\"id\": \"\xe2\x98\n\n".to_vec()));
             End::Close

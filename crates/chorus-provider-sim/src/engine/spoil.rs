@@ -22,11 +22,10 @@ pub(super) fn spoil(reply: &mut Reply, fault: Fault, after_percent: u8) -> Finis
             "I can't help with this request.".clone_into(&mut reply.text);
             return FinishReason::Refusal;
         }
-        Fault::Length => {
-            let keep = tokens::count(&reply.text) * u64::from(after_percent.min(100)) / 100;
-            reply.text.truncate(tokens::first(&reply.text, keep).len());
-            return FinishReason::Length;
-        }
+        Fault::Length => return halve(reply, after_percent, FinishReason::Length),
+        Fault::UnknownFinish => return halve(reply, after_percent, FinishReason::Unknown),
+        Fault::ForeignLength => return halve(reply, after_percent, FinishReason::ForeignLength),
+        Fault::OnlyThoughts => reply.reasoning = std::mem::take(&mut reply.text),
         Fault::Prose => {
             "Certainly. The work falls into a few large steps, and the first of them deserves the most care.".clone_into(&mut reply.text);
         }
@@ -34,6 +33,13 @@ pub(super) fn spoil(reply: &mut Reply, fault: Fault, after_percent: u8) -> Finis
         _ => {}
     }
     FinishReason::Stop
+}
+
+/// Keeps the beginning of a reply, and returns the reason under which it ends.
+fn halve(reply: &mut Reply, after_percent: u8, finish: FinishReason) -> FinishReason {
+    let keep = tokens::count(&reply.text) * u64::from(after_percent.min(100)) / 100;
+    reply.text.truncate(tokens::first(&reply.text, keep).len());
+    finish
 }
 
 /// Breaks a plan as the fault demands; a reply that is no plan is unchanged.
@@ -73,20 +79,34 @@ fn spoil_plan(reply: &mut Reply, fault: Fault) {
 
 /// Refusal that a fault stands for, if any.
 pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
+    let limited = Exceeded {
+        counted: Counted::Requests,
+        limit: 1,
+        used: 1,
+        requested: 1,
+        wait_ms: Some(provider.real_ms(2_000)),
+    };
     match fault {
-        Fault::RateLimit => Some(Refusal::Rate(Exceeded {
-            counted: Counted::Requests,
-            limit: 1,
-            used: 1,
-            requested: 1,
-            wait_ms: Some(provider.real_ms(2_000)),
-        })),
+        Fault::RateLimit => Some(Refusal::Rate(limited)),
         Fault::Overloaded => Some(Refusal::Overloaded),
         Fault::Die if !streamed => Some(Refusal::Overloaded),
         Fault::ServerError => Some(Refusal::Failed),
         Fault::DeadKey => Some(Refusal::DeadKey),
         Fault::Unpaid => Some(Refusal::Unpaid),
         Fault::Capped => Some(Refusal::Capped),
+        Fault::Forbidden => Some(Refusal::Forbidden),
+        Fault::NotFound => Some(Refusal::UnknownModel),
+        Fault::ErrorEvent if !streamed => Some(Refusal::Unpaid),
+        // These replies are rewritten by `disguise`.
+        Fault::RateLimitUntold | Fault::WaitInBody | Fault::WaitInText => {
+            Some(Refusal::Rate(limited))
+        }
+        Fault::Page
+        | Fault::PageForbidden
+        | Fault::PageFailed
+        | Fault::Redirect
+        | Fault::Enveloped
+        | Fault::EmptyError => Some(Refusal::Failed),
         _ => None,
     }
 }

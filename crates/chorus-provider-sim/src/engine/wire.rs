@@ -50,6 +50,9 @@ pub trait Wire: Sync {
     /// Event of a stream that fails in the middle.
     fn stream_error(&self) -> Vec<u8>;
 
+    /// Event of a stream that ends because the credit is used up.
+    fn credit_event(&self) -> Vec<u8>;
+
     /// Bytes that keep a waiting call alive.
     fn keep_alive(&self, _streamed: bool) -> Option<&'static [u8]> {
         None
@@ -92,6 +95,8 @@ pub enum Refusal {
     NoKey,
     /// The key is unknown or revoked.
     DeadKey,
+    /// The account may not use the model.
+    Forbidden,
     /// The organisation's credit is used up.
     Unpaid,
     /// The customer's own spend limit is reached.
@@ -179,6 +184,10 @@ pub enum FinishReason {
     Length,
     /// The model refused.
     Refusal,
+    /// The reply reached its maximum tokens, under another provider's name.
+    ForeignLength,
+    /// A reason of no known provider.
+    Unknown,
 }
 
 /// Part of a stream of [`Wire::pieces`], with the number of tokens produced when it is sent.

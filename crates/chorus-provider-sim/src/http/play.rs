@@ -85,7 +85,10 @@ impl Player {
 
     async fn last(&mut self) -> Option<io::Result<Bytes>> {
         match self.end {
-            End::Close | End::Died => None,
+            End::Close | End::Died => {
+                self.report.finish(Delivery::All);
+                None
+            }
             End::Cut => {
                 sleep_until(Instant::now() + LEAVE).await;
                 self.report.finish(Delivery::All);

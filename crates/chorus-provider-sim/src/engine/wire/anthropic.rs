@@ -85,6 +85,7 @@ impl Wire for Anthropic {
             Refusal::NoSuchPath => (404, "not_found_error", "Not found".to_owned()),
             Refusal::NoKey => (401, "authentication_error", "x-api-key header is required".to_owned()),
             Refusal::DeadKey => (401, "authentication_error", "invalid x-api-key".to_owned()),
+            Refusal::Forbidden => (403, "permission_error", format!("Your account does not have access to {}.", to.model)),
             Refusal::Unpaid => (402, "billing_error", "Your credit balance is too low to access the Anthropic API.".to_owned()),
             Refusal::Capped => (
                 400,
@@ -208,6 +209,13 @@ impl Wire for Anthropic {
         )
     }
 
+    fn credit_event(&self) -> Vec<u8> {
+        event(
+            "error",
+            &json!({"type": "error", "error": {"type": "billing_error", "message": "Your credit balance is too low to access the Anthropic API."}}),
+        )
+    }
+
     fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value {
         let data: Vec<Value> = models
             .iter()
@@ -304,6 +312,8 @@ const fn stop_reason(finish: FinishReason) -> &'static str {
         FinishReason::Stop => "end_turn",
         FinishReason::Length => "max_tokens",
         FinishReason::Refusal => "refusal",
+        FinishReason::ForeignLength => "max_output_tokens",
+        FinishReason::Unknown => "tide_turned",
     }
 }
 

@@ -43,6 +43,7 @@ impl Wire for Deepseek {
                 let tail: String = to.key.chars().skip(to.key.chars().count().saturating_sub(4)).collect();
                 (401, "authentication_error", format!("Authentication Fails, Your api key: ****{tail} is invalid"))
             }
+            Refusal::Forbidden => (403, "permission_error", format!("You may not use the model {}", to.model)),
             Refusal::Unpaid | Refusal::Capped => (402, "unknown_error", "Insufficient Balance".to_owned()),
             Refusal::TooLarge => (413, "invalid_request_error", "Request body is too large".to_owned()),
             Refusal::Invalid(message) => (400, "invalid_request_error", message.clone()),
@@ -87,6 +88,9 @@ impl Wire for Deepseek {
         let mut message = json!({"role": "assistant", "content": reply.text});
         if !reply.reasoning.is_empty() {
             message["reasoning_content"] = reply.reasoning.into();
+            if reply.text.is_empty() {
+                message["content"] = Value::Null;
+            }
         }
         json!({
             "id": reply.hash.uuid(),
@@ -157,6 +161,11 @@ impl Wire for Deepseek {
         Some(if streamed { b": keep-alive\n\n" } else { b"\n" })
     }
 
+    fn credit_event(&self) -> Vec<u8> {
+        let error = json!({"error": {"message": "Insufficient Balance", "type": "unknown_error", "param": null, "code": "invalid_request_error"}});
+        format!("data: {error}\n\n").into_bytes()
+    }
+
     fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value {
         openai::models_of(models, now_ms, "deepseek")
     }
@@ -188,6 +197,8 @@ const fn finish_reason(finish: FinishReason) -> &'static str {
         FinishReason::Stop => "stop",
         FinishReason::Length => "length",
         FinishReason::Refusal => "content_filter",
+        FinishReason::ForeignLength => "MAX_TOKENS",
+        FinishReason::Unknown => "tide_turned",
     }
 }
 

@@ -152,6 +152,11 @@ impl Wire for Openai {
         format!("data: {error}\n\n").into_bytes()
     }
 
+    fn credit_event(&self) -> Vec<u8> {
+        let error = json!({"error": {"message": quota_text(), "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}});
+        format!("data: {error}\n\n").into_bytes()
+    }
+
     fn models(&self, models: &[ModelConfig], now_ms: u64) -> Value {
         models_of(models, now_ms, "openai")
     }
@@ -288,6 +293,13 @@ fn error_body(refusal: &Refusal, to: &ReplyContext<'_>) -> ErrorBody {
             None,
             Some("invalid_api_key"),
         ),
+        Refusal::Forbidden => body_of(
+            403,
+            format!("Project does not have access to model `{}`.", to.model),
+            invalid,
+            None,
+            Some("model_not_found"),
+        ),
         Refusal::Unpaid => body_of(429, quota_text(), "insufficient_quota", None, Some("insufficient_quota")),
         Refusal::Capped => body_of(429, quota_text(), "insufficient_quota", None, Some("organization_spend_limit_exceeded")),
         Refusal::TooLarge => body_of(413, "Request body is too large.".to_owned(), invalid, None, None),
@@ -393,6 +405,8 @@ const fn finish_reason(finish: FinishReason) -> &'static str {
     match finish {
         FinishReason::Stop | FinishReason::Refusal => "stop",
         FinishReason::Length => "length",
+        FinishReason::ForeignLength => "MAX_TOKENS",
+        FinishReason::Unknown => "tide_turned",
     }
 }
 
