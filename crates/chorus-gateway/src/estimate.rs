@@ -8,7 +8,8 @@ use std::sync::Arc;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Brief, Outline};
 use chorus_core::catalog::Catalog;
-use chorus_core::money::ProjectMoney;
+use chorus_core::id::Tenant;
+use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::plan::{self, Plan, PlanEstimate};
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{ArtifactStore, Deliveries, Directory, StoreError};
@@ -67,6 +68,18 @@ pub async fn of(sources: &Sources<'_>, loaded: &Loaded) -> Result<Estimate, Unkn
     let cost = index.cost_estimate(&head.tenant, sources.roles, &size, sources.now)?;
     let money = sources.deliveries.money(head.id).await?.unwrap_or_default();
     Ok(estimate(&plan, size, cost, money))
+}
+
+/// Computes the price of a plan of this size at present, likely and with much rework.
+pub(crate) async fn price(
+    sources: &Sources<'_>,
+    tenant: &Tenant,
+    size: &PlanEstimate,
+) -> Result<(MicroUsd, MicroUsd), Unknown> {
+    let mut index = EndpointIndex::new(Arc::clone(sources.catalog));
+    index.set(tenant, sources.directory.accounts(tenant).await?);
+    let cost = index.cost_estimate(tenant, sources.roles, size, sources.now)?;
+    Ok(cost.cost)
 }
 
 fn estimate(plan: &Plan, size: PlanEstimate, cost: CostEstimate, money: ProjectMoney) -> Estimate {

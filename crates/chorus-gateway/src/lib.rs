@@ -36,4 +36,4 @@ use chorus_api as resource;
 
 pub use gateway::{Gateway, ServeError};
 pub use secret::Secret;
-pub use settings::{Auth, Bounds, LimitUseSource, Settings};
+pub use settings::{Auth, Bounds, LimitSource, Settings};

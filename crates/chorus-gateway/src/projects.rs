@@ -46,21 +46,25 @@ async fn estimate(state: &AppState, loaded: &Loaded) -> Result<Option<Estimate>,
     if !matches!(loaded.project.head.state, State::WaitingApproval) {
         return Ok(None);
     }
-    let (ports, settings) = (&state.ports, &state.settings);
-    let sources = Sources {
-        artifacts: &*ports.artifacts,
-        deliveries: &*ports.deliveries,
-        directory: &*ports.directory,
-        catalog: &settings.catalog,
-        roles: &settings.roles,
-        now: ports.clock.now(),
-    };
-    match estimate::of(&sources, loaded).await {
+    match estimate::of(&sources(state), loaded).await {
         Ok(estimate) => Ok(Some(estimate)),
         Err(estimate::Unknown::Store(error)) => Err(error.into()),
         Err(other) => {
             tracing::warn!(project.id = %loaded.project.head.id, estimate.error = full_text(&other), "no estimate of a waiting plan");
             Ok(None)
         }
+    }
+}
+
+/// Ports and settings of this gateway, for an estimate.
+fn sources(state: &AppState) -> Sources<'_> {
+    let (ports, settings) = (&state.ports, &state.settings);
+    Sources {
+        artifacts: &*ports.artifacts,
+        deliveries: &*ports.deliveries,
+        directory: &*ports.directory,
+        catalog: &settings.catalog,
+        roles: &settings.roles,
+        now: ports.clock.now(),
     }
 }

@@ -10,7 +10,7 @@ use chorus_core::intake::Limits;
 use chorus_core::money::MicroUsd;
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Millis;
-use chorus_report::LimitUse;
+use chorus_report::LimitInForce;
 
 /// Settings of one gateway process.
 #[derive(Debug, Clone)]
@@ -39,35 +39,35 @@ pub struct Settings {
     pub uploads: usize,
     /// True if the providers of all projects are simulated, which reports mention.
     pub is_simulated: bool,
-    /// Usage of limits for reports; by default none, because a shared ledger is seen by all tenants.
-    pub limit_use: LimitUseSource,
+    /// Limits as providers have shown them, for reports; by default none, because a shared ledger is seen by all tenants.
+    pub limits_in_force: LimitSource,
 }
 
-/// Reads the lowest headroom that each limit had since the process started.
+/// Reads the limits that are in force.
 #[derive(Clone)]
-pub struct LimitUseSource(Arc<dyn Fn() -> Vec<LimitUse> + Send + Sync>);
+pub struct LimitSource(Arc<dyn Fn() -> Vec<LimitInForce> + Send + Sync>);
 
-impl LimitUseSource {
+impl LimitSource {
     /// Source that calls `read` for each report.
-    pub fn new(read: impl Fn() -> Vec<LimitUse> + Send + Sync + 'static) -> Self {
+    pub fn new(read: impl Fn() -> Vec<LimitInForce> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 
-    /// Usage up to now.
-    pub(crate) fn read(&self) -> Vec<LimitUse> {
+    /// Limits as of now.
+    pub(crate) fn read(&self) -> Vec<LimitInForce> {
         (self.0)()
     }
 }
 
-impl Default for LimitUseSource {
+impl Default for LimitSource {
     fn default() -> Self {
         Self::new(Vec::new)
     }
 }
 
-impl fmt::Debug for LimitUseSource {
+impl fmt::Debug for LimitSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LimitUseSource")
+        f.write_str("LimitSource")
     }
 }
 
@@ -110,7 +110,7 @@ impl Settings {
             streams: 4096,
             uploads: 8,
             is_simulated: false,
-            limit_use: LimitUseSource::default(),
+            limits_in_force: LimitSource::default(),
         }
     }
 }

@@ -1,28 +1,35 @@
 //! Computes the figures of a [`Report`] from a [`ReportInput`].
 //!
-//! Pure. The critical path is in [`path`], sentences about unplanned events are in [`happenings`].
+//! Pure, and linear in tasks, deliveries and events. The critical path is in [`path`], limits are in [`limits`], money is
+//! in [`money`], waits and pauses are in [`waits`], conflicts are in [`conflicts`], sentences about unplanned events are
+//! in [`happenings`].
+//!
+//! [`limits`]: super::limits
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
+use chorus_core::attempt::DeliveryRow;
 use chorus_core::id::{AccountId, TaskId};
 use chorus_core::llm::Usage;
-use chorus_core::port::directory::Credential;
-use chorus_core::project::{HistoryEvent, State, Task};
+use chorus_core::project::{HistoryEvent, State, Task, TaskState};
 use chorus_core::time::Timestamp;
 
 use super::figures::{
-    AccountFigures, ConflictFigures, FileFigures, LimitFigures, Report, Span, TaskFigures, Totals,
-    VerdictFigures,
+    AccountFigures, FileFigures, Pause, Report, Span, TaskFigures, Totals, VerdictFigures,
 };
 use super::input::ReportInput;
 use super::json_name::json_name;
-use super::{happenings, path};
+use super::limits::GroupUse;
+use super::path::{Order, Place};
+use super::{conflicts, ends, happenings, money, waits};
 
 /// Builds the report of a project.
 pub fn build(input: &ReportInput) -> Report {
+    let names = Names::of(input);
+    let order = Order::of(&input.project.tasks);
     let took = call_times(input);
-    let (critical, critical_path_ms) = path::critical(&input.project.tasks, &took);
+    let (critical, critical_path_ms) = order.critical(&took);
+    let pauses = waits::pauses(input);
     let head = &input.project.head;
     Report {
         version: 1,
@@ -30,10 +37,15 @@ pub fn build(input: &ReportInput) -> Report {
         title: head.title.clone(),
         state: head.state.as_str().to_owned(),
         simulated: input.simulated,
-        totals: totals(input, critical_path_ms),
-        tasks: tasks(input, &took, &critical),
-        accounts: accounts(input),
-        conflicts: conflicts(input),
+        totals: totals(input, critical_path_ms, &pauses),
+        tasks: tasks(input, &took, &critical, &order.places()),
+        accounts: accounts(input, &names),
+        conflicts: conflicts::conflicts(input),
+        requirements: input
+            .plan
+            .as_ref()
+            .map(|plan| plan.requirements.clone())
+            .unwrap_or_default(),
         verdicts: verdicts(input),
         defects: match &head.state {
             State::Partial { defects, .. } => defects.clone(),
@@ -42,7 +54,31 @@ pub fn build(input: &ReportInput) -> Report {
         },
         assumptions: head.assumptions.clone(),
         files: files(input),
-        happenings: happenings::happenings(input),
+        happenings: happenings::happenings(input, &names),
+        money: money::money(input, &names),
+        waits: waits::waits(input),
+        pauses,
+    }
+}
+
+/// Names of accounts by id.
+pub(super) struct Names<'a>(BTreeMap<AccountId, &'a str>);
+
+impl<'a> Names<'a> {
+    fn of(input: &'a ReportInput) -> Self {
+        let accounts = input.accounts.iter();
+        Self(
+            accounts
+                .map(|account| (account.id, account.name.as_str()))
+                .collect(),
+        )
+    }
+
+    /// Name of an account; the id of one that is gone.
+    pub(super) fn account(&self, id: AccountId) -> String {
+        self.0
+            .get(&id)
+            .map_or_else(|| id.to_string(), |name| (*name).to_owned())
     }
 }
 
@@ -54,35 +90,6 @@ impl ReportInput {
     pub(super) fn task(&self, id: TaskId) -> Option<&Task> {
         self.project.tasks.get(&id)
     }
-
-    pub(super) fn account(&self, id: AccountId) -> String {
-        self.accounts
-            .iter()
-            .find(|account| account.id == id)
-            .map_or_else(|| id.to_string(), |account| account.name.clone())
-    }
-}
-
-/// Name of the end of a delivery, as [`Span::end`] holds it.
-fn end_name(delivery: &DeliveryRow) -> &'static str {
-    match &delivery.end {
-        None => "open",
-        Some(DeliveryEnd::Unclaimed) => "unclaimed",
-        Some(DeliveryEnd::WorkerLost) => "lost",
-        Some(DeliveryEnd::Cancelled) => "cancelled",
-        Some(DeliveryEnd::Finished { outcome }) => match outcome {
-            Outcome::Succeeded { .. } => "done",
-            Outcome::Asked { .. } => "asked",
-            Outcome::Failed { .. } => "failed",
-            Outcome::Requeue { reason, .. } => match reason {
-                Requeue::Limited { class } if class.rule().is_limit() => "limited",
-                Requeue::Limited { .. } => "refused",
-                Requeue::Retry { .. } => "retried",
-                Requeue::Continue => "continued",
-                Requeue::Drained | Requeue::LeaseGone => "handed_back",
-            },
-        },
-    }
 }
 
 /// Milliseconds of the calls that produced each task's result; all deliveries of a continued answer are added up.
@@ -90,7 +97,7 @@ fn call_times(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     let mut took = BTreeMap::new();
     for delivery in &input.deliveries {
         if let (Some(claimed), Some(ended), "done" | "asked" | "continued") =
-            (delivery.claimed_at, delivery.ended_at, end_name(delivery))
+            (delivery.claimed_at, delivery.ended_at, ends::name(delivery))
         {
             *took.entry(delivery.task).or_insert(0) += ended.since(claimed).0;
         }
@@ -98,47 +105,17 @@ fn call_times(input: &ReportInput) -> BTreeMap<TaskId, u64> {
     took
 }
 
-/// Milliseconds from the time at which each task became ready to its first claim by a worker.
-fn waits(input: &ReportInput) -> BTreeMap<TaskId, u64> {
-    let mut ready = BTreeMap::new();
-    for stored in &input.events {
-        if let HistoryEvent::TaskReady { task, .. } = &stored.event {
-            ready.entry(task.id).or_insert(stored.at);
-        }
-    }
-    let mut claimed: BTreeMap<TaskId, Timestamp> = BTreeMap::new();
-    for row in &input.deliveries {
-        if let Some(at) = row.claimed_at {
-            claimed
-                .entry(row.task)
-                .and_modify(|first| *first = at.min(*first))
-                .or_insert(at);
-        }
-    }
-    ready
-        .into_iter()
-        .filter_map(|(id, at)| Some((id, claimed.get(&id)?.since(at).0)))
-        .collect()
-}
-
-fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
-    let usage = input
-        .deliveries
-        .iter()
+fn totals(input: &ReportInput, critical_path_ms: u64, pauses: &[Pause]) -> Totals {
+    let rows = || input.deliveries.iter();
+    let usage = rows()
         .filter_map(|row| row.usage)
         .fold(Usage::default(), |sum, usage| sum + usage);
-    let count = |end: &str| {
-        input
-            .deliveries
-            .iter()
-            .filter(|row| end_name(row) == end)
-            .count() as u64
-    };
+    let count = |end: &str| rows().filter(|row| ends::name(row) == end).count() as u64;
     Totals {
         makespan_ms: makespan(input),
         critical_path_ms,
         call_ms: call_time(input),
-        waited_ms: waits(input).values().sum(),
+        waited_ms: waits::first_waits(input).values().sum(),
         deliveries: input.deliveries.len() as u64,
         limited: count("limited"),
         lost: count("lost"),
@@ -150,6 +127,14 @@ fn totals(input: &ReportInput, critical_path_ms: u64) -> Totals {
         budget: input.money.budget.0,
         spent: input.money.spent.0,
         wasted: input.money.wasted.0,
+        unconfirmed: rows()
+            .filter(|row| ends::is_unconfirmed(row))
+            .map(|row| row.cost.0)
+            .sum(),
+        client_ms: pauses
+            .iter()
+            .map(|pause| pause.end_ms - pause.start_ms)
+            .sum(),
     }
 }
 
@@ -173,49 +158,73 @@ fn call_time(input: &ReportInput) -> u64 {
         .sum()
 }
 
+/// Number and cost of the deliveries of each task.
+fn delivered(input: &ReportInput) -> BTreeMap<TaskId, (u64, i64)> {
+    let mut delivered: BTreeMap<TaskId, (u64, i64)> = BTreeMap::new();
+    for row in &input.deliveries {
+        let (count, cost) = delivered.entry(row.task).or_default();
+        *count += 1;
+        *cost += row.cost.0;
+    }
+    delivered
+}
+
 fn tasks(
     input: &ReportInput,
     took: &BTreeMap<TaskId, u64>,
     critical: &[TaskId],
+    places: &BTreeMap<TaskId, Place>,
 ) -> Vec<TaskFigures> {
-    let levels = path::levels(&input.project.tasks);
-    let waited = waits(input);
-    let figures = |task: &Task| TaskFigures {
-        id: task.id.to_string(),
-        key: task.key.to_string(),
-        title: task.title.clone(),
-        kind: json_name(&task.kind),
-        state: task.state.as_str().to_owned(),
-        plan_version: task.plan_version,
-        parents: task.parents.iter().map(ToString::to_string).collect(),
-        superseded: task.superseded_by.is_some(),
-        level: levels.get(&task.id).copied().unwrap_or(0),
-        deliveries: input
-            .deliveries
-            .iter()
-            .filter(|row| row.task == task.id)
-            .count() as u64,
-        call_ms: took.get(&task.id).copied().unwrap_or(0),
-        waited_ms: waited.get(&task.id).copied().unwrap_or(0),
-        critical: critical.contains(&task.id),
+    let critical: BTreeSet<TaskId> = critical.iter().copied().collect();
+    let (waited, delivered) = (waits::first_waits(input), delivered(input));
+    let figures = |task: &Task| {
+        let place = places.get(&task.id).copied().unwrap_or_default();
+        let (deliveries, cost) = delivered.get(&task.id).copied().unwrap_or_default();
+        TaskFigures {
+            id: task.id.to_string(),
+            key: task.key.to_string(),
+            title: task.title.clone(),
+            kind: json_name(&task.kind),
+            state: task.state.as_str().to_owned(),
+            plan_version: task.plan_version,
+            parents: task.parents.iter().map(ToString::to_string).collect(),
+            superseded: task.superseded_by.is_some(),
+            level: place.level,
+            stage: place.stage,
+            first: place.is_first,
+            deliveries,
+            call_ms: took.get(&task.id).copied().unwrap_or(0),
+            waited_ms: waited.get(&task.id).copied().unwrap_or(0),
+            critical: critical.contains(&task.id),
+            cost,
+            why: match &task.state {
+                TaskState::Failed { cause } => happenings::failure_text(cause),
+                _ => String::new(),
+            },
+        }
     };
     input.project.tasks.values().map(figures).collect()
 }
 
-fn accounts(input: &ReportInput) -> Vec<AccountFigures> {
+fn accounts(input: &ReportInput, names: &Names<'_>) -> Vec<AccountFigures> {
+    let mut groups = GroupUse::of(input);
     let mut lanes: BTreeMap<(String, String), AccountFigures> = BTreeMap::new();
     for account in &input.accounts {
         for credential in &account.credentials {
-            let lane = AccountFigures {
-                limits: limits_of(input, credential),
-                ..lane(account.name.clone(), credential.provider.to_string())
-            };
-            lanes.insert((lane.name.clone(), lane.provider.clone()), lane);
+            let key = (account.name.clone(), credential.provider.to_string());
+            let lane = lanes
+                .entry(key.clone())
+                .or_insert_with(|| lane(key.0, key.1));
+            for limit in groups.limits_of(credential) {
+                if !lane.limits.contains(&limit) {
+                    lane.limits.push(limit);
+                }
+            }
         }
     }
     for delivery in &input.deliveries {
         let key = (
-            input.account(delivery.assignment.account),
+            names.account(delivery.assignment.account),
             delivery.assignment.provider.to_string(),
         );
         let lane = lanes
@@ -238,29 +247,6 @@ const fn lane(name: String, provider: String) -> AccountFigures {
     }
 }
 
-/// Figures of the limits on the credential's quota groups.
-fn limits_of(input: &ReportInput, credential: &Credential) -> Vec<LimitFigures> {
-    let has = |group: &str| {
-        credential
-            .groups
-            .iter()
-            .any(|of| of.group.id.as_str() == group)
-    };
-    let limits = input.limits.iter().filter(|limit| has(&limit.group));
-    limits.map(limit).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "per cent for people")]
-fn limit(limit: &super::LimitUse) -> LimitFigures {
-    let taken = (limit.capacity as f64 - limit.least_left as f64).max(0.0);
-    LimitFigures {
-        group: limit.group.clone(),
-        dimension: limit.dimension.clone(),
-        capacity: limit.capacity,
-        peak_percent: (taken / (limit.capacity.max(1) as f64) * 1000.0).round() / 10.0,
-    }
-}
-
 fn span(input: &ReportInput, delivery: &DeliveryRow) -> Span {
     let task = input.task(delivery.task);
     let start = delivery.claimed_at.unwrap_or(delivery.dispatched_at);
@@ -274,32 +260,12 @@ fn span(input: &ReportInput, delivery: &DeliveryRow) -> Span {
         epoch: delivery.epoch.0,
         start_ms: input.since(start),
         end_ms: input.since(delivery.ended_at.unwrap_or(start)),
-        end: end_name(delivery).to_owned(),
+        end: ends::name(delivery).to_owned(),
         input_tokens: usage.prompt(),
         output_tokens: usage.output,
         cost: delivery.cost.0,
+        unconfirmed: ends::is_unconfirmed(delivery),
     }
-}
-
-fn conflicts(input: &ReportInput) -> Vec<ConflictFigures> {
-    let Some(deliverable) = &input.deliverable else {
-        return Vec::new();
-    };
-    let resolved = |id: &str| {
-        deliverable
-            .resolutions
-            .iter()
-            .find(|resolution| resolution.conflict == id)
-            .cloned()
-    };
-    deliverable
-        .conflicts
-        .iter()
-        .map(|conflict| ConflictFigures {
-            conflict: conflict.clone(),
-            resolution: resolved(&conflict.id),
-        })
-        .collect()
 }
 
 fn verdicts(input: &ReportInput) -> Vec<VerdictFigures> {

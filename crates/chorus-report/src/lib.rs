@@ -7,19 +7,25 @@
 #![warn(missing_docs)]
 
 mod build;
+mod conflicts;
+mod ends;
 mod figures;
 mod happenings;
 mod input;
 mod json_name;
+mod limits;
+mod money;
 mod page;
 mod path;
+mod waits;
 
 pub use build::build;
 pub use figures::{
-    AccountFigures, ConflictFigures, FileFigures, Happening, LimitFigures, Report, Span,
-    TaskFigures, Totals, VerdictFigures,
+    AccountFigures, ClaimPlace, ConflictFigures, FileFigures, Happening, LimitFigures,
+    MoneyFigures, MoneyShare, Pause, Report, Span, TaskFigures, Totals, VerdictFigures,
+    WaitFigures,
 };
-pub use input::{LimitUse, ReportInput};
+pub use input::{LimitInForce, ReportInput};
 pub use page::page;
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Reports of projects made by hand: figures, sentences, and the page around them.
 
 mod fixture;
+mod limits;
 mod page;
+mod size;
+mod waits;
 
 use chorus_core::attempt::{DeliveryEnd, FailureCause, Outcome, Requeue};
 use chorus_core::failure::FailureClass;
@@ -10,10 +13,9 @@ use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::project::{HistoryEvent, State};
 use chorus_core::verdict::{Verdict, VerdictItem};
 
-use super::{LimitUse, Report, ReportInput, build};
+use super::{Report, build};
 use fixture::{
-    account, delivery, ended, event, finished, hash, input, ready, requeued, reworked, task,
-    task_ref,
+    delivery, ended, event, finished, hash, input, ready, requeued, reworked, task, task_ref,
 };
 
 /// Sentences of a report, each with its kind and time.
@@ -284,7 +286,23 @@ fn conflicts_are_paired_with_their_resolutions() {
         conflicts: vec![conflict("c1"), conflict("c2")],
         resolutions: vec![resolution],
     });
+    input.add(task(1, "t1", &[]));
+    input.plan = Some(fixture::plan(&[("t1", "guide.md")]));
     let report = build(&input);
+    let place = &report.conflicts[0].places[0];
+    assert_eq!(
+        (
+            place.claim.as_str(),
+            place.titles.as_slice(),
+            place.files.as_slice()
+        ),
+        (
+            "1870",
+            &["Title of t1".to_owned()][..],
+            &["guide.md".to_owned()][..]
+        ),
+        "a claim names its chapter and its file"
+    );
     let resolved: Vec<_> = report
         .conflicts
         .iter()
@@ -337,6 +355,12 @@ fn verdicts_defects_and_failures_are_shown() {
     input.project.head.state = State::Failed {
         why: "no part was made".to_owned(),
     };
+    let mut plan = fixture::plan(&[]);
+    plan.requirements.push(chorus_core::plan::Requirement {
+        id: "r1".to_owned(),
+        text: "The harbour is described".to_owned(),
+    });
+    input.plan = Some(plan);
     let report = build(&input);
     assert_eq!(report.defects, ["no part was made"]);
     assert_eq!(
@@ -344,6 +368,7 @@ fn verdicts_defects_and_failures_are_shown() {
         (1, 500)
     );
     assert_eq!(report.verdicts[0].items, [item]);
+    assert_eq!(report.requirements[0].text, "The harbour is described");
     let found = sentences(&report);
     let kinds: Vec<_> = found.iter().map(|found| found.0).collect();
     assert_eq!(kinds, ["failed", "failed", "budget"]);
@@ -369,6 +394,24 @@ fn waste_and_cost_come_from_the_rows() {
     input.deliveries = vec![lost, done];
     let report = build(&input);
     assert_eq!((report.totals.spent, report.totals.wasted), (700, 300));
+    assert_eq!(
+        report.totals.unconfirmed, 300,
+        "nothing was heard of the lost call"
+    );
+    let spans = &report.accounts[0].spans;
+    assert!(spans[0].unconfirmed && !spans[1].unconfirmed);
+    let shares = [
+        &report.money.phases,
+        &report.money.accounts,
+        &report.money.models,
+    ];
+    for shares in shares {
+        let sums: Vec<_> = shares
+            .iter()
+            .map(|share| (share.calls, share.cost, share.wasted))
+            .collect();
+        assert_eq!(sums, [(2, 700, 300)]);
+    }
     assert_eq!(report.accounts[0].cost, 700);
     assert_eq!(
         report.totals.input_tokens, 240,
@@ -386,29 +429,4 @@ fn an_account_that_was_removed_keeps_its_lane_under_its_id() {
     assert_eq!(report.accounts.len(), 1);
     let id = input.deliveries[0].assignment.account.to_string();
     assert_eq!(report.accounts[0].name, id);
-}
-
-/// Peak use of a limit of which `left` of 200 units remained.
-fn check_peak(left: i64) -> f64 {
-    let input = ReportInput {
-        limits: vec![LimitUse {
-            group: "anthropic/org".to_owned(),
-            dimension: "Concurrency".to_owned(),
-            capacity: 200,
-            least_left: left,
-        }],
-        accounts: vec![account()],
-        ..input()
-    };
-    build(&input).accounts[0].limits[0].peak_percent
-}
-
-#[test]
-fn the_peak_of_a_limit_is_a_share_of_its_capacity() {
-    let close = |found: f64, expected: f64| assert!((found - expected).abs() < 0.05, "{found}");
-    close(check_peak(200), 0.0);
-    close(check_peak(150), 25.0);
-    close(check_peak(0), 100.0);
-    close(check_peak(-20), 110.0);
-    close(check_peak(500), 0.0);
 }

@@ -3,12 +3,18 @@
 use axum::Json;
 use axum::extract::RawQuery;
 use axum::response::{Html, IntoResponse, Response};
-use chorus_core::port::projects::every_event;
+use chorus_core::id::Tenant;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::projects::{StoredEvent, every_event};
+use chorus_core::project::HistoryEvent;
 use chorus_report::{ReportInput, build, page};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::format::Format;
+use super::sources;
 use crate::api_error::ApiError;
+use crate::app_state::AppState;
+use crate::estimate;
 use crate::project_request::ProjectRequest;
 
 const HTML: Format = Format {
@@ -47,14 +53,41 @@ async fn input(request: ProjectRequest) -> Result<ReportInput, ApiError> {
         Some(hash) => Some(state.artifact(hash).await?),
         None => None,
     };
+    let plan = match head.plan {
+        Some(plan) => Some(state.artifact(plan.hash).await?),
+        None => None,
+    };
+    let events = every_event(&*state.ports.projects, head.id).await?;
     Ok(ReportInput {
-        events: every_event(&*state.ports.projects, head.id).await?,
+        estimate: price(&state, &head.tenant, &events).await?,
+        events,
         deliveries: state.ports.deliveries.of_project(head.id).await?,
         money: state.money(head.id).await?,
+        plan,
         deliverable,
         accounts: state.accounts(&caller).await?,
-        limits: state.settings.limit_use.read(),
+        limits: state.settings.limits_in_force.read(),
         simulated: state.settings.is_simulated,
         project: loaded.project,
     })
+}
+
+/// Price of the first plan with the accounts of today; none without a plan or without an account that serves it.
+async fn price(
+    state: &AppState,
+    tenant: &Tenant,
+    events: &[StoredEvent],
+) -> Result<Option<(MicroUsd, MicroUsd)>, ApiError> {
+    let size = events.iter().find_map(|stored| match &stored.event {
+        HistoryEvent::Planned { estimate, .. } => Some(estimate),
+        _ => None,
+    });
+    let Some(size) = size else {
+        return Ok(None);
+    };
+    match estimate::price(&sources(state), tenant, size).await {
+        Ok(price) => Ok(Some(price)),
+        Err(estimate::Unknown::Store(error)) => Err(error.into()),
+        Err(estimate::Unknown::Unserved(_) | estimate::Unknown::Missing(_)) => Ok(None),
+    }
 }

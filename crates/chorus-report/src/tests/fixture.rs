@@ -9,6 +9,7 @@ use chorus_core::id::{
 use chorus_core::limit::{Lease, QuotaGroup};
 use chorus_core::llm::Usage;
 use chorus_core::money::{MicroUsd, ProjectMoney};
+use chorus_core::plan::{Part, Plan, PlannedFile};
 use chorus_core::port::directory::{Account, Credential, CredentialState, Entitlement, GroupOf};
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::project::{
@@ -51,6 +52,8 @@ pub(super) fn input() -> ReportInput {
         events: Vec::new(),
         deliveries: Vec::new(),
         money: ProjectMoney::default(),
+        plan: None,
+        estimate: None,
         deliverable: None,
         accounts: vec![account()],
         limits: Vec::new(),
@@ -227,4 +230,23 @@ pub(super) fn requeued(row: DeliveryRow, claimed: u64, until: u64, reason: Reque
         order: None,
     };
     ended(row, Some(claimed), until, DeliveryEnd::Finished { outcome })
+}
+
+/// A plan whose files have one part of each of these tasks.
+pub(super) fn plan(parts: &[(&str, &str)]) -> Plan {
+    let file = |(key, path): &(&str, &str)| PlannedFile {
+        path: (*path).to_owned(),
+        media_type: "text/markdown".to_owned(),
+        parts: vec![Part::Task {
+            task: (*key).into(),
+        }],
+    };
+    Plan {
+        version: 1,
+        title: "A guide".to_owned(),
+        assumptions: Vec::new(),
+        requirements: Vec::new(),
+        tasks: Vec::new(),
+        files: parts.iter().map(file).collect(),
+    }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use chorus_core::money::MicroUsd;
-use chorus_gateway::{Auth, Bounds, Gateway, LimitUseSource, Settings};
-use chorus_report::LimitUse;
+use chorus_gateway::{Auth, Bounds, Gateway, LimitSource, Settings};
+use chorus_report::LimitInForce;
 
 use super::App;
 use crate::config::GatewayAuth;
@@ -30,7 +30,7 @@ impl App {
             },
             most_budget: MicroUsd::from_dollars(MAX_LOCAL_BUDGET),
             is_simulated: self.config.is_demo,
-            limit_use: self.limit_use(),
+            limits_in_force: self.limits_in_force(),
             ..settings
         };
         Gateway::new(self.ports.clone(), settings).in_process(self.tenant.clone())
@@ -56,17 +56,17 @@ impl App {
         }
     }
 
-    /// Usage of the limits of this process's ledger; none where the ledger is shared.
-    fn limit_use(&self) -> LimitUseSource {
+    /// Limits of this process's ledger as they are in force; none where the ledger is shared.
+    fn limits_in_force(&self) -> LimitSource {
         let ledger = self.adapters.levels.clone();
-        LimitUseSource::new(move || {
+        LimitSource::new(move || {
             let levels = ledger.iter().flat_map(|ledger| ledger.levels());
             levels
-                .map(|level| LimitUse {
+                .map(|level| LimitInForce {
                     group: level.group.to_string(),
-                    dimension: format!("{:?}", level.dimension),
+                    dimension: level.dimension,
+                    window: level.window,
                     capacity: u64::try_from(level.capacity).unwrap_or(0),
-                    least_left: level.lowest,
                 })
                 .collect()
         })
