@@ -14,6 +14,7 @@ mod holding;
 mod queue;
 mod state;
 mod summary;
+mod wait;
 
 pub use claim::{Claim, Delivery, Outstanding, Reclaim, Reclaimed};
 pub use dispatch::{Assignment, Dispatch, DispatchDecision, Dispatched};
@@ -26,3 +27,4 @@ pub use state::{
     ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, step,
 };
 pub use summary::CallSummary;
+pub use wait::{AttemptWait, ParkedCredential, WaitReason};

@@ -161,6 +161,14 @@ names! {
     TaskKey,
 }
 
+impl Holder {
+    /// Returns the text of the process: everything before the first full stop.
+    pub fn process(&self) -> &str {
+        let text = self.as_str();
+        text.split_once('.').map_or(text, |(process, _)| process)
+    }
+}
+
 /// Fencing number of an attempt's current holder; it only grows.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

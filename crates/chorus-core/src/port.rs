@@ -23,6 +23,8 @@ pub mod relay;
 pub mod retry;
 pub mod subscriber;
 pub mod upstream;
+pub mod waits;
+pub mod workers;
 
 pub use artifacts::ArtifactStore;
 pub use attempts::Attempts;
@@ -38,3 +40,5 @@ pub use outbox::Outbox;
 pub use ports::Ports;
 pub use projects::Projects;
 pub use upstream::Upstream;
+pub use waits::Waits;
+pub use workers::Workers;

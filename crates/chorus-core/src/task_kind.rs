@@ -22,6 +22,18 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
+    /// Returns the name that is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clarify => "clarify",
+            Self::Plan => "plan",
+            Self::Answer => "answer",
+            Self::Work => "work",
+            Self::Resolve => "resolve",
+            Self::Judge => "judge",
+        }
+    }
+
     /// Returns the role that serves this kind.
     pub const fn role(self) -> ModelRole {
         match self {

@@ -22,23 +22,19 @@ pub(crate) struct Backlog {
 pub(crate) struct Changes {
     /// Rows that are not in the backlog, or at another epoch.
     pub(crate) fresh: Vec<QueuedAttempt>,
-    /// Leases of rows that are not queued any more.
+    /// Leases of rows that were not read, or have another epoch.
     pub(crate) gone: Vec<LeaseId>,
 }
 
 impl Backlog {
-    /// Compares the backlog with the queued rows, oldest first; `is_whole` if the store has no others.
-    pub(crate) fn compare(&self, rows: Vec<QueuedAttempt>, is_whole: bool) -> Changes {
-        let newest = rows.last().map(|row| row.created_at);
+    /// Compares the backlog with the rows of one reading. Rows that were not read leave the backlog: they are not
+    /// queued any more, or wait behind others of their line and are read again later.
+    pub(crate) fn compare(&self, rows: Vec<QueuedAttempt>) -> Changes {
         let seen: BTreeSet<AttemptId> = rows.iter().map(|row| row.attempt.id).collect();
-        let is_gone = |row: &QueuedAttempt| {
-            !seen.contains(&row.attempt.id)
-                && (is_whole || newest.is_some_and(|newest| row.created_at < newest))
-        };
         let mut gone: Vec<LeaseId> = self
             .rows
             .iter()
-            .filter(|(_, row)| is_gone(row))
+            .filter(|(_, row)| !seen.contains(&row.attempt.id))
             .map(|(lease, _)| *lease)
             .collect();
         let mut fresh = Vec::new();
@@ -65,6 +61,11 @@ impl Backlog {
         self.leases.insert(row.attempt.id, lease);
         self.rows.insert(lease, row);
         request
+    }
+
+    /// Rows with their leases.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (LeaseId, &QueuedAttempt)> {
+        self.rows.iter().map(|(lease, row)| (*lease, row))
     }
 
     /// Removes the row of a lease.

@@ -8,6 +8,7 @@ use chorus_core::attempt::{
     Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
     QueuedAttempt,
 };
+use chorus_core::id::AttemptId;
 use chorus_core::money::MicroUsd;
 use chorus_core::record;
 
@@ -27,6 +28,8 @@ pub(crate) struct Committed {
     pub(crate) sent: Vec<(QueuedAttempt, Assignment)>,
     /// Assignments that were given back, because the row moved on or its budget does not suffice.
     pub(crate) unsent: Vec<Assignment>,
+    /// Attempts that stay queued because their budget does not suffice now.
+    pub(crate) over_budget: Vec<AttemptId>,
 }
 
 /// Commits decisions and publishes their records.
@@ -61,7 +64,9 @@ pub(crate) async fn commit(context: &Context, decided: Vec<DecidedRow>) -> Commi
                 }
                 (DispatchDecision::Send(assignment), Dispatched::OverBudget) => {
                     context.end_unused(assignment.lease.id).await;
-                    if !may_suffice_later(context, &row, &assignment).await {
+                    if may_suffice_later(context, &row, &assignment).await {
+                        committed.over_budget.push(row.attempt.id);
+                    } else {
                         next.push(DecidedRow {
                             row,
                             decision: DispatchDecision::Refuse(FailureCause::OverBudget),

@@ -9,7 +9,7 @@ use chorus_core::port::bus::Record;
 use chorus_core::port::relay::{self, Published};
 use chorus_core::port::{
     Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Ports, StoreError,
-    retry,
+    Waits, Workers, retry,
 };
 use chorus_core::time::Timestamp;
 
@@ -20,6 +20,8 @@ use crate::store_health::StoreHealth;
 pub(crate) struct Context {
     pub(crate) attempts: Arc<dyn Attempts>,
     pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) waits: Arc<dyn Waits>,
+    pub(crate) workers: Arc<dyn Workers>,
     pub(crate) leaders: Arc<dyn Leaders>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) directory: Arc<dyn Directory>,
@@ -36,6 +38,8 @@ impl Context {
         let Ports {
             attempts,
             outbox,
+            waits,
+            workers,
             leaders,
             deliveries,
             directory,
@@ -48,6 +52,8 @@ impl Context {
         Self {
             attempts,
             outbox,
+            waits,
+            workers,
             leaders,
             deliveries,
             directory,

@@ -18,6 +18,7 @@ mod record_tail;
 mod settings;
 mod store_health;
 mod term;
+mod wait_recorder;
 
 pub use dispatcher::Dispatcher;
 pub use settings::Settings;

@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
 use crate::reconciler;
 use crate::record_tail::{Notice, RecordTail};
+use crate::wait_recorder::WaitRecorder;
 
 /// Maximum number of notices handled before admission gets its turn.
 const NOTICES_AT_ONCE: usize = 256;
@@ -40,6 +41,8 @@ struct EventLoop<'a> {
     admission: Admission,
     backlog: Backlog,
     feedback: Feedback,
+    waits: WaitRecorder,
+    waits_due: Timestamp,
     tenants: BTreeSet<Tenant>,
     accounts_due: Timestamp,
     read_at: Timestamp,
@@ -70,6 +73,8 @@ impl<'a> EventLoop<'a> {
             admission,
             backlog: Backlog::default(),
             feedback: Feedback::default(),
+            waits: WaitRecorder::default(),
+            waits_due: Timestamp(i64::MIN),
             tenants: BTreeSet::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
@@ -159,6 +164,9 @@ impl<'a> EventLoop<'a> {
                 self.feedback
                     .give_up(&mut self.admission, self.context.now());
             }
+            if now >= self.waits_due {
+                self.record_waits().await;
+            }
             match self.next_event(&mut tail).await {
                 Event::Decided(decisions) => self.dispatch(decisions).await,
                 Event::StateLost => self.restore().await,
@@ -178,7 +186,7 @@ impl<'a> EventLoop<'a> {
         let tick = self
             .context
             .clock
-            .sleep_until(self.read_at.min(self.accounts_due));
+            .sleep_until(self.read_at.min(self.accounts_due).min(self.waits_due));
         let notice = pin!(tail.next());
         match select(Box::pin(self.admission.next()), select(notice, tick)).await {
             Either::Left((Ok(decisions), _)) => Event::Decided(decisions),
@@ -225,8 +233,7 @@ impl<'a> EventLoop<'a> {
         let Ok(rows) = read_queue(self.context).await else {
             return;
         };
-        let is_whole = rows.len() < self.context.settings.queue_size as usize;
-        let changes = self.backlog.compare(rows, is_whole);
+        let changes = self.backlog.compare(rows);
         for lease in changes.gone {
             self.backlog.remove(lease);
             self.admission.remove(lease);
@@ -254,6 +261,23 @@ impl<'a> EventLoop<'a> {
             decision: DispatchDecision::Refuse(FailureCause::KillsWorkers),
         };
         commit(self.context, killers.into_iter().map(refuse).collect()).await;
+    }
+
+    /// Records why rows wait, as far as the reasons have changed. A failed statement is repeated at the next turn.
+    async fn record_waits(&mut self) {
+        let now = self.context.now();
+        self.waits_due = now + self.context.settings.poll;
+        let changes = self
+            .waits
+            .changes(self.backlog.rows(), &self.admission, now);
+        if changes.is_empty() {
+            return;
+        }
+        let recording = self.context.waits.record_waits(changes.clone());
+        let statement = self.context.statement("record reasons of waiting", recording);
+        if statement.await.is_ok() {
+            self.waits.recorded(changes);
+        }
     }
 
     /// Reads the accounts of tenants that are new to this term.
@@ -294,6 +318,10 @@ impl<'a> EventLoop<'a> {
         let now = self.context.now();
         for (row, assignment) in sent.sent {
             self.feedback.expect(&row, &assignment, now);
+            self.waits.sent(row.attempt.id);
+        }
+        for attempt in sent.over_budget {
+            self.waits.budget_short(attempt);
         }
         for assignment in sent.unsent {
             self.admission

@@ -6,11 +6,12 @@
 
 mod ask;
 mod queue;
+mod reason;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision};
+use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision, WaitReason};
 use chorus_core::catalog::Model;
 use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, ProviderId, Tenant};
 use chorus_core::port::{Clock, LimitState};
@@ -120,10 +121,12 @@ pub struct Admission {
 }
 
 /// A line that is not asked for until its head may fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Rest {
     head: LeaseId,
     until: Timestamp,
+    /// Reason of the wait; none when the limiter did not answer.
+    why: Option<WaitReason>,
 }
 
 impl Admission {

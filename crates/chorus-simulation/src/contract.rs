@@ -27,6 +27,7 @@ mod outbox;
 mod projects;
 mod reclaims;
 mod steps;
+mod waits;
 
 use async_trait::async_trait;
 use chorus_core::port::StoreError;
@@ -66,6 +67,7 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
         ("reclaims", reclaims::cases()),
         ("steps of attempts", steps::cases()),
         ("deliveries", deliveries::cases()),
+        ("waits and workers", waits::cases()),
         ("outbox", outbox::cases()),
         ("leaders", leaders::cases()),
         ("directory", directory::cases()),

@@ -7,6 +7,7 @@
 mod bus;
 mod limits;
 mod store;
+mod waits;
 mod work;
 
 use std::sync::Arc;

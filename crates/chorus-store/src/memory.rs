@@ -14,18 +14,23 @@ mod leaders;
 mod outbox;
 mod projects;
 mod reclaim;
+mod waits;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::AttemptWait;
+use chorus_core::id::AttemptId;
 use chorus_core::port::Clock;
 use chorus_core::time::Timestamp;
 
 use crate::rows::Rows;
 use directory::Accounts;
 use keys::StoredKeys;
+use workers::Announcements;
 
 /// A store in memory; clones share it.
 #[derive(Clone)]
@@ -39,6 +44,8 @@ struct State {
     rows: Rows,
     accounts: Accounts,
     keys: StoredKeys,
+    waits: BTreeMap<AttemptId, AttemptWait>,
+    workers: Announcements,
     artifacts: BTreeMap<ArtifactHash, Bytes>,
 }
 

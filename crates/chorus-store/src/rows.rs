@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod commit;
 pub mod delivery;
 pub mod money;
+pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 

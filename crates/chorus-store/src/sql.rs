@@ -29,6 +29,8 @@ mod projects;
 mod reclaim;
 mod snapshot;
 mod tx;
+mod waits;
+mod workers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -95,6 +95,14 @@ impl Telemetry {
                 inner: ports.outbox,
                 statements: statements(),
             }),
+            waits: Arc::new(Timed {
+                inner: ports.waits,
+                statements: statements(),
+            }),
+            workers: Arc::new(Timed {
+                inner: ports.workers,
+                statements: statements(),
+            }),
             leaders: Arc::new(Timed {
                 inner: leaders as Arc<dyn Leaders>,
                 statements: statements(),

@@ -9,13 +9,18 @@ use super::StoreError;
 use crate::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
+use crate::time::Millis;
+
+/// Time for which attempts are read before their `not_before`.
+pub const DUE_SOON: Millis = Millis::from_secs(2);
 
 /// Transitions of attempts. Each is one guarded statement, zero changed rows mean a lost race, and
 /// each can be repeated with the same arguments.
 #[async_trait]
 pub trait Attempts: Send + Sync {
-    /// Returns at most `limit` queued attempts, oldest first, those with `not_before` in the future
-    /// included.
+    /// Returns at most `limit` queued attempts that may start within [`DUE_SOON`]. Attempts of one project
+    /// and kind of task are a line: each line is read oldest first, and gets an equal share of `limit` but
+    /// eight at least, so that a long line hides no other.
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError>;
 
     /// `Queued -> Dispatched` or `Queued -> Failed` for each of the batch, with the outbox record

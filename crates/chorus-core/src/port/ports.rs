@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState, Outbox,
-    Projects, Upstream,
+    Projects, Upstream, Waits, Workers,
 };
 
 /// All ports of one process, the clock included. The binary builds the value once; decorators (telemetry,
@@ -19,6 +19,10 @@ pub struct Ports {
     pub deliveries: Arc<dyn Deliveries>,
     /// Records that were committed, and their marks.
     pub outbox: Arc<dyn Outbox>,
+    /// Reasons why queued attempts wait.
+    pub waits: Arc<dyn Waits>,
+    /// Slots of workers, and deliveries that take them.
+    pub workers: Arc<dyn Workers>,
     /// Leaderships with fencing numbers.
     pub leaders: Arc<dyn Leaders>,
     /// Accounts, credentials and their quota groups.
@@ -54,6 +58,8 @@ impl Ports {
             + Leaders
             + Directory
             + Keys
+            + Waits
+            + Workers
             + ArtifactStore
             + 'static,
     {
@@ -62,6 +68,8 @@ impl Ports {
             attempts: store.clone(),
             deliveries: store.clone(),
             outbox: store.clone(),
+            waits: store.clone(),
+            workers: store.clone(),
             leaders: store.clone(),
             directory: store.clone(),
             keys: store.clone(),

@@ -2,7 +2,7 @@
 //!
 //! A blocked head is not passed by others of its [`LineKey`]; see [`order`](crate::order).
 
-use chorus_core::attempt::{Assignment, DispatchDecision, FailureCause};
+use chorus_core::attempt::{Assignment, DispatchDecision, FailureCause, WaitReason};
 use chorus_core::catalog::Model;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Candidate, Demand, End, Lease, QuotaResets, Reserved};
@@ -18,7 +18,7 @@ enum Answer {
     /// The head was decided; the next one is asked for.
     Decided,
     /// The head waits until this time, and no other call passes it.
-    Blocked(Timestamp),
+    Blocked(Timestamp, Option<WaitReason>),
     /// The limiter has lost its state; no line is asked for until it is restored.
     Lost,
 }
@@ -42,8 +42,8 @@ impl Admission {
                 self.resting.remove(&key);
                 match self.ask(&key, head, now).await {
                     Answer::Decided => {}
-                    Answer::Blocked(until) => {
-                        self.resting.insert(key.clone(), Rest { head, until });
+                    Answer::Blocked(until, why) => {
+                        self.resting.insert(key.clone(), Rest { head, until, why });
                         break;
                     }
                     Answer::Lost => {
@@ -64,11 +64,9 @@ impl Admission {
         };
         let candidates = self.candidates(key, request, now);
         if candidates.is_empty() {
-            return Answer::Blocked(
-                self.route_opens(key, request, now)
-                    .unwrap_or(net)
-                    .clamp(soon, net),
-            );
+            let opens = self.route_opens(key, request, now);
+            let why = self.route_rests(key, request, opens);
+            return Answer::Blocked(opens.unwrap_or(net).clamp(soon, net), why);
         }
         let not_after = now + self.settings.lease_lasts;
         let demand = Demand {
@@ -79,7 +77,10 @@ impl Admission {
         };
         match self.limits.reserve(demand).await {
             Ok(Reserved::Granted(lease)) => self.granted(key, head, lease, now).await,
-            Ok(Reserved::Wait { at }) => Answer::Blocked(at.unwrap_or(net).clamp(soon, net)),
+            Ok(Reserved::Wait { at }) => {
+                let why = self.limit_reached(key, request, at);
+                Answer::Blocked(at.unwrap_or(net).clamp(soon, net), why)
+            }
             Ok(Reserved::Never(why)) => {
                 self.decided
                     .extend(self.queue.remove(head).map(|request| Decided {
@@ -93,7 +94,7 @@ impl Admission {
             Err(LimiterError::StateLost) => Answer::Lost,
             Err(problem @ LimiterError::Unavailable { .. }) => {
                 tracing::warn!(error = %problem, "failed to reserve, asking again");
-                Answer::Blocked(net)
+                Answer::Blocked(net, None)
             }
         }
     }
@@ -134,7 +135,7 @@ impl Admission {
     }
 
     /// Endpoints of a line, each with the model that it would serve.
-    fn endpoints<'a>(
+    pub(super) fn endpoints<'a>(
         &'a self,
         key: &'a LineKey,
         request: &'a AdmissionRequest,
@@ -192,7 +193,7 @@ impl Admission {
             if let Err(problem) = self.limits.end(head, End::Unused).await {
                 tracing::warn!(lease.id = %head, error = %problem, "failed to end a lease on a credential that is gone");
             }
-            return Answer::Blocked(now + self.settings.poll);
+            return Answer::Blocked(now + self.settings.poll, None);
         };
         if let Some(request) = self.queue.remove(head) {
             self.queue

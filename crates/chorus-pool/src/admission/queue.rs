@@ -64,6 +64,14 @@ impl Queue {
             .and_then(|(line, rates)| line.head(&self.fairness, rates))
     }
 
+    /// Returns the line of a call, unless it was deferred.
+    pub(super) fn line_of(&self, lease: LeaseId) -> Option<&LineKey> {
+        match &self.requests.get(&lease)?.slot {
+            QueueSlot::Asleep(_) => None,
+            QueueSlot::InLine(key, _) => Some(key),
+        }
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.asleep
             .first()

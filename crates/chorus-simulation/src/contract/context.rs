@@ -14,6 +14,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
+    Waits, Workers,
 };
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::rows::Rows;
@@ -60,6 +61,10 @@ pub struct StorePorts {
     pub deliveries: Arc<dyn Deliveries>,
     /// Records to publish.
     pub outbox: Arc<dyn Outbox>,
+    /// Reasons of waiting.
+    pub waits: Arc<dyn Waits>,
+    /// Announcements of workers.
+    pub workers: Arc<dyn Workers>,
     /// Leadership terms.
     pub leaders: Arc<dyn Leaders>,
     /// Accounts and credentials.
@@ -85,6 +90,8 @@ impl StorePorts {
             + Leaders
             + Directory
             + Keys
+            + Waits
+            + Workers
             + ArtifactStore
             + Snapshot
             + 'static,
@@ -94,6 +101,8 @@ impl StorePorts {
             attempts: Arc::clone(store) as Arc<dyn Attempts>,
             deliveries: Arc::clone(store) as Arc<dyn Deliveries>,
             outbox: Arc::clone(store) as Arc<dyn Outbox>,
+            waits: Arc::clone(store) as Arc<dyn Waits>,
+            workers: Arc::clone(store) as Arc<dyn Workers>,
             leaders: Arc::clone(store) as Arc<dyn Leaders>,
             directory: Arc::clone(store) as Arc<dyn Directory>,
             keys: Arc::clone(store) as Arc<dyn Keys>,

@@ -9,7 +9,7 @@ use chorus_core::id::{BootId, CredentialId, Pool};
 use chorus_core::port::upstream::NoProvider;
 use chorus_core::port::{
     ArtifactStore, Attempts, Bus, Deliveries, Directory, Leaders, LimitState, Outbox, Ports,
-    Projects,
+    Projects, Waits, Workers,
 };
 use chorus_core::time::{Millis, Timestamp};
 use chorus_dispatcher::Dispatcher;
@@ -89,6 +89,8 @@ impl ProcessBuilder {
             projects: Arc::new(Faulty::<dyn Projects>::new(watched(), point.clone())),
             artifacts: Arc::new(Faulty::<dyn ArtifactStore>::new(store(), point.clone())),
             directory: Arc::new(Faulty::<dyn Directory>::new(store(), point.clone())),
+            waits: Arc::new(Faulty::<dyn Waits>::new(store(), point.clone())),
+            workers: Arc::new(Faulty::<dyn Workers>::new(store(), point.clone())),
             leaders: Arc::new(Faulty::<dyn Leaders>::new(store(), point.clone())),
             limits: Arc::new(Faulty::<dyn LimitState>::new(
                 Arc::new(self.limits.beside()),

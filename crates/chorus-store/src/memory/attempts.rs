@@ -1,32 +1,40 @@
 //! Attempts: the queue, claims, heartbeats, finishes. Dispatches and reclaims have files of their own.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chorus_core::attempt::{
     AttemptState, Claim, Delivery, DeliveryEnd, Dispatch, Dispatched, Finish, Holding,
     QueuedAttempt, Reclaim, Reclaimed,
 };
+use chorus_core::port::attempts::DUE_SOON;
 use chorus_core::port::{Attempts, StoreError};
 use chorus_core::time::Timestamp;
 
 use super::{State, Store};
 use crate::rows::AttemptRow;
 use crate::rows::money::Movement;
+use crate::rows::wait::share;
 
 #[async_trait]
 impl Attempts for Store {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
-        Ok(self.with_rows(|rows| {
-            let mut queued: Vec<_> = rows
-                .attempts
-                .values()
-                .filter(|row| row.state == AttemptState::Queued)
-                .collect();
+        Ok(self.change(|state, now| {
+            let mut lines: BTreeMap<String, Vec<&AttemptRow>> = BTreeMap::new();
+            for row in state.rows.attempts.values() {
+                if row.state == AttemptState::Queued {
+                    let line = lines.entry(AttemptRow::line(&row.attempt)).or_default();
+                    line.extend(Some(row).filter(|row| row.attempt.not_before <= now + DUE_SOON));
+                }
+            }
+            let share = share(limit, lines.len()) as usize;
+            let read = lines.into_values().flat_map(|mut line| {
+                line.sort_by_key(|row| (row.created_at, row.attempt.id));
+                line.into_iter().take(share)
+            });
+            let mut queued: Vec<_> = read.map(AttemptRow::queued).collect();
             queued.sort_by_key(|row| (row.created_at, row.attempt.id));
             queued
-                .into_iter()
-                .take(limit as usize)
-                .map(AttemptRow::queued)
-                .collect()
         }))
     }
 

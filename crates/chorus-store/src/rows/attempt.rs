@@ -55,6 +55,11 @@ impl AttemptRow {
         }
     }
 
+    /// Name of the attempt's line: its project and the kind of its task.
+    pub fn line(attempt: &NewAttempt) -> String {
+        format!("{}/{}", attempt.project, attempt.kind.as_str())
+    }
+
     /// Copies the columns that the dispatcher reads as [`QueuedAttempt`].
     pub fn queued(&self) -> QueuedAttempt {
         QueuedAttempt {

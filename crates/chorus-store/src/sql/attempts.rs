@@ -6,6 +6,7 @@ use chorus_core::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{Epoch, Holder};
+use chorus_core::port::attempts::DUE_SOON;
 use chorus_core::port::{Attempts, StoreError};
 use sqlx::any::AnyRow;
 
@@ -14,18 +15,26 @@ use super::attempt_rows::attempt;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};
+use crate::rows::wait::share;
 
 #[async_trait]
 impl Attempts for Store {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM attempts WHERE state = 'queued' ORDER BY created_at, id LIMIT $1",
-        );
-        let rows = self.read(statement.bind(i64::from(limit))).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Ok(attempt(row)?.queued()))
-            .collect::<Result<_, Fault>>()?)
+        let lines = self.read(sqlx::query(LINES)).await?;
+        let share = share(limit, lines.len());
+        let mut queued = Vec::new();
+        for line in &lines {
+            let line = Cells::new("attempts", "line", line).text("line")?;
+            let statement = sqlx::query(IN_LINE)
+                .bind(line)
+                .bind(i64::try_from(DUE_SOON.0).unwrap_or(i64::MAX))
+                .bind(i64::from(share));
+            for row in &self.read(statement).await? {
+                queued.push(attempt(row)?.queued());
+            }
+        }
+        queued.sort_by_key(|row| (row.created_at, row.attempt.id));
+        Ok(queued)
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {
@@ -48,6 +57,16 @@ impl Attempts for Store {
         self.execute(super::reclaim::ReclaimOverdue(reclaim)).await
     }
 }
+
+/// Names of the lines with queued attempts, each found by one step in the index.
+const LINES: &str = "WITH RECURSIVE lines (line) AS (\
+    SELECT MIN(line) FROM attempts WHERE state = 'queued' \
+    UNION ALL SELECT (SELECT MIN(a.line) FROM attempts a WHERE a.state = 'queued' AND a.line > lines.line) \
+    FROM lines WHERE lines.line IS NOT NULL) \
+    SELECT line FROM lines WHERE line IS NOT NULL";
+
+const IN_LINE: &str = "SELECT * FROM attempts WHERE state = 'queued' AND line = $1 \
+    AND not_before <= (SELECT now_ms FROM db_clock) + $2 ORDER BY created_at, id LIMIT $3";
 
 /// Holdings of one statement; the last one is repeated in an incomplete batch.
 const BATCH: usize = 8;

@@ -13,6 +13,7 @@ use super::attempt_rows::Current;
 use super::cells::{Cells, json, stored};
 use super::fault::Fault;
 use super::tx::{Operation, Outcome, Tx};
+use crate::rows::AttemptRow;
 use crate::rows::commit::{fingerprint, last_event};
 use crate::rows::money::Movement;
 
@@ -164,8 +165,8 @@ impl CommitDecision {
 
 async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
     let statement = sqlx::query(
-        "INSERT INTO attempts (id, project, task, spec, work_order, not_before, state, epoch, created_at, queued_at, lost, retries, continues) \
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $7, 0, 0, 0)",
+        "INSERT INTO attempts (id, project, task, spec, work_order, not_before, state, epoch, created_at, queued_at, lost, retries, continues, line) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $7, 0, 0, 0, $8)",
     );
     let statement = statement
         .bind(attempt.id.to_string())
@@ -174,7 +175,8 @@ async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
         .bind(json(attempt)?)
         .bind(attempt.order.to_string())
         .bind(attempt.not_before.0)
-        .bind(tx.now.0);
+        .bind(tx.now.0)
+        .bind(AttemptRow::line(attempt));
     tx.change(statement).await?;
     Ok(())
 }

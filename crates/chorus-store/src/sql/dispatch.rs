@@ -115,8 +115,8 @@ async fn deliver(
     attempt: &NewAttempt,
 ) -> Result<(), Fault> {
     let statement = sqlx::query(
-        "INSERT INTO deliveries (attempt, epoch, project, task, kind, lease, not_after, assignment, estimate, term, dispatched_at, cost) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+        "INSERT INTO deliveries (attempt, epoch, project, task, kind, lease, not_after, assignment, estimate, term, dispatched_at, cost, pool) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)",
     );
     let statement = statement
         .bind(dispatch.attempt.to_string())
@@ -129,7 +129,8 @@ async fn deliver(
         .bind(json(assignment)?)
         .bind(assignment.estimate.0)
         .bind(stored(dispatch.term.0)?)
-        .bind(tx.now.0);
+        .bind(tx.now.0)
+        .bind(assignment.pool.as_str().to_owned());
     tx.change(statement).await?;
     Ok(())
 }

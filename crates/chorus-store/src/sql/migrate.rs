@@ -38,6 +38,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_ended",
         text: include_str!("../../migrations/0004_ended.sql"),
     },
+    Migration {
+        number: 5,
+        name: "0005_waits",
+        text: include_str!("../../migrations/0005_waits.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

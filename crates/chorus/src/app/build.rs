@@ -71,6 +71,8 @@ impl App {
             attempts: ports.attempts,
             deliveries: shared.clone(),
             outbox: shared.clone(),
+            waits: shared.clone(),
+            workers: shared.clone(),
             leaders: shared.clone(),
             directory: shared.clone(),
             keys: shared,

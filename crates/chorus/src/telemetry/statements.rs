@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
+    AttemptWait, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
     Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{
@@ -21,7 +21,9 @@ use chorus_core::port::projects::{
 };
 use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
+    Waits, Workers,
 };
+use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::project::Summary;
 use chorus_core::time::{Millis, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -125,6 +127,17 @@ timed! { Deliveries, "deliveries",
     fn ended_since(since: Timestamp, limit: u32) -> Vec<EndedCall>;
     fn late(late: LateUsage) -> ();
     fn money(project: ProjectId) -> Option<ProjectMoney>;
+}
+
+timed! { Waits, "waits",
+    fn record_waits(waits: Vec<AttemptWait>) -> ();
+    fn waits_of(project: ProjectId, limit: u32) -> Vec<AttemptWait>;
+}
+
+timed! { Workers, "workers",
+    fn announce(worker: WorkerSlots, lasts: Millis) -> ();
+    fn announced() -> Vec<AnnouncedWorker>;
+    fn taken_slots() -> Vec<TakenSlots>;
 }
 
 timed! { Outbox, "outbox",

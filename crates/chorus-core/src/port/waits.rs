@@ -1,0 +1,26 @@
+//! Reasons why queued attempts wait: the leading dispatcher records them, clients read them.
+//!
+//! Neighbour: [`Attempts`](super::Attempts), whose rows they stand beside.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::attempt::AttemptWait;
+use crate::id::ProjectId;
+
+/// Store of the reasons of waiting. A reason is void once its attempt has another epoch or state.
+#[async_trait]
+pub trait Waits: Send + Sync {
+    /// Replaces the reasons of these attempts; attempts that are no longer queued at the epoch of their
+    /// reason stay as they are.
+    async fn record_waits(&self, waits: Vec<AttemptWait>) -> Result<(), StoreError>;
+
+    /// Returns the reasons of at most `limit` queued attempts of a project, oldest first. An attempt without
+    /// a recorded reason waits for a [`Retry`](crate::attempt::WaitReason::Retry) if its last call failed and
+    /// it may not start yet, else for the [`Queue`](crate::attempt::WaitReason::Queue).
+    async fn waits_of(
+        &self,
+        project: ProjectId,
+        limit: u32,
+    ) -> Result<Vec<AttemptWait>, StoreError>;
+}

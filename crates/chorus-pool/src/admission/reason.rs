@@ -1,0 +1,115 @@
+//! Reasons why calls of [`Admission`] wait.
+
+use std::collections::BTreeSet;
+
+use chorus_core::attempt::{ParkedCredential, WaitReason};
+use chorus_core::catalog::Model;
+use chorus_core::id::{LeaseId, ModelSlug, Pool};
+use chorus_core::port::directory::CredentialState;
+use chorus_core::time::Timestamp;
+
+use super::queue::LineKey;
+use super::{Admission, AdmissionRequest, ModelSelector};
+use crate::endpoint_index::Endpoint;
+
+impl Admission {
+    /// Returns the reason why a queued call waits; none when it may be admitted at the next question, or waits
+    /// only for its `not_before`.
+    pub fn wait_reason(&self, lease: LeaseId) -> Option<WaitReason> {
+        let request = self.queue.request(lease)?;
+        match self.queue.line_of(lease) {
+            Some(line) => self.resting.get(line)?.why.clone(),
+            None if request.not_before > self.clock.now() => None,
+            None => self.credentials_parked(request),
+        }
+    }
+
+    /// The limit on which a line waits, on the account that is expected to have room first.
+    pub(super) fn limit_reached(
+        &self,
+        key: &LineKey,
+        request: &AdmissionRequest,
+        until: Option<Timestamp>,
+    ) -> Option<WaitReason> {
+        let (endpoint, model) = self.endpoints(key, request).next()?;
+        let groups = endpoint.groups_for(&model.slug);
+        let group = (groups.len() == 1).then(|| groups[0].id.clone());
+        Some(WaitReason::Limit {
+            account: endpoint.account,
+            group,
+            dimension: None,
+            until,
+        })
+    }
+
+    /// The routes of a line, all of which rest after failures.
+    pub(super) fn route_rests(
+        &self,
+        key: &LineKey,
+        request: &AdmissionRequest,
+        until: Option<Timestamp>,
+    ) -> Option<WaitReason> {
+        let route = |(endpoint, model): (&Endpoint, &Model)| {
+            format!("{} at {}", model.slug, endpoint.provider)
+        };
+        let routes: BTreeSet<String> = self.endpoints(key, request).map(route).collect();
+        let routes: Vec<String> = routes.into_iter().collect();
+        (!routes.is_empty()).then(|| WaitReason::Retry {
+            account: None,
+            class: None,
+            message: Some(format!("{} failed lately and rests", routes.join(", "))),
+            until,
+        })
+    }
+
+    /// The credentials that could serve a call, none of which may be used now.
+    fn credentials_parked(&self, request: &AdmissionRequest) -> Option<WaitReason> {
+        let models = self.served_models(request);
+        let pools: BTreeSet<&Pool> = models
+            .iter()
+            .filter_map(|slug| self.model(slug).map(|model| &model.pool))
+            .collect();
+        let pool = (pools.len() == 1)
+            .then(|| pools.first().copied().cloned())
+            .flatten();
+        let mut seen = BTreeSet::new();
+        let mut reasons = Vec::new();
+        for slug in &models {
+            for endpoint in self.index.serving(&request.tenant, slug) {
+                if seen.insert(endpoint.credential) {
+                    reasons.extend(parked(endpoint));
+                }
+            }
+        }
+        (!reasons.is_empty()).then_some(WaitReason::CredentialsParked { pool, reasons })
+    }
+
+    /// Models of the request's list that some account serves, in any state; every served model if there is none.
+    fn served_models(&self, request: &AdmissionRequest) -> Vec<ModelSlug> {
+        let is_served =
+            |slug: &&ModelSlug| !self.index.serving(&request.tenant, slug).is_empty();
+        let listed: Vec<&ModelSlug> = match &request.selector {
+            ModelSelector::Role(role) => self.roles.get(role).into_iter().flatten().flatten().collect(),
+            ModelSelector::Model(model) => vec![model],
+        };
+        let served: Vec<ModelSlug> = listed.into_iter().filter(is_served).cloned().collect();
+        if !served.is_empty() {
+            return served;
+        }
+        let all = self.index.catalog().models.iter().map(|model| &model.slug);
+        all.filter(is_served).cloned().collect()
+    }
+}
+
+fn parked(endpoint: &Endpoint) -> Option<ParkedCredential> {
+    let (why, until) = match &endpoint.state {
+        CredentialState::Active => return None,
+        CredentialState::Refused { reason } => (reason.clone(), None),
+        CredentialState::Parked { until, reason } => (reason.clone(), Some(*until)),
+    };
+    Some(ParkedCredential {
+        account: endpoint.account,
+        why,
+        until,
+    })
+}
