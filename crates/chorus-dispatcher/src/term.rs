@@ -274,7 +274,9 @@ impl<'a> EventLoop<'a> {
             return;
         }
         let recording = self.context.waits.record_waits(changes.clone());
-        let statement = self.context.statement("record reasons of waiting", recording);
+        let statement = self
+            .context
+            .statement("record reasons of waiting", recording);
         if statement.await.is_ok() {
             self.waits.recorded(changes);
         }

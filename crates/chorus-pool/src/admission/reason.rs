@@ -86,10 +86,15 @@ impl Admission {
 
     /// Models of the request's list that some account serves, in any state; every served model if there is none.
     fn served_models(&self, request: &AdmissionRequest) -> Vec<ModelSlug> {
-        let is_served =
-            |slug: &&ModelSlug| !self.index.serving(&request.tenant, slug).is_empty();
+        let is_served = |slug: &&ModelSlug| !self.index.serving(&request.tenant, slug).is_empty();
         let listed: Vec<&ModelSlug> = match &request.selector {
-            ModelSelector::Role(role) => self.roles.get(role).into_iter().flatten().flatten().collect(),
+            ModelSelector::Role(role) => self
+                .roles
+                .get(role)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .collect(),
             ModelSelector::Model(model) => vec![model],
         };
         let served: Vec<ModelSlug> = listed.into_iter().filter(is_served).cloned().collect();

@@ -46,6 +46,8 @@ impl Workers for Faulty<dyn Workers> {
     async fn taken_slots(&self) -> Result<Vec<TakenSlots>, StoreError> {
         let show = |found: &Vec<TakenSlots>| format!("{} entries", found.len());
         let found = self.inner.taken_slots();
-        self.point.call(Part::Store, "taken slots", show, found).await
+        self.point
+            .call(Part::Store, "taken slots", show, found)
+            .await
     }
 }

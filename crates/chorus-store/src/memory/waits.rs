@@ -14,9 +14,9 @@ impl Waits for Store {
         self.change(|state, _| {
             for wait in waits {
                 let row = state.rows.attempts.get(&wait.attempt);
-                if row.is_some_and(|row| {
-                    row.state == AttemptState::Queued && row.epoch == wait.epoch
-                }) {
+                if row
+                    .is_some_and(|row| row.state == AttemptState::Queued && row.epoch == wait.epoch)
+                {
                     state.waits.insert(wait.attempt, wait);
                 }
             }
@@ -30,19 +30,21 @@ impl Waits for Store {
         limit: u32,
     ) -> Result<Vec<AttemptWait>, StoreError> {
         Ok(self.change(|state, now| {
-            let is_queued =
-                |row: &&crate::rows::AttemptRow| {
-                    row.attempt.project == project && row.state == AttemptState::Queued
-                };
+            let is_queued = |row: &&crate::rows::AttemptRow| {
+                row.attempt.project == project && row.state == AttemptState::Queued
+            };
             let mut queued: Vec<_> = state.rows.attempts.values().filter(is_queued).collect();
             queued.sort_by_key(|row| (row.created_at, row.attempt.id));
-            let waits = (0_u32..).zip(queued).take(limit as usize).map(|(ahead, row)| {
-                let recorded = state.waits.get(&row.attempt.id).cloned();
-                let last = row.epoch.0.checked_sub(1).and_then(|epoch| {
-                    state.rows.deliveries.get(&(row.attempt.id, Epoch(epoch)))
+            let waits = (0_u32..)
+                .zip(queued)
+                .take(limit as usize)
+                .map(|(ahead, row)| {
+                    let recorded = state.waits.get(&row.attempt.id).cloned();
+                    let last = row.epoch.0.checked_sub(1).and_then(|epoch| {
+                        state.rows.deliveries.get(&(row.attempt.id, Epoch(epoch)))
+                    });
+                    wait_of(row, recorded, last.map(|last| &last.delivery), ahead, now)
                 });
-                wait_of(row, recorded, last.map(|last| &last.delivery), ahead, now)
-            });
             waits.collect()
         }))
     }

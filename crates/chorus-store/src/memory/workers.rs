@@ -63,11 +63,13 @@ impl Workers for Store {
                 }
             }
         });
-        let slots = taken.into_iter().map(|((pool, boot), deliveries)| TakenSlots {
-            pool,
-            boot,
-            deliveries,
-        });
+        let slots = taken
+            .into_iter()
+            .map(|((pool, boot), deliveries)| TakenSlots {
+                pool,
+                boot,
+                deliveries,
+            });
         Ok(slots.collect())
     }
 }

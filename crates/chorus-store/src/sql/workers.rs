@@ -72,7 +72,9 @@ impl Operation for Announce {
 
     async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
         let WorkerSlots { boot, pool, slots } = &self.worker;
-        let ended = sqlx::query("DELETE FROM worker_slots WHERE until <= $1 OR (boot = $2 AND pool = $3 AND $4 = 0)");
+        let ended = sqlx::query(
+            "DELETE FROM worker_slots WHERE until <= $1 OR (boot = $2 AND pool = $3 AND $4 = 0)",
+        );
         let ended = ended
             .bind(tx.now.0)
             .bind(boot.to_string())

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    AttemptWait, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding, LateUsage,
-    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    AttemptWait, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding,
+    LateUsage, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{
     AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term,
@@ -19,11 +19,11 @@ use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
+use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::port::{
     ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
     Waits, Workers,
 };
-use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::project::Summary;
 use chorus_core::time::{Millis, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
