@@ -15,8 +15,8 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Entitlement, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::NewProject;
 use chorus_core::port::{
-    ArtifactStore, Attempts, Clock, Deliveries, Directory, Keys, Leaders, Outbox, Ports, Projects, Waits, Workers,
-    relay,
+    ArtifactStore, Attempts, Clock, Deliveries, Directory, Keys, Leaders, Outbox, Ports, Projects,
+    Waits, Workers, relay,
 };
 use chorus_core::project::{ClientCommand, Head, NewHead};
 use chorus_core::record;
@@ -46,11 +46,29 @@ pub(crate) struct EmbeddedServices {
 
 /// Ports that a store implements.
 trait Rows:
-    Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore + Waits + Workers
+    Projects
+    + Attempts
+    + Deliveries
+    + Outbox
+    + Leaders
+    + Directory
+    + Keys
+    + ArtifactStore
+    + Waits
+    + Workers
 {
 }
 impl<T> Rows for T where
-    T: Projects + Attempts + Deliveries + Outbox + Leaders + Directory + Keys + ArtifactStore + Waits + Workers
+    T: Projects
+        + Attempts
+        + Deliveries
+        + Outbox
+        + Leaders
+        + Directory
+        + Keys
+        + ArtifactStore
+        + Waits
+        + Workers
 {
 }
 
