@@ -21,6 +21,7 @@ pub mod llm;
 pub mod merge;
 pub mod money;
 mod numerals;
+pub mod output_path;
 pub mod plan;
 pub mod port;
 pub mod progress;

@@ -108,9 +108,9 @@ pub(crate) struct DemoArgs {
     /// A document, or a folder of documents, to attach; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(crate) attach: Vec<PathBuf>,
-    /// Folder for the deliverable and the report.
-    #[arg(long, value_name = "DIR", default_value = "result")]
-    pub(crate) out: PathBuf,
+    /// Folder for the deliverable and the report [default: a new folder below result/ for each run]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Seed of the simulated providers.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -149,9 +149,13 @@ pub(crate) struct ServerArgs {
 /// Options of a command that follows a project.
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
-    /// Folder for the deliverable and the report.
-    #[arg(long, value_name = "DIR", default_value = "result")]
-    pub(crate) out: PathBuf,
+    /// Folder for the deliverable and the report [default: a folder below result/ for each project]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// File of the deliverable, as the plan names it, that may replace a file of yours or be hidden; may be given
+    /// several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) force: Vec<String>,
     /// Approve the estimate without being asked.
     #[arg(long)]
     pub(crate) yes: bool,

@@ -108,6 +108,7 @@ impl Session<'_> {
         after: Seq,
         notes: Receiver<String>,
     ) -> anyhow::Result<Exit> {
+        let folder = finish::prepare(self.client, id, self.options).await?;
         let mut follower = Follower {
             session: self,
             id,
@@ -128,7 +129,7 @@ impl Session<'_> {
             }
         };
         if ended {
-            return finish::finish(self.client, id, &self.options.out).await;
+            return finish::finish(self.client, id, (&folder, &self.options.force)).await;
         }
         eprintln!("{}", self.hint(id));
         Ok(Exit::Parked)

@@ -6,28 +6,19 @@ use super::draft::{DraftFile, DraftPart, DraftTask};
 use super::notes::Notes;
 use super::{Part, PlannedFile};
 use crate::id::TaskKey;
+use crate::output_path;
 
 /// Path of the file for all results when a plan names no file.
 const WHOLE: &str = "deliverable.md";
-const LONGEST_PATH: usize = 200;
 
-/// Returns true if a path is relative, has no `.` or `..`, no control or reserved character, and at
-/// most 200 bytes.
+/// Returns true if a plan may name the path, by [`output_path::check_planned`].
 pub(super) fn is_safe(path: &str) -> bool {
-    let segment = |part: &str| {
-        !part.is_empty()
-            && part != "."
-            && part != ".."
-            && !part.ends_with(['.', ' '])
-            && !part.starts_with(' ')
-    };
-    let plain = |letter: char| !letter.is_control() && !"\\:*?\"<>|".contains(letter);
-    path.len() <= LONGEST_PATH && path.chars().all(plain) && path.split('/').all(segment)
+    output_path::check_planned(path).is_ok()
 }
 
 /// Returns true if a path equals another in any case, or one is the folder of the other.
 pub(super) fn clashes(path: &str, others: &[String]) -> bool {
-    let path = path.to_lowercase();
+    let path = output_path::key(path);
     let inside = |inner: &str, outer: &str| {
         inner
             .strip_prefix(outer)
@@ -35,7 +26,7 @@ pub(super) fn clashes(path: &str, others: &[String]) -> bool {
     };
     others
         .iter()
-        .map(|other| other.to_lowercase())
+        .map(|other| output_path::key(other))
         .any(|other| path == other || inside(&path, &other) || inside(&other, &path))
 }
 
@@ -76,7 +67,7 @@ pub(super) fn planned(
         .into_iter()
         .flat_map(|draft| one_for_each(draft, resolve))
     {
-        let path = mended(&draft.path, planned.len() + 1, notes);
+        let path = mended(&draft.path, notes);
         let parts = parts(&draft, resolve, notes);
         if let Some(same) = planned
             .iter_mut()
@@ -195,29 +186,12 @@ fn parts(
     parts
 }
 
-/// Returns the safe path nearest to the planner's.
-fn mended(path: &str, number: usize, notes: &mut Notes) -> String {
-    if is_safe(path) {
-        return path.to_owned();
+/// Returns the safe path nearest to the planner's, by [`output_path::planned`].
+fn mended(path: &str, notes: &mut Notes) -> String {
+    let safe = output_path::planned(path);
+    if safe != path {
+        notes.warn(format!("the path {path:?} is not safe; {safe} is used"));
     }
-    let slashes = path.replace('\\', "/");
-    let plain = |part: &str| {
-        part.chars()
-            .filter(|letter| !letter.is_control() && !":*?\"<>|".contains(*letter))
-            .collect::<String>()
-    };
-    let segments = slashes
-        .split('/')
-        .map(plain)
-        .map(|part| part.trim().trim_end_matches(['.', ' ']).to_owned())
-        .filter(|part| !part.is_empty());
-    let joined = segments.collect::<Vec<_>>().join("/");
-    let safe = if is_safe(&joined) {
-        joined
-    } else {
-        format!("file-{number}.md")
-    };
-    notes.warn(format!("the path {path:?} is not safe; {safe} is used"));
     safe
 }
 
@@ -263,6 +237,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::output_path::MAX_BYTES as LONGEST_PATH;
 
     #[test]
     fn a_safe_path_stays_inside_the_folder_on_every_system() {
@@ -316,16 +291,21 @@ mod tests {
     fn an_unsafe_path_is_mended_with_a_warning() {
         let check = |path: &str, expected: &str, warnings: usize| {
             let mut notes = Notes::default();
-            assert_eq!(mended(path, 7, &mut notes), expected);
+            assert_eq!(mended(path, &mut notes), expected);
             assert_eq!(notes.into_warnings().len(), warnings, "{path}");
         };
+        check(".git/config", "dot-git/config", 1);
+        check(
+            "chorus-report/report.json",
+            "deliverable-chorus-report/report.json",
+            1,
+        );
         check("a/b.md", "a/b.md", 0);
         check("/etc/passwd", "etc/passwd", 1);
         check("..\\..\\a.md", "a.md", 1);
         check("c:\\dir\\a.md", "c/dir/a.md", 1);
         check("a?.md", "a.md", 1);
-        check("..", "file-7.md", 1);
-        check(&"a".repeat(300), "file-7.md", 1);
+        check("..", "file-5ec1f7e7.md", 1);
     }
 
     #[test]

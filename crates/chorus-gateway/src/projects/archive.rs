@@ -1,11 +1,13 @@
 //! A deliverable as a zip, packed while it is sent: one file in memory at a time. Equal
 //! deliverables give equal bytes.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chorus_core::merge::MergedFile;
+use chorus_core::output_path;
 use chorus_core::port::error::full_text;
 use futures_util::stream::{self, Stream};
 use zip::write::SimpleFileOptions;
@@ -22,14 +24,15 @@ pub(super) fn stream(
     files: Vec<MergedFile>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let archive = Archive::new();
+    let entries = entries(&files);
     stream::try_unfold(
-        (state, files.into_iter(), Some(archive)),
+        (state, files.into_iter().zip(entries), Some(archive)),
         async |(state, mut files, archive)| {
             let Some(mut archive) = archive else {
                 return Ok(None);
             };
             match files.next() {
-                Some(file) => {
+                Some((file, entry)) => {
                     let content = state
                         .ports
                         .artifacts
@@ -38,13 +41,29 @@ pub(super) fn stream(
                         .map_err(|error| aborted(&file, io::Error::other(error)))?;
                     let content =
                         content.ok_or_else(|| aborted(&file, io::ErrorKind::NotFound.into()))?;
-                    archive.add(&file.path, &content)?;
+                    archive.add(&entry, &content)?;
                     Ok(Some((archive.take(), (state, files, Some(archive)))))
                 }
                 None => Ok(Some((archive.finish()?, (state, files, None)))),
             }
         },
     )
+}
+
+/// Names of the files in a zip: safe and visible wherever it is unpacked, and distinct on every system.
+fn entries(files: &[MergedFile]) -> Vec<String> {
+    let mut keys = BTreeSet::new();
+    let mut distinct = |path: String| {
+        let numbered = (2..).map(|at| format!("{at}-{}", path.replace('/', "-")));
+        std::iter::once(path.clone())
+            .chain(numbered)
+            .find(|name| keys.insert(output_path::key(name)))
+            .unwrap_or(path)
+    };
+    files
+        .iter()
+        .map(|file| distinct(output_path::visible(&file.path)))
+        .collect()
 }
 
 /// Logs the reason why a transfer is cut; the client sees only the cut.
@@ -113,6 +132,28 @@ mod tests {
     use std::io::{Cursor, Read};
 
     use super::*;
+
+    #[test]
+    fn an_entry_of_a_zip_is_visible_and_stays_below_its_folder() {
+        let file = |path: &str| MergedFile {
+            path: path.to_owned(),
+            media_type: "text/plain".to_owned(),
+            content: chorus_core::artifact::ArtifactHash::of(b""),
+            bytes: 0,
+        };
+        let paths = ["../a.md", "a.md", "A.md", ".git/config", "/etc/x", "nul"].map(file);
+        assert_eq!(
+            entries(&paths),
+            [
+                "a.md",
+                "2-a.md",
+                "3-A.md",
+                "dot-git/config",
+                "etc/x",
+                "file-nul"
+            ]
+        );
+    }
 
     #[test]
     fn a_zip_made_in_pieces_opens_and_is_the_same_each_time() {

@@ -18,6 +18,7 @@ use super::run::{LocalRun, Target, here, read_input, submission_options};
 use crate::app::App;
 use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;
+use crate::deliver::{self, ResultFolder};
 use crate::exit::Exit;
 
 /// The example that is shown when no brief is given, below the folder of the source.
@@ -35,11 +36,13 @@ pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Ex
     };
     let options = RunOptions {
         out: demo.out.clone(),
+        force: Vec::new(),
         yes: true,
         assume: true,
     };
     let mut upload = read_input(&config, &brief, &attach)?;
     upload.options = submission_options(&options, None);
+    deliver::try_folder(ResultFolder::new(options.out.as_deref()).known())?;
     let folder = Folder::new()?;
     prepare(&mut config, &folder.0);
     let pool = chorus_provider_sim::config::demo(demo.seed);

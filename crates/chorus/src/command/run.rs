@@ -14,6 +14,7 @@ use crate::app::{App, ServiceSet};
 use crate::cli::{ResumeArgs, RunArgs, RunOptions};
 use crate::config::{Config, Dollars, ProcessEnvironment};
 use crate::connection::{self, LocalServer};
+use crate::deliver::{self, ResultFolder};
 use crate::exit::Exit;
 use crate::failure::{Advice, ErrorCode, Failure};
 use crate::input;
@@ -46,6 +47,7 @@ pub(super) struct LocalRun<'a> {
 pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
     let mut upload = read_input(&config, &args.brief, &args.attach)?;
     upload.options = submission_options(&args.options, args.budget);
+    deliver::try_folder(ResultFolder::new(args.options.out.as_deref()).known())?;
     let target = Target::New(upload);
     if let Some(client) = connection::remote(&args.server)? {
         return at_server(&client, target, &args.options).await;
@@ -68,6 +70,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
 /// `chorus resume`
 pub(crate) async fn resume(config: Config, args: ResumeArgs) -> anyhow::Result<Exit> {
     let target = Target::Existing(project::parse_id(&args.id)?);
+    deliver::try_folder(ResultFolder::new(args.options.out.as_deref()).known())?;
     if let Some(client) = connection::remote(&args.server)? {
         return at_server(&client, target, &args.options).await;
     }

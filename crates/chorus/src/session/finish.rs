@@ -1,26 +1,49 @@
 //! Takes deliverable and report of a finished project into a folder, and prints where they are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chorus_client::Client;
 use chorus_core::id::ProjectId;
 use chorus_core::time::Millis;
 use chorus_report::Report;
 
-use crate::deliver;
+use crate::cli::RunOptions;
+use crate::deliver::{self, Delivery, ResultFolder, Written};
 use crate::exit::Exit;
 
-/// Writes everything into `out` with [`deliver`]. The exit code is that of the project's final state.
-pub(super) async fn finish(client: &Client, id: ProjectId, out: &Path) -> anyhow::Result<Exit> {
+/// Makes the folder of the project before it costs anything, and prints its name.
+pub(super) async fn prepare(
+    client: &Client,
+    id: ProjectId,
+    options: &RunOptions,
+) -> anyhow::Result<PathBuf> {
+    let project = client.get(id).await?;
+    let folder = ResultFolder::new(options.out.as_deref()).of(id, &project.title);
+    deliver::try_folder(&folder)?;
+    eprintln!("files will be written to {}", folder.display());
+    Ok(folder)
+}
+
+/// Writes everything into `folder` with [`Delivery`]. The exit code is that of the project's final state.
+pub(super) async fn finish(
+    client: &Client,
+    id: ProjectId,
+    (folder, forced): (&Path, &[String]),
+) -> anyhow::Result<Exit> {
+    let mut delivery = Delivery::open(folder, id, forced)?;
+    let mut written = Written::new();
     if let Some(deliverable) = client.deliverable(id).await? {
         for file in &deliverable.files {
             let bytes = client.file(file).await?;
-            deliver::file(&file.path, &bytes, out)?;
+            written.insert(file.path.clone(), delivery.file(&file.path, &bytes)?);
         }
     }
     let report = client.report(id).await?;
-    deliver::report(&report, out)?;
-    print(&report, out);
+    let page = delivery.report(&report)?;
+    print(&report, &written, &page);
+    for renamed in delivery.renamed() {
+        println!("  renamed: {renamed}; --force with the name in the plan writes it there");
+    }
     Ok(match report.state.as_str() {
         "done" => Exit::Done,
         "partial" => Exit::Partial,
@@ -28,17 +51,15 @@ pub(super) async fn finish(client: &Client, id: ProjectId, out: &Path) -> anyhow
     })
 }
 
-fn print(report: &Report, out: &Path) {
+fn print(report: &Report, written: &Written, page: &Path) {
     let totals = &report.totals;
     println!("{}: {}", report.title, report.state.replace('_', " "));
     for file in &report.files {
-        println!(
-            "  {}  ({} bytes)",
-            out.join(&file.path).display(),
-            file.bytes
-        );
+        if let Some(path) = written.get(&file.path) {
+            println!("  {}  ({} bytes)", path.display(), file.bytes);
+        }
     }
-    println!("  {}", out.join("report.html").display());
+    println!("  {}", page.display());
     println!(
         "{} tasks in {:.1} s (critical path {:.1} s, calls one after another {:.1} s), {} deliveries, {} rate-limited, {} lost",
         report.tasks.len(),

@@ -236,7 +236,7 @@ impl Fixture {
 
     /// The report of a result folder.
     pub(crate) fn report(&self, out: &str) -> Value {
-        let path = self.path(out).join("report.json");
+        let path = self.path(out).join("chorus-report/report.json");
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).expect("a report")

@@ -233,7 +233,8 @@ async fn a_small_real_model_brings_a_project_to_its_end() {
     );
 
     let out = workdir.path("out");
-    let report: Value = serde_json::from_str(&read(&out, "report.json")).expect("a report");
+    let report: Value =
+        serde_json::from_str(&read(&out, "chorus-report/report.json")).expect("a report");
     assert_eq!(report["simulated"], false);
     let done = if status.success() { "done" } else { "partial" };
     assert_eq!(report["state"], done, "{output_text}");

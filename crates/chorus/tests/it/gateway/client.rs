@@ -130,7 +130,8 @@ fn check_files(folder: &Path, id: ProjectId) {
         std::fs::read(folder.join("out/part/b.bin")).expect("written"),
         b"\xff\x01"
     );
-    let report: Value = serde_json::from_str(&read(folder, "out/report.json")).expect("a report");
+    let report: Value =
+        serde_json::from_str(&read(folder, "out/chorus-report/report.json")).expect("a report");
     assert_eq!(
         (report["state"].as_str(), report["project"].as_str()),
         (Some("done"), Some(id.to_string().as_str()))
@@ -139,7 +140,7 @@ fn check_files(folder: &Path, id: ProjectId) {
         report["files"][0]["sha256"],
         ArtifactHash::of("# Über\n".as_bytes()).to_string()
     );
-    assert!(read(folder, "out/report.html").contains("<html"));
+    assert!(read(folder, "out/chorus-report/report.html").contains("<html"));
 }
 
 #[tokio::test]
