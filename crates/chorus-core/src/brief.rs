@@ -6,6 +6,7 @@
 
 mod answer;
 mod clarification;
+mod document_kind;
 mod headings;
 mod outline;
 pub(crate) mod pieces;

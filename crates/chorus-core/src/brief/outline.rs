@@ -57,7 +57,10 @@ impl Document<'_> {
         if self.text.is_empty() {
             return Vec::new();
         }
-        let headings = headings(self.text);
+        let headings = headings(
+            super::document_kind::DocumentKind::of(self.name, self.text),
+            self.text,
+        );
         let blocks = self.joined(self.blocks(&headings));
         let inner: Vec<usize> = headings.iter().map(|heading| heading.start).collect();
         let mut sections = Vec::new();
