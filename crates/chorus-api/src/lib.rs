@@ -8,6 +8,7 @@
 
 mod command;
 mod deliverable;
+mod delivery;
 mod error;
 mod estimate;
 mod event;
@@ -17,12 +18,13 @@ mod submission;
 
 pub use command::{Answers, CommandAccepted, Rejection};
 pub use deliverable::{DeliverableFile, DeliverableResource};
+pub use delivery::{DeliveryList, DeliveryResource};
 pub use error::{ErrorBody, Problem};
 pub use estimate::{Estimate, RoleModels};
 pub use event::{EndOfEvents, ProgressEvent};
 pub use plan::{PlanResource, PlanTask, TaskError};
 pub use project::{
-    Links, MoneyResource, PhaseCount, Phases, ProjectList, ProjectResource, QuestionResource,
-    SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,
+    Links, MoneyResource, PhaseCount, Phases, ProjectFacts, ProjectList, ProjectResource,
+    QuestionResource, SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,
 };
 pub use submission::{Approval, Document, Submission, SubmissionOptions};

@@ -1,5 +1,7 @@
 //! A project in full ([`ProjectResource`]) and as a row of a list ([`SummaryResource`]).
 
+use std::collections::BTreeSet;
+
 use chorus_core::brief::Question;
 use chorus_core::id::{ProjectId, TaskId};
 use chorus_core::money::MicroUsd;
@@ -64,8 +66,11 @@ pub struct TaskCounts {
     pub succeeded: u64,
     /// Number of tasks that failed for good.
     pub failed: u64,
-    /// Number of tasks queued or under way.
+    /// Number of tasks with an open call.
     pub under_way: u64,
+    /// Number of tasks that wait for a call.
+    #[serde(default)]
+    pub queued: u64,
     /// The same tasks by phase.
     pub phases: Phases,
 }
@@ -178,9 +183,25 @@ pub struct SummaryResource {
     pub spent_usd: f64,
 }
 
+/// Facts about a project that are not in its own row.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProjectFacts {
+    /// Budget and spending.
+    pub money: ProjectMoney,
+    /// Estimate of a plan that waits for approval.
+    pub estimate: Option<Estimate>,
+    /// Tasks with an open call.
+    pub open: BTreeSet<TaskId>,
+}
+
 impl ProjectResource {
     /// The resource of a stored project.
-    pub fn new(loaded: &Loaded, money: ProjectMoney, estimate: Option<Estimate>) -> Self {
+    pub fn new(loaded: &Loaded, facts: ProjectFacts) -> Self {
+        let ProjectFacts {
+            money,
+            estimate,
+            open,
+        } = facts;
         let head = &loaded.project.head;
         let base = format!("/v1/projects/{}", head.id);
         Self {
@@ -192,7 +213,7 @@ impl ProjectResource {
             created_at_ms: head.created_at,
             version: loaded.version.0,
             last_event: loaded.seq.0,
-            tasks: TaskCounts::of(&loaded.project),
+            tasks: TaskCounts::of(&loaded.project, &open),
             money: money.into(),
             questions: questions(head),
             assumptions: head.assumptions.clone(),
@@ -280,24 +301,26 @@ fn defects(state: &State) -> Vec<String> {
 }
 
 impl TaskCounts {
-    fn of(project: &Project) -> Self {
+    fn of(project: &Project, open: &BTreeSet<TaskId>) -> Self {
         let mut counts = Self::default();
         for task in project
             .active()
             .filter(|task| !matches!(task.state, TaskState::Cancelled))
         {
-            counts.add(task);
+            counts.add(task, open.contains(&task.id));
         }
         counts
     }
 
-    fn add(&mut self, task: &Task) {
+    fn add(&mut self, task: &Task, is_open: bool) {
         let ended = u64::from(task.state.is_terminal());
         self.total += 1;
         self.ended += ended;
         self.succeeded += u64::from(matches!(task.state, TaskState::Succeeded { .. }));
         self.failed += u64::from(matches!(task.state, TaskState::Failed { .. }));
-        self.under_way += u64::from(task.current_attempt().is_some());
+        let has_attempt = task.current_attempt().is_some();
+        self.under_way += u64::from(has_attempt && is_open);
+        self.queued += u64::from(has_attempt && !is_open);
         let phase = match task.kind {
             TaskKind::Clarify | TaskKind::Plan => &mut self.phases.plan,
             TaskKind::Work | TaskKind::Answer => &mut self.phases.work,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chorus_api::{
-    Answers, CommandAccepted, DeliverableFile, DeliverableResource, Estimate, PlanResource,
-    ProjectList, ProjectResource, Rejection, SubmissionOptions, SummaryResource,
+    Answers, CommandAccepted, DeliverableFile, DeliverableResource, DeliveryList, Estimate,
+    PlanResource, ProjectList, ProjectResource, Rejection, SubmissionOptions, SummaryResource,
 };
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
@@ -128,6 +128,20 @@ impl Client {
     pub async fn plan(&self, project: ProjectId) -> Result<Option<PlanResource>, ClientError> {
         let plan = self.read(format!("/v1/projects/{project}/plan")).await;
         absent(plan, "not_ready")
+    }
+
+    /// Deliveries that ended after the page whose `next` is given, else all from the first one.
+    pub async fn deliveries(
+        &self,
+        project: ProjectId,
+        after: Option<&str>,
+    ) -> Result<DeliveryList, ClientError> {
+        let after = after.map(|next| format!("&after={next}"));
+        let after = after.unwrap_or_default();
+        self.read(format!(
+            "/v1/projects/{project}/deliveries?limit={PAGE}{after}"
+        ))
+        .await
     }
 
     /// Approves the estimate.

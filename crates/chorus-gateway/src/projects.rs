@@ -4,12 +4,17 @@
 mod archive;
 pub(crate) mod command;
 mod deliverable;
+mod deliveries;
 mod format;
 mod list;
 mod plan;
 mod report;
 
+use std::collections::BTreeSet;
+
 use axum::Json;
+use chorus_core::id::TaskId;
+use chorus_core::port::deliveries::Selection;
 use chorus_core::port::error::full_text;
 use chorus_core::port::projects::Loaded;
 use chorus_core::project::State;
@@ -18,12 +23,16 @@ use crate::api_error::ApiError;
 use crate::app_state::AppState;
 use crate::estimate::{self, Sources};
 use crate::project_request::ProjectRequest;
-use crate::resource::{Estimate, ProjectResource};
+use crate::resource::{Estimate, ProjectFacts, ProjectResource};
 
 pub(crate) use deliverable::{deliverable, file};
+pub(crate) use deliveries::deliveries;
 pub(crate) use list::list;
 pub(crate) use plan::plan;
 pub(crate) use report::report;
+
+/// Maximum number of open calls of one project that are counted.
+const MAX_OPEN: u32 = 10_000;
 
 /// `GET /v1/projects/{id}`
 pub(crate) async fn show(request: ProjectRequest) -> Result<Json<ProjectResource>, ApiError> {
@@ -35,9 +44,23 @@ pub(crate) async fn resource(
     state: &AppState,
     loaded: &Loaded,
 ) -> Result<ProjectResource, ApiError> {
-    let money = state.money(loaded.project.head.id).await?;
-    let estimate = estimate(state, loaded).await?;
-    Ok(ProjectResource::new(loaded, money, estimate))
+    let facts = ProjectFacts {
+        money: state.money(loaded.project.head.id).await?,
+        estimate: estimate(state, loaded).await?,
+        open: open_calls(state, loaded).await?,
+    };
+    Ok(ProjectResource::new(loaded, facts))
+}
+
+/// Tasks with an open call.
+async fn open_calls(state: &AppState, loaded: &Loaded) -> Result<BTreeSet<TaskId>, ApiError> {
+    let head = &loaded.project.head;
+    if head.is_terminal() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = &state.ports.deliveries;
+    let rows = rows.selected(head.id, Selection::Open, MAX_OPEN).await?;
+    Ok(rows.into_iter().map(|row| row.task).collect())
 }
 
 /// The estimate of a plan that waits for approval. Without an account that can serve it there is

@@ -25,7 +25,7 @@ use crate::caller::Caller;
 use crate::error_code::ErrorCode;
 use crate::idempotency;
 use crate::projects;
-use crate::resource::{Approval, ProjectResource, SubmissionOptions};
+use crate::resource::{Approval, ProjectFacts, ProjectResource, SubmissionOptions};
 use body::CheckedSubmission;
 
 /// Header of a reply that repeats an earlier submission's project.
@@ -82,7 +82,11 @@ fn created(new: NewProject) -> ProjectResource {
             tasks: BTreeMap::new(),
         },
     };
-    ProjectResource::new(&loaded, money, None)
+    let facts = ProjectFacts {
+        money,
+        ..ProjectFacts::default()
+    };
+    ProjectResource::new(&loaded, facts)
 }
 
 fn reply(status: StatusCode, resource: ProjectResource) -> Response {

@@ -291,6 +291,7 @@ impl DeliveryRun<'_> {
                 reason,
                 not_before,
                 order,
+                message,
             } => {
                 let order = match order {
                     None => None,
@@ -304,6 +305,7 @@ impl DeliveryRun<'_> {
                     reason,
                     not_before,
                     order,
+                    message,
                 }
             }
         })

@@ -13,6 +13,9 @@ use crate::Settings;
 use crate::in_flight::Stop;
 use crate::reading::{self, Reading};
 
+/// Maximum characters of a provider's message that are kept.
+const MAX_MESSAGE: usize = 300;
+
 /// Next state of the attempt.
 #[derive(Debug)]
 pub(crate) enum Disposition {
@@ -28,22 +31,35 @@ pub(crate) enum Disposition {
         not_before: Timestamp,
         /// New order, when the reply was cut by `max_tokens`.
         order: Option<Box<WorkOrder>>,
+        /// Message of the provider; empty when no call failed.
+        message: String,
     },
     /// Unchanged: the attempt has another holder.
     NotOurs,
 }
 
 impl Disposition {
-    pub(crate) const fn again(reason: Requeue, not_before: Timestamp) -> Self {
+    pub(crate) fn again(reason: Requeue, not_before: Timestamp) -> Self {
         Self::Again {
             reason,
             not_before,
             order: None,
+            message: String::new(),
+        }
+    }
+
+    /// Returns a new delivery because of a failed call; the message is cut at [`MAX_MESSAGE`].
+    fn after_failure(reason: Requeue, not_before: Timestamp, message: &str) -> Self {
+        Self::Again {
+            reason,
+            not_before,
+            order: None,
+            message: message.chars().take(MAX_MESSAGE).collect(),
         }
     }
 
     /// Returns the disposition of a delivery that was stopped, with its call or before it.
-    pub(crate) const fn stopped(stop: Option<Stop>, now: Timestamp) -> Self {
+    pub(crate) fn stopped(stop: Option<Stop>, now: Timestamp) -> Self {
         match stop {
             Some(Stop::NotOurs) => Self::NotOurs,
             Some(Stop::Drained) | None => Self::again(Requeue::Drained, now),
@@ -96,6 +112,7 @@ impl Facts<'_> {
                 reason: Requeue::Continue,
                 not_before: self.now,
                 order: Some(order),
+                message: String::new(),
             },
             Reading::Empty => Disposition::Failed(FailureCause::Empty),
             Reading::Refused(message) => Disposition::Failed(FailureCause::Refused { message }),
@@ -117,13 +134,13 @@ impl Facts<'_> {
             failure::retry_at(rule, retries, failure.retry_after, self.now, self.chance);
         match rule.requeue {
             RequeueReaction::NotCounted => {
-                Disposition::again(Requeue::Limited { class }, not_before)
+                Disposition::after_failure(Requeue::Limited { class }, not_before, &message)
             }
             RequeueReaction::CountedAsRetry if retries >= self.settings.max_retries => {
                 Disposition::Failed(FailureCause::Upstream { class, message })
             }
             RequeueReaction::CountedAsRetry => {
-                Disposition::again(Requeue::Retry { class }, not_before)
+                Disposition::after_failure(Requeue::Retry { class }, not_before, &message)
             }
             RequeueReaction::AttemptFails => Disposition::Failed(FailureCause::Request { message }),
         }

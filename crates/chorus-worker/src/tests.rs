@@ -37,10 +37,16 @@ fn failed(cause: FailureCause) -> Outcome {
 }
 
 fn again(reason: Requeue, at: i64) -> Outcome {
+    again_after(reason, at, "")
+}
+
+/// A new delivery because of a failed call, with the provider's message.
+fn again_after(reason: Requeue, at: i64, message: &str) -> Outcome {
     Outcome::Requeue {
         reason,
         not_before: Timestamp(at),
         order: None,
+        message: message.to_owned(),
     }
 }
 
@@ -144,7 +150,7 @@ fn a_rate_limit_is_a_new_delivery_that_waits_as_long_as_asked() {
     let bench = check(
         Bench::new(vec![Scene::Refuse(refusal)]),
         60,
-        &again(limited, 50 + 7_000 + 500),
+        &again_after(limited, 50 + 7_000 + 500, "anthropic answered 429: no"),
     );
     bench.rows.with(|state| {
         assert_eq!(
@@ -166,7 +172,7 @@ fn a_broken_stream_is_tried_again_and_its_tokens_are_paid() {
     let bench = check(
         Bench::new(vec![Scene::Answer(lines)]),
         60,
-        &again(retry, 550),
+        &again_after(retry, 550, "anthropic answered nothing: no"),
     );
     let finish = bench.rows.with(|state| state.finishes[0].clone());
     assert_eq!(
@@ -342,7 +348,11 @@ fn a_call_is_cut_at_its_deadline() {
     check(
         Bench::new(vec![slow_answer("too slow", 3_000_000)]),
         700,
-        &again(retry, 600_000 + 500),
+        &again_after(
+            retry,
+            600_000 + 500,
+            "anthropic answered nothing: did not end before the call's deadline",
+        ),
     );
 }
 
@@ -411,11 +421,12 @@ fn a_dead_credential_is_taken_out_before_the_attempt_is_queued_again() {
     bench.deliver(60);
     assert_eq!(
         bench.outcome(),
-        again(
+        again_after(
             Requeue::Limited {
                 class: FailureClass::Auth
             },
-            550
+            550,
+            "anthropic answered 401: no"
         )
     );
     assert!(matches!(
@@ -435,11 +446,12 @@ fn spent_money_parks_the_credential_until_the_month_is_over() {
     let bench = check(
         bench,
         60,
-        &again(
+        &again_after(
             Requeue::Limited {
                 class: FailureClass::Spend,
             },
             550,
+            "anthropic answered 429: no",
         ),
     );
     let CredentialState::Parked { until, .. } = bench.credential_state() else {

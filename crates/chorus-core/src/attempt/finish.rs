@@ -54,6 +54,9 @@ pub enum Outcome {
         not_before: Timestamp,
         /// A new [`WorkOrder`](super::WorkOrder), when the answer was cut.
         order: Option<ArtifactHash>,
+        /// Message of the provider; empty when no call failed, and in rows of earlier releases.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
     },
 }
 

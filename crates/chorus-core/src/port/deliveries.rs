@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
-use crate::id::ProjectId;
+use crate::id::{AttemptId, Epoch, ProjectId};
 use crate::money::ProjectMoney;
 use crate::time::Timestamp;
 
@@ -19,6 +19,18 @@ pub trait Deliveries: Send + Sync {
     /// Returns all deliveries of a project, in order of dispatch.
     async fn of_project(&self, project: ProjectId) -> Result<Vec<DeliveryRow>, StoreError>;
 
+    /// Returns at most `limit` deliveries of a project that the selection names, in its order.
+    ///
+    /// The provided implementation reads all rows; a database reads one page.
+    async fn selected(
+        &self,
+        project: ProjectId,
+        selection: Selection,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(selection.of(self.of_project(project).await?, limit))
+    }
+
     /// Returns the calls of the latest `limit` deliveries that ended at `since` or later with an outcome
     /// that the worker reported, oldest first. A new dispatcher learns from them.
     async fn ended_since(&self, since: Timestamp, limit: u32)
@@ -30,4 +42,53 @@ pub trait Deliveries: Send + Sync {
 
     /// Returns the money of a project, none if there is no such project.
     async fn money(&self, project: ProjectId) -> Result<Option<ProjectMoney>, StoreError>;
+}
+
+/// Deliveries of one project that [`Deliveries::selected`] returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// Calls under way: claimed and not ended, in order of dispatch.
+    Open,
+    /// Ended deliveries in order of their end, from the beginning or after a position.
+    Ended {
+        /// Position of the last row of the previous page.
+        after: Option<EndPosition>,
+    },
+}
+
+/// Position of an ended delivery in the history of its project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndPosition {
+    /// Time of its end.
+    pub ended_at: Timestamp,
+    /// Attempt of the delivery.
+    pub attempt: AttemptId,
+    /// Epoch of the delivery.
+    pub epoch: Epoch,
+}
+
+impl EndPosition {
+    /// Returns the position of a row; none before its end.
+    pub fn of(row: &DeliveryRow) -> Option<Self> {
+        Some(Self {
+            ended_at: row.ended_at?,
+            attempt: row.attempt,
+            epoch: row.epoch,
+        })
+    }
+}
+
+impl Selection {
+    /// Returns the rows of one project that are selected, at most `limit`.
+    pub fn of(self, mut rows: Vec<DeliveryRow>, limit: u32) -> Vec<DeliveryRow> {
+        match self {
+            Self::Open => rows.retain(|row| row.claimed_at.is_some() && row.ended_at.is_none()),
+            Self::Ended { after } => {
+                rows.retain(|row| EndPosition::of(row).is_some_and(|at| Some(at) > after));
+                rows.sort_by_key(EndPosition::of);
+            }
+        }
+        rows.truncate(limit as usize);
+        rows
+    }
 }

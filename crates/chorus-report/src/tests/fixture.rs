@@ -228,6 +228,7 @@ pub(super) fn requeued(row: DeliveryRow, claimed: u64, until: u64, reason: Reque
         reason,
         not_before: at(until),
         order: None,
+        message: String::new(),
     };
     ended(row, Some(claimed), until, DeliveryEnd::Finished { outcome })
 }

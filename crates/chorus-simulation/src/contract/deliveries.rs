@@ -1,11 +1,14 @@
 //! Cases of [`Deliveries`](chorus_core::port::Deliveries): outstanding leases, late usage, order.
 
-use chorus_core::attempt::{Holding, LateUsage, Reclaim, Requeue};
+use chorus_core::attempt::{
+    DeliveryEnd, DeliveryRow, Holding, LateUsage, Outcome as DeliveryOutcome, Reclaim, Requeue,
+};
 use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
-use chorus_core::time::Millis;
+use chorus_core::port::deliveries::{EndPosition, Selection};
+use chorus_core::time::{Millis, Timestamp};
 
 use super::context::{AMPLE, CLAIMABLE, ESTIMATE};
 use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
@@ -17,6 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_lost_workers_lease_is_outstanding_until_its_deadline,
         a_finished_lease_is_not_outstanding,
         deliveries_are_listed_in_order_of_dispatch,
+        ended_deliveries_are_read_in_pages_and_open_calls_apart,
         ended_calls_are_listed_from_a_time_on_oldest_first,
         a_late_usage_replaces_the_estimate_once,
         a_late_usage_on_a_finished_delivery_changes_nothing,
@@ -111,6 +115,60 @@ async fn deliveries_are_listed_in_order_of_dispatch(context: CaseContext) -> Out
         expected
     );
     Ok(())
+}
+
+async fn ended_deliveries_are_read_in_pages_and_open_calls_apart(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let selected = async |selection, limit| -> Result<Vec<DeliveryRow>, StoreError> {
+        let deliveries = &context.ports.deliveries;
+        deliveries.selected(project, selection, limit).await
+    };
+    let (first, second, open) = (
+        context.queued(project).await?,
+        context.queued(project).await?,
+        context.queued(project).await?,
+    );
+    context.run(&open, Epoch(0)).await?;
+    let mut expected: Vec<(AttemptId, Epoch)> = Vec::new();
+    for (attempt, epoch) in [(&second, Epoch(0)), (&first, Epoch(0)), (&second, Epoch(1))] {
+        let holding = context.run(attempt, epoch).await?;
+        let again = requeued_with("no room", context.now());
+        let finish = context.finish(&holding, again);
+        assert!(context.ports.attempts.finish(finish).await?);
+        expected.push((attempt.id, epoch));
+        context.pass(Millis(10)).await;
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = selected(Selection::Ended { after }, 2).await?;
+        let Some(last) = page.last() else { break };
+        after = EndPosition::of(last);
+        assert!(page.iter().all(|row| message(row) == "no room"));
+        found.extend(page.iter().map(|row| (row.attempt, row.epoch)));
+    }
+    assert_eq!(found, expected);
+    let rows = selected(Selection::Open, 9).await?;
+    let rows: Vec<AttemptId> = rows.iter().map(|row| row.attempt).collect();
+    assert_eq!(rows, [open.id], "an ended call is not under way");
+    Ok(())
+}
+
+fn requeued_with(message: &str, not_before: Timestamp) -> DeliveryOutcome {
+    DeliveryOutcome::Requeue {
+        reason: Requeue::Drained,
+        not_before,
+        order: None,
+        message: message.to_owned(),
+    }
+}
+
+fn message(row: &DeliveryRow) -> &str {
+    match &row.end {
+        Some(DeliveryEnd::Finished {
+            outcome: DeliveryOutcome::Requeue { message, .. },
+        }) => message,
+        _ => "",
+    }
 }
 
 async fn ended_calls_are_listed_from_a_time_on_oldest_first(context: CaseContext) -> Outcome {

@@ -294,6 +294,7 @@ async fn a_continued_attempt_takes_its_new_order(context: CaseContext) -> Outcom
         reason: Requeue::Continue,
         not_before: context.now(),
         order: Some(longer),
+        message: String::new(),
     };
     assert!(
         context
@@ -346,6 +347,7 @@ async fn the_newest_order_and_time_are_delivered(context: CaseContext) -> Outcom
         reason: Requeue::Continue,
         not_before,
         order: Some(longer),
+        message: String::new(),
     };
     assert!(
         context

@@ -209,6 +209,7 @@ pub fn requeue(reason: Requeue, not_before: Timestamp) -> Outcome {
         reason,
         not_before,
         order: None,
+        message: String::new(),
     }
 }
 

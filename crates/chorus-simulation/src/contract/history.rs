@@ -256,6 +256,7 @@ impl HistoryGenerator {
                     reason: reasons[other % reasons.len()],
                     not_before: self.now + Millis(self.rng.u64(..9_000)),
                     order,
+                    message: String::new(),
                 }
             }
         }

@@ -134,6 +134,7 @@ impl AttemptRow {
             reason,
             not_before,
             order,
+            ..
         } = &finish.outcome
         {
             next.attempt.not_before = *not_before;

@@ -5,6 +5,7 @@ use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, NewAttempt, Outsta
 use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::deliveries::Selection;
 use chorus_core::port::{Deliveries, StoreError};
 use chorus_core::time::Timestamp;
 use sqlx::any::AnyRow;
@@ -41,6 +42,42 @@ impl Deliveries for Store {
             "SELECT * FROM deliveries WHERE project = $1 ORDER BY dispatched_at, attempt, epoch",
         );
         let rows = self.read(statement.bind(project.to_string())).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Ok(delivery(row)?.delivery))
+            .collect::<Result<_, Fault>>()?)
+    }
+
+    async fn selected(
+        &self,
+        project: ProjectId,
+        selection: Selection,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let statement = match selection {
+            Selection::Open => sqlx::query(
+                "SELECT * FROM deliveries WHERE project = $1 AND ended_at IS NULL AND claimed_at IS NOT NULL \
+                 ORDER BY dispatched_at, attempt, epoch LIMIT $2",
+            )
+            .bind(project.to_string())
+            .bind(i64::from(limit)),
+            Selection::Ended { after: None } => sqlx::query(
+                "SELECT * FROM deliveries WHERE project = $1 AND ended_at IS NOT NULL \
+                 ORDER BY ended_at, attempt, epoch LIMIT $2",
+            )
+            .bind(project.to_string())
+            .bind(i64::from(limit)),
+            Selection::Ended { after: Some(after) } => sqlx::query(
+                "SELECT * FROM deliveries WHERE project = $1 AND ended_at IS NOT NULL AND ended_at >= $3 \
+                 AND (ended_at, attempt, epoch) > ($3, $4, $5) ORDER BY ended_at, attempt, epoch LIMIT $2",
+            )
+            .bind(project.to_string())
+            .bind(i64::from(limit))
+            .bind(after.ended_at.0)
+            .bind(after.attempt.to_string())
+            .bind(i64::from(after.epoch.0)),
+        };
+        let rows = self.read(statement).await?;
         Ok(rows
             .iter()
             .map(|row| Ok(delivery(row)?.delivery))

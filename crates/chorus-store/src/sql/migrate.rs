@@ -43,6 +43,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0005_waits",
         text: include_str!("../../migrations/0005_waits.sql"),
     },
+    Migration {
+        number: 6,
+        name: "0006_delivery_history",
+        text: include_str!("../../migrations/0006_delivery_history.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

@@ -145,7 +145,8 @@ fn a_call_whose_connection_broke_keeps_its_slot_for_the_grace() {
         Outcome::Requeue {
             reason,
             not_before: Timestamp(550),
-            order: None
+            order: None,
+            message: "anthropic answered nothing: no".to_owned()
         }
     );
     assert_eq!(bench.levels().0, 1, "the provider may be at work");
