@@ -7,7 +7,9 @@
 //! that applies them, `chorus-pool` the choice and order of calls.
 
 mod calendar;
+mod obstacle;
 mod resets;
+mod restoration;
 
 use std::sync::Arc;
 
@@ -19,7 +21,9 @@ use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::{Millis, Timestamp};
 
+pub use obstacle::{Obstacle, ObstacleKind};
 pub use resets::QuotaResets;
+pub use restoration::{HeldLease, PastCall, PastUse, Restoration};
 
 /// Unit that a provider limits: all limits of one group are charged at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -216,9 +220,21 @@ pub enum Reserved {
         /// Time at which the first one has room, if nothing else changes; none when only a freed slot
         /// helps.
         at: Option<Timestamp>,
+        /// Reason of the wait; none where the limiter does not know it.
+        obstacle: Option<Obstacle>,
     },
     /// No candidate will ever have room: the call is larger than every limit.
     Never(String),
+}
+
+impl Reserved {
+    /// Returns the time that a [`Reserved::Wait`] names; none for every other answer.
+    pub const fn asks_again_at(&self) -> Option<Option<Timestamp>> {
+        match self {
+            Self::Wait { at, .. } => Some(*at),
+            Self::Granted(_) | Self::Never(_) => None,
+        }
+    }
 }
 
 /// Permission to make one call on one credential.
@@ -281,17 +297,6 @@ pub enum End {
         /// True if the refused call counts as a request at the provider.
         counts_request: bool,
     },
-}
-
-/// Lease that is restored after the limiter's state was lost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeldLease {
-    /// Lease as it was granted.
-    pub lease: Lease,
-    /// Groups that the lease draws on, with their limits.
-    pub groups: Vec<Arc<QuotaGroup>>,
-    /// Expiry of the sent lease; none while it is only reserved.
-    pub sent_until: Option<Timestamp>,
 }
 
 /// Signals of one reply or refusal about the limits of the groups that its lease draws on.

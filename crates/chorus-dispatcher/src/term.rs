@@ -114,8 +114,8 @@ impl<'a> EventLoop<'a> {
         let leases = outstanding
             .into_iter()
             .map(|delivery| self.held(delivery))
-            .collect();
-        match self.context.limits.restore(leases).await {
+            .collect::<Vec<_>>();
+        match self.context.limits.restore(leases.into()).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(error = %error, "failed to restore leases, trying again");
@@ -133,6 +133,7 @@ impl<'a> EventLoop<'a> {
             lease: delivery.lease,
             groups,
             sent_until: delivery.sent_until,
+            process_ended: false,
         }
     }
 

@@ -10,8 +10,10 @@ mod group;
 mod lease;
 mod level;
 mod meter;
+mod past;
 mod ramp;
 mod restoring;
+mod room;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,10 +25,14 @@ use chorus_core::limit::{
 };
 use chorus_core::time::{Millis, Timestamp};
 
+pub use group::Closure;
 pub use level::Level;
+#[cfg(feature = "redis")]
+pub(crate) use past::{PastGroup, PastLevel, levels_after};
 
 use group::{Fit, Group};
 use lease::{Entry, Life, Part};
+use room::{Room, best, never, soonest};
 use tally::Tally;
 
 /// Time for which an ended lease is remembered, so that a repeated end changes nothing.
@@ -91,7 +97,7 @@ impl Ledger {
         {
             self.configure(group, now);
         }
-        let fits: Vec<Fit> = demand
+        let fits: Vec<Room> = demand
             .candidates
             .iter()
             .map(|candidate| self.fit(candidate, demand.interactive, now))
@@ -137,14 +143,7 @@ impl Ledger {
             | Life::Expired { .. }
             | Life::Over { .. } => return Sent::Gone,
         }
-        self.live_on(
-            lease,
-            Life::Sent {
-                holder: Some(holder.clone()),
-                until: deadline,
-            },
-        );
-        self.charge_sent(lease, now);
+        self.now_sent(lease, Some(holder.clone()), deadline, now);
         Sent::Sent
     }
 
@@ -152,8 +151,12 @@ impl Ledger {
     /// lease that is unknown or has ended changes nothing.
     pub fn observe(&mut self, lease: LeaseId, signals: &LimitSignals, now: Timestamp) {
         self.expire(now);
-        for group in self.groups_of(lease) {
-            self.observe_group(&group, signals, now);
+        let sent_at = self.leases.get(&lease).and_then(|entry| entry.sent_at);
+        for id in self.groups_of(lease) {
+            if let Some(group) = self.groups.get_mut(&id) {
+                group.observe(signals, sent_at, now);
+                self.freed.insert(id);
+            }
         }
     }
 
@@ -166,13 +169,6 @@ impl Ledger {
                 ..
             }) => Vec::new(),
             Some(entry) => entry.groups.clone(),
-        }
-    }
-
-    fn observe_group(&mut self, id: &GroupId, signals: &LimitSignals, now: Timestamp) {
-        if let Some(group) = self.groups.get_mut(id) {
-            group.observe(signals, now);
-            self.freed.insert(id.clone());
         }
     }
 
@@ -228,7 +224,8 @@ impl Ledger {
             return;
         };
         group.meters.iter_mut().for_each(|meter| meter.held = 0);
-        group.in_flight = 0;
+        (group.in_flight, group.sent) = (0, 0);
+        group.of_ended_process.clear();
         let mut sent = Vec::new();
         for entry in self
             .leases
@@ -236,7 +233,13 @@ impl Ledger {
             .filter(|entry| entry.is_live() && entry.groups.contains(id))
         {
             group.in_flight += 1;
-            sent.extend(Some(entry.lease.id).filter(|_| entry.life != Life::Reserved));
+            if entry.life != Life::Reserved {
+                group.sent += 1;
+                sent.push(entry.lease.id);
+            }
+            if entry.process_ended {
+                group.of_ended_process.insert(entry.lease.id, entry.due());
+            }
             for part in entry
                 .parts
                 .iter()
@@ -252,13 +255,17 @@ impl Ledger {
         }
     }
 
-    fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
-        let mut whole = Fit::Now { headroom: i64::MAX };
-        for config in &candidate.groups {
+    fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Room {
+        let mut whole = Room {
+            fit: Fit::Now { headroom: i64::MAX },
+            group: 0,
+        };
+        for (place, config) in candidate.groups.iter().enumerate() {
             let Some(group) = self.groups.get_mut(&config.id) else {
                 continue;
             };
-            whole = both(whole, group.fit(candidate, interactive, now));
+            let fit = group.fit(candidate, interactive, now);
+            whole = whole.and(Room { fit, group: place });
         }
         whole
     }
@@ -328,12 +335,14 @@ impl Ledger {
             parts,
             groups,
             life: Life::Reserved,
+            sent_at: None,
+            process_ended: false,
         };
         self.due.insert((entry.due(), entry.lease.id));
         self.leases.insert(entry.lease.id, entry);
     }
 
-    fn refuse(&mut self, demand: &Demand, fits: &[Fit], now: Timestamp) -> Reserved {
+    fn refuse(&mut self, demand: &Demand, fits: &[Room], now: Timestamp) -> Reserved {
         if let Some(why) = never(fits) {
             return Reserved::Never(why);
         }
@@ -348,11 +357,8 @@ impl Ledger {
                 }
             }
         }
-        let instants = fits.iter().filter_map(|fit| match fit {
-            Fit::At(at) => Some(*at),
-            Fit::Now { .. } | Fit::WhenFreed | Fit::Never(_) => None,
-        });
-        Reserved::Wait { at: instants.min() }
+        let (at, obstacle) = soonest(&demand.candidates, fits);
+        Reserved::Wait { at, obstacle }
     }
 
     /// Removes the demand from the waiting interactive calls, for which tasks stand back.
@@ -373,6 +379,26 @@ impl Ledger {
         }
     }
 
+    /// Marks a reserved lease as sent, and charges what providers charge when a call starts.
+    fn now_sent(
+        &mut self,
+        lease: LeaseId,
+        holder: Option<Holder>,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        self.live_on(lease, Life::Sent { holder, until });
+        if let Some(entry) = self.leases.get_mut(&lease) {
+            entry.sent_at = Some(now);
+            for id in &entry.groups {
+                if let Some(group) = self.groups.get_mut(id) {
+                    group.sent += 1;
+                }
+            }
+        }
+        self.charge_sent(lease, now);
+    }
+
     fn live_on(&mut self, lease: LeaseId, life: Life) {
         if let Some(entry) = self.leases.get_mut(&lease) {
             self.due.remove(&(entry.due(), lease));
@@ -385,47 +411,6 @@ impl Ledger {
         if let Some(entry) = self.leases.remove(&lease) {
             self.due.remove(&(entry.due(), lease));
         }
-    }
-}
-
-/// Returns the candidate of the lowest rank that fits now; among equals the one with most headroom,
-/// then the first.
-fn best<'a>(candidates: &'a [Candidate], fits: &[Fit]) -> Option<&'a Candidate> {
-    let fitting = candidates
-        .iter()
-        .zip(fits)
-        .filter_map(|(candidate, fit)| match fit {
-            Fit::Now { headroom } => {
-                Some((candidate.rank, std::cmp::Reverse(*headroom), candidate))
-            }
-            Fit::At(_) | Fit::WhenFreed | Fit::Never(_) => None,
-        });
-    fitting
-        .min_by_key(|(rank, headroom, _)| (*rank, *headroom))
-        .map(|(_, _, candidate)| candidate)
-}
-
-/// Returns the reason for which no candidate will ever fit, if none will.
-fn never(fits: &[Fit]) -> Option<String> {
-    let mut reason = "there is no credential for it".to_owned();
-    for fit in fits {
-        let Fit::Never(dimension) = fit else {
-            return None;
-        };
-        reason = format!("the call is larger than the limit on {dimension:?} of every credential");
-    }
-    Some(reason)
-}
-
-fn both(one: Fit, other: Fit) -> Fit {
-    match (one, other) {
-        (Fit::Never(dimension), _) | (_, Fit::Never(dimension)) => Fit::Never(dimension),
-        (Fit::WhenFreed, _) | (_, Fit::WhenFreed) => Fit::WhenFreed,
-        (Fit::At(one), Fit::At(other)) => Fit::At(one.max(other)),
-        (Fit::At(at), Fit::Now { .. }) | (Fit::Now { .. }, Fit::At(at)) => Fit::At(at),
-        (Fit::Now { headroom: one }, Fit::Now { headroom: other }) => Fit::Now {
-            headroom: one.min(other),
-        },
     }
 }
 

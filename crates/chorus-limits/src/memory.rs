@@ -1,6 +1,6 @@
 //! The [`Ledger`] of one process, behind a mutex, with the time of the [`Clock`] port.
 //!
-//! The state is lost with the process; the next start restores the leases that the store still knows.
+//! The state is lost with the process; the next start restores leases and levels from rows of deliveries.
 //! For tests it can be flushed, as a shared limiter can, and handles beside each other stand for
 //! processes that share it.
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -39,8 +39,15 @@ struct State {
 }
 
 impl Memory {
-    /// Creates an empty limiter. [`Start::Empty`] is for a process that takes over from one whose state
-    /// was lost.
+    /// Creates a limiter that has lost its state: the first restore sets its levels. For a process that
+    /// takes over from an earlier one.
+    pub fn lost(clock: Arc<dyn Clock>) -> Self {
+        let limiter = Self::new(clock, Start::Empty);
+        limiter.lock().lost = true;
+        limiter
+    }
+
+    /// Creates an empty limiter.
     pub fn new(clock: Arc<dyn Clock>, start: Start) -> Self {
         let state = State {
             ledger: Ledger::new(start),
@@ -150,11 +157,16 @@ impl LimitState for Memory {
         self.known(|ledger, now| ledger.observe(lease, &signals, now))
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
         let now = self.clock.now();
         let mut state = self.lock();
-        state.act(now, |ledger, now| ledger.restore(leases, now));
-        state.life += u64::from(std::mem::take(&mut state.lost));
+        if std::mem::take(&mut state.lost) {
+            state.life += 1;
+            if let Some(past) = &restoration.past {
+                state.ledger = Ledger::after(past, now);
+            }
+        }
+        state.act(now, |ledger, now| ledger.restore(restoration.leases, now));
         self.restored_in.store(state.life, Ordering::Relaxed);
         Ok(())
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::{Millis, Timestamp};
@@ -177,8 +177,8 @@ impl Redis {
             .ok_or_else(|| unreadable("observe"))?;
         let mut state = self.shared.lock();
         state.mirrors.saw_again(rooms);
-        for (group, closed_until) in closed {
-            state.mirrors.closed(&group, closed_until);
+        for (group, closed) in closed {
+            state.mirrors.closed(&group, closed);
         }
         Ok(())
     }
@@ -240,11 +240,11 @@ impl LimitState for Redis {
             })
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        let answer = self.shared.restore(&leases, &self.member).await;
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
+        let answer = self.shared.restore(&restoration, &self.member).await;
         self.shared
             .or_alone(answer, away::Needs::Share, |alone, now| {
-                alone.restore(leases, now);
+                alone.restore(restoration.leases, now);
                 Ok(())
             })
     }

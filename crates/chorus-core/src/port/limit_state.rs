@@ -5,7 +5,7 @@ use futures_util::stream::BoxStream;
 
 pub use super::error::LimiterError;
 use crate::id::{GroupId, Holder, LeaseId};
-use crate::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use crate::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use crate::time::Timestamp;
 
 /// Limiter: reserve, send, observe, end. Every method is idempotent per lease.
@@ -38,8 +38,9 @@ pub trait LimitState: Send + Sync {
     async fn observe(&self, lease: LeaseId, signals: LimitSignals) -> Result<(), LimiterError>;
 
     /// Restores leases after the state was lost or a new leader took over; known leases stay as they are.
-    /// The leases must be all that are outstanding, read after the loss was noticed.
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError>;
+    /// The leases must be all that are outstanding, read after the loss was noticed. A limiter that has
+    /// lost its state starts at the levels that the past calls left.
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError>;
 
     /// Returns an error if the state was lost; changes nothing.
     async fn intact(&self) -> Result<(), LimiterError>;

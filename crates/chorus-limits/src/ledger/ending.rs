@@ -60,12 +60,7 @@ impl Ledger {
                         meter.limit.charged_for(&known, MicroUsd::ZERO),
                     )))
                 });
-                self.live_on(
-                    lease,
-                    Life::Aborted {
-                        until: now + *grace,
-                    },
-                );
+                self.aborted(lease, now + *grace);
             }
             (
                 End::Refused { counts_request },
@@ -89,6 +84,21 @@ impl Ledger {
                 );
             }
         }
+    }
+
+    /// Marks a lease as aborted; one that was not sent counts as sent from now on.
+    fn aborted(&mut self, lease: LeaseId, until: Timestamp) {
+        let Some(entry) = self.leases.get(&lease) else {
+            return;
+        };
+        if entry.life == Life::Reserved {
+            for id in &entry.groups {
+                if let Some(group) = self.groups.get_mut(id) {
+                    group.sent += 1;
+                }
+            }
+        }
+        self.live_on(lease, Life::Aborted { until });
     }
 
     /// Charges the amounts that providers charge when a call starts.
@@ -172,6 +182,10 @@ impl Ledger {
 
     /// Frees the lease's slots and moves it to `life`.
     fn free(&mut self, lease: LeaseId, now: Timestamp, life: Life) {
+        let was_sent = self
+            .leases
+            .get(&lease)
+            .is_some_and(|entry| entry.life != Life::Reserved);
         self.live_on(lease, life);
         let Some(entry) = self.leases.get_mut(&lease) else {
             return;
@@ -193,6 +207,8 @@ impl Ledger {
         for group in &entry.groups {
             if let Some(group) = self.groups.get_mut(group) {
                 group.in_flight = group.in_flight.saturating_sub(1);
+                group.sent = group.sent.saturating_sub(u64::from(was_sent));
+                group.of_ended_process.remove(&lease);
             }
             self.freed.insert(group.clone());
         }
@@ -204,6 +220,7 @@ impl Ledger {
         };
         for group in &entry.groups {
             if let Some(group) = self.groups.get_mut(group) {
+                group.accepted(entry.sent_at);
                 group.on_success();
             }
         }

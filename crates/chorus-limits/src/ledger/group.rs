@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::failure::GroupReaction;
+use chorus_core::failure::{FailureClass, GroupReaction};
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, QuotaGroup, Window,
+    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -26,13 +26,35 @@ const SPEND_REST: Millis = Millis(60_000);
 pub(crate) struct Group {
     /// One meter a limit, in the order of the configuration.
     pub(crate) meters: Vec<Meter>,
-    /// Time until which the group is closed.
-    pub(crate) closed_until: Timestamp,
+    /// Closure by a refusal; none while the group is open.
+    pub(crate) closed: Option<Closure>,
     /// Number of live leases that draw on the group.
     pub(crate) in_flight: u64,
+    /// Number of live leases among them that were sent.
+    pub(crate) sent: u64,
+    /// Expiry of each live lease of a process that ended.
+    pub(crate) of_ended_process: BTreeMap<LeaseId, Timestamp>,
     ramp: Option<Ramp>,
     config: Arc<QuotaGroup>,
     waiting: BTreeMap<LeaseId, Timestamp>,
+}
+
+/// Closure of a group by a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closure {
+    /// Class of the refusal.
+    pub class: FailureClass,
+    /// Time at which the refusal was observed.
+    pub since: Timestamp,
+    /// Time at which the group opens by itself.
+    pub until: Timestamp,
+}
+
+impl Closure {
+    /// Returns true unless a call that was sent at `sent_at` was sent after the refusal.
+    fn is_newer_than(&self, sent_at: Option<Timestamp>) -> bool {
+        sent_at.is_none_or(|sent_at| sent_at <= self.since)
+    }
 }
 
 /// Answer of a group to a [`Candidate`].
@@ -41,9 +63,9 @@ pub(crate) enum Fit {
     /// Fits now, and leaves this many parts per million of the scarcest limit.
     Now { headroom: i64 },
     /// Fits at this instant, if nothing else changes.
-    At(Timestamp),
-    /// Fits when a slot is freed.
-    WhenFreed,
+    At(Timestamp, ObstacleKind),
+    /// Fits when a slot is freed, at this time at the latest where one is known.
+    WhenFreed(Option<Timestamp>, ObstacleKind),
     /// Larger than the limit of this dimension.
     Never(Dimension),
 }
@@ -61,8 +83,10 @@ impl Group {
             .collect();
         Self {
             meters,
-            closed_until: Timestamp(i64::MIN),
+            closed: None,
             in_flight: 0,
+            sent: 0,
+            of_ended_process: BTreeMap::new(),
             ramp: None,
             config,
             waiting: BTreeMap::new(),
@@ -110,30 +134,59 @@ impl Group {
 
     /// Returns the fit of the candidate's call.
     pub(crate) fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
-        let mut at = now.max(self.closed_until);
+        let (mut at, mut obstacle) = self.opens_at(now);
         let mut headroom = i64::MAX;
-        let mut freed = self.ramp.is_some_and(|ramp| self.in_flight >= ramp.cap());
+        let mut freed = self
+            .ramp
+            .filter(|ramp| self.in_flight >= ramp.cap())
+            .map(|_| ObstacleKind::CallsInFlight);
         for meter in &mut self.meters {
+            let dimension = meter.limit.dimension;
             let need = meter.need(&candidate.estimate);
             if need > meter.capacity() {
-                return Fit::Never(meter.limit.dimension);
+                return Fit::Never(dimension);
             }
             match meter.earliest(now, need, candidate.floor_permille) {
-                Some(instant) => at = at.max(instant),
-                None => freed = true,
+                Some(instant) if instant > at => {
+                    (at, obstacle) = (instant, ObstacleKind::Limit { dimension });
+                }
+                Some(_) => {}
+                None => drop(freed.get_or_insert(ObstacleKind::Limit { dimension })),
             }
             let left = i128::from(meter.room(now) - need) * 1_000_000
                 / i128::from(meter.capacity().max(1));
             headroom = headroom.min(i64::try_from(left).unwrap_or(i64::MIN));
         }
         self.waiting.retain(|_, until| *until > now);
-        if let Some(until) = self.waiting.values().max().filter(|_| !interactive) {
-            at = at.max(*until);
+        let waiting = self.waiting.values().max().filter(|_| !interactive);
+        if let Some(until) = waiting.filter(|until| **until > at) {
+            (at, obstacle) = (*until, ObstacleKind::InteractiveCall);
         }
-        match (freed, at > now) {
-            (true, _) => Fit::WhenFreed,
-            (false, true) => Fit::At(at),
-            (false, false) => Fit::Now { headroom },
+        match freed {
+            Some(kind) => self.when_freed(kind),
+            None if at > now => Fit::At(at, obstacle),
+            None => Fit::Now { headroom },
+        }
+    }
+
+    /// Returns the time at which the group is open, and the closure as an obstacle.
+    fn opens_at(&self, now: Timestamp) -> (Timestamp, ObstacleKind) {
+        match self.closed.filter(|closure| closure.until > now) {
+            Some(Closure {
+                class,
+                since,
+                until,
+            }) => (until, ObstacleKind::Closed { class, since }),
+            None => (now, ObstacleKind::CallsInFlight),
+        }
+    }
+
+    /// Returns the fit of a call that waits for a slot: those of a process that ended come first, because
+    /// they come back at a known time.
+    fn when_freed(&self, kind: ObstacleKind) -> Fit {
+        match self.of_ended_process.values().min() {
+            Some(until) => Fit::WhenFreed(Some(*until), ObstacleKind::SlotsOfEndedProcess),
+            None => Fit::WhenFreed(None, kind),
         }
     }
 
@@ -156,7 +209,18 @@ impl Group {
     }
 
     /// Corrects the meters by the levels of a reply, and applies the [`GroupReaction`] of a failure.
-    pub(crate) fn observe(&mut self, signals: &LimitSignals, now: Timestamp) {
+    ///
+    /// A call that was sent after a refusal and accepted shows that the closure has lost its reason.
+    /// `sent_at` is the time of the call's `send` by the clock of the ledger.
+    pub(crate) fn observe(
+        &mut self,
+        signals: &LimitSignals,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        if signals.failure.is_none() {
+            self.accepted(sent_at);
+        }
         for level in &signals.levels {
             if let Some(place) = self.place_of(level) {
                 self.meters[place].observe(now, signals.sent_at, level);
@@ -164,13 +228,14 @@ impl Group {
         }
         match signals.reaction() {
             GroupReaction::Nothing => {}
-            GroupReaction::CloseBucket => self.refused_for_rate(signals, now),
+            GroupReaction::CloseBucket => self.refused_for_rate(signals, sent_at, now),
             GroupReaction::HalveRamp => {
-                self.ramp = Some(Ramp::halved(self.ramp, self.in_flight));
-                self.close(now + signals.retry_after.unwrap_or(REST));
+                self.ramp = Some(Ramp::halved(self.ramp, self.sent));
+                let until = now + signals.retry_after.unwrap_or(REST);
+                self.close(signals, sent_at, until, now);
             }
             GroupReaction::LowerConcurrency => {
-                let lowered = Ramp::below(self.in_flight);
+                let lowered = Ramp::below(self.sent);
                 self.ramp = Some(
                     self.ramp
                         .filter(|ramp| ramp.cap() < lowered.cap())
@@ -178,24 +243,61 @@ impl Group {
                 );
             }
             GroupReaction::CloseUntilDay => {
-                self.close(self.next_period(Window::Day { offset_minutes: 0 }, now));
+                let until = self.next_period(Window::Day { offset_minutes: 0 }, now);
+                self.close(signals, sent_at, until, now);
             }
-            GroupReaction::CloseUntilMoney => self.close(self.money_comes_back(signals, now)),
+            GroupReaction::CloseUntilMoney => {
+                let until = self.money_comes_back(signals, now);
+                self.close(signals, sent_at, until, now);
+            }
         }
     }
 
     /// Opens a closed group.
     pub(crate) fn open(&mut self) {
-        self.closed_until = Timestamp(i64::MIN);
+        self.closed = None;
     }
 
-    fn close(&mut self, until: Timestamp) {
-        self.closed_until = self.closed_until.max(until);
+    /// Opens the group after a call that was sent at `sent_at` was accepted, if the closure is older.
+    pub(crate) fn accepted(&mut self, sent_at: Option<Timestamp>) {
+        self.closed = self.closed.filter(|closure| closure.is_newer_than(sent_at));
+    }
+
+    /// Closes the group. The refusal of a later call replaces an earlier one of the same class; else the
+    /// longer closure stays.
+    fn close(
+        &mut self,
+        signals: &LimitSignals,
+        sent_at: Option<Timestamp>,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        let Some(class) = signals.failure else {
+            return;
+        };
+        let stays = self.closed.is_some_and(|closed| {
+            let is_replaced = class == closed.class
+                && !closed.is_newer_than(sent_at)
+                && signals.retry_after.is_some();
+            until <= closed.until && !is_replaced
+        });
+        if !stays {
+            self.closed = Some(Closure {
+                class,
+                since: now,
+                until,
+            });
+        }
     }
 
     /// Empties the limits that the headers show as used up, else the scarcest one, and closes the
     /// group until the time that the provider asked for.
-    fn refused_for_rate(&mut self, signals: &LimitSignals, now: Timestamp) {
+    fn refused_for_rate(
+        &mut self,
+        signals: &LimitSignals,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let named = signals
             .levels
             .iter()
@@ -208,15 +310,15 @@ impl Group {
         for place in culprits {
             self.meters[place].used_up(now);
         }
-        self.close(now + signals.retry_after.unwrap_or(REST));
+        let until = now + signals.retry_after.unwrap_or(REST);
+        self.close(signals, sent_at, until, now);
     }
 
+    /// Returns the rate with the smallest share left. Money is none: a refusal for a rate says nothing about it.
     fn scarcest(&mut self, now: Timestamp) -> Option<usize> {
-        let rates = self
-            .meters
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, meter)| is_rate(&meter.limit));
+        let rates = self.meters.iter_mut().enumerate().filter(|(_, meter)| {
+            is_rate(&meter.limit) && meter.limit.dimension != Dimension::Spend
+        });
         let share =
             rates.map(|(place, meter)| (meter.room(now) * 1000 / meter.capacity().max(1), place));
         share.min().map(|(_, place)| place)

@@ -15,6 +15,10 @@ pub(crate) struct Entry {
     pub(crate) groups: Vec<GroupId>,
     /// State of the lease.
     pub(crate) life: Life,
+    /// Time at which the lease was sent; the time of the restore for a restored one.
+    pub(crate) sent_at: Option<Timestamp>,
+    /// True if the process that made the call has ended.
+    pub(crate) process_ended: bool,
 }
 
 /// An amount drawn from one limit.

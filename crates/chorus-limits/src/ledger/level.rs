@@ -34,7 +34,10 @@ impl Ledger {
         self.expire(now);
         let mut levels = Vec::new();
         for (id, group) in &mut self.groups {
-            let closed_until = Some(group.closed_until).filter(|until| *until > now);
+            let closed_until = group
+                .closed
+                .map(|closure| closure.until)
+                .filter(|until| *until > now);
             levels.extend(group.meters.iter_mut().map(|meter| Level {
                 group: id.clone(),
                 dimension: meter.limit.dimension,

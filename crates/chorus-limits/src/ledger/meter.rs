@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use chorus_core::limit::{CallEstimate, Dimension, Limit, ObservedLevel, ReserveRule, Window};
 use chorus_core::time::{Millis, Timestamp};
 
+use super::past::PastLevel;
 use super::tally::{Tally, capacity, units};
 
 /// Age up to which a header shows the level before later requests; an older one may show any
@@ -185,16 +186,21 @@ impl Meter {
 
     /// Returns true if the amount is charged when the call is sent, not when it ends.
     pub(crate) fn charged_when_sent(&self) -> bool {
-        match self.limit.dimension {
-            Dimension::Requests | Dimension::InputTokens => true,
-            Dimension::OutputTokens | Dimension::TotalTokens => {
-                matches!(
-                    self.limit.reserve,
-                    ReserveRule::InputPlusMax | ReserveRule::MaxOfBoth
-                )
+        charged_when_sent(&self.limit)
+    }
+
+    /// Sets the level of an unused meter to the one that past calls left.
+    pub(crate) fn set_past(&mut self, now: Timestamp, level: &PastLevel) {
+        match level {
+            PastLevel::Unused => {}
+            PastLevel::Left(room) => self.tally.set_room(&self.limit, now, *room),
+            PastLevel::Charges(charges) => {
+                for (at, amount) in charges {
+                    self.tally.charge(&self.limit, *at, *amount);
+                }
             }
-            Dimension::Spend | Dimension::Concurrency => false,
         }
+        self.lowest = self.room(now);
     }
 
     /// Returns the part of a call's amount that is no guess.
@@ -249,5 +255,19 @@ impl Meter {
             .map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
         (self.limit.amount, self.limit.burst) = (amount, burst);
         self.tally.set_room(&self.limit, now, room);
+    }
+}
+
+/// Returns true if a limit is charged when a call is sent, not when it ends.
+pub(super) fn charged_when_sent(limit: &Limit) -> bool {
+    match limit.dimension {
+        Dimension::Requests | Dimension::InputTokens => true,
+        Dimension::OutputTokens | Dimension::TotalTokens => {
+            matches!(
+                limit.reserve,
+                ReserveRule::InputPlusMax | ReserveRule::MaxOfBoth
+            )
+        }
+        Dimension::Spend | Dimension::Concurrency => false,
     }
 }

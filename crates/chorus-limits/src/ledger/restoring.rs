@@ -4,13 +4,31 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, LeaseId};
-use chorus_core::limit::{HeldLease, QuotaGroup};
+use chorus_core::limit::{HeldLease, PastCall, QuotaGroup};
 use chorus_core::time::Timestamp;
 
-use super::Ledger;
+use super::group::Closure;
 use super::lease::Life;
+use super::past::{self, PastGroup};
+use super::{Ledger, Start};
 
 impl Ledger {
+    /// Returns a ledger whose limits have the levels that past calls left. A group without a past call is full.
+    pub fn after(past: &[PastCall], now: Timestamp) -> Self {
+        let mut ledger = Self::new(Start::Full);
+        ledger.expire(now);
+        for PastGroup { group, levels } in past::levels_after(past, now) {
+            ledger.configure(&group, now);
+            let Some(group) = ledger.groups.get_mut(&group.id) else {
+                continue;
+            };
+            for (meter, level) in group.meters.iter_mut().zip(&levels) {
+                meter.set_past(now, level);
+            }
+        }
+        ledger
+    }
+
     /// Restores leases after the state was lost; known ones stay as they are.
     pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         self.expire(now);
@@ -42,7 +60,7 @@ impl Ledger {
             ) {
                 (None, _) => self.put_back(held, now),
                 (Some(Life::Reserved), Some(until)) => {
-                    self.sent_elsewhere(held.lease.id, until, now);
+                    self.now_sent(held.lease.id, None, until, now);
                 }
                 (Some(_), _) => {}
             }
@@ -72,7 +90,7 @@ impl Ledger {
         &mut self,
         config: &Arc<QuotaGroup>,
         rooms: &[i64],
-        closed_until: Option<Timestamp>,
+        closed: Option<Closure>,
         now: Timestamp,
     ) {
         self.expire(now);
@@ -83,8 +101,7 @@ impl Ledger {
         for (meter, room) in group.meters.iter_mut().zip(rooms) {
             meter.set_room(now, *room);
         }
-        group.closed_until =
-            closed_until.map_or(group.closed_until, |until| group.closed_until.max(until));
+        group.closed = closed.or(group.closed);
     }
 
     fn put_back(&mut self, held: HeldLease, now: Timestamp) {
@@ -94,18 +111,23 @@ impl Ledger {
         let id = held.lease.id;
         self.insert(held.lease, now);
         if let Some(until) = held.sent_until {
-            self.sent_elsewhere(id, until, now);
+            self.now_sent(id, None, until, now);
+            if held.process_ended {
+                self.process_ended(id, until);
+            }
         }
     }
 
-    fn sent_elsewhere(&mut self, lease: LeaseId, until: Timestamp, now: Timestamp) {
-        self.live_on(
-            lease,
-            Life::Sent {
-                holder: None,
-                until,
-            },
-        );
-        self.charge_sent(lease, now);
+    /// Notes that the process of a sent lease has ended, for [`Obstacle`](chorus_core::limit::Obstacle).
+    fn process_ended(&mut self, lease: LeaseId, until: Timestamp) {
+        let Some(entry) = self.leases.get_mut(&lease) else {
+            return;
+        };
+        entry.process_ended = true;
+        for id in &entry.groups {
+            if let Some(group) = self.groups.get_mut(id) {
+                group.of_ended_process.insert(lease, until);
+            }
+        }
     }
 }

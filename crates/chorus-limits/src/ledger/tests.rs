@@ -104,10 +104,8 @@ impl Fixture {
     #[track_caller]
     pub(super) fn waits_until(&mut self, lease: u128, input: u64, at: Option<i64>) {
         assert_eq!(
-            self.ask(lease, input, 1),
-            Reserved::Wait {
-                at: at.map(Timestamp)
-            }
+            self.ask(lease, input, 1).asks_again_at(),
+            Some(at.map(Timestamp))
         );
     }
 
@@ -294,6 +292,7 @@ fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
             lease: lease.clone(),
             groups,
             sent_until: Some(Timestamp(5_000)),
+            process_ended: false,
         };
         fresh
             .ledger
@@ -390,10 +389,11 @@ fn tasks_step_aside_while_an_interactive_call_waits_and_a_second_longer() {
     let mut person = demand(2, &fixture.group, 3_000, 1);
     person.interactive = true;
     assert_eq!(
-        fixture.ledger.reserve(&person, Timestamp(0)),
-        Reserved::Wait {
-            at: Some(Timestamp(30_500))
-        }
+        fixture
+            .ledger
+            .reserve(&person, Timestamp(0))
+            .asks_again_at(),
+        Some(Some(Timestamp(30_500)))
     );
     fixture.now = 500;
     fixture.waits_until(3, 10, Some(1_000));
@@ -438,8 +438,8 @@ fn a_floor_is_left_free_and_never_makes_a_call_impossible() {
     floored.candidates[0].estimate.input = 100;
     let answer = fixture.ledger.reserve(&floored, Timestamp(0));
     assert_eq!(
-        answer,
-        Reserved::Wait { at: None },
+        answer.asks_again_at(),
+        Some(None),
         "one slot of the two stays free"
     );
 }

@@ -64,7 +64,7 @@ impl Alone {
             Mirror {
                 group,
                 rooms,
-                closed_until,
+                closed,
                 ..
             },
         ) in mirrors.iter()
@@ -72,7 +72,7 @@ impl Alone {
             let share = i64::try_from(alone.share).unwrap_or(i64::MAX);
             let rooms: Vec<i64> = rooms.iter().map(|room| room.div_euclid(share)).collect();
             let group = alone.divided(group);
-            alone.ledger.set_rooms(&group, &rooms, *closed_until, now);
+            alone.ledger.set_rooms(&group, &rooms, *closed, now);
         }
         alone
     }
@@ -101,7 +101,10 @@ impl Alone {
                 self.kept.entry(lease.id).or_default().lease = Some(lease.clone());
                 Reserved::Granted(lease)
             }
-            Reserved::Never(_) => Reserved::Wait { at: None },
+            Reserved::Never(_) => Reserved::Wait {
+                at: None,
+                obstacle: None,
+            },
             wait @ Reserved::Wait { .. } => wait,
         })
     }
@@ -120,6 +123,7 @@ impl Alone {
                 lease: lease.clone(),
                 groups: Vec::new(),
                 sent_until: Some(deadline),
+                process_ended: false,
             };
             self.ledger.restore(vec![held], now);
         }
@@ -207,6 +211,7 @@ impl Alone {
                 lease: lease.clone(),
                 groups: groups.collect(),
                 sent_until,
+                process_ended: false,
             });
             held["holder"] = json!(kept.sent.as_ref().map(|(holder, _)| holder));
             held["signals"] = json!(signals);

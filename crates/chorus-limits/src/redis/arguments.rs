@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chorus_core::failure::FailureClass;
 use chorus_core::id::GroupId;
 use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, LimitSignals, QuotaGroup};
 use chorus_core::llm::Usage;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::mirror::Mirror;
 use super::text::{amount, config, dimension, time};
+use crate::ledger::{Closure, PastGroup, PastLevel};
 
 /// Returns a demand by a member of the namespace that restored leases in the life `token`.
 pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Value {
@@ -87,7 +89,7 @@ pub(super) fn signals(signals: &LimitSignals) -> Value {
         })
     });
     json!({
-        "sent_at": time(signals.sent_at), "reaction": signals.reaction().as_str(),
+        "sent_at": time(signals.sent_at), "class": signals.failure.map(FailureClass::as_str), "reaction": signals.reaction().as_str(),
         "retry": signals.retry_after.map(|wait| amount(wait.0)), "levels": levels.collect::<Vec<_>>(),
     })
 }
@@ -114,7 +116,7 @@ pub(super) fn held(held: &HeldLease) -> Value {
     json!({
         "lease": id, "credential": credential, "granted_at": time(*granted_at), "not_after": time(*not_after),
         "charges": charges, "groups": held.groups.iter().map(|group| known(group)).collect::<Vec<_>>(),
-        "sent_until": held.sent_until.map(time), "holder": null, "signals": null, "ending": null,
+        "sent_until": held.sent_until.map(time), "dead": held.process_ended, "holder": null, "signals": null, "ending": null,
     })
 }
 
@@ -122,8 +124,35 @@ fn known(group: &QuotaGroup) -> Value {
     json!([group.id, config(group)])
 }
 
+fn closure(closed: Closure) -> Value {
+    json!([
+        time(closed.until),
+        time(closed.since),
+        closed.class.as_str()
+    ])
+}
+
+/// Returns the levels that past calls left; null when they are not known.
+pub(super) fn past(groups: Option<&[PastGroup]>) -> Value {
+    let level = |level: &PastLevel| match level {
+        PastLevel::Unused => Value::Null,
+        PastLevel::Left(room) => json!(room),
+        PastLevel::Charges(charges) => charges
+            .iter()
+            .map(|(at, charge)| json!([time(*at), charge]))
+            .collect(),
+    };
+    let one = |PastGroup { group, levels }: &PastGroup| {
+        json!({
+            "group": group.id, "config": config(group),
+            "levels": levels.iter().map(level).collect::<Vec<_>>(),
+        })
+    };
+    groups.map_or(Value::Null, |groups| groups.iter().map(one).collect())
+}
+
 /// Returns the levels last seen of some groups.
 pub(super) fn mirrors<'a>(mirrors: impl Iterator<Item = (&'a GroupId, &'a Mirror)>) -> Value {
-    let one = |(group, mirror): (&GroupId, &Mirror)| json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed_until.map(time) });
+    let one = |(group, mirror): (&GroupId, &Mirror)| json!({ "group": group, "config": mirror.config, "rooms": mirror.rooms, "closed": mirror.closed.map(closure) });
     mirrors.map(one).collect()
 }

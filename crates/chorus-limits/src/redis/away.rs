@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use chorus_core::limit::HeldLease;
+use chorus_core::limit::Restoration;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use super::arguments;
 use super::link::{Link, unreadable};
 use super::mirror::Mirrors;
 use super::reply::Reply;
+use crate::ledger::levels_after;
 
 /// Time between two attempts to reach a server that is away.
 const LOOK_AGAIN: Millis = Millis(500);
@@ -83,7 +84,7 @@ impl Shared {
     /// Restores leases on the server.
     pub(super) async fn restore(
         &self,
-        leases: &[HeldLease],
+        restoration: &Restoration,
         member: &str,
     ) -> Result<(), LimiterError> {
         let arguments = {
@@ -92,8 +93,13 @@ impl Shared {
             let mirrors = state.alone.as_mut().map(|alone| alone.mirrors(now));
             let mirrors = arguments::mirrors(mirrors.as_ref().unwrap_or(&state.mirrors).iter());
             let token = format!("{:032x}", self.link.clock().random_u128());
-            let leases: Vec<_> = leases.iter().map(arguments::held).collect();
-            json!({ "leases": leases, "token": token, "mirrors": mirrors, "member": member })
+            let leases: Vec<_> = restoration.leases.iter().map(arguments::held).collect();
+            let past = restoration.past.as_deref();
+            let past = past.map(|past| levels_after(past, now));
+            let past = arguments::past(past.as_deref());
+            json!({
+                "leases": leases, "past": past, "token": token, "mirrors": mirrors, "member": member,
+            })
         };
         let mut reply = self.noted(self.link.run("restore", &arguments).await)?;
         let (token, members) = reply

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use chorus_core::id::GroupId;
 use chorus_core::limit::QuotaGroup;
-use chorus_core::time::Timestamp;
 
 use super::reply::Rooms;
 use super::text::config;
+use crate::ledger::Closure;
 
 /// Group as it was last seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +20,8 @@ pub(super) struct Mirror {
     pub(super) config: String,
     /// Amount left of each limit; reservations count as used, as their end may never be seen here.
     pub(super) rooms: Vec<i64>,
-    /// Time until which a refusal closed the group.
-    pub(super) closed_until: Option<Timestamp>,
+    /// Closure by a refusal; none while the group is open.
+    pub(super) closed: Option<Closure>,
 }
 
 /// Groups that this process saw.
@@ -46,7 +46,7 @@ impl Mirrors {
             else {
                 continue;
             };
-            let closed_until = self.groups.get(&id).and_then(|mirror| mirror.closed_until);
+            let closed = self.groups.get(&id).and_then(|mirror| mirror.closed);
             let known = self
                 .groups
                 .get(&id)
@@ -59,7 +59,7 @@ impl Mirrors {
                     group: Arc::clone(group),
                     config,
                     rooms,
-                    closed_until,
+                    closed,
                 },
             );
         }
@@ -77,9 +77,9 @@ impl Mirrors {
     }
 
     /// Sets or clears the closure of a group.
-    pub(super) fn closed(&mut self, group: &GroupId, until: Option<Timestamp>) {
+    pub(super) fn closed(&mut self, group: &GroupId, closed: Option<Closure>) {
         if let Some(mirror) = self.groups.get_mut(group) {
-            mirror.closed_until = until;
+            mirror.closed = closed;
         }
     }
 

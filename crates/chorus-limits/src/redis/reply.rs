@@ -1,12 +1,13 @@
 //! Parser of the answers that [`Link::run`](super::link::Link::run) returns.
 
+use chorus_core::failure::{FailureClass, TABLE};
 use chorus_core::id::{GroupId, LeaseId};
-use chorus_core::limit::{Charge, Lease, Reserved};
+use chorus_core::limit::{Charge, Lease, Obstacle, ObstacleKind, Reserved};
 use chorus_core::time::Timestamp;
 use redis::Value;
 
 use super::text::{read_dimension, read_limit};
-use crate::ledger::Level;
+use crate::ledger::{Closure, Level};
 
 /// Answer of the script: a tag, then its values.
 pub(super) struct Reply {
@@ -54,12 +55,12 @@ impl Reply {
         Some(rooms)
     }
 
-    /// Returns groups with the time until which each is closed, if it is.
-    pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<Timestamp>)>> {
+    /// Returns groups with the closure of each, if it is closed.
+    pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<Closure>)>> {
         let mut values = list(self.rest.next()?)?.into_iter();
         let mut closed = Vec::new();
         while let (Some(group), Some(until)) = (values.next(), values.next()) {
-            closed.push((GroupId::new(text(group)?), number(&until).map(Timestamp)));
+            closed.push((GroupId::new(text(group)?), closure(until)));
         }
         Some(closed)
     }
@@ -81,7 +82,10 @@ impl Reply {
                 };
                 return Some((Reserved::Granted(lease), self.rooms()?));
             }
-            "wait" => Reserved::Wait { at: self.time()? },
+            "wait" => Reserved::Wait {
+                at: self.time()?,
+                obstacle: obstacle(list(self.rest.next()?)?),
+            },
             "never" => Reserved::Never(never(lease, &self.text()?)?),
             _ => return None,
         };
@@ -92,6 +96,55 @@ impl Reply {
     pub(super) fn levels(&mut self) -> Option<Vec<Level>> {
         list(self.rest.next()?)?.into_iter().map(level).collect()
     }
+}
+
+/// Reads a closure: until, since, class.
+fn closure(value: Value) -> Option<Closure> {
+    let mut values = list(value)?.into_iter();
+    let until = Timestamp(number(&values.next()?)?);
+    let since = Timestamp(number(&values.next()?)?);
+    let class = class(&text(values.next()?)?)?;
+    Some(Closure {
+        class,
+        since,
+        until,
+    })
+}
+
+fn class(name: &str) -> Option<FailureClass> {
+    TABLE
+        .iter()
+        .map(|rule| rule.class)
+        .find(|class| class.as_str() == name)
+}
+
+/// Reads an obstacle: credential, group, kind, detail, since, until; none of no values.
+fn obstacle(values: Vec<Value>) -> Option<Obstacle> {
+    let mut values = values.into_iter();
+    let credential = text(values.next()?)?.parse().ok()?;
+    let group = GroupId::new(text(values.next()?)?);
+    let (kind, detail) = (text(values.next()?)?, text(values.next()?)?);
+    let since = number(&values.next()?).map(Timestamp);
+    let until = number(&values.next()?).map(Timestamp);
+    let kind = match kind.as_str() {
+        "limit" => ObstacleKind::Limit {
+            dimension: read_dimension(&detail)?,
+        },
+        "closed" => ObstacleKind::Closed {
+            class: class(&detail)?,
+            since: since?,
+        },
+        "dead" => ObstacleKind::SlotsOfEndedProcess,
+        "flight" => ObstacleKind::CallsInFlight,
+        "interactive" => ObstacleKind::InteractiveCall,
+        _ => return None,
+    };
+    Some(Obstacle {
+        credential,
+        group,
+        kind,
+        until,
+    })
 }
 
 fn never(lease: LeaseId, why: &str) -> Option<String> {

@@ -77,8 +77,8 @@ impl Admission {
         };
         match self.limits.reserve(demand).await {
             Ok(Reserved::Granted(lease)) => self.granted(key, head, lease, now).await,
-            Ok(Reserved::Wait { at }) => {
-                let why = self.limit_reached(key, request, at);
+            Ok(Reserved::Wait { at, obstacle }) => {
+                let why = self.limit_reached(key, request, obstacle.as_ref(), at);
                 Answer::Blocked(at.unwrap_or(net).clamp(soon, net), why)
             }
             Ok(Reserved::Never(why)) => {

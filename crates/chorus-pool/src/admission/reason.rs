@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chorus_core::attempt::{ParkedCredential, WaitReason};
 use chorus_core::catalog::Model;
 use chorus_core::id::{LeaseId, ModelSlug, Pool};
+use chorus_core::limit::{Obstacle, ObstacleKind};
 use chorus_core::port::directory::CredentialState;
 use chorus_core::time::Timestamp;
 
@@ -29,17 +30,40 @@ impl Admission {
         &self,
         key: &LineKey,
         request: &AdmissionRequest,
+        obstacle: Option<&Obstacle>,
         until: Option<Timestamp>,
     ) -> Option<WaitReason> {
-        let (endpoint, model) = self.endpoints(key, request).next()?;
-        let groups = endpoint.groups_for(&model.slug);
-        let group = (groups.len() == 1).then(|| groups[0].id.clone());
-        Some(WaitReason::Limit {
-            account: endpoint.account,
-            group,
-            dimension: None,
-            until,
-        })
+        let of_obstacle = |endpoint: &Endpoint| {
+            obstacle.is_none_or(|obstacle| obstacle.credential == endpoint.credential)
+        };
+        let (endpoint, model) = self
+            .endpoints(key, request)
+            .find(|(endpoint, _)| of_obstacle(endpoint))?;
+        let account = endpoint.account;
+        let until = obstacle.map_or(until, |obstacle| obstacle.until);
+        match obstacle.map(|obstacle| obstacle.kind) {
+            Some(ObstacleKind::SlotsOfEndedProcess) => {
+                Some(WaitReason::SlotsOfEndedProcess { account, until })
+            }
+            Some(ObstacleKind::Closed { class, .. }) => Some(WaitReason::Retry {
+                account: Some(account),
+                class: Some(class),
+                message: None,
+                until,
+            }),
+            kind => {
+                let groups = endpoint.groups_for(&model.slug);
+                let only = || (groups.len() == 1).then(|| groups[0].id.clone());
+                Some(WaitReason::Limit {
+                    account,
+                    group: obstacle
+                        .map(|obstacle| obstacle.group.clone())
+                        .or_else(only),
+                    dimension: kind.and_then(ObstacleKind::dimension),
+                    until,
+                })
+            }
+        }
     }
 
     /// The routes of a line, all of which rest after failures.

@@ -8,7 +8,7 @@ use chorus_core::catalog::Catalog;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder};
 use chorus_core::limit::{
-    Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals, Reserved, Sent, Window,
+    Demand, Dimension, End, Lease, Limit, LimitSignals, Reserved, Restoration, Sent, Window,
 };
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Account, CredentialState};
@@ -379,8 +379,8 @@ impl LimitState for Forgetful {
         self.inner.observe(lease, signals).await
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        self.inner.restore(leases).await
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
+        self.inner.restore(restoration).await
     }
 
     async fn intact(&self) -> Result<(), LimiterError> {

@@ -7,6 +7,8 @@ mod context;
 mod headroom;
 mod leases;
 mod losses;
+mod obstacles;
+mod past;
 
 use futures_util::future::BoxFuture;
 
@@ -55,6 +57,19 @@ cases! {
         rates_do_not_start_full_after_a_loss,
         a_lease_that_was_not_restored_is_gone,
         a_process_that_restored_learns_of_another_restore_after_a_loss,;
+    obstacles:
+        a_wait_names_the_limit_that_is_used_up,
+        a_wait_names_the_refusal_that_closed_the_group,
+        a_call_accepted_after_a_refusal_opens_the_group,
+        a_later_refusal_corrects_the_wait_of_an_earlier_one,
+        a_refusal_for_a_rate_says_nothing_about_money,
+        a_refusal_for_concurrency_counts_the_calls_that_were_sent,
+        slots_of_a_process_that_ended_come_back_when_they_are_due,;
+    past:
+        rates_start_at_what_past_calls_left,
+        a_day_is_counted_across_lives,
+        what_a_lost_call_reserved_counts_as_used,
+        groups_without_a_past_call_are_full,;
 }
 
 /// Runs every case and returns the number of cases.

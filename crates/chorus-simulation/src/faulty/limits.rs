@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use chorus_core::port::LimitState;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -17,7 +17,7 @@ impl LimitState for Faulty<dyn LimitState> {
         let what = format!("reserve {}", demand.lease);
         let show = |reserved: &Reserved| match reserved {
             Reserved::Granted(lease) => format!("granted on {}", lease.credential),
-            Reserved::Wait { at } => format!("wait until {at:?}"),
+            Reserved::Wait { at, .. } => format!("wait until {at:?}"),
             Reserved::Never(why) => format!("never: {why}"),
         };
         self.point
@@ -61,10 +61,10 @@ impl LimitState for Faulty<dyn LimitState> {
             .await
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        let what = format!("restore {} leases", leases.len());
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
+        let what = format!("restore {} leases", restoration.leases.len());
         self.point
-            .call(Part::Limits, &what, done, self.inner.restore(leases))
+            .call(Part::Limits, &what, done, self.inner.restore(restoration))
             .await
     }
 

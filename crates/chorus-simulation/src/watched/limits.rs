@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Timestamp;
@@ -104,9 +104,9 @@ impl LimitState for WatchedLimits {
         Ok(())
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        self.memory.restore(leases.clone()).await?;
-        self.check(&LeaseOperation::Restore(&leases));
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
+        self.memory.restore(restoration.clone()).await?;
+        self.check(&LeaseOperation::Restore(&restoration.leases));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, HeldLease, Lease, LimitSignals, Reserved, Sent};
+use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
 use chorus_core::port::LimitState;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
@@ -126,9 +126,9 @@ impl LimitState for Counted {
         self.inner.observe(lease, signals).await
     }
 
-    async fn restore(&self, leases: Vec<HeldLease>) -> Result<(), LimiterError> {
-        let count = leases.len() as u64;
-        let answer = self.inner.restore(leases).await;
+    async fn restore(&self, restoration: Restoration) -> Result<(), LimiterError> {
+        let count = restoration.leases.len() as u64;
+        let answer = self.inner.restore(restoration).await;
         if answer.is_ok() {
             self.reservations.restored.inc_by(count);
         }

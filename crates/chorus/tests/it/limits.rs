@@ -83,7 +83,7 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
     let before = pair.redis.levels().await.expect("the server answers");
     server.flush(&pair.namespace).await;
     pair.redis
-        .restore(Vec::new())
+        .restore(Vec::new().into())
         .await
         .expect("the server answers");
     let after = pair.redis.levels().await.expect("the server answers");
@@ -95,12 +95,12 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
     let stranger = server.limiter(&pair.namespace, &pair.clock);
     server.flush(&pair.namespace).await;
     stranger
-        .restore(Vec::new())
+        .restore(Vec::new().into())
         .await
         .expect("the server answers");
     let answer = stranger.reserve(demand).await;
     assert!(
-        matches!(answer, Ok(Reserved::Wait { at: Some(_) })),
+        matches!(answer, Ok(Reserved::Wait { at: Some(_), .. })),
         "a process that saw nothing believes that nothing is left: {answer:?}"
     );
 }
@@ -143,7 +143,10 @@ async fn a_restored_lease_is_the_one_that_was_granted() {
     };
     let hand = Arc::new(ManualClock::default());
     let redis = server.limiter(&Server::namespace(), &hand);
-    redis.restore(Vec::new()).await.expect("the server answers");
+    redis
+        .restore(Vec::new().into())
+        .await
+        .expect("the server answers");
     hand.pass(Millis(120_000));
     let mut pair = Pair::new(&server, 9_002).await;
     let demand = pair.demand_for_tokens(100);
@@ -152,13 +155,15 @@ async fn a_restored_lease_is_the_one_that_was_granted() {
     };
     pair.take(&Step::Flush).await.expect("both forget");
     let groups = demand.candidates[0].groups.clone();
-    pair.take(&Step::Restore(vec![HeldLease {
+    let held = HeldLease {
         lease: lease.clone(),
         groups,
         sent_until: None,
-    }]))
-    .await
-    .expect("both agree");
+        process_ended: false,
+    };
+    pair.take(&Step::Restore(vec![held].into()))
+        .await
+        .expect("both agree");
     assert_eq!(
         pair.redis.reserve(demand).await,
         Ok(Reserved::Granted(lease))

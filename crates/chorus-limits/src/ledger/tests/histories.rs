@@ -160,7 +160,7 @@ impl World {
                 self.note(&demand);
                 self.asked.push(demand);
             }
-            Reserved::Wait { at: Some(at) } => {
+            Reserved::Wait { at: Some(at), .. } => {
                 prop_assert!(at.0 > self.now, "it would fit now");
                 let soonest = self.next_change();
                 // Leases that expire on the way are a change; the promise holds until then.
@@ -176,7 +176,7 @@ impl World {
                     );
                 }
             }
-            Reserved::Wait { at: None } => {
+            Reserved::Wait { at: None, .. } => {
                 let soonest = self.next_change();
                 prop_assert!(
                     !granted(&before.reserve(&demand, Timestamp(soonest - 1))),

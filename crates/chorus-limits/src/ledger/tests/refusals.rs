@@ -25,7 +25,10 @@ impl Fixture {
         };
         let (group, now) = (Arc::clone(&self.group), Timestamp(self.now));
         self.ledger.configure(&group, now);
-        self.ledger.observe_group(&group.id, &signals, now);
+        let group = self.ledger.groups.get_mut(&group.id);
+        group
+            .expect("it was configured")
+            .observe(&signals, None, now);
     }
 }
 

@@ -124,7 +124,7 @@ fn hold(
             demand.not_after = Timestamp(i64::MAX / 4);
             match ledger.reserve(&demand, Timestamp(now)) {
                 Reserved::Granted(_) => break,
-                Reserved::Wait { at: Some(at) } => {
+                Reserved::Wait { at: Some(at), .. } => {
                     let next = ahead.iter().map(|(at, _)| *at).min().unwrap_or(i64::MAX);
                     now = at.0.min(next).max(now);
                     due(&mut ledger, &mut ahead, now, calls)?;

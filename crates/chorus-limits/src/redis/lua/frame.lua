@@ -18,6 +18,10 @@ local MOST_DUE = 400
 local GROUPS, LEASES, DUE = prefix .. ':groups', prefix .. ':leases', prefix .. ':due'
 local LIFE, NAMES, MEMBERS = prefix .. ':life', prefix .. ':names', prefix .. ':members'
 
+-- Server, token and beginning of the life of this state, and the level of rates that nothing is known of.
+local life = redis.call('HMGET', LIFE, 'server', 'token', 'began', 'start')
+local starts_empty = life[4] ~= 'full'
+
 -- Groups and leases that were read in this run, what must be written, and which groups were freed or corrected.
 local groups, leases, freed = {}, {}, {}
 

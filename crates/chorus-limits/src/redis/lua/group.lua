@@ -2,15 +2,26 @@
 
 local FLAG, REST, SPEND_REST = 1000, 1000, 60000
 
+-- A group as the previous release wrote it gets the fields that it lacks.
+local function complete(group)
+  if group and not group.dead then
+    group.sent, group.dead = group.sent or group.flight, {}
+  end
+  if group and group.closed and not group.closed_at then
+    group.closed_at, group.closed_by = now, 'rate_window'
+  end
+  return group
+end
+
 local function load_group(id)
-  return load(groups, GROUPS, id)
+  return complete(load(groups, GROUPS, id))
 end
 
 local function load_groups(ids)
   if #ids > 0 then
     for place, packed in ipairs(redis.call('HMGET', GROUPS, unpack(ids))) do
       if groups[ids[place]] == nil then
-        groups[ids[place]] = packed and cmsgpack.unpack(packed) or false
+        groups[ids[place]] = complete(packed and cmsgpack.unpack(packed) or false)
       end
     end
   end
@@ -35,7 +46,7 @@ local function configure_group(id, config, at, began)
   end
   local known = group
   if not known then
-    group = { id = id, made = 0, flight = 0, waiting = {}, meters = {} }
+    group = { id = id, made = 0, flight = 0, sent = 0, waiting = {}, dead = {}, meters = {} }
     groups[id] = group
     redis.call('SADD', NAMES, id)
   end
@@ -51,7 +62,7 @@ local function configure_group(id, config, at, began)
     elseif old then
       meter = reconfigured(group, old, text, at)
     else
-      meter = begin(group, text, known and at or began, not known)
+      meter = begin(group, text, known and at or began, not known and starts_empty)
     end
     if old then
       kept[old] = true
@@ -71,20 +82,39 @@ local function ramp_cap(group)
   return math.floor(group.ramp / 1000)
 end
 
--- Fit of a call: 'now' with its headroom, 'at' with the instant, 'freed', or 'never' with the dimension.
+-- Answer of a call that waits for a slot: those of a process that ended come first.
+local function when_freed(group, why)
+  local till
+  for _, one in pairs(group.dead) do
+    till = math.min(till or one, one)
+  end
+  if till then
+    return 'freed', till, { kind = 'dead' }
+  end
+  return 'freed', nil, why
+end
+
+-- Fit of a call, with the obstacle: 'now' with its headroom, 'at' with the instant, 'freed' with the latest instant
+-- where one is known, or 'never' with the dimension.
 local function fit_group(group, estimate, floor, interactive)
-  local at = math.max(now, group.closed or now)
-  local headroom, waits = 9007199254740991, group.ramp ~= nil and group.flight >= ramp_cap(group)
+  local at, why, waits = now, nil, nil
+  if group.closed and group.closed > now then
+    at, why = group.closed, { kind = 'closed', class = group.closed_by, since = group.closed_at }
+  end
+  local headroom = 9007199254740991
+  if group.ramp ~= nil and group.flight >= ramp_cap(group) then
+    waits = { kind = 'flight' }
+  end
   for _, meter in ipairs(group.meters) do
     local need = need_of(meter, estimate)
     if need > meter.cap then
       return 'never', meter.dim
     end
     local instant = earliest(group, meter, now, need, floor)
-    if instant then
-      at = math.max(at, instant)
-    else
-      waits = true
+    if not instant then
+      waits = waits or { kind = 'limit', dim = meter.dim }
+    elseif instant > at then
+      at, why = instant, { kind = 'limit', dim = meter.dim }
     end
     local cap, left = math.max(meter.cap, 1), meter_room(group, meter, now) - need
     local sign = left < 0 and -1 or 1
@@ -97,20 +127,39 @@ local function fit_group(group, estimate, floor, interactive)
   for lease, till in pairs(group.waiting) do
     if till <= now then
       group.waiting[lease], group.dirty = nil, true
-    elseif not interactive then
-      at = math.max(at, till)
+    elseif not interactive and till > at then
+      at, why = till, { kind = 'interactive' }
     end
   end
   if waits then
-    return 'freed'
+    return when_freed(group, waits)
   elseif at > now then
-    return 'at', at
+    return 'at', at, why
   end
   return 'now', headroom
 end
 
-local function close(group, till)
-  group.closed = math.max(group.closed or till, till)
+-- True unless a call that was sent at `sent_at` was sent after the refusal that closed the group.
+local function closure_is_newer(group, sent_at)
+  return not sent_at or sent_at <= group.closed_at
+end
+
+-- Opens the group after a call that was sent at `sent_at` was accepted, if the closure is older.
+local function accepted(group, sent_at)
+  if group.closed and not closure_is_newer(group, sent_at) then
+    group.closed, group.closed_at, group.closed_by = nil, nil, nil
+  end
+end
+
+-- The refusal of a later call replaces an earlier one of the same class; else the longer closure stays.
+local function close(group, signals, sent_at, till)
+  if group.closed then
+    local replaced = signals.class == group.closed_by and not closure_is_newer(group, sent_at) and signals.retry ~= NONE
+    if till <= group.closed and not replaced then
+      return
+    end
+  end
+  group.closed, group.closed_at, group.closed_by = till, now, signals.class
 end
 
 local function is_rate(meter)
@@ -143,7 +192,7 @@ end
 local function scarcest(group)
   local found, least
   for _, meter in ipairs(group.meters) do
-    if is_rate(meter) then
+    if is_rate(meter) and meter.dim ~= 's' then
       local share = cut(meter_room(group, meter, now) * 1000, math.max(meter.cap, 1))
       if not least or share < least then
         found, least = meter, share
@@ -153,7 +202,7 @@ local function scarcest(group)
   return found
 end
 
-local function refused_for_rate(group, signals, rest)
+local function refused_for_rate(group, signals, sent_at, rest)
   local culprits = {}
   for _, level in ipairs(signals.levels) do
     if level.remaining == 0 then
@@ -166,7 +215,7 @@ local function refused_for_rate(group, signals, rest)
   for _, meter in ipairs(culprits) do
     set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
   end
-  close(group, now + rest)
+  close(group, signals, sent_at, now + rest)
 end
 
 local function next_period(group, kind)
@@ -193,7 +242,10 @@ local function money_comes_back(group, signals)
   return next_period(group, 'm')
 end
 
-local function observe_group(group, signals)
+local function observe_group(group, signals, sent_at)
+  if signals.class == NONE then
+    accepted(group, sent_at)
+  end
   for _, level in ipairs(signals.levels) do
     local meter = meter_of(group, level)
     if meter then
@@ -203,20 +255,20 @@ local function observe_group(group, signals)
   -- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
   local rest = signals.retry ~= NONE and signals.retry or REST
   if signals.reaction == 'close_bucket' then
-    refused_for_rate(group, signals, rest)
+    refused_for_rate(group, signals, sent_at, rest)
   elseif signals.reaction == 'halve_ramp' then
-    local most = group.flight * 1000
+    local most = group.sent * 1000
     group.ramp = math.max(math.floor((group.ramp and math.min(group.ramp, most) or most) / 2), 1000)
-    close(group, now + rest)
+    close(group, signals, sent_at, now + rest)
   elseif signals.reaction == 'lower_concurrency' then
-    local lowered = math.max(math.max(group.flight - 1, 0), 1) * 1000
+    local lowered = math.max(math.max(group.sent - 1, 0), 1) * 1000
     if not group.ramp or ramp_cap(group) >= math.floor(lowered / 1000) then
       group.ramp = lowered
     end
   elseif signals.reaction == 'close_until_day' then
-    close(group, next_period(group, 'd'))
+    close(group, signals, sent_at, next_period(group, 'd'))
   elseif signals.reaction == 'close_until_money' then
-    close(group, money_comes_back(group, signals))
+    close(group, signals, sent_at, money_comes_back(group, signals))
   end
   group.dirty = true
 end

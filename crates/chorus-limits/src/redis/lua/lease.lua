@@ -51,6 +51,7 @@ end
 
 -- Frees the lease's slots and moves it to another state.
 local function free(lease, at, life, till)
+  local was_sent = lease.life ~= 'r'
   live_on(lease, life, till)
   for _, part in ipairs(lease.parts) do
     if part.dim == 'c' and not part.charged_at then
@@ -65,6 +66,8 @@ local function free(lease, at, life, till)
     local group = load_group(id)
     if group then
       group.flight, group.dirty = math.max(0, group.flight - 1), true
+      group.sent = math.max(0, group.sent - (was_sent and 1 or 0))
+      group.dead[lease.id] = nil
     end
     redis.call('SREM', live_key(id), lease.id)
     freed[id] = true
@@ -146,7 +149,7 @@ local function hold_again(group)
   for _, meter in ipairs(group.meters) do
     meter.held = 0
   end
-  group.flight = 0
+  group.flight, group.sent, group.dead = 0, 0, {}
   local live, sent = redis.call('SMEMBERS', live_key(group.id)), {}
   table.sort(live)
   for _, id in ipairs(live) do
@@ -154,6 +157,10 @@ local function hold_again(group)
     group.flight = group.flight + 1
     if lease.life ~= 'r' then
       sent[#sent + 1] = lease
+      group.sent = group.sent + 1
+    end
+    if lease.dead then
+      group.dead[id] = lease.till
     end
     for _, part in ipairs(lease.parts) do
       local meter = part.group == group.id and not part.charged_at and nth_meter(group.meters, part.dim, part.nth)
@@ -173,6 +180,35 @@ local function configure(id, config, began)
   end
 end
 
+-- Counts a lease among the sent ones of its groups.
+local function counts_as_sent(lease)
+  for _, id in ipairs(lease.groups) do
+    local group = load_group(id)
+    if group then
+      group.sent, group.dirty = group.sent + 1, true
+    end
+  end
+end
+
+-- Marks a reserved lease as sent, and charges what providers charge when a call starts.
+local function now_sent(lease, deadline)
+  live_on(lease, 's', deadline)
+  lease.sent_at = now
+  counts_as_sent(lease)
+  charge_sent(lease, now)
+end
+
+-- Notes that the process of a sent lease has ended.
+local function process_ended(lease)
+  lease.dead, lease.dirty = true, true
+  for _, id in ipairs(lease.groups) do
+    local group = load_group(id)
+    if group then
+      group.dead[lease.id], group.dirty = lease.till, true
+    end
+  end
+end
+
 local function send(lease, holder, deadline)
   if lease.life == 's' and lease.holder == holder then
     return true
@@ -183,8 +219,7 @@ local function send(lease, holder, deadline)
     return false
   end
   lease.holder = holder
-  live_on(lease, 's', deadline)
-  charge_sent(lease, now)
+  now_sent(lease, deadline)
   return true
 end
 
@@ -202,7 +237,7 @@ local function observe_lease(lease, signals)
     for _, id in ipairs(lease.groups) do
       local group = load_group(id)
       if group then
-        observe_group(group, signals)
+        observe_group(group, signals, lease.sent_at)
         freed[id], seen[#seen + 1] = true, id
       end
     end
@@ -222,6 +257,7 @@ local function finish(lease, ending)
       for _, id in ipairs(lease.groups) do
         local group = load_group(id)
         if group then
+          accepted(group, lease.sent_at)
           on_success(group)
           group.dirty = true
         end
@@ -236,6 +272,9 @@ local function finish(lease, ending)
     settle_late(lease, ending)
   elseif how == 'aborted' and begun then
     settle(lease, now, function(meter, part) return math.max(part.aside, charged_for(meter, ending.usage, 0)) end)
+    if life == 'r' then
+      counts_as_sent(lease)
+    end
     live_on(lease, 'a', now + ending.grace)
   elseif how == 'refused' and (begun or life == 'a') then
     settle(lease, now, function(meter) return meter.dim == 'q' and ending.counts or 0 end)

@@ -4,7 +4,6 @@ local CHANNEL = prefix .. ':changed'
 -- A process that reserved within this time counts as a member.
 local MEMBER_LASTS = 30000
 
-local life = redis.call('HMGET', LIFE, 'server', 'token', 'began')
 local lost = not life[2] or life[1] ~= server
 local began = tonumber(life[3])
 
@@ -63,25 +62,35 @@ local function grant_of(lease)
   return { 'granted', args.members, lease.credential, lease.granted_at, lease.not_after, charges, {} }
 end
 
+-- Fit over all groups of a candidate, with the obstacle of the group that decides it.
 local function fit(candidate)
-  local kind, value = 'now', 9007199254740991
+  local kind, value, why = 'now', 9007199254740991, nil
   for _, id in ipairs(candidate.groups) do
-    local one, what = fit_group(groups[id], candidate.estimate, candidate.floor, args.interactive)
-    if kind == 'never' then
+    local one, what, obstacle = fit_group(groups[id], candidate.estimate, candidate.floor, args.interactive)
+    local decides
+    if kind == 'never' or one == 'never' then
       -- The first limit that it is larger than is the one to name.
-    elseif one == 'never' then
-      kind, value = one, what
+      decides = kind ~= 'never'
     elseif kind == 'freed' or one == 'freed' then
-      kind, value = 'freed', nil
+      decides = kind ~= 'freed'
     elseif kind == 'at' and one == 'at' then
-      value = math.max(value, what)
-    elseif one == 'at' then
-      kind, value = one, what
-    elseif kind == 'now' then
-      value = math.min(value, what)
+      decides = what > value
+    elseif kind == 'now' and one == 'now' then
+      decides = what < value
+    else
+      decides = one == 'at'
+    end
+    if decides then
+      kind, value, why = one, what, obstacle
+      if why then
+        why.group = id
+      end
     end
   end
-  return kind, value
+  if why then
+    why.credential, why.till = candidate.credential, value
+  end
+  return kind, value, why
 end
 
 local function each_group(act)
@@ -111,14 +120,22 @@ local function grant(candidate)
   return reply
 end
 
-local function refuse(never, soonest)
+-- The obstacle as values of a reply: credential, group, kind, its detail, its time, and the time of its end.
+local function obstacle_of(why)
+  if not why then
+    return {}
+  end
+  return { why.credential, why.group, why.kind, why.dim or why.class or '', why.since or '', why.till or '' }
+end
+
+local function refuse(never, soonest, why)
   if never then
     return { 'never', args.members, never }
   end
   if args.interactive then
     each_group(function(group) group.waiting[args.lease], group.dirty = now + FLAG, true end)
   end
-  return { 'wait', args.members, soonest or '' }
+  return { 'wait', args.members, soonest or '', obstacle_of(why) }
 end
 
 local function reserve()
@@ -139,13 +156,15 @@ local function reserve()
   for _, group in ipairs(args.groups) do
     configure(group[1], group[2], began)
   end
-  local best, rank, most, soonest, never = nil, nil, nil, nil, 'none'
+  local best, rank, most, soonest, never, first = nil, nil, nil, nil, 'none', nil
   for _, candidate in ipairs(args.candidates) do
-    local kind, value = fit(candidate)
+    local kind, value, why = fit(candidate)
     if kind == 'now' and (not best or candidate.rank < rank or (candidate.rank == rank and value > most)) then
       best, rank, most = candidate, candidate.rank, value
-    elseif kind == 'at' then
-      soonest = math.min(soonest or value, value)
+    elseif kind == 'at' and (not soonest or value < soonest) then
+      soonest, first = value, why
+    elseif kind == 'freed' and not first then
+      first = why
     end
     if kind ~= 'never' then
       never = nil
@@ -156,7 +175,7 @@ local function reserve()
   if best then
     return grant(best)
   end
-  return refuse(never, soonest)
+  return refuse(never, soonest, first)
 end
 
 local function wipe()
@@ -173,20 +192,41 @@ local function wipe()
   groups, leases = {}, {}
 end
 
--- Begins a new life of the state: rates start at the levels that the restoring process saw last, or empty.
+-- Sets the level of an unused meter to the one that past calls left: an amount, or charges of a sliding window.
+local function set_past(group, meter, level)
+  if type(level) == 'table' then
+    for _, one in ipairs(level) do
+      tally_charge(group, meter, one[1], one[2])
+    end
+  elseif level ~= NONE then
+    set_room(group, meter, now, level)
+  end
+  meter.lowest = meter_room(group, meter, now)
+end
+
+-- Begins a new life of the state: at the levels that past calls left where they are known, else at those that the
+-- restoring process saw last, or empty.
 local function begin_life()
   wipe()
-  began, life[2] = now, args.token
+  began, life[2], starts_empty = now, args.token, args.past == NONE
   redis.call('HSET', LIFE, 'server', server, 'token', args.token, 'began', string.format('%.0f', now))
+  redis.call('HSET', LIFE, 'start', starts_empty and 'empty' or 'full')
+  for _, past in ipairs(starts_empty and {} or args.past) do
+    configure(past.group, past.config, began)
+    for place, meter in ipairs(groups[past.group].meters) do
+      set_past(groups[past.group], meter, past.levels[place])
+    end
+    groups[past.group].dirty = true
+  end
   for _, mirror in ipairs(args.mirrors) do
     configure(mirror.group, mirror.config, began)
     local group = groups[mirror.group]
-    for place, meter in ipairs(group.meters) do
+    for place, meter in ipairs(starts_empty and group.meters or {}) do
       set_room(group, meter, now, mirror.rooms[place])
       meter.lowest = tally_room(meter)
     end
     if mirror.closed ~= NONE then
-      group.closed = mirror.closed
+      group.closed, group.closed_at, group.closed_by = mirror.closed[1], mirror.closed[2], mirror.closed[3]
     end
   end
 end
@@ -200,8 +240,10 @@ local function put_back(held)
     if held.holder ~= NONE then
       lease.holder = held.holder
     end
-    live_on(lease, 's', held.sent_until)
-    charge_sent(lease, now)
+    now_sent(lease, held.sent_until)
+    if held.dead then
+      process_ended(lease)
+    end
   end
   return lease
 end
@@ -227,8 +269,7 @@ local function merge()
       lease = put_back(held)
     elseif lease and lease.life == 'r' and held.sent_until ~= NONE then
       lease.holder = held.holder ~= NONE and held.holder or nil
-      live_on(lease, 's', held.sent_until)
-      charge_sent(lease, now)
+      now_sent(lease, held.sent_until)
     end
     if held.signals ~= NONE then
       observe_lease(lease, held.signals)
@@ -246,7 +287,8 @@ local function observe()
   for _, id in ipairs(observe_lease(lease, args.signals)) do
     ids[#ids + 1] = id
     closed[#closed + 1] = id
-    closed[#closed + 1] = groups[id].closed or ''
+    local group = groups[id]
+    closed[#closed + 1] = group.closed and { group.closed, group.closed_at, group.closed_by } or ''
   end
   return { 'ok', rooms(ids), closed }
 end
@@ -293,7 +335,8 @@ local operations = {
   open = function()
     local group = load_group(args.group)
     if group then
-      group.closed, group.dirty, freed[args.group] = nil, true, true
+      group.closed, group.closed_at, group.closed_by = nil, nil, nil
+      group.dirty, freed[args.group] = true, true
     end
     return { 'ok' }
   end,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use async_trait::async_trait;
 use chorus_core::id::{CredentialId, GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
+    CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
     QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
@@ -134,7 +134,7 @@ impl LimiterContext {
     /// Restores the limiter and waits until all rates are full.
     pub async fn new(shared: Box<dyn SharedState>, clock: Arc<ManualClock>) -> Self {
         let limits = shared.new_process();
-        limits.restore(Vec::new()).await.expect("it answers");
+        limits.restore(Vec::new().into()).await.expect("it answers");
         clock.pass(Millis::from_secs(120));
         Self {
             shared,
@@ -262,12 +262,55 @@ impl LimiterContext {
         }
     }
 
+    /// A lease of `input` tokens that another process granted.
+    pub(super) fn lease_of_another(&self, input: u64) -> Lease {
+        let charge = |dimension, amount| Charge {
+            group: self.group.id.clone(),
+            dimension,
+            amount,
+        };
+        Lease {
+            id: self.demand(0).lease,
+            credential: CredentialId::new(1),
+            charges: vec![
+                charge(Dimension::InputTokens, input),
+                charge(Dimension::Concurrency, 1),
+            ],
+            granted_at: self.now(),
+            not_after: self.now() + Millis(30_000),
+        }
+    }
+
+    /// A lease that another process sent, although the group is closed.
+    pub(super) async fn sent_while_closed(&self, lasts: u64) -> Lease {
+        let lease = self.lease_of_another(1);
+        let held = self.held(&lease, Some(lasts));
+        let restored = self.limits.restore(vec![held].into()).await;
+        restored.expect("it answers");
+        lease
+    }
+
+    /// A group with money that comes back in ten minutes and no other limit.
+    pub(super) fn group_of_money(&self) -> Arc<QuotaGroup> {
+        let limit = Limit {
+            dimension: Dimension::Spend,
+            amount: 1_000_000,
+            window: Window::Sliding { per_ms: 600_000 },
+            ..self.group.limits[0].clone()
+        };
+        Arc::new(QuotaGroup {
+            id: "org/money".into(),
+            limits: vec![limit],
+        })
+    }
+
     pub(super) fn held(&self, lease: &Lease, sent_for: Option<u64>) -> HeldLease {
         let sent_until = sent_for.map(|length| self.now() + Millis(length));
         HeldLease {
             lease: lease.clone(),
             groups: vec![Arc::clone(&self.group)],
             sent_until,
+            process_ended: false,
         }
     }
 }

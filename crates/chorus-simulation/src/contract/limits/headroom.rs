@@ -62,10 +62,8 @@ pub(super) async fn a_wait_names_the_instant_at_which_it_fits(context: LimiterCo
     let demand = context.demand(100);
     let answer = context.answer(&demand).await;
     assert_eq!(
-        answer,
-        Reserved::Wait {
-            at: Some(context.now() + Millis(1_500))
-        },
+        answer.asks_again_at(),
+        Some(Some(context.now() + Millis(1_500))),
         "half a second to arrive, one second to refill"
     );
     context.pass(1_499);
@@ -80,8 +78,8 @@ pub(super) async fn a_wait_names_the_instant_at_which_it_fits(context: LimiterCo
     ));
     context.sent(0, 9_000).await;
     assert_eq!(
-        context.answer(&context.demand(0)).await,
-        Reserved::Wait { at: None },
+        context.answer(&context.demand(0)).await.asks_again_at(),
+        Some(None),
         "only a freed slot helps"
     );
 }
@@ -107,10 +105,8 @@ pub(super) async fn tasks_step_aside_for_an_interactive_call_that_waits(context:
     context.pass(500);
     let task = context.demand(10);
     assert_eq!(
-        context.answer(&task).await,
-        Reserved::Wait {
-            at: Some(context.now() + Millis(500))
-        }
+        context.answer(&task).await.asks_again_at(),
+        Some(Some(context.now() + Millis(500)))
     );
     context.pass(500);
     assert!(
@@ -205,10 +201,8 @@ pub(super) async fn a_refusal_closes_the_group_until_the_named_time(context: Lim
     };
     context.end(&lease, refused).await;
     assert_eq!(
-        context.answer(&context.demand(1)).await,
-        Reserved::Wait {
-            at: Some(context.now() + Millis(7_000))
-        }
+        context.answer(&context.demand(1)).await.asks_again_at(),
+        Some(Some(context.now() + Millis(7_000)))
     );
     context.pass(7_000);
     context.has_slots(2).await;

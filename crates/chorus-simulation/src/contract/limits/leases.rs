@@ -163,7 +163,7 @@ pub(super) async fn a_refused_call_charges_what_refusals_count(mut context: Limi
     context.end(&one, used(0)).await;
     let answer = context.answer(&context.demand(0)).await;
     assert!(
-        matches!(answer, Reserved::Wait { at: Some(_) }),
+        matches!(answer, Reserved::Wait { at: Some(_), .. }),
         "one of three requests was charged for a refusal: {answer:?}"
     );
     context.end(&two, End::Unused).await;

@@ -19,7 +19,7 @@ pub(super) async fn restored_leases_hold_again_and_known_ones_stay(context: Limi
     for _ in 0..2 {
         context
             .limits
-            .restore(held.to_vec())
+            .restore(held.to_vec().into())
             .await
             .expect("it answers");
     }
@@ -69,7 +69,7 @@ pub(super) async fn a_flushed_limiter_fails_every_operation_until_it_is_restored
     }
     context
         .limits
-        .restore(Vec::new())
+        .restore(Vec::new().into())
         .await
         .expect("it answers");
     context
@@ -90,10 +90,13 @@ pub(super) async fn calls_under_way_hold_their_slots_after_a_loss(context: Limit
     context.flush().await;
     context
         .limits
-        .restore(vec![
-            context.held(&one, Some(50_000)),
-            context.held(&two, Some(60_000)),
-        ])
+        .restore(
+            vec![
+                context.held(&one, Some(50_000)),
+                context.held(&two, Some(60_000)),
+            ]
+            .into(),
+        )
         .await
         .expect("it answers");
     context.has_slots(0).await;
@@ -108,7 +111,7 @@ pub(super) async fn a_restored_lease_goes_to_the_holder_that_asks_first(context:
     context.flush().await;
     context
         .limits
-        .restore(vec![context.held(&lease, Some(9_000))])
+        .restore(vec![context.held(&lease, Some(9_000))].into())
         .await
         .expect("it answers");
     assert_eq!(context.send(&lease, "two", 9_000).await, Ok(Sent::Sent));
@@ -122,12 +125,12 @@ pub(super) async fn rates_do_not_start_full_after_a_loss(context: LimiterContext
     context.flush().await;
     context
         .limits
-        .restore(Vec::new())
+        .restore(Vec::new().into())
         .await
         .expect("it answers");
     let answer = context.answer(&context.demand(1_001)).await;
     assert!(
-        matches!(answer, Reserved::Wait { at: Some(_) }),
+        matches!(answer, Reserved::Wait { at: Some(_), .. }),
         "5,000 of 6,000 tokens had been used: {answer:?}"
     );
     context.pass(61_000);
@@ -139,7 +142,7 @@ pub(super) async fn a_lease_that_was_not_restored_is_gone(context: LimiterContex
     context.flush().await;
     context
         .limits
-        .restore(Vec::new())
+        .restore(Vec::new().into())
         .await
         .expect("it answers");
     assert_eq!(context.send(&lease, "one", 9_000).await, Ok(Sent::Gone));
@@ -155,7 +158,10 @@ pub(super) async fn a_process_that_restored_learns_of_another_restore_after_a_lo
     );
     let lease = context.sent(0, 60_000).await;
     context.flush().await;
-    deposed.restore(Vec::new()).await.expect("it answers");
+    deposed
+        .restore(Vec::new().into())
+        .await
+        .expect("it answers");
     assert_eq!(
         leader.reserve(context.demand(0)).await,
         Err(LimiterError::StateLost),
@@ -169,7 +175,7 @@ pub(super) async fn a_process_that_restored_learns_of_another_restore_after_a_lo
         "it never restored anything"
     );
     leader
-        .restore(vec![context.held(&lease, Some(60_000))])
+        .restore(vec![context.held(&lease, Some(60_000))].into())
         .await
         .expect("it answers");
     context.has_slots(0).await;

@@ -207,6 +207,7 @@ fn held(lease: &Lease, sent_until: Option<Timestamp>) -> HeldLease {
         lease: lease.clone(),
         groups: vec![group()],
         sent_until,
+        process_ended: false,
     }
 }
 
@@ -251,22 +252,28 @@ async fn keeps_to_its_share(
     // slots are taken.
     let outstanding = vec![held(first, Some(until_then)), held(second, None)];
     dispatcher
-        .restore(outstanding)
+        .restore(outstanding.into())
         .await
         .expect("its own ledger takes them");
     assert_eq!(
         dispatcher.reserve(demand()).await,
-        Ok(Reserved::Wait { at: None }),
+        Ok(Reserved::Wait {
+            at: None,
+            obstacle: None
+        }),
         "two slots of four are its share"
     );
     dispatcher
-        .restore(vec![held(second, None)])
+        .restore(vec![held(second, None)].into())
         .await
         .expect("its own ledger takes them");
     let third = granted(dispatcher).await;
     assert_eq!(
         dispatcher.reserve(demand()).await,
-        Ok(Reserved::Wait { at: None })
+        Ok(Reserved::Wait {
+            at: None,
+            obstacle: None
+        })
     );
     third
 }
@@ -303,7 +310,10 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
     };
     let (dispatcher, gateway, worker) = (server.process(), server.process(), server.process());
     ready(&dispatcher).await;
-    dispatcher.restore(Vec::new()).await.expect("it answers");
+    dispatcher
+        .restore(Vec::new().into())
+        .await
+        .expect("it answers");
     let first = granted(&dispatcher).await;
     gateway
         .end(granted(&gateway).await.id, End::Unused)
@@ -331,7 +341,7 @@ async fn without_its_server_a_dispatcher_keeps_to_its_share_and_a_worker_sends_w
         .await,
     );
     dispatcher
-        .restore(vec![held(&second, Some(until_then)), held(&third, None)])
+        .restore(vec![held(&second, Some(until_then)), held(&third, None)].into())
         .await
         .expect("it answers");
     until(
@@ -360,7 +370,10 @@ async fn a_server_that_was_only_out_of_reach_learns_of_ends_without_it() {
     };
     let process = server.process();
     ready(&process).await;
-    process.restore(Vec::new()).await.expect("it answers");
+    process
+        .restore(Vec::new().into())
+        .await
+        .expect("it answers");
     let (running, waiting) = (granted(&process).await, granted(&process).await);
     let (holder, until_then) = (Holder::new("worker/1"), Wall.now() + Millis(60_000));
     assert_eq!(
@@ -389,7 +402,7 @@ async fn a_server_that_was_only_out_of_reach_learns_of_ends_without_it() {
         .await,
     );
     process
-        .restore(vec![held(&waiting, Some(until_then))])
+        .restore(vec![held(&waiting, Some(until_then))].into())
         .await
         .expect("its own ledger takes them");
     let own = granted(&process).await;

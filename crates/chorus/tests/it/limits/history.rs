@@ -8,7 +8,7 @@ use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
-    ObservedLevel, QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    ObservedLevel, PastCall, PastUse, QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -34,7 +34,7 @@ pub(super) enum Step {
     },
     End(LeaseId, End),
     Observe(LeaseId, Box<LimitSignals>),
-    Restore(Vec<HeldLease>),
+    Restore(Restoration),
     Configure,
     Flush,
 }
@@ -86,7 +86,7 @@ impl<'a> Pair<'a> {
         let groups = (0..3).map(|number| group(number, &mut chance)).collect();
         for limiter in [&redis as &dyn LimitState, &memory] {
             limiter
-                .restore(Vec::new())
+                .restore(Vec::new().into())
                 .await
                 .expect("the server answers");
         }
@@ -111,7 +111,7 @@ impl<'a> Pair<'a> {
 
     pub(super) fn draw(&mut self) -> Step {
         if self.lost && self.chance.u8(0..4) == 0 {
-            return Step::Restore(self.held());
+            return Step::Restore(self.restoration());
         }
         match self.chance.u8(0..100) {
             0..20 => Step::Pass(self.length()),
@@ -136,7 +136,7 @@ impl<'a> Pair<'a> {
                 Some(lease) => Step::Observe(lease.id, Box::new(self.signals(&lease))),
                 None => Step::Pass(1),
             },
-            94..96 => Step::Restore(self.held()),
+            94..96 => Step::Restore(self.restoration()),
             96..99 => Step::Configure,
             _ => Step::Flush,
         }
@@ -333,6 +333,43 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// Some of the granted leases, and in most cases calls that ended.
+    fn restoration(&mut self) -> Restoration {
+        let leases = self.held();
+        let past = (self.chance.u8(0..4) > 0).then(|| {
+            let calls = self.chance.usize(0..30);
+            (0..calls).map(|_| self.past_call()).collect()
+        });
+        Restoration { leases, past }
+    }
+
+    fn past_call(&mut self) -> PastCall {
+        let longest = [1_000, 90_000, 100_000_000][self.chance.usize(0..3)];
+        let sent_at = Timestamp(self.clock.now().0 - self.chance.i64(0..longest));
+        let group = Arc::clone(&self.groups[self.chance.usize(0..self.groups.len())]);
+        let used = match self.end() {
+            End::Used { usage, cost } => PastUse::Known { usage, cost },
+            End::Unused | End::Refused { .. } => PastUse::Refused,
+            End::Aborted { .. } => PastUse::Unknown {
+                charges: group
+                    .limits
+                    .iter()
+                    .map(|limit| Charge {
+                        group: group.id.clone(),
+                        dimension: limit.dimension,
+                        amount: self.chance.u64(0..700),
+                    })
+                    .collect(),
+            },
+        };
+        PastCall {
+            groups: vec![group],
+            sent_at,
+            ended_at: sent_at + Millis(self.chance.u64(0..2_000)),
+            used,
+        }
+    }
+
     /// Some of the granted leases, and one that was never granted.
     fn held(&mut self) -> Vec<HeldLease> {
         let now = self.clock.now().0;
@@ -369,6 +406,7 @@ impl<'a> Pair<'a> {
                 .chance
                 .bool()
                 .then(|| Timestamp(now + self.chance.i64(-100..40_000))),
+            process_ended: self.chance.u8(0..3) == 0,
             lease,
         };
         leases.into_iter().map(held).collect()
@@ -425,10 +463,10 @@ impl<'a> Pair<'a> {
                 self.redis.observe(*lease, *signals.clone()).await,
                 &self.memory.observe(*lease, *signals.clone()).await,
             )?),
-            Step::Restore(leases) => {
+            Step::Restore(restoration) => {
                 same(
-                    self.redis.restore(leases.clone()).await,
-                    &self.memory.restore(leases.clone()).await,
+                    self.redis.restore(restoration.clone()).await,
+                    &self.memory.restore(restoration.clone()).await,
                 )?
                 .map_err(|lost| lost.to_string())?;
                 self.lost = false;
