@@ -5,7 +5,7 @@ mod value;
 use std::path::PathBuf;
 
 use chorus_core::id::Pool;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Dollars, LOCAL_TENANT};
 use value::pool;
@@ -102,18 +102,33 @@ impl Command {
 /// `chorus demo`
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The brief; the long-document example when absent.
+    /// The brief; an example when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) brief: Option<PathBuf>,
-    /// A document, or a folder of documents, to attach; may be given several times.
-    #[arg(long, value_name = "PATH")]
+    /// A document, or a folder of documents, to attach to the brief; may be given several times.
+    #[arg(long, value_name = "PATH", requires = "brief")]
     pub(crate) attach: Vec<PathBuf>,
+    /// The example to show, all of whose texts are in this program; long-document when absent.
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "brief")]
+    pub(crate) example: Option<DemoExample>,
     /// Folder for the deliverable and the report [default: a new folder below result/ for each run]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Seed of the simulated providers.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// Example of `chorus demo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum DemoExample {
+    /// A book of sixteen chapters becomes one study guide.
+    #[default]
+    LongDocument,
+    /// A Python package of nine files whose parts must fit together.
+    SoftwareProject,
+    /// Four sentences in Vietnamese that leave nearly everything open.
+    VagueVi,
 }
 
 /// `chorus run`

@@ -99,3 +99,41 @@ fn report_json_reads_back_as_it_was_written() {
     assert_eq!(back, report);
     assert!(json.contains(r#""happenings":[]"#) && json.contains(r#""makespan_ms":0"#));
 }
+
+/// Names of the texts of one language, from the source of the page.
+fn names_of(source: &str, language: &str, next: &str) -> Vec<String> {
+    let (_, rest) = source
+        .split_once(&format!("\n  {language}: {{"))
+        .expect("the language is there");
+    let (block, _) = rest.split_once(next).expect("the block ends");
+    // Quoted texts are skipped; a name stands before a colon.
+    let outside = block.split('"').step_by(2).collect::<Vec<_>>().join("\"");
+    outside
+        .split([',', '{', '}', '\n'])
+        .filter_map(|piece| piece.split_once(':'))
+        .map(|(name, _)| name.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_text_of_the_page_has_both_languages() {
+    let source = include_str!("../page/words.js");
+    let english = names_of(source, "en", "\n  },");
+    let vietnamese = names_of(source, "vi", "\n  },");
+    assert!(english.len() > 100, "{english:?}");
+    assert_eq!(english, vietnamese);
+}
+
+#[test]
+fn texts_of_a_project_are_never_read_as_markup() {
+    let source = include_str!("../page/script.js");
+    for forbidden in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ] {
+        assert!(!source.contains(forbidden), "{forbidden}");
+    }
+}

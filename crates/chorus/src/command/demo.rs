@@ -1,4 +1,8 @@
 //! `chorus demo`: the whole loop with simulated providers over real HTTP, on a data folder of its own.
+//!
+//! Neighbours: [`example`] holds the texts that are shown without a brief, [`run`](super::run) follows the project.
+
+mod example;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,9 +24,7 @@ use crate::cli::{DemoArgs, RunOptions};
 use crate::config::Config;
 use crate::deliver::{self, ResultFolder};
 use crate::exit::Exit;
-
-/// The example that is shown when no brief is given, below the folder of the source.
-const EXAMPLE: &str = "examples/long-document";
+use crate::prompt;
 
 /// The pool that loses a worker.
 const UNLUCKY: &str = "claude";
@@ -30,17 +32,17 @@ const UNLUCKY: &str = "claude";
 /// Runs the demo.
 pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Exit> {
     eprintln!("Simulated providers: no real model is called, nothing leaves this machine.\n");
-    let (brief, attach) = match &demo.brief {
-        Some(brief) => (brief.clone(), demo.attach.clone()),
-        None => example()?,
-    };
+    // A vague brief is asked about where a person can answer; elsewhere the assumptions are shown.
     let options = RunOptions {
         out: demo.out.clone(),
         force: Vec::new(),
         yes: true,
-        assume: true,
+        assume: !prompt::is_possible(),
     };
-    let mut upload = read_input(&config, &brief, &attach)?;
+    let mut upload = match &demo.brief {
+        Some(brief) => read_input(&config, brief, &demo.attach)?,
+        None => example::upload(demo.example.unwrap_or_default()),
+    };
     upload.options = submission_options(&options, None);
     deliver::try_folder(ResultFolder::new(options.out.as_deref()).known())?;
     let folder = Folder::new()?;
@@ -94,23 +96,6 @@ fn prepare(config: &mut Config, folder: &Path) {
             "deepseek/deepseek-flash",
         ],
     );
-}
-
-/// The example's brief and attachments: beside the source that this binary was built from, or below the
-/// current folder.
-fn example() -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(EXAMPLE);
-    let found = [PathBuf::from(EXAMPLE), beside]
-        .into_iter()
-        .find(|folder| folder.join("brief.md").is_file());
-    let Some(folder) = found else {
-        bail!(
-            "the example {EXAMPLE} is not below this folder; give your own with --brief brief.md --attach docs/"
-        );
-    };
-    Ok((folder.join("brief.md"), vec![folder.join("docs")]))
 }
 
 /// A folder that is gone when the demo is over.
