@@ -94,6 +94,11 @@ impl Fields {
             .collect()
     }
 
+    /// Returns the fields that are left.
+    pub(crate) const fn fields(&self) -> &Map<String, Value> {
+        &self.map
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }

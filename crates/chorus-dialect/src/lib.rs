@@ -10,11 +10,15 @@
 
 pub mod anthropic_messages;
 mod fields;
+mod finish;
 pub mod fit;
 pub mod openai_chat;
+pub mod sniff;
 pub mod sse;
 mod think;
+mod unreadable;
+pub mod wait;
 mod wire_error;
 
 pub use fields::ReadError;
-pub use wire_error::WireError;
+pub use wire_error::{WEB_PAGE, WireError};

@@ -1,7 +1,7 @@
 //! Server-sent events: bytes cut anywhere become events, and events become bytes.
 //!
 //! Comments (`: keep-alive`), blank lines, a byte order mark and every kind of line end are
-//! accepted. The dialects interpret the data. Nothing here limits sizes: the caller counts the
+//! accepted, and a line that begins with `{` is an event of its own. The dialects interpret the data. Nothing here limits sizes: the caller counts the
 //! bytes.
 
 /// One event as it stood on the wire.
@@ -61,6 +61,12 @@ impl Parser {
             return self.end_event();
         }
         let text = String::from_utf8_lossy(unmarked);
+        // Some servers put an error into the stream as it stands, without `data:`.
+        if text.starts_with('{') && !self.has_data {
+            self.has_data = true;
+            self.event.data.push_str(&text);
+            return self.end_event();
+        }
         let (field, value) = text.split_once(':').unwrap_or((&text, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
@@ -137,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_object_on_a_line_is_an_event() {
+        check(
+            &[b"data: a\n\n{\"error\":\"x\"}\ndata: b\n\n"],
+            &[(None, "a"), (None, "{\"error\":\"x\"}"), (None, "b")],
+        );
+    }
+
+    #[test]
     fn a_last_event_without_its_blank_line_is_returned_at_the_close() {
         check(&[b"data: [DO", b"NE]"], &[(None, "[DONE]")]);
     }
@@ -144,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_cut_of_any_bytes_gives_the_same_events(
-            text in "(event: e|data: x|data:y|: k|\r|\n|\r\n|\u{feff}|é|:){0,40}",
+            text in "(event: e|data: x|data:y|: k|\\{|\r|\n|\r\n|\u{feff}|é|:){0,40}",
             cuts in proptest::collection::vec(0usize..200, 0..6),
         ) {
             let bytes = text.as_bytes();

@@ -1,180 +1,152 @@
-//! An error in the terms of a dialect's body; [`FailureClass`](chorus_core::failure::FailureClass)
-//! classifies it elsewhere, by the catalogue's rules.
+//! An error in the terms of a body, wherever the body stands: under a status, in an envelope with
+//! 200, in an event of a stream, on a web page.
+//!
+//! [`FailureClass`](chorus_core::failure::FailureClass) classifies it elsewhere, by the
+//! catalogue's rules. `fields` reads the forms of JSON, `page` reads HTML, `meaning` derives a
+//! status where the server gave none; [`wait`](crate::wait) reads the waits.
 
-use chorus_core::time::Millis;
-use serde_json::Value;
+mod fields;
+mod meaning;
+mod page;
+
+use chorus_core::llm::StreamEvent;
+use serde_json::{Map, Value};
+
+use crate::sse;
+use crate::wait::{self, Wait};
+
+/// [`WireError::kind`] of a web page.
+pub const WEB_PAGE: &str = "web_page";
 
 /// Contents of an error body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WireError {
-    /// The error's `type`, or Google's `status`.
+    /// The error's `type`, or Google's `status`; [`WEB_PAGE`] for a page.
     pub kind: Option<String>,
     /// The error's `code`, also where it hides in `details`.
     pub code: Option<String>,
-    /// Message for people.
+    /// HTTP status that the body itself reports.
+    pub status: Option<u16>,
+    /// Message for people, in one line of at most 1,000 characters.
     pub message: String,
-    /// All other fields of the body, as text: some providers hide the quota's name there.
+    /// Other fields of the body, as text: some providers hide the quota's name there.
     pub details: String,
-    /// Time for which the body asks the caller to stay away.
-    pub retry_after: Option<Millis>,
+    /// Wait that the body asks for.
+    pub wait: Option<Wait>,
 }
 
 impl WireError {
     /// Reads the error bodies of OpenAI, Anthropic, Google and similar servers; prose becomes the
-    /// message.
+    /// message, a web page its title.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let first = match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Array(mut items)) if !items.is_empty() => items.swap_remove(0),
-            Ok(other) => other,
-            Err(_) => return Self::prose(&String::from_utf8_lossy(body)),
-        };
-        let error = match first.get("error") {
-            Some(Value::String(text)) => return Self::prose(text),
-            Some(error) => error,
-            None => &first,
-        };
-        Self::of_object(error)
-    }
-
-    fn of_object(error: &Value) -> Self {
-        let details = error.get("details");
-        let nested_code = details.and_then(|details| details.get("error_code"));
-        let message = text(error.get("message"))
-            .or_else(|| text(error.get("detail")))
-            .unwrap_or_default();
-        Self {
-            kind: text(error.get("type")).or_else(|| text(error.get("status"))),
-            code: text(nested_code).or_else(|| text(error.get("code"))),
-            retry_after: hidden_delay(error).or_else(|| spoken_delay(&message)),
-            message: if message.is_empty() {
-                shortened(&error.to_string())
-            } else {
-                shortened(&message)
-            },
-            details: details.map(Value::to_string).unwrap_or_default(),
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        let begin = body.trim_ascii_start();
+        if begin.starts_with(b"<") {
+            return Self::of_page(begin);
+        }
+        if let Some(value) = first_value(begin) {
+            return Self::of_value(&value);
+        }
+        // An error in the form of an event, with or without the header of a stream.
+        let mut lines = sse::Parser::new();
+        let mut events = lines.push(begin);
+        events.extend(lines.close());
+        let value = events
+            .iter()
+            .find_map(|event| first_value(event.data.as_bytes()));
+        match value {
+            Some(value) => Self::of_value(&value),
+            None => Self::of_prose(&String::from_utf8_lossy(begin)),
         }
     }
 
-    fn prose(text: &str) -> Self {
+    /// Reads the error of a whole JSON body with status 200; none for a body that reports none,
+    /// such as a reply.
+    pub fn in_reply(body: &Value) -> Option<Self> {
+        fields::reports_error(body).then(|| Self::of_value(body))
+    }
+
+    /// Returns true if the data of an event report an error instead of a piece of a reply.
+    pub(crate) fn is_in_event(data: &Map<String, Value>) -> bool {
+        fields::is_error_event(data)
+    }
+
+    /// Returns the error as an event of a canonical stream.
+    pub(crate) fn event(&self) -> StreamEvent {
+        let kind = self.kind.as_ref().or(self.code.as_ref());
+        StreamEvent::Error {
+            kind: kind.map_or_else(|| "error".to_owned(), Clone::clone),
+            message: self.message.clone(),
+        }
+    }
+
+    /// Returns the HTTP status that the error means: the one in the body, else the one that its
+    /// kind, its code or its words stand for. A web page is not the provider: its words say
+    /// nothing about the key or the money of an account.
+    pub fn meant_status(&self) -> Option<u16> {
+        let is_page = self.kind.as_deref() == Some(WEB_PAGE);
+        let meant = meaning::status(self).filter(|status| !is_page || *status >= 429);
+        self.status.or(meant)
+    }
+
+    pub(crate) fn of_value(value: &Value) -> Self {
+        let mut error = fields::read(value);
+        error.wait = wait::in_fields(value)
+            .or_else(|| wait::in_sentence(&error.message))
+            .or_else(|| wait::in_sentence(&error.details));
+        error.message = cleaned(&error.message);
+        error
+    }
+
+    fn of_prose(text: &str) -> Self {
         Self {
-            message: shortened(text.trim()),
+            wait: wait::in_sentence(text),
+            message: cleaned(text),
+            ..Self::default()
+        }
+    }
+
+    fn of_page(body: &[u8]) -> Self {
+        let text = page::text(&String::from_utf8_lossy(body));
+        Self {
+            kind: Some(WEB_PAGE.to_owned()),
+            wait: wait::in_sentence(&text),
+            message: cleaned(&format!("a web page answered: {text}")),
             ..Self::default()
         }
     }
 }
 
-/// Reads Google's `RetryInfo.retryDelay`, for instance `38.2s`.
-fn hidden_delay(error: &Value) -> Option<Millis> {
-    let details = error.get("details")?.as_array()?;
-    details
-        .iter()
-        .find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?))
-}
-
-/// Reads a delay in the message: "Please try again in 5.289s" or "in 120ms".
-fn spoken_delay(message: &str) -> Option<Millis> {
-    let (_, rest) = message.split_once("try again in ")?;
-    seconds(rest.split_whitespace().next()?.trim_end_matches('.'))
-}
-
-fn seconds(text: &str) -> Option<Millis> {
-    let (number, scale) = match text.strip_suffix("ms") {
-        Some(number) => (number, 1.0),
-        None => (text.strip_suffix('s')?, 1000.0),
-    };
-    let millis = number.parse::<f64>().ok()? * scale;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bounded right here"
-    )]
-    (0.0..1e12)
-        .contains(&millis)
-        .then(|| Millis(millis.ceil() as u64))
-}
-
-fn text(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// Returns the first JSON object or list of a body; what is glued behind it is ignored.
+fn first_value(body: &[u8]) -> Option<Value> {
+    if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return None;
     }
+    serde_json::Deserializer::from_slice(body)
+        .into_iter::<Value>()
+        .next()?
+        .ok()
 }
 
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 2_000;
-    if text.chars().count() <= LONGEST {
-        text.to_owned()
-    } else {
-        text.chars().take(LONGEST).chain(['…']).collect()
+/// Returns a text in one line without control characters, of at most 1,000 characters.
+pub(crate) fn cleaned(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    let mut line = String::new();
+    let mut length = 0;
+    for letter in text.trim().chars() {
+        let blank = letter.is_whitespace() || letter.is_control();
+        if blank && line.ends_with(' ') {
+            continue;
+        }
+        if length == LONGEST {
+            line.push('…');
+            break;
+        }
+        line.push(if blank { ' ' } else { letter });
+        length += 1;
     }
+    line
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(
-        body: &str,
-        kind: Option<&str>,
-        code: Option<&str>,
-        message: &str,
-        retry_after: Option<u64>,
-    ) {
-        let error = WireError::read(body.as_bytes());
-        assert_eq!(
-            (
-                error.kind.as_deref(),
-                error.code.as_deref(),
-                error.message.as_str()
-            ),
-            (kind, code, message)
-        );
-        assert_eq!(error.retry_after, retry_after.map(Millis));
-    }
-
-    #[test]
-    fn each_family_of_error_bodies_is_read() {
-        check(
-            r#"{"error":{"message":"Rate limit. Please try again in 5.289s.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#,
-            Some("tokens"),
-            Some("rate_limit_exceeded"),
-            "Rate limit. Please try again in 5.289s.",
-            Some(5289),
-        );
-        check(
-            r#"{"type":"error","error":{"type":"rate_limit_error","message":"m","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
-            Some("rate_limit_error"),
-            Some("enforced_spend_limit_reached"),
-            "m",
-            None,
-        );
-        check(
-            r#"[{"error":{"code":429,"message":"q","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"38.2s"}]}}]"#,
-            Some("RESOURCE_EXHAUSTED"),
-            Some("429"),
-            "q",
-            Some(38_200),
-        );
-    }
-
-    #[test]
-    fn prose_and_odd_forms_become_the_message() {
-        check(
-            "<html>bad gateway</html>\n",
-            None,
-            None,
-            "<html>bad gateway</html>",
-            None,
-        );
-        check(
-            r#"{"error":"model not loaded"}"#,
-            None,
-            None,
-            "model not loaded",
-            None,
-        );
-        check(r#"{"detail":"Not Found"}"#, None, None, "Not Found", None);
-        check("", None, None, "", None);
-    }
-}
+mod tests;

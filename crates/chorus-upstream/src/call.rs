@@ -1,29 +1,29 @@
 //! One call, from the request to the reply: the [`Upstream`] port over a [`Transport`].
 //!
-//! `prepare` writes the request, `streamed` and `tapped` read replies as they arrive, `body` reads whole ones.
+//! `prepare` writes the request; `streamed` and `tapped` read replies as they arrive, `whole` reads complete ones;
+//! `decoded` undoes compression that was not asked for.
 
 mod body;
+mod decoded;
 mod prepare;
 mod streamed;
 mod tapped;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::catalog::{Catalog, Dialect, Provider};
+use chorus_core::catalog::{Catalog, Provider};
 use chorus_core::failure::FailureClass;
 use chorus_core::id::ProviderId;
-use chorus_core::llm::FinishReason;
 use chorus_core::port::upstream::{Body, Call, CallFailure, Response, ResponseBody};
 use chorus_core::port::{Clock, Upstream};
-use chorus_core::time::Timestamp;
-use chorus_dialect::WireError;
 use chorus_vault::address::AddressPolicy;
 use chorus_vault::{Secret, Secrets};
 use http::HeaderMap;
 
-use crate::codec::{Reader, read_reply};
+use crate::codec::Reader;
 use crate::failure::Exchange;
 use crate::limit_headers::observed;
 use crate::transport::{BodyStream, Transport, TransportError};
@@ -111,9 +111,13 @@ impl Http {
         let (head, body) = response.into_parts();
         exchange.status = Some(head.status.as_u16());
         exchange.levels = observed(&exchange.provider.limit_headers, &head.headers, clock.now());
+        exchange.headers.clone_from(&head.headers);
         let request_id = request_id(&head.headers);
+        if head.status.is_redirection() {
+            return Err(exchange.redirected());
+        }
         if !head.status.is_success() {
-            return Err(self.refusal(call, exchange, &head.headers, body).await);
+            return Err(self.refusal(call, exchange, body).await);
         }
         let levels = exchange.levels.clone();
         let body = self.accepted(call, prepared, &head, body).await?;
@@ -125,13 +129,7 @@ impl Http {
         })
     }
 
-    async fn refusal(
-        &self,
-        call: &Call,
-        exchange: &Exchange,
-        headers: &HeaderMap,
-        body: BodyStream,
-    ) -> CallFailure {
+    async fn refusal(&self, call: &Call, exchange: &Exchange, body: BodyStream) -> CallFailure {
         const LONGEST: usize = 1 << 20;
         let clock = &self.parts.clock;
         let bytes = match clock
@@ -141,7 +139,11 @@ impl Http {
             None => return exchange.past_deadline(),
             Some(bytes) => bytes,
         };
-        exchange.refused(&read_error(exchange, &bytes), headers, clock.now())
+        let error = match decoded::Decoder::whole(&exchange.headers, &bytes) {
+            Ok(plain) => exchange.read_error(&plain),
+            Err(error) => exchange.read_error(error.to_string().as_bytes()),
+        };
+        exchange.refused(&error, clock.now())
     }
 
     async fn accepted(
@@ -160,9 +162,9 @@ impl Http {
             .get(http::header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        let reader = || Reader::new(exchange.provider.dialect, quirks);
         match &call.body {
             Body::Verbatim { facts, .. } => {
+                let reader = || Reader::new(exchange.provider.dialect, quirks);
                 let reader = facts.stream.then(reader);
                 let tap = tapped::Tap {
                     exchange: exchange.clone(),
@@ -177,64 +179,30 @@ impl Http {
                     body: tap.stream(body),
                 })
             }
-            Body::Canonical(request)
-                if request.stream && !content_type.starts_with("application/json") =>
-            {
+            Body::Canonical(request) if request.stream => {
                 let stream = streamed::Streamed {
                     exchange: exchange.clone(),
-                    reader: reader(),
+                    quirks: quirks.clone(),
                     clock,
                     deadline: call.deadline,
                 };
                 Ok(ResponseBody::Stream(stream.stream(body)))
             }
-            Body::Canonical(request) => {
-                let reply = self.whole(call.deadline, prepared, head, body).await?;
-                Ok(if request.stream {
-                    ResponseBody::Stream(streamed::replay(reply))
-                } else {
-                    ResponseBody::Whole(Box::new(reply))
-                })
+            Body::Canonical(_) => {
+                let bytes = match clock.deadline(call.deadline, body::whole(body)).await {
+                    None => return Err(exchange.past_deadline()),
+                    Some(bytes) => bytes,
+                };
+                let reply = match bytes {
+                    Ok(bytes) => whole::read(exchange, quirks, &bytes, clock.now()),
+                    Err(error) => Err(exchange.failure(
+                        FailureClass::MidStream,
+                        "cut_reply",
+                        &error.to_string(),
+                    )),
+                };
+                Ok(ResponseBody::Whole(Box::new(reply?)))
             }
-        }
-    }
-
-    async fn whole(
-        &self,
-        deadline: Timestamp,
-        prepared: &Prepared,
-        head: &http::response::Parts,
-        body: BodyStream,
-    ) -> Result<chorus_core::llm::Reply, CallFailure> {
-        let Prepared {
-            exchange, quirks, ..
-        } = prepared;
-        let clock = &self.parts.clock;
-        let bytes = match clock.deadline(deadline, body::whole(body)).await {
-            None => return Err(exchange.past_deadline()),
-            Some(Err(error)) => {
-                return Err(exchange.failure(
-                    FailureClass::Transient,
-                    "cut_reply",
-                    &error.to_string(),
-                ));
-            }
-            Some(Ok(bytes)) => bytes,
-        };
-        let reply = read_reply(exchange.provider.dialect, &bytes, quirks).map_err(|error| {
-            let reported = read_error(exchange, &bytes);
-            match body::holds_error(&bytes) {
-                true => exchange.refused(&reported, &head.headers, clock.now()),
-                false => exchange.failure(
-                    FailureClass::Transient,
-                    "unreadable_reply",
-                    &error.to_string(),
-                ),
-            }
-        })?;
-        match reply.finish {
-            Some(FinishReason::Aborted) => Err(aborted(exchange)),
-            _ => Ok(reply),
         }
     }
 }
@@ -254,13 +222,6 @@ fn unreached(exchange: &Exchange, error: &TransportError) -> CallFailure {
         TransportError::Broken(_) => "connection_broke",
     };
     exchange.failure(FailureClass::Transient, kind, &error.to_string())
-}
-
-fn read_error(exchange: &Exchange, bytes: &[u8]) -> WireError {
-    match exchange.provider.dialect {
-        Dialect::OpenaiChat => chorus_dialect::openai_chat::read_error(bytes),
-        Dialect::AnthropicMessages => chorus_dialect::anthropic_messages::read_error(bytes),
-    }
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

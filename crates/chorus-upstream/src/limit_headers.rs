@@ -5,7 +5,8 @@
 
 use chorus_core::catalog::{LimitHeaders, ResetForm};
 use chorus_core::limit::ObservedLevel;
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Timestamp;
+use chorus_dialect::wait::duration;
 use http::HeaderMap;
 
 /// Reads all levels that the headers report.
@@ -41,45 +42,11 @@ fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<Obse
 
 fn full_at(form: ResetForm, text: &str, now: Timestamp) -> Option<Timestamp> {
     match form {
-        ResetForm::Duration => Some(now + go_duration(text)?),
+        ResetForm::Duration => Some(now + duration(text)?),
         ResetForm::Rfc3339 => {
             let at = text.parse::<jiff::Timestamp>().ok()?;
             Some(Timestamp(at.as_millisecond()))
         }
-    }
-}
-
-/// A duration in the form of Go: `1h2m3.5s`, `6m0s`, `17ms`.
-fn go_duration(text: &str) -> Option<Millis> {
-    let mut rest = text;
-    let mut total = 0.0_f64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
-        let (unit, next) = after.split_at(letters);
-        total += number.parse::<f64>().ok()? * millis_of(unit)?;
-        rest = next;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bounded right here"
-    )]
-    (!text.is_empty() && (0.0..1e15).contains(&total)).then(|| Millis(total.ceil() as u64))
-}
-
-fn millis_of(unit: &str) -> Option<f64> {
-    match unit {
-        "h" => Some(3_600_000.0),
-        "m" => Some(60_000.0),
-        "s" => Some(1000.0),
-        "ms" => Some(1.0),
-        "us" | "µs" => Some(0.001),
-        "ns" => Some(0.000_001),
-        _ => None,
     }
 }
 
@@ -99,23 +66,6 @@ mod tests {
         let row = catalog.provider(&provider.into()).expect("a row");
         let levels = observed(&row.limit_headers, &map, Timestamp(1_000_000));
         assert_eq!(levels, expected, "{provider}");
-    }
-
-    #[test]
-    fn go_durations_are_read_and_nonsense_is_not() {
-        for (text, expected) in [
-            ("1s", 1000),
-            ("6m0s", 360_000),
-            ("17ms", 17),
-            ("1h2m3.5s", 3_723_500),
-            ("2m59.56s", 179_560),
-            ("0s", 0),
-        ] {
-            assert_eq!(go_duration(text), Some(Millis(expected)), "{text}");
-        }
-        for text in ["", "5", "s", "1.2.3s", "1d", "-1s", "1e3s"] {
-            assert_eq!(go_duration(text), None, "{text:?}");
-        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod server;
 mod refusals;
 #[path = "calls/replies.rs"]
 mod replies;
+#[path = "calls/shapes.rs"]
+mod shapes;
 #[path = "calls/streams.rs"]
 mod streams;
 #[path = "calls/verbatim.rs"]

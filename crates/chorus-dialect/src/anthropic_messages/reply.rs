@@ -4,8 +4,8 @@ use chorus_core::llm::{Reply, Usage};
 use serde_json::{Value, json};
 
 use super::{block, stop};
-use crate::ReadError;
 use crate::fields::{Object, parse};
+use crate::{ReadError, finish};
 
 /// Reads a reply body; an error names the field that does not fit.
 pub fn read_reply(body: &[u8]) -> Result<Reply, ReadError> {
@@ -21,7 +21,7 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, ReadError> {
         id: fields.take("id")?.unwrap_or_default(),
         model: fields.take("model")?.unwrap_or_default(),
         content: block::read_all(fields.take("content")?, "content")?,
-        finish: word.as_deref().map(stop::read),
+        finish: word.as_deref().map(finish::read),
         usage: counted.map(|value| {
             let mut usage = Usage::default();
             stop::merge_usage(&mut usage, &value);

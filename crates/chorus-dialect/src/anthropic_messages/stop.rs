@@ -5,16 +5,6 @@ use serde_json::Value;
 
 use crate::fields::Object;
 
-pub(super) fn read(word: &str) -> FinishReason {
-    match word {
-        "end_turn" | "stop_sequence" => FinishReason::Stop,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
-        "refusal" => FinishReason::Refusal,
-        other => FinishReason::Other(other.to_owned()),
-    }
-}
-
 pub(super) fn write(reason: &FinishReason, by_sequence: bool) -> &str {
     match reason {
         FinishReason::Stop if by_sequence => "stop_sequence",

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::stop;
 use crate::fields::Fields;
-use crate::{ReadError, WireError, sse};
+use crate::{ReadError, WireError, finish, sse};
 
 /// Turns the bytes of a streamed reply, cut anywhere, into [`StreamEvent`]s.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +16,9 @@ pub struct StreamReader {
     usage: Usage,
     /// Calls of which no argument has come yet.
     bare_calls: BTreeSet<u32>,
+    is_finished: bool,
     has_ended: bool,
+    error: Option<WireError>,
 }
 
 impl StreamReader {
@@ -34,14 +36,29 @@ impl StreamReader {
         events
     }
 
-    /// Ends the stream when the connection is closed; without `message_stop` before, the stream was
-    /// cut and gives no [`StreamEvent::End`].
+    /// Returns true once the reason of the end was read: what comes after it is no text.
+    pub const fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Takes the error behind the last [`StreamEvent::Error`]; none when the stream was unreadable.
+    pub const fn take_error(&mut self) -> Option<WireError> {
+        self.error.take()
+    }
+
+    /// Ends the stream when the connection is closed or broken. A stream that gave its reason to
+    /// end is whole, although its `message_stop` is missing; another one was cut, and gives no
+    /// [`StreamEvent::End`].
     pub fn close(&mut self) -> Vec<StreamEvent> {
         let mut events = Vec::new();
         if let Some(event) = self.lines.close()
             && serde_json::from_str::<Value>(&event.data).is_ok()
         {
             self.read_event(&event, &mut events);
+        }
+        if self.is_finished && !self.has_ended {
+            self.has_ended = true;
+            events.push(StreamEvent::End);
         }
         events
     }
@@ -56,10 +73,9 @@ impl StreamReader {
             .and_then(|fields| self.read_fields(fields, event.name.as_deref(), events));
         if let Err(error) = read {
             self.has_ended = true;
-            events.push(StreamEvent::Error {
-                kind: "unreadable_event".to_owned(),
-                message: error.to_string(),
-            });
+            let (event, found) = crate::unreadable::event(&event.data, &error);
+            self.error = found;
+            events.push(event);
         }
     }
 
@@ -108,23 +124,26 @@ impl StreamReader {
                     events.push(StreamEvent::Extra(extra));
                 }
                 self.count(fields.take("usage")?, events);
-                events.extend(word.as_deref().map(stop::read).map(StreamEvent::Finish));
+                events.extend(word.as_deref().map(finish::read).map(StreamEvent::Finish));
             }
             "message_stop" => {
                 self.has_ended = true;
                 events.push(StreamEvent::End);
             }
-            "error" => {
-                self.has_ended = true;
-                let error = WireError::read(fields.into_value().to_string().as_bytes());
-                events.push(StreamEvent::Error {
-                    kind: error.kind.unwrap_or_else(|| "error".to_owned()),
-                    message: error.message,
-                });
+            "error" => self.fail(&fields.into_value(), events),
+            _ if WireError::is_in_event(fields.fields()) => {
+                self.fail(&fields.into_value(), events);
             }
             _ping_or_unknown => {}
         }
         Ok(())
+    }
+
+    fn fail(&mut self, value: &Value, events: &mut Vec<StreamEvent>) {
+        self.has_ended = true;
+        let error = WireError::of_value(value);
+        events.push(error.event());
+        self.error = Some(error);
     }
 
     fn count(&mut self, value: Option<Value>, events: &mut Vec<StreamEvent>) {

@@ -2,15 +2,13 @@
 
 use chorus_core::llm::FinishReason;
 
+use crate::finish;
+
+/// Reads a word; a `stop` after a refusal is one.
 pub(super) fn read(name: &str, refused: bool) -> FinishReason {
-    match name {
-        "stop" if refused => FinishReason::Refusal,
-        "stop" => FinishReason::Stop,
-        "length" => FinishReason::Length,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        "content_filter" => FinishReason::ContentFilter,
-        "insufficient_system_resource" | "aborted" | "error" => FinishReason::Aborted,
-        other => FinishReason::Other(other.to_owned()),
+    match finish::read(name) {
+        FinishReason::Stop if refused => FinishReason::Refusal,
+        other => other,
     }
 }
 

@@ -19,9 +19,10 @@ pub struct StreamReader {
     pieces: Pieces,
     started: bool,
     refused: bool,
-    finished: bool,
+    is_finished: bool,
     has_ended: bool,
     sent: Extra,
+    error: Option<WireError>,
 }
 
 /// Map from the parts of the stream to canonical pieces.
@@ -85,7 +86,17 @@ impl StreamReader {
         events
     }
 
-    /// Ends the stream when the connection is closed. A stream that gave its reason to end is
+    /// Returns true once the reason of the end was read: what comes after it is no text.
+    pub const fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Takes the error behind the last [`StreamEvent::Error`]; none when the stream was unreadable.
+    pub const fn take_error(&mut self) -> Option<WireError> {
+        self.error.take()
+    }
+
+    /// Ends the stream when the connection is closed or broken. A stream that gave its reason to end is
     /// whole, although its `[DONE]` is missing; another one was cut, and gives no
     /// [`StreamEvent::End`].
     pub fn close(&mut self) -> Vec<StreamEvent> {
@@ -95,7 +106,7 @@ impl StreamReader {
         {
             self.read_event(&event, &mut events);
         }
-        if self.finished {
+        if self.is_finished {
             self.end(&mut events);
         } else {
             self.release(&mut events);
@@ -116,10 +127,9 @@ impl StreamReader {
             .and_then(|chunk| self.read_chunk(chunk, event.name.as_deref(), events));
         if let Err(error) = read {
             self.has_ended = true;
-            events.push(StreamEvent::Error {
-                kind: "unreadable_chunk".to_owned(),
-                message: error.to_string(),
-            });
+            let (event, found) = crate::unreadable::event(&event.data, &error);
+            self.error = found;
+            events.push(event);
         }
     }
 
@@ -129,17 +139,11 @@ impl StreamReader {
         name: Option<&str>,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), ReadError> {
-        if chunk.has("error") || name == Some("error") {
+        if name == Some("error") || WireError::is_in_event(chunk.fields()) {
             self.has_ended = true;
-            let error = WireError::read(chunk.into_value().to_string().as_bytes());
-            let kind = error
-                .kind
-                .or(error.code)
-                .unwrap_or_else(|| "error".to_owned());
-            events.push(StreamEvent::Error {
-                kind,
-                message: error.message,
-            });
+            let error = WireError::of_value(&chunk.into_value());
+            events.push(error.event());
+            self.error = Some(error);
             return Ok(());
         }
         let mut choices = chunk.take_objects("choices")?;
@@ -184,7 +188,12 @@ impl StreamReader {
         choice: &mut Fields,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), ReadError> {
-        if let Some(delta) = choice.take_object("delta")? {
+        // A whole completion in one event has a message in the place of the delta.
+        let delta = match choice.take_object("delta")? {
+            Some(delta) => Some(delta),
+            None => choice.take_object("message")?,
+        };
+        if let Some(delta) = delta {
             self.read_delta(delta, events)?;
         }
         if let Some(name) = choice
@@ -192,7 +201,7 @@ impl StreamReader {
             .filter(|name| !name.is_empty())
         {
             self.release(events);
-            self.finished = true;
+            self.is_finished = true;
             let reason = finish::read(&name, self.refused);
             events.push(StreamEvent::Finish(reason));
         }
@@ -207,8 +216,15 @@ impl StreamReader {
         for piece in content::take_reasoning(&mut delta)? {
             self.think(piece, events);
         }
-        if let Some(text) = delta.take::<String>("content")? {
-            self.say(&text, events);
+        match delta.take::<Value>("content")? {
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    self.read_part(&part, events);
+                }
+            }
+            Some(Value::String(text)) => self.push_text(&text, events),
+            Some(_) => return Err(ReadError::new(delta.at("content"), "is no text")),
+            None => {}
         }
         if let Some(delta) = delta
             .take::<String>("refusal")?
@@ -224,6 +240,22 @@ impl StreamReader {
             self.call(call, events)?;
         }
         Ok(())
+    }
+
+    /// Reads one part of a content that comes as a list: text, or thinking as Mistral sends it.
+    fn read_part(&mut self, part: &Value, events: &mut Vec<StreamEvent>) {
+        match (part.get("text"), part.get("thinking")) {
+            (Some(Value::String(text)), _) => self.push_text(text, events),
+            (_, Some(Value::Array(thoughts))) => {
+                let texts = thoughts.iter().filter_map(|one| one.get("text")?.as_str());
+                let text: String = texts.collect();
+                self.push_parts(Some(Part::Thinking(text)), events);
+            }
+            (_, Some(Value::String(text))) => {
+                self.push_parts(Some(Part::Thinking(text.clone())), events);
+            }
+            _ => {}
+        }
     }
 
     fn think(&mut self, piece: Content, events: &mut Vec<StreamEvent>) {
@@ -253,22 +285,22 @@ impl StreamReader {
         }
     }
 
-    fn say(&mut self, text: &str, events: &mut Vec<StreamEvent>) {
+    fn push_text(&mut self, text: &str, events: &mut Vec<StreamEvent>) {
         let parts = match &mut self.splitter {
             Some(splitter) => splitter.push(text),
             None if text.is_empty() => Vec::new(),
             None => vec![Part::Text(text.to_owned())],
         };
-        self.give(parts, events);
+        self.push_parts(parts, events);
     }
 
     /// Emits the text that the splitter held back.
     fn release(&mut self, events: &mut Vec<StreamEvent>) {
         let held = self.splitter.as_mut().and_then(Splitter::close);
-        self.give(held, events);
+        self.push_parts(held, events);
     }
 
-    fn give(&mut self, parts: impl IntoIterator<Item = Part>, events: &mut Vec<StreamEvent>) {
+    fn push_parts(&mut self, parts: impl IntoIterator<Item = Part>, events: &mut Vec<StreamEvent>) {
         for part in parts {
             events.push(match part {
                 Part::Text(delta) => StreamEvent::Text {

@@ -8,9 +8,12 @@ use crate::fields::Object;
 
 /// Reads a usage object; none when it counts nothing.
 pub(super) fn read(value: &Value) -> Option<Usage> {
-    let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
-    let prompt = count("/prompt_tokens")?;
-    let completion = count("/completion_tokens").unwrap_or(0);
+    let count = |pointer: &str| value.pointer(pointer).and_then(whole);
+    let prompt = count("/prompt_tokens").or_else(|| count("/input_tokens"));
+    let completion = count("/completion_tokens").or_else(|| count("/output_tokens"));
+    // Either count alone is still a count.
+    prompt.or(completion)?;
+    let (prompt, completion) = (prompt.unwrap_or(0), completion.unwrap_or(0));
     let cache_read = count("/prompt_tokens_details/cached_tokens")
         .or_else(|| count("/prompt_cache_hit_tokens"))
         .unwrap_or(0);
@@ -28,6 +31,21 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
             completion
         },
         reasoning,
+    })
+}
+
+/// Reads a count that may be written with a fraction.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounded right here"
+)]
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let number = value
+            .as_f64()
+            .filter(|number| (0.0..1e15).contains(number))?;
+        Some(number as u64)
     })
 }
 

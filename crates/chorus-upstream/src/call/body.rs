@@ -1,7 +1,6 @@
 //! Bodies read to their end, within bounds.
 
 use futures_util::StreamExt as _;
-use serde_json::Value;
 
 use crate::transport::{BodyStream, TransportError};
 
@@ -34,10 +33,4 @@ pub(super) async fn prefix(mut body: BodyStream, longest: usize) -> Vec<u8> {
     }
     bytes.truncate(longest);
     bytes
-}
-
-/// Returns true if a body with status 200 holds an error, as some servers send it.
-pub(super) fn holds_error(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(bytes)
-        .is_ok_and(|value| value.get("error").is_some_and(|error| !error.is_null()))
 }

@@ -9,7 +9,7 @@ use chorus_core::failure::FailureClass;
 use chorus_core::port::upstream::{Body, Call, CallFailure};
 use chorus_vault::address::check_address;
 use chorus_vault::{Opened, Secret, SecretsError};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Http;
@@ -77,9 +77,11 @@ impl Http {
         *request.headers_mut() = headers;
         let exchange = Exchange {
             provider: Arc::clone(provider),
+            has_own_address: opened.base_url.is_some(),
             secret: opened.secret,
             sent_at: None,
             status: None,
+            headers: HeaderMap::new(),
             levels: Vec::new(),
         };
         Ok(Prepared {
@@ -117,6 +119,7 @@ pub(crate) fn headers(
 ) -> Result<HeaderMap, String> {
     let mut headers = fixed_headers(&provider.headers)?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Ok(reference) = HeaderValue::from_str(reference) {
         headers.insert("x-client-request-id", reference);
     }

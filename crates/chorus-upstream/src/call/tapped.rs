@@ -57,7 +57,7 @@ struct Seen {
     copy: Vec<u8>,
     usage: Option<Usage>,
     ended: bool,
-    error: Option<(String, String)>,
+    error: Option<CallFailure>,
     usage_sent: bool,
     failure_sent: bool,
 }
@@ -68,7 +68,12 @@ impl State {
             match self.of.clock.deadline(self.of.deadline, body.next()).await {
                 None => return Some(self.fail(self.of.exchange.past_deadline())),
                 Some(Some(Err(error))) => {
-                    return Some(self.fail(self.cut("cut_stream", &error.to_string())));
+                    self.close();
+                    // A reply that gave its reason to end is whole.
+                    let is_whole = self.of.reader.is_some() && self.seen.ended;
+                    if !is_whole && self.seen.error.is_none() {
+                        return Some(self.fail(self.cut("cut_stream", &error.to_string())));
+                    }
                 }
                 Some(Some(Ok(bytes))) => {
                     self.observe(&bytes);
@@ -88,7 +93,7 @@ impl State {
             return None;
         }
         match (self.seen.error.take(), self.seen.ended) {
-            (Some((kind, message)), _) => Some(Err(self.cut(&kind, &message))),
+            (Some(failure), _) => Some(Err(failure)),
             (None, false) => Some(Err(
                 self.cut("cut_stream", "the stream ended before the reply did")
             )),
@@ -132,7 +137,14 @@ impl State {
         for event in events {
             match event {
                 StreamEvent::Usage(usage) => self.seen.usage = Some(usage),
-                StreamEvent::Error { kind, message } => self.seen.error = Some((kind, message)),
+                StreamEvent::Error { kind, message } => {
+                    let reader = self.of.reader.as_mut();
+                    let error = reader.and_then(Reader::take_error);
+                    let now = self.of.clock.now();
+                    let exchange = &self.of.exchange;
+                    let failure = exchange.in_stream(error.as_ref(), (&kind, &message), now);
+                    self.seen.error = Some(failure);
+                }
                 StreamEvent::End => self.seen.ended = true,
                 _ => {}
             }

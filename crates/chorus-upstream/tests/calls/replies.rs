@@ -188,7 +188,7 @@ async fn a_reply_without_end_is_cut_at_its_largest_size() {
     let failure = whole("sim-openai", &server).await.expect_err("too large");
     assert_eq!(
         (failure.class, failure.kind.as_deref()),
-        (FailureClass::Transient, Some("cut_reply"))
+        (FailureClass::MidStream, Some("cut_reply"))
     );
     assert!(failure.message.contains("64 MiB"), "{failure}");
 }
@@ -226,14 +226,14 @@ async fn an_error_under_status_200_is_an_error() {
         (
             "<html>login</html>",
             FailureClass::Transient,
-            Some("unreadable_reply"),
+            Some("web_page"),
         ),
         (
             r#"{"choices":[]}"#,
             FailureClass::Transient,
             Some("unreadable_reply"),
         ),
-        ("", FailureClass::Transient, Some("unreadable_reply")),
+        ("", FailureClass::MidStream, Some("empty_reply")),
     ] {
         let server = Server::fixed(200, &[], body).await;
         let failure = whole("sim-openai", &server).await.expect_err("an error");

@@ -151,7 +151,7 @@ async fn an_error_event_is_a_failure_with_the_providers_name() {
             failure.message.as_str()
         ),
         (
-            FailureClass::MidStream,
+            FailureClass::Overload,
             Some("overloaded_error"),
             "Overloaded"
         )
@@ -176,6 +176,6 @@ async fn an_unreadable_chunk_is_a_failure() {
     let failure = failure(events).await;
     assert_eq!(
         (failure.class, failure.kind.as_deref()),
-        (FailureClass::MidStream, Some("unreadable_chunk"))
+        (FailureClass::MidStream, Some("unreadable_event"))
     );
 }
