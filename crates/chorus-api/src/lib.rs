@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: routes, authentication, validation, and anything that waits.
 
+mod attention;
 mod command;
 mod deliverable;
 mod delivery;
@@ -16,7 +17,10 @@ mod plan;
 mod project;
 mod submission;
 
-pub use command::{Answers, CommandAccepted, Rejection};
+pub use attention::{AttentionResource, ChoiceResource, PlanOfferResource};
+pub use command::{
+    Answers, CommandAccepted, NewBudget, PlanApproval, Rejection, Reopen, TaskChoice,
+};
 pub use deliverable::{DeliverableFile, DeliverableResource};
 pub use delivery::{DeliveryList, DeliveryResource};
 pub use error::{ErrorBody, Problem};

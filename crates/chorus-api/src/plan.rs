@@ -1,5 +1,6 @@
 //! The plan of a project with its tasks ([`PlanResource`]).
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::FailureCause;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{TaskId, TaskKey};
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct PlanResource {
     /// Version of the plan; grows with every rework.
     pub version: u32,
+    /// Hash of the newest plan, which an approval names.
+    #[serde(default)]
+    pub hash: Option<ArtifactHash>,
     /// Newest plan.
     pub plan: Plan,
     /// Tasks of all plan versions, with those that plan, resolve and judge.
@@ -32,14 +36,14 @@ pub struct PlanTask {
     pub title: String,
     /// Plan version that created the task.
     pub plan_version: u32,
-    /// `pending`, `ready`, `asking`, `succeeded`, `failed`, `cancelled` or `skipped`.
+    /// `pending`, `ready`, `asking`, `held`, `succeeded`, `failed`, `cancelled` or `skipped`.
     pub state: String,
     /// Tasks that this one reads the results of.
     pub parents: Vec<TaskId>,
     /// Task that replaced this one in a rework.
     #[serde(default)]
     pub superseded_by: Option<TaskId>,
-    /// Reason, in state `failed` only.
+    /// Reason, in states `failed` and `held` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<TaskError>,
 }
@@ -81,7 +85,7 @@ impl From<&Task> for PlanTask {
             parents: task.parents.clone(),
             superseded_by: task.superseded_by,
             error: match &task.state {
-                TaskState::Failed { cause } => Some(cause.into()),
+                TaskState::Failed { cause } | TaskState::Held { cause, .. } => Some(cause.into()),
                 _ => None,
             },
         }

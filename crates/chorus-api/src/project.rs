@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::Question;
 use chorus_core::id::{ProjectId, TaskId};
 use chorus_core::money::MicroUsd;
@@ -12,7 +13,7 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Estimate;
+use super::{AttentionResource, Estimate};
 
 /// Body of `GET /v1/projects/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,11 +23,11 @@ pub struct ProjectResource {
     /// Title of the client, of the brief, or of the plan once there is one.
     pub title: String,
     /// `submitted`, `clarifying`, `waiting_client`, `planning`, `waiting_approval`, `running`,
-    /// `paused`, `merging`, `evaluating`, `done`, `partial`, `failed` or `cancelled`.
+    /// `paused`, `needs_attention`, `merging`, `evaluating`, `done`, `partial`, `failed` or `cancelled`.
     pub state: String,
     /// Kind of work in that state: `plan`, `work`, `resolve`, `judge`, or `ended`.
     pub phase: String,
-    /// True in the states `done`, `partial`, `failed` and `cancelled`, which never change.
+    /// True in the states `done`, `partial`, `failed` and `cancelled`. Only a reopening leaves `partial` or `failed`.
     #[serde(rename = "terminal")]
     pub is_terminal: bool,
     /// Time of acceptance.
@@ -39,6 +40,12 @@ pub struct ProjectResource {
     pub tasks: TaskCounts,
     /// Budget and spending.
     pub money: MoneyResource,
+    /// What the project waits for that a person can put right, in state `needs_attention` and in a pause of it.
+    #[serde(default)]
+    pub attention: Option<AttentionResource>,
+    /// Hash of the newest plan, which an approval names.
+    #[serde(default)]
+    pub plan: Option<ArtifactHash>,
     /// Questions that wait for the client, until [`Answers`](crate::Answers) name them.
     pub questions: Vec<QuestionResource>,
     /// Assumptions made in place of questions.
@@ -66,6 +73,9 @@ pub struct TaskCounts {
     pub succeeded: u64,
     /// Number of tasks that failed for good.
     pub failed: u64,
+    /// Number of tasks that wait until a person or the end of a condition puts it right.
+    #[serde(default)]
+    pub held: u64,
     /// Number of tasks with an open call.
     pub under_way: u64,
     /// Number of tasks that wait for a call.
@@ -215,6 +225,8 @@ impl ProjectResource {
             last_event: loaded.seq.0,
             tasks: TaskCounts::of(&loaded.project, &open),
             money: money.into(),
+            attention: AttentionResource::of(head),
+            plan: head.plan.map(|plan| plan.hash),
             questions: questions(head),
             assumptions: head.assumptions.clone(),
             estimate,
@@ -247,7 +259,7 @@ fn phase(state: &State) -> &'static str {
         | State::Running => "work",
         State::Merging { .. } => "resolve",
         State::Evaluating { .. } => "judge",
-        State::Paused { was } => phase(was),
+        State::Paused { was } | State::NeedsAttention { was, .. } => phase(was),
         State::Done { .. } | State::Partial { .. } | State::Failed { .. } | State::Cancelled => {
             "ended"
         }
@@ -318,6 +330,7 @@ impl TaskCounts {
         self.ended += ended;
         self.succeeded += u64::from(matches!(task.state, TaskState::Succeeded { .. }));
         self.failed += u64::from(matches!(task.state, TaskState::Failed { .. }));
+        self.held += u64::from(matches!(task.state, TaskState::Held { .. }));
         let has_attempt = task.current_attempt().is_some();
         self.under_way += u64::from(has_attempt && is_open);
         self.queued += u64::from(has_attempt && !is_open);

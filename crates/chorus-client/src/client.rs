@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chorus_api::{
     Answers, CommandAccepted, DeliverableFile, DeliverableResource, DeliveryList, Estimate,
-    PlanResource, ProjectList, ProjectResource, Rejection, SubmissionOptions, SummaryResource,
+    NewBudget, PlanApproval, PlanResource, ProjectList, ProjectResource, Rejection, Reopen,
+    SubmissionOptions, SummaryResource, TaskChoice,
 };
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
@@ -144,9 +145,14 @@ impl Client {
         .await
     }
 
-    /// Approves the estimate.
-    pub async fn approve(&self, project: ProjectId) -> Result<CommandAccepted, ClientError> {
-        self.command(project, "approve", &NoBody {}).await
+    /// Approves the plan of this hash with its estimate; a first plan need not be named.
+    pub async fn approve(
+        &self,
+        project: ProjectId,
+        plan: Option<ArtifactHash>,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.command(project, "approve", &PlanApproval { plan })
+            .await
     }
 
     /// Rejects the plan; the reason goes to the planner, which plans again.
@@ -154,9 +160,48 @@ impl Client {
         &self,
         project: ProjectId,
         reason: &str,
+        plan: Option<ArtifactHash>,
     ) -> Result<CommandAccepted, ClientError> {
         let reason = reason.to_owned();
-        self.command(project, "reject", &Rejection { reason }).await
+        self.command(project, "reject", &Rejection { reason, plan })
+            .await
+    }
+
+    /// Raises the budget to this amount; tasks that wait for money go on.
+    pub async fn raise_budget(
+        &self,
+        project: ProjectId,
+        budget_usd: f64,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.command(project, "budget", &NewBudget { budget_usd })
+            .await
+    }
+
+    /// Tries again a task, or everything that waits for a person.
+    pub async fn retry(
+        &self,
+        project: ProjectId,
+        task: Option<String>,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.command(project, "retry", &TaskChoice { task }).await
+    }
+
+    /// Goes on without a task, or without everything that waits for a person.
+    pub async fn skip(
+        &self,
+        project: ProjectId,
+        task: Option<String>,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.command(project, "skip", &TaskChoice { task }).await
+    }
+
+    /// Goes on with a partial or failed project; finished results are kept.
+    pub async fn reopen(
+        &self,
+        project: ProjectId,
+        reopen: &Reopen,
+    ) -> Result<CommandAccepted, ClientError> {
+        self.command(project, "reopen", reopen).await
     }
 
     /// Answers open questions.
@@ -189,9 +234,20 @@ impl Client {
         project: ProjectId,
         holds: impl Fn(&ProjectResource) -> bool + Send,
     ) -> Result<ProjectResource, ClientError> {
+        self.wait_until_shown(project, move |found| found.is_terminal || holds(found))
+            .await
+    }
+
+    /// Reads the project again and again until `holds` is true, also past a final state: a project may have been
+    /// reopened.
+    pub async fn wait_until_shown(
+        &self,
+        project: ProjectId,
+        holds: impl Fn(&ProjectResource) -> bool + Send,
+    ) -> Result<ProjectResource, ClientError> {
         loop {
             let found = self.get(project).await?;
-            if found.is_terminal || holds(&found) {
+            if holds(&found) {
                 return Ok(found);
             }
             self.clock.sleep(POLL).await;

@@ -179,7 +179,7 @@ async fn a_failing_command_is_repeated_at_the_next_server_with_the_same_key() {
 #[tokio::test]
 async fn a_refusal_is_returned_at_once_with_its_code() {
     let script = Script::of(vec![Reply::Status(409, vec![REFUSED])]);
-    let error = script.client("http://one").approve(project()).await;
+    let error = script.client("http://one").approve(project(), None).await;
     assert_eq!(error.expect_err("refused").code(), Some("wrong_state"));
 }
 

@@ -6,6 +6,7 @@
 //! merging and judging; the orchestrator reads artifacts and commits decisions. Deliberately absent:
 //! performing an effect, reading a clock, drawing an id.
 
+mod attention;
 mod command;
 mod conflicts;
 mod decide;
@@ -30,7 +31,8 @@ use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
 pub use crate::plan::PlanEstimate;
-pub use command::{ClientCommand, Command, Merge, Planned, Reading};
+pub use attention::{Attention, Choice, Halt, LongWait, Outage, PlanOffer};
+pub use command::{ClientCommand, Command, Merge, Planned, Reading, Reopening};
 pub use conflicts::Conflicts;
 pub use decision::{DecideContext, Decision, Effect, Inconsistency, Queue, Refusal};
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};

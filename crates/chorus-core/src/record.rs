@@ -459,7 +459,7 @@ mod tests {
             assert_eq!(record.header("chorus-tenant"), Some("home"), "{schema}");
             assert!(record.payload.len() <= 4_096);
         };
-        let pause = command(id, &tenant, project, &ClientCommand::Pause);
+        let pause = command(id, &tenant, project, &ClientCommand::Pause { at: None });
         check(&pause, Topic::ProjectCmd, COMMAND, project.to_string());
         check(
             &event(id, &tenant, &notice),
@@ -478,7 +478,7 @@ mod tests {
         check(&dispatch, topic, DISPATCH, TaskId::new(2).to_string());
         assert_eq!(
             read::<ClientCommand>(&pause, COMMAND),
-            Ok(ClientCommand::Pause)
+            Ok(ClientCommand::Pause { at: None })
         );
         assert_eq!(read::<CredentialNotice>(&parked, CREDENTIAL), Ok(account));
         assert_eq!(

@@ -13,7 +13,7 @@ use crate::id::TaskKey;
 
 pub use check::check;
 pub use read::{read, read_whole, unite};
-pub use ruling::{ReworkHistory, Ruling, rule, score};
+pub use ruling::{ReworkHistory, Ruling, redo, rule, score};
 
 /// Answer of the judge, one item for each requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

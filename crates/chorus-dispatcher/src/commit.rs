@@ -64,12 +64,14 @@ pub(crate) async fn commit(context: &Context, decided: Vec<DecidedRow>) -> Commi
                 }
                 (DispatchDecision::Send(assignment), Dispatched::OverBudget) => {
                     context.end_unused(assignment.lease.id).await;
-                    if may_suffice_later(context, &row, &assignment).await {
+                    let shortage = lasting_shortage(context, &row, &assignment).await;
+                    if shortage.is_none() {
                         committed.over_budget.push(row.attempt.id);
-                    } else {
+                    }
+                    if let Some(cause) = shortage {
                         next.push(DecidedRow {
                             row,
-                            decision: DispatchDecision::Refuse(FailureCause::OverBudget),
+                            decision: DispatchDecision::Refuse(cause),
                         });
                     }
                     committed.unsent.push(*assignment);
@@ -83,24 +85,26 @@ pub(crate) async fn commit(context: &Context, decided: Vec<DecidedRow>) -> Commi
     committed
 }
 
-/// Returns true if the budget would cover the call once calls under way have cost nothing. Such a row stays queued
-/// until the next reading, because most calls cost less than was reserved for them.
-async fn may_suffice_later(
+/// Returns the failure of a call that the budget would not cover even once calls under way have cost nothing;
+/// none if it may. Such a row stays queued until the next reading, because most calls cost less than was reserved
+/// for them.
+async fn lasting_shortage(
     context: &Context,
     row: &QueuedAttempt,
     assignment: &Assignment,
-) -> bool {
+) -> Option<FailureCause> {
     let read = context.statement(
         "read a project's money",
         context.deliveries.money(row.attempt.project),
     );
-    match read.await {
-        Ok(Some(money)) => {
-            money.reserved > MicroUsd::ZERO && money.spent + assignment.estimate <= money.budget
-        }
-        Ok(None) => false,
-        Err(_) => true,
-    }
+    let money = read.await.ok()?.unwrap_or_default();
+    let needs = assignment.estimate;
+    let may_suffice = money.reserved > MicroUsd::ZERO && money.spent + needs <= money.budget;
+    (!may_suffice).then_some(FailureCause::OverBudget {
+        needs,
+        spent: money.spent + money.reserved,
+        budget: money.budget,
+    })
 }
 
 fn statement(context: &Context, DecidedRow { row, decision }: &DecidedRow) -> Dispatch {

@@ -24,6 +24,7 @@ pub(crate) enum ErrorCode {
     MethodNotAllowed,
     NotReady,
     WrongState,
+    PlanChanged,
     IdempotencyKeyReused,
     TooLarge,
     UnsupportedMediaType,
@@ -50,7 +51,7 @@ pub(crate) struct ErrorRow {
 }
 
 /// Every code, in the order of [`ErrorCode`].
-pub(crate) const TABLE: [ErrorRow; 23] = [
+pub(crate) const TABLE: [ErrorRow; 24] = [
     row(
         ErrorCode::MalformedRequest,
         "malformed_request",
@@ -140,6 +141,12 @@ pub(crate) const TABLE: [ErrorRow; 23] = [
         "wrong_state",
         StatusCode::CONFLICT,
         "the command has no effect in the project's state",
+    ),
+    row(
+        ErrorCode::PlanChanged,
+        "plan_changed",
+        StatusCode::CONFLICT,
+        "another plan waits for approval than the one that was named",
     ),
     row(
         ErrorCode::IdempotencyKeyReused,

@@ -111,7 +111,7 @@ struct EventStream {
     stop: watch::Receiver<bool>,
     /// Sequence number of the newest event sent.
     seen: Seq,
-    /// Final state of the project; after it no event is written.
+    /// Final state of the project, unless it was reopened since.
     final_state: Option<String>,
     /// Time of the next read of the rows.
     poll_at: Timestamp,
@@ -188,8 +188,12 @@ impl EventStream {
         };
         if let Some(last) = page.last() {
             self.seen = last.seq;
-            if let Some(state) = page.iter().rev().find_map(final_state) {
-                self.final_state = Some(state.to_owned());
+            for stored in &page {
+                if let Some(state) = final_state(stored) {
+                    self.final_state = Some(state.to_owned());
+                } else if matches!(stored.event, HistoryEvent::Reopened { .. }) {
+                    self.final_state = None;
+                }
             }
             return Some(page.iter().map(wire::event).collect());
         }

@@ -87,6 +87,7 @@ mod tests {
         };
         let reject = |reason: &str| ClientCommand::Reject {
             reason: reason.to_owned(),
+            plan: None,
         };
         let id = command_id(&head(1, "a"), "k", &reject("x"));
         assert_eq!(id, command_id(&head(1, "a"), "k", &reject("x")));
@@ -95,7 +96,7 @@ mod tests {
             command_id(&head(1, "b"), "k", &reject("x")),
             command_id(&head(1, "a"), "l", &reject("x")),
             command_id(&head(1, "a"), "k", &reject("y")),
-            command_id(&head(1, "a"), "k", &ClientCommand::Approve),
+            command_id(&head(1, "a"), "k", &ClientCommand::Approve { plan: None }),
         ];
         for other in others {
             assert_ne!(id, other);

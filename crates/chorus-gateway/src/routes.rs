@@ -40,6 +40,10 @@ pub(crate) fn authenticated() -> Vec<Route> {
         ("post", "/v1/projects/{id}/pause", command::route(command::read_pause)),
         ("post", "/v1/projects/{id}/resume", command::route(command::read_resume)),
         ("post", "/v1/projects/{id}/cancel", command::route(command::read_cancel)),
+        ("post", "/v1/projects/{id}/budget", command::route(command::read_budget)),
+        ("post", "/v1/projects/{id}/retry", command::route(command::read_retry)),
+        ("post", "/v1/projects/{id}/skip", command::route(command::read_skip)),
+        ("post", "/v1/projects/{id}/reopen", command::route(command::read_reopen)),
     ]
 }
 

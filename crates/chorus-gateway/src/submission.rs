@@ -95,14 +95,20 @@ fn reply(status: StatusCode, resource: ProjectResource) -> Response {
 }
 
 /// The budget of a submission: the client's, else the configured default.
+fn budget(state: &AppState, options: &SubmissionOptions) -> Result<MicroUsd, ApiError> {
+    options
+        .budget_usd
+        .map_or(Ok(state.settings.budget), |dollars| {
+            checked_budget(state, dollars)
+        })
+}
+
+/// A budget that a client names, within what the gateway allows.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "at most 10^15 after the check"
 )]
-fn budget(state: &AppState, options: &SubmissionOptions) -> Result<MicroUsd, ApiError> {
-    let Some(dollars) = options.budget_usd else {
-        return Ok(state.settings.budget);
-    };
+pub(crate) fn checked_budget(state: &AppState, dollars: f64) -> Result<MicroUsd, ApiError> {
     let max = state.settings.most_budget;
     let refused = || ApiError::field("budget_usd", format!("it must be between 0 and {max}"));
     if !(0.0..=1e9).contains(&dollars) {
@@ -153,7 +159,7 @@ async fn store(
         id,
         &ClientCommand::Submit { brief },
     );
-    let head = Head::new(NewHead {
+    let mut head = Head::new(NewHead {
         id,
         tenant: tenant.clone(),
         title,
@@ -161,6 +167,7 @@ async fn store(
         brief,
         options,
     });
+    head.has_title_of_client = given.title.is_some_and(|title| !title.trim().is_empty());
     Ok(NewProject {
         id,
         tenant,

@@ -66,7 +66,7 @@ pub(crate) async fn attempt(
         size,
         priority: queue.priority,
         path: queue.path,
-        not_before: context.clock.now(),
+        not_before: context.clock.now() + queue.delay,
     })
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use chorus_core::attempt::NewAttempt;
 use chorus_core::id::{AttemptId, Epoch, EventId, Seq, TaskId, Version};
 use chorus_core::merge::Resolution;
+use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{Commit, StoredEvent};
 use chorus_core::project::{Decision, Effect, HistoryEvent, Project, Queue};
@@ -23,6 +24,7 @@ pub(crate) struct CommitBuilder {
     pub(crate) queue: Vec<Queue>,
     cancel: Vec<AttemptId>,
     dead_letters: Vec<Record>,
+    budget: Option<MicroUsd>,
 }
 
 /// A merge requested by a decision.
@@ -68,6 +70,7 @@ impl CommitBuilder {
                         ask_model,
                     });
                 }
+                Effect::RaiseBudget(budget) => self.budget = self.budget.max(Some(budget)),
             }
         }
         request
@@ -125,6 +128,7 @@ impl CommitBuilder {
             cancel: self.cancel,
             events,
             outbox,
+            budget: self.budget,
             folded: self.folded.into_iter().collect(),
         }
     }

@@ -4,11 +4,16 @@
 //! [`fold`](crate::fold) commits the result. Nothing changes outside this process but artifacts, which are named
 //! by their bytes.
 
+use std::sync::Arc;
+
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{AttemptDone, DeliveryEnd, DeliveryRow, NewAttempt, Outcome};
 use chorus_core::id::EventId;
 use chorus_core::plan::Plan;
 use chorus_core::port::bus::Record;
-use chorus_core::project::{ClientCommand, Command, DecideContext, Project, TaskState};
+use chorus_core::project::{
+    ClientCommand, Command, DecideContext, Project, Refusal, State, TaskState,
+};
 use chorus_core::record::{self, Unreadable};
 
 use crate::aggregate::Aggregate;
@@ -72,36 +77,101 @@ impl<'a> Decider<'a> {
     }
 
     async fn client(&mut self, event: EventId, command: ClientCommand) {
-        let command = match command {
-            ClientCommand::Submit { .. } => {
-                match inputs::make_outline(self.context, &mut self.aggregate).await {
-                    Ok(outline) => Command::Submit { outline },
-                    Err(missing) => return self.artifact_missing(&missing).await,
-                }
-            }
-            ClientCommand::Approve => match inputs::plan(self.context, &mut self.aggregate).await {
-                Ok(Some(plan)) => Command::Approve {
-                    plan: Box::new(Plan::clone(&plan)),
-                },
-                Ok(None) => return,
-                Err(missing) => return self.artifact_missing(&missing).await,
+        let given = match self.prepare(command.clone()).await {
+            Ok(given) => given,
+            Err(missing) => return self.artifact_missing(&missing).await,
+        };
+        if let Some(refusal) = self.decide(event, given).await {
+            self.refused(event, &command, &refusal);
+        }
+        self.submit_again(&command).await;
+    }
+
+    /// Reads the contents of the artifacts that a client's command names.
+    async fn prepare(&mut self, command: ClientCommand) -> Result<Command, Missing> {
+        Ok(match command {
+            ClientCommand::Submit { .. } => Command::Submit {
+                outline: inputs::make_outline(self.context, &mut self.aggregate).await?,
             },
-            ClientCommand::Resume => {
-                self.fold_ended_before_pause().await;
-                Command::Resume
+            ClientCommand::Approve { plan } => self.approved(plan).await?,
+            ClientCommand::Resume { at } => {
+                self.fold_ended_before_stop().await;
+                Command::Resume { at }
             }
             ClientCommand::Answer {
                 answers,
                 assume_rest,
+                questions,
             } => Command::Answer {
                 answers,
                 assume_rest,
+                questions,
             },
-            ClientCommand::Reject { reason } => Command::Reject { reason },
-            ClientCommand::Pause => Command::Pause,
+            ClientCommand::Reject { reason, plan } => Command::Reject { reason, plan },
+            ClientCommand::Pause { at } => Command::Pause { at },
             ClientCommand::Cancel => Command::Cancel,
+            ClientCommand::RaiseBudget { budget } => Command::RaiseBudget { budget },
+            ClientCommand::Retry { task } => {
+                self.fold_ended_before_stop().await;
+                Command::Retry { task }
+            }
+            ClientCommand::Skip { task } => Command::Skip { task },
+            ClientCommand::Reopen(reopening) => Command::Reopen(reopening),
+            ClientCommand::Condition { at, wait } => Command::Condition { at, wait },
+        })
+    }
+
+    /// The approval with the plan that it names. Commands of an earlier release name none; they approve the first
+    /// plan only, for a later one may not be the one that the client saw.
+    async fn approved(&mut self, named: Option<ArtifactHash>) -> Result<Command, Missing> {
+        let head = &self.aggregate.project.head;
+        let current = head.plan.map(|plan| plan.hash);
+        let offered = head.offer.as_ref().map(|offer| offer.plan);
+        let is_first = head.rejections.is_empty() && offered.is_none();
+        let hash = named
+            .or_else(|| current.filter(|_| is_first))
+            .unwrap_or_else(|| ArtifactHash::of(b""));
+        let is_known = [current, offered].contains(&Some(hash));
+        let plan = if is_known {
+            let plan: Arc<Plan> = self
+                .aggregate
+                .artifacts
+                .value(self.context, "the plan", hash)
+                .await?;
+            Some(Box::new(Plan::clone(&plan)))
+        } else {
+            None
         };
-        self.decide(event, command).await;
+        Ok(Command::Approve { hash, plan })
+    }
+
+    /// Submits a project again that a retry or a reopening brought back to its begin.
+    async fn submit_again(&mut self, command: &ClientCommand) {
+        let is_back = matches!(
+            command,
+            ClientCommand::Retry { .. } | ClientCommand::Reopen(_)
+        ) && self.aggregate.project.head.state == State::Submitted;
+        if !is_back {
+            return;
+        }
+        let event = self.context.event_id();
+        match inputs::make_outline(self.context, &mut self.aggregate).await {
+            Ok(outline) => {
+                self.decide(event, Command::Submit { outline }).await;
+            }
+            Err(missing) => self.artifact_missing(&missing).await,
+        }
+    }
+
+    /// Shows clients that a command had no effect. Repetitions were shown before, and conditions are no
+    /// client's.
+    fn refused(&mut self, event: EventId, command: &ClientCommand, refusal: &Refusal) {
+        let is_silent =
+            *refusal == Refusal::Repeated || matches!(command, ClientCommand::Condition { .. });
+        if !is_silent {
+            let decision = self.aggregate.project.refuse(command, event, refusal);
+            self.commit.add(decision);
+        }
     }
 
     async fn finished(&mut self, event: EventId, done: AttemptDone) {
@@ -114,16 +184,17 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Folds attempts that ended just before a pause cancelled them: their results are paid for, and no second
-    /// attempt may run beside one that succeeded. None of them can be running after the pause.
-    async fn fold_ended_before_pause(&mut self) {
+    /// Folds attempts that ended just before a pause or a halt cancelled them: their results are paid for, and no
+    /// second attempt may run beside one that succeeded. None of them can be running after the stop.
+    async fn fold_ended_before_stop(&mut self) {
         let Project { head, tasks } = &self.aggregate.project;
         let waiting: Vec<_> = tasks
             .values()
             .filter(|task| matches!(task.state, TaskState::Ready(_)))
             .map(|task| task.id)
             .collect();
-        if head.state.as_str() != "paused" || waiting.is_empty() {
+        let is_stopped = matches!(head.state, State::Paused { .. }) || head.halt.is_some();
+        if !is_stopped || waiting.is_empty() {
             return;
         }
         let project = head.id;
@@ -144,22 +215,21 @@ impl<'a> Decider<'a> {
     async fn artifact_missing(&mut self, missing: &Missing) {
         tracing::error!(project.id = %self.aggregate.project.head.id, artifact.hash = %missing.hash, "{} is missing", missing.what);
         let event = self.context.event_id();
-        if let Some(request) = self.apply(
-            event,
-            Command::ArtifactMissing {
-                what: missing.to_string(),
-            },
-        ) {
+        let what = missing.to_string();
+        if let Ok(Some(request)) = self.apply(event, Command::ArtifactMissing { what }) {
             tracing::error!(
                 merge.model = request.ask_model,
-                "a failed project requested a merge"
+                "a halted project requested a merge"
             );
         }
     }
 
-    /// Decides and applies, and merges for as long as decisions request it.
-    async fn decide(&mut self, event: EventId, command: Command) {
-        let mut request = self.apply(event, command);
+    /// Decides and applies, and merges for as long as decisions request it. Returns the refusal of the command.
+    async fn decide(&mut self, event: EventId, command: Command) -> Option<Refusal> {
+        let mut request = match self.apply(event, command) {
+            Ok(request) => request,
+            Err(refusal) => return Some(refusal),
+        };
         while let Some(MergeRequest {
             resolutions,
             ask_model,
@@ -169,18 +239,23 @@ impl<'a> Decider<'a> {
                 match merging::merge(self.context, &mut self.aggregate, resolutions, ask_model)
                     .await
                 {
-                    Ok(merge) => self.apply(event, Command::Merged(merge)),
-                    Err(missing) => return self.artifact_missing(&missing).await,
+                    Ok(merge) => self.apply(event, Command::Merged(merge)).ok().flatten(),
+                    Err(missing) => {
+                        self.artifact_missing(&missing).await;
+                        None
+                    }
                 };
         }
+        None
     }
 
-    fn apply(&mut self, event: EventId, command: Command) -> Option<MergeRequest> {
+    fn apply(&mut self, event: EventId, command: Command) -> Result<Option<MergeRequest>, Refusal> {
         let clock = &self.context.clock;
         let decision = self.aggregate.project.decide(
             command,
             DecideContext {
                 event,
+                now: clock.now(),
                 number: &mut || clock.random_u128(),
             },
         );
@@ -195,11 +270,11 @@ impl<'a> Decider<'a> {
                     );
                 }
                 self.aggregate.project.apply(&decision);
-                self.commit.add(decision)
+                Ok(self.commit.add(decision))
             }
             Err(refusal) => {
                 tracing::debug!(project.id = %self.aggregate.project.head.id, bus.record = %event, "a command was refused: {refusal}");
-                None
+                Err(refusal)
             }
         }
     }

@@ -94,8 +94,8 @@ async fn resolved(
     )))
 }
 
-/// Reads the planner's plan. A reply that breaks the rules is read leniently, and the [`plan::fallback`] stands in
-/// for one that cannot be read at all.
+/// Reads the planner's plan. A reply that breaks the rules is read leniently, and the [`plan::fallback`] is offered
+/// for one that is no plan.
 async fn planned(
     context: &Context,
     aggregate: &mut Aggregate,
@@ -120,6 +120,7 @@ async fn planned(
             .await;
             return Ok(Reading::Plan {
                 read: Ok(planned),
+                repaired: None,
                 fallback: None,
             });
         }
@@ -129,16 +130,21 @@ async fn planned(
     let lenient = text
         .as_deref()
         .and_then(|text| plan::read_leniently(text, &scope).ok());
-    let (plan, warnings) = match lenient {
-        Some(reading) => (reading.plan, reading.warnings),
-        None => (
-            plan::fallback(&aggregate.project.head.title, &brief.text, &scope),
-            wrong.clone(),
-        ),
-    };
-    let fallback = store(context, aggregate, (plan, warnings), &scope, &brief.text).await;
+    if let Some(reading) = lenient {
+        let mended = (reading.plan, reading.warnings);
+        let repaired = store(context, aggregate, mended, &scope, &brief.text).await;
+        return Ok(Reading::Plan {
+            read: Err(wrong),
+            repaired: Some(repaired),
+            fallback: None,
+        });
+    }
+    let rule = plan::fallback(&aggregate.project.head.title, &brief.text, &scope);
+    let by_rule = (rule, wrong.clone());
+    let fallback = store(context, aggregate, by_rule, &scope, &brief.text).await;
     Ok(Reading::Plan {
         read: Err(wrong),
+        repaired: None,
         fallback: Some(fallback),
     })
 }

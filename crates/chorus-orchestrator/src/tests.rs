@@ -211,14 +211,14 @@ fn a_plan_waits_for_approval_and_a_pause_for_resuming() {
         },
     );
     fixture.run_until("waiting_approval");
-    fixture.command(&ClientCommand::Approve);
+    fixture.command(&ClientCommand::Approve { plan: None });
     fixture.run_until("running");
     let attempt = fixture.queued()[0].clone();
     fixture.finish_without_record(&attempt);
-    fixture.command(&ClientCommand::Pause);
+    fixture.command(&ClientCommand::Pause { at: None });
     fixture.run_until("paused");
     assert!(fixture.queued().is_empty());
-    fixture.command(&ClientCommand::Resume);
+    fixture.command(&ClientCommand::Resume { at: None });
     check(&mut fixture, "done");
     let again = fixture.attempts_of(attempt.task);
     assert_eq!(
@@ -244,6 +244,7 @@ fn questions_to_the_client_wait_for_answers() {
     fixture.command(&ClientCommand::Answer {
         answers: BTreeMap::from([("q1".into(), "students".into())]),
         assume_rest: false,
+        questions: None,
     });
     let (_, text) = check(&mut fixture, "done");
     assert!(

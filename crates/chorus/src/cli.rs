@@ -254,10 +254,13 @@ pub(crate) enum ProjectCommand {
         /// The project's id, `prj_…`.
         id: String,
     },
-    /// Approve the estimate of a project that waits for it.
+    /// Approve the plan that waits, or the one made by a rule that a project offers.
     Approve {
         /// The project's id, `prj_…`.
         id: String,
+        /// Hash of the plan, as `chorus project show` prints it; needed once a second plan was made.
+        #[arg(long, value_name = "HASH")]
+        plan: Option<String>,
     },
     /// Refuse the plan of a project that waits for approval; it is planned again.
     Reject {
@@ -266,6 +269,47 @@ pub(crate) enum ProjectCommand {
         /// Changes that the next plan should make.
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        /// Hash of the plan; the one that waits if absent.
+        #[arg(long, value_name = "HASH")]
+        plan: Option<String>,
+    },
+    /// Raise the budget; tasks that wait for money go on.
+    Budget {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// New budget in US dollars, above the present one.
+        #[arg(value_name = "USD")]
+        budget: f64,
+    },
+    /// Try again a task, or everything that waits for a person.
+    Retry {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// Key or id of the task, as `chorus project show` prints it.
+        #[arg(long, value_name = "TASK")]
+        task: Option<String>,
+    },
+    /// Go on without a task, or without everything that waits for a person.
+    Skip {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// Key or id of the task, as `chorus project show` prints it.
+        #[arg(long, value_name = "TASK")]
+        task: Option<String>,
+    },
+    /// Go on with a project that ended partial or failed; finished results are kept.
+    Reopen {
+        /// The project's id, `prj_…`.
+        id: String,
+        /// Rounds of rework from here on, at most 10.
+        #[arg(long, value_name = "N")]
+        rounds: Option<u32>,
+        /// New budget in US dollars, above the present one.
+        #[arg(long, value_name = "USD")]
+        budget: Option<f64>,
+        /// Changes that the tasks which are done again should make.
+        #[arg(long, value_name = "TEXT")]
+        instruction: Option<String>,
     },
     /// Answer open questions; `chorus project show` lists them.
     Answer {
@@ -322,6 +366,23 @@ impl ProjectCommand {
     /// Returns true if the command changes a project.
     pub(crate) const fn is_change(&self) -> bool {
         !matches!(self, Self::List | Self::Show { .. })
+    }
+
+    /// Id of the project as it was typed; empty for the list.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::List => "",
+            Self::Show { id }
+            | Self::Cancel { id }
+            | Self::Pause { id }
+            | Self::Approve { id, .. }
+            | Self::Reject { id, .. }
+            | Self::Budget { id, .. }
+            | Self::Retry { id, .. }
+            | Self::Skip { id, .. }
+            | Self::Reopen { id, .. }
+            | Self::Answer { id, .. } => id,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod app;
+mod attention;
 mod cli;
 mod clock;
 mod command;

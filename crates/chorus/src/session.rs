@@ -8,6 +8,7 @@ mod decide;
 mod finish;
 
 use anyhow::Context as _;
+use chorus_api::{AttentionResource, ProjectResource};
 use chorus_client::{Client, ClientError, Event, EventStream, Upload};
 use chorus_core::id::{ProjectId, Seq};
 use chorus_core::project::HistoryEvent;
@@ -15,9 +16,11 @@ use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::pending;
 use tokio::sync::mpsc::Receiver;
 
+use crate::attention;
 use crate::cli::RunOptions;
 use crate::exit::Exit;
 use crate::failure::Advice;
+use crate::prompt;
 use crate::stop::Stop;
 use crate::view::{self, View};
 
@@ -26,6 +29,9 @@ const SUBMIT_LIMIT: Millis = Millis::from_secs(60);
 
 /// Time after which an unanswered request to pause is given up.
 const PAUSE_LIMIT: Millis = Millis::from_secs(10);
+
+/// Time after which a run without a terminal no longer waits for a condition that nobody watches.
+const ATTENTION_LIMIT: Millis = Millis::from_secs(300);
 
 /// Maximum age of the state on the screen while events arrive.
 const REFRESH: Millis = Millis(500);
@@ -115,6 +121,7 @@ impl Session<'_> {
             events: self.client.events(id, after),
             view: view::new(),
             notes,
+            shown: None,
         };
         let ended = tokio::select! {
             biased;
@@ -147,7 +154,7 @@ impl Session<'_> {
         let parked = client.wait_until(id, |project| {
             matches!(
                 project.state.as_str(),
-                "paused" | "waiting_approval" | "waiting_client"
+                "paused" | "waiting_approval" | "waiting_client" | "needs_attention"
             )
         });
         let clock = client.clock();
@@ -169,6 +176,8 @@ struct Follower<'a> {
     events: EventStream,
     view: Box<dyn View>,
     notes: Receiver<String>,
+    /// Attention that was shown last, by its code and time.
+    shown: Option<(String, Timestamp)>,
 }
 
 impl Follower<'_> {
@@ -185,6 +194,15 @@ impl Follower<'_> {
             let is_answered = if project.state == "waiting_approval" {
                 self.view.clear();
                 decide::approval(session, &project).await?
+            } else if let Some(attention) = self.unanswered(&project) {
+                self.view.clear();
+                if attention.continues_when.is_some() && self.may_continue(&attention) {
+                    self.note_attention(&attention);
+                    self.watch().await?;
+                    true
+                } else {
+                    decide::attention(session, &project, &attention).await?
+                }
             } else if project.questions.is_empty() || project.state == "paused" {
                 self.watch().await?;
                 true
@@ -195,6 +213,28 @@ impl Follower<'_> {
             if !is_answered {
                 return Ok(false);
             }
+        }
+    }
+
+    /// Attention of a project that is not paused.
+    fn unanswered(&self, project: &ProjectResource) -> Option<AttentionResource> {
+        let attention = project.attention.clone()?;
+        (project.state == "needs_attention").then_some(attention)
+    }
+
+    /// Returns true while it is worth waiting for the condition on which the project goes on by itself: on a
+    /// terminal always, else for a while.
+    fn may_continue(&self, attention: &AttentionResource) -> bool {
+        let now = self.session.client.clock().now();
+        prompt::is_possible() || now.since(attention.since_ms) < ATTENTION_LIMIT
+    }
+
+    /// Shows an attention once.
+    fn note_attention(&mut self, attention: &AttentionResource) {
+        let shown = Some((attention.code.clone(), attention.since_ms));
+        if self.shown != shown {
+            self.view.note(&attention::text(attention));
+            self.shown = shown;
         }
     }
 
@@ -230,7 +270,9 @@ impl Follower<'_> {
                 self.view.event(stored);
                 matches!(
                     stored.event,
-                    HistoryEvent::QuestionsAsked { .. } | HistoryEvent::ApprovalAsked
+                    HistoryEvent::QuestionsAsked { .. }
+                        | HistoryEvent::ApprovalAsked
+                        | HistoryEvent::NeedsAttention { .. }
                 )
             }
             Event::Progress(event) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
+use crate::money::MicroUsd;
 
 /// Reason why an attempt has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +40,17 @@ pub enum FailureCause {
         message: String,
     },
     /// The project's budget does not cover it.
-    OverBudget,
+    OverBudget {
+        /// Amount that the call needs; zero in rows of an earlier release.
+        #[serde(default)]
+        needs: MicroUsd,
+        /// Amount spent and reserved when it was refused.
+        #[serde(default)]
+        spent: MicroUsd,
+        /// Budget when it was refused.
+        #[serde(default)]
+        budget: MicroUsd,
+    },
     /// An artifact that it needs is missing.
     MissingArtifact {
         /// Name of the artifact, and the reason.
@@ -58,7 +69,7 @@ impl FailureCause {
             | Self::Endless
             | Self::KillsWorkers
             | Self::NoAccount { .. }
-            | Self::OverBudget
+            | Self::OverBudget { .. }
             | Self::MissingArtifact { .. } => None,
         }
     }
@@ -73,7 +84,7 @@ impl FailureCause {
             Self::Endless => "endless_reply",
             Self::KillsWorkers => "workers_lost",
             Self::NoAccount { .. } => "no_account",
-            Self::OverBudget => "over_budget",
+            Self::OverBudget { .. } => "over_budget",
             Self::MissingArtifact { .. } => "artifact_missing",
         }
     }
@@ -86,7 +97,7 @@ impl FailureCause {
             Self::Empty | Self::Refused { .. } | Self::Endless => 502,
             Self::KillsWorkers | Self::MissingArtifact { .. } => 500,
             Self::NoAccount { .. } => 503,
-            Self::OverBudget => 402,
+            Self::OverBudget { .. } => 402,
         }
     }
 }
@@ -105,7 +116,18 @@ impl fmt::Display for FailureCause {
             Self::Endless => f.write_str("the answer never came to an end"),
             Self::KillsWorkers => f.write_str("its workers died too often"),
             Self::NoAccount { message } => write!(f, "no account can serve it: {message}"),
-            Self::OverBudget => f.write_str("the budget does not cover it"),
+            Self::OverBudget {
+                needs: MicroUsd::ZERO,
+                ..
+            } => f.write_str("the budget does not cover it"),
+            Self::OverBudget {
+                needs,
+                spent,
+                budget,
+            } => write!(
+                f,
+                "the budget does not cover it: it needs {needs}, {spent} of {budget} are spent or reserved"
+            ),
             Self::MissingArtifact { message } => write!(f, "an artifact is missing: {message}"),
         }
     }

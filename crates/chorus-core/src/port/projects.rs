@@ -135,6 +135,8 @@ pub struct Commit {
     pub events: Vec<StoredEvent>,
     /// Records for the outbox.
     pub outbox: Vec<Record>,
+    /// Amount that the budget is raised to; a lower one than the stored is no change.
+    pub budget: Option<MicroUsd>,
     /// Ids of commands and finished attempts that the decision folds.
     pub folded: Vec<EventId>,
 }

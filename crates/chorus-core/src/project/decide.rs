@@ -4,27 +4,49 @@
 //! [`DecisionBuilder`]; each of them calls only topics that do not call it back.
 
 mod answers;
+mod attention;
 mod clarify;
-mod ending;
+mod conditions;
+pub(super) mod ending;
 mod finished;
 mod judge;
 mod merge;
 mod open_questions;
 mod pause;
 mod plan;
+mod reopen;
+mod retry;
 pub(super) mod rework;
+mod skip;
 mod steering;
 mod work;
 mod worker_question;
 
 use super::decision::{DecideContext, Decision, Inconsistency, Interrupt, Refusal};
 use super::decision_builder::DecisionBuilder;
-use super::{Command, Project, State, WaitingOn};
+use super::{ClientCommand, Command, HistoryEvent, Project, State, WaitingOn};
+use crate::id::EventId;
 
 /// Client commands remembered for deduplication; older ones are known to the store alone.
 const REMEMBERED: usize = 256;
 
 impl Project {
+    /// Makes the decision that shows clients that a command of theirs was refused.
+    pub fn refuse(&self, command: &ClientCommand, id: EventId, refusal: &Refusal) -> Decision {
+        Decision {
+            head: self.head.clone(),
+            tasks: Vec::new(),
+            history: vec![HistoryEvent::CommandRefused {
+                command: command.name().to_owned(),
+                id,
+                code: refusal.code().to_owned(),
+                why: refusal.to_string(),
+            }],
+            effects: Vec::new(),
+            inconsistency: None,
+        }
+    }
+
     /// Decides a command. Rows that contradict each other are no error here: the decision then stops this
     /// project, and [`Decision::inconsistency`] holds the reason.
     pub fn decide<'a>(
@@ -32,7 +54,7 @@ impl Project {
         command: Command,
         context: DecideContext<'a>,
     ) -> Result<Decision, Refusal> {
-        if self.head.is_terminal() {
+        if self.head.is_terminal() && !matches!(command, Command::Reopen(_)) {
             return Err(Refusal::Ended(self.head.state.as_str()));
         }
         let mut builder = DecisionBuilder::new(self, context);
@@ -55,20 +77,33 @@ fn fold(builder: &mut DecisionBuilder<'_>, command: Command) -> Result<(), Inter
         Command::Answer {
             answers,
             assume_rest,
-        } => answers::fold(builder, &answers, assume_rest)?,
-        Command::Approve { plan } => plan::approve(builder, &plan)?,
-        Command::Reject { reason } => plan::reject(builder, reason)?,
-        Command::Pause => pause::pause(builder)?,
-        Command::Resume => pause::resume(builder)?,
+            questions,
+        } => answers::fold(
+            builder,
+            &answers,
+            &answers::Assumed::of(assume_rest, questions),
+        )?,
+        Command::Approve { hash, plan } => plan::approve(builder, hash, plan)?,
+        Command::Reject { reason, plan } => plan::reject(builder, reason, plan)?,
+        Command::Pause { at } => pause::pause(builder, at)?,
+        Command::Resume { at } => pause::resume(builder, at)?,
         Command::Cancel => ending::cancel(builder)?,
+        Command::RaiseBudget { budget } => conditions::raise_budget(builder, budget)?,
+        Command::Retry { task } => retry::retry(builder, task.as_deref())?,
+        Command::Skip { task } => skip::skip(builder, task.as_deref())?,
+        Command::Reopen(reopening) => reopen::reopen(builder, reopening)?,
+        Command::Condition { at, wait } => conditions::found(builder, at, wait)?,
         Command::Finished { done, reading } => finished::fold(builder, done, reading)?,
         Command::Merged(merge) => merge::merged(builder, merge)?,
         Command::ArtifactMissing { what } => {
-            ending::fail(builder, format!("{what} is gone from the artifact store"))?;
+            conditions::halt(builder, what);
         }
     }
     if !builder.head.is_terminal() {
         advance(builder)?;
+    }
+    if !builder.head.is_terminal() {
+        attention::update(builder)?;
     }
     Ok(())
 }
@@ -79,10 +114,17 @@ const fn is_of_client(command: &Command) -> bool {
         | Command::Answer { .. }
         | Command::Approve { .. }
         | Command::Reject { .. }
-        | Command::Pause
-        | Command::Resume
-        | Command::Cancel => true,
-        Command::Finished { .. } | Command::Merged(_) | Command::ArtifactMissing { .. } => false,
+        | Command::Pause { .. }
+        | Command::Resume { .. }
+        | Command::Cancel
+        | Command::RaiseBudget { .. }
+        | Command::Retry { .. }
+        | Command::Skip { .. }
+        | Command::Reopen(_) => true,
+        Command::Condition { .. }
+        | Command::Finished { .. }
+        | Command::Merged(_)
+        | Command::ArtifactMissing { .. } => false,
     }
 }
 
@@ -100,6 +142,9 @@ fn remember(builder: &mut DecisionBuilder<'_>) -> Result<(), Refusal> {
 
 /// Takes the steps that follow from the counters once a command is folded.
 fn advance(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
+    if builder.head.halt.is_some() {
+        return Ok(());
+    }
     match builder.state() {
         State::WaitingClient {
             waits: WaitingOn::Tasks,
@@ -121,6 +166,7 @@ fn advance(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
         | State::WaitingApproval
         | State::Running
         | State::Paused { .. }
+        | State::NeedsAttention { .. }
         | State::Merging { .. }
         | State::Evaluating { .. }
         | State::Done { .. }

@@ -5,9 +5,10 @@
 use super::{Head, HistoryEvent, Task};
 use crate::id::{AttemptId, EventId, TaskId, TaskKey};
 use crate::merge::Resolution;
+use crate::money::MicroUsd;
 use crate::state_machine::InvalidTransition;
 use crate::task_kind::TaskKind;
-use crate::time::Millis;
+use crate::time::{Millis, Timestamp};
 
 /// Priority of attempts at work tasks.
 const WORK_PRIORITY: u8 = 100;
@@ -18,6 +19,8 @@ const STEERING_PRIORITY: u8 = 150;
 pub struct DecideContext<'a> {
     /// Id of the record that brought the command: the key of deduplication of client commands.
     pub event: EventId,
+    /// Time of the decision.
+    pub now: Timestamp,
     /// Draws numbers for the ids of new tasks and attempts.
     pub number: &'a mut dyn FnMut() -> u128,
 }
@@ -52,6 +55,8 @@ pub enum Effect {
         /// True if a model may be asked about conflicts that are still open.
         ask_model: bool,
     },
+    /// Raise the budget of the project to at least this amount, in the same commit.
+    RaiseBudget(MicroUsd),
 }
 
 /// An attempt to be queued.
@@ -67,6 +72,8 @@ pub struct Queue {
     pub priority: u8,
     /// Predicted time from here to the project's end along the longest path.
     pub path: Millis,
+    /// Time that the attempt waits before its first delivery.
+    pub delay: Millis,
 }
 
 /// Reason a command does nothing. None of them is an error: commands come late and twice.
@@ -92,6 +99,12 @@ pub enum Refusal {
     /// No open question has such an id.
     #[error("no such question is open")]
     NothingAsked,
+    /// The plan that the command names is not the one that waits.
+    #[error("the plan that it names does not wait for approval any more")]
+    OtherPlan,
+    /// No task has such a key or id, or the command has no effect on it.
+    #[error("no task {0} is there that it could change")]
+    NoSuchTask(String),
     /// The attempt is not the one that its task waits for.
     #[error("the task does not wait for this attempt")]
     Stale,
@@ -118,7 +131,7 @@ pub enum Inconsistency {
     /// A counter of the head does not agree with the tasks.
     #[error("the head counts {value} {counter} tasks, which cannot change by {change}")]
     Counter {
-        /// Name of the counter: `unfinished` or `ready`.
+        /// Name of the counter: `unfinished`, `ready` or `held`.
         counter: &'static str,
         /// Value before the step.
         value: u32,
@@ -134,6 +147,22 @@ pub(super) enum Interrupt {
     Refused(Refusal),
     /// The project is stopped.
     Inconsistent(Inconsistency),
+}
+
+impl Refusal {
+    /// Stable code for clients.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Ended(_) => "ended",
+            Self::Repeated => "repeated",
+            Self::NotNow { .. } => "wrong_state",
+            Self::Overtaken => "overtaken",
+            Self::NothingAsked => "nothing_asked",
+            Self::OtherPlan => "other_plan",
+            Self::NoSuchTask(_) => "no_such_task",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 impl Inconsistency {
@@ -168,7 +197,7 @@ impl From<InvalidTransition> for Interrupt {
 
 impl Queue {
     /// The attempt of a task, with the priority of its kind.
-    pub(super) const fn of(task: &Task, attempt: AttemptId, number: u32) -> Self {
+    pub(super) const fn of(task: &Task, attempt: AttemptId, number: u32, delay: Millis) -> Self {
         let priority = match task.kind {
             TaskKind::Work => WORK_PRIORITY,
             TaskKind::Clarify
@@ -183,6 +212,7 @@ impl Queue {
             number,
             priority,
             path: task.path,
+            delay,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A decision under construction: the rows that change, laid over the project as it is.
 //!
 //! Every change of a state passes through [`DecisionBuilder::enter`], [`pause`](DecisionBuilder::pause),
-//! [`resume`](DecisionBuilder::resume) or [`set`](DecisionBuilder::set), which hold the tables of arrows and
-//! keep the head's counters. While a project is paused its inner state goes on folding, but nothing is
-//! queued. Deliberately absent: rules of what follows from a command, which are the topics of `decide`.
+//! [`resume`](DecisionBuilder::resume), [`set_attention`](DecisionBuilder::set_attention) or
+//! [`set`](DecisionBuilder::set), which hold the tables of arrows and keep the head's counters. While a
+//! project is paused or halted its inner state goes on folding, but nothing is queued. Deliberately absent: rules of what follows from a command, which are the topics of `decide`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,12 +13,56 @@ use super::machine::{PROJECT_MACHINE, TASK_MACHINE};
 #[cfg(test)]
 use super::tests::recorder::{self, Step};
 use super::{
-    CurrentAttempt, Head, HistoryEvent, Project, ProjectStateKind, State, Task, TaskState,
-    TaskStateKind,
+    Attention, CurrentAttempt, Head, HistoryEvent, Project, ProjectStateKind, State, Task,
+    TaskState, TaskStateKind,
 };
 use crate::id::{AttemptId, EventId, TaskId};
 use crate::state_machine::InvalidTransition;
 use crate::task_kind::TaskKind;
+use crate::time::{Millis, Timestamp};
+
+/// An attempt to be made at a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Try {
+    /// Number of the try, from 1.
+    pub(super) number: u32,
+    /// Number of the tries before it that do not count.
+    pub(super) uncounted: u32,
+    /// Faults of the tries before, for the prompt.
+    pub(super) feedback: Vec<String>,
+    /// Time to wait before the first delivery.
+    pub(super) delay: Millis,
+}
+
+impl Try {
+    /// The first try of a task.
+    pub(super) const FIRST: Self = Self {
+        number: 1,
+        uncounted: 0,
+        feedback: Vec::new(),
+        delay: Millis::ZERO,
+    };
+
+    /// The same try in a fresh attempt.
+    pub(super) fn again(current: CurrentAttempt) -> Self {
+        Self {
+            number: current.number,
+            uncounted: current.uncounted,
+            feedback: current.feedback,
+            delay: Millis::ZERO,
+        }
+    }
+
+    /// The first of a fresh series of tries after this number of them.
+    pub(super) const fn after(number: u32) -> Self {
+        Self {
+            number: number.saturating_add(1),
+            uncounted: number,
+            feedback: Vec::new(),
+            delay: Millis::ZERO,
+        }
+    }
+}
 
 pub(super) struct DecisionBuilder<'a> {
     base: &'a Project,
@@ -56,6 +100,11 @@ impl<'a> DecisionBuilder<'a> {
         self.context.event
     }
 
+    /// Time of the decision.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
     pub(super) fn push_event(&mut self, event: HistoryEvent) {
         self.history.push(event);
     }
@@ -83,25 +132,74 @@ impl DecisionBuilder<'_> {
         matches!(self.head.state, State::Paused { .. })
     }
 
-    /// The present state; of a paused project the state that it returns to.
-    pub(super) fn state(&self) -> &State {
-        match &self.head.state {
-            State::Paused { was } => was,
-            state => state,
-        }
+    /// Returns true if nothing may be queued: the project is paused or halted.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.is_paused() || self.head.halt.is_some()
     }
 
-    /// Moves the project to its next state. A paused project moves the state that it returns to, and
-    /// stays paused unless the next state is final.
+    /// The present state of the work, inside of a pause and of an attention.
+    pub(super) fn state(&self) -> &State {
+        self.head.state.work()
+    }
+
+    /// Moves the project to its next state. A project that is paused or needs attention moves the state
+    /// that it returns to, and stays so unless the next state is final.
     pub(super) fn enter(&mut self, next: State) -> Result<(), InvalidTransition> {
         take_project_arrow(self.state().kind(), next.kind())?;
-        match &mut self.head.state {
-            State::Paused { was } if !next.is_terminal() => **was = next,
-            State::Paused { .. } => {
-                take_project_arrow(ProjectStateKind::Paused, next.kind())?;
-                self.head.state = next;
+        if next.is_terminal() {
+            let (outer, inner) = (self.head.state.kind(), self.state().kind());
+            if outer != inner {
+                take_project_arrow(outer, next.kind())?;
             }
-            state => *state = next,
+            self.head.state = next;
+        } else {
+            *work_mut(&mut self.head.state) = next;
+        }
+        Ok(())
+    }
+
+    /// Makes the project need attention for this reason, or none any more. The reason holds since the
+    /// decision in which it came to be; one of the same code is only brought up to date.
+    pub(super) fn set_attention(
+        &mut self,
+        why: Option<Attention>,
+    ) -> Result<(), InvalidTransition> {
+        let now = self.now();
+        let place = match &mut self.head.state {
+            State::Paused { was } => &mut **was,
+            state => state,
+        };
+        match (place, why) {
+            (State::NeedsAttention { why: old, .. }, Some(why)) if old.code() == why.code() => {
+                *old = why;
+            }
+            (
+                State::NeedsAttention {
+                    since, why: old, ..
+                },
+                Some(why),
+            ) => {
+                (*since, *old) = (now, why.clone());
+                self.push_event(HistoryEvent::NeedsAttention { why, since: now });
+            }
+            (place @ State::NeedsAttention { .. }, None) => {
+                let inner = place.work().clone();
+                // A row may name an inner state that could never need attention.
+                PROJECT_MACHINE.step(inner.kind(), ProjectStateKind::NeedsAttention)?;
+                take_project_arrow(ProjectStateKind::NeedsAttention, inner.kind())?;
+                *place = inner;
+                self.push_event(HistoryEvent::AttentionEnded);
+            }
+            (place, Some(why)) => {
+                take_project_arrow(place.kind(), ProjectStateKind::NeedsAttention)?;
+                *place = State::NeedsAttention {
+                    since: now,
+                    why: why.clone(),
+                    was: Box::new(place.clone()),
+                };
+                self.push_event(HistoryEvent::NeedsAttention { why, since: now });
+            }
+            (_, None) => {}
         }
         Ok(())
     }
@@ -196,30 +294,31 @@ impl DecisionBuilder<'_> {
         self.change(id, |task| task.state = next)
     }
 
-    /// Makes the task ready with a fresh attempt of this number and queues the attempt.
-    pub(super) fn queue(
-        &mut self,
-        id: TaskId,
-        number: u32,
-        feedback: Vec<String>,
-        why: &str,
-    ) -> Result<(), Inconsistency> {
+    /// Makes the task ready with a fresh attempt and queues the attempt.
+    pub(super) fn queue(&mut self, id: TaskId, next: Try, why: &str) -> Result<(), Inconsistency> {
         let attempt = AttemptId::new(self.draw_number());
+        let Try {
+            number,
+            uncounted,
+            feedback,
+            delay,
+        } = next;
         let ready = CurrentAttempt {
             attempt,
             number,
+            uncounted,
             feedback,
         };
         self.set(id, TaskState::Ready(ready))?;
         let task = self.known_task(id)?;
-        let (task, queue) = (task.reference(), Queue::of(task, attempt, number));
+        let (task, queue) = (task.reference(), Queue::of(task, attempt, number, delay));
         self.push_event(HistoryEvent::TaskReady {
             task,
             attempt,
             number,
             why: why.to_owned(),
         });
-        if !self.is_paused() {
+        if !self.is_stopped() {
             self.push_effect(Effect::Queue(queue));
         }
         Ok(())
@@ -250,14 +349,18 @@ impl DecisionBuilder<'_> {
     /// Keeps the head's counters when a task changes its weight.
     fn count(&mut self, before: Weight, after: Weight) -> Result<(), Inconsistency> {
         let Head {
-            unfinished, ready, ..
+            unfinished,
+            ready,
+            held,
+            ..
         } = &mut self.head;
         shift(
             unfinished,
             "unfinished",
             after.unfinished - before.unfinished,
         )?;
-        shift(ready, "ready", after.ready - before.ready)
+        shift(ready, "ready", after.ready - before.ready)?;
+        shift(held, "held", after.held - before.held)
     }
 }
 
@@ -266,19 +369,30 @@ impl DecisionBuilder<'_> {
 struct Weight {
     unfinished: i64,
     ready: i64,
+    held: i64,
 }
 
 impl Weight {
     const ZERO: Self = Self {
         unfinished: 0,
         ready: 0,
+        held: 0,
     };
 
     fn of(kind: TaskKind, state: TaskStateKind) -> Self {
         Self {
             unfinished: i64::from(kind == TaskKind::Work && !state.is_terminal()),
             ready: i64::from(state == TaskStateKind::Ready),
+            held: i64::from(state == TaskStateKind::Held),
         }
+    }
+}
+
+/// The state of the work, inside of a pause and of an attention.
+fn work_mut(state: &mut State) -> &mut State {
+    match state {
+        State::Paused { was } | State::NeedsAttention { was, .. } => work_mut(was),
+        state => state,
     }
 }
 

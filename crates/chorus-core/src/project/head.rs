@@ -3,14 +3,14 @@
 //! Small, because each decision writes the row anew: plans, outlines and results are artifacts that the head
 //! names by [`ArtifactHash`]. Neighbour: [`Task`](super::Task) rows hold the rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::{Halt, LongWait, Outage, PlanOffer, State};
 use crate::artifact::ArtifactHash;
 use crate::brief::{Answered, Options, Question};
-use crate::id::{EventId, ProjectId, TaskId, Tenant};
+use crate::id::{EventId, ProjectId, TaskId, TaskKey, Tenant};
 use crate::time::{Millis, Timestamp};
 
 /// A project without its tasks. A store keeps the head as one JSON text beside a few columns for lists.
@@ -68,16 +68,56 @@ pub struct Head {
     /// Number of ready tasks: at zero nothing moves without the client.
     #[serde(default)]
     pub ready: u32,
-    /// True once the budget is used up: nothing new starts, and the results so far are delivered.
+    /// Number of held tasks: above zero the project needs attention.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: u32,
+    /// True once the client has what is there delivered, because the budget is used up.
     #[serde(default)]
     pub out_of_budget: bool,
-    /// Id of the latest pause or resume that was folded. Commands with a lower id are refused as
+    /// Time of acceptance of the latest pause or resume that was folded. Earlier ones are refused as
     /// [`Overtaken`](super::Refusal::Overtaken).
     #[serde(default)]
-    pub switched: Option<EventId>,
+    pub switched_at: Option<Timestamp>,
+    /// Plan by rule that the client may approve while the plan task is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<PlanOffer>,
+    /// Fact that stops the project until a person acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
+    /// Calls that keep failing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<Outage>,
+    /// Wait of the whole project, as the dispatcher found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<LongWait>,
+    /// Time of the dispatcher's latest finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_at: Option<Timestamp>,
+    /// True if the client gave the title, which no plan replaces then.
+    #[serde(default)]
+    pub has_title_of_client: bool,
+    /// Round at which rework ends; three more with every reopening, unless it names another number.
+    #[serde(default = "first_rounds")]
+    pub last_round: u32,
+    /// Version of the plan when the project was reopened last; reworks up to it do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reopened: u32,
     /// Ids of the last 256 client commands that were folded, for deduplication.
     #[serde(default)]
     pub folded: BTreeSet<EventId>,
+}
+
+/// Rounds of rework of a project that was never reopened.
+const fn first_rounds() -> u32 {
+    3
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde wants"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Reference to the plan that a project follows.
@@ -110,6 +150,9 @@ pub struct Best {
     pub score: u32,
     /// Requirements that are not met, for the client.
     pub defects: Vec<String>,
+    /// Tasks that the judge would have done again, with feedback, however many rounds are left.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redo: BTreeMap<TaskKey, String>,
 }
 
 /// Fields of the head of a new project.
@@ -165,7 +208,16 @@ impl Head {
             unfinished: 0,
             ready: 0,
             out_of_budget: false,
-            switched: None,
+            held: 0,
+            switched_at: None,
+            offer: None,
+            halt: None,
+            outage: None,
+            wait: None,
+            wait_at: None,
+            has_title_of_client: false,
+            last_round: first_rounds(),
+            reopened: 0,
             folded: BTreeSet::new(),
         }
     }

@@ -4,13 +4,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PlanEstimate, Task};
+use super::{Attention, PlanEstimate, Reopening, Task};
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::brief::{Answered, Question};
-use crate::id::{AttemptId, TaskId, TaskKey};
+use crate::id::{AttemptId, EventId, TaskId, TaskKey};
 use crate::merge::{Conflict, Resolution};
+use crate::money::MicroUsd;
 use crate::task_kind::TaskKind;
+use crate::time::Timestamp;
 use crate::verdict::Verdict;
 
 /// Name of a task in events.
@@ -62,6 +64,9 @@ pub enum HistoryEvent {
         tasks: u32,
         /// True if no reply of the planner was usable and a rule made the plan.
         fallback: bool,
+        /// True if the planner's own plan broke rules and was mended.
+        #[serde(default)]
+        repaired: bool,
         /// Repairs that were made, for people.
         warnings: Vec<String>,
         /// Calls and tokens that the plan needs.
@@ -100,6 +105,13 @@ pub enum HistoryEvent {
     /// A task ended without a result.
     TaskFailed {
         /// Task that ended.
+        task: TaskRef,
+        /// Cause of the last failure.
+        cause: FailureCause,
+    },
+    /// A task waits until a person or the end of a condition puts it right.
+    TaskHeld {
+        /// Task that waits.
         task: TaskRef,
         /// Cause of the last failure.
         cause: FailureCause,
@@ -172,8 +184,38 @@ pub enum HistoryEvent {
     Paused,
     /// The client resumed the project.
     Resumed,
-    /// The budget does not cover another call.
+    /// The budget does not cover another call, and the client has what is there delivered.
     BudgetExhausted,
+    /// The client raised the budget.
+    BudgetRaised {
+        /// Amount that the client named.
+        budget: MicroUsd,
+    },
+    /// A person can put right what the project waits for.
+    NeedsAttention {
+        /// Reason, with its figures.
+        why: Attention,
+        /// Time since which the reason holds.
+        since: Timestamp,
+    },
+    /// The project goes on without a person.
+    AttentionEnded,
+    /// A command of a client had no effect.
+    CommandRefused {
+        /// Name of the command.
+        command: String,
+        /// Id of the command, as its acceptance named it.
+        id: EventId,
+        /// Stable code of the reason.
+        code: String,
+        /// Reason for people.
+        why: String,
+    },
+    /// The client reopened the project after its end.
+    Reopened {
+        /// Rounds, budget and instruction.
+        with: Reopening,
+    },
     /// Delivered and accepted.
     Done {
         /// Hash of the stored deliverable.

@@ -7,11 +7,11 @@ use super::{ProjectStateKind, TaskStateKind};
 use crate::state_machine::{Arrow, StateMachine};
 
 use ProjectStateKind::{
-    Cancelled, Clarifying, Done, Evaluating, Failed, Merging, Partial, Paused, Planning, Running,
-    Submitted, WaitingApproval, WaitingClient,
+    Cancelled, Clarifying, Done, Evaluating, Failed, Merging, NeedsAttention, Partial, Paused,
+    Planning, Running, Submitted, WaitingApproval, WaitingClient,
 };
 
-/// Live states: each of them can be paused, can be cancelled, and can fail.
+/// Live states of the work: each of them can need attention, be paused, be cancelled, and fail.
 const LIVE: [ProjectStateKind; 8] = [
     Submitted,
     Clarifying,
@@ -23,9 +23,9 @@ const LIVE: [ProjectStateKind; 8] = [
     Evaluating,
 ];
 
-/// Arrows of the work itself. A paused project keeps the live state that it returns to, and that state
-/// moves by these arrows too, for attempts that ended before the pause still count.
-const WORK: [Arrow<ProjectStateKind>; 26] = [
+/// Arrows of the work itself. A project that is paused or needs attention keeps the live state that it
+/// returns to, and that state moves by these arrows too.
+const WORK: [Arrow<ProjectStateKind>; 37] = [
     Arrow::new(Submitted, Clarifying, "submit"),
     Arrow::new(Clarifying, Clarifying, "asked again"),
     Arrow::new(Clarifying, WaitingClient, "questions"),
@@ -52,11 +52,26 @@ const WORK: [Arrow<ProjectStateKind>; 26] = [
     Arrow::new(Paused, Partial, "delivered, ended before the pause"),
     Arrow::new(Paused, Cancelled, "cancel"),
     Arrow::new(Paused, Failed, "nothing to deliver, or rows unusable"),
+    Arrow::new(NeedsAttention, Done, "accepted"),
+    Arrow::new(NeedsAttention, Partial, "delivered as it is"),
+    Arrow::new(NeedsAttention, Cancelled, "cancel"),
+    Arrow::new(
+        NeedsAttention,
+        Failed,
+        "nothing to deliver, or rows unusable",
+    ),
+    Arrow::new(NeedsAttention, Paused, "pause"),
+    Arrow::new(Paused, NeedsAttention, "resume"),
+    Arrow::new(Partial, Running, "reopen"),
+    Arrow::new(Failed, Running, "reopen"),
+    Arrow::new(Failed, Planning, "reopen without a plan"),
+    Arrow::new(Failed, Clarifying, "reopen before the brief is clear"),
+    Arrow::new(Failed, Submitted, "reopen before anything was read"),
 ];
 
 /// All arrows of a project.
-pub const PROJECT_ARROWS: [Arrow<ProjectStateKind>; WORK.len() + 4 * LIVE.len()] = {
-    let mut arrows = [WORK[0]; WORK.len() + 4 * LIVE.len()];
+pub const PROJECT_ARROWS: [Arrow<ProjectStateKind>; WORK.len() + 6 * LIVE.len()] = {
+    let mut arrows = [WORK[0]; WORK.len() + 6 * LIVE.len()];
     let mut at = 0;
     while at < WORK.len() {
         arrows[at] = WORK[at];
@@ -68,15 +83,17 @@ pub const PROJECT_ARROWS: [Arrow<ProjectStateKind>; WORK.len() + 4 * LIVE.len()]
         arrows[at + 1] = Arrow::new(Paused, LIVE[live], "resume");
         arrows[at + 2] = Arrow::new(LIVE[live], Cancelled, "cancel");
         arrows[at + 3] = Arrow::new(LIVE[live], Failed, "nothing to deliver, or rows unusable");
-        at += 4;
+        arrows[at + 4] = Arrow::new(LIVE[live], NeedsAttention, "a person can put it right");
+        arrows[at + 5] = Arrow::new(NeedsAttention, LIVE[live], "put right");
+        at += 6;
         live += 1;
     }
     arrows
 };
 
 /// All arrows of a task.
-pub const TASK_ARROWS: [Arrow<TaskStateKind>; 12] = {
-    use TaskStateKind::{Asking, Cancelled, Failed, Pending, Ready, Skipped, Succeeded};
+pub const TASK_ARROWS: [Arrow<TaskStateKind>; 20] = {
+    use TaskStateKind::{Asking, Cancelled, Failed, Held, Pending, Ready, Skipped, Succeeded};
     [
         Arrow::new(Pending, Pending, "a parent ended"),
         Arrow::new(Pending, Ready, "parents' policy holds"),
@@ -90,6 +107,14 @@ pub const TASK_ARROWS: [Arrow<TaskStateKind>; 12] = {
         Arrow::new(Asking, Asking, "asked again, or of the client"),
         Arrow::new(Asking, Ready, "answered, or assumed"),
         Arrow::new(Asking, Cancelled, "not wanted, or replaced"),
+        Arrow::new(Pending, Held, "no answer could be read"),
+        Arrow::new(Ready, Held, "a person can put it right"),
+        Arrow::new(Held, Ready, "retry"),
+        Arrow::new(Held, Failed, "go on without it"),
+        Arrow::new(Held, Skipped, "skip"),
+        Arrow::new(Held, Cancelled, "not wanted, or replaced"),
+        Arrow::new(Ready, Skipped, "skip"),
+        Arrow::new(Asking, Skipped, "skip"),
     ]
 };
 

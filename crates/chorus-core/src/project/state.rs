@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::ArtifactHash;
 use crate::id::TaskId;
 use crate::state_machine::StateKind;
+use crate::time::Timestamp;
 use crate::verdict::Verdict;
+
+use super::Attention;
 
 /// State of a project. The serialised form is stored and must stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,15 @@ pub enum State {
     /// No attempt is queued until the client resumes the project.
     Paused {
         /// Live state that resuming returns to, never `Paused` itself.
+        was: Box<State>,
+    },
+    /// A person can put right what the project waits for. What can go on goes on meanwhile.
+    NeedsAttention {
+        /// Time since which this reason holds.
+        since: Timestamp,
+        /// Reason, with the ways out.
+        why: Attention,
+        /// Live state that goes on inside, never `NeedsAttention` or `Paused` itself.
         was: Box<State>,
     },
     /// A model resolves the conflicts that rules could not.
@@ -107,6 +119,8 @@ pub enum ProjectStateKind {
     Running,
     /// [`State::Paused`].
     Paused,
+    /// [`State::NeedsAttention`].
+    NeedsAttention,
     /// [`State::Merging`].
     Merging,
     /// [`State::Evaluating`].
@@ -132,6 +146,7 @@ impl State {
             Self::WaitingApproval => ProjectStateKind::WaitingApproval,
             Self::Running => ProjectStateKind::Running,
             Self::Paused { .. } => ProjectStateKind::Paused,
+            Self::NeedsAttention { .. } => ProjectStateKind::NeedsAttention,
             Self::Merging { .. } => ProjectStateKind::Merging,
             Self::Evaluating { .. } => ProjectStateKind::Evaluating,
             Self::Done { .. } => ProjectStateKind::Done,
@@ -146,15 +161,32 @@ impl State {
         self.kind().as_str()
     }
 
-    /// Returns true if the state is final.
+    /// Returns true if the state is final. Only a reopening leaves such a state.
     pub const fn is_terminal(&self) -> bool {
         self.kind().is_terminal()
+    }
+
+    /// State of the work itself, inside of a pause and of an attention.
+    pub fn work(&self) -> &Self {
+        match self {
+            Self::Paused { was } | Self::NeedsAttention { was, .. } => was.work(),
+            state => state,
+        }
+    }
+
+    /// Attention with the time since which it holds, also inside of a pause.
+    pub fn attention(&self) -> Option<(Timestamp, &Attention)> {
+        match self {
+            Self::Paused { was } => was.attention(),
+            Self::NeedsAttention { since, why, .. } => Some((*since, why)),
+            _ => None,
+        }
     }
 }
 
 impl ProjectStateKind {
     /// All kinds, in the order of a project's life.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Submitted,
         Self::Clarifying,
         Self::WaitingClient,
@@ -162,6 +194,7 @@ impl ProjectStateKind {
         Self::WaitingApproval,
         Self::Running,
         Self::Paused,
+        Self::NeedsAttention,
         Self::Merging,
         Self::Evaluating,
         Self::Done,
@@ -180,6 +213,7 @@ impl ProjectStateKind {
             Self::WaitingApproval => "waiting_approval",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::NeedsAttention => "needs_attention",
             Self::Merging => "merging",
             Self::Evaluating => "evaluating",
             Self::Done => "done",
@@ -200,6 +234,7 @@ impl ProjectStateKind {
             | Self::WaitingApproval
             | Self::Running
             | Self::Paused
+            | Self::NeedsAttention
             | Self::Merging
             | Self::Evaluating => false,
         }

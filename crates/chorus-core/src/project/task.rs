@@ -80,6 +80,16 @@ pub enum TaskState {
         answerer: Option<TaskId>,
         /// Number of the try that asked; the next attempt has the same number.
         number: u32,
+        /// Number of the tries up to this one that do not count.
+        #[serde(default)]
+        uncounted: u32,
+    },
+    /// No attempt is queued until a person or the end of a condition puts it right.
+    Held {
+        /// Cause of the last failure.
+        cause: FailureCause,
+        /// Number of the last try; the next attempt has the next one.
+        number: u32,
     },
     /// Ended with a result.
     Succeeded {
@@ -108,6 +118,8 @@ pub enum TaskStateKind {
     Ready,
     /// [`TaskState::Asking`].
     Asking,
+    /// [`TaskState::Held`].
+    Held,
     /// [`TaskState::Succeeded`].
     Succeeded,
     /// [`TaskState::Failed`].
@@ -125,6 +137,10 @@ pub struct CurrentAttempt {
     pub attempt: AttemptId,
     /// Number of the try, from 1.
     pub number: u32,
+    /// Number of the tries before this one that do not count: outages, and tries before a retry by the
+    /// client.
+    #[serde(default)]
+    pub uncounted: u32,
     /// Faults of the tries before, for the prompt.
     #[serde(default)]
     pub feedback: Vec<String>,
@@ -208,6 +224,7 @@ impl TaskState {
             Self::Pending { .. } => TaskStateKind::Pending,
             Self::Ready(_) => TaskStateKind::Ready,
             Self::Asking { .. } => TaskStateKind::Asking,
+            Self::Held { .. } => TaskStateKind::Held,
             Self::Succeeded { .. } => TaskStateKind::Succeeded,
             Self::Failed { .. } => TaskStateKind::Failed,
             Self::Cancelled => TaskStateKind::Cancelled,
@@ -228,10 +245,11 @@ impl TaskState {
 
 impl TaskStateKind {
     /// All kinds, in the order of a task's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Ready,
         Self::Asking,
+        Self::Held,
         Self::Succeeded,
         Self::Failed,
         Self::Cancelled,
@@ -244,6 +262,7 @@ impl TaskStateKind {
             Self::Pending => "pending",
             Self::Ready => "ready",
             Self::Asking => "asking",
+            Self::Held => "held",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -254,7 +273,7 @@ impl TaskStateKind {
     /// Returns true if the state is final.
     pub const fn is_terminal(self) -> bool {
         match self {
-            Self::Pending | Self::Ready | Self::Asking => false,
+            Self::Pending | Self::Ready | Self::Asking | Self::Held => false,
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::Skipped => true,
         }
     }

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use super::{Verdict, VerdictItem};
 use crate::id::TaskKey;
 
-/// Maximum number of rounds of rework.
-const ROUNDS: u32 = 3;
 /// Maximum number of reworks of one task.
 const REWORKS: u32 = 2;
 
@@ -29,6 +27,8 @@ pub enum Ruling {
 pub struct ReworkHistory<'a> {
     /// Number of rounds of rework so far.
     pub rounds: u32,
+    /// Maximum number of rounds.
+    pub limit: u32,
     /// Best [`score`] of earlier verdicts; none before the first.
     pub best: Option<u32>,
     /// Number of reworks of each task, by the names that the verdict uses.
@@ -44,7 +44,7 @@ pub fn score(verdict: &Verdict) -> u32 {
     }
 }
 
-/// Rules on a verdict: at most three rounds, at most two reworks a task, and none when the last
+/// Rules on a verdict: at most as many rounds as the limit, at most two reworks a task, and none when the last
 /// round did not help.
 pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
     let defects: Vec<&VerdictItem> = verdict.items.iter().filter(|item| !item.met).collect();
@@ -52,7 +52,7 @@ pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
         return Ruling::Accept;
     }
     let stuck = history.best.is_some_and(|best| score(verdict) <= best);
-    let rework = if history.rounds >= ROUNDS || stuck {
+    let rework = if history.rounds >= history.limit || stuck {
         BTreeMap::new()
     } else {
         rework(history, &defects)
@@ -66,7 +66,20 @@ pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
     }
 }
 
+/// Returns every task that an unmet requirement names, with the feedback for it.
+pub fn redo(verdict: &Verdict) -> BTreeMap<TaskKey, String> {
+    named(verdict.items.iter().filter(|item| !item.met), |_| true)
+}
+
 fn rework(history: &ReworkHistory<'_>, defects: &[&VerdictItem]) -> BTreeMap<TaskKey, String> {
+    let open = |task: &TaskKey| history.reworks.get(task).copied().unwrap_or(0) < REWORKS;
+    named(defects.iter().copied(), open)
+}
+
+fn named<'a>(
+    defects: impl Iterator<Item = &'a VerdictItem>,
+    open: impl Fn(&TaskKey) -> bool,
+) -> BTreeMap<TaskKey, String> {
     let mut rework: BTreeMap<TaskKey, String> = BTreeMap::new();
     for item in defects {
         let text = if item.feedback.is_empty() {
@@ -74,8 +87,7 @@ fn rework(history: &ReworkHistory<'_>, defects: &[&VerdictItem]) -> BTreeMap<Tas
         } else {
             &item.feedback
         };
-        let open = |task: &&TaskKey| history.reworks.get(*task).copied().unwrap_or(0) < REWORKS;
-        for task in item.redo.iter().filter(open) {
+        for task in item.redo.iter().filter(|task| open(task)) {
             let feedback = rework.entry(task.clone()).or_default();
             if !feedback.contains(text.as_str()) {
                 feedback.push_str(if feedback.is_empty() { "" } else { "\n" });
@@ -123,6 +135,7 @@ mod tests {
         let seen = match rule(
             &ReworkHistory {
                 rounds,
+                limit: 3,
                 best,
                 reworks: &reworks,
             },
@@ -161,6 +174,7 @@ mod tests {
     fn an_empty_verdict_accepts_nothing() {
         let history = ReworkHistory {
             rounds: 0,
+            limit: 3,
             best: None,
             reworks: &BTreeMap::new(),
         };

@@ -196,6 +196,7 @@ impl Fixture {
             cancel,
             events: Vec::new(),
             outbox: Vec::new(),
+            budget: None,
             folded: Vec::new(),
         };
         self.version += 1;

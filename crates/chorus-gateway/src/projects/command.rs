@@ -1,4 +1,4 @@
-//! Commands to a project: answers, approve, reject, pause, resume, cancel.
+//! Commands to a project: answers, approve, reject, pause, resume, cancel, budget, retry, skip, reopen.
 //!
 //! A command is committed to the outbox before the reply 202. The orchestrator carries it out, and
 //! its effect shows in the project and its events. An equal `Idempotency-Key` and body are the same
@@ -11,17 +11,25 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use chorus_core::id::EventId;
-use chorus_core::project::{ClientCommand, Head, State};
+use chorus_core::project::{ClientCommand, Head};
 use chorus_core::record;
+use chorus_core::time::{Millis, Timestamp};
 use http::{HeaderMap, StatusCode};
 
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
-use crate::error_code::ErrorCode;
 use crate::idempotency;
-use crate::json_body::read_json;
 use crate::project_request::ProjectRequest;
-use crate::resource::{Answers, CommandAccepted, Rejection};
+use crate::resource::{CommandAccepted, dollars};
+use crate::submission::checked_budget;
+
+pub(crate) use body::{
+    read_answers, read_approve, read_budget, read_cancel, read_pause, read_reject, read_reopen,
+    read_resume, read_retry, read_skip,
+};
+
+mod body;
+mod effect;
 
 /// Reads one kind of command from a request's body.
 pub(crate) type ReadCommand = fn(&[u8]) -> Result<ClientCommand, ApiError>;
@@ -35,57 +43,7 @@ pub(crate) fn route(read: ReadCommand) -> MethodRouter<Arc<AppState>> {
     )
 }
 
-/// `POST …/answers`
-pub(crate) fn read_answers(body: &[u8]) -> Result<ClientCommand, ApiError> {
-    let Answers {
-        answers,
-        assume_rest,
-    } = read_json(body)?;
-    if answers.is_empty() && !assume_rest {
-        return Err(ApiError::field(
-            "answers",
-            "there is none; give answers, or assume_rest",
-        ));
-    }
-    Ok(ClientCommand::Answer {
-        answers,
-        assume_rest,
-    })
-}
-
-/// `POST …/approve`; the body is ignored, as for all commands without parameters.
-pub(crate) fn read_approve(_: &[u8]) -> Result<ClientCommand, ApiError> {
-    Ok(ClientCommand::Approve)
-}
-
-/// `POST …/reject`
-pub(crate) fn read_reject(body: &[u8]) -> Result<ClientCommand, ApiError> {
-    let Rejection { reason } = read_json(body)?;
-    if reason.trim().is_empty() {
-        return Err(ApiError::field(
-            "reason",
-            "it is empty: write what should be different",
-        ));
-    }
-    Ok(ClientCommand::Reject { reason })
-}
-
-/// `POST …/pause`
-pub(crate) fn read_pause(_: &[u8]) -> Result<ClientCommand, ApiError> {
-    Ok(ClientCommand::Pause)
-}
-
-/// `POST …/resume`
-pub(crate) fn read_resume(_: &[u8]) -> Result<ClientCommand, ApiError> {
-    Ok(ClientCommand::Resume)
-}
-
-/// `POST …/cancel`
-pub(crate) fn read_cancel(_: &[u8]) -> Result<ClientCommand, ApiError> {
-    Ok(ClientCommand::Cancel)
-}
-
-/// Commits a command that can have an effect, publishes it, and replies 202.
+/// Commits a command to the outbox, publishes it, and replies 202.
 async fn accept(
     request: ProjectRequest,
     headers: &HeaderMap,
@@ -96,13 +54,15 @@ async fn accept(
         caller,
         loaded,
     } = request;
-    let head = loaded.project.head;
+    let head = &loaded.project.head;
     let event = match idempotency::key(headers)? {
-        Some(key) => idempotency::command_id(&head, &key, &command),
+        Some(key) => idempotency::command_id(head, &key, &command),
         None => EventId::new(state.ports.clock.random_u128()),
     };
     if !head.folded.contains(&event) {
-        check_effect(&head, &command)?;
+        effect::check(&loaded.project, &command)?;
+        check_budget(&state, head, &command).await?;
+        let command = completed(head, command, state.ports.clock.now())?;
         let record = record::command(event, &caller.tenant, head.id, &command);
         let projects = &state.ports.projects;
         if !projects
@@ -120,46 +80,65 @@ async fn accept(
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
-/// Refuses a command that can have no effect in the loaded state. The orchestrator decides finally.
-fn check_effect(head: &Head, command: &ClientCommand) -> Result<(), ApiError> {
-    let (is_paused, inner) = match &head.state {
-        State::Paused { was } => (true, &**was),
-        other => (false, other),
-    };
-    let (has_effect, reason) = match command {
-        ClientCommand::Answer { answers, .. } => {
-            check_question_ids(head, answers.keys())?;
-            (!head.open.is_empty(), "it has no open question")
-        }
-        ClientCommand::Approve | ClientCommand::Reject { .. } => (
-            matches!(inner, State::WaitingApproval),
-            "no plan waits for approval",
-        ),
-        ClientCommand::Pause => (!is_paused, "that cannot be done now"),
-        ClientCommand::Resume => (is_paused, "that cannot be done now"),
-        ClientCommand::Cancel | ClientCommand::Submit { .. } => (true, "that cannot be done now"),
-    };
-    if has_effect && !head.is_terminal() {
-        return Ok(());
-    }
-    let state = head.state.as_str().replace('_', " ");
-    let message = format!("the project is {state}: {reason}");
-    Err(ApiError::new(ErrorCode::WrongState, message).of_project(head.id))
+/// Adds what the project as the client can see it says: the order of pauses and resumes, the plan, and the
+/// questions. The id of the command follows from what the client sent alone.
+fn completed(
+    head: &Head,
+    command: ClientCommand,
+    now: Timestamp,
+) -> Result<ClientCommand, ApiError> {
+    let after_last = head.switched_at.map(|last| last + Millis(1));
+    let at = Some(after_last.map_or(now, |after| after.max(now)));
+    Ok(match command {
+        ClientCommand::Pause { .. } => ClientCommand::Pause { at },
+        ClientCommand::Resume { .. } => ClientCommand::Resume { at },
+        ClientCommand::Approve { plan } => ClientCommand::Approve {
+            plan: Some(effect::named_plan(head, plan)?),
+        },
+        ClientCommand::Reject { reason, plan } => ClientCommand::Reject {
+            reason,
+            plan: match plan {
+                Some(plan) => Some(effect::named_plan(head, Some(plan))?),
+                None => effect::waiting_plan(head),
+            },
+        },
+        ClientCommand::Answer {
+            answers,
+            assume_rest: true,
+            questions: None,
+        } => ClientCommand::Answer {
+            answers,
+            assume_rest: true,
+            questions: Some(effect::open_questions(head)),
+        },
+        other => other,
+    })
 }
 
-/// Refuses an answer to a question that is not open, while others are.
-fn check_question_ids<'a>(
+/// Refuses a budget that raises nothing, or that the gateway does not allow.
+async fn check_budget(
+    state: &AppState,
     head: &Head,
-    mut ids: impl Iterator<Item = &'a String>,
+    command: &ClientCommand,
 ) -> Result<(), ApiError> {
-    let is_open = |id: &String| head.open.iter().any(|open| open.question.id == *id);
-    match ids.find(|id| !is_open(id)) {
-        Some(id) if !head.open.is_empty() => Err(ApiError::field(
-            format!("answers.{id:.64}"),
-            "no open question has this id",
-        )),
-        _ => Ok(()),
+    let wanted = match command {
+        ClientCommand::RaiseBudget { budget } => Some(*budget),
+        ClientCommand::Reopen(reopening) => reopening.budget,
+        _ => None,
+    };
+    let Some(wanted) = wanted else {
+        return Ok(());
+    };
+    checked_budget(state, dollars(wanted))?;
+    let money = state.money(head.id).await?;
+    if wanted > money.budget {
+        return Ok(());
     }
+    let message = format!(
+        "it must be above the present budget of {}, of which {} are spent",
+        money.budget, money.spent
+    );
+    Err(ApiError::field("budget_usd", message))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(crate) async fn plan(request: ProjectRequest) -> Result<Json<PlanResource>, 
     })?;
     Ok(Json(PlanResource {
         version: newest.version,
+        hash: Some(newest.hash),
         plan: state.artifact(newest.hash).await?,
         tasks: loaded.project.tasks.values().map(PlanTask::from).collect(),
     }))

@@ -1,5 +1,6 @@
 //! Commands to projects: acceptance, the record in the outbox, and states in which nothing happens.
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::Question;
 use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
 
@@ -25,12 +26,14 @@ async fn each_command_is_durable_and_published_when_it_is_accepted() {
     let paused = || State::Paused {
         was: Box::new(State::Running),
     };
+    let plan = Some(ArtifactHash::of(b"plan"));
+    let at = Some(fixture.ports.clock.now());
     let cases = [
         (
             "approve",
             "",
             State::WaitingApproval,
-            ClientCommand::Approve,
+            ClientCommand::Approve { plan },
         ),
         (
             "reject",
@@ -38,10 +41,11 @@ async fn each_command_is_durable_and_published_when_it_is_accepted() {
             State::WaitingApproval,
             ClientCommand::Reject {
                 reason: "shorter".to_owned(),
+                plan,
             },
         ),
-        ("pause", "", State::Running, ClientCommand::Pause),
-        ("resume", "", paused(), ClientCommand::Resume),
+        ("pause", "", State::Running, ClientCommand::Pause { at }),
+        ("resume", "", paused(), ClientCommand::Resume { at }),
         ("cancel", "", State::Running, ClientCommand::Cancel),
     ];
     for (name, body, state, command) in cases {
@@ -94,6 +98,7 @@ async fn answers_reach_open_questions_only() {
         let ClientCommand::Answer {
             answers,
             assume_rest,
+            ..
         } = command
         else {
             return false;

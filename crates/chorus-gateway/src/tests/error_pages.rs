@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chorus_core::attempt::FailureCause;
 use chorus_core::failure;
+use chorus_core::money::MicroUsd;
 
 use crate::error_code::TABLE;
 
@@ -43,7 +44,11 @@ fn causes() -> Vec<FailureCause> {
         FailureCause::Endless,
         FailureCause::KillsWorkers,
         FailureCause::NoAccount { message: message() },
-        FailureCause::OverBudget,
+        FailureCause::OverBudget {
+            needs: MicroUsd(30_000),
+            spent: MicroUsd(80_000),
+            budget: MicroUsd(100_000),
+        },
         FailureCause::MissingArtifact { message: message() },
     ];
     for cause in &causes {
@@ -56,7 +61,7 @@ fn causes() -> Vec<FailureCause> {
             | FailureCause::Endless
             | FailureCause::KillsWorkers
             | FailureCause::NoAccount { .. }
-            | FailureCause::OverBudget
+            | FailureCause::OverBudget { .. }
             | FailureCause::MissingArtifact { .. } => {}
         }
     }

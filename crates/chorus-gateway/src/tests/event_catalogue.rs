@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::FailureCause;
-use chorus_core::id::{AttemptId, TaskId, TaskKey};
+use chorus_core::id::{AttemptId, EventId, TaskId, TaskKey};
 use chorus_core::merge::{Conflict, Resolution, ResolvedBy};
+use chorus_core::money::MicroUsd;
 use chorus_core::plan::PlanEstimate;
-use chorus_core::project::{HistoryEvent, TaskRef};
+use chorus_core::project::{Attention, HistoryEvent, Reopening, TaskRef};
 use chorus_core::task_kind::TaskKind;
+use chorus_core::time::Timestamp;
 use chorus_core::verdict::Verdict;
 
 use crate::openapi;
@@ -41,6 +43,12 @@ fn is_sampled(event: &HistoryEvent) -> bool {
         | HistoryEvent::Paused
         | HistoryEvent::Resumed
         | HistoryEvent::BudgetExhausted
+        | HistoryEvent::BudgetRaised { .. }
+        | HistoryEvent::NeedsAttention { .. }
+        | HistoryEvent::AttentionEnded
+        | HistoryEvent::CommandRefused { .. }
+        | HistoryEvent::Reopened { .. }
+        | HistoryEvent::TaskHeld { .. }
         | HistoryEvent::Done { .. }
         | HistoryEvent::Partial { .. }
         | HistoryEvent::Failed { .. }
@@ -49,7 +57,7 @@ fn is_sampled(event: &HistoryEvent) -> bool {
 }
 
 /// Number of variants in [`is_sampled`].
-const VARIANTS: usize = 26;
+const VARIANTS: usize = 32;
 
 fn task() -> TaskRef {
     TaskRef {
@@ -91,6 +99,7 @@ fn project_samples() -> Vec<HistoryEvent> {
             title: "Guide".to_owned(),
             tasks: 1,
             fallback: false,
+            repaired: false,
             warnings: vec![],
             estimate,
         },
@@ -118,6 +127,25 @@ fn project_samples() -> Vec<HistoryEvent> {
         HistoryEvent::Paused,
         HistoryEvent::Resumed,
         HistoryEvent::BudgetExhausted,
+        HistoryEvent::BudgetRaised {
+            budget: MicroUsd(1),
+        },
+        HistoryEvent::NeedsAttention {
+            why: Attention::NoResult {
+                message: String::new(),
+            },
+            since: Timestamp(0),
+        },
+        HistoryEvent::AttentionEnded,
+        HistoryEvent::CommandRefused {
+            command: "pause".to_owned(),
+            id: EventId::new(1),
+            code: "overtaken".to_owned(),
+            why: String::new(),
+        },
+        HistoryEvent::Reopened {
+            with: Reopening::default(),
+        },
         HistoryEvent::Done { deliverable },
         HistoryEvent::Partial {
             deliverable,
@@ -145,7 +173,15 @@ fn task_samples() -> Vec<HistoryEvent> {
         },
         HistoryEvent::TaskFailed {
             task: task(),
-            cause: FailureCause::OverBudget,
+            cause: FailureCause::OverBudget {
+                needs: MicroUsd(30_000),
+                spent: MicroUsd(80_000),
+                budget: MicroUsd(100_000),
+            },
+        },
+        HistoryEvent::TaskHeld {
+            task: task(),
+            cause: FailureCause::Empty,
         },
         HistoryEvent::TaskAsked {
             task: task(),

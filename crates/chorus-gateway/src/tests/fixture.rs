@@ -217,6 +217,13 @@ impl Fixture {
         let loaded = loaded.expect("the project exists");
         let mut head = loaded.project.head;
         change(&mut head);
+        if *head.state.work() == State::WaitingApproval && head.plan.is_none() {
+            head.plan = Some(chorus_core::project::PlanRef {
+                hash: ArtifactHash::of(b"plan"),
+                version: 1,
+                path: chorus_core::time::Millis(0),
+            });
+        }
         let tenant = head.tenant.clone();
         let first = loaded.seq.0 + 1;
         let notice = EventNotice {
@@ -239,6 +246,7 @@ impl Fixture {
             cancel: vec![],
             events: stored.collect(),
             outbox: vec![],
+            budget: None,
             folded: vec![],
         };
         let committed = projects.commit(commit).await.expect("memory takes it");

@@ -3,6 +3,7 @@
 use chorus_core::attempt::FailureCause;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{TaskId, TaskKey};
+use chorus_core::money::MicroUsd;
 use chorus_core::plan::ParentPolicy;
 use chorus_core::project::{PlanRef, State, Subject, Task, TaskState};
 use chorus_core::task_kind::TaskKind;
@@ -51,7 +52,15 @@ async fn a_plan_has_its_tasks_once_there_is_one() {
     let failed = |cause| TaskState::Failed { cause };
     let tasks = vec![
         task(1, TaskKind::Plan, TaskState::Cancelled),
-        task(2, TaskKind::Work, failed(FailureCause::OverBudget)),
+        task(
+            2,
+            TaskKind::Work,
+            failed(FailureCause::OverBudget {
+                needs: MicroUsd(30_000),
+                spent: MicroUsd(80_000),
+                budget: MicroUsd(100_000),
+            }),
+        ),
         task(
             3,
             TaskKind::Judge,

@@ -179,6 +179,7 @@ impl Fixture {
             cancel: Vec::new(),
             events: Vec::new(),
             outbox: Vec::new(),
+            budget: None,
             folded: Vec::new(),
         };
         let committed = now(self.store.commit(commit)).unwrap();
@@ -259,7 +260,7 @@ impl Fixture {
     /// A command of another world.
     pub(super) fn garbage(&self, id: EventId) {
         let tenant = Tenant::new("home");
-        let mut record = record::command(id, &tenant, PROJECT, &ClientCommand::Pause);
+        let mut record = record::command(id, &tenant, PROJECT, &ClientCommand::Pause { at: None });
         record.payload = Bytes::from_static(b"{\"type\":\"dance\"}");
         now(self.store.command(&tenant, PROJECT, record)).unwrap();
     }

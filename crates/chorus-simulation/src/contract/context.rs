@@ -176,6 +176,7 @@ impl CaseContext {
             cancel: vec![],
             events: vec![],
             outbox: vec![],
+            budget: None,
             folded: vec![],
         })
     }

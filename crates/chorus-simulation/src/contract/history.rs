@@ -153,6 +153,7 @@ impl HistoryGenerator {
             cancel,
             events,
             outbox,
+            budget: None,
             folded,
         }))
     }

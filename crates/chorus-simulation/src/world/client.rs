@@ -10,7 +10,7 @@ use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::NewProject;
 use chorus_core::port::{Ports, relay, retry};
-use chorus_core::project::{ClientCommand, Head, NewHead, State};
+use chorus_core::project::{Attention, ClientCommand, Head, NewHead, State};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
@@ -78,8 +78,11 @@ fn changes_of_mind(chance: &mut Rng) -> Vec<(Millis, ClientCommand)> {
     let mut commands = Vec::new();
     if permille(chance, 300) {
         let at = Millis(chance.u64(500..120_000));
-        commands.push((at, ClientCommand::Pause));
-        commands.push((at + Millis(chance.u64(100..90_000)), ClientCommand::Resume));
+        let paused = Some(Timestamp(0) + at);
+        commands.push((at, ClientCommand::Pause { at: paused }));
+        let later = at + Millis(chance.u64(100..90_000));
+        let resumed = Some(Timestamp(0) + later);
+        commands.push((later, ClientCommand::Resume { at: resumed }));
     }
     if permille(chance, 150) {
         commands.push((Millis(chance.u64(500..150_000)), ClientCommand::Cancel));
@@ -102,11 +105,41 @@ pub(super) async fn run(ports: Ports, script: ClientScript) {
         }
         match ports.projects.load(script.project).await {
             Ok(Some(loaded)) if loaded.project.head.is_terminal() => return,
-            Ok(Some(loaded)) if loaded.project.head.state == State::WaitingApproval => {
-                send_command(&ports, script.project, &ClientCommand::Approve).await;
+            Ok(Some(loaded)) => {
+                if let Some(command) = way_out(&loaded.project.head) {
+                    send_command(&ports, script.project, &command).await;
+                }
             }
-            Ok(_) | Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
+    }
+}
+
+/// The command that a project waits for; none while it goes on by itself.
+fn way_out(head: &Head) -> Option<ClientCommand> {
+    if let State::WaitingApproval = head.state {
+        let plan = head.plan.map(|plan| plan.hash);
+        return Some(ClientCommand::Approve { plan });
+    }
+    let State::NeedsAttention { why, .. } = &head.state else {
+        return None;
+    };
+    match why {
+        Attention::NoPlan { offer, .. } => Some(match offer {
+            Some(offer) => ClientCommand::Approve {
+                plan: Some(offer.plan),
+            },
+            None => ClientCommand::Retry { task: None },
+        }),
+        Attention::ClarificationFailed { .. }
+        | Attention::Budget { .. }
+        | Attention::JudgeUnread { .. } => Some(ClientCommand::Skip { task: None }),
+        Attention::ArtifactMissing { .. } | Attention::NoAccount { .. } => {
+            Some(ClientCommand::Retry { task: None })
+        }
+        // A client that sees no result at all gives up.
+        Attention::NoResult { .. } => Some(ClientCommand::Cancel),
+        Attention::ProviderAway { .. } | Attention::Waiting { .. } => None,
     }
 }
 

@@ -53,6 +53,9 @@ impl State {
             row.version = done;
             row.seq = seq;
             row.decided = Some(decided);
+            if let Some(budget) = commit.budget {
+                row.money.budget = row.money.budget.max(budget);
+            }
             row.project.head = commit.head;
             row.project
                 .tasks

@@ -31,10 +31,11 @@ pub fn fingerprint(commit: &Commit) -> Result<ArtifactHash, StoreError> {
         cancel,
         events,
         outbox,
+        budget,
         folded,
     } = commit;
     serde_json::to_vec(&(
-        project, expected, head, tasks, attempts, cancel, events, outbox, folded,
+        project, expected, head, tasks, attempts, cancel, events, outbox, budget, folded,
     ))
     .map(|text| ArtifactHash::of(&text))
     .map_err(|error| {

@@ -156,6 +156,12 @@ impl CommitDecision {
                 .bind(json(&event.event)?);
             tx.change(statement).await?;
         }
+        if let Some(budget) = commit.budget {
+            let statement =
+                sqlx::query("UPDATE projects SET budget = $1 WHERE id = $2 AND budget < $1");
+            tx.change(statement.bind(budget.0).bind(commit.project.to_string()))
+                .await?;
+        }
         for record in &commit.outbox {
             tx.put_record(record).await?;
         }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use chorus_api::{Answers, CommandAccepted, ProjectResource, micro_usd};
+use chorus_api::{Answers, CommandAccepted, ProjectResource, Reopen, micro_usd};
 use chorus_client::{Client, ClientError};
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
 use chorus_core::time::Millis;
 
 use crate::app::ServiceSet;
+use crate::attention;
 use crate::cli::{ProjectArgs, ProjectCommand};
 use crate::config::Config;
 use crate::connection::{self, LocalServer};
@@ -58,31 +60,68 @@ async fn carry_out(client: &Client, command: ProjectCommand) -> anyhow::Result<E
         ProjectCommand::Cancel { id } => {
             let id = parse_id(&id)?;
             let accepted = client.cancel(id).await;
-            effect(client, id, accepted, |_| false).await
+            effect(client, id, accepted, |project| project.is_terminal).await
         }
         ProjectCommand::Pause { id } => {
             let id = parse_id(&id)?;
             let accepted = client.pause(id).await;
-            effect(client, id, accepted, |project| project.state == "paused").await
-        }
-        ProjectCommand::Approve { id } => {
-            let id = parse_id(&id)?;
-            let accepted = client.approve(id).await;
-            let is_done = |project: &ProjectResource| project.state != "waiting_approval";
-            effect(client, id, accepted, is_done).await
-        }
-        ProjectCommand::Reject { id, reason } => {
-            let id = parse_id(&id)?;
-            let accepted = client.reject(id, &reason).await;
-            let is_done = |project: &ProjectResource| project.state != "waiting_approval";
-            effect(client, id, accepted, is_done).await
+            effect(client, id, accepted, |project| {
+                project.is_terminal || project.state == "paused"
+            })
+            .await
         }
         ProjectCommand::Answer {
             id,
             answers,
             assume_rest,
         } => answer(client, parse_id(&id)?, &answers, assume_rest).await,
+        other => decide(client, other).await,
     }
+}
+
+/// Commands that a project waits for, or that bring it back.
+async fn decide(client: &Client, command: ProjectCommand) -> anyhow::Result<Exit> {
+    let id = parse_id(command.id())?;
+    let before = client.get(id).await?.version;
+    let accepted = match command {
+        ProjectCommand::Approve { plan, .. } => client.approve(id, hash(plan)?).await,
+        ProjectCommand::Reject { reason, plan, .. } => {
+            client.reject(id, &reason, hash(plan)?).await
+        }
+        ProjectCommand::Budget { budget, .. } => client.raise_budget(id, budget).await,
+        ProjectCommand::Retry { task, .. } => client.retry(id, task).await,
+        ProjectCommand::Skip { task, .. } => client.skip(id, task).await,
+        ProjectCommand::Reopen {
+            rounds,
+            budget: budget_usd,
+            instruction,
+            ..
+        } => {
+            let reopen = Reopen {
+                rounds,
+                budget_usd,
+                instruction,
+            };
+            let accepted = client.reopen(id, &reopen).await;
+            return effect(client, id, accepted, |project| !project.is_terminal).await;
+        }
+        ProjectCommand::List
+        | ProjectCommand::Show { .. }
+        | ProjectCommand::Cancel { .. }
+        | ProjectCommand::Pause { .. }
+        | ProjectCommand::Answer { .. } => return Ok(Exit::Done),
+    };
+    effect(client, id, accepted, |project| project.version != before).await
+}
+
+/// Parses the hash of a plan.
+fn hash(text: Option<String>) -> anyhow::Result<Option<ArtifactHash>> {
+    let Some(text) = text else { return Ok(None) };
+    let hash = text.trim().parse().map_err(|_| {
+        let message = format!("{text:?} is no hash of a plan: `chorus project show` prints it");
+        Failure::new(ErrorCode::InvalidArgument, message)
+    })?;
+    Ok(Some(hash))
 }
 
 async fn list(client: &Client) -> anyhow::Result<Exit> {
@@ -134,8 +173,14 @@ async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit> {
             }
         }
     }
+    if let Some(plan) = project.plan {
+        println!("\nplan {plan}");
+    }
     if let Some(estimate) = project.estimate {
         println!("\n{estimate}");
+    }
+    if let Some(attention) = &project.attention {
+        println!("\n{}", attention::text(attention));
     }
     for question in project.questions {
         println!("\nopen question {}: {}", question.id, question.text);
@@ -157,10 +202,13 @@ async fn answer(
         })?;
         answers.insert(question.to_owned(), answer.to_owned());
     }
-    let before = client.get(id).await?.version;
+    let project = client.get(id).await?;
+    let before = project.version;
+    let shown = project.questions.into_iter().map(|question| question.id);
     let answers = Answers {
         answers,
         assume_rest,
+        questions: assume_rest.then(|| shown.collect()),
     };
     let accepted = client.answer(id, &answers).await;
     effect(client, id, accepted, |project| project.version != before).await
@@ -186,7 +234,7 @@ async fn effect(
         Err(error) => return Err(error.into()),
     }
     let clock = client.clock();
-    let shown = client.wait_until(id, shows);
+    let shown = client.wait_until_shown(id, shows);
     match clock.deadline(clock.now() + LIMIT, shown).await {
         Some(project) => {
             let state = project?.state.replace('_', " ");

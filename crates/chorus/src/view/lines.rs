@@ -101,6 +101,13 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
         HistoryEvent::BudgetExhausted => {
             "the budget does not cover another call: nothing new is started".to_owned()
         }
+        HistoryEvent::BudgetRaised { budget } => format!("the budget is raised to {budget}"),
+        HistoryEvent::NeedsAttention { why, .. } => format!("needs attention: {why}"),
+        HistoryEvent::AttentionEnded => "goes on".to_owned(),
+        HistoryEvent::CommandRefused { command, why, .. } => {
+            format!("{} was refused: {why}", command.replace('_', " "))
+        }
+        HistoryEvent::Reopened { .. } => "reopened".to_owned(),
         HistoryEvent::Done { .. } => "done".to_owned(),
         HistoryEvent::Partial { defects, .. } => {
             format!("delivered in part: {}", defects.join("; "))
@@ -125,6 +132,9 @@ fn task_sentence(event: &HistoryEvent) -> Option<String> {
             task.title,
             cause_text(cause)
         ),
+        HistoryEvent::TaskHeld { task, cause } => {
+            format!("{} “{}” waits: {}", task.key, task.title, cause_text(cause))
+        }
         HistoryEvent::TaskAsked { task, question } => format!("{} asks: {question}", task.key),
         HistoryEvent::TaskAnswered {
             task,
@@ -208,7 +218,7 @@ fn cause_text(cause: &FailureCause) -> String {
         FailureCause::Endless => "the answer never ended".to_owned(),
         FailureCause::KillsWorkers => "its workers died too often".to_owned(),
         FailureCause::NoAccount { message } => format!("no account can serve it: {message}"),
-        FailureCause::OverBudget => "the budget does not cover it".to_owned(),
+        FailureCause::OverBudget { .. } => cause.to_string(),
         FailureCause::MissingArtifact { message } => {
             format!("something it needs is not there: {message}")
         }

@@ -220,6 +220,7 @@ async fn completing_one_task_of_ten_thousand_touches_a_handful_of_rows() {
         cancel: vec![],
         events: vec![],
         outbox: vec![],
+        budget: None,
         folded: vec![],
     };
     let done = store

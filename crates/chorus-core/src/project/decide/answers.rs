@@ -1,6 +1,6 @@
 //! A client's answers to open questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decision::{Interrupt, Refusal};
 use super::super::decision_builder::DecisionBuilder;
@@ -8,16 +8,44 @@ use super::super::{HistoryEvent, State, WaitingOn};
 use super::{open_questions, plan, worker_question};
 use crate::brief::{Answered, Question};
 
-/// Closes the questions that are answered, or all of them when the rest is to be assumed.
+/// Questions whose defaults the client takes.
+pub(super) enum Assumed {
+    /// None of them.
+    None,
+    /// All that are open.
+    All,
+    /// Those that the client has seen.
+    Seen(BTreeSet<String>),
+}
+
+impl Assumed {
+    pub(super) fn of(assume_rest: bool, seen: Option<BTreeSet<String>>) -> Self {
+        match (assume_rest, seen) {
+            (false, _) => Self::None,
+            (true, None) => Self::All,
+            (true, Some(seen)) => Self::Seen(seen),
+        }
+    }
+
+    fn contains(&self, question: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Seen(seen) => seen.contains(question),
+        }
+    }
+}
+
+/// Closes the questions that are answered or assumed.
 pub(super) fn fold(
     builder: &mut DecisionBuilder<'_>,
     answers: &BTreeMap<String, String>,
-    assume_rest: bool,
+    assumed: &Assumed,
 ) -> Result<(), Interrupt> {
     let open = std::mem::take(&mut builder.head.open);
-    let (closed, open): (Vec<_>, Vec<_>) = open
-        .into_iter()
-        .partition(|open| assume_rest || answers.contains_key(&open.question.id));
+    let (closed, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|open| {
+        assumed.contains(&open.question.id) || answers.contains_key(&open.question.id)
+    });
     builder.head.open = open;
     if closed.is_empty() {
         return Err(Refusal::NothingAsked.into());

@@ -9,12 +9,9 @@ use crate::task_kind::TaskKind;
 
 const BUDGET: &str = "the budget was used up";
 
-/// Starts nothing new: attempts that are paid for may still end, tasks that would need another call are
-/// dropped. `failed` is the task that the money did not cover; its own failure is folded next.
-pub(super) fn out_of_budget(
-    builder: &mut DecisionBuilder<'_>,
-    failed: TaskId,
-) -> Result<(), Inconsistency> {
+/// Starts nothing new, as the client wants: attempts that are paid for may still end, tasks that would need
+/// another call are dropped. Held tasks are ended by the caller.
+pub(super) fn out_of_budget(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
     if builder.head.out_of_budget {
         return Ok(());
     }
@@ -29,7 +26,7 @@ pub(super) fn out_of_budget(
     for id in builder.ids(not_begun) {
         builder.drop_task(id)?;
     }
-    for id in builder.ids(|task| task.kind == TaskKind::Answer && task.id != failed) {
+    for id in builder.ids(|task| task.kind == TaskKind::Answer) {
         builder.drop_task(id)?;
     }
     builder.head.open.clear();
@@ -110,12 +107,16 @@ pub(super) fn deliver_best(
 /// Fails a project with rows that contradict each other. This reads no counter and needs no row but the ones
 /// it changes, so that it cannot itself meet the contradiction: every live state of a project may fail, and
 /// every live task may be cancelled.
-pub(super) fn stop_inconsistent(project: &Project, inconsistency: Inconsistency) -> Decision {
+pub(in crate::project) fn stop_inconsistent(
+    project: &Project,
+    inconsistency: Inconsistency,
+) -> Decision {
     let why = format!("{}: {inconsistency}", inconsistency.code());
     let mut head = project.head.clone();
     head.state = State::Failed { why: why.clone() };
     head.open.clear();
-    (head.unfinished, head.ready) = (0, 0);
+    (head.unfinished, head.ready, head.held) = (0, 0, 0);
+    (head.halt, head.outage, head.wait) = (None, None, None);
     let live = || {
         project
             .tasks
@@ -139,6 +140,8 @@ pub(super) fn stop_inconsistent(project: &Project, inconsistency: Inconsistency)
 }
 
 fn drop_all(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
+    let head = &mut builder.head;
+    (head.halt, head.outage, head.wait) = (None, None, None);
     for id in builder.ids(|task| !task.state.is_terminal()) {
         builder.drop_task(id)?;
     }

@@ -2,9 +2,9 @@
 
 use super::super::decision::{Effect, Inconsistency, Interrupt, Refusal};
 use super::super::decision_builder::DecisionBuilder;
-use super::super::{Planned, Reading, Subject};
+use super::super::{PlanOffer, Planned, Reading, Subject};
 use super::steering::{Conclusion, Ended, conclude};
-use super::{clarify, ending, judge, plan, work, worker_question};
+use super::{clarify, judge, plan, steering, work, worker_question};
 use crate::attempt::{AttemptDone, FailureCause, Outcome};
 use crate::brief::{AnswerReply, Clarification};
 use crate::merge::Resolution;
@@ -25,12 +25,7 @@ pub(super) fn fold(
         .filter(|current| current.attempt == done.attempt)
         .ok_or(Refusal::Stale)?
         .clone();
-    let over_budget = Outcome::Failed {
-        cause: FailureCause::OverBudget,
-    };
-    if done.outcome == over_budget {
-        ending::out_of_budget(builder, task.id)?;
-    }
+    note_reachable(builder, &done);
     let ended = Ended {
         task,
         attempt,
@@ -41,9 +36,14 @@ pub(super) fn fold(
         (TaskKind::Clarify, Reading::Clarification(read)) => {
             clarified(builder, &ended, Some(read))?;
         }
-        (TaskKind::Plan, Reading::Plan { read, fallback }) => {
-            planned(builder, &ended, read, fallback)?;
-        }
+        (
+            TaskKind::Plan,
+            Reading::Plan {
+                read,
+                repaired,
+                fallback,
+            },
+        ) => planned(builder, &ended, read, Stand { repaired, fallback })?,
         (TaskKind::Answer, Reading::Answer(read)) => answered(builder, &ended, Some(read))?,
         (TaskKind::Resolve, Reading::Resolutions(read)) => resolved(builder, &ended, Some(read))?,
         (TaskKind::Judge, Reading::Verdict(read)) => judged(builder, &ended, Some(read))?,
@@ -52,11 +52,39 @@ pub(super) fn fold(
     Ok(())
 }
 
+/// Ends an outage when its task got an answer, and a wait of the whole project when any task did.
+fn note_reachable(builder: &mut DecisionBuilder<'_>, done: &AttemptDone) {
+    let outage = builder.head.outage.as_ref();
+    if outage.is_some_and(|outage| outage.task == done.task) {
+        builder.head.outage = None;
+    }
+    let is_answer = matches!(
+        done.outcome,
+        Outcome::Succeeded { .. } | Outcome::Asked { .. }
+    );
+    if is_answer && done.call.is_some() {
+        builder.head.wait = None;
+    }
+}
+
+/// Plans that stand in for an answer of the planner that cannot be used.
+struct Stand {
+    repaired: Option<Planned>,
+    fallback: Option<Planned>,
+}
+
 /// Folds an attempt at a steering task without a reading of its kind.
 fn unread(builder: &mut DecisionBuilder<'_>, ended: &Ended) -> Result<(), Inconsistency> {
     match ended.task.kind {
         TaskKind::Clarify => clarified(builder, ended, None),
-        TaskKind::Plan => ending::fail(builder, "the plan was not read".to_owned()),
+        TaskKind::Plan => {
+            let unread = Err(vec!["the plan was not read".to_owned()]);
+            let stand = Stand {
+                repaired: None,
+                fallback: None,
+            };
+            planned(builder, ended, unread, stand)
+        }
         TaskKind::Answer => answered(builder, ended, None),
         TaskKind::Resolve => resolved(builder, ended, None),
         TaskKind::Judge => judged(builder, ended, None),
@@ -99,7 +127,11 @@ fn clarified(
     match conclude(builder, ended, read)? {
         Conclusion::Retried => Ok(()),
         Conclusion::Answered(clarification) => clarify::clarified(builder, clarification),
-        Conclusion::Failed => clarify::clarified(builder, Clarification::default()),
+        Conclusion::Failed(cause) if builder.head.out_of_budget => {
+            steering::give_up(builder, ended, cause)?;
+            clarify::clarified(builder, Clarification::default())
+        }
+        Conclusion::Failed(cause) => steering::hold(builder, ended, cause),
     }
 }
 
@@ -107,14 +139,29 @@ fn planned(
     builder: &mut DecisionBuilder<'_>,
     ended: &Ended,
     read: Result<Planned, Vec<String>>,
-    fallback: Option<Planned>,
+    stand: Stand,
 ) -> Result<(), Inconsistency> {
-    match (conclude(builder, ended, Some(read))?, fallback) {
-        (Conclusion::Retried, _) => Ok(()),
-        (Conclusion::Answered(planned), _) => plan::planned(builder, planned, false),
-        (Conclusion::Failed, Some(fallback)) => plan::planned(builder, fallback, true),
-        (Conclusion::Failed, None) => ending::fail(builder, "there is no plan".to_owned()),
+    let cause = match conclude(builder, ended, Some(read))? {
+        Conclusion::Retried => return Ok(()),
+        Conclusion::Answered(planned) => {
+            return plan::planned(builder, planned, plan::Origin::Planner);
+        }
+        Conclusion::Failed(cause) => cause,
+    };
+    if let Some(repaired) = stand.repaired {
+        steering::give_up(builder, ended, cause)?;
+        return plan::planned(builder, repaired, plan::Origin::Repaired);
     }
+    builder.head.offer = stand
+        .fallback
+        .filter(|_| !work::waits_for_person(builder, &cause))
+        .map(|planned| PlanOffer {
+            plan: planned.hash,
+            tasks: u32::try_from(planned.plan.tasks.len()).unwrap_or(u32::MAX),
+            warnings: planned.warnings,
+            estimate: planned.estimate,
+        });
+    steering::hold(builder, ended, cause)
 }
 
 fn answered(
@@ -130,7 +177,13 @@ fn answered(
         Conclusion::Answered(answer) => {
             worker_question::planner_answered(builder, asking, Some(answer))
         }
-        Conclusion::Failed => worker_question::planner_answered(builder, asking, None),
+        Conclusion::Failed(cause) if work::waits_for_person(builder, &cause) => {
+            steering::hold(builder, ended, cause)
+        }
+        Conclusion::Failed(cause) => {
+            steering::give_up(builder, ended, cause)?;
+            worker_question::planner_answered(builder, asking, None)
+        }
     }
 }
 
@@ -142,7 +195,13 @@ fn resolved(
     let resolutions = match conclude(builder, ended, read)? {
         Conclusion::Retried => return Ok(()),
         Conclusion::Answered(resolutions) => resolutions,
-        Conclusion::Failed => Vec::new(),
+        Conclusion::Failed(cause) if work::waits_for_person(builder, &cause) => {
+            return steering::hold(builder, ended, cause);
+        }
+        Conclusion::Failed(cause) => {
+            steering::give_up(builder, ended, cause)?;
+            Vec::new()
+        }
     };
     builder.push_effect(Effect::Merge {
         resolutions,
@@ -159,6 +218,10 @@ fn judged(
     match conclude(builder, ended, read)? {
         Conclusion::Retried => Ok(()),
         Conclusion::Answered(verdict) => judge::part_judged(builder, ended.task.id, Some(verdict)),
-        Conclusion::Failed => judge::part_judged(builder, ended.task.id, None),
+        Conclusion::Failed(cause) if builder.head.out_of_budget => {
+            steering::give_up(builder, ended, cause)?;
+            judge::part_judged(builder, ended.task.id, None)
+        }
+        Conclusion::Failed(cause) => steering::hold(builder, ended, cause),
     }
 }

@@ -102,6 +102,7 @@ fn rule(
     let ruling = verdict::rule(
         &ReworkHistory {
             rounds,
+            limit: builder.head.last_round,
             best,
             reworks: &reworks,
         },
@@ -117,6 +118,7 @@ fn rule(
         verdict::score(&verdict)
     };
     let defects = defects_of(builder, &verdict, unread);
+    let redo = verdict::redo(&verdict);
     builder.push_event(HistoryEvent::Judged {
         deliverable,
         verdict,
@@ -132,6 +134,7 @@ fn rule(
             deliverable,
             score,
             defects,
+            redo,
         },
     );
     builder.head.best = Some(best.clone());
@@ -166,11 +169,13 @@ fn defects_of(builder: &DecisionBuilder<'_>, verdict: &Verdict, unread: bool) ->
     defects
 }
 
-/// Number of reworks of each task: the replacements of its key that carry feedback of the judge.
+/// Number of reworks of each task since the last reopening: the replacements of its key that carry feedback
+/// of the judge.
 fn reworks(builder: &DecisionBuilder<'_>) -> BTreeMap<TaskKey, u32> {
     let mut reworks = BTreeMap::new();
     for task in builder.all() {
         if task.kind == TaskKind::Work
+            && task.plan_version > builder.head.reopened
             && task
                 .rework
                 .as_ref()

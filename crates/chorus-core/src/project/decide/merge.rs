@@ -3,7 +3,7 @@
 
 use super::super::decision::{Effect, Inconsistency, Interrupt};
 use super::super::decision_builder::DecisionBuilder;
-use super::super::{HistoryEvent, Merge, State, Subject, TaskState};
+use super::super::{Halt, HistoryEvent, Merge, State, Subject, TaskState};
 use super::{ending, judge, steering};
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
@@ -11,7 +11,8 @@ use crate::id::TaskKey;
 use crate::merge::{Conflict, Resolution};
 use crate::task_kind::TaskKind;
 
-/// Asks for the merge if there is a result; else delivers the best deliverable so far, or fails.
+/// Asks for the merge if there is a result; else delivers the best deliverable so far, or halts until a
+/// person decides.
 pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
     let any = builder
         .active()
@@ -22,11 +23,13 @@ pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsisten
         return ending::deliver_best(builder, best);
     }
     if !any {
-        let why = first_failure(builder).map_or_else(
-            || "no task has a result".to_owned(),
-            |cause| format!("no task has a result: {cause}"),
-        );
-        return ending::fail(builder, why);
+        let message = first_failure(builder)
+            .map_or_else(|| "none was begun".to_owned(), |cause| cause.to_string());
+        if builder.head.out_of_budget {
+            return ending::fail(builder, format!("no task has a result: {message}"));
+        }
+        builder.head.halt = Some(Halt::NoResult { message });
+        return Ok(());
     }
     let ask_model = !builder.head.out_of_budget;
     builder.push_effect(Effect::Merge {

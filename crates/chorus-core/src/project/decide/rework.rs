@@ -52,6 +52,20 @@ pub(in crate::project) fn redo_tasks(
     Ok(true)
 }
 
+/// Replaces tasks in a final state without a round of rework, and begins those that wait for nothing.
+pub(super) fn replace_tasks(
+    builder: &mut DecisionBuilder<'_>,
+    feedback: &BTreeMap<TaskId, String>,
+) -> Result<(), Inconsistency> {
+    if let Some(plan) = builder.head.plan.as_mut().filter(|_| !feedback.is_empty()) {
+        plan.version = plan.version.saturating_add(1);
+    }
+    for (task, _) in replace(builder, feedback)? {
+        work::begin_or_skip(builder, task.id)?;
+    }
+    Ok(())
+}
+
 /// Replaces the tasks and all that read their results, transitively. A reader that has not begun is only
 /// pointed to its new parents. Returns the new tasks with their feedback, parents before children.
 fn replace(

@@ -1,10 +1,10 @@
 //! Steering tasks: the ones that clarify, plan, answer, resolve and judge.
 //!
-//! A work task fails for good when its tries are used up. The project goes on without the answer of a
-//! steering task, so this module ends the task and leaves the consequence to the topic.
+//! This module asks again while tries are left. After that the topic decides: the project goes on without the
+//! answer, or the task is [held](hold) until a person decides.
 
 use super::super::decision::Inconsistency;
-use super::super::decision_builder::DecisionBuilder;
+use super::super::decision_builder::{DecisionBuilder, Try};
 use super::super::{CurrentAttempt, State, Subject, Task, TaskState};
 use super::work;
 use crate::attempt::{FailureCause, Outcome};
@@ -31,8 +31,8 @@ pub(super) enum Conclusion<T> {
     Retried,
     /// The task succeeded with this answer.
     Answered(T),
-    /// The task failed; the project goes on without its answer.
-    Failed,
+    /// No try is left: the topic [holds](hold) the task or [gives it up](give_up).
+    Failed(FailureCause),
 }
 
 /// Adds a steering task and queues its first attempt.
@@ -61,7 +61,7 @@ pub(super) fn begin(
         superseded_by: None,
         state: TaskState::NEW,
     })?;
-    builder.queue(id, 1, Vec::new(), "")?;
+    builder.queue(id, Try::FIRST, "")?;
     Ok(id)
 }
 
@@ -86,34 +86,78 @@ pub(super) fn conclude<T>(
             if work::retry(builder, task, attempt, cause)? {
                 return Ok(Conclusion::Retried);
             }
-            work::record_failure(builder, task, cause.clone())?;
-            return Ok(Conclusion::Failed);
+            return Ok(Conclusion::Failed(cause.clone()));
         }
         (_, Some(Err(faults))) => faults,
         (_, _) => vec!["The last answer cannot be used.".to_owned()],
     };
     let message = format!("no readable answer: {}", faults.join("; "));
-    work::record_failure(builder, task, FailureCause::Refused { message })?;
+    let cause = FailureCause::Refused { message };
     let tries = if task.kind == TaskKind::Judge {
         TRIES_OF_JUDGE
     } else {
         work::TRIES
     };
-    if attempt.number < tries && !builder.head.out_of_budget {
-        ask_again(builder, task, attempt.number + 1, faults)?;
+    if work::counted(attempt) < tries && !builder.head.out_of_budget {
+        work::record_failure(builder, task, cause)?;
+        let id = replace(builder, task)?;
+        let why = faults.join("; ");
+        let next = Try {
+            number: attempt.number + 1,
+            uncounted: attempt.uncounted,
+            feedback: faults,
+            ..Try::FIRST
+        };
+        builder.queue(id, next, &why)?;
         return Ok(Conclusion::Retried);
     }
-    Ok(Conclusion::Failed)
+    Ok(Conclusion::Failed(cause))
+}
+
+/// Ends the task; the project goes on without its answer.
+pub(super) fn give_up(
+    builder: &mut DecisionBuilder<'_>,
+    ended: &Ended,
+    cause: FailureCause,
+) -> Result<(), Inconsistency> {
+    work::record_failure(builder, &ended.task, cause)
+}
+
+/// Lets the task wait for a person. One whose last attempt succeeded with an answer that cannot be used is
+/// replaced by a task that waits.
+pub(super) fn hold(
+    builder: &mut DecisionBuilder<'_>,
+    ended: &Ended,
+    cause: FailureCause,
+) -> Result<(), Inconsistency> {
+    let Ended {
+        task,
+        attempt,
+        outcome,
+    } = ended;
+    if matches!(outcome, Outcome::Failed { .. }) {
+        return work::hold(builder, task, attempt.number, cause);
+    }
+    work::record_failure(builder, task, cause.clone())?;
+    let waiting = Task {
+        id: replace(builder, task)?,
+        ..task.clone()
+    };
+    work::hold(builder, &waiting, attempt.number, cause)
+}
+
+/// Ends a held task without a result, with the cause that held it.
+pub(super) fn end_held(builder: &mut DecisionBuilder<'_>, id: TaskId) -> Result<(), Inconsistency> {
+    let task = builder.known_task(id)?.clone();
+    match task.state.clone() {
+        TaskState::Held { cause, .. } => work::record_failure(builder, &task, cause),
+        _ => Ok(()),
+    }
 }
 
 /// Asks the same in a task of its own: the attempt that gave the unreadable answer succeeded, and no task
 /// has two attempts that did.
-fn ask_again(
-    builder: &mut DecisionBuilder<'_>,
-    task: &Task,
-    number: u32,
-    faults: Vec<String>,
-) -> Result<(), Inconsistency> {
+fn replace(builder: &mut DecisionBuilder<'_>, task: &Task) -> Result<TaskId, Inconsistency> {
     let id = TaskId::new(builder.draw_number());
     builder.add(Task {
         id,
@@ -121,8 +165,6 @@ fn ask_again(
         ..task.clone()
     })?;
     builder.change(task.id, |task| task.superseded_by = Some(id))?;
-    let why = faults.join("; ");
-    builder.queue(id, number, faults, &why)?;
     match builder.state() {
         State::Clarifying { .. } => builder.enter(State::Clarifying { task: id })?,
         State::Planning { .. } => builder.enter(State::Planning { task: id })?,
@@ -130,15 +172,17 @@ fn ask_again(
         _ => {}
     }
     if let Subject::Question { task: asking, text } = &task.about
-        && let Some(TaskState::Asking { number, .. }) =
-            builder.task(*asking).map(|task| &task.state)
+        && let Some(TaskState::Asking {
+            number, uncounted, ..
+        }) = builder.task(*asking).map(|task| &task.state)
     {
         let asking_again = TaskState::Asking {
             question: text.clone(),
             answerer: Some(id),
             number: *number,
+            uncounted: *uncounted,
         };
         builder.set(*asking, asking_again)?;
     }
-    Ok(())
+    Ok(id)
 }

@@ -1,15 +1,21 @@
 //! Work tasks becoming ready, succeeding, failing, and the consequences for the tasks that read them.
 
 use super::super::decision::Inconsistency;
-use super::super::decision_builder::DecisionBuilder;
-use super::super::{CurrentAttempt, HistoryEvent, Task, TaskState};
+use super::super::decision_builder::{DecisionBuilder, Try};
+use super::super::{CurrentAttempt, HistoryEvent, Outage, Task, TaskState};
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::id::TaskId;
 use crate::plan::ParentPolicy;
+use crate::time::Millis;
 
 /// Tries of one task before it fails.
 pub(super) const TRIES: u32 = 3;
+
+/// Time before the first try after an outage; doubles with each further one.
+const OUTAGE_WAIT: Millis = Millis::from_secs(10);
+/// Longest time before the next try during an outage.
+const LONGEST_OUTAGE_WAIT: Millis = Millis::from_secs(60);
 
 /// Prospect of a policy while some parents have not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +59,7 @@ pub(super) fn begin_or_skip(
         let parents = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
         match outlook(task.policy, succeeded, ended, parents) {
             Outlook::Open => {}
-            Outlook::Holds => builder.queue(id, 1, Vec::new(), "")?,
+            Outlook::Holds => builder.queue(id, Try::FIRST, "")?,
             Outlook::Never => {
                 let (reference, children) = (task.reference(), task.children.clone());
                 builder.set(id, TaskState::Skipped)?;
@@ -69,7 +75,7 @@ pub(super) fn begin_or_skip(
 }
 
 /// Counts an ended task in the tasks that read it, and begins or skips these.
-fn update_readers(
+pub(super) fn update_readers(
     builder: &mut DecisionBuilder<'_>,
     task: &Task,
     success: bool,
@@ -147,11 +153,43 @@ pub(super) fn retry_or_fail(
     attempt: &CurrentAttempt,
     cause: FailureCause,
 ) -> Result<(), Inconsistency> {
-    if !retry(builder, task, attempt, &cause)? {
-        record_failure(builder, task, cause)?;
-        update_readers(builder, task, false)?;
+    if retry(builder, task, attempt, &cause)? {
+        return Ok(());
     }
-    Ok(())
+    if waits_for_person(builder, &cause) {
+        return hold(builder, task, attempt.number, cause);
+    }
+    record_failure(builder, task, cause)?;
+    update_readers(builder, task, false)
+}
+
+/// Returns true if a person can put right what made a task of any kind fail.
+pub(super) const fn waits_for_person(builder: &DecisionBuilder<'_>, cause: &FailureCause) -> bool {
+    match cause {
+        FailureCause::NoAccount { .. }
+        | FailureCause::OverBudget { .. }
+        | FailureCause::MissingArtifact { .. } => !builder.head.out_of_budget,
+        FailureCause::Request { .. }
+        | FailureCause::Upstream { .. }
+        | FailureCause::Empty
+        | FailureCause::Refused { .. }
+        | FailureCause::Endless
+        | FailureCause::KillsWorkers => false,
+    }
+}
+
+/// Lets a ready task wait until a person or the end of a condition puts it right.
+pub(super) fn hold(
+    builder: &mut DecisionBuilder<'_>,
+    task: &Task,
+    number: u32,
+    cause: FailureCause,
+) -> Result<(), Inconsistency> {
+    builder.push_event(HistoryEvent::TaskHeld {
+        task: task.reference(),
+        cause: cause.clone(),
+    });
+    builder.set(task.id, TaskState::Held { cause, number })
 }
 
 /// Queues the next try of a task with the fault of the last one. Returns false if no try would help, or if
@@ -165,11 +203,45 @@ pub(super) fn retry(
     let Some(why) = feedback_of(cause) else {
         return Ok(false);
     };
-    if attempt.number >= TRIES || builder.head.out_of_budget {
+    if builder.head.out_of_budget {
         return Ok(false);
     }
-    builder.queue(task.id, attempt.number + 1, vec![why.clone()], &why)?;
+    if let FailureCause::Upstream { .. } = cause {
+        builder.queue(task.id, during_outage(attempt, why.clone()), &why)?;
+        builder.head.outage = Some(Outage {
+            task: task.id,
+            message: cause.to_string(),
+        });
+        return Ok(true);
+    }
+    if counted(attempt) >= TRIES {
+        return Ok(false);
+    }
+    let next = Try {
+        number: attempt.number + 1,
+        uncounted: attempt.uncounted,
+        feedback: vec![why.clone()],
+        delay: Millis::ZERO,
+    };
+    builder.queue(task.id, next, &why)?;
     Ok(true)
+}
+
+/// Number of tries up to this one that count.
+pub(super) const fn counted(attempt: &CurrentAttempt) -> u32 {
+    attempt.number.saturating_sub(attempt.uncounted)
+}
+
+/// The next try after calls that kept failing for a reason that passes: an outage burns no try, and the
+/// distance to the next one grows.
+fn during_outage(attempt: &CurrentAttempt, why: String) -> Try {
+    let doubled = OUTAGE_WAIT.0 << attempt.uncounted.min(8);
+    Try {
+        number: attempt.number + 1,
+        uncounted: attempt.uncounted + 1,
+        feedback: vec![why],
+        delay: Millis(doubled).min(LONGEST_OUTAGE_WAIT),
+    }
 }
 
 /// Feedback for the prompt of the next try; `None` if another try would end the same way.
@@ -184,7 +256,7 @@ fn feedback_of(cause: &FailureCause) -> Option<String> {
         FailureCause::Request { .. }
         | FailureCause::KillsWorkers
         | FailureCause::NoAccount { .. }
-        | FailureCause::OverBudget
+        | FailureCause::OverBudget { .. }
         | FailureCause::MissingArtifact { .. } => None,
     }
 }

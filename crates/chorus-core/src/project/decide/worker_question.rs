@@ -3,7 +3,7 @@
 //! The task goes on with an attempt of the same number, for asking burns no try.
 
 use super::super::decision::Inconsistency;
-use super::super::decision_builder::DecisionBuilder;
+use super::super::decision_builder::{DecisionBuilder, Try};
 use super::super::{CurrentAttempt, HistoryEvent, Subject, Task, TaskAnswer, TaskState};
 use super::{open_questions, steering};
 use crate::brief::AnswerReply;
@@ -45,6 +45,7 @@ pub(super) fn ask_planner(
             question: text,
             answerer: Some(answerer),
             number: attempt.number,
+            uncounted: attempt.uncounted,
         },
     )?;
     Ok(true)
@@ -69,7 +70,7 @@ pub(super) fn planner_answered(
             close(builder, asking, assumed.answer, true)
         }
         Some(AnswerReply::AskClient(for_client)) => {
-            let Some((question, number)) = asked(builder, asking) else {
+            let Some((question, next)) = asked(builder, asking) else {
                 return Ok(());
             };
             let task = builder.known_task(asking)?.reference();
@@ -78,7 +79,8 @@ pub(super) fn planner_answered(
                 TaskState::Asking {
                     question,
                     answerer: None,
-                    number,
+                    number: next.number,
+                    uncounted: next.uncounted,
                 },
             )?;
             open_questions::ask_for_task(builder, task, for_client);
@@ -94,7 +96,7 @@ pub(super) fn close(
     answer: String,
     assumed: bool,
 ) -> Result<(), Inconsistency> {
-    let Some((question, number)) = asked(builder, asking) else {
+    let Some((question, next)) = asked(builder, asking) else {
         return Ok(());
     };
     let task = builder.known_task(asking)?.reference();
@@ -110,15 +112,24 @@ pub(super) fn close(
         assumed,
     };
     builder.change(asking, |task| task.answers.push(answer))?;
-    builder.queue(asking, number, Vec::new(), "answered")
+    builder.queue(asking, next, "answered")
 }
 
-/// Question of an asking task and the number of the try that asked.
-fn asked(builder: &DecisionBuilder<'_>, asking: TaskId) -> Option<(String, u32)> {
-    match &builder.task(asking)?.state {
-        TaskState::Asking {
-            question, number, ..
-        } => Some((question.clone(), *number)),
-        _ => None,
-    }
+/// Question of an asking task and the try that asked.
+fn asked(builder: &DecisionBuilder<'_>, asking: TaskId) -> Option<(String, Try)> {
+    let TaskState::Asking {
+        question,
+        number,
+        uncounted,
+        ..
+    } = &builder.task(asking)?.state
+    else {
+        return None;
+    };
+    let again = Try {
+        number: *number,
+        uncounted: *uncounted,
+        ..Try::FIRST
+    };
+    Some((question.clone(), again))
 }

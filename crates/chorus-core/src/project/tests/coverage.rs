@@ -7,11 +7,15 @@ use proptest::test_runner::TestRunner;
 
 use super::fixture::{Fixture, plan_of, planned_task};
 use super::recorder::Taken;
-use super::script::{question, scripts};
-use crate::attempt::FailureCause;
+use super::script::{over_budget, question, scripts};
+use crate::attempt::AttemptState;
 use crate::brief::{Clarification, Options};
+use crate::id::TaskId;
 use crate::plan::ParentPolicy::All;
-use crate::project::{Command, PROJECT_ARROWS, ProjectStateKind, Reading, TASK_ARROWS};
+use crate::project::decide::ending::stop_inconsistent;
+use crate::project::{
+    Command, Inconsistency, PROJECT_ARROWS, ProjectStateKind, Reading, Reopening, TASK_ARROWS,
+};
 use crate::verdict::{Verdict, VerdictItem};
 
 /// Scripts of the generator with its fixed seed.
@@ -71,8 +75,14 @@ fn ask_client(fixture: &mut Fixture) {
 
 fn plan(fixture: &mut Fixture) {
     let read = Ok(plan_of(vec![planned_task("a", &[], All)]));
-    let fallback = None;
-    fixture.succeed("plan", Reading::Plan { read, fallback });
+    fixture.succeed(
+        "plan",
+        Reading::Plan {
+            read,
+            repaired: None,
+            fallback: None,
+        },
+    );
 }
 
 fn work(fixture: &mut Fixture) {
@@ -95,6 +105,23 @@ fn lose_artifact(fixture: &mut Fixture) {
     fixture
         .send(Command::ArtifactMissing { what })
         .expect("the project is live");
+    let attention = fixture.project.head.state.attention();
+    let code = attention.map(|(_, why)| why.code().to_owned());
+    assert_eq!(code.as_deref(), Some("artifact_missing"));
+}
+
+/// A project whose rows contradict each other in this state.
+fn stopped(mut fixture: Fixture) -> Fixture {
+    let before = fixture.project.head.state.kind();
+    let missing = Inconsistency::MissingTask(TaskId::new(1));
+    let decision = stop_inconsistent(&fixture.project, missing);
+    fixture.project.apply(&decision);
+    for (_, state) in fixture.attempts.values_mut() {
+        *state = AttemptState::Cancelled;
+    }
+    let after = fixture.project.head.state.kind();
+    fixture.taken.project.insert((before, after));
+    fixture
 }
 
 /// Walks that begin in each live state.
@@ -108,39 +135,81 @@ fn walks_from(state: ProjectStateKind) -> Vec<Fixture> {
     };
     let mut lost = project_in(state);
     lose_artifact(&mut lost);
-    let mut lost_in_pause = send(&[Command::Pause]);
-    lose_artifact(&mut lost_in_pause);
-    let resumed = send(&[Command::Pause, Command::Resume]);
+    lost.send(Command::Pause { at: None }).expect("it is live");
+    lost.send(Command::Resume { at: None })
+        .expect("it is paused");
+    assert_eq!(lost.project.head.state.as_str(), "needs_attention");
+    let retried = || {
+        let mut lost = project_in(state);
+        lose_artifact(&mut lost);
+        lost.send(Command::Retry { task: None }).expect("it waits");
+        assert_eq!(lost.project.head.state.kind(), state);
+        lost
+    };
+    let mut cancelled_in_attention = project_in(state);
+    lose_artifact(&mut cancelled_in_attention);
+    let cancel = cancelled_in_attention.send(Command::Cancel);
+    cancel.expect("the project is live");
+    let resumed = send(&[Command::Pause { at: None }, Command::Resume { at: None }]);
     assert_eq!(resumed.project.head.state.kind(), state);
     let cancelled = [
         send(&[Command::Cancel]),
-        send(&[Command::Pause, Command::Cancel]),
+        send(&[Command::Pause { at: None }, Command::Cancel]),
+        cancelled_in_attention,
     ];
     for fixture in &cancelled {
         assert_eq!(fixture.project.head.state.as_str(), "cancelled");
     }
-    for fixture in [&lost, &lost_in_pause] {
-        assert_eq!(fixture.project.head.state.as_str(), "failed");
-    }
+    let failed = [
+        stopped(project_in(state)),
+        stopped(send(&[Command::Pause { at: None }])),
+        stopped(lost),
+    ];
     cancelled
         .into_iter()
-        .chain([lost, lost_in_pause, resumed])
+        .chain(failed)
+        .chain([retried(), resumed])
         .collect()
 }
 
 /// A paused project whose last judge task succeeded before the pause.
 fn judged_in_pause(met: bool) -> Fixture {
     let mut fixture = project_in(ProjectStateKind::Evaluating);
-    fixture.send(Command::Pause).expect("the project is live");
+    fixture
+        .send(Command::Pause { at: None })
+        .expect("the project is live");
     fixture.succeeded_before_pause("judge.1", verdict(met));
     fixture
 }
 
-/// A project whose budget ends while conflicts are resolved.
+/// A project whose budget ends while conflicts are resolved, delivered as it is.
 fn out_of_budget_while_merging() -> Fixture {
     let mut fixture = project_in(ProjectStateKind::Merging);
-    fixture.fail("resolve.1", FailureCause::OverBudget, Reading::Nothing);
+    fixture.fail("resolve.1", over_budget(), Reading::Nothing);
+    assert_eq!(fixture.project.head.state.as_str(), "needs_attention");
+    fixture
+        .send(Command::Skip { task: None })
+        .expect("a task waits for money");
     assert_eq!(fixture.project.head.state.as_str(), "partial");
+    fixture
+}
+
+/// A project that ended without a result, reopened where it stopped.
+fn reopened(state: ProjectStateKind, expected: ProjectStateKind) -> Fixture {
+    let mut fixture = stopped(project_in(state));
+    fixture
+        .send(Command::Reopen(Reopening::default()))
+        .expect("a failed project can be reopened");
+    assert_eq!(fixture.project.head.state.kind(), expected);
+    fixture
+}
+
+/// A partial project, reopened.
+fn reopened_partial() -> Fixture {
+    let mut fixture = out_of_budget_while_merging();
+    fixture
+        .send(Command::Reopen(Reopening::default()))
+        .expect("a partial project can be reopened");
     fixture
 }
 
@@ -156,6 +225,7 @@ fn explicit_walks() -> Vec<Fixture> {
     let faults = || vec!["no JSON".to_owned()];
     let plan = Reading::Plan {
         read: Err(faults()),
+        repaired: None,
         fallback: None,
     };
     let mut walks: Vec<_> = LIVE.into_iter().flat_map(walks_from).collect();
@@ -163,6 +233,11 @@ fn explicit_walks() -> Vec<Fixture> {
         judged_in_pause(true),
         judged_in_pause(false),
         out_of_budget_while_merging(),
+        reopened_partial(),
+        reopened(ProjectStateKind::Submitted, ProjectStateKind::Submitted),
+        reopened(ProjectStateKind::Clarifying, ProjectStateKind::Clarifying),
+        reopened(ProjectStateKind::Planning, ProjectStateKind::Planning),
+        reopened(ProjectStateKind::Running, ProjectStateKind::Running),
         unreadable(
             ProjectStateKind::Clarifying,
             "clarify",
@@ -190,11 +265,12 @@ fn random_walks() -> Vec<Fixture> {
         walks.push(script.run(|_, _| {}));
         walks.push(script.run(|fixture, pick| {
             let command = match pick % 9 {
-                0 => Command::Pause,
-                1 => Command::Resume,
+                0 => Command::Pause { at: None },
+                1 => Command::Resume { at: None },
                 2 => Command::Answer {
                     answers: BTreeMap::new(),
                     assume_rest: true,
+                    questions: None,
                 },
                 _ => return,
             };

@@ -10,6 +10,7 @@ use crate::artifact::ArtifactHash;
 use crate::attempt::{AttemptDone, AttemptState, FailureCause, Outcome};
 use crate::brief::Options;
 use crate::id::{AttemptId, EventId, ProjectId, TaskId, TaskKey, Tenant};
+use crate::money::MicroUsd;
 use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
 use crate::project::decide::rework;
 use crate::project::decision_builder::DecisionBuilder;
@@ -33,6 +34,8 @@ pub(super) struct Fixture {
     pub(super) conflicts: bool,
     /// Arrows that the decisions took.
     pub(super) taken: Taken,
+    /// Budget that the decisions raised last.
+    pub(super) budget: Option<MicroUsd>,
     numbers: u128,
 }
 
@@ -58,6 +61,7 @@ impl Fixture {
             parts: 1,
             conflicts: false,
             taken: Taken::default(),
+            budget: None,
             numbers: 1_000,
         }
     }
@@ -96,14 +100,17 @@ impl Fixture {
                 *numbers
             };
             recorder::drain();
+            let is_reopening = matches!(command, Command::Reopen(_));
             let decision = self.project.decide(
                 command,
                 DecideContext {
                     event,
+                    now: Timestamp(0),
                     number: &mut number,
                 },
             )?;
             assert_eq!(decision.inconsistency, None, "rows agree");
+            assert!(!self.project.head.is_terminal() || is_reopening);
             if let Some(merge) = self.carry_out(&decision) {
                 commands.push(Command::Merged(merge));
             }
@@ -134,6 +141,7 @@ impl Fixture {
                         .for_each(|row| row.1 = AttemptState::Cancelled);
                 }
                 Effect::Merge { ask_model, .. } => merge = Some(self.conflicts && *ask_model),
+                Effect::RaiseBudget(budget) => self.budget = Some(*budget),
             }
         }
         merge.map(|open| {
@@ -292,6 +300,7 @@ impl Fixture {
             &self.project,
             DecideContext {
                 event: EventId::new(0),
+                now: Timestamp(0),
                 number: &mut number,
             },
         );
@@ -332,7 +341,16 @@ impl Fixture {
             count(&|task| task.current_attempt().is_some()),
             "ready tasks"
         );
-        assert!(head.round <= 3, "rounds of rework");
+        assert_eq!(
+            head.held,
+            count(&|task| matches!(task.state, TaskState::Held { .. })),
+            "held tasks"
+        );
+        assert!(
+            head.held == 0 || head.state.attention().is_some(),
+            "a held task is shown"
+        );
+        assert!(head.round <= head.last_round, "rounds of rework");
         tasks.values().for_each(|task| self.check_task(task));
         self.check_attempts();
         if head.is_terminal() {
@@ -421,7 +439,8 @@ impl Fixture {
             .filter_map(|task| task.current_attempt())
             .map(|current| current.attempt)
             .collect();
-        if self.project.head.state.as_str() == "paused" {
+        let head = &self.project.head;
+        if head.state.as_str() == "paused" || head.halt.is_some() {
             assert!(live.is_empty(), "nothing is under way in a paused project");
         } else {
             assert_eq!(live, wanted, "attempts under way");

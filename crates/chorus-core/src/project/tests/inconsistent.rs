@@ -11,6 +11,7 @@ use crate::project::{
     Command, DecideContext, Decision, Effect, HistoryEvent, Inconsistency, Project, Reading,
     Refusal, State, TaskState,
 };
+use crate::time::Timestamp;
 use crate::verdict::{Verdict, VerdictItem};
 
 fn begun(approve: bool) -> Fixture {
@@ -31,6 +32,7 @@ fn plan() -> Reading {
     ];
     Reading::Plan {
         read: Ok(plan_of(tasks)),
+        repaired: None,
         fallback: None,
     }
 }
@@ -60,6 +62,7 @@ fn decide(project: &Project, command: Command) -> Result<Decision, Refusal> {
         command,
         DecideContext {
             event: EventId::new(1_000_000),
+            now: Timestamp(0),
             number: &mut || {
                 last += 1;
                 last
@@ -118,13 +121,13 @@ fn a_pause_around_a_state_that_cannot_be_paused_stops_the_project_on_resuming() 
     };
     check(
         paused(State::Done { deliverable }),
-        &Command::Resume,
+        &Command::Resume { at: None },
         "invalid_transition",
         "no arrow leads the project from done to paused",
     );
     check(
         paused(paused(State::Running).head.state),
-        &Command::Resume,
+        &Command::Resume { at: None },
         "invalid_transition",
         "no arrow leads the project from paused to paused",
     );
@@ -199,7 +202,10 @@ fn a_stored_plan_with_an_unknown_parent_stops_the_project_on_approval() {
     let broken = plan_of(vec![planned_task("a", &["z"], All)]).plan;
     check(
         fixture.project,
-        &Command::Approve { plan: broken },
+        &Command::Approve {
+            hash: ArtifactHash::of(b"plan"),
+            plan: Some(broken),
+        },
         "unknown_parent",
         "task a of the plan has an unknown parent z",
     );
@@ -212,6 +218,7 @@ fn a_step_outside_the_table_of_tasks_names_the_task() {
     let id = fixture.task_of("a").id;
     let context = DecideContext {
         event: EventId::new(1),
+        now: Timestamp(0),
         number: &mut || 1,
     };
     let mut builder = DecisionBuilder::new(&fixture.project, context);

@@ -6,8 +6,10 @@ use super::fixture::Fixture;
 use super::script::{Script, scripts};
 use crate::artifact::ArtifactHash;
 use crate::brief::Options;
+use crate::id::EventId;
 use crate::project::Command;
 use crate::task_kind::TaskKind;
+use crate::time::Timestamp;
 
 /// Facts that must not depend on the order in which attempts ended.
 fn end_of(fixture: &Fixture) -> (String, Option<ArtifactHash>, Vec<String>) {
@@ -52,13 +54,16 @@ proptest! {
         commands in proptest::collection::vec((any::<bool>(), any::<u32>(), 1..3usize), 1..8),
     ) {
         let mut fixture = Fixture::begun(Options { assume: true, approve: false });
-        let given: Vec<_> = commands.iter().map(|(pause, place, times)| (*place, fixture.event(), *pause, *times)).collect();
+        // Ids of commands are hashes of the client's keys: they say nothing about the order.
+        let given: Vec<_> = commands.iter().zip(1i64..).map(|((pause, place, times), at)| (*place, Timestamp(at), *pause, *times)).collect();
         let mut arriving = given.clone();
         arriving.sort_unstable();
-        for (_, event, pause, times) in arriving {
+        for (place, at, pause, times) in arriving {
+            let event = EventId::new(u128::from(place) << 64 | u128::from(at.0.unsigned_abs()));
             for _ in 0..times {
+                let at = Some(at);
                 // Commands that were overtaken or repeated are refused; only the final state counts.
-                let _ = fixture.send_as(event, if pause { Command::Pause } else { Command::Resume });
+                let _ = fixture.send_as(event, if pause { Command::Pause { at } } else { Command::Resume { at } });
             }
         }
         let (.., last, _) = given[given.len() - 1];
@@ -71,10 +76,10 @@ proptest! {
         let mut stale = Vec::new();
         let fixture = script.run(|fixture, pick| {
             let command = match pick % 9 {
-                0 => Command::Pause,
-                1 => Command::Resume,
-                2 => Command::Approve { plan: script.plan().plan },
-                3 => Command::Answer { answers: std::collections::BTreeMap::new(), assume_rest: true },
+                0 => Command::Pause { at: None },
+                1 => Command::Resume { at: None },
+                2 => Command::Approve { hash: ArtifactHash::of(b"plan"), plan: Some(script.plan().plan) },
+                3 => Command::Answer { answers: std::collections::BTreeMap::new(), assume_rest: true, questions: None },
                 4 if pick == 4 => Command::Cancel,
                 _ => return,
             };

@@ -69,37 +69,58 @@ impl Taken {
     }
 }
 
-/// Kind of a project's state, and of the live state inside of a pause.
+/// Kinds of a project's state: of the work, with the attention and the pause around it.
 #[derive(Debug, PartialEq, Eq)]
 struct ProjectKinds {
-    outer: ProjectStateKind,
-    inner: ProjectStateKind,
+    is_paused: bool,
+    needs_attention: bool,
+    work: ProjectStateKind,
 }
 
 impl ProjectKinds {
     fn of(state: &State) -> Self {
-        let outer = state.kind();
-        let inner = match state {
-            State::Paused { was } => was.kind(),
-            _ => outer,
-        };
-        Self { outer, inner }
+        Self {
+            is_paused: matches!(state, State::Paused { .. }),
+            needs_attention: state.attention().is_some(),
+            work: state.work().kind(),
+        }
+    }
+
+    /// Kind of the state below the pause.
+    fn below_pause(&self) -> ProjectStateKind {
+        if self.needs_attention {
+            ProjectStateKind::NeedsAttention
+        } else {
+            self.work
+        }
     }
 
     fn take(&mut self, from: ProjectStateKind, to: ProjectStateKind) {
-        let paused = self.outer == ProjectStateKind::Paused;
-        if from == ProjectStateKind::Paused {
-            assert!(paused, "only a paused project leaves the pause");
-            assert_eq!(self.inner, to, "the pause is left to the inner state");
-            self.outer = to;
-        } else if to == ProjectStateKind::Paused {
-            assert_eq!(self.outer, from);
-            self.outer = to;
-        } else {
-            assert_eq!(self.inner, from);
-            self.inner = to;
-            if !paused {
-                self.outer = to;
+        use ProjectStateKind::{NeedsAttention, Paused};
+        match (from, to) {
+            (from, Paused) => {
+                assert_eq!((self.is_paused, self.below_pause()), (false, from));
+                self.is_paused = true;
+            }
+            (from, NeedsAttention) if from != Paused => {
+                assert_eq!((self.needs_attention, self.work), (false, from));
+                self.needs_attention = true;
+            }
+            (Paused | NeedsAttention, to) if to.is_terminal() => {
+                assert_eq!(self.work, to, "the work has ended");
+                (self.is_paused, self.needs_attention) = (false, false);
+            }
+            (Paused, to) => {
+                assert_eq!((self.is_paused, self.below_pause()), (true, to));
+                self.is_paused = false;
+            }
+            (NeedsAttention, to) => {
+                assert_eq!((self.needs_attention, self.work), (true, to));
+                self.needs_attention = false;
+            }
+            (from, to) => {
+                assert_eq!(self.work, from);
+                self.work = to;
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::attempt::{AttemptDone, FailureCause, Outcome};
 use crate::brief::{AnswerReply, Clarification, Options, Question};
 use crate::failure::FailureClass;
 use crate::id::TaskKey;
+use crate::money::MicroUsd;
 use crate::plan::{ParentPolicy, PlannedTask};
 use crate::project::{Command, Planned, Queue, Reading, Subject};
 use crate::task_kind::TaskKind;
@@ -102,6 +103,7 @@ impl Script {
             let reading = if task.kind == TaskKind::Plan {
                 Reading::Plan {
                     read: Err(Vec::new()),
+                    repaired: None,
                     fallback: fallback(),
                 }
             } else {
@@ -134,10 +136,12 @@ impl Script {
             }
             TaskKind::Plan if garbled => Reading::Plan {
                 read: Err(wrong()),
+                repaired: None,
                 fallback: fallback(),
             },
             TaskKind::Plan => Reading::Plan {
                 read: Ok(self.plan()),
+                repaired: None,
                 fallback: None,
             },
             TaskKind::Answer if garbled => Reading::Answer(Err(wrong())),
@@ -159,7 +163,7 @@ impl Script {
             1 => FailureCause::Request {
                 message: "no".into(),
             },
-            2 if self.money => FailureCause::OverBudget,
+            2 if self.money => over_budget(),
             3 => FailureCause::KillsWorkers,
             _ => FailureCause::Upstream {
                 class: FailureClass::Transient,
@@ -234,27 +238,62 @@ impl Script {
 
     /// Sends the command that the project waits for when nothing is under way.
     fn unblock(&self, fixture: &mut Fixture) {
+        let offer = fixture.project.head.offer.as_ref().map(|offer| offer.plan);
+        let code = fixture
+            .project
+            .head
+            .state
+            .attention()
+            .map(|(_, why)| why.code().to_owned());
         let command = match fixture.project.head.state.as_str() {
-            "paused" => Command::Resume,
+            "paused" => Command::Resume { at: None },
+            "needs_attention" => match code.as_deref() {
+                Some("no_plan") if self.answers.is_multiple_of(2) => match offer {
+                    Some(hash) => Command::Approve {
+                        hash,
+                        plan: Some(self.plan().plan),
+                    },
+                    None => Command::Retry { task: None },
+                },
+                Some("budget") if self.answers.is_multiple_of(2) => Command::Skip { task: None },
+                Some("budget") => Command::RaiseBudget {
+                    budget: MicroUsd(1),
+                },
+                Some("no_plan" | "no_result") => Command::Retry { task: None },
+                _ if self.answers.is_multiple_of(5) => Command::Retry { task: None },
+                _ => Command::Skip { task: None },
+            },
             "waiting_client" => Command::Answer {
                 answers: std::collections::BTreeMap::new(),
                 assume_rest: true,
+                questions: None,
             },
             "waiting_approval"
                 if self.answers.is_multiple_of(3) && fixture.project.head.rejections.is_empty() =>
             {
                 Command::Reject {
                     reason: "no".into(),
+                    plan: None,
                 }
             }
             "waiting_approval" => Command::Approve {
-                plan: self.plan().plan,
+                hash: ArtifactHash::of(b"plan"),
+                plan: Some(self.plan().plan),
             },
             stuck => panic!("nothing is under way although the project is {stuck}"),
         };
         fixture
             .send(command)
             .expect("the project waits for the command");
+    }
+}
+
+/// The failure of a call that the budget does not cover.
+pub(super) fn over_budget() -> FailureCause {
+    FailureCause::OverBudget {
+        needs: MicroUsd(3),
+        spent: MicroUsd(8),
+        budget: MicroUsd(10),
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Options, Question};
 use chorus_core::id::{ProjectId, TaskId, Tenant};
-use chorus_core::project::{NewHead, OpenQuestion, WaitingOn};
+use chorus_core::money::MicroUsd;
+use chorus_core::project::{NewHead, OpenQuestion, PlanRef, Project, Reopening, State, WaitingOn};
 use chorus_core::time::Timestamp;
 
 use super::*;
+use crate::error_code::ErrorCode;
 
 fn head(state: State) -> Head {
     let mut head = Head::new(NewHead {
@@ -34,14 +36,30 @@ fn head(state: State) -> Head {
             task: None,
         }];
     }
+    if *state.work() == State::WaitingApproval {
+        head.plan = Some(PlanRef {
+            hash: ArtifactHash::of(b"plan"),
+            version: 1,
+            path: Millis(0),
+        });
+    }
     head.state = state;
     head
+}
+
+fn check_effect(head: &Head, command: &ClientCommand) -> Result<(), ApiError> {
+    let project = Project {
+        head: head.clone(),
+        tasks: BTreeMap::new(),
+    };
+    effect::check(&project, command)
 }
 
 fn answers(id: &str) -> ClientCommand {
     ClientCommand::Answer {
         answers: BTreeMap::from([(id.to_owned(), "ten pages".to_owned())]),
         assume_rest: false,
+        questions: None,
     }
 }
 
@@ -59,59 +77,75 @@ fn each_command_has_an_effect_in_its_states_only() {
     let deliverable = ArtifactHash::of(b"deliverable");
     let reject = ClientCommand::Reject {
         reason: "shorter".to_owned(),
+        plan: None,
     };
     let commands = [
         answers("q1"),
-        ClientCommand::Approve,
+        ClientCommand::Approve { plan: None },
         reject,
-        ClientCommand::Pause,
-        ClientCommand::Resume,
+        ClientCommand::Pause { at: None },
+        ClientCommand::Resume { at: None },
         ClientCommand::Cancel,
+        ClientCommand::RaiseBudget {
+            budget: MicroUsd(1),
+        },
+        ClientCommand::Reopen(Reopening::default()),
+        ClientCommand::Retry { task: None },
     ];
-    // answers, approve, reject, pause, resume, cancel
+    // answers, approve, reject, pause, resume, cancel, budget, reopen, retry
+    const REOPENED: [bool; 9] = [false, false, false, false, false, false, false, true, false];
     let cases = [
-        (State::Submitted, [false, false, false, true, false, true]),
+        (
+            State::Submitted,
+            [false, false, false, true, false, true, true, false, false],
+        ),
         (
             State::Clarifying { task },
-            [false, false, false, true, false, true],
+            [false, false, false, true, false, true, true, false, false],
         ),
-        (waiting(), [true, false, false, true, false, true]),
+        (
+            waiting(),
+            [true, false, false, true, false, true, true, false, false],
+        ),
         (
             State::Planning { task },
-            [false, false, false, true, false, true],
+            [false, false, false, true, false, true, true, false, false],
         ),
         (
             State::WaitingApproval,
-            [false, true, true, true, false, true],
+            [false, true, true, true, false, true, true, false, false],
         ),
-        (State::Running, [false, false, false, true, false, true]),
+        (
+            State::Running,
+            [false, false, false, true, false, true, true, false, false],
+        ),
         (
             State::Merging { resolve: task },
-            [false, false, false, true, false, true],
+            [false, false, false, true, false, true, true, false, false],
         ),
         (
             paused(State::Running),
-            [false, false, false, false, true, true],
+            [false, false, false, false, true, true, true, false, false],
         ),
         (
             paused(State::WaitingApproval),
-            [false, true, true, false, true, true],
+            [false, true, true, false, true, true, true, false, false],
         ),
-        (State::Done { deliverable }, [false; 6]),
+        (State::Done { deliverable }, [false; 9]),
         (
             State::Partial {
                 deliverable,
                 defects: vec![],
             },
-            [false; 6],
+            REOPENED,
         ),
         (
             State::Failed {
                 why: "no account".to_owned(),
             },
-            [false; 6],
+            REOPENED,
         ),
-        (State::Cancelled, [false; 6]),
+        (State::Cancelled, [false; 9]),
     ];
     for (state, effects) in cases {
         let head = head(state);
@@ -175,13 +209,15 @@ fn bodies_become_commands_or_name_the_wrong_field() {
         read_answers(br#"{"assume_rest": true}"#),
         Ok(ClientCommand::Answer {
             answers: BTreeMap::new(),
-            assume_rest: true
+            assume_rest: true,
+            questions: None,
         })
     );
     assert_eq!(
         read_reject(br#"{"reason": "shorter"}"#),
         Ok(ClientCommand::Reject {
-            reason: "shorter".to_owned()
+            reason: "shorter".to_owned(),
+            plan: None,
         })
     );
 }
@@ -189,9 +225,8 @@ fn bodies_become_commands_or_name_the_wrong_field() {
 #[test]
 fn commands_without_parameters_ignore_the_body() {
     for body in [b"".as_slice(), b"{}", b"not JSON"] {
-        assert_eq!(read_approve(body), Ok(ClientCommand::Approve));
-        assert_eq!(read_pause(body), Ok(ClientCommand::Pause));
-        assert_eq!(read_resume(body), Ok(ClientCommand::Resume));
+        assert_eq!(read_pause(body), Ok(ClientCommand::Pause { at: None }));
+        assert_eq!(read_resume(body), Ok(ClientCommand::Resume { at: None }));
         assert_eq!(read_cancel(body), Ok(ClientCommand::Cancel));
     }
 }

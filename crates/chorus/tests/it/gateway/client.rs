@@ -278,7 +278,10 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
             &gateway.base,
         ],
     ));
-    assert_eq!(command(&mut orders).await, (id, ClientCommand::Approve));
+    let approved = ClientCommand::Approve {
+        plan: Some(ArtifactHash::of(b"plan")),
+    };
+    assert_eq!(command(&mut orders).await, (id, approved));
     fixture
         .decide(id, vec![HistoryEvent::Approved], true, |head| {
             head.state = State::Running;
@@ -353,7 +356,8 @@ async fn the_first_ctrl_c_parks_the_project_at_the_server() {
         .args(["-c", &format!("kill -INT {process}")])
         .status();
     assert!(sent.expect("a shell").success());
-    assert_eq!(command(&mut orders).await, (id, ClientCommand::Pause));
+    let (paused, pause) = command(&mut orders).await;
+    assert!(paused == id && matches!(pause, ClientCommand::Pause { at: Some(_) }));
     fixture
         .decide(id, vec![HistoryEvent::Paused], true, |head| {
             head.state = State::Paused {

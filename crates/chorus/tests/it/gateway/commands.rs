@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::Question;
 use chorus_core::id::EventId;
 use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
@@ -51,12 +52,15 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
         }
         taken.dedup();
         assert_eq!(taken.len(), 1);
+        let approved = ClientCommand::Approve {
+            plan: Some(ArtifactHash::of(b"plan")),
+        };
         assert_eq!(
             fixture
                 .commands(id)
                 .await
                 .iter()
-                .filter(|command| **command == ClientCommand::Approve)
+                .filter(|command| **command == approved)
                 .count(),
             1
         );
@@ -84,10 +88,10 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
             another.status, 202,
             "the same key for another command is another command"
         );
-        assert_eq!(
+        assert!(matches!(
             fixture.commands(id).await.last(),
-            Some(&ClientCommand::Pause)
-        );
+            Some(ClientCommand::Pause { at: Some(_) })
+        ));
         one.stop().await;
         other.stop().await;
     })
@@ -141,7 +145,8 @@ async fn answers_name_open_questions() {
         fixture.commands(id).await.last(),
         Some(&ClientCommand::Answer {
             answers,
-            assume_rest: false
+            assume_rest: false,
+            questions: None,
         })
     );
     gateway.stop().await;

@@ -1,5 +1,7 @@
 //! Deliverables: as JSON, as a zip, file by file, and the report.
 
+use std::collections::BTreeMap;
+
 use std::io::{Cursor, Read};
 
 use chorus_core::artifact::ArtifactHash;
@@ -101,6 +103,7 @@ async fn json_zip_and_files_are_the_artifacts() {
                     deliverable,
                     score: 900,
                     defects,
+                    redo: BTreeMap::new(),
                 });
                 head.round = 1;
             })

@@ -264,6 +264,13 @@ impl GatewayFixture {
             .expect("the project is there");
         let mut head = loaded.project.head;
         change(&mut head);
+        if *head.state.work() == State::WaitingApproval && head.plan.is_none() {
+            head.plan = Some(chorus_core::project::PlanRef {
+                hash: ArtifactHash::of(b"plan"),
+                version: 1,
+                path: chorus_core::time::Millis(0),
+            });
+        }
         let tenant = head.tenant.clone();
         let stored = |(seq, event)| StoredEvent {
             project: id,
@@ -286,6 +293,7 @@ impl GatewayFixture {
             cancel: vec![],
             events,
             outbox: vec![],
+            budget: None,
             folded: vec![],
         };
         let answer = projects.commit(commit).await.expect("the store answers");

@@ -1,0 +1,107 @@
+//! What a project waits for that a person can put right, with the ways out as commands.
+
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::id::ProjectId;
+use chorus_core::project::{Attention, Choice, Head};
+use chorus_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Reason of the state `needs_attention`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttentionResource {
+    /// Stable code: `clarification_failed`, `no_plan`, `no_account`, `budget`, `judge_unread`,
+    /// `provider_away`, `artifact_missing`, `no_result`, or the reason of a long wait.
+    pub code: String,
+    /// Sentence for people, with figures and the provider's own text.
+    pub why: String,
+    /// Time since which the reason holds.
+    pub since_ms: Timestamp,
+    /// Ways out, the most likely one first.
+    pub choices: Vec<ChoiceResource>,
+    /// Condition on which the project goes on without a command; `null` if it never does.
+    #[serde(default)]
+    pub continues_when: Option<String>,
+    /// Time at which the wait ends by itself, if that is known.
+    #[serde(default)]
+    pub until_ms: Option<Timestamp>,
+    /// Plan made by rule, which starts only when it is approved by its hash.
+    #[serde(default)]
+    pub plan_offer: Option<PlanOfferResource>,
+}
+
+/// One way out of an attention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceResource {
+    /// Last part of the address `/v1/projects/{id}/{verb}`; `account` for what is done to accounts.
+    pub verb: String,
+    /// Sentence of the way out.
+    pub label: String,
+    /// Command line that takes it.
+    pub command: String,
+}
+
+/// A plan that only the client can start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanOfferResource {
+    /// Hash that an approval names.
+    pub plan: ArtifactHash,
+    /// Number of tasks.
+    pub tasks: u32,
+    /// Remarks on how it was made.
+    pub warnings: Vec<String>,
+}
+
+impl AttentionResource {
+    /// The attention of a stored project; none if it needs none. Shown inside of a pause too.
+    pub fn of(head: &Head) -> Option<Self> {
+        let (since_ms, why) = head.state.attention()?;
+        let (plan_offer, until_ms) = match why {
+            Attention::NoPlan {
+                offer: Some(offer), ..
+            } => {
+                let offer = PlanOfferResource {
+                    plan: offer.plan,
+                    tasks: offer.tasks,
+                    warnings: offer.warnings.clone(),
+                };
+                (Some(offer), None)
+            }
+            Attention::Waiting { wait } => (None, wait.until),
+            _ => (None, None),
+        };
+        let offered = plan_offer.as_ref().map(|offer| offer.plan);
+        let choice = |choice: &Choice| ChoiceResource {
+            verb: choice.verb().to_owned(),
+            label: choice.label().to_owned(),
+            command: command(*choice, head.id, offered),
+        };
+        Some(Self {
+            code: why.code().to_owned(),
+            why: why.to_string(),
+            since_ms,
+            choices: why.choices().iter().map(choice).collect(),
+            continues_when: why.continues_when().map(str::to_owned),
+            until_ms,
+            plan_offer,
+        })
+    }
+}
+
+/// Command line of a way out.
+fn command(choice: Choice, project: ProjectId, offered: Option<ArtifactHash>) -> String {
+    match choice {
+        Choice::Budget => format!("chorus project budget {project} USD"),
+        Choice::ApproveOffer => {
+            let plan = offered.map(|plan| format!(" --plan {plan}"));
+            format!(
+                "chorus project approve {project}{}",
+                plan.unwrap_or_default()
+            )
+        }
+        Choice::Reject => format!("chorus project reject {project} REASON"),
+        Choice::Retry => format!("chorus project retry {project}"),
+        Choice::Skip | Choice::Deliver => format!("chorus project skip {project}"),
+        Choice::MendAccount => "chorus account import FILE".to_owned(),
+        Choice::Cancel => format!("chorus project cancel {project}"),
+    }
+}
