@@ -4,10 +4,10 @@
 use chorus_core::catalog::{Model, Provider};
 use chorus_core::failure::{CredentialReaction, FailureClass, LeaseEnd};
 use chorus_core::limit::{End, LimitSignals, ObservedLevel};
-use chorus_core::llm::{FinishReason, Reply, Usage};
+use chorus_core::llm::{Content, FinishReason, Reply, Role, Usage};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::CredentialState;
-use chorus_core::port::upstream::CallFailure;
+use chorus_core::port::upstream::{Body, CallFailure};
 use chorus_core::time::{Millis, Timestamp};
 
 use crate::cut::CutBy;
@@ -95,7 +95,13 @@ impl Facts<'_> {
                 );
                 self.broke(failure, received, usage)
             }
-            Stop::Complete => self.complete(received),
+            Stop::Complete => match self.incomplete(&received.reply) {
+                Some(failure) => {
+                    let usage = self.complete_usage(&received.reply);
+                    self.broke(failure, received, usage)
+                }
+                None => self.complete(received),
+            },
             // The upstream may notice the deadline first; the call was cut on our side all the same.
             Stop::Failed(_) if self.now >= self.call.cut_at => {
                 self.cut(Ending::Cut(CutBy::Deadline), Some(received))
@@ -109,8 +115,49 @@ impl Facts<'_> {
         }
     }
 
-    fn complete(&self, received: Received) -> CallReport {
+    /// Returns the failure of a reply that came to its end and is not known to be whole.
+    fn incomplete(&self, reply: &Reply) -> Option<CallFailure> {
+        const MOST_LETTERS: usize = 60;
+        // A verbatim reply is not taken apart; its reader judges it.
+        if !matches!(self.call.body, Body::Canonical(_)) || reply.refusal().is_some() {
+            return None;
+        }
+        let (kind, message) = match &reply.finish {
+            Some(FinishReason::Other(word)) => {
+                let word: String = word.chars().take(MOST_LETTERS).collect();
+                let message = format!(
+                    "the reply ended for the reason {word:?}, which is not known: its text may not be whole"
+                );
+                ("unknown_finish", message)
+            }
+            // A server that counted to the end wrote to the end.
+            None if reply.usage.is_none_or(|usage| usage.output == 0) => (
+                "no_finish",
+                "the reply ended without a reason: its text may not be whole".to_owned(),
+            ),
+            Some(FinishReason::Length) if has_only_thinking(reply) => (
+                "only_thinking",
+                format!(
+                    "only thinking came, {} letters of it, until the limit of the reply's length",
+                    reply.reasoning().chars().count()
+                ),
+            ),
+            _ => return None,
+        };
+        Some(CallFailure {
+            kind: Some(kind.to_owned()),
+            ..self.failure(FailureClass::MidStream, &message)
+        })
+    }
+
+    fn complete(&self, mut received: Received) -> CallReport {
         let usage = self.complete_usage(&received.reply);
+        if received.reply.finish == Some(FinishReason::Stop)
+            && has_only_thinking(&received.reply)
+            && !self.continues()
+        {
+            take_thinking_as_text(&mut received.reply);
+        }
         let cost = self.cost(&usage);
         CallReport {
             usage: Some(usage),
@@ -119,6 +166,15 @@ impl Facts<'_> {
             reply: Some(received.into_partial()),
             ..CallReport::not_started(Ending::Complete, End::Used { usage, cost })
         }
+    }
+
+    /// Returns true if the request asks the model to go on with its own text.
+    fn continues(&self) -> bool {
+        let Body::Canonical(request) = &self.call.body else {
+            return false;
+        };
+        let mut messages = request.messages.iter();
+        messages.any(|message| message.role == Role::Assistant)
     }
 
     /// The reply broke off: what was produced until then is paid for.
@@ -238,6 +294,20 @@ impl Facts<'_> {
             .map_or(DEFAULT_ABORT_GRACE, |provider| provider.abort_grace);
         End::Aborted { usage, grace }
     }
+}
+
+/// Returns true for a reply with thoughts and nothing else.
+fn has_only_thinking(reply: &Reply) -> bool {
+    reply.text().trim().is_empty()
+        && reply.tool_calls().next().is_none()
+        && !reply.reasoning().trim().is_empty()
+}
+
+/// Makes the thoughts of a finished reply its text: some servers put the whole answer there.
+fn take_thinking_as_text(reply: &mut Reply) {
+    tracing::warn!("a reply has only thinking and ended well, the thinking is taken as its text");
+    let text = reply.reasoning();
+    reply.content = vec![Content::text(text)];
 }
 
 #[cfg(test)]

@@ -389,6 +389,7 @@ mod tests {
                 cache_read,
                 cache_write,
                 reasoning: output,
+                is_estimated: false,
             };
             model().price.cost(&usage).0
         };

@@ -397,6 +397,7 @@ mod tests {
             cache_write: 10,
             output: 20,
             reasoning: 5,
+            is_estimated: false,
         };
         let charged = DIMENSIONS.map(|dimension| {
             limit(dimension, ReserveRule::Estimate).charged_for(&usage, MicroUsd(7))

@@ -6,8 +6,6 @@ use chorus_core::id::{
     AccountId, CredentialId, Holder, LeaseId, ModelSlug, Pool, ProviderId, Tenant,
 };
 use chorus_core::limit::{Lease, QuotaResets};
-use chorus_core::llm::Content;
-use chorus_core::port::upstream::Body;
 
 use super::*;
 
@@ -237,4 +235,112 @@ fn a_complete_reply_is_paid_and_summed_up() {
     let summary = report.summary(&call.assignment, kind, size);
     let summary = summary.expect("a call was made");
     assert_eq!((summary.class, summary.complete), (None, true));
+}
+
+/// Kind of the failure of a complete stream with this reply; none for a success.
+fn kind_of(reply: Reply) -> Option<String> {
+    let received = Received {
+        reply,
+        sent_at: Timestamp(7),
+        request_id: None,
+        levels: Vec::new(),
+    };
+    let exchange = Exchange::Accepted(Box::new(received), Stop::Complete);
+    let report = report(exchange, QuotaResets::default());
+    assert_eq!(report.class().is_some(), report.ending == Ending::Failed);
+    let failure = report.failure?;
+    assert_eq!(failure.class, FailureClass::MidStream);
+    failure.kind
+}
+
+fn thinking(text: &str) -> Content {
+    Content::Reasoning {
+        text: text.to_owned(),
+        signature: None,
+        redacted: None,
+    }
+}
+
+#[test]
+fn a_reply_that_ends_for_an_unknown_reason_or_none_is_not_whole() {
+    let half = |finish: Option<FinishReason>| received("half of a", finish).reply;
+    let unknown = FinishReason::Other("tide_turned".to_owned());
+    assert_eq!(
+        kind_of(half(Some(unknown))).as_deref(),
+        Some("unknown_finish")
+    );
+    assert_eq!(kind_of(half(None)).as_deref(), Some("no_finish"));
+    let counted = Reply {
+        usage: Some(Usage {
+            output: 3,
+            ..Usage::default()
+        }),
+        ..half(None)
+    };
+    assert_eq!(kind_of(counted), None);
+    for finish in [
+        FinishReason::Stop,
+        FinishReason::Length,
+        FinishReason::ToolCalls,
+    ] {
+        assert_eq!(kind_of(half(Some(finish))), None);
+    }
+}
+
+#[test]
+fn thinking_alone_is_the_text_of_a_reply_that_ended_well_and_no_text_of_a_cut_one() {
+    let reply = |finish| Reply {
+        content: vec![thinking("The answer is 42.")],
+        finish: Some(finish),
+        ..Reply::default()
+    };
+    assert_eq!(
+        kind_of(reply(FinishReason::Length)).as_deref(),
+        Some("only_thinking")
+    );
+    let text_of = |reply: Reply| {
+        let received = Received {
+            reply,
+            sent_at: Timestamp(7),
+            request_id: None,
+            levels: Vec::new(),
+        };
+        let exchange = Exchange::Accepted(Box::new(received), Stop::Complete);
+        let report = report(exchange, QuotaResets::default());
+        report.reply.expect("a reply").reply.text()
+    };
+    assert_eq!(text_of(reply(FinishReason::Stop)), "The answer is 42.");
+    let both = Reply {
+        content: vec![thinking("hm"), Content::text("Yes.")],
+        ..reply(FinishReason::Stop)
+    };
+    assert_eq!(text_of(both), "Yes.");
+}
+
+#[test]
+fn a_text_that_came_has_not_cost_nothing() {
+    let usage_of = |usage: Option<Usage>| {
+        let mut received = received("twelve bytes", Some(FinishReason::Stop));
+        received.reply.usage = usage;
+        let exchange = Exchange::Accepted(Box::new(received), Stop::Complete);
+        let report = report(exchange, QuotaResets::default());
+        assert!(report.cost > MicroUsd::ZERO);
+        report.usage.expect("a usage")
+    };
+    let counted = |input, output, is_estimated| Usage {
+        input,
+        output,
+        is_estimated,
+        ..Usage::default()
+    };
+    assert_eq!(usage_of(None), counted(100, 3, true));
+    assert_eq!(usage_of(Some(counted(0, 0, false))), counted(100, 3, true));
+    assert_eq!(usage_of(Some(counted(0, 7, false))), counted(100, 7, true));
+    assert_eq!(usage_of(Some(counted(90, 0, false))), counted(90, 3, true));
+    assert_eq!(usage_of(Some(counted(90, 7, false))), counted(90, 7, false));
+    let cached = Usage {
+        cache_read: 90,
+        ..counted(0, 7, false)
+    };
+    assert_eq!(usage_of(Some(cached)), cached);
 }

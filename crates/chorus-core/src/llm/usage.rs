@@ -22,6 +22,14 @@ pub struct Usage {
     /// Thinking tokens, a part of `output`.
     #[serde(default)]
     pub reasoning: u64,
+    /// True if a part of the counts is our own estimate: the provider reported none, or zero for a
+    /// text that came.
+    #[serde(
+        default,
+        rename = "estimated",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_estimated: bool,
 }
 
 impl Usage {
@@ -48,6 +56,7 @@ impl Add for Usage {
             cache_write: self.cache_write.saturating_add(other.cache_write),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
+            is_estimated: self.is_estimated || other.is_estimated,
         }
     }
 }
@@ -64,10 +73,25 @@ mod tests {
             cache_write: 2,
             output: 8,
             reasoning: 6,
+            is_estimated: false,
         };
         assert_eq!((one.prompt(), one.total()), (17, 25));
         let two = one + one;
         assert_eq!((two.prompt(), two.total(), two.reasoning), (34, 50, 12));
         assert_eq!(one + Usage::default(), one);
+    }
+
+    #[test]
+    fn a_sum_with_an_estimate_is_one_and_rows_without_the_mark_are_read() {
+        let estimated = Usage {
+            is_estimated: true,
+            ..Usage::default()
+        };
+        assert!((Usage::default() + estimated).is_estimated);
+        let stored = r#"{"input":1,"cache_read":0,"cache_write":0,"output":2,"reasoning":0}"#;
+        let usage: Usage = serde_json::from_str(stored).expect("an earlier row");
+        assert!(!usage.is_estimated);
+        let text = serde_json::to_string(&usage).expect("JSON");
+        assert_eq!(text, stored, "readers of an earlier release still read it");
     }
 }

@@ -124,6 +124,7 @@ impl StreamReader {
                     events.push(StreamEvent::Extra(extra));
                 }
                 self.count(fields.take("usage")?, events);
+                self.is_finished |= word.is_some();
                 events.extend(word.as_deref().map(finish::read).map(StreamEvent::Finish));
             }
             "message_stop" => {

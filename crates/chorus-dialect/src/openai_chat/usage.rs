@@ -31,6 +31,7 @@ pub(super) fn read(value: &Value) -> Option<Usage> {
             completion
         },
         reasoning,
+        is_estimated: false,
     })
 }
 

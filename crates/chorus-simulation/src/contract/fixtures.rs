@@ -193,6 +193,7 @@ pub fn usage() -> Usage {
         cache_write: 0,
         output: 390,
         reasoning: 12,
+        is_estimated: false,
     }
 }
 

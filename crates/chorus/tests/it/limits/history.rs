@@ -249,6 +249,7 @@ impl<'a> Pair<'a> {
             cache_read: tokens(),
             cache_write: tokens() / 4,
             reasoning: 0,
+            is_estimated: false,
         };
         match self.chance.u8(0..8) {
             0 => End::Unused,
