@@ -443,7 +443,7 @@ mod tests {
         #[test]
         fn any_counts_of_a_provider_can_be_charged(counts in prop::array::uniform5(any::<u64>()), percent in any::<u8>(), weight in any::<u8>()) {
             let [input, cache_read, cache_write, output, reasoning] = counts;
-            let usage = Usage { input, cache_read, cache_write, output, reasoning };
+            let usage = Usage { input, cache_read, cache_write, output, reasoning, is_estimated: false };
             for dimension in DIMENSIONS {
                 let limit = Limit { cache_read_percent: percent, output_weight: weight, ..limit(dimension, ReserveRule::Estimate) };
                 let charged = limit.charged_for(&usage, MicroUsd(i64::MAX));

@@ -201,7 +201,7 @@ prop_compose! {
         (input, cache_read, cache_write, output) in (0u64..999, 0u64..999, 0u64..999, 0u64..999),
         reasoning in 0u64..99,
     ) -> Reply {
-        let usage = Usage { input, cache_read, cache_write, output: output + reasoning, reasoning };
+        let usage = Usage { input, cache_read, cache_write, output: output + reasoning, reasoning, is_estimated: false };
         Reply { id: "r1".into(), model: "m".into(), content, finish: Some(finish), usage: Some(usage), extra: BTreeMap::new() }
     }
 }
