@@ -5,6 +5,7 @@
 //! delivery of the same attempt. The port [`Attempts`](crate::port::Attempts) applies these values
 //! to the rows.
 
+mod charged_call;
 mod claim;
 mod dispatch;
 mod ended_call;
@@ -16,6 +17,7 @@ mod state;
 mod summary;
 mod wait;
 
+pub use charged_call::ChargedCall;
 pub use claim::{Claim, Delivery, Outstanding, Reclaim, Reclaimed};
 pub use dispatch::{Assignment, Dispatch, DispatchDecision, Dispatched};
 pub use ended_call::EndedCall;

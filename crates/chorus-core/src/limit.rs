@@ -292,6 +292,12 @@ pub enum End {
         /// Time for which the provider may go on (`abort_grace` of the catalogue).
         grace: Millis,
     },
+    /// The holder of the lease is gone: a reserved lease gives everything back, a sent one keeps slot and
+    /// charge for `grace`, and never longer than its deadline.
+    Lost {
+        /// Time for which the call may go on.
+        grace: Millis,
+    },
     /// The provider refused the call.
     Refused {
         /// True if the refused call counts as a request at the provider.

@@ -13,6 +13,7 @@ use chorus_core::port::{
 };
 use chorus_core::time::Timestamp;
 
+use crate::route_durations::RouteDurations;
 use crate::settings::Settings;
 use crate::store_health::StoreHealth;
 
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) term: Term,
     pub(crate) store_health: StoreHealth,
+    pub(crate) durations: RouteDurations,
 }
 
 impl Context {
@@ -63,6 +65,7 @@ impl Context {
             settings,
             term,
             store_health,
+            durations: RouteDurations::default(),
         }
     }
 
@@ -121,8 +124,13 @@ impl Context {
 
     /// Ends a lease on which no call was made. Where the limiter does not answer, the lease expires by itself.
     pub(crate) async fn end_unused(&self, lease: LeaseId) {
-        if let Err(error) = self.limits.end(lease, End::Unused).await {
-            tracing::warn!(lease.id = %lease, error = %error, "failed to end an unused lease");
+        self.end_lease(lease, End::Unused).await;
+    }
+
+    /// Ends a lease. Where the limiter does not answer, the lease expires by itself.
+    pub(crate) async fn end_lease(&self, lease: LeaseId, end: End) {
+        if let Err(error) = self.limits.end(lease, end).await {
+            tracing::warn!(lease.id = %lease, error = %error, "failed to end a lease without its worker");
         }
     }
 }

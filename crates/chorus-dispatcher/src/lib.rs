@@ -15,6 +15,8 @@ mod dispatcher;
 mod feedback;
 mod reconciler;
 mod record_tail;
+mod restoration;
+mod route_durations;
 mod settings;
 mod store_health;
 mod term;

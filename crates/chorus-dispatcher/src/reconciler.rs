@@ -3,20 +3,26 @@
 //! Runs beside the queue of a term, on the same [`Context`].
 
 use chorus_core::attempt::Reclaim;
+use chorus_core::catalog::Catalog;
 use chorus_core::time::Millis;
 
 use crate::context::Context;
+use crate::restoration;
+
+/// Duration after which nothing of this installation is old enough.
+const NEVER: Millis = Millis::from_secs(100 * 365 * 24 * 3_600);
 
 /// Pause between two statements that collect old records, which lets other writers of the store go first.
 const COLLECT_PAUSE: Millis = Millis(200);
 
 /// Runs for as long as the term lasts.
-pub(crate) async fn run(context: &Context) -> std::convert::Infallible {
+pub(crate) async fn run(context: &Context, catalog: &Catalog) -> std::convert::Infallible {
     let mut collected = context.now();
+    reclaim_of_ended_processes(context).await;
     loop {
         context.clock.sleep(context.settings.sweep).await;
         resend(context).await;
-        reclaim(context).await;
+        reclaim(context, catalog).await;
         if context.now().since(collected) >= context.settings.collect {
             collect(context).await;
             collected = context.now();
@@ -60,12 +66,41 @@ async fn collect(context: &Context) {
     }
 }
 
+/// Takes back what processes held that ended before this one began to work alone. Their leases were restored with
+/// the time at which they end.
+async fn reclaim_of_ended_processes(context: &Context) {
+    let settings = &context.settings;
+    if settings.alone_since.is_none() {
+        return;
+    }
+    let ended = Reclaim {
+        unclaimed_for: NEVER,
+        silent_for: NEVER,
+        alone_since: settings.alone_since,
+        limit: settings.sweep_size,
+    };
+    loop {
+        let reclaimed = context
+            .until_ok("take back deliveries of ended processes", || {
+                context.attempts.reclaim(ended)
+            })
+            .await;
+        for delivery in &reclaimed {
+            tracing::info!(attempt.id = %delivery.attempt, attempt.epoch = delivery.epoch.0, "took a delivery of an ended process back");
+        }
+        if reclaimed.len() < settings.sweep_size as usize {
+            return;
+        }
+    }
+}
+
 /// Takes back overdue deliveries, unless the store was away within the last whole lease.
-async fn reclaim(context: &Context) {
+async fn reclaim(context: &Context, catalog: &Catalog) {
     let settings = &context.settings;
     let overdue = Reclaim {
         unclaimed_for: settings.unclaimed_after,
         silent_for: settings.beat_stale,
+        alone_since: None,
         limit: settings.sweep_size,
     };
     while context
@@ -83,7 +118,8 @@ async fn reclaim(context: &Context) {
         };
         for delivery in &reclaimed {
             tracing::info!(attempt.id = %delivery.attempt, attempt.epoch = delivery.epoch.0, worker.lost = delivery.lost_worker, "took a delivery back");
-            context.end_unused(delivery.lease).await;
+            let end = restoration::end_of(context, catalog, delivery);
+            context.end_lease(delivery.lease, end).await;
         }
         if reclaimed.len() < settings.sweep_size as usize {
             return;

@@ -1,6 +1,6 @@
 //! Times and sizes of a dispatcher.
 
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::admission;
 
 /// Behaviour of a [`Dispatcher`](crate::Dispatcher). The defaults suit a server; one machine takes shorter times.
@@ -22,6 +22,9 @@ pub struct Settings {
     pub admission: admission::Settings,
     /// Age of the last heartbeat at which a running attempt has lost its worker.
     pub beat_stale: Millis,
+    /// Time at which every earlier process on the same data had ended, for a process that works alone: no
+    /// earlier claim is held by a living worker. None where other processes may run.
+    pub alone_since: Option<Timestamp>,
     /// Time after a lease's `not_after` at which an unclaimed dispatch is taken back.
     pub unclaimed_after: Millis,
     /// Time between two rounds of the reconciler.
@@ -55,6 +58,7 @@ impl Default for Settings {
             queue_size: 2_000,
             admission: admission::Settings::default(),
             beat_stale: Millis::from_secs(20),
+            alone_since: None,
             unclaimed_after: Millis::from_secs(1),
             sweep: Millis::from_secs(2),
             unsent_after: Millis::from_secs(2),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chorus_core::attempt::{DispatchDecision, FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::Tenant;
-use chorus_core::limit::HeldLease;
+use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
@@ -21,7 +21,8 @@ use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
 use crate::reconciler;
-use crate::record_tail::{Notice, RecordTail};
+use crate::record_tail::{Ended, Notice, RecordTail};
+use crate::restoration;
 use crate::wait_recorder::WaitRecorder;
 
 /// Maximum number of notices handled before admission gets its turn.
@@ -30,14 +31,16 @@ const NOTICES_AT_ONCE: usize = 256;
 /// Works for as long as the term lasts; never returns by itself.
 pub(crate) async fn work(context: &Context, catalog: &Arc<Catalog>, roles: &RoleModels) {
     let mut events = EventLoop::new(context, catalog, roles);
-    events.restore().await;
     events.warm_up().await;
-    select(Box::pin(events.run()), Box::pin(reconciler::run(context))).await;
+    events.restore().await;
+    let reconciler = reconciler::run(context, catalog);
+    select(Box::pin(events.run()), Box::pin(reconciler)).await;
 }
 
 /// Queue of a term: rows, admission, and what was learnt from ended calls.
 struct EventLoop<'a> {
     context: &'a Context,
+    catalog: &'a Catalog,
     admission: Admission,
     backlog: Backlog,
     feedback: Feedback,
@@ -58,7 +61,7 @@ enum Event {
 }
 
 impl<'a> EventLoop<'a> {
-    fn new(context: &'a Context, catalog: &Arc<Catalog>, roles: &RoleModels) -> Self {
+    fn new(context: &'a Context, catalog: &'a Arc<Catalog>, roles: &RoleModels) -> Self {
         let (limits, clock) = (Arc::clone(&context.limits), Arc::clone(&context.clock));
         let index = EndpointIndex::new(Arc::clone(catalog));
         let admission = Admission::new(
@@ -70,6 +73,7 @@ impl<'a> EventLoop<'a> {
         );
         Self {
             context,
+            catalog,
             admission,
             backlog: Backlog::default(),
             feedback: Feedback::default(),
@@ -111,11 +115,18 @@ impl<'a> EventLoop<'a> {
             // A lease without its groups would hold nothing.
             return false;
         }
-        let leases = outstanding
-            .into_iter()
-            .map(|delivery| self.held(delivery))
-            .collect::<Vec<_>>();
-        match self.context.limits.restore(leases.into()).await {
+        let Ok(past) = self.past_calls().await else {
+            return false;
+        };
+        let index = self.admission.index();
+        let held = |delivery| restoration::held(self.context, self.catalog, index, delivery);
+        let leases = outstanding.into_iter().map(held).collect();
+        match self
+            .context
+            .limits
+            .restore(Restoration { leases, past })
+            .await
+        {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(error = %error, "failed to restore leases, trying again");
@@ -124,17 +135,16 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    fn held(&self, delivery: Outstanding) -> HeldLease {
-        let groups = self
-            .admission
-            .index()
-            .groups_of(delivery.lease.credential, &delivery.model);
-        HeldLease {
-            lease: delivery.lease,
-            groups,
-            sent_until: delivery.sent_until,
-            process_ended: false,
+    /// Reads the calls that ended, for a limiter that has lost its state; none for one that has not.
+    async fn past_calls(&mut self) -> Result<Option<Vec<PastCall>>, StoreError> {
+        if self.context.limits.intact().await != Err(LimiterError::StateLost) {
+            return Ok(None);
         }
+        let calls = restoration::charged(self.context).await?;
+        self.load_tenants(calls.iter().map(|call| &call.tenant))
+            .await;
+        let past = |call| restoration::past(self.catalog, self.admission.index(), call);
+        Ok(Some(calls.into_iter().filter_map(past).collect()))
     }
 
     /// Learns from calls that ended before this term. A failed reading is not repeated: records will do.
@@ -145,6 +155,9 @@ impl<'a> EventLoop<'a> {
             self.context.deliveries.ended_since(since, WARM_UP_CALLS),
         );
         if let Ok(calls) = ended.await {
+            for ended in &calls {
+                self.context.durations.note(&ended.call);
+            }
             self.feedback.warm_up(calls, &mut self.admission);
         }
     }
@@ -202,15 +215,25 @@ impl<'a> EventLoop<'a> {
         match notice {
             Notice::Queued => self.read_soon(),
             Notice::Requeued(ended) => {
+                self.note_duration(&ended);
                 self.feedback.ended(ended, &mut self.admission);
                 self.read_soon();
             }
-            Notice::Ended(ended) => self.feedback.ended(ended, &mut self.admission),
+            Notice::Ended(ended) => {
+                self.note_duration(&ended);
+                self.feedback.ended(ended, &mut self.admission);
+            }
             Notice::Cancelled(attempts) => {
                 self.feedback.cancelled(&attempts, now);
                 self.read_soon();
             }
             Notice::AccountsChanged => self.accounts_due = now,
+        }
+    }
+
+    fn note_duration(&self, ended: &Ended) {
+        if let Some(call) = &ended.call {
+            self.context.durations.note(call);
         }
     }
 

@@ -216,6 +216,7 @@ fn a_fenced_call_is_cut_and_keeps_its_slot_for_the_grace() {
         rows.reclaim(chorus_core::attempt::Reclaim {
             unclaimed_for: Millis(0),
             silent_for: Millis(0),
+            alone_since: None,
             limit: 1,
         })
         .await

@@ -41,6 +41,9 @@ pub struct Reclaim {
     pub unclaimed_for: Millis,
     /// Time that must have passed since the last heartbeat of a running attempt.
     pub silent_for: Millis,
+    /// Time at which every earlier process had ended: an attempt without a heartbeat since has lost its
+    /// worker. None where other processes may run.
+    pub alone_since: Option<Timestamp>,
     /// Maximum number of rows in one statement.
     pub limit: u32,
 }
@@ -52,10 +55,25 @@ pub struct Reclaimed {
     pub attempt: AttemptId,
     /// Epoch of the delivery that was taken back.
     pub epoch: Epoch,
-    /// Lease of the delivery, to be ended `Unused` (which acts only if it was never sent).
+    /// Lease of the delivery, to be ended `Unused` or `Lost`.
     pub lease: LeaseId,
     /// True if a worker had claimed it and was lost.
     pub lost_worker: bool,
+    /// Time until which its lease could be sent.
+    pub not_after: Timestamp,
+    /// Provider of the call.
+    pub provider: ProviderId,
+    /// Model of the call.
+    pub model: ModelSlug,
+}
+
+impl Reclaim {
+    /// Returns the time since which a running attempt must have sent a heartbeat.
+    pub fn silent_since(&self, now: Timestamp) -> Timestamp {
+        let silent_since = now - self.silent_for;
+        self.alone_since
+            .map_or(silent_since, |alone| silent_since.max(alone.min(now)))
+    }
 }
 
 /// A delivery with a lease that may still hold something, for
@@ -74,4 +92,8 @@ pub struct Outstanding {
     pub provider: ProviderId,
     /// Deadline of the call once it was claimed; none while it is only dispatched.
     pub sent_until: Option<Timestamp>,
+    /// Time of the claim; none while it is only dispatched.
+    pub claimed_at: Option<Timestamp>,
+    /// True if the delivery was taken back from a silent worker.
+    pub lost_worker: bool,
 }

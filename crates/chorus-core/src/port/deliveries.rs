@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
+use crate::attempt::{ChargedCall, DeliveryRow, EndedCall, LateUsage, Outstanding};
 use crate::id::{AttemptId, Epoch, ProjectId};
 use crate::money::ProjectMoney;
 use crate::time::Timestamp;
@@ -36,6 +36,15 @@ pub trait Deliveries: Send + Sync {
     async fn ended_since(&self, since: Timestamp, limit: u32)
     -> Result<Vec<EndedCall>, StoreError>;
 
+    /// Returns the charges of calls of every tenant that ended at `since` or later, one page in order of
+    /// their end. Deliveries that are [`outstanding`](Self::outstanding), or that made no call, are left out.
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError>;
+
     /// Records what the call of a taken-back delivery used: it replaces the estimate and counts as
     /// waste.
     async fn late(&self, late: LateUsage) -> Result<(), StoreError>;
@@ -54,6 +63,15 @@ pub enum Selection {
         /// Position of the last row of the previous page.
         after: Option<EndPosition>,
     },
+}
+
+/// Page of [`Deliveries::charged_since`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChargedPage {
+    /// Charges of the calls on the page.
+    pub calls: Vec<ChargedCall>,
+    /// Position of the last row of the page; none when it was the last page.
+    pub next: Option<EndPosition>,
 }
 
 /// Position of an ended delivery in the history of its project.

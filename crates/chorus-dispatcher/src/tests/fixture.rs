@@ -22,6 +22,7 @@ use chorus_core::id::{
 use chorus_core::limit::{Dimension, End, Limit, QuotaGroup, ReserveRule, Sent, Window};
 use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::port::bus::{Record, Topic};
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
 use chorus_core::port::{
@@ -464,6 +465,15 @@ impl Deliveries for CountedDeliveries {
     ) -> Result<Vec<EndedCall>, StoreError> {
         self.warm_ups.fetch_add(1, Ordering::Relaxed);
         self.store.ended_since(since, limit).await
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        self.store.charged_since(since, after, limit).await
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chorus_core::attempt::AttemptState;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::bus::Topic;
+use chorus_core::time::Timestamp;
 use chorus_limits::{Memory, Start};
 
 use super::fixture::{Fixture, slots};
@@ -141,4 +142,30 @@ fn records_that_were_never_sent_are_swept_and_unfolded_ones_are_sent_again() {
         fixture.sent_at(command.id) > first,
         "it was not folded, so it is sent again"
     );
+}
+
+#[test]
+fn slots_of_an_ended_process_come_back_after_the_grace_of_its_provider() {
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.start(1);
+    fixture.queue([1]);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 500_000));
+    fixture.services.clear();
+    fixture.limits = Arc::new(Memory::lost(fixture.time.port()));
+    fixture.run_until(20_000);
+    let alone_since = Some(Timestamp(20_000));
+    fixture.start_with(
+        2,
+        Settings {
+            alone_since,
+            ..Settings::default()
+        },
+    );
+    fixture.run_until(22_000);
+    fixture.is(1, AttemptState::Queued, 1);
+    fixture.run_until(29_900);
+    fixture.is(1, AttemptState::Queued, 1);
+    fixture.run_until(31_500);
+    fixture.is(1, AttemptState::Dispatched, 1);
 }

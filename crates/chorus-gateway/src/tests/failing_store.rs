@@ -9,6 +9,7 @@ use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::{KeyId, ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
@@ -115,6 +116,15 @@ impl Deliveries for FailingStore {
     }
 
     async fn ended_since(&self, _: Timestamp, _: u32) -> Result<Vec<EndedCall>, StoreError> {
+        self.fail().await
+    }
+
+    async fn charged_since(
+        &self,
+        _: Timestamp,
+        _: Option<EndPosition>,
+        _: u32,
+    ) -> Result<ChargedPage, StoreError> {
         self.fail().await
     }
 

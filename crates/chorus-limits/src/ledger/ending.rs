@@ -21,9 +21,20 @@ impl Ledger {
         match (end, life) {
             (_, Life::Over { .. })
             | (End::Unused, Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. })
-            | (End::Aborted { .. } | End::Refused { .. }, Life::Expired { .. })
-            | (End::Aborted { .. }, Life::Aborted { .. }) => {}
-            (End::Unused, Life::Reserved) => self.give_back(lease, now),
+            | (
+                End::Aborted { .. } | End::Refused { .. } | End::Lost { .. },
+                Life::Expired { .. },
+            )
+            | (End::Aborted { .. } | End::Lost { .. }, Life::Aborted { .. }) => {}
+            (End::Unused | End::Lost { .. }, Life::Reserved) => self.give_back(lease, now),
+            (End::Lost { grace }, Life::Sent { until, .. }) => {
+                self.settle(lease, now, |_, part| {
+                    part.charged.is_none().then_some(part.set_aside)
+                });
+                let until = until.min(now + *grace);
+                self.aborted(lease, until);
+                self.process_ended(lease, until);
+            }
             (End::Used { usage, cost }, life @ (Life::Reserved | Life::Sent { .. })) => {
                 self.settle(lease, now, |meter, _| {
                     Some(tally::units(meter.limit.charged_for(usage, *cost)))

@@ -119,7 +119,7 @@ impl Ledger {
     }
 
     /// Notes that the process of a sent lease has ended, for [`Obstacle`](chorus_core::limit::Obstacle).
-    fn process_ended(&mut self, lease: LeaseId, until: Timestamp) {
+    pub(super) fn process_ended(&mut self, lease: LeaseId, until: Timestamp) {
         let Some(entry) = self.leases.get_mut(&lease) else {
             return;
         };

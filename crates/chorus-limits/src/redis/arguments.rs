@@ -63,6 +63,7 @@ pub(super) fn end(end: &End) -> Value {
         End::Aborted { usage, grace } => {
             json!({ "how": "aborted", "usage": counted(&usage.unwrap_or_default()), "grace": amount(grace.0) })
         }
+        End::Lost { grace } => json!({ "how": "lost", "grace": amount(grace.0) }),
         End::Refused { counts_request } => {
             json!({ "how": "refused", "counts": u8::from(*counts_request) })
         }

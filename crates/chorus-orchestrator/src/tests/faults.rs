@@ -10,6 +10,7 @@ use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::{EventId, ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
@@ -146,6 +147,16 @@ impl<P: Deliveries> Deliveries for Flaky<P> {
         limit: u32,
     ) -> Result<Vec<EndedCall>, StoreError> {
         self.through(self.port.ended_since(since, limit)).await
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        self.through(self.port.charged_since(since, after, limit))
+            .await
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

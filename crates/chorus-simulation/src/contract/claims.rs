@@ -231,6 +231,7 @@ async fn a_beat_keeps_a_worker_from_being_lost(context: CaseContext) -> Outcome 
     let reclaim = Reclaim {
         unclaimed_for: Millis::ZERO,
         silent_for: Millis::from_secs(20),
+        alone_since: None,
         limit: 10,
     };
     for _ in 0..5 {

@@ -338,6 +338,7 @@ async fn cancelling_a_running_attempt_counts_its_estimate_as_waste(
     let overdue = Reclaim {
         unclaimed_for: Millis::ZERO,
         silent_for: Millis::ZERO,
+        alone_since: None,
         limit: 10,
     };
     assert_eq!(context.ports.attempts.reclaim(overdue).await?, []);

@@ -1,9 +1,12 @@
 //! Cases of [`Deliveries`](chorus_core::port::Deliveries): outstanding leases, late usage, order.
 
 use chorus_core::attempt::{
-    DeliveryEnd, DeliveryRow, Holding, LateUsage, Outcome as DeliveryOutcome, Reclaim, Requeue,
+    DeliveryEnd, DeliveryRow, Finish, Holding, LateUsage, Outcome as DeliveryOutcome, Reclaim,
+    Requeue,
 };
+use chorus_core::failure::FailureClass;
 use chorus_core::id::{AttemptId, Epoch};
+use chorus_core::limit::PastUse;
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::StoreError;
@@ -22,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         deliveries_are_listed_in_order_of_dispatch,
         ended_deliveries_are_read_in_pages_and_open_calls_apart,
         ended_calls_are_listed_from_a_time_on_oldest_first,
+        charges_are_read_in_pages_without_outstanding_calls,
         a_late_usage_replaces_the_estimate_once,
         a_late_usage_on_a_finished_delivery_changes_nothing,
         a_late_usage_on_a_running_delivery_changes_nothing,
@@ -220,10 +224,70 @@ async fn ended_calls_are_listed_from_a_time_on_oldest_first(context: CaseContext
     Ok(())
 }
 
+async fn charges_are_read_in_pages_without_outstanding_calls(context: CaseContext) -> Outcome {
+    let (project, first, holding) = context.running().await?;
+    let since = context.now();
+    context.pass(Millis(5)).await;
+    let finish = context.finish(&holding, fixtures::succeeded());
+    assert!(context.ports.attempts.finish(finish).await?);
+    let refused = context.queued(project).await?;
+    let holding = context.run(&refused, Epoch(0)).await?;
+    let class = FailureClass::RateWindow;
+    let requeue = fixtures::requeue(Requeue::Limited { class }, context.now());
+    let refusal = Finish {
+        usage: Some(Usage::default()),
+        cost: MicroUsd::ZERO,
+        ..context.finish(&holding, requeue)
+    };
+    assert!(context.ports.attempts.finish(refusal).await?);
+    let lost = context.queued(project).await?;
+    context.run(&lost, Epoch(0)).await?;
+    context.pass(Millis(5)).await;
+    lose(&context).await?;
+    let read = async |limit| -> Result<Vec<PastUse>, StoreError> {
+        let (mut used, mut after) = (Vec::new(), None);
+        loop {
+            let deliveries = &context.ports.deliveries;
+            let page = deliveries.charged_since(since, after, limit).await?;
+            assert!(page.calls.len() <= limit as usize);
+            used.extend(page.calls.into_iter().map(|call| call.used));
+            after = page.next;
+            if after.is_none() {
+                return Ok(used);
+            }
+        }
+    };
+    let (usage, cost) = (fixtures::usage(), MicroUsd(700));
+    let ended = [PastUse::Known { usage, cost }, PastUse::Refused];
+    for limit in [1, 2, 10] {
+        assert_eq!(read(limit).await?, ended, "the lost call is outstanding");
+    }
+    context.pass(Millis::from_secs(301)).await;
+    let all = read(2).await?;
+    assert_eq!(all[..2], ended);
+    assert!(matches!(all[2..], [PastUse::Unknown { .. }]), "{all:?}");
+    let page = context
+        .ports
+        .deliveries
+        .charged_since(since, None, 10)
+        .await?;
+    assert_eq!(page.calls[0].sent_at, since);
+    assert_eq!(page.calls[0].ended_at, since + Millis(5));
+    assert_eq!(page.calls[0].tenant, first.tenant);
+    let none = context
+        .ports
+        .deliveries
+        .charged_since(context.now(), None, 10)
+        .await?;
+    assert_eq!(none.calls, []);
+    Ok(())
+}
+
 async fn lose(context: &CaseContext) -> Outcome {
     let overdue = Reclaim {
         unclaimed_for: Millis::ZERO,
         silent_for: Millis::ZERO,
+        alone_since: None,
         limit: 10,
     };
     assert_eq!(context.ports.attempts.reclaim(overdue).await?.len(), 1);

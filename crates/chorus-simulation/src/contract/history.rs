@@ -294,6 +294,7 @@ impl HistoryGenerator {
         Step::Reclaim(Reclaim {
             unclaimed_for,
             silent_for,
+            alone_since: None,
             limit: self.rng.u32(..4),
         })
     }

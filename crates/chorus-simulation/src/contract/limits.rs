@@ -35,6 +35,7 @@ cases! {
         a_sent_lease_frees_its_slot_at_its_deadline_and_keeps_its_charge,
         a_late_usage_corrects_the_charge_and_never_the_slot,
         an_aborted_call_keeps_its_slot_for_its_grace,
+        a_lease_without_its_holder_keeps_its_slot_for_its_grace_within_its_deadline,
         a_refused_call_charges_what_refusals_count,
         a_lease_that_ended_is_never_granted_again,;
     headroom:

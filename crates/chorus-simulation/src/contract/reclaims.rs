@@ -1,7 +1,7 @@
 //! Cases of reclaiming overdue attempts, and their cost.
 
 use chorus_core::attempt::{DeliveryEnd, DispatchDecision, Dispatched, Reclaim, Reclaimed};
-use chorus_core::id::{Epoch, LeaseId};
+use chorus_core::id::Epoch;
 use chorus_core::time::Millis;
 
 use super::context::{AMPLE, CLAIMABLE, ESTIMATE};
@@ -13,6 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_silent_worker_is_lost_at_the_price_of_its_estimate,
         a_reclaimed_attempt_ignores_its_former_holder,
         what_is_not_overdue_stays,
+        a_worker_of_an_ended_process_is_lost_without_a_wait,
         only_so_many_are_taken_back_at_once,
         a_reclaim_with_a_lost_reply_takes_nothing_twice,
     ]
@@ -21,13 +22,17 @@ pub(super) fn cases() -> Vec<Case> {
 const OVERDUE: Reclaim = Reclaim {
     unclaimed_for: Millis::from_secs(5),
     silent_for: Millis::from_secs(20),
+    alone_since: None,
     limit: 10,
 };
 
 async fn an_unclaimed_dispatch_is_taken_back_for_nothing(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     let attempt = context.queued(project).await?;
-    let lease = lease_of(&context.send(&attempt, Epoch(0)).await?.decision);
+    let DispatchDecision::Send(sent) = context.send(&attempt, Epoch(0)).await?.decision else {
+        panic!("it was sent")
+    };
+    let lease = &sent.lease;
     context.pass(CLAIMABLE + Millis::from_secs(5)).await;
     let taken = context.ports.attempts.reclaim(OVERDUE).await?;
     assert_eq!(
@@ -35,8 +40,11 @@ async fn an_unclaimed_dispatch_is_taken_back_for_nothing(context: CaseContext) -
         [Reclaimed {
             attempt: attempt.id,
             epoch: Epoch(0),
-            lease,
-            lost_worker: false
+            lease: lease.id,
+            lost_worker: false,
+            not_after: lease.not_after,
+            provider: sent.provider.clone(),
+            model: sent.model.clone(),
         }]
     );
     let queued = context.ports.attempts.queued(10).await?;
@@ -132,6 +140,27 @@ async fn what_is_not_overdue_stays(context: CaseContext) -> Outcome {
     Ok(())
 }
 
+async fn a_worker_of_an_ended_process_is_lost_without_a_wait(context: CaseContext) -> Outcome {
+    let (project, lost, _) = context.running().await?;
+    context.pass(Millis(10)).await;
+    let alone_since = Some(context.now());
+    context.pass(Millis(10)).await;
+    let attempt = context.queued(project).await?;
+    context.run(&attempt, Epoch(0)).await?;
+    let ended = Reclaim {
+        alone_since,
+        ..OVERDUE
+    };
+    let taken = context.ports.attempts.reclaim(ended).await?;
+    let taken: Vec<_> = taken
+        .iter()
+        .map(|one| (one.attempt, one.lost_worker))
+        .collect();
+    assert_eq!(taken, [(lost.id, true)]);
+    assert_eq!(context.ports.attempts.reclaim(ended).await?, []);
+    Ok(())
+}
+
 async fn only_so_many_are_taken_back_at_once(context: CaseContext) -> Outcome {
     let project = context.project(AMPLE).await?;
     for _ in 0..3 {
@@ -174,11 +203,4 @@ async fn a_reclaim_with_a_lost_reply_takes_nothing_twice(context: CaseContext) -
     assert_eq!((queued[0].epoch, queued[0].lost), (Epoch(1), 1));
     assert_eq!(context.money(project).await?, (ESTIMATE.0, 0, ESTIMATE.0));
     Ok(())
-}
-
-fn lease_of(decision: &DispatchDecision) -> LeaseId {
-    let DispatchDecision::Send(assignment) = decision else {
-        panic!("it was sent")
-    };
-    assignment.lease.id
 }

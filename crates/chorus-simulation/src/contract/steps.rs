@@ -240,6 +240,7 @@ async fn reclaim(
     let reclaim = Reclaim {
         unclaimed_for,
         silent_for,
+        alone_since: None,
         limit: 1000,
     };
     let taken = context.ports.attempts.reclaim(reclaim).await?;

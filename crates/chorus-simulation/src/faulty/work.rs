@@ -7,6 +7,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{BootId, ProjectId, Term};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::{Attempts, Deliveries, Leaders, StoreError};
 use chorus_core::time::{Millis, Timestamp};
 
@@ -148,6 +149,19 @@ impl Deliveries for Faulty<dyn Deliveries> {
                 show,
                 self.inner.ended_since(since, limit),
             )
+            .await
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        let show = |page: &ChargedPage| format!("{} charged calls", page.calls.len());
+        let read = self.inner.charged_since(since, after, limit);
+        self.point
+            .call(Part::Store, "charged calls", show, read)
             .await
     }
 

@@ -131,7 +131,14 @@ impl TrackedLease {
     fn apply(&mut self, end: &End, now: Timestamp) {
         match (end, &self.state) {
             (_, LeaseState::Ended { .. }) => {}
-            (End::Unused, LeaseState::Reserved { .. }) => self.end(false, Some(0)),
+            (End::Unused | End::Lost { .. }, LeaseState::Reserved { .. }) => {
+                self.end(false, Some(0));
+            }
+            (End::Lost { grace }, LeaseState::Sent { until, .. }) => {
+                self.state = LeaseState::Aborted {
+                    until: (*until).min(now + *grace),
+                }
+            }
             (End::Used { cost, .. }, LeaseState::Aborted { .. }) => {
                 self.money.values_mut().for_each(|amount| *amount = cost.0);
             }
@@ -148,7 +155,7 @@ impl TrackedLease {
                 End::Refused { .. },
                 LeaseState::Reserved { .. } | LeaseState::Sent { .. } | LeaseState::Aborted { .. },
             ) => self.end(true, Some(0)),
-            (End::Unused | End::Aborted { .. } | End::Refused { .. }, _) => {}
+            (End::Unused | End::Aborted { .. } | End::Lost { .. } | End::Refused { .. }, _) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use chorus_core::attempt::{
 use chorus_core::id::{ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
@@ -107,6 +108,15 @@ impl Deliveries for WatchedStore {
         limit: u32,
     ) -> Result<Vec<EndedCall>, StoreError> {
         self.store.ended_since(since, limit).await
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        self.store.charged_since(since, after, limit).await
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

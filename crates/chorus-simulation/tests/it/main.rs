@@ -1,6 +1,8 @@
 //! Runs whole simulations: one seed gives one history, in one process and in two, and no seed
 //! breaks an invariant.
 
+mod slots_after_a_crash;
+
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,9 +1,10 @@
 //! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, Outstanding};
+use chorus_core::attempt::{ChargedCall, DeliveryRow, EndedCall, LateUsage, Outstanding};
 use chorus_core::id::ProjectId;
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::{Deliveries, StoreError};
 use chorus_core::time::Timestamp;
 
@@ -54,6 +55,35 @@ impl Deliveries for Store {
                 EndedCall::of_row(&row.delivery, attempt.attempt.size)
             });
             calls.collect()
+        }))
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        Ok(self.change(|state, now| {
+            let rows = state.rows.deliveries.values();
+            let mut ended: Vec<_> = rows
+                .filter_map(|row| {
+                    let end = EndPosition::of(&row.delivery).filter(|end| end.ended_at >= since)?;
+                    (Some(end) > after).then_some((end, row))
+                })
+                .collect();
+            ended.sort_by_key(|(end, _)| *end);
+            let is_whole = ended.len() <= limit as usize;
+            ended.truncate(limit as usize);
+            let charged = |(_, row): &(EndPosition, &StoredDelivery)| {
+                let project = state.rows.projects.get(&row.project)?;
+                ChargedCall::of_row(&row.delivery, &project.tenant, now)
+            };
+            let last = ended.last().map(|(end, _)| *end);
+            ChargedPage {
+                calls: ended.iter().filter_map(charged).collect(),
+                next: last.filter(|_| !is_whole),
+            }
         }))
     }
 

@@ -2,15 +2,15 @@
 
 use chorus_core::attempt::{AttemptState, AttemptTrigger, DeliveryEnd, Reclaim, Reclaimed};
 use chorus_core::id::AttemptId;
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Timestamp;
 
 use super::State;
 use crate::rows::money::Movement;
 
 impl State {
     pub(super) fn reclaim(&mut self, reclaim: Reclaim, now: Timestamp) -> Vec<Reclaimed> {
-        let unclaimed = self.overdue(AttemptState::Dispatched, reclaim.unclaimed_for, now);
-        let silent = self.overdue(AttemptState::Running, reclaim.silent_for, now);
+        let unclaimed = self.overdue(AttemptState::Dispatched, now - reclaim.unclaimed_for);
+        let silent = self.overdue(AttemptState::Running, reclaim.silent_since(now));
         let mut overdue: Vec<_> = unclaimed
             .into_iter()
             .map(|attempt| (attempt, AttemptTrigger::Unclaimed))
@@ -27,8 +27,8 @@ impl State {
             .collect()
     }
 
-    /// Attempts in this state that were due at least `late` ago, longest overdue first.
-    fn overdue(&self, state: AttemptState, late: Millis, now: Timestamp) -> Vec<AttemptId> {
+    /// Attempts in this state that were due at `by`, longest overdue first.
+    fn overdue(&self, state: AttemptState, by: Timestamp) -> Vec<AttemptId> {
         let rows = self.rows.attempts.values().filter(|row| row.state == state);
         let mut due: Vec<_> = rows
             .filter_map(|row| {
@@ -39,7 +39,7 @@ impl State {
                         .map(|stored| stored.delivery.assignment.lease.not_after)
                 };
                 let since = row.heartbeat_at.or_else(unclaimed)?;
-                (since + late <= now).then_some((since, row.attempt.id))
+                (since <= by).then_some((since, row.attempt.id))
             })
             .collect();
         due.sort();
@@ -61,6 +61,9 @@ impl State {
             epoch: row.epoch,
             lease: stored.delivery.assignment.lease.id,
             lost_worker,
+            not_after: stored.delivery.assignment.lease.not_after,
+            provider: stored.delivery.assignment.provider.clone(),
+            model: stored.delivery.assignment.model.clone(),
         };
         let movement = Movement::taken_back(stored.delivery.assignment.estimate, lost_worker);
         *row = next;

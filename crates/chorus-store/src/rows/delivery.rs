@@ -99,6 +99,8 @@ impl StoredDelivery {
             model: assignment.model.clone(),
             provider: assignment.provider.clone(),
             sent_until: *deadline,
+            claimed_at: *claimed_at,
+            lost_worker: *end == Some(DeliveryEnd::WorkerLost),
         })
     }
 

@@ -1,11 +1,13 @@
 //! Deliveries: history, outstanding leases, late usage, money.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{DeliveryRow, EndedCall, LateUsage, NewAttempt, Outstanding};
+use chorus_core::attempt::{
+    ChargedCall, DeliveryRow, EndedCall, LateUsage, NewAttempt, Outstanding,
+};
 use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::money::MicroUsd;
 use chorus_core::money::ProjectMoney;
-use chorus_core::port::deliveries::Selection;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition, Selection};
 use chorus_core::port::{Deliveries, StoreError};
 use chorus_core::time::Timestamp;
 use sqlx::any::AnyRow;
@@ -103,6 +105,36 @@ impl Deliveries for Store {
         Ok(calls
             .filter_map(Result::transpose)
             .collect::<Result<_, Fault>>()?)
+    }
+
+    async fn charged_since(
+        &self,
+        since: Timestamp,
+        after: Option<EndPosition>,
+        limit: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        let from = after.map_or(since, |after| after.ended_at.max(since));
+        let (attempt, epoch) = after.map_or((String::new(), -1), |after| {
+            (after.attempt.to_string(), i64::from(after.epoch.0))
+        });
+        let statement = sqlx::query(
+            "SELECT d.*, p.tenant, c.now_ms FROM deliveries d JOIN projects p ON p.id = d.project CROSS JOIN db_clock c \
+             WHERE d.ended_at IS NOT NULL AND d.ended_at >= $1 AND (d.ended_at, d.attempt, d.epoch) > ($1, $2, $3) \
+             ORDER BY d.ended_at, d.attempt, d.epoch LIMIT $4",
+        );
+        let statement = statement.bind(from.0).bind(attempt).bind(epoch);
+        let rows = self.read(statement.bind(i64::from(limit))).await?;
+        let mut page = ChargedPage::default();
+        for row in &rows {
+            let cells = Cells::new("deliveries", "attempt", row);
+            let tenant = Tenant::new(cells.text("tenant")?);
+            let now = Timestamp(cells.number("now_ms")?);
+            let row = delivery(row)?.delivery;
+            page.next = EndPosition::of(&row);
+            page.calls.extend(ChargedCall::of_row(&row, &tenant, now));
+        }
+        page.next = page.next.filter(|_| rows.len() == limit as usize);
+        Ok(page)
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

@@ -20,11 +20,12 @@ impl Operation for ReclaimOverdue {
     async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Vec<Reclaimed>>, Fault> {
         let Reclaim {
             unclaimed_for,
-            silent_for,
             limit,
+            ..
         } = self.0;
+        let silent_since = self.0.silent_since(tx.now);
         let unclaimed = overdue(tx, UNCLAIMED, tx.now - unclaimed_for, limit).await?;
-        let silent = overdue(tx, SILENT, tx.now - silent_for, limit).await?;
+        let silent = overdue(tx, SILENT, silent_since, limit).await?;
         let unclaimed = unclaimed
             .into_iter()
             .map(|attempt| (attempt, AttemptTrigger::Unclaimed));
@@ -33,7 +34,7 @@ impl Operation for ReclaimOverdue {
             .map(|attempt| (attempt, AttemptTrigger::WorkerLost));
         let mut taken = Vec::new();
         for (attempt, trigger) in unclaimed.chain(silent).take(limit as usize) {
-            taken.extend(one(tx, attempt, trigger, tx.now - silent_for).await?);
+            taken.extend(one(tx, attempt, trigger, silent_since).await?);
         }
         Ok(Outcome::Commit(taken))
     }
@@ -96,5 +97,8 @@ async fn one(
         epoch: row.epoch,
         lease: assignment.lease.id,
         lost_worker,
+        not_after: assignment.lease.not_after,
+        provider: assignment.provider,
+        model: assignment.model,
     }))
 }

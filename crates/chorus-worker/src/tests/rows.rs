@@ -10,6 +10,7 @@ use chorus_core::attempt::{
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::{Attempts, Clock, Deliveries, Outbox, StoreError};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::rows::AttemptRow;
@@ -159,6 +160,15 @@ impl Deliveries for Rows {
 
     async fn ended_since(&self, _: Timestamp, _: u32) -> Result<Vec<EndedCall>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn charged_since(
+        &self,
+        _: Timestamp,
+        _: Option<EndPosition>,
+        _: u32,
+    ) -> Result<ChargedPage, StoreError> {
+        Ok(ChargedPage::default())
     }
 
     async fn late(&self, late: LateUsage) -> Result<(), StoreError> {

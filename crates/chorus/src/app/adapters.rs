@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chorus_core::id::Pool;
-use chorus_core::port::{ArtifactStore, Bus, Clock, Deliveries, LimitState, StoreError};
-use chorus_limits::{Memory, Start};
+use chorus_core::port::{ArtifactStore, Bus, Clock, LimitState, StoreError};
+use chorus_core::time::Timestamp;
+use chorus_limits::Memory;
 use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{DataDir, LocalDirectory};
 
@@ -26,6 +27,8 @@ pub(super) struct Adapters {
     pub(super) levels: Option<Arc<Memory>>,
     /// Dependencies that the [health endpoints](crate::health) report.
     pub(super) dependencies: Arc<[Dependency]>,
+    /// Time at which the data folder was taken for this process alone; none over a shared database.
+    pub(super) alone_since: Option<Timestamp>,
     _folder: Option<DataDir>,
 }
 
@@ -41,13 +44,14 @@ impl Adapters {
         } else {
             Some(open_folder(config)?)
         };
+        let alone_since = folder.as_ref().map(|_| clock.now());
         let store = Store::open_with(place(config), pending, config.database.connections)
             .await
             .context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
         let artifacts = artifacts(config, &store, &mut dependencies)?;
         let (bus, close_bus) = bus(config, pools, &mut dependencies)?;
-        let (limits, levels) = limits(config, clock, &store, &mut dependencies).await?;
+        let (limits, levels) = limits(config, clock, &mut dependencies)?;
         Ok(Self {
             store,
             artifacts,
@@ -56,6 +60,7 @@ impl Adapters {
             limits,
             levels,
             dependencies: dependencies.into(),
+            alone_since,
             _folder: folder,
         })
     }
@@ -119,15 +124,14 @@ fn bus(
 
 type Ledger = (Arc<dyn LimitState>, Option<Arc<Memory>>);
 
-async fn limits(
+fn limits(
     config: &Config,
     clock: &Arc<dyn Clock>,
-    store: &Store,
     dependencies: &mut Vec<Dependency>,
 ) -> anyhow::Result<Ledger> {
     match config.limits.kind {
         LimitsKind::Memory => {
-            let levels = Arc::new(Memory::new(Arc::clone(clock), start(store).await?));
+            let levels = Arc::new(Memory::lost(Arc::clone(clock)));
             Ok((levels.clone(), Some(levels)))
         }
         LimitsKind::Redis => {
@@ -136,13 +140,4 @@ async fn limits(
             Ok((shared.limits, None))
         }
     }
-}
-
-/// Calls of a process that died may still count at their providers: then nothing is thought to be left.
-async fn start(store: &Store) -> anyhow::Result<Start> {
-    Ok(if store.outstanding().await?.is_empty() {
-        Start::Full
-    } else {
-        Start::Empty
-    })
 }

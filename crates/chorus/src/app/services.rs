@@ -196,6 +196,7 @@ fn pace(app: &App) -> chorus_dispatcher::Settings {
         renew: Millis(delivery.term_ms.0 / 3),
         stand_by: Millis(delivery.term_ms.0 / 6),
         beat_stale: delivery.silent_ms,
+        alone_since: app.adapters.alone_since,
         admission: chorus_pool::admission::Settings {
             lease_lasts: delivery.unclaimed_ms,
             ..usual.admission

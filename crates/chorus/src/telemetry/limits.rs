@@ -113,6 +113,7 @@ impl LimitState for Counted {
             End::Unused => "unused",
             End::Used { .. } => "used",
             End::Aborted { .. } => "aborted",
+            End::Lost { .. } => "lost",
             End::Refused { .. } => "refused",
         };
         let answer = self.inner.end(lease, end).await;

@@ -14,6 +14,7 @@ use chorus_core::id::{
 };
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
+use chorus_core::port::deliveries::{ChargedPage, EndPosition, Selection};
 use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, StoredSecret};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
@@ -125,6 +126,8 @@ timed! { Deliveries, "deliveries",
     fn outstanding() -> Vec<Outstanding>;
     fn of_project(project: ProjectId) -> Vec<DeliveryRow>;
     fn ended_since(since: Timestamp, limit: u32) -> Vec<EndedCall>;
+    fn charged_since(since: Timestamp, after: Option<EndPosition>, limit: u32) -> ChargedPage;
+    fn selected(project: ProjectId, selection: Selection, limit: u32) -> Vec<DeliveryRow>;
     fn late(late: LateUsage) -> ();
     fn money(project: ProjectId) -> Option<ProjectMoney>;
 }

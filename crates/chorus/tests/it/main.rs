@@ -13,6 +13,7 @@ mod kill;
 mod limits;
 mod local_model;
 mod loop_of_briefs;
+mod restart;
 #[cfg(all(unix, feature = "distributed"))]
 mod roles;
 mod store;

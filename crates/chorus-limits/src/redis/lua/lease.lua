@@ -276,6 +276,12 @@ local function finish(lease, ending)
       counts_as_sent(lease)
     end
     live_on(lease, 'a', now + ending.grace)
+  elseif how == 'lost' and life == 'r' then
+    give_back(lease, now)
+  elseif how == 'lost' and life == 's' then
+    settle(lease, now, function(_, part) return not part.charged_at and part.aside or nil end)
+    live_on(lease, 'a', math.min(lease.till, now + ending.grace))
+    process_ended(lease)
   elseif how == 'refused' and (begun or life == 'a') then
     settle(lease, now, function(meter) return meter.dim == 'q' and ending.counts or 0 end)
     over(lease, now, true)

@@ -146,6 +146,28 @@ pub(super) async fn an_aborted_call_keeps_its_slot_for_its_grace(context: Limite
     context.has_tokens(550).await;
 }
 
+pub(super) async fn a_lease_without_its_holder_keeps_its_slot_for_its_grace_within_its_deadline(
+    context: LimiterContext,
+) {
+    let (long, short) = (context.sent(0, 60_000).await, context.sent(0, 3_000).await);
+    let grace = Millis(5_000);
+    context.end(&long, End::Lost { grace }).await;
+    context.end(&short, End::Lost { grace }).await;
+    assert_eq!(
+        context.send(&long, "one", 60_000).await,
+        Ok(Sent::Gone),
+        "no call is made on it any more"
+    );
+    context.has_slots(0).await;
+    context.pass(3_000);
+    context.has_slots(1).await;
+    context.pass(2_000);
+    context.has_slots(2).await;
+    let unsent = context.granted(0).await;
+    context.end(&unsent, End::Lost { grace }).await;
+    context.has_slots(2).await;
+}
+
 pub(super) async fn a_refused_call_charges_what_refusals_count(mut context: LimiterContext) {
     let mut limits = context.group.limits.clone();
     limits.push(limit(Dimension::Requests, 3, MINUTE));

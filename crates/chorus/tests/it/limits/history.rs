@@ -251,10 +251,13 @@ impl<'a> Pair<'a> {
             reasoning: 0,
             is_estimated: false,
         };
-        match self.chance.u8(0..8) {
+        match self.chance.u8(0..9) {
             0 => End::Unused,
             1 => End::Aborted {
                 usage: Some(usage).filter(|usage| usage.input.is_multiple_of(2)),
+                grace: Millis(self.chance.u64(0..9_000)),
+            },
+            3 => End::Lost {
                 grace: Millis(self.chance.u64(0..9_000)),
             },
             2 => End::Refused {
@@ -351,7 +354,7 @@ impl<'a> Pair<'a> {
         let used = match self.end() {
             End::Used { usage, cost } => PastUse::Known { usage, cost },
             End::Unused | End::Refused { .. } => PastUse::Refused,
-            End::Aborted { .. } => PastUse::Unknown {
+            End::Aborted { .. } | End::Lost { .. } => PastUse::Unknown {
                 charges: group
                     .limits
                     .iter()
