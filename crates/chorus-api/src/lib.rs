@@ -16,6 +16,7 @@ mod event;
 mod plan;
 mod project;
 mod submission;
+mod wait;
 
 pub use attention::{AttentionResource, ChoiceResource, PlanOfferResource};
 pub use command::{
@@ -32,3 +33,4 @@ pub use project::{
     QuestionResource, SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,
 };
 pub use submission::{Approval, Document, Submission, SubmissionOptions};
+pub use wait::{AccountNames, WaitResource};

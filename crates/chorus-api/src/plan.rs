@@ -9,6 +9,8 @@ use chorus_core::project::{Task, TaskState};
 use chorus_core::task_kind::TaskKind;
 use serde::{Deserialize, Serialize};
 
+use super::WaitResource;
+
 /// Body of `GET /v1/projects/{id}/plan`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanResource {
@@ -43,6 +45,18 @@ pub struct PlanTask {
     /// Task that replaced this one in a rework.
     #[serde(default)]
     pub superseded_by: Option<TaskId>,
+    /// Cost of its calls so far, in US dollars.
+    #[serde(default)]
+    pub cost_usd: f64,
+    /// Number of its deliveries so far.
+    #[serde(default)]
+    pub deliveries: u64,
+    /// True if a call of it is open.
+    #[serde(default)]
+    pub is_open: bool,
+    /// Reason why it waits for a call, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitResource>,
     /// Reason, in states `failed` and `held` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<TaskError>,
@@ -84,6 +98,10 @@ impl From<&Task> for PlanTask {
             state: task.state.as_str().to_owned(),
             parents: task.parents.clone(),
             superseded_by: task.superseded_by,
+            cost_usd: 0.0,
+            deliveries: 0,
+            is_open: false,
+            wait: None,
             error: match &task.state {
                 TaskState::Failed { cause } | TaskState::Held { cause, .. } => Some(cause.into()),
                 _ => None,

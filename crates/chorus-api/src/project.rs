@@ -13,7 +13,7 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AttentionResource, Estimate};
+use super::{AttentionResource, Estimate, WaitResource};
 
 /// Body of `GET /v1/projects/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct ProjectResource {
     /// Hash of the newest plan, which an approval names.
     #[serde(default)]
     pub plan: Option<ArtifactHash>,
+    /// Reasons why tasks wait for a call, the most frequent first.
+    #[serde(default)]
+    pub waits: Vec<WaitResource>,
     /// Questions that wait for the client, until [`Answers`](crate::Answers) name them.
     pub questions: Vec<QuestionResource>,
     /// Assumptions made in place of questions.
@@ -202,6 +205,8 @@ pub struct ProjectFacts {
     pub estimate: Option<Estimate>,
     /// Tasks with an open call.
     pub open: BTreeSet<TaskId>,
+    /// Reasons why tasks wait for a call.
+    pub waits: Vec<WaitResource>,
 }
 
 impl ProjectResource {
@@ -211,6 +216,7 @@ impl ProjectResource {
             money,
             estimate,
             open,
+            waits,
         } = facts;
         let head = &loaded.project.head;
         let base = format!("/v1/projects/{}", head.id);
@@ -227,6 +233,7 @@ impl ProjectResource {
             money: money.into(),
             attention: AttentionResource::of(head),
             plan: head.plan.map(|plan| plan.hash),
+            waits,
             questions: questions(head),
             assumptions: head.assumptions.clone(),
             estimate,

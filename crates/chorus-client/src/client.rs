@@ -120,9 +120,15 @@ impl Client {
         self.read(format!("/v1/projects/{project}")).await
     }
 
-    /// Estimate of a plan that waits for approval; none in any other state.
+    /// Estimate of the newest plan; none without a plan, or while no account can serve a role.
     pub async fn estimate(&self, project: ProjectId) -> Result<Option<Estimate>, ClientError> {
-        Ok(self.get(project).await?.estimate)
+        let path = format!("/v1/projects/{project}/estimate");
+        let estimate = absent(self.read(path).await, "not_ready");
+        // A server of an earlier release shows it in the project itself.
+        match absent(estimate, "no_such_route")? {
+            Some(estimate) => Ok(estimate),
+            None => Ok(self.get(project).await?.estimate),
+        }
     }
 
     /// Plan of a project with its tasks; none before the planner has finished.

@@ -21,9 +21,11 @@ use chorus_core::project::State;
 
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
+use crate::caller::Caller;
+use crate::error_code::ErrorCode;
 use crate::estimate::{self, Sources};
 use crate::project_request::ProjectRequest;
-use crate::resource::{Estimate, ProjectFacts, ProjectResource};
+use crate::resource::{Estimate, ProjectFacts, ProjectResource, WaitResource};
 
 pub(crate) use deliverable::{deliverable, file};
 pub(crate) use deliveries::deliveries;
@@ -31,23 +33,27 @@ pub(crate) use list::list;
 pub(crate) use plan::plan;
 pub(crate) use report::report;
 
-/// Maximum number of open calls of one project that are counted.
+/// Maximum number of open calls, and of waiting tasks, of one project that are counted.
 const MAX_OPEN: u32 = 10_000;
 
 /// `GET /v1/projects/{id}`
 pub(crate) async fn show(request: ProjectRequest) -> Result<Json<ProjectResource>, ApiError> {
-    resource(&request.state, &request.loaded).await.map(Json)
+    resource(&request.state, &request.caller, &request.loaded)
+        .await
+        .map(Json)
 }
 
 /// The resource of a loaded project.
 pub(crate) async fn resource(
     state: &AppState,
+    caller: &Caller,
     loaded: &Loaded,
 ) -> Result<ProjectResource, ApiError> {
     let facts = ProjectFacts {
         money: state.money(loaded.project.head.id).await?,
         estimate: estimate(state, loaded).await?,
         open: open_calls(state, loaded).await?,
+        waits: waits(state, caller, loaded).await?,
     };
     Ok(ProjectResource::new(loaded, facts))
 }
@@ -61,6 +67,39 @@ async fn open_calls(state: &AppState, loaded: &Loaded) -> Result<BTreeSet<TaskId
     let rows = &state.ports.deliveries;
     let rows = rows.selected(head.id, Selection::Open, MAX_OPEN).await?;
     Ok(rows.into_iter().map(|row| row.task).collect())
+}
+
+/// Reasons why tasks wait.
+async fn waits(
+    state: &AppState,
+    caller: &Caller,
+    loaded: &Loaded,
+) -> Result<Vec<WaitResource>, ApiError> {
+    let head = &loaded.project.head;
+    if head.is_terminal() {
+        return Ok(Vec::new());
+    }
+    let waits = state.ports.waits.waits_of(head.id, MAX_OPEN).await?;
+    if waits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = state.account_names(caller).await?;
+    Ok(WaitResource::gather(&waits, &names))
+}
+
+/// `GET /v1/projects/{id}/estimate`: the estimate of the newest plan, in whatever state the project is.
+pub(crate) async fn estimate_of_plan(request: ProjectRequest) -> Result<Json<Estimate>, ApiError> {
+    let ProjectRequest { state, loaded, .. } = request;
+    let id = loaded.project.head.id;
+    let not_ready = |reason: String| ApiError::new(ErrorCode::NotReady, reason).of_project(id);
+    match estimate::of(&sources(&state), &loaded).await {
+        Ok(estimate) => Ok(Json(estimate)),
+        Err(estimate::Unknown::Store(error)) => Err(error.into()),
+        Err(other) => Err(not_ready(format!(
+            "{id} has no estimate: {}",
+            full_text(&other)
+        ))),
+    }
 }
 
 /// The estimate of a plan that waits for approval. Without an account that can serve it there is

@@ -29,6 +29,7 @@ pub(crate) fn authenticated() -> Vec<Route> {
         ("get", "/v1/projects", get(projects::list)),
         ("get", "/v1/projects/{id}", get(projects::show)),
         ("get", "/v1/projects/{id}/plan", get(projects::plan)),
+        ("get", "/v1/projects/{id}/estimate", get(projects::estimate_of_plan)),
         ("get", "/v1/projects/{id}/deliveries", get(projects::deliveries)),
         ("get", "/v1/projects/{id}/events", get(events)),
         ("get", "/v1/projects/{id}/deliverable", get(projects::deliverable)),

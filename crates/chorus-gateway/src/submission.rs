@@ -50,7 +50,7 @@ pub(crate) async fn submit(
         }
         Submitted::Accepted(id) => {
             let loaded = state.project(&caller, &id.to_string()).await?;
-            let resource = projects::resource(&state, &loaded).await?;
+            let resource = projects::resource(&state, &caller, &loaded).await?;
             let mut reply = reply(StatusCode::OK, resource);
             reply
                 .headers_mut()

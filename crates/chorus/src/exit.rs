@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Parked = 75,
     /// The configuration cannot be used.
     Configuration = 78,
+    /// The reader of the output went away; the code of a process that SIGPIPE ended.
+    BrokenPipe = 141,
     /// A second signal ended the process at once, or a first one before there was anything to keep.
     Interrupted = 130,
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod app;
 mod attention;
+mod broken_pipe;
 mod cli;
 mod clock;
 mod command;
@@ -14,6 +15,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod health;
+mod human_time;
 mod input;
 mod prompt;
 mod session;
@@ -26,11 +28,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::Cli;
-use config::{Config, LogFormat, ProcessEnvironment};
+use config::{Config, Environment as _, LogFormat, ProcessEnvironment};
 use exit::Exit;
 use failure::Report;
 
 fn main() -> ExitCode {
+    broken_pipe::end_quietly();
     let cli = Cli::parse();
     match start(cli) {
         Ok(exit) => ExitCode::from(exit as u8),
@@ -69,6 +72,11 @@ fn flags(cli: &Cli) -> String {
         .collect()
 }
 
+/// Returns false if `NO_COLOR` is set.
+fn has_colour() -> bool {
+    ProcessEnvironment.variable("NO_COLOR").is_none()
+}
+
 /// Starts logging to standard error; standard output is for the command's own output.
 fn log(config: &Config, is_lasting: bool) {
     let level = match (config.log.level.as_str(), is_lasting) {
@@ -79,7 +87,9 @@ fn log(config: &Config, is_lasting: bool) {
     let filter = tracing_subscriber::EnvFilter::new(level);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+        // A log that nobody reads any more is no reason to end a server.
+        .log_internal_errors(false)
+        .with_ansi(std::io::stderr().is_terminal() && has_colour())
         .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),

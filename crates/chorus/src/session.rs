@@ -6,6 +6,7 @@
 
 mod decide;
 mod finish;
+mod history;
 
 use anyhow::Context as _;
 use chorus_api::{AttentionResource, ProjectResource};
@@ -13,16 +14,18 @@ use chorus_client::{Client, ClientError, Event, EventStream, Upload};
 use chorus_core::id::{ProjectId, Seq};
 use chorus_core::project::HistoryEvent;
 use chorus_core::time::{Millis, Timestamp};
-use futures_util::future::pending;
 use tokio::sync::mpsc::Receiver;
 
 use crate::attention;
 use crate::cli::RunOptions;
+use crate::config::ProcessEnvironment;
 use crate::exit::Exit;
 use crate::failure::Advice;
 use crate::prompt;
 use crate::stop::Stop;
 use crate::view::{self, View};
+
+use history::History;
 
 /// Time after which a submission without an answer is given up.
 const SUBMIT_LIMIT: Millis = Millis::from_secs(60);
@@ -35,6 +38,9 @@ const ATTENTION_LIMIT: Millis = Millis::from_secs(300);
 
 /// Maximum age of the state on the screen while events arrive.
 const REFRESH: Millis = Millis(500);
+
+/// Maximum age of the state on the screen while nothing arrives.
+const QUIET_REFRESH: Millis = Millis::from_secs(2);
 
 /// A project to be followed by one person.
 pub(crate) struct Session<'a> {
@@ -73,7 +79,7 @@ impl Session<'_> {
         id: ProjectId,
         notes: Receiver<String>,
     ) -> anyhow::Result<Exit> {
-        self.run(id, Seq(0), notes)
+        self.run(id, (Seq(0), true), notes)
             .await
             .context(Advice(self.hint(id)))
     }
@@ -92,7 +98,7 @@ impl Session<'_> {
                 .await?;
         }
         let present = Seq(project.last_event);
-        self.run(id, present, notes)
+        self.run(id, (present, false), notes)
             .await
             .context(Advice(self.hint(id)))
     }
@@ -111,7 +117,7 @@ impl Session<'_> {
     async fn run(
         &self,
         id: ProjectId,
-        after: Seq,
+        (after, is_new): (Seq, bool),
         notes: Receiver<String>,
     ) -> anyhow::Result<Exit> {
         let folder = finish::prepare(self.client, id, self.options).await?;
@@ -119,7 +125,9 @@ impl Session<'_> {
             session: self,
             id,
             events: self.client.events(id, after),
-            view: view::new(),
+            view: view::new(&ProcessEnvironment),
+            history: History::new(is_new),
+            is_estimate_shown: !is_new,
             notes,
             shown: None,
         };
@@ -175,6 +183,8 @@ struct Follower<'a> {
     id: ProjectId,
     events: EventStream,
     view: Box<dyn View>,
+    history: History,
+    is_estimate_shown: bool,
     notes: Receiver<String>,
     /// Attention that was shown last, by its code and time.
     shown: Option<(String, Timestamp)>,
@@ -186,11 +196,16 @@ impl Follower<'_> {
         let session = self.session;
         loop {
             let project = session.client.get(self.id).await?;
-            self.view.state(&project);
+            let now = session.client.clock().now();
+            for delivery in self.history.failures(session.client, self.id).await? {
+                self.view.failure(&delivery, now);
+            }
+            self.view.state(&project, now);
             if project.is_terminal {
                 self.show_rest().await?;
                 return Ok(true);
             }
+            self.estimate(&project).await?;
             let is_answered = if project.state == "waiting_approval" {
                 self.view.clear();
                 decide::approval(session, &project).await?
@@ -238,17 +253,28 @@ impl Follower<'_> {
         }
     }
 
+    /// Shows the estimate of a plan that was approved beforehand, once.
+    async fn estimate(&mut self, project: &ProjectResource) -> Result<(), ClientError> {
+        let is_wanted = self.session.options.yes && !self.is_estimate_shown;
+        if !is_wanted || !matches!(project.state.as_str(), "running" | "merging") {
+            return Ok(());
+        }
+        self.is_estimate_shown = true;
+        if let Some(estimate) = self.session.client.estimate(self.id).await? {
+            for line in estimate.to_string().lines() {
+                self.view.note(line);
+            }
+        }
+        Ok(())
+    }
+
     /// Shows events until the project should be read again.
     async fn watch(&mut self) -> Result<(), ClientError> {
         let clock = self.session.client.clock().clone();
-        let mut refresh_at: Option<Timestamp> = None;
+        let began = clock.now();
+        let mut refresh_at = began + QUIET_REFRESH;
         loop {
-            let refresh = async {
-                match refresh_at {
-                    Some(at) => clock.sleep_until(at).await,
-                    None => pending().await,
-                }
-            };
+            let refresh = clock.sleep_until(refresh_at);
             tokio::select! {
                 biased;
                 event = self.events.next() => {
@@ -259,7 +285,7 @@ impl Follower<'_> {
                 Some(note) = self.notes.recv() => self.view.note(&note),
                 () = refresh => return Ok(()),
             }
-            refresh_at.get_or_insert_with(|| clock.now() + REFRESH);
+            refresh_at = refresh_at.min(clock.now() + REFRESH);
         }
     }
 

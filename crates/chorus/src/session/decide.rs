@@ -1,34 +1,51 @@
-//! Approval of an estimate, answers to open questions, and ways out of an attention, with [`prompt`].
+//! Decision about a plan, answers to open questions, and ways out of an attention, with [`prompt`].
 
 use std::collections::BTreeMap;
 
-use chorus_api::{Answers, AttentionResource, ChoiceResource, ProjectResource, QuestionResource};
+use chorus_api::{
+    Answers, AttentionResource, ChoiceResource, PlanResource, ProjectResource, QuestionResource,
+};
 use chorus_client::ClientError;
 
 use super::Session;
-use crate::{attention, prompt};
+use crate::attention;
+use crate::prompt::{self, PlanDecision};
 
-/// Shows the estimate and approves it if the options or a person allow. Returns false otherwise.
+/// Maximum number of tasks of a plan that are shown for a decision.
+const SHOWN: usize = 40;
+
+/// Shows plan and estimate, and approves or rejects it if the options or a person decide. Returns false otherwise.
 pub(super) async fn approval(
     session: &Session<'_>,
     project: &ProjectResource,
 ) -> anyhow::Result<bool> {
+    if let Some(plan) = session.client.plan(project.id).await? {
+        show(&plan);
+    }
     match &project.estimate {
         Some(estimate) => eprintln!("\n{estimate}"),
         None => eprintln!("\nThe plan waits for approval; its cost cannot be estimated now."),
     }
-    let is_approved = if session.options.yes {
-        true
+    let decision = if session.options.yes {
+        PlanDecision::Approve
     } else if prompt::is_possible() {
-        prompt::confirm("Go on?").await?
+        prompt::plan_decision().await?
     } else {
-        eprintln!("Without a terminal nothing can be asked: give --yes to approve the estimate.");
-        false
+        eprintln!(
+            "Without a terminal nothing can be asked: give --yes to approve the estimate, or use \
+             `chorus project approve {0}` or `chorus project reject {0} --reason TEXT`.",
+            project.id
+        );
+        PlanDecision::Leave
     };
-    if !is_approved {
-        return Ok(false);
-    }
-    session.client.approve(project.id, project.plan).await?;
+    match decision {
+        PlanDecision::Leave => return Ok(false),
+        PlanDecision::Approve => session.client.approve(project.id, project.plan).await?,
+        PlanDecision::Reject(reason) => {
+            let client = session.client;
+            client.reject(project.id, &reason, project.plan).await?
+        }
+    };
     session
         .client
         .wait_until(project.id, |project| project.state != "waiting_approval")
@@ -36,7 +53,28 @@ pub(super) async fn approval(
     Ok(true)
 }
 
-/// Asks the open questions, or has assumptions stated. Returns false without a terminal.
+/// Shows the tasks of a plan with what they read, and its files with the tasks that they consist of.
+fn show(plan: &PlanResource) {
+    eprintln!("\nTasks of the plan:");
+    let tasks = &plan.plan.tasks;
+    for task in tasks.iter().take(SHOWN) {
+        let parents: Vec<String> = task.parents.iter().map(ToString::to_string).collect();
+        let after = match parents.as_slice() {
+            [] => String::new(),
+            parents => format!("  (after {})", parents.join(", ")),
+        };
+        eprintln!("  {:<10} {}{after}", task.key.to_string(), task.title);
+    }
+    if tasks.len() > SHOWN {
+        eprintln!("  and {} more", tasks.len() - SHOWN);
+    }
+    eprintln!("Files:");
+    for file in &plan.plan.files {
+        eprintln!("  {}", file.path);
+    }
+}
+
+/// Asks the open questions, or has assumptions stated. Returns false without a terminal, and at the end of the input.
 pub(super) async fn questions(
     session: &Session<'_>,
     project: &ProjectResource,
@@ -47,15 +85,20 @@ pub(super) async fn questions(
         if !prompt::is_possible() {
             eprintln!("\n{} questions wait for you:", open.len());
             for question in open {
-                eprintln!("  {}", question.text);
+                eprintln!("  {}: {}", question.id, question.text);
             }
             eprintln!(
-                "Run again on a terminal to answer them, or with --assume to have assumptions stated."
+                "Answer with `chorus project answer {} QUESTION=TEXT`, run again on a terminal, or with --assume to have \
+                 assumptions stated.",
+                project.id
             );
             return Ok(false);
         }
         for question in open {
-            answers.insert(question.id.clone(), prompt::question(question).await?);
+            let Some(answer) = prompt::question(question).await? else {
+                return Ok(false);
+            };
+            answers.insert(question.id.clone(), answer);
         }
     }
     let answers = Answers {
@@ -93,7 +136,9 @@ pub(super) async fn attention(
         .collect();
     options.push(later.to_owned());
     let question = asked("What shall be done?", options, later);
-    let chosen = prompt::question(&question).await?;
+    let Some(chosen) = prompt::question(&question).await? else {
+        return Ok(false);
+    };
     let choice = attention
         .choices
         .iter()
@@ -115,7 +160,8 @@ async fn take(
     let offered = attention.plan_offer.as_ref().map(|offer| offer.plan);
     let sent = match choice.verb.as_str() {
         "budget" => {
-            let text = prompt::question(&asked("New budget in US dollars", Vec::new(), "")).await?;
+            let question = asked("New budget in US dollars", Vec::new(), "");
+            let text = prompt::question(&question).await?.unwrap_or_default();
             let Ok(dollars) = text.trim().trim_start_matches('$').parse() else {
                 eprintln!("{text:?} is no amount");
                 return Ok(true);
@@ -125,7 +171,9 @@ async fn take(
         "approve" => client.approve(id, offered).await,
         "reject" => {
             let question = asked("What should be different?", Vec::new(), "");
-            let reason = prompt::question(&question).await?;
+            let Some(reason) = prompt::question(&question).await? else {
+                return Ok(false);
+            };
             client.reject(id, &reason, offered).await
         }
         "retry" => client.retry(id, None).await,

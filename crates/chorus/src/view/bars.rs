@@ -1,20 +1,32 @@
-//! A bar for each phase, a line for each call under way, and the planner's reasoning as it streams.
+//! A bar for each phase, a line for each call under way and each reason of waiting, and the planner's reasoning as it
+//! streams. Live lines are cut at the width of the terminal, so none of them wraps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chorus_api::{PhaseCount, ProjectResource, micro_usd};
-use chorus_core::id::{AttemptId, TaskId};
+use chorus_api::{DeliveryResource, PhaseCount, ProjectResource};
+use chorus_core::id::AttemptId;
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
 use chorus_core::task_kind::TaskKind;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use chorus_core::time::Timestamp;
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::View;
-use super::lines::sentence;
+use super::calls::OpenCalls;
+use super::failures::Failures;
+use super::sentence::sentence;
+use super::status::{reasons, summary};
 
 /// Maximum number of calls that have a line.
 const SHOWN: usize = 12;
+
+/// Lines of the terminal that are not for calls: phases, money, reasons, thought, the rest, and some history.
+const OTHER_LINES: u16 = 12;
+
+/// Maximum number of draws in a second: fewer flicker less.
+const DRAWS: u8 = 8;
 
 /// Number of characters of reasoning that are shown.
 ///
@@ -24,6 +36,9 @@ const THOUGHT: usize = 100;
 /// Time between two redraws of the line of a thinking call.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Number of lines for reasons of waiting.
+const REASONS: usize = 4;
+
 /// Names of the phases in order, as wide as the prefix column.
 const PHASES: [&str; 4] = ["plan", "work", "resolve", "judge"];
 
@@ -32,28 +47,22 @@ pub(super) struct Bars {
     all: MultiProgress,
     phases: Vec<ProgressBar>,
     money: ProgressBar,
+    reasons: Vec<ProgressBar>,
     thought: ProgressBar,
     thinking: String,
     thinker: Option<AttemptId>,
-    calls: BTreeMap<AttemptId, ProgressBar>,
-    hidden: BTreeSet<AttemptId>,
-    more: ProgressBar,
-    titles: BTreeMap<TaskId, String>,
-}
-
-/// Style of a line or bar; every template here is a constant.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the template is a constant")
-        .progress_chars("█▉▊▋▌▍▎▏ ")
+    bars: BTreeMap<AttemptId, ProgressBar>,
+    rest: ProgressBar,
+    calls: OpenCalls,
+    failures: Failures,
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
-        let all = MultiProgress::new();
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS));
         let phases = PHASES.map(|phase| {
             let bar = all.add(ProgressBar::new(0));
-            bar.set_style(style("  {prefix:<8}{bar:34.cyan/blue} {msg}"));
+            bar.set_style(style("  {prefix:<8}{bar:34.cyan/blue} {wide_msg}"));
             bar.set_prefix(phase);
             bar
         });
@@ -62,48 +71,55 @@ impl Bars {
             bar.set_style(style(template));
             bar
         };
-        let (money, thought) = (line("  {wide_msg}"), line("  {msg}"));
-        let more = line("    {msg:.dim}");
+        let money = line("  {wide_msg}");
+        let reasons = (0..REASONS).map(|_| line("  {wide_msg:.yellow}")).collect();
+        let thought = line("  {wide_msg}");
+        let rest = line("    {wide_msg:.dim}");
         Self {
             phases: phases.to_vec(),
             money,
+            reasons,
             thought,
+            rest,
             all,
             thinking: String::new(),
             thinker: None,
-            calls: BTreeMap::new(),
-            hidden: BTreeSet::new(),
-            more,
-            titles: BTreeMap::new(),
+            bars: BTreeMap::new(),
+            calls: OpenCalls::default(),
+            failures: Failures::default(),
         }
     }
 
-    fn call(&mut self, attempt: AttemptId) -> Option<&ProgressBar> {
-        if !self.calls.contains_key(&attempt) {
-            if self.calls.len() >= SHOWN {
-                self.hidden.insert(attempt);
+    /// Maximum number of calls that the terminal has room for.
+    fn room() -> usize {
+        let (rows, _) = Term::stderr().size();
+        usize::from(rows.saturating_sub(OTHER_LINES)).clamp(2, SHOWN)
+    }
+
+    /// Bar of a call, if there is room for one.
+    fn bar(&mut self, attempt: AttemptId) -> Option<&ProgressBar> {
+        if !self.bars.contains_key(&attempt) {
+            if self.bars.len() >= Self::room() {
                 return None;
             }
             let bar = self
                 .all
-                .insert_before(&self.more, ProgressBar::new_spinner());
+                .insert_before(&self.rest, ProgressBar::new_spinner());
             bar.set_style(style("    {wide_msg}"));
-            self.calls.insert(attempt, bar);
-            self.hidden.remove(&attempt);
+            self.bars.insert(attempt, bar);
         }
-        self.calls.get(&attempt)
+        self.bars.get(&attempt)
     }
 
-    /// Shows the number of calls that have no line.
-    fn count_hidden(&self) {
-        self.more.set_message(match self.hidden.len() {
+    /// Shows how many calls have no line.
+    fn count_rest(&self) {
+        let more = self.calls.count().saturating_sub(self.bars.len());
+        self.rest.set_message(match more {
             0 => String::new(),
-            count => format!("and {count} more"),
+            more => format!("and {more} more"),
         });
     }
-}
 
-impl Bars {
     /// Shows a call that thinks before there is work: its newest reasoning, then the growth of its answer. The time
     /// moves also while nothing arrives.
     fn think(&mut self, progress: &Progress) {
@@ -112,7 +128,7 @@ impl Bars {
             self.thinker = None;
             self.thought.disable_steady_tick();
             self.thought.set_message("");
-            self.thought.set_style(style("  {msg}"));
+            self.thought.set_style(style("  {wide_msg}"));
             return;
         }
         if self.thinker.replace(progress.attempt) != Some(progress.attempt) {
@@ -135,45 +151,46 @@ impl Bars {
         };
         self.thought.set_message(message);
     }
+
+    fn print(&self, text: &str) {
+        // Standard error that is gone shows nothing any more; the project goes on.
+        let _ = self.all.println(text);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the template is a constant")
+        .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
 impl View for Bars {
     fn event(&mut self, event: &StoredEvent) {
-        use chorus_core::project::HistoryEvent;
-        if let HistoryEvent::TaskReady { task, .. } = &event.event {
-            self.titles
-                .insert(task.id, format!("{} {}", task.key, task.title));
-        }
+        self.calls.event(&event.event);
         if let Some(sentence) = sentence(&event.event) {
-            let _ = self.all.println(sentence);
+            self.print(&sentence);
         }
     }
 
     fn progress(&mut self, progress: &Progress, account: &str) {
-        if progress.has_ended {
-            if let Some(bar) = self.calls.remove(&progress.attempt) {
-                bar.finish_and_clear();
-                self.all.remove(&bar);
+        match self
+            .calls
+            .progress(progress, account)
+            .map(ToOwned::to_owned)
+        {
+            Some(line) => {
+                if let Some(bar) = self.bar(progress.attempt) {
+                    bar.set_message(line);
+                }
             }
-            self.hidden.remove(&progress.attempt);
-        } else {
-            let title = self.titles.get(&progress.task).cloned().unwrap_or_default();
-            let again = if progress.epoch.0 > 0 {
-                format!(", delivery {}", progress.epoch.0 + 1)
-            } else {
-                String::new()
-            };
-            let message = format!(
-                "≈{:<5} {title:.34}  {account}  {}  try {}{again}",
-                (progress.text_chars + progress.reasoning_chars) / 4,
-                progress.model,
-                progress.number,
-            );
-            if let Some(bar) = self.call(progress.attempt) {
-                bar.set_message(message);
+            None => {
+                if let Some(bar) = self.bars.remove(&progress.attempt) {
+                    bar.finish_and_clear();
+                    self.all.remove(&bar);
+                }
             }
         }
-        self.count_hidden();
+        self.count_rest();
         if matches!(
             progress.kind,
             TaskKind::Plan | TaskKind::Clarify | TaskKind::Answer
@@ -182,9 +199,8 @@ impl View for Bars {
         }
     }
 
-    fn state(&mut self, project: &ProjectResource) {
-        let (tasks, money) = (&project.tasks, &project.money);
-        let phases = &tasks.phases;
+    fn state(&mut self, project: &ProjectResource, now: Timestamp) {
+        let phases = &project.tasks.phases;
         let counts = [phases.plan, phases.work, phases.resolve, phases.judge];
         for (bar, PhaseCount { ended, total }) in self.phases.iter().zip(counts) {
             bar.set_length(total.max(1));
@@ -195,21 +211,28 @@ impl View for Bars {
                 format!("{ended}/{total}")
             });
         }
-        self.money.set_message(format!(
-            "{}: {} tasks under way, {} spent, {} reserved, budget {}",
-            project.state.replace('_', " "),
-            tasks.under_way,
-            micro_usd(money.spent_usd),
-            micro_usd(money.reserved_usd),
-            micro_usd(money.budget_usd)
-        ));
+        self.money.set_message(summary(project));
+        let mut lines = reasons(project, now).into_iter();
+        for bar in &self.reasons {
+            bar.set_message(lines.next().unwrap_or_default());
+        }
+        for line in self.failures.due(now) {
+            self.print(&line);
+        }
+    }
+
+    fn failure(&mut self, delivery: &DeliveryResource, now: Timestamp) {
+        if let Some(line) = self.failures.add(delivery, now) {
+            self.print(&line);
+        }
     }
 
     fn note(&mut self, text: &str) {
-        let _ = self.all.println(text);
+        self.print(text);
     }
 
     fn clear(&mut self) {
+        // Standard error that is gone needs no clearing.
         let _ = self.all.clear();
     }
 }

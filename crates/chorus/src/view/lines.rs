@@ -1,18 +1,81 @@
-//! Plain lines for files and pipes: one for each event, none for calls under way.
+//! Plain lines for files, pipes and terminals without a cursor: one for each event and failed call, and at growing
+//! distances one about what is under way and what waits for what.
 
-use chorus_api::{ProjectResource, micro_usd};
-use chorus_core::attempt::FailureCause;
+use chorus_api::{DeliveryResource, ProjectResource};
 use chorus_core::port::projects::StoredEvent;
 use chorus_core::progress::Progress;
-use chorus_core::project::HistoryEvent;
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 
 use super::View;
+use super::calls::OpenCalls;
+use super::failures::Failures;
+use super::sentence::sentence;
+use super::status::{causes, reasons, summary};
+
+/// Silence after which the first line about the present is written.
+const QUIET: Millis = Millis::from_secs(10);
+
+/// Maximum silence.
+const MAX_QUIET: Millis = Millis::from_secs(120);
+
+/// Time for which a new cause of waiting must hold before it is worth a line.
+const SETTLED: Millis = Millis::from_secs(2);
+
+/// Number of calls under way that a line names.
+const NAMED: usize = 3;
 
 /// Lines on standard error with the seconds since the first event.
 pub(super) struct Lines {
     began: Option<Timestamp>,
     state: String,
+    calls: OpenCalls,
+    failures: Failures,
+    silence: Silence,
+}
+
+/// Measures silence: lines about the present come at growing distances, and at once when a cause changes.
+#[derive(Default)]
+struct Silence {
+    /// True if a line was written since the time was read last.
+    is_broken: bool,
+    since: Option<Timestamp>,
+    distance: Option<Millis>,
+    shown: Vec<String>,
+    changed_at: Option<Timestamp>,
+}
+
+impl Silence {
+    /// Returns true if a line about the present is due.
+    fn is_due(&mut self, causes: &[String], now: Timestamp) -> bool {
+        if std::mem::take(&mut self.is_broken) || self.since.is_none() {
+            self.since = Some(now);
+            self.distance = None;
+        }
+        let has_changed = !causes.is_empty() && causes != self.shown;
+        if has_changed {
+            let since = *self.changed_at.get_or_insert(now);
+            if now.since(since) >= SETTLED {
+                self.shown(causes, now, QUIET);
+                return true;
+            }
+        } else {
+            self.changed_at = None;
+        }
+        let distance = self.distance.unwrap_or(QUIET);
+        let is_long = self.since.is_some_and(|since| now.since(since) >= distance);
+        if is_long {
+            let next = Millis((distance.0 * 3 / 2).min(MAX_QUIET.0));
+            self.shown(causes, now, next);
+        }
+        is_long
+    }
+
+    fn shown(&mut self, causes: &[String], now: Timestamp, next: Millis) {
+        self.since = Some(now);
+        self.distance = Some(next);
+        self.shown = causes.to_vec();
+        self.changed_at = None;
+    }
 }
 
 impl Lines {
@@ -20,6 +83,29 @@ impl Lines {
         Self {
             began: None,
             state: String::new(),
+            calls: OpenCalls::default(),
+            failures: Failures::default(),
+            silence: Silence::default(),
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.silence.is_broken = true;
+        eprintln!("          {text}");
+    }
+
+    /// Writes what is under way and what waits.
+    fn present(&self, project: &ProjectResource, now: Timestamp) {
+        eprintln!("          [{}]", summary(project));
+        for line in self.calls.lines().take(NAMED) {
+            eprintln!("            {line}");
+        }
+        let more = self.calls.count().saturating_sub(NAMED);
+        if more > 0 {
+            eprintln!("            and {more} more calls");
+        }
+        for reason in reasons(project, now) {
+            eprintln!("            {reason}");
         }
     }
 }
@@ -27,200 +113,75 @@ impl Lines {
 impl View for Lines {
     fn event(&mut self, event: &StoredEvent) {
         let began = *self.began.get_or_insert(event.at);
+        self.calls.event(&event.event);
         if let Some(sentence) = sentence(&event.event) {
+            self.silence.is_broken = true;
             eprintln!("{:>7.1}s  {sentence}", event.at.since(began).as_secs_f64());
         }
     }
 
-    fn progress(&mut self, _progress: &Progress, _account: &str) {}
+    fn progress(&mut self, progress: &Progress, account: &str) {
+        self.calls.progress(progress, account);
+    }
 
-    fn state(&mut self, project: &ProjectResource) {
+    fn state(&mut self, project: &ProjectResource, now: Timestamp) {
         if self.state != project.state {
             self.state.clone_from(&project.state);
-            eprintln!(
-                "          [{}] spent {}",
-                project.state.replace('_', " "),
-                micro_usd(project.money.spent_usd)
-            );
+            self.line(&format!("[{}]", summary(project)));
+        }
+        for line in self.failures.due(now) {
+            self.line(&line);
+        }
+        if self.silence.is_due(&causes(project), now) {
+            self.present(project, now);
+        }
+    }
+
+    fn failure(&mut self, delivery: &DeliveryResource, now: Timestamp) {
+        if let Some(line) = self.failures.add(delivery, now) {
+            self.line(&line);
         }
     }
 
     fn note(&mut self, text: &str) {
-        eprintln!("          {text}");
+        self.line(text);
     }
 
     fn clear(&mut self) {}
 }
 
-/// Sentence about one event; none for events that the line of the state shows.
-pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
-    Some(match event {
-        HistoryEvent::Submitted => "accepted".to_owned(),
-        HistoryEvent::Clarified { assumptions } if assumptions.is_empty() => {
-            "the brief is clear".to_owned()
-        }
-        HistoryEvent::Clarified { assumptions } => format!("assuming: {}", assumptions.join("; ")),
-        HistoryEvent::QuestionsAsked { questions, .. } => {
-            format!("{} questions for you", questions.len())
-        }
-        HistoryEvent::Answered { answers } => {
-            let given = answers.iter().map(|answered| {
-                let how = if answered.assumed {
-                    "assumed"
-                } else {
-                    "answered"
-                };
-                format!("{how}: {} {}", answered.question.text, answered.answer)
-            });
-            given.collect::<Vec<_>>().join("\n          ")
-        }
-        HistoryEvent::Planned {
-            version,
-            title,
-            tasks,
-            fallback,
-            warnings,
-            ..
-        } => {
-            let how = if *fallback {
-                ", made by a rule: no reply of the planner could be used"
-            } else {
-                ""
-            };
-            let repaired = if warnings.is_empty() {
-                String::new()
-            } else {
-                format!(", repaired: {}", warnings.join("; "))
-            };
-            format!("plan {version} “{title}” with {tasks} tasks{how}{repaired}")
-        }
-        HistoryEvent::ApprovalAsked | HistoryEvent::Approved => return None,
-        HistoryEvent::Rejected { reason } => format!("plan refused: {reason}"),
-        HistoryEvent::Paused => "paused".to_owned(),
-        HistoryEvent::Resumed => "goes on".to_owned(),
-        HistoryEvent::BudgetExhausted => {
-            "the budget does not cover another call: nothing new is started".to_owned()
-        }
-        HistoryEvent::BudgetRaised { budget } => format!("the budget is raised to {budget}"),
-        HistoryEvent::NeedsAttention { why, .. } => format!("needs attention: {why}"),
-        HistoryEvent::AttentionEnded => "goes on".to_owned(),
-        HistoryEvent::CommandRefused { command, why, .. } => {
-            format!("{} was refused: {why}", command.replace('_', " "))
-        }
-        HistoryEvent::Reopened { .. } => "reopened".to_owned(),
-        HistoryEvent::Done { .. } => "done".to_owned(),
-        HistoryEvent::Partial { defects, .. } => {
-            format!("delivered in part: {}", defects.join("; "))
-        }
-        HistoryEvent::Failed { why } => format!("failed: {why}"),
-        HistoryEvent::Cancelled => "cancelled".to_owned(),
-        other => return task_sentence(other).or_else(|| merge_sentence(other)),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Sentence about an event of one task.
-fn task_sentence(event: &HistoryEvent) -> Option<String> {
-    Some(match event {
-        HistoryEvent::TaskReady {
-            task, number, why, ..
-        } if *number > 1 => format!("{} “{}” try {number}: {why}", task.key, task.title),
-        HistoryEvent::TaskReady { .. } => return None,
-        HistoryEvent::TaskSucceeded { task, .. } => format!("{} “{}” done", task.key, task.title),
-        HistoryEvent::TaskFailed { task, cause } => format!(
-            "{} “{}” has no result: {}",
-            task.key,
-            task.title,
-            cause_text(cause)
-        ),
-        HistoryEvent::TaskHeld { task, cause } => {
-            format!("{} “{}” waits: {}", task.key, task.title, cause_text(cause))
-        }
-        HistoryEvent::TaskAsked { task, question } => format!("{} asks: {question}", task.key),
-        HistoryEvent::TaskAnswered {
-            task,
-            answer,
-            assumed,
-            ..
-        } => {
-            format!(
-                "{} gets an answer{}: {answer}",
-                task.key,
-                if *assumed { " (assumed)" } else { "" }
-            )
-        }
-        HistoryEvent::TaskSkipped { task } => format!(
-            "{} “{}” skipped: its parents failed it",
-            task.key, task.title
-        ),
-        _ => return None,
-    })
-}
+    fn due_at(silence: &mut Silence, seconds: std::ops::Range<i64>, causes: &[String]) -> Vec<i64> {
+        let times = seconds.filter(|second| silence.is_due(causes, Timestamp(second * 1_000)));
+        times.collect()
+    }
 
-/// Sentence about merging, judging and rework.
-fn merge_sentence(event: &HistoryEvent) -> Option<String> {
-    Some(match event {
-        HistoryEvent::ConflictFound { conflict } => {
-            let values: Vec<&str> = conflict
-                .claims
-                .iter()
-                .map(|claim| claim.value.as_str())
-                .collect();
-            format!(
-                "conflict {} about {}: {}",
-                conflict.id,
-                conflict.subject,
-                values.join(" against ")
-            )
-        }
-        HistoryEvent::ConflictResolved { resolution } => {
-            let kept = resolution
-                .keep
-                .as_ref()
-                .map_or_else(|| "both kept".to_owned(), |claim| format!("kept {claim}"));
-            format!(
-                "conflict {} resolved, {kept}: {}",
-                resolution.conflict, resolution.reason
-            )
-        }
-        HistoryEvent::Merged { files, .. } => format!("merged: {}", files.join(", ")),
-        HistoryEvent::Judged { score, verdict, .. } => {
-            let unmet: Vec<&str> = verdict
-                .items
-                .iter()
-                .filter(|item| !item.met)
-                .map(|item| item.requirement.as_str())
-                .collect();
-            let missing = if unmet.is_empty() {
-                String::new()
-            } else {
-                format!(", not met: {}", unmet.join(", "))
-            };
-            format!("judged: {}.{} %{missing}", score / 10, score % 10)
-        }
-        HistoryEvent::Reworked { round, tasks, .. } => {
-            let named: Vec<String> = tasks
-                .iter()
-                .map(|(task, _)| format!("{} “{}”", task.key, task.title))
-                .collect();
-            format!("rework, round {round}: {}", named.join(", "))
-        }
-        _ => return None,
-    })
-}
+    #[test]
+    fn silence_is_broken_within_fifteen_seconds_and_then_at_growing_distances() {
+        let mut silence = Silence::default();
+        assert_eq!(due_at(&mut silence, 0..120, &[]), [10, 25, 48, 82]);
+        silence.is_broken = true;
+        assert_eq!(
+            due_at(&mut silence, 120..132, &[]),
+            [130],
+            "a line begins anew"
+        );
+    }
 
-/// Reason why a task has no result, as the end of a sentence.
-fn cause_text(cause: &FailureCause) -> String {
-    match cause {
-        FailureCause::Request { message } => format!("the provider refuses the request: {message}"),
-        FailureCause::Upstream { message, .. } => format!("calls kept failing: {message}"),
-        FailureCause::Empty => "the model returned nothing".to_owned(),
-        FailureCause::Refused { message } => format!("the model declined: {message}"),
-        FailureCause::Endless => "the answer never ended".to_owned(),
-        FailureCause::KillsWorkers => "its workers died too often".to_owned(),
-        FailureCause::NoAccount { message } => format!("no account can serve it: {message}"),
-        FailureCause::OverBudget { .. } => cause.to_string(),
-        FailureCause::MissingArtifact { message } => {
-            format!("something it needs is not there: {message}")
-        }
+    #[test]
+    fn a_new_cause_of_waiting_is_shown_once_it_holds_for_two_seconds() {
+        let mut silence = Silence::default();
+        let cause = ["no worker serves pool claude".to_owned()];
+        assert_eq!(due_at(&mut silence, 0..3, &[]), [] as [i64; 0]);
+        assert_eq!(due_at(&mut silence, 3..4, &cause), [] as [i64; 0]);
+        assert_eq!(
+            due_at(&mut silence, 4..5, &[]),
+            [] as [i64; 0],
+            "it went by"
+        );
+        assert_eq!(due_at(&mut silence, 5..10, &cause), [7]);
     }
 }
