@@ -8,6 +8,8 @@ mod relaxed;
 
 use serde_json::{Map, Value};
 
+use crate::thought::without_thought;
+
 /// A JSON object found in a model's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -37,7 +39,11 @@ pub enum Rung {
 /// Reads the object that an answer holds. `wanted` names keys by which it is known among others; a
 /// bare array is taken as the value of the first of them.
 pub fn read(answer: &str, wanted: &[&str]) -> Result<Found, String> {
-    let text = without_thinking(answer).trim();
+    // An object may speak of the tags of thoughts: as long as it is whole, nothing is cut.
+    if let Some(found) = strict(answer, wanted).filter(|found| knows(&found.object, wanted)) {
+        return Ok(found);
+    }
+    let text = without_thought(answer).trim();
     if text.is_empty() {
         return Err("the reply is empty".into());
     }
@@ -51,19 +57,6 @@ pub fn read(answer: &str, wanted: &[&str]) -> Result<Found, String> {
                 opening(text)
             )
         })
-}
-
-/// Returns the answer without the thinking that some servers leave in its text.
-pub fn without_thinking(answer: &str) -> &str {
-    let text = answer.trim_start();
-    if text.starts_with(['{', '[', '`']) {
-        return answer;
-    }
-    match text.rfind("</think>") {
-        Some(at) => &text[at + "</think>".len()..],
-        None if text.starts_with("<think>") => "",
-        None => answer,
-    }
 }
 
 /// Converts a value to text: strings as they are, numbers and flags as written; none for the rest.
@@ -140,14 +133,21 @@ fn embedded(text: &str, wanted: &[&str]) -> Option<Found> {
 }
 
 fn repaired(text: &str, wanted: &[&str]) -> Option<Found> {
+    // A list inside another value is not what was wanted, however whole it is.
+    let first = find::openings(text).next();
     let starts = find::fences(text).into_iter().chain(find::openings(text));
-    let found = starts
-        .filter_map(relaxed::parse)
-        .filter_map(|(value, rung)| {
-            let object = as_object(value, wanted)?;
-            knows(&object, wanted).then_some(Found { object, rung })
-        });
-    found.min_by_key(|found| found.rung)
+    let found = starts.filter_map(|start| {
+        let (value, rung) = relaxed::parse(start)?;
+        let is_outermost = first == Some(start) || !start.starts_with('[');
+        let object = mended_object(value, wanted).filter(|_| is_outermost)?;
+        knows(&object, wanted).then_some(Found { object, rung })
+    });
+    let has_first = |found: &Found| {
+        wanted
+            .first()
+            .is_some_and(|key| found.object.contains_key(*key))
+    };
+    found.min_by_key(|found| (!has_first(found), found.rung))
 }
 
 fn object_in(text: &str, wanted: &[&str]) -> Option<Map<String, Value>> {
@@ -156,14 +156,30 @@ fn object_in(text: &str, wanted: &[&str]) -> Option<Map<String, Value>> {
         .and_then(|value| as_object(value, wanted))
 }
 
+/// Returns an object, or a bare array under the first wanted key. An array of anything but objects
+/// and texts is not what was wanted.
 fn as_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
     match value {
         Value::Object(object) => Some(object),
-        Value::Array(_) => wanted
-            .first()
-            .map(|key| Map::from_iter([((*key).to_owned(), value)])),
+        Value::Array(values) => {
+            let fits = |value: &Value| value.is_object() || value.is_string();
+            let key = wanted.first().filter(|_| values.iter().all(fits))?;
+            Some(Map::from_iter([(
+                (*key).to_owned(),
+                Value::Array(values),
+            )]))
+        }
         _ => None,
     }
+}
+
+/// Like [`as_object`] for text whose syntax was mended: an array must hold objects, because other
+/// brackets stand in any text.
+fn mended_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
+    let is_list = value
+        .as_array()
+        .is_none_or(|values| !values.is_empty() && values.iter().all(Value::is_object));
+    as_object(value, wanted).filter(|_| is_list)
 }
 
 fn knows(object: &Map<String, Value>, wanted: &[&str]) -> bool {
@@ -232,6 +248,21 @@ mod tests {
             Rung::Cut,
             &json!({"tasks": [{"id": 1}, {"id": 2}]}),
         );
+    }
+
+    #[test]
+    fn brackets_that_hold_no_objects_are_not_what_was_wanted() {
+        for answer in ["{\"hello\": [1,2,", "see [1] and [2]", "[1, 2]", "['a', 'b',"] {
+            assert!(read(answer, &["tasks"]).is_err(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_tag_inside_a_whole_object_cuts_nothing() {
+        let answer = "{\"tasks\": [\"explain </think>it\"]}";
+        check(answer, Rung::Strict, &json!({"tasks": ["explain </think>it"]}));
+        let draft = "```json\n{\"draft\": true}\n```\nNo.\n</think>\n{\"tasks\": []}";
+        check(draft, Rung::Strict, &json!({"tasks": []}));
     }
 
     #[test]

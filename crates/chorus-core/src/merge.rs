@@ -2,18 +2,20 @@
 //! cannot resolve.
 //!
 //! A worker's reply is a text and, in a fenced block at its end, the facts and terms it rests on
-//! ([`read_reply`]). The same fact with two values is a conflict ([`conflicts()`]); it is recorded
+//! ([`read_result`]). The same fact with two values is a conflict ([`conflicts()`]); it is recorded
 //! and resolved once. Merging reads results in plan order, never in order of arrival, so equal
 //! results give equal bytes.
 
 mod conflicts;
+mod fence;
 mod file_text;
 mod files;
 mod framed;
-mod json_parts;
+mod glossary;
 mod phrases;
 mod reply;
 mod resolve;
+mod structured;
 mod value;
 
 use serde::{Deserialize, Serialize};
@@ -22,13 +24,13 @@ use crate::artifact::ArtifactHash;
 use crate::id::TaskKey;
 
 pub use conflicts::conflicts;
-pub use file_text::{FileText, PartSpan};
+pub use file_text::{FileText, MergeFault, PartSpan};
 pub use files::files;
 pub use framed::{FramedFile, JudgeChunk, framed_for_judge};
-pub use reply::{WorkReply, read_reply};
+pub use reply::{question, read_result};
 pub use resolve::{read_resolutions, resolve_by_rule};
 
-/// A worker's reply, taken apart by [`read_reply`].
+/// A worker's reply, taken apart by [`read_result`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WorkResult {
     /// Text that goes into the deliverable.

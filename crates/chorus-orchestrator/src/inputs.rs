@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{self, Brief, Outline};
+use chorus_core::file_kind::FileKind;
 use chorus_core::id::TaskKey;
-use chorus_core::merge::{self, FileText, WorkReply, WorkResult};
+use chorus_core::merge::{self, FileText, WorkResult};
 use chorus_core::plan::{Part, Plan, PlannedFile, PlannedTask};
 use chorus_core::project::{Conflicts, Task};
 use chorus_core::task_kind::TaskKind;
@@ -105,9 +106,11 @@ pub(crate) fn file_of<'a>(plan: &'a Plan, key: &TaskKey) -> Option<&'a PlannedFi
     })
 }
 
-/// Media type of a task's result; Markdown for a task without a file.
-pub(crate) fn media_type<'a>(plan: &'a Plan, key: &TaskKey) -> &'a str {
-    file_of(plan, key).map_or("text/markdown", |file| file.media_type.as_str())
+/// Kind of the file that contains a task's result; Markdown for a task without a file.
+pub(crate) fn file_kind(plan: &Plan, key: &TaskKey) -> FileKind {
+    file_of(plan, key).map_or(FileKind::Markdown, |file| {
+        FileKind::of(&file.path, &file.media_type)
+    })
 }
 
 /// The entry of a task in the plan.
@@ -126,12 +129,7 @@ pub(crate) async fn result(
         return Ok(None);
     };
     let text = aggregate.artifacts.text(context, "a result", hash).await?;
-    Ok(
-        match merge::read_reply(&text, media_type(plan, &task.key)) {
-            WorkReply::Result(result) => Some(result),
-            WorkReply::Question(_) => None,
-        },
-    )
+    Ok(Some(merge::read_result(&text, file_kind(plan, &task.key))))
 }
 
 /// Results of the active work tasks, by key.

@@ -53,7 +53,7 @@ pub(crate) async fn read_outcome(
     match (task.kind, text) {
         (TaskKind::Plan, text) => planned(context, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
-        (TaskKind::Work, Some(text)) => Ok(Reading::Question(question(&text))),
+        (TaskKind::Work, Some(text)) => Ok(Reading::Question(text.trim().to_owned())),
         (TaskKind::Clarify, Some(text)) => {
             Ok(Reading::Clarification(brief::read_clarification(&text)))
         }
@@ -71,15 +71,6 @@ pub(crate) async fn read_outcome(
             }))
         }
     }
-}
-
-/// The question without its marker.
-fn question(text: &str) -> String {
-    let text = text.trim();
-    text.strip_prefix("QUESTION:")
-        .unwrap_or(text)
-        .trim()
-        .to_owned()
 }
 
 async fn resolved(

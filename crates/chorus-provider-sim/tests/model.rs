@@ -403,8 +403,7 @@ fn judged(plan: &Value, file: &str) -> Value {
         })
         .collect();
     json(&format!(
-        "<task kind=\"judge\" />\n<brief>{BRIEF}</brief>\n{requirements}<file path=\"digest.md\">{}</file>",
-        file.replace("</", "<\\/")
+        "<task kind=\"judge\" />\n<brief>{BRIEF}</brief>\n{requirements}<file path=\"digest.md\">{file}</file>"
     ))
 }
 

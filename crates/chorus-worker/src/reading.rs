@@ -2,11 +2,11 @@
 
 use chorus_core::attempt::WorkOrder;
 use chorus_core::llm::{Content, Extra, FinishReason, Message, Reply, Role};
+use chorus_core::merge::question;
 use chorus_core::task_kind::TaskKind;
 
 const GO_ON: &str = "Your answer was cut off by its length limit. Go on exactly where it stopped: repeat nothing, explain nothing, \
                      begin with the very next character.";
-const QUESTION: &str = "QUESTION:";
 
 /// Meaning of a reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,9 @@ pub(crate) fn read(kind: TaskKind, order: &WorkOrder, reply: &Reply) -> Reading 
     if reply.finish == Some(FinishReason::Length) {
         return Reading::Cut(Box::new(continued(order, whole)));
     }
-    match question(kind, &whole) {
+    // The merge takes every result as a text, so this alone decides what a question is.
+    let question = (kind == TaskKind::Work).then(|| question(&whole)).flatten();
+    match question {
         Some(question) => Reading::Question(question.to_owned()),
         None => Reading::Result(whole),
     }
@@ -53,17 +55,6 @@ fn declined(reply: &Reply) -> Option<&str> {
         }
         _ => reply.refusal(),
     }
-}
-
-/// Returns the question of a reply that is one line and nothing else; a longer text that begins
-/// alike is a result.
-fn question(kind: TaskKind, whole: &str) -> Option<&str> {
-    let line = (kind == TaskKind::Work)
-        .then(|| whole.trim())
-        .filter(|text| text.lines().count() == 1)?;
-    line.strip_prefix(QUESTION)
-        .map(str::trim)
-        .filter(|question| !question.is_empty())
 }
 
 /// Returns the same call with the text so far as the model's own turn, and the request to go on.

@@ -13,8 +13,11 @@ pub struct FileText {
     pub media_type: String,
     /// Text of the whole file.
     pub text: String,
-    /// Positions of the parts that tasks made, in order.
+    /// Positions of the parts that tasks made, in order. A task whose part was taken apart to be
+    /// joined with others has several.
     pub parts: Vec<PartSpan>,
+    /// Reasons why the parts could not become one file of this kind.
+    pub faults: Vec<MergeFault>,
 }
 
 /// Position of a task's part in a file.
@@ -24,4 +27,15 @@ pub struct PartSpan {
     pub task: TaskKey,
     /// Bytes of the part in [`FileText::text`].
     pub range: Range<usize>,
+}
+
+/// Parts that do not fit together. [`verdict::check`](crate::verdict::check) makes a defect of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeFault {
+    /// Tasks whose parts must change.
+    pub tasks: Vec<TaskKey>,
+    /// Fault, for people.
+    pub message: String,
+    /// Change that the tasks should make.
+    pub feedback: String,
 }

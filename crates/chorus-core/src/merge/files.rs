@@ -7,12 +7,17 @@ use std::collections::BTreeMap;
 
 use super::conflicts::{in_order, term_subject};
 use super::phrases::{self, one_line};
-use super::{Conflict, FileText, PartSpan, Resolution, WorkResult};
+use super::structured::{self, Joined};
+use super::{Conflict, FileText, PartSpan, Resolution, WorkResult, glossary};
+use crate::file_kind::FileKind;
 use crate::id::TaskKey;
 use crate::plan::{Part, Plan, PlannedFile};
 
-/// Merges results into files, in the plan's order. A task without a result leaves no part.
-/// Conflicts that the plan has no place for go into `CONFLICTS.md`.
+/// Words by which a requirement asks for the list of conflicts.
+const ASKED: [&str; 4] = ["contradict", "conflict", "mâu thuẫn", "widerspr"];
+
+/// Merges results into files, in the plan's order. A task without a result leaves no part. Conflicts
+/// that the plan has no place for go into `CONFLICTS.md` beside documents, and never beside code.
 pub fn files(
     plan: &Plan,
     results: &BTreeMap<TaskKey, WorkResult>,
@@ -26,12 +31,7 @@ pub fn files(
         resolutions,
     };
     let mut files: Vec<FileText> = plan.files.iter().map(|file| merge.file(file)).collect();
-    let has_place = plan
-        .files
-        .iter()
-        .flat_map(|file| &file.parts)
-        .any(|part| matches!(part, Part::Conflicts { .. }));
-    if !has_place && !conflicts.is_empty() {
+    if !conflicts.is_empty() && !has_place(plan) && wants_list(plan) {
         let heading = "Contradictions in the source".to_owned();
         let file = PlannedFile {
             path: free_path(plan),
@@ -41,6 +41,38 @@ pub fn files(
         files.push(merge.file(&file));
     }
     files
+}
+
+/// Returns true if a file of prose has a part for the conflicts.
+fn has_place(plan: &Plan) -> bool {
+    let of_conflicts = |part: &Part| matches!(part, Part::Conflicts { .. });
+    plan.files
+        .iter()
+        .any(|file| kind_of(file).is_prose() && file.parts.iter().any(of_conflicts))
+}
+
+/// Returns true if the deliverable may get a list of conflicts that no part holds: it is documents
+/// only, or a requirement asks for the list and nothing makes it a package.
+fn wants_list(plan: &Plan) -> bool {
+    let kinds: Vec<FileKind> = plan.files.iter().map(kind_of).collect();
+    let is_document = |kind: &FileKind| kind.is_prose() || *kind == FileKind::Html;
+    let is_data = |kind: &FileKind| {
+        matches!(
+            kind,
+            FileKind::Csv | FileKind::Tsv | FileKind::Json | FileKind::JsonLines
+        )
+    };
+    let text = |text: &str| text.to_lowercase();
+    let asked = plan
+        .requirements
+        .iter()
+        .any(|requirement| ASKED.iter().any(|word| text(&requirement.text).contains(word)));
+    let documents = kinds.iter().all(is_document);
+    documents || (asked && kinds.iter().all(|kind| is_document(kind) || is_data(kind)))
+}
+
+fn kind_of(file: &PlannedFile) -> FileKind {
+    FileKind::of(&file.path, &file.media_type)
 }
 
 fn free_path(plan: &Plan) -> String {
@@ -66,77 +98,88 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn file(&self, file: &PlannedFile) -> FileText {
-        if file.media_type.ends_with("json")
-            && let Some(joined) = self.json(file)
-        {
-            return joined;
-        }
-        let prose = is_prose(&file.media_type);
-        let mut text = String::new();
-        let mut parts = Vec::new();
-        for part in &file.parts {
-            let piece = match part {
-                Part::Task { task } => self
-                    .results
-                    .get(task)
-                    .map(|result| unix(result.text.trim_end()))
-                    .unwrap_or_default(),
-                Part::Glossary { heading } => self.glossary(heading, &file.media_type),
-                Part::Conflicts { heading } => self.conflict_list(heading, &file.media_type),
-            };
-            let piece = if prose {
-                piece.trim_matches('\n')
-            } else {
-                piece.as_str()
-            };
-            if !text.is_empty() && !piece.is_empty() {
-                text.push_str(if prose { "\n\n" } else { "\n" });
-            }
-            let start = text.len();
-            text.push_str(piece);
-            if let Part::Task { task } = part
-                && self.results.contains_key(task)
-            {
-                parts.push(PartSpan {
-                    task: task.clone(),
-                    range: start..text.len(),
-                });
-            }
-        }
-        if !text.is_empty() {
+        let kind = kind_of(file);
+        let joined = self
+            .structured(file, kind)
+            .unwrap_or_else(|| self.pieces_of(file, kind));
+        let Joined {
+            mut text,
+            spans,
+            faults,
+        } = joined;
+        if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
         FileText {
             path: file.path.clone(),
             media_type: file.media_type.clone(),
             text,
-            parts,
+            parts: spans,
+            faults,
         }
     }
 
-    /// Returns a JSON file of several parts, when all are lists or all are objects without a key in
-    /// common.
-    fn json(&self, file: &PlannedFile) -> Option<FileText> {
+    /// Returns a file of several parts that its kind has rules for.
+    fn structured(&self, file: &PlannedFile, kind: FileKind) -> Option<Joined> {
         let part = |part: &Part| match part {
             Part::Task { task } => self
                 .results
                 .get(task)
-                .map(|result| (task.clone(), result.text.trim())),
+                .map(|result| (task.clone(), result.text.as_str())),
             Part::Glossary { .. } | Part::Conflicts { .. } => None,
         };
-        let parts: Option<Vec<_>> = file.parts.iter().map(part).collect();
-        let (text, parts) = super::json_parts::joined(&parts?)?;
-        Some(FileText {
-            path: file.path.clone(),
-            media_type: file.media_type.clone(),
-            text,
-            parts,
-        })
+        let parts: Vec<_> = file.parts.iter().filter_map(part).collect();
+        let only_tasks = file
+            .parts
+            .iter()
+            .all(|part| matches!(part, Part::Task { .. }));
+        (only_tasks && parts.len() > 1)
+            .then(|| structured::joined(kind, &parts))
+            .flatten()
+    }
+
+    /// Puts the parts of a file one after the other. A part alone in its file stays as it is; parts
+    /// of prose are separated by one blank line, others begin on a line of their own.
+    fn pieces_of(&self, file: &PlannedFile, kind: FileKind) -> Joined {
+        let spaced = kind.is_prose() || kind == FileKind::Html;
+        let mut joined = Joined::default();
+        for part in &file.parts {
+            let piece = match part {
+                Part::Task { task } => self
+                    .results
+                    .get(task)
+                    .map(|result| result.text.clone())
+                    .unwrap_or_default(),
+                Part::Glossary { heading } => self.glossary(heading, kind),
+                Part::Conflicts { heading } => self.conflict_list(heading, kind),
+            };
+            let is_spaced = spaced && file.parts.len() > 1;
+            let piece = if is_spaced {
+                piece.trim_matches('\n')
+            } else {
+                piece.as_str()
+            };
+            if !joined.text.is_empty() && !piece.is_empty() {
+                let line = if joined.text.ends_with('\n') { "" } else { "\n" };
+                joined.text.push_str(if is_spaced { "\n\n" } else { line });
+            }
+            let start = joined.text.len();
+            joined.text.push_str(piece);
+            if let Part::Task { task } = part
+                && self.results.contains_key(task)
+            {
+                joined.spans.push(PartSpan {
+                    task: task.clone(),
+                    range: start..joined.text.len(),
+                });
+            }
+        }
+        joined
     }
 
     /// Returns the terms of all results, each once: with the first definition in plan order, or the
     /// one that a resolution keeps.
-    fn glossary(&self, heading: &str, media_type: &str) -> String {
+    fn glossary(&self, heading: &str, kind: FileKind) -> String {
         let mut terms: BTreeMap<String, (String, String)> = BTreeMap::new();
         for term in in_order(self.plan, self.results).flat_map(|(_, result)| &result.terms) {
             let name = one_line(&term.term);
@@ -152,15 +195,18 @@ impl Merge<'_> {
         }
         let mut sorted: Vec<(String, String)> = terms.into_values().collect();
         sorted.sort_by_key(|(name, _)| (name.to_lowercase(), name.clone()));
-        let line = |(name, meaning): &(String, String)| match media_type {
-            "text/markdown" => format!("- **{name}**: {meaning}"),
+        if !kind.is_prose() && kind != FileKind::Html {
+            return glossary::as_data(&sorted, kind);
+        }
+        let line = |(name, meaning): &(String, String)| match kind {
+            FileKind::Markdown => format!("- **{name}**: {meaning}"),
             _ => format!("{name}: {meaning}"),
         };
         let lines: Vec<String> = sorted.iter().map(line).collect();
         let body = lines.join("\n");
         section(
             heading,
-            media_type,
+            kind,
             if lines.is_empty() {
                 phrases::of(heading).no_terms
             } else {
@@ -169,10 +215,14 @@ impl Merge<'_> {
         )
     }
 
-    fn conflict_list(&self, heading: &str, media_type: &str) -> String {
+    /// Returns the list of conflicts; nothing in files that are no prose.
+    fn conflict_list(&self, heading: &str, kind: FileKind) -> String {
         let phrases = phrases::of(heading);
+        if !kind.is_prose() && kind != FileKind::Html {
+            return String::new();
+        }
         if self.conflicts.is_empty() {
-            return section(heading, media_type, phrases.no_conflicts);
+            return section(heading, kind, phrases.no_conflicts);
         }
         let entries: Vec<String> = self
             .conflicts
@@ -181,7 +231,7 @@ impl Merge<'_> {
                 phrases::conflict(self.plan, conflict, self.resolution(conflict), phrases)
             })
             .collect();
-        section(heading, media_type, &entries.join("\n"))
+        section(heading, kind, &entries.join("\n"))
     }
 
     fn resolution(&self, conflict: &Conflict) -> Option<&Resolution> {
@@ -200,18 +250,9 @@ impl Merge<'_> {
     }
 }
 
-/// Returns true if parts of this type are separated by a blank line.
-fn is_prose(media_type: &str) -> bool {
-    matches!(media_type, "text/markdown" | "text/plain" | "text/html")
-}
-
-fn section(heading: &str, media_type: &str, body: &str) -> String {
-    match media_type {
-        "text/markdown" => format!("## {heading}\n\n{body}"),
+fn section(heading: &str, kind: FileKind, body: &str) -> String {
+    match kind {
+        FileKind::Markdown => format!("## {heading}\n\n{body}"),
         _ => format!("{heading}\n\n{body}"),
     }
-}
-
-fn unix(text: &str) -> String {
-    text.replace("\r\n", "\n")
 }

@@ -1,51 +1,39 @@
 //! Taking a worker's reply apart: the text, the facts and terms under it, or a question instead.
+//!
+//! A text reaches its file byte for byte, except a leading [thought](crate::thought) and the fence
+//! around a whole file ([`fence`](super::fence)).
 
 use serde_json::{Map, Value};
 
-use super::{Fact, Term, WorkResult};
+use super::{Fact, Term, WorkResult, fence};
+use crate::file_kind::FileKind;
 use crate::json;
+use crate::thought::without_thought;
 
-/// A worker's reply by kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WorkReply {
-    /// A part of the deliverable.
-    Result(WorkResult),
-    /// The worker cannot go on without an answer.
-    Question(String),
+/// Maximum length of a question in characters.
+const LONGEST_QUESTION: usize = 2_000;
+
+/// Returns the question of a reply that is one marked line and nothing else. Any longer text is a
+/// result, also one that begins alike.
+pub fn question(answer: &str) -> Option<&str> {
+    let line = without_thought(answer).trim();
+    let line = line.trim_matches(['*', '`']).trim();
+    let rest = ["QUESTION:", "Question:"]
+        .iter()
+        .find_map(|marker| line.strip_prefix(marker))?;
+    let text = rest.trim_start_matches('*').trim();
+    let is_question = text.lines().count() == 1 && text.chars().count() <= LONGEST_QUESTION;
+    is_question.then_some(text)
 }
 
-/// Reads a worker's reply; `media_type` is that of the file its text goes into.
-pub fn read_reply(answer: &str, media_type: &str) -> WorkReply {
-    let answer = json::without_thinking(answer).trim();
-    if let Some(question) = question(answer) {
-        return WorkReply::Question(question);
+/// Reads a worker's result; `kind` is that of the file its text goes into.
+pub fn read_result(answer: &str, kind: FileKind) -> WorkResult {
+    let (text, notes) = without_notes(without_thought(answer));
+    WorkResult {
+        text: fence::unwrapped(text, kind).to_owned(),
+        facts: notes.as_ref().map(facts).unwrap_or_default(),
+        terms: notes.as_ref().map(terms).unwrap_or_default(),
     }
-    let (text, notes) = without_notes(answer);
-    let facts = notes.as_ref().map(facts).unwrap_or_default();
-    let terms = notes.as_ref().map(terms).unwrap_or_default();
-    WorkReply::Result(WorkResult {
-        text: unescaped(unwrapped(text, media_type)),
-        facts,
-        terms,
-    })
-}
-
-/// Reverts the escapes that prompts use in the blocks that a worker quotes from.
-fn unescaped(text: &str) -> String {
-    text.replace("<\\/", "</")
-}
-
-/// Returns the question of an answer: its first line, if that is marked as one, with at most two more
-/// lines.
-fn question(answer: &str) -> Option<String> {
-    let line = answer.trim_matches(['*', '`', ' ', '\n']);
-    let rest = line
-        .strip_prefix("QUESTION:")
-        .or_else(|| line.strip_prefix("Question:"))?;
-    let text = rest.trim_start_matches(['*', ' ']).trim();
-    let short = text.lines().filter(|line| !line.trim().is_empty()).count() <= 3
-        && text.chars().count() <= 2_000;
-    (short && !text.is_empty()).then(|| text.to_owned())
 }
 
 /// Removes the last ```chorus fence from the end.
@@ -65,7 +53,7 @@ fn without_notes(answer: &str) -> (&str, Option<Map<String, Value>>) {
         return (answer, None);
     }
     (
-        answer[..at].trim_end(),
+        answer[..at].trim_end_matches(['\n', '\r']),
         json::read(body, &["facts", "terms"])
             .ok()
             .map(|found| found.object),
@@ -78,7 +66,7 @@ fn facts(notes: &Map<String, Value>) -> Vec<Fact> {
         Some(Fact {
             subject: json::text_of(object, &["subject", "about"])?,
             value: json::text_of(object, &["value", "is"])?,
-            quote: unescaped(&json::text_of(object, &["quote", "sentence"]).unwrap_or_default()),
+            quote: json::text_of(object, &["quote", "sentence"]).unwrap_or_default(),
         })
     };
     json::list_of(notes, &["facts"])
@@ -118,142 +106,91 @@ fn terms(notes: &Map<String, Value>) -> Vec<Term> {
     }
 }
 
-/// Returns the text without a code fence around the whole of it, for files that are no markdown;
-/// for markdown only a fence marked as markdown is removed.
-fn unwrapped<'a>(text: &'a str, media_type: &str) -> &'a str {
-    let text = text.trim();
-    let Some(rest) = text.strip_prefix("```") else {
-        return text;
-    };
-    let Some((language, inside)) = rest.split_once('\n') else {
-        return text;
-    };
-    let markdown = matches!(media_type, "text/markdown" | "");
-    let called = matches!(language.trim(), "markdown" | "md");
-    if markdown && !called {
-        return text;
-    }
-    match inside.strip_suffix("```") {
-        Some(inside) if markdown || !inside.contains("\n```") => inside.trim_end(),
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn check(answer: &str, media_type: &str, text: &str, facts: usize, terms: usize) {
-        match read_reply(answer, media_type) {
-            WorkReply::Result(result) => {
-                assert_eq!(
-                    (result.text.as_str(), result.facts.len(), result.terms.len()),
-                    (text, facts, terms),
-                    "{answer}"
-                );
-            }
-            WorkReply::Question(question) => {
-                panic!("{answer} is no question, but was read as {question}")
-            }
-        }
+    fn check(answer: &str, kind: FileKind, text: &str, facts: usize, terms: usize) {
+        let result = read_result(answer, kind);
+        assert_eq!(
+            (result.text.as_str(), result.facts.len(), result.terms.len()),
+            (text, facts, terms),
+            "{answer}"
+        );
     }
 
     #[test]
     fn a_reply_is_text_and_the_notes_under_it() {
         let notes = "```chorus\n{\"facts\":[{\"subject\":\"height\",\"value\":42},],\"terms\":{\"lamp\":\"a light\"}}\n```";
-        check(
-            &format!("## One\n\nText.\n\n{notes}"),
-            "text/markdown",
-            "## One\n\nText.",
-            1,
-            1,
-        );
-        check(&format!("{notes}\n"), "text/markdown", "", 1, 1);
+        let markdown = FileKind::Markdown;
+        check(&format!("## One\n\nText.\n\n{notes}"), markdown, "## One\n\nText.", 1, 1);
+        check(&format!("{notes}\n"), markdown, "", 1, 1);
         check(
             "Text.\n\n```chorus\n{\"facts\":[{\"subject\":\"a\",\"value\":\"b\"}",
-            "text/markdown",
+            markdown,
             "Text.",
             1,
             0,
         );
-        check(
-            "Text.\n\n```chorus\nno notes\n```",
-            "text/markdown",
-            "Text.",
-            0,
-            0,
-        );
-        check("<think>hm</think>\nText.", "text/markdown", "Text.", 0, 0);
-        check("<b>bold<\\/b>", "text/html", "<b>bold</b>", 0, 0);
-        check(
-            "See ```chorus``` fences.",
-            "text/markdown",
-            "See ```chorus``` fences.",
-            0,
-            0,
-        );
-    }
-
-    #[test]
-    fn a_fence_around_the_whole_is_removed_except_in_markdown() {
-        check(
-            "```json\n{\"a\":1}\n```",
-            "application/json",
-            "{\"a\":1}",
-            0,
-            0,
-        );
+        check("Text.\n\n```chorus\nno notes\n```", markdown, "Text.", 0, 0);
+        check("<think>hm</think>\nText.", markdown, "Text.", 0, 0);
+        check("See ```chorus``` fences.", markdown, "See ```chorus``` fences.", 0, 0);
         check(
             "```python\nprint(1)\n```\n\n```chorus\n{}\n```",
-            "text/x-python",
+            FileKind::Python,
             "print(1)",
             0,
             0,
         );
-        check(
-            "```\na\n```\nand\n```\nb\n```",
-            "text/plain",
-            "```\na\n```\nand\n```\nb\n```",
-            0,
-            0,
-        );
-        check(
-            "```rust\nfn f() {}\n```",
-            "text/markdown",
-            "```rust\nfn f() {}\n```",
-            0,
-            0,
-        );
-        check("```markdown\n# A\n```", "text/markdown", "# A", 0, 0);
     }
 
     #[test]
-    fn a_text_that_mentions_a_question_is_no_question() {
-        assert_eq!(
-            read_reply("QUESTION: Which edition?", ""),
-            WorkReply::Question("Which edition?".into())
-        );
-        assert_eq!(
-            read_reply("**QUESTION:** Which edition?\n", ""),
-            WorkReply::Question("Which edition?".into())
-        );
-        check(
+    fn nothing_in_a_text_is_unescaped_or_trimmed() {
+        for (text, kind) in [
+            ("const re = /<\\/b>/g;\n", FileKind::JavaScript),
+            ("<script>\"<script><\\/script>\"</script>", FileKind::Html),
+            ("    def second(self):\n        return 2\n", FileKind::Python),
+            ("a,b\r\n1,2\r\n", FileKind::Csv),
+            ("\n\tx\n\n", FileKind::Code),
+            ("Models end a thought with </think> and go on.", FileKind::Markdown),
+            ("Two spaces end a line.  ", FileKind::Markdown),
+        ] {
+            check(text, kind, text, 0, 0);
+        }
+    }
+
+    #[test]
+    fn only_one_marked_line_is_a_question() {
+        assert_eq!(question("QUESTION: Which edition?"), Some("Which edition?"));
+        assert_eq!(question("**QUESTION:** Which edition?\n"), Some("Which edition?"));
+        assert_eq!(question("<think>hm</think>\nQUESTION: Which?"), Some("Which?"));
+        for text in [
             "The QUESTION: is open.",
-            "text/markdown",
-            "The QUESTION: is open.",
-            0,
-            0,
-        );
-        check("QUESTION:", "text/markdown", "QUESTION:", 0, 0);
+            "QUESTION:",
+            "QUESTION: Who lit the lamp?\nANSWER: Mara.",
+            "QUESTION: Who?\n\nQUESTION: When?",
+            "Question: Who?\nA: Mara.",
+        ] {
+            assert_eq!(question(text), None, "{text}");
+            check(text, FileKind::Markdown, text, 0, 0);
+        }
     }
 
     proptest! {
         #[test]
         fn any_reply_is_read(answer in "([`a-z{}\":,\\[\\]\n ]|chorus|QUESTION:|```){0,60}") {
-            let _ = read_reply(&answer, "text/markdown");
-            let _ = read_reply(&answer, "application/json");
+            let _ = (read_result(&answer, FileKind::Markdown), question(&answer));
+            let _ = read_result(&answer, FileKind::Json);
+        }
+
+        #[test]
+        fn any_text_without_thought_and_fence_passes_unchanged(text in "[^`~\u{0}]{0,120}") {
+            prop_assume!(!text.contains("</th") && !text.trim_start().starts_with("<th"));
+            for kind in [FileKind::Markdown, FileKind::Python, FileKind::Json, FileKind::Html, FileKind::Plain] {
+                prop_assert_eq!(&read_result(&text, kind).text, &text);
+            }
         }
     }
 }

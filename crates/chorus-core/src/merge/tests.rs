@@ -180,7 +180,7 @@ fn files_hold_parts_glossary_and_resolved_conflicts() {
         (
             "t1",
             result(
-                "## One\r\n\r\nText.\n\n",
+                "## One\n\nText.\n\n",
                 &[("height", "42")],
                 &[("wick", "a cord"), ("Lamp", "a light")],
             ),
@@ -251,6 +251,45 @@ fn conflicts_without_a_place_get_a_file_of_their_own() {
         merged[1].text
     );
     assert_eq!(files(&plan, &results, &[], &[]).len(), 1);
+}
+
+#[test]
+fn a_list_of_conflicts_never_stands_in_a_package_unasked() {
+    let results = results([
+        ("t1", result("def len(): return 13", &[("len", "13")], &[])),
+        ("t2", result("def len(): return 4", &[("len", "4")], &[])),
+    ]);
+    let paths = |path: &str, requirement: &str| -> Vec<String> {
+        let mut plan = plan(&["t1", "t2"], vec![part("t1"), part("t2")]);
+        plan.files[0].path = path.to_owned();
+        plan.requirements[0].text = requirement.to_owned();
+        let conflicts = conflicts(&plan, &results);
+        assert_eq!(conflicts.len(), 1);
+        files(&plan, &results, &conflicts, &[])
+            .into_iter()
+            .map(|file| file.path)
+            .collect()
+    };
+    assert_eq!(paths("pkg/a.py", "It runs"), ["pkg/a.py"]);
+    assert_eq!(paths("pkg/a.py", "Lists contradictions"), ["pkg/a.py"]);
+    assert_eq!(paths("a.csv", "It is there"), ["a.csv"]);
+    assert_eq!(paths("a.csv", "Lists contradictions"), ["a.csv", "CONFLICTS.md"]);
+    assert_eq!(paths("a.md", "It is there"), ["a.md", "CONFLICTS.md"]);
+}
+
+#[test]
+fn a_part_alone_in_its_file_stays_byte_for_byte() {
+    for (path, text) in [
+        ("a.py", "    indented\r\n\r\n\n"),
+        ("a.md", "\n  # One  \r\n\tText.\n\n\n"),
+        ("a.json", "{\"b\":1.50 , \"a\":[ ]}\n"),
+        ("a.csv", "a,b\r\n1,2\r\n"),
+    ] {
+        let mut plan = plan(&["t1"], vec![part("t1")]);
+        plan.files[0].path = path.to_owned();
+        let merged = files(&plan, &results([("t1", result(text, &[], &[]))]), &[], &[]);
+        assert_eq!(merged[0].text, text);
+    }
 }
 
 #[test]
@@ -326,7 +365,7 @@ fn code_is_joined_by_lines_and_keeps_its_indentation() {
     ]);
     assert_eq!(
         files(&plan, &results, &[], &[])[0].text,
-        "class A:\n    x = 1\n"
+        "class A:\n    x = 1\n\n"
     );
 }
 
@@ -370,6 +409,7 @@ fn json_parts_become_one_value_where_they_can() {
     );
     assert_eq!(merged("{\"a\":1}", "[2]").text, "{\"a\":1}\n[2]\n");
     assert_eq!(merged("[1]", "[").text, "[1]\n[\n");
+    assert_eq!(merged("[1]", "[").faults.len(), 1);
 }
 
 #[test]

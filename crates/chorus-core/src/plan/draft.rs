@@ -98,7 +98,8 @@ fn requirements(values: &[Value]) -> Vec<Requirement> {
 
 fn task(at: usize, value: &Value) -> Option<DraftTask> {
     let Value::Object(object) = value else {
-        let instructions = json::text(value).filter(|text| !text.is_empty())?;
+        let instructions = value.as_str().map(str::trim).filter(|text| is_work(text))?;
+        let instructions = instructions.to_owned();
         let key = format!("t{}", at + 1);
         return Some(DraftTask {
             names: vec![key.clone()],
@@ -148,6 +149,11 @@ fn task(at: usize, value: &Value) -> Option<DraftTask> {
         output_tokens: tokens.and_then(count).unwrap_or(OUTPUT_TOKENS),
         for_each: json::text_of(object, &["for_each"]).is_some_and(|of| of.starts_with("section")),
     })
+}
+
+/// Returns true if a bare text can be the instructions of a task: numbers and marks cannot.
+fn is_work(text: &str) -> bool {
+    text.chars().filter(|letter| letter.is_alphabetic()).count() >= 4
 }
 
 /// Returns the ids of a list of ids or of objects with an id.

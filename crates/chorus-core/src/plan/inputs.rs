@@ -1,5 +1,5 @@
-//! Fitting the inputs of tasks to their model: many sections are split over several tasks, many
-//! results pass through joining tasks.
+//! Fitting the inputs of tasks to their model: sections and results that are too many for one call
+//! pass through condensing tasks. A task stays one task.
 
 use std::collections::BTreeSet;
 
@@ -9,49 +9,61 @@ use super::notes::Notes;
 use super::{ParentPolicy, Scope};
 use crate::brief::SectionId;
 
-/// Splits tasks with too many sections for one call into tasks for neighbouring sections.
-pub(super) fn split(tasks: Vec<DraftTask>, scope: &Scope<'_>, notes: &mut Notes) -> Vec<DraftTask> {
+/// Puts condensing tasks between a task and its sections when these are too many for one call.
+/// Parents keep half of the room.
+pub(super) fn condense(
+    tasks: Vec<DraftTask>,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) -> Vec<DraftTask> {
     let sections = Sections::of(scope);
+    let taken: BTreeSet<String> = tasks.iter().map(|task| task.key.clone()).collect();
     let mut fitting = Vec::new();
-    for task in tasks {
-        let most = if task.parents.is_empty() {
-            scope.limits.input_tokens
+    for mut task in tasks {
+        let limit = scope.limits.input_tokens;
+        let room = if task.parents.is_empty() {
+            limit
         } else {
-            scope.limits.input_tokens / 2
+            limit / 2
         };
-        let groups = groups(&task.sections, most, |id| {
-            sections.tokens(&[SectionId(id.clone())])
-        });
-        if groups.len() <= 1 {
+        let weight = |id: &String| sections.tokens(&[SectionId(id.clone())]);
+        let total: u64 = task.sections.iter().map(weight).sum();
+        if total <= room || task.sections.len() < 2 {
             fitting.push(task);
             continue;
         }
+        let groups = groups(&task.sections, limit, weight);
         notes.warn(format!(
-            "task {} reads more than {most} tokens; split into {} tasks",
+            "task {} reads {total} tokens, more than {room}; {} condensing tasks were put before it",
             task.key,
             groups.len()
         ));
-        let output = (task.output_tokens / u32::try_from(groups.len()).unwrap_or(1))
-            .max(200)
-            .min(task.output_tokens);
-        for (at, group) in groups.iter().enumerate() {
-            let key = format!("{}.{}", task.key, at + 1);
-            let names = task.names.iter().cloned().chain([key.clone()]).collect();
-            let title = format!("{} ({} of {})", task.title, at + 1, groups.len());
-            fitting.push(DraftTask {
-                key,
-                names,
-                title,
-                sections: group.to_vec(),
-                output_tokens: output,
-                ..task.clone()
-            });
+        let each = share(room, groups.len(), scope);
+        let mut numbers = (1..).filter(|number| !taken.contains(&condensing_key(&task, *number)));
+        let condensing: Vec<DraftTask> = groups
+            .into_iter()
+            .zip(&mut numbers)
+            .map(|(group, number)| condensing_sections(&task, number, group, each))
+            .collect();
+        let keys = condensing.iter().map(|condensing| condensing.key.clone());
+        task.parents.extend(keys);
+        task.sections.clear();
+        if task.policy != ParentPolicy::All {
+            task.policy = ParentPolicy::Settled;
         }
+        fitting.extend(condensing);
+        fitting.push(task);
     }
     fitting
 }
 
-/// Puts joining tasks before tasks that read more results than fit one call. Parents stand before
+/// Returns the tokens that each of so many condensing tasks may produce.
+fn share(room: u64, tasks: usize, scope: &Scope<'_>) -> u64 {
+    let most = u64::from(scope.limits.max_output_tokens.max(1));
+    (room / tasks.max(1) as u64).clamp(1, most)
+}
+
+/// Puts condensing tasks before tasks that read more results than fit one call. Parents stand before
 /// children, before and after.
 pub(super) fn narrow(
     tasks: Vec<DraftTask>,
@@ -75,58 +87,88 @@ pub(super) fn narrow(
         if total > room && task.parents.len() > 1 {
             let groups = groups(&task.parents, limit, output);
             notes.warn(format!(
-                "task {} reads results of {total} tokens; {} joining tasks were put before it",
+                "task {} reads results of {total} tokens; {} condensing tasks were put before it",
                 task.key,
                 groups.len()
             ));
-            let each = (room / groups.len() as u64)
-                .clamp(1, u64::from(scope.limits.max_output_tokens.max(1)));
-            let mut numbers = (1..).filter(|number| !taken.contains(&joining_key(&task, *number)));
-            let joining: Vec<DraftTask> = groups
+            let each = share(room, groups.len(), scope);
+            let mut numbers =
+                (1..).filter(|number| !taken.contains(&condensing_key(&task, *number)));
+            let condensing: Vec<DraftTask> = groups
                 .iter()
                 .zip(&mut numbers)
-                .map(|(group, number)| joining(&task, number, group, each))
+                .map(|(group, number)| condensing_results(&task, number, group, each))
                 .collect();
-            task.parents = joining.iter().map(|joining| joining.key.clone()).collect();
+            let keys = condensing.iter().map(|condensing| condensing.key.clone());
+            task.parents = keys.collect();
             task.policy = if task.policy == ParentPolicy::All {
                 ParentPolicy::All
             } else {
                 ParentPolicy::Any
             };
-            narrow.extend(joining);
+            narrow.extend(condensing);
         }
         narrow.push(task);
     }
     narrow
 }
 
-/// Returns the key of a joining task. A planner may have given it to a task of its own.
-fn joining_key(task: &DraftTask, number: usize) -> String {
+/// Returns the key of a condensing task. A planner may have given it to a task of its own.
+fn condensing_key(task: &DraftTask, number: usize) -> String {
     format!("{}.in{number}", task.key)
 }
 
-fn joining(task: &DraftTask, number: usize, parents: &[String], tokens: u64) -> DraftTask {
-    let key = joining_key(task, number);
+fn condensing_results(
+    task: &DraftTask,
+    number: usize,
+    parents: &[String],
+    tokens: u64,
+) -> DraftTask {
     DraftTask {
-        names: vec![key.clone()],
-        key,
         title: format!("Condense results for: {} ({number})", task.title),
-        instructions: format!(
-            "Condense the results given to about {tokens} tokens for a task that cannot read them in full. Keep, result by result and in their order, every fact, \
-             name, number, term and quotation which that task needs. That task is called {:?}; its instructions are: {}",
-            task.title, task.instructions
-        ),
         parents: parents.to_vec(),
         policy: if task.policy == ParentPolicy::All {
             ParentPolicy::All
         } else {
             ParentPolicy::Settled
         },
-        covers: task.covers.clone(),
         acceptance: vec!["Each of the results given is represented, in the order given".into()],
+        ..condensing(task, number, tokens, ("results", "result"))
+    }
+}
+
+fn condensing_sections(
+    task: &DraftTask,
+    number: usize,
+    sections: Vec<String>,
+    tokens: u64,
+) -> DraftTask {
+    DraftTask {
+        title: format!("Condense sections for: {} ({number})", task.title),
+        sections,
+        acceptance: vec!["Each of the sections given is represented, in the order given".into()],
+        ..condensing(task, number, tokens, ("sections", "section"))
+    }
+}
+
+fn condensing(
+    task: &DraftTask,
+    number: usize,
+    tokens: u64,
+    (many, one): (&str, &str),
+) -> DraftTask {
+    let key = condensing_key(task, number);
+    DraftTask {
+        names: vec![key.clone()],
+        key,
+        instructions: format!(
+            "Condense the {many} given to about {tokens} tokens for a task that cannot read them in full. Keep, {one} by {one} and in their order, every fact, \
+             name, number, term and quotation which that task needs. That task is called {:?}; its instructions are: {}",
+            task.title, task.instructions
+        ),
+        covers: task.covers.clone(),
         output_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        sections: Vec::new(),
-        for_each: false,
+        ..DraftTask::default()
     }
 }
 
@@ -194,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_with_too_many_sections_is_split_in_document_order() {
+    fn a_task_with_too_many_sections_stays_one_task_behind_condensing_ones() {
         let check = |sizes: &[u64], task: DraftTask, expected: &[&str], warnings: usize| {
             let outline = sketch::outline(sizes);
             let scope = Scope {
@@ -202,7 +244,7 @@ mod tests {
                 limits: LIMITS,
             };
             let mut notes = Notes::default();
-            assert_eq!(drawn(&split(vec![task], &scope, &mut notes)), expected);
+            assert_eq!(drawn(&condense(vec![task], &scope, &mut notes)), expected);
             assert_eq!(notes.into_warnings().len(), warnings);
         };
         let all = ["d1.1", "d1.2", "d1.3"];
@@ -215,14 +257,14 @@ mod tests {
         check(
             &[600, 300, 400],
             task("t", &[], &all, 90),
-            &["t.1[d1.1,d1.2]", "t.2[d1.3]"],
+            &["t.in1[d1.1,d1.2]", "t.in2[d1.3]", "t(t.in1,t.in2)"],
             1,
         );
         // Results of parents take half of the room.
         check(
             &[300, 300, 400],
             task("t", &["p"], &all, 90),
-            &["t.1(p)[d1.1]", "t.2(p)[d1.2]", "t.3(p)[d1.3]"],
+            &["t.in1[d1.1,d1.2,d1.3]", "t(p,t.in1)"],
             1,
         );
         check(&[5_000], task("t", &[], &["d1.1"], 90), &["t[d1.1]"], 0);
@@ -230,7 +272,25 @@ mod tests {
     }
 
     #[test]
-    fn joining_tasks_stand_before_a_task_with_too_many_results() {
+    fn what_condensing_tasks_write_fits_the_task_that_reads_it() {
+        let outline = sketch::outline(&[400; 12]);
+        let scope = Scope {
+            outline: &outline,
+            limits: LIMITS,
+        };
+        let sections: Vec<String> = (1..=12).map(|at| format!("d1.{at}")).collect();
+        let names: Vec<&str> = sections.iter().map(String::as_str).collect();
+        let tasks = condense(vec![task("t", &[], &names, 90)], &scope, &mut Notes::default());
+        let (whole, condensing) = tasks.split_last().expect("a task");
+        let read: u64 = condensing.iter().map(|task| u64::from(task.output_tokens)).sum();
+        assert!(read <= LIMITS.input_tokens, "{read}");
+        assert_eq!(whole.output_tokens, 90);
+        let covered: Vec<&String> = condensing.iter().flat_map(|task| &task.sections).collect();
+        assert_eq!(covered, sections.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn condensing_tasks_stand_before_a_task_with_too_many_results() {
         let outline = sketch::outline(&[500]);
         let scope = Scope {
             outline: &outline,
@@ -265,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_joining_task_never_takes_the_key_of_another_task() {
+    fn a_condensing_task_never_takes_the_key_of_another_task() {
         let outline = sketch::outline(&[]);
         let scope = Scope {
             outline: &outline,

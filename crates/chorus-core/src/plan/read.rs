@@ -47,7 +47,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
         });
     }
     let tasks = expand::expand(tasks, scope, &mut notes);
-    let tasks = distinct(inputs::split(tasks, scope, &mut notes));
+    let tasks = distinct(inputs::condense(tasks, scope, &mut notes));
     too_many(tasks.len(), scope)?;
     let tasks = connected(tasks, &mut notes);
     notes.check()?;
@@ -82,6 +82,7 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     match plan.check_in(scope).as_slice() {
         [] => Ok(Reading {
             plan,
+            fidelity: notes.fidelity(),
             warnings: notes.into_warnings(),
         }),
         broken => Err(Refused {
@@ -208,7 +209,7 @@ impl<'a> Names<'a> {
         Self { names, titles }
     }
 
-    /// Returns the tasks of a name: an id, the id of a task that was expanded or split, else an
+    /// Returns the tasks of a name: an id, the id of a task that was expanded, else an
     /// exact title.
     fn resolve(&self, name: &str) -> Vec<&'a str> {
         let by_name = self

@@ -1,4 +1,5 @@
-//! Tagged blocks of a turn. Contents are escaped, so they cannot close a block.
+//! Tagged blocks of a turn. Contents stand in them as they are; a block whose contents hold its closing tag has a
+//! number in its name, so that they cannot close it.
 
 use std::fmt::Write;
 
@@ -17,20 +18,23 @@ impl Turn {
 
     /// Adds a block on several lines.
     pub(super) fn long(&mut self, name: &str, attributes: &[(&str, &str)], contents: &str) {
-        self.open(name, attributes);
+        let name = closed_only_by_itself(name, contents);
+        self.tag(&name, attributes);
+        self.0.push_str(">\n");
         let contents = contents.trim_matches('\n');
         if !contents.is_empty() {
-            self.0.push_str(&escaped(contents));
+            self.0.push_str(contents);
             self.0.push('\n');
         }
-        self.close(name);
+        writeln!(self.0, "</{name}>").expect("a string takes all text");
     }
 
     /// Adds a block on one line.
     pub(super) fn short(&mut self, name: &str, attributes: &[(&str, &str)], contents: &str) {
-        self.tag(name, attributes);
         let contents = contents.split_whitespace().collect::<Vec<_>>().join(" ");
-        writeln!(self.0, ">{}</{name}>", escaped(&contents)).expect("a string takes all text");
+        let name = closed_only_by_itself(name, &contents);
+        self.tag(&name, attributes);
+        writeln!(self.0, ">{contents}</{name}>").expect("a string takes all text");
     }
 
     /// Adds a block without contents.
@@ -39,31 +43,32 @@ impl Turn {
         self.0.push_str(" />\n");
     }
 
-    /// Adds the opening tag of a block that holds other blocks.
-    pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
-        self.tag(name, attributes);
-        self.0.push_str(">\n");
-    }
-
-    /// Adds the closing tag of a block that holds other blocks.
-    pub(super) fn close(&mut self, name: &str) {
-        writeln!(self.0, "</{name}>").expect("a string takes all text");
+    /// Adds a block that holds other blocks.
+    pub(super) fn nest(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        fill: impl FnOnce(&mut Self),
+    ) {
+        let mut inner = Self(String::new());
+        fill(&mut inner);
+        self.long(name, attributes, &inner.0);
     }
 
     /// Adds the sections of an [`Outline`].
     pub(super) fn outline(&mut self, outline: &Outline) {
-        self.open("outline", &[]);
-        for section in &outline.sections {
-            let tokens = section.tokens.to_string();
-            let attributes = [
-                ("id", section.id.0.as_str()),
-                ("document", &section.document),
-                ("title", &section.title),
-                ("tokens", &tokens),
-            ];
-            self.short("section", &attributes, &section.opening);
-        }
-        self.close("outline");
+        self.nest("outline", &[], |turn| {
+            for section in &outline.sections {
+                let tokens = section.tokens.to_string();
+                let attributes = [
+                    ("id", section.id.0.as_str()),
+                    ("document", &section.document),
+                    ("title", &section.title),
+                    ("tokens", &tokens),
+                ];
+                turn.short("section", &attributes, &section.opening);
+            }
+        });
     }
 
     /// Adds answers; nothing when there are none.
@@ -71,16 +76,16 @@ impl Turn {
         if answers.is_empty() {
             return;
         }
-        self.open("answers", &[]);
-        for answered in answers {
-            let assumed = if answered.assumed { "true" } else { "false" };
-            self.short(
-                "answer",
-                &[("question", &answered.question.text), ("assumed", assumed)],
-                &answered.answer,
-            );
-        }
-        self.close("answers");
+        self.nest("answers", &[], |turn| {
+            for answered in answers {
+                let assumed = if answered.assumed { "true" } else { "false" };
+                turn.short(
+                    "answer",
+                    &[("question", &answered.question.text), ("assumed", assumed)],
+                    &answered.answer,
+                );
+            }
+        });
     }
 
     /// Adds the faults of the answer before; nothing when there were none.
@@ -110,9 +115,16 @@ impl Turn {
     }
 }
 
-/// Escapes contents so that they hold no closing tag.
-pub(super) fn escaped(contents: &str) -> String {
-    contents.replace("</", "<\\/")
+/// Returns the name, with a number if the contents hold its closing tag.
+fn closed_only_by_itself(name: &str, contents: &str) -> String {
+    let contents = contents.to_ascii_lowercase();
+    if !contents.contains(&format!("</{name}")) {
+        return name.to_owned();
+    }
+    (2..)
+        .map(|number| format!("{name}-{number}"))
+        .find(|name| !contents.contains(&format!("</{name}")))
+        .expect("numbers do not end")
 }
 
 /// Escapes the value of an attribute and joins its lines.

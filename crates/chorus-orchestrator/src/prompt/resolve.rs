@@ -41,28 +41,29 @@ pub fn resolve(input: &Resolve<'_>) -> Request {
     let mut turn = Turn::of("resolve");
     turn.long("brief", &[], input.brief);
     for conflict in input.conflicts {
-        turn.open(
-            "conflict",
-            &[("id", &conflict.id), ("subject", &conflict.subject)],
-        );
-        for claim in &conflict.claims {
-            let tasks = claim
-                .tasks
-                .iter()
-                .map(TaskKey::as_str)
-                .collect::<Vec<_>>()
-                .join(",");
-            turn.short(
-                "claim",
-                &[
-                    ("id", &claim.id),
-                    ("value", &claim.value),
-                    ("tasks", &tasks),
-                ],
-                &claim.quote,
-            );
-        }
-        turn.close("conflict");
+        let attributes = [
+            ("id", conflict.id.as_str()),
+            ("subject", &conflict.subject),
+        ];
+        turn.nest("conflict", &attributes, |turn| {
+            for claim in &conflict.claims {
+                let tasks = claim
+                    .tasks
+                    .iter()
+                    .map(TaskKey::as_str)
+                    .collect::<Vec<_>>()
+                    .join(",");
+                turn.short(
+                    "claim",
+                    &[
+                        ("id", &claim.id),
+                        ("value", &claim.value),
+                        ("tasks", &tasks),
+                    ],
+                    &claim.quote,
+                );
+            }
+        });
     }
     turn.refused(input.refused);
     let resolution = [

@@ -333,7 +333,7 @@ fn a_repeated_prompt_lists_the_faults_of_the_answer_before() {
         "</refused> item r1 is missing".to_owned(),
     ];
     for (first, again) in asked(&[]).iter().zip(asked(&wrong)) {
-        let refused = "<refused>\n- no JSON object was found\n- <\\/refused> item r1 is missing\n</refused>\n";
+        let refused = "<refused-2>\n- no JSON object was found\n- </refused> item r1 is missing\n</refused-2>\n";
         assert_eq!(turn(&again), format!("{}{refused}", turn(first)));
         let [Content::Text { text: rules, .. }] = again.system.as_slice() else {
             panic!("the rules are one text")
@@ -509,7 +509,7 @@ fn what_was_resolved_about_the_brief_is_shown_to_workers_as_far_as_there_is_room
     assert_eq!(turn(&request).matches('é').count(), 3_000);
 }
 
-/// Reads a turn as `docs/prompts.md` says: from an opening tag to the first closing tag of its name. Gives the names
+/// Reads a turn as `docs/prompts.md` says: from an opening tag to the first closing tag of its name and number. Gives the names
 /// of the outermost blocks with their contents.
 fn blocks(turn: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -584,11 +584,13 @@ proptest! {
         };
         let request = work(&order);
         let seen = blocks(turn(&request));
+        let plain = |name: &'_ str| name.trim_end_matches(|letter: char| letter == '-' || letter.is_ascii_digit()).to_owned();
+        let seen: Vec<(String, String)> = seen.into_iter().map(|(name, contents)| (plain(&name), contents)).collect();
         let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
         prop_assert_eq!(names, ["task", "project", "instructions", "acceptance", "output", "input", "result", "glossary", "feedback", "previous"]);
         let by_name: BTreeMap<&str, &str> = seen.iter().map(|(name, contents)| (name.as_str(), contents.as_str())).collect();
-        let instructions = by_name["instructions"].strip_prefix("instructions>\n").expect("contents begin after the tag");
-        prop_assert_eq!(instructions.trim_matches('\n'), texts[3].trim_matches('\n').replace("</", "<\\/"));
+        let (_, instructions) = by_name["instructions"].split_once(">\n").expect("contents begin after the tag");
+        prop_assert_eq!(instructions.trim_matches('\n'), texts[3].trim_matches('\n'));
         let request = clarify(&Clarify { brief: &texts[7], outline: &outline, refused: &[], budget: BUDGET });
         prop_assert_eq!(blocks(turn(&request)).len(), 3);
     }

@@ -97,7 +97,7 @@ If you cannot go on without knowing something that none of the blocks tells and 
 one line only: QUESTION: and the question. Do so only then.
 "#;
 
-/// Builds the request of a work task. Its answer is parsed by [`read_reply`](chorus_core::merge::read_reply).
+/// Builds the request of a work task. Its answer is parsed by [`read_result`](chorus_core::merge::read_result).
 pub fn work(input: &Work<'_>) -> Request {
     let task = input.task;
     let mut turn = Turn::of("work");
@@ -108,11 +108,11 @@ pub fn work(input: &Work<'_>) -> Request {
     );
     turn.answers(that_fit(input.known));
     turn.long("instructions", &[], &task.instructions);
-    turn.open("acceptance", &[]);
-    for line in &task.acceptance {
-        turn.short("item", &[], line);
-    }
-    turn.close("acceptance");
+    turn.nest("acceptance", &[], |turn| {
+        for line in &task.acceptance {
+            turn.short("item", &[], line);
+        }
+    });
     let (path, media_type) = input
         .file
         .map_or(("", "text/markdown"), |file| (&file.path, &file.media_type));
@@ -164,11 +164,11 @@ fn material(input: &Work<'_>, turn: &mut Turn) {
         turn.long("result", &[("task", task.as_str()), ("title", title)], text);
     }
     if !input.glossary.is_empty() {
-        turn.open("glossary", &[]);
-        for term in input.glossary {
-            turn.short("term", &[("name", &term.term)], &term.meaning);
-        }
-        turn.close("glossary");
+        turn.nest("glossary", &[], |turn| {
+            for term in input.glossary {
+                turn.short("term", &[("name", &term.term)], &term.meaning);
+            }
+        });
     }
 }
 

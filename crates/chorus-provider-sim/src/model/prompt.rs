@@ -70,9 +70,9 @@ impl<'a> Prompt<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Content of the block, unescaped.
+    /// Content of the block, as it stands there.
     pub(super) fn text(&self) -> String {
-        self.body.trim().replace("<\\/", "</")
+        self.body.trim().to_owned()
     }
 
     /// Value of an attribute; empty if it is missing.
@@ -136,11 +136,13 @@ fn blocks<'a>(text: &'a str, names: &[&'a str]) -> Vec<Block<'a>> {
 
 /// Block that opens at an offset, and the offset after it.
 fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize)> {
-    let rest = text[open + 1..].strip_prefix(name)?;
+    let named = text[open + 1..].strip_prefix(name)?;
+    let number = numbered(named);
+    let rest = &named[number.len()..];
     if !rest.starts_with([' ', '>', '/', '\n']) {
         return None;
     }
-    let start = open + 1 + name.len();
+    let start = open + 1 + name.len() + number.len();
     let tag_end = start + tag_length(rest)?;
     let attributes = &text[start..tag_end];
     if let Some(attributes) = attributes.strip_suffix('/') {
@@ -153,7 +155,7 @@ fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize
             tag_end + 1,
         ));
     }
-    let closing = format!("</{name}>");
+    let closing = format!("</{name}{number}>");
     let body_end = tag_end + 1 + text[tag_end + 1..].find(&closing)?;
     Some((
         Block {
@@ -163,6 +165,15 @@ fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize
         },
         body_end + closing.len(),
     ))
+}
+
+/// The number in the name of a block whose contents hold its closing tag: `-2`; empty for others.
+fn numbered(text: &str) -> &str {
+    let digits = |digits: &str| digits.bytes().take_while(u8::is_ascii_digit).count();
+    match text.strip_prefix('-').map(digits) {
+        Some(count) if count > 0 => &text[..=count],
+        _ => "",
+    }
 }
 
 /// Bytes up to the `>` that closes a tag; a `>` inside a quoted value does not close it.
@@ -179,8 +190,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_found_with_their_attributes_and_unescaped_contents() {
-        let text = "<task kind=\"work\" />\n<instructions>Look at <input section=\"x\"> and <\\/instructions>.</instructions>\n<input section=\"d1.2\" title=\"A &quot;b&quot; &lt; c\">One <b>two<\\/b>.</input>\n<acceptance><item>a</item>\n<item>b</item></acceptance><limits max_tasks=\"40\" />";
+    fn blocks_are_found_with_their_attributes_and_contents() {
+        let text = "<task kind=\"work\" />\n<instructions-2>Look at <input section=\"x\"> and </instructions>.</instructions-2>\n<input section=\"d1.2\" title=\"A &quot;b&quot; &lt; c\">One <b>two</b>.</input>\n<acceptance><item>a</item>\n<item>b</item></acceptance><limits max_tasks=\"40\" />";
         let prompt = Prompt::read(text);
         assert_eq!(kind(text), Some("work"));
         assert_eq!(

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::Fidelity;
 use crate::brief::{Outline, Section};
 use crate::plan::{Limits, Part, estimate, fallback};
 
@@ -169,7 +170,7 @@ fn forgotten_sections_are_requested_or_given() {
         .plan;
     assert_eq!(
         drawn(&lenient),
-        "t.1 d1.1, t.2 d1.2, u(t.1 t.2) | deliverable.md: u"
+        "t.in1 d1.1, t.in2 d1.2, t(t.in1 t.in2), u(t) | deliverable.md: u"
     );
 }
 
@@ -228,6 +229,12 @@ fn plans_that_are_none_are_refused_with_a_reason() {
         "refused: no JSON object",
     );
     check_text(&[], r#"{"title":"x","tasks":[]}"#, "refused: no task");
+    check_text(&[], r#"{"hello": [1,2,"#, "refused: no JSON object");
+    check_text(&[], r#"{"tasks": [1, 2]}"#, "refused: no task");
+    for text in [r#"{"hello": [1,2,"#, r#"{"tasks": [1, 2"#, r#"{"a": [{"b": 1},"#] {
+        let lenient = read_leniently(text, &scope(&outline(&[])));
+        assert!(lenient.is_err(), "{text}");
+    }
     check_text(
         &[],
         r#"{"tasks":[{"id":"t1","instructions":"Write"},{"id":"t2","instr"#,
@@ -259,6 +266,24 @@ fn repeated_tasks_are_joined_and_similar_ones_are_not() {
             .any(|text| text.contains("b asks for the same as a")),
         "{warnings:?}"
     );
+    for (one, other) in [
+        ("the opening scene", "the closing scene"),
+        ("the argument for", "the argument against"),
+        ("写下港口的开场，写明灯塔的高度", "写下港口的结尾，写明灯塔的高度"),
+        ("about C", "about C++"),
+    ] {
+        check(
+            &[],
+            &json!({"tasks": [task("a", &format!("{words}: {one}")), task("b", &format!("{words}: {other}"))]}),
+            "a, b | deliverable.md: a b",
+        );
+    }
+    let titled = |id: &str, title: &str| json!({"id": id, "title": title, "instructions": words});
+    check(
+        &[],
+        &json!({"tasks": [titled("a", "Opening"), titled("b", "Closing")]}),
+        "a, b | deliverable.md: a b",
+    );
     let named = |name: &str| format!("{words} in the file {name}");
     check(
         &[],
@@ -273,7 +298,7 @@ fn what_a_task_reads_fits_its_model() {
     check(
         &[600, 300, 600, 700],
         &whole,
-        "t.1 d1.1 d1.2, t.2 d1.3, t.3 d1.4, u(t.1 t.2 t.3) | deliverable.md: u",
+        "t.in1 d1.1 d1.2, t.in2 d1.3, t.in3 d1.4, t(t.in1 t.in2 t.in3), u(t) | deliverable.md: u",
     );
     let wide = json!({"tasks": [{"id": "t", "instructions": "Summarise {section}", "for_each": "section", "sections": ["*"], "output_tokens": 400},
         {"id": "u", "instructions": "Join", "depends_on": ["t"]}]});
@@ -511,4 +536,25 @@ fn an_estimate_follows_the_longest_path() {
     );
     // Sections of 300 tokens, results of 400 for the last task, and a frame for each of four calls.
     assert!(estimate.input_tokens >= 700 + 4 * 450);
+}
+
+#[test]
+fn a_reading_names_the_distance_between_reply_and_plan() {
+    let fidelity = |text: &str| {
+        read_leniently(text, &scope(&outline(&[]))).map(|reading| reading.fidelity)
+    };
+    let task = r#"{"id":"t1","instructions":"Write the part"}"#;
+    let file = r#""files":[{"path":"a.md","parts":["t1"]}]"#;
+    let whole = format!(
+        r#"{{"requirements":["Is there"],"tasks":[{{"id":"t1","title":"Part","instructions":"Write the part","covers":["r1"]}}],{file}}}"#
+    );
+    assert_eq!(fidelity(&whole), Ok(Fidelity::AsWritten));
+    assert_eq!(
+        fidelity(&format!("{{\"tasks\":[{task},],{file}}}")),
+        Ok(Fidelity::Mended)
+    );
+    assert_eq!(
+        fidelity(&format!("{{{file},\"tasks\":[{task},{{\"id\":\"t2\",\"instr")),
+        Ok(Fidelity::Salvaged)
+    );
 }
