@@ -6,20 +6,36 @@
 mod check;
 mod read;
 mod ruling;
+mod unite;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::TaskKey;
 
-pub use check::check;
-pub use read::{read, read_whole, unite};
-pub use ruling::{ReworkHistory, Ruling, redo, rule, score};
+pub use check::{SyntaxCheck, SyntaxFault, check};
+pub use read::{read, read_final};
+pub(crate) use ruling::defect;
+pub use ruling::{ReworkHistory, Ruling, is_better, redo, rule, score};
+pub use unite::{closed, decided, unite};
 
 /// Answer of the judge, one item for each requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Verdict {
     /// Items, in the order of the plan's requirements.
     pub items: Vec<VerdictItem>,
+    /// Requirements that what was read could not decide. Nothing undecided is accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<Undecided>,
+}
+
+/// A requirement that is neither met nor unmet as far as a judge or a check could see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecided {
+    /// Id of the [`Requirement`](crate::plan::Requirement).
+    pub requirement: String,
+    /// Findings so far; empty when nothing was said about it.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// Answer of the judge on one requirement.

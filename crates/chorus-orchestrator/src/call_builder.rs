@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use chorus_core::attempt::{NewAttempt, WorkOrder};
 use chorus_core::brief::{Answered, Brief, Outline, Question, Section};
 use chorus_core::llm::Request;
-use chorus_core::merge::{FileText, JudgeChunk, Term, WorkResult, framed_for_judge};
+use chorus_core::merge::{self, Term, WorkResult};
 use chorus_core::plan::{Plan, PlannedTask};
-use chorus_core::project::{Project, Queue, Subject, Task, TaskAnswer};
+use chorus_core::project::{Project, Queue, State, Subject, Task, TaskAnswer};
 use chorus_core::task_kind::TaskKind;
+use chorus_core::verdict::Undecided;
 
 use crate::aggregate::Aggregate;
 use crate::artifact_cache::Missing;
 use crate::context::Context;
 use crate::inputs;
+use crate::judging;
 use crate::prompt::{
     self, Answer, Clarify, Input, Judge, ParentResult, Planning, Resolve, Rework, Work,
 };
@@ -31,6 +33,9 @@ const PLAN: u64 = 3_000;
 const ANSWER: u64 = 150;
 const RESOLUTION: u64 = 80;
 const VERDICT_ITEM: u64 = 100;
+
+/// Feedback for a part that is made again only because results that it reads were.
+const READER: &str = "Results that this part reads were made again: keep what still holds of the previous text, and change what they change.";
 
 /// A request with the number of tokens that its answer is expected to have.
 struct Call {
@@ -191,19 +196,19 @@ async fn judge(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Res
     let brief = inputs::brief(context, aggregate).await?;
     let plan = inputs::expect_plan(context, aggregate).await?;
     let files = inputs::files(context, aggregate, &plan).await?;
-    let Subject::Part { number, of } = task.about else {
-        unreachable!("a judge task is about a part")
+    let chunk = judging::chunk(&plan, &files, &task.about, aggregate.sizes.judge_tokens);
+    let open = match &task.about {
+        Subject::Undecided { requirements } => Some(requirements.as_slice()),
+        Subject::Itself | Subject::Question { .. } | Subject::Part { .. } => None,
     };
-    let chunks = chunks_for(of, &plan, &files, aggregate.sizes.judge_tokens);
-    let chunk = chunks
-        .get(number as usize)
-        .or_else(|| chunks.last())
-        .expect("there is always a chunk");
     let budget = aggregate.sizes.answers.judge;
     let request = prompt::judge(&Judge {
         brief: &brief.text,
+        answers: &known_answers(&aggregate.project),
         plan: &plan,
-        chunk,
+        chunk: &chunk,
+        suspected: suspected(&aggregate.project.head.state),
+        open,
         refused: refused(task),
         budget,
     });
@@ -213,15 +218,15 @@ async fn judge(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Res
     })
 }
 
-/// Chunks for at most `judges` judges, of at least `tokens` each: limits may have changed since the merge counted
-/// the parts, and this many judges must see all of the deliverable.
-fn chunks_for(judges: u32, plan: &Plan, files: &[FileText], mut tokens: u64) -> Vec<JudgeChunk> {
-    let mut chunks = framed_for_judge(plan, files, tokens);
-    while chunks.len() > judges.max(1) as usize {
-        tokens = tokens.saturating_mul(2).max(1);
-        chunks = framed_for_judge(plan, files, tokens);
+/// Uncertain findings of the checks of the deliverable that is judged.
+fn suspected(state: &State) -> &[Undecided] {
+    if let State::Paused { was } = state {
+        suspected(was)
+    } else if let State::Evaluating { check, .. } = state {
+        &check.undecided
+    } else {
+        &[]
     }
-    chunks
 }
 
 /// Faults of the answers before this one; empty for a first attempt.
@@ -266,7 +271,7 @@ async fn work(context: &Context, aggregate: &mut Aggregate, task: &Task) -> Resu
         results: &results,
         glossary: &glossary(parents.iter().map(|(_, result)| result)),
         answers: &answers,
-        rework: (!feedback.is_empty()).then_some(Rework {
+        rework: (!feedback.is_empty() || !previous.is_empty()).then_some(Rework {
             feedback: &feedback,
             previous: &previous,
         }),
@@ -374,38 +379,38 @@ fn answers(task: &Task) -> Vec<Answered> {
     task.answers.iter().map(answered).collect()
 }
 
-/// Feedback of the judge, followed by the faults of the attempts since.
+/// Feedback of the judge in all rounds, oldest first, followed by the faults of the attempts since.
 fn feedback(task: &Task) -> String {
-    let judge = task
-        .rework
-        .as_ref()
+    let rework = task.rework.as_ref();
+    let earlier = rework.into_iter().flat_map(|rework| rework.earlier.clone());
+    let judge = rework
         .map(|rework| rework.feedback.clone())
         .filter(|feedback| !feedback.is_empty());
     let faults = task
         .current_attempt()
         .map(|attempt| attempt.feedback.clone())
         .unwrap_or_default();
-    judge
-        .into_iter()
+    let parents = rework
+        .filter(|rework| rework.feedback.is_empty() && rework.previous.is_some())
+        .map(|_| READER.to_owned());
+    earlier
+        .chain(judge)
+        .chain(parents)
         .chain(faults)
         .collect::<Vec<_>>()
         .join("\n")
 }
 
+/// Text of the result that a task replaces; empty if there was none.
 async fn previous(
     context: &Context,
     aggregate: &mut Aggregate,
     plan: &Plan,
     task: &Task,
 ) -> Result<String, Missing> {
-    let Some(replaced) = task
-        .rework
-        .as_ref()
-        .and_then(|rework| aggregate.project.tasks.get(&rework.replaces))
-        .cloned()
-    else {
+    let Some(hash) = task.rework.as_ref().and_then(|rework| rework.previous) else {
         return Ok(String::new());
     };
-    let result = inputs::result(context, aggregate, plan, &replaced).await?;
-    Ok(result.map(|result| result.text).unwrap_or_default())
+    let text = aggregate.artifacts.text(context, "a result", hash).await?;
+    Ok(merge::read_result(&text, inputs::file_kind(plan, &task.key)).text)
 }

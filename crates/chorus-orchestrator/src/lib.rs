@@ -16,6 +16,7 @@ mod context;
 mod decider;
 mod fold;
 mod inputs;
+mod judging;
 mod merging;
 mod orchestrator;
 pub mod prompt;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use chorus_core::merge::{self, Deliverable, FileText, MergedFile, Resolution};
 use chorus_core::plan::{Part, Plan};
 use chorus_core::project::{Conflicts, Merge};
-use chorus_core::verdict::{self, Verdict};
+use chorus_core::verdict;
+use chorus_syntax::Parsers;
 
 use crate::aggregate::Aggregate;
 use crate::artifact_cache::Missing;
@@ -67,11 +68,9 @@ pub(crate) async fn merge(
             .map(|file| file.path.clone())
             .collect(),
         missing: missing(&plan, &results),
-        check: Verdict {
-            items: verdict::check(&plan, &files),
-        },
+        check: verdict::check(&plan, &files, &Parsers),
         parts: u32::try_from(
-            merge::framed_for_judge(&plan, &files, aggregate.sizes.judge_tokens).len(),
+            merge::chunks_to_judge(&plan, &files, aggregate.sizes.judge_tokens).len(),
         )
         .unwrap_or(u32::MAX),
     })

@@ -14,6 +14,7 @@ use crate::aggregate::Aggregate;
 use crate::artifact_cache::Missing;
 use crate::context::Context;
 use crate::inputs;
+use crate::judging;
 
 /// Reads the outcome of an attempt; [`Reading::Nothing`] if its task does not wait for this attempt.
 pub(crate) async fn read_outcome(
@@ -53,24 +54,35 @@ pub(crate) async fn read_outcome(
     match (task.kind, text) {
         (TaskKind::Plan, text) => planned(context, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
-        (TaskKind::Work, Some(text)) => Ok(Reading::Question(text.trim().to_owned())),
+        (TaskKind::Work, Some(text)) => Ok(Reading::Question(
+            merge::question(&text).unwrap_or(text.trim()).to_owned(),
+        )),
         (TaskKind::Clarify, Some(text)) => {
             Ok(Reading::Clarification(brief::read_clarification(&text)))
         }
         (TaskKind::Answer, Some(text)) => Ok(Reading::Answer(brief::read_answer(&text))),
         (TaskKind::Resolve, Some(text)) => resolved(context, aggregate, &text).await,
-        (TaskKind::Judge, Some(text)) => {
-            let plan = inputs::plan(context, aggregate).await?;
-            let read = if matches!(task.about, Subject::Part { of: 1, .. }) {
-                verdict::read_whole
-            } else {
-                verdict::read
-            };
-            Ok(plan.map_or(Reading::Nothing, |plan| {
-                Reading::Verdict(read(&text, &plan))
-            }))
-        }
+        (TaskKind::Judge, Some(text)) => judged(context, aggregate, &task.about, &text).await,
     }
+}
+
+/// Reads a judge's answer about the requirements that it was asked about.
+async fn judged(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    about: &Subject,
+    text: &str,
+) -> Result<Reading, Missing> {
+    let Some(plan) = inputs::plan(context, aggregate).await? else {
+        return Ok(Reading::Nothing);
+    };
+    let files = inputs::files(context, aggregate, &plan).await?;
+    let chunk = judging::chunk(&plan, &files, about, aggregate.sizes.judge_tokens);
+    let read = match about {
+        Subject::Undecided { .. } => verdict::read_final,
+        Subject::Itself | Subject::Question { .. } | Subject::Part { .. } => verdict::read,
+    };
+    Ok(Reading::Verdict(read(text, &plan, &chunk.requirements)))
 }
 
 async fn resolved(

@@ -244,7 +244,7 @@ fn what_is_planned_and_worked_is_judged_met_and_what_lacks_a_part_is_not() {
     assert!(
         list(&verdict, "items")
             .iter()
-            .all(|item| item["met"] == true),
+            .all(|item| item["finding"] == "met"),
         "{verdict:#}\n{complete}"
     );
 
@@ -252,7 +252,7 @@ fn what_is_planned_and_worked_is_judged_met_and_what_lacks_a_part_is_not() {
     let verdict = judged(&plan, &lacking);
     let unmet: Vec<&Value> = list(&verdict, "items")
         .iter()
-        .filter(|item| item["met"] == false)
+        .filter(|item| item["finding"] == "not_met")
         .collect();
     assert!(
         !unmet.is_empty()
@@ -278,7 +278,7 @@ fn an_empty_part_and_a_missing_file_are_seen() {
     );
     let met: Vec<&Value> = list(&verdict, "items")
         .iter()
-        .map(|item| &item["met"])
+        .map(|item| &item["finding"])
         .collect();
     assert_eq!(met, [false, false], "{verdict:#}");
 }

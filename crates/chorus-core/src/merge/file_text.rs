@@ -16,6 +16,8 @@ pub struct FileText {
     /// Positions of the parts that tasks made, in order. A task whose part was taken apart to be
     /// joined with others has several.
     pub parts: Vec<PartSpan>,
+    /// Tasks whose part has no text.
+    pub empty: Vec<TaskKey>,
     /// Reasons why the parts could not become one file of this kind.
     pub faults: Vec<MergeFault>,
 }

@@ -115,8 +115,22 @@ impl Merge<'_> {
             media_type: file.media_type.clone(),
             text,
             parts: spans,
+            empty: self.empty(file),
             faults,
         }
+    }
+
+    /// Returns the tasks of a file whose part has no text.
+    fn empty(&self, file: &PlannedFile) -> Vec<TaskKey> {
+        let has_text = |task: &TaskKey| {
+            let result = self.results.get(task);
+            result.is_some_and(|result| !result.text.trim().is_empty())
+        };
+        let tasks = file.parts.iter().filter_map(|part| match part {
+            Part::Task { task } => Some(task),
+            Part::Glossary { .. } | Part::Conflicts { .. } => None,
+        });
+        tasks.filter(|task| !has_text(task)).cloned().collect()
     }
 
     /// Returns a file of several parts that its kind has rules for.

@@ -48,8 +48,84 @@ pub fn framed_for_judge(plan: &Plan, files: &[FileText], budget: u64) -> Vec<Jud
         .iter()
         .flat_map(|chunk| chunk.tasks.clone())
         .collect();
-    let of = |(at, chunk): (usize, Chunk)| chunk.finish(plan, &shown, at + 1 == count, count == 1);
-    chunks.into_iter().enumerate().map(of).collect()
+    let of = |chunk: Chunk| chunk.finish(plan, &shown, count == 1);
+    chunks.into_iter().map(of).collect()
+}
+
+/// Returns the chunks that a judge is asked about: those with requirements.
+pub fn chunks_to_judge(plan: &Plan, files: &[FileText], budget: u64) -> Vec<JudgeChunk> {
+    let mut chunks = framed_for_judge(plan, files, budget);
+    chunks.retain(|chunk| !chunk.requirements.is_empty());
+    chunks
+}
+
+/// Returns the deliverable as far as it fits into about `budget` tokens, for a judge who decides
+/// what excerpts left undecided: whole, else the headings and the first and last lines of each part
+/// with all text between the parts, else less of them.
+pub fn overview_for_judge(plan: &Plan, files: &[FileText], budget: u64) -> JudgeChunk {
+    let whole = framed_for_judge(plan, files, budget);
+    if let [chunk] = whole.as_slice() {
+        return chunk.clone();
+    }
+    let tokens = |files: &[FramedFile]| files.iter().map(|file| count_tokens(&file.text)).sum::<u64>();
+    let shortened = |lines: usize| -> Vec<FramedFile> {
+        files.iter().map(|file| shortened(file, lines)).collect()
+    };
+    let files = [12, 4, 2, 1]
+        .into_iter()
+        .map(shortened)
+        .find(|files| tokens(files) <= budget)
+        .unwrap_or_else(|| clipped(shortened(1), budget));
+    JudgeChunk {
+        files,
+        requirements: Vec::new(),
+        whole: false,
+    }
+}
+
+/// Returns a file with so many first and last lines of each part, and its headings.
+fn shortened(file: &FileText, lines: usize) -> FramedFile {
+    let mut text = String::new();
+    let mut at = 0;
+    for part in &file.parts {
+        text.push_str(file.text[at..part.range.start].trim_matches('\n'));
+        let inside: Vec<&str> = file.text[part.range.clone()].lines().collect();
+        text.push_str(&format!("\n[[part {}]]\n", part.task));
+        let mut is_left_out = false;
+        for (number, line) in inside.iter().enumerate() {
+            let is_edge = number < lines || number + lines >= inside.len();
+            if is_edge || line.starts_with('#') {
+                text.push_str(&without_frames(line));
+                text.push('\n');
+                is_left_out = false;
+            } else if !is_left_out {
+                text.push_str("[…]\n");
+                is_left_out = true;
+            }
+        }
+        text.push_str(&format!("[[end {}]]\n", part.task));
+        at = part.range.end;
+    }
+    text.push_str(file.text[at..].trim_matches('\n'));
+    FramedFile {
+        path: file.path.clone(),
+        text: text.trim_matches('\n').to_owned(),
+    }
+}
+
+/// Cuts each file to an equal share of the budget.
+fn clipped(files: Vec<FramedFile>, budget: u64) -> Vec<FramedFile> {
+    let share = budget / files.len().max(1) as u64;
+    let clip = |file: FramedFile| {
+        let room = share.max(64) * 4 / 5;
+        let first = crate::brief::pieces::cut(&file.text, room, &[]).into_iter().next();
+        let text = &file.text[first.unwrap_or_default()];
+        FramedFile {
+            text: format!("{text}\n[…]"),
+            path: file.path,
+        }
+    };
+    files.into_iter().map(clip).collect()
 }
 
 #[derive(Default)]
@@ -82,9 +158,10 @@ impl Chunk {
         }
     }
 
-    /// Selects the requirements of tasks that are shown here; the last chunk also gets those of
-    /// tasks that are shown nowhere.
-    fn finish(self, plan: &Plan, shown: &BTreeSet<TaskKey>, last: bool, whole: bool) -> JudgeChunk {
+    /// Selects the requirements of tasks that are shown here; all chunks with parts get those of tasks
+    /// that are shown nowhere. A chunk without parts, of a glossary alone, has none.
+    fn finish(self, plan: &Plan, shown: &BTreeSet<TaskKey>, whole: bool) -> JudgeChunk {
+        let takes_others = shown.is_empty() || !self.tasks.is_empty();
         let concerns = |id: &String| {
             let mut here = plan
                 .tasks
@@ -93,7 +170,7 @@ impl Chunk {
                 .map(|task| &task.key);
             whole
                 || here.clone().any(|key| self.tasks.contains(key))
-                || (last && !here.any(|key| shown.contains(key)))
+                || (takes_others && !here.any(|key| shown.contains(key)))
         };
         let requirements = plan
             .requirements
@@ -152,11 +229,15 @@ fn between<'a>(
     }
 }
 
+/// Alters what looks like a frame.
+fn without_frames(text: &str) -> String {
+    text.replace("[[part ", "[ [part ")
+        .replace("[[end ", "[ [end ")
+}
+
 /// Cuts the text into pieces that fit the budget. Lines that look like frames are altered.
 fn sized(text: &str, budget: u64) -> Vec<String> {
-    let text = text
-        .replace("[[part ", "[ [part ")
-        .replace("[[end ", "[ [end ");
+    let text = without_frames(text);
     let room = budget.saturating_sub(32).max(64);
     crate::brief::pieces::cut(&text, room * 4 / 5, &[])
         .into_iter()
@@ -200,6 +281,51 @@ mod tests {
         );
         let nothing = framed_for_judge(&plan, &[], 1_000);
         assert_eq!((nothing.len(), nothing[0].whole), (1, true));
+    }
+
+    #[test]
+    fn a_chunk_without_requirements_is_not_judged() {
+        let plan = sketch::plan("t0 | a.md: t0 glossary");
+        let words = "word ".repeat(180);
+        let mut all = files(
+            &plan,
+            &BTreeMap::from([(
+                TaskKey::new("t0"),
+                WorkResult {
+                    text: words.clone(),
+                    ..WorkResult::default()
+                },
+            )]),
+            &[],
+            &[],
+        );
+        all[0].text.push_str(&words);
+        let framed = framed_for_judge(&plan, &all, 250);
+        let asked = chunks_to_judge(&plan, &all, 250);
+        assert!(framed.last().is_some_and(|chunk| chunk.requirements.is_empty()));
+        assert!(asked.len() < framed.len() && !asked.is_empty());
+        assert!(asked.iter().all(|chunk| chunk.requirements == ["r1"]));
+    }
+
+    #[test]
+    fn an_overview_has_headings_and_edges_of_each_part_within_its_budget() {
+        let plan = sketch::plan("t0 t1 | a.md: t0 t1 glossary");
+        let chapter = |name: &str| {
+            let lines: String = (0..300).map(|at| format!("line {at} of {name}\n")).collect();
+            format!("## {name}\n{lines}### Middle of {name}\n{lines}end of {name}")
+        };
+        let result = |(key, text): (&str, String)| {
+            (TaskKey::new(key), WorkResult { text, ..WorkResult::default() })
+        };
+        let results = [("t0", chapter("One")), ("t1", chapter("Two"))].map(result).into();
+        let all = files(&plan, &results, &[], &[]);
+        let overview = overview_for_judge(&plan, &all, 400);
+        let text = &overview.files[0].text;
+        for words in ["[[part t1]]", "## One", "### Middle of Two", "end of Two", "## Glossary", "[…]"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(count_tokens(text) <= 500, "{}", count_tokens(text));
+        assert!(overview_for_judge(&plan, &all, 100_000).whole);
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use crate::plan::ParentPolicy;
 use crate::state_machine::StateKind;
 use crate::task_kind::TaskKind;
 use crate::time::Millis;
+use crate::verdict::Undecided;
 
 /// A node of the plan, or one of the tasks that clarify, plan, answer, resolve and judge. A store keeps
 /// the row as one JSON text.
@@ -167,6 +168,11 @@ pub enum Subject {
         /// Number of parts.
         of: u32,
     },
+    /// Requirements that the judges of parts left undecided, for the judge who decides them.
+    Undecided {
+        /// Requirements with the findings of those judges.
+        requirements: Vec<Undecided>,
+    },
 }
 
 /// A worker's question and its answer.
@@ -188,6 +194,9 @@ pub struct Rework {
     pub replaces: TaskId,
     /// The judge's feedback; empty when only the parents changed.
     pub feedback: String,
+    /// Feedback of earlier rounds, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
     /// Result of the replaced task.
     #[serde(default)]
     pub previous: Option<ArtifactHash>,

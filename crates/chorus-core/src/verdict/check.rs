@@ -1,11 +1,12 @@
-//! Checks of the merged files that need no model: their findings are certain, and come before a
-//! judge is paid.
+//! Checks of the merged files that need no model. Certain findings are defects; uncertain ones are
+//! shown to the judge, who decides. [`SyntaxCheck`] is how parsers are asked.
 
-use serde_json::Value;
+mod headings;
 
-use super::VerdictItem;
+use super::{Undecided, Verdict, VerdictItem};
+use crate::file_kind::FileKind;
 use crate::id::TaskKey;
-use crate::merge::FileText;
+use crate::merge::{FileText, PartSpan};
 use crate::plan::{Part, Plan, PlannedFile, PlannedTask};
 
 /// Words with which a note to do the work later begins.
@@ -21,14 +22,40 @@ const PLACEHOLDERS: [&str; 7] = [
     "your text here",
 ];
 
-/// Returns the defects that rules find. The requirement of an item is the first one that the part's
-/// task covers.
-pub fn check(plan: &Plan, files: &[FileText]) -> Vec<VerdictItem> {
-    let mut defects = Vec::new();
+/// Names of files that mark something by being there and are usually empty.
+const MARKERS: [&str; 7] = [
+    "__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll", ".placeholder", "empty.txt",
+];
+/// Words by which a plan asks for an empty file.
+const EMPTY: [&str; 8] = [
+    "empty file", "is empty", "stays empty", "left empty", "be empty", "an empty", "no content", "rỗng",
+];
+
+/// Parsers of file kinds, as the checks need them.
+pub trait SyntaxCheck {
+    /// Returns the first fault of a text of this kind; none for kinds that cannot be parsed.
+    fn fault(&self, kind: FileKind, text: &str) -> Option<SyntaxFault>;
+}
+
+/// A place where a text does not have the form of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxFault {
+    /// Byte of the text at which the fault was noticed.
+    pub offset: usize,
+    /// Fault, with its line, for people.
+    pub message: String,
+    /// True if nothing that reads this kind can take the text.
+    pub is_certain: bool,
+}
+
+/// Returns the findings of rules: defects as items, uncertain findings as undecided. The requirement
+/// of a finding is the first one that the part's task covers.
+pub fn check(plan: &Plan, files: &[FileText], syntax: &dyn SyntaxCheck) -> Verdict {
+    let mut found = Verdict::default();
     for planned in &plan.files {
         match files.iter().find(|file| file.path == planned.path) {
-            Some(file) => check_file(plan, planned, file, &mut defects),
-            None => defects.push(file_defect(
+            Some(file) => check_file(plan, planned, file, syntax, &mut found),
+            None => found.items.push(file_defect(
                 plan,
                 planned,
                 "it is missing",
@@ -36,83 +63,157 @@ pub fn check(plan: &Plan, files: &[FileText]) -> Vec<VerdictItem> {
             )),
         }
     }
-    defects
+    found
 }
 
-fn check_file(plan: &Plan, planned: &PlannedFile, file: &FileText, defects: &mut Vec<VerdictItem>) {
-    let before = defects.len();
+fn check_file(
+    plan: &Plan,
+    planned: &PlannedFile,
+    file: &FileText,
+    syntax: &dyn SyntaxCheck,
+    found: &mut Verdict,
+) {
+    let before = found.items.len();
+    let kind = FileKind::of(&planned.path, &planned.media_type);
     for key in tasks(planned) {
         let Some(task) = plan.tasks.iter().find(|task| task.key == *key) else {
             continue;
         };
-        let text = file
-            .parts
-            .iter()
-            .find(|part| part.task == *key)
-            .map_or("", |part| file.text[part.range.clone()].trim());
-        defects.extend(part_defect(task, text, &file.media_type));
+        if file.empty.contains(key) {
+            if !may_be_empty(planned, task) {
+                found.items.push(missing_part(task));
+            }
+            continue;
+        }
+        let text = part_of(file, key);
+        found.items.extend(part_defect(task, text, kind));
+        found.undecided.extend(doubt(task, text, kind));
     }
-    if defects.len() > before {
-        return;
+    for fault in &file.faults {
+        let mut defect = file_defect(plan, planned, &fault.message, &fault.feedback);
+        defect.redo.retain(|task| fault.tasks.contains(task));
+        found.items.push(defect);
     }
-    if file.text.trim().is_empty() {
-        defects.push(file_defect(plan, planned, "it is empty", "write its text"));
-    }
-    if file.media_type.ends_with("json")
-        && let Err(error) = serde_json::from_str::<Value>(&file.text)
-    {
-        defects.push(file_defect(
-            plan,
-            planned,
-            &format!("it is no JSON: {error}"),
-            "answer with JSON only, complete and valid",
-        ));
+    if found.items.len() == before {
+        check_syntax(plan, planned, file, syntax, found);
     }
 }
 
-fn part_defect(task: &PlannedTask, text: &str, media_type: &str) -> Option<VerdictItem> {
-    let item = |evidence: String, feedback: &str| {
-        let requirement = task
-            .covers
-            .first()
-            .cloned()
-            .unwrap_or_else(|| format!("part {}", task.key));
-        Some(VerdictItem {
-            requirement,
-            met: false,
-            evidence,
-            redo: vec![task.key.clone()],
-            feedback: feedback.to_owned(),
-        })
+/// Returns the text of a task's part; empty for a task without a part.
+fn part_of<'a>(file: &'a FileText, key: &TaskKey) -> &'a str {
+    file.parts
+        .iter()
+        .find(|part| part.task == *key)
+        .map_or("", |part| file.text[part.range.clone()].trim())
+}
+
+/// Returns true if the plan may want nothing in this file.
+fn may_be_empty(planned: &PlannedFile, task: &PlannedTask) -> bool {
+    let name = planned.path.rsplit('/').next().unwrap_or_default();
+    let asks = |text: &String| {
+        let lower = text.to_lowercase();
+        EMPTY.iter().any(|word| lower.contains(word))
     };
-    let name = format!("the part of {} ({})", task.key, task.title);
-    if text.is_empty() {
-        return item(
-            format!("{name} is missing"),
-            "The part was empty. Write it in full.",
-        );
+    MARKERS.contains(&name) || asks(&task.instructions) || task.acceptance.iter().any(asks)
+}
+
+/// Parses a file and, where its parts are several, finds those that are broken by themselves.
+fn check_syntax(
+    plan: &Plan,
+    planned: &PlannedFile,
+    file: &FileText,
+    syntax: &dyn SyntaxCheck,
+    found: &mut Verdict,
+) {
+    let kind = FileKind::of(&planned.path, &planned.media_type);
+    let Some(fault) = syntax.fault(kind, &file.text).filter(|_| !file.text.trim().is_empty()) else {
+        return;
+    };
+    let broken = |part: &&PartSpan| syntax.fault(kind, &file.text[part.range.clone()]).is_some();
+    let mut blamed: Vec<&TaskKey> = file.parts.iter().filter(broken).map(|part| &part.task).collect();
+    if blamed.is_empty() {
+        let before = |part: &&PartSpan| part.range.start <= fault.offset;
+        blamed.extend(file.parts.iter().filter(before).next_back().map(|part| &part.task));
     }
+    let what = format!("it cannot be read as {kind:?}: {}", fault.message);
+    let feedback = format!(
+        "{}: answer with the whole text again, correct and with nothing around it",
+        fault.message
+    );
+    let mut defect = file_defect(plan, planned, &what, &feedback);
+    defect.redo.retain(|task| blamed.contains(&task));
+    if fault.is_certain {
+        found.items.push(defect);
+    } else {
+        found.undecided.push(Undecided {
+            requirement: defect.requirement,
+            note: defect.evidence,
+        });
+    }
+}
+
+fn missing_part(task: &PlannedTask) -> VerdictItem {
+    part_item(
+        task,
+        format!("{} is missing", name(task)),
+        "The part was empty. Write it in full.",
+    )
+}
+
+fn part_defect(task: &PlannedTask, text: &str, kind: FileKind) -> Option<VerdictItem> {
     if is_placeholder(text) {
-        return item(
-            format!("{name} is only a placeholder: {text}"),
+        return Some(part_item(
+            task,
+            format!("{} is only a placeholder: {text}", name(task)),
             "The part was only a placeholder. Write it in full.",
-        );
+        ));
     }
-    if media_type == "text/markdown" && !fences_closed(text) {
-        return item(
-            format!("{name} has a code fence that never closes"),
+    (kind == FileKind::Markdown && !fences_closed(text)).then(|| {
+        part_item(
+            task,
+            format!("{} has a code fence that never closes", name(task)),
             "A code fence was never closed. Close every fence.",
-        );
+        )
+    })
+}
+
+/// Returns what a rule suspects of a part and a judge must decide.
+fn doubt(task: &PlannedTask, text: &str, kind: FileKind) -> Option<Undecided> {
+    let missing = if kind == FileKind::Markdown {
+        headings::missing(task, text)
+    } else {
+        Vec::new()
+    };
+    let note = if !missing.is_empty() {
+        format!("{} lacks the headings {}", name(task), missing.join(", "))
+    } else if text.starts_with("QUESTION:") && text.lines().count() <= 6 {
+        format!("{} may be a question to the client: {text}", name(task))
+    } else {
+        return None;
+    };
+    Some(Undecided {
+        requirement: requirement_of(task),
+        note,
+    })
+}
+
+fn name(task: &PlannedTask) -> String {
+    format!("the part of {} ({})", task.key, task.title)
+}
+
+fn requirement_of(task: &PlannedTask) -> String {
+    let first = task.covers.first().cloned();
+    first.unwrap_or_else(|| format!("part {}", task.key))
+}
+
+fn part_item(task: &PlannedTask, evidence: String, feedback: &str) -> VerdictItem {
+    VerdictItem {
+        requirement: requirement_of(task),
+        met: false,
+        evidence,
+        redo: vec![task.key.clone()],
+        feedback: feedback.to_owned(),
     }
-    let missing = missing_headings(task, text);
-    if media_type == "text/markdown" && !missing.is_empty() {
-        let list = missing.join(", ");
-        return item(
-            format!("{name} lacks the headings {list}"),
-            &format!("These headings are required and were not there: {list}."),
-        );
-    }
-    None
 }
 
 fn file_defect(plan: &Plan, planned: &PlannedFile, what: &str, feedback: &str) -> VerdictItem {
@@ -178,66 +279,4 @@ fn fences_closed(text: &str) -> bool {
         };
     }
     open.is_none()
-}
-
-/// Returns the headings named in acceptance lines about headings (`has the heading "Summary"`) that
-/// the text lacks. Lines that forbid something and names that stand for others (`## Chapter N`,
-/// `{title}`) are left to the judge.
-fn missing_headings(task: &PlannedTask, text: &str) -> Vec<String> {
-    let headings: Vec<String> = text
-        .lines()
-        .filter(|line| line.trim_start().starts_with('#'))
-        .map(plain)
-        .collect();
-    let has =
-        |line: &str, words: &[&str]| words.iter().any(|word| line.to_lowercase().contains(word));
-    let speaks = |line: &&String| {
-        has(line, &["heading", "section called", "tiêu đề"])
-            && !has(line, &["no ", "not ", "without", "never", "không "])
-    };
-    let wanted = task
-        .acceptance
-        .iter()
-        .filter(speaks)
-        .flat_map(|line| quoted(line))
-        .filter(|wanted| !is_variable(wanted));
-    wanted
-        .filter(|wanted| {
-            headings
-                .iter()
-                .all(|heading| !heading.contains(&plain(wanted)))
-        })
-        .collect()
-}
-
-/// Returns true if a name stands for others.
-fn is_variable(name: &str) -> bool {
-    let word = |word: &str| matches!(word, "n" | "x" | "nn" | "title" | "name" | "number");
-    name.contains(['{', '}', '<', '>', '[', ']', '…', '_'])
-        || name.contains("..")
-        || plain(name).split(' ').any(word)
-}
-
-fn plain(text: &str) -> String {
-    text.to_lowercase()
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// Returns the texts in backticks or double quotes of a line.
-fn quoted(line: &str) -> Vec<String> {
-    let even = line.replace(['“', '”'], "\"").replace('`', "\"");
-    let inside = even
-        .split('"')
-        .skip(1)
-        .step_by(2)
-        .map(str::trim)
-        .map(str::to_owned);
-    let count = even.matches('"').count() / 2;
-    inside
-        .take(count)
-        .filter(|text| plain(text).chars().any(char::is_alphanumeric))
-        .collect()
 }

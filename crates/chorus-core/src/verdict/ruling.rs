@@ -1,6 +1,6 @@
 //! Consequence of a [`Verdict`]: accept, do named tasks again, or stop with the best so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Verdict, VerdictItem};
 use crate::id::TaskKey;
@@ -31,6 +31,8 @@ pub struct ReworkHistory<'a> {
     pub limit: u32,
     /// Best [`score`] of earlier verdicts; none before the first.
     pub best: Option<u32>,
+    /// Defects of the deliverable with that score, as `requirement: evidence`.
+    pub defects: &'a [String],
     /// Number of reworks of each task, by the names that the verdict uses.
     pub reworks: &'a BTreeMap<TaskKey, u32>,
 }
@@ -44,6 +46,40 @@ pub fn score(verdict: &Verdict) -> u32 {
     }
 }
 
+/// Returns true if a deliverable with this score and these defects replaces an earlier one with that
+/// score and those defects: it has a higher score, or an equal one without a defect of before.
+pub fn is_better(before: (u32, &[String]), now: (u32, &[String])) -> bool {
+    now.0 > before.0 || (now.0 == before.0 && !is_named_again(before.1, now.1))
+}
+
+/// Returns true if a defect of before is among the defects of now: the same requirement, in mostly
+/// the same words.
+fn is_named_again(before: &[String], now: &[String]) -> bool {
+    now.iter()
+        .any(|defect| before.iter().any(|other| is_same(defect, other)))
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let (Some((id, one)), Some((other_id, other))) = (one.split_once(": "), other.split_once(": "))
+    else {
+        return one == other;
+    };
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let (one, other) = (words(one), words(other));
+    let common = one.intersection(&other).count();
+    id == other_id && common * 4 >= one.len().max(other.len()) * 3
+}
+
+/// Returns an unmet item as one line for people.
+pub(crate) fn defect(item: &VerdictItem) -> String {
+    format!("{}: {}", item.requirement, item.evidence)
+}
+
 /// Rules on a verdict: at most as many rounds as the limit, at most two reworks a task, and none when the last
 /// round did not help.
 pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
@@ -51,7 +87,11 @@ pub fn rule(history: &ReworkHistory<'_>, verdict: &Verdict) -> Ruling {
     if defects.is_empty() && !verdict.items.is_empty() {
         return Ruling::Accept;
     }
-    let stuck = history.best.is_some_and(|best| score(verdict) <= best);
+    let named: Vec<String> = defects.iter().map(|item| defect(item)).collect();
+    let now = (score(verdict), named.as_slice());
+    let stuck = history
+        .best
+        .is_some_and(|best| !is_better((best, history.defects), now));
     let rework = if history.rounds >= history.limit || stuck {
         BTreeMap::new()
     } else {
@@ -137,9 +177,13 @@ mod tests {
                 rounds,
                 limit: 3,
                 best,
+                defects: &["r1: seen".to_owned()],
                 reworks: &reworks,
             },
-            &Verdict { items },
+            &Verdict {
+                items,
+                ..Verdict::default()
+            },
         ) {
             Ruling::Accept => "accept".to_owned(),
             Ruling::Rework(tasks) => tasks
@@ -171,11 +215,26 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_text_wins_a_tie_when_its_named_faults_are_gone() {
+        let check = |before: (u32, &str), now: (u32, &str), better: bool| {
+            let (old, new) = ([before.1.to_owned()], [now.1.to_owned()]);
+            assert_eq!(is_better((before.0, &old), (now.0, &new)), better, "{before:?} {now:?}");
+        };
+        check((500, "r1: the dates are missing"), (501, "r1: the dates are missing"), true);
+        check((500, "r1: the dates are missing"), (500, "r1: the dates are missing"), false);
+        check((500, "r1: the dates are missing"), (500, "r1: The dates are missing!"), false);
+        check((500, "r1: no dates, names or places"), (500, "r1: one name is misspelt"), true);
+        check((500, "r1: the dates are missing"), (500, "r2: the dates are missing"), true);
+        check((500, "r1: no dates, names or places"), (499, "r1: one name is misspelt"), false);
+    }
+
+    #[test]
     fn an_empty_verdict_accepts_nothing() {
         let history = ReworkHistory {
             rounds: 0,
             limit: 3,
             best: None,
+            defects: &[],
             reworks: &BTreeMap::new(),
         };
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::file_kind::FileKind;
 use crate::merge::{WorkResult, files};
 use crate::plan::{ParentPolicy, Part, Plan, PlannedFile, PlannedTask, Requirement};
 
@@ -40,6 +41,21 @@ fn plan(path: &str, media_type: &str, acceptance: &str) -> Plan {
     }
 }
 
+/// A parser to which one word is a fault.
+struct Plain;
+
+impl SyntaxCheck for Plain {
+    fn fault(&self, kind: FileKind, text: &str) -> Option<SyntaxFault> {
+        let offset = text.find("broken").filter(|_| kind == FileKind::Python)?;
+        let line = text[..offset].matches('\n').count() + 1;
+        Some(SyntaxFault {
+            offset,
+            message: format!("line {line}: broken"),
+            is_certain: true,
+        })
+    }
+}
+
 /// Checks the defects, drawn as `requirement task: evidence`, of the texts of two parts; none for a
 /// missing result.
 fn check_parts(
@@ -65,7 +81,15 @@ fn check_parts(
         .zip(texts)
         .filter_map(result)
         .collect();
-    let defects = check(&plan, &files(&plan, &results, &[], &[]));
+    let found = check(&plan, &files(&plan, &results, &[], &[]), &Plain);
+    let doubts = found.undecided.into_iter().map(|open| VerdictItem {
+        requirement: open.requirement,
+        met: false,
+        evidence: open.note,
+        redo: Vec::new(),
+        feedback: String::new(),
+    });
+    let defects: Vec<VerdictItem> = found.items.into_iter().chain(doubts).collect();
     assert_eq!(defects.len(), expected.len(), "{defects:?}");
     for (defect, (requirement, tasks, words)) in defects.iter().zip(expected) {
         let redo = defect
@@ -134,17 +158,29 @@ fn planted_defects_are_found_with_the_task_that_made_them() {
         "text/markdown",
         "Has the headings “Aims” and \"Means\"",
         [Some("## Aims\n\n## Means\n"), Some("## Aims")],
-        &[("r1", "t2", "Means")],
+        &[("r1", "", "Means")],
     );
     check_parts(
         "application/json",
         "x",
         [Some("{"), Some("\"a\":}")],
-        &[("r1", "t1 t2", "no JSON")],
+        &[("r1", "t1", "no JSON"), ("r1", "t2", "no JSON")],
+    );
+    check_parts(
+        "application/json",
+        "x",
+        [Some("{\"a\": 1}"), Some("{\"a\": 2}")],
+        &[("r1", "t2", "in the key `a`")],
+    );
+    check_parts(
+        "text/x-python",
+        "x",
+        [Some("x = 1"), Some("broken here")],
+        &[("r1", "t2", "line 2: broken")],
     );
     let plan = plan("guide.md", "text/markdown", "x");
     assert!(
-        check(&plan, &[])[0]
+        check(&plan, &[], &Plain).items[0]
             .evidence
             .contains("file guide.md: it is missing")
     );
@@ -182,9 +218,15 @@ fn texts_about_todos_are_no_placeholders() {
     );
 }
 
-/// Checks the items, drawn as `requirement met tasks`.
+fn asked() -> Vec<String> {
+    vec!["r1".into(), "r2".into()]
+}
+
+/// Checks the items, drawn as `requirement met tasks` or `requirement open`.
 fn check_answer(answer: &str, expected: &[&str]) {
-    let verdict = read(answer, &plan("guide.md", "text/markdown", "x")).expect("it is a verdict");
+    let verdict =
+        read(answer, &plan("guide.md", "text/markdown", "x"), &asked()).expect("it is a verdict");
+    let undecided = verdict.undecided.iter().map(|open| format!("{} open", open.requirement));
     let drawn = |item: &VerdictItem| {
         format!(
             "{} {} {}",
@@ -198,7 +240,7 @@ fn check_answer(answer: &str, expected: &[&str]) {
         )
     };
     assert_eq!(
-        verdict.items.iter().map(drawn).collect::<Vec<_>>(),
+        verdict.items.iter().map(drawn).chain(undecided).collect::<Vec<_>>(),
         expected,
         "{answer}"
     );
@@ -208,30 +250,40 @@ fn check_answer(answer: &str, expected: &[&str]) {
 fn a_judges_answer_is_mended_and_mapped() {
     check_answer(
         r#"{"items":[{"requirement":"r1","met":true,"evidence":"“Text”","redo":["t1"],"feedback":""}]}"#,
-        &["r1 true "],
+        &["r1 true ", "r2 open"],
     );
     check_answer(
         r#"{"items":[{"requirement":"r2","met":false,"evidence":"nothing"}]}"#,
-        &["r2 false t2"],
+        &["r2 false t2", "r1 open"],
     );
     check_answer(
         r#"{"items":[{"requirement":"r1","met":"no","redo":["t9"]},{"requirement":"r9","met":true}]}"#,
-        &["r1 false t1,t2"],
+        &["r1 false t1,t2", "r2 open"],
     );
     check_answer(
         "```json\n[{\"requirement\":\"r1\",\"met\":false,\"redo\":\"t2\",},]\n```",
-        &["r1 false t2"],
+        &["r1 false t2", "r2 open"],
     );
     check_answer(
-        r#"{"items":[{"requirement":"r1","met":true},{"requirement":"r1","met":false,"redo":["t1"]}]}"#,
-        &["r1 false t1"],
+        r#"{"items":[{"requirement":"r1","met":true,"evidence":"x"},{"requirement":"r1","met":false,"redo":["t1"]}]}"#,
+        &["r1 false t1", "r2 open"],
+    );
+    check_answer(
+        r#"{"items":[{"requirement":"r1","finding":"cannot_tell","evidence":"chapters 1 to 4"},{"requirement":"r2","finding":"met","evidence":"“Text”"}]}"#,
+        &["r2 true ", "r1 open"],
+    );
+    check_answer(
+        r#"{"items":[{"requirement":"r1","finding":"met","evidence":""},{"requirement":"r2","finding":"met","evidence":"0 translations are there"}]}"#,
+        &["r2 false t2", "r1 open"],
     );
     let errors =
-        read("All good!", &plan("guide.md", "text/markdown", "x")).expect_err("it is no verdict");
+        read("All good!", &plan("guide.md", "text/markdown", "x"), &asked())
+            .expect_err("it is no verdict");
     assert!(errors[0].contains("no JSON object"));
     let errors = read(
         r#"{"items":[{"requirement":"r9","met":true}]}"#,
         &plan("guide.md", "text/markdown", "x"),
+        &asked(),
     )
     .expect_err("it is about nothing");
     assert!(errors[0].contains("r1, r2"));
@@ -243,17 +295,60 @@ fn silence_about_a_requirement_is_no_consent() {
     let about = |met: bool, ids: &[&str]| {
         let items = ids
             .iter()
-            .map(|id| format!(r#"{{"requirement":"{id}","met":{met}}}"#))
+            .map(|id| format!(r#"{{"requirement":"{id}","met":{met},"evidence":"seen"}}"#))
             .collect::<Vec<_>>()
             .join(",");
-        read_whole(&format!(r#"{{"items":[{items}]}}"#), &plan)
+        read_final(&format!(r#"{{"items":[{items}]}}"#), &plan, &asked())
     };
     assert_eq!(
         about(true, &["r1"]).expect_err("r2 was passed over"),
         ["there is no item about r2"]
     );
     assert!(about(true, &["r2", "r1"]).is_ok());
-    assert!(about(false, &["r1"]).is_ok());
+    assert!(about(false, &["r1"]).is_err());
+    let told = r#"{"items":[{"requirement":"r1","finding":"cannot_tell","evidence":"half"},{"requirement":"r2","finding":"met","evidence":"x"}]}"#;
+    let last = read_final(told, &plan, &asked()).expect("both are named");
+    let open = last.items.iter().find(|item| !item.met).expect("r1 is not met");
+    assert_eq!((open.requirement.as_str(), open.redo.len()), ("r1", 0));
+}
+
+#[test]
+fn what_no_excerpt_decides_is_undecided_and_never_accepted() {
+    let excerpt = |item: &str| {
+        let answer = format!(r#"{{"items":[{item}]}}"#);
+        read(&answer, &plan("guide.md", "text/markdown", "x"), &["r1".to_owned()])
+            .expect("it is a verdict")
+    };
+    let met = r#"{"requirement":"r1","finding":"met","evidence":"chapter 1"}"#;
+    let open = r#"{"requirement":"r1","finding":"cannot_tell","evidence":"no chapter here"}"#;
+    let unmet = r#"{"requirement":"r1","finding":"not_met","evidence":"chapter 2 is cut"}"#;
+    let united = unite(vec![excerpt(met), excerpt(open)]);
+    assert!(united.items.is_empty() && united.undecided.len() == 1, "{united:?}");
+    assert!(united.undecided[0].note.contains("chapter 1"), "{united:?}");
+    let both = unite(vec![excerpt(met), excerpt(open), excerpt(unmet)]);
+    assert!(both.undecided.is_empty() && !both.items[0].met, "{both:?}");
+    let history = ReworkHistory {
+        rounds: 0,
+        best: None,
+        defects: &[],
+        reworks: &BTreeMap::new(),
+    };
+    assert!(matches!(rule(&history, &closed(united.clone())), Ruling::Stop { .. }));
+    let last = decided(united, excerpt(met));
+    assert_eq!(rule(&history, &last), Ruling::Accept);
+}
+
+#[test]
+fn a_file_that_the_plan_wants_empty_has_no_defect() {
+    let checked = |path: &str, acceptance: &str| {
+        let mut plan = plan(path, "text/x-python", acceptance);
+        plan.files[0].parts.truncate(1);
+        let empty = BTreeMap::from([(TaskKey::new("t1"), WorkResult::default())]);
+        check(&plan, &files(&plan, &empty, &[], &[]), &Plain).items.len()
+    };
+    assert_eq!(checked("pkg/__init__.py", "It is there"), 0);
+    assert_eq!(checked("pkg/mark.py", "The file is empty"), 0);
+    assert_eq!(checked("pkg/code.py", "It is there"), 1);
 }
 
 #[test]
@@ -273,7 +368,10 @@ fn a_united_verdict_is_as_strict_as_its_strictest() {
             format!("mend {redo}")
         },
     };
-    let verdict = |item: VerdictItem| Verdict { items: vec![item] };
+    let verdict = |item: VerdictItem| Verdict {
+        items: vec![item],
+        ..Verdict::default()
+    };
     let united = unite(vec![
         verdict(item(true, "t0")),
         verdict(item(false, "t1")),

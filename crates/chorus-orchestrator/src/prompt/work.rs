@@ -79,8 +79,11 @@ Answer with the text of the part itself, complete and ready for the client, in t
 greeting, no announcement, no remark about yourself or the work, no code fence around the whole. The text
 is put into that file beside other parts exactly as you write it. Aim at the number of tokens given there; never pad, never stop early,
 never leave a placeholder. An empty path means that only other tasks read your text: then write what they need, without ornament.
+If `parts` there is more than 1, other parts stand in the same file: of a JSON file write one array or one object with keys of your own
+(arrays are joined, objects are united), of a CSV file the header and your records, of TOML or YAML whole tables or top-level keys of your own, of code what
+fits between the others. If the file is to be empty, answer with an empty code fence.
 Use the terms of <glossary> exactly as given there. If <feedback> is there, an earlier result was not enough: answer with a whole new
-text that mends every point and keeps what was good in <previous>.
+text that mends every point, those of earlier rounds too, and keeps what was good in <previous>.
 
 After the text, add one fenced block if, and only if, there is something to put into it:
 ```chorus
@@ -116,12 +119,14 @@ pub fn work(input: &Work<'_>) -> Request {
     let (path, media_type) = input
         .file
         .map_or(("", "text/markdown"), |file| (&file.path, &file.media_type));
+    let parts = input.file.map_or(1, |file| file.parts.len());
     turn.mark(
         "output",
         &[
             ("path", path),
             ("media_type", media_type),
             ("tokens", &task.output_tokens.to_string()),
+            ("parts", &parts.to_string()),
         ],
     );
     material(input, &mut turn);
@@ -133,7 +138,9 @@ pub fn work(input: &Work<'_>) -> Request {
         );
     }
     if let Some(Rework { feedback, previous }) = input.rework {
-        turn.long("feedback", &[], feedback);
+        if !feedback.is_empty() {
+            turn.long("feedback", &[], feedback);
+        }
         turn.long("previous", &[], previous);
     }
     let answer = task

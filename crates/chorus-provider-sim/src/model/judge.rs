@@ -21,6 +21,12 @@ struct Deliverable {
     /// True if tasks are named without parts: this is a piece of a larger deliverable, and missing
     /// things may be elsewhere.
     piece: bool,
+    /// True if the turn calls itself an excerpt.
+    excerpt: bool,
+    /// Notes of the judges of excerpts, by requirement, for the last judge; none for others.
+    notes: Option<BTreeMap<String, String>>,
+    /// Suspicions of the checks, by requirement.
+    suspected: BTreeMap<String, String>,
 }
 
 /// Defects of a requirement: the tasks to redo, with reasons.
@@ -46,7 +52,7 @@ pub(super) fn judge(prompt: &Prompt<'_>) -> Reply {
         .all("requirement")
         .map(|requirement| judged.item(requirement))
         .collect();
-    let unmet = items.iter().filter(|item| item["met"] == false).count();
+    let unmet = items.iter().filter(|item| item["finding"] != "met").count();
     let reasoning = format!(
         "I read {} files with {} parts and hold them against {} requirements; {unmet} are not met.",
         judged.files.len(),
@@ -65,6 +71,9 @@ impl Deliverable {
             files: BTreeMap::new(),
             parts: BTreeMap::new(),
             piece: false,
+            excerpt: prompt.first("excerpt").is_some(),
+            notes: prompt.first("last").map(|_| by_requirement(prompt, "note")),
+            suspected: by_requirement(prompt, "suspected"),
         };
         for file in prompt.all("file") {
             let text = file.text();
@@ -84,9 +93,15 @@ impl Deliverable {
     fn item(&self, requirement: &Block<'_>) -> Value {
         let (id, text) = (requirement.attribute("id"), requirement.text());
         let tasks = tasks_of(requirement);
+        if let Some(notes) = &self.notes {
+            return last_item(&id, &tasks, notes.get(&id).map_or("", String::as_str));
+        }
         let mut faults = Faults::default();
         let mut seen = Vec::new();
         self.check_parts(&tasks, &mut faults);
+        if let Some(suspicion) = self.suspected.get(&id) {
+            faults.all(&tasks, suspicion.clone());
+        }
         self.check_files(&text, &tasks, &mut faults, &mut seen);
         let features = if backticked(lead(&text)).iter().any(|name| is_path(name)) {
             Vec::new()
@@ -98,10 +113,11 @@ impl Deliverable {
         }
         let met = faults.reasons.is_empty();
         if seen.is_empty() {
-            seen.push(format!(
-                "{} parts for it are there and none is a stub",
-                tasks.len()
-            ));
+            let shown = tasks.iter().filter(|task| self.parts.contains_key(*task));
+            seen.push(match shown.count() {
+                0 => "the files were read as a whole and lack nothing of it".to_owned(),
+                count => format!("{count} parts for it are there and none is a stub"),
+            });
         }
         let evidence = if met {
             seen.join("; ")
@@ -113,7 +129,13 @@ impl Deliverable {
         } else {
             format!("Mend this: {}.", faults.reasons.join("; "))
         };
-        json!({"requirement": id, "met": met, "evidence": evidence, "redo": faults.redo, "feedback": feedback})
+        let is_seen = tasks.iter().all(|task| self.parts.contains_key(task));
+        let finding = match met {
+            true if self.excerpt && !is_seen => "cannot_tell",
+            true => "met",
+            false => "not_met",
+        };
+        json!({"requirement": id, "finding": finding, "evidence": evidence, "redo": faults.redo, "feedback": feedback})
     }
 
     /// Checks that every part exists and is no stub.
@@ -194,18 +216,18 @@ impl Deliverable {
             Feature::Summary => {
                 let summaries = of_kind(PartKind::Body);
                 check_summaries(text, &summaries, faults);
-                seen.push(format!("{} summaries have their length", summaries.len()));
+                count(seen, summaries.len(), "summaries have their length");
             }
             Feature::KeyPoints => check_key_points(text, &of_kind(PartKind::Body), faults),
             Feature::Questions => {
                 let parts = of_kind(PartKind::Questions);
                 check_questions(text, &parts, faults);
-                seen.push(format!("{} parts have their questions", parts.len()));
+                count(seen, parts.len(), "parts have their questions");
             }
             Feature::Translation => {
                 let translations = of_kind(PartKind::Translation);
                 check_translations(&translations, faults);
-                seen.push(format!("{} translations are there", translations.len()));
+                count(seen, translations.len(), "translations are there");
             }
             Feature::Glossary => {
                 self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen);
@@ -322,6 +344,30 @@ fn check_translations(parts: &[(&String, &String)], faults: &mut Faults) {
             faults.add(task, format!("{task} translates nothing"));
         }
     }
+}
+
+/// Adds a count to the evidence; a count of nothing is no evidence.
+fn count(seen: &mut Vec<String>, number: usize, what: &str) {
+    if number > 0 {
+        seen.push(format!("{number} {what}"));
+    }
+}
+
+/// Decides by the notes of the judges of excerpts: what one of them saw is there.
+fn last_item(id: &str, tasks: &[String], note: &str) -> Value {
+    if note.trim().is_empty() {
+        let missing = "no judge saw anything of it";
+        return json!({"requirement": id, "finding": "not_met", "evidence": missing, "redo": tasks, "feedback": "Mend this: it is missing."});
+    }
+    json!({"requirement": id, "finding": "met", "evidence": note, "redo": [], "feedback": ""})
+}
+
+/// Texts of the blocks with a tag, by the requirement that they name.
+fn by_requirement(prompt: &Prompt<'_>, name: &str) -> BTreeMap<String, String> {
+    prompt
+        .all(name)
+        .map(|block| (block.attribute("requirement"), block.text()))
+        .collect()
 }
 
 /// Tasks that a requirement names.

@@ -16,7 +16,7 @@ pub(super) struct SourceText {
 }
 
 /// Tags at the top of a turn.
-const TOP: [&str; 20] = [
+const TOP: [&str; 24] = [
     "task",
     "brief",
     "answers",
@@ -36,6 +36,10 @@ const TOP: [&str; 20] = [
     "question",
     "conflict",
     "requirement",
+    "suspected",
+    "note",
+    "excerpt",
+    "last",
     "file",
 ];
 

@@ -21,6 +21,9 @@ struct Entry {
 
 pub(super) fn joined(parts: &[TaskPart<'_>]) -> Joined {
     let mut plain = concatenated(parts);
+    if serde_json::from_str::<Value>(&plain.text).is_ok() {
+        return plain;
+    }
     let mut broken = false;
     for (task, text) in parts {
         if let Err(error) = serde_json::from_str::<Value>(text) {

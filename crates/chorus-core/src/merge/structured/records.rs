@@ -37,6 +37,7 @@ pub(super) fn joined(parts: &[TaskPart<'_>], delimiter: u8) -> Joined {
             );
         }
         let piece = if repeats { &text[records.after_header..] } else { text };
+        let piece = piece.trim_start_matches(['\n', '\r']);
         let piece = if at == first { parts[at].1 } else { piece };
         let piece = piece.trim_end_matches(['\n', '\r']);
         joined.push(task, piece);

@@ -11,7 +11,7 @@ use super::{ending, rework, steering};
 use crate::artifact::ArtifactHash;
 use crate::id::{TaskId, TaskKey};
 use crate::task_kind::TaskKind;
-use crate::verdict::{self, ReworkHistory, Ruling, Verdict, VerdictItem};
+use crate::verdict::{self, ReworkHistory, Ruling, Undecided, Verdict};
 
 /// A deliverable with the findings of the programmatic checks.
 pub(super) struct Judged {
@@ -76,8 +76,48 @@ pub(super) fn part_judged(
         return Ok(());
     }
     let unread = verdicts.values().any(Option::is_none);
-    let all = [check].into_iter().chain(verdicts.into_values().flatten());
-    rule(builder, deliverable, verdict::unite(all.collect()), unread)
+    let is_last = |id: &TaskId| {
+        let about = builder.task(*id).map(|task| &task.about);
+        matches!(about, Some(Subject::Undecided { .. }))
+    };
+    let (last, of_parts): (Vec<_>, Vec<_>) = verdicts.iter().partition(|(id, _)| is_last(id));
+    let read = |all: Vec<(&TaskId, &Option<Verdict>)>| -> Vec<Verdict> {
+        all.into_iter().filter_map(|(_, verdict)| verdict.clone()).collect()
+    };
+    // Uncertain findings of the checks were shown to the judges, who decide them.
+    let certain = Verdict {
+        undecided: Vec::new(),
+        ..check.clone()
+    };
+    let was_asked = !last.is_empty();
+    let united = verdict::unite([vec![certain], read(of_parts)].concat());
+    let united = read(last).into_iter().fold(united, verdict::decided);
+    if !united.undecided.is_empty() && !unread && !was_asked && !builder.head.out_of_budget {
+        builder.enter(State::Evaluating {
+            deliverable,
+            check,
+            parts: parts.saturating_add(1),
+            verdicts,
+        })?;
+        return ask_last(builder, united.undecided);
+    }
+    rule(builder, deliverable, verdict::closed(united), unread)
+}
+
+/// Begins the judge task that decides what the judges of parts left undecided.
+fn ask_last(
+    builder: &mut DecisionBuilder<'_>,
+    requirements: Vec<Undecided>,
+) -> Result<(), Inconsistency> {
+    let round = builder.head.round.saturating_add(1);
+    steering::begin(
+        builder,
+        TaskKind::Judge,
+        TaskKey::new(format!("judge.{round}.last")),
+        "Judge what is undecided",
+        Subject::Undecided { requirements },
+    )?;
+    Ok(())
 }
 
 /// Delivers without the judge because no money is left; the defects are those that the checks found.
@@ -85,7 +125,7 @@ pub(super) fn deliver_unjudged(
     builder: &mut DecisionBuilder<'_>,
     judged: &Judged,
 ) -> Result<(), Inconsistency> {
-    let mut defects = defects(&judged.check);
+    let mut defects = defects(&verdict::closed(judged.check.clone()));
     defects.push("the budget was used up before it was judged".to_owned());
     ending::deliver(builder, judged.deliverable, defects)
 }
@@ -97,19 +137,20 @@ fn rule(
     unread: bool,
 ) -> Result<(), Inconsistency> {
     let reworks = reworks(builder);
-    let best = builder.head.best.as_ref().map(|best| best.score);
+    let before = builder.head.best.clone();
     let rounds = builder.head.round;
     let ruling = verdict::rule(
         &ReworkHistory {
             rounds,
             limit: builder.head.last_round,
-            best,
+            best: before.as_ref().map(|best| best.score),
+            defects: before.as_ref().map_or(&[], |best| &best.defects),
             reworks: &reworks,
         },
         &verdict,
     );
-    // Silence is no consent: a part with an unreadable verdict was not accepted.
-    let accepted = !unread && (ruling == Ruling::Accept || verdict.items.is_empty());
+    // Silence is no consent: neither an unreadable verdict nor an empty one accepts anything.
+    let accepted = !unread && ruling == Ruling::Accept;
     let score = if accepted {
         1_000
     } else if verdict.items.is_empty() {
@@ -149,10 +190,17 @@ fn rule(
     }
 }
 
-/// The deliverable with the higher score; the earlier one of equals.
+/// The deliverable with the higher score; of equals the newer one, unless it has a defect of before.
 fn better(before: Option<Best>, now: Best) -> Best {
     match before {
-        Some(before) if before.score >= now.score => before,
+        Some(before)
+            if !verdict::is_better(
+                (before.score, &before.defects),
+                (now.score, &now.defects),
+            ) =>
+        {
+            before
+        }
         Some(_) | None => now,
     }
 }
@@ -192,10 +240,6 @@ fn defects(verdict: &Verdict) -> Vec<String> {
         .items
         .iter()
         .filter(|item| !item.met)
-        .map(defect)
+        .map(verdict::defect)
         .collect()
-}
-
-fn defect(item: &VerdictItem) -> String {
-    format!("{}: {}", item.requirement, item.evidence)
 }

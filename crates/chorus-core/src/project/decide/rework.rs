@@ -23,7 +23,8 @@ pub(super) fn begin(
     Ok(begun)
 }
 
-/// Replaces the named tasks in any state, and begins those that wait for nothing.
+/// Replaces the named tasks in any state, with the parents that they lack, and begins those that wait for
+/// nothing.
 pub(in crate::project) fn redo_tasks(
     builder: &mut DecisionBuilder<'_>,
     redo: &BTreeMap<TaskKey, String>,
@@ -35,10 +36,10 @@ pub(in crate::project) fn redo_tasks(
     plan.version = plan.version.saturating_add(1);
     let version = plan.version;
     builder.head.round = builder.head.round.saturating_add(1);
-    let feedback = named
-        .iter()
-        .filter_map(|id| builder.task(*id))
-        .filter_map(|task| Some((task.id, redo.get(&task.key)?.clone())))
+    let feedback = with_lacking_parents(builder, named)
+        .into_iter()
+        .filter_map(|id| builder.task(id))
+        .map(|task| (task.id, redo.get(&task.key).cloned().unwrap_or_default()))
         .collect();
     let tasks = replace(builder, &feedback)?;
     builder.push_event(HistoryEvent::Reworked {
@@ -64,6 +65,29 @@ pub(super) fn replace_tasks(
         work::begin_or_skip(builder, task.id)?;
     }
     Ok(())
+}
+
+/// The named tasks with all tasks, transitively, whose results they or their readers lack because these
+/// ended without one: done again without them, a task would be skipped again.
+fn with_lacking_parents(builder: &DecisionBuilder<'_>, named: Vec<TaskId>) -> BTreeSet<TaskId> {
+    let mut redone: BTreeSet<TaskId> = named.into_iter().collect();
+    loop {
+        let cone = readers_of(builder, redone.clone());
+        let parents = cone
+            .iter()
+            .filter_map(|id| builder.task(*id))
+            .flat_map(|task| task.parents.clone());
+        let lacking: Vec<TaskId> = parents
+            .filter_map(|id| builder.task(id))
+            .filter(|parent| parent.state.is_terminal() && parent.result().is_none())
+            .map(|parent| parent.id)
+            .filter(|id| !redone.contains(id))
+            .collect();
+        if lacking.is_empty() {
+            return redone;
+        }
+        redone.extend(lacking);
+    }
 }
 
 /// Replaces the tasks and all that read their results, transitively. A reader that has not begun is only
@@ -144,11 +168,26 @@ fn replacement(
         rework: Some(Rework {
             replaces: old,
             feedback,
-            previous: replaced.result(),
+            earlier: earlier_feedback(replaced),
+            previous: replaced
+                .result()
+                .or_else(|| replaced.rework.as_ref().and_then(|rework| rework.previous)),
         }),
         superseded_by: None,
         ..replaced.clone()
     })
+}
+
+/// All feedback that the judge gave to a task so far, oldest first.
+fn earlier_feedback(replaced: &Task) -> Vec<String> {
+    let Some(rework) = &replaced.rework else {
+        return Vec::new();
+    };
+    let mut all = rework.earlier.clone();
+    if !rework.feedback.is_empty() && !all.contains(&rework.feedback) {
+        all.push(rework.feedback.clone());
+    }
+    all
 }
 
 /// The state of a task that waits for these parents as they are now.

@@ -56,7 +56,10 @@ fn verdict(met: bool, redo: &[&str]) -> Reading {
         redo: redo.iter().map(TaskKey::new).collect(),
         feedback: if met { String::new() } else { "longer".into() },
     };
-    Reading::Verdict(Ok(Verdict { items: vec![item] }))
+    Reading::Verdict(Ok(Verdict {
+        items: vec![item],
+        ..Verdict::default()
+    }))
 }
 
 #[test]

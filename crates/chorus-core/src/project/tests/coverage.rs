@@ -97,7 +97,10 @@ fn verdict(met: bool) -> Reading {
         redo: Vec::new(),
         feedback: String::new(),
     };
-    Reading::Verdict(Ok(Verdict { items: vec![item] }))
+    Reading::Verdict(Ok(Verdict {
+        items: vec![item],
+        ..Verdict::default()
+    }))
 }
 
 fn lose_artifact(fixture: &mut Fixture) {

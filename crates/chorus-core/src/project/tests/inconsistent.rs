@@ -182,7 +182,10 @@ fn a_parent_without_a_row_stops_the_project_on_rework() {
         redo: vec![TaskKey::new("b")],
         feedback: "longer".into(),
     };
-    let rework = Reading::Verdict(Ok(Verdict { items: vec![item] }));
+    let rework = Reading::Verdict(Ok(Verdict {
+        items: vec![item],
+        ..Verdict::default()
+    }));
     let command = succeeded(&fixture, "judge.1", rework);
     let parent = fixture.task_of("a").id;
     let mut project = fixture.project;

@@ -12,7 +12,7 @@ use crate::money::MicroUsd;
 use crate::plan::{ParentPolicy, PlannedTask};
 use crate::project::{Command, Planned, Queue, Reading, Subject};
 use crate::task_kind::TaskKind;
-use crate::verdict::{Verdict, VerdictItem};
+use crate::verdict::{Undecided, Verdict, VerdictItem};
 
 /// Input of one run. The same script always gives the same run.
 #[derive(Debug, Clone)]
@@ -173,8 +173,10 @@ impl Script {
     }
 
     fn verdict(&self, draw: u64, about: &Subject) -> Verdict {
-        let Subject::Part { number, .. } = about else {
-            panic!("a judge task is about a part")
+        let number = match about {
+            Subject::Part { number, .. } => *number,
+            Subject::Undecided { requirements } => return decided(requirements, draw),
+            Subject::Itself | Subject::Question { .. } => panic!("a judge task is about a part"),
         };
         let item = |at: u64| {
             let met = !(draw >> at).is_multiple_of(3);
@@ -196,6 +198,13 @@ impl Script {
         };
         Verdict {
             items: (0..3).map(item).collect(),
+            undecided: (draw.is_multiple_of(5))
+                .then(|| Undecided {
+                    requirement: format!("open{number}"),
+                    note: "half of it".into(),
+                })
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -304,5 +313,20 @@ pub(super) fn question() -> Question {
         why: String::new(),
         options: Vec::new(),
         default: "that".into(),
+    }
+}
+
+/// Verdict of the last judge, who may leave one undecided even so.
+fn decided(requirements: &[Undecided], draw: u64) -> Verdict {
+    let item = |open: &Undecided| VerdictItem {
+        requirement: open.requirement.clone(),
+        met: draw.is_multiple_of(2),
+        evidence: "seen".into(),
+        redo: Vec::new(),
+        feedback: String::new(),
+    };
+    Verdict {
+        items: requirements.iter().map(item).collect(),
+        ..Verdict::default()
     }
 }
