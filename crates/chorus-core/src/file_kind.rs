@@ -56,7 +56,11 @@ impl FileKind {
         by_ending(ending)
             .or_else(|| by_name(&name))
             .or_else(|| by_media_type(media_type))
-            .unwrap_or(if ending.is_empty() { Self::Plain } else { Self::Code })
+            .unwrap_or(if ending.is_empty() {
+                Self::Plain
+            } else {
+                Self::Code
+            })
     }
 
     /// Returns true for texts that people read, whose parts are separated by a blank line.
@@ -123,7 +127,14 @@ fn by_ending(ending: &str) -> Option<FileKind> {
 }
 
 fn by_name(name: &str) -> Option<FileKind> {
-    let code = ["dockerfile", "makefile", "jenkinsfile", "procfile", "gemfile", "rakefile"];
+    let code = [
+        "dockerfile",
+        "makefile",
+        "jenkinsfile",
+        "procfile",
+        "gemfile",
+        "rakefile",
+    ];
     let stem = name.split('.').next().unwrap_or(name);
     code.contains(&stem).then_some(FileKind::Code)
 }
@@ -167,7 +178,11 @@ mod tests {
         check("guide.md", "text/plain", FileKind::Markdown);
         check("a/b.PY", "text/plain", FileKind::Python);
         check("list.json", "application/json", FileKind::Json);
-        check("tsconfig.base.json", "application/json", FileKind::JsonWithComments);
+        check(
+            "tsconfig.base.json",
+            "application/json",
+            FileKind::JsonWithComments,
+        );
         check("rows.jsonl", "application/json", FileKind::JsonLines);
         check("rows", "application/x-ndjson", FileKind::JsonLines);
         check("Dockerfile", "text/markdown", FileKind::Code);

@@ -164,10 +164,7 @@ fn as_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
         Value::Array(values) => {
             let fits = |value: &Value| value.is_object() || value.is_string();
             let key = wanted.first().filter(|_| values.iter().all(fits))?;
-            Some(Map::from_iter([(
-                (*key).to_owned(),
-                Value::Array(values),
-            )]))
+            Some(Map::from_iter([((*key).to_owned(), Value::Array(values))]))
         }
         _ => None,
     }
@@ -252,7 +249,12 @@ mod tests {
 
     #[test]
     fn brackets_that_hold_no_objects_are_not_what_was_wanted() {
-        for answer in ["{\"hello\": [1,2,", "see [1] and [2]", "[1, 2]", "['a', 'b',"] {
+        for answer in [
+            "{\"hello\": [1,2,",
+            "see [1] and [2]",
+            "[1, 2]",
+            "['a', 'b',",
+        ] {
             assert!(read(answer, &["tasks"]).is_err(), "{answer}");
         }
     }
@@ -260,7 +262,11 @@ mod tests {
     #[test]
     fn a_tag_inside_a_whole_object_cuts_nothing() {
         let answer = "{\"tasks\": [\"explain </think>it\"]}";
-        check(answer, Rung::Strict, &json!({"tasks": ["explain </think>it"]}));
+        check(
+            answer,
+            Rung::Strict,
+            &json!({"tasks": ["explain </think>it"]}),
+        );
         let draft = "```json\n{\"draft\": true}\n```\nNo.\n</think>\n{\"tasks\": []}";
         check(draft, Rung::Strict, &json!({"tasks": []}));
     }

@@ -26,9 +26,7 @@ use crate::id::TaskKey;
 pub use conflicts::conflicts;
 pub use file_text::{FileText, MergeFault, PartSpan};
 pub use files::files;
-pub use framed::{
-    FramedFile, JudgeChunk, chunks_to_judge, framed_for_judge, overview_for_judge,
-};
+pub use framed::{FramedFile, JudgeChunk, chunks_to_judge, framed_for_judge, overview_for_judge};
 pub use reply::{question, read_result};
 pub use resolve::{read_resolutions, resolve_by_rule};
 

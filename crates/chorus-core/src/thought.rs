@@ -86,7 +86,9 @@ fn is_quoted(text: &str, at: usize, length: usize) -> bool {
 fn in_fence(text: &str) -> bool {
     let mut open: Option<&str> = None;
     for line in text.lines().map(str::trim) {
-        let mark = ["```", "~~~"].into_iter().find(|mark| line.starts_with(mark));
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| line.starts_with(mark));
         open = match (open, mark) {
             (None, mark) => mark,
             (Some(opened), Some(mark)) if mark == opened => None,

@@ -15,7 +15,11 @@ pub(crate) fn fault(kind: FileKind, text: &str) -> Option<SyntaxFault> {
     parser.set_language(&language(kind)?).ok()?;
     let tree = parser.parse(text, None)?;
     let root = tree.root_node();
-    let node = if root.has_error() { first_error(root) } else { None };
+    let node = if root.has_error() {
+        first_error(root)
+    } else {
+        None
+    };
     let node = node?;
     let what = if node.is_missing() {
         format!("{} is missing", node.kind())
@@ -58,7 +62,9 @@ fn first_error(root: Node<'_>) -> Option<Node<'_>> {
         if node.is_error() || node.is_missing() {
             return Some(node);
         }
-        let next = node.children(&mut cursor).find(|child| child.has_error() || child.is_missing());
+        let next = node
+            .children(&mut cursor)
+            .find(|child| child.has_error() || child.is_missing());
         node = next?;
     }
 }

@@ -64,7 +64,14 @@ fn fault_at(text: &str, offset: usize, what: &str, is_certain: bool) -> SyntaxFa
     let before = &text[..offset];
     let number = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line: String = text[start..].lines().next().unwrap_or_default().trim().chars().take(80).collect();
+    let line: String = text[start..]
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .take(80)
+        .collect();
     SyntaxFault {
         offset,
         message: format!("line {number}: {what}, in `{line}`"),

@@ -27,7 +27,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("chorus-limits", &["chorus-core"]),
     ("chorus-store", &["chorus-core"]),
     ("chorus-bus", &["chorus-core"]),
-    ("chorus-orchestrator", &["chorus-core"]),
+    ("chorus-syntax", &["chorus-core"]),
+    ("chorus-orchestrator", &["chorus-core", "chorus-syntax"]),
     ("chorus-dispatcher", &["chorus-core", "chorus-pool"]),
     ("chorus-worker", &["chorus-call", "chorus-core"]),
     ("chorus-report", &["chorus-core"]),
@@ -60,7 +61,7 @@ const IMPURE: [&str; 9] = [
 ];
 
 /// Crates without runtime, sockets, databases, clocks and chance.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "chorus-core",
     "chorus-api",
     "chorus-client",
@@ -68,6 +69,7 @@ const PURE: [&str; 10] = [
     "chorus-pool",
     "chorus-call",
     "chorus-report",
+    "chorus-syntax",
     "chorus-orchestrator",
     "chorus-dispatcher",
     "chorus-worker",

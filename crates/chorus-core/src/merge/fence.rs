@@ -11,8 +11,28 @@ use crate::file_kind::FileKind;
 const REMARK_LINES: usize = 24;
 /// Beginnings of lines that people do not write to each other.
 const CODE_BEGINNINGS: [&str; 22] = [
-    "//", "/*", "*/", "#!", "<!", "<?", "</", "import ", "from ", "def ", "class ", "fn ", "pub ",
-    "const ", "let ", "var ", "function ", "export ", "package ", "use ", "@", "return",
+    "//",
+    "/*",
+    "*/",
+    "#!",
+    "<!",
+    "<?",
+    "</",
+    "import ",
+    "from ",
+    "def ",
+    "class ",
+    "fn ",
+    "pub ",
+    "const ",
+    "let ",
+    "var ",
+    "function ",
+    "export ",
+    "package ",
+    "use ",
+    "@",
+    "return",
 ];
 
 /// A line that opens or closes a fence.
@@ -101,7 +121,9 @@ fn is_named(info: &str, kind: FileKind) -> bool {
 fn is_remark(text: &str, blocks: &[Block<'_>], kind: FileKind) -> bool {
     let ends = blocks.iter().map(|block| block.whole.end);
     let starts = blocks.iter().map(|block| block.whole.start);
-    let gaps = std::iter::once(0).chain(ends).zip(starts.chain([text.len()]));
+    let gaps = std::iter::once(0)
+        .chain(ends)
+        .zip(starts.chain([text.len()]));
     let lines: Vec<&str> = gaps
         .flat_map(|(from, to)| text[from..to].lines())
         .filter(|line| !line.trim().is_empty())
@@ -198,11 +220,20 @@ mod tests {
 
     #[test]
     fn a_fence_between_sentences_is_the_file() {
-        let chat = "Here is the module:\n\n```python\nprint(1)\n```\n\nIt prints one. Let me know!\n";
+        let chat =
+            "Here is the module:\n\n```python\nprint(1)\n```\n\nIt prints one. Let me know!\n";
         check(chat, FileKind::Python, "print(1)");
         check("**app.toml**\n```toml\na = 1\n```", FileKind::Toml, "a = 1");
-        check("### The file\n- one\n\n```\nx: 1\n```", FileKind::Yaml, "x: 1");
-        check("Here it is:\n```json\n{\"a\":1}", FileKind::Json, "{\"a\":1}");
+        check(
+            "### The file\n- one\n\n```\nx: 1\n```",
+            FileKind::Yaml,
+            "x: 1",
+        );
+        check(
+            "Here it is:\n```json\n{\"a\":1}",
+            FileKind::Json,
+            "{\"a\":1}",
+        );
         check(
             "The code:\n```go\npackage a\n```\nRun it:\n```bash\ngo run .\n```",
             FileKind::Go,
@@ -217,7 +248,10 @@ mod tests {
             "\"\"\"Module.\n\n```python\nx = 1\n```\n\"\"\"\n\ndef f():\n    return 1\n",
             FileKind::Python,
         );
-        kept("/// Adds.\n/// ```\n/// f();\n/// ```\nfn f() {}\n", FileKind::Rust);
+        kept(
+            "/// Adds.\n/// ```\n/// f();\n/// ```\nfn f() {}\n",
+            FileKind::Rust,
+        );
         kept("a: |\n  ```\n  x\n  ```\nb: 1\n", FileKind::Yaml);
         kept("a = \"\"\"\n```\nx\n```\n\"\"\"\n", FileKind::Toml);
         check(
@@ -235,6 +269,9 @@ mod tests {
             FileKind::Markdown,
             "# A\n```rust\nfn f() {}\n```\nEnd",
         );
-        kept("```markdown\na\n```\nand\n```markdown\nb\n```", FileKind::Markdown);
+        kept(
+            "```markdown\na\n```\nand\n```markdown\nb\n```",
+            FileKind::Markdown,
+        );
     }
 }

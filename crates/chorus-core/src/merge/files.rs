@@ -63,10 +63,11 @@ fn wants_list(plan: &Plan) -> bool {
         )
     };
     let text = |text: &str| text.to_lowercase();
-    let asked = plan
-        .requirements
-        .iter()
-        .any(|requirement| ASKED.iter().any(|word| text(&requirement.text).contains(word)));
+    let asked = plan.requirements.iter().any(|requirement| {
+        ASKED
+            .iter()
+            .any(|word| text(&requirement.text).contains(word))
+    });
     let documents = kinds.iter().all(is_document);
     documents || (asked && kinds.iter().all(|kind| is_document(kind) || is_data(kind)))
 }
@@ -174,7 +175,11 @@ impl Merge<'_> {
                 piece.as_str()
             };
             if !joined.text.is_empty() && !piece.is_empty() {
-                let line = if joined.text.ends_with('\n') { "" } else { "\n" };
+                let line = if joined.text.ends_with('\n') {
+                    ""
+                } else {
+                    "\n"
+                };
                 joined.text.push_str(if is_spaced { "\n\n" } else { line });
             }
             let start = joined.text.len();

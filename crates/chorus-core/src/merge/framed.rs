@@ -67,7 +67,12 @@ pub fn overview_for_judge(plan: &Plan, files: &[FileText], budget: u64) -> Judge
     if let [chunk] = whole.as_slice() {
         return chunk.clone();
     }
-    let tokens = |files: &[FramedFile]| files.iter().map(|file| count_tokens(&file.text)).sum::<u64>();
+    let tokens = |files: &[FramedFile]| {
+        files
+            .iter()
+            .map(|file| count_tokens(&file.text))
+            .sum::<u64>()
+    };
     let shortened = |lines: usize| -> Vec<FramedFile> {
         files.iter().map(|file| shortened(file, lines)).collect()
     };
@@ -118,7 +123,9 @@ fn clipped(files: Vec<FramedFile>, budget: u64) -> Vec<FramedFile> {
     let share = budget / files.len().max(1) as u64;
     let clip = |file: FramedFile| {
         let room = share.max(64) * 4 / 5;
-        let first = crate::brief::pieces::cut(&file.text, room, &[]).into_iter().next();
+        let first = crate::brief::pieces::cut(&file.text, room, &[])
+            .into_iter()
+            .next();
         let text = &file.text[first.unwrap_or_default()];
         FramedFile {
             text: format!("{text}\n[…]"),
@@ -302,7 +309,11 @@ mod tests {
         all[0].text.push_str(&words);
         let framed = framed_for_judge(&plan, &all, 250);
         let asked = chunks_to_judge(&plan, &all, 250);
-        assert!(framed.last().is_some_and(|chunk| chunk.requirements.is_empty()));
+        assert!(
+            framed
+                .last()
+                .is_some_and(|chunk| chunk.requirements.is_empty())
+        );
         assert!(asked.len() < framed.len() && !asked.is_empty());
         assert!(asked.iter().all(|chunk| chunk.requirements == ["r1"]));
     }
@@ -311,17 +322,34 @@ mod tests {
     fn an_overview_has_headings_and_edges_of_each_part_within_its_budget() {
         let plan = sketch::plan("t0 t1 | a.md: t0 t1 glossary");
         let chapter = |name: &str| {
-            let lines: String = (0..300).map(|at| format!("line {at} of {name}\n")).collect();
+            let lines: String = (0..300)
+                .map(|at| format!("line {at} of {name}\n"))
+                .collect();
             format!("## {name}\n{lines}### Middle of {name}\n{lines}end of {name}")
         };
         let result = |(key, text): (&str, String)| {
-            (TaskKey::new(key), WorkResult { text, ..WorkResult::default() })
+            (
+                TaskKey::new(key),
+                WorkResult {
+                    text,
+                    ..WorkResult::default()
+                },
+            )
         };
-        let results = [("t0", chapter("One")), ("t1", chapter("Two"))].map(result).into();
+        let results = [("t0", chapter("One")), ("t1", chapter("Two"))]
+            .map(result)
+            .into();
         let all = files(&plan, &results, &[], &[]);
         let overview = overview_for_judge(&plan, &all, 400);
         let text = &overview.files[0].text;
-        for words in ["[[part t1]]", "## One", "### Middle of Two", "end of Two", "## Glossary", "[…]"] {
+        for words in [
+            "[[part t1]]",
+            "## One",
+            "### Middle of Two",
+            "end of Two",
+            "## Glossary",
+            "[…]",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(count_tokens(text) <= 500, "{}", count_tokens(text));

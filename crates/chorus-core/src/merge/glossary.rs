@@ -8,8 +8,13 @@ use crate::file_kind::FileKind;
 /// place for a list.
 pub(super) fn as_data(terms: &[(String, String)], kind: FileKind) -> String {
     let quoted = |text: &String| Value::from(text.as_str()).to_string();
-    let objects = || terms.iter().map(|(term, meaning)| json!({"term": term, "meaning": meaning}));
-    let each = |line: &dyn Fn(&(String, String)) -> String| terms.iter().map(line).collect::<String>();
+    let objects = || {
+        terms
+            .iter()
+            .map(|(term, meaning)| json!({"term": term, "meaning": meaning}))
+    };
+    let each =
+        |line: &dyn Fn(&(String, String)) -> String| terms.iter().map(line).collect::<String>();
     match kind {
         FileKind::Json | FileKind::JsonWithComments => {
             format!("{:#}\n", Value::from_iter(objects()))
@@ -21,7 +26,11 @@ pub(super) fn as_data(terms: &[(String, String)], kind: FileKind) -> String {
             format!("- term: {}\n  meaning: {}\n", quoted(term), quoted(meaning))
         }),
         FileKind::Toml => each(&|(term, meaning)| {
-            format!("[[glossary]]\nterm = {}\nmeaning = {}\n", quoted(term), quoted(meaning))
+            format!(
+                "[[glossary]]\nterm = {}\nmeaning = {}\n",
+                quoted(term),
+                quoted(meaning)
+            )
         }),
         FileKind::Markdown
         | FileKind::Plain
@@ -61,9 +70,18 @@ mod tests {
     fn a_glossary_has_the_form_of_its_file() {
         let terms = [("wick".to_owned(), "a \"cord\", thin".to_owned())];
         let check = |kind, expected: &str| assert_eq!(as_data(&terms, kind), expected);
-        check(FileKind::Csv, "term,meaning\nwick,\"a \"\"cord\"\", thin\"\n");
-        check(FileKind::JsonLines, "{\"term\":\"wick\",\"meaning\":\"a \\\"cord\\\", thin\"}\n");
-        check(FileKind::Yaml, "- term: \"wick\"\n  meaning: \"a \\\"cord\\\", thin\"\n");
+        check(
+            FileKind::Csv,
+            "term,meaning\nwick,\"a \"\"cord\"\", thin\"\n",
+        );
+        check(
+            FileKind::JsonLines,
+            "{\"term\":\"wick\",\"meaning\":\"a \\\"cord\\\", thin\"}\n",
+        );
+        check(
+            FileKind::Yaml,
+            "- term: \"wick\"\n  meaning: \"a \\\"cord\\\", thin\"\n",
+        );
         check(FileKind::Python, "");
     }
 }

@@ -125,7 +125,13 @@ mod tests {
     fn a_reply_is_text_and_the_notes_under_it() {
         let notes = "```chorus\n{\"facts\":[{\"subject\":\"height\",\"value\":42},],\"terms\":{\"lamp\":\"a light\"}}\n```";
         let markdown = FileKind::Markdown;
-        check(&format!("## One\n\nText.\n\n{notes}"), markdown, "## One\n\nText.", 1, 1);
+        check(
+            &format!("## One\n\nText.\n\n{notes}"),
+            markdown,
+            "## One\n\nText.",
+            1,
+            1,
+        );
         check(&format!("{notes}\n"), markdown, "", 1, 1);
         check(
             "Text.\n\n```chorus\n{\"facts\":[{\"subject\":\"a\",\"value\":\"b\"}",
@@ -136,7 +142,13 @@ mod tests {
         );
         check("Text.\n\n```chorus\nno notes\n```", markdown, "Text.", 0, 0);
         check("<think>hm</think>\nText.", markdown, "Text.", 0, 0);
-        check("See ```chorus``` fences.", markdown, "See ```chorus``` fences.", 0, 0);
+        check(
+            "See ```chorus``` fences.",
+            markdown,
+            "See ```chorus``` fences.",
+            0,
+            0,
+        );
         check(
             "```python\nprint(1)\n```\n\n```chorus\n{}\n```",
             FileKind::Python,
@@ -151,10 +163,16 @@ mod tests {
         for (text, kind) in [
             ("const re = /<\\/b>/g;\n", FileKind::JavaScript),
             ("<script>\"<script><\\/script>\"</script>", FileKind::Html),
-            ("    def second(self):\n        return 2\n", FileKind::Python),
+            (
+                "    def second(self):\n        return 2\n",
+                FileKind::Python,
+            ),
             ("a,b\r\n1,2\r\n", FileKind::Csv),
             ("\n\tx\n\n", FileKind::Code),
-            ("Models end a thought with </think> and go on.", FileKind::Markdown),
+            (
+                "Models end a thought with </think> and go on.",
+                FileKind::Markdown,
+            ),
             ("Two spaces end a line.  ", FileKind::Markdown),
         ] {
             check(text, kind, text, 0, 0);
@@ -164,8 +182,14 @@ mod tests {
     #[test]
     fn only_one_marked_line_is_a_question() {
         assert_eq!(question("QUESTION: Which edition?"), Some("Which edition?"));
-        assert_eq!(question("**QUESTION:** Which edition?\n"), Some("Which edition?"));
-        assert_eq!(question("<think>hm</think>\nQUESTION: Which?"), Some("Which?"));
+        assert_eq!(
+            question("**QUESTION:** Which edition?\n"),
+            Some("Which edition?")
+        );
+        assert_eq!(
+            question("<think>hm</think>\nQUESTION: Which?"),
+            Some("Which?")
+        );
         for text in [
             "The QUESTION: is open.",
             "QUESTION:",

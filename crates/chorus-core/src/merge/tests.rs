@@ -273,7 +273,10 @@ fn a_list_of_conflicts_never_stands_in_a_package_unasked() {
     assert_eq!(paths("pkg/a.py", "It runs"), ["pkg/a.py"]);
     assert_eq!(paths("pkg/a.py", "Lists contradictions"), ["pkg/a.py"]);
     assert_eq!(paths("a.csv", "It is there"), ["a.csv"]);
-    assert_eq!(paths("a.csv", "Lists contradictions"), ["a.csv", "CONFLICTS.md"]);
+    assert_eq!(
+        paths("a.csv", "Lists contradictions"),
+        ["a.csv", "CONFLICTS.md"]
+    );
     assert_eq!(paths("a.md", "It is there"), ["a.md", "CONFLICTS.md"]);
 }
 

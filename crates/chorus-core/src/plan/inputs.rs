@@ -280,9 +280,16 @@ mod tests {
         };
         let sections: Vec<String> = (1..=12).map(|at| format!("d1.{at}")).collect();
         let names: Vec<&str> = sections.iter().map(String::as_str).collect();
-        let tasks = condense(vec![task("t", &[], &names, 90)], &scope, &mut Notes::default());
+        let tasks = condense(
+            vec![task("t", &[], &names, 90)],
+            &scope,
+            &mut Notes::default(),
+        );
         let (whole, condensing) = tasks.split_last().expect("a task");
-        let read: u64 = condensing.iter().map(|task| u64::from(task.output_tokens)).sum();
+        let read: u64 = condensing
+            .iter()
+            .map(|task| u64::from(task.output_tokens))
+            .sum();
         assert!(read <= LIMITS.input_tokens, "{read}");
         assert_eq!(whole.output_tokens, 90);
         let covered: Vec<&String> = condensing.iter().flat_map(|task| &task.sections).collect();

@@ -20,7 +20,12 @@ pub(super) fn repeats(tasks: &[PlannedTask]) -> BTreeMap<TaskKey, TaskKey> {
             .chain(&task.acceptance)
             .map(|text| text.split_whitespace().collect::<Vec<_>>())
             .collect::<Vec<_>>();
-        let alike = (words, &task.sections, &task.parents, format!("{:?}", task.policy));
+        let alike = (
+            words,
+            &task.sections,
+            &task.parents,
+            format!("{:?}", task.policy),
+        );
         match first.get(&alike) {
             Some(earlier) => {
                 repeats.insert(task.key.clone(), (*earlier).clone());

@@ -24,11 +24,24 @@ const PLACEHOLDERS: [&str; 7] = [
 
 /// Names of files that mark something by being there and are usually empty.
 const MARKERS: [&str; 7] = [
-    "__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll", ".placeholder", "empty.txt",
+    "__init__.py",
+    "py.typed",
+    ".gitkeep",
+    ".keep",
+    ".nojekyll",
+    ".placeholder",
+    "empty.txt",
 ];
 /// Words by which a plan asks for an empty file.
 const EMPTY: [&str; 8] = [
-    "empty file", "is empty", "stays empty", "left empty", "be empty", "an empty", "no content", "rỗng",
+    "empty file",
+    "is empty",
+    "stays empty",
+    "left empty",
+    "be empty",
+    "an empty",
+    "no content",
+    "rỗng",
 ];
 
 /// Parsers of file kinds, as the checks need them.
@@ -126,14 +139,28 @@ fn check_syntax(
     found: &mut Verdict,
 ) {
     let kind = FileKind::of(&planned.path, &planned.media_type);
-    let Some(fault) = syntax.fault(kind, &file.text).filter(|_| !file.text.trim().is_empty()) else {
+    let Some(fault) = syntax
+        .fault(kind, &file.text)
+        .filter(|_| !file.text.trim().is_empty())
+    else {
         return;
     };
     let broken = |part: &&PartSpan| syntax.fault(kind, &file.text[part.range.clone()]).is_some();
-    let mut blamed: Vec<&TaskKey> = file.parts.iter().filter(broken).map(|part| &part.task).collect();
+    let mut blamed: Vec<&TaskKey> = file
+        .parts
+        .iter()
+        .filter(broken)
+        .map(|part| &part.task)
+        .collect();
     if blamed.is_empty() {
         let before = |part: &&PartSpan| part.range.start <= fault.offset;
-        blamed.extend(file.parts.iter().filter(before).next_back().map(|part| &part.task));
+        blamed.extend(
+            file.parts
+                .iter()
+                .filter(before)
+                .next_back()
+                .map(|part| &part.task),
+        );
     }
     let what = format!("it cannot be read as {kind:?}: {}", fault.message);
     let feedback = format!(

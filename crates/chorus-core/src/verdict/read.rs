@@ -18,8 +18,8 @@ enum Finding {
 
 /// Words by which a requirement asks that something is not there.
 const ABSENCE: [&str; 12] = [
-    "no ", "not ", "none", "never", "without", "zero", "free of", "0 ", "nothing", "không",
-    "any ", "nor ",
+    "no ", "not ", "none", "never", "without", "zero", "free of", "0 ", "nothing", "không", "any ",
+    "nor ",
 ];
 
 /// Reads a judge's answer about these requirements of a plan. Requirements and tasks that do not
@@ -79,9 +79,18 @@ pub fn read_final(answer: &str, plan: &Plan, asked: &[String]) -> Result<Verdict
 fn omitted(verdict: &Verdict, asked: &[String]) -> Vec<String> {
     let decided = verdict.items.iter().map(|item| &item.requirement);
     let named: Vec<&String> = decided
-        .chain(verdict.undecided.iter().map(|undecided| &undecided.requirement))
+        .chain(
+            verdict
+                .undecided
+                .iter()
+                .map(|undecided| &undecided.requirement),
+        )
         .collect();
-    asked.iter().filter(|id| !named.contains(id)).cloned().collect()
+    asked
+        .iter()
+        .filter(|id| !named.contains(id))
+        .cloned()
+        .collect()
 }
 
 /// Reads one item: a decided one, or what is known of an undecided one.

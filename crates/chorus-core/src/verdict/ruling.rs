@@ -218,14 +218,42 @@ mod tests {
     fn a_newer_text_wins_a_tie_when_its_named_faults_are_gone() {
         let check = |before: (u32, &str), now: (u32, &str), better: bool| {
             let (old, new) = ([before.1.to_owned()], [now.1.to_owned()]);
-            assert_eq!(is_better((before.0, &old), (now.0, &new)), better, "{before:?} {now:?}");
+            assert_eq!(
+                is_better((before.0, &old), (now.0, &new)),
+                better,
+                "{before:?} {now:?}"
+            );
         };
-        check((500, "r1: the dates are missing"), (501, "r1: the dates are missing"), true);
-        check((500, "r1: the dates are missing"), (500, "r1: the dates are missing"), false);
-        check((500, "r1: the dates are missing"), (500, "r1: The dates are missing!"), false);
-        check((500, "r1: no dates, names or places"), (500, "r1: one name is misspelt"), true);
-        check((500, "r1: the dates are missing"), (500, "r2: the dates are missing"), true);
-        check((500, "r1: no dates, names or places"), (499, "r1: one name is misspelt"), false);
+        check(
+            (500, "r1: the dates are missing"),
+            (501, "r1: the dates are missing"),
+            true,
+        );
+        check(
+            (500, "r1: the dates are missing"),
+            (500, "r1: the dates are missing"),
+            false,
+        );
+        check(
+            (500, "r1: the dates are missing"),
+            (500, "r1: The dates are missing!"),
+            false,
+        );
+        check(
+            (500, "r1: no dates, names or places"),
+            (500, "r1: one name is misspelt"),
+            true,
+        );
+        check(
+            (500, "r1: the dates are missing"),
+            (500, "r2: the dates are missing"),
+            true,
+        );
+        check(
+            (500, "r1: no dates, names or places"),
+            (499, "r1: one name is misspelt"),
+            false,
+        );
     }
 
     #[test]

@@ -226,7 +226,10 @@ fn asked() -> Vec<String> {
 fn check_answer(answer: &str, expected: &[&str]) {
     let verdict =
         read(answer, &plan("guide.md", "text/markdown", "x"), &asked()).expect("it is a verdict");
-    let undecided = verdict.undecided.iter().map(|open| format!("{} open", open.requirement));
+    let undecided = verdict
+        .undecided
+        .iter()
+        .map(|open| format!("{} open", open.requirement));
     let drawn = |item: &VerdictItem| {
         format!(
             "{} {} {}",
@@ -240,7 +243,12 @@ fn check_answer(answer: &str, expected: &[&str]) {
         )
     };
     assert_eq!(
-        verdict.items.iter().map(drawn).chain(undecided).collect::<Vec<_>>(),
+        verdict
+            .items
+            .iter()
+            .map(drawn)
+            .chain(undecided)
+            .collect::<Vec<_>>(),
         expected,
         "{answer}"
     );
@@ -276,9 +284,12 @@ fn a_judges_answer_is_mended_and_mapped() {
         r#"{"items":[{"requirement":"r1","finding":"met","evidence":""},{"requirement":"r2","finding":"met","evidence":"0 translations are there"}]}"#,
         &["r2 false t2", "r1 open"],
     );
-    let errors =
-        read("All good!", &plan("guide.md", "text/markdown", "x"), &asked())
-            .expect_err("it is no verdict");
+    let errors = read(
+        "All good!",
+        &plan("guide.md", "text/markdown", "x"),
+        &asked(),
+    )
+    .expect_err("it is no verdict");
     assert!(errors[0].contains("no JSON object"));
     let errors = read(
         r#"{"items":[{"requirement":"r9","met":true}]}"#,
@@ -308,7 +319,11 @@ fn silence_about_a_requirement_is_no_consent() {
     assert!(about(false, &["r1"]).is_err());
     let told = r#"{"items":[{"requirement":"r1","finding":"cannot_tell","evidence":"half"},{"requirement":"r2","finding":"met","evidence":"x"}]}"#;
     let last = read_final(told, &plan, &asked()).expect("both are named");
-    let open = last.items.iter().find(|item| !item.met).expect("r1 is not met");
+    let open = last
+        .items
+        .iter()
+        .find(|item| !item.met)
+        .expect("r1 is not met");
     assert_eq!((open.requirement.as_str(), open.redo.len()), ("r1", 0));
 }
 
@@ -316,14 +331,21 @@ fn silence_about_a_requirement_is_no_consent() {
 fn what_no_excerpt_decides_is_undecided_and_never_accepted() {
     let excerpt = |item: &str| {
         let answer = format!(r#"{{"items":[{item}]}}"#);
-        read(&answer, &plan("guide.md", "text/markdown", "x"), &["r1".to_owned()])
-            .expect("it is a verdict")
+        read(
+            &answer,
+            &plan("guide.md", "text/markdown", "x"),
+            &["r1".to_owned()],
+        )
+        .expect("it is a verdict")
     };
     let met = r#"{"requirement":"r1","finding":"met","evidence":"chapter 1"}"#;
     let open = r#"{"requirement":"r1","finding":"cannot_tell","evidence":"no chapter here"}"#;
     let unmet = r#"{"requirement":"r1","finding":"not_met","evidence":"chapter 2 is cut"}"#;
     let united = unite(vec![excerpt(met), excerpt(open)]);
-    assert!(united.items.is_empty() && united.undecided.len() == 1, "{united:?}");
+    assert!(
+        united.items.is_empty() && united.undecided.len() == 1,
+        "{united:?}"
+    );
     assert!(united.undecided[0].note.contains("chapter 1"), "{united:?}");
     let both = unite(vec![excerpt(met), excerpt(open), excerpt(unmet)]);
     assert!(both.undecided.is_empty() && !both.items[0].met, "{both:?}");
@@ -333,7 +355,10 @@ fn what_no_excerpt_decides_is_undecided_and_never_accepted() {
         defects: &[],
         reworks: &BTreeMap::new(),
     };
-    assert!(matches!(rule(&history, &closed(united.clone())), Ruling::Stop { .. }));
+    assert!(matches!(
+        rule(&history, &closed(united.clone())),
+        Ruling::Stop { .. }
+    ));
     let last = decided(united, excerpt(met));
     assert_eq!(rule(&history, &last), Ruling::Accept);
 }
@@ -344,7 +369,9 @@ fn a_file_that_the_plan_wants_empty_has_no_defect() {
         let mut plan = plan(path, "text/x-python", acceptance);
         plan.files[0].parts.truncate(1);
         let empty = BTreeMap::from([(TaskKey::new("t1"), WorkResult::default())]);
-        check(&plan, &files(&plan, &empty, &[], &[]), &Plain).items.len()
+        check(&plan, &files(&plan, &empty, &[], &[]), &Plain)
+            .items
+            .len()
     };
     assert_eq!(checked("pkg/__init__.py", "It is there"), 0);
     assert_eq!(checked("pkg/mark.py", "The file is empty"), 0);

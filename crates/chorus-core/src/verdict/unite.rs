@@ -32,12 +32,20 @@ pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
     }
     let is_unmet = |id: &str| items.iter().any(|item| item.requirement == id && !item.met);
     undecided.retain(|open| !is_unmet(&open.requirement));
-    let is_open = |item: &VerdictItem| undecided.iter().any(|open| open.requirement == item.requirement);
+    let is_open = |item: &VerdictItem| {
+        undecided
+            .iter()
+            .any(|open| open.requirement == item.requirement)
+    };
     let (open, items): (Vec<_>, Vec<_>) = items.into_iter().partition(is_open);
     for item in open {
         let same = |other: &&mut Undecided| other.requirement == item.requirement;
         if let Some(other) = undecided.iter_mut().find(same) {
-            join(&mut other.note, &format!("shown in one excerpt: {}", item.evidence), "\n");
+            join(
+                &mut other.note,
+                &format!("shown in one excerpt: {}", item.evidence),
+                "\n",
+            );
         }
     }
     Verdict { items, undecided }
@@ -50,11 +58,15 @@ pub fn decided(verdict: Verdict, last: Verdict) -> Verdict {
         mut undecided,
     } = verdict;
     let is_answered = |open: &Undecided| {
-        last.items.iter().any(|item| item.requirement == open.requirement)
+        last.items
+            .iter()
+            .any(|item| item.requirement == open.requirement)
     };
     let (answered, rest): (Vec<_>, Vec<_>) = undecided.drain(..).partition(is_answered);
     let is_asked = |item: &VerdictItem| {
-        answered.iter().any(|open| open.requirement == item.requirement)
+        answered
+            .iter()
+            .any(|open| open.requirement == item.requirement)
     };
     items.extend(last.items.into_iter().filter(is_asked));
     Verdict {

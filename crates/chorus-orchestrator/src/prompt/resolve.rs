@@ -41,10 +41,7 @@ pub fn resolve(input: &Resolve<'_>) -> Request {
     let mut turn = Turn::of("resolve");
     turn.long("brief", &[], input.brief);
     for conflict in input.conflicts {
-        let attributes = [
-            ("id", conflict.id.as_str()),
-            ("subject", &conflict.subject),
-        ];
+        let attributes = [("id", conflict.id.as_str()), ("subject", &conflict.subject)];
         turn.nest("conflict", &attributes, |turn| {
             for claim in &conflict.claims {
                 let tasks = claim

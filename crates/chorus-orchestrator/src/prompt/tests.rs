@@ -181,7 +181,7 @@ fn the_turn_of_work() {
     <item>80 words</item>
     <item>Names `Varn`</item>
     </acceptance>
-    <output path="guide.md" media_type="text/markdown" tokens="200" />
+    <output path="guide.md" media_type="text/markdown" tokens="200" parts="2" />
     <input-2 section="d1.1" title="One &quot;A &amp; B&quot;">
     It began at dusk.
 
@@ -287,7 +287,11 @@ fn the_turn_of_judging() {
         open: Some(&last),
         ..excerpt
     });
-    assert!(turn(&request).contains("<note requirement=\"r1\">\ntwo chapters\nno other\n</note>\n<last />\n<file"));
+    assert!(
+        turn(&request).contains(
+            "<note requirement=\"r1\">\ntwo chapters\nno other\n</note>\n<last />\n<file"
+        )
+    );
     insta::assert_snapshot!(turn(&judge(&excerpt)), @r#"
     <task kind="judge" />
     <brief>
@@ -492,6 +496,9 @@ fn strict_forms_keep_the_rules_of_strict_modes() {
         }),
         judge(&Judge {
             brief: "b",
+            answers: &[],
+            suspected: &[],
+            open: None,
             plan: &plan,
             chunk: &chunk,
             refused: &[],

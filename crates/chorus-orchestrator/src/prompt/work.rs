@@ -120,15 +120,16 @@ pub fn work(input: &Work<'_>) -> Request {
         .file
         .map_or(("", "text/markdown"), |file| (&file.path, &file.media_type));
     let parts = input.file.map_or(1, |file| file.parts.len());
-    turn.mark(
-        "output",
-        &[
-            ("path", path),
-            ("media_type", media_type),
-            ("tokens", &task.output_tokens.to_string()),
-            ("parts", &parts.to_string()),
-        ],
-    );
+    let (tokens, parts) = (task.output_tokens.to_string(), parts.to_string());
+    let mut attributes = vec![
+        ("path", path),
+        ("media_type", media_type),
+        ("tokens", tokens.as_str()),
+    ];
+    if parts != "1" {
+        attributes.push(("parts", &parts));
+    }
+    turn.mark("output", &attributes);
     material(input, &mut turn);
     for answered in input.answers {
         turn.short(
@@ -138,9 +139,7 @@ pub fn work(input: &Work<'_>) -> Request {
         );
     }
     if let Some(Rework { feedback, previous }) = input.rework {
-        if !feedback.is_empty() {
-            turn.long("feedback", &[], feedback);
-        }
+        turn.long("feedback", &[], feedback);
         turn.long("previous", &[], previous);
     }
     let answer = task

@@ -29,14 +29,18 @@ pub(super) fn joined(parts: &[TaskPart<'_>]) -> Joined {
         if let Err(error) = serde_json::from_str::<Value>(text) {
             broken = true;
             let message = format!("the part of {task} is no JSON: {error}");
-            let feedback = format!("answer with one whole JSON value; yours was not valid: {error}");
+            let feedback =
+                format!("answer with one whole JSON value; yours was not valid: {error}");
             plain.fault(vec![task.clone()], message, feedback);
         }
     }
     if broken {
         return plain;
     }
-    let pieces: Vec<Piece<'_>> = parts.iter().map(|(task, text)| (task, text.trim())).collect();
+    let pieces: Vec<Piece<'_>> = parts
+        .iter()
+        .map(|(task, text)| (task, text.trim()))
+        .collect();
     let mut joined = Joined::default();
     write(&pieces, &mut Vec::new(), &mut joined);
     if joined.faults.is_empty() {
@@ -76,7 +80,9 @@ fn write_list<'a>(
         joined.push(task, inside);
         between = ",\n";
     }
-    joined.text.push_str(if between == "\n" { "" } else { "\n" });
+    joined
+        .text
+        .push_str(if between == "\n" { "" } else { "\n" });
     joined.text.push_str(close);
 }
 
@@ -119,7 +125,9 @@ fn write_object(pieces: &[Piece<'_>], path: &mut Vec<String>, joined: &mut Joine
 /// Writes the values that several objects have under one key.
 fn write_shared(pieces: &[Piece<'_>], path: &mut Vec<String>, joined: &mut Joined) {
     let value = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let equal = pieces.iter().all(|(_, text)| value(text) == value(pieces[0].1));
+    let equal = pieces
+        .iter()
+        .all(|(_, text)| value(text) == value(pieces[0].1));
     if equal {
         joined.push(pieces[0].0, pieces[0].1);
     } else {
@@ -144,7 +152,9 @@ fn mixed(pieces: &[Piece<'_>], first: &str, path: &[String], joined: &mut Joined
     let (message, feedback) = match (path.is_empty(), first) {
         (true, "array" | "object") => (
             format!("the parts are different kinds of JSON: {list}"),
-            format!("answer with one JSON {first}, as the part of {owner} is: the parts become one value"),
+            format!(
+                "answer with one JSON {first}, as the part of {owner} is: the parts become one value"
+            ),
         ),
         (true, _) => (
             format!("the parts are single values and cannot be joined: {list}"),
@@ -152,7 +162,9 @@ fn mixed(pieces: &[Piece<'_>], first: &str, path: &[String], joined: &mut Joined
         ),
         (false, _) => (
             format!("the parts contradict each other in the key `{place}`: {list}"),
-            format!("the key `{place}` is in the part of {owner} too, with another value: leave it out, or give it the same value"),
+            format!(
+                "the key `{place}` is in the part of {owner} too, with another value: leave it out, or give it the same value"
+            ),
         ),
     };
     let tasks = if others.is_empty() || (path.is_empty() && !matches!(first, "array" | "object")) {

@@ -7,7 +7,9 @@ pub(super) fn joined(parts: &[TaskPart<'_>]) -> Joined {
     for (task, text) in parts {
         let piece = text.trim_matches(['\n', '\r']);
         joined.push(task, piece);
-        joined.text.push_str(if piece.is_empty() { "" } else { "\n" });
+        joined
+            .text
+            .push_str(if piece.is_empty() { "" } else { "\n" });
     }
     joined
 }

@@ -19,14 +19,19 @@ pub(super) fn delimiter(parts: &[TaskPart<'_>]) -> u8 {
 
 pub(super) fn joined(parts: &[TaskPart<'_>], delimiter: u8) -> Joined {
     let mut plain = concatenated(parts);
-    let read: Vec<Records> = parts.iter().map(|(_, text)| Records::of(text, delimiter)).collect();
+    let read: Vec<Records> = parts
+        .iter()
+        .map(|(_, text)| Records::of(text, delimiter))
+        .collect();
     let Some(first) = read.iter().position(|records| !records.header.is_empty()) else {
         return plain;
     };
     let header = &read[first].header;
     let mut joined = Joined::default();
     for (at, ((task, text), records)) in parts.iter().zip(&read).enumerate() {
-        let text = text.trim_start_matches('\u{feff}').trim_start_matches(['\n', '\r']);
+        let text = text
+            .trim_start_matches('\u{feff}')
+            .trim_start_matches(['\n', '\r']);
         let repeats = at > first && same(&records.header, header);
         if at > first && !repeats && records.is_other_header(header) {
             let (wanted, found) = (header.join(", "), records.header.join(", "));
@@ -36,20 +41,33 @@ pub(super) fn joined(parts: &[TaskPart<'_>], delimiter: u8) -> Joined {
                 format!("all parts become one table: use exactly the header {wanted}, and these columns in this order"),
             );
         }
-        let piece = if repeats { &text[records.after_header..] } else { text };
+        let piece = if repeats {
+            &text[records.after_header..]
+        } else {
+            text
+        };
         let piece = piece.trim_start_matches(['\n', '\r']);
         let piece = if at == first { parts[at].1 } else { piece };
         let piece = piece.trim_end_matches(['\n', '\r']);
         joined.push(task, piece);
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        joined.text.push_str(if piece.is_empty() { "" } else { end });
+        joined
+            .text
+            .push_str(if piece.is_empty() { "" } else { end });
     }
-    if plain.faults.is_empty() { joined } else { plain }
+    if plain.faults.is_empty() {
+        joined
+    } else {
+        plain
+    }
 }
 
 fn same(one: &[String], other: &[String]) -> bool {
     let plain = |cells: &[String]| -> Vec<String> {
-        cells.iter().map(|cell| cell.trim().to_lowercase()).collect()
+        cells
+            .iter()
+            .map(|cell| cell.trim().to_lowercase())
+            .collect()
     };
     plain(one) == plain(other)
 }
@@ -65,7 +83,9 @@ struct Records {
 
 impl Records {
     fn of(text: &str, delimiter: u8) -> Self {
-        let text = text.trim_start_matches('\u{feff}').trim_start_matches(['\n', '\r']);
+        let text = text
+            .trim_start_matches('\u{feff}')
+            .trim_start_matches(['\n', '\r']);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -90,21 +110,28 @@ impl Records {
     /// Returns true if the first record is a header, and not this one: it names some of its
     /// columns, has another number of them, or stands above numbers.
     fn is_other_header(&self, header: &[String]) -> bool {
-        let names: BTreeSet<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
+        let names: BTreeSet<String> = header
+            .iter()
+            .map(|name| name.trim().to_lowercase())
+            .collect();
         let shares = self
             .header
             .iter()
             .map(|cell| cell.trim().to_lowercase())
             .any(|cell| !cell.is_empty() && !is_number(&cell) && names.contains(&cell));
-        !self.header.is_empty()
-            && (shares || self.is_titled || self.header.len() != header.len())
+        !self.header.is_empty() && (shares || self.is_titled || self.header.len() != header.len())
     }
 }
 
 fn is_number(cell: &str) -> bool {
-    let bare = cell.trim().trim_start_matches(['-', '+', '$', '€']).trim_end_matches('%');
+    let bare = cell
+        .trim()
+        .trim_start_matches(['-', '+', '$', '€'])
+        .trim_end_matches('%');
     bare.starts_with(|letter: char| letter.is_ascii_digit())
-        && bare.chars().all(|letter| letter.is_ascii_digit() || ".,:/- eE".contains(letter))
+        && bare
+            .chars()
+            .all(|letter| letter.is_ascii_digit() || ".,:/- eE".contains(letter))
 }
 
 #[cfg(test)]
@@ -123,21 +150,41 @@ mod tests {
 
     fn check(parts: &[&str], expected: &str) {
         let joined = merged(parts);
-        assert_eq!((joined.text.as_str(), joined.faults.len()), (expected, 0), "{parts:?}");
+        assert_eq!(
+            (joined.text.as_str(), joined.faults.len()),
+            (expected, 0),
+            "{parts:?}"
+        );
     }
 
     #[test]
     fn a_repeated_header_stands_once() {
-        check(&["name,age\nMara,40\n", "name,age\nTom,7\n"], "name,age\nMara,40\nTom,7\n");
-        check(&["Name, Age\nMara,40\n\n", "name,age\r\nTom,7\r\n"], "Name, Age\nMara,40\nTom,7\r\n");
-        check(&["a;b\n1;\"x\n\ny\"", "a;b\n2;z"], "a;b\n1;\"x\n\ny\"\n2;z\n");
-        check(&["name,age\nMara,40", "Tom,7\nAda,9"], "name,age\nMara,40\nTom,7\nAda,9\n");
+        check(
+            &["name,age\nMara,40\n", "name,age\nTom,7\n"],
+            "name,age\nMara,40\nTom,7\n",
+        );
+        check(
+            &["Name, Age\nMara,40\n\n", "name,age\r\nTom,7\r\n"],
+            "Name, Age\nMara,40\nTom,7\r\n",
+        );
+        check(
+            &["a;b\n1;\"x\n\ny\"", "a;b\n2;z"],
+            "a;b\n1;\"x\n\ny\"\n2;z\n",
+        );
+        check(
+            &["name,age\nMara,40", "Tom,7\nAda,9"],
+            "name,age\nMara,40\nTom,7\nAda,9\n",
+        );
         check(&["\"a\",b\n1,2", "a,b\n"], "\"a\",b\n1,2\n");
     }
 
     #[test]
     fn different_headers_are_a_fault_that_names_them() {
-        for other in ["age,name\n7,Tom\n", "name,age,town\nTom,7,Varn\n", "person,years\nTom,7\n"] {
+        for other in [
+            "age,name\n7,Tom\n",
+            "name,age,town\nTom,7,Varn\n",
+            "person,years\nTom,7\n",
+        ] {
             let faults = merged(&["name,age\nMara,40\n", other]).faults;
             assert_eq!(faults.len(), 1, "{other}");
             let header = other.lines().next().unwrap_or_default().replace(',', ", ");

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::Fidelity;
 use crate::brief::{Outline, Section};
+use crate::plan::Fidelity;
 use crate::plan::{Limits, Part, estimate, fallback};
 
 fn outline(tokens: &[u64]) -> Outline {
@@ -231,7 +231,11 @@ fn plans_that_are_none_are_refused_with_a_reason() {
     check_text(&[], r#"{"title":"x","tasks":[]}"#, "refused: no task");
     check_text(&[], r#"{"hello": [1,2,"#, "refused: no JSON object");
     check_text(&[], r#"{"tasks": [1, 2]}"#, "refused: no task");
-    for text in [r#"{"hello": [1,2,"#, r#"{"tasks": [1, 2"#, r#"{"a": [{"b": 1},"#] {
+    for text in [
+        r#"{"hello": [1,2,"#,
+        r#"{"tasks": [1, 2"#,
+        r#"{"a": [{"b": 1},"#,
+    ] {
         let lenient = read_leniently(text, &scope(&outline(&[])));
         assert!(lenient.is_err(), "{text}");
     }
@@ -269,7 +273,10 @@ fn repeated_tasks_are_joined_and_similar_ones_are_not() {
     for (one, other) in [
         ("the opening scene", "the closing scene"),
         ("the argument for", "the argument against"),
-        ("写下港口的开场，写明灯塔的高度", "写下港口的结尾，写明灯塔的高度"),
+        (
+            "写下港口的开场，写明灯塔的高度",
+            "写下港口的结尾，写明灯塔的高度",
+        ),
         ("about C", "about C++"),
     ] {
         check(
@@ -540,9 +547,8 @@ fn an_estimate_follows_the_longest_path() {
 
 #[test]
 fn a_reading_names_the_distance_between_reply_and_plan() {
-    let fidelity = |text: &str| {
-        read_leniently(text, &scope(&outline(&[]))).map(|reading| reading.fidelity)
-    };
+    let fidelity =
+        |text: &str| read_leniently(text, &scope(&outline(&[]))).map(|reading| reading.fidelity);
     let task = r#"{"id":"t1","instructions":"Write the part"}"#;
     let file = r#""files":[{"path":"a.md","parts":["t1"]}]"#;
     let whole = format!(
@@ -554,7 +560,9 @@ fn a_reading_names_the_distance_between_reply_and_plan() {
         Ok(Fidelity::Mended)
     );
     assert_eq!(
-        fidelity(&format!("{{{file},\"tasks\":[{task},{{\"id\":\"t2\",\"instr")),
+        fidelity(&format!(
+            "{{{file},\"tasks\":[{task},{{\"id\":\"t2\",\"instr"
+        )),
         Ok(Fidelity::Salvaged)
     );
 }

@@ -82,7 +82,9 @@ pub(super) fn part_judged(
     };
     let (last, of_parts): (Vec<_>, Vec<_>) = verdicts.iter().partition(|(id, _)| is_last(id));
     let read = |all: Vec<(&TaskId, &Option<Verdict>)>| -> Vec<Verdict> {
-        all.into_iter().filter_map(|(_, verdict)| verdict.clone()).collect()
+        all.into_iter()
+            .filter_map(|(_, verdict)| verdict.clone())
+            .collect()
     };
     // Uncertain findings of the checks were shown to the judges, who decide them.
     let certain = Verdict {
@@ -194,10 +196,7 @@ fn rule(
 fn better(before: Option<Best>, now: Best) -> Best {
     match before {
         Some(before)
-            if !verdict::is_better(
-                (before.score, &before.defects),
-                (now.score, &now.defects),
-            ) =>
+            if !verdict::is_better((before.score, &before.defects), (now.score, &now.defects)) =>
         {
             before
         }

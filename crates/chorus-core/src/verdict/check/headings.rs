@@ -4,14 +4,44 @@ use crate::plan::PlannedTask;
 
 /// Words after which, or before which, a quoted text is a heading.
 const NAMES: [&str; 8] = [
-    "headings", "heading", "section titled", "section called", "section named", "sections titled",
-    "sections called", "tiêu đề",
+    "headings",
+    "heading",
+    "section titled",
+    "section called",
+    "section named",
+    "sections titled",
+    "sections called",
+    "tiêu đề",
 ];
 /// Words that may stand between such a word and a quoted text, or between two quoted texts.
 const LINKS: [&str; 27] = [
-    "and", "or", "the", "is", "are", "be", "a", "an", "called", "named", "titled", "reads", "reading",
-    "of", "with", "in", "this", "these", "order", "exactly", "then", "markdown", "level", "text", "và",
-    "là", "following",
+    "and",
+    "or",
+    "the",
+    "is",
+    "are",
+    "be",
+    "a",
+    "an",
+    "called",
+    "named",
+    "titled",
+    "reads",
+    "reading",
+    "of",
+    "with",
+    "in",
+    "this",
+    "these",
+    "order",
+    "exactly",
+    "then",
+    "markdown",
+    "level",
+    "text",
+    "và",
+    "là",
+    "following",
 ];
 
 /// A piece of a line: quoted, or between quotes.
@@ -60,7 +90,8 @@ fn quoted_as_headings(line: &str) -> Vec<String> {
         match piece {
             Piece::Between(text) => is_named = names_next(text, is_named),
             Piece::Quoted(text) => {
-                let follows = matches!(pieces.get(at + 1), Some(Piece::Between(text)) if is_called(text));
+                let follows =
+                    matches!(pieces.get(at + 1), Some(Piece::Between(text)) if is_called(text));
                 if is_named || follows || text.starts_with('#') {
                     found.push(text.clone());
                 }
@@ -142,12 +173,21 @@ mod tests {
     #[test]
     fn only_texts_that_are_quoted_as_headings_are_headings() {
         check("Has the heading \"Summary\"", &["Summary"]);
-        check("Headings: `Aims`, `Means` and `Ends`", &["Aims", "Means", "Ends"]);
+        check(
+            "Headings: `Aims`, `Means` and `Ends`",
+            &["Aims", "Means", "Ends"],
+        );
         check("Begins with `## One`", &["## One"]);
         check("Has a \"Summary\" heading", &["Summary"]);
         check("Uses \"A\" and \"B\" as headings", &["B"]);
-        check("Defines \"tide gate\" and \"slack water\" under the heading ## Terms", &[]);
-        check("Under the heading `Terms` it defines \"tide gate\" and \"slack water\"", &["Terms"]);
+        check(
+            "Defines \"tide gate\" and \"slack water\" under the heading ## Terms",
+            &[],
+        );
+        check(
+            "Under the heading `Terms` it defines \"tide gate\" and \"slack water\"",
+            &["Terms"],
+        );
         check("Quotes \"the sea\" below each heading", &[]);
         check("Mentions `config.toml`", &[]);
     }
