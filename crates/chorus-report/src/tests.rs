@@ -332,6 +332,7 @@ fn verdicts_defects_and_failures_are_shown() {
         deliverable: hash("deliverable"),
         verdict: Verdict {
             items: vec![item.clone()],
+            ..Verdict::default()
         },
         score: 500,
         round: 1,

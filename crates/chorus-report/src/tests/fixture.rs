@@ -126,6 +126,7 @@ pub(super) fn reworked(id: u128, old: &Task) -> Task {
         rework: Some(Rework {
             replaces: old.id,
             feedback: "mend it".to_owned(),
+            earlier: Vec::new(),
             previous: None,
         }),
         ..old.clone()
