@@ -351,6 +351,7 @@ fn what_no_excerpt_decides_is_undecided_and_never_accepted() {
     assert!(both.undecided.is_empty() && !both.items[0].met, "{both:?}");
     let history = ReworkHistory {
         rounds: 0,
+        limit: 3,
         best: None,
         defects: &[],
         reworks: &BTreeMap::new(),
