@@ -10,6 +10,7 @@ mod document_kind;
 mod headings;
 mod outline;
 pub(crate) mod pieces;
+mod symbols;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::artifact::ArtifactHash;
 
 pub use answer::{AnswerReply, read_answer};
 pub use clarification::{Clarification, read_clarification};
-pub use outline::{outline, section_target};
+pub use outline::{MAX_OUTLINE_TOKENS, MAX_SECTIONS, outline, section_target};
 pub use tokens::count_tokens;
 
 /// A brief with its attachments, as submitted. Stored as an artifact;
@@ -85,8 +86,40 @@ pub struct Section {
     pub end: u64,
     /// Size in tokens, by [`count_tokens`].
     pub tokens: u64,
-    /// First words of the section, at most 160 characters on one line.
+    /// First words of the section on one line: its symbols for code, names of files for several
+    /// documents.
     pub opening: String,
+    /// Further stretches that are read with it, in order: small neighbours were joined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Stretch>,
+}
+
+impl Section {
+    /// Returns all stretches of the section, in order.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
+        let first = Stretch {
+            document: self.document.clone(),
+            start: self.start,
+            end: self.end,
+        };
+        std::iter::once(first).chain(self.more.iter().cloned())
+    }
+
+    /// Returns true if the section has a stretch of this document.
+    pub fn is_of(&self, document: &str) -> bool {
+        self.document == document || self.more.iter().any(|more| more.document == document)
+    }
+}
+
+/// Bytes of one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Name of the [`Attachment`].
+    pub document: String,
+    /// First byte in the attachment's text.
+    pub start: u64,
+    /// Byte after the last.
+    pub end: u64,
 }
 
 /// All sections of a brief's attachments, in order. Stored as an artifact.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use chorus_core::attempt::{NewAttempt, WorkOrder};
-use chorus_core::brief::{Answered, Brief, Outline, Question, Section};
+use chorus_core::brief::{Answered, Attachment, Brief, Outline, Question, Section, Stretch};
 use chorus_core::llm::Request;
 use chorus_core::merge::{self, Term, WorkResult};
 use chorus_core::plan::{Plan, PlannedTask};
@@ -320,25 +320,50 @@ async fn sections<'a>(
         let Some(section) = outline.sections.iter().find(|section| section.id == *id) else {
             continue;
         };
-        let Some(attachment) = brief
-            .attachments
-            .iter()
-            .find(|attachment| attachment.name == section.document)
-        else {
-            continue;
-        };
-        let bytes = aggregate
-            .artifacts
-            .get(context, "an attachment", attachment.text)
-            .await?;
-        let (start, end) = (
-            usize::try_from(section.start).unwrap_or(usize::MAX),
-            usize::try_from(section.end).unwrap_or(usize::MAX),
-        );
-        let text = bytes.get(start..end.min(bytes.len())).unwrap_or_default();
-        sections.push((section, String::from_utf8_lossy(text).into_owned()));
+        let stretches: Vec<_> = section.stretches().collect();
+        let (mut whole, mut is_found) = (String::new(), false);
+        for stretch in &stretches {
+            let Some(text) = stretch_text(context, aggregate, brief, stretch).await? else {
+                continue;
+            };
+            is_found = true;
+            if stretches.len() > 1 {
+                // Several files in one section: each begins with its name.
+                whole.push_str(&format!("=== {} ===\n", stretch.document));
+            }
+            whole.push_str(&text);
+            if stretches.len() > 1 && !whole.ends_with('\n') {
+                whole.push('\n');
+            }
+        }
+        if is_found {
+            sections.push((section, whole));
+        }
     }
     Ok(sections)
+}
+
+/// Text of one stretch; none if the brief has no such attachment.
+async fn stretch_text(
+    context: &Context,
+    aggregate: &mut Aggregate,
+    brief: &Brief,
+    stretch: &Stretch,
+) -> Result<Option<String>, Missing> {
+    let named = |attachment: &&Attachment| attachment.name == stretch.document;
+    let Some(attachment) = brief.attachments.iter().find(named) else {
+        return Ok(None);
+    };
+    let bytes = aggregate
+        .artifacts
+        .get(context, "an attachment", attachment.text)
+        .await?;
+    let (start, end) = (
+        usize::try_from(stretch.start).unwrap_or(usize::MAX),
+        usize::try_from(stretch.end).unwrap_or(usize::MAX),
+    );
+    let text = bytes.get(start..end.min(bytes.len())).unwrap_or_default();
+    Ok(Some(String::from_utf8_lossy(text).into_owned()))
 }
 
 async fn parents(

@@ -7,6 +7,7 @@ mod answer;
 mod blocks;
 mod clarify;
 mod judge;
+mod outline_block;
 mod plan;
 mod request;
 mod resolve;

@@ -59,6 +59,13 @@ pub(super) fn headings(kind: DocumentKind, text: &str) -> Vec<Heading> {
     }
 }
 
+/// Returns the lines of a text, each with its first byte and without blanks around it.
+pub(super) fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    line::lines(text, &[])
+        .into_iter()
+        .map(|line| (line.start, line.text))
+}
+
 /// Returns marked headings with chapter lines, or weaker ones where there are fewer than two.
 fn strong_or_weak(
     text: &str,

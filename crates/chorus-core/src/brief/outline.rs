@@ -2,21 +2,27 @@
 //!
 //! Every document is cut where its chapters begin; a chapter that is too large is cut into parts,
 //! and a stretch too small to stand alone (a title page, a part heading) goes with the chapter that
-//! follows. Two chapters are never joined. The byte ranges of a document's sections tile it
-//! exactly.
+//! follows. Code is cut at its symbols. Sections tile every document exactly. [`bound`] joins small
+//! neighbours where there are more than a planner can survey.
+
+mod bound;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::document_kind::DocumentKind;
 use super::headings::{Heading, headings};
+use super::symbols::{Symbol, symbols};
 use super::{Outline, Section, SectionId, count_tokens, pieces};
+
+pub use bound::{MAX_OUTLINE_TOKENS, MAX_SECTIONS};
 
 /// Size in tokens below which a stretch does not stand alone, unless it is a chapter.
 const TINY: u64 = 200;
 /// Number of sections that a planner can survey.
 const SECTIONS: u64 = 220;
 /// Bounds of the target size of sections, in tokens.
-const TARGETS: Range<u64> = 3_000..12_000;
+const TARGETS: Range<u64> = 3_000..20_000;
 /// Maximum length of a section's opening, in characters.
 const OPENING: usize = 160;
 
@@ -27,14 +33,16 @@ pub fn section_target(documents: &[(String, &str)]) -> u64 {
     (tokens / SECTIONS).clamp(TARGETS.start, TARGETS.end)
 }
 
-/// Cuts documents (name and text) into sections of at most about `target_tokens`.
+/// Cuts documents (name and text) into sections of at most about `target_tokens`. There are at most
+/// [`MAX_SECTIONS`] for material of 3.6 million tokens, and their lines in a prompt have at most
+/// [`MAX_OUTLINE_TOKENS`].
 pub fn outline(documents: &[(String, &str)], target_tokens: u64) -> Outline {
     let number = 1u32..;
     let of = |(number, (name, text)): (u32, &(String, &str))| {
         Document { number, name, text }.sections(target_tokens)
     };
     Outline {
-        sections: number.zip(documents).flat_map(of).collect(),
+        sections: bound::bounded(number.zip(documents).flat_map(of).collect()),
     }
 }
 
@@ -52,31 +60,83 @@ struct Block {
     chapter: bool,
 }
 
+/// Places in a document that are found once.
+struct Marks {
+    headings: Vec<Heading>,
+    symbols: Vec<Symbol>,
+    /// First bytes of headings or symbols, in order.
+    starts: Vec<usize>,
+}
+
+impl Marks {
+    fn of(document: &Document<'_>) -> Self {
+        let kind = DocumentKind::of(document.name, document.text);
+        let headings = headings(kind, document.text);
+        let symbols = match kind {
+            DocumentKind::Code => symbols(document.text),
+            _ => Vec::new(),
+        };
+        let mut starts: Vec<usize> = headings.iter().map(|heading| heading.start).collect();
+        starts.extend(symbols.iter().map(|symbol| symbol.start));
+        Self {
+            headings,
+            symbols,
+            starts,
+        }
+    }
+
+    /// Returns the starts in a range, counted from its beginning.
+    fn breaks(&self, range: &Range<usize>) -> Vec<usize> {
+        let first = self.starts.partition_point(|at| *at < range.start);
+        self.starts[first..]
+            .iter()
+            .take_while(|at| **at < range.end)
+            .map(|at| at - range.start)
+            .collect()
+    }
+
+    /// Returns the heading in a range that a title names, if it is the last such one.
+    fn heading(&self, range: &Range<usize>, title: &str) -> Option<&Heading> {
+        let end = self
+            .headings
+            .partition_point(|heading| heading.start < range.end);
+        self.headings[..end]
+            .iter()
+            .rev()
+            .take_while(|heading| heading.start >= range.start)
+            .find(|heading| title.contains(&heading.title))
+    }
+
+    /// Returns the names of the symbols in a range; empty without any.
+    fn symbols(&self, range: &Range<usize>) -> String {
+        let first = self
+            .symbols
+            .partition_point(|symbol| symbol.start < range.start);
+        let names = self.symbols[first..]
+            .iter()
+            .take_while(|symbol| symbol.start < range.end)
+            .take(OPENING)
+            .map(|symbol| symbol.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl Document<'_> {
     fn sections(&self, target: u64) -> Vec<Section> {
         if self.text.is_empty() {
             return Vec::new();
         }
-        let headings = headings(
-            super::document_kind::DocumentKind::of(self.name, self.text),
-            self.text,
-        );
-        let blocks = self.joined(self.blocks(&headings));
-        let inner: Vec<usize> = headings.iter().map(|heading| heading.start).collect();
+        let marks = Marks::of(self);
+        let blocks = self.joined(self.blocks(&marks.headings));
         let mut sections = Vec::new();
         for block in &blocks {
             let text = &self.text[block.range.clone()];
-            let breaks: Vec<usize> = inner
-                .iter()
-                .filter(|at| block.range.contains(at))
-                .map(|at| at - block.range.start)
-                .collect();
-            let ranges = pieces::cut(text, target, &breaks);
+            let ranges = pieces::cut(text, target, &marks.breaks(&block.range));
             let count = ranges.len();
             for (at, range) in ranges.into_iter().enumerate() {
                 let range = block.range.start + range.start..block.range.start + range.end;
                 let title = self.title(block, at + 1, count);
-                sections.push(self.section(sections.len() + 1, title, range, &headings));
+                sections.push(self.section(sections.len() + 1, title, range, &marks));
             }
         }
         sections
@@ -91,20 +151,13 @@ impl Document<'_> {
         }
     }
 
-    fn section(
-        &self,
-        number: usize,
-        title: String,
-        range: Range<usize>,
-        headings: &[Heading],
-    ) -> Section {
+    fn section(&self, number: usize, title: String, range: Range<usize>, marks: &Marks) -> Section {
         let text = &self.text[range.clone()];
-        let under = headings
-            .iter()
-            .rfind(|heading| title.contains(&heading.title) && range.contains(&heading.start));
-        let body = under.map_or(text, |heading| {
+        let body = marks.heading(&range, &title).map_or(text, |heading| {
             &self.text[heading.end.min(range.end)..range.end]
         });
+        let symbols = marks.symbols(&range);
+        let body = if symbols.is_empty() { body } else { &symbols };
         Section {
             id: SectionId(format!("d{}.{number}", self.number)),
             document: self.name.to_owned(),
@@ -113,6 +166,7 @@ impl Document<'_> {
             end: range.end as u64,
             tokens: count_tokens(text),
             opening: opening(body),
+            more: Vec::new(),
         }
     }
 

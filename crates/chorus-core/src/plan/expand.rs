@@ -58,7 +58,7 @@ impl<'a> Sections<'a> {
         let prefix = format!("{}.", selector.trim_end_matches('*').trim_end_matches('.'));
         let matches = |section: &Section| {
             section.id.0.starts_with(&prefix)
-                || section.document == selector
+                || section.is_of(selector)
                 || section.title == selector
         };
         (0..self.all.len())

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use chorus_core::brief::{Answered, Outline};
+use chorus_core::brief::Answered;
 
 /// User turn of a prompt under construction.
 pub(super) struct Turn(String);
@@ -14,6 +14,11 @@ impl Turn {
         let mut turn = Self(String::new());
         turn.mark("task", &[("kind", kind)]);
         turn
+    }
+
+    /// A turn without anything in it.
+    pub(super) const fn empty() -> Self {
+        Self(String::new())
     }
 
     /// Adds a block on several lines.
@@ -55,20 +60,9 @@ impl Turn {
         self.long(name, attributes, &inner.0);
     }
 
-    /// Adds the sections of an [`Outline`].
-    pub(super) fn outline(&mut self, outline: &Outline) {
-        self.nest("outline", &[], |turn| {
-            for section in &outline.sections {
-                let tokens = section.tokens.to_string();
-                let attributes = [
-                    ("id", section.id.0.as_str()),
-                    ("document", &section.document),
-                    ("title", &section.title),
-                    ("tokens", &tokens),
-                ];
-                turn.short("section", &attributes, &section.opening);
-            }
-        });
+    /// Adds a block that is written already.
+    pub(super) fn written(&mut self, block: &str) {
+        self.0.push_str(block);
     }
 
     /// Adds answers; nothing when there are none.

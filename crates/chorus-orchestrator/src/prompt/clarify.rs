@@ -5,6 +5,7 @@ use chorus_core::llm::Request;
 use chorus_core::sizes::TokenBudget;
 
 use super::blocks::Turn;
+use super::outline_block;
 use super::request::Draft;
 use super::schema;
 
@@ -40,7 +41,7 @@ Form: {"questions":[{"id":"q1","text":"…","why":"what depends on it","options"
 pub fn clarify(input: &Clarify<'_>) -> Request {
     let mut turn = Turn::of("clarify");
     turn.long("brief", &[], input.brief);
-    turn.outline(input.outline);
+    turn.written(&outline_block::of(input.outline, input.brief));
     turn.refused(input.refused);
     let mut question = vec![("id", schema::text())];
     question.extend(schema::question());

@@ -7,6 +7,7 @@ use chorus_core::sizes::TokenBudget;
 use serde_json::{Value, json};
 
 use super::blocks::Turn;
+use super::outline_block;
 use super::request::Draft;
 use super::schema;
 
@@ -86,7 +87,7 @@ pub fn plan(input: &Planning<'_>) -> Request {
     let mut turn = Turn::of("plan");
     turn.long("brief", &[], input.brief);
     turn.answers(input.answers);
-    turn.outline(input.outline);
+    turn.written(&outline_block::of(input.outline, input.brief));
     let Limits {
         max_tasks,
         max_output_tokens,

@@ -606,7 +606,7 @@ fn hostile() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_text_of_a_client_closes_or_forges_a_block(texts in prop::collection::vec(hostile(), 9)) {
-        let section = Section { id: SectionId("d1.1".into()), document: texts[0].clone(), title: texts[1].clone(), start: 0, end: 1, tokens: 1, opening: texts[2].clone() };
+        let section = Section { id: SectionId("d1.1".into()), document: texts[0].clone(), title: texts[1].clone(), start: 0, end: 1, tokens: 1, opening: texts[2].clone(), more: Vec::new() };
         let outline = Outline { sections: vec![section] };
         let mut plan = some_plan(&outline);
         plan.tasks[0].instructions.clone_from(&texts[3]);

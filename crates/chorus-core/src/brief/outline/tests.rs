@@ -149,6 +149,121 @@ fn a_text_of_half_a_million_words_gets_a_few_hundred_sections() {
     assert!(sections.iter().all(|section| section.tokens <= 2 * target));
 }
 
+/// Checks that sections and their stretches tile every document and fit a prompt.
+fn bounded(documents: &[(String, String)]) -> Vec<Section> {
+    let documents: Vec<(String, &str)> = documents
+        .iter()
+        .map(|(name, text)| (name.clone(), text.as_str()))
+        .collect();
+    let sections = outline(&documents, section_target(&documents)).sections;
+    let mut ends: BTreeMap<String, u64> = BTreeMap::new();
+    for stretch in sections.iter().flat_map(Section::stretches) {
+        let end = ends.entry(stretch.document).or_default();
+        assert_eq!(*end, stretch.start, "stretches tile the documents");
+        *end = stretch.end;
+    }
+    for (name, text) in &documents {
+        assert_eq!(
+            ends.get(name).copied().unwrap_or(0),
+            text.len() as u64,
+            "{name}"
+        );
+    }
+    let ids: std::collections::BTreeSet<_> = sections.iter().map(|section| &section.id).collect();
+    assert_eq!(ids.len(), sections.len(), "ids are distinct");
+    assert!(
+        sections.len() <= MAX_SECTIONS,
+        "{} sections",
+        sections.len()
+    );
+    let line = |section: &Section| {
+        count_tokens(&format!(
+            "{} {} {} {}",
+            section.id.0, section.document, section.title, section.opening
+        ))
+    };
+    let tokens: u64 = sections.iter().map(line).sum();
+    assert!(tokens <= MAX_OUTLINE_TOKENS, "{tokens} tokens");
+    sections
+}
+
+#[test]
+fn three_hundred_python_files_fit_a_planner() {
+    let module = |at: usize| {
+        let mut text = "# comment of the module\n# second comment\nimport os\n\n".to_owned();
+        for number in 0..30 + at % 50 {
+            text.push_str(&format!(
+                "class Handler{number}(Base):\n    # a comment\n    def run(self):\n        # another\n        return {number}\n\n\n"
+            ));
+        }
+        (format!("lib/package{}/module{at}.py", at / 20), text)
+    };
+    let sections = bounded(&(0..300).map(module).collect::<Vec<_>>());
+    assert!(sections.len() >= 100, "{}", sections.len());
+    assert!(
+        sections[0].opening.contains("class Handler0"),
+        "{}",
+        sections[0].opening
+    );
+}
+
+#[test]
+fn a_thousand_short_notes_are_joined_folder_by_folder_and_all_named() {
+    let note = |at: usize| {
+        let text = format!("# Note {at}\n\nA thought about {at}.\n\n## More\n\nAnother.\n");
+        (format!("notes/{}/note-{at}.md", at / 100), text)
+    };
+    let sections = bounded(&(0..1000).map(note).collect::<Vec<_>>());
+    let shown: String = sections
+        .iter()
+        .map(|section| format!("{} {}\n", section.title, section.opening))
+        .collect();
+    let named = (0..1000)
+        .filter(|at| shown.contains(&format!("note-{at}.md")))
+        .count();
+    let counted = shown.matches("more files").count();
+    assert!(named == 1000 || counted > 0, "{named} named");
+    for section in &sections {
+        let folder = section.document.rsplit_once('/').expect("a folder").0;
+        assert!(
+            section
+                .more
+                .iter()
+                .all(|more| more.document.starts_with(folder)),
+            "{section:?}"
+        );
+    }
+}
+
+#[test]
+fn a_document_of_a_thousand_headings_is_joined_and_long_names_are_cut() {
+    let many: String = (0..5000)
+        .map(|at| format!("## Heading {at}\n\nText.\n\n"))
+        .collect();
+    let name = format!("{}.md", "long/".repeat(40));
+    let sections = bounded(&[(name, many)]);
+    assert!(sections.len() > 50 && sections.iter().all(|section| section.more.is_empty()));
+}
+
+#[test]
+fn one_line_of_nine_megabytes_is_within_the_bound() {
+    for unit in ["a word and ", "[", "*a", "x"] {
+        let text = unit.repeat((9 << 20) / unit.len() / 8);
+        for name in ["line.md", "line.txt", "line.json", "line.html", "line.py"] {
+            bounded(&[(name.to_owned(), text.clone())]);
+        }
+    }
+}
+
+#[test]
+fn an_old_section_without_further_stretches_is_read() {
+    let old =
+        r#"{"id":"d1.1","document":"a.md","title":"A","start":0,"end":4,"tokens":1,"opening":"x"}"#;
+    let section: Section = serde_json::from_str(old).expect("it is read");
+    assert_eq!(section.stretches().count(), 1);
+    assert_eq!(serde_json::to_string(&section).expect("it is written"), old);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

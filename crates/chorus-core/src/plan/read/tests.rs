@@ -17,6 +17,7 @@ fn outline(tokens: &[u64]) -> Outline {
         end: 1,
         tokens: *tokens,
         opening: String::new(),
+        more: Vec::new(),
     };
     Outline {
         sections: tokens.iter().enumerate().map(section).collect(),
