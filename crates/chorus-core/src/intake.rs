@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: files, HTTP, multipart, base64, and the size of a whole request.
 
+mod encoding;
 mod format;
 mod name;
 mod text;
@@ -15,9 +16,10 @@ mod tests;
 
 use std::fmt;
 
+pub use encoding::Encoding;
 pub use format::Format;
 pub use name::{MAX_NAME_BYTES, NameRefusal, check_name};
-pub use text::{Encoding, TextRefusal, brief_text, check_size};
+pub use text::{TextRefusal, binary_format, brief_text, check_size};
 
 use crate::brief;
 
@@ -33,6 +35,8 @@ pub struct Limits {
     pub attachment_bytes: u64,
     /// Maximum number of attachments.
     pub attachments: usize,
+    /// Maximum size of all attachments together, in bytes.
+    pub total_bytes: u64,
 }
 
 impl Default for Limits {
@@ -41,6 +45,7 @@ impl Default for Limits {
             brief_bytes: 200_000,
             attachment_bytes: 32 << 20,
             attachments: 1000,
+            total_bytes: 48 << 20,
         }
     }
 }

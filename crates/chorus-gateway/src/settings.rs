@@ -122,6 +122,7 @@ impl Bounds {
             brief_bytes: self.brief,
             attachment_bytes: self.attachment,
             attachments: self.attachments,
+            total_bytes: self.body as u64,
         }
     }
 }
@@ -132,6 +133,7 @@ impl Default for Bounds {
             brief_bytes,
             attachment_bytes,
             attachments,
+            total_bytes: _,
         } = Limits::default();
         Self {
             brief: brief_bytes,

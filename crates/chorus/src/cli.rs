@@ -105,9 +105,14 @@ pub(crate) struct DemoArgs {
     /// The brief; an example when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) brief: Option<PathBuf>,
-    /// A document, or a folder of documents, to attach to the brief; may be given several times.
+    /// A document, or a folder of documents, to attach to the brief; may be given several times. Of folders, hidden
+    /// files and what .gitignore or .ignore name are left out.
     #[arg(long, value_name = "PATH", requires = "brief")]
     pub(crate) attach: Vec<PathBuf>,
+    /// Files of attached folders to leave out, as in .gitignore, for instance '*.csv' or 'build/'; may be given several
+    /// times.
+    #[arg(long, value_name = "GLOB", requires = "brief")]
+    pub(crate) exclude: Vec<String>,
     /// The example to show, all of whose texts are in this program; long-document when absent.
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "brief")]
     pub(crate) example: Option<DemoExample>,
@@ -137,9 +142,14 @@ pub(crate) struct RunArgs {
     /// The brief: what is to be made, in your own words.
     #[arg(value_name = "BRIEF")]
     pub(crate) brief: PathBuf,
-    /// A document, or a folder of documents, to attach; may be given several times.
+    /// A document, or a folder of documents, to attach; may be given several times. Of folders, hidden files and what
+    /// .gitignore or .ignore name are left out.
     #[arg(long, value_name = "PATH")]
     pub(crate) attach: Vec<PathBuf>,
+    /// Files of attached folders to leave out, as in .gitignore, for instance '*.csv' or 'build/'; may be given several
+    /// times.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
     #[command(flatten)]
     pub(crate) options: RunOptions,
     /// Most that the project may spend, in US dollars.

@@ -6,6 +6,7 @@ const LIMITS: Limits = Limits {
     brief_bytes: 40,
     attachment_bytes: 60,
     attachments: 3,
+    total_bytes: 1000,
 };
 
 fn utf16(text: &str, mark: bool, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -35,7 +36,7 @@ fn texts_in_utf8_keep_their_lines_and_lose_their_mark() {
         (b"\xef\xbb\xbfWith a mark.", "With a mark."),
         (b"one\r\ntwo\r\n", "one\r\ntwo\r\n"),
         (b"one\rtwo\r", "one\ntwo\n"),
-        (b"one\rtwo\nthree", "one\rtwo\nthree"),
+        (b"one\rtwo\nthree\r\nfour", "one\ntwo\nthree\r\nfour"),
         ("Grüße, 旅行".as_bytes(), "Grüße, 旅行"),
         (
             b"%PD is no magic, {rtf neither",
@@ -49,7 +50,7 @@ fn texts_in_utf8_keep_their_lines_and_lose_their_mark() {
 }
 
 #[test]
-fn utf16_is_decoded_by_its_mark_and_refused_by_name_without_one() {
+fn utf16_and_utf32_are_decoded_with_and_without_a_mark() {
     let text = "Grüße, 旅行 𝄞";
     assert_eq!(brief(&utf16(text, true, u16::to_le_bytes)), text);
     assert_eq!(brief(&utf16(text, true, u16::to_be_bytes)), text);
@@ -59,31 +60,109 @@ fn utf16_is_decoded_by_its_mark_and_refused_by_name_without_one() {
         "line breaks of decoded text follow the same rule"
     );
     let plain = "A plain Latin text";
-    assert_eq!(
-        attachment(&utf16(plain, false, u16::to_le_bytes)),
-        "the attachment is UTF-16 (little-endian) text without a byte order mark"
-    );
-    assert_eq!(
-        attachment(&utf16(plain, false, u16::to_be_bytes)),
-        "the attachment is UTF-16 (big-endian) text without a byte order mark"
-    );
+    assert_eq!(attachment(&utf16(plain, false, u16::to_le_bytes)), plain);
+    assert_eq!(attachment(&utf16(plain, false, u16::to_be_bytes)), plain);
+    for to_bytes in [u32::to_le_bytes, u32::to_be_bytes] {
+        let four = |text: &str| -> Vec<u8> {
+            text.chars()
+                .flat_map(|letter| to_bytes(u32::from(letter)))
+                .collect()
+        };
+        assert_eq!(attachment(&four("\u{feff}Grüße, 旅")), "Grüße, 旅");
+        assert_eq!(attachment(&four("Plain text")), "Plain text");
+    }
     assert_eq!(
         brief(b"\xff\xfea\0b"),
-        "the brief is UTF-16 (little-endian) text with errors in it"
+        "the brief is UTF-16LE text with errors in it"
     );
     assert_eq!(
         brief(b"\xfe\xff\xd8\x00\x00a"),
-        "the brief is UTF-16 (big-endian) text with errors in it",
+        "the brief is UTF-16BE text with errors in it",
         "a lone surrogate"
     );
-    assert_eq!(brief(b"\xff\xfe\0\0a\0\0\0"), "the brief is UTF-32 text");
-    assert_eq!(brief(b"\0\0\xfe\xff\0\0\0a"), "the brief is UTF-32 text");
+    assert_eq!(
+        brief(b"\xff\xfe\0\0a\0\0"),
+        "the brief is UTF-32 text with errors in it"
+    );
+}
+
+#[test]
+fn older_encodings_are_decoded_where_the_text_leaves_no_doubt() {
+    let limits = Limits {
+        attachment_bytes: 10_000,
+        ..LIMITS
+    };
+    for (encoding, text) in [
+        (
+            encoding_rs::WINDOWS_1252,
+            "Les élèves étaient déjà arrivés à l’école, où l’été finissait.",
+        ),
+        (
+            encoding_rs::WINDOWS_1252,
+            "It’s only a quotation, “so to say”.",
+        ),
+        (
+            encoding_rs::WINDOWS_1250,
+            "Příliš žluťoučký kůň úpěl ďábelské ódy, řekl můj přítel.",
+        ),
+        (
+            encoding_rs::WINDOWS_1251,
+            "Все счастливые семьи похожи друг на друга, каждая несчастна по-своему.",
+        ),
+        (
+            encoding_rs::KOI8_R,
+            "Все счастливые семьи похожи друг на друга, каждая несчастна по-своему.",
+        ),
+        (
+            encoding_rs::WINDOWS_1253,
+            "Στην αρχή ήταν ο λόγος και ο λόγος ήταν προς τον θεό.",
+        ),
+        (
+            encoding_rs::SHIFT_JIS,
+            "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。",
+        ),
+        (
+            encoding_rs::EUC_JP,
+            "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。",
+        ),
+        (
+            encoding_rs::GBK,
+            "灯塔在海边，渔船每天早上出海，傍晚回来。老人坐在门口看着大海。",
+        ),
+        (
+            encoding_rs::BIG5,
+            "燈塔在海邊，漁船每天早上出海，傍晚回來。老人坐在門口看著大海。",
+        ),
+        (
+            encoding_rs::EUC_KR,
+            "등대는 바닷가에 있다. 어부들은 매일 아침 바다로 나간다.",
+        ),
+    ] {
+        let (bytes, _, _) = encoding.encode(text);
+        let mut attachments = Attachments::new(limits);
+        attachments
+            .add("a.txt".to_owned(), bytes.into_owned())
+            .unwrap_or_else(|why| panic!("{}: {why}", encoding.name()));
+        assert_eq!(
+            attachments.into_accepted()[0].text,
+            text,
+            "{}",
+            encoding.name()
+        );
+    }
 }
 
 #[test]
 fn what_is_no_text_is_refused_with_what_it_is() {
-    let cases: [(&[u8], &str); 16] = [
-        (b"caf\xe9", "is not UTF-8 text (byte 3 is not)"),
+    let cases: [(&[u8], &str); 20] = [
+        (
+            b"caf\xe9",
+            "is not UTF-8 text (byte 3 is not); it looks like windows-1252",
+        ),
+        (b"%!PS-Adobe-3.0", "is a PostScript document"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "is an image"),
+        (b"\x7fELF\x02\x01", "is a program or library"),
+        (b"SQLite format 3\0", "is an SQLite database"),
         (b"\xef\xbb\xbfcaf\xe9", "is not UTF-8 text (byte 6 is not)"),
         (b"\x89PNG\0\0", "is binary"),
         (b"a text with one \0 in it", "is binary"),

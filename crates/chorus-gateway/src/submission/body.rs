@@ -186,20 +186,17 @@ fn add(
 /// The refusal of a content, with advice.
 fn refused_text(part: Part, field: &str, why: TextRefusal) -> ApiError {
     let advice = match (why, part) {
-        (TextRefusal::Empty, _) => ": write what is to be made",
-        (TextRefusal::TooLarge { .. }, Part::Brief) => ": move long texts into attachments",
-        (TextRefusal::TooLarge { .. }, Part::Attachment) => ": split it",
-        (TextRefusal::Binary | TextRefusal::Format(_), Part::Brief) => ": only text is taken",
-        (TextRefusal::Binary | TextRefusal::Format(_), Part::Attachment) => {
-            ": only text can be attached"
+        (TextRefusal::Empty, _) => ": write what is to be made".to_owned(),
+        (TextRefusal::TooLarge { .. }, Part::Brief) => {
+            ": move long texts into attachments".to_owned()
         }
-        (
-            TextRefusal::NotUtf8 { .. }
-            | TextRefusal::BrokenUtf16(_)
-            | TextRefusal::Unmarked(_)
-            | TextRefusal::Utf32,
-            _,
-        ) => ": send it as UTF-8",
+        (TextRefusal::TooLarge { .. }, Part::Attachment) => ": split it".to_owned(),
+        (TextRefusal::Format(format), _) => format!(": {}", format.advice()),
+        (TextRefusal::Binary, Part::Brief) => ": only text is taken".to_owned(),
+        (TextRefusal::Binary, Part::Attachment) => ": only text can be attached".to_owned(),
+        (TextRefusal::NotUtf8 { .. } | TextRefusal::Broken(_), _) => {
+            ": send it as UTF-8".to_owned()
+        }
     };
     let message = format!("{part} {why}{advice}");
     if matches!(why, TextRefusal::TooLarge { .. }) {

@@ -40,7 +40,7 @@ pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Ex
         assume: !prompt::is_possible(),
     };
     let mut upload = match &demo.brief {
-        Some(brief) => read_input(&config, brief, &demo.attach)?,
+        Some(brief) => read_input(&config, brief, (&demo.attach, &demo.exclude))?,
         None => example::upload(demo.example.unwrap_or_default()),
     };
     upload.options = submission_options(&options, None);

@@ -6,6 +6,7 @@ use chorus_api::{Approval, SubmissionOptions, dollars};
 use chorus_client::{Client, Upload};
 use chorus_core::id::{Pool, ProjectId};
 use chorus_core::intake::Limits;
+use chorus_vault::has_secret;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::project;
@@ -45,11 +46,12 @@ pub(super) struct LocalRun<'a> {
 
 /// `chorus run`
 pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
-    let mut upload = read_input(&config, &args.brief, &args.attach)?;
+    let mut upload = read_input(&config, &args.brief, (&args.attach, &args.exclude))?;
     upload.options = submission_options(&args.options, args.budget);
-    deliver::try_folder(ResultFolder::new(args.options.out.as_deref()).known())?;
     let target = Target::New(upload);
+    let folder = ResultFolder::new(args.options.out.as_deref());
     if let Some(client) = connection::remote(&args.server)? {
+        deliver::try_folder(folder.known())?;
         return at_server(&client, target, &args.options).await;
     }
     let app = super::build(config).await?;
@@ -58,6 +60,10 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
     if accounts.is_empty() {
         app.close().await;
         return Err(Failure::new(ErrorCode::NoAccount, "no account yet").into());
+    }
+    if let Err(error) = deliver::try_folder(folder.known()) {
+        app.close().await;
+        return Err(error);
     }
     let run = LocalRun {
         target,
@@ -84,26 +90,56 @@ pub(crate) async fn resume(config: Config, args: ResumeArgs) -> anyhow::Result<E
     here(app, run).await
 }
 
-/// Brief and attachments, read and checked by [`input`] before anything is opened.
+/// Brief and attachments without what `exclude` names, read and checked by [`input`] before anything is opened. Prints
+/// what is attached and what is left out.
 pub(super) fn read_input(
     config: &Config,
     brief: &Path,
-    attach: &[PathBuf],
+    (attach, exclude): (&[PathBuf], &[String]),
 ) -> anyhow::Result<Upload> {
     let limits = Limits {
         brief_bytes: config.project.max_brief_bytes,
         attachment_bytes: config.project.max_attachment_bytes,
         ..Limits::default()
     };
-    let documents = input::documents(attach, &limits);
+    let brief = input::brief(brief, &limits)?;
+    let taken = input::documents(attach, exclude, &limits)?;
+    if !attach.is_empty() {
+        eprintln!("{taken}");
+    }
+    warn_of_keys(&brief, &taken.documents);
     Ok(Upload {
-        brief: input::brief(brief, &limits)?,
-        attachments: documents?
+        brief,
+        attachments: taken
+            .documents
             .into_iter()
             .map(|document| (document.name, document.text))
             .collect(),
         options: SubmissionOptions::default(),
     })
+}
+
+/// Warns of texts that hold what looks like a key, without repeating it: models and reports would see it.
+fn warn_of_keys(brief: &str, documents: &[input::Document]) {
+    /// Maximum number of texts that are named.
+    const MAX_NAMED: usize = 10;
+    let texts = documents.iter().map(|document| {
+        (
+            format!("the attachment {:?}", document.name),
+            document.text.as_str(),
+        )
+    });
+    let found = std::iter::once(("the brief".to_owned(), brief))
+        .chain(texts)
+        .filter_map(|(name, text)| {
+            let line = text.lines().position(has_secret)?;
+            Some(format!("{name}, line {}", line + 1))
+        });
+    for place in found.take(MAX_NAMED) {
+        eprintln!(
+            "warning: {place}: this looks like an API key; models would see it, so take it out"
+        );
+    }
 }
 
 /// Options of a submission as the command line gives them.
