@@ -1,6 +1,7 @@
 //! Parser of `accounts.toml` and `accounts.csv`.
 //!
-//! A [`BrokenRow`] does not spoil the others; [`FileError`] is for a file that has no rows at all.
+//! A [`BrokenRow`] does not spoil the others; [`FileError`] is for a file that has no rows at all. Messages name
+//! line and column and never repeat a cell or a key of the file, because any of them may be a secret in the wrong place.
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,14 @@ pub enum FileError {
         /// Line of the error, from 1.
         line: usize,
         /// Message of the parser.
+        reason: String,
+    },
+    /// The first line of CSV does not name the columns.
+    #[error("{}, line 1: {reason}; the first line names the columns, for instance email,provider,key", file.display())]
+    Header {
+        /// Path as the caller gave it.
+        file: PathBuf,
+        /// Column that is wrong or missing.
         reason: String,
     },
     /// The file has no accounts.
@@ -83,7 +92,7 @@ fn from_toml(file: &Path, text: &str) -> Result<Vec<Result<Row, BrokenRow>>, Fil
         line: error.span().map_or(1, |span| {
             text[..span.start.min(text.len())].lines().count().max(1)
         }),
-        reason: error.message().to_owned(),
+        reason: without_quotations(error.message()),
     })?;
     let Some(Value::Array(accounts)) = table.remove("account") else {
         return Err(FileError::Empty {
@@ -138,13 +147,85 @@ fn toml_credentials(listed: Vec<Value>) -> Result<Vec<CredentialRow>, String> {
 fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let reason = error.inner().message().trim_end().replace('\n', " ");
-        if path == "." {
-            reason
-        } else {
+        let reason = without_found(error.inner().message());
+        // A path may end in a key of the file that is no key of Chorus.
+        let is_known = path
+            .split(['.', '['])
+            .all(|part| part.ends_with(']') || KEYS.contains(&part));
+        if is_known {
             format!("`{path}`: {reason}")
+        } else {
+            reason
         }
     })
+}
+
+/// Keys of `accounts.toml` that messages may name.
+const KEYS: [&str; 19] = [
+    "email",
+    "owner",
+    "entitlement",
+    "attested_by",
+    "same_owner_spill",
+    "provider",
+    "key",
+    "organization",
+    "base_url",
+    "models",
+    "limits",
+    "dimension",
+    "amount",
+    "burst",
+    "window",
+    "reserve",
+    "cache_read_percent",
+    "output_weight",
+    "per_ms",
+];
+
+/// The message of a deserializer without what it found.
+fn without_found(message: &str) -> String {
+    let message = message.trim_end().replace('\n', " ");
+    let expected = message
+        .split_once(", expected ")
+        .map(|(_, expected)| format!(", expected {expected}"))
+        .unwrap_or_default();
+    let found = match message
+        .split([':', ' '])
+        .take(2)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        ["unknown", "field"] => "a key is unknown",
+        ["unknown", "variant"] => "the value is unknown",
+        ["invalid", "type"] => {
+            let kind = message.strip_prefix("invalid type: ").unwrap_or("");
+            let kind = kind.split([' ', ',']).next().unwrap_or("");
+            return format!("found {kind}{expected}");
+        }
+        ["missing", "field"] => return message,
+        ["duplicate", "field"] => return message,
+        _ => "the value is not as it should be",
+    };
+    format!("{found}{expected}")
+}
+
+/// A parser's message without what it quotes.
+fn without_quotations(message: &str) -> String {
+    let mut shown = String::new();
+    let mut quote = None;
+    for letter in message.chars() {
+        match quote {
+            None if "`\"'".contains(letter) => {
+                quote = Some(letter);
+                shown.push('…');
+            }
+            Some(open) if open == letter => quote = None,
+            Some(_) => {}
+            None => shown.push(letter),
+        }
+    }
+    shown.trim_end().replace('\n', " ")
 }
 
 /// A line of CSV: one credential of one account.
@@ -161,10 +242,27 @@ struct Line {
     base_url: Option<String>,
 }
 
+/// Columns of `accounts.csv`; the first three must be there.
+const COLUMNS: [&str; 8] = [
+    "email",
+    "provider",
+    "key",
+    "owner",
+    "entitlement",
+    "attested_by",
+    "organization",
+    "base_url",
+];
+
+/// Characters between cells that are tried.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
 fn from_csv(file: &Path, text: &str) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
+        .delimiter(separator(text))
         .from_reader(text.as_bytes());
     let headers = reader
         .headers()
@@ -173,46 +271,97 @@ fn from_csv(file: &Path, text: &str) -> Result<Vec<Result<Row, BrokenRow>>, File
             reason: error.to_string(),
         })?
         .clone();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let place = |line: Option<u64>| {
-            line.map_or_else(|| "a line".to_owned(), |line| format!("line {line}"))
-        };
-        rows.push(match record {
-            Ok(record) => {
-                let place = place(record.position().map(csv::Position::line));
-                if record.len() == headers.len() {
-                    csv_row(&place, record.deserialize::<Line>(Some(&headers)))
-                } else {
-                    Err(BrokenRow {
-                        place,
-                        reason: format!(
-                            "{} fields, expected {} as in the first line",
-                            record.len(),
-                            headers.len()
-                        ),
-                    })
-                }
-            }
-            Err(error) => Err(BrokenRow {
-                place: place(error.position().map(csv::Position::line)),
-                reason: error.to_string(),
-            }),
-        });
+    if text.trim().is_empty() {
+        return Err(empty_csv(file));
     }
+    check_columns(&headers).map_err(|reason| FileError::Header {
+        file: file.to_owned(),
+        reason,
+    })?;
+    let rows: Vec<_> = reader
+        .records()
+        .map(|record| csv_record(record, &headers))
+        .collect();
     if rows.is_empty() {
-        return Err(FileError::Empty {
-            file: file.to_owned(),
-            expected: "a first line `email,provider,key` and a line for each credential",
-        });
+        return Err(empty_csv(file));
     }
     Ok(rows)
 }
 
+fn empty_csv(file: &Path) -> FileError {
+    FileError::Empty {
+        file: file.to_owned(),
+        expected: "a first line `email,provider,key` and a line for each credential",
+    }
+}
+
+/// Returns the separator by which most names of columns are found in the first line.
+fn separator(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or("");
+    let known = |separator: u8| {
+        let cells = first.split(char::from(separator));
+        let names = cells.map(|cell| cell.trim().trim_matches('"'));
+        names.filter(|name| COLUMNS.contains(name)).count()
+    };
+    let mut best = SEPARATORS[0];
+    for separator in SEPARATORS {
+        if known(separator) > known(best) {
+            best = separator;
+        }
+    }
+    best
+}
+
+/// Checks the names of the columns; a wrong one is told by its place only.
+fn check_columns(headers: &csv::StringRecord) -> Result<(), String> {
+    for (at, name) in headers.iter().enumerate() {
+        if !COLUMNS.contains(&name) {
+            return Err(format!(
+                "column {} is none of {}",
+                at + 1,
+                COLUMNS.join(", ")
+            ));
+        }
+        if headers.iter().take(at).any(|other| other == name) {
+            return Err(format!("the column `{name}` is there twice"));
+        }
+    }
+    let missing = COLUMNS[..3]
+        .iter()
+        .find(|name| headers.iter().all(|header| header != **name));
+    missing.map_or(Ok(()), |name| {
+        Err(format!("the column `{name}` is missing"))
+    })
+}
+
+fn csv_record(
+    record: Result<csv::StringRecord, csv::Error>,
+    headers: &csv::StringRecord,
+) -> Result<Row, BrokenRow> {
+    let place =
+        |line: Option<u64>| line.map_or_else(|| "a line".to_owned(), |line| format!("line {line}"));
+    let record = record.map_err(|error| BrokenRow {
+        place: place(error.position().map(csv::Position::line)),
+        reason: "not readable as CSV".to_owned(),
+    })?;
+    let place = place(record.position().map(csv::Position::line));
+    if record.len() == headers.len() {
+        return csv_row(&place, record.deserialize::<Line>(Some(headers)));
+    }
+    Err(BrokenRow {
+        place,
+        reason: format!(
+            "{} fields, expected {} as in the first line",
+            record.len(),
+            headers.len()
+        ),
+    })
+}
+
 fn csv_row(place: &str, line: Result<Line, csv::Error>) -> Result<Row, BrokenRow> {
-    let line = line.map_err(|error| BrokenRow {
+    let line = line.map_err(|_| BrokenRow {
         place: place.to_owned(),
-        reason: error.to_string(),
+        reason: "the cells do not fit the columns".to_owned(),
     })?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     Ok(Row {
@@ -274,15 +423,140 @@ mod tests {
         let rows = check("a.toml", text);
         let first = rows[0].as_ref().expect_err("kee is no key");
         assert!(
-            first.starts_with("account 1: credential 1:") && first.contains("kee"),
+            first.starts_with("account 1: credential 1: a key is unknown, expected one of")
+                && !first.contains("kee"),
             "{first}"
         );
         let second = rows[1].as_ref().expect_err("3 is no address");
         assert!(
-            second.starts_with("account 2: `email`: invalid type"),
+            second.starts_with("account 2: `email`: found integer, expected a string"),
             "{second}"
         );
         assert_eq!(rows[2], Ok(("c@x.org".to_owned(), 1)));
+    }
+
+    /// Checks that neither messages nor `Debug` of a file repeat a key, a cell or a wrong name in it.
+    #[track_caller]
+    fn check_silence(name: &str, text: &str) -> String {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("the file is written");
+        let (debug, shown) = match read(&path) {
+            Err(error) => (format!("{error:?}"), error.to_string()),
+            Ok(rows) => {
+                let broken = rows.iter().filter_map(|row| row.as_ref().err());
+                let texts: Vec<String> = broken
+                    .map(|broken| format!("{}: {}", broken.place, broken.reason))
+                    .collect();
+                (format!("{rows:?}"), texts.join("\n"))
+            }
+        };
+        for secret in ["aaaa", "bbbb", "cccc", "example.com"] {
+            assert!(
+                !debug.contains(secret) && !shown.contains(secret),
+                "{debug}\n{shown}"
+            );
+        }
+        shown
+    }
+
+    #[test]
+    fn a_key_in_any_wrong_place_is_never_repeated() {
+        for (name, text, expected) in [
+            (
+                "a.csv",
+                "sk-aaaa0001,deepseek,an@example.com\nsk-bbbb0002,deepseek,bo@example.com\n",
+                "line 1: column 1 is none of email",
+            ),
+            (
+                "a.csv",
+                "an@example.com;deepseek;sk-aaaa0001\n bo@example.com;openai;sk-proj-bbbb0002\n",
+                "line 1: column 1 is none of",
+            ),
+            (
+                "a.csv",
+                "email|provider|key\nan@example.com|deepseek|sk-aaaa0001\n",
+                "column 1 is none of",
+            ),
+            (
+                "a.csv",
+                "email,provider\nan@example.com,sk-aaaa0001\n",
+                "the column `key` is missing",
+            ),
+            (
+                "a.csv",
+                "email,provider,key\nan@example.com,sk-aaaa0001\n",
+                "line 2: 2 fields, expected 3",
+            ),
+            (
+                "a.csv",
+                "email,provider,key\nan@example.com,deepseek,sk-aaaa0001,sk-bbbb0002\n",
+                "line 2: 4 fields",
+            ),
+            (
+                "a.csv",
+                "email,email,provider,key\na,b,sk-aaaa0001,c\n",
+                "`email` is there twice",
+            ),
+            (
+                "a.csv",
+                "email,provider,key\nan@example.com,sk-aaaa0001,deepseek\n",
+                "",
+            ),
+            ("a.csv", "", "no accounts found"),
+            (
+                "a.toml",
+                "[[account]]\nemail = \"an@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\n\"sk-aaaa0001\" = \"\"\n",
+                "a key is unknown",
+            ),
+            (
+                "a.toml",
+                "[[account]]\nsk-aaaa0001 = \"an@example.com\"\n",
+                "a key is unknown",
+            ),
+            (
+                "a.toml",
+                "[[account]]\nemail = \"an@example.com\"\ncredential = \"sk-aaaa0001\"\n",
+                "`credential` is string",
+            ),
+            (
+                "a.toml",
+                "[[account]]\nemail = [\"sk-aaaa0001\"]\n",
+                "`email`: found sequence",
+            ),
+            (
+                "a.toml",
+                "[[account]]\nemail = \"a@example.com\"\nsame_owner_spill = \"sk-aaaa0001\"\n",
+                "`same_owner_spill`: found string",
+            ),
+            ("a.toml", "key = sk-aaaa0001\n", "line 1: not valid TOML"),
+            (
+                "a.toml",
+                "sk-aaaa0001 = 1\nsk-aaaa0001 = 2\n",
+                "line 2: not valid TOML",
+            ),
+            (
+                "a.toml",
+                "[[account]]\nemail = \"x@example.com\"\n[[account.credential]]\nprovider = \"x\"\n[[account.credential.limits]]\ndimension = \"sk-aaaa0001\"\n",
+                "the value is unknown",
+            ),
+            (
+                "a.toml",
+                "[account]\n\"sk-aaaa0001\" = 1\n",
+                "no accounts found",
+            ),
+        ] {
+            let shown = check_silence(name, text);
+            assert!(shown.contains(expected), "{shown}");
+        }
+    }
+
+    #[test]
+    fn cells_may_be_separated_by_semicolons_or_tabs() {
+        for separator in [";", "\t", ", "] {
+            let text = "email,provider,key\na@x.org,openai,k1\n".replace(',', separator);
+            assert_eq!(check("a.csv", &text), [Ok(("a@x.org".to_owned(), 1))]);
+        }
     }
 
     #[test]

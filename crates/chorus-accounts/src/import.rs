@@ -11,7 +11,8 @@ use chorus_core::port::{Clock, Directory, StoreError};
 use chorus_core::time::Millis;
 use chorus_vault::address::{AddressPolicy, check_address};
 use chorus_vault::{
-    EnvelopeKey, KeyCheck, KeyChecker, Liveness, Secret, fingerprint, refuse_consumer_token,
+    EnvelopeKey, KeyCheck, KeyChecker, Liveness, Secret, fingerprint, has_secret, redacted,
+    refuse_consumer_token,
 };
 
 use crate::file::BrokenRow;
@@ -108,7 +109,12 @@ impl Importer {
     }
 
     async fn import_row(&self, row: Row, report: &mut Report) -> Result<(), ImportError> {
-        let (place, name) = (row.place.clone(), row.identity.email.clone());
+        let place = row.place.clone();
+        let name = if is_email(&row.identity.email) {
+            row.identity.email.clone()
+        } else {
+            String::new()
+        };
         let refused = |reason: String| Refused {
             place: place.clone(),
             name: name.clone(),
@@ -128,14 +134,16 @@ impl Importer {
                 Liveness::Dead { reason } => {
                     let provider = &checked.provider.title;
                     let reason = format!(
-                        "{provider} does not accept the key ({reason}); check it, or create a new one{}",
+                        "{provider} does not accept the key ({}); check it, or create a new one{}",
+                        checked.without_secret(&reason),
                         at(&checked.provider)
                     );
                     report.refused.push(refused(reason));
                     return Ok(());
                 }
                 Liveness::Unknown { reason } => report.notes.push(format!(
-                    "{name}: not known whether the key is alive: {reason}"
+                    "{name}: not known whether the key is alive: {}",
+                    checked.without_secret(&reason)
                 )),
             }
         }
@@ -223,6 +231,17 @@ struct Checked {
     groups: Vec<GroupOf>,
 }
 
+impl Checked {
+    /// A provider's words about a key, which may repeat it.
+    fn without_secret(&self, reason: &str) -> String {
+        let secret = self.secret.expose();
+        if secret.is_empty() {
+            return redacted(reason);
+        }
+        redacted(&reason.replace(secret, "…"))
+    }
+}
+
 /// Accepted values of `entitlement`.
 const ENTITLEMENTS: [&str; 3] = ["own", "delegated_byok", "employer"];
 
@@ -287,7 +306,7 @@ impl Importer {
                     .map(|provider| provider.id.as_str())
                     .collect();
                 format!(
-                    "`provider` is {named:?}, expected one of {}",
+                    "`provider` is unknown, expected one of {}",
                     known.join(", ")
                 )
             })
@@ -331,10 +350,11 @@ impl Importer {
             return Ok(known.into_iter().cloned().collect());
         }
         let named: Vec<ModelSlug> = row.models.iter().map(ModelSlug::new).collect();
-        if let Some(unknown) = named.iter().find(|slug| !known.contains(slug)) {
+        if let Some(unknown) = named.iter().position(|slug| !known.contains(&slug)) {
             let names: Vec<&str> = known.iter().map(|slug| slug.as_str()).collect();
             return Err(format!(
-                "`models` names {unknown}, which {} does not serve here; it serves {}",
+                "model {} of `models` is not served by {} here; it serves {}",
+                unknown + 1,
                 provider.title,
                 names.join(", ")
             ));
@@ -343,21 +363,36 @@ impl Importer {
     }
 }
 
+/// Checks without repeating a cell: any of them may be a key in the wrong column.
 fn check_identity(identity: &Identity) -> Result<(), String> {
-    if !identity.email.contains('@') || identity.email.contains(char::is_whitespace) {
-        return Err(format!(
-            "`email` is {:?}, expected an e-mail address",
-            identity.email
-        ));
+    if !is_email(&identity.email) {
+        return Err("`email` is not an e-mail address".to_owned());
     }
     if !ENTITLEMENTS.contains(&identity.entitlement.as_str()) {
         return Err(format!(
-            "`entitlement` is {:?}, expected one of {}",
-            identity.entitlement,
+            "`entitlement` is none of {}",
             ENTITLEMENTS.join(", ")
         ));
     }
+    let texts = [
+        ("owner", &identity.owner),
+        ("attested_by", &identity.attested_by),
+    ];
+    for (column, text) in texts {
+        if text.as_deref().is_some_and(has_secret) {
+            return Err(format!("`{column}` looks like a key; keys go into `key`"));
+        }
+    }
     Ok(())
+}
+
+fn is_email(text: &str) -> bool {
+    let plain = !text.contains(char::is_whitespace) && !text.contains(['/', ':', ',', ';']);
+    plain
+        && !has_secret(text)
+        && text
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
 }
 
 /// End of a sentence: the address where keys of the provider are created.

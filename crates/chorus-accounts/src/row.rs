@@ -3,8 +3,9 @@
 use chorus_core::limit::Limit;
 use serde::{Deserialize, Serialize};
 
-/// One account of a file or a variable, unchecked.
-#[derive(Debug, Clone, PartialEq)]
+/// One account of a file or a variable, unchecked. `Debug` shows its place only: any cell may be a key in
+/// the wrong column.
+#[derive(Clone, PartialEq)]
 pub struct Row {
     /// Place for messages, such as `line 3` or `account 2`.
     pub place: String,
@@ -15,7 +16,7 @@ pub struct Row {
 }
 
 /// Name, owner and entitlement of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// E-mail address, which is the account's name.
@@ -38,7 +39,7 @@ fn own() -> String {
     "own".to_owned()
 }
 
-/// One credential of an account. `Debug` leaves the secret out.
+/// One credential of an account. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRow {
@@ -63,9 +64,20 @@ pub struct CredentialRow {
 
 impl std::fmt::Debug for CredentialRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CredentialRow")
-            .field("provider", &self.provider)
-            .field("organization", &self.organization)
+        f.debug_struct("CredentialRow").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Row")
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

@@ -63,11 +63,16 @@ fn field(problem: &Problem) -> String {
 /// Reason why text is no list of servers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerListError {
-    /// An address without a scheme.
+    /// An address without a scheme. The text does not repeat it: it may be a key.
     #[error(
-        "{0:?} is not the address of a server: it must begin with http:// or https://, for instance http://127.0.0.1:8780"
+        "address {0} of the list is not that of a server: it must begin with http:// or https://, for instance http://127.0.0.1:8780"
     )]
-    Scheme(String),
+    Scheme(usize),
+    /// An address with a user name, which would be printed and logged.
+    #[error(
+        "address {0} of the list holds a user name or a key, which belongs into CHORUS_API_KEY"
+    )]
+    Adorned(usize),
     /// No address at all.
     #[error("the list of servers is empty")]
     Empty,

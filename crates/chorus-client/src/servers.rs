@@ -50,8 +50,11 @@ impl FromStr for Servers {
             .collect();
         let has_scheme =
             |address: &String| address.starts_with("http://") || address.starts_with("https://");
-        if let Some(wrong) = addresses.iter().find(|address| !has_scheme(address)) {
-            return Err(ServerListError::Scheme(wrong.clone()));
+        if let Some(wrong) = addresses.iter().position(|address| !has_scheme(address)) {
+            return Err(ServerListError::Scheme(wrong + 1));
+        }
+        if let Some(wrong) = addresses.iter().position(|address| address.contains('@')) {
+            return Err(ServerListError::Adorned(wrong + 1));
         }
         if addresses.is_empty() {
             return Err(ServerListError::Empty);

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::redaction::has_secret;
+
 /// Addresses beyond the public internet that [`check_address`] accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AddressPolicy {
@@ -12,37 +14,37 @@ pub struct AddressPolicy {
     pub private_targets: bool,
 }
 
-/// Reason that a base URL is refused.
+/// Reason that a base URL is refused. The text never repeats the address, which may hold a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRefusal {
     /// The text is no absolute HTTP address.
-    #[error("{0:?} is not an http or https address")]
-    NotHttp(String),
-    /// The address holds a user name or password, a query or a fragment.
-    #[error("a base URL may not hold a user name, a query or a fragment")]
+    #[error("the text is not an http or https address, such as https://HOST/v1")]
+    NotHttp,
+    /// The address holds a user name or password, a query or a fragment, or what looks like a key.
+    #[error("a base URL may not hold a user name, a key, a query or a fragment")]
     Adorned,
     /// Plain HTTP to another machine.
     #[error(
-        "{0:?} needs https: plain http is for this machine only (or for private networks, when private targets are allowed)"
+        "the address needs https: plain http is for this machine only, or for private networks with network.allow_private"
     )]
-    PlainHttp(String),
+    PlainHttp,
     /// A link-local or metadata address.
-    #[error("{0:?} is a link-local or metadata address, which is never called")]
-    LinkLocal(String),
+    #[error("the address is link-local or a metadata server's, which is never called")]
+    LinkLocal,
 }
 
 /// Accepts a base URL and returns it without a closing slash.
 pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, AddressRefusal> {
-    let not_http = || AddressRefusal::NotHttp(text.chars().take(200).collect());
-    let url = url::Url::parse(text).map_err(|_| not_http())?;
-    let host = url.host_str().ok_or_else(not_http)?.to_owned();
+    let url = url::Url::parse(text).map_err(|_| AddressRefusal::NotHttp)?;
+    let host = url.host_str().ok_or(AddressRefusal::NotHttp)?.to_owned();
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(not_http());
+        return Err(AddressRefusal::NotHttp);
     }
     if !url.username().is_empty()
         || url.password().is_some()
         || url.query().is_some()
         || url.fragment().is_some()
+        || has_secret(text)
     {
         return Err(AddressRefusal::Adorned);
     }
@@ -52,7 +54,7 @@ pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, Addres
         .to_ascii_lowercase();
     let ip = name.parse::<IpAddr>().ok().map(plain);
     if ip.is_some_and(is_link_local) || name == "metadata.google.internal" || name == "metadata" {
-        return Err(AddressRefusal::LinkLocal(host));
+        return Err(AddressRefusal::LinkLocal);
     }
     let is_here = name == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
     let is_private = ip.map_or_else(
@@ -60,7 +62,7 @@ pub fn check_address(text: &str, policy: AddressPolicy) -> Result<String, Addres
         is_private,
     );
     if url.scheme() == "http" && !is_here && !(policy.private_targets && is_private) {
-        return Err(AddressRefusal::PlainHttp(host));
+        return Err(AddressRefusal::PlainHttp);
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -34,7 +34,7 @@ use failure::Report;
 
 fn main() -> ExitCode {
     broken_pipe::end_quietly();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     match start(cli) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
@@ -43,6 +43,17 @@ fn main() -> ExitCode {
             ExitCode::from(report.exit as u8)
         }
     }
+}
+
+/// Prints why the command line is not understood, without what looks like a key in it.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let shown = chorus_vault::redacted(&text);
+    if shown == text {
+        error.exit();
+    }
+    eprint!("{shown}");
+    std::process::exit(error.exit_code());
 }
 
 fn start(cli: Cli) -> anyhow::Result<Exit> {

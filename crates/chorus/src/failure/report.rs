@@ -4,6 +4,7 @@ use std::fmt;
 
 use chorus_client::ClientError;
 use chorus_core::port::StoreError;
+use chorus_vault::redacted;
 
 use super::{Advice, ErrorCode, Failure};
 use crate::config::ConfigError;
@@ -46,8 +47,8 @@ impl Report {
         Self {
             code,
             exit,
-            message: texts.join(": "),
-            advice: advice.collect(),
+            message: redacted(&texts.join(": ")),
+            advice: advice.map(|advice| redacted(&advice)).collect(),
         }
     }
 }
@@ -144,6 +145,17 @@ mod tests {
              go on with: chorus resume prj_1\n  \
              free some room or choose another --out, then resume\n  \
              see docs/errors/output_unwritable.md"
+        );
+    }
+
+    #[test]
+    fn an_error_never_repeats_what_looks_like_a_key() {
+        let error = anyhow::anyhow!("cannot read sk-aaaa0001")
+            .context(Advice("try postgres://me:secret@db/x".to_owned()));
+        let shown = Report::of(&error).to_string();
+        assert!(
+            !shown.contains("aaaa") && !shown.contains("secret"),
+            "{shown}"
         );
     }
 

@@ -169,6 +169,82 @@ fn good_rows_of_an_account_file_are_kept_and_each_refused_row_is_named() {
 }
 
 #[test]
+fn a_key_is_never_repeated_wherever_it_was_typed() {
+    let files = [
+        (
+            "first.csv",
+            "sk-aaaa0001,deepseek,an@example.com\nsk-bbbb0002,deepseek,bo@example.com\n",
+        ),
+        (
+            "headless.csv",
+            "an@example.com;deepseek;sk-aaaa0001\n bo@example.com;openai;sk-proj-bbbb0002\n",
+        ),
+        (
+            "swapped.csv",
+            "email,provider,key\nan@example.com,sk-aaaa0001,deepseek\nsk-proj-bbbb0002,openai,bo@example.com\n",
+        ),
+        (
+            "url.csv",
+            "email,provider,key,base_url\nan@example.com,compatible,,https://sk-aaaa0001@gw.example.com/v1\nan@example.com,compatible,,sk-aaaa0001\nan@example.com,compatible,,https://gw.example.com/sk-aaaa0001\n",
+        ),
+        (
+            "owner.csv",
+            "email,provider,key,owner,entitlement\nan@example.com,openai,k,sk-aaaa0001,own\nan@example.com,openai,k,o,sk-aaaa0001\n",
+        ),
+        (
+            "leak.toml",
+            "[[account]]\nemail = \"an@example.com\"\n[[account.credential]]\nprovider = \"sk-aaaa0001\"\nkey = \"deepseek\"\n",
+        ),
+        (
+            "leak2.toml",
+            "[[account]]\nemail = \"an@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\n\"sk-aaaa0001\" = \"\"\n",
+        ),
+        (
+            "models.toml",
+            "[[account]]\nemail = \"an@example.com\"\n[[account.credential]]\nprovider = \"deepseek\"\nkey = \"k\"\nmodels = [\"sk-aaaa0001\"]\n",
+        ),
+    ];
+    let mut workdir = Workdir::new()
+        .with("config.toml", b"[worker]\nslots = \"sk-aaaa0001\"\n")
+        .with("brief.md", b"Write a poem.\nThe key is sk-aaaa0001.\n");
+    for (name, text) in files {
+        workdir = workdir.with(name, text.as_bytes());
+    }
+    let imports = files.map(|(name, _)| vec!["account", "import", "--no-check", name]);
+    let others = [
+        vec!["--config", "config.toml", "project", "list"],
+        vec!["run", "sk-aaaa0001"],
+        vec!["run", "brief.md"],
+        vec!["run", "brief.md", "sk-aaaa0001"],
+        vec!["run", "brief.md", "--budget", "sk-aaaa0001"],
+        vec!["run", "brief.md", "--server", "sk-aaaa0001"],
+        vec![
+            "run",
+            "brief.md",
+            "--server",
+            "http://sk-aaaa0001@127.0.0.1:9",
+        ],
+        vec!["run", "brief.md", "--api-key", "sk-aaaa0001"],
+        vec!["project", "show", "sk-aaaa0001"],
+        vec!["account", "remove", "sk-aaaa0001"],
+        vec!["sk-aaaa0001"],
+    ];
+    for arguments in imports.into_iter().chain(others) {
+        let output = workdir.chorus(&arguments);
+        let shown = output_text(&output);
+        assert!(!output.status.success(), "{arguments:?}: {shown}");
+        for secret in ["aaaa", "bbbb"] {
+            assert!(!shown.contains(secret), "{arguments:?}: {shown}");
+        }
+    }
+    let warned = output_text(&workdir.chorus(&["run", "brief.md"]));
+    assert!(
+        warned.contains("the brief, line 2: this looks like an API key"),
+        "{warned}"
+    );
+}
+
+#[test]
 fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
     let workdir = Workdir::new();
     check(
