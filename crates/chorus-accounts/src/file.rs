@@ -90,7 +90,7 @@ fn from_toml(file: &Path, text: &str) -> Result<Vec<Result<Row, BrokenRow>>, Fil
     let mut table = text.parse::<Table>().map_err(|error| FileError::Syntax {
         file: file.to_owned(),
         line: error.span().map_or(1, |span| {
-            text[..span.start.min(text.len())].lines().count().max(1)
+            1 + text[..span.start.min(text.len())].matches('\n').count()
         }),
         reason: without_quotations(error.message()),
     })?;

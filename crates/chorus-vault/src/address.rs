@@ -99,10 +99,10 @@ mod tests {
     fn check(text: &str, private_targets: bool, expected: &str) {
         let seen = match check_address(text, AddressPolicy { private_targets }) {
             Ok(url) => url,
-            Err(AddressRefusal::NotHttp(_)) => "not http".to_owned(),
+            Err(AddressRefusal::NotHttp) => "not http".to_owned(),
             Err(AddressRefusal::Adorned) => "adorned".to_owned(),
-            Err(AddressRefusal::PlainHttp(_)) => "plain http".to_owned(),
-            Err(AddressRefusal::LinkLocal(_)) => "link-local".to_owned(),
+            Err(AddressRefusal::PlainHttp) => "plain http".to_owned(),
+            Err(AddressRefusal::LinkLocal) => "link-local".to_owned(),
         };
         assert_eq!(seen, expected, "{text}");
     }

@@ -79,7 +79,7 @@ fn parse(file: &str, text: &str) -> Result<Table, ConfigError> {
     text.parse::<Table>().map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
         line: error.span().map_or(1, |span| {
-            text[..span.start.min(text.len())].lines().count().max(1)
+            1 + text[..span.start.min(text.len())].matches('\n').count()
         }),
         reason: error.message().to_owned(),
     })
