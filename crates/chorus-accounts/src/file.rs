@@ -64,12 +64,29 @@ pub struct BrokenRow {
     pub reason: String,
 }
 
+/// Maximum size of a file of accounts, in bytes.
+const MAX_BYTES: u64 = 16 << 20;
+
 /// Parses a file into [`Row`]s, in the order of the file.
 pub fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
     let unreadable = |reason: String| FileError::Unreadable {
         file: file.to_owned(),
         reason,
     };
+    let kind = file.extension().and_then(|extension| extension.to_str());
+    if !matches!(kind, Some("toml" | "csv")) {
+        return Err(FileError::UnknownKind {
+            file: file.to_owned(),
+        });
+    }
+    let metadata = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?;
+    // A pipe or a device would be waited for without an end.
+    if !metadata.is_file() {
+        return Err(unreadable("it is no regular file".to_owned()));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(unreadable(format!("it has more than {MAX_BYTES} bytes")));
+    }
     let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         unreadable(format!(
@@ -77,12 +94,9 @@ pub fn read(file: &Path) -> Result<Vec<Result<Row, BrokenRow>>, FileError> {
             error.utf8_error().valid_up_to()
         ))
     })?;
-    match file.extension().and_then(|extension| extension.to_str()) {
+    match kind {
         Some("toml") => from_toml(file, &text),
-        Some("csv") => from_csv(file, &text),
-        _ => Err(FileError::UnknownKind {
-            file: file.to_owned(),
-        }),
+        _ => from_csv(file, &text),
     }
 }
 
@@ -549,6 +563,21 @@ mod tests {
             let shown = check_silence(name, text);
             assert!(shown.contains(expected), "{shown}");
         }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_reading_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let folder = dir.path().join("a.csv");
+        std::fs::create_dir(&folder).expect("a folder");
+        let device = dir.path().join("zero.toml");
+        std::os::unix::fs::symlink("/dev/zero", &device).expect("a link");
+        for path in [folder, device] {
+            let error = read(&path).expect_err("refused").to_string();
+            assert!(error.ends_with("it is no regular file"), "{error}");
+        }
+        let unknown = read(Path::new("/dev/zero")).expect_err("refused");
+        assert!(matches!(unknown, FileError::UnknownKind { .. }));
     }
 
     #[test]

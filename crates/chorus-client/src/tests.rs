@@ -283,8 +283,8 @@ fn a_list_of_servers_has_at_least_one_address_with_a_scheme() {
         Ok("http://a,https://b".to_owned())
     );
     assert_eq!(parse(" , "), Err(ServerListError::Empty));
-    assert_eq!(
-        parse("127.0.0.1:1"),
-        Err(ServerListError::Scheme("127.0.0.1:1".to_owned()))
-    );
+    assert_eq!(parse("127.0.0.1:1"), Err(ServerListError::Scheme(1)));
+    let with_key = parse("http://a,http://sk-aaaa0001@b").expect_err("it would be printed");
+    assert_eq!(with_key, ServerListError::Adorned(2));
+    assert!(!with_key.to_string().contains("aaaa"));
 }

@@ -14,8 +14,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chorus_core::intake::{
-    AcceptedAttachment, AttachmentRefusal, Attachments, Limits, Part, TextRefusal, binary_format,
-    brief_text, check_size,
+    AcceptedAttachment, Attachments, Limits, Part, TextRefusal, binary_format, brief_text,
+    check_size,
 };
 use folder::{NotOpened, Opened};
 pub(crate) use refusal::InputError;
@@ -150,11 +150,11 @@ impl Intake<'_> {
         let strange = listing
             .strange
             .iter()
-            .map(|(name, kind)| format!("{name} is {kind}"));
+            .map(|(name, kind)| format!("{} is {kind}", name.escape_debug()));
         let unreadable = listing
             .unreadable
             .iter()
-            .map(|(name, reason)| format!("{name} cannot be read: {reason}"));
+            .map(|(name, reason)| format!("{} cannot be read: {reason}", name.escape_debug()));
         self.taken.left_out.extend(strange.chain(unreadable));
         self.taken.hidden += listing.hidden;
         self.taken.ignored += listing.ignored;

@@ -63,16 +63,16 @@ pub(super) fn planned(
     notes: &mut Notes,
 ) -> Vec<PlannedFile> {
     let mut planned: Vec<PlannedFile> = Vec::new();
+    // Paths as drafted: two that only become equal by mending are two files.
+    let mut drafted: Vec<String> = Vec::new();
     for draft in drafts
         .into_iter()
         .flat_map(|draft| one_for_each(draft, resolve))
     {
         let path = mended(&draft.path, notes);
         let parts = parts(&draft, resolve, notes);
-        if let Some(same) = planned
-            .iter_mut()
-            .find(|file| file.path.eq_ignore_ascii_case(&path))
-        {
+        let same = drafted.iter().position(|other| *other == draft.path);
+        if let Some(same) = same.and_then(|at| planned.get_mut(at)) {
             notes.warn(format!("two files are called {path}; joined"));
             let more: Vec<Part> = parts
                 .into_iter()
@@ -92,6 +92,7 @@ pub(super) fn planned(
             } else {
                 media_type(&path).to_owned()
             };
+            drafted.push(draft.path.clone());
             planned.push(PlannedFile {
                 path,
                 media_type,
@@ -285,6 +286,32 @@ mod tests {
         ] {
             assert_eq!(media_type(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn files_that_only_mending_or_letter_case_makes_equal_stay_two() {
+        let draft = |path: &str, task: &str| DraftFile {
+            path: path.into(),
+            media_type: String::new(),
+            parts: vec![DraftPart::Task(task.into())],
+        };
+        let drafts = vec![
+            draft("a.md", "t1"),
+            draft("../a.md", "t2"),
+            draft("A.md", "t3"),
+            draft("a.md", "t4"),
+        ];
+        let tasks = ["t1", "t2", "t3", "t4"].map(|key| DraftTask {
+            key: key.into(),
+            ..DraftTask::default()
+        });
+        let resolve = |name: &str| vec![TaskKey::new(name)];
+        let files = planned(drafts, &tasks, &resolve, &mut Notes::default());
+        let drawn: Vec<(&str, usize)> = files
+            .iter()
+            .map(|file| (file.path.as_str(), file.parts.len()))
+            .collect();
+        assert_eq!(drawn, [("a.md", 2), ("a-2.md", 1), ("A-3.md", 1)]);
     }
 
     #[test]

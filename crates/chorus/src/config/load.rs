@@ -51,7 +51,7 @@ pub(crate) fn load(
         .map(Path::to_path_buf)
         .or_else(|| environment.variable("CHORUS_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
-        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Unreadable {
+        let text = read(&path).map_err(|error| ConfigError::Unreadable {
             file: path.clone(),
             reason: error.to_string(),
         })?;
@@ -73,6 +73,14 @@ pub(crate) fn load(
         config.data.key_file = expand(&config.data.key_file, &home);
     }
     Ok(config)
+}
+
+/// Reads a regular file; a pipe or a device would be waited for without an end.
+fn read(path: &Path) -> std::io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    std::fs::read_to_string(path)
 }
 
 fn parse(file: &str, text: &str) -> Result<Table, ConfigError> {

@@ -331,7 +331,7 @@ fn files_are_safe_and_every_task_serves_one() {
     check(
         &[],
         &plan(vec![task("a", &[]), task("b", &[])], twice),
-        "a, b | A.md: a b, a.md-x-2: b",
+        "a, b | A.md: a, a-2.md: b, a.md-x-2: b",
     );
     let lost = json!([{"path": "a.md", "parts": ["a", {"glossary": "Words"}]}]);
     let warnings = check(
