@@ -1,7 +1,7 @@
 //! Cache of one project's artifacts, as bytes and as parsed values.
 //!
-//! An [`ArtifactHash`] names its bytes, so an entry never becomes stale. The cache is emptied when it would
-//! exceed [`Settings::cached_bytes`](crate::Settings::cached_bytes).
+//! An [`ArtifactHash`] names its bytes, so an entry never becomes stale. Entries that were used least recently go
+//! when the cache would exceed [`Settings::cached_bytes`](crate::Settings::cached_bytes).
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,19 @@ pub(crate) struct Missing {
 /// Artifacts read or written lately, and the values parsed from them.
 #[derive(Default)]
 pub(crate) struct ArtifactCache {
-    kept: BTreeMap<ArtifactHash, Bytes>,
-    values: BTreeMap<ArtifactHash, Arc<dyn Any + Send + Sync>>,
+    kept: BTreeMap<ArtifactHash, Kept>,
     bytes: usize,
+    /// Number of uses so far.
+    uses: u64,
+}
+
+/// An artifact in the cache.
+struct Kept {
+    bytes: Bytes,
+    /// Value parsed from the bytes.
+    value: Option<Arc<dyn Any + Send + Sync>>,
+    /// Number of the latest use.
+    used: u64,
 }
 
 impl ArtifactCache {
@@ -38,13 +48,19 @@ impl ArtifactCache {
         what: &'static str,
         hash: ArtifactHash,
     ) -> Result<Bytes, Missing> {
-        if let Some(bytes) = self.kept.get(&hash) {
-            return Ok(bytes.clone());
+        if let Some(kept) = self.used(hash) {
+            return Ok(kept.bytes.clone());
         }
         let found = context
-            .until_ok("read an artifact", || context.artifacts.get(hash))
+            .until_answered("read an artifact", || context.artifacts.get(hash))
             .await;
-        let bytes = found.ok_or(Missing { what, hash })?;
+        let bytes = match found {
+            Ok(found) => found.ok_or(Missing { what, hash })?,
+            Err(error) => {
+                tracing::error!(error = %error, artifact.hash = %hash, "failed to read an artifact");
+                return Err(Missing { what, hash });
+            }
+        };
         self.keep(context, hash, bytes.clone());
         Ok(bytes)
     }
@@ -68,11 +84,8 @@ impl ArtifactCache {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        if let Some(value) = self
-            .values
-            .get(&hash)
-            .and_then(|value| value.clone().downcast().ok())
-        {
+        let kept = self.used(hash).and_then(|kept| kept.value.clone());
+        if let Some(value) = kept.and_then(|value| value.downcast().ok()) {
             return Ok(value);
         }
         let bytes = self.get(context, what, hash).await?;
@@ -82,7 +95,9 @@ impl ArtifactCache {
                 tracing::error!(error = %error, artifact.hash = %hash, "{what} cannot be read");
                 Missing { what, hash }
             })?;
-        self.values.insert(hash, value.clone());
+        if let Some(kept) = self.kept.get_mut(&hash) {
+            kept.value = Some(value.clone());
+        }
         Ok(value)
     }
 
@@ -94,7 +109,7 @@ impl ArtifactCache {
 
     pub(crate) async fn put_bytes(&mut self, context: &Context, bytes: Bytes) -> ArtifactHash {
         let known = ArtifactHash::of(&bytes);
-        if self.kept.contains_key(&known) {
+        if self.used(known).is_some() {
             return known;
         }
         let hash = context
@@ -104,13 +119,73 @@ impl ArtifactCache {
         hash
     }
 
+    /// The entry, marked as used now.
+    fn used(&mut self, hash: ArtifactHash) -> Option<&Kept> {
+        self.uses += 1;
+        let kept = self.kept.get_mut(&hash)?;
+        kept.used = self.uses;
+        Some(kept)
+    }
+
     fn keep(&mut self, context: &Context, hash: ArtifactHash, bytes: Bytes) {
-        if self.bytes + bytes.len() > context.settings.cached_bytes {
-            self.kept.clear();
-            self.values.clear();
-            self.bytes = 0;
-        }
+        self.make_room(context.settings.cached_bytes, bytes.len());
+        self.uses += 1;
         self.bytes += bytes.len();
-        self.kept.insert(hash, bytes);
+        let kept = Kept {
+            bytes,
+            value: None,
+            used: self.uses,
+        };
+        if let Some(replaced) = self.kept.insert(hash, kept) {
+            self.bytes -= replaced.bytes.len();
+        }
+    }
+
+    /// Drops what was used least recently until so many bytes fit, or nothing is left.
+    fn make_room(&mut self, limit: usize, needed: usize) {
+        while self.bytes + needed > limit {
+            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used);
+            let Some(oldest) = oldest.map(|(hash, _)| *hash) else {
+                return;
+            };
+            if let Some(dropped) = self.kept.remove(&oldest) {
+                self.bytes -= dropped.bytes.len();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(cache: &mut ArtifactCache, text: &str, limit: usize) -> ArtifactHash {
+        let bytes = Bytes::copy_from_slice(text.as_bytes());
+        let hash = ArtifactHash::of(&bytes);
+        cache.make_room(limit, bytes.len());
+        cache.uses += 1;
+        cache.bytes += bytes.len();
+        let used = cache.uses;
+        cache.kept.insert(
+            hash,
+            Kept {
+                bytes,
+                value: None,
+                used,
+            },
+        );
+        hash
+    }
+
+    #[test]
+    fn the_artifact_used_least_recently_goes_first() {
+        let mut cache = ArtifactCache::default();
+        let plan = kept(&mut cache, "plan", 12);
+        let first = kept(&mut cache, "part", 12);
+        assert!(cache.used(plan).is_some(), "every prompt reads the plan");
+        let second = kept(&mut cache, "attached", 12);
+        assert!(cache.used(first).is_none());
+        assert!(cache.used(plan).is_some() && cache.used(second).is_some());
+        assert_eq!(cache.bytes, 12);
     }
 }

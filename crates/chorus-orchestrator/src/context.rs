@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chorus_core::id::EventId;
+use chorus_core::port::retry::Backoff;
 use chorus_core::port::{
     ArtifactStore, Bus, Clock, Deliveries, Outbox, Ports, Projects, StoreError, retry,
 };
@@ -57,5 +58,27 @@ impl Context {
         F: Future<Output = Result<T, StoreError>>,
     {
         retry::until_ok(&*self.clock, operation, call).await
+    }
+
+    /// Repeats a call to the store until it answers; a failure that lasts is returned at once. It concerns the
+    /// rows that were asked for, so it must not hold up other projects.
+    pub(crate) async fn until_answered<T, F>(
+        &self,
+        operation: &str,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            match call().await {
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    tracing::warn!(error = %error, "failed to {operation}, trying again");
+                }
+                answered => return answered,
+            }
+            backoff.wait(&*self.clock).await;
+        }
     }
 }

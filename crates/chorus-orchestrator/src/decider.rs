@@ -200,10 +200,14 @@ impl<'a> Decider<'a> {
         let project = head.id;
         let rows = self
             .context
-            .until_ok("read a project's deliveries", || {
+            .until_answered("read a project's deliveries", || {
                 self.context.deliveries.of_project(project)
             })
-            .await;
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(project.id = %project, error = %error, "failed to read a project's deliveries: results just before the stop are made again");
+                Vec::new()
+            });
         for row in rows.into_iter().filter(|row| waiting.contains(&row.task)) {
             if let Some(done) = ended_attempt(row) {
                 let event = self.context.event_id();

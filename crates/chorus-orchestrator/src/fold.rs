@@ -2,11 +2,13 @@
 //!
 //! Every batch ends in a commit, even one that decides nothing: the commit confirms the version on which that
 //! was decided, and marks the records as folded, so that the dispatcher does not send them again. Decisions are
-//! made by the [`Decider`]; [`Orchestrator`](crate::Orchestrator) chooses the batches.
+//! made by the [`Decider`]; [`Orchestrator`](crate::Orchestrator) chooses the batches. Rows that cannot be read or
+//! written stop their own project only: its records are let go, and the dispatcher sends them again later.
 
 use std::collections::VecDeque;
 
 use chorus_core::id::{ProjectId, Version};
+use chorus_core::port::StoreError;
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::relay;
@@ -16,36 +18,61 @@ use crate::artifact_cache::ArtifactCache;
 use crate::context::Context;
 use crate::decider::Decider;
 
-/// Folds the records in order and returns the project after the last commit; none if there is no such project.
+/// Folds the records in order and returns the project after the last commit; none if there is no such project, or if
+/// its rows cannot be used.
 pub(crate) async fn fold(
     context: &Context,
     project: ProjectId,
     cached: Option<Aggregate>,
     records: Vec<Record>,
 ) -> Option<Aggregate> {
-    let mut aggregate = current(context, project, cached).await?;
+    match try_fold(context, project, cached, records).await {
+        Ok(aggregate) => aggregate,
+        Err(error) => {
+            tracing::error!(
+                project.id = %project,
+                error.code = "project_unreadable",
+                error = %error,
+                "the rows of a project cannot be used: it waits until they are mended"
+            );
+            None
+        }
+    }
+}
+
+async fn try_fold(
+    context: &Context,
+    project: ProjectId,
+    cached: Option<Aggregate>,
+    records: Vec<Record>,
+) -> Result<Option<Aggregate>, StoreError> {
+    let Some(mut aggregate) = current(context, project, cached).await? else {
+        return Ok(None);
+    };
     let mut batches = VecDeque::from([records]);
     while let Some(batch) = batches.pop_front() {
         let expected = aggregate.version;
         let (decided, commit) = decide(context, aggregate, &batch).await;
         let committed = context
-            .until_ok("commit a project", || {
+            .until_answered("commit a project", || {
                 context.projects.commit(commit.clone())
             })
-            .await;
+            .await?;
         aggregate = match committed {
             Committed::Done(version) => {
                 publish(context, commit.outbox).await;
                 Aggregate { version, ..decided }
             }
             Committed::Conflict => {
-                let fresh = load(context, project, decided.artifacts).await?;
+                let Some(fresh) = load(context, project, decided.artifacts).await? else {
+                    return Ok(None);
+                };
                 retry(&mut batches, batch, expected == fresh.version);
                 fresh
             }
         };
     }
-    Some(aggregate)
+    Ok(Some(aggregate))
 }
 
 /// The cached aggregate with the sizes of this moment, else the stored one.
@@ -53,12 +80,12 @@ async fn current(
     context: &Context,
     project: ProjectId,
     cached: Option<Aggregate>,
-) -> Option<Aggregate> {
+) -> Result<Option<Aggregate>, StoreError> {
     match cached {
-        Some(cached) => Some(Aggregate {
+        Some(cached) => Ok(Some(Aggregate {
             sizes: context.sizes.limits(&cached.project.head.tenant).await,
             ..cached
-        }),
+        })),
         None => load(context, project, ArtifactCache::default()).await,
     }
 }
@@ -102,14 +129,14 @@ async fn load(
     context: &Context,
     project: ProjectId,
     artifacts: ArtifactCache,
-) -> Option<Aggregate> {
+) -> Result<Option<Aggregate>, StoreError> {
     let loaded = context
-        .until_ok("load a project", || context.projects.load(project))
-        .await;
-    if loaded.is_none() {
+        .until_answered("load a project", || context.projects.load(project))
+        .await?;
+    let Some(loaded) = loaded else {
         tracing::error!(project.id = %project, "records of an unknown project are dropped");
-    }
-    let loaded = loaded?;
+        return Ok(None);
+    };
     let sizes = context.sizes.limits(&loaded.project.head.tenant).await;
-    Some(Aggregate::new(loaded, artifacts, sizes))
+    Ok(Some(Aggregate::new(loaded, artifacts, sizes)))
 }

@@ -2,7 +2,7 @@
 //!
 //! [`RecordQueue`] orders the records, [`fold::fold`] handles a batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::aggregate::Aggregate;
 use crate::context::Context;
 use crate::fold;
+use crate::project_cache::ProjectCache;
 use crate::record_queue::{QueuedRecord, RecordQueue};
 use crate::{Settings, SizePolicy};
 
@@ -59,7 +60,7 @@ impl Orchestrator {
         let mut events = EventLoop {
             context: &self.context,
             queue: RecordQueue::default(),
-            cache: BTreeMap::new(),
+            cache: ProjectCache::default(),
             moved: BTreeSet::new(),
             folds: FuturesUnordered::new(),
         };
@@ -71,7 +72,7 @@ impl Orchestrator {
 struct EventLoop<'a> {
     context: &'a Arc<Context>,
     queue: RecordQueue,
-    cache: BTreeMap<ProjectId, Aggregate>,
+    cache: ProjectCache<Aggregate>,
     /// Projects that moved to another process while they were folded here, so they are not cached afterwards.
     moved: BTreeSet<ProjectId>,
     folds: FuturesUnordered<BoxFuture<'static, Folded>>,
@@ -157,7 +158,7 @@ impl EventLoop<'_> {
     /// Starts a fold for every project that has records and none under way.
     fn begin(&mut self) {
         while let Some((project, batch)) = self.queue.begin(self.context.settings.batch) {
-            let (context, aggregate) = (self.context.clone(), self.cache.remove(&project));
+            let (context, aggregate) = (self.context.clone(), self.cache.take(project));
             self.folds.push(Box::pin(async move {
                 let (records, positions) = batch
                     .into_iter()
@@ -183,10 +184,8 @@ impl EventLoop<'_> {
         if let Some(aggregate) =
             aggregate.filter(|aggregate| !moved && !aggregate.project.head.is_terminal())
         {
-            self.cache.insert(project, *aggregate);
-            while self.cache.len() > self.context.settings.cached {
-                self.cache.pop_first();
-            }
+            let most = self.context.settings.cached;
+            self.cache.insert(project, *aggregate, most);
         }
         self.queue.end(project, positions)
     }
@@ -203,7 +202,7 @@ impl EventLoop<'_> {
             };
             !gone(&of(Topic::ProjectCmd)) && !gone(&of(Topic::TaskDone))
         };
-        self.cache.retain(|project, _| ours(project));
+        self.cache.retain(ours);
         self.moved
             .extend(self.queue.busy().filter(|project| !ours(project)));
     }

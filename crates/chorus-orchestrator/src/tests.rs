@@ -92,7 +92,7 @@ fn two_orchestrators_share_the_work_without_harm() {
 }
 
 #[test]
-fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
+fn a_planner_that_writes_prose_leads_to_an_offer_that_only_the_client_starts() {
     let mut fixture = Fixture::new(
         3,
         FakeModel {
@@ -101,12 +101,35 @@ fn a_planner_that_writes_prose_gets_the_plan_by_rule() {
         },
         FREE,
     );
+    fixture.run_until("needs_attention");
+    assert!(fixture.queued().is_empty(), "nothing was started unasked");
+    let offer = fixture.head().offer.expect("a rule offers a plan");
+    let unseen = ClientCommand::Approve { plan: None };
+    fixture.command(&unseen);
+    fixture.run_folded();
+    assert_eq!(fixture.head().state.as_str(), "needs_attention");
+    let plan = Some(offer.plan);
+    fixture.command(&ClientCommand::Approve { plan });
     check(&mut fixture, "done");
+    let history = fixture.history();
     assert!(
-        fixture
-            .history()
+        history
             .iter()
             .any(|event| matches!(event, HistoryEvent::Planned { fallback: true, .. }))
+    );
+    let refused: Vec<_> = history
+        .iter()
+        .filter_map(|event| match event {
+            HistoryEvent::CommandRefused { command, code, .. } => {
+                Some((command.as_str(), code.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        refused,
+        [("approve", "other_plan")],
+        "a command that names no plan is refused where it shows"
     );
 }
 
@@ -167,15 +190,47 @@ fn a_judge_that_is_never_content_gets_the_best_so_far_delivered() {
 }
 
 #[test]
-fn without_its_brief_a_project_fails_with_a_reason() {
+fn without_its_brief_a_project_waits_until_it_is_restored() {
     let mut fixture = Fixture::new(6, FakeModel::honest(), FREE);
     fixture.lose_brief();
-    check(&mut fixture, "failed");
+    fixture.run_until("needs_attention");
+    let attention = fixture
+        .head()
+        .state
+        .attention()
+        .map(|(_, why)| why.to_string());
     assert!(
-        fixture.history().iter().any(
-            |event| matches!(event, HistoryEvent::Failed { why } if why.contains("the brief"))
-        )
+        attention.is_some_and(|why| why.contains("the brief")),
+        "{:?}",
+        fixture.head().state
     );
+    fixture.restore_brief();
+    fixture.command(&ClientCommand::Retry { task: None });
+    check(&mut fixture, "done");
+}
+
+#[test]
+fn an_unreadable_row_stops_its_project_and_lets_the_records_of_others_go() {
+    let mut fixture = Fixture::new(14, FakeModel::honest(), FREE);
+    fixture.run_until("running");
+    fixture.break_rows(true);
+    fixture.command(&ClientCommand::Pause { at: None });
+    for _ in 0..50 {
+        fixture.step();
+    }
+    assert!(
+        !fixture.unfolded().is_empty(),
+        "the commands stay where the dispatcher finds them"
+    );
+    assert_eq!(
+        fixture.unacknowledged(),
+        0,
+        "no record of the partition is held up"
+    );
+    fixture.break_rows(false);
+    fixture.run_until("paused");
+    fixture.command(&ClientCommand::Resume { at: None });
+    check(&mut fixture, "done");
 }
 
 #[test]

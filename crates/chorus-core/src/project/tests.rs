@@ -1,6 +1,7 @@
 //! Behaviour of the project machine, driven through [`fixture::Fixture`]: it hands commands and finished
 //! attempts to a project as a shell would, and checks every decision against the invariants of a project.
 
+mod attention;
 mod cases;
 mod coverage;
 pub(super) mod fixture;

@@ -1,6 +1,7 @@
 //! Ports that fail: sometimes before the operation, sometimes after it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -23,11 +24,28 @@ pub(super) struct Flaky<P> {
     port: P,
     /// Out of a hundred calls, how many fail; half of those after the operation.
     share: Arc<Mutex<(fastrand::Rng, u8)>>,
+    /// True while rows of projects cannot be read or written.
+    broken: Arc<AtomicBool>,
 }
 
 impl<P> Flaky<P> {
-    pub(super) fn new(port: P, share: Arc<Mutex<(fastrand::Rng, u8)>>) -> Self {
-        Self { port, share }
+    pub(super) fn new(
+        port: P,
+        share: Arc<Mutex<(fastrand::Rng, u8)>>,
+        broken: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            port,
+            share,
+            broken,
+        }
+    }
+
+    fn check_rows(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(StoreError::broken("the head of a project is no JSON"));
+        }
+        Ok(())
     }
 
     fn draw(&self) -> Loss {
@@ -75,10 +93,12 @@ impl<P: Projects> Projects for Flaky<P> {
     }
 
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError> {
+        self.check_rows()?;
         self.through(self.port.load(project)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.check_rows()?;
         self.through(self.port.commit(commit)).await
     }
 

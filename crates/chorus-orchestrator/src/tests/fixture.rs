@@ -2,6 +2,7 @@
 //! a seed, and the fixture publishes what the dispatcher would.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
@@ -51,6 +52,7 @@ pub(super) struct Fixture {
     services: Vec<BoxFuture<'static, ()>>,
     brief: ArtifactHash,
     lost: bool,
+    broken: Arc<AtomicBool>,
 }
 
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -83,6 +85,7 @@ impl Fixture {
             services: Vec::new(),
             crashes: false,
             lost: false,
+            broken: Arc::default(),
             clock,
             store,
             model,
@@ -122,7 +125,7 @@ impl Fixture {
     }
 
     pub(super) fn add_orchestrator(&mut self) {
-        let flaky = || Flaky::new(self.store.clone(), self.line.clone());
+        let flaky = || Flaky::new(self.store.clone(), self.line.clone(), self.broken.clone());
         let clock = Arc::new(self.clock.clone());
         let ports = Ports {
             projects: Arc::new(flaky()),
@@ -163,6 +166,26 @@ impl Fixture {
         self.lost = true;
         self.services.clear();
         self.add_orchestrator();
+    }
+
+    pub(super) fn restore_brief(&mut self) {
+        self.lost = false;
+        self.services.clear();
+        self.add_orchestrator();
+    }
+
+    /// Makes the rows of projects unreadable, or readable again.
+    pub(super) fn break_rows(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Relaxed);
+    }
+
+    /// Records that services took from the bus and did not acknowledge.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        let topics = [Topic::ProjectCmd, Topic::TaskDone];
+        topics
+            .iter()
+            .map(|topic| self.bus.depth(topic, crate::GROUP))
+            .sum()
     }
 
     /// Commits a head that need not agree with the tasks.
@@ -267,6 +290,18 @@ impl Fixture {
 
     pub(super) fn run_to_end(&mut self) {
         self.run(|head, fixture| head.is_terminal() && fixture.unfolded().is_empty());
+    }
+
+    /// One step of everything but the end.
+    pub(super) fn step(&mut self) {
+        self.sweep();
+        self.poll();
+        self.clock.advance(Millis(200));
+    }
+
+    /// Runs until every command and finished attempt is folded.
+    pub(super) fn run_folded(&mut self) {
+        self.run(|_, fixture| fixture.unfolded().is_empty());
     }
 
     pub(super) fn run_until(&mut self, state: &str) {

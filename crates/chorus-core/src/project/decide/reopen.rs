@@ -27,6 +27,8 @@ pub(super) fn reopen(
         with: reopening.clone(),
     });
     let head = &mut builder.head;
+    // Judge tasks are named after the round, so what was judged before keeps its names.
+    head.round = head.round.saturating_add(1);
     head.last_round = head
         .round
         .saturating_add(reopening.rounds.unwrap_or(ROUNDS));

@@ -216,6 +216,19 @@ fn reopened_partial() -> Fixture {
     fixture
 }
 
+/// A task that the client skips, after a question of its worker or before.
+fn skipped(asks: bool) -> Fixture {
+    let mut fixture = project_in(ProjectStateKind::Running);
+    if asks {
+        fixture.question("a", "which spelling?");
+    }
+    let task = Some("a".to_owned());
+    fixture
+        .send(Command::Skip { task })
+        .expect("the task has not ended");
+    fixture
+}
+
 /// A project whose model gives an unreadable answer to the task of this key.
 fn unreadable(state: ProjectStateKind, key: &str, reading: Reading) -> Fixture {
     let mut fixture = project_in(state);
@@ -237,6 +250,8 @@ fn explicit_walks() -> Vec<Fixture> {
         judged_in_pause(false),
         out_of_budget_while_merging(),
         reopened_partial(),
+        skipped(false),
+        skipped(true),
         reopened(ProjectStateKind::Submitted, ProjectStateKind::Submitted),
         reopened(ProjectStateKind::Clarifying, ProjectStateKind::Clarifying),
         reopened(ProjectStateKind::Planning, ProjectStateKind::Planning),
