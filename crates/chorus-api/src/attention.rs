@@ -24,7 +24,7 @@ pub struct AttentionResource {
     /// Time at which the wait ends by itself, if that is known.
     #[serde(default)]
     pub until_ms: Option<Timestamp>,
-    /// Plan made by rule, which starts only when it is approved by its hash.
+    /// Plan that stands in, which starts only when it is approved by its hash.
     #[serde(default)]
     pub plan_offer: Option<PlanOfferResource>,
 }
@@ -40,13 +40,16 @@ pub struct ChoiceResource {
     pub command: String,
 }
 
-/// A plan that only the client can start.
+/// A plan that only the client can start: one made by rule, or what could be read of the planner's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanOfferResource {
     /// Hash that an approval names.
     pub plan: ArtifactHash,
     /// Number of tasks.
     pub tasks: u32,
+    /// True if it was read from a reply of the planner whose faults were passed over; false if a rule made it.
+    #[serde(default)]
+    pub repaired: bool,
     /// Remarks on how it was made.
     pub warnings: Vec<String>,
 }
@@ -62,6 +65,7 @@ impl AttentionResource {
                 let offer = PlanOfferResource {
                     plan: offer.plan,
                     tasks: offer.tasks,
+                    repaired: offer.repaired,
                     warnings: offer.warnings.clone(),
                 };
                 (Some(offer), None)

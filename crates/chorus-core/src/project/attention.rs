@@ -28,7 +28,7 @@ pub enum Attention {
     NoPlan {
         /// Last failure, with the provider's or reader's own text.
         message: String,
-        /// Plan made by rule, which starts only when the client approves it.
+        /// Plan that stands in, which starts only when the client approves it.
         #[serde(default)]
         offer: Option<PlanOffer>,
     },
@@ -75,13 +75,16 @@ pub enum Attention {
     },
 }
 
-/// A plan made by rule, which only the client can start.
+/// A plan that only the client can start: one made by rule, or what was left of a planner's faulty reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanOffer {
     /// Hash of the stored [`Plan`](crate::plan::Plan), which an approval names.
     pub plan: ArtifactHash,
     /// Number of tasks.
     pub tasks: u32,
+    /// True if it was read from a reply of the planner whose faults were passed over; false if a rule made it.
+    #[serde(default)]
+    pub repaired: bool,
     /// Remarks on how it was made, for people.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -222,7 +225,7 @@ impl Choice {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Budget => "raise the budget",
-            Self::ApproveOffer => "start the plan that was made by a rule",
+            Self::ApproveOffer => "start the offered plan",
             Self::Reject => "plan again with a reason",
             Self::Retry => "try again",
             Self::Skip => "go on without it",
@@ -242,6 +245,13 @@ impl fmt::Display for Attention {
             Self::NoPlan { message, offer } => {
                 write!(f, "the planner gave no usable plan: {message}")?;
                 match offer {
+                    Some(offer) if offer.repaired => {
+                        write!(
+                            f,
+                            "; what could be read of one, {} tasks, is offered",
+                            offer.tasks
+                        )
+                    }
                     Some(offer) => write!(f, "; a rule offers one of {} tasks", offer.tasks),
                     None => Ok(()),
                 }

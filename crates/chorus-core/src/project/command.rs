@@ -227,9 +227,9 @@ pub enum Reading {
     Plan {
         /// The planner's plan, or its faults.
         read: Result<Planned, Vec<String>>,
-        /// The planner's own plan with its faults mended, for the case that the tries are used up.
+        /// What could be read of the planner's plan although it has faults; offered when the tries are used up.
         repaired: Option<Planned>,
-        /// Plan by rule, which is only offered; `None` beside a plan that was read or mended.
+        /// Plan by rule, offered when not even that could be read; `None` beside a plan that was read.
         fallback: Option<Planned>,
     },
     /// Answer of an answer task.

@@ -64,7 +64,7 @@ pub enum HistoryEvent {
         tasks: u32,
         /// True if no reply of the planner was usable and a rule made the plan.
         fallback: bool,
-        /// True if the planner's own plan broke rules and was mended.
+        /// True if faults of the planner's reply were passed over, and the client took what could be read.
         #[serde(default)]
         repaired: bool,
         /// Repairs that were made, for people.

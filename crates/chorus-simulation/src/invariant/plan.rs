@@ -193,9 +193,9 @@ fn policy_holds(task: &Task, project: &Project) -> bool {
     succeeded >= needed
 }
 
-/// Checks that every ready task of a project that is not paused has its attempt.
+/// Checks that every ready task of a project that is neither paused nor halted has its attempt.
 fn ready_has_attempt(project: &Project, rows: &Rows) -> Result<(), Violation> {
-    if matches!(project.head.state, State::Paused { .. }) {
+    if matches!(project.head.state, State::Paused { .. }) || project.head.halt.is_some() {
         return Ok(());
     }
     let lonely = project.tasks.values().find(|task| {

@@ -144,18 +144,17 @@ fn planned(
     let cause = match conclude(builder, ended, Some(read))? {
         Conclusion::Retried => return Ok(()),
         Conclusion::Answered(planned) => {
-            return plan::planned(builder, planned, plan::Origin::Planner);
+            return plan::planned(builder, planned);
         }
         Conclusion::Failed(cause) => cause,
     };
-    if let Some(repaired) = stand.repaired {
-        steering::give_up(builder, ended, cause)?;
-        return plan::planned(builder, repaired, plan::Origin::Repaired);
-    }
+    let repaired = stand.repaired.is_some();
     builder.head.offer = stand
-        .fallback
+        .repaired
+        .or(stand.fallback)
         .filter(|_| !work::waits_for_person(builder, &cause))
         .map(|planned| PlanOffer {
+            repaired,
             plan: planned.hash,
             tasks: u32::try_from(planned.plan.tasks.len()).unwrap_or(u32::MAX),
             warnings: planned.warnings,

@@ -18,7 +18,7 @@ use crate::time::Millis;
 pub(super) enum Origin {
     /// The planner.
     Planner,
-    /// The planner, with faults that were mended.
+    /// The planner, with faults that were passed over.
     Repaired,
     /// A rule, because no reply of the planner could be used.
     Rule,
@@ -46,12 +46,11 @@ pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsisten
 pub(super) fn planned(
     builder: &mut DecisionBuilder<'_>,
     planned: Planned,
-    origin: Origin,
 ) -> Result<(), Inconsistency> {
     if builder.head.out_of_budget {
         return ending::fail_for_money(builder);
     }
-    let plan = adopt(builder, planned, origin);
+    let plan = adopt(builder, planned, Origin::Planner);
     if builder.head.options.approve {
         builder.push_event(HistoryEvent::ApprovalAsked);
         builder.enter(State::WaitingApproval)?;
@@ -141,7 +140,12 @@ pub(super) fn approve(
             warnings: offer.warnings,
             estimate: offer.estimate,
         };
-        let plan = adopt(builder, planned, Origin::Rule);
+        let origin = if offer.repaired {
+            Origin::Repaired
+        } else {
+            Origin::Rule
+        };
+        let plan = adopt(builder, planned, origin);
         start(builder, &plan)?;
     } else {
         start(builder, &plan)?;

@@ -124,19 +124,26 @@ fn a_plan_by_rule_is_an_offer_that_starts_only_when_it_is_approved_by_its_hash()
 }
 
 #[test]
-fn a_planners_plan_that_was_mended_starts_and_is_not_reported_as_made_by_a_rule() {
+fn a_planners_plan_with_faults_is_offered_and_not_reported_as_made_by_a_rule() {
     let mut fixture = Fixture::begun(FREE);
     fixture.succeed("clarify", clear());
+    let read = plan_of(vec![planned_task("a", &[], All)]);
     for _ in 0..3 {
         fixture.succeed(
             "plan",
             Reading::Plan {
-                read: Err(vec!["a cycle".into()]),
-                repaired: Some(plan_of(vec![planned_task("a", &[], All)])),
+                read: Err(vec!["the reply was cut off".into()]),
+                repaired: Some(read.clone()),
                 fallback: None,
             },
         );
     }
+    assert_eq!(code(&fixture), "no_plan");
+    let approve = Command::Approve {
+        hash: read.hash,
+        plan: Some(read.plan),
+    };
+    fixture.send(approve).expect("it is offered");
     assert_eq!(state(&fixture), "running");
     assert!(fixture.history.iter().any(|event| matches!(
         event,
