@@ -59,7 +59,10 @@ fn verdict(met: bool, redo: &[&str]) -> Reading {
         redo: redo.iter().map(TaskKey::new).collect(),
         feedback: "give the dates".into(),
     };
-    Reading::Verdict(Ok(Verdict { items: vec![item] }))
+    Reading::Verdict(Ok(Verdict {
+        items: vec![item],
+        ..Verdict::default()
+    }))
 }
 
 fn away() -> FailureCause {
