@@ -25,6 +25,7 @@ use crate::id::TaskKey;
 
 pub use estimate::{PlanEstimate, estimate};
 pub use fallback::fallback;
+pub(crate) use files::is_marker;
 pub use read::{read, read_leniently};
 pub use rules::Violation;
 
@@ -179,7 +180,7 @@ pub struct PlannedFile {
     pub path: String,
     /// Media type, for instance `text/markdown`.
     pub media_type: String,
-    /// Parts of the file, in order.
+    /// Parts of the file, in order; none for a marker such as `__init__.py` that is to be empty.
     pub parts: Vec<Part>,
 }
 

@@ -10,10 +10,25 @@ use crate::output_path;
 
 /// Path of the file for all results when a plan names no file.
 const WHOLE: &str = "deliverable.md";
+/// Names of files that mark something by being there.
+const MARKERS: [&str; 6] = [
+    "__init__.py",
+    "py.typed",
+    ".gitkeep",
+    ".keep",
+    ".nojekyll",
+    ".placeholder",
+];
 
 /// Returns true if a plan may name the path, by [`output_path::check_planned`].
 pub(super) fn is_safe(path: &str) -> bool {
     output_path::check_planned(path).is_ok()
+}
+
+/// Returns true for files that mark something by being there and are usually empty.
+pub(crate) fn is_marker(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    MARKERS.contains(&name)
 }
 
 /// Returns true if a path equals another in any case, or one is the folder of the other.
@@ -79,7 +94,7 @@ pub(super) fn planned(
                 .filter(|part| !same.parts.contains(part))
                 .collect();
             same.parts.extend(more);
-        } else if parts.is_empty() {
+        } else if parts.is_empty() && !is_marker(&path) {
             notes.warn(format!("file {path} has no part; left out"));
         } else {
             let path = free(&path, &planned);

@@ -171,7 +171,7 @@ impl Plan {
         let mut paths: Vec<String> = Vec::new();
         for file in &self.files {
             if !files::is_safe(&file.path)
-                || file.parts.is_empty()
+                || (file.parts.is_empty() && !files::is_marker(&file.path))
                 || files::clashes(&file.path, &paths)
             {
                 broken.push(Violation::BadFile(file.path.clone()));

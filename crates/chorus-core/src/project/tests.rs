@@ -6,6 +6,7 @@ mod cases;
 mod coverage;
 pub(super) mod fixture;
 mod inconsistent;
+mod judging;
 mod properties;
 pub(super) mod recorder;
 mod script;

@@ -7,7 +7,7 @@ use super::{Undecided, Verdict, VerdictItem};
 use crate::file_kind::FileKind;
 use crate::id::TaskKey;
 use crate::merge::{FileText, PartSpan};
-use crate::plan::{Part, Plan, PlannedFile, PlannedTask};
+use crate::plan::{self, Part, Plan, PlannedFile, PlannedTask};
 
 /// Words with which a note to do the work later begins.
 const NOTES: [&str; 3] = ["todo", "tbd", "fixme"];
@@ -22,16 +22,6 @@ const PLACEHOLDERS: [&str; 7] = [
     "your text here",
 ];
 
-/// Names of files that mark something by being there and are usually empty.
-const MARKERS: [&str; 7] = [
-    "__init__.py",
-    "py.typed",
-    ".gitkeep",
-    ".keep",
-    ".nojekyll",
-    ".placeholder",
-    "empty.txt",
-];
 /// Words by which a plan asks for an empty file.
 const EMPTY: [&str; 8] = [
     "empty file",
@@ -122,12 +112,11 @@ fn part_of<'a>(file: &'a FileText, key: &TaskKey) -> &'a str {
 
 /// Returns true if the plan may want nothing in this file.
 fn may_be_empty(planned: &PlannedFile, task: &PlannedTask) -> bool {
-    let name = planned.path.rsplit('/').next().unwrap_or_default();
     let asks = |text: &String| {
         let lower = text.to_lowercase();
         EMPTY.iter().any(|word| lower.contains(word))
     };
-    MARKERS.contains(&name) || asks(&task.instructions) || task.acceptance.iter().any(asks)
+    plan::is_marker(&planned.path) || asks(&task.instructions) || task.acceptance.iter().any(asks)
 }
 
 /// Parses a file and, where its parts are several, finds those that are broken by themselves.

@@ -65,7 +65,8 @@ requirement is covered by at least one task, and every task covers at least one.
 The files
 `files` lists what the client receives: relative paths, media types, and the parts in their order. Every task gives a part to a file or
 is a parent of one that does. The part of a task goes into the file as it is,
-so only the first one writes the file's title, and code must fit together with the parts around it. `{"glossary":"Heading"}` is a part
+so only the first one writes the file's title, and code must fit together with the parts around it. Several parts of one JSON file must
+all be arrays, or objects that share no key; those of a CSV file must have the same header. A file that is to be empty, such as `__init__.py`, has no parts. `{"glossary":"Heading"}` is a part
 made by a program from the terms that all tasks report, each once: use it instead of a task when
 a glossary is wanted. `{"conflicts":"Heading"}` is a part that lists where sources contradict each other: add it to the main document
 when texts are summarised or compared.

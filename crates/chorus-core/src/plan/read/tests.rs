@@ -567,3 +567,14 @@ fn a_reading_names_the_distance_between_reply_and_plan() {
         Ok(Fidelity::Salvaged)
     );
 }
+
+#[test]
+fn a_marker_without_parts_is_planned_empty_and_other_files_are_left_out() {
+    let warnings = check(
+        &[],
+        &json!({"tasks": [{"id": "a", "instructions": "Write the code"}],
+            "files": [{"path": "pkg/a.py", "parts": ["a"]}, {"path": "pkg/__init__.py", "parts": []}, {"path": "pkg/b.py", "parts": []}]}),
+        "a | pkg/a.py: a, pkg/__init__.py:",
+    );
+    assert!(warnings.iter().any(|text| text.contains("pkg/b.py has no part")));
+}
