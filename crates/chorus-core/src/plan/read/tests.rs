@@ -576,5 +576,9 @@ fn a_marker_without_parts_is_planned_empty_and_other_files_are_left_out() {
             "files": [{"path": "pkg/a.py", "parts": ["a"]}, {"path": "pkg/__init__.py", "parts": []}, {"path": "pkg/b.py", "parts": []}]}),
         "a | pkg/a.py: a, pkg/__init__.py:",
     );
-    assert!(warnings.iter().any(|text| text.contains("pkg/b.py has no part")));
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.contains("pkg/b.py has no part"))
+    );
 }

@@ -77,7 +77,10 @@ fn what_excerpts_leave_undecided_is_decided_by_one_more_judge() {
         fixture.succeed("judge.1.last", last);
         assert_eq!(fixture.project.head.state.as_str(), state);
         if let State::Partial { defects, .. } = &fixture.project.head.state {
-            assert!(defects[0].contains("no judge could decide it"), "{defects:?}");
+            assert!(
+                defects[0].contains("no judge could decide it"),
+                "{defects:?}"
+            );
         }
     }
 }
@@ -105,7 +108,10 @@ fn rework_of_a_part_tries_its_failed_parents_again() {
     fixture.fail("root", FailureCause::KillsWorkers, Reading::Nothing);
     done(&mut fixture, &["other"]);
     assert_eq!(fixture.task_of("part").state.as_str(), "skipped");
-    fixture.succeed("judge.1", judged(vec![item("r1", &[("part", "it is missing")])], &[]));
+    fixture.succeed(
+        "judge.1",
+        judged(vec![item("r1", &[("part", "it is missing")])], &[]),
+    );
     assert!(fixture.task_of("root").current_attempt().is_some());
     done(&mut fixture, &["root", "parent", "part"]);
     assert!(fixture.task_of("part").result().is_some());
@@ -120,13 +126,24 @@ fn feedback_of_round_one_is_there_in_round_two() {
         1,
     );
     done(&mut fixture, &["a", "b"]);
-    let first = vec![item("r1", &[("b", "give the dates")]), item("r2", &[]), item("r3", &[("a", "x")])];
+    let first = vec![
+        item("r1", &[("b", "give the dates")]),
+        item("r2", &[]),
+        item("r3", &[("a", "x")]),
+    ];
     fixture.succeed("judge.1", judged(first, &[]));
     done(&mut fixture, &["a", "b"]);
-    let second = vec![item("r1", &[]), item("r2", &[]), item("r3", &[("a", "name the keeper")])];
+    let second = vec![
+        item("r1", &[]),
+        item("r2", &[]),
+        item("r3", &[("a", "name the keeper")]),
+    ];
     fixture.succeed("judge.2", judged(second, &[]));
     let reader = fixture.task_of("b").rework.clone().expect("it reads a");
-    assert_eq!((reader.feedback.as_str(), reader.earlier.as_slice()), ("", &["give the dates".to_owned()][..]));
+    assert_eq!(
+        (reader.feedback.as_str(), reader.earlier.as_slice()),
+        ("", &["give the dates".to_owned()][..])
+    );
     assert!(reader.previous.is_some(), "the text to keep is known");
 }
 
@@ -134,12 +151,25 @@ fn feedback_of_round_one_is_there_in_round_two() {
 fn a_newer_text_with_an_equal_score_goes_on_and_is_delivered() {
     let mut fixture = running(vec![planned_task("a", &[], All)], 1);
     done(&mut fixture, &["a"]);
-    fixture.succeed("judge.1", judged(vec![item("r1", &[("a", "no dates, names or places")])], &[]));
+    fixture.succeed(
+        "judge.1",
+        judged(vec![item("r1", &[("a", "no dates, names or places")])], &[]),
+    );
     done(&mut fixture, &["a"]);
-    fixture.succeed("judge.2", judged(vec![item("r1", &[("a", "one name is misspelt")])], &[]));
-    assert_eq!(fixture.project.head.state, State::Running, "it is not stuck");
+    fixture.succeed(
+        "judge.2",
+        judged(vec![item("r1", &[("a", "one name is misspelt")])], &[]),
+    );
+    assert_eq!(
+        fixture.project.head.state,
+        State::Running,
+        "it is not stuck"
+    );
     done(&mut fixture, &["a"]);
-    fixture.succeed("judge.3", judged(vec![item("r1", &[("a", "one name is misspelt")])], &[]));
+    fixture.succeed(
+        "judge.3",
+        judged(vec![item("r1", &[("a", "one name is misspelt")])], &[]),
+    );
     let State::Partial { defects, .. } = &fixture.project.head.state else {
         panic!("{:?}", fixture.project.head.state)
     };
