@@ -55,6 +55,8 @@ pub enum ImportError {
 pub struct Report {
     /// Names of accounts that are new or got another credential.
     pub added: Vec<String>,
+    /// Accounts that were added although a check of their keys had no clear result, with the reason.
+    pub unchecked: Vec<String>,
     /// Refused rows, in the order of the file.
     pub refused: Vec<Refused>,
     /// Notes about imported rows.
@@ -128,6 +130,7 @@ impl Importer {
                 return Ok(());
             }
         };
+        let mut unchecked = None;
         for checked in &account.credentials {
             match self.check(checked).await {
                 Liveness::Alive => {}
@@ -141,14 +144,24 @@ impl Importer {
                     report.refused.push(refused(reason));
                     return Ok(());
                 }
-                Liveness::Unknown { reason } => report.notes.push(format!(
-                    "{name}: not known whether the key is alive: {}",
-                    checked.without_secret(&reason)
-                )),
+                Liveness::WrongAddress { reason, proposal } => {
+                    report
+                        .refused
+                        .push(refused(misplaced(checked, &checked.without_secret(&reason), proposal)));
+                    return Ok(());
+                }
+                Liveness::Unknown { reason } => {
+                    unchecked.get_or_insert(checked.without_secret(&reason));
+                }
             }
         }
         match self.store(account).await? {
-            Imported::Added(_) => report.added.push(name),
+            Imported::Added(_) => match unchecked {
+                None => report.added.push(name),
+                Some(reason) => report.unchecked.push(format!(
+                    "{name}: not known whether the key is alive: {reason}"
+                )),
+            },
             Imported::Duplicate { held_by } => {
                 let reason =
                     format!("this key is there already, in the account {held_by}; remove the row");
@@ -402,4 +415,20 @@ fn at(provider: &Provider) -> String {
         .as_ref()
         .map(|url| format!(" at {url}"))
         .unwrap_or_default()
+}
+
+/// Reason for a row whose address is not the one of the provider's API.
+fn misplaced(checked: &Checked, reason: &str, proposal: Option<String>) -> String {
+    match (&checked.base_url, proposal) {
+        (Some(_), Some(proposal)) => {
+            format!("`base_url`: {reason}; write base_url = {proposal:?}, where the API answers")
+        }
+        (Some(_), None) => format!(
+            "`base_url`: {reason}; give the address of the API, which most servers have under /v1"
+        ),
+        (None, _) => format!(
+            "{} is not reached: {reason}; a proxy or a sign-in page stands between",
+            checked.provider.title
+        ),
+    }
 }

@@ -66,6 +66,12 @@ impl WireError {
         fields::reports_error(body).then(|| Self::of_value(body))
     }
 
+    /// Reads the error of a JSON object that is neither a reply nor a part of one, such as a list of
+    /// models; none when it reports none.
+    pub fn in_list(body: &Map<String, Value>) -> Option<Self> {
+        fields::is_error_event(body).then(|| Self::of_value(&Value::Object(body.clone())))
+    }
+
     /// Returns true if the data of an event report an error instead of a piece of a reply.
     pub(crate) fn is_in_event(data: &Map<String, Value>) -> bool {
         fields::is_error_event(data)

@@ -236,8 +236,9 @@ pub(crate) fn key_check_headers(provider: &Provider, secret: &Secret) -> Result<
     prepare::headers(provider, secret, "key-check")
 }
 
-/// Message of an error body.
-pub(crate) async fn read_prefix(body: BodyStream) -> String {
-    const LONGEST: usize = 1 << 16;
-    chorus_dialect::openai_chat::read_error(&body::prefix(body, LONGEST).await).message
+/// Beginning of a body, without compression.
+pub(crate) async fn plain_prefix(exchange: &Exchange, body: BodyStream) -> Vec<u8> {
+    const LONGEST: usize = 4 << 20;
+    let bytes = body::prefix(body, LONGEST).await;
+    decoded::Decoder::whole(&exchange.headers, &bytes).unwrap_or_default()
 }

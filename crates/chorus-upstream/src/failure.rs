@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) secret: Secret,
     /// True if the account names the address, which may then be wrong.
     pub(crate) has_own_address: bool,
+    /// Name of the model at the provider; empty for a call without one.
+    pub(crate) wire_name: String,
     pub(crate) sent_at: Option<Timestamp>,
     pub(crate) status: Option<u16>,
     /// Headers of the reply; empty before it.
@@ -85,8 +87,19 @@ impl Exchange {
             levels: self.levels.clone(),
             status: self.shown_status(error),
             sent_at: self.sent_at,
-            ..CallFailure::local(class, &self.provider.id, self.secret.blot(&error.message))
+            ..CallFailure::local(class, &self.provider.id, self.message(class, error))
         }
+    }
+
+    /// Text of a refusal, without the secret; names the model that the account may not use.
+    fn message(&self, class: FailureClass, error: &WireError) -> String {
+        let message = self.secret.blot(&error.message);
+        let is_page = error.kind.as_deref() == Some(chorus_dialect::WEB_PAGE);
+        let is_named = self.wire_name.is_empty() || message.contains(&self.wire_name);
+        if class != FailureClass::Forbidden || is_page || is_named {
+            return message;
+        }
+        format!("the model {} was asked for: {message}", self.wire_name)
     }
 
     /// A [`CallFailure`] for an event that reports an error, or is unreadable; `MidStream` where
@@ -176,3 +189,6 @@ pub(crate) fn classify(
     };
     rules.iter().find(holds).map(|rule| rule.class)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -6,6 +6,8 @@ mod clock;
 #[path = "calls/server.rs"]
 mod server;
 
+#[path = "calls/checks.rs"]
+mod checks;
 #[path = "calls/refusals.rs"]
 mod refusals;
 #[path = "calls/replies.rs"]

@@ -31,6 +31,13 @@ pub enum Liveness {
         /// The provider's message, without the secret.
         reason: String,
     },
+    /// Another server than the provider's API answers: a web page, or a redirect.
+    WrongAddress {
+        /// Text about the answer, without the secret.
+        reason: String,
+        /// Address at which the API answers with this key, if it was found.
+        proposal: Option<String>,
+    },
     /// No answer: the provider has no free route, cannot be reached, or fails.
     Unknown {
         /// The failure, without the secret.

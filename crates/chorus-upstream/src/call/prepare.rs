@@ -78,6 +78,7 @@ impl Http {
         let exchange = Exchange {
             provider: Arc::clone(provider),
             has_own_address: opened.base_url.is_some(),
+            wire_name: wire_name.clone(),
             secret: opened.secret,
             sent_at: None,
             status: None,

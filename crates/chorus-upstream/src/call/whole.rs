@@ -99,3 +99,60 @@ pub(super) fn empty(exchange: &Exchange) -> CallFailure {
 pub(super) fn undecodable(exchange: &Exchange, message: &str) -> CallFailure {
     exchange.failure(FailureClass::MidStream, "compressed_reply", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::failure::tests::exchange;
+
+    const WHOLE: &str = r#"{"id":"r1","model":"m","choices":[{"index":0,"message":{"content":"Tides rise and fall twice a day."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":8}}"#;
+    const EVENTS: &str = "data: {\"id\":\"r1\",\"choices\":[{\"delta\":{\"content\":\"Tides rise and \"}}]}\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"fall twice a day.\"}}]}\n\n\
+        data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+    fn check(bytes: &[u8]) -> Option<Reply> {
+        let exchange = exchange("compatible", 200, &BTreeMap::new());
+        let read = read(&exchange, &Quirks::default(), bytes, Timestamp(0));
+        read.inspect_err(|failure| assert!(!failure.message.is_empty(), "{failure:?}"))
+            .ok()
+    }
+
+    #[test]
+    fn a_cut_body_is_whole_or_a_failure() {
+        for body in [
+            WHOLE,
+            EVENTS,
+            &format!("[{WHOLE}]"),
+            &format!("{WHOLE}data: [DONE]"),
+        ] {
+            let complete = check(body.as_bytes()).expect("a reply").text();
+            assert_eq!(complete, "Tides rise and fall twice a day.");
+            for cut in 0..body.len() {
+                if let Some(reply) = check(&body.as_bytes()[..cut]) {
+                    assert_eq!(reply.text(), complete, "cut at {cut} of {body}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn noise_is_a_failure_that_is_named(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(check(&bytes), None);
+        }
+
+        #[test]
+        fn a_damaged_body_never_panics(which in 0usize..2, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = [WHOLE, EVENTS][which].as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = check(&bytes);
+        }
+    }
+}

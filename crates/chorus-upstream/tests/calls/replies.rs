@@ -8,7 +8,6 @@ use chorus_core::llm::{FinishReason, Reply, Usage};
 use chorus_core::port::Upstream as _;
 use chorus_core::port::upstream::{CallFailure, ResponseBody};
 use chorus_core::time::{Millis, Timestamp};
-use chorus_vault::{KeyCheck, KeyChecker as _, Liveness, Secret};
 use futures_util::StreamExt as _;
 
 use crate::clock::HandClock;
@@ -277,40 +276,4 @@ async fn a_server_that_ignores_the_wish_for_pieces_is_understood() {
         .await;
     assert!(assembler.ended());
     assert_eq!(assembler.finish().text(), "Hi.");
-}
-
-#[tokio::test]
-async fn a_probe_tells_the_living_from_the_dead() {
-    for (status, expected) in [
-        (200, "alive"),
-        (401, "dead"),
-        (403, "dead"),
-        (500, "unknown"),
-        (404, "unknown"),
-    ] {
-        let server = Server::fixed(
-            status,
-            &[],
-            r#"{"error":{"message":"words with sk-test-0123456789"}}"#,
-        )
-        .await;
-        let (upstream, _clock) = upstream_at(&server.base_url);
-        let catalog = chorus_upstream::catalog::load();
-        let provider = catalog.provider(&"sim-openai".into()).expect("a row");
-        let secret = Secret::new(SECRET);
-        let check = KeyCheck {
-            provider,
-            secret: &secret,
-            base_url: Some(&server.base_url),
-            deadline: DEADLINE,
-        };
-        let (found, words) = match bounded(upstream.check_key(check)).await {
-            Liveness::Alive => ("alive", String::new()),
-            Liveness::Dead { reason } => ("dead", reason),
-            Liveness::Unknown { reason } => ("unknown", reason),
-        };
-        assert_eq!(found, expected, "{status}");
-        assert!(!words.contains(SECRET), "{words}");
-        assert_eq!(server.seen()[0].path, "/v1/models");
-    }
 }

@@ -40,6 +40,9 @@ async fn carry_out(
             for name in &report.added {
                 println!("added    {name}");
             }
+            for name in &report.unchecked {
+                println!("stored   {name}");
+            }
             for note in &report.notes {
                 println!("note     {note}");
             }
