@@ -145,9 +145,11 @@ impl Importer {
                     return Ok(());
                 }
                 Liveness::WrongAddress { reason, proposal } => {
-                    report
-                        .refused
-                        .push(refused(misplaced(checked, &checked.without_secret(&reason), proposal)));
+                    report.refused.push(refused(misplaced(
+                        checked,
+                        &checked.without_secret(&reason),
+                        proposal,
+                    )));
                     return Ok(());
                 }
                 Liveness::Unknown { reason } => {
