@@ -74,11 +74,14 @@ impl<'a> GroupUse<'a> {
         });
         let capacity = shown.map_or(limit.capacity(), |shown| shown.capacity);
         let calls = self.calls.get(group).map_or(&[][..], Vec::as_slice);
-        let uses: Vec<Use> = calls
-            .iter()
-            .filter_map(|row| used(limit, group, row))
-            .collect();
-        let peak = peak(limit, capacity, uses);
+        let uses = |is_sure: bool| -> Vec<Use> {
+            let rows = calls.iter().filter(|row| !is_sure || row.usage.is_some());
+            rows.filter_map(|row| used(limit, group, row)).collect()
+        };
+        // A lost call of which nothing was heard may have been refused: it never makes an excess.
+        let peak = Some(peak(limit, capacity, uses(false)))
+            .filter(|peak| *peak <= as_float(capacity))
+            .unwrap_or_else(|| peak(limit, capacity, uses(true)));
         LimitFigures {
             group: group.to_string(),
             dimension: format!("{:?}", limit.dimension),

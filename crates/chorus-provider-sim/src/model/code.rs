@@ -1,6 +1,7 @@
-//! Files of code and configuration: skeletons that parse, taken from the interfaces in the inputs.
+//! Files of code and configuration, taken from the blocks of the inputs that stand under a file's name.
 //!
-//! Bodies that the interfaces leave open stay open and state that; nothing pretends to work.
+//! Bodies that no input gives stay open and state that; nothing pretends to work. [`open_functions`] finds
+//! them again.
 
 use super::prompt::SourceText;
 use super::text::{backticked, heading, item, number, words};
@@ -22,15 +23,39 @@ pub(super) fn file(
     inputs: &[SourceText],
     results: &[SourceText],
 ) -> String {
-    let given = inputs.iter().find_map(|input| block_for(&input.text, path));
+    let blocks = inputs
+        .iter()
+        .filter_map(|input| block_for(&input.text, path));
     match path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("py") if is_test(path) => tests(path, instructions, results),
-        Some("py") => given.map_or_else(|| python(path, instructions), |block| completed(&block)),
+        Some("py") => blocks
+            .map(|block| completed(&block))
+            .min_by_key(|block| open_functions(block).len())
+            .unwrap_or_else(|| {
+                if is_test(path) {
+                    tests(path, instructions, results)
+                } else {
+                    python(path, instructions)
+                }
+            }),
+        kind => other(path, kind, blocks.collect(), instructions, results),
+    }
+}
+
+/// Text of a file that is no Python.
+fn other(
+    path: &str,
+    kind: Option<&str>,
+    blocks: Vec<String>,
+    instructions: &str,
+    results: &[SourceText],
+) -> String {
+    let given = blocks.into_iter().max_by_key(String::len);
+    match kind {
         Some("toml") => given.unwrap_or_else(|| project(instructions)),
         Some("json") => given
             .filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok())
             .unwrap_or_else(|| json(path)),
-        Some("md") => readme(instructions, results),
+        Some("md") => given.unwrap_or_else(|| readme(instructions, results)),
         _ => given.unwrap_or_else(|| comment(instructions)),
     }
 }
@@ -42,28 +67,43 @@ fn is_test(path: &str) -> bool {
 
 /// Fenced blocks under the heading that names a path.
 fn block_for(text: &str, path: &str) -> Option<String> {
-    let mut lines = text.lines().skip_while(|line| {
-        heading(line).is_none_or(|(_, title)| !backticked(title).contains(&path))
-    });
-    let (level, _) = heading(lines.next()?)?;
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let mut found: Vec<&str> = Vec::new();
-    let mut fence: Option<bool> = None;
-    for line in lines {
-        match (fence, line.trim_start().strip_prefix("```")) {
-            (None, Some(name)) => fence = Some(is_language(name.trim(), extension)),
-            (Some(_), Some(_)) => {
+    let mut fence: Option<(usize, bool)> = None;
+    let mut level = None;
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    for line in text.lines() {
+        let (ticks, name) = fence_of(line);
+        match fence {
+            Some((open, _)) if ticks >= open && name.is_empty() => {
                 fence = None;
                 found.push("");
             }
-            (Some(true), None) => found.push(line),
-            (Some(false), None) => {}
-            (None, None) if heading(line).is_some_and(|(other, _)| other <= level) => break,
-            (None, None) => {}
+            Some((_, true)) => found.push(line),
+            Some((_, false)) => {}
+            None if ticks >= 3 => {
+                fence = Some((ticks, level.is_some() && is_language(name, extension)))
+            }
+            None => {
+                let Some((depth, title)) = heading(line) else {
+                    continue;
+                };
+                match level {
+                    None if backticked(title).contains(&path) => level = Some(depth),
+                    Some(own) if depth <= own => break,
+                    _ => {}
+                }
+            }
         }
     }
     let text = found.join("\n").trim().to_owned();
-    (!text.is_empty()).then_some(text)
+    (level.is_some() && !text.is_empty()).then_some(text)
+}
+
+/// Number of backticks that begin a line, and the text after them.
+fn fence_of(line: &str) -> (usize, &str) {
+    let rest = line.trim_start();
+    let name = rest.trim_start_matches('`');
+    (rest.len() - name.len(), name.trim())
 }
 
 fn is_language(name: &str, extension: &str) -> bool {
@@ -121,6 +161,57 @@ fn completed(block: &str) -> String {
         }
     }
     text.trim_end().to_owned()
+}
+
+/// A function of a Python text.
+pub(super) struct Function {
+    pub(super) name: String,
+    /// True if it does nothing: a docstring, `pass`, `...` or `NotImplementedError`.
+    pub(super) is_open: bool,
+    pub(super) has_docstring: bool,
+    /// True if its head names the type of its result.
+    pub(super) has_hints: bool,
+}
+
+/// Functions of a Python text, in order.
+pub(super) fn functions(text: &str) -> Vec<Function> {
+    let lines: Vec<&str> = text.lines().collect();
+    let starts = (0..lines.len()).filter_map(|at| function(&lines[at..]));
+    starts.collect()
+}
+
+/// Names of the functions of a Python text that do nothing.
+pub(super) fn open_functions(text: &str) -> Vec<String> {
+    let open = functions(text)
+        .into_iter()
+        .filter(|function| function.is_open);
+    open.map(|function| function.name).collect()
+}
+
+/// Function whose head begins in the first of these lines.
+fn function(lines: &[&str]) -> Option<Function> {
+    let head = lines.first()?.trim_start().trim_start_matches("async ");
+    let name = head.strip_prefix("def ")?.split('(').next()?.trim();
+    // A head may stand on several lines.
+    let end = lines
+        .iter()
+        .position(|line| line.trim_end().ends_with(':'))?;
+    let indent = indent_of(lines[0]);
+    let body: Vec<&str> = lines[end + 1..]
+        .iter()
+        .take_while(|next| next.trim().is_empty() || indent_of(next) > indent)
+        .copied()
+        .collect();
+    let docstring = docstring_length(&body);
+    let mut rest = body[docstring..].iter().map(|line| line.trim());
+    Some(Function {
+        name: name.to_owned(),
+        is_open: rest.all(|line| {
+            matches!(line, "" | "pass" | "...") || line.starts_with("raise NotImplementedError")
+        }),
+        has_docstring: docstring > 0,
+        has_hints: lines[..=end].iter().any(|line| line.contains("->")),
+    })
 }
 
 fn indent_of(line: &str) -> usize {
@@ -365,6 +456,36 @@ mod tests_of_skeletons {
             "{text}"
         );
         assert!(text.contains("        return 3\n"), "{text}");
+    }
+
+    #[test]
+    fn functions_without_a_body_are_found() {
+        let text = "def a():\n    \"\"\"Doc.\"\"\"\n\n\nclass C:\n    def b(\n        self,\n    ) -> int:\n        ...\n\n    def c(self):\n        return 1\n\n\ndef d():\n    raise NotImplementedError(\"x\")\n";
+        assert_eq!(open_functions(text), ["a", "b", "d"]);
+        assert!(open_functions("def c():\n    \"\"\"Doc.\"\"\"\n    return 1\n").is_empty());
+    }
+
+    #[test]
+    fn of_several_blocks_for_a_file_the_one_with_bodies_is_taken() {
+        let given = |text: &str| SourceText {
+            title: String::new(),
+            text: text.to_owned(),
+        };
+        let signature = given(
+            "## `kit/oven.py`\n\n```python\ndef bake() -> int:\n    \"\"\"Bakes.\"\"\"\n```\n",
+        );
+        let body = given(
+            "## `kit/oven.py`\n\n```python\ndef bake() -> int:\n    \"\"\"Bakes.\"\"\"\n    return 3\n```\n",
+        );
+        let text = file("kit/oven.py", "", &[signature, body], &[]);
+        assert!(text.ends_with("return 3"), "{text}");
+        let nested = given(
+            "## `README.md`\n\n````markdown\n# Kit\n\n## Use\n\n```sh\nkit\n```\n````\n\n## Next\n",
+        );
+        assert_eq!(
+            file("README.md", "", &[nested], &[]),
+            "# Kit\n\n## Use\n\n```sh\nkit\n```"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::{Language, content_words, leans, sentences, words};
+use super::text::{Language, content_words, leans, pieces, sentences, word_count, words};
 
 /// A sentence with a number. Equal sentences with different numbers have equal subjects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,15 @@ pub(super) struct Term {
 /// Maximum words of a sentence that states one fact.
 const FACT_WORDS: usize = 26;
 
-/// Weightiest sentences in their order, with about `low` to `high` words.
+/// Weightiest sentences in their order, with about `low` to `high` words. A text without sentences gives its
+/// first pieces.
 pub(super) fn summary(text: &str, low: usize, high: usize) -> Vec<String> {
-    let sentences = sentences(text);
+    let sentences = pieces(text);
     let mut taken = BTreeSet::new();
     let mut length = 0;
-    for at in by_weight(&sentences) {
-        let size = sentences[at].split_whitespace().count();
-        if length + size <= high {
+    for at in all_by_weight(&sentences) {
+        let size = word_count(&sentences[at]);
+        if length + size <= high || taken.is_empty() {
             taken.insert(at);
             length += size;
         }
@@ -38,18 +39,28 @@ pub(super) fn summary(text: &str, low: usize, high: usize) -> Vec<String> {
             break;
         }
     }
+    let taken = taken.into_iter().map(|at| sentences[at].clone());
+    taken.collect()
+}
+
+/// Weightiest sentences outside `without`, in their order. When all are used, the heaviest ones come again.
+pub(super) fn key_points(text: &str, count: usize, without: &[String]) -> Vec<String> {
+    let sentences = pieces(text);
+    let order = all_by_weight(&sentences);
+    let (fresh, used): (Vec<usize>, Vec<usize>) = order
+        .into_iter()
+        .partition(|at| !without.contains(&sentences[*at]));
+    let mut taken: Vec<usize> = fresh.into_iter().chain(used).take(count).collect();
+    taken.sort_unstable();
     taken.into_iter().map(|at| sentences[at].clone()).collect()
 }
 
-/// Weightiest sentences outside `without`, in their order.
-pub(super) fn key_points(text: &str, count: usize, without: &[String]) -> Vec<String> {
-    let sentences = sentences(text);
-    let fresh = by_weight(&sentences)
-        .into_iter()
-        .filter(|at| !without.contains(&sentences[*at]));
-    let mut taken: Vec<usize> = fresh.take(count).collect();
-    taken.sort_unstable();
-    taken.into_iter().map(|at| sentences[at].clone()).collect()
+/// Indices of all sentences: those with a weight, heaviest first, then the others in their order.
+fn all_by_weight(sentences: &[String]) -> Vec<usize> {
+    let heavy = by_weight(sentences);
+    let known: BTreeSet<usize> = heavy.iter().copied().collect();
+    let light = (0..sentences.len()).filter(|at| !known.contains(at));
+    heavy.into_iter().chain(light).collect()
 }
 
 /// Indices of sentences by weight, heaviest first; ties keep their order.
@@ -287,9 +298,25 @@ pub(super) fn questions(text: &str, count: usize, language: Language) -> Vec<Str
         }
         mixed.extend(round);
     }
+    let general =
+        GENERAL.map(|(english, vietnamese)| language.choose(english, vietnamese).to_owned());
+    mixed.extend(general);
     mixed.truncate(count);
     mixed
 }
+
+/// Questions about any text, for texts that give no other.
+const GENERAL: [(&str, &str); 3] = [
+    ("What is this text about?", "Văn bản này nói về điều gì?"),
+    (
+        "Which part of this text matters most, and why?",
+        "Phần nào của văn bản quan trọng nhất, vì sao?",
+    ),
+    (
+        "What does this text leave open?",
+        "Văn bản này còn để ngỏ điều gì?",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,7 @@ const WORDS: [(Feature, &[&str]); 7] = [
         Feature::KeyPoints,
         &["key point", "main point", "takeaway", "ý chính"],
     ),
-    (Feature::Questions, &["question", "quiz", "câu hỏi"]),
+    (Feature::Questions, &["questions", "quiz", "câu hỏi"]),
     (
         Feature::Translation,
         &[
@@ -73,6 +73,67 @@ pub(super) fn main_features(text: &str) -> Vec<Feature> {
     }
     found
 }
+
+/// Features that a requirement demands: [`main_features`], without those that only its subject names.
+pub(super) fn demanded(text: &str) -> Vec<Feature> {
+    let mut asked = String::new();
+    for clause in text.split_inclusive([',', ';', '.', ':', '–', '—']) {
+        let lower = clause.to_lowercase();
+        let about = SUBJECTS.iter().filter_map(|word| lower.find(word)).min();
+        // Lower case may change the length of a text; such a clause is kept.
+        let end = about
+            .filter(|at| clause.is_char_boundary(*at))
+            .unwrap_or(clause.len());
+        asked.push_str(&clause[..end]);
+    }
+    let named = features(&asked);
+    main_features(text)
+        .into_iter()
+        .filter(|feature| named.contains(feature))
+        .collect()
+}
+
+/// Columns beside term and meaning that a line asks of a glossary.
+pub(super) fn glossary_columns(text: &str) -> Vec<String> {
+    let mut columns = Vec::new();
+    if !features(text).contains(&Feature::Glossary) {
+        return columns;
+    }
+    if mentions(
+        text,
+        &[
+            "with the chapter",
+            "with chapter",
+            "chapter of its definition",
+            "chapter in which",
+        ],
+    ) {
+        columns.push("Chapter".to_owned());
+    }
+    let before = [" equivalent", " translation"]
+        .iter()
+        .find_map(|word| text.split_once(word).map(|(before, _)| before));
+    let language = before.and_then(|before| before.split_whitespace().last());
+    if let Some(language) =
+        language.filter(|name| name.chars().next().is_some_and(char::is_uppercase))
+    {
+        columns.push(language.to_owned());
+    }
+    columns
+}
+
+/// Words after which a clause names what a text is about.
+const SUBJECTS: [&str; 9] = [
+    " about ",
+    " regarding ",
+    " concerning ",
+    " essay on ",
+    " article on ",
+    " report on ",
+    " paper on ",
+    " text on ",
+    " story of ",
+];
 
 /// Words before a dash or colon, which name what the rest describes.
 pub(super) fn lead(text: &str) -> &str {

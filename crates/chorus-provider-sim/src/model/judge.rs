@@ -1,18 +1,32 @@
 //! Judging by inspection: checks every requirement against the text of the files and their parts.
 //!
-//! The evidence names what was inspected. Rules claim nothing that they cannot see.
+//! The evidence names what was inspected, and never rests on nothing: what is asked for and is not there is not met.
+//! Rules claim nothing that they cannot see. Neighbours: [`parts`] tells the parts apart, [`sections`] reads
+//! headings, glossary and contradictions of a whole file.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::Reply;
-use super::features::{Feature, lead, main_features};
+use super::code;
+use super::features::{Feature, demanded, lead};
 use super::prompt::{Block, Prompt};
-use super::text::{backticked, heading, item, mentions, paragraphs, range_before};
+use super::text::{backticked, mentions, range_before, word_count};
 
-/// Minimum words of a part; shorter parts are stubs.
-const STUB_WORDS: usize = 8;
+mod parts;
+mod sections;
+
+use parts::{PartKind, bullets, is_stub, kind_of, prose_words, questions};
+
+/// Maximum number of names that a sentence lists.
+const LISTED: usize = 6;
+
+/// Names of what each kind of part is, one and many.
+const SUMMARIES: (&str, &str) = ("summary", "summaries");
+const POINTS: (&str, &str) = ("part with key points", "parts with key points");
+const QUESTIONS: (&str, &str) = ("part with questions", "parts with questions");
+const TRANSLATIONS: (&str, &str) = ("translation", "translations");
 
 /// Files to judge, with their parts.
 struct Deliverable {
@@ -29,20 +43,13 @@ struct Deliverable {
     suspected: BTreeMap<String, String>,
 }
 
-/// Defects of a requirement: the tasks to redo, with reasons.
-#[derive(Default)]
-struct Faults {
+/// A requirement that is judged, with what was found so far.
+struct Finding<'a> {
+    text: &'a str,
+    tasks: &'a [String],
     redo: Vec<String>,
     reasons: Vec<String>,
-}
-
-/// Kind of a part, by its first heading and its markers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PartKind {
-    Questions,
-    Translation,
-    Introduction,
-    Body,
+    seen: Vec<String>,
 }
 
 /// Replies to a judge turn.
@@ -77,10 +84,12 @@ impl Deliverable {
         };
         for file in prompt.all("file") {
             let text = file.text();
-            for (task, part) in parts(&text) {
+            for (task, part) in parts::framed(&text) {
                 judged.parts.insert(task, part);
             }
-            judged.files.insert(file.attribute("path"), text);
+            judged
+                .files
+                .insert(file.attribute("path"), parts::without_frames(&text));
         }
         let named = prompt.all("requirement").flat_map(tasks_of);
         judged.piece = !judged.parts.is_empty()
@@ -96,261 +105,287 @@ impl Deliverable {
         if let Some(notes) = &self.notes {
             return last_item(&id, &tasks, notes.get(&id).map_or("", String::as_str));
         }
-        let mut faults = Faults::default();
-        let mut seen = Vec::new();
-        self.check_parts(&tasks, &mut faults);
+        let mut finding = Finding {
+            text: &text,
+            tasks: &tasks,
+            redo: Vec::new(),
+            reasons: Vec::new(),
+            seen: Vec::new(),
+        };
+        self.check_parts(&mut finding);
         if let Some(suspicion) = self.suspected.get(&id) {
-            faults.all(&tasks, suspicion.clone());
+            finding.fault_of_all(suspicion.clone());
         }
-        self.check_files(&text, &tasks, &mut faults, &mut seen);
-        let features = if backticked(lead(&text)).iter().any(|name| is_path(name)) {
-            Vec::new()
+        if self.check_file(&mut finding) {
+            self.check_code(&mut finding);
         } else {
-            main_features(&text)
-        };
-        for feature in features {
-            self.check_feature(feature, &text, &tasks, &mut faults, &mut seen);
+            for feature in demanded(&text) {
+                self.check_feature(feature, &mut finding);
+            }
+            sections::check(self, &mut finding);
+            self.check_functions(&mut finding);
         }
-        let met = faults.reasons.is_empty();
-        if seen.is_empty() {
-            let shown = tasks.iter().filter(|task| self.parts.contains_key(*task));
-            seen.push(match shown.count() {
-                0 => "the files were read as a whole and lack nothing of it".to_owned(),
-                count => format!("{count} parts for it are there and none is a stub"),
-            });
-        }
-        let evidence = if met {
-            seen.join("; ")
-        } else {
-            faults.reasons.join("; ")
-        };
-        let feedback = if met {
-            String::new()
-        } else {
-            format!("Mend this: {}.", faults.reasons.join("; "))
-        };
         let is_seen = tasks.iter().all(|task| self.parts.contains_key(task));
-        let finding = match met {
-            true if self.excerpt && !is_seen => "cannot_tell",
-            true => "met",
-            false => "not_met",
-        };
-        json!({"requirement": id, "finding": finding, "evidence": evidence, "redo": faults.redo, "feedback": feedback})
+        finding.into_item(&id, self.excerpt && !is_seen)
     }
 
     /// Checks that every part exists and is no stub.
-    fn check_parts(&self, tasks: &[String], faults: &mut Faults) {
+    fn check_parts(&self, finding: &mut Finding<'_>) {
+        let tasks = finding.tasks;
+        let mut found = 0;
         for task in tasks {
             match self.parts.get(task) {
                 None if self.piece => {}
-                None => faults.add(task, format!("the part of {task} is missing")),
-                Some(part) if part.split_whitespace().count() < STUB_WORDS && !is_data(part) => {
-                    faults.add(task, format!("the part of {task} is only a stub"));
+                None => finding.fault(task, format!("the part of {task} is missing")),
+                Some(part) if is_stub(part) => {
+                    finding.fault(task, format!("the part of {task} is only a stub"));
                 }
-                Some(_) => {}
+                Some(_) => found += 1,
             }
+        }
+        match found {
+            0 if !self.piece && finding.reasons.is_empty() => {
+                finding.fault_of_all("no part is there for it".to_owned());
+            }
+            0 => {}
+            1 => finding.seen("its part is there and no stub".to_owned()),
+            _ => finding.seen(format!("its {found} parts are there and none is a stub")),
         }
     }
 
-    /// Checks that the named files exist, and the statements about the first of them as far as
-    /// rules can see.
-    fn check_files(
-        &self,
-        text: &str,
-        tasks: &[String],
-        faults: &mut Faults,
-        seen: &mut Vec<String>,
-    ) {
-        let Some(path) = backticked(lead(text))
-            .into_iter()
-            .find(|name| self.files.contains_key(*name) || is_path(name))
+    /// Checks that the file which the requirement is about exists. Returns true if it is about a file.
+    fn check_file(&self, finding: &mut Finding<'_>) -> bool {
+        let Some(path) = self.path_of(finding.text) else {
+            return false;
+        };
+        if self.files.contains_key(path) {
+            finding.seen(format!("the file {path} is there"));
+        } else if !self.piece {
+            finding.fault_of_all(format!("the file {path} is missing"));
+        }
+        // A text is judged by what it holds, like any other.
+        code::is_code(path)
+    }
+
+    /// Path in the lead of a requirement.
+    fn path_of<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let names = backticked(lead(text)).into_iter();
+        let mut names = names.filter(|name| self.files.contains_key(*name) || parts::is_path(name));
+        names.next()
+    }
+
+    /// Checks the statements about a file of code as far as rules can see: names, tests, and bodies.
+    fn check_code(&self, finding: &mut Finding<'_>) {
+        let text = finding.text;
+        let Some((path, file)) = self
+            .path_of(text)
+            .and_then(|path| Some((path, self.files.get(path)?)))
         else {
             return;
         };
-        let Some(file) = self.files.get(path) else {
-            if !self.piece {
-                faults.all(tasks, format!("the file {path} is missing"));
-            }
-            return;
-        };
-        seen.push(format!("the file {path} is there"));
-        let named = backticked(text)
-            .into_iter()
-            .filter_map(|name| name.split_once('('))
-            .map(|(name, _)| name.rsplit('.').next().unwrap_or(name));
-        let missing: Vec<&str> = named
-            .filter(|name| path.ends_with(".py") && is_name(name) && !file.contains(name))
-            .collect();
-        if !missing.is_empty() {
-            faults.all(
-                tasks,
-                format!("{path} does not define {}", missing.join(", ")),
-            );
+        let open = code::open_functions(file);
+        if path.ends_with(".py") && !open.is_empty() {
+            finding.fault_of_all(format!(
+                "{path} leaves {} functions without a body: {}",
+                open.len(),
+                listed(&open)
+            ));
         }
-        if let Some((methods, _)) = range_before(text, &["test"])
-            && file.matches("def test_").count() < methods
-        {
-            faults.all(
-                tasks,
-                format!("{path} has fewer than {methods} test methods"),
-            );
+        let missing = missing_names(path, file, text);
+        if !missing.is_empty() {
+            finding.fault_of_all(format!("{path} does not define {}", listed(&missing)));
+        }
+        if let Some((wanted, _)) = range_before(text, &["test"]) {
+            let count = file.matches("def test_").count();
+            if count < wanted {
+                finding.fault_of_all(format!("{path} has {count} test methods, not {wanted}"));
+            } else {
+                finding.seen(format!("it has {count} test methods"));
+            }
+        }
+        if path.ends_with(".py") && open.is_empty() && file.contains("def ") {
+            let count = file.matches("def ").count();
+            finding.seen(format!("each of its {count} functions has a body"));
         }
     }
 
-    fn check_feature(
-        &self,
-        feature: Feature,
-        text: &str,
-        tasks: &[String],
-        faults: &mut Faults,
-        seen: &mut Vec<String>,
-    ) {
-        let of_kind = |kind: PartKind| -> Vec<(&String, &String)> {
-            tasks
-                .iter()
-                .filter_map(|task| self.parts.get(task).map(|part| (task, part)))
-                .filter(|(_, part)| kind_of(part) == kind)
-                .collect()
-        };
-        match feature {
-            Feature::Summary => {
-                let summaries = of_kind(PartKind::Body);
-                check_summaries(text, &summaries, faults);
-                count(seen, summaries.len(), "summaries have their length");
+    /// Checks docstrings and type hints of all files of Python, if the requirement names them.
+    fn check_functions(&self, finding: &mut Finding<'_>) {
+        let text = finding.text;
+        let wanted = [("docstring", "docstrings"), ("type hint", "type hints")];
+        for (word, name) in wanted
+            .into_iter()
+            .filter(|(word, _)| mentions(text, &[word]))
+        {
+            let files = self.files.iter().filter(|(path, _)| path.ends_with(".py"));
+            let (mut good, mut bad) = (0, Vec::new());
+            for function in files.flat_map(|(_, file)| code::functions(file)) {
+                let has = if word == "docstring" {
+                    function.has_docstring || function.name.starts_with('_')
+                } else {
+                    function.has_hints
+                };
+                if has {
+                    good += 1;
+                } else {
+                    bad.push(function.name);
+                }
             }
-            Feature::KeyPoints => check_key_points(text, &of_kind(PartKind::Body), faults),
+            if !bad.is_empty() {
+                finding.fault_of_all(format!(
+                    "{} functions lack {name}: {}",
+                    bad.len(),
+                    listed(&bad)
+                ));
+            } else if good > 0 {
+                finding.seen(format!("{good} functions keep to the rule for {name}"));
+            }
+        }
+    }
+
+    fn check_feature(&self, feature: Feature, finding: &mut Finding<'_>) {
+        match feature {
+            Feature::Summary => self.check_each(finding, PartKind::Body, SUMMARIES, check_summary),
+            Feature::KeyPoints => {
+                self.check_each(finding, PartKind::Body, POINTS, check_points);
+            }
             Feature::Questions => {
-                let parts = of_kind(PartKind::Questions);
-                check_questions(text, &parts, faults);
-                count(seen, parts.len(), "parts have their questions");
+                self.check_each(finding, PartKind::Questions, QUESTIONS, check_questions);
             }
             Feature::Translation => {
-                let translations = of_kind(PartKind::Translation);
-                check_translations(&translations, faults);
-                count(seen, translations.len(), "translations are there");
+                self.check_each(
+                    finding,
+                    PartKind::Translation,
+                    TRANSLATIONS,
+                    check_translation,
+                );
             }
-            Feature::Glossary => {
-                self.check_heading(&["glossary", "terms", "thuật ngữ"], tasks, faults, seen);
-            }
-            Feature::Conflicts => self.check_heading(
-                &["contradict", "conflict", "mâu thuẫn"],
-                tasks,
-                faults,
-                seen,
-            ),
-            Feature::Introduction => {
-                self.check_heading(&["introduction", "mở đầu"], tasks, faults, seen);
+            Feature::Glossary | Feature::Conflicts | Feature::Introduction => {
+                sections::check_section(self, feature, finding);
             }
         }
     }
 
-    /// Checks that a file has a heading with one of these words and text below it.
-    fn check_heading(
+    /// Checks each part of a kind: those of the requirement's tasks, or all if these make none.
+    fn check_each(
         &self,
-        wanted: &[&str],
-        tasks: &[String],
-        faults: &mut Faults,
-        seen: &mut Vec<String>,
+        finding: &mut Finding<'_>,
+        kind: PartKind,
+        (one, many): (&str, &str),
+        check: impl Fn(&str, &str, &str) -> Option<String>,
     ) {
-        let found = self.files.iter().find_map(|(path, text)| {
-            let lines: Vec<&str> = text.lines().collect();
-            let at = lines
+        let is_kind = |part: &str| match kind {
+            PartKind::Questions => questions(part) > 0,
+            _ => kind_of(part) == kind,
+        };
+        let own = finding.tasks.iter();
+        let mut parts: Vec<(&String, &String)> = own
+            .filter_map(|task| self.parts.get_key_value(task))
+            .filter(|(_, part)| is_kind(part))
+            .collect();
+        if parts.is_empty() {
+            parts = self
+                .parts
                 .iter()
-                .position(|line| heading(line).is_some_and(|(_, title)| mentions(title, wanted)))?;
-            let below = lines[at + 1..]
-                .iter()
-                .find(|line| !line.trim().is_empty())?;
-            heading(below).is_none().then(|| {
-                format!(
-                    "{path} has \"{}\"",
-                    lines[at].trim_start_matches('#').trim()
-                )
-            })
-        });
-        match found {
-            Some(evidence) => seen.push(evidence),
-            None if self.piece => {}
-            None => faults.all(tasks, format!("no file has a section \"{}\"", wanted[0])),
+                .filter(|(_, part)| is_kind(part))
+                .collect();
+        }
+        let mut good = 0;
+        for (task, part) in parts {
+            match check(finding.text, task, part) {
+                Some(reason) => finding.fault(task, reason),
+                None => good += 1,
+            }
+        }
+        match good {
+            0 if self.piece || !finding.reasons.is_empty() => {}
+            0 => finding.fault_of_all(format!("no {one} is there")),
+            1 => finding.seen(format!("1 {one} is as asked")),
+            _ => finding.seen(format!("{good} {many} are as asked")),
         }
     }
 }
 
-impl Faults {
-    fn add(&mut self, task: &str, reason: String) {
+impl Finding<'_> {
+    fn seen(&mut self, evidence: String) {
+        self.seen.push(evidence);
+    }
+
+    fn fault(&mut self, task: &str, reason: String) {
         if !self.redo.iter().any(|other| other == task) {
             self.redo.push(task.to_owned());
         }
         self.reasons.push(reason);
     }
 
-    fn all(&mut self, tasks: &[String], reason: String) {
-        for task in tasks
-            .iter()
-            .filter(|task| !self.redo.contains(task))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            self.redo.push(task);
+    fn fault_of_all(&mut self, reason: String) {
+        for task in self.tasks {
+            if !self.redo.contains(task) {
+                self.redo.push(task.clone());
+            }
         }
         self.reasons.push(reason);
     }
-}
 
-/// Checks the length of each summary, with a tolerance of 40 per cent.
-fn check_summaries(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
-    let (low, high) = range_before(text, &["word", "từ", "chữ"]).unwrap_or((30, 2_000));
-    for (task, part) in parts {
-        let count = prose_words(part);
-        if count * 10 < low * 6 || count * 10 > high * 14 {
-            faults.add(
-                task,
-                format!("the summary of {task} has {count} words, not {low} to {high}"),
-            );
+    /// The item of the answer; `is_partial` if parts of the requirement are in other excerpts.
+    fn into_item(mut self, id: &str, is_partial: bool) -> Value {
+        let met = self.reasons.is_empty();
+        if self.seen.is_empty() {
+            self.seen("the files were read as a whole and lack nothing of it".to_owned());
         }
+        let faults = self.reasons.join("; ");
+        let (evidence, feedback) = if met {
+            (self.seen.join("; "), String::new())
+        } else {
+            (faults.clone(), format!("Mend this: {faults}."))
+        };
+        let name = match met {
+            true if is_partial => "cannot_tell",
+            true => "met",
+            false => "not_met",
+        };
+        json!({"requirement": id, "finding": name, "evidence": evidence, "redo": self.redo, "feedback": feedback})
     }
 }
 
-fn check_key_points(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
-    let (few, _) = range_before(text, &["key point", "point", "ý chính"]).unwrap_or((2, 2));
-    for (task, part) in parts {
-        if bullets(part) < few {
-            faults.add(
-                task,
-                format!("{task} has {} key points and needs {few}", bullets(part)),
-            );
-        }
-    }
+/// Checks the length of a summary if one is asked for, with a tolerance of 40 per cent.
+fn check_summary(text: &str, task: &str, part: &str) -> Option<String> {
+    let (low, high) = range_before(text, &["word", "từ", "chữ"])?;
+    // A single number is a bound, not a target.
+    let low = if low == high { 0 } else { low };
+    let count = prose_words(part);
+    let is_off = count * 10 < low * 6 || count * 10 > high * 14;
+    is_off.then(|| format!("the summary of {task} has {count} words, not {low} to {high}"))
 }
 
-fn check_questions(text: &str, parts: &[(&String, &String)], faults: &mut Faults) {
+fn check_points(text: &str, task: &str, part: &str) -> Option<String> {
+    let (few, _) = range_before(text, &["key point", "point", "ý chính"]).unwrap_or((1, 1));
+    let count = bullets(part);
+    (count < few).then(|| format!("{task} has {count} key points and needs {few}"))
+}
+
+fn check_questions(text: &str, task: &str, part: &str) -> Option<String> {
     let (few, _) = range_before(text, &["question", "câu hỏi"]).unwrap_or((1, 1));
-    for (task, part) in parts {
-        let count = part
-            .lines()
-            .filter(|line| item(line).is_some() && line.contains('?'))
-            .count();
-        if count < few {
-            faults.add(
-                task,
-                format!("{task} has {count} questions and needs {few}"),
-            );
-        }
-    }
+    let count = questions(part);
+    (count < few).then(|| format!("{task} has {count} questions and needs {few}"))
 }
 
-fn check_translations(parts: &[(&String, &String)], faults: &mut Faults) {
-    for (task, part) in parts {
-        if prose_words(part) < STUB_WORDS {
-            faults.add(task, format!("{task} translates nothing"));
-        }
-    }
+fn check_translation(_: &str, task: &str, part: &str) -> Option<String> {
+    (prose_words(part) == 0 || word_count(part) < 4).then(|| format!("{task} translates nothing"))
 }
 
-/// Adds a count to the evidence; a count of nothing is no evidence.
-fn count(seen: &mut Vec<String>, number: usize, what: &str) {
-    if number > 0 {
-        seen.push(format!("{number} {what}"));
-    }
+/// Names in backticks that a file must have and has not: functions of Python, keys of JSON.
+fn missing_names(path: &str, file: &str, text: &str) -> Vec<String> {
+    let names = backticked(text).into_iter().filter_map(|name| {
+        let name = match path.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("py") => name.split_once('(')?.0,
+            Some("json") => name,
+            _ => return None,
+        };
+        let name = name.rsplit('.').next().unwrap_or(name);
+        (parts::is_name(name) && !file.contains(name)).then(|| name.to_owned())
+    });
+    names.collect()
 }
 
 /// Decides by the notes of the judges of excerpts: what one of them saw is there.
@@ -370,6 +405,20 @@ fn by_requirement(prompt: &Prompt<'_>, name: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The first names of a list.
+fn listed(names: &[String]) -> String {
+    let mut shown = names
+        .iter()
+        .take(LISTED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > LISTED {
+        shown.push_str(", …");
+    }
+    shown
+}
+
 /// Tasks that a requirement names.
 fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
     requirement
@@ -380,63 +429,10 @@ fn tasks_of(requirement: &Block<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Parts between `[[part t]]` and `[[end t]]`.
-fn parts(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for piece in text.split("[[part ").skip(1) {
-        if let Some((task, rest)) = piece.split_once("]]")
-            && let Some((part, _)) = rest.split_once(&format!("[[end {task}]]"))
-        {
-            found.push((task.to_owned(), part.trim().to_owned()));
-        }
-    }
-    found
-}
-
-fn kind_of(part: &str) -> PartKind {
-    let first = part.lines().find_map(heading);
-    if mentions(part, &["> simulated rendering", "> bản dịch mô phỏng"]) {
-        PartKind::Translation
-    } else if first
-        .is_some_and(|(level, title)| level >= 3 && mentions(title, &["question", "câu hỏi"]))
-    {
-        PartKind::Questions
-    } else if first.is_some_and(|(level, _)| level == 1) {
-        PartKind::Introduction
-    } else {
-        PartKind::Body
-    }
-}
-
-fn prose_words(part: &str) -> usize {
-    paragraphs(part)
-        .iter()
-        .map(|paragraph| paragraph.split_whitespace().count())
-        .sum()
-}
-
-fn bullets(part: &str) -> usize {
-    part.lines().filter(|line| item(line).is_some()).count()
-}
-
-/// Returns true if a short part is a complete data file.
-fn is_data(part: &str) -> bool {
-    serde_json::from_str::<Value>(part).is_ok_and(|value| value.is_object() || value.is_array())
-        || part.contains('=')
-}
-
-fn is_path(name: &str) -> bool {
-    !name.contains(' ')
-        && name.rsplit('/').next().is_some_and(|file| {
-            file.split_once('.').is_some_and(|(stem, extension)| {
-                !stem.is_empty() && extension.len() <= 5 && !extension.contains('(')
-            })
-        })
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+/// Returns true if a text asks that what contradicts is pointed to.
+fn wants_pointers(text: &str) -> bool {
+    mentions(
+        text,
+        &["points to the note", "point to the note", "dẫn tới ghi chú"],
+    )
 }

@@ -25,6 +25,10 @@ pub(super) struct ParsedBrief {
     sections: usize,
     max_tasks: usize,
     max_output: u64,
+    /// Tokens of all sections.
+    tokens: u64,
+    /// Maximum tokens that one task may read.
+    max_input: u64,
 }
 
 /// A chapter of an attached document with its sections; one section unless it was split.
@@ -193,6 +197,11 @@ impl ParsedBrief {
             sections: sections.len(),
             max_tasks: usize::try_from(limit("max_tasks", 200)).unwrap_or(200),
             max_output: limit("max_output_tokens", 4_000),
+            tokens: sections
+                .iter()
+                .filter_map(|section| section.number("tokens"))
+                .sum(),
+            max_input: limit("input_tokens", 30_000),
             text,
         }
     }

@@ -22,6 +22,12 @@ const ABBREVIATIONS: [&str; 10] = [
     "mr", "mrs", "dr", "st", "e.g", "i.e", "no", "vs", "etc", "fig",
 ];
 
+/// Number of words above which a sentence is cut into [`pieces`].
+const LONGEST_SENTENCE: usize = 45;
+
+/// Number of words of a chunk of text without marks.
+const CHUNK: usize = 16;
+
 impl Language {
     /// Detects the language of a text.
     pub(super) fn of(text: &str) -> Self {
@@ -108,12 +114,66 @@ pub(super) fn sentences(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Sentences of a text; where it has none of a readable length, its clauses and lines, whatever its marks.
+pub(super) fn pieces(text: &str) -> Vec<String> {
+    let found = sentences(text);
+    let readable = |sentence: &String| word_count(sentence) <= LONGEST_SENTENCE;
+    let is_prose = found.len() > 2 && found.iter().any(readable);
+    if is_prose || !found.is_empty() && found.iter().all(readable) {
+        return found;
+    }
+    let marks =
+        |letter: char| matches!(letter, '\n' | ';' | '；' | '，' | '、' | '|') || letter == '\t';
+    let bare = |line: &str| {
+        let line = line
+            .trim()
+            .trim_start_matches(['#', '>', '-', '*', '+', '|', '`']);
+        line.trim().to_owned()
+    };
+    let clauses = text
+        .split(marks)
+        .map(bare)
+        .filter(|line| line.chars().any(char::is_alphanumeric));
+    clauses.flat_map(|clause| chunks(&clause)).collect()
+}
+
+/// A clause in chunks of a readable length.
+fn chunks(clause: &str) -> Vec<String> {
+    let words: Vec<&str> = clause.split_whitespace().collect();
+    let rows = words.chunks(CHUNK).map(|row| row.join(" "));
+    rows.flat_map(|row| {
+        let letters: Vec<char> = row.chars().collect();
+        let size = if is_unspaced(&row) {
+            CHUNK * 2
+        } else {
+            letters.len().max(1)
+        };
+        letters
+            .chunks(size)
+            .map(|part| part.iter().collect::<String>())
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// Returns true if a text has long runs of letters without a blank, as in Chinese or Japanese.
+fn is_unspaced(text: &str) -> bool {
+    text.split_whitespace()
+        .any(|word| word.chars().count() > CHUNK * 4)
+}
+
+/// Number of words; each letter of scripts without blanks counts as half a word.
+pub(super) fn word_count(text: &str) -> usize {
+    let wide = |letter: &char| matches!(u32::from(*letter), 0x3040..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7af | 0x0e00..=0x0e7f);
+    text.split_whitespace().count() + text.chars().filter(wide).count() / 2
+}
+
 fn split(paragraph: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut start = 0;
     let letters: Vec<(usize, char)> = paragraph.char_indices().collect();
     for (place, (at, letter)) in letters.iter().enumerate() {
-        if !matches!(letter, '.' | '?' | '!') || *at < start {
+        if !matches!(letter, '.' | '?' | '!' | '。' | '？' | '！') || *at < start {
             continue;
         }
         let closing = letters[place + 1..]
@@ -134,7 +194,8 @@ fn split(paragraph: &str) -> Vec<String> {
             .to_lowercase();
         let short =
             *letter == '.' && (ABBREVIATIONS.contains(&last.as_str()) || last.chars().count() == 1);
-        if blank && begins && !short {
+        let wide = matches!(letter, '。' | '？' | '！');
+        if (blank && begins || wide) && !short {
             let end = letters.get(after).map_or(paragraph.len(), |(end, _)| *end);
             found.push(paragraph[start..end].trim().to_owned());
             start = end;

@@ -29,6 +29,7 @@ struct Work<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResultKind {
     File,
+    Glossary,
     Translation,
     Introduction,
     Questions,
@@ -46,7 +47,7 @@ pub(super) fn work(prompt: &Prompt<'_>, text: &str, omissions: &[Omission]) -> R
         };
     }
     let kind = work.kind();
-    let mut part = work.part(kind);
+    let mut part = work.pointed(work.part(kind));
     let omitted = |omission: &Omission| {
         text.to_lowercase()
             .contains(&omission.contains.to_lowercase())
@@ -114,6 +115,8 @@ impl<'a> Work<'a> {
         let path = self.path();
         if code::is_code(&path) || mentions(&self.instructions, &["write the file `"]) {
             ResultKind::File
+        } else if mentions(&first, &["glossary", "thuật ngữ"]) && mentions(&first, &["table"]) {
+            ResultKind::Glossary
         } else if mentions(&first, &["translat", "dịch "]) {
             ResultKind::Translation
         } else if mentions(&first, &["introduction", "lời mở đầu", "giới thiệu chung"]) {
@@ -137,12 +140,32 @@ impl<'a> Work<'a> {
                 &self.inputs,
                 &self.results,
             ),
+            ResultKind::Glossary => self.glossary_table(),
             ResultKind::Translation => self.translation(),
             ResultKind::Introduction => self.introduction(),
             ResultKind::Questions => self.questions(&self.source()),
             ResultKind::Summary => self.summary(),
             ResultKind::Prose => self.prose(),
         }
+    }
+
+    /// The part with a pointer behind each statement for which the feedback asks one.
+    fn pointed(&self, mut part: String) -> String {
+        let feedback = self.prompt.text("feedback");
+        if !mentions(&feedback, &["without pointing to the note"]) {
+            return part;
+        }
+        let pointer = self
+            .language
+            .choose("see the note on contradictions", "xem ghi chú về mâu thuẫn");
+        for sentence in quoted(&feedback) {
+            let stem = sentence.trim_end_matches(['.', '!']);
+            let pointed = format!("{stem} ({pointer})");
+            if !stem.is_empty() && !part.contains(&pointed) {
+                part = part.replace(stem, &pointed);
+            }
+        }
+        part
     }
 
     fn path(&self) -> String {
@@ -152,13 +175,16 @@ impl<'a> Work<'a> {
             .unwrap_or_default()
     }
 
-    /// Texts to work from: inputs, or results if there are no inputs.
+    /// Texts to work from: inputs, or results if there are no inputs, or the brief if there is neither.
     fn source(&self) -> String {
         let given = if self.inputs.is_empty() {
             &self.results
         } else {
             &self.inputs
         };
+        if given.is_empty() {
+            return self.prompt.text("project");
+        }
         given
             .iter()
             .map(|given| given.text.as_str())
@@ -222,13 +248,68 @@ impl<'a> Work<'a> {
             .find_map(|input| titles.iter().find_map(|title| section(&input.text, title)));
         let source = found.unwrap_or_else(|| self.source());
         let target = translate::target(&self.instructions);
-        let rendered = translate::translate(&paragraphs(&source), &target, &self.glossary());
+        let mut paragraphs = paragraphs(&source);
+        if paragraphs.is_empty() {
+            paragraphs = super::text::pieces(&source);
+        }
+        let rendered = translate::translate(&paragraphs, &target, &self.equivalents());
         let title = self
             .headings()
             .into_iter()
             .next()
             .unwrap_or_else(|| format!("## {}: {}", target, self.title()));
         format!("{title}\n\n{rendered}")
+    }
+
+    /// Table of the terms that the inputs define, with the columns that the instructions name.
+    fn glossary_table(&self) -> String {
+        let (_, named) = self.instructions.split_once("columns ").unwrap_or_default();
+        let named = named.split('.').next().unwrap_or_default();
+        let columns: Vec<&str> = named.split(',').map(str::trim).collect();
+        let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for input in &self.inputs {
+            for term in extract::terms(&input.text, usize::MAX) {
+                let cell = |column: &&str| match column.to_lowercase().as_str() {
+                    "term" => term.term.clone(),
+                    "meaning" => term.meaning.clone(),
+                    "chapter" => chapter_of(&input.title),
+                    _ => translate::term(&term.term, column),
+                };
+                rows.entry(term.term.to_lowercase())
+                    .or_insert_with(|| columns.iter().map(cell).collect());
+            }
+        }
+        let line = |cells: &[String]| {
+            let cells = cells.iter().map(|cell| cell.replace('|', "/"));
+            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        let rule = vec!["---".to_owned(); columns.len()];
+        let table: Vec<String> = [head, rule]
+            .into_iter()
+            .chain(rows.into_values())
+            .map(|row| line(&row))
+            .collect();
+        let heading = self.headings().into_iter().next();
+        let heading = heading.unwrap_or_else(|| "## Glossary".to_owned());
+        format!("{heading}\n\n{}", table.join("\n"))
+    }
+
+    /// Equivalents of terms: the last column of a table among the results, by the first in lower case.
+    fn equivalents(&self) -> BTreeMap<String, String> {
+        let rows = self.results.iter().flat_map(|given| given.text.lines());
+        let cells = rows.filter_map(|line| {
+            let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
+            let cells: Vec<&str> = inner.split('|').map(str::trim).collect();
+            (cells.len() > 2).then(|| (cells[0].to_lowercase(), cells[cells.len() - 1].to_owned()))
+        });
+        let mut found: BTreeMap<String, String> = cells
+            .filter(|(term, _)| term != "term" && term != "---")
+            .collect();
+        for term in self.glossary().into_keys() {
+            found.entry(term.to_lowercase()).or_insert(term);
+        }
+        found
     }
 
     fn introduction(&self) -> String {
@@ -383,6 +464,17 @@ fn bullets(lines: &[String]) -> String {
         .map(|line| format!("- {line}"))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Number of the chapter that a title names, or the title.
+fn chapter_of(title: &str) -> String {
+    let words = super::text::words(title);
+    let number = words
+        .iter()
+        .position(|word| word == "chapter" || word == "chương")
+        .and_then(|at| words.get(at + 1))
+        .filter(|word| word.chars().all(|letter| letter.is_ascii_digit()));
+    number.cloned().unwrap_or_else(|| title.to_owned())
 }
 
 /// Part of a text under a heading.

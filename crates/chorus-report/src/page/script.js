@@ -13,14 +13,15 @@ const fill = (text, ...values) => text.replace(/\{(\d)\}/g, (_, at) => values[at
 // Values for people.
 const num = value => value.toLocaleString(lang === "vi" ? "vi-VN" : "en-US");
 const fixed = (value, digits) => value.toLocaleString(lang === "vi" ? "vi-VN" : "en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const usd = micros => { const d = micros / 1e6, a = Math.abs(d); return "$" + fixed(d, a === 0 || a >= 10 ? 2 : a >= 0.1 ? 3 : a >= 0.01 ? 4 : 5); };
+const usd = micros => { const d = micros / 1e6, a = Math.abs(d); return "$" + fixed(d, a === 0 || a >= 1 ? 2 : a >= 0.1 ? 3 : a >= 0.01 ? 4 : 5); };
 const secs = ms => {
   if (ms < 1000) return num(Math.round(ms)) + " ms";
   if (ms < 60000) return fixed(ms / 1000, ms % 1000 ? 1 : 0) + " s";
   const s = Math.round(ms / 1000), [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
-  if (d) return d + " d " + h + " h";
-  if (h) return h + " h " + m + " min";
-  return m + " min" + (s % 60 ? " " + s % 60 + " s" : "");
+  const [day, hour, minute] = W.units;
+  if (d) return d + " " + day + " " + h + " " + hour;
+  if (h) return h + " " + hour + " " + m + " " + minute;
+  return m + " " + minute + (s % 60 ? " " + s % 60 + " s" : "");
 };
 const phaseOf = kind => kind === "clarify" || kind === "plan" ? "plan" : kind === "resolve" || kind === "judge" ? kind : "work";
 const colour = kind => `var(--${phaseOf(kind)})`;

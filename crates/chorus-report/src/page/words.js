@@ -1,6 +1,7 @@
 // Texts of the page in English and Vietnamese. `{0}` and `{1}` stand for values.
 const WORDS = {
   en: {
+    units: ["d", "h", "min"],
     simulated: "Simulated providers: no real model was called. Texts show the machinery, not wit.",
     makespan: "from acceptance to the end", active: "of it waiting for you: {0}", critical: "critical path: no schedule is shorter",
     oneByOne: "all calls, one after another", tasks: "tasks / deliveries", prompts: "prompt tokens", cached: "{0} cached", produced: "produced tokens", thinking: "{0} thinking",
@@ -29,6 +30,7 @@ const WORDS = {
     states: { done: "done", partial: "partial", failed: "failed", cancelled: "cancelled", running: "running", paused: "paused" },
   },
   vi: {
+    units: ["ngày", "giờ", "phút"],
     simulated: "Nhà cung cấp mô phỏng: không gọi mô hình thật nào. Các văn bản chỉ cho thấy cách máy chạy.",
     makespan: "từ lúc nhận đến khi xong", active: "trong đó chờ bạn: {0}", critical: "đường găng: không lịch nào ngắn hơn",
     oneByOne: "mọi lượt gọi nối tiếp nhau", tasks: "tác vụ / lượt giao", prompts: "token đầu vào", cached: "{0} từ bộ đệm", produced: "token sinh ra", thinking: "{0} để suy luận",

@@ -1,6 +1,6 @@
 //! Peaks of limits, from the calls of a project.
 
-use chorus_core::attempt::{DeliveryRow, Requeue};
+use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Requeue};
 use chorus_core::failure::FailureClass;
 use chorus_core::limit::{Charge, Dimension, Limit, ReserveRule, Window};
 use chorus_core::llm::Usage;
@@ -103,6 +103,21 @@ fn a_refused_call_uses_nothing_of_its_limit() {
         100.0,
         "",
     );
+}
+
+#[test]
+fn a_lost_call_of_which_nothing_was_heard_makes_no_excess() {
+    let per_minute = limit(Dimension::Requests, 1, MINUTE);
+    let served = call(1, Dimension::Requests, 0, 500, 0);
+    let mut lost = call(2, Dimension::Requests, 100, 900, 0);
+    lost.usage = None;
+    lost.end = Some(DeliveryEnd::WorkerLost);
+    check(
+        &figures(&per_minute, vec![served, lost.clone()], None),
+        100.0,
+        "",
+    );
+    check(&figures(&per_minute, vec![lost], None), 100.0, "");
 }
 
 #[test]

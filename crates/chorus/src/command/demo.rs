@@ -86,7 +86,7 @@ fn prepare(config: &mut Config, folder: &Path) {
     config.data.dir = folder.join("data");
     config.data.key_file = folder.join("envelope.key");
     config.delivery.beat_ms = Millis(200);
-    config.delivery.silent_ms = Millis(1500);
+    config.delivery.silent_ms = Millis(2500);
     config.delivery.unclaimed_ms = Millis(1000);
     config.roles = crate::config::Roles::shared(
         &["deepseek/deepseek-v4-pro"],

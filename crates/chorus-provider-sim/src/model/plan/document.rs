@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Chapter, ParsedBrief, PlanBuilder, short, unquoted};
-use crate::model::features::{Feature, features, main_features};
+use crate::model::features::{Feature, features, glossary_columns, main_features};
 use crate::model::text::{Language, mentions, quoted, range_before, words};
 use crate::model::translate;
 
@@ -17,6 +17,7 @@ pub(super) fn build(parsed: &ParsedBrief) -> PlanBuilder {
         builder: PlanBuilder::default(),
         parts: Vec::new(),
         summaries: BTreeMap::new(),
+        glossary: None,
     };
     let asks = requested.contains(&Feature::Questions);
     let translated = making.translations();
@@ -45,6 +46,7 @@ pub(super) fn build(parsed: &ParsedBrief) -> PlanBuilder {
     } else if summarises {
         making.summaries_of_all(asks);
     }
+    making.glossary(&requested);
     for (at, (chapter, feature)) in translated.iter().enumerate() {
         making.translation(at, *chapter, feature);
     }
@@ -59,6 +61,8 @@ struct Making<'a> {
     builder: PlanBuilder,
     parts: Vec<Value>,
     summaries: BTreeMap<usize, String>,
+    /// Part of the glossary, if one is wanted.
+    glossary: Option<Value>,
 }
 
 impl Making<'_> {
@@ -217,6 +221,56 @@ impl Making<'_> {
         found
     }
 
+    /// A glossary: collected by the merge, or a task of its own if the brief asks for more columns than that has
+    /// and one task can read all sections.
+    fn glossary(&mut self, requested: &[Feature]) {
+        if !requested.contains(&Feature::Glossary) {
+            return;
+        }
+        let heading = self.choose("Glossary", "Bảng thuật ngữ");
+        let mut columns: Vec<String> = Vec::new();
+        for column in self
+            .parsed
+            .lines()
+            .iter()
+            .flat_map(|line| glossary_columns(line))
+        {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let fits = self.parsed.tokens < self.parsed.max_input * 9 / 10;
+        if columns.is_empty() || !fits {
+            self.glossary = Some(json!({"glossary": heading}));
+            return;
+        }
+        let names = columns.join(", ");
+        let task = json!({
+            "id": "g1",
+            "title": heading,
+            "instructions": format!("Make the glossary as one table under the heading \"## {heading}\", with the columns Term, Meaning, {names}. Take every term that the text defines, each once, in alphabetical order."),
+            "sections": ["*"],
+            "depends_on": [],
+            "covers": self.covers(&[Feature::Glossary]),
+            "acceptance": [format!("{} \"{heading}\"", self.choose("There is a heading", "Có tiêu đề"))],
+            "output_tokens": self.parsed.max_output.min(3_500),
+        });
+        self.glossary = Some(json!({"task": "g1"}));
+        self.builder.task(task);
+    }
+
+    /// Tasks whose results a translation of a chapter needs.
+    fn before_translation(&self, chapter: usize) -> Vec<String> {
+        let summary = self
+            .summaries
+            .get(&chapter)
+            .or_else(|| self.summaries.get(&0));
+        let is_task = |part: &Value| part["task"] == "g1";
+        let glossary = self.glossary.iter().filter(|part| is_task(part));
+        let glossary = glossary.map(|_| "g1".to_owned());
+        summary.cloned().into_iter().chain(glossary).collect()
+    }
+
     fn translation(&mut self, at: usize, chapter: usize, feature: &str) {
         let Chapter { title, sections } = &self.parsed.chapters[chapter];
         let target = translate::target(&format!("{feature} {}", self.parsed.text));
@@ -235,8 +289,8 @@ impl Making<'_> {
             "title": format!("{} {target}: {place}", self.choose("Translation into", "Bản dịch sang")),
             "instructions": format!("Translate {what}\"{}\" into {target}, complete, paragraph by paragraph, under the heading \"## {target}: {place}\". Use the terms of the glossary.", unquoted(title)),
             "sections": sections,
-            "depends_on": self.summaries.get(&chapter).or_else(|| self.summaries.get(&0)).into_iter().collect::<Vec<_>>(),
-            "covers": self.parsed.covering(|text| main_features(text) == [Feature::Translation] && (text == feature || named_chapters(&self.parsed.chapters, text).is_empty())),
+            "depends_on": self.before_translation(chapter),
+            "covers": self.parsed.covering(|text| main_features(text).contains(&Feature::Translation) && (text == feature || named_chapters(&self.parsed.chapters, text).is_empty())),
             "acceptance": [self.choose("Every paragraph is rendered", "Mọi đoạn đều được dịch")],
             "output_tokens": self.parsed.max_output.min(1_500),
         });
@@ -288,10 +342,7 @@ impl Making<'_> {
     }
 
     fn finished(mut self, requested: &[Feature], translations: usize) -> PlanBuilder {
-        if requested.contains(&Feature::Glossary) {
-            self.parts
-                .push(json!({"glossary": self.choose("Glossary", "Bảng thuật ngữ")}));
-        }
+        self.parts.extend(self.glossary.take());
         if requested.contains(&Feature::Conflicts) {
             self.parts.push(json!({"conflicts": self.choose("Contradictions in the source", "Mâu thuẫn trong nguồn")}));
         }
@@ -306,7 +357,7 @@ impl Making<'_> {
             .map(|text| short(text))
             .collect();
         self.builder.structure = format!(
-            "The work falls into chapters: each can be done by itself, {translations} parts are translated, and what joins them comes last. Wished for: {}.",
+            "The work falls into chapters: each can be done by itself, {translations} parts are translated, and what joins them comes last. Asked for: {}.",
             features.join("; ")
         );
         self.builder
