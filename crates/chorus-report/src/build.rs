@@ -283,6 +283,7 @@ fn verdicts(input: &ReportInput) -> Vec<VerdictFigures> {
                 at_ms: input.since(stored.at),
                 score: *score,
                 items: verdict.items.clone(),
+                undecided: verdict.undecided.clone(),
             }),
             _ => None,
         });

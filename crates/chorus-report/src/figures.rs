@@ -5,7 +5,7 @@
 
 use chorus_core::merge::{Conflict, Resolution};
 use chorus_core::plan::Requirement;
-use chorus_core::verdict::VerdictItem;
+use chorus_core::verdict::{Undecided, VerdictItem};
 use serde::{Deserialize, Serialize};
 
 /// Report of one project.
@@ -147,7 +147,7 @@ pub struct Pause {
     pub start_ms: u64,
     /// End of the time.
     pub end_ms: u64,
-    /// `questions`, `approval` or `paused`.
+    /// `questions`, `approval`, `attention` or `paused`.
     pub why: String,
 }
 
@@ -299,6 +299,9 @@ pub struct VerdictFigures {
     pub score: u32,
     /// Findings, one for each requirement.
     pub items: Vec<VerdictItem>,
+    /// Requirements that could not be decided.
+    #[serde(default)]
+    pub undecided: Vec<Undecided>,
 }
 
 /// One file of the deliverable.

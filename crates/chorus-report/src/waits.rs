@@ -155,7 +155,10 @@ fn asked(input: &ReportInput) -> Vec<(u64, u64, &'static str)> {
             HistoryEvent::QuestionsAsked { .. } => Some("questions"),
             HistoryEvent::ApprovalAsked => Some("approval"),
             HistoryEvent::Paused => Some("paused"),
-            HistoryEvent::Answered { .. }
+            HistoryEvent::NeedsAttention { .. } => Some("attention"),
+            HistoryEvent::AttentionEnded
+            | HistoryEvent::Reopened { .. }
+            | HistoryEvent::Answered { .. }
             | HistoryEvent::Approved
             | HistoryEvent::Rejected { .. }
             | HistoryEvent::Resumed

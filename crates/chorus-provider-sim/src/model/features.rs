@@ -77,7 +77,8 @@ pub(super) fn main_features(text: &str) -> Vec<Feature> {
 /// Features that a requirement demands: [`main_features`], without those that only its subject names.
 pub(super) fn demanded(text: &str) -> Vec<Feature> {
     let mut asked = String::new();
-    for clause in text.split_inclusive([',', ';', '.', ':', '–', '—']) {
+    let joined = text.replace(" with ", "; with ");
+    for clause in joined.split_inclusive([';', '.', ':', '–', '—']) {
         let lower = clause.to_lowercase();
         let about = SUBJECTS.iter().filter_map(|word| lower.find(word)).min();
         // Lower case may change the length of a text; such a clause is kept.
@@ -143,4 +144,27 @@ pub(super) fn lead(text: &str) -> &str {
         .map(|(lead, _)| lead)
         .min_by_key(|lead| lead.len())
         .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[Feature]) {
+        assert_eq!(demanded(text), expected, "{text}");
+    }
+
+    #[test]
+    fn what_a_text_is_about_is_not_demanded_of_it() {
+        check(
+            "Write an essay about the contradictions, questions and glossaries of translators.",
+            &[],
+        );
+        check(
+            "A page about translation, with 3 questions",
+            &[Feature::Questions],
+        );
+        check("**Glossary** – every term once", &[Feature::Glossary]);
+        check("Note on contradictions", &[Feature::Conflicts]);
+    }
 }

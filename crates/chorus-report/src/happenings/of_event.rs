@@ -35,6 +35,21 @@ pub(super) fn sentence(event: &HistoryEvent) -> Option<Sentence> {
             format!("{} questions were put to the client", questions.len()),
             format!("{} câu hỏi được gửi tới khách hàng", questions.len()),
         ),
+        HistoryEvent::NeedsAttention { why, .. } => Sentence::new(
+            "client",
+            format!("the project needed attention: {why}"),
+            format!("dự án cần bạn xử lý: {why}"),
+        ),
+        HistoryEvent::CommandRefused { command, why, .. } => Sentence::new(
+            "client",
+            format!("the command {command} was refused: {why}"),
+            format!("lệnh {command} bị từ chối: {why}"),
+        ),
+        HistoryEvent::Reopened { .. } => Sentence::new(
+            "client",
+            "the client reopened the project".to_owned(),
+            "khách hàng mở lại dự án".to_owned(),
+        ),
         HistoryEvent::Rejected { reason } => Sentence::new(
             "client",
             format!("the client refused the plan: {reason}"),

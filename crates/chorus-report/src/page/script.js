@@ -66,8 +66,10 @@ const rove = (svg, marks) => {
 };
 
 const heading = (text, tag = "h2") => main.append(el(tag, {}, text));
-const table = (heads, rows, numbers = []) => el("table", { class: "stacked" }, el("tr", { class: "heads" }, heads.map((h, i) => el("th", numbers.includes(i) ? { class: "number" } : {}, h))),
+const table = (heads, rows, numbers = [], look = "stacked") => el("table", { class: look }, el("tr", { class: "heads" }, heads.map((h, i) => el("th", numbers.includes(i) ? { class: "number" } : {}, h))),
   rows.map(row => el("tr", {}, row.map((cell, i) => el("td", { "data-head": heads[i], ...(numbers.includes(i) ? { class: "number" } : {}) }, cell)))));
+// A text with `code` between backticks.
+const prose = text => text.split("`").map((piece, at, all) => at % 2 && at < all.length - 1 ? el("code", {}, piece) : (at % 2 ? "`" : "") + piece);
 const panel = (...kids) => el("div", { class: "panel" }, ...kids);
 const swatch = (paint, dashed) => sv("svg", { viewBox: "0 0 14 12", "aria-hidden": "true" }, sv("rect", { x: 1, y: 1, width: 12, height: 10, rx: 2, fill: paint, stroke: dashed || "none" }));
 const legend = entries => el("div", { class: "legend" }, entries.map(([text, paint]) => el("span", {}, paint ? swatch(paint) : null, text)));
@@ -92,7 +94,7 @@ function head() {
 
 function verdicts() {
   const text = Object.fromEntries(R.requirements.map(r => [r.id, r.text]));
-  const items = v => panel(table(["", W.requirement, W.evidence, W.redone], v.items.map(i => [el("span", { class: "pill " + (i.met ? "met" : "unmet") }, i.met ? W.met : W.unmet), el("div", {}, el("span", { class: "soft mono" }, i.requirement), " ", text[i.requirement] || ""), el("div", {}, i.evidence, i.feedback ? el("div", { class: "soft" }, i.feedback) : null), (i.redo || []).join(", ")])));
+  const items = v => panel(table(["", W.requirement, W.evidence, W.redone], v.items.map(i => [el("span", { class: "pill " + (i.met ? "met" : "unmet") }, i.met ? W.met : W.unmet), el("div", {}, el("span", { class: "soft mono" }, i.requirement), " ", prose(text[i.requirement] || "")), el("div", {}, i.evidence, i.feedback ? el("div", { class: "soft" }, i.feedback) : null), (i.redo || []).join(", ")]).concat((v.undecided || []).map(u => [el("span", { class: "pill" }, W.undecided), el("div", {}, el("span", { class: "soft mono" }, u.requirement), " ", prose(text[u.requirement] || "")), u.note, ""]))));
   const last = R.verdicts[R.verdicts.length - 1];
   if (!last) return;
   heading(fill(W.verdict, fixed(last.score / 10, last.score % 10 ? 1 : 0)));
@@ -223,11 +225,11 @@ function time() {
 
 function unplanned() {
   if (R.happenings.length) { heading(W.unplanned); main.append(panel(table([W.when, W.kind, W.what], R.happenings.map(h => [secs(h.at_ms), W.kinds[h.kind] || h.kind, lang === "vi" && h.text_vi ? h.text_vi : h.text])))); }
-  if (R.waits.length) { heading(W.waits); main.append(panel(table([W.reason, W.count, W.total, W.longest], R.waits.map(w => [W.reasons[w.reason] || w.reason, num(w.count), secs(w.total_ms), secs(w.longest_ms) + (w.longest_task ? " (" + w.longest_task + ")" : "")]), [1, 2, 3]))); }
+  if (R.waits.length) { heading(W.waits); main.append(panel(table([W.reason, W.count, W.total, W.longest], R.waits.map(w => [W.reasons[w.reason] || w.reason, num(w.count), secs(w.total_ms), secs(w.longest_ms) + (w.longest_task ? " (" + w.longest_task + ")" : "")]), [1, 2, 3], "stacked wide"))); }
 }
 
 function money() {
-  const M = R.money, share = (title, rows, name) => rows.length ? panel(el("b", {}, title), table(["", W.calls, W.cost, W.waste], rows.map(r => [name(r.name), num(r.calls), usd(r.cost), r.wasted ? usd(r.wasted) : "–"]), [1, 2, 3])) : null;
+  const M = R.money, share = (title, rows, name) => rows.length ? panel(el("b", {}, title), table(["", W.calls, W.cost, W.waste], rows.map(r => [name(r.name), num(r.calls), usd(r.cost), r.wasted ? usd(r.wasted) : "–"]), [1, 2, 3], "stacked wide")) : null;
   if (!M.phases.length) return;
   heading(W.money);
   if (M.estimate) main.append(el("p", {}, fill(W.moneyNote, usd(M.estimate[0]), usd(M.estimate[1]), num(M.estimated_calls), usd(M.before_plan), usd(R.totals.spent))));
@@ -244,7 +246,7 @@ function limits() {
   const amount = l => l.dimension === "Spend" ? usd(l.capacity) : num(l.capacity) + " " + (W.dimensions[l.dimension] || l.dimension);
   const bar = l => el("span", { class: "bar", "aria-hidden": "true" }, el("i", { class: l.peak_percent > 100 ? "above" : l.peak_percent >= 90 ? "near" : "", style: "width:" + Math.min(100, l.peak_percent) + "%" }));
   const cells = ({ l, names }) => [names.join(", "), el("span", {}, amount(l) + " " + fill(W.windows[l.window] || "", secs(l.window_ms || 0)), " ", el("span", { class: "soft small" }, l.group)), el("span", {}, bar(l), fixed(l.peak_percent, l.peak_percent % 1 ? 1 : 0) + " %", l.note ? el("div", { class: "soft small" }, W.notes[l.note] || l.note) : null)];
-  main.append(panel(table([W.account, W.limit, W.peak], [...rows.values()].map(cells))));
+  main.append(panel(table([W.account, W.limit, W.peak], [...rows.values()].map(cells), [], "stacked wide")));
 }
 
 function conflicts() {
@@ -252,13 +254,13 @@ function conflicts() {
   heading(W.conflicts);
   const place = (c, k) => { const p = (c.places || []).find(p => p.claim === k.id); if (!p || !p.titles.length) return k.tasks.join(", "); return p.titles.join("; ") + (p.files.length ? " " + fill(W.inFile, p.files.join(", ")) : ""); };
   const kept = c => { const k = c.conflict.claims.find(k => k.id === c.resolution.keep); return k ? fill(W.kept, k.value) : W.bothKept; };
-  main.append(panel(table([W.about, W.claims, W.resolved], R.conflicts.map(c => [c.conflict.subject, el("div", {}, c.conflict.claims.map(k => el("div", {}, el("b", {}, k.value), " – ", place(c, k), el("div", { class: "soft" }, "“" + k.quote + "”")))), c.resolution ? el("div", {}, el("b", {}, kept(c)), ", " + fill(W.by, W.resolvers[c.resolution.by] || c.resolution.by), el("div", { class: "soft" }, c.resolution.reason)) : W.unresolved]))));
+  main.append(panel(table([W.about, W.claims, W.resolved], R.conflicts.map(c => [c.conflict.subject, el("div", {}, c.conflict.claims.map(k => el("div", {}, el("b", {}, k.value), " – ", place(c, k), el("div", { class: "soft" }, "“" + k.quote + "”")))), c.resolution ? el("div", {}, el("b", {}, kept(c)), ", " + fill(W.by, W.resolvers[c.resolution.by] || c.resolution.by), el("div", { class: "soft" }, c.resolution.reason)) : W.unresolved]), [], "stacked wide")));
 }
 
 function result() {
   if (R.assumptions.length) { heading(W.assumed); main.append(el("ul", {}, R.assumptions.map(a => el("li", {}, a)))); }
   heading(W.deliverable);
-  main.append(R.files.length ? panel(table([W.file, W.bytes, "SHA-256"], R.files.map(f => [f.path, num(f.bytes), el("span", { class: "mono" }, f.sha256)]), [1])) : el("p", { class: "soft" }, W.none));
+  main.append(R.files.length ? panel(table([W.file, W.bytes, "SHA-256"], R.files.map(f => [f.path, num(f.bytes), el("span", { class: "mono" }, f.sha256)]), [1], "stacked wide")) : el("p", { class: "soft" }, W.none));
 }
 
 const R_BY_ID = Object.fromEntries(R.tasks.map(t => [t.id, t]));

@@ -192,12 +192,11 @@ fn check_levels(judged: &Deliverable, finding: &mut Finding<'_>) {
     } else if skips {
         finding.fault_of_all("a heading skips a level".to_owned());
     } else {
-        finding.seen(format!(
-            "headings: {} of level 1, {} of level 2, {} below",
-            count(1),
-            count(2),
-            levels.len() - count(1) - count(2)
-        ));
+        let found = (1..=6).filter(|level| count(*level) > 0);
+        let counts: Vec<String> = found
+            .map(|level| format!("{} of level {level}", count(level)))
+            .collect();
+        finding.seen(format!("headings: {}", counts.join(", ")));
     }
 }
 
@@ -294,8 +293,10 @@ fn check_equivalents(judged: &Deliverable, finding: &mut Finding<'_>) {
             used += usize::from(body.contains(&format!(" {rendered} ")));
         }
     }
-    if count > 0 && !pairs.is_empty() {
-        finding.seen(format!("{count} translations use {used} equivalents of the glossary and leave no term as it was"));
+    if count > 0 && used > 0 {
+        finding.seen(format!(
+            "{count} translations use {used} equivalents of the glossary and leave no term as it was"
+        ));
     }
 }
 
