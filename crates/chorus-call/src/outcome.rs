@@ -210,7 +210,7 @@ impl Facts<'_> {
         let signals = failure.sent_at.map(|sent_at| LimitSignals {
             sent_at,
             failure: Some(failure.class),
-            retry_after: failure.retry_after,
+            retry_after: self.group_pause(&failure),
             levels: failure.levels.clone(),
         });
         CallReport {
@@ -251,6 +251,15 @@ impl Facts<'_> {
         }
     }
 
+    /// Returns the wait of the quota groups: the one that the provider asked for, else for missing money that
+    /// of the credential, so that both are tried again together.
+    fn group_pause(&self, failure: &CallFailure) -> Option<Millis> {
+        let is_money = failure.class.rule().credential == CredentialReaction::ParkedUntilMoney;
+        let resets = &self.call.assignment.resets;
+        let pause = || resets.money_returns(None, self.now).since(self.now);
+        failure.retry_after.or_else(|| is_money.then(pause))
+    }
+
     /// Returns the credential's next state, when the failure's row changes it.
     fn credential_change(&self, failure: &CallFailure) -> Option<CredentialState> {
         let resets = &self.call.assignment.resets;
@@ -258,6 +267,8 @@ impl Facts<'_> {
         let until = match failure.class.rule().credential {
             CredentialReaction::Unchanged => return None,
             CredentialReaction::Refused => return Some(CredentialState::Refused { reason }),
+            // The group of the model is closed: other models of the credential go on.
+            CredentialReaction::ParkedUntilDay if resets.is_of_model => return None,
             CredentialReaction::ParkedUntilDay => resets.next_day(self.now),
             CredentialReaction::ParkedUntilMoney => {
                 resets.money_returns(failure.retry_after, self.now)

@@ -2,7 +2,7 @@
 
 use chorus_core::id::{EventId, LeaseId};
 use chorus_core::limit::{End, LimitSignals};
-use chorus_core::port::directory::CredentialState;
+use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::retry::{until_ok, until_ok_before};
 use chorus_core::record::{self, CredentialNotice};
 use chorus_core::time::Millis;
@@ -26,7 +26,9 @@ impl CallRunner {
             self.observe_limits(call, signals).await;
         }
         if let Some(state) = &report.credential_change {
-            self.change_credential(call, state).await;
+            let sent_at = report.signals.as_ref().map(|signals| signals.sent_at);
+            let mark = Mark::of_call(sent_at.unwrap_or_else(|| self.clock.now()));
+            self.change_credential(call, state, mark).await;
         }
     }
 
@@ -54,11 +56,11 @@ impl CallRunner {
         self.clock.deadline(give_up, observed).await;
     }
 
-    async fn change_credential(&self, call: &LeasedCall, state: &CredentialState) {
+    async fn change_credential(&self, call: &LeasedCall, state: &CredentialState, mark: Mark) {
         let (account, credential) = (call.assignment.account, call.assignment.credential());
         tracing::warn!(account.id = %account, credential.id = %credential, credential.state = ?state, "a credential cannot be used for now");
         until_ok(&*self.clock, "change a credential's state", || {
-            self.directory.set_state(credential, state.clone())
+            self.directory.mark_state(credential, state.clone(), mark)
         })
         .await;
         let notice = record::credential(

@@ -98,7 +98,7 @@ pub enum CredentialReaction {
     Unchanged,
     /// Parked until the next day of its quota groups begins.
     ParkedUntilDay,
-    /// Parked until money returns: the end of a rolling spend window, else the next month.
+    /// Parked until it is tried again: the end of a rolling spend window, else after a doubling pause.
     ParkedUntilMoney,
     /// Refused until an operator acts.
     Refused,
@@ -126,8 +126,12 @@ pub enum GroupReaction {
 pub enum HealthReaction {
     /// None: the failure does not speak about the account.
     Neutral,
-    /// Lowers the account's rank for a while; it stays admissible.
+    /// Counts against the account: lowers its rank for a while, and some in a row rest it.
     CountsAgainst,
+    /// Counts against the account and this model only: it rests at once, other models go on.
+    CountsAgainstModel,
+    /// Rests the account after some in a row without a reply, whatever wait the provider named.
+    CountsAsLimit,
 }
 
 /// Effect of a failure on the breaker of a route.
@@ -170,6 +174,7 @@ const SECOND: Millis = Millis::from_secs(1);
 pub const TABLE: [FailureRule; 11] = [
     FailureRule {
         class: FailureClass::RateWindow,
+        account_health: HealthReaction::CountsAsLimit,
         group: GroupReaction::CloseBucket,
         client_text: ClientText {
             code: "upstream_rate_limited",
@@ -179,6 +184,7 @@ pub const TABLE: [FailureRule; 11] = [
     },
     FailureRule {
         class: FailureClass::Ramp,
+        account_health: HealthReaction::CountsAsLimit,
         group: GroupReaction::HalveRamp,
         client_text: ClientText {
             code: "upstream_ramp_limited",
@@ -188,6 +194,7 @@ pub const TABLE: [FailureRule; 11] = [
     },
     FailureRule {
         class: FailureClass::Concurrency,
+        account_health: HealthReaction::CountsAsLimit,
         group: GroupReaction::LowerConcurrency,
         // A slot becomes free with any call that ends, sooner than a window.
         base_delay: Millis(500),
@@ -243,7 +250,8 @@ pub const TABLE: [FailureRule; 11] = [
     },
     FailureRule {
         class: FailureClass::Forbidden,
-        // Counted: nothing else keeps the same credential from being chosen again.
+        // Counted: where no other account serves the model, the attempt fails in the end.
+        account_health: HealthReaction::CountsAgainstModel,
         breaker: BreakerReaction::Ignored,
         client_text: ClientText {
             code: "upstream_model_forbidden",

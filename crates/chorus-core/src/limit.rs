@@ -22,7 +22,7 @@ use crate::money::MicroUsd;
 use crate::time::{Millis, Timestamp};
 
 pub use obstacle::{Obstacle, ObstacleKind};
-pub use resets::QuotaResets;
+pub use resets::{FIRST_MONEY_PAUSE, LONGEST_MONEY_PAUSE, QuotaResets};
 pub use restoration::{HeldLease, PastCall, PastUse, Restoration};
 
 /// Unit that a provider limits: all limits of one group are charged at once.

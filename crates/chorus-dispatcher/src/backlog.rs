@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::QueuedAttempt;
+use chorus_core::failure::LONGEST_WAIT;
 use chorus_core::id::{AttemptId, LeaseId};
 use chorus_pool::AdmissionRequest;
 use chorus_pool::admission::ModelSelector;
@@ -92,6 +93,8 @@ fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
         since: row.created_at,
         not_before: attempt.not_before,
         ahead: row.continues > 0,
+        project: Some(attempt.project),
         refused_by: row.refused_by,
+        refused_until: row.queued_at + LONGEST_WAIT,
     }
 }

@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chorus_core::attempt::{Assignment, EndedCall, QueuedAttempt};
-use chorus_core::id::{AttemptId, Epoch, ModelSlug, ProviderId};
+use chorus_core::id::{
+    AccountId, AttemptId, CredentialId, Epoch, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
+};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::Admission;
 
@@ -43,15 +45,32 @@ pub(crate) struct Feedback {
 /// A delivery without a reported end.
 #[derive(Debug)]
 struct UnderWay {
+    account: AccountId,
     provider: ProviderId,
     model: ModelSlug,
+    pool: Pool,
+    tenant: Tenant,
+    project: ProjectId,
+    /// Weighted tokens that were charged at admission.
+    charged: u64,
     given_up_at: Timestamp,
 }
 
 impl Feedback {
     /// Expects the end of a delivery that was dispatched.
-    pub(crate) fn expect(&mut self, row: &QueuedAttempt, assignment: &Assignment, now: Timestamp) {
+    pub(crate) fn expect(
+        &mut self,
+        row: &QueuedAttempt,
+        assignment: &Assignment,
+        charged: u64,
+        now: Timestamp,
+    ) {
         let under_way = UnderWay {
+            account: assignment.account,
+            pool: assignment.pool.clone(),
+            tenant: row.attempt.tenant.clone(),
+            project: row.attempt.project,
+            charged,
             provider: assignment.provider.clone(),
             model: assignment.model.clone(),
             given_up_at: now + GIVEN_UP_AFTER,
@@ -69,18 +88,29 @@ impl Feedback {
         }
     }
 
-    /// Learns from the reported end of a delivery, unless it was counted before.
-    pub(crate) fn ended(&mut self, ended: Ended, admission: &mut Admission) {
+    /// Learns from the reported end of a delivery, unless it was counted before. Returns the credentials that
+    /// answered although they were parked.
+    pub(crate) fn ended(&mut self, ended: Ended, admission: &mut Admission) -> Vec<CredentialId> {
         let key = (ended.attempt, ended.epoch);
         let under_way = self.under_way.remove(&key);
         if !self.count(key) {
-            return;
+            return Vec::new();
+        }
+        if let Some(delivery) = &under_way {
+            admission.slot_freed(&delivery.pool);
         }
         match (ended.call, under_way) {
-            (Some(call), _) => admission.call_ended(&call),
-            (None, Some(route)) => admission.call_dropped(&route.provider, &route.model),
+            (Some(call), None) => admission.call_ended(&call),
+            (Some(call), Some(delivery)) => {
+                admission.call_ended(&call);
+                let project = Some(delivery.project);
+                admission.correct(&delivery.tenant, project, delivery.charged, &call);
+                return admission.answers_again(&delivery.tenant, &call);
+            }
+            (None, Some(delivery)) => delivery.drop_call(admission),
             (None, None) => {}
         }
+        Vec::new()
     }
 
     /// Awaits the records of earlier deliveries of a queued row only a little longer: they have ended, and no
@@ -107,7 +137,7 @@ impl Feedback {
         self.under_way.retain(|_, delivery| {
             let awaited = delivery.given_up_at > now;
             if !awaited {
-                admission.call_dropped(&delivery.provider, &delivery.model);
+                delivery.drop_call(admission);
             }
             awaited
         });
@@ -129,6 +159,10 @@ impl Feedback {
 }
 
 impl UnderWay {
+    fn drop_call(&self, admission: &mut Admission) {
+        admission.call_dropped(self.account, &self.provider, &self.model);
+    }
+
     fn await_until(&mut self, until: Timestamp) {
         self.given_up_at = self.given_up_at.min(until);
     }

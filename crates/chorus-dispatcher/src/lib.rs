@@ -21,6 +21,7 @@ mod settings;
 mod store_health;
 mod term;
 mod wait_recorder;
+mod worker_slots;
 
 pub use dispatcher::Dispatcher;
 pub use settings::Settings;

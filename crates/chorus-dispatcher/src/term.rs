@@ -1,18 +1,19 @@
 //! One term: restores held leases, then admits, dispatches and learns, beside the [`reconciler`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
 use chorus_core::attempt::{DispatchDecision, FailureCause, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
-use chorus_core::id::Tenant;
+use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
+use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels};
 use futures_util::future::{Either, select};
 
@@ -24,9 +25,13 @@ use crate::reconciler;
 use crate::record_tail::{Ended, Notice, RecordTail};
 use crate::restoration;
 use crate::wait_recorder::WaitRecorder;
+use crate::worker_slots::free_slots;
 
 /// Maximum number of notices handled before admission gets its turn.
 const NOTICES_AT_ONCE: usize = 256;
+
+/// Time between two readings of slots while no worker is announced.
+const SLOTS_AWAITED: Millis = Millis(50);
 
 /// Works for as long as the term lasts; never returns by itself.
 pub(crate) async fn work(context: &Context, catalog: &Arc<Catalog>, roles: &RoleModels) {
@@ -46,6 +51,9 @@ struct EventLoop<'a> {
     feedback: Feedback,
     waits: WaitRecorder,
     waits_due: Timestamp,
+    slots_due: Timestamp,
+    /// Credentials that answered although they were parked, to be made active.
+    answered: BTreeMap<CredentialId, Timestamp>,
     tenants: BTreeSet<Tenant>,
     accounts_due: Timestamp,
     read_at: Timestamp,
@@ -79,6 +87,8 @@ impl<'a> EventLoop<'a> {
             feedback: Feedback::default(),
             waits: WaitRecorder::default(),
             waits_due: Timestamp(i64::MIN),
+            slots_due: Timestamp(i64::MIN),
+            answered: BTreeMap::new(),
             tenants: BTreeSet::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
@@ -169,8 +179,12 @@ impl<'a> EventLoop<'a> {
         );
         loop {
             let now = self.context.now();
+            self.activate_answered().await;
             if now >= self.accounts_due {
                 self.read_accounts().await;
+            }
+            if now >= self.slots_due {
+                self.read_slots().await;
             }
             if now >= self.read_at {
                 self.check_limits().await;
@@ -197,10 +211,12 @@ impl<'a> EventLoop<'a> {
     }
 
     async fn next_event(&mut self, tail: &mut RecordTail) -> Event {
-        let tick = self
-            .context
-            .clock
-            .sleep_until(self.read_at.min(self.accounts_due).min(self.waits_due));
+        let tick = self.context.clock.sleep_until(
+            self.read_at
+                .min(self.accounts_due)
+                .min(self.waits_due)
+                .min(self.slots_due),
+        );
         let notice = pin!(tail.next());
         match select(Box::pin(self.admission.next()), select(notice, tick)).await {
             Either::Left((Ok(decisions), _)) => Event::Decided(decisions),
@@ -215,14 +231,10 @@ impl<'a> EventLoop<'a> {
         match notice {
             Notice::Queued => self.read_soon(),
             Notice::Requeued(ended) => {
-                self.note_duration(&ended);
-                self.feedback.ended(ended, &mut self.admission);
+                self.call_ended(ended, now);
                 self.read_soon();
             }
-            Notice::Ended(ended) => {
-                self.note_duration(&ended);
-                self.feedback.ended(ended, &mut self.admission);
-            }
+            Notice::Ended(ended) => self.call_ended(ended, now),
             Notice::Cancelled(attempts) => {
                 self.feedback.cancelled(&attempts, now);
                 self.read_soon();
@@ -231,10 +243,52 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    fn note_duration(&self, ended: &Ended) {
+    fn call_ended(&mut self, ended: Ended, now: Timestamp) {
         if let Some(call) = &ended.call {
             self.context.durations.note(call);
         }
+        let answered = self.feedback.ended(ended, &mut self.admission);
+        self.answered
+            .extend(answered.into_iter().map(|credential| (credential, now)));
+    }
+
+    /// Makes credentials active that answered although they were parked.
+    async fn activate_answered(&mut self) {
+        for (credential, at) in std::mem::take(&mut self.answered) {
+            let directory = &self.context.directory;
+            let marking =
+                directory.mark_state(credential, CredentialState::Active, Mark::of_call(at));
+            let statement = self.context.statement("make a credential active", marking);
+            if statement.await.is_ok() {
+                tracing::info!(credential.id = %credential, "a parked credential answers again");
+                self.accounts_due = self.context.now();
+            }
+        }
+    }
+
+    /// Reads how many calls the workers of each pool can begin.
+    async fn read_slots(&mut self) {
+        let now = self.context.now();
+        self.slots_due = now + self.context.settings.poll;
+        let workers = &self.context.workers;
+        let announced = self
+            .context
+            .statement("read the slots of workers", workers.announced())
+            .await;
+        let taken = self
+            .context
+            .statement("read the slots that are taken", workers.taken_slots())
+            .await;
+        let (Ok(announced), Ok(taken)) = (announced, taken) else {
+            return;
+        };
+        if announced.is_empty() {
+            self.slots_due = now + SLOTS_AWAITED;
+        }
+        let pools = self.admission.index().catalog().models.iter();
+        let pools = pools.map(|model| model.pool.clone());
+        let slots = free_slots(&announced, &taken, pools);
+        self.admission.set_slots(slots);
     }
 
     /// Schedules a reading of the rows: at once, but not within `wake_gap` of the last one.
@@ -261,7 +315,9 @@ impl<'a> EventLoop<'a> {
         for lease in changes.gone {
             self.backlog.remove(lease);
             self.admission.remove(lease);
-            self.context.end_unused(lease).await;
+            if self.admission.may_hold(lease) {
+                self.context.end_unused(lease).await;
+            }
         }
         self.load_tenants(changes.fresh.iter().map(|row| &row.attempt.tenant))
             .await;
@@ -336,22 +392,37 @@ impl<'a> EventLoop<'a> {
     /// Commits decisions and publishes their records.
     async fn dispatch(&mut self, decisions: Vec<pool::Decided>) {
         let mut decided = Vec::with_capacity(decisions.len());
-        for pool::Decided { request, decision } in decisions {
-            let row = self.backlog.remove(request.lease);
-            decided.extend(row.map(|row| DecidedRow { row, decision }));
+        let mut charged = BTreeMap::new();
+        for one in decisions {
+            let (lease, decision) = (one.request.lease, one.decision);
+            match self.backlog.remove(lease) {
+                Some(row) => {
+                    charged.insert(lease, one.charged);
+                    decided.push(DecidedRow { row, decision });
+                }
+                None if matches!(decision, DispatchDecision::Send(_)) => {
+                    self.context.end_unused(lease).await;
+                }
+                None => {}
+            }
         }
         let sent = commit(self.context, decided).await;
         let now = self.context.now();
         for (row, assignment) in sent.sent {
-            self.feedback.expect(&row, &assignment, now);
+            let charged = charged.get(&assignment.lease.id).copied().unwrap_or(0);
+            self.feedback.expect(&row, &assignment, charged, now);
             self.waits.sent(row.attempt.id);
         }
         for attempt in sent.over_budget {
             self.waits.budget_short(attempt);
         }
         for assignment in sent.unsent {
-            self.admission
-                .call_dropped(&assignment.provider, &assignment.model);
+            self.admission.slot_freed(&assignment.pool);
+            self.admission.call_dropped(
+                assignment.account,
+                &assignment.provider,
+                &assignment.model,
+            );
         }
     }
 }

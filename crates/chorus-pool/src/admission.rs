@@ -7,13 +7,17 @@
 mod ask;
 mod queue;
 mod reason;
+mod slots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision, WaitReason};
 use chorus_core::catalog::Model;
-use chorus_core::id::{AccountId, GroupId, LeaseId, ModelSlug, ProviderId, Tenant};
+use chorus_core::id::{
+    AccountId, CredentialId, GroupId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
+};
+use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
@@ -21,10 +25,12 @@ use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::breaker::{Breakers, RouteReport};
-use crate::endpoint_index::{EndpointIndex, RoleModels};
+use crate::endpoint_index::{Endpoint, EndpointIndex, RoleModels};
 use crate::estimate::{Estimator, UsageSample};
 use crate::health::AccountHealth;
+use crate::order::Fairness;
 use queue::{LineKey, Queue};
+pub use slots::PoolSlots;
 
 /// Behaviour of [`Admission`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +81,12 @@ pub struct AdmissionRequest {
     pub not_before: Timestamp,
     /// True if the call continues a cut answer: it goes before its peers.
     pub ahead: bool,
+    /// Project of the call; none for a call outside of one.
+    pub project: Option<ProjectId>,
     /// Account that refused the attempt last.
     pub refused_by: Option<AccountId>,
+    /// Time from which siblings of the account that refused it may serve the call.
+    pub refused_until: Timestamp,
 }
 
 /// Models that may serve a call.
@@ -96,6 +106,8 @@ pub struct Decided {
     /// [`DispatchDecision::Send`] with the reserved lease, or the cause for which no account will
     /// ever admit it.
     pub decision: DispatchDecision,
+    /// Weighted tokens that were charged to tenant and project, for [`Admission::correct`].
+    pub charged: u64,
 }
 
 /// The limiter has lost its state: leases must be restored before the next reservation.
@@ -117,6 +129,14 @@ pub struct Admission {
     resting: BTreeMap<LineKey, Rest>,
     decided: Vec<Decided>,
     lost: bool,
+    /// Leases that may be reserved: they were asked for, and the answer was lost or is not returned yet.
+    asked: BTreeSet<LeaseId>,
+    /// True if calls are to be assigned to lines again, because endpoints opened or closed.
+    line_up_again: bool,
+    /// Calls that the workers of each pool can begin; none while they are not counted.
+    slots: Option<BTreeMap<Pool, PoolSlots>>,
+    /// State of each credential as it was seen last.
+    states: BTreeMap<CredentialId, (CredentialState, Option<Mark>)>,
     changes: BoxStream<'static, GroupId>,
 }
 
@@ -127,6 +147,8 @@ struct Rest {
     until: Timestamp,
     /// Reason of the wait; none when the limiter did not answer.
     why: Option<WaitReason>,
+    /// Groups from which no later head takes while this one waits.
+    books: Vec<GroupId>,
 }
 
 impl Admission {
@@ -152,6 +174,10 @@ impl Admission {
             resting: BTreeMap::new(),
             decided: Vec::new(),
             lost: false,
+            asked: BTreeSet::new(),
+            line_up_again: false,
+            slots: None,
+            states: BTreeMap::new(),
             changes,
         }
     }
@@ -162,9 +188,14 @@ impl Admission {
         self.place(request, self.clock.now());
     }
 
-    /// Removes a call. Its lease may be reserved although no decision was returned: the caller ends it as unused.
+    /// Removes a call. Its lease may be reserved although no decision was returned: see [`Admission::may_hold`].
     pub fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
         self.queue.remove(lease)
+    }
+
+    /// Returns true if the lease of a removed call may be reserved; the caller ends it as unused.
+    pub fn may_hold(&mut self, lease: LeaseId) -> bool {
+        self.asked.remove(&lease)
     }
 
     /// Returns true if the call of this lease is queued.
@@ -190,8 +221,61 @@ impl Admission {
     /// Changes the endpoints. If `change` returns true, every queued call is assigned to a line again.
     pub fn update_endpoints(&mut self, change: impl FnOnce(&mut EndpointIndex) -> bool) {
         if change(&mut self.index) {
+            self.learn_states();
             self.line_up_again();
         }
+    }
+
+    /// Rests accounts with parked credentials until a probe, and forgets the failures of those with newer evidence.
+    fn learn_states(&mut self) {
+        for endpoint in self.index.all() {
+            let state = (endpoint.state.clone(), endpoint.mark);
+            if self.states.get(&endpoint.credential) == Some(&state) {
+                continue;
+            }
+            match &endpoint.state {
+                CredentialState::Active => {
+                    self.health.forget(endpoint.account, &endpoint.provider);
+                }
+                CredentialState::Parked { until, .. } => {
+                    self.health
+                        .rest_until(endpoint.account, &endpoint.provider, *until);
+                }
+                CredentialState::Refused { .. } => {}
+            }
+            self.states.insert(endpoint.credential, state);
+        }
+    }
+
+    /// Returns the credentials of an account that answers although they were parked.
+    pub fn answers_again(&self, tenant: &Tenant, call: &CallSummary) -> Vec<CredentialId> {
+        let now = self.clock.now();
+        let is_parked = |endpoint: &&Endpoint| {
+            endpoint.account == call.account
+                && endpoint.provider == call.provider
+                && matches!(&endpoint.state, CredentialState::Parked { until, .. } if *until <= now)
+        };
+        let endpoints = self.index.endpoints(tenant).iter();
+        let parked = endpoints
+            .filter(is_parked)
+            .map(|endpoint| endpoint.credential);
+        parked
+            .filter(|_| call.complete && call.class.is_none())
+            .collect()
+    }
+
+    /// Replaces the estimated use of an ended call by its real use, so that tenants and projects share fairly.
+    pub fn correct(
+        &mut self,
+        tenant: &Tenant,
+        project: Option<ProjectId>,
+        charged: u64,
+        call: &CallSummary,
+    ) {
+        let used = call
+            .usage
+            .map_or(0, |usage| Fairness::weight(usage.prompt(), usage.output));
+        self.queue.fairness.correct(tenant, project, charged, used);
     }
 
     /// Estimator of the use of calls.
@@ -217,20 +301,21 @@ impl Admission {
                 took: call.took,
             });
         }
-        if call.complete || call.class.is_some() {
-            self.health.record(call.account, call.class, at);
-        }
+        self.line_up_again |= self.health.ended(call, at);
         let report = RouteReport::of(call.class, call.complete);
-        self.breakers.ended(&call.provider, &call.model, report, at);
+        self.line_up_again |=
+            self.breakers
+                .ended(&call.provider, &call.model, call.account, report, at);
         self.resting.clear();
     }
 
-    /// Gives back the breaker's slot of a dispatched call that was never made: its delivery was not claimed
-    /// or was cancelled.
-    pub fn call_dropped(&mut self, provider: &ProviderId, model: &ModelSlug) {
+    /// Gives back the probe's slot of a dispatched call that was never made: its delivery was not claimed or was
+    /// cancelled.
+    pub fn call_dropped(&mut self, account: AccountId, provider: &ProviderId, model: &ModelSlug) {
         let now = self.clock.now();
+        self.health.dropped(account, provider, model);
         self.breakers
-            .ended(provider, model, RouteReport::Ignored, now);
+            .ended(provider, model, account, RouteReport::Ignored, now);
         self.resting.clear();
     }
 
@@ -242,7 +327,11 @@ impl Admission {
             self.wake(now);
             self.ask_all_lines(now).await;
             if !self.decided.is_empty() {
-                return Ok(std::mem::take(&mut self.decided));
+                let decided = std::mem::take(&mut self.decided);
+                for one in &decided {
+                    self.asked.remove(&one.request.lease);
+                }
+                return Ok(decided);
             }
             if std::mem::take(&mut self.lost) {
                 return Err(StateLost);
@@ -256,7 +345,7 @@ impl Admission {
         for request in self.queue.due(now) {
             self.place(request, now);
         }
-        if self.queue.line_up_at.is_some_and(|at| at <= now) {
+        if self.line_up_again || self.queue.line_up_at.is_some_and(|at| at <= now) {
             self.line_up_again();
         }
     }

@@ -1,13 +1,14 @@
 //! One breaker for each provider's route to a model; [`chorus_core::failure`] says which classes count.
 //!
 //! The error rate is an average over time with a half-life of ten seconds, so that a quiet route
-//! forgets. An open breaker lets one probe through after its rest, then two, then four; a failed probe
+//! forgets. A route opens only when two accounts fail on it and none answers: sick accounts are the business of
+//! [`AccountHealth`](crate::health::AccountHealth). An open breaker lets one probe through after its rest, then two, then four; a failed probe
 //! doubles the rest, and an ignored end gives the probe's slot back.
 
 use std::collections::BTreeMap;
 
 use chorus_core::failure::{BreakerReaction, FailureClass};
-use chorus_core::id::{ModelSlug, ProviderId};
+use chorus_core::id::{AccountId, ModelSlug, ProviderId};
 use chorus_core::time::{Millis, Timestamp};
 
 const HALF_LIFE_MS: f64 = 10_000.0;
@@ -15,6 +16,10 @@ const LEAST_CALLS: f64 = 3.5;
 const OPENS_AT: f64 = 0.5;
 const FIRST_REST: Millis = Millis(2_000);
 const LONGEST_REST: Millis = Millis(60_000);
+/// Number of accounts that must fail before a route opens.
+const LEAST_ACCOUNTS: usize = 2;
+/// Time for which the last end of an account's call counts.
+const ACCOUNT_COUNTS: Millis = Millis(30_000);
 /// Time after which a probe without a report is given up.
 const PROBE_TIMEOUT: Millis = Millis(120_000);
 
@@ -56,6 +61,8 @@ struct Breaker {
     good: f64,
     bad: f64,
     at: Timestamp,
+    /// Last end of each account's calls: its time, and true if it was a reply.
+    accounts: BTreeMap<AccountId, (Timestamp, bool)>,
     state: State,
 }
 
@@ -96,10 +103,10 @@ impl Breakers {
         }
     }
 
-    /// Records the start of a call on this route.
-    pub fn started(&mut self, provider: &ProviderId, model: &ModelSlug, now: Timestamp) {
+    /// Records the start of a call on this route; returns true if it is a probe.
+    pub fn started(&mut self, provider: &ProviderId, model: &ModelSlug, now: Timestamp) -> bool {
         let Some(breaker) = self.routes.get_mut(&(provider.clone(), model.clone())) else {
-            return;
+            return false;
         };
         breaker.state = match breaker.state {
             State::Closed => State::Closed,
@@ -137,38 +144,51 @@ impl Breakers {
                 rest,
             },
         };
+        breaker.state != State::Closed
     }
 
-    /// Records the end of a call on this route. An ignored end gives the slot of a probe back.
+    /// Records the end of an account's call on this route. An ignored end gives the slot of a probe back. Returns
+    /// true if the breaker opened or closed.
     pub fn ended(
         &mut self,
         provider: &ProviderId,
         model: &ModelSlug,
+        account: AccountId,
         report: RouteReport,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let key = (provider.clone(), model.clone());
         match report {
-            RouteReport::Good => self.counted(key, true, now),
-            RouteReport::Bad => self.counted(key, false, now),
+            RouteReport::Good => self.counted(key, account, true, now),
+            RouteReport::Bad => self.counted(key, account, false, now),
             RouteReport::Ignored => {
                 if let Some(breaker) = self.routes.get_mut(&key)
                     && let State::Probing { begun, .. } = &mut breaker.state
                 {
                     *begun = begun.saturating_sub(1);
                 }
+                false
             }
         }
     }
 
-    fn counted(&mut self, key: (ProviderId, ModelSlug), is_good: bool, now: Timestamp) {
+    fn counted(
+        &mut self,
+        key: (ProviderId, ModelSlug),
+        account: AccountId,
+        is_good: bool,
+        now: Timestamp,
+    ) -> bool {
         let breaker = self.routes.entry(key).or_insert(Breaker {
             good: 0.0,
             bad: 0.0,
             at: now,
+            accounts: BTreeMap::new(),
             state: State::Closed,
         });
         breaker.count(is_good, now);
+        breaker.accounts.insert(account, (now, is_good));
+        let was_closed = breaker.state == State::Closed;
         breaker.state = match (breaker.state, is_good) {
             (State::Closed, _) if breaker.is_bad() => State::Open {
                 until: now + FIRST_REST,
@@ -202,6 +222,7 @@ impl Breakers {
                 rest,
             ),
         };
+        was_closed != (breaker.state == State::Closed)
     }
 }
 
@@ -223,9 +244,14 @@ impl Breaker {
         }
     }
 
-    fn is_bad(&self) -> bool {
+    /// Returns true if most calls fail, and those of two accounts at least without one that answers.
+    fn is_bad(&mut self) -> bool {
         let calls = self.good + self.bad;
-        calls >= LEAST_CALLS && self.bad / calls >= OPENS_AT
+        let since = self.at - ACCOUNT_COUNTS;
+        self.accounts.retain(|_, (at, _)| *at >= since);
+        let failing = self.accounts.values().filter(|(_, good)| !good).count();
+        let is_wide = failing >= LEAST_ACCOUNTS && failing == self.accounts.len();
+        is_wide && calls >= LEAST_CALLS && self.bad / calls >= OPENS_AT
     }
 
     fn after_good_probe(&mut self, probes: Probes, since: Timestamp, rest: Millis) -> State {
@@ -275,8 +301,14 @@ mod tests {
             };
             self.report(report, at);
         }
+        /// Reports an end; the calls come from two accounts in turn.
         fn report(&mut self, report: RouteReport, at: i64) {
-            self.0.ended(&self.1, &self.2, report, Timestamp(at));
+            let account = AccountId::new((at % 2).unsigned_abs().into());
+            self.report_of(account, report, at);
+        }
+        fn report_of(&mut self, account: AccountId, report: RouteReport, at: i64) {
+            self.0
+                .ended(&self.1, &self.2, account, report, Timestamp(at));
         }
         fn start(&mut self, at: i64) {
             self.0.started(&self.1, &self.2, Timestamp(at));
@@ -286,6 +318,19 @@ mod tests {
                 .opens_at(&self.1, &self.2, Timestamp(at))
                 .map(|at| at.0)
         }
+    }
+
+    #[test]
+    fn one_account_that_fails_opens_no_route() {
+        let mut route = Route::new();
+        let sick = AccountId::new(1);
+        (0..99).for_each(|at| route.report_of(sick, RouteReport::Bad, at));
+        assert_eq!(route.opens(100), Some(100), "it is alone");
+        route.report_of(AccountId::new(2), RouteReport::Good, 100);
+        (101..200).for_each(|at| route.report_of(AccountId::new(3), RouteReport::Bad, at));
+        assert_eq!(route.opens(200), Some(200), "an account answers");
+        route.report_of(AccountId::new(2), RouteReport::Bad, 201);
+        assert!(route.opens(201) > Some(201), "none answers");
     }
 
     #[test]

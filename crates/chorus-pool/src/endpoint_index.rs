@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use chorus_core::catalog::{Catalog, Model, Provider};
 use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, ProviderId, Tenant};
-use chorus_core::limit::QuotaGroup;
-use chorus_core::port::directory::{Account, Credential, CredentialState};
-use chorus_core::time::Timestamp;
+use chorus_core::limit::{QuotaGroup, QuotaResets};
+use chorus_core::port::directory::{Account, Credential, CredentialState, Mark};
+use chorus_core::time::{Millis, Timestamp};
 
 pub use model_choice::{ChoiceReason, ModelChoice, RoleModels, Unserved};
 
@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub provider: ProviderId,
     /// State of the credential.
     pub state: CredentialState,
+    /// Evidence of the state.
+    pub mark: Option<Mark>,
     groups: Vec<(Arc<QuotaGroup>, Vec<ModelSlug>)>,
 }
 
@@ -94,8 +96,8 @@ impl EndpointIndex {
     /// Endpoints on which a call may go now: active ones, and after a refusal that may not move
     /// to a sibling none of the refused account's siblings (`same_owner_spill`).
     ///
-    /// A refused account binds its siblings only while it can come back: once its credentials
-    /// are refused for good, waiting for it would never end.
+    /// A refused account binds its siblings only while it may be called itself: once its credentials
+    /// are parked or refused, waiting for it would be long or never end.
     pub fn admissible(
         &self,
         tenant: &Tenant,
@@ -110,7 +112,7 @@ impl EndpointIndex {
             .into_iter()
             .flatten()
             .filter(|endpoint| Some(endpoint.account) == refused_by)
-            .filter(|endpoint| !matches!(endpoint.state, CredentialState::Refused { .. }))
+            .filter(|endpoint| endpoint.is_active(now))
             .map(|endpoint| (endpoint.owner.as_str(), &endpoint.provider))
             .collect();
         let sibling = |endpoint: &Endpoint| {
@@ -134,6 +136,16 @@ impl EndpointIndex {
                 CredentialState::Active | CredentialState::Refused { .. } => None,
             });
         until.min()
+    }
+
+    /// Endpoints of all tenants, in any state.
+    pub fn all(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values().flatten()
+    }
+
+    /// Endpoints of a tenant, in any state.
+    pub fn endpoints(&self, tenant: &Tenant) -> &[Endpoint] {
+        self.endpoints.get(tenant).map_or(&[], Vec::as_slice)
     }
 
     /// Time at which the next parked credential of any tenant becomes usable.
@@ -186,6 +198,7 @@ impl EndpointIndex {
             credential: credential.id,
             provider: credential.provider.clone(),
             state: credential.state.clone(),
+            mark: credential.mark,
             groups,
         }
     }
@@ -198,6 +211,33 @@ impl Endpoint {
             CredentialState::Active => true,
             CredentialState::Parked { until, .. } => *until <= now,
             CredentialState::Refused { .. } => false,
+        }
+    }
+
+    /// Windows by which the credential is parked after a call of this model.
+    pub fn resets_for(&self, model: &ModelSlug) -> QuotaResets {
+        let mut drawn = self
+            .groups
+            .iter()
+            .filter(|(_, models)| models.is_empty() || models.contains(model));
+        let groups = self.groups_for(model);
+        QuotaResets {
+            is_of_model: drawn.all(|(_, models)| models.len() == 1),
+            money_pause: self.last_pause().map(QuotaResets::pause_after),
+            ..QuotaResets::of(groups.iter().map(|group| &**group))
+        }
+    }
+
+    /// Length of the pause that has ended without a reply since.
+    fn last_pause(&self) -> Option<Millis> {
+        match (&self.state, self.mark) {
+            (CredentialState::Parked { until, .. }, Some(mark)) => Some(until.since(mark.at)),
+            (
+                CredentialState::Active
+                | CredentialState::Parked { .. }
+                | CredentialState::Refused { .. },
+                _,
+            ) => None,
         }
     }
 

@@ -69,6 +69,7 @@ pub(crate) fn account(number: u128, owner: &str, provider: &str, limits: Vec<Lim
                 models: Vec::new(),
             }],
             state: CredentialState::Active,
+            mark: None,
         }],
     }
 }

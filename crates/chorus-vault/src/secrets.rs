@@ -109,7 +109,7 @@ mod tests {
 
     use chorus_core::id::{AccountId, Tenant};
     use chorus_core::port::directory::{
-        Account, CredentialState, Imported, NewAccount, SealedSecret,
+        Account, CredentialState, Imported, Mark, NewAccount, SealedSecret,
     };
     use futures_util::FutureExt as _;
 
@@ -148,6 +148,15 @@ mod tests {
         }
 
         async fn set_state(&self, _: CredentialId, _: CredentialState) -> Result<(), StoreError> {
+            Err(StoreError::broken("read only"))
+        }
+
+        async fn mark_state(
+            &self,
+            _: CredentialId,
+            _: CredentialState,
+            _: Mark,
+        ) -> Result<bool, StoreError> {
             Err(StoreError::broken("read only"))
         }
 

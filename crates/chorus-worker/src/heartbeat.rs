@@ -1,4 +1,4 @@
-//! Heartbeats: one statement for every delivery that is held.
+//! Heartbeats: one statement for every delivery that is held, and the announcement of the slots.
 //!
 //! A negative answer stops a delivery. Silence never does: a call that was paid for is worth more
 //! than certainty about who may record it.
@@ -8,11 +8,16 @@ use std::pin::pin;
 
 use chorus_core::port::bus::{Incoming, Topic};
 use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
+use chorus_core::port::workers::WorkerSlots;
 use chorus_core::record::{self, CANCELLED, CancelledNotice};
+use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 
 use crate::context::Context;
 use crate::in_flight::Stop;
+
+/// Number of heartbeats for which an announcement lasts.
+const ANNOUNCED_BEATS: u64 = 3;
 
 /// Sends heartbeats without an end: at the configured pace, and at once when a cancellation names
 /// a delivery that is held.
@@ -23,6 +28,7 @@ pub(crate) async fn run(context: &Context) -> Infallible {
         context.ports.clock.clone(),
         vec![Topic::Control],
     );
+    announce(context, slots(context)).await;
     let mut next = clock.now() + context.settings.beat;
     loop {
         let due = clock.sleep_until(next);
@@ -32,8 +38,37 @@ pub(crate) async fn run(context: &Context) -> Infallible {
             continue;
         }
         send(context).await;
+        if clock.now() >= next {
+            announce(context, slots(context)).await;
+        }
         next = clock.now() + context.settings.beat;
     }
+}
+
+/// Announces the slots of this worker to the dispatcher; zero when it stops.
+pub(crate) async fn announce(context: &Context, slots: u32) {
+    let worker = WorkerSlots {
+        boot: context.boot,
+        pool: context.settings.pool.clone(),
+        slots,
+    };
+    let lasts = Millis(context.settings.beat.0 * ANNOUNCED_BEATS);
+    let until = context.clock().now() + context.settings.beat;
+    let announced = context.ports.workers.announce(worker, lasts);
+    match context.clock().deadline(until, announced).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(error = %error, "failed to announce slots, trying again with the next heartbeat");
+        }
+        None => tracing::warn!("an announcement of slots was not answered in time"),
+    }
+}
+
+fn slots(context: &Context) -> u32 {
+    if context.is_draining() {
+        return 0;
+    }
+    u32::try_from(context.settings.slots).unwrap_or(u32::MAX)
 }
 
 /// Returns true if the record cancels an attempt that is held.

@@ -438,7 +438,7 @@ fn a_dead_credential_is_taken_out_before_the_attempt_is_queued_again() {
 }
 
 #[test]
-fn spent_money_parks_the_credential_until_the_month_is_over() {
+fn spent_money_parks_the_credential_until_it_is_tried_again() {
     let bench = Bench::new(vec![Scene::Refuse(failure(
         FailureClass::Spend,
         Some(429),
@@ -458,7 +458,7 @@ fn spent_money_parks_the_credential_until_the_month_is_over() {
     let CredentialState::Parked { until, .. } = bench.credential_state() else {
         panic!("it is parked")
     };
-    assert_eq!(until, Timestamp(31 * 86_400_000));
+    assert_eq!(until, Timestamp(300_050));
 }
 
 #[test]

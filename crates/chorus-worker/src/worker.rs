@@ -150,6 +150,7 @@ impl<'a> EventLoop<'a> {
         tracing::info!(worker.pool = %self.context.settings.pool, worker.running = self.running.len(), "the worker stops");
         self.context.drain();
         self.intake.close();
+        heartbeat::announce(self.context, 0).await;
         self.finish_within(self.context.settings.drain, beats.as_mut())
             .await;
         self.context.in_flight.stop_all(Stop::Drained);

@@ -128,7 +128,18 @@ fn credentials_are_parked_until_their_own_calendar_says() {
     };
     check(FailureClass::QuotaDay, minute, &none, Some(24 * HOUR));
     check(FailureClass::QuotaDay, None, &pacific, Some(32 * HOUR));
-    check(FailureClass::Spend, minute, &none, Some(31 * 24 * HOUR));
+    check(FailureClass::Spend, None, &none, Some(12 * HOUR + 300_000));
+    check(FailureClass::Spend, minute, &none, Some(12 * HOUR + 60_000));
+    let again = QuotaResets {
+        money_pause: Some(QuotaResets::pause_after(Millis(300_000))),
+        ..QuotaResets::default()
+    };
+    check(FailureClass::Spend, None, &again, Some(12 * HOUR + 600_000));
+    let of_model = QuotaResets {
+        is_of_model: true,
+        ..QuotaResets::default()
+    };
+    check(FailureClass::QuotaDay, None, &of_model, None);
     check(
         FailureClass::Spend,
         None,

@@ -17,7 +17,19 @@ pub struct QuotaResets {
     /// Longest rolling window of a spend limit; none when money is counted by month or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend_window: Option<Millis>,
+    /// Pause after which a credential without money is tried again; [`FIRST_MONEY_PAUSE`] when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money_pause: Option<Millis>,
+    /// True if the groups are of this model alone: they are closed, and the credential serves other models.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_model: bool,
 }
+
+/// First pause after which a credential without money is tried again; each pause that did not help doubles it.
+pub const FIRST_MONEY_PAUSE: Millis = Millis::from_secs(300);
+
+/// Longest pause between two tries of a credential without money.
+pub const LONGEST_MONEY_PAUSE: Millis = Millis::from_secs(2 * 3_600);
 
 impl QuotaResets {
     /// Collects the windows of these groups.
@@ -43,9 +55,9 @@ impl QuotaResets {
         resets
     }
 
-    /// Returns true if no daily quota and no rolling spend limit is known.
+    /// Returns true if nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.days.is_empty() && self.spend_window.is_none()
+        *self == Self::default()
     }
 
     /// Returns the latest start of a new day among the groups' days; midnight UTC without one.
@@ -58,13 +70,17 @@ impl QuotaResets {
         days.max().unwrap_or_else(|| start(0))
     }
 
-    /// Returns the time at which money comes back: after `retry_after` or the window of a rolling
-    /// limit, else at the start of the next month.
+    /// Returns the time at which the account is tried again: after the wait that the provider asked for or
+    /// the window of a rolling limit, else after the pause. Money may be added at any time, and no provider
+    /// says that it was.
     pub fn money_returns(&self, retry_after: Option<Millis>, now: Timestamp) -> Timestamp {
-        match self.spend_window {
-            Some(window) => now + retry_after.unwrap_or(window),
-            None => next(Window::Month, now),
-        }
+        let pause = self.money_pause.unwrap_or(FIRST_MONEY_PAUSE);
+        now + retry_after.or(self.spend_window).unwrap_or(pause)
+    }
+
+    /// Returns the pause after one that ended without money.
+    pub fn pause_after(last: Millis) -> Millis {
+        Millis(last.0.saturating_mul(2)).clamp(FIRST_MONEY_PAUSE, LONGEST_MONEY_PAUSE)
     }
 }
 

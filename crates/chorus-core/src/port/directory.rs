@@ -24,12 +24,20 @@ pub trait Directory: Send + Sync {
     /// sent.
     async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError>;
 
-    /// Changes the state of a credential.
+    /// Changes the state of a credential by the act of a person. The change is the newest evidence.
     async fn set_state(
         &self,
         credential: CredentialId,
         state: CredentialState,
     ) -> Result<(), StoreError>;
+
+    /// Changes the state of a credential by evidence; false when there is newer evidence, which stays.
+    async fn mark_state(
+        &self,
+        credential: CredentialId,
+        state: CredentialState,
+        mark: Mark,
+    ) -> Result<bool, StoreError>;
 
     /// Removes an account with its credentials; false when there is none.
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError>;
@@ -159,8 +167,54 @@ pub struct Credential {
     pub base_url: Option<String>,
     /// Quota groups of the credential.
     pub groups: Vec<GroupOf>,
-    /// State that [`Directory::set_state`] set last.
+    /// State that [`Directory::set_state`] or [`Directory::mark_state`] set last.
     pub state: CredentialState,
+    /// Evidence of the state; none when it is that of the import, or an earlier release set it.
+    pub mark: Option<Mark>,
+}
+
+/// Evidence of a credential's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Time of the evidence: for a call, the time at which its request was sent.
+    pub at: Timestamp,
+    /// Source of the evidence.
+    pub source: MarkSource,
+}
+
+/// Source of the evidence of a credential's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkSource {
+    /// Reply or refusal of a call.
+    Call,
+    /// Check of the key.
+    Check,
+    /// Act of a person.
+    Person,
+}
+
+impl Mark {
+    /// Evidence of a call whose request was sent at `at`.
+    pub const fn of_call(at: Timestamp) -> Self {
+        Self {
+            at,
+            source: MarkSource::Call,
+        }
+    }
+
+    /// Evidence of a person who acted at `at`.
+    pub const fn of_person(at: Timestamp) -> Self {
+        Self {
+            at,
+            source: MarkSource::Person,
+        }
+    }
+
+    /// Returns true if this evidence replaces `stored`.
+    pub fn replaces(&self, stored: Option<&Self>) -> bool {
+        stored.is_none_or(|stored| stored.at <= self.at)
+    }
 }
 
 /// State of a credential: the calls that may be made with it.

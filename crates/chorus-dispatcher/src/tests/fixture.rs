@@ -25,8 +25,9 @@ use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
+use chorus_core::port::workers::WorkerSlots;
 use chorus_core::port::{
-    Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError,
+    Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError, Workers,
 };
 use chorus_core::project::{Head, NewHead};
 use chorus_core::record;
@@ -131,7 +132,23 @@ impl Fixture {
         self.start_with(boot, Settings::default());
     }
 
+    /// A worker announces so many slots for a while.
+    pub(super) fn announce(&self, slots: u32, lasts: Millis) {
+        let worker = WorkerSlots {
+            boot: BootId::new(900),
+            pool: "claude".into(),
+            slots,
+        };
+        let announced = self.time.run(self.store.announce(worker, lasts));
+        announced.expect("memory answers");
+    }
+
     pub(super) fn start_with(&mut self, boot: u128, settings: Settings) {
+        self.announce(1_000_000, Millis::from_secs(1_000_000));
+        self.start_without_worker(boot, settings);
+    }
+
+    pub(super) fn start_without_worker(&mut self, boot: u128, settings: Settings) {
         let ports = Ports {
             attempts: self.attempts.clone(),
             deliveries: self.deliveries.clone(),

@@ -2,10 +2,12 @@
 //!
 //! A blocked head is not passed by others of its [`LineKey`]; see [`order`](crate::order).
 
+use std::collections::BTreeSet;
+
 use chorus_core::attempt::{Assignment, DispatchDecision, FailureCause, WaitReason};
 use chorus_core::catalog::Model;
-use chorus_core::id::LeaseId;
-use chorus_core::limit::{Candidate, Demand, End, Lease, QuotaResets, Reserved};
+use chorus_core::id::{GroupId, LeaseId, ModelSlug, Tenant};
+use chorus_core::limit::{Candidate, Demand, End, Lease, Reserved};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
@@ -17,39 +19,46 @@ use crate::endpoint_index::Endpoint;
 enum Answer {
     /// The head was decided; the next one is asked for.
     Decided,
-    /// The head waits until this time, and no other call passes it.
-    Blocked(Timestamp, Option<WaitReason>),
+    /// The head waits, and no other call passes it.
+    Blocked(Rest),
     /// The limiter has lost its state; no line is asked for until it is restored.
     Lost,
 }
 
 impl Admission {
-    /// Asks for the heads of every line until each line is blocked or the batch is full.
+    /// Asks for the heads of all lines, the first in their order first, until each line is blocked or the batch is
+    /// full. A blocked head books the groups on which it is expected to fit: no later head takes from them, so that
+    /// lines with common accounts cannot starve each other.
     pub(super) async fn ask_all_lines(&mut self, now: Timestamp) {
-        let keys: Vec<LineKey> = self.queue.lines.keys().cloned().collect();
-        for key in keys {
-            while self.decided.len() < self.settings.batch {
-                let Some(head) = self.queue.head(&key) else {
-                    break;
-                };
-                if self
-                    .resting
-                    .get(&key)
-                    .is_some_and(|rest| rest.head == head && rest.until > now)
-                {
-                    break;
+        let mut open: Vec<LineKey> = self.queue.lines.keys().cloned().collect();
+        let mut booked = BTreeSet::new();
+        while self.decided.len() < self.settings.batch {
+            let heads = (0..).zip(&open).filter_map(|(at, key)| {
+                let (order, head) = self.queue.head(key, now)?;
+                Some((order, head, at))
+            });
+            let Some((_, head, at)) = heads.min() else {
+                break;
+            };
+            if let Some(rest) = self.resting.get(&open[at])
+                && rest.head == head
+                && rest.until > now
+            {
+                booked.extend(rest.books.iter().cloned());
+                open.swap_remove(at);
+                continue;
+            }
+            self.resting.remove(&open[at]);
+            match self.ask(&open[at], head, &booked, now).await {
+                Answer::Decided => {}
+                Answer::Blocked(blocked) => {
+                    booked.extend(blocked.books.iter().cloned());
+                    let rest = Rest { head, ..blocked };
+                    self.resting.insert(open.swap_remove(at), rest);
                 }
-                self.resting.remove(&key);
-                match self.ask(&key, head, now).await {
-                    Answer::Decided => {}
-                    Answer::Blocked(until, why) => {
-                        self.resting.insert(key.clone(), Rest { head, until, why });
-                        break;
-                    }
-                    Answer::Lost => {
-                        self.lost = true;
-                        return;
-                    }
+                Answer::Lost => {
+                    self.lost = true;
+                    return;
                 }
             }
         }
@@ -57,17 +66,40 @@ impl Admission {
         self.resting.retain(|key, _| queue.lines.contains_key(key));
     }
 
-    async fn ask(&mut self, key: &LineKey, head: LeaseId, now: Timestamp) -> Answer {
+    async fn ask(
+        &mut self,
+        key: &LineKey,
+        head: LeaseId,
+        booked: &BTreeSet<GroupId>,
+        now: Timestamp,
+    ) -> Answer {
         let (soon, net) = (now + Millis(1), now + self.settings.poll.max(Millis(1)));
+        let blocked = |until: Option<Timestamp>, why, books| {
+            let until = until.unwrap_or(net).clamp(soon, net);
+            Answer::Blocked(Rest {
+                head,
+                until,
+                why,
+                books,
+            })
+        };
         let Some(request) = self.queue.request(head) else {
             return Answer::Decided;
         };
-        let candidates = self.candidates(key, request, now);
+        let mut candidates = self.candidates(key, request, now);
         if candidates.is_empty() {
-            let opens = self.route_opens(key, request, now);
-            let why = self.route_rests(key, request, opens);
-            return Answer::Blocked(opens.unwrap_or(net).clamp(soon, net), why);
+            let opens = self.line_opens(key, request, now);
+            let why = self.nothing_open(key, request, now);
+            return blocked(opens, why, Vec::new());
         }
+        candidates.retain(|candidate| {
+            let mut groups = candidate.groups.iter();
+            !groups.any(|group| booked.contains(&group.id))
+        });
+        let Some(first) = candidates.iter().min_by_key(|candidate| candidate.rank) else {
+            return blocked(None, Some(WaitReason::Queue { ahead: 1 }), Vec::new());
+        };
+        let first = first.clone();
         let not_after = now + self.settings.lease_lasts;
         let demand = Demand {
             lease: head,
@@ -75,16 +107,27 @@ impl Admission {
             not_after,
             candidates,
         };
-        match self.limits.reserve(demand).await {
+        self.asked.insert(head);
+        let answer = self.limits.reserve(demand).await;
+        if matches!(answer, Ok(Reserved::Wait { .. } | Reserved::Never(_))) {
+            self.asked.remove(&head);
+        }
+        let Some(request) = self.queue.request(head) else {
+            return Answer::Decided;
+        };
+        match answer {
             Ok(Reserved::Granted(lease)) => self.granted(key, head, lease, now).await,
             Ok(Reserved::Wait { at, obstacle }) => {
                 let why = self.limit_reached(key, request, obstacle.as_ref(), at);
-                Answer::Blocked(at.unwrap_or(net).clamp(soon, net), why)
+                let named = obstacle.map(|obstacle| obstacle.group);
+                let guessed = || first.groups.first().map(|group| group.id.clone());
+                blocked(at, why, named.or_else(guessed).into_iter().collect())
             }
             Ok(Reserved::Never(why)) => {
                 self.decided
                     .extend(self.queue.remove(head).map(|request| Decided {
                         request: Box::new(request),
+                        charged: 0,
                         decision: DispatchDecision::Refuse(FailureCause::NoAccount {
                             message: why,
                         }),
@@ -94,7 +137,7 @@ impl Admission {
             Err(LimiterError::StateLost) => Answer::Lost,
             Err(problem @ LimiterError::Unavailable { .. }) => {
                 tracing::warn!(error = %problem, "failed to reserve, asking again");
-                Answer::Blocked(net, None)
+                blocked(None, None, Vec::new())
             }
         }
     }
@@ -107,10 +150,14 @@ impl Admission {
         now: Timestamp,
     ) -> Vec<Candidate> {
         let open = |(endpoint, model): &(&Endpoint, &Model)| {
-            self.breakers.opens_at(&endpoint.provider, &model.slug, now) == Some(now)
+            self.opens_at(endpoint, model, now) == Some(now) && self.has_slot(&model.pool)
         };
-        let endpoints: Vec<(&Endpoint, &Model)> =
+        let mut endpoints: Vec<(&Endpoint, &Model)> =
             self.endpoints(key, request).filter(open).collect();
+        // Where ranks and headroom are equal, the limiter takes the first one.
+        endpoints.sort_by_key(|(endpoint, _)| {
+            self.health.use_order(endpoint.account, &endpoint.provider)
+        });
         let pace = |endpoint: &Endpoint, model: &Model| {
             self.estimator.pace(&endpoint.provider, &model.slug)
         };
@@ -128,7 +175,7 @@ impl Admission {
                 &request.size,
             ),
             rank: ((pace(endpoint, model) / fastest - 1.0) * 4.0) as u32
-                + self.health.rank(endpoint.account, now),
+                + self.health.rank(endpoint.account, &endpoint.provider, now),
             floor_permille: self.settings.floor_permille,
         };
         endpoints.iter().map(candidate).collect()
@@ -149,17 +196,38 @@ impl Admission {
         })
     }
 
-    fn route_opens(
+    /// Time at which the first endpoint of a line may be called; none while probes are under way.
+    pub(super) fn line_opens(
         &self,
         key: &LineKey,
         request: &AdmissionRequest,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        self.endpoints(key, request)
-            .filter_map(|(endpoint, model)| {
-                self.breakers.opens_at(&endpoint.provider, &model.slug, now)
+        let opens = |(endpoint, model): (&Endpoint, &Model)| self.opens_at(endpoint, model, now);
+        self.endpoints(key, request).filter_map(opens).min()
+    }
+
+    /// Time at which an endpoint may be called: its account does not rest, and the route is open.
+    pub(super) fn opens_at(
+        &self,
+        endpoint: &Endpoint,
+        model: &Model,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (account, provider) = (endpoint.account, &endpoint.provider);
+        let of_account = self.health.opens_at(account, provider, &model.slug, now)?;
+        let of_route = self.breakers.opens_at(provider, &model.slug, now)?;
+        Some(of_account.max(of_route))
+    }
+
+    /// Returns true if some account of the tenant may be called with the model now.
+    pub(super) fn is_open(&self, tenant: &Tenant, slug: &ModelSlug, now: Timestamp) -> bool {
+        self.model(slug).is_some_and(|model| {
+            let mut serving = self.index.serving(tenant, slug).into_iter();
+            serving.any(|endpoint| {
+                endpoint.is_active(now) && self.opens_at(endpoint, model, now) == Some(now)
             })
-            .min()
+        })
     }
 
     async fn granted(
@@ -173,7 +241,6 @@ impl Admission {
             let (endpoint, model) = self
                 .endpoints(key, request)
                 .find(|(endpoint, _)| endpoint.credential == lease.credential)?;
-            let groups = endpoint.groups_for(&model.slug);
             let estimate =
                 self.estimator
                     .estimate(&endpoint.provider, model, request.kind, &request.size);
@@ -183,7 +250,7 @@ impl Admission {
                 model: model.slug.clone(),
                 pool: model.pool.clone(),
                 estimate: estimate.cost,
-                resets: QuotaResets::of(groups.iter().map(|group| &**group)),
+                resets: endpoint.resets_for(&model.slug),
                 lease: lease.clone(),
             };
             Some((assignment, estimate))
@@ -193,16 +260,29 @@ impl Admission {
             if let Err(problem) = self.limits.end(head, End::Unused).await {
                 tracing::warn!(lease.id = %head, error = %problem, "failed to end a lease on a credential that is gone");
             }
-            return Answer::Blocked(now + self.settings.poll, None);
+            return Answer::Blocked(Rest {
+                head,
+                until: now + self.settings.poll,
+                why: None,
+                books: Vec::new(),
+            });
         };
         if let Some(request) = self.queue.remove(head) {
-            self.queue
-                .fairness
-                .serve(&request.tenant, estimate.input, estimate.output_p50);
-            self.breakers
-                .started(&assignment.provider, &assignment.model, now);
+            let (account, provider, model) =
+                (assignment.account, &assignment.provider, &assignment.model);
+            let charged = self.queue.fairness.serve(
+                &request.tenant,
+                request.project,
+                estimate.input,
+                estimate.output_p50,
+            );
+            // A probe has begun: calls that may go elsewhere do not wait for it.
+            self.line_up_again |= self.health.started(account, provider, model, now);
+            self.line_up_again |= self.breakers.started(provider, model, now);
+            self.take_slot(&assignment.pool);
             self.decided.push(Decided {
                 request: Box::new(request),
+                charged,
                 decision: DispatchDecision::Send(Box::new(assignment)),
             });
         }

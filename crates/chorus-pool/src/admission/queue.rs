@@ -1,14 +1,15 @@
 //! Queue of [`Admission`]: each waiting call is in a line of calls with the same endpoints, or deferred to a time.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::{DispatchDecision, FailureCause};
-use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProviderId, Tenant};
+use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProjectId, ProviderId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Admission, AdmissionRequest, Decided, ModelSelector};
 use crate::endpoint_index::Unserved;
-use crate::order::{Fairness, Line, Place, Rates, Work};
+use crate::order::{Fairness, Line, Place, Rates, Work, aged};
 
 /// Time after which the endpoints of a call are looked up again when none of them can take it.
 const LOOK_AGAIN: Millis = Millis(5_000);
@@ -27,7 +28,10 @@ pub(super) struct Queue {
     requests: BTreeMap<LeaseId, Waiting>,
     pub(super) lines: BTreeMap<LineKey, (Line, Rates)>,
     asleep: BTreeSet<(Timestamp, LeaseId)>,
+    /// Ends of bindings to an account that refused a call: its siblings may serve it from then on.
+    bindings: BTreeSet<(Timestamp, LeaseId)>,
     tenants: BTreeMap<Tenant, usize>,
+    projects: BTreeMap<ProjectId, usize>,
     pub(super) fairness: Fairness,
     /// Time at which the next parked credential becomes usable.
     pub(super) line_up_at: Option<Timestamp>,
@@ -58,10 +62,18 @@ impl Queue {
         self.requests.get(&lease).map(|waiting| &waiting.request)
     }
 
-    pub(super) fn head(&self, key: &LineKey) -> Option<LeaseId> {
-        self.lines
-            .get(key)
-            .and_then(|(line, rates)| line.head(&self.fairness, rates))
+    /// Returns the head of a line with its order among the heads of all lines.
+    pub(super) fn head(&self, key: &LineKey, now: Timestamp) -> Option<(HeadOrder, LeaseId)> {
+        let (line, rates) = self.lines.get(key)?;
+        let lease = line.head(&self.fairness, rates, now)?;
+        let request = self.request(lease)?;
+        let order = HeadOrder {
+            is_task: key.task,
+            priority: Reverse(aged(request.priority, request.since, now)),
+            used: self.fairness.used_by(&request.tenant, request.project),
+            since: request.since,
+        };
+        Some((order, lease))
     }
 
     /// Returns the line of a call, unless it was deferred.
@@ -73,10 +85,10 @@ impl Queue {
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.asleep
-            .first()
-            .map(|(at, _)| *at)
+        [self.asleep.first(), self.bindings.first()]
             .into_iter()
+            .flatten()
+            .map(|(at, _)| *at)
             .chain(self.line_up_at)
             .min()
     }
@@ -87,12 +99,18 @@ impl Queue {
         while let Some((_, lease)) = self.asleep.first().copied().filter(|(at, _)| *at <= now) {
             due.extend(self.remove(lease));
         }
+        while let Some(ended) = self.bindings.first().copied().filter(|(at, _)| *at <= now) {
+            self.bindings.remove(&ended);
+            due.extend(self.remove(ended.1));
+        }
         due
     }
 
     pub(super) fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
         let waiting = self.requests.remove(&lease)?;
-        self.leaves(&waiting.request.tenant);
+        self.leaves(&waiting.request);
+        self.bindings
+            .remove(&(waiting.request.refused_until, lease));
         match waiting.slot {
             QueueSlot::Asleep(at) => drop(self.asleep.remove(&(at, lease))),
             QueueSlot::InLine(key, work) => {
@@ -109,7 +127,7 @@ impl Queue {
 
     fn sleep(&mut self, request: AdmissionRequest, until: Timestamp) {
         self.asleep.insert((until, request.lease));
-        *self.tenants.entry(request.tenant.clone()).or_insert(0) += 1;
+        self.enters(&request);
         self.requests.insert(
             request.lease,
             Waiting {
@@ -119,12 +137,17 @@ impl Queue {
         );
     }
 
-    fn leaves(&mut self, tenant: &Tenant) {
-        if let Some(waiting) = self.tenants.get_mut(tenant) {
-            *waiting -= 1;
-            if *waiting == 0 {
-                self.tenants.remove(tenant);
-            }
+    fn enters(&mut self, request: &AdmissionRequest) {
+        *self.tenants.entry(request.tenant.clone()).or_insert(0) += 1;
+        if let Some(project) = request.project {
+            *self.projects.entry(project).or_insert(0) += 1;
+        }
+    }
+
+    fn leaves(&mut self, request: &AdmissionRequest) {
+        leave(&mut self.tenants, &request.tenant);
+        if let Some(project) = request.project {
+            leave(&mut self.projects, &project);
         }
     }
 
@@ -138,7 +161,16 @@ impl Queue {
         if !self.tenants.contains_key(&request.tenant) {
             self.fairness.joins(&request.tenant, self.tenants.keys());
         }
-        *self.tenants.entry(request.tenant.clone()).or_insert(0) += 1;
+        if let Some(project) = request.project
+            && !self.projects.contains_key(&project)
+        {
+            self.fairness
+                .project_joins(project, self.projects.keys().copied());
+        }
+        self.enters(&request);
+        if request.refused_by.is_some() {
+            self.bindings.insert((request.refused_until, request.lease));
+        }
         let (line, _) = self
             .lines
             .entry(key.clone())
@@ -154,9 +186,21 @@ impl Queue {
     }
 }
 
+fn leave<K: Ord>(waiting: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = waiting.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            waiting.remove(key);
+        }
+    }
+}
+
 impl Admission {
     /// Puts a call into the line of its endpoints, or defers it until an endpoint may take it.
-    pub(super) fn place(&mut self, request: AdmissionRequest, now: Timestamp) {
+    pub(super) fn place(&mut self, mut request: AdmissionRequest, now: Timestamp) {
+        if request.refused_until <= now {
+            request.refused_by = None;
+        }
         if request.not_before > now {
             let until = request.not_before;
             return self.queue.sleep(request, until);
@@ -172,6 +216,7 @@ impl Admission {
                 let message = unserved.to_string();
                 return self.decided.push(Decided {
                     request: Box::new(request),
+                    charged: 0,
                     decision: DispatchDecision::Refuse(FailureCause::NoAccount { message }),
                 });
             }
@@ -192,7 +237,8 @@ impl Admission {
             }
         }
         if places.is_empty() {
-            return self.queue.sleep(request, now + LOOK_AGAIN);
+            let until = (now + LOOK_AGAIN).min(request.refused_until.max(now + Millis(1)));
+            return self.queue.sleep(request, until);
         }
         let key = LineKey {
             task: !request.interactive,
@@ -211,7 +257,9 @@ impl Admission {
             .filter_map(|lease| self.queue.remove(lease))
             .collect();
         self.resting.clear();
-        self.queue.line_up_at = self.index.next_return(now);
+        self.line_up_again = false;
+        let returns = [self.index.next_return(now), self.health.next_return(now)];
+        self.queue.line_up_at = returns.into_iter().flatten().min();
         for request in requests {
             self.place(request, now);
         }
@@ -247,7 +295,9 @@ impl Admission {
         match &request.selector {
             ModelSelector::Role(role) => self
                 .index
-                .choose(&request.tenant, *role, &self.roles, now)
+                .choose_open(&request.tenant, *role, &self.roles, now, |model| {
+                    self.is_open(&request.tenant, model, now)
+                })
                 .map(|choice| choice.models),
             ModelSelector::Model(model) => self
                 .index
@@ -257,10 +307,20 @@ impl Admission {
     }
 }
 
+/// Order of the heads of all lines; the least one is asked for first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HeadOrder {
+    is_task: bool,
+    priority: Reverse<u64>,
+    used: (u64, u64),
+    since: Timestamp,
+}
+
 fn place(request: &AdmissionRequest) -> Place {
     Place {
         lease: request.lease,
         tenant: request.tenant.clone(),
+        project: request.project,
         priority: request.priority,
         path: request.path,
         since: request.since,

@@ -25,7 +25,7 @@ impl Admission {
         }
     }
 
-    /// The limit on which a line waits, on the account that is expected to have room first.
+    /// The limit on which a line waits, on the account that would be used first.
     pub(super) fn limit_reached(
         &self,
         key: &LineKey,
@@ -66,23 +66,45 @@ impl Admission {
         }
     }
 
-    /// The routes of a line, all of which rest after failures.
-    pub(super) fn route_rests(
+    /// Reason why no endpoint of a line may be called: accounts rest, routes rest, or no worker has a slot.
+    pub(super) fn nothing_open(
         &self,
         key: &LineKey,
         request: &AdmissionRequest,
-        until: Option<Timestamp>,
+        now: Timestamp,
     ) -> Option<WaitReason> {
-        let route = |(endpoint, model): (&Endpoint, &Model)| {
-            format!("{} at {}", model.slug, endpoint.provider)
+        let endpoints: Vec<(&Endpoint, &Model)> = self.endpoints(key, request).collect();
+        let is_open = |(endpoint, model): &&(&Endpoint, &Model)| {
+            self.opens_at(endpoint, model, now) == Some(now)
         };
-        let routes: BTreeSet<String> = self.endpoints(key, request).map(route).collect();
+        if let Some((_, model)) = endpoints.iter().find(is_open) {
+            return self.no_slot(&model.pool);
+        }
+        let rests = |(endpoint, model): &&(&Endpoint, &Model)| {
+            let (account, provider) = (endpoint.account, &endpoint.provider);
+            self.health.opens_at(account, provider, &model.slug, now) != Some(now)
+        };
+        if endpoints.iter().all(|one| rests(&one)) {
+            let reasons = endpoints.iter().map(|(endpoint, model)| ParkedCredential {
+                account: endpoint.account,
+                why: format!("{} at {} failed lately", model.slug, endpoint.provider),
+                until: self.opens_at(endpoint, model, now),
+            });
+            return Some(WaitReason::CredentialsParked {
+                pool: endpoints.first().map(|(_, model)| model.pool.clone()),
+                reasons: reasons.collect(),
+            });
+        }
+        let routes: BTreeSet<String> = endpoints
+            .iter()
+            .map(|(endpoint, model)| format!("{} at {}", model.slug, endpoint.provider))
+            .collect();
         let routes: Vec<String> = routes.into_iter().collect();
-        (!routes.is_empty()).then(|| WaitReason::Retry {
+        Some(WaitReason::Retry {
             account: None,
             class: None,
             message: Some(format!("{} failed lately and rests", routes.join(", "))),
-            until,
+            until: self.line_opens(key, request, now),
         })
     }
 

@@ -72,11 +72,32 @@ impl EndpointIndex {
         roles: &RoleModels,
         now: Timestamp,
     ) -> Result<ModelChoice, Unserved> {
+        self.choose_open(tenant, role, roles, now, |_| true)
+    }
+
+    /// Chooses the models of a role as [`EndpointIndex::choose`] does, but passes tiers over of which no model is
+    /// open, as long as another tier has an open one.
+    pub fn choose_open(
+        &self,
+        tenant: &Tenant,
+        role: ModelRole,
+        roles: &RoleModels,
+        now: Timestamp,
+        is_open: impl Fn(&ModelSlug) -> bool,
+    ) -> Result<ModelChoice, Unserved> {
         let tiers = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
-        let served = |model: &ModelSlug| !self.admissible(tenant, model, None, now).is_empty();
+        let is_served = |model: &ModelSlug| !self.admissible(tenant, model, None, now).is_empty();
+        let has_open = tiers
+            .iter()
+            .flatten()
+            .any(|model| is_served(model) && is_open(model));
+        let in_tier = |model: &ModelSlug| is_served(model) && (!has_open || is_open(model));
         for (place, tier) in tiers.iter().enumerate() {
-            let models: Vec<ModelSlug> =
-                tier.iter().filter(|model| served(model)).cloned().collect();
+            let models: Vec<ModelSlug> = tier
+                .iter()
+                .filter(|model| in_tier(model))
+                .cloned()
+                .collect();
             if !models.is_empty() {
                 let because = if place == 0 {
                     ChoiceReason::Wanted
@@ -96,7 +117,7 @@ impl EndpointIndex {
             .catalog()
             .models
             .iter()
-            .filter(|model| served(&model.slug))
+            .filter(|model| is_served(&model.slug))
             .max_by_key(|model| fitness(model, role));
         match strongest {
             Some(model) => Ok(ModelChoice {

@@ -12,6 +12,7 @@ fn place(number: u128, tenant: &str, path: u64, since: i64) -> Place {
     Place {
         lease: LeaseId::new(number),
         tenant: tenant.into(),
+        project: None,
         priority: 100,
         path: Millis(path),
         since: Timestamp(since),
@@ -43,10 +44,10 @@ fn order(places: &[Place], rates: &Rates) -> Vec<u128> {
         by_lease.insert(place.lease, place.clone());
     }
     let mut order = Vec::new();
-    while let Some(head) = line.head(&fairness, rates) {
+    while let Some(head) = line.head(&fairness, rates, Timestamp(0)) {
         let place = &by_lease[&head];
         line.remove(place, ONE);
-        fairness.serve(&place.tenant, ONE.input, ONE.output);
+        fairness.serve(&place.tenant, place.project, ONE.input, ONE.output);
         order.push(head.number());
     }
     assert!(line.is_empty());
@@ -116,7 +117,7 @@ fn tenants_take_turns_however_much_one_of_them_queues() {
 #[test]
 fn a_tenant_that_was_away_is_not_owed_for_it() {
     let mut fairness = Fairness::default();
-    fairness.serve(&"loud".into(), 1_000, 0);
+    fairness.serve(&"loud".into(), None, 1_000, 0);
     fairness.joins(&"new".into(), [Tenant::new("loud")].iter());
     assert_eq!(fairness.used(&"new".into()), 1_000);
 }
@@ -134,4 +135,41 @@ fn two_keys_of_one_group_are_as_fast_as_one() {
     };
     assert_eq!(drain(&[vec![group("a")], vec![group("a")]]), Millis(60_000));
     assert_eq!(drain(&[vec![group("a")], vec![group("b")]]), Millis(30_000));
+}
+
+#[test]
+fn projects_of_one_tenant_take_turns_however_much_one_of_them_queues() {
+    let of = |project, number| Place {
+        project: Some(ProjectId::new(project)),
+        ..place(number, "a", 1_000, i64::try_from(number).expect("small"))
+    };
+    let mut places: Vec<Place> = (0..100).map(|number| of(1, number)).collect();
+    places.extend((100..103).map(|number| of(2, number)));
+    let order = order(&places, &rates(60));
+    let last = order.iter().position(|number| *number == 102);
+    assert!(last.expect("it was admitted") < 6, "{order:?}");
+}
+
+#[test]
+fn age_raises_the_priority_of_a_call() {
+    let mut line = Line::default();
+    let mut low = place(1, "a", 1, 0);
+    low.priority = 1;
+    let high = place(2, "a", 1, 1_000_000);
+    line.push(&low, ONE);
+    line.push(&high, ONE);
+    let fairness = Fairness::default();
+    let head = |at| line.head(&fairness, &rates(60), Timestamp(at));
+    assert_eq!(head(0), Some(LeaseId::new(2)));
+    assert_eq!(head(1_000_000), Some(LeaseId::new(1)));
+}
+
+#[test]
+fn the_real_use_of_a_call_replaces_its_estimate() {
+    let (tenant, project) = (Tenant::new("a"), Some(ProjectId::new(1)));
+    let mut fairness = Fairness::default();
+    let charged = fairness.serve(&tenant, project, 100, 10);
+    assert_eq!(fairness.used_by(&tenant, project), (150, 150));
+    fairness.correct(&tenant, project, charged, 400);
+    assert_eq!(fairness.used_by(&tenant, project), (400, 400));
 }

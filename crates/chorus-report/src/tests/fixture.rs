@@ -91,6 +91,7 @@ pub(super) fn account() -> Account {
                 models: Vec::new(),
             }],
             state: CredentialState::Active,
+            mark: None,
         }],
     }
 }

@@ -2,8 +2,8 @@
 
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{CredentialState, Imported, NewAccount, StoredSecret};
-use chorus_core::time::Timestamp;
+use chorus_core::port::directory::{CredentialState, Imported, Mark, NewAccount, StoredSecret};
+use chorus_core::time::{Millis, Timestamp};
 
 use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_batch_sees_its_own_rows,
         tenants_do_not_meet,
         states_are_kept,
+        newer_evidence_of_a_state_wins,
         a_removed_account_leaves_nothing,
     ]
 }
@@ -220,6 +221,35 @@ async fn states_are_kept(context: CaseContext) -> Outcome {
         .directory
         .set_state(CredentialId::new(999), CredentialState::Active)
         .await
+}
+
+async fn newer_evidence_of_a_state_wins(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one"]).await?;
+    let (id, directory) = (account.credentials[0].id, &context.ports.directory);
+    let parked = CredentialState::Parked {
+        until: Timestamp(900_000),
+        reason: "no money".to_owned(),
+    };
+    let call = |at| Mark::of_call(Timestamp(at));
+    assert!(directory.mark_state(id, parked.clone(), call(100)).await?);
+    let found = directory.accounts(&tenant()).await?[0].credentials[0].clone();
+    assert_eq!((found.state, found.mark), (parked.clone(), Some(call(100))));
+    context.pass(Millis(500)).await;
+    directory.set_state(id, CredentialState::Active).await?;
+    let late = directory.mark_state(id, parked.clone(), call(context.now().0 - 1));
+    assert!(!late.await?, "a call from before the person acted");
+    let found = directory.accounts(&tenant()).await?[0].credentials[0].clone();
+    assert_eq!(found.state, CredentialState::Active);
+    assert_eq!(found.mark, Some(Mark::of_person(context.now())));
+    let newer = call(context.now().0 + 1);
+    assert!(directory.mark_state(id, parked, newer).await?);
+    let nobody = CredentialId::new(999);
+    assert!(
+        !directory
+            .mark_state(nobody, CredentialState::Active, newer)
+            .await?
+    );
+    Ok(())
 }
 
 async fn a_removed_account_leaves_nothing(context: CaseContext) -> Outcome {

@@ -234,7 +234,7 @@ async fn each_requeue_counts_as_it_should(context: CaseContext) -> Outcome {
     for (reason, (retries, continues, refused_by)) in table {
         let (_, attempt, holding) = context.running().await?;
         context.pass(Millis(40)).await;
-        let not_before = context.now() + Millis::from_secs(8);
+        let not_before = context.now() + Millis::from_secs(1);
         let finish = context.finish(&holding, fixtures::requeue(reason, not_before));
         let ready = Finish {
             record: fixtures::record(&context.ids, Topic::TaskReady, "claude"),

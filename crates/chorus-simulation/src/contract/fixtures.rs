@@ -142,6 +142,7 @@ pub fn assignment(ids: &Ids, not_after: Timestamp, estimate: MicroUsd) -> Assign
         resets: QuotaResets {
             days: vec![-480],
             spend_window: None,
+            ..QuotaResets::default()
         },
     }
 }

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::{AccountId, CredentialId, EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
-use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, StoredSecret};
+use chorus_core::port::directory::{
+    Account, CredentialState, Imported, Mark, NewAccount, StoredSecret,
+};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
 };
@@ -238,6 +240,19 @@ impl Directory for Faulty<dyn Directory> {
                 done,
                 self.inner.set_state(credential, state),
             )
+            .await
+    }
+
+    async fn mark_state(
+        &self,
+        credential: CredentialId,
+        state: CredentialState,
+        mark: Mark,
+    ) -> Result<bool, StoreError> {
+        let what = format!("mark {credential} {state:?}");
+        let marked = self.inner.mark_state(credential, state, mark);
+        self.point
+            .call(Part::Store, &what, bool::to_string, marked)
             .await
     }
 

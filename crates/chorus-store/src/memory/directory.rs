@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Directory, Imported, NewAccount, NewCredential,
+    Account, Credential, CredentialState, Directory, Imported, Mark, NewAccount, NewCredential,
     SealedSecret, StoredSecret,
 };
 
@@ -56,12 +56,27 @@ impl Directory for Store {
         credential: CredentialId,
         to: CredentialState,
     ) -> Result<(), StoreError> {
-        self.change(|state, _| {
-            let kept = state.accounts.credentials.get_mut(&credential);
-            kept.into_iter()
-                .for_each(|kept| kept.shown.state = to.clone());
+        self.change(|state, now| {
+            let mark = Mark::of_person(now);
+            state.accounts.mark(credential, to, mark);
         });
         Ok(())
+    }
+
+    async fn mark_state(
+        &self,
+        credential: CredentialId,
+        to: CredentialState,
+        mark: Mark,
+    ) -> Result<bool, StoreError> {
+        Ok(self.change(|state, _| {
+            let kept = state.accounts.credentials.get(&credential);
+            let is_newest = kept.is_some_and(|kept| mark.replaces(kept.shown.mark.as_ref()));
+            if is_newest {
+                state.accounts.mark(credential, to, mark);
+            }
+            is_newest
+        }))
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
@@ -135,6 +150,13 @@ impl Accounts {
             .map(|(_, account)| account.name.clone())
     }
 
+    fn mark(&mut self, credential: CredentialId, state: CredentialState, mark: Mark) {
+        if let Some(kept) = self.credentials.get_mut(&credential) {
+            kept.shown.state = state;
+            kept.shown.mark = Some(mark);
+        }
+    }
+
     fn of(&self, tenant: &Tenant) -> Vec<Account> {
         let with_credentials = |account: &Account| {
             let credentials = self
@@ -187,6 +209,7 @@ impl StoredCredential {
             base_url,
             groups,
             state: CredentialState::Active,
+            mark: None,
         };
         Self {
             account,

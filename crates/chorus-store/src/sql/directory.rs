@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Directory, Imported, NewAccount, SealedSecret,
+    Account, Credential, CredentialState, Directory, Imported, Mark, NewAccount, SealedSecret,
     StoredSecret,
 };
 use sqlx::any::AnyRow;
@@ -24,7 +24,7 @@ impl Directory for Store {
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
         let statement = sqlx::query(
-            "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state \
+            "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state, c.mark \
              FROM accounts a LEFT JOIN credentials c ON c.account = a.id WHERE a.tenant = $1 ORDER BY a.id, c.id",
         );
         let rows = self
@@ -72,7 +72,26 @@ impl Directory for Store {
         credential: CredentialId,
         state: CredentialState,
     ) -> Result<(), StoreError> {
-        self.execute(SetCredentialState { credential, state }).await
+        let change = SetCredentialState {
+            credential,
+            state,
+            mark: None,
+        };
+        self.execute(change).await.map(|_| ())
+    }
+
+    async fn mark_state(
+        &self,
+        credential: CredentialId,
+        state: CredentialState,
+        mark: Mark,
+    ) -> Result<bool, StoreError> {
+        self.execute(SetCredentialState {
+            credential,
+            state,
+            mark: Some(mark),
+        })
+        .await
     }
 
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
@@ -95,6 +114,7 @@ fn account(row: &AnyRow) -> Result<Account, Fault> {
             base_url: cells.text_or_none("base_url")?,
             groups: cells.json("groups")?,
             state: cells.json("state")?,
+            mark: cells.json_or_none("mark")?,
         })
     });
     Ok(Account {
@@ -110,21 +130,32 @@ fn account(row: &AnyRow) -> Result<Account, Fault> {
 struct SetCredentialState {
     credential: CredentialId,
     state: CredentialState,
+    /// Evidence; none for a person's act at this moment.
+    mark: Option<Mark>,
 }
 
 #[async_trait]
 impl Operation for SetCredentialState {
-    type Output = ();
+    type Output = bool;
 
-    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
-        let statement = sqlx::query("UPDATE credentials SET state = $1 WHERE id = $2");
-        tx.change(
-            statement
-                .bind(json(&self.state)?)
-                .bind(self.credential.to_string()),
-        )
-        .await?;
-        Ok(Outcome::Commit(()))
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
+        let statement = sqlx::query("SELECT id, mark FROM credentials WHERE id = $1");
+        let row = tx.row(statement.bind(self.credential.to_string())).await?;
+        let stored: Option<Mark> = match &row {
+            Some(row) => Cells::new("credentials", "id", row).json_or_none("mark")?,
+            None => return Ok(Outcome::Commit(false)),
+        };
+        let mark = self.mark.unwrap_or(Mark::of_person(tx.now));
+        if self.mark.is_some() && !mark.replaces(stored.as_ref()) {
+            return Ok(Outcome::Commit(false));
+        }
+        let statement = sqlx::query("UPDATE credentials SET state = $1, mark = $2 WHERE id = $3");
+        let statement = statement
+            .bind(json(&self.state)?)
+            .bind(json(&mark)?)
+            .bind(self.credential.to_string());
+        tx.change(statement).await?;
+        Ok(Outcome::Commit(true))
     }
 }
 

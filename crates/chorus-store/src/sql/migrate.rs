@@ -48,6 +48,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_delivery_history",
         text: include_str!("../../migrations/0006_delivery_history.sql"),
     },
+    Migration {
+        number: 7,
+        name: "0007_credential_marks",
+        text: include_str!("../../migrations/0007_credential_marks.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

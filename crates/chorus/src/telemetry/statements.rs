@@ -15,7 +15,9 @@ use chorus_core::id::{
 use chorus_core::money::ProjectMoney;
 use chorus_core::port::bus::Record;
 use chorus_core::port::deliveries::{ChargedPage, EndPosition, Selection};
-use chorus_core::port::directory::{Account, CredentialState, Imported, NewAccount, StoredSecret};
+use chorus_core::port::directory::{
+    Account, CredentialState, Imported, Mark, NewAccount, StoredSecret,
+};
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
@@ -161,6 +163,7 @@ timed! { Directory, "directory",
     fn accounts(tenant: &Tenant) -> Vec<Account>;
     fn secret(credential: CredentialId) -> Option<StoredSecret>;
     fn set_state(credential: CredentialId, state: CredentialState) -> ();
+    fn mark_state(credential: CredentialId, state: CredentialState, mark: Mark) -> bool;
     fn remove(tenant: &Tenant, account: AccountId) -> bool;
 }
 

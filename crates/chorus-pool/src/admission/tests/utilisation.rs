@@ -181,7 +181,13 @@ impl Run {
     }
 
     /// Makes an admitted call; a refused one is pushed again.
-    fn call(&mut self, Decided { request, decision }: Decided, now: Timestamp) {
+    fn call(
+        &mut self,
+        Decided {
+            request, decision, ..
+        }: Decided,
+        now: Timestamp,
+    ) {
         let DispatchDecision::Send(assignment) = decision else {
             panic!("every call fits somewhere")
         };

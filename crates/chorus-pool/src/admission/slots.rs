@@ -1,0 +1,65 @@
+//! Slots of workers: no call is admitted that no worker can begin.
+
+use std::collections::BTreeMap;
+
+use chorus_core::attempt::WaitReason;
+use chorus_core::id::Pool;
+
+use super::Admission;
+
+/// Workers of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolSlots {
+    /// Number of calls that may be handed out now.
+    pub free: u32,
+    /// Number of live workers.
+    pub workers: u32,
+}
+
+impl Admission {
+    /// Replaces the slots of all pools. Without a first call of this method, slots are not counted.
+    pub fn set_slots(&mut self, slots: BTreeMap<Pool, PoolSlots>) {
+        let has_more = |(pool, now): (&Pool, &PoolSlots)| {
+            let before = self.slots.as_ref().and_then(|slots| slots.get(pool));
+            now.free > before.map_or(0, |before| before.free)
+        };
+        if slots.iter().any(has_more) {
+            self.resting.clear();
+        }
+        self.slots = Some(slots);
+    }
+
+    /// Gives a slot back whose call has ended.
+    pub fn slot_freed(&mut self, pool: &Pool) {
+        let slots = self.slots.as_mut().and_then(|slots| slots.get_mut(pool));
+        if let Some(slots) = slots.filter(|slots| slots.workers > 0) {
+            slots.free += 1;
+            if slots.free == 1 {
+                self.resting.clear();
+            }
+        }
+    }
+
+    pub(super) fn has_slot(&self, pool: &Pool) -> bool {
+        let Some(slots) = &self.slots else {
+            return true;
+        };
+        slots.get(pool).is_some_and(|slots| slots.free > 0)
+    }
+
+    pub(super) fn take_slot(&mut self, pool: &Pool) {
+        let slots = self.slots.as_mut().and_then(|slots| slots.get_mut(pool));
+        if let Some(slots) = slots {
+            slots.free = slots.free.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn no_slot(&self, pool: &Pool) -> Option<WaitReason> {
+        let workers = self.slots.as_ref()?.get(pool);
+        let pool = pool.clone();
+        Some(match workers {
+            Some(slots) if slots.workers > 0 => WaitReason::WorkerBusy { pool },
+            Some(_) | None => WaitReason::NoWorker { pool },
+        })
+    }
+}
