@@ -8,8 +8,8 @@ use chorus_core::limit::End;
 use chorus_core::port::bus::Record;
 use chorus_core::port::relay::{self, Published};
 use chorus_core::port::{
-    Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Ports, StoreError,
-    Waits, Workers, retry,
+    Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Ports, Projects,
+    StoreError, Waits, Workers, retry,
 };
 use chorus_core::time::Timestamp;
 
@@ -19,6 +19,7 @@ use crate::store_health::StoreHealth;
 
 /// State shared by one term.
 pub(crate) struct Context {
+    pub(crate) projects: Arc<dyn Projects>,
     pub(crate) attempts: Arc<dyn Attempts>,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) waits: Arc<dyn Waits>,
@@ -38,6 +39,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(ports: Ports, settings: Settings, term: Term) -> Self {
         let Ports {
+            projects,
             attempts,
             outbox,
             waits,
@@ -52,6 +54,7 @@ impl Context {
         } = ports;
         let store_health = StoreHealth::new(clock.now());
         Self {
+            projects,
             attempts,
             outbox,
             waits,

@@ -79,6 +79,14 @@ impl Feedback {
             .insert((row.attempt.id, row.epoch), under_way);
     }
 
+    /// Projects with a delivery under way.
+    pub(crate) fn projects(&self) -> BTreeSet<ProjectId> {
+        self.under_way
+            .values()
+            .map(|delivery| delivery.project)
+            .collect()
+    }
+
     /// Learns from calls that ended before this term, oldest first.
     pub(crate) fn warm_up(&mut self, calls: Vec<EndedCall>, admission: &mut Admission) {
         for ended in calls {

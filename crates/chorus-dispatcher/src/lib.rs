@@ -13,6 +13,7 @@ mod commit;
 mod context;
 mod dispatcher;
 mod feedback;
+mod long_waits;
 mod reconciler;
 mod record_tail;
 mod restoration;

@@ -41,6 +41,8 @@ pub struct Settings {
     pub sweep_size: u32,
     /// Time between two readings of the accounts.
     pub accounts: Millis,
+    /// Time for which a project waits without a call before its orchestrator is sent the reason.
+    pub long_wait: Millis,
     /// Duration from which a statement counts as an outage of the store.
     pub slow_statement: Millis,
     /// Number of lost workers after which an attempt fails.
@@ -67,6 +69,7 @@ impl Default for Settings {
             keep_records: Millis::from_secs(7 * 24 * 3600),
             sweep_size: 500,
             accounts: Millis::from_secs(5),
+            long_wait: Millis::from_secs(60),
             slow_statement: Millis::from_secs(2),
             // A process that stops takes all its calls with it, so attempts that did no harm are counted too.
             lost_limit: 5,

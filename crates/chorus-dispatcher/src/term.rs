@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chorus_core::attempt::{DispatchDecision, FailureCause, Outstanding, QueuedAttempt};
+use chorus_core::attempt::{
+    DispatchDecision, FailureCause, Outstanding, QueuedAttempt, WaitReason,
+};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
@@ -13,6 +15,8 @@ use chorus_core::port::StoreError;
 use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
+use chorus_core::project::ClientCommand;
+use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels};
 use futures_util::future::{Either, select};
@@ -21,6 +25,7 @@ use crate::backlog::Backlog;
 use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
+use crate::long_waits::{Finding, LongWaits, describe};
 use crate::reconciler;
 use crate::record_tail::{Ended, Notice, RecordTail};
 use crate::restoration;
@@ -29,6 +34,9 @@ use crate::worker_slots::free_slots;
 
 /// Maximum number of notices handled before admission gets its turn.
 const NOTICES_AT_ONCE: usize = 256;
+
+/// Pause after a reading of the rows, as a multiple of its duration.
+const READING_PAUSE: u64 = 4;
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -51,6 +59,7 @@ struct EventLoop<'a> {
     feedback: Feedback,
     waits: WaitRecorder,
     waits_due: Timestamp,
+    long_waits: LongWaits,
     slots_due: Timestamp,
     /// Credentials that answered although they were parked, to be made active.
     answered: BTreeMap<CredentialId, Timestamp>,
@@ -58,6 +67,8 @@ struct EventLoop<'a> {
     accounts_due: Timestamp,
     read_at: Timestamp,
     read_last: Timestamp,
+    /// Duration of the last reading: long ones leave the loop four times as long to other work.
+    read_took: Millis,
 }
 
 /// Event that the loop waits for.
@@ -87,12 +98,14 @@ impl<'a> EventLoop<'a> {
             feedback: Feedback::default(),
             waits: WaitRecorder::default(),
             waits_due: Timestamp(i64::MIN),
+            long_waits: LongWaits::new(context.now()),
             slots_due: Timestamp(i64::MIN),
             answered: BTreeMap::new(),
             tenants: BTreeSet::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
             read_last: Timestamp(i64::MIN),
+            read_took: Millis::ZERO,
         }
     }
 
@@ -293,7 +306,8 @@ impl<'a> EventLoop<'a> {
 
     /// Schedules a reading of the rows: at once, but not within `wake_gap` of the last one.
     fn read_soon(&mut self) {
-        let soonest = self.read_last + self.context.settings.wake_gap;
+        let pause = Millis(self.read_took.0 * READING_PAUSE);
+        let soonest = self.read_last + self.context.settings.wake_gap.max(pause);
         self.read_at = self.read_at.min(soonest.max(self.context.now()));
     }
 
@@ -311,6 +325,7 @@ impl<'a> EventLoop<'a> {
         let Ok(rows) = read_queue(self.context).await else {
             return;
         };
+        self.read_took = self.context.now().since(self.read_last);
         let changes = self.backlog.compare(rows);
         for lease in changes.gone {
             self.backlog.remove(lease);
@@ -350,15 +365,56 @@ impl<'a> EventLoop<'a> {
         let changes = self
             .waits
             .changes(self.backlog.rows(), &self.admission, now);
-        if changes.is_empty() {
-            return;
+        if !changes.is_empty() {
+            let recording = self.context.waits.record_waits(changes.clone());
+            let statement = self
+                .context
+                .statement("record reasons of waiting", recording);
+            if statement.await.is_ok() {
+                self.waits.recorded(changes);
+            }
         }
-        let recording = self.context.waits.record_waits(changes.clone());
-        let statement = self
+        self.find_long_waits(now).await;
+    }
+
+    /// Sends the conditions of projects that wait for long.
+    async fn find_long_waits(&mut self, now: Timestamp) {
+        let index = self.admission.index();
+        let describe = |tenant: &Tenant, reason: &WaitReason| {
+            describe(reason, |account| {
+                let name = index.account_name(tenant, account);
+                name.map_or_else(|| account.to_string(), str::to_owned)
+            })
+        };
+        let reasons = self.waits.reasons(self.backlog.rows());
+        let under_way = self.feedback.projects();
+        let bound = self.context.settings.long_wait;
+        let findings = self
+            .long_waits
+            .find(reasons, &under_way, describe, bound, now);
+        for finding in findings {
+            self.send_condition(finding).await;
+        }
+    }
+
+    /// Sends a condition to the orchestrator of its project; one that cannot be stored is found again.
+    async fn send_condition(&mut self, finding: Finding) {
+        let Finding {
+            tenant,
+            project,
+            wait,
+        } = finding;
+        let at = self.context.now();
+        let command = ClientCommand::Condition { at, wait };
+        let record = record::command(self.context.event_id(), &tenant, project, &command);
+        let storing = self
             .context
-            .statement("record reasons of waiting", recording);
-        if statement.await.is_ok() {
-            self.waits.recorded(changes);
+            .projects
+            .command(&tenant, project, record.clone());
+        match self.context.statement("send a condition", storing).await {
+            Ok(true) => self.context.publish(vec![record]).await,
+            Ok(false) => {}
+            Err(_) => self.long_waits.unsent(project),
         }
     }
 
@@ -412,6 +468,9 @@ impl<'a> EventLoop<'a> {
             let charged = charged.get(&assignment.lease.id).copied().unwrap_or(0);
             self.feedback.expect(&row, &assignment, charged, now);
             self.waits.sent(row.attempt.id);
+            if let Some(finding) = self.long_waits.served(&row, now) {
+                self.send_condition(finding).await;
+            }
         }
         for attempt in sent.over_budget {
             self.waits.budget_short(attempt);

@@ -4,3 +4,4 @@ mod feedback;
 mod fixture;
 mod outages;
 mod queueing;
+mod waiting;

@@ -66,6 +66,17 @@ impl WaitRecorder {
         changes
     }
 
+    /// Rows with their recorded reasons.
+    pub(crate) fn reasons<'a>(
+        &'a self,
+        rows: impl Iterator<Item = (LeaseId, &'a QueuedAttempt)>,
+    ) -> impl Iterator<Item = (&'a QueuedAttempt, &'a AttemptWait)> {
+        rows.filter_map(|(_, row)| {
+            let wait = self.recorded.get(&row.attempt.id)?;
+            (wait.epoch == row.epoch).then_some((row, wait))
+        })
+    }
+
     /// Marks reasons as recorded.
     pub(crate) fn recorded(&mut self, waits: Vec<AttemptWait>) {
         let by_attempt = waits.into_iter().map(|wait| (wait.attempt, wait));

@@ -235,7 +235,13 @@ impl Admission {
             }
             match &endpoint.state {
                 CredentialState::Active => {
-                    self.health.forget(endpoint.account, &endpoint.provider);
+                    // The first sight of an account is no news of it.
+                    let mut others = self.index.all().filter(|other| {
+                        (other.account, &other.provider) == (endpoint.account, &endpoint.provider)
+                    });
+                    if others.any(|other| self.states.contains_key(&other.credential)) {
+                        self.health.forget(endpoint.account, &endpoint.provider);
+                    }
                 }
                 CredentialState::Parked { until, .. } => {
                     self.health

@@ -138,6 +138,13 @@ impl EndpointIndex {
         until.min()
     }
 
+    /// Name of an account of a tenant.
+    pub fn account_name(&self, tenant: &Tenant, account: AccountId) -> Option<&str> {
+        let accounts = self.tenants.get(tenant)?.iter();
+        let mut named = accounts.filter(|one| one.id == account);
+        named.next().map(|one| one.name.as_str())
+    }
+
     /// Endpoints of all tenants, in any state.
     pub fn all(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values().flatten()

@@ -1,0 +1,161 @@
+//! Waits of whole projects that last longer than a bound, as conditions for the orchestrator.
+//!
+//! A project waits when none of its deliveries is under way, none was for the bound, and a row has a recorded reason
+//! other than its place in the queue. The leading dispatcher sends the
+//! [`Condition`](chorus_core::project::ClientCommand::Condition) once, and its end with the next delivery. A wait for a
+//! limit counts only if it lasts for the bound from here on: limits that come back by themselves are no news.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chorus_core::attempt::{AttemptWait, QueuedAttempt, WaitReason};
+use chorus_core::id::{AccountId, ProjectId, Tenant};
+use chorus_core::project::LongWait;
+use chorus_core::time::{Millis, Timestamp};
+
+/// Conditions that were sent in this term.
+#[derive(Debug)]
+pub(crate) struct LongWaits {
+    term_began: Timestamp,
+    sent: BTreeMap<ProjectId, WaitReason>,
+    /// Last delivery of each project in this term; a first one ends the conditions of earlier terms.
+    served: BTreeMap<ProjectId, Timestamp>,
+}
+
+/// A condition to be sent to a project; none for its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) tenant: Tenant,
+    pub(crate) project: ProjectId,
+    pub(crate) wait: Option<LongWait>,
+}
+
+/// Rows of one project in the backlog.
+struct Waiting<'a> {
+    tenant: &'a Tenant,
+    /// Longest recorded wait.
+    longest: &'a AttemptWait,
+}
+
+impl LongWaits {
+    /// No condition; the term began at `term_began`.
+    pub(crate) const fn new(term_began: Timestamp) -> Self {
+        Self {
+            term_began,
+            sent: BTreeMap::new(),
+            served: BTreeMap::new(),
+        }
+    }
+
+    /// Records a delivery; returns the end of the project's condition, if it may have one.
+    pub(crate) fn served(&mut self, row: &QueuedAttempt, now: Timestamp) -> Option<Finding> {
+        let attempt = &row.attempt;
+        let is_first = self.served.insert(attempt.project, now).is_none();
+        let had_one = self.sent.remove(&attempt.project).is_some();
+        let may_be_earlier = is_first && row.created_at < self.term_began;
+        (had_one || may_be_earlier).then(|| Finding {
+            tenant: attempt.tenant.clone(),
+            project: attempt.project,
+            wait: None,
+        })
+    }
+
+    /// Forgets a condition that could not be sent.
+    pub(crate) fn unsent(&mut self, project: ProjectId) {
+        self.sent.remove(&project);
+    }
+
+    /// Returns the conditions of projects that have waited for longer than the bound, each reason once.
+    pub(crate) fn find<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a QueuedAttempt, &'a AttemptWait)>,
+        under_way: &BTreeSet<ProjectId>,
+        describe: impl Fn(&Tenant, &WaitReason) -> String,
+        bound: Millis,
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let mut projects: BTreeMap<ProjectId, Waiting<'a>> = BTreeMap::new();
+        for (row, wait) in rows {
+            let waiting = projects.entry(row.attempt.project).or_insert(Waiting {
+                tenant: &row.attempt.tenant,
+                longest: wait,
+            });
+            if wait.since < waiting.longest.since {
+                waiting.longest = wait;
+            }
+        }
+        self.sent
+            .retain(|project, _| projects.contains_key(project));
+        let mut findings = Vec::new();
+        for (project, waiting) in projects {
+            let wait = waiting.longest;
+            let was_served = self
+                .served
+                .get(&project)
+                .is_some_and(|at| now.since(*at) < bound);
+            let is_known = self
+                .sent
+                .get(&project)
+                .is_some_and(|sent| sent.is_like(&wait.reason));
+            if is_known || was_served || under_way.contains(&project) || !is_long(wait, bound, now)
+            {
+                continue;
+            }
+            self.sent.insert(project, wait.reason.clone());
+            findings.push(Finding {
+                tenant: waiting.tenant.clone(),
+                project,
+                wait: Some(LongWait {
+                    reason: wait.reason.as_str().to_owned(),
+                    message: describe(waiting.tenant, &wait.reason),
+                    since: wait.since,
+                    until: wait.reason.until(),
+                }),
+            });
+        }
+        findings
+    }
+}
+
+/// Returns true if the wait has lasted for the bound and will not end soon by itself.
+fn is_long(wait: &AttemptWait, bound: Millis, now: Timestamp) -> bool {
+    let lasted = now.since(wait.since) >= bound;
+    let ends_late = wait.reason.until().is_none_or(|until| until >= now + bound);
+    match &wait.reason {
+        WaitReason::Queue { .. } | WaitReason::WorkerBusy { .. } | WaitReason::Budget => false,
+        WaitReason::Limit { .. }
+        | WaitReason::SlotsOfEndedProcess { .. }
+        | WaitReason::Retry { .. } => lasted && ends_late && wait.reason.until().is_some(),
+        WaitReason::CredentialsParked { .. } => lasted && ends_late,
+        WaitReason::NoAccount { .. } | WaitReason::NoWorker { .. } => lasted,
+    }
+}
+
+/// Describes a reason for people; `name` is the name of an account.
+pub(crate) fn describe(reason: &WaitReason, name: impl Fn(AccountId) -> String) -> String {
+    match reason {
+        WaitReason::Limit { account, .. } => {
+            format!("a limit of {} is reached", name(*account))
+        }
+        WaitReason::SlotsOfEndedProcess { account, .. } => format!(
+            "slots of {} are held by calls of a process that ended",
+            name(*account)
+        ),
+        WaitReason::CredentialsParked { reasons, .. } => {
+            let each = reasons
+                .iter()
+                .map(|parked| format!("{}: {}", name(parked.account), parked.why));
+            let each: Vec<String> = each.collect();
+            format!("no credential may be used now ({})", each.join("; "))
+        }
+        WaitReason::NoAccount { role } => format!("no account serves the role {role:?}"),
+        WaitReason::NoWorker { pool } => format!("no worker serves the pool {pool}"),
+        WaitReason::WorkerBusy { pool } => {
+            format!("all slots of the workers of the pool {pool} are taken")
+        }
+        WaitReason::Queue { ahead } => format!("{ahead} other attempts go first"),
+        WaitReason::Retry { message, .. } => message
+            .clone()
+            .unwrap_or_else(|| "the last call failed".to_owned()),
+        WaitReason::Budget => "the budget is reserved for calls under way".to_owned(),
+    }
+}
