@@ -244,8 +244,14 @@ impl Admission {
                     }
                 }
                 CredentialState::Parked { until, .. } => {
-                    self.health
-                        .rest_until(endpoint.account, &endpoint.provider, *until);
+                    // Other keys of the account go on; its last one is tried by one call.
+                    let mut all = self.index.all().filter(|other| {
+                        (other.account, &other.provider) == (endpoint.account, &endpoint.provider)
+                    });
+                    if all.all(|other| !matches!(other.state, CredentialState::Active)) {
+                        self.health
+                            .rest_until(endpoint.account, &endpoint.provider, *until);
+                    }
                 }
                 CredentialState::Refused { .. } => {}
             }
