@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chorus_core::catalog::{Catalog, Provider};
-use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, ProviderId, Tenant};
-use chorus_core::limit::QuotaGroup;
+use chorus_core::id::{AccountId, CredentialId, ModelSlug, ProviderId, Tenant};
 use chorus_core::port::directory::{Entitlement, GroupOf, Imported, NewAccount, NewCredential};
 use chorus_core::port::{Clock, Directory, StoreError};
 use chorus_core::time::Millis;
@@ -16,6 +15,7 @@ use chorus_vault::{
 };
 
 use crate::file::BrokenRow;
+use crate::quota_groups::quota_groups;
 use crate::row::{CredentialRow, Identity, Row};
 
 /// Longest time that a provider may take to answer a check of a key.
@@ -327,8 +327,8 @@ impl Importer {
             })
     }
 
-    /// One quota group for each model of the credential: most providers limit models separately, and keys of one
-    /// organisation share a group because they share its name.
+    /// One quota group for each model or family of the credential, and one for limits that count once for an
+    /// organisation, as money does. Keys of one organisation share a group because they share its name.
     fn groups(
         &self,
         email: &str,
@@ -342,14 +342,7 @@ impl Importer {
         } else {
             &row.limits
         };
-        let group = |slug: ModelSlug| GroupOf {
-            group: QuotaGroup {
-                id: GroupId::new(format!("{}/{owner}/{slug}", provider.id)),
-                limits: limits.clone(),
-            },
-            models: vec![slug],
-        };
-        Ok(named.into_iter().map(group).collect())
+        Ok(quota_groups(provider, owner, limits, named))
     }
 
     /// Models of the credential: those that its row names, else all that the provider serves.

@@ -10,6 +10,7 @@
 mod environment;
 mod file;
 mod import;
+mod quota_groups;
 mod row;
 
 pub use environment::variable_rows;

@@ -3,7 +3,7 @@
 
 use chorus_core::catalog::{Model, Provider};
 use chorus_core::failure::{CredentialReaction, FailureClass, LeaseEnd};
-use chorus_core::limit::{End, LimitSignals, ObservedLevel};
+use chorus_core::limit::{End, LimitSignals};
 use chorus_core::llm::{Content, FinishReason, Reply, Role, Usage};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::CredentialState;
@@ -33,17 +33,16 @@ pub(crate) struct Received {
     pub(crate) reply: Reply,
     pub(crate) sent_at: Timestamp,
     pub(crate) request_id: Option<String>,
-    pub(crate) levels: Vec<ObservedLevel>,
 }
 
 impl Received {
+    /// Signals of the end of the reply; those of its headers were observed at its first byte.
     fn signals(&self, failure: Option<&CallFailure>) -> LimitSignals {
-        let more = failure.map(|failure| failure.levels.as_slice());
         LimitSignals {
             sent_at: self.sent_at,
             failure: failure.map(|failure| failure.class),
             retry_after: failure.and_then(|failure| failure.retry_after),
-            levels: [self.levels.as_slice(), more.unwrap_or_default()].concat(),
+            levels: failure.map_or_else(Vec::new, |failure| failure.levels.clone()),
         }
     }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
-use chorus_core::limit::{End, Sent};
+use chorus_core::limit::{End, LimitSignals, ObservedLevel, Sent};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::until_ok;
 use chorus_core::port::upstream::{Body, Response};
 use chorus_core::port::{Bus, Clock, Directory, LimitState, Upstream};
+use chorus_core::time::Timestamp;
+use futures_util::future::join;
 
 use crate::cut::Cut;
 use crate::leased_call::LeasedCall;
@@ -122,14 +124,32 @@ impl CallRunner {
             prompt_tokens: call.prompt_tokens,
             max_chars: self.max_chars(call),
         };
-        let (reply, stop) = reader.read(body).await;
+        let heard = self.observe_levels(call, sent_at, levels);
+        let ((reply, stop), ()) = join(reader.read(body), heard).await;
         let received = Received {
             reply,
             sent_at,
             request_id,
-            levels,
         };
         Exchange::Accepted(Box::new(received), stop)
+    }
+
+    /// Reports the levels of a reply's headers at its first byte, beside the reading of the reply.
+    async fn observe_levels(
+        &self,
+        call: &LeasedCall,
+        sent_at: Timestamp,
+        levels: Vec<ObservedLevel>,
+    ) {
+        let signals = LimitSignals {
+            sent_at,
+            failure: None,
+            retry_after: None,
+            levels,
+        };
+        if !signals.is_empty() {
+            self.observe_limits(call, &signals).await;
+        }
     }
 
     /// Bound of a canonical reply; some providers let thinking go beyond `max_tokens`.

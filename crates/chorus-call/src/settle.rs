@@ -47,7 +47,7 @@ impl CallRunner {
         .await;
     }
 
-    async fn observe_limits(&self, call: &LeasedCall, signals: &LimitSignals) {
+    pub(crate) async fn observe_limits(&self, call: &LeasedCall, signals: &LimitSignals) {
         let lease = call.assignment.lease.id;
         let give_up = self.clock.now() + OBSERVE_WITHIN;
         let observed = until_ok_before(&*self.clock, give_up, "report limit signals", || {

@@ -292,6 +292,40 @@ fn a_streamed_call_is_reported_observed_and_ended() {
     assert_eq!(fixture.state(), (1, 0, 3_993));
 }
 
+/// Observer that notes the output tokens left shortly after each piece.
+struct LevelWatcher {
+    clock: Arc<dyn Clock>,
+    limits: Arc<Memory>,
+    left: Vec<i64>,
+}
+
+#[async_trait]
+impl CallObserver for LevelWatcher {
+    async fn on_piece(&mut self, _: Piece<'_>) -> ControlFlow<()> {
+        self.clock.sleep(Millis(100)).await;
+        let levels = self.limits.levels();
+        let output = levels
+            .iter()
+            .find(|level| level.dimension == Dimension::OutputTokens);
+        self.left
+            .extend(output.map(|level| level.left + level.held));
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn headers_are_followed_at_the_first_byte_of_a_reply() {
+    let fixture = Fixture::canonical(&["one ", "two"]);
+    let mut watcher = LevelWatcher {
+        clock: fixture.time.port(),
+        limits: Arc::clone(&fixture.limits),
+        left: Vec::new(),
+    };
+    let report = fixture.run(&mut watcher, pending());
+    assert_eq!(report.ending, Ending::Complete);
+    assert_eq!(watcher.left.first(), Some(&4_000), "{:?}", watcher.left);
+}
+
 #[test]
 fn without_its_lease_no_call_is_made() {
     let fixture = Fixture::canonical(&["never"]);

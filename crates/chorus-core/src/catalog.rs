@@ -178,6 +178,16 @@ pub struct Provider {
     /// Limits assumed for a new account, until its headers report others.
     #[serde(default)]
     pub default_limits: Vec<crate::limit::Limit>,
+    /// Dimensions that the provider limits once for an organisation, not once a model or family.
+    #[serde(default = "money")]
+    pub shared: Vec<crate::limit::Dimension>,
+    /// Families of models that share their limits, by name.
+    #[serde(default)]
+    pub families: BTreeMap<String, Vec<ModelSlug>>,
+}
+
+fn money() -> Vec<crate::limit::Dimension> {
+    vec![crate::limit::Dimension::Spend]
 }
 
 const fn ten_seconds() -> Millis {

@@ -87,7 +87,7 @@ fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
         interactive: false,
         selector: ModelSelector::Role(attempt.kind.role()),
         kind: attempt.kind,
-        size: attempt.size,
+        size: attempt.size.continued(row.continues),
         priority: attempt.priority,
         path: attempt.path,
         since: row.created_at,

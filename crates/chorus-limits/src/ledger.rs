@@ -5,6 +5,7 @@
 //! ended frees its slots and keeps its charges. Signals of replies correct the meters of the lease's
 //! groups, by the reactions of [`chorus_core::failure`]. Deliberately absent: queues, order, retries.
 
+mod addressed;
 mod ending;
 mod group;
 mod lease;
@@ -152,9 +153,11 @@ impl Ledger {
     pub fn observe(&mut self, lease: LeaseId, signals: &LimitSignals, now: Timestamp) {
         self.expire(now);
         let sent_at = self.leases.get(&lease).and_then(|entry| entry.sent_at);
-        for id in self.groups_of(lease) {
+        let ids = self.groups_of(lease);
+        let addressed = self.addressed(&ids, signals, now);
+        for (id, addressed) in ids.into_iter().zip(addressed) {
             if let Some(group) = self.groups.get_mut(&id) {
-                group.observe(signals, sent_at, now);
+                group.observe(signals, &addressed, sent_at, now);
                 self.freed.insert(id);
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chorus_core::catalog::{Catalog, Model, Provider};
 use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, ProviderId, Tenant};
-use chorus_core::limit::{QuotaGroup, QuotaResets};
+use chorus_core::limit::{Limit, QuotaGroup, QuotaResets};
 use chorus_core::port::directory::{Account, Credential, CredentialState, Mark};
 use chorus_core::time::{Millis, Timestamp};
 
@@ -70,7 +70,9 @@ impl EndpointIndex {
                 .iter()
                 .map(|credential| self.endpoint(account, credential))
         });
-        self.endpoints.insert(tenant.clone(), endpoints.collect());
+        let mut endpoints: Vec<Endpoint> = endpoints.collect();
+        merge_limits(&mut endpoints);
+        self.endpoints.insert(tenant.clone(), endpoints);
         self.tenants.insert(tenant.clone(), accounts);
         true
     }
@@ -267,6 +269,40 @@ impl Endpoint {
     }
 }
 
+/// Gives every group one set of limits: where accounts name different amounts for the same limit, the smallest one
+/// holds, and every limit that one of them names holds.
+fn merge_limits(endpoints: &mut [Endpoint]) {
+    let mut merged: BTreeMap<GroupId, Arc<QuotaGroup>> = BTreeMap::new();
+    for (group, _) in endpoints.iter().flat_map(|endpoint| &endpoint.groups) {
+        match merged.get_mut(&group.id) {
+            None => drop(merged.insert(group.id.clone(), Arc::clone(group))),
+            Some(known) if known == group => {}
+            Some(known) => stricter(&mut Arc::make_mut(known).limits, &group.limits),
+        }
+    }
+    for (group, _) in endpoints
+        .iter_mut()
+        .flat_map(|endpoint| &mut endpoint.groups)
+    {
+        if let Some(known) = merged.get(&group.id) {
+            *group = Arc::clone(known);
+        }
+    }
+}
+
+/// Lowers limits to those of another opinion, and adds those that are missing.
+fn stricter(limits: &mut Vec<Limit>, others: &[Limit]) {
+    for other in others {
+        let same =
+            |limit: &&mut Limit| limit.dimension == other.dimension && limit.window == other.window;
+        match limits.iter_mut().find(same) {
+            None => limits.push(other.clone()),
+            Some(limit) if other.amount < limit.amount => *limit = other.clone(),
+            Some(_) => {}
+        }
+    }
+}
+
 /// Default group of an account at a provider without configured groups. Two keys of one account share it: adding
 /// keys never adds capacity.
 fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) -> QuotaGroup {
@@ -276,5 +312,42 @@ fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) ->
     QuotaGroup {
         id: GroupId::new(format!("{provider}/{account}")),
         limits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::limit::{Dimension, Window};
+
+    use super::*;
+    use crate::tests::{MINUTE, account, home, limit};
+
+    #[test]
+    fn the_stricter_of_two_opinions_about_a_group_holds_for_both_accounts() {
+        let day = limit(Dimension::Requests, 9, Window::Day { offset_minutes: 0 });
+        let mut accounts = vec![
+            account(1, "one", "p", vec![limit(Dimension::Requests, 500, MINUTE)]),
+            account(
+                2,
+                "one",
+                "p",
+                vec![limit(Dimension::Requests, 100, MINUTE), day],
+            ),
+        ];
+        let id = accounts[0].credentials[0].groups[0].group.id.clone();
+        accounts[1].credentials[0].groups[0].group.id = id;
+        let mut index = EndpointIndex::new(Arc::new(Catalog {
+            providers: Vec::new(),
+            models: Vec::new(),
+            ..Catalog::default()
+        }));
+        for accounts in [accounts.clone(), accounts.into_iter().rev().collect()] {
+            index.set(&home(), accounts);
+            let of = |number| index.groups_of(CredentialId::new(number), &"m/x".into());
+            assert_eq!(of(1), of(2));
+            let mut amounts: Vec<u64> = of(1)[0].limits.iter().map(|limit| limit.amount).collect();
+            amounts.sort_unstable();
+            assert_eq!(amounts, [9, 100]);
+        }
     }
 }

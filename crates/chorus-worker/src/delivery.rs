@@ -11,8 +11,8 @@ use bytes::Bytes;
 use chorus_call::{CallReport, Cut, CutBy, LeasedCall, route_request};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    AttemptDone, CallSummary, Delivery, FailureCause, Finish, LateUsage, Outcome, Requeue,
-    WorkOrder,
+    AttemptDone, CallSize, CallSummary, Delivery, FailureCause, Finish, LateUsage, Outcome,
+    Requeue, WorkOrder,
 };
 use chorus_core::failure;
 use chorus_core::limit::End;
@@ -157,7 +157,7 @@ impl DeliveryRun<'_> {
             tenant: delivery.attempt.tenant.clone(),
             holder: claimed.holding.holder.clone(),
             body: Body::Canonical(Box::new(request)),
-            prompt_tokens: size.input,
+            prompt_tokens: prompt_tokens(delivery, order),
             cut_at: claimed.cut_at,
             lease_until: claimed.lease_until,
             reference: format!("{}.{}", delivery.attempt.id, delivery.epoch.0),
@@ -216,7 +216,12 @@ impl DeliveryRun<'_> {
             false => Some(Usage::default()),
         };
         let attempt = &self.delivery.attempt;
-        let summary = report.summary(&self.delivery.assignment, attempt.kind, attempt.size);
+        // What earlier deliveries produced is part of the prompt, and no lesson about the estimate.
+        let size = CallSize {
+            input: prompt_tokens(self.delivery, &order),
+            ..attempt.size
+        };
+        let summary = report.summary(&self.delivery.assignment, attempt.kind, size);
         match self.finish(disposition, spent, summary).await {
             Some(record) => join(self.publish(record), runner.end(&call, &report)).await,
             None => join(self.report_waste(waste, spent), runner.end(&call, &report)).await,

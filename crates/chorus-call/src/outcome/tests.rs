@@ -86,7 +86,6 @@ fn received(text: &str, finish: Option<FinishReason>) -> Received {
         },
         sent_at: Timestamp(7),
         request_id: None,
-        levels: Vec::new(),
     }
 }
 
@@ -254,7 +253,6 @@ fn kind_of(reply: Reply) -> Option<String> {
         reply,
         sent_at: Timestamp(7),
         request_id: None,
-        levels: Vec::new(),
     };
     let exchange = Exchange::Accepted(Box::new(received), Stop::Complete);
     let report = report(exchange, QuotaResets::default());
@@ -314,7 +312,6 @@ fn thinking_alone_is_the_text_of_a_reply_that_ended_well_and_no_text_of_a_cut_on
             reply,
             sent_at: Timestamp(7),
             request_id: None,
-            levels: Vec::new(),
         };
         let exchange = Exchange::Accepted(Box::new(received), Stop::Complete);
         let report = report(exchange, QuotaResets::default());

@@ -31,6 +31,19 @@ pub struct CallSize {
     pub max_tokens: u32,
 }
 
+impl CallSize {
+    /// Returns the size of a call that continues a reply which was cut so many times: each part that was cut
+    /// stands in the prompt, and has at most `max_tokens`.
+    #[must_use]
+    pub const fn continued(self, times: u32) -> Self {
+        let grown = (times as u64).saturating_mul(self.max_tokens as u64);
+        Self {
+            input: self.input.saturating_add(grown),
+            ..self
+        }
+    }
+}
+
 /// An attempt as the orchestrator creates it, in state `Queued` at epoch 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewAttempt {
@@ -78,4 +91,21 @@ pub struct QueuedAttempt {
     /// Account that refused the last delivery with a class that may not move to a sibling
     /// (`may_move_to_sibling` of [`FailureRule`](crate::failure::FailureRule)).
     pub refused_by: Option<AccountId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_continued_call_has_the_parts_that_were_cut_in_its_prompt() {
+        let size = CallSize {
+            input: 1_000,
+            output: 300,
+            max_tokens: 400,
+        };
+        assert_eq!(size.continued(0), size);
+        assert_eq!(size.continued(2).input, 1_800);
+        assert_eq!(size.continued(2).output, 300);
+    }
 }

@@ -28,9 +28,7 @@ impl Ledger {
             | (End::Aborted { .. } | End::Lost { .. }, Life::Aborted { .. }) => {}
             (End::Unused | End::Lost { .. }, Life::Reserved) => self.give_back(lease, now),
             (End::Lost { grace }, Life::Sent { until, .. }) => {
-                self.settle(lease, now, |_, part| {
-                    part.charged.is_none().then_some(part.set_aside)
-                });
+                self.charge_reserved(lease, now);
                 let until = until.min(now + *grace);
                 self.aborted(lease, until);
                 self.process_ended(lease, until);
@@ -134,9 +132,7 @@ impl Ledger {
 
     /// Expires a sent lease: frees its slot and charges the reserved amounts.
     pub(super) fn lapse(&mut self, lease: LeaseId, now: Timestamp) {
-        self.settle(lease, now, |_, part| {
-            part.charged.is_none().then_some(part.set_aside)
-        });
+        self.charge_reserved(lease, now);
         self.free(
             lease,
             now,
@@ -144,6 +140,13 @@ impl Ledger {
                 until: now + REMEMBERED,
             },
         );
+    }
+
+    /// Charges the reserved amounts of a call with unknown usage.
+    fn charge_reserved(&mut self, lease: LeaseId, now: Timestamp) {
+        self.settle(lease, now, |_, part| {
+            part.charged.is_none().then_some(part.set_aside)
+        });
     }
 
     /// Sets the lease's charge on each limit to `used`; none leaves a limit as it is. Slots are left

@@ -10,6 +10,7 @@ use chorus_core::limit::{
 };
 use chorus_core::time::{Millis, Timestamp};
 
+use super::addressed::Addressed;
 use super::meter::Meter;
 use super::ramp::Ramp;
 use super::tally::Tally;
@@ -93,12 +94,20 @@ impl Group {
         }
     }
 
-    /// Applies a configuration; returns true if it is new. Amounts that headers changed stay for
+    /// Applies a configuration; returns true if leases must be counted again, because more than amounts is
+    /// new. Amounts that headers changed stay for
     /// limits with an unchanged configuration.
     pub(crate) fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) -> bool {
         if Arc::ptr_eq(&self.config, config) || self.config == *config {
             return false;
         }
+        let is_reshaped = self.config.limits.len() != config.limits.len()
+            || !self
+                .config
+                .limits
+                .iter()
+                .zip(&config.limits)
+                .all(|(old, new)| differ_by_amounts(old, new));
         let places = places(&config.limits);
         let meters = config
             .limits
@@ -114,7 +123,7 @@ impl Group {
             });
         self.meters = meters.collect();
         self.config = Arc::clone(config);
-        true
+        is_reshaped
     }
 
     /// Returns the index of the nth limit of a dimension.
@@ -208,48 +217,60 @@ impl Group {
         }
     }
 
-    /// Corrects the meters by the levels of a reply, and applies the [`GroupReaction`] of a failure.
+    /// Corrects the meters by the levels of a reply that speak about this group, and applies the
+    /// [`GroupReaction`] of a failure.
     ///
     /// A call that was sent after a refusal and accepted shows that the closure has lost its reason.
     /// `sent_at` is the time of the call's `send` by the clock of the ledger.
     pub(crate) fn observe(
         &mut self,
         signals: &LimitSignals,
+        addressed: &Addressed,
         sent_at: Option<Timestamp>,
         now: Timestamp,
     ) {
         if signals.failure.is_none() {
             self.accepted(sent_at);
         }
-        for level in &signals.levels {
-            if let Some(place) = self.place_of(level) {
-                self.meters[place].observe(now, signals.sent_at, level);
-            }
+        for (level, place) in &addressed.levels {
+            self.meters[*place].observe(now, signals.sent_at, level);
         }
-        match signals.reaction() {
-            GroupReaction::Nothing => {}
-            GroupReaction::CloseBucket => self.refused_for_rate(signals, sent_at, now),
+        if addressed.is_refused {
+            self.react(signals, addressed, sent_at, now);
+        }
+    }
+
+    fn react(
+        &mut self,
+        signals: &LimitSignals,
+        addressed: &Addressed,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let rest = now + signals.retry_after.unwrap_or(REST);
+        let closed_until = match signals.reaction() {
+            GroupReaction::Nothing => None,
+            GroupReaction::CloseBucket => {
+                self.used_up(addressed, now);
+                Some(rest)
+            }
             GroupReaction::HalveRamp => {
                 self.ramp = Some(Ramp::halved(self.ramp, self.sent));
-                let until = now + signals.retry_after.unwrap_or(REST);
-                self.close(signals, sent_at, until, now);
+                Some(rest)
             }
             GroupReaction::LowerConcurrency => {
                 let lowered = Ramp::below(self.sent);
-                self.ramp = Some(
-                    self.ramp
-                        .filter(|ramp| ramp.cap() < lowered.cap())
-                        .unwrap_or(lowered),
-                );
+                let lower = self.ramp.filter(|ramp| ramp.cap() < lowered.cap());
+                self.ramp = Some(lower.unwrap_or(lowered));
+                None
             }
             GroupReaction::CloseUntilDay => {
-                let until = self.next_period(Window::Day { offset_minutes: 0 }, now);
-                self.close(signals, sent_at, until, now);
+                Some(self.next_period(Window::Day { offset_minutes: 0 }, now))
             }
-            GroupReaction::CloseUntilMoney => {
-                let until = self.money_comes_back(signals, now);
-                self.close(signals, sent_at, until, now);
-            }
+            GroupReaction::CloseUntilMoney => Some(self.money_comes_back(signals, now)),
+        };
+        if let Some(until) = closed_until {
+            self.close(signals, sent_at, until, now);
         }
     }
 
@@ -290,56 +311,67 @@ impl Group {
         }
     }
 
-    /// Empties the limits that the headers show as used up, else the scarcest one, and closes the
-    /// group until the time that the provider asked for.
-    fn refused_for_rate(
-        &mut self,
-        signals: &LimitSignals,
-        sent_at: Option<Timestamp>,
-        now: Timestamp,
-    ) {
-        let named = signals
+    /// Empties the limits that the headers show as used up, else the scarcest one.
+    fn used_up(&mut self, addressed: &Addressed, now: Timestamp) {
+        let named = addressed
             .levels
             .iter()
-            .filter(|level| level.remaining == Some(0))
-            .filter_map(|level| self.place_of(level));
+            .filter(|(level, _)| level.remaining == Some(0))
+            .map(|(_, place)| *place);
         let mut culprits: Vec<usize> = named.collect();
         if culprits.is_empty() {
-            culprits.extend(self.scarcest(now));
+            culprits.extend(self.scarcest(now).map(|(_, place)| place));
         }
         for place in culprits {
             self.meters[place].used_up(now);
         }
-        let until = now + signals.retry_after.unwrap_or(REST);
-        self.close(signals, sent_at, until, now);
     }
 
     /// Returns the rate with the smallest share left. Money is none: a refusal for a rate says nothing about it.
-    fn scarcest(&mut self, now: Timestamp) -> Option<usize> {
+    pub(super) fn scarcest(&mut self, now: Timestamp) -> Option<(i64, usize)> {
         let rates = self.meters.iter_mut().enumerate().filter(|(_, meter)| {
             is_rate(&meter.limit) && meter.limit.dimension != Dimension::Spend
         });
         let share =
             rates.map(|(place, meter)| (meter.room(now) * 1000 / meter.capacity().max(1), place));
-        share.min().map(|(_, place)| place)
+        share.min()
     }
 
-    /// Returns the limit of a header: the one of that amount, else the one of the shortest window.
-    fn place_of(&self, level: &ObservedLevel) -> Option<usize> {
+    /// Returns the limit of a header, and the number by which its amount differs: the one of that amount
+    /// (0), else the one of the shortest window.
+    pub(super) fn place_of(&self, level: &ObservedLevel) -> Option<(u64, usize)> {
         let of_dimension = || {
             self.meters
                 .iter()
                 .enumerate()
                 .filter(|(_, meter)| meter.limit.dimension == level.dimension)
         };
-        of_dimension()
-            .find(|(_, meter)| {
-                level.limit.is_some_and(|amount| {
-                    amount == meter.limit.amount || amount == meter.configured.amount
-                })
+        let same = of_dimension().find(|(_, meter)| {
+            level.limit.is_some_and(|amount| {
+                amount == meter.limit.amount || amount == meter.configured.amount
             })
-            .or_else(|| of_dimension().min_by_key(|(_, meter)| length(meter.limit.window)))
-            .map(|(place, _)| place)
+        });
+        if let Some((place, _)) = same {
+            return Some((0, place));
+        }
+        let (place, meter) = of_dimension().min_by_key(|(_, meter)| length(meter.limit.window))?;
+        let amount = meter.limit.amount.max(1);
+        // The smaller limit is the more restrictive one where the header shows no amount.
+        let differs = level.limit.map_or(amount, |shown| {
+            let shown = shown.max(1);
+            shown.max(amount).saturating_mul(1000) / shown.min(amount)
+        });
+        Some((differs, place))
+    }
+
+    /// Returns true if a refusal for money or a day can speak about this group.
+    pub(super) fn has_limit_of(&self, reaction: GroupReaction) -> bool {
+        self.meters.iter().any(|meter| match reaction {
+            GroupReaction::CloseUntilMoney => meter.limit.dimension == Dimension::Spend,
+            GroupReaction::CloseUntilDay => matches!(meter.limit.window, Window::Day { .. }),
+            GroupReaction::LowerConcurrency => meter.limit.dimension == Dimension::Concurrency,
+            GroupReaction::Nothing | GroupReaction::CloseBucket | GroupReaction::HalveRamp => true,
+        })
     }
 
     fn next_period(&self, otherwise: Window, now: Timestamp) -> Timestamp {
@@ -365,6 +397,14 @@ impl Group {
             None => self.next_period(Window::Month, now),
         }
     }
+}
+
+/// Returns true if two limits are the same but for their amounts.
+fn differ_by_amounts(old: &Limit, new: &Limit) -> bool {
+    let amounts = (new.amount, new.burst);
+    let mut resized = old.clone();
+    (resized.amount, resized.burst) = amounts;
+    resized == *new
 }
 
 /// Returns the dimension of each limit, and its number among the limits of that dimension.

@@ -10,7 +10,7 @@ use chorus_core::limit::{CallEstimate, Dimension, Limit, ObservedLevel, ReserveR
 use chorus_core::time::{Millis, Timestamp};
 
 use super::past::PastLevel;
-use super::tally::{Tally, capacity, units};
+use super::tally::{Tally, capacity, lasts, units};
 
 /// Age up to which a header shows the level before later requests; an older one may show any
 /// charge up to its arrival.
@@ -57,7 +57,7 @@ impl Meter {
         if meter.configured.window == limit.window {
             let room = meter.charged_room(now);
             (meter.configured, meter.limit) = (limit.clone(), limit.clone());
-            meter.tally.set_room(limit, now, room);
+            meter.tally.resize(limit, now, room);
             return meter;
         }
         let mut fresh = Self::new(limit.clone(), Tally::full(limit, now));
@@ -145,8 +145,9 @@ impl Meter {
     /// Clamps the level to the range that a header of a request sent at `sent_at` makes possible.
     ///
     /// Later charges may or may not be shown. A header that came at once shows none of them; a late one
-    /// may show all, so it lowers the level at most to its own figure. Charges shortly before the request
-    /// may have been overtaken on the way: the level is never raised beyond them.
+    /// may show all, so it lowers the level at most to its own figure and what came back since the request.
+    /// Charges shortly before the request may have been overtaken on the way: the level is never raised
+    /// beyond them. A header of an earlier day or month shows nothing of the present one.
     pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, level: &ObservedLevel) {
         if self.limit.window == Window::Held {
             return;
@@ -157,7 +158,10 @@ impl Meter {
         let Some(remaining) = level.remaining else {
             return;
         };
-        if self.shown.is_some_and(|shown| sent_at < shown) || sent_at + REMEMBERED < now {
+        if self.shown.is_some_and(|shown| sent_at < shown)
+            || sent_at + REMEMBERED < now
+            || self.is_of_earlier_period(sent_at, now)
+        {
             return;
         }
         let rounding = units(level.rounded_to) / 2;
@@ -169,10 +173,11 @@ impl Meter {
             .map(|(_, amount)| amount)
             .sum();
         let least = shown - unseen - self.overtaken(sent_at);
+        let returned = self.returned(sent_at, now);
         let most = if now.since(sent_at) <= PROMPT {
-            shown - unseen
+            shown - unseen + returned
         } else {
-            shown
+            shown + returned
         };
         let known = self.charged_room(now);
         let room = known.clamp(least, most.max(least));
@@ -235,6 +240,29 @@ impl Meter {
         before.clone().sum::<i64>() - before.min().unwrap_or(0)
     }
 
+    /// Returns the amount that came back between a request and now.
+    fn returned(&self, sent_at: Timestamp, now: Timestamp) -> i64 {
+        match self.limit.window {
+            Window::Bucket { per_ms } => {
+                let scaled = i128::from(self.limit.amount) * i128::from(now.since(sent_at).0);
+                i64::try_from(scaled / i128::from(per_ms.max(1))).unwrap_or(i64::MAX / 1024)
+            }
+            Window::Sliding { .. } => {
+                let (after, until) = (sent_at - lasts(&self.limit), now - lasts(&self.limit));
+                let left = |(at, _): &&(Timestamp, i64)| *at > after && *at <= until;
+                let recent = self.recent.iter().filter(left);
+                recent.map(|(_, amount)| amount).sum()
+            }
+            Window::Day { .. } | Window::Month | Window::Held => 0,
+        }
+    }
+
+    /// Returns true if a calendar period began after the request.
+    fn is_of_earlier_period(&self, sent_at: Timestamp, now: Timestamp) -> bool {
+        let began = self.limit.window.period(now);
+        began.is_some_and(|(start, _)| sent_at < start)
+    }
+
     fn charged_room(&mut self, now: Timestamp) -> i64 {
         self.tally.advance(&self.limit, now);
         self.tally.room(&self.limit)
@@ -254,7 +282,7 @@ impl Meter {
             .burst
             .map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
         (self.limit.amount, self.limit.burst) = (amount, burst);
-        self.tally.set_room(&self.limit, now, room);
+        self.tally.resize(&self.limit, now, room);
     }
 }
 

@@ -199,12 +199,26 @@ impl Tally {
         self.advance(limit, now);
     }
 
+    /// Follows a change of the limit's amount: what is left stays what it was, up to the new capacity.
+    pub(crate) fn resize(&mut self, limit: &Limit, now: Timestamp, room: i64) {
+        if let Self::Bucket { scaled, .. } = self {
+            // Fractions are counted in the unit of the new rate, as the script does.
+            let per_ms = i128::from(per_ms(limit));
+            let unit = gcd(i128::from(limit.amount), per_ms);
+            let fraction = scaled.rem_euclid(per_ms);
+            *scaled += fraction / unit * unit - fraction;
+        }
+        self.set_room(limit, now, room);
+    }
+
     /// Sets the amount left to `room`.
     pub(crate) fn set_room(&mut self, limit: &Limit, now: Timestamp, room: i64) {
         self.advance(limit, now);
         let room = room.min(capacity(limit));
         let surplus = self.room(limit) - room;
         match self {
+            // A fraction of a unit that came back already is kept.
+            Self::Bucket { .. } if surplus == 0 => {}
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
             // It is not known which charges were none: the oldest would be the first to leave anyway.
             Self::Sliding { charges } if surplus < 0 => {
@@ -215,6 +229,13 @@ impl Tally {
             Self::Held => {}
         }
     }
+}
+
+fn gcd(mut a: i128, mut b: i128) -> i128 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a.max(1)
 }
 
 /// Removes an amount from the first `count` charges, the newest or the oldest of them first.
@@ -248,7 +269,7 @@ fn begins_to_refill(limit: &Limit, scaled: i128, at: Timestamp, now: Timestamp) 
 
 /// Returns the time for which a charge stays in a sliding window: as long as at the provider, which
 /// counts it when the call arrives.
-fn lasts(limit: &Limit) -> Millis {
+pub(super) fn lasts(limit: &Limit) -> Millis {
     Millis(per_ms(limit) + travel(limit).0)
 }
 

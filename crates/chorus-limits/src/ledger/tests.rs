@@ -1,6 +1,7 @@
 //! States of leases; headers, refusals and random histories are in the files beside.
 
 mod histories;
+mod opinions;
 mod refusals;
 mod travel;
 

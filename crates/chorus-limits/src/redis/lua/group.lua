@@ -38,7 +38,15 @@ local function nth_meter(meters, dim, nth)
   end
 end
 
--- Applies a configuration; returns true if it is new.
+-- Text of a limit without its amounts.
+local function text_without_amounts(text)
+  local part = split(text, ':')
+  table.remove(part, 3)
+  table.remove(part, 2)
+  return table.concat(part, ':')
+end
+
+-- Applies a configuration; returns true if leases must be counted again, because more than amounts is new.
 local function configure_group(id, config, at, began)
   local group = load_group(id)
   if group and group.config == config then
@@ -51,12 +59,17 @@ local function configure_group(id, config, at, began)
     redis.call('SADD', NAMES, id)
   end
   local meters, seen, kept = {}, {}, {}
+  local reshaped = not known or #split(config, ';') ~= #group.meters
   for _, text in ipairs(split(config, ';')) do
     local dim = string.sub(text, 1, 1)
     local nth = seen[dim] or 0
     seen[dim] = nth + 1
     local old = nth_meter(group.meters, dim, nth)
     local meter
+    local before = group.meters[#meters + 1]
+    if not before or text_without_amounts(before.text) ~= text_without_amounts(text) then
+      reshaped = true
+    end
     if old and old.text == text then
       meter = old
     elseif old then
@@ -75,7 +88,7 @@ local function configure_group(id, config, at, began)
     end
   end
   group.meters, group.config, group.dirty = meters, config, true
-  return true
+  return reshaped
 end
 
 local function ramp_cap(group)
@@ -173,20 +186,29 @@ local function window_length(meter)
   return meter.kind == 'd' and DAY or meter.kind == 'm' and 31 * DAY or math.huge
 end
 
--- Limit of a header: the one of that amount, else the one of the shortest window.
-local function meter_of(group, signals)
+-- Limit of a header, and the number by which its amount differs: the one of that amount (0), else the one of the
+-- shortest window.
+local function meter_of(group, level)
   local shortest
   for _, meter in ipairs(group.meters) do
-    if meter.dim == signals.dim then
-      if signals.limit ~= NONE and (signals.limit == meter.amount or signals.limit == meter.configured) then
-        return meter
+    if meter.dim == level.dim then
+      if level.limit ~= NONE and (level.limit == meter.amount or level.limit == meter.configured) then
+        return meter, 0
       end
       if not shortest or window_length(meter) < window_length(shortest) then
         shortest = meter
       end
     end
   end
-  return shortest
+  if not shortest then
+    return nil
+  end
+  local amount = math.max(shortest.amount, 1)
+  if level.limit == NONE then
+    return shortest, amount
+  end
+  local shown = math.max(level.limit, 1)
+  return shortest, div(math.max(shown, amount) * 1000, math.min(shown, amount))
 end
 
 local function scarcest(group)
@@ -199,14 +221,14 @@ local function scarcest(group)
       end
     end
   end
-  return found
+  return found, least
 end
 
-local function refused_for_rate(group, signals, sent_at, rest)
+local function used_up(group, addressed)
   local culprits = {}
-  for _, level in ipairs(signals.levels) do
-    if level.remaining == 0 then
-      culprits[#culprits + 1] = meter_of(group, level)
+  for _, one in ipairs(addressed.levels) do
+    if one.level.remaining == 0 then
+      culprits[#culprits + 1] = one.meter
     end
   end
   if #culprits == 0 then
@@ -215,7 +237,6 @@ local function refused_for_rate(group, signals, sent_at, rest)
   for _, meter in ipairs(culprits) do
     set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
   end
-  close(group, signals, sent_at, now + rest)
 end
 
 local function next_period(group, kind)
@@ -242,24 +263,16 @@ local function money_comes_back(group, signals)
   return next_period(group, 'm')
 end
 
-local function observe_group(group, signals, sent_at)
-  if signals.class == NONE then
-    accepted(group, sent_at)
-  end
-  for _, level in ipairs(signals.levels) do
-    local meter = meter_of(group, level)
-    if meter then
-      observe_level(group, meter, now, signals.sent_at, level)
-    end
-  end
-  -- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
-  local rest = signals.retry ~= NONE and signals.retry or REST
+-- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
+local function react(group, signals, addressed, sent_at)
+  local rest = now + (signals.retry ~= NONE and signals.retry or REST)
   if signals.reaction == 'close_bucket' then
-    refused_for_rate(group, signals, sent_at, rest)
+    used_up(group, addressed)
+    close(group, signals, sent_at, rest)
   elseif signals.reaction == 'halve_ramp' then
     local most = group.sent * 1000
     group.ramp = math.max(math.floor((group.ramp and math.min(group.ramp, most) or most) / 2), 1000)
-    close(group, signals, sent_at, now + rest)
+    close(group, signals, sent_at, rest)
   elseif signals.reaction == 'lower_concurrency' then
     local lowered = math.max(math.max(group.sent - 1, 0), 1) * 1000
     if not group.ramp or ramp_cap(group) >= math.floor(lowered / 1000) then
@@ -270,7 +283,83 @@ local function observe_group(group, signals, sent_at)
   elseif signals.reaction == 'close_until_money' then
     close(group, signals, sent_at, money_comes_back(group, signals))
   end
+end
+
+local function observe_group(group, signals, addressed, sent_at)
+  if signals.class == NONE then
+    accepted(group, sent_at)
+  end
+  for _, one in ipairs(addressed.levels) do
+    observe_level(group, one.meter, now, signals.sent_at, one.level)
+  end
+  if addressed.refused then
+    react(group, signals, addressed, sent_at)
+  end
   group.dirty = true
+end
+
+local function has_limit_of(group, reaction)
+  for _, meter in ipairs(group.meters) do
+    if (reaction == 'close_until_money' and meter.dim == 's') or (reaction == 'close_until_day' and meter.kind == 'd')
+      or (reaction == 'lower_concurrency' and meter.dim == 'c') or reaction == 'nothing' or reaction == 'halve_ramp' then
+      return true
+    end
+  end
+  return false
+end
+
+-- The places among `known` of the groups that a refusal is about (addressed.rs).
+local function refused(known, reaction, addressed)
+  local found, best, least = {}, nil, nil
+  for place, group in ipairs(known) do
+    if reaction == 'close_bucket' then
+      for _, one in ipairs(addressed[place].levels) do
+        if one.level.remaining == 0 then
+          found[place] = true
+        end
+      end
+      local _, share = scarcest(group)
+      if share and (not least or share < least) then
+        best, least = place, share
+      end
+    elseif has_limit_of(group, reaction) then
+      found[place] = true
+    end
+  end
+  if next(found) then
+    return found
+  elseif best then
+    return { [best] = true }
+  end
+  for place in ipairs(known) do
+    found[place] = true
+  end
+  return found
+end
+
+-- What the signals say about each of these groups.
+local function addressed_in(known, signals)
+  local addressed = {}
+  for place in ipairs(known) do
+    addressed[place] = { levels = {} }
+  end
+  for _, level in ipairs(signals.levels) do
+    local nearest, where, which
+    for place, group in ipairs(known) do
+      local meter, differs = meter_of(group, level)
+      if meter and (not nearest or differs < nearest) then
+        nearest, where, which = differs, place, meter
+      end
+    end
+    if where then
+      local levels = addressed[where].levels
+      levels[#levels + 1] = { level = level, meter = which }
+    end
+  end
+  for place in pairs(refused(known, signals.reaction, addressed)) do
+    addressed[place].refused = true
+  end
+  return addressed
 end
 
 -- Raises a lowered cap after a call that ended well.

@@ -232,14 +232,20 @@ end
 
 -- Corrects every group that a live or expired lease draws on; returns their ids.
 local function observe_lease(lease, signals)
-  local seen = {}
+  local seen, known = {}, {}
   if lease and lease.life ~= 'o' then
-    for _, id in ipairs(lease.groups) do
+    local ids = { unpack(lease.groups) }
+    table.sort(ids)
+    for _, id in ipairs(ids) do
       local group = load_group(id)
       if group then
-        observe_group(group, signals, lease.sent_at)
+        known[#known + 1] = group
         freed[id], seen[#seen + 1] = true, id
       end
+    end
+    local addressed = addressed_in(known, signals)
+    for place, group in ipairs(known) do
+      observe_group(group, signals, addressed[place], lease.sent_at)
     end
   end
   return seen

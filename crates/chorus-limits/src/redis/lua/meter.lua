@@ -44,13 +44,14 @@ local function change_amount(group, meter, at, amount, burst)
   local room = charged_room(group, meter, at)
   local cap = burst or amount
   local full = meter.kind == 'b' and meter.level >= cap * meter.scale
+  local fraction, scale = meter.kind == 'b' and meter.level - room * meter.scale or 0, meter.scale
   meter.amount, meter.burst = amount, burst
   shape(meter)
   if full then
     meter.full = math.max(meter.full, meter.at)
   end
   if meter.kind == 'b' then
-    meter.level = room * meter.scale
+    meter.level = room * meter.scale + div(fraction * meter.scale, scale)
   end
   set_room(group, meter, at, room)
 end
@@ -191,6 +192,34 @@ local function unseen_at(group, meter, sent_at)
   return after, before - (smallest or 0)
 end
 
+-- Amount that came back between a request and now.
+local function returned(group, meter, at, sent_at)
+  if meter.kind == 'b' then
+    return div(meter.rate * math.max(0, at - sent_at), meter.scale)
+  elseif meter.kind ~= 's' then
+    return 0
+  end
+  local length, sum, seen = meter.per + travel(meter), 0, 0
+  while seen < meter.recent do
+    local chunk = redis.call('LRANGE', list_key(group.id, meter, 'recent'), seen, seen + 31)
+    for _, text in ipairs(chunk) do
+      local time, amount = entry(text)
+      if time > at - length then
+        return sum
+      elseif time > sent_at - length then
+        sum = sum + amount
+      end
+    end
+    seen = seen + 32
+  end
+  return sum
+end
+
+-- True if a calendar period began after the request.
+local function is_of_earlier_period(meter, at, sent_at)
+  return (meter.kind == 'd' or meter.kind == 'm') and sent_at < period(meter.kind, meter.per, at)
+end
+
 local function scaled_burst(meter, amount)
   if not meter.burst then
     return nil
@@ -207,14 +236,15 @@ local function observe_level(group, meter, at, sent_at, shown_level)
   if shown_level.limit ~= NONE and shown_level.limit > 0 and shown_level.limit ~= meter.amount then
     change_amount(group, meter, at, shown_level.limit, scaled_burst(meter, shown_level.limit))
   end
-  if shown_level.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at then
+  if shown_level.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at
+    or is_of_earlier_period(meter, at, sent_at) then
     return
   end
   local shown = shown_level.remaining - div(shown_level.rounded, 2)
   local unseen, overtaken = unseen_at(group, meter, sent_at)
-  local least, most = shown - unseen - overtaken, shown
+  local least, most = shown - unseen - overtaken, shown + returned(group, meter, at, sent_at)
   if at - sent_at <= PROMPT then
-    most = shown - unseen
+    most = most - unseen
   end
   local known = charged_room(group, meter, at)
   local room = math.min(math.max(known, least), math.max(most, least))

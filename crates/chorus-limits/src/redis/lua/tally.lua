@@ -253,7 +253,10 @@ local function set_room(group, meter, at, room)
   room = math.min(room, meter.cap)
   local surplus = tally_room(meter) - room
   if meter.kind == 'b' then
-    meter.level = room * meter.scale
+    -- A fraction of a unit that came back already is kept.
+    if surplus ~= 0 then
+      meter.level = room * meter.scale
+    end
   elseif meter.kind == 's' and surplus < 0 then
     take_out(group, meter, nil, -surplus)
   elseif meter.kind == 's' then
