@@ -44,7 +44,7 @@ const LEAST_AFTER_PREFIX: usize = 6;
 /// Least number of characters of a secret without a known beginning.
 const LEAST_MIXED: usize = 32;
 
-/// What stands in the place of a secret.
+/// Text in the place of a secret.
 const HIDDEN: &str = "…";
 
 /// Returns the text with `…` in the place of what looks like a secret.

@@ -1,6 +1,6 @@
 //! Writes the files of a deliverable and the report of a project into a folder of the client.
 //!
-//! What a path may be is decided by [`output_path`]; [`target`] finds a place without following links and
+//! Rules for paths are those of [`output_path`]; [`target`] finds a place without following links and
 //! without touching files of the client; [`notes`] remembers what earlier runs of the project wrote. A
 //! file that cannot have its name gets another one, and the caller prints [`Delivery::renamed`].
 

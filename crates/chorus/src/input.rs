@@ -1,6 +1,6 @@
 //! Reads a brief and its attachments from files, and names exactly what is wrong with a refused one.
 //!
-//! What a text and a name may be is decided by [`chorus_core::intake`], as in the gateway. [`folder`] lists
+//! Rules for texts and names are those of [`chorus_core::intake`], as in the gateway. [`folder`] lists
 //! and opens files; [`refusal`] has the errors. What cannot be read is left out of a folder and named, and
 //! refused only where it is named itself.
 

@@ -1,4 +1,4 @@
-//! What a project wrote into a folder: files that a later run of the same project may replace.
+//! Record of what a project wrote into a folder: files that a later run of the same project may replace.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};

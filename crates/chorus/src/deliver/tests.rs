@@ -1,4 +1,4 @@
-//! What a deliverable may do to a folder of the client.
+//! Effects of a deliverable on a folder of the client.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! What is taken of files and folders, and how the rest is named.
+//! Files and folders that are taken, and messages about the rest.
 
 use std::fs;
 use std::os::unix::fs::symlink;
