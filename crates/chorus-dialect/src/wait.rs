@@ -6,6 +6,7 @@
 use chorus_core::time::{Millis, Timestamp};
 use serde_json::Value;
 
+mod date;
 mod sentence;
 
 pub use sentence::in_sentence;
@@ -56,19 +57,11 @@ impl Wait {
         if let Ok(number) = text.parse::<f64>() {
             return Self::of_number(number);
         }
-        duration(text).map(Self::For).or_else(|| time(text))
+        let date = || date::rfc3339(text).or_else(|| date::http(text));
+        duration(text)
+            .map(Self::For)
+            .or_else(|| date().map(Self::Until))
     }
-}
-
-fn time(text: &str) -> Option<Wait> {
-    let rfc3339 = || text.parse::<jiff::Timestamp>().ok();
-    let http = || {
-        jiff::fmt::rfc2822::DateTimeParser::new()
-            .parse_timestamp(text)
-            .ok()
-    };
-    let at = rfc3339().or_else(http)?;
-    Some(Wait::Until(Timestamp(at.as_millisecond())))
 }
 
 /// Reads a duration of numbers with units: `1h2m3.5s`, `6m0s`, `17ms`, `2 minutes 5 seconds`.

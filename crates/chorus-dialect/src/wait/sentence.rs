@@ -127,8 +127,8 @@ fn date(text: &str) -> Option<Timestamp> {
     };
     let at = bytes.windows(10).position(is_date)?;
     let word = text[at..].split([' ', ',', ')', '"']).next().unwrap_or("");
-    if let Ok(instant) = word.trim_end_matches('.').parse::<jiff::Timestamp>() {
-        return Some(Timestamp(instant.as_millisecond()));
+    if let Some(instant) = super::date::rfc3339(word.trim_end_matches('.')) {
+        return Some(instant);
     }
     let day = &text[at..at + 10];
     let rest = text[at + 10..].trim_start_matches(['t', ' ']);
@@ -141,8 +141,7 @@ fn date(text: &str) -> Option<Timestamp> {
         clock if clock.len() == 8 => clock.to_owned(),
         _ => "00:00:00".to_owned(),
     };
-    let instant: jiff::Timestamp = format!("{day}T{clock}Z").parse().ok()?;
-    Some(Timestamp(instant.as_millisecond()))
+    super::date::rfc3339(&format!("{day}T{clock}Z"))
 }
 
 #[cfg(test)]
