@@ -33,7 +33,7 @@ const SUBMIT_LIMIT: Millis = Millis::from_secs(60);
 /// Time after which an unanswered request to pause is given up.
 const PAUSE_LIMIT: Millis = Millis::from_secs(10);
 
-/// Time after which a run without a terminal no longer waits for a condition that nobody watches.
+/// Time after which a run without a terminal no longer waits for a condition to end.
 const ATTENTION_LIMIT: Millis = Millis::from_secs(300);
 
 /// Maximum age of the state on the screen while events arrive.

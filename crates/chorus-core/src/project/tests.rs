@@ -3,6 +3,7 @@
 
 mod attention;
 mod cases;
+mod commands;
 mod coverage;
 pub(super) mod fixture;
 mod inconsistent;

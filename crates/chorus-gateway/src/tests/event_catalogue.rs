@@ -70,6 +70,7 @@ fn task() -> TaskRef {
 
 fn samples() -> Vec<HistoryEvent> {
     let mut samples = project_samples();
+    samples.extend(attention_samples());
     samples.extend(task_samples());
     samples
 }
@@ -127,6 +128,18 @@ fn project_samples() -> Vec<HistoryEvent> {
         HistoryEvent::Paused,
         HistoryEvent::Resumed,
         HistoryEvent::BudgetExhausted,
+        HistoryEvent::Done { deliverable },
+        HistoryEvent::Partial {
+            deliverable,
+            defects: vec![],
+        },
+        HistoryEvent::Failed { why: String::new() },
+        HistoryEvent::Cancelled,
+    ]
+}
+
+fn attention_samples() -> Vec<HistoryEvent> {
+    vec![
         HistoryEvent::BudgetRaised {
             budget: MicroUsd(1),
         },
@@ -146,13 +159,6 @@ fn project_samples() -> Vec<HistoryEvent> {
         HistoryEvent::Reopened {
             with: Reopening::default(),
         },
-        HistoryEvent::Done { deliverable },
-        HistoryEvent::Partial {
-            deliverable,
-            defects: vec![],
-        },
-        HistoryEvent::Failed { why: String::new() },
-        HistoryEvent::Cancelled,
     ]
 }
 

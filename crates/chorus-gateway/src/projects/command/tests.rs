@@ -67,34 +67,17 @@ fn code(result: Result<(), ApiError>) -> &'static str {
     result.map_or_else(|error| error.code().row().name, |()| "")
 }
 
-#[test]
-fn each_command_has_an_effect_in_its_states_only() {
+/// States with the commands that have an effect in each: answers, approve, reject, pause, resume, cancel, budget,
+/// reopen, retry.
+fn cases() -> Vec<(State, [bool; 9])> {
+    const REOPENED: [bool; 9] = [false, false, false, false, false, false, false, true, false];
     let task = TaskId::new(1);
     let waiting = || State::WaitingClient {
         waits: WaitingOn::Planning,
     };
     let paused = |was: State| State::Paused { was: Box::new(was) };
     let deliverable = ArtifactHash::of(b"deliverable");
-    let reject = ClientCommand::Reject {
-        reason: "shorter".to_owned(),
-        plan: None,
-    };
-    let commands = [
-        answers("q1"),
-        ClientCommand::Approve { plan: None },
-        reject,
-        ClientCommand::Pause { at: None },
-        ClientCommand::Resume { at: None },
-        ClientCommand::Cancel,
-        ClientCommand::RaiseBudget {
-            budget: MicroUsd(1),
-        },
-        ClientCommand::Reopen(Reopening::default()),
-        ClientCommand::Retry { task: None },
-    ];
-    // answers, approve, reject, pause, resume, cancel, budget, reopen, retry
-    const REOPENED: [bool; 9] = [false, false, false, false, false, false, false, true, false];
-    let cases = [
+    vec![
         (
             State::Submitted,
             [false, false, false, true, false, true, true, false, false],
@@ -146,8 +129,29 @@ fn each_command_has_an_effect_in_its_states_only() {
             REOPENED,
         ),
         (State::Cancelled, [false; 9]),
+    ]
+}
+
+#[test]
+fn each_command_has_an_effect_in_its_states_only() {
+    let reject = ClientCommand::Reject {
+        reason: "shorter".to_owned(),
+        plan: None,
+    };
+    let commands = [
+        answers("q1"),
+        ClientCommand::Approve { plan: None },
+        reject,
+        ClientCommand::Pause { at: None },
+        ClientCommand::Resume { at: None },
+        ClientCommand::Cancel,
+        ClientCommand::RaiseBudget {
+            budget: MicroUsd(1),
+        },
+        ClientCommand::Reopen(Reopening::default()),
+        ClientCommand::Retry { task: None },
     ];
-    for (state, effects) in cases {
+    for (state, effects) in cases() {
         let head = head(state);
         for (command, effect) in commands.iter().zip(effects) {
             let expected = if effect { "" } else { "wrong_state" };
