@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chorus_core::catalog::{Catalog, Provider};
 use chorus_core::id::{AccountId, CredentialId, ModelSlug, ProviderId, Tenant};
-use chorus_core::port::directory::{Entitlement, GroupOf, Imported, NewAccount, NewCredential};
+use chorus_core::port::directory::{
+    Account, Entitlement, GroupOf, Imported, NewAccount, NewCredential,
+};
 use chorus_core::port::{Clock, Directory, StoreError};
 use chorus_core::time::Millis;
 use chorus_vault::address::{AddressPolicy, check_address};
@@ -17,6 +19,7 @@ use chorus_vault::{
 use crate::file::BrokenRow;
 use crate::quota_groups::quota_groups;
 use crate::row::{CredentialRow, Identity, Row};
+use crate::stored::Difference;
 
 /// Longest time that a provider may take to answer a check of a key.
 const CHECK_TIMEOUT: Millis = Millis::from_secs(15);
@@ -37,6 +40,8 @@ pub struct Importer {
     pub addresses: AddressPolicy,
     /// Checks keys at their providers; none takes every key unchecked.
     pub checker: Option<Arc<dyn KeyChecker>>,
+    /// True if another key of a stored account replaces the one of the same provider; false adds it.
+    pub replaces_keys: bool,
 }
 
 /// The store failed; rows before the current one are imported.
@@ -53,14 +58,45 @@ pub enum ImportError {
 /// Result of [`Importer::import`], row by row.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Names of accounts that are new or got another credential.
+    /// Names of new accounts.
     pub added: Vec<String>,
     /// Accounts that were added although a check of their keys had no clear result, with the reason.
     pub unchecked: Vec<String>,
+    /// Stored accounts that rows changed.
+    pub updated: Vec<Updated>,
+    /// Names of accounts that are stored as their rows are.
+    pub unchanged: Vec<String>,
     /// Refused rows, in the order of the file.
     pub refused: Vec<Refused>,
     /// Notes about imported rows.
     pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Reports an account that was stored, new or changed.
+    fn keep(&mut self, name: String, changes: Option<Vec<String>>, unchecked: Option<String>) {
+        if let Some(reason) = unchecked {
+            self.unchecked.push(format!(
+                "{name}: not known whether the key is alive: {reason}"
+            ));
+            if changes.is_none() {
+                return;
+            }
+        }
+        match changes {
+            Some(changes) => self.updated.push(Updated { name, changes }),
+            None => self.added.push(name),
+        }
+    }
+}
+
+/// A stored account that a row changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Updated {
+    /// Name of the account.
+    pub name: String,
+    /// Sentences about the changes.
+    pub changes: Vec<String>,
 }
 
 /// A row that was refused.
@@ -130,40 +166,26 @@ impl Importer {
                 return Ok(());
             }
         };
-        let mut unchecked = None;
-        for checked in &account.credentials {
-            match self.check(checked).await {
-                Liveness::Alive => {}
-                Liveness::Dead { reason } => {
-                    let provider = &checked.provider.title;
-                    let reason = format!(
-                        "{provider} does not accept the key ({}); check it, or create a new one{}",
-                        checked.without_secret(&reason),
-                        at(&checked.provider)
-                    );
-                    report.refused.push(refused(reason));
-                    return Ok(());
-                }
-                Liveness::WrongAddress { reason, proposal } => {
-                    report.refused.push(refused(misplaced(
-                        checked,
-                        &checked.without_secret(&reason),
-                        proposal,
-                    )));
-                    return Ok(());
-                }
-                Liveness::Unknown { reason } => {
-                    unchecked.get_or_insert(checked.without_secret(&reason));
-                }
-            }
+        let accounts = self.directory.accounts(&self.tenant).await?;
+        let stored = accounts.into_iter().find(|stored| stored.name == name);
+        let difference = match &stored {
+            Some(stored) => Some(self.difference(&account, stored).await?),
+            None => None,
+        };
+        if difference.as_ref().is_some_and(|it| it.changes.is_empty()) {
+            report.unchanged.push(name);
+            return Ok(());
         }
-        match self.store(account).await? {
-            Imported::Added(_) => match unchecked {
-                None => report.added.push(name),
-                Some(reason) => report.unchecked.push(format!(
-                    "{name}: not known whether the key is alive: {reason}"
-                )),
-            },
+        let unchecked = match self.check_keys(&account).await {
+            Ok(unchecked) => unchecked,
+            Err(reason) => {
+                report.refused.push(refused(reason));
+                return Ok(());
+            }
+        };
+        let changes = difference.as_ref().map(|it| it.changes.clone());
+        match self.store(account, stored.zip(difference)).await? {
+            Imported::Added(_) => report.keep(name, changes, unchecked),
             Imported::Duplicate { held_by } => {
                 let reason =
                     format!("this key is there already, in the account {held_by}; remove the row");
@@ -174,6 +196,36 @@ impl Importer {
             }
         }
         Ok(())
+    }
+
+    /// Checks every key at its provider. Returns the reason of a check without a clear result, if there was one, or the
+    /// refusal of the first key or address that cannot be used.
+    async fn check_keys(&self, account: &CheckedAccount) -> Result<Option<String>, String> {
+        let mut unchecked = None;
+        for checked in &account.credentials {
+            match self.check(checked).await {
+                Liveness::Alive => {}
+                Liveness::Dead { reason } => {
+                    let provider = &checked.provider.title;
+                    return Err(format!(
+                        "{provider} does not accept the key ({}); check it, or create a new one{}",
+                        checked.without_secret(&reason),
+                        at(&checked.provider)
+                    ));
+                }
+                Liveness::WrongAddress { reason, proposal } => {
+                    return Err(misplaced(
+                        checked,
+                        &checked.without_secret(&reason),
+                        proposal,
+                    ));
+                }
+                Liveness::Unknown { reason } => {
+                    unchecked.get_or_insert(checked.without_secret(&reason));
+                }
+            }
+        }
+        Ok(unchecked)
     }
 
     async fn check(&self, checked: &Checked) -> Liveness {
@@ -189,18 +241,27 @@ impl Importer {
         checker.check_key(check).await
     }
 
-    async fn store(&self, account: CheckedAccount) -> Result<Imported, ImportError> {
+    /// Stores a new account, or the changes of a stored one.
+    async fn store(
+        &self,
+        account: CheckedAccount,
+        stored: Option<(Account, Difference)>,
+    ) -> Result<Imported, ImportError> {
         let CheckedAccount {
             identity,
             credentials,
         } = account;
         let owner = identity.owner.unwrap_or_else(|| identity.email.clone());
+        let known = stored.as_ref().map(|(_, difference)| &difference.known);
+        let known = |at: usize| known.and_then(|known| known.get(at).copied().flatten());
         let credentials = credentials
             .into_iter()
-            .map(|checked| self.seal(checked))
+            .enumerate()
+            .map(|(at, checked)| self.seal(checked, known(at)))
             .collect();
+        let id = stored.as_ref().map(|(account, _)| account.id);
         let new = NewAccount {
-            id: AccountId::new(self.clock.random_u128()),
+            id: id.unwrap_or_else(|| AccountId::new(self.clock.random_u128())),
             tenant: self.tenant.clone(),
             name: identity.email,
             entitlement: Entitlement {
@@ -212,6 +273,9 @@ impl Importer {
             same_owner_spill: identity.same_owner_spill,
             credentials,
         };
+        if let Some((_, difference)) = stored {
+            return Ok(self.directory.update(new, difference.removed).await?);
+        }
         self.directory
             .import(vec![new])
             .await?
@@ -219,8 +283,9 @@ impl Importer {
             .ok_or(ImportError::NoAnswer)
     }
 
-    fn seal(&self, checked: Checked) -> NewCredential {
-        let id = CredentialId::new(self.clock.random_u128());
+    /// Seals a secret for a stored credential, or for a new one.
+    fn seal(&self, checked: Checked, known: Option<CredentialId>) -> NewCredential {
+        let id = known.unwrap_or_else(|| CredentialId::new(self.clock.random_u128()));
         NewCredential {
             id,
             secret: self.key.seal(&checked.secret, id, &checked.provider.id),
@@ -233,17 +298,17 @@ impl Importer {
 }
 
 /// An account that passed all checks.
-struct CheckedAccount {
-    identity: Identity,
-    credentials: Vec<Checked>,
+pub(crate) struct CheckedAccount {
+    pub(crate) identity: Identity,
+    pub(crate) credentials: Vec<Checked>,
 }
 
 /// A credential that passed all checks, not yet sealed.
-struct Checked {
-    provider: Provider,
-    secret: Secret,
-    base_url: Option<String>,
-    groups: Vec<GroupOf>,
+pub(crate) struct Checked {
+    pub(crate) provider: Provider,
+    pub(crate) secret: Secret,
+    pub(crate) base_url: Option<String>,
+    pub(crate) groups: Vec<GroupOf>,
 }
 
 impl Checked {

@@ -12,8 +12,9 @@ mod file;
 mod import;
 mod quota_groups;
 mod row;
+mod stored;
 
 pub use environment::variable_rows;
 pub use file::{BrokenRow, FileError, read};
-pub use import::{ImportError, Importer, Refused, Report};
+pub use import::{ImportError, Importer, Refused, Report, Updated};
 pub use row::{CredentialRow, Identity, Row, Written};

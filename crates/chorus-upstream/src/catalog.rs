@@ -8,6 +8,7 @@ use chorus_core::catalog::{Catalog, ErrorRule, Model, Provider};
 use chorus_core::id::Pool;
 use chorus_vault::address::{AddressPolicy, check_address};
 use serde::Deserialize;
+use toml::{Table, Value};
 
 const PROVIDERS: &str = include_str!("../../../catalog/providers.toml");
 const MODELS: &str = include_str!("../../../catalog/models.toml");
@@ -51,6 +52,64 @@ struct ModelFile {
 /// The catalogue of this release.
 pub fn load() -> Catalog {
     parse(PROVIDERS, MODELS).expect("the shipped catalogue is checked by tests")
+}
+
+/// The catalogue of this release with a user's own rows: a file of `[[model]]` tables in the form of `models.toml`.
+///
+/// A row whose `slug` is shipped replaces the keys that it gives, for instance the price alone. A new row needs `slug`,
+/// `routes` and `context`; without `max_output` an answer may fill a quarter of the context, without `price` calls cost
+/// nothing.
+pub fn with_own_models(own: &str) -> Result<Catalog, CatalogError> {
+    let OwnFile { model } = read("own models", own)?;
+    let mut shipped: Table = MODELS
+        .parse()
+        .expect("the shipped catalogue is checked by tests");
+    let Some(Value::Array(rows)) = shipped.get_mut("model") else {
+        return Ok(load());
+    };
+    for own in model {
+        let slug = own.get("slug").cloned();
+        let known = rows.iter_mut().filter_map(Value::as_table_mut);
+        match known
+            .into_iter()
+            .find(|row| row.get("slug") == slug.as_ref())
+        {
+            Some(row) => row.extend(own),
+            None => rows.push(Value::Table(completed(own))),
+        }
+    }
+    let text = toml::to_string(&shipped).map_err(|error| CatalogError::Malformed {
+        file: "own models",
+        key: "file".to_owned(),
+        message: error.to_string(),
+    })?;
+    parse(PROVIDERS, &text)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnFile {
+    #[serde(default)]
+    model: Vec<Table>,
+}
+
+/// A user's row with what it leaves out.
+fn completed(mut row: Table) -> Table {
+    let context = row.get("context").and_then(Value::as_integer).unwrap_or(0);
+    let free = Table::from_iter([
+        ("input".to_owned(), Value::Integer(0)),
+        ("output".to_owned(), Value::Integer(0)),
+    ]);
+    let usual = [
+        ("pool", Value::String("other".to_owned())),
+        ("max_output", Value::Integer(context / 4)),
+        ("price", Value::Table(free)),
+        ("strength", Value::Integer(40)),
+    ];
+    for (key, value) in usual {
+        row.entry(key).or_insert(value);
+    }
+    row
 }
 
 /// Reads a [`Catalog`] from the texts of its two files; [`load`] reads the shipped ones.

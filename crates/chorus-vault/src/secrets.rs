@@ -160,6 +160,14 @@ mod tests {
             Err(StoreError::broken("read only"))
         }
 
+        async fn update(
+            &self,
+            _: NewAccount,
+            _: Vec<CredentialId>,
+        ) -> Result<Imported, StoreError> {
+            Err(StoreError::broken("read only"))
+        }
+
         async fn remove(&self, _: &Tenant, _: AccountId) -> Result<bool, StoreError> {
             Err(StoreError::broken("read only"))
         }

@@ -4,6 +4,7 @@
 //! process alone; over PostgreSQL, Kafka and Redis any number of processes have a app each.
 
 mod adapters;
+mod beside;
 mod build;
 mod dependency;
 mod gateway;
@@ -17,10 +18,11 @@ use std::sync::Arc;
 use chorus_accounts::Importer;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::Tenant;
+use chorus_core::port::directory::{Credential, StoredSecret};
 use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
-use chorus_vault::{EnvelopeKey, KeyChecker};
+use chorus_vault::{EnvelopeKey, KeyChecker, Secret};
 
 use crate::config::Config;
 
@@ -59,8 +61,30 @@ impl App {
             key: self.key.clone(),
             tenant: tenant.clone(),
             addresses: self.config.addresses(),
-            checker: check.then(|| Arc::new(self.http.clone()) as Arc<dyn KeyChecker>),
+            checker: check.then(|| self.checker()),
+            replaces_keys: false,
         }
+    }
+
+    /// Checker of keys at their providers.
+    pub(crate) fn checker(&self) -> Arc<dyn KeyChecker> {
+        Arc::new(self.http.clone())
+    }
+
+    /// Opens the secret of a credential.
+    pub(crate) fn open(
+        &self,
+        stored: &StoredSecret,
+        credential: &Credential,
+    ) -> anyhow::Result<Secret> {
+        Ok(self
+            .key
+            .open(&stored.secret, credential.id, &credential.provider)?)
+    }
+
+    /// Returns true if this process may run services: it holds the data folder, or needs none.
+    pub(crate) const fn may_serve(&self) -> bool {
+        !self.adapters.is_beside_holder
     }
 
     /// Resolves with the reason when the store can write no more.

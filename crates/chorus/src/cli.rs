@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Accounts and their credentials.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Models that accounts can serve.
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// API keys for clients of the gateway.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -248,7 +251,17 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProjectCommand {
     /// All projects, newest first.
-    List,
+    List {
+        /// State of the listed projects, for instance running; may be given several times. All, when absent.
+        #[arg(long, value_name = "STATE")]
+        state: Vec<String>,
+        /// Maximum number of listed projects.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// Number of the newest projects that are passed over.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        skip: usize,
+    },
     /// One project: its plan, its tasks, its money.
     Show {
         /// The project's id, `prj_…`.
@@ -348,19 +361,42 @@ pub(crate) enum AccountCommand {
         #[arg(long)]
         no_check: bool,
     },
-    /// All accounts of a tenant, without their secrets.
+    /// All accounts of a tenant with their states, without their secrets.
     List {
         /// The tenant.
         #[arg(long, default_value = LOCAL_TENANT)]
         tenant: String,
     },
+    /// One account: state, why it is parked and until when, models and limits.
+    Show(NamedAccount),
+    /// Use an account again that was paused, parked or refused.
+    Enable(NamedAccount),
+    /// Give an account no new calls until it is enabled.
+    Pause(NamedAccount),
+    /// Ask the providers whether the keys of an account are alive, and use it again if they are.
+    Probe(NamedAccount),
     /// Remove an account with its credentials.
-    Remove {
-        /// E-mail address of the account.
-        email: String,
-        /// Tenant of the account.
-        #[arg(long, default_value = LOCAL_TENANT)]
-        tenant: String,
+    Remove(NamedAccount),
+}
+
+/// An account of a tenant.
+#[derive(Debug, Args)]
+pub(crate) struct NamedAccount {
+    /// E-mail address of the account.
+    pub(crate) email: String,
+    /// Tenant of the account.
+    #[arg(long, default_value = LOCAL_TENANT)]
+    pub(crate) tenant: String,
+}
+
+/// `chorus model …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// All models with context, prices for a million tokens and providers.
+    List {
+        /// Provider whose models are listed.
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<String>,
     },
 }
 
@@ -375,13 +411,13 @@ pub(crate) struct ProcessArgs {
 impl ProjectCommand {
     /// Returns true if the command changes a project.
     pub(crate) const fn is_change(&self) -> bool {
-        !matches!(self, Self::List | Self::Show { .. })
+        !matches!(self, Self::List { .. } | Self::Show { .. })
     }
 
     /// Id of the project as it was typed; empty for the list.
     pub(crate) fn id(&self) -> &str {
         match self {
-            Self::List => "",
+            Self::List { .. } => "",
             Self::Show { id }
             | Self::Cancel { id }
             | Self::Pause { id }

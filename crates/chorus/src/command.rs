@@ -6,6 +6,7 @@ mod dlq;
 mod envelope_key;
 mod key;
 mod migrate;
+mod model;
 mod process;
 mod project;
 mod run;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(args) => run::run(config, args).await,
         Command::Resume(args) => run::resume(config, args).await,
+        Command::Model(command) => Ok(model::run(&config, &command)),
         Command::Key(command) => key::run(&config, command).await,
         Command::Project(args) => project::run(config, args).await,
         Command::Account(command) => account::run(config, command).await,
@@ -59,6 +61,17 @@ async fn build(config: Config) -> anyhow::Result<App> {
         },
     )
     .await
+}
+
+/// [`App`] of this configuration, also while another process holds the data folder: for commands that read rows, and
+/// write what the holder then carries out.
+async fn build_beside(config: Config) -> anyhow::Result<App> {
+    let options = BuildOptions {
+        crash: crash()?,
+        beside_holder: true,
+        ..BuildOptions::default()
+    };
+    App::build(config, options).await
 }
 
 /// [`Crash`] at which this process kills itself, for tests; from `CHORUS_CRASH`.

@@ -11,6 +11,7 @@ mod load;
 mod process_role;
 mod section;
 mod services;
+mod values;
 
 pub(crate) use dollars::Dollars;
 pub(crate) use error::ConfigError;

@@ -45,6 +45,8 @@ pub(crate) async fn run(config: &Config, tenant: &Tenant) -> Exit {
         findings.extend(bus.map(|state| servers::readers(&state, &pools)));
         findings.extend(work::look(store, clock.now()).await);
         store.close().await;
+    } else if !config.database.is_shared() && !config.data.dir.join("chorus.db").exists() {
+        findings.push(accounts::none_yet());
     }
     say(&findings)
 }

@@ -20,6 +20,7 @@ use chorus_core::time::Timestamp;
 
 use crate::config::Environment;
 
+pub(crate) use failures::failure_text;
 pub(crate) use status::{reasons, summary};
 
 /// The [`View`] that suits standard error: bars need a terminal that can move its cursor.

@@ -39,6 +39,15 @@ pub trait Directory: Send + Sync {
         mark: Mark,
     ) -> Result<bool, StoreError>;
 
+    /// Changes a stored account, named by its id: owner, entitlement and spill are replaced, credentials with a
+    /// stored id too, and become active; others are added, and `removed` ones are deleted. Returns
+    /// [`Imported::Duplicate`] and changes nothing when another account has one of the secrets.
+    async fn update(
+        &self,
+        account: NewAccount,
+        removed: Vec<CredentialId>,
+    ) -> Result<Imported, StoreError>;
+
     /// Removes an account with its credentials; false when there is none.
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError>;
 }

@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         tenants_do_not_meet,
         states_are_kept,
         newer_evidence_of_a_state_wins,
+        an_update_replaces_what_it_names_and_keeps_the_rest,
         a_removed_account_leaves_nothing,
     ]
 }
@@ -249,6 +250,41 @@ async fn newer_evidence_of_a_state_wins(context: CaseContext) -> Outcome {
             .mark_state(nobody, CredentialState::Active, newer)
             .await?
     );
+    Ok(())
+}
+
+async fn an_update_replaces_what_it_names_and_keeps_the_rest(context: CaseContext) -> Outcome {
+    let directory = &context.ports.directory;
+    let (mut account, _) = import(&context, "a@example.org", &["one", "two", "three"]).await?;
+    import(&context, "b@example.org", &["four"]).await?;
+    let parked = CredentialState::Parked {
+        until: Timestamp(99),
+        reason: "no money".to_owned(),
+    };
+    let [first, second, third] = [0, 1, 2].map(|at| account.credentials[at].id);
+    directory.set_state(first, parked.clone()).await?;
+    directory.set_state(second, parked.clone()).await?;
+    account.owner = "another".to_owned();
+    account.credentials.truncate(1);
+    account.credentials[0].base_url = Some("http://127.0.0.1:9/v1".to_owned());
+    let removed = vec![third];
+    with_lost_reply(async || directory.update(account.clone(), removed.clone()).await).await?;
+    let stored = directory.accounts(&tenant()).await?.remove(0);
+    let mut states: Vec<_> = stored
+        .credentials
+        .iter()
+        .map(|credential| (credential.id, credential.state.clone()))
+        .collect();
+    states.sort_by_key(|(id, _)| *id);
+    assert_eq!(stored.owner, "another");
+    assert_eq!(states, [(first, CredentialState::Active), (second, parked)]);
+    account.credentials[0].fingerprint = "fingerprint of four".to_owned();
+    account.owner = "a third".to_owned();
+    let answer = directory.update(account, Vec::new()).await?;
+    let held_by = "b@example.org".to_owned();
+    assert_eq!(answer, Imported::Duplicate { held_by });
+    let stored = directory.accounts(&tenant()).await?.remove(0);
+    assert_eq!(stored.owner, "another", "nothing was changed");
     Ok(())
 }
 

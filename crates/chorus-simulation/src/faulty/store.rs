@@ -256,6 +256,23 @@ impl Directory for Faulty<dyn Directory> {
             .await
     }
 
+    async fn update(
+        &self,
+        account: NewAccount,
+        removed: Vec<CredentialId>,
+    ) -> Result<Imported, StoreError> {
+        let what = format!("update {}", account.id);
+        let show = |imported: &Imported| format!("{imported:?}");
+        self.point
+            .call(
+                Part::Store,
+                &what,
+                show,
+                self.inner.update(account, removed),
+            )
+            .await
+    }
+
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
         self.point
             .call(

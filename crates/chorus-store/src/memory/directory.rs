@@ -79,6 +79,14 @@ impl Directory for Store {
         }))
     }
 
+    async fn update(
+        &self,
+        account: NewAccount,
+        removed: Vec<CredentialId>,
+    ) -> Result<Imported, StoreError> {
+        Ok(self.change(|state, _| state.accounts.update(account.clone(), &removed)))
+    }
+
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
         Ok(self.change(|state, _| state.accounts.remove(tenant, account)))
     }
@@ -86,12 +94,7 @@ impl Directory for Store {
 
 impl Accounts {
     fn import(&mut self, new: NewAccount) -> Imported {
-        if let Some(held_by) = new
-            .credentials
-            .iter()
-            .enumerate()
-            .find_map(|(at, one)| self.held_by(&new, at, one))
-        {
+        if let Some(held_by) = self.duplicate(&new) {
             return Imported::Duplicate { held_by };
         }
         let known = self
@@ -128,6 +131,30 @@ impl Accounts {
                 .or_insert_with(|| StoredCredential::new(credential, id, tenant.clone()));
         }
         Imported::Added(id)
+    }
+
+    fn update(&mut self, new: NewAccount, removed: &[CredentialId]) -> Imported {
+        if let Some(held_by) = self.duplicate(&new) {
+            return Imported::Duplicate { held_by };
+        }
+        if let Some((_, account)) = self.accounts.get_mut(&new.id) {
+            account.owner = new.owner;
+            account.entitlement = new.entitlement;
+            account.same_owner_spill = new.same_owner_spill;
+        }
+        for credential in new.credentials {
+            let stored = StoredCredential::new(credential, new.id, new.tenant.clone());
+            self.credentials.insert(stored.shown.id, stored);
+        }
+        self.credentials
+            .retain(|id, stored| stored.account != new.id || !removed.contains(id));
+        Imported::Added(new.id)
+    }
+
+    /// Name of the account that holds one of the secrets already.
+    fn duplicate(&self, new: &NewAccount) -> Option<String> {
+        let mut credentials = new.credentials.iter().enumerate();
+        credentials.find_map(|(at, one)| self.held_by(new, at, one))
     }
 
     /// Name of the account that holds this secret already. A credential of the same id is an earlier call of the

@@ -94,6 +94,15 @@ impl Directory for Store {
         .await
     }
 
+    async fn update(
+        &self,
+        account: NewAccount,
+        removed: Vec<CredentialId>,
+    ) -> Result<Imported, StoreError> {
+        let update = import::UpdateAccount { account, removed };
+        self.execute(update).await
+    }
+
     async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
         self.execute(RemoveAccount {
             tenant: tenant.clone(),

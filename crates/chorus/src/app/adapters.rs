@@ -10,6 +10,7 @@ use chorus_limits::Memory;
 use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{DataDir, LocalDirectory};
 
+use super::beside::OutboxOnly;
 use super::dependency::Dependency;
 use super::shared;
 use crate::config::{BusKind, Config, LimitsKind};
@@ -29,28 +30,61 @@ pub(super) struct Adapters {
     pub(super) dependencies: Arc<[Dependency]>,
     /// Time at which the data folder was taken for this process alone; none over a shared database.
     pub(super) alone_since: Option<Timestamp>,
+    /// True if another process holds the data folder.
+    pub(super) is_beside_holder: bool,
     _folder: Option<DataDir>,
+}
+
+/// Data folder of an app, in so far as it needs one.
+enum Folder {
+    /// The database is shared.
+    Unneeded,
+    /// It is held by this process.
+    Held(DataDir),
+    /// It is held by another process.
+    Beside,
+}
+
+impl Folder {
+    /// Takes the folder; with `beside` a folder that is held by another process is left to it.
+    fn take(config: &Config, beside: bool) -> anyhow::Result<Self> {
+        if config.database.is_shared() {
+            return Ok(Self::Unneeded);
+        }
+        match DataDir::open(&config.data.dir) {
+            Ok(folder) => Ok(Self::Held(folder)),
+            Err(StoreError::Unavailable { .. }) if beside => Ok(Self::Beside),
+            Err(error) => Err(busy(error)),
+        }
+    }
 }
 
 impl Adapters {
     pub(super) async fn open(
         config: &Config,
         clock: &Arc<dyn Clock>,
-        pending: Pending,
+        (pending, beside): (Pending, bool),
         pools: Vec<Pool>,
     ) -> anyhow::Result<Self> {
-        let folder = if config.database.is_shared() {
-            None
+        let folder = Folder::take(config, beside)?;
+        let is_beside_holder = matches!(folder, Folder::Beside);
+        // The holder has migrated its database already.
+        let pending = if is_beside_holder {
+            Pending::Refuse
         } else {
-            Some(open_folder(config)?)
+            pending
         };
-        let alone_since = folder.as_ref().map(|_| clock.now());
+        let alone_since = matches!(folder, Folder::Held(_)).then(|| clock.now());
         let store = Store::open_with(place(config), pending, config.database.connections)
             .await
             .context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
         let artifacts = artifacts(config, &store, &mut dependencies)?;
-        let (bus, close_bus) = bus(config, pools, &mut dependencies)?;
+        let (bus, close_bus) = if is_beside_holder {
+            (Arc::new(OutboxOnly::new()) as Arc<dyn Bus>, None)
+        } else {
+            bus(config, pools, &mut dependencies)?
+        };
         let (limits, levels) = limits(config, clock, &mut dependencies)?;
         Ok(Self {
             store,
@@ -61,17 +95,26 @@ impl Adapters {
             levels,
             dependencies: dependencies.into(),
             alone_since,
-            _folder: folder,
+            is_beside_holder,
+            _folder: match folder {
+                Folder::Held(folder) => Some(folder),
+                Folder::Unneeded | Folder::Beside => None,
+            },
         })
     }
 }
 
 /// Takes the data folder for this process alone, see [`DataDir`].
 pub(crate) fn open_folder(config: &Config) -> anyhow::Result<DataDir> {
-    DataDir::open(&config.data.dir).map_err(|error| match error {
+    DataDir::open(&config.data.dir).map_err(busy)
+}
+
+/// The error of a folder that cannot be taken.
+fn busy(error: StoreError) -> anyhow::Error {
+    match error {
         StoreError::Unavailable { .. } => Failure::caused(ErrorCode::DataFolderBusy, error).into(),
         StoreError::Broken { .. } => error.into(),
-    })
+    }
 }
 
 /// Database that the configuration names.

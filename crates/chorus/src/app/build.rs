@@ -23,6 +23,8 @@ pub(crate) struct BuildOptions {
     pub(crate) crash: Option<Crash>,
     /// Metrics that the ports record into.
     pub(crate) telemetry: Option<Arc<Telemetry>>,
+    /// Open the rows of a data folder that another process holds, beside it.
+    pub(crate) beside_holder: bool,
     /// Bring a shared database up to date instead of refusing one that is not.
     pub(crate) migrate: bool,
 }
@@ -44,9 +46,15 @@ impl App {
     pub(crate) async fn build(config: Config, options: BuildOptions) -> anyhow::Result<Self> {
         let key = key::envelope(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let catalog = Arc::new(chorus_upstream::catalog::load());
+        let catalog = Arc::clone(&config.catalog);
         let pending = options.pending(config.database.is_shared());
-        let adapters = Adapters::open(&config, &clock, pending, catalog.pools()).await?;
+        let adapters = Adapters::open(
+            &config,
+            &clock,
+            (pending, options.beside_holder),
+            catalog.pools(),
+        )
+        .await?;
         let shared = Arc::new(adapters.store.clone());
         let http = Http::new(Parts {
             catalog: Arc::clone(&catalog),

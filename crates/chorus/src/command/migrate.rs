@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<Exit> {
         missing => println!("database {name}: applied {}", missing.join(", ")),
     }
     if config.bus.kind == BusKind::Kafka {
-        let made = topics(config, &chorus_upstream::catalog::load().pools()).await?;
+        let made = topics(config, &config.catalog.pools()).await?;
         match made.as_slice() {
             [] => println!("Kafka at {}: all topics are there", config.bus.brokers),
             made => {

@@ -37,12 +37,13 @@ const DATABASE_RETRY: Millis = Millis::from_secs(1);
 pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> anyhow::Result<Exit> {
     config.check_role(&role)?;
     let stop = Stop::listen("stopping in order; a second signal ends at once")?;
-    let telemetry = Arc::new(Telemetry::new(&chorus_upstream::catalog::load()));
+    let telemetry = Arc::new(Telemetry::new(&config.catalog));
     let Some(app) = build(config, migrate, &telemetry, &stop).await? else {
         return Ok(Exit::Done);
     };
     if role == ProcessRole::All {
-        import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+        import_variables(app.importer(&app.tenant, true), &ProcessEnvironment).await?;
+        warn_without_accounts(&app).await?;
     }
     let selected = services_of(&role, app.config.drain.grace(), app.catalog.pools());
     telemetry.slots(u64::from(app.config.worker.slots) * selected.pools.len() as u64);
@@ -60,6 +61,17 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     let exit = shut_down(&app, services, server, (outcome, selected.drain)).await;
     app.close().await;
     exit
+}
+
+/// Warns that projects will wait, where no tenant's account is there.
+async fn warn_without_accounts(app: &App) -> anyhow::Result<()> {
+    if app.ports.directory.accounts(&app.tenant).await?.is_empty() {
+        eprintln!(
+            "no account yet: projects are accepted and wait until one is imported, with `chorus account import \
+             accounts.toml` or a variable such as DEEPSEEK_API_KEY"
+        );
+    }
+    Ok(())
 }
 
 /// Waits for a stop signal. Returns an error when a service or the HTTP server ends before it.
@@ -115,6 +127,7 @@ async fn build(
             crash: super::crash()?,
             migrate,
             telemetry: Some(Arc::clone(telemetry)),
+            ..BuildOptions::default()
         };
         let error = match App::build(config.clone(), options).await {
             Ok(app) => return Ok(Some(app)),

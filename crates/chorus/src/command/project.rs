@@ -1,16 +1,17 @@
 //! `chorus project …`, through a [connection] on this machine or to a server.
 
+mod show;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use chorus_api::{Answers, CommandAccepted, ProjectResource, Reopen, micro_usd};
+use chorus_api::{Answers, CommandAccepted, ProjectResource, Reopen};
 use chorus_client::{Client, ClientError};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
 use chorus_core::time::Millis;
 
 use crate::app::ServiceSet;
-use crate::attention;
 use crate::cli::{ProjectArgs, ProjectCommand};
 use crate::config::Config;
 use crate::connection::{self, LocalServer};
@@ -25,10 +26,10 @@ pub(crate) async fn run(config: Config, args: ProjectArgs) -> anyhow::Result<Exi
     if let Some(client) = connection::remote(&args.server)? {
         return carry_out(&client.retry_for(LIMIT), args.command).await;
     }
-    let app = super::build(config).await?;
-    // An orchestrator applies commands; without workers no call is made.
+    let app = super::build_beside(config).await?;
+    // An orchestrator applies commands; without workers no call is made. A process that holds the data folder has its own.
     let services = ServiceSet {
-        orchestrator: args.command.is_change(),
+        orchestrator: args.command.is_change() && app.may_serve(),
         ..ServiceSet::none(LIMIT)
     };
     let server = LocalServer::start(app, &services);
@@ -55,8 +56,10 @@ pub(super) fn parse_id(text: &str) -> anyhow::Result<ProjectId> {
 
 async fn carry_out(client: &Client, command: ProjectCommand) -> anyhow::Result<Exit> {
     match command {
-        ProjectCommand::List => list(client).await,
-        ProjectCommand::Show { id } => show(client, parse_id(&id)?).await,
+        ProjectCommand::List { state, limit, skip } => {
+            show::list(client, &state, (skip, limit)).await
+        }
+        ProjectCommand::Show { id } => show::show(client, parse_id(&id)?).await,
         ProjectCommand::Cancel { id } => {
             let id = parse_id(&id)?;
             let accepted = client.cancel(id).await;
@@ -105,7 +108,7 @@ async fn decide(client: &Client, command: ProjectCommand) -> anyhow::Result<Exit
             let accepted = client.reopen(id, &reopen).await;
             return effect(client, id, accepted, |project| !project.is_terminal).await;
         }
-        ProjectCommand::List
+        ProjectCommand::List { .. }
         | ProjectCommand::Show { .. }
         | ProjectCommand::Cancel { .. }
         | ProjectCommand::Pause { .. }
@@ -122,70 +125,6 @@ fn hash(text: Option<String>) -> anyhow::Result<Option<ArtifactHash>> {
         Failure::new(ErrorCode::InvalidArgument, message)
     })?;
     Ok(Some(hash))
-}
-
-async fn list(client: &Client) -> anyhow::Result<Exit> {
-    let projects = client.list().await?;
-    if projects.is_empty() {
-        println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
-    }
-    for project in projects {
-        println!(
-            "{}  {:<16}  {:>9}  {}",
-            project.id,
-            project.state.replace('_', " "),
-            micro_usd(project.spent_usd).to_string(),
-            project.title
-        );
-    }
-    Ok(Exit::Done)
-}
-
-async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit> {
-    let project = client.get(id).await?;
-    let money = project.money;
-    println!(
-        "{}\n{id}: {}",
-        project.title,
-        project.state.replace('_', " ")
-    );
-    println!(
-        "spent {} of {}, {} of it wasted\n",
-        micro_usd(money.spent_usd),
-        micro_usd(money.budget_usd),
-        micro_usd(money.wasted_usd)
-    );
-    match client.plan(id).await? {
-        None => println!("  no plan yet"),
-        Some(plan) => {
-            for task in plan.tasks {
-                let replaced = if task.superseded_by.is_some() {
-                    " (replaced)"
-                } else {
-                    ""
-                };
-                println!(
-                    "  {:<10} {:<10} {}{replaced}",
-                    task.key.to_string(),
-                    task.state,
-                    task.title
-                );
-            }
-        }
-    }
-    if let Some(plan) = project.plan {
-        println!("\nplan {plan}");
-    }
-    if let Some(estimate) = project.estimate {
-        println!("\n{estimate}");
-    }
-    if let Some(attention) = &project.attention {
-        println!("\n{}", attention::text(attention));
-    }
-    for question in project.questions {
-        println!("\nopen question {}: {}", question.id, question.text);
-    }
-    Ok(Exit::Done)
 }
 
 async fn answer(

@@ -55,11 +55,15 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
         return at_server(&client, target, &args.options).await;
     }
     let app = super::build(config).await?;
-    import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    let refused = import_variables(app.importer(&app.tenant, true), &ProcessEnvironment).await?;
     let accounts = app.ports.directory.accounts(&app.tenant).await?;
     if accounts.is_empty() {
         app.close().await;
-        return Err(Failure::new(ErrorCode::NoAccount, "no account yet").into());
+        let mut message = "no account yet".to_owned();
+        for refusal in refused {
+            message = format!("{message}; {refusal}");
+        }
+        return Err(Failure::new(ErrorCode::NoAccount, message).into());
     }
     if let Err(error) = deliver::try_folder(folder.known()) {
         app.close().await;
@@ -81,7 +85,7 @@ pub(crate) async fn resume(config: Config, args: ResumeArgs) -> anyhow::Result<E
         return at_server(&client, target, &args.options).await;
     }
     let app = super::build(config).await?;
-    import_variables(&app.importer(&app.tenant, false), &ProcessEnvironment).await?;
+    import_variables(app.importer(&app.tenant, true), &ProcessEnvironment).await?;
     let run = LocalRun {
         target,
         options: &args.options,

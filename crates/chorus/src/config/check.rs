@@ -1,6 +1,7 @@
 //! Checks that sections fit each other and the features of this build. An error names the key and what to set.
 
 use super::services::{ArtifactPlace, Bus, BusKind, Database, Limits, LimitsKind, Security};
+use super::values::values;
 use super::{Config, ConfigError, ProcessRole};
 
 /// Features of a build.
@@ -66,7 +67,7 @@ impl Config {
 }
 
 /// A key and why its value does not do.
-type Misfit = (&'static str, String);
+pub(super) type Misfit = (&'static str, String);
 
 /// The first thing that does not fit.
 pub(super) fn check(config: &Config, built: Built, file: &str) -> Result<(), ConfigError> {
@@ -75,6 +76,7 @@ pub(super) fn check(config: &Config, built: Built, file: &str) -> Result<(), Con
         bus(&config.bus, built),
         limits(&config.limits, built),
         together(config),
+        values(config),
     ];
     let refusal = |(key, reason): Misfit| ConfigError::Key {
         file: file.to_owned(),

@@ -1,7 +1,9 @@
 //! Defaults, then a file, then variables: each overrides the one before, key by key.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use chorus_core::catalog::Catalog;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -67,11 +69,15 @@ pub(crate) fn load(
         }
     }
     let mut config = typed(&source, table)?;
-    check(&config, BUILT, &source)?;
     if let Some(home) = environment.variable("HOME") {
         config.data.dir = expand(&config.data.dir, &home);
         config.data.key_file = expand(&config.data.key_file, &home);
+        config.models.file = expand(&config.models.file, &home);
     }
+    if !config.models.file.as_os_str().is_empty() {
+        config.catalog = own_models(&source, &config.models.file)?;
+    }
+    check(&config, BUILT, &source)?;
     Ok(config)
 }
 
@@ -81,6 +87,19 @@ fn read(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other("it is no regular file"));
     }
     std::fs::read_to_string(path)
+}
+
+/// The catalogue with the rows of a user's file.
+fn own_models(source: &str, file: &Path) -> Result<Arc<Catalog>, ConfigError> {
+    let refusal = |reason: String| ConfigError::Key {
+        file: source.to_owned(),
+        key: "models.file".to_owned(),
+        reason: format!("{}: {reason}", file.display()),
+    };
+    let text = read(file).map_err(|error| refusal(error.to_string()))?;
+    chorus_upstream::catalog::with_own_models(&text)
+        .map(Arc::new)
+        .map_err(|error| refusal(error.to_string()))
 }
 
 fn parse(file: &str, text: &str) -> Result<Table, ConfigError> {
@@ -263,7 +282,7 @@ mod tests {
             ),
             (
                 "[wroker]\n",
-                "/my.toml: key `wroker`: unknown section, expected one of: artifacts, bus, data, database, delivery, drain, gateway, limits, log, network, probe, project, roles, worker",
+                "/my.toml: key `wroker`: unknown section, expected one of: artifacts, bus, data, database, delivery, drain, gateway, limits, log, models, network, probe, project, roles, worker",
             ),
             (
                 "[worker]\nslots = \"many\"\n",
@@ -278,6 +297,30 @@ mod tests {
                 "/my.toml: key `worker`: found integer, expected a section [worker]",
             ),
             (
+                "[worker]\nslots = 0\n",
+                "/my.toml: key `worker.slots`: found 0, expected 1 to 100000",
+            ),
+            (
+                "[project]\nmax_tasks = 0\n",
+                "/my.toml: key `project.max_tasks`: found 0, expected 1 to 10000",
+            ),
+            (
+                "[project]\nbudget_usd = 0\n",
+                "/my.toml: key `project.budget_usd`: found $0.00, expected more than 0: no call could be made",
+            ),
+            (
+                "[drain]\nseconds = 9000000000000000000\n",
+                "/my.toml: key `drain.seconds`: found 18446744073709551, expected 0 to 86400",
+            ),
+            (
+                "[log]\nlevel = \"chatty\"\n",
+                "/my.toml: key `log.level`: found \"chatty\", expected \"auto\", one of: error, warn, info, debug, trace, off, or a filter such as \"chorus_worker=debug,info\"",
+            ),
+            (
+                "[delivery]\nbeat_ms = 6000\n",
+                "/my.toml: key `delivery.beat_ms`: found 6000, and delivery.silent_ms is 5000: a healthy holder would be taken for lost between two beats; expected at most half of it, 2500",
+            ),
+            (
                 "[worker\n",
                 "/my.toml, line 1: not valid TOML: unclosed table, expected `]`",
             ),
@@ -285,6 +328,53 @@ mod tests {
         for (file, expected) in cases {
             assert_eq!(load_both(file, vec![]).expect_err(file), expected);
         }
+    }
+
+    #[test]
+    fn a_model_of_a_role_that_the_catalogue_lacks_is_named_with_those_it_has() {
+        let refusal = load_both("[roles]\njudge = [[\"openai/gpt-0\"]]\n", vec![])
+            .expect_err("there is no such model");
+        let begin = "/my.toml: key `roles.judge`: found \"openai/gpt-0\", which is no model of the catalogue; expected some of: ";
+        assert!(refusal.starts_with(begin), "{refusal}");
+        for level in ["warn", "chorus_worker=debug,info", "auto"] {
+            let file = format!("[log]\nlevel = \"{level}\"\n");
+            assert!(load_both(&file, vec![]).is_ok(), "{level}");
+        }
+    }
+
+    #[test]
+    fn own_models_extend_the_catalogue_and_override_prices() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let own = dir.path().join("models.toml");
+        let rows = "[[model]]\nslug = \"local/qwen3\"\nroutes = { compatible = \"qwen3:8b\" }\ncontext = 32_768\n\n\
+                    [[model]]\nslug = \"deepseek/deepseek-v4-pro\"\nprice = { input = 1, output = 2 }\n";
+        std::fs::write(&own, rows).expect("the file is written");
+        let file = format!(
+            "[models]\nfile = \"{}\"\n[roles]\njudge = [[\"local/qwen3\"]]\n",
+            own.display()
+        );
+        let config = load_both(&file, vec![]).expect("both files are valid");
+        let model = |slug: &str| {
+            let slug = chorus_core::id::ModelSlug::new(slug);
+            config.catalog.model(&slug).expect("it is there").clone()
+        };
+        let (new, priced) = (model("local/qwen3"), model("deepseek/deepseek-v4-pro"));
+        assert_eq!(
+            (new.context, new.max_output, new.price.input.0),
+            (32_768, 8_192, 0)
+        );
+        assert_eq!((priced.price.input.0, priced.price.output.0), (1, 2));
+        assert!(priced.context > 100_000, "the other keys stay");
+        std::fs::write(
+            &own,
+            "[[model]]\nslug = \"local/x\"\nroutes = { nowhere = \"x\" }\ncontext = 9\n",
+        )
+        .expect("the file is written");
+        let refusal = load_both(&file, vec![]).expect_err("nowhere is no provider");
+        assert!(
+            refusal.contains("models.file") && refusal.contains("nowhere"),
+            "{refusal}"
+        );
     }
 
     #[test]

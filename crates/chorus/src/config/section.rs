@@ -1,7 +1,9 @@
 //! The sections, as typed values.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use chorus_core::catalog::Catalog;
 use chorus_core::id::ModelSlug;
 use chorus_core::money::MicroUsd;
 use chorus_core::task_kind::ModelRole;
@@ -33,7 +35,11 @@ pub(crate) struct Config {
     pub(crate) worker: Worker,
     pub(crate) delivery: Delivery,
     pub(crate) network: Network,
+    pub(crate) models: OwnModels,
     pub(crate) log: Log,
+    /// Providers and models: those of this release, with the rows of [`OwnModels`].
+    #[serde(skip, default = "shipped")]
+    pub(crate) catalog: Arc<Catalog>,
     /// `--config` and `--data` as they were typed, for commands that are printed.
     #[serde(skip)]
     pub(crate) flags: String,
@@ -71,7 +77,7 @@ pub(crate) struct Drain {
 impl Drain {
     /// Maximum time for calls under way after a stop signal.
     pub(crate) const fn grace(&self) -> Millis {
-        Millis::from_secs(self.seconds)
+        Millis(self.seconds.saturating_mul(1_000))
     }
 }
 
@@ -137,7 +143,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Wall-clock deadline of one call.
     pub(crate) const fn call_timeout(&self) -> Millis {
-        Millis::from_secs(self.call_timeout_seconds)
+        Millis(self.call_timeout_seconds.saturating_mul(1_000))
     }
 }
 
@@ -156,6 +162,18 @@ pub(crate) struct Delivery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Network {
     pub(crate) allow_private: bool,
+}
+
+fn shipped() -> Arc<Catalog> {
+    Arc::new(chorus_upstream::catalog::load())
+}
+
+/// Section `[models]`: own rows of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnModels {
+    /// File with `[[model]]` tables; empty for none.
+    pub(crate) file: PathBuf,
 }
 
 /// Section `[log]`: level and [`LogFormat`].

@@ -1,21 +1,23 @@
 //! Accounts, their credentials, who would serve each role, and the keys of clients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chorus_core::id::{Pool, Tenant};
+use chorus_core::limit::Dimension;
 use chorus_core::port::directory::{Account, Credential, CredentialState};
 use chorus_core::port::keys::KeyStatus;
-use chorus_core::port::{Directory, Keys, StoreError};
+use chorus_core::port::{Directory, Keys, StoreError, Workers as _};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
-use chorus_pool::endpoint_index::Unserved;
+use chorus_pool::endpoint_index::{ChoiceReason, Unserved};
 use chorus_pool::{EndpointIndex, ModelChoice};
 use chorus_store::sql::Store;
 use chorus_vault::EnvelopeKey;
 
 use super::finding::Finding;
 use crate::config::Config;
+use crate::human_time;
 
 const PART: &str = "accounts";
 
@@ -50,12 +52,18 @@ pub(super) async fn look(
     }
     let mut pools = BTreeSet::new();
     if !accounts.is_empty() {
-        let mut index = EndpointIndex::new(Arc::new(chorus_upstream::catalog::load()));
+        let slots = slots(config, &accounts);
+        let mut index = EndpointIndex::new(Arc::clone(&config.catalog));
         index.set(tenant, accounts);
         for choice in roles(config, &index, tenant, now) {
             let models = choice.iter().flat_map(|choice| &choice.models);
             pools.extend(models.filter_map(|slug| Some(index.catalog().model(slug)?.pool.clone())));
             findings.push(role(choice));
+        }
+        findings.extend(slots);
+        match workers(store, &pools).await {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(Finding::wrong("workers", error.to_string())),
         }
     }
     findings.push(
@@ -64,6 +72,11 @@ pub(super) async fn look(
             .unwrap_or_else(|error| Finding::wrong("client keys", error.to_string())),
     );
     (pools, findings)
+}
+
+/// Finding of an installation whose database is not there yet.
+pub(super) fn none_yet() -> Finding {
+    counted(&[])
 }
 
 fn counted(accounts: &[Account]) -> Finding {
@@ -86,20 +99,25 @@ fn state(account: &Account, credential: &Credential, now: Timestamp) -> Option<F
     match &credential.state {
         CredentialState::Active => None,
         CredentialState::Refused { reason } => {
-            let advice = "check the key with the provider; remove the account and import it again with a new one";
+            let advice = format!(
+                "mend the key at the provider, then `chorus account probe {0}`; `chorus account enable {0}` ends a pause, \
+                 and an import of a new key adds it",
+                account.name
+            );
+            Some(Finding::wrong(PART, format!("{whose}: refused: {reason}")).advise(advice))
+        }
+        CredentialState::Parked { until, .. } if *until <= now => None,
+        CredentialState::Parked { until, reason } => {
+            let advice = format!(
+                "top it up or wait; `chorus account probe {0}` asks the provider, `chorus account enable {0}` uses it at once",
+                account.name
+            );
+            let parked = human_time::until(*until, now);
             Some(
-                Finding::wrong(PART, format!("{whose}: refused by the provider: {reason}"))
+                Finding::doubtful(PART, format!("{whose}: parked {parked}: {reason}"))
                     .advise(advice),
             )
         }
-        CredentialState::Parked { until, .. } if *until <= now => None,
-        CredentialState::Parked { until, reason } => Some(Finding::doubtful(
-            PART,
-            format!(
-                "{whose}: rests for {} s more: {reason}",
-                until.since(now).0 / 1000
-            ),
-        )),
     }
 }
 
@@ -151,11 +169,73 @@ fn roles(
 }
 
 fn role(choice: Result<ModelChoice, Unserved>) -> Finding {
+    let import = "import an account that serves a model of the list in [roles], or name a model that yours serve: \
+                  `chorus model list`";
     match choice {
+        Ok(choice) if matches!(choice.because, ChoiceReason::Strongest { .. }) => {
+            Finding::doubtful("roles", choice.to_string()).advise(import)
+        }
         Ok(choice) => Finding::well("roles", choice.to_string()),
-        Err(unserved) => Finding::wrong("roles", unserved.to_string())
-            .advise("import an account that serves a model of the list in [roles]"),
+        Err(unserved @ Unserved::Parked { .. }) => Finding::wrong("roles", unserved.to_string())
+            .advise("see the parked accounts above: wait, top up, or `chorus account enable`"),
+        Err(unserved) => Finding::wrong("roles", unserved.to_string()).advise(import),
     }
+}
+
+/// Compares the slots of this process's workers with the calls at once that limits allow in each pool.
+fn slots(config: &Config, accounts: &[Account]) -> Vec<Finding> {
+    let mut allowed: BTreeMap<Pool, u64> = BTreeMap::new();
+    for group in accounts
+        .iter()
+        .flat_map(|account| &account.credentials)
+        .flat_map(|of| &of.groups)
+    {
+        let held = group
+            .group
+            .limits
+            .iter()
+            .filter(|limit| limit.dimension == Dimension::Concurrency);
+        let Some(calls) = held.map(|limit| limit.amount).min() else {
+            continue;
+        };
+        let pool = group
+            .models
+            .iter()
+            .find_map(|slug| config.catalog.model(slug));
+        if let Some(model) = pool {
+            *allowed.entry(model.pool.clone()).or_default() += calls;
+        }
+    }
+    let slots = u64::from(config.worker.slots);
+    let short = allowed.into_iter().filter(|(_, calls)| *calls > slots);
+    short
+        .map(|(pool, calls)| {
+            let what = format!("pool {pool}: limits allow {calls} calls at once, worker.slots is {slots}");
+            Finding::doubtful("slots", what)
+                .advise("raise worker.slots, so that the limits are the only scarce thing, or run more workers")
+        })
+        .collect()
+}
+
+/// Names chosen pools that no worker serves, where workers run at all.
+async fn workers(store: &Store, pools: &BTreeSet<Pool>) -> Result<Option<Finding>, StoreError> {
+    let announced = store.announced().await?;
+    if announced.is_empty() {
+        return Ok(None);
+    }
+    let is_served = |pool: &&Pool| announced.iter().any(|one| one.worker.pool == **pool);
+    let unserved: Vec<&str> = pools
+        .iter()
+        .filter(|pool| !is_served(pool))
+        .map(Pool::as_str)
+        .collect();
+    Ok(Some(if unserved.is_empty() {
+        Finding::well("workers", "every chosen pool has a worker")
+    } else {
+        let what = format!("no worker serves: {}", unserved.join(", "));
+        Finding::wrong("workers", what)
+            .advise("start `chorus worker`, without --pool for all pools, or with --pool for these")
+    }))
 }
 
 async fn client_keys(

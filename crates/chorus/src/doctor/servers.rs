@@ -26,7 +26,7 @@ pub(super) async fn bus(
         return (None, Vec::new());
     }
     let brokers = &config.bus.brokers;
-    let pools = chorus_upstream::catalog::load().pools();
+    let pools = config.catalog.pools();
     let asked = clock
         .deadline(
             clock.now() + PATIENCE,

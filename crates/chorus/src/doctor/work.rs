@@ -6,6 +6,7 @@ use chorus_core::time::{Millis, Timestamp};
 use chorus_store::sql::Store;
 
 use super::finding::Finding;
+use crate::human_time;
 
 const PART: &str = "work";
 /// Most rows that are looked at.
@@ -43,8 +44,8 @@ async fn queued(store: &Store, now: Timestamp) -> Result<Finding, StoreError> {
     let what = format!("{} attempts queued{more}, {running} under way", rows.len());
     Ok(match oldest {
         Some(age) if age > TOO_OLD && running == 0 => {
-            Finding::doubtful(PART, format!("{what}; the oldest waits since {} s and nothing runs", age.0 / 1000))
-                .advise("see that a dispatcher leads (chorus_dispatcher_leads on its /metrics) and that accounts have room")
+            Finding::doubtful(PART, format!("{what}; the oldest waits for {} and nothing runs", human_time::length(age)))
+                .advise("`chorus project show ID` has the reasons; see that a dispatcher leads (chorus_dispatcher_leads on its /metrics) and that accounts have room")
         }
         _ => Finding::well(PART, what),
     })

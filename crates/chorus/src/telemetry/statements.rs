@@ -127,9 +127,9 @@ timed! { Attempts, "attempts",
 timed! { Deliveries, "deliveries",
     fn outstanding() -> Vec<Outstanding>;
     fn of_project(project: ProjectId) -> Vec<DeliveryRow>;
+    fn selected(project: ProjectId, selection: Selection, limit: u32) -> Vec<DeliveryRow>;
     fn ended_since(since: Timestamp, limit: u32) -> Vec<EndedCall>;
     fn charged_since(since: Timestamp, after: Option<EndPosition>, limit: u32) -> ChargedPage;
-    fn selected(project: ProjectId, selection: Selection, limit: u32) -> Vec<DeliveryRow>;
     fn late(late: LateUsage) -> ();
     fn money(project: ProjectId) -> Option<ProjectMoney>;
 }
@@ -160,6 +160,7 @@ timed! { Leaders, "leaders",
 
 timed! { Directory, "directory",
     fn import(accounts: Vec<NewAccount>) -> Vec<Imported>;
+    fn update(account: NewAccount, removed: Vec<CredentialId>) -> Imported;
     fn accounts(tenant: &Tenant) -> Vec<Account>;
     fn secret(credential: CredentialId) -> Option<StoredSecret>;
     fn set_state(credential: CredentialId, state: CredentialState) -> ();

@@ -91,19 +91,24 @@ fn account(delivery: &DeliveryResource) -> String {
     name.unwrap_or_else(|| delivery.account.to_string())
 }
 
-/// Sentence about one failed call: task, account, model, message, and the time of the next one.
+/// Sentence about one failed call, and the time of the next one.
 fn text(delivery: &DeliveryResource, now: Timestamp) -> String {
-    let task = delivery
-        .key
-        .as_ref()
-        .map_or_else(|| delivery.kind.as_str().to_owned(), ToString::to_string);
     let again = match delivery.again_at_ms {
         Some(at) if at > now => format!("; again in {}", human_time::length(at.since(now))),
         Some(_) => "; again as soon as an account is free".to_owned(),
         None => String::new(),
     };
+    format!("{}{again}", failure_text(delivery))
+}
+
+/// Sentence about one failed call: task, account, model and message.
+pub(crate) fn failure_text(delivery: &DeliveryResource) -> String {
+    let task = delivery
+        .key
+        .as_ref()
+        .map_or_else(|| delivery.kind.as_str().to_owned(), ToString::to_string);
     format!(
-        "call of {task} failed on {}, {}: {}{again}",
+        "call of {task} failed on {}, {}: {}",
         account(delivery),
         delivery.model,
         words(delivery)

@@ -69,7 +69,8 @@ fn a_machine_on_which_nothing_was_done_yet_is_well_and_stays_as_it_is() {
         &[
             "envelope key   well   not made yet",
             "database       well   not there yet",
-            "All is well.",
+            "accounts       LOOK   none yet",
+            "Nothing is wrong; 1 to look at.",
         ],
     );
     assert!(

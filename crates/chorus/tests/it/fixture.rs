@@ -138,6 +138,11 @@ impl Fixture {
         account("one", "sk-sim-one-0001") + &account("two", "sk-sim-two-0002")
     }
 
+    /// Address of the simulated provider.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/deepseek", self.address)
+    }
+
     /// A path in the stage's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_models;
 mod chronicle;
+mod control;
 mod demo;
 mod deploy;
 mod doctor;

@@ -1,7 +1,7 @@
 //! Import of accounts with their credentials, each whole or not at all.
 
 use async_trait::async_trait;
-use chorus_core::id::AccountId;
+use chorus_core::id::{AccountId, CredentialId};
 use chorus_core::port::directory::{CredentialState, Imported, NewAccount, NewCredential};
 
 use crate::sql::cells::{Cells, json};
@@ -23,25 +23,80 @@ impl Operation for ImportAccounts {
     }
 }
 
+pub(super) struct UpdateAccount {
+    pub(super) account: NewAccount,
+    pub(super) removed: Vec<CredentialId>,
+}
+
+#[async_trait]
+impl Operation for UpdateAccount {
+    type Output = Imported;
+
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<Imported>, Fault> {
+        let new = &self.account;
+        if let Some(held_by) = duplicate(tx, new).await? {
+            return Ok(Outcome::RollBack(Imported::Duplicate { held_by }));
+        }
+        let statement = sqlx::query(
+            "UPDATE accounts SET owner = $1, entitlement = $2, same_owner_spill = $3 WHERE id = $4 AND tenant = $5",
+        );
+        let statement = statement
+            .bind(new.owner.clone())
+            .bind(json(&new.entitlement)?)
+            .bind(i64::from(new.same_owner_spill))
+            .bind(new.id.to_string())
+            .bind(new.tenant.as_str().to_owned());
+        tx.change(statement).await?;
+        for credential in &new.credentials {
+            delete_credential(tx, new.id, credential.id).await?;
+            insert_credential(tx, new, new.id, credential).await?;
+        }
+        for credential in &self.removed {
+            delete_credential(tx, new.id, *credential).await?;
+        }
+        Ok(Outcome::Commit(Imported::Added(new.id)))
+    }
+}
+
+async fn delete_credential(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    credential: CredentialId,
+) -> Result<(), Fault> {
+    let statement = sqlx::query("DELETE FROM credentials WHERE id = $1 AND account = $2");
+    let statement = statement
+        .bind(credential.to_string())
+        .bind(account.to_string());
+    tx.change(statement).await?;
+    Ok(())
+}
+
 async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
-    for (at, credential) in new.credentials.iter().enumerate() {
-        if new.credentials[..at]
-            .iter()
-            .any(|earlier| earlier.fingerprint == credential.fingerprint)
-        {
-            return Ok(Imported::Duplicate {
-                held_by: new.name.clone(),
-            });
-        }
-        if let Some(held_by) = held_by(tx, new, credential).await? {
-            return Ok(Imported::Duplicate { held_by });
-        }
+    if let Some(held_by) = duplicate(tx, new).await? {
+        return Ok(Imported::Duplicate { held_by });
     }
     let account = account(tx, new).await?;
     for credential in &new.credentials {
         insert_credential(tx, new, account, credential).await?;
     }
     Ok(Imported::Added(account))
+}
+
+/// Name of the account that holds one of the secrets already.
+async fn duplicate(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Option<String>, Fault> {
+    for (at, credential) in new.credentials.iter().enumerate() {
+        if new.credentials[..at]
+            .iter()
+            .any(|earlier| earlier.fingerprint == credential.fingerprint)
+        {
+            return Ok(Some(new.name.clone()));
+        }
+        let held_by = held_by(tx, new, credential).await?;
+        if held_by.is_some() {
+            return Ok(held_by);
+        }
+    }
+    Ok(None)
 }
 
 /// Name of the account that holds this secret already. A credential of the same id is an earlier call of the
