@@ -317,8 +317,8 @@ fn silence_about_a_requirement_is_no_consent() {
     );
     assert!(about(true, &["r2", "r1"]).is_ok());
     assert!(about(false, &["r1"]).is_err());
-    let told = r#"{"items":[{"requirement":"r1","finding":"cannot_tell","evidence":"half"},{"requirement":"r2","finding":"met","evidence":"x"}]}"#;
-    let last = read_final(told, &plan, &asked()).expect("both are named");
+    let answer = r#"{"items":[{"requirement":"r1","finding":"cannot_tell","evidence":"half"},{"requirement":"r2","finding":"met","evidence":"x"}]}"#;
+    let last = read_final(answer, &plan, &asked()).expect("both are named");
     let open = last
         .items
         .iter()

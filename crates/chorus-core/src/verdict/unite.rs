@@ -7,7 +7,7 @@ use super::{Undecided, Verdict, VerdictItem};
 use crate::id::TaskKey;
 
 /// Unites verdicts on parts of a deliverable. A requirement is met only if all who were asked call it
-/// met; one that somebody calls unmet is unmet; every other one is undecided.
+/// met; one that any of them calls unmet is unmet; every other one is undecided.
 pub fn unite(verdicts: Vec<Verdict>) -> Verdict {
     let mut items: Vec<VerdictItem> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
