@@ -9,6 +9,7 @@
 mod encoding;
 mod format;
 mod name;
+mod refusal;
 mod text;
 
 #[cfg(test)]
@@ -16,10 +17,10 @@ mod tests;
 
 use std::fmt;
 
-pub use encoding::Encoding;
 pub use format::Format;
 pub use name::{MAX_NAME_BYTES, NameRefusal, check_name};
-pub use text::{TextRefusal, binary_format, brief_text, check_size};
+pub use refusal::{Encoding, TextRefusal};
+pub use text::{binary_format, brief_text, check_size};
 
 use crate::brief;
 

@@ -5,6 +5,7 @@
 //! file that cannot have its name gets another one, and the caller prints [`Delivery::renamed`].
 
 mod notes;
+mod regular_file;
 mod result_folder;
 mod target;
 

@@ -3,28 +3,16 @@
 //! A guess is taken only with evidence: every byte decodes, what comes out is text, and there are
 //! several characters to judge by. Everything else is refused with what it looks like.
 
-use std::fmt;
-
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
-use super::TextRefusal;
+use super::refusal::{Encoding, TextRefusal};
 
 /// First bytes of a text that are examined for zeros.
 const SAMPLE_BYTES: usize = 8192;
 
 /// Least number of characters outside of ASCII by which an encoding is guessed.
 const EVIDENCE: usize = 4;
-
-/// An encoding by its name, for messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoding(&'static str);
-
-impl fmt::Display for Encoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
 
 /// Decodes a text; its mark is left out.
 pub(super) fn decode(bytes: Vec<u8>) -> Result<String, TextRefusal> {

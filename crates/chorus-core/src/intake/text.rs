@@ -1,41 +1,9 @@
 //! Turns handed-in bytes into text, or refuses them with the reason. Encodings are in [`encoding`](super::encoding).
 
-use super::encoding::{self, Encoding};
+use super::encoding;
 use super::format::Format;
+use super::refusal::TextRefusal;
 use super::{Limits, Part};
-
-/// Reason why a content is refused. The text continues "the brief …" or "the attachment …".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TextRefusal {
-    /// A brief has nothing but blanks.
-    #[error("is empty")]
-    Empty,
-    /// The content is larger than its bound, as bytes or once decoded.
-    #[error("has {found} bytes, at most {max} are taken")]
-    TooLarge {
-        /// Size of the content, in bytes.
-        found: u64,
-        /// Maximum size, in bytes.
-        max: u64,
-    },
-    /// The content is not UTF-8, and no other encoding is certain.
-    #[error("is not UTF-8 text (byte {at} is not){}", like.map(|like| format!("; it looks like {like}")).unwrap_or_default())]
-    NotUtf8 {
-        /// Offset of the first invalid byte.
-        at: usize,
-        /// Encoding that the content may be in.
-        like: Option<Encoding>,
-    },
-    /// The content is in an encoding with errors in it.
-    #[error("is {0} text with errors in it")]
-    Broken(Encoding),
-    /// The content begins like a known format.
-    #[error("is {0}")]
-    Format(Format),
-    /// The content holds NUL bytes, which no text has.
-    #[error("is binary")]
-    Binary,
-}
 
 /// Checks a size before the content is read.
 pub const fn check_size(part: Part, bytes: u64, limits: &Limits) -> Result<(), TextRefusal> {

@@ -8,7 +8,7 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
 use serde::{Deserialize, Serialize};
 
-use super::target;
+use super::regular_file::open_file;
 
 /// Name of the notes in the folder of the report.
 pub(super) const NAME: &str = "files.json";
@@ -33,7 +33,7 @@ impl Notes {
 
     /// Reads the notes of a folder; none if there are none that can be read.
     pub(super) fn read(folder: &Dir) -> Option<Self> {
-        let file = target::open_file(folder, NAME).ok()?;
+        let file = open_file(folder, NAME).ok()?;
         let mut bytes = Vec::new();
         file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
         serde_json::from_slice(&bytes).ok()

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 
-use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_fs_ext::DirExt as _;
+use cap_std::fs::{Dir, OpenOptions};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::output_path;
 
 use super::MAX_NAMES;
 use super::notes::Notes;
+use super::regular_file::open_file;
 
 /// Name of a file while it is written.
 const PART: &str = "part";
@@ -173,16 +174,6 @@ pub(super) fn try_write(folder: &Dir) -> io::Result<()> {
         }
     }
     Err(io::Error::from(io::ErrorKind::AlreadyExists))
-}
-
-/// Opens a regular file without following a link.
-pub(super) fn open_file(folder: &Dir, name: &str) -> io::Result<File> {
-    if !folder.symlink_metadata(name)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).follow(FollowSymlinks::No);
-    folder.open_with(name, &options)
 }
 
 /// Hash of a regular file; none for anything else.
