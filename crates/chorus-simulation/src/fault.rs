@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
-pub use plan::{FaultPlan, Outage, ProcessKind};
+pub use plan::{FaultPlan, Outage, ProcessKind, SickAccounts};
 pub use point::{FaultPoint, PortFailure};
 
 use crate::chance::{self, permille};

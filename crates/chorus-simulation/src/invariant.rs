@@ -9,14 +9,16 @@ mod arrows;
 mod calls;
 mod end;
 mod leases;
+mod liveness;
 mod money;
 mod plan;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chorus_core::attempt::{Claim, Finish};
-use chorus_core::id::{ProjectId, Version};
+use chorus_core::id::{AccountId, ProjectId, Version};
 use chorus_core::time::Timestamp;
 use chorus_limits::Level;
 use chorus_store::rows::Rows;
@@ -27,6 +29,7 @@ use crate::log::Log;
 pub use calls::{CallStart, Calls};
 pub use end::Ending;
 pub use leases::{LeaseOperation, Leases};
+pub use liveness::{ALWAYS, ServingAccount};
 
 /// A rule that no run may break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +79,12 @@ pub enum Invariant {
     CallsAccounted,
     /// Every accepted project ends within a bounded time after the last fault (I2).
     NoProjectLost,
+    /// A runnable attempt is granted within a bound while a healthy account that could serve it is idle.
+    GrantedInTime,
+    /// Calls that an organisation refuses stay few in any minute.
+    NoStorm,
+    /// No task fails by its accounts while a healthy account could serve it.
+    HealthyServes,
     /// No paid call is lost when only the store and dispatchers failed (I8).
     PaidCallKept,
     /// The deliverable equals that of the run without faults, byte for byte.
@@ -147,6 +156,7 @@ struct State {
     plan: plan::Plans,
     leases: Leases,
     calls: Calls,
+    liveness: liveness::Liveness,
 }
 
 impl Monitor {
@@ -198,6 +208,16 @@ impl Monitor {
     pub fn call_ended(&self, reference: &str) {
         let State { calls, leases, .. } = &mut *self.lock();
         calls.end(reference, leases);
+    }
+
+    /// Names the accounts whose health the run knows; liveness is checked then. Processes die if `dying`.
+    pub fn watch_accounts(&self, accounts: BTreeMap<AccountId, ServingAccount>, dying: bool) {
+        self.lock().liveness.watch(accounts, dying);
+    }
+
+    /// Checks liveness after time has passed.
+    pub fn check_liveness(&self, rows: &Rows) {
+        self.run_check(|state, now| state.liveness.check(rows, now));
     }
 
     /// Checks the invariants of the whole run at its end.

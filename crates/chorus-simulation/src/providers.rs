@@ -57,6 +57,11 @@ impl SimulatedProviders {
         self.lock().journal().entries().cloned().collect()
     }
 
+    /// Ends all injected faults.
+    pub(crate) fn clear_faults(&self) {
+        self.lock().set_faults(Vec::new());
+    }
+
     /// Handles a request from the process of this fault point and returns its connection.
     pub(crate) fn receive(self: &Arc<Self>, call: Call, point: FaultPoint) -> Connection {
         let scripted = self.handle(&call.request);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use chorus_bus::Embedded;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::id::{Pool, ProjectId};
+use chorus_core::id::{CredentialId, Pool, ProjectId};
 use chorus_core::port::{Bus, Clock, Directory};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_provider_sim::engine::Providers;
@@ -25,7 +25,7 @@ use futures_util::FutureExt;
 
 use crate::clock::VirtualClock;
 use crate::executor::{Executor, Step};
-use crate::fault::{FaultInjector, FaultPlan, ProcessKind};
+use crate::fault::{FaultInjector, FaultPlan, ProcessKind, SickAccounts};
 use crate::faulty::BusFaults;
 use crate::invariant::{Invariant, Monitor, Violation};
 use crate::log::Log;
@@ -139,7 +139,8 @@ impl World {
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
         let fixture =
-            Fixture::from_seed(seed, START, faults.provider, tight_limits(options, &faults));
+            Fixture::from_seed(seed, START, &faults, tight_limits(options, &faults));
+        monitor.watch_accounts(fixture.serving(), !faults.is_gentle());
         let limits = Arc::new(WatchedLimits::new(
             clock("limits"),
             Arc::clone(&monitor),
@@ -179,6 +180,7 @@ impl World {
         import_accounts(&store, &fixture);
         spawn_services(&mut executor, &builder, &fixture.pools, &faults);
         spawn_flusher(&mut executor, &builder, &faults);
+        spawn_operator(&mut executor, &builder, &simulated, &fixture, &faults);
         let clients = spawn_clients(&mut executor, &builder, &faults);
         Self {
             seed,
@@ -202,6 +204,7 @@ impl World {
             match self.executor.step() {
                 Step::Polled(_) => {}
                 Step::Advanced(now) => {
+                    self.store.with_rows(|rows| self.monitor.check_liveness(rows));
                     over_since = over_since.or_else(|| self.all_over().then_some(now));
                     let deadline =
                         over_since.map_or(self.faults.until + BOUND, |since| since + QUIET);
@@ -267,6 +270,32 @@ fn spawn_flusher(executor: &mut Executor, builder: &Arc<ProcessBuilder>, faults:
     executor.spawn(
         "flusher",
         Box::new(move |_| vec![Arc::clone(&here).flush_limits(times.clone()).boxed()]),
+    );
+}
+
+/// Starts the process that ends the sickness of accounts when the faults end.
+fn spawn_operator(
+    executor: &mut Executor,
+    builder: &Arc<ProcessBuilder>,
+    simulated: &Arc<SimulatedProviders>,
+    fixture: &Fixture,
+    faults: &FaultPlan,
+) {
+    if faults.sick == SickAccounts::None {
+        return;
+    }
+    let (here, simulated, until) = (Arc::clone(builder), Arc::clone(simulated), faults.until);
+    let credentials: Vec<CredentialId> = fixture.keys.keys().copied().collect();
+    executor.spawn(
+        "operator",
+        Box::new(move |_| {
+            let restore = Arc::clone(&here).restore_accounts(
+                Arc::clone(&simulated),
+                credentials.clone(),
+                until,
+            );
+            vec![restore.boxed()]
+        }),
     );
 }
 

@@ -10,7 +10,7 @@ use super::Part;
 use crate::chance::{self, permille};
 
 /// Names of the plans that seeds draw from.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "crashes",
     "quick crashes",
     "one machine",
@@ -23,6 +23,9 @@ const NAMES: [&str; 13] = [
     "providers",
     "overtaking",
     "flushes",
+    "sick accounts",
+    "sick and dying",
+    "all sick",
     "everything",
 ];
 
@@ -68,8 +71,21 @@ pub struct FaultPlan {
     pub only: Option<ProcessKind>,
     /// True if all services and their limiter run in one process.
     pub one_machine: bool,
+    /// Accounts that fail every call until [`FaultPlan::until`].
+    pub sick: SickAccounts,
     /// True if crashed and paused processes come back within seconds.
     pub quick: bool,
+}
+
+/// Accounts that fail every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SickAccounts {
+    /// None.
+    None,
+    /// Most organisations; of each provider at least one stays healthy.
+    Some,
+    /// All organisations of one provider.
+    WholeProvider,
 }
 
 /// Service that runs in a process.
@@ -117,6 +133,7 @@ impl FaultPlan {
             store_only: false,
             only: None,
             one_machine: false,
+            sick: SickAccounts::None,
             quick: false,
         }
     }
@@ -266,6 +283,24 @@ impl FaultPlan {
                 overtaken: 500,
                 ..calm.clone()
             },
+            "sick accounts" => Self {
+                name: "sick accounts",
+                sick: SickAccounts::Some,
+                ..calm.clone()
+            },
+            "sick and dying" => Self {
+                name: "sick and dying",
+                sick: SickAccounts::Some,
+                crashes: 6,
+                max_faults: 6,
+                quick: true,
+                ..calm.clone()
+            },
+            "all sick" => Self {
+                name: "all sick",
+                sick: SickAccounts::WholeProvider,
+                ..calm.clone()
+            },
             "everything" => Self {
                 name: "everything",
                 fails: 15,
@@ -285,6 +320,26 @@ impl FaultPlan {
             .with_flushes(chance, start),
             _ => return None,
         })
+    }
+
+    /// Returns true if nothing but accounts and providers fails: no process, port or record.
+    pub fn is_gentle(&self) -> bool {
+        let Self {
+            fails,
+            loses_reply,
+            slow,
+            crashes,
+            pauses,
+            records_lost,
+            records_late,
+            ..
+        } = self;
+        [fails, loses_reply, slow, crashes, pauses, records_lost, records_late]
+            .into_iter()
+            .all(|rate| *rate == 0)
+            && self.outages.is_empty()
+            && self.topics_dropped.is_empty()
+            && self.flushes.is_empty()
     }
 
     /// Returns true if processes of this kind crash and pause.

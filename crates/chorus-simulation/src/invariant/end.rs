@@ -10,7 +10,7 @@ use chorus_limits::Level;
 use chorus_provider_sim::engine::journal::{self, Entry};
 use chorus_store::rows::{Rows, StoredDelivery};
 
-use super::{Invariant, State, Violation};
+use super::{Invariant, State, Violation, liveness};
 
 /// Final state of a run.
 pub struct Ending<'a> {
@@ -31,6 +31,8 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<(), Violation> {
     no_project_lost(ending.rows)?;
+    state.liveness.check_end(ending.rows)?;
+    liveness::no_storm(ending.journal)?;
     nothing_left(ending, state, now)?;
     calls_accounted(ending, state)?;
     if ending.store_only {

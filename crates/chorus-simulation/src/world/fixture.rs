@@ -10,7 +10,7 @@ use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, Pool, Provide
 use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::task_kind::ModelRole;
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::RoleModels;
 use chorus_provider_sim::Config;
 use chorus_provider_sim::config::{
@@ -21,6 +21,8 @@ use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use fastrand::Rng;
 
 use crate::chance::{self, permille};
+use crate::fault::{FaultPlan, SickAccounts};
+use crate::invariant::{ALWAYS, ServingAccount};
 
 /// A provider: name, dialect, pool, and models with a flag for those that think.
 struct Row {
@@ -76,7 +78,26 @@ pub(super) struct Fixture {
     pub(super) roles: RoleModels,
     /// Limits that calls reach.
     tight: TightLimits,
+    /// Quota groups of organisations that fail every call, with the time from which they count as healthy.
+    sick: BTreeMap<GroupId, Timestamp>,
 }
+
+/// Faults of sick organisations.
+const SICKNESSES: [Fault; 10] = [
+    Fault::DeadKey,
+    Fault::Unpaid,
+    Fault::Capped,
+    Fault::ServerError,
+    Fault::Overloaded,
+    Fault::RateLimit,
+    Fault::Garbage,
+    Fault::Empty,
+    Fault::Slow,
+    Fault::Hang,
+];
+
+/// Time after the end of the faults within which a recovered account is used again.
+const RECOVERY: Millis = Millis::from_secs(15 * 60);
 
 /// Limits that calls reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,12 +116,11 @@ pub(super) fn tenant() -> Tenant {
 }
 
 impl Fixture {
-    /// Draws the fixture of a seed. `provider` in 1,000 calls fail in some way. `tight` is drawn
-    /// unless given.
+    /// Draws the fixture of a seed and a plan of faults. `tight` is drawn unless given.
     pub(super) fn from_seed(
         seed: u64,
         now: Timestamp,
-        provider: u32,
+        plan: &FaultPlan,
         tight: Option<TightLimits>,
     ) -> Self {
         let mut chance = chance::stream(seed, "estate");
@@ -118,16 +138,21 @@ impl Fixture {
                 seed,
                 speed: 1.0,
                 providers: Vec::new(),
-                faults: faults(provider),
+                faults: faults(plan.provider),
                 omissions: omissions(&mut chance),
                 journal: None,
             },
             pools: ROWS.iter().map(|row| Pool::new(row.pool)).collect(),
             roles: roles(&mut chance),
             tight,
+            sick: BTreeMap::new(),
         };
         for row in &ROWS {
-            let organisations = (0..chance.usize(1..3))
+            let number = match plan.sick {
+                SickAccounts::Some => chance.usize(2..5),
+                SickAccounts::None | SickAccounts::WholeProvider => chance.usize(1..3),
+            };
+            let organisations = (0..number)
                 .map(|number| fixture.organisation(row, number, &mut chance, now))
                 .collect();
             fixture
@@ -135,7 +160,56 @@ impl Fixture {
                 .providers
                 .push(provider_config(row, organisations));
         }
+        fixture.sicken(seed, plan);
         fixture
+    }
+
+    /// Draws the organisations that fail every call until the faults end.
+    fn sicken(&mut self, seed: u64, plan: &FaultPlan) {
+        let chance = &mut chance::stream(seed, "sickness");
+        let whole = chance.usize(0..self.simulated.providers.len());
+        for (place, provider) in self.simulated.providers.iter().enumerate() {
+            let organisations = &provider.organisations;
+            let healthy = chance.usize(0..organisations.len());
+            for (number, organisation) in organisations.iter().enumerate() {
+                let is_sick = match plan.sick {
+                    SickAccounts::None => false,
+                    SickAccounts::Some => number != healthy && permille(chance, 800),
+                    SickAccounts::WholeProvider => place == whole,
+                };
+                if !is_sick {
+                    continue;
+                }
+                self.sick.insert(
+                    GroupId::new(format!("{}/{}", provider.name, organisation.id)),
+                    plan.until + RECOVERY,
+                );
+                self.simulated.faults.push(FaultRule {
+                    provider: Some(provider.name.clone()),
+                    organisation: Some(organisation.id.clone()),
+                    factor: 20,
+                    ..FaultRule::always(SICKNESSES[chance.usize(0..SICKNESSES.len())])
+                });
+            }
+        }
+    }
+
+    /// Accounts as the liveness rules see them.
+    pub(super) fn serving(&self) -> BTreeMap<AccountId, ServingAccount> {
+        let serving = |account: &NewAccount| {
+            let drawn = account.credentials.first()?.groups.first()?;
+            let roles = self.roles.iter().filter(|(_, tiers)| {
+                let mut models = tiers.iter().flatten();
+                models.any(|model| drawn.models.contains(model))
+            });
+            let serving = ServingAccount {
+                group: drawn.group.id.clone(),
+                roles: roles.map(|(role, _)| *role).collect(),
+                healthy_from: self.sick.get(&drawn.group.id).copied().unwrap_or(ALWAYS),
+            };
+            Some((account.id, serving))
+        };
+        self.accounts.iter().filter_map(serving).collect()
     }
 
     /// Draws an organisation with its limits and one or two accounts.

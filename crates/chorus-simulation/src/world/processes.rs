@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{BootId, CredentialId, Pool};
+use chorus_core::port::directory::CredentialState;
 use chorus_core::port::upstream::NoProvider;
 use chorus_core::port::{
     ArtifactStore, Attempts, Bus, Deliveries, Directory, Leaders, LimitState, Outbox, Ports,
@@ -29,7 +30,7 @@ use crate::executor::{Boot, Timeline};
 use crate::fault::{FaultInjector, FaultPoint};
 use crate::faulty::{BusFaults, Faulty, FaultyBus};
 use crate::network::{Network, SimulatedTransport};
-use crate::providers::OpenKeys;
+use crate::providers::{OpenKeys, SimulatedProviders};
 use crate::watched::{WatchedLimits, WatchedStore};
 
 /// Interval and age for deleting records: short, but longer than any pause or late record.
@@ -178,6 +179,22 @@ impl ProcessBuilder {
         for at in times {
             self.timeline.sleep_until(at).await;
             self.limits.flush();
+        }
+    }
+
+    /// Ends the faults of all providers at this time, and makes every credential active, as an operator would who
+    /// pays the bills and replaces the keys.
+    pub(super) async fn restore_accounts(
+        self: Arc<Self>,
+        simulated: Arc<SimulatedProviders>,
+        credentials: Vec<CredentialId>,
+        at: Timestamp,
+    ) {
+        self.timeline.sleep_until(at).await;
+        simulated.clear_faults();
+        for credential in credentials {
+            let active = self.store.set_state(credential, CredentialState::Active);
+            active.await.expect("the store in memory takes states");
         }
     }
 
