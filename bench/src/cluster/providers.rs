@@ -11,6 +11,7 @@ use chorus_provider_sim::config::{
     Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig,
     Service,
 };
+use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use chorus_provider_sim::engine::journal::Entry;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -18,6 +19,21 @@ use toml::{Table, Value};
 use super::process::{Launch, Process};
 use super::web::Web;
 use crate::time::until;
+
+/// Organisations whose calls all fail, by provider, each with its fault.
+///
+/// They are known to the providers from the start; [`accounts`] leaves them out.
+const SICK: [(Dialect, &str, Fault); 9] = [
+    (Dialect::Deepseek, "sick-key", Fault::DeadKey),
+    (Dialect::Deepseek, "sick-purse", Fault::Unpaid),
+    (Dialect::Deepseek, "sick-page", Fault::Page),
+    (Dialect::Deepseek, "sick-server", Fault::ServerError),
+    (Dialect::Deepseek, "sick-untold", Fault::RateLimitUntold),
+    (Dialect::Anthropic, "sick-model", Fault::NotFound),
+    (Dialect::Anthropic, "sick-rights", Fault::Forbidden),
+    (Dialect::Anthropic, "sick-busy", Fault::Overloaded),
+    (Dialect::Anthropic, "sick-limit", Fault::RateLimit),
+];
 
 /// Running simulated providers of [`chorus_provider_sim`].
 #[derive(Debug)]
@@ -133,15 +149,24 @@ pub fn config(speed: ProviderSpeed) -> Config {
                 provider(
                     Dialect::Deepseek,
                     REAL,
-                    &[("org-one", 3), ("org-two", 2)].map(|(id, calls)| (id, slots(calls))),
+                    &with_sick(Dialect::Deepseek, &[("org-one", slots(3)), ("org-two", slots(2))]),
                 ),
                 provider(
                     Dialect::Anthropic,
                     REAL,
-                    &[("org-three", 10), ("org-four", 8)].map(|(id, calls)| (id, rates(calls))),
+                    &with_sick(
+                        Dialect::Anthropic,
+                        &[("org-three", rates(10)), ("org-four", rates(8))],
+                    ),
                 ),
             ],
-            faults: Vec::new(),
+            faults: SICK
+                .iter()
+                .map(|(_, id, fault)| FaultRule {
+                    organisation: Some((*id).to_owned()),
+                    ..FaultRule::always(*fault)
+                })
+                .collect(),
             omissions: Vec::new(),
             journal: None,
         },
@@ -160,11 +185,30 @@ pub fn config(speed: ProviderSpeed) -> Config {
     }
 }
 
-/// Accounts of these providers, in the format of `chorus account import`.
-pub fn accounts(config: &Config, address: SocketAddr) -> anyhow::Result<String> {
+/// Adds the sick organisations of a provider, first and last, with room for many calls.
+fn with_sick<'a>(dialect: Dialect, healthy: &[(&'a str, Limits)]) -> Vec<(&'a str, Limits)> {
+    let sick = SICK
+        .iter()
+        .filter(|(of, ..)| *of == dialect)
+        .map(|(_, id, _)| (*id, slots(20)));
+    let mut all: Vec<_> = sick.collect();
+    let last = all.split_off(all.len() / 2);
+    all.extend_from_slice(healthy);
+    all.extend(last);
+    all
+}
+
+/// Returns true if all calls of the organisation fail.
+pub fn is_sick(organisation: &str) -> bool {
+    SICK.iter().any(|(_, id, _)| *id == organisation)
+}
+
+/// Healthy accounts of these providers, or the sick ones, in the format of `chorus account import`.
+pub fn accounts(config: &Config, address: SocketAddr, sick: bool) -> anyhow::Result<String> {
     let mut accounts = Vec::new();
     for provider in &config.providers {
-        for organisation in &provider.organisations {
+        let organisations = provider.organisations.iter();
+        for organisation in organisations.filter(|organisation| is_sick(&organisation.id) == sick) {
             let limits = limits(organisation.limits, config.speed)
                 .iter()
                 .map(Value::try_from)

@@ -5,6 +5,7 @@ mod dispatches;
 mod limits;
 mod projects;
 mod shares;
+mod storms;
 mod tasks;
 
 pub(crate) use accounting::accounting;
@@ -12,6 +13,7 @@ pub(crate) use dispatches::dispatched;
 pub(crate) use limits::limits;
 pub(crate) use projects::{done, equal, events, received, resolved};
 pub(crate) use shares::shares;
+pub(crate) use storms::storms;
 pub(crate) use tasks::tasks;
 
 /// Maximum number of faults that [`Check::print`] shows.

@@ -135,6 +135,9 @@ impl Proof {
         let mut steps = order::steps(plan.seed);
         steps
             .retain(|step| plan.only.is_empty() || plan.only.contains(&format!("{:?}", step.what)));
+        self.cluster.import_sick_accounts()?;
+        self.progress
+            .print("accounts whose calls all fail are imported");
         let mut run = Run::new("disturbed");
         run.send(&self.cluster, &self.client, &self.submissions[0])
             .await?;
@@ -244,6 +247,7 @@ impl Proof {
             tasks.check,
             accounting.check,
             check::limits(&census.counts, &census.journal),
+            check::storms(&census.journal),
             check::dispatched(&census),
             check::resolved(&census),
         ]);

@@ -83,13 +83,25 @@ pub(super) struct Fixture {
 }
 
 /// Faults of sick organisations.
-const SICKNESSES: [Fault; 10] = [
+const SICKNESSES: [Fault; 22] = [
     Fault::DeadKey,
     Fault::Unpaid,
     Fault::Capped,
+    Fault::Forbidden,
+    Fault::NotFound,
     Fault::ServerError,
     Fault::Overloaded,
+    Fault::Page,
+    Fault::PageForbidden,
+    Fault::PageFailed,
+    Fault::Redirect,
     Fault::RateLimit,
+    Fault::RateLimitUntold,
+    Fault::WaitInBody,
+    Fault::WaitInText,
+    Fault::Enveloped,
+    Fault::ErrorEvent,
+    Fault::EmptyStream,
     Fault::Garbage,
     Fault::Empty,
     Fault::Slow,

@@ -83,7 +83,7 @@ impl Sums {
     fn add(&mut self, row: &DeliveryRow, calls: &[&Entry]) {
         self.doubled += usize::from(calls.len() > 1);
         match calls.first() {
-            Some(call) if call.status != 200 => self.refused += 1,
+            Some(call) if call.status != 200 || call.fault.is_some() => self.refused += 1,
             Some(_) if row.usage.is_some() && is(row, "finished") => self.paid += 1,
             Some(_) => self.wasted += 1,
             None => {}
