@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chorus_core::attempt::{Claim, Finish};
+use chorus_core::attempt::{AttemptWait, Claim, Finish};
 use chorus_core::id::{AccountId, ProjectId, Version};
 use chorus_core::time::Timestamp;
 use chorus_limits::Level;
@@ -81,6 +81,8 @@ pub enum Invariant {
     NoProjectLost,
     /// A runnable attempt is granted within a bound while a healthy account that could serve it is idle.
     GrantedInTime,
+    /// An attempt that waits while no call is under way has a reason that a client can read.
+    WaitsAreExplained,
     /// Calls that an organisation refuses stay few in any minute.
     NoStorm,
     /// No task fails by its accounts while a healthy account could serve it.
@@ -218,6 +220,11 @@ impl Monitor {
     /// Checks liveness after time has passed.
     pub fn check_liveness(&self, rows: &Rows) {
         self.run_check(|state, now| state.liveness.check(rows, now));
+    }
+
+    /// Checks that attempts which wait have reasons.
+    pub fn check_reasons(&self, rows: &Rows, waits: &[AttemptWait]) {
+        self.run_check(|state, now| state.liveness.check_reasons(rows, waits, now));
     }
 
     /// Checks the invariants of the whole run at its end.

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use chorus_bus::Embedded;
 use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::AttemptWait;
 use chorus_core::id::{CredentialId, Pool, ProjectId};
-use chorus_core::port::{Bus, Clock, Directory};
+use chorus_core::port::{Bus, Clock, Directory, Waits};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_provider_sim::engine::Providers;
 use chorus_store::memory::Store;
@@ -44,6 +45,10 @@ const START: Timestamp = Timestamp(1_772_409_600_000);
 const BOUND: Millis = Millis::from_secs(4 * 3600);
 /// Time after the end of the last project during which leases may still be held.
 const QUIET: Millis = Millis::from_secs(1_800);
+/// Time between two readings of the reasons of waiting.
+const REASONS_READ: Millis = Millis::from_secs(5);
+/// Maximum number of reasons that are read of one project.
+const MOST_WAITS: u32 = 100;
 /// Maximum number of polls; more mean an endless loop.
 const MOST_STEPS: u64 = 3_000_000;
 
@@ -198,6 +203,7 @@ impl World {
     fn run(mut self) -> Outcome {
         let mut steps = 0;
         let mut over_since = None;
+        let mut read_at = START;
         let timeline = Arc::clone(self.executor.timeline());
         while self.monitor.violation().is_none() {
             steps += 1;
@@ -205,6 +211,10 @@ impl World {
                 Step::Polled(_) => {}
                 Step::Advanced(now) => {
                     self.store.with_rows(|rows| self.monitor.check_liveness(rows));
+                    if self.faults.sick != SickAccounts::None && now.since(read_at) > REASONS_READ {
+                        read_at = now;
+                        self.check_reasons();
+                    }
                     over_since = over_since.or_else(|| self.all_over().then_some(now));
                     let deadline =
                         over_since.map_or(self.faults.until + BOUND, |since| since + QUIET);
@@ -223,6 +233,21 @@ impl World {
         let lasted = timeline.now().since(START);
         self.check_end();
         self.outcome(steps, lasted)
+    }
+
+    /// Reads the reasons of waiting as a client would, and checks them.
+    fn check_reasons(&self) {
+        let projects: Vec<ProjectId> = self
+            .store
+            .with_rows(|rows| rows.projects.keys().copied().collect());
+        let waits: Vec<AttemptWait> = projects
+            .into_iter()
+            .filter_map(|project| self.store.waits_of(project, MOST_WAITS).now_or_never())
+            .filter_map(Result::ok)
+            .flatten()
+            .collect();
+        self.store
+            .with_rows(|rows| self.monitor.check_reasons(rows, &waits));
     }
 
     fn all_over(&self) -> bool {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chorus_core::attempt::{AttemptState, FailureCause};
+use chorus_core::attempt::{AttemptState, AttemptWait, FailureCause, WaitReason};
 use chorus_core::id::{AccountId, AttemptId, GroupId};
 use chorus_core::project::{State, TaskState};
 use chorus_core::task_kind::ModelRole;
@@ -24,6 +24,9 @@ const GRANT_BOUND: Millis = Millis::from_secs(90);
 /// Longest time for which the slot of a call stays held after its process has died, without the certainty that it
 /// has: the deadline of the call, and the provider's grace.
 const DEAD_CALL: Millis = Millis::from_secs(240);
+
+/// Longest time for which a runnable attempt waits without a recorded reason while no call is under way.
+const REASON_BOUND: Millis = Millis::from_secs(60);
 
 /// Time in which the refused calls of an account are counted.
 const STORM_WINDOW: Millis = Millis::from_secs(60);
@@ -53,6 +56,8 @@ pub(super) struct Liveness {
     /// Longest wait beside an idle account.
     bound: Millis,
     waited: BTreeMap<AttemptId, Millis>,
+    /// Time since which nothing is under way and the attempt has no reason but the queue.
+    unexplained: BTreeMap<AttemptId, Timestamp>,
     checked_at: Option<Timestamp>,
 }
 
@@ -94,6 +99,49 @@ impl Liveness {
             waited.insert(*id, total);
         }
         self.waited = waited;
+        Ok(())
+    }
+
+    /// Checks that waiting attempts have reasons; `waits` are those that a client would read now.
+    pub(super) fn check_reasons(
+        &mut self,
+        rows: &Rows,
+        waits: &[AttemptWait],
+        now: Timestamp,
+    ) -> Result<(), Violation> {
+        let is_under_way = |row: &AttemptRow| {
+            matches!(
+                row.state,
+                AttemptState::Dispatched | AttemptState::Running
+            )
+        };
+        if self.accounts.is_empty() || rows.attempts.values().any(is_under_way) {
+            self.unexplained.clear();
+            return Ok(());
+        }
+        let mut unexplained = BTreeMap::new();
+        for wait in waits {
+            let row = rows.attempts.get(&wait.attempt);
+            let Some(row) = row.filter(|row| runnable(row, rows, now)) else {
+                continue;
+            };
+            if !matches!(wait.reason, WaitReason::Queue { .. }) {
+                continue;
+            }
+            let since = self.unexplained.get(&wait.attempt).copied().unwrap_or(now);
+            if now.since(since) > REASON_BOUND {
+                let what = format!(
+                    "{} ({:?}) of {} waits for {} and only the queue is named",
+                    wait.attempt,
+                    row.attempt.kind,
+                    row.attempt.project,
+                    now.since(since)
+                );
+                return Err(Violation::new(Invariant::WaitsAreExplained, what));
+            }
+            unexplained.insert(wait.attempt, since);
+        }
+        self.unexplained = unexplained;
         Ok(())
     }
 
