@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use field::{Field, Found};
-use table::{MUTANTS, Mutant, Search, World};
+use table::{Mutant, Search, World, mutants};
 
 /// Number of seeds that the unchanged program must survive in each simulation without a net.
 const SOUND_SEEDS: u64 = 40;
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
                 .iter()
                 .any(|argument| mutant.name.contains(argument))
     };
-    let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
+    let mutants: Vec<&Mutant> = mutants().filter(wanted).collect();
     if mutants.is_empty() {
         bail!("no mutant is called like {arguments:?}");
     }

@@ -149,7 +149,10 @@ pub fn config(speed: ProviderSpeed) -> Config {
                 provider(
                     Dialect::Deepseek,
                     REAL,
-                    &with_sick(Dialect::Deepseek, &[("org-one", slots(3)), ("org-two", slots(2))]),
+                    &with_sick(
+                        Dialect::Deepseek,
+                        &[("org-one", slots(3)), ("org-two", slots(2))],
+                    ),
                 ),
                 provider(
                     Dialect::Anthropic,

@@ -1,5 +1,7 @@
 //! Import of rows: each is checked, its secrets are sealed, and the account goes into the directory.
 
+mod stored;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use chorus_vault::{
 use crate::file::BrokenRow;
 use crate::quota_groups::quota_groups;
 use crate::row::{CredentialRow, Identity, Row};
-use crate::stored::Difference;
+use stored::Difference;
 
 /// Longest time that a provider may take to answer a check of a key.
 const CHECK_TIMEOUT: Millis = Millis::from_secs(15);

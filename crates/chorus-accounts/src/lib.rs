@@ -12,7 +12,6 @@ mod file;
 mod import;
 mod quota_groups;
 mod row;
-mod stored;
 
 pub use environment::variable_rows;
 pub use file::{BrokenRow, FileError, read};

@@ -124,8 +124,8 @@ impl CallRunner {
             prompt_tokens: call.prompt_tokens,
             max_chars: self.max_chars(call),
         };
-        let heard = self.observe_levels(call, sent_at, levels);
-        let ((reply, stop), ()) = join(reader.read(body), heard).await;
+        let observed = self.observe_levels(call, sent_at, levels);
+        let ((reply, stop), ()) = join(reader.read(body), observed).await;
         let received = Received {
             reply,
             sent_at,

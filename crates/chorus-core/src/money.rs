@@ -65,7 +65,9 @@ impl fmt::Display for MicroUsd {
                 micros % 1_000_000 / 10_000
             )
         } else {
-            write!(f, "{sign}$0.{micros:06}")
+            let digits = format!("{micros:06}");
+            let exact = digits.trim_end_matches('0');
+            write!(f, "{sign}$0.{exact:0<2}")
         }
     }
 }
@@ -125,7 +127,7 @@ mod tests {
                 "$0.000001",
                 "$0.999999",
                 "$1.23",
-                "-$0.050000",
+                "-$0.05",
                 "-$2.50"
             ]
         );

@@ -1,6 +1,6 @@
 //! Slots that the workers of each pool have left, from their announcements and the rows under way. Pure.
 //!
-//! A process counts with its slots less the deliveries that it holds; deliveries that nobody has claimed yet take
+//! A process counts with its slots less the deliveries that it holds; deliveries without a claim take
 //! slots as well. Deliveries of processes without a live announcement take none: those processes died, or are of an
 //! earlier release that announces nothing. A pool without announcements gets one delivery at a time, and more for each
 //! that such a process holds, so that earlier releases go on.

@@ -12,6 +12,7 @@ mod lease;
 mod level;
 mod meter;
 mod past;
+mod past_level;
 mod ramp;
 mod restoring;
 mod room;
@@ -29,7 +30,8 @@ use chorus_core::time::{Millis, Timestamp};
 pub use group::Closure;
 pub use level::Level;
 #[cfg(feature = "redis")]
-pub(crate) use past::{PastGroup, PastLevel, levels_after};
+pub(crate) use past::{PastGroup, levels_after};
+pub(crate) use past_level::PastLevel;
 
 use group::{Fit, Group};
 use lease::{Entry, Life, Part};

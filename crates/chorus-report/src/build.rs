@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::DeliveryRow;
-use chorus_core::id::{AccountId, TaskId};
+use chorus_core::id::TaskId;
 use chorus_core::llm::Usage;
 use chorus_core::project::{HistoryEvent, State, Task, TaskState};
 use chorus_core::time::Timestamp;
@@ -20,6 +20,7 @@ use super::figures::{
 use super::input::ReportInput;
 use super::json_name::json_name;
 use super::limits::GroupUse;
+use super::names::Names;
 use super::path::{Order, Place};
 use super::{conflicts, ends, happenings, money, waits};
 
@@ -58,27 +59,6 @@ pub fn build(input: &ReportInput) -> Report {
         money: money::money(input, &names),
         waits: waits::waits(input),
         pauses,
-    }
-}
-
-/// Names of accounts by id.
-pub(super) struct Names<'a>(BTreeMap<AccountId, &'a str>);
-
-impl<'a> Names<'a> {
-    fn of(input: &'a ReportInput) -> Self {
-        let accounts = input.accounts.iter();
-        Self(
-            accounts
-                .map(|account| (account.id, account.name.as_str()))
-                .collect(),
-        )
-    }
-
-    /// Name of an account; the id of one that is gone.
-    pub(super) fn account(&self, id: AccountId) -> String {
-        self.0
-            .get(&id)
-            .map_or_else(|| id.to_string(), |name| (*name).to_owned())
     }
 }
 

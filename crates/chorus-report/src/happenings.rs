@@ -6,9 +6,9 @@
 mod of_delivery;
 mod of_event;
 
-use super::build::Names;
 use super::figures::Happening;
 use super::input::ReportInput;
+use super::names::Names;
 
 pub(super) use of_event::failure_text;
 

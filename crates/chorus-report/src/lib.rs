@@ -15,6 +15,7 @@ mod input;
 mod json_name;
 mod limits;
 mod money;
+mod names;
 mod page;
 mod path;
 mod waits;

@@ -6,10 +6,10 @@ use chorus_core::attempt::DeliveryRow;
 use chorus_core::project::HistoryEvent;
 use chorus_core::task_kind::TaskKind;
 
-use super::build::Names;
 use super::ends;
 use super::figures::{MoneyFigures, MoneyShare};
 use super::input::ReportInput;
+use super::names::Names;
 
 pub(super) fn money(input: &ReportInput, names: &Names<'_>) -> MoneyFigures {
     let planned = input.events.iter().find_map(|stored| match &stored.event {

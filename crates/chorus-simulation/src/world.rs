@@ -143,8 +143,7 @@ impl World {
         let clock =
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
-        let fixture =
-            Fixture::from_seed(seed, START, &faults, tight_limits(options, &faults));
+        let fixture = Fixture::from_seed(seed, START, &faults, tight_limits(options, &faults));
         monitor.watch_accounts(fixture.serving(), !faults.is_gentle());
         let limits = Arc::new(WatchedLimits::new(
             clock("limits"),
@@ -210,7 +209,8 @@ impl World {
             match self.executor.step() {
                 Step::Polled(_) => {}
                 Step::Advanced(now) => {
-                    self.store.with_rows(|rows| self.monitor.check_liveness(rows));
+                    self.store
+                        .with_rows(|rows| self.monitor.check_liveness(rows));
                     if self.faults.sick != SickAccounts::None && now.since(read_at) > REASONS_READ {
                         read_at = now;
                         self.check_reasons();

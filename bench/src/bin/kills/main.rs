@@ -60,7 +60,11 @@ async fn prove(cli: &Cli) -> anyhow::Result<bool> {
         submission: briefs::long_document(&cli.root)?,
     };
     let calm = Series::calm(&place).await?;
-    println!("undisturbed: {} files, {:.1} s", calm.files.len(), calm.seconds);
+    println!(
+        "undisturbed: {} files, {:.1} s",
+        calm.files.len(),
+        calm.seconds
+    );
     let (mut kills, mut failed, mut longest, mut wasted) = (0, 0, 0.0_f64, 0);
     for seed in cli.seed..cli.seed + cli.series {
         let series = Series::disturbed(&place, seed).await?;

@@ -105,11 +105,17 @@ impl Series {
                     Some(_) => {}
                 }
             }
-            let more = self.files.keys().filter(|path| !calm.files.contains_key(*path));
+            let more = self
+                .files
+                .keys()
+                .filter(|path| !calm.files.contains_key(*path));
             faults.extend(more.map(|path| format!("{path} is not of the undisturbed run")));
         }
         if !faults.is_empty() {
-            faults.push(format!("data and logs are kept in {}", self.folder.display()));
+            faults.push(format!(
+                "data and logs are kept in {}",
+                self.folder.display()
+            ));
         }
         faults
     }

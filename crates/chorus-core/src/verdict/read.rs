@@ -13,7 +13,7 @@ use crate::plan::{Part, Plan};
 enum Finding {
     Met,
     NotMet,
-    CannotTell,
+    Undecidable,
 }
 
 /// Words by which a requirement asks that something is not there.
@@ -104,7 +104,7 @@ fn item(object: &Map<String, Value>, plan: &Plan) -> Option<Result<VerdictItem, 
     let evidence = json::text_of(object, &["evidence"]).unwrap_or_default();
     let finding = finding(object)?;
     let rests_on_nothing = finding == Finding::Met && counts_nothing(&evidence, text);
-    if finding == Finding::CannotTell || (finding == Finding::Met && evidence.is_empty()) {
+    if finding == Finding::Undecidable || (finding == Finding::Met && evidence.is_empty()) {
         let note = if evidence.is_empty() {
             "no evidence was given".to_owned()
         } else {
@@ -159,12 +159,12 @@ fn unmet(
 fn finding(object: &Map<String, Value>) -> Option<Finding> {
     let value = object.get("finding").or_else(|| object.get("met"))?;
     if value.is_null() {
-        return Some(Finding::CannotTell);
+        return Some(Finding::Undecidable);
     }
     let text = json::text(value)?.to_lowercase().replace(['_', '-'], " ");
     Some(match text.as_str() {
         "true" | "yes" | "met" | "1" => Finding::Met,
-        "cannot tell" | "can't tell" | "unclear" | "unknown" | "undecided" => Finding::CannotTell,
+        "cannot tell" | "can't tell" | "unclear" | "unknown" | "undecided" => Finding::Undecidable,
         _ => Finding::NotMet,
     })
 }

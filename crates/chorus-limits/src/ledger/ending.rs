@@ -10,6 +10,14 @@ use super::lease::{Life, Part};
 use super::meter::Meter;
 use super::{Ledger, REMEMBERED, tally};
 
+/// Life of a lease that was sent and ended now.
+fn over(now: Timestamp) -> Life {
+    Life::Over {
+        sent: true,
+        until: now + REMEMBERED,
+    }
+}
+
 impl Ledger {
     /// Ends a lease. A repeated end changes nothing; [`End::Unused`] acts on
     /// leases that were never sent.
@@ -40,24 +48,11 @@ impl Ledger {
                 if life != Life::Reserved {
                     self.on_success(lease);
                 }
-                self.free(
-                    lease,
-                    now,
-                    Life::Over {
-                        sent: true,
-                        until: now + REMEMBERED,
-                    },
-                );
+                self.free(lease, now, over(now));
             }
             (End::Used { usage, cost }, Life::Expired { .. }) => {
                 self.settle_late(lease, usage, *cost, now);
-                self.live_on(
-                    lease,
-                    Life::Over {
-                        sent: true,
-                        until: now + REMEMBERED,
-                    },
-                );
+                self.live_on(lease, over(now));
             }
             (End::Used { usage, cost }, Life::Aborted { .. }) => {
                 self.settle_late(lease, usage, *cost, now);
@@ -83,14 +78,7 @@ impl Ledger {
                         0
                     })
                 });
-                self.free(
-                    lease,
-                    now,
-                    Life::Over {
-                        sent: true,
-                        until: now + REMEMBERED,
-                    },
-                );
+                self.free(lease, now, over(now));
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use chorus_core::limit::{CallEstimate, Dimension, Limit, ObservedLevel, ReserveRule, Window};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::past::PastLevel;
+use super::past_level::PastLevel;
 use super::tally::{Tally, capacity, lasts, units};
 
 /// Age up to which a header shows the level before later requests; an older one may show any

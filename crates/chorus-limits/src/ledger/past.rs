@@ -12,6 +12,7 @@ use chorus_core::time::Timestamp;
 
 use super::group::places;
 use super::meter::{Meter, charged_when_sent};
+use super::past_level::PastLevel;
 use super::tally::{Tally, units};
 
 /// Levels of one group, one for each limit.
@@ -21,17 +22,6 @@ pub(crate) struct PastGroup {
     pub(crate) group: Arc<QuotaGroup>,
     /// Levels in the order of the limits.
     pub(crate) levels: Vec<PastLevel>,
-}
-
-/// Level of one limit.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum PastLevel {
-    /// Amount left of a bucket or a calendar period.
-    Left(i64),
-    /// Charges inside a sliding window, oldest first.
-    Charges(Vec<(Timestamp, i64)>),
-    /// Nothing is charged on this limit.
-    Unused,
 }
 
 /// Returns the levels at `now` of every group that a past call drew on.

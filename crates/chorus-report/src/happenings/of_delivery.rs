@@ -4,9 +4,9 @@ use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Outcome, Requeue};
 use chorus_core::failure::FailureClass;
 
 use super::{Sentence, failure_text};
-use crate::build::Names;
 use crate::ends;
 use crate::input::ReportInput;
+use crate::names::Names;
 
 pub(super) fn sentence(
     input: &ReportInput,

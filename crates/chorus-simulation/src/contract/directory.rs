@@ -244,10 +244,10 @@ async fn newer_evidence_of_a_state_wins(context: CaseContext) -> Outcome {
     assert_eq!(found.mark, Some(Mark::of_person(context.now())));
     let newer = call(context.now().0 + 1);
     assert!(directory.mark_state(id, parked, newer).await?);
-    let nobody = CredentialId::new(999);
+    let absent = CredentialId::new(999);
     assert!(
         !directory
-            .mark_state(nobody, CredentialState::Active, newer)
+            .mark_state(absent, CredentialState::Active, newer)
             .await?
     );
     Ok(())

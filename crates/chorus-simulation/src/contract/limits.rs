@@ -63,7 +63,7 @@ cases! {
         a_wait_names_the_refusal_that_closed_the_group,
         a_call_accepted_after_a_refusal_opens_the_group,
         a_later_refusal_corrects_the_wait_of_an_earlier_one,
-        a_refusal_for_a_rate_says_nothing_about_money,
+        a_refusal_for_a_rate_closes_no_money_limit,
         a_refusal_for_concurrency_counts_the_calls_that_were_sent,
         slots_of_a_process_that_ended_come_back_when_they_are_due,;
     past:

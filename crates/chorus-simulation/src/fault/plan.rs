@@ -334,9 +334,17 @@ impl FaultPlan {
             records_late,
             ..
         } = self;
-        [fails, loses_reply, slow, crashes, pauses, records_lost, records_late]
-            .into_iter()
-            .all(|rate| *rate == 0)
+        [
+            fails,
+            loses_reply,
+            slow,
+            crashes,
+            pauses,
+            records_lost,
+            records_late,
+        ]
+        .into_iter()
+        .all(|rate| *rate == 0)
             && self.outages.is_empty()
             && self.topics_dropped.is_empty()
             && self.flushes.is_empty()

@@ -81,14 +81,22 @@ impl Liveness {
         }
         let idle = self.idle_groups(rows, since);
         let mut waited = BTreeMap::new();
-        for (id, row) in rows.attempts.iter().filter(|(_, row)| runnable(row, rows, since)) {
+        for (id, row) in rows
+            .attempts
+            .iter()
+            .filter(|(_, row)| runnable(row, rows, since))
+        {
             let beside = self.accounts.values().any(|account| {
                 account.healthy_from <= since
                     && account.roles.contains(&row.attempt.kind.role())
                     && idle.contains(&account.group)
             });
             let before = self.waited.get(id).copied().unwrap_or(Millis::ZERO);
-            let total = if beside { before + passed } else { Millis::ZERO };
+            let total = if beside {
+                before + passed
+            } else {
+                Millis::ZERO
+            };
             if total > self.bound {
                 let what = format!(
                     "{id} ({:?}) of {} was runnable for {total} beside an idle healthy account",
@@ -110,10 +118,7 @@ impl Liveness {
         now: Timestamp,
     ) -> Result<(), Violation> {
         let is_under_way = |row: &AttemptRow| {
-            matches!(
-                row.state,
-                AttemptState::Dispatched | AttemptState::Running
-            )
+            matches!(row.state, AttemptState::Dispatched | AttemptState::Running)
         };
         if self.accounts.is_empty() || rows.attempts.values().any(is_under_way) {
             self.unexplained.clear();
@@ -153,15 +158,14 @@ impl Liveness {
             .filter(|account| account.healthy_from <= now)
             .map(|account| account.group.clone())
             .collect();
-        for row in rows.attempts.values().filter(|row| {
-            matches!(
-                row.state,
-                AttemptState::Dispatched | AttemptState::Running
-            )
-        }) {
+        for row in rows
+            .attempts
+            .values()
+            .filter(|row| matches!(row.state, AttemptState::Dispatched | AttemptState::Running))
+        {
             let delivery = rows.deliveries.get(&(row.attempt.id, row.epoch));
-            let account = delivery
-                .and_then(|row| self.accounts.get(&row.delivery.assignment.account));
+            let account =
+                delivery.and_then(|row| self.accounts.get(&row.delivery.assignment.account));
             if let Some(account) = account {
                 idle.remove(&account.group);
             }
@@ -173,9 +177,9 @@ impl Liveness {
     /// serve it.
     pub(super) fn check_end(&self, rows: &Rows) -> Result<(), Violation> {
         let always = |role: ModelRole| {
-            self.accounts.values().any(|account| {
-                account.healthy_from == ALWAYS && account.roles.contains(&role)
-            })
+            self.accounts
+                .values()
+                .any(|account| account.healthy_from == ALWAYS && account.roles.contains(&role))
         };
         for (id, row) in &rows.projects {
             for task in row.project.tasks.values() {

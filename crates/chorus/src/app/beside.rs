@@ -1,7 +1,7 @@
 //! A command in a second terminal: the data folder is held by a process, so its rows are read and commands are
 //! written into them, and the holder carries them out.
 //!
-//! The rows are open to whoever may read the data folder, nobody else. The holder's dispatcher sweeps the outbox,
+//! Only users who may read the data folder can read the rows. The holder's dispatcher sweeps the outbox,
 //! finds the command within seconds and sends it to its orchestrator; nothing has to listen anywhere.
 
 use async_trait::async_trait;

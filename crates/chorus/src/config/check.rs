@@ -1,7 +1,7 @@
 //! Checks that sections fit each other and the features of this build. An error names the key and what to set.
 
 use super::services::{ArtifactPlace, Bus, BusKind, Database, Limits, LimitsKind, Security};
-use super::values::values;
+use super::values::{Misfit, values};
 use super::{Config, ConfigError, ProcessRole};
 
 /// Features of a build.
@@ -65,9 +65,6 @@ impl Config {
         }
     }
 }
-
-/// A key and why its value does not do.
-pub(super) type Misfit = (&'static str, String);
 
 /// The first thing that does not fit.
 pub(super) fn check(config: &Config, built: Built, file: &str) -> Result<(), ConfigError> {

@@ -5,13 +5,15 @@ use std::ops::RangeInclusive;
 use chorus_core::task_kind::ModelRole;
 
 use super::Config;
-use super::check::Misfit;
 
 /// Seconds of a day, the maximum of every length of time in seconds.
 const DAY: u64 = 86_400;
 
 /// Names of log levels.
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// A key and why its value does not do.
+pub(super) type Misfit = (&'static str, String);
 
 /// The first value that cannot work.
 pub(super) fn values(config: &Config) -> Result<(), Misfit> {

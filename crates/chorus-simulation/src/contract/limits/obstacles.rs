@@ -102,7 +102,7 @@ pub(super) async fn a_later_refusal_corrects_the_wait_of_an_earlier_one(context:
     );
 }
 
-pub(super) async fn a_refusal_for_a_rate_says_nothing_about_money(context: LimiterContext) {
+pub(super) async fn a_refusal_for_a_rate_closes_no_money_limit(context: LimiterContext) {
     let mut demand = context.demand(1);
     demand.candidates[0].groups = vec![context.group_of_money()];
     let Reserved::Granted(lease) = context.answer(&demand).await else {

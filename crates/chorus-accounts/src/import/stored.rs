@@ -6,7 +6,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::directory::{Account, Credential, CredentialState};
 use chorus_vault::Secret;
 
-use crate::import::{CheckedAccount, Importer};
+use super::{Checked, CheckedAccount, Importer};
 
 /// Difference between a row and the stored account of its name.
 pub(crate) struct Difference {
@@ -119,11 +119,7 @@ fn identity_changes(row: &CheckedAccount, stored: &Account) -> Vec<String> {
         .collect()
 }
 
-fn credential_changes(
-    row: &CheckedAccount,
-    checked: &crate::import::Checked,
-    stored: &Credential,
-) -> Vec<String> {
+fn credential_changes(row: &CheckedAccount, checked: &Checked, stored: &Credential) -> Vec<String> {
     let mut changes = Vec::new();
     let provider = &checked.provider.id;
     if stored.base_url != checked.base_url {

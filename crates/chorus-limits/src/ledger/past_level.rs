@@ -1,0 +1,14 @@
+//! Level that past calls left of one limit.
+
+use chorus_core::time::Timestamp;
+
+/// Level of one limit.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PastLevel {
+    /// Amount left of a bucket or a calendar period.
+    Left(i64),
+    /// Charges inside a sliding window, oldest first.
+    Charges(Vec<(Timestamp, i64)>),
+    /// Nothing is charged on this limit.
+    Unused,
+}

@@ -1,0 +1,96 @@
+//! Mutants of accounts, their health, the queue and the order of calls.
+
+use super::{Edit, Mutant, tests};
+
+const HEALTH_STREAK: &str = "crates/chorus-pool/src/health/streak.rs";
+const BREAKER: &str = "crates/chorus-pool/src/breaker.rs";
+const ADMISSION_QUEUE: &str = "crates/chorus-pool/src/admission/queue.rs";
+const ADMISSION_ASK: &str = "crates/chorus-pool/src/admission/ask.rs";
+const MODEL_CHOICE: &str = "crates/chorus-pool/src/endpoint_index/model_choice.rs";
+const ORDER: &str = "crates/chorus-pool/src/order.rs";
+const DIRECTORY: &str = "crates/chorus-core/src/port/directory.rs";
+const ROWS_WAIT: &str = "crates/chorus-store/src/rows/wait.rs";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "an account that fails and never rests",
+        edits: &[Edit {
+            file: HEALTH_STREAK,
+            find: "begins_after: 3,",
+            replace: "begins_after: u32::MAX,",
+        }],
+        search: tests("chorus-pool", "few_calls_meet_it"),
+    },
+    Mutant {
+        name: "a route that one account opens",
+        edits: &[Edit {
+            file: BREAKER,
+            find: "failing >= LEAST_ACCOUNTS && failing == self.accounts.len();",
+            replace: "failing >= LEAST_ACCOUNTS.min(1);",
+        }],
+        search: tests("chorus-pool", "one_account_that_fails_opens_no_route"),
+    },
+    Mutant {
+        name: "a binding to an account that never ends",
+        edits: &[Edit {
+            file: ADMISSION_QUEUE,
+            find: "request.refused_by = None;",
+            replace: "request.refused_until = now;",
+        }],
+        search: tests("chorus-pool", "no_longer_than_its_binding"),
+    },
+    Mutant {
+        name: "equal accounts that are used in the order of the file",
+        edits: &[Edit {
+            file: ADMISSION_ASK,
+            find: "self.health.use_order(endpoint.account, &endpoint.provider)",
+            replace: "(0_u32, endpoint.credential)",
+        }],
+        search: tests("chorus-pool", "accounts_without_limits_share_the_calls"),
+    },
+    Mutant {
+        name: "calls that no worker has a slot for",
+        edits: &[Edit {
+            file: ADMISSION_ASK,
+            find: "&& self.has_slot(&model.pool)",
+            replace: "",
+        }],
+        search: tests("chorus-pool", "than_workers_have_slots"),
+    },
+    Mutant {
+        name: "a role that waits for its resting first model",
+        edits: &[Edit {
+            file: MODEL_CHOICE,
+            find: "(!has_open || is_open(model))",
+            replace: "(!has_open || is_served(model))",
+        }],
+        search: tests("chorus-pool", "falls_to_its_next_model"),
+    },
+    Mutant {
+        name: "age that raises no priority",
+        edits: &[Edit {
+            file: ORDER,
+            find: "u64::from(priority) + now.since(since).0 / AGES_IN.0",
+            replace: "u64::from(priority) + now.since(since).0 / u64::MAX",
+        }],
+        search: tests("chorus-pool", "age_raises_the_priority"),
+    },
+    Mutant {
+        name: "old evidence that wins over newer",
+        edits: &[Edit {
+            file: DIRECTORY,
+            find: "stored.is_none_or(|stored| stored.at <= self.at)",
+            replace: "stored.is_none_or(|stored| stored.at <= stored.at)",
+        }],
+        search: tests("chorus-simulation", "the_memory_store_keeps_its_contract"),
+    },
+    Mutant {
+        name: "a reading that one long line fills",
+        edits: &[Edit {
+            file: ROWS_WAIT,
+            find: "(limit / lines).clamp(LEAST.min(limit), LONGEST)",
+            replace: "(limit / lines.min(1)).clamp(LEAST.min(limit), LONGEST)",
+        }],
+        search: tests("chorus-simulation", "the_memory_store_keeps_its_contract"),
+    },
+];
