@@ -7,8 +7,11 @@ mod server;
 
 use std::sync::Arc;
 
-use chorus_core::limit::{End, HeldLease, Reserved};
-use chorus_core::port::LimitState;
+use chorus_core::id::Holder;
+use chorus_core::limit::{Dimension, End, HeldLease, Lease, LimitSignals, ObservedLevel, Reserved};
+use chorus_core::llm::Usage;
+use chorus_core::money::MicroUsd;
+use chorus_core::port::{Clock, LimitState};
 use chorus_core::time::Millis;
 use chorus_simulation::contract::limits::{ManualClock, run};
 use chorus_simulation::real;
@@ -103,6 +106,58 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
         matches!(answer, Ok(Reserved::Wait { at: Some(_), .. })),
         "a process that saw nothing believes that nothing is left: {answer:?}"
     );
+}
+
+/// Reserves 100 tokens on both and sends the lease.
+async fn sent(pair: &mut Pair<'_>) -> Lease {
+    let mut demand = pair.demand_for_tokens(100);
+    demand.not_after = pair.clock.now() + Millis(30_000);
+    let reserve = Step::Reserve(Box::new(demand.clone()));
+    pair.take(&reserve).await.expect("both agree");
+    let Ok(Reserved::Granted(lease)) = pair.redis.reserve(demand).await else {
+        panic!("there is room")
+    };
+    let send = Step::Send {
+        lease: lease.clone(),
+        holder: Holder::new("one"),
+        deadline: pair.clock.now() + Millis(60_000),
+    };
+    pair.take(&send).await.expect("both agree");
+    lease
+}
+
+#[tokio::test]
+async fn a_charge_after_a_lowered_amount_is_corrected_while_an_earlier_call_is_on_its_way() {
+    let Some(server) = Server::from_environment() else {
+        return;
+    };
+    let mut pair = Pair::new(&server, 9_003).await;
+    pair.take(&Step::Pass(120_000)).await.expect("both agree");
+    let first = sent(&mut pair).await;
+    pair.take(&Step::Pass(100)).await.expect("both agree");
+    let lowered = LimitSignals {
+        sent_at: pair.clock.now(),
+        failure: None,
+        retry_after: None,
+        levels: vec![ObservedLevel {
+            dimension: Dimension::InputTokens,
+            limit: Some(3_000),
+            remaining: None,
+            full_at: None,
+            rounded_to: 1,
+        }],
+    };
+    let observe = Step::Observe(first.id, Box::new(lowered));
+    pair.take(&observe).await.expect("both agree");
+    pair.take(&Step::Pass(50)).await.expect("both agree");
+    let second = sent(&mut pair).await;
+    let usage = Usage {
+        input: 10,
+        ..Usage::default()
+    };
+    let cost = MicroUsd(1);
+    let end = Step::End(second.id, End::Used { usage, cost });
+    pair.take(&end).await.expect("both give 90 tokens back");
 }
 
 #[tokio::test]

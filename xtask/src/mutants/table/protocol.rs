@@ -233,8 +233,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             },
             Edit {
                 file: FOLD,
-                find: "let fresh = load(context, project, decided.artifacts).await?;",
-                replace: "let fresh = load(context, project, ArtifactCache::default()).await?;",
+                find: "load(context, project, decided.artifacts).await?",
+                replace: "load(context, project, ArtifactCache::default()).await?",
             },
             Edit {
                 file: FOLD,
@@ -252,14 +252,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             Edit {
                 file: FOLD,
                 find: r#"let committed = context
-            .until_ok("commit a project", || {
+            .until_answered("commit a project", || {
                 context.projects.commit(commit.clone())
             })
-            .await;"#,
+            .await?;"#,
                 replace: r#"let bare = Commit { attempts: Vec::new(), ..commit.clone() };
         let mut committed = context
-            .until_ok("commit a project", || context.projects.commit(bare.clone()))
-            .await;
+            .until_answered("commit a project", || context.projects.commit(bare.clone()))
+            .await?;
         if let Committed::Done(version) = committed {
             let rest = Commit {
                 expected: version,
@@ -271,8 +271,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 ..commit.clone()
             };
             committed = context
-                .until_ok("commit a project", || context.projects.commit(rest.clone()))
-                .await;
+                .until_answered("commit a project", || context.projects.commit(rest.clone()))
+                .await?;
         }"#,
             },
         ],
@@ -371,8 +371,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: PROJECT_MACHINES,
-                find: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 12] = {",
-                replace: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 13] = {",
+                find: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 20] = {",
+                replace: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 21] = {",
             },
             Edit {
                 file: PROJECT_MACHINES,

@@ -48,7 +48,8 @@ local function change_amount(group, meter, at, amount, burst)
   meter.amount, meter.burst = amount, burst
   shape(meter)
   if full then
-    meter.full = math.max(meter.full, meter.at)
+    -- A charge that is still on its way moved the meter's time ahead.
+    meter.full = math.max(meter.full, math.min(meter.at, at))
   end
   if meter.kind == 'b' then
     meter.level = room * meter.scale + div(fraction * meter.scale, scale)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chorus_core::id::{CredentialId, GroupId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
-    QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -131,10 +131,14 @@ pub(super) fn holder(name: &str) -> Holder {
 }
 
 impl LimiterContext {
-    /// Restores the limiter and waits until all rates are full.
+    /// Restores the limiter after a past without calls, so that all limits are full.
     pub async fn new(shared: Box<dyn SharedState>, clock: Arc<ManualClock>) -> Self {
         let limits = shared.new_process();
-        limits.restore(Vec::new().into()).await.expect("it answers");
+        let unused = Restoration {
+            leases: Vec::new(),
+            past: Some(Vec::new()),
+        };
+        limits.restore(unused).await.expect("it answers");
         clock.pass(Millis::from_secs(120));
         Self {
             shared,

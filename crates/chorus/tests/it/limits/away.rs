@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, QuotaGroup,
-    ReserveRule, Reserved, Sent, Window,
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, Obstacle,
+    ObstacleKind, QuotaGroup, ReserveRule, Reserved, Sent, Window,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -255,27 +255,35 @@ async fn keeps_to_its_share(
         .restore(outstanding.into())
         .await
         .expect("its own ledger takes them");
-    assert_eq!(
-        dispatcher.reserve(demand()).await,
-        Ok(Reserved::Wait {
-            at: None,
-            obstacle: None
-        }),
-        "two slots of four are its share"
-    );
+    waits_for_a_slot(dispatcher).await;
     dispatcher
         .restore(vec![held(second, None)].into())
         .await
         .expect("its own ledger takes them");
     let third = granted(dispatcher).await;
+    waits_for_a_slot(dispatcher).await;
+    third
+}
+
+/// Asserts that no slot of the share is free, and that the answer names them as the obstacle.
+async fn waits_for_a_slot(dispatcher: &Redis) {
+    let demand = demand();
+    let obstacle = Obstacle {
+        credential: demand.candidates[0].credential,
+        group: demand.candidates[0].groups[0].id.clone(),
+        kind: ObstacleKind::Limit {
+            dimension: Dimension::Concurrency,
+        },
+        until: None,
+    };
     assert_eq!(
-        dispatcher.reserve(demand()).await,
+        dispatcher.reserve(demand).await,
         Ok(Reserved::Wait {
             at: None,
-            obstacle: None
-        })
+            obstacle: Some(obstacle)
+        }),
+        "two slots of four are its share"
     );
-    third
 }
 
 /// A worker without its server sends a lease for its first holder, within the lease's time.
