@@ -31,6 +31,7 @@ pub use group::Closure;
 pub use level::Level;
 #[cfg(feature = "redis")]
 pub(crate) use past::{PastGroup, levels_after};
+#[cfg(feature = "redis")]
 pub(crate) use past_level::PastLevel;
 
 use group::{Fit, Group};

@@ -66,8 +66,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "headers that are read at the end of a reply",
         edits: &[Edit {
             file: CALL_RUNNER,
-            find: "join(reader.read(body), heard).await",
-            replace: "(reader.read(body).await, heard.await)",
+            find: "join(reader.read(body), observed).await",
+            replace: "(reader.read(body).await, observed.await)",
         }],
         search: Search::Tests {
             package: "chorus-call",
