@@ -102,7 +102,7 @@ fn command(choice: Choice, project: ProjectId, offered: Option<ArtifactHash>) ->
                 plan.unwrap_or_default()
             )
         }
-        Choice::Reject => format!("chorus project reject {project} REASON"),
+        Choice::Reject => format!("chorus project reject {project} --reason TEXT"),
         Choice::Retry => format!("chorus project retry {project}"),
         Choice::Skip | Choice::Deliver => format!("chorus project skip {project}"),
         Choice::MendAccount => "chorus account import FILE".to_owned(),

@@ -63,13 +63,13 @@ impl AppState {
         Ok(money.unwrap_or_default())
     }
 
-    /// Reads an artifact that a row refers to; a missing one is [`ErrorCode::Internal`].
+    /// Reads an artifact that a row refers to; a missing one is [`ErrorCode::ArtifactMissing`].
     pub(crate) async fn bytes(&self, hash: ArtifactHash) -> Result<Bytes, ApiError> {
         self.ports.artifacts.get(hash).await?.ok_or_else(|| {
             tracing::error!(artifact.hash = %hash, "an artifact that a row refers to is missing");
             ApiError::new(
-                ErrorCode::Internal,
-                format!("the artifact {hash} is missing"),
+                ErrorCode::ArtifactMissing,
+                format!("the artifact {hash} is gone from the store: restore it from a backup"),
             )
         })
     }
@@ -81,7 +81,7 @@ impl AppState {
     ) -> Result<T, ApiError> {
         serde_json::from_slice(&self.bytes(hash).await?).map_err(|error| {
             tracing::error!(artifact.hash = %hash, artifact.error = %error, "an artifact cannot be read");
-            ApiError::new(ErrorCode::Internal, format!("the artifact {hash} cannot be read"))
+            ApiError::new(ErrorCode::ArtifactMissing, format!("the artifact {hash} cannot be read: restore it from a backup"))
         })
     }
 

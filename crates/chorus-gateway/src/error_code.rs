@@ -32,6 +32,7 @@ pub(crate) enum ErrorCode {
     TimedOut,
     StoreUnavailable,
     StoreBroken,
+    ArtifactMissing,
     Internal,
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct ErrorRow {
 }
 
 /// Every code, in the order of [`ErrorCode`].
-pub(crate) const TABLE: [ErrorRow; 24] = [
+pub(crate) const TABLE: [ErrorRow; 25] = [
     row(
         ErrorCode::MalformedRequest,
         "malformed_request",
@@ -189,6 +190,12 @@ pub(crate) const TABLE: [ErrorRow; 24] = [
         "store_broken",
         30,
         "the store needs its operator; what was accepted is kept",
+    ),
+    row(
+        ErrorCode::ArtifactMissing,
+        "artifact_missing",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "a stored text of the project is gone from the artifact store; its operator can restore it",
     ),
     row(
         ErrorCode::Internal,

@@ -12,4 +12,5 @@ mod fixture;
 mod idempotent_requests;
 mod lists;
 mod reports;
+mod specified_fields;
 mod submissions;

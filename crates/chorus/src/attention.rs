@@ -5,14 +5,18 @@ use std::fmt::Write as _;
 
 use chorus_api::AttentionResource;
 
-/// Reason, condition and ways out with their commands, one a line.
-pub(crate) fn text(attention: &AttentionResource) -> String {
-    let mut text = format!("needs attention: {}", attention.why);
+/// Code, reason, condition and ways out with their commands, one a line. The flags, each with a space before it,
+/// lead the commands to the project's data or server.
+pub(crate) fn text(attention: &AttentionResource, flags: &str) -> String {
+    let mut text = format!("needs attention [{}]: {}", attention.code, attention.why);
     if let Some(condition) = &attention.continues_when {
         let _ = write!(text, "\n  goes on by itself when {condition}");
     }
     for choice in &attention.choices {
-        let _ = write!(text, "\n  {}: {}", choice.label, choice.command);
+        // Accounts are kept at the server's own machine.
+        let is_elsewhere = choice.verb == "account" && flags.contains("--server");
+        let flags = if is_elsewhere { "" } else { flags };
+        let _ = write!(text, "\n  {}: {}{flags}", choice.label, choice.command);
     }
     text
 }
@@ -40,9 +44,9 @@ mod tests {
             plan_offer: None,
         };
         assert_eq!(
-            text(&attention),
-            "needs attention: calls kept failing: 503\n  goes on by itself when the provider answers again\n  \
-             end the project: chorus project cancel prj_1"
+            text(&attention, " --data d"),
+            "needs attention [provider_away]: calls kept failing: 503\n  goes on by itself when the provider answers again\n  \
+             end the project: chorus project cancel prj_1 --data d"
         );
     }
 }

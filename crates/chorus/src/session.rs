@@ -248,7 +248,8 @@ impl Follower<'_> {
     fn note_attention(&mut self, attention: &AttentionResource) {
         let shown = Some((attention.code.clone(), attention.since_ms));
         if self.shown != shown {
-            self.view.note(&attention::text(attention));
+            self.view
+                .note(&attention::text(attention, &self.session.flags));
             self.shown = shown;
         }
     }

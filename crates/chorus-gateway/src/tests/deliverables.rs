@@ -152,13 +152,19 @@ async fn a_missing_artifact_is_an_error_and_cuts_a_zip() {
     fixture.finish(id, deliverable).await;
     let gateway = fixture.gateway();
     let path = format!("/v1/projects/{id}/deliverable");
-    let error = gateway.get(&path).await.expect_error(500, "internal");
-    assert_eq!(error["message"], format!("the artifact {lost} is missing"));
+    let error = gateway
+        .get(&path)
+        .await
+        .expect_error(500, "artifact_missing");
+    assert_eq!(
+        error["message"],
+        format!("the artifact {lost} is gone from the store: restore it from a backup")
+    );
     gateway.get(&format!("{path}/a")).await.expect(200);
     gateway
         .get(&format!("{path}/b"))
         .await
-        .expect_error(500, "internal");
+        .expect_error(500, "artifact_missing");
     let zip = super::fixture::request(http::Method::GET, &format!("{path}?format=zip"), &[], "");
     let response = gateway.start(zip).await;
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use chorus_core::id::Pool;
 use chorus_core::port::{ArtifactStore, Bus, Clock, LimitState, StoreError};
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::Memory;
 use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_store::{DataDir, LocalDirectory};
@@ -15,6 +15,12 @@ use super::dependency::Dependency;
 use super::shared;
 use crate::config::{BusKind, Config, LimitsKind};
 use crate::failure::{ErrorCode, Failure};
+
+/// Time for which a data folder that another process holds is tried again.
+const HOLDER_LIMIT: Millis = Millis::from_secs(5);
+
+/// Time between two tries.
+const HOLDER_POLL: Millis = Millis(100);
 
 /// Everything outside of this process's memory, and what stands in for it.
 pub(super) struct Adapters {
@@ -46,15 +52,22 @@ enum Folder {
 }
 
 impl Folder {
-    /// Takes the folder; with `beside` a folder that is held by another process is left to it.
-    fn take(config: &Config, beside: bool) -> anyhow::Result<Self> {
+    /// Takes the folder; with `beside` a folder that is held by another process is left to it at once. Otherwise it is
+    /// tried again for [`HOLDER_LIMIT`], because the holder may be a short command of a second terminal.
+    async fn take(config: &Config, clock: &dyn Clock, beside: bool) -> anyhow::Result<Self> {
         if config.database.is_shared() {
             return Ok(Self::Unneeded);
         }
-        match DataDir::open(&config.data.dir) {
-            Ok(folder) => Ok(Self::Held(folder)),
-            Err(StoreError::Unavailable { .. }) if beside => Ok(Self::Beside),
-            Err(error) => Err(busy(error)),
+        let end = clock.now() + HOLDER_LIMIT;
+        loop {
+            match DataDir::open(&config.data.dir) {
+                Ok(folder) => return Ok(Self::Held(folder)),
+                Err(StoreError::Unavailable { .. }) if beside => return Ok(Self::Beside),
+                Err(StoreError::Unavailable { .. }) if clock.now() < end => {
+                    clock.sleep(HOLDER_POLL).await;
+                }
+                Err(error) => return Err(busy(error)),
+            }
         }
     }
 }
@@ -66,7 +79,7 @@ impl Adapters {
         (pending, beside): (Pending, bool),
         pools: Vec<Pool>,
     ) -> anyhow::Result<Self> {
-        let folder = Folder::take(config, beside)?;
+        let folder = Folder::take(config, &**clock, beside).await?;
         let is_beside_holder = matches!(folder, Folder::Beside);
         // The holder has migrated its database already.
         let pending = if is_beside_holder {

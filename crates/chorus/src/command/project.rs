@@ -24,8 +24,10 @@ const LIMIT: Millis = Millis::from_secs(10);
 /// Runs the command at the server that the arguments name, else on the data folder.
 pub(crate) async fn run(config: Config, args: ProjectArgs) -> anyhow::Result<Exit> {
     if let Some(client) = connection::remote(&args.server)? {
-        return carry_out(&client.retry_for(LIMIT), args.command).await;
+        let flags = format!(" --server {}", client.servers());
+        return carry_out(&client.retry_for(LIMIT), args.command, &flags).await;
     }
+    let flags = config.flags.clone();
     let app = super::build_beside(config).await?;
     // An orchestrator applies commands; without workers no call is made. A process that holds the data folder has its own.
     let services = ServiceSet {
@@ -36,7 +38,7 @@ pub(crate) async fn run(config: Config, args: ProjectArgs) -> anyhow::Result<Exi
     let client = server.client().retry_for(LIMIT);
     let exit = tokio::select! {
         biased;
-        exit = carry_out(&client, args.command) => exit,
+        exit = carry_out(&client, args.command, &flags) => exit,
         error = server.failed() => Err(error),
     };
     server.stop(true).await;
@@ -54,12 +56,16 @@ pub(super) fn parse_id(text: &str) -> anyhow::Result<ProjectId> {
     })
 }
 
-async fn carry_out(client: &Client, command: ProjectCommand) -> anyhow::Result<Exit> {
+async fn carry_out(
+    client: &Client,
+    command: ProjectCommand,
+    flags: &str,
+) -> anyhow::Result<Exit> {
     match command {
         ProjectCommand::List { state, limit, skip } => {
             show::list(client, &state, (skip, limit)).await
         }
-        ProjectCommand::Show { id } => show::show(client, parse_id(&id)?).await,
+        ProjectCommand::Show { id } => show::show(client, parse_id(&id)?, flags).await,
         ProjectCommand::Cancel { id } => {
             let id = parse_id(&id)?;
             let accepted = client.cancel(id).await;

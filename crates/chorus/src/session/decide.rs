@@ -124,7 +124,7 @@ pub(super) async fn attention(
     project: &ProjectResource,
     attention: &AttentionResource,
 ) -> anyhow::Result<bool> {
-    eprintln!("\n{}", attention::text(attention));
+    eprintln!("\n{}", attention::text(attention, &session.flags));
     if !prompt::is_possible() {
         return Ok(false);
     }
@@ -180,7 +180,7 @@ async fn take(
         "skip" => client.skip(id, None).await,
         "cancel" => client.cancel(id).await,
         _ => {
-            eprintln!("{}", choice.command);
+            eprintln!("{}{}", choice.command, session.flags);
             return Ok(false);
         }
     };

@@ -246,7 +246,7 @@ fn a_key_is_never_repeated_wherever_it_was_typed() {
 
 #[test]
 fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
-    let workdir = Workdir::new();
+    let workdir = Workdir::new().with("brief.md", b"Write a guide.");
     check(
         &workdir.chorus(&["--data", "data", "project", "list"]),
         0,
@@ -256,8 +256,13 @@ fn a_second_process_on_the_same_folder_and_a_broken_database_differ() {
         chorus_store::DataDir::open(workdir.0.path().join("data")).expect("no process holds it");
     check(
         &workdir.chorus(&["--data", "data", "project", "list"]),
+        0,
+        &["No projects yet"],
+    );
+    check(
+        &workdir.chorus(&["--data", "data", "run", "brief.md"]),
         1,
-        &["data", "is in use by process"],
+        &["error[data_folder_busy]", "is in use by process"],
     );
     drop(lock);
     std::fs::write(

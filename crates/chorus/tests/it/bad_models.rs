@@ -1,6 +1,10 @@
 //! Models and providers at their worst: no plan reply fails a project, and no failed call loses
 //! one.
 
+use std::collections::BTreeMap;
+
+use chorus_core::attempt::{DeliveryEnd, Outcome};
+use chorus_core::id::TaskId;
 use chorus_provider_sim::config::Config;
 use chorus_provider_sim::engine::fault::{Fault, FaultRule};
 use serde_json::Value;
@@ -45,6 +49,54 @@ async fn run(faults: Vec<FaultRule>, settings: &str) -> (Option<i32>, Value, Str
     outcome
 }
 
+/// Starts a small project that comes to need attention. Checks that the run ends with the code for that, and shows
+/// the attention with its ways out; returns its output.
+async fn stopped(faults: Vec<FaultRule>, options: &[&str], code: &str) -> (Fixture, String) {
+    let mut config = quick();
+    config.faults = faults;
+    let fixture = Fixture::new(config).await;
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let output = fixture.chorus(&[&RUN, options].concat());
+    let text = output_text(&output);
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    let shown = format!("needs attention [{code}]: ");
+    assert!(text.contains(&shown), "{text}");
+    assert!(text.contains("end the project: chorus project cancel prj_"), "{text}");
+    (fixture, text)
+}
+
+/// Takes a way out with the command that the run printed, `USD` and the like replaced; the project goes on with the
+/// command of the last line. Returns exit code, report and output.
+fn go_on(
+    fixture: &Fixture,
+    shown: &str,
+    label: &str,
+    (placeholder, value): (&str, &str),
+) -> (Option<i32>, Value, String) {
+    let printed = shown.lines().find_map(|line| {
+        let command = line.trim().strip_prefix(label)?;
+        command.strip_prefix(": ")
+    });
+    let printed = printed.unwrap_or_else(|| panic!("no way out is called {label:?}: {shown}"));
+    let taken = fixture.typed(&printed.replace(placeholder, value));
+    assert!(taken.status.success(), "{}", output_text(&taken));
+    let (_, resume) = shown.rsplit_once("go on with: ").expect("a command to go on");
+    let resume = format!("{} --out out --yes --assume", resume.trim());
+    let output = fixture.typed(&resume);
+    let text = output_text(&output);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{text}");
+    (output.status.code(), fixture.report("out"), text)
+}
+
+/// Number of tasks that make parts and have a result, by a report.
+fn results(report: &Value) -> usize {
+    let tasks = report["tasks"].as_array().expect("tasks").iter();
+    tasks
+        .filter(|task| task["kind"] == "work" && task["state"] == "succeeded")
+        .count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plan_reply_fails_a_project() {
     for bad in [
@@ -56,21 +108,13 @@ async fn no_plan_reply_fails_a_project() {
         Fault::Empty,
         Fault::Refusal,
     ] {
-        let (code, report, output_text) = run(vec![fault(bad, "plan", None)], "").await;
-        assert!(matches!(code, Some(0 | 3)), "{bad:?}: {output_text}");
-        let works = report["tasks"]
-            .as_array()
-            .expect("tasks")
-            .iter()
-            .filter(|task| task["kind"] == "work" && task["state"] == "succeeded");
-        assert!(
-            works.count() > 0,
-            "{bad:?}: nothing was made: {output_text}"
-        );
-        assert!(
-            !report["files"].as_array().expect("files").is_empty(),
-            "{bad:?}: {output_text}"
-        );
+        let (fixture, shown) = stopped(vec![fault(bad, "plan", None)], &[], "no_plan").await;
+        assert!(shown.contains("try again: chorus project retry prj_"), "{shown}");
+        let (code, report, text) = go_on(&fixture, &shown, "start the offered plan", ("", ""));
+        assert_eq!(code, Some(0), "{bad:?}: {text}");
+        assert!(results(&report) > 0, "{bad:?}: nothing was made: {text}");
+        assert!(!report["files"].as_array().expect("files").is_empty(), "{bad:?}: {text}");
+        fixture.end().await;
     }
 }
 
@@ -130,10 +174,24 @@ async fn a_worker_that_never_answers_well_leaves_the_rest_unharmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_judge_who_cannot_be_read_does_not_stand_for_consent() {
-    let (code, report, output_text) = run(vec![fault(Fault::Prose, "judge", None)], "").await;
-    assert_eq!(code, Some(3), "{output_text}");
-    assert_eq!(report["state"], "partial", "{output_text}");
+    let unread = vec![fault(Fault::Prose, "judge", None)];
+    let (fixture, shown) = stopped(unread, &[], "judge_unread").await;
+    let (code, report, text) = go_on(&fixture, &shown, "go on without it", ("", ""));
+    assert_eq!(code, Some(3), "{text}");
+    assert_eq!(report["state"], "partial", "{text}");
+    let defects = report["defects"].to_string();
+    assert!(defects.contains("not judged"), "{defects}");
     assert!(!report["files"].as_array().expect("files").is_empty());
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_who_can_be_read_again_is_asked_again_on_demand() {
+    let unread = vec![fault(Fault::Prose, "judge", Some(3))];
+    let (fixture, shown) = stopped(unread, &[], "judge_unread").await;
+    let (code, report, text) = go_on(&fixture, &shown, "try again", ("", ""));
+    assert_eq!((code, &report["state"]), (Some(0), &"done".into()), "{text}");
+    fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,26 +234,41 @@ async fn one_dead_key_does_not_stop_the_other_account_of_its_owner() {
     fixture.end().await;
 }
 
+/// Tasks with a result, each with the number of its deliveries.
+async fn finished(fixture: &Fixture) -> BTreeMap<TaskId, usize> {
+    let rows = fixture.deliveries(fixture.project()).await;
+    let mut finished = BTreeMap::new();
+    for row in &rows {
+        if let Some(DeliveryEnd::Finished { outcome: Outcome::Succeeded { .. }, .. }) = &row.end {
+            let count = rows.iter().filter(|other| other.task == row.task).count();
+            finished.insert(row.task, count);
+        }
+    }
+    finished
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_runs_out_stops_the_project_cleanly() {
-    let fixture = Fixture::new(quick()).await;
-    fixture.write("brief.md", &Chronicle::brief());
-    fixture.write("docs/chronicle.md", &BOOK.text());
-    let output = fixture.chorus(&[
-        "run", "brief.md", "--attach", "docs", "--out", "out", "--yes", "--assume", "--budget",
-        "0.02",
-    ]);
-    let output_text = output_text(&output);
-    assert!(matches!(output.status.code(), Some(1 | 3)), "{output_text}");
-    let report = fixture.report("out");
-    assert!(
-        report["totals"]["spent"].as_i64() <= report["totals"]["budget"].as_i64(),
-        "{}",
-        report["totals"]
-    );
-    assert!(
-        output_text.contains("budget does not cover"),
-        "{output_text}"
-    );
+    let (fixture, shown) = stopped(Vec::new(), &["--budget", "0.02"], "budget").await;
+    assert!(shown.contains("wait for money: the next call needs $"), "{shown}");
+    let before = finished(&fixture).await;
+    assert!(!before.is_empty(), "nothing was done for the money: {shown}");
+    let (code, report, text) = go_on(&fixture, &shown, "raise the budget", ("USD", "5"));
+    assert_eq!((code, &report["state"]), (Some(0), &"done".into()), "{text}");
+    let after = finished(&fixture).await;
+    for (task, deliveries) in &before {
+        assert_eq!(after.get(task), Some(deliveries), "a finished task was done again: {text}");
+    }
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_is_delivered_instead_of_a_higher_budget() {
+    let (fixture, shown) = stopped(Vec::new(), &["--budget", "0.02"], "budget").await;
+    let (code, report, text) = go_on(&fixture, &shown, "deliver what is there", ("", ""));
+    assert_eq!((code, &report["state"]), (Some(3), &"partial".into()), "{text}");
+    let totals = &report["totals"];
+    assert!(totals["spent"].as_i64() <= totals["budget"].as_i64(), "{totals}");
+    assert!(text.contains("budget does not cover"), "{text}");
     fixture.end().await;
 }

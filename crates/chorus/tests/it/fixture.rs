@@ -175,18 +175,32 @@ impl Fixture {
 
     /// The real binary, ready to be started.
     pub(crate) fn process(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
-        command
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", "/usr/bin:/bin")
-            .current_dir(self.folder.path());
+        let mut command = self.binary();
         command
             .arg("--data")
             .arg(self.path("data"))
             .arg("--config")
             .arg(self.config());
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments);
+        command
+    }
+
+    /// Runs a command line as the real binary printed it, without any flag more.
+    pub(crate) fn typed(&self, line: &str) -> Output {
+        let arguments = line.strip_prefix("chorus ").expect("a command of chorus");
+        let mut command = self.binary();
+        command.args(arguments.split_whitespace());
+        command.output().expect("the binary runs")
+    }
+
+    fn binary(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         command
     }
 

@@ -51,8 +51,8 @@ pub(super) async fn list(
     Ok(Exit::Done)
 }
 
-/// Prints one project.
-pub(super) async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit> {
+/// Prints one project. A plan that is gone from the store is named, and the rest is shown.
+pub(super) async fn show(client: &Client, id: ProjectId, flags: &str) -> anyhow::Result<Exit> {
     let project = client.get(id).await?;
     let now = client.clock().now();
     println!("{}\n{}", project.title, id);
@@ -63,9 +63,13 @@ pub(super) async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit>
         println!("  {reason}");
     }
     println!();
-    match client.plan(id).await? {
-        None => println!("  no plan yet"),
-        Some(plan) => tasks(&plan, now),
+    match client.plan(id).await {
+        Ok(None) => println!("  no plan yet"),
+        Ok(Some(plan)) => tasks(&plan, now),
+        Err(ClientError::Refused { problem, .. }) if problem.code == "artifact_missing" => {
+            println!("  no plan can be shown: {}", problem.message);
+        }
+        Err(error) => return Err(error.into()),
     }
     if let Some(estimate) = &project.estimate {
         println!("\n{estimate}");
@@ -74,7 +78,7 @@ pub(super) async fn show(client: &Client, id: ProjectId) -> anyhow::Result<Exit>
         println!("\nplan {plan}");
     }
     if let Some(attention) = &project.attention {
-        println!("\n{}", attention::text(attention));
+        println!("\n{}", attention::text(attention, flags));
     }
     open_points(&project);
     failures(client, id).await?;

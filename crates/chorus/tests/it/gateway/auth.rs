@@ -37,7 +37,7 @@ async fn routes(gateway: &RunningGateway, id: ProjectId) -> Vec<(Method, String)
             }
         }
     }
-    assert!(routes.len() >= 14, "{routes:?}");
+    assert!(routes.len() >= 20, "{routes:?}");
     routes
 }
 
@@ -47,6 +47,7 @@ async fn ask(client: &Client, (method, path): &(Method, String)) -> Reply {
         Some("projects") => r#"{"brief":"Write."}"#,
         Some("answers") => r#"{"assume_rest":true}"#,
         Some("reject") => r#"{"reason":"shorter"}"#,
+        Some("budget") => r#"{"budget_usd":6}"#,
         _ => "{}",
     };
     if *method == Method::POST {
@@ -81,7 +82,7 @@ async fn another_tenants_project_is_as_if_it_were_not_there_on_every_route() {
             );
             crossed += 1;
         }
-        assert_eq!(crossed, 12);
+        assert_eq!(crossed, 18);
         assert_eq!(
             theirs.get("/v1/projects").await.json()["projects"],
             serde_json::json!([])

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::fixture::GatewayFixture;
+use super::fixture::{GatewayFixture, PLAN};
 use crate::fixture::read;
 
 /// The real command for these servers, with an empty environment.
@@ -279,7 +279,7 @@ async fn a_client_without_a_terminal_leaves_what_waits_and_another_goes_on() {
         ],
     ));
     let approved = ClientCommand::Approve {
-        plan: Some(ArtifactHash::of(b"plan")),
+        plan: Some(ArtifactHash::of(PLAN.as_bytes())),
     };
     assert_eq!(command(&mut orders).await, (id, approved));
     fixture

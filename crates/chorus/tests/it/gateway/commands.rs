@@ -9,7 +9,7 @@ use chorus_core::id::EventId;
 use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
 use serde_json::json;
 
-use super::fixture::{GatewayFixture, on_each_store};
+use super::fixture::{GatewayFixture, on_each_store, PLAN};
 use super::wire::Client;
 
 fn question(id: &str) -> OpenQuestion {
@@ -53,7 +53,7 @@ async fn a_command_is_one_under_its_key_also_after_it_had_its_effect() {
         taken.dedup();
         assert_eq!(taken.len(), 1);
         let approved = ClientCommand::Approve {
-            plan: Some(ArtifactHash::of(b"plan")),
+            plan: Some(ArtifactHash::of(PLAN.as_bytes())),
         };
         assert_eq!(
             fixture
