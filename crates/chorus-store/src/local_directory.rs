@@ -35,11 +35,24 @@ impl LocalDirectory {
             _ => fs::create_dir_all(&unfinished),
         };
         made.map_err(|error| explain("make the artifact folder", &unfinished, error))?;
-        Ok(Self {
+        Ok(Self::new(root))
+    }
+
+    /// Opens the directory beside the process that holds it, whose unfinished files are left alone.
+    pub fn beside(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let root = root.into();
+        let unfinished = root.join(UNFINISHED);
+        fs::create_dir_all(&unfinished)
+            .map_err(|error| explain("make the artifact folder", &unfinished, error))?;
+        Ok(Self::new(root))
+    }
+
+    fn new(root: PathBuf) -> Self {
+        Self {
             root: Arc::new(root),
             unfinished: Arc::default(),
             lasting_failure: LastingFailure::default(),
-        })
+        }
     }
 
     /// Records lasting failures to write there.
@@ -64,9 +77,15 @@ impl LocalDirectory {
             return Ok(hash);
         }
         let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.root.join(UNFINISHED).join(format!("{hash}.{number}"));
-        let written = write_durably(bytes, &unfinished, &path)
-            .map_err(|error| explain("keep an artifact in", &path, error));
+        let name = format!("{hash}.{}.{number}", std::process::id());
+        let unfinished = self.root.join(UNFINISHED).join(name);
+        let mut written = write_durably(bytes, &unfinished, &path);
+        if matches!(&written, Err(error) if error.kind() == ErrorKind::NotFound) {
+            // Another process opened the directory and removed what was unfinished.
+            written = fs::create_dir_all(self.root.join(UNFINISHED))
+                .and_then(|()| write_durably(bytes, &unfinished, &path));
+        }
+        let written = written.map_err(|error| explain("keep an artifact in", &path, error));
         if written.is_err() {
             // The first failure matters, not that of the removal.
             let _ = fs::remove_file(&unfinished);
@@ -199,6 +218,28 @@ mod tests {
             fs::create_dir(path).expect("the folder is ours");
         };
         check_damaged(spoil, "failed to read the artifact").await;
+    }
+
+    #[test]
+    fn a_process_beside_the_holder_leaves_what_the_holder_writes() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        LocalDirectory::open(folder.path()).expect("an empty folder opens");
+        let unfinished = folder.path().join(UNFINISHED).join("half");
+        fs::write(&unfinished, b"ha").expect("the folder is ours");
+        LocalDirectory::beside(folder.path()).expect("it opens");
+        assert!(unfinished.exists());
+    }
+
+    #[tokio::test]
+    async fn an_artifact_is_kept_although_another_process_cleared_what_was_unfinished() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = LocalDirectory::open(folder.path()).expect("an empty folder opens");
+        fs::remove_dir_all(folder.path().join(UNFINISHED)).expect("the folder is ours");
+        let kept = store.put(Bytes::from_static(b"text")).await;
+        assert_eq!(
+            kept.expect("it is written again"),
+            ArtifactHash::of(b"text")
+        );
     }
 
     #[tokio::test]

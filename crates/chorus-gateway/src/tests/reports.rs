@@ -93,7 +93,7 @@ async fn a_plan_has_its_tasks_once_there_is_one() {
     assert_eq!(body["tasks"][0].get("error"), None);
     assert_eq!(
         body["tasks"][1]["error"],
-        json!({ "code": "over_budget", "status": 402, "message": "the budget does not cover it: it needs $0.030000, $0.080000 of $0.100000 are spent or reserved" })
+        json!({ "code": "over_budget", "status": 402, "message": "the budget does not cover it: it needs $0.03, $0.08 of $0.10 are spent or reserved" })
     );
     assert_eq!(
         body["tasks"][2]["error"],

@@ -267,7 +267,12 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
     let specified: BTreeSet<&String> = properties.keys().collect();
     assert_eq!(fields.keys().collect::<BTreeSet<_>>(), specified, "{place}");
     for (name, value) in fields {
-        check(document, &properties[name], value, &format!("{place}.{name}"));
+        check(
+            document,
+            &properties[name],
+            value,
+            &format!("{place}.{name}"),
+        );
     }
 }
 

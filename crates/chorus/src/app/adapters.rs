@@ -92,7 +92,7 @@ impl Adapters {
             .await
             .context("cannot open the database")?;
         let mut dependencies = vec![Dependency::database(&store, config.database_name())];
-        let artifacts = artifacts(config, &store, &mut dependencies)?;
+        let artifacts = artifacts(config, &store, (is_beside_holder, &mut dependencies))?;
         let (bus, close_bus) = if is_beside_holder {
             (Arc::new(OutboxOnly::new()) as Arc<dyn Bus>, None)
         } else {
@@ -142,13 +142,18 @@ pub(crate) fn place(config: &Config) -> DatabaseUrl {
 fn artifacts(
     config: &Config,
     store: &Store,
-    dependencies: &mut Vec<Dependency>,
+    (is_beside_holder, dependencies): (bool, &mut Vec<Dependency>),
 ) -> anyhow::Result<Arc<dyn ArtifactStore>> {
     if config.artifacts_in_database() {
         return Ok(Arc::new(store.clone()));
     }
     let folder = config.data.dir.join("artifacts");
-    let directory = LocalDirectory::open(&folder)?.with_lasting_failure(store.lasting_failure());
+    let directory = if is_beside_holder {
+        LocalDirectory::beside(&folder)?
+    } else {
+        LocalDirectory::open(&folder)?
+    };
+    let directory = directory.with_lasting_failure(store.lasting_failure());
     let shown = folder.display().to_string();
     dependencies.push(Dependency::new("artifacts", shown, move || {
         let gone = if folder.is_dir() {

@@ -56,11 +56,7 @@ pub(super) fn parse_id(text: &str) -> anyhow::Result<ProjectId> {
     })
 }
 
-async fn carry_out(
-    client: &Client,
-    command: ProjectCommand,
-    flags: &str,
-) -> anyhow::Result<Exit> {
+async fn carry_out(client: &Client, command: ProjectCommand, flags: &str) -> anyhow::Result<Exit> {
     match command {
         ProjectCommand::List { state, limit, skip } => {
             show::list(client, &state, (skip, limit)).await

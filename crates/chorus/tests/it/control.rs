@@ -38,13 +38,16 @@ fn started(fixture: &Fixture) -> Child {
     command.spawn().expect("the binary runs")
 }
 
-/// Repeats a command until its output has a text.
-fn until(fixture: &Fixture, arguments: &[&str], text: &str) -> Output {
+/// Repeats a command beside a run until its output has a text.
+fn until((fixture, run): (&Fixture, &mut Child), arguments: &[&str], text: &str) -> Output {
     let end = Instant::now() + DEADLINE;
     loop {
         let output = fixture.chorus(arguments);
         if output_text(&output).contains(text) {
             return output;
+        }
+        if let Some(status) = run.try_wait().expect("the run can be asked") {
+            panic!("the run ended with {status}: {}", rest(run));
         }
         assert!(
             Instant::now() < end,
@@ -54,14 +57,26 @@ fn until(fixture: &Fixture, arguments: &[&str], text: &str) -> Output {
     }
 }
 
+/// What a run that ended wrote on standard error.
+fn rest(run: &mut Child) -> String {
+    let mut text = String::new();
+    let mut stderr = run.stderr.take().expect("standard error is a pipe");
+    stderr.read_to_string(&mut text).expect("it is text");
+    text
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_terminal_lists_shows_and_cancels_while_a_run_holds_the_folder() {
     let fixture = fixture(vec![FaultRule::always(Fault::Hang)]).await;
     let mut run = started(&fixture);
-    let listed = until(&fixture, &["project", "list"], "prj_");
+    let listed = until((&fixture, &mut run), &["project", "list"], "prj_");
     assert!(listed.status.success(), "{}", output_text(&listed));
     let id = fixture.project().to_string();
-    let shown = until(&fixture, &["project", "show", &id], "1 call under way");
+    let shown = until(
+        (&fixture, &mut run),
+        &["project", "show", &id],
+        "1 call under way",
+    );
     assert!(shown.status.success(), "{}", output_text(&shown));
     let accounts = fixture.chorus(&["account", "list"]);
     assert!(accounts.status.success(), "{}", output_text(&accounts));

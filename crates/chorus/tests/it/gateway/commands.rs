@@ -9,7 +9,7 @@ use chorus_core::id::EventId;
 use chorus_core::project::{ClientCommand, OpenQuestion, State, WaitingOn};
 use serde_json::json;
 
-use super::fixture::{GatewayFixture, on_each_store, PLAN};
+use super::fixture::{GatewayFixture, PLAN, on_each_store};
 use super::wire::Client;
 
 fn question(id: &str) -> OpenQuestion {

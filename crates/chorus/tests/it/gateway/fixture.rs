@@ -32,7 +32,8 @@ use uuid::Uuid;
 use crate::store::postgres::Postgres;
 
 /// Plan of every project that waits for approval.
-pub(super) const PLAN: &str = r#"{"version":1,"title":"Played","requirements":[],"tasks":[],"files":[]}"#;
+pub(super) const PLAN: &str =
+    r#"{"version":1,"title":"Played","requirements":[],"tasks":[],"files":[]}"#;
 
 /// A store with a bus and a clock.
 pub(super) struct GatewayFixture {
