@@ -8,7 +8,10 @@ mod server;
 use std::sync::Arc;
 
 use chorus_core::id::Holder;
-use chorus_core::limit::{Dimension, End, HeldLease, Lease, LimitSignals, ObservedLevel, Reserved};
+use chorus_core::limit::{
+    Dimension, End, HeldLease, Lease, LimitSignals, ObservedLevel, PastCall, PastUse, QuotaGroup,
+    Reserved, Restoration, Window,
+};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::{Clock, LimitState};
@@ -158,6 +161,43 @@ async fn a_charge_after_a_lowered_amount_is_corrected_while_an_earlier_call_is_o
     let cost = MicroUsd(1);
     let end = Step::End(second.id, End::Used { usage, cost });
     pair.take(&end).await.expect("both give 90 tokens back");
+}
+
+#[tokio::test]
+async fn past_calls_count_although_the_restoring_process_saw_another_window_last() {
+    let Some(server) = Server::from_environment() else {
+        return;
+    };
+    let mut pair = Pair::new(&server, 9_004).await;
+    pair.take(&Step::Pass(120_000)).await.expect("both agree");
+    let demand = pair.demand_for_tokens(100);
+    let reserve = Step::Reserve(Box::new(demand.clone()));
+    pair.take(&reserve).await.expect("both agree");
+    let mut group = QuotaGroup::clone(&demand.candidates[0].groups[0]);
+    group.limits[0].window = Window::Sliding { per_ms: 600_000 };
+    let usage = Usage {
+        input: 4_000,
+        ..Usage::default()
+    };
+    let cost = MicroUsd(1);
+    let call = PastCall {
+        groups: vec![Arc::new(group)],
+        sent_at: pair.clock.now(),
+        ended_at: pair.clock.now(),
+        used: PastUse::Known { usage, cost },
+    };
+    server.flush(&pair.namespace).await;
+    let past = Restoration {
+        leases: Vec::new(),
+        past: Some(vec![call]),
+    };
+    let restored = pair.redis.restore(past).await;
+    restored.expect("the server answers");
+    let levels = pair.redis.levels().await.expect("the server answers");
+    assert_eq!(
+        (levels[0].window, levels[0].left),
+        (Window::Sliding { per_ms: 600_000 }, 1_000)
+    );
 }
 
 #[tokio::test]

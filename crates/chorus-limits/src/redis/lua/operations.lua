@@ -219,7 +219,10 @@ local function begin_life()
     groups[past.group].dirty = true
   end
   for _, mirror in ipairs(args.mirrors) do
-    configure(mirror.group, mirror.config, began)
+    -- The limits of past calls are those of now; what was seen last may have other windows.
+    if not load_group(mirror.group) then
+      configure(mirror.group, mirror.config, began)
+    end
     local group = groups[mirror.group]
     for place, meter in ipairs(starts_empty and group.meters or {}) do
       set_room(group, meter, now, mirror.rooms[place])
