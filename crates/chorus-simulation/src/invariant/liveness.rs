@@ -31,9 +31,9 @@ const REASON_BOUND: Millis = Millis::from_secs(60);
 /// Time in which the refused calls of an account are counted.
 const STORM_WINDOW: Millis = Millis::from_secs(60);
 
-/// Most calls of one organisation that its provider refuses within [`STORM_WINDOW`]: all slots at once, and one
-/// trial after each doubled rest.
-const STORM_BOUND: usize = 14;
+/// Most calls of one organisation that give no usable reply within [`STORM_WINDOW`]: all slots at once, some at the
+/// waits that the provider names, and one trial after each doubled rest, again after a dispatcher's death.
+const STORM_BOUND: usize = 24;
 
 /// Value of [`ServingAccount::healthy_from`] for an account that is never sick.
 pub const ALWAYS: Timestamp = Timestamp(i64::MIN);

@@ -5,7 +5,7 @@
 mod example;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use chorus_accounts::{CredentialRow, Identity, Row};
@@ -16,6 +16,7 @@ use chorus_core::time::Millis;
 use chorus_provider_sim::Server;
 use chorus_provider_sim::config::{Account, AccountLimit};
 use chorus_provider_sim::engine::quota::Counted;
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::run::{LocalRun, Target, here, read_input, submission_options};
@@ -45,8 +46,8 @@ pub(crate) async fn run(mut config: Config, demo: DemoArgs) -> anyhow::Result<Ex
     };
     upload.options = submission_options(&options, None);
     deliver::try_folder(ResultFolder::new(options.out.as_deref()).known())?;
-    let folder = Folder::new()?;
-    prepare(&mut config, &folder.0);
+    let folder = temporary_folder()?;
+    prepare(&mut config, folder.path());
     let pool = chorus_provider_sim::config::demo(demo.seed);
     let (server, address) = Server::bind(pool.config, SocketAddr::from(([127, 0, 0, 1], 0)))
         .await
@@ -98,23 +99,13 @@ fn prepare(config: &mut Config, folder: &Path) {
     );
 }
 
-/// A folder that is gone when the demo is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("chorus-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("make the folder {}", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A failure leaves files in the system's temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A new folder, which only this user can read; it is gone when the demo is over.
+fn temporary_folder() -> anyhow::Result<TempDir> {
+    let parent = std::env::temp_dir();
+    tempfile::Builder::new()
+        .prefix("chorus-demo-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("make a folder in {}", parent.display()))
 }
 
 /// A simulated account as a [`Row`] that can be imported: the real provider's row at another address.
