@@ -223,7 +223,7 @@ impl Importer {
                     ));
                 }
                 Liveness::Unknown { reason } => {
-                    unchecked.get_or_insert(checked.without_secret(&reason));
+                    unchecked.get_or_insert_with(|| checked.without_secret(&reason));
                 }
             }
         }

@@ -292,7 +292,7 @@ mod tests {
         fn any_path_becomes_one_that_is_taken(path in "(\\.\\./|[a-zA-Z0-9 .:/\\\\~é\u{200b}\u{1}]|\\.git|con|chorus-report){0,40}") {
             let mended = visible(&path);
             prop_assert_eq!(check(&mended), Ok(()), "{} -> {}", path, mended);
-            prop_assert_eq!(visible(&mended), mended.clone());
+            prop_assert_eq!(visible(&mended), mended);
             prop_assert_eq!(check_planned(&planned(&path)), Ok(()));
             let slug = slug(&path);
             prop_assert!(slug.is_empty() || check(&slug).is_ok() || is_device(&slug) || is_reserved(&slug), "{}", slug);

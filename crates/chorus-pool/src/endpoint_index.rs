@@ -336,11 +336,7 @@ mod tests {
         ];
         let id = accounts[0].credentials[0].groups[0].group.id.clone();
         accounts[1].credentials[0].groups[0].group.id = id;
-        let mut index = EndpointIndex::new(Arc::new(Catalog {
-            providers: Vec::new(),
-            models: Vec::new(),
-            ..Catalog::default()
-        }));
+        let mut index = EndpointIndex::new(Arc::new(Catalog::default()));
         for accounts in [accounts.clone(), accounts.into_iter().rev().collect()] {
             index.set(&home(), accounts);
             let of = |number| index.groups_of(CredentialId::new(number), &"m/x".into());

@@ -163,11 +163,11 @@ impl AccountHealth {
         let place = (account, provider.clone());
         let condition = self.places.get(&place);
         let of_model = self.models.get(&(place, model.clone()));
-        let streaks = condition
+        let mut streaks = condition
             .into_iter()
             .flat_map(|condition| [&condition.failures, &condition.limits])
             .chain(of_model);
-        streaks.fold(Some(now), |at, streak| Some(at?.max(streak.opens_at(now)?)))
+        streaks.try_fold(now, |at, streak| Some(at.max(streak.opens_at(now)?)))
     }
 
     /// Returns the end of the next rest after `now`.

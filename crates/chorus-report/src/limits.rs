@@ -72,7 +72,7 @@ impl<'a> GroupUse<'a> {
                 && shown.dimension == limit.dimension
                 && shown.window == limit.window
         });
-        let capacity = shown.map_or(limit.capacity(), |shown| shown.capacity);
+        let capacity = shown.map_or_else(|| limit.capacity(), |shown| shown.capacity);
         let calls = self.calls.get(group).map_or(&[][..], Vec::as_slice);
         let uses = |is_sure: bool| -> Vec<Use> {
             let rows = calls.iter().filter(|row| !is_sure || row.usage.is_some());

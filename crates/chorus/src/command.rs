@@ -24,7 +24,7 @@ use crate::exit::Exit;
 /// Runs the command; the error is printed by [`main`](crate::main).
 pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
     match cli.command {
-        Command::Demo(demo) => demo::run(config, demo).await,
+        Command::Demo(demo) => Box::pin(demo::run(config, demo)).await,
         Command::Sim(sim) => sim::run(&sim).await,
         Command::Doctor { tenant } => Ok(doctor::run(&config, &Tenant::new(tenant)).await),
         Command::Serve(args) => process::run(config, ProcessRole::All, args.migrate).await,
@@ -42,8 +42,8 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Migrate => migrate::run(&config).await,
         Command::Dlq(command) => dlq::run(&config, &command).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
-        Command::Run(args) => run::run(config, args).await,
-        Command::Resume(args) => run::resume(config, args).await,
+        Command::Run(args) => Box::pin(run::run(config, args)).await,
+        Command::Resume(args) => Box::pin(run::resume(config, args)).await,
         Command::Model(command) => Ok(model::run(&config, &command)),
         Command::Key(command) => key::run(&config, command).await,
         Command::Project(args) => project::run(config, args).await,

@@ -35,7 +35,7 @@ fn by(encoding: &'static encoding_rs::Encoding, bytes: &[u8]) -> Result<String, 
     encoding
         .decode_without_bom_handling_and_without_replacement(bytes)
         .map(std::borrow::Cow::into_owned)
-        .ok_or(TextRefusal::Broken(Encoding(encoding.name())))
+        .ok_or_else(|| TextRefusal::Broken(Encoding(encoding.name())))
 }
 
 fn utf32(bytes: &[u8], number: fn([u8; 4]) -> u32) -> Result<String, TextRefusal> {

@@ -143,13 +143,7 @@ fn check_syntax(
         .collect();
     if blamed.is_empty() {
         let before = |part: &&PartSpan| part.range.start <= fault.offset;
-        blamed.extend(
-            file.parts
-                .iter()
-                .filter(before)
-                .next_back()
-                .map(|part| &part.task),
-        );
+        blamed.extend(file.parts.iter().rfind(before).map(|part| &part.task));
     }
     let what = format!("it cannot be read as {kind:?}: {}", fault.message);
     let feedback = format!(

@@ -124,7 +124,7 @@ fn collect(value: &Value, error: &mut WireError, depth: u8) {
 /// Reads a text that may itself be an error in JSON.
 fn collect_text(text: &str, error: &mut WireError, depth: u8) {
     let begin = text.find('{').filter(|_| depth < DEEPEST);
-    let nested = begin.and_then(|at| super::first_value(text[at..].as_bytes()));
+    let nested = begin.and_then(|at| super::first_value(&text.as_bytes()[at..]));
     if let Some(nested @ Value::Object(_)) = nested {
         collect(&nested, error, depth + 1);
     }

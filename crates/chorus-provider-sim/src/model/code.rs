@@ -81,7 +81,7 @@ fn block_for(text: &str, path: &str) -> Option<String> {
             Some((_, true)) => found.push(line),
             Some((_, false)) => {}
             None if ticks >= 3 => {
-                fence = Some((ticks, level.is_some() && is_language(name, extension)))
+                fence = Some((ticks, level.is_some() && is_language(name, extension)));
             }
             None => {
                 let Some((depth, title)) = heading(line) else {

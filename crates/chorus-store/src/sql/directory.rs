@@ -154,7 +154,7 @@ impl Operation for SetCredentialState {
             Some(row) => Cells::new("credentials", "id", row).json_or_none("mark")?,
             None => return Ok(Outcome::Commit(false)),
         };
-        let mark = self.mark.unwrap_or(Mark::of_person(tx.now));
+        let mark = self.mark.unwrap_or_else(|| Mark::of_person(tx.now));
         if self.mark.is_some() && !mark.replaces(stored.as_ref()) {
             return Ok(Outcome::Commit(false));
         }

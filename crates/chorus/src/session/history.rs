@@ -43,7 +43,7 @@ impl History {
                 let failures = page.deliveries.into_iter();
                 failed.extend(failures.filter(|delivery| delivery.is_failure));
             }
-            self.after = page.next.or(self.after.take());
+            self.after = page.next.or_else(|| self.after.take());
             if !page.has_more {
                 self.is_at_present = true;
                 break;

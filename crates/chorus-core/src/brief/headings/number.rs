@@ -415,7 +415,7 @@ pub(super) fn is_number_word(word: &str) -> bool {
                     && rest.chars().all(char::is_alphabetic))
         })
     };
-    is_english || WORDS.iter().any(|number| begins(&number))
+    is_english || WORDS.iter().any(begins)
 }
 
 /// Returns true for a numeral of Chinese, Japanese or Korean, in words.

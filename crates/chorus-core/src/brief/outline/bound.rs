@@ -45,7 +45,7 @@ pub(super) fn bounded(sections: Vec<Section>) -> Vec<Section> {
             }
         }
     }
-    shortened(groups)
+    shortened(&groups)
 }
 
 /// Neighbours that become one section.
@@ -154,10 +154,10 @@ fn packed(groups: Vec<Group>, kinship: Kinship, cap: u64) -> Vec<Group> {
 }
 
 /// Makes sections whose lines fit a prompt, with the longest texts that do.
-fn shortened(groups: Vec<Group>) -> Vec<Section> {
+fn shortened(groups: &[Group]) -> Vec<Section> {
     let mut sections = Vec::new();
     for lengths in LENGTHS {
-        sections = numbered(&groups, lengths);
+        sections = numbered(groups, lengths);
         if sections.iter().map(line_tokens).sum::<u64>() <= MAX_OUTLINE_TOKENS {
             break;
         }

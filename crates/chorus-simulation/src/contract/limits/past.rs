@@ -69,7 +69,7 @@ pub(super) async fn a_day_is_counted_across_lives(context: LimiterContext) {
     let today = [10_000, 20_000].map(|ago| call(&context, &group, ago, tokens(1)));
     for _ in 0..2 {
         context.flush().await;
-        let past = [&[yesterday.clone()], today.as_slice()].concat();
+        let past = [std::slice::from_ref(&yesterday), today.as_slice()].concat();
         restore(&context, Vec::new(), past).await;
         let mut demand = context.demand(1);
         demand.candidates[0].groups = vec![Arc::clone(&group)];
