@@ -55,7 +55,9 @@ pub(crate) async fn read_outcome(
         (TaskKind::Plan, text) => planned(context, aggregate, text).await,
         (_, None) => Ok(Reading::Nothing),
         (TaskKind::Work, Some(text)) => Ok(Reading::Question(
-            merge::question(&text).unwrap_or_else(|| text.trim()).to_owned(),
+            merge::question(&text)
+                .unwrap_or_else(|| text.trim())
+                .to_owned(),
         )),
         (TaskKind::Clarify, Some(text)) => {
             Ok(Reading::Clarification(brief::read_clarification(&text)))

@@ -75,7 +75,8 @@ impl Exchange {
             .filter(|code| code.parse::<i64>().is_err())
             .or(error.kind.as_ref())
             .or(error.code.as_ref());
-        let reported = retry_after(&self.headers, now).or_else(|| error.wait.map(|wait| wait.from(now)));
+        let reported =
+            retry_after(&self.headers, now).or_else(|| error.wait.map(|wait| wait.from(now)));
         let is_limit = matches!(
             class.rule().group,
             GroupReaction::CloseBucket | GroupReaction::HalveRamp

@@ -235,7 +235,8 @@ fn open(part: Part, path: &Path, shown: &Path) -> Result<Opened, InputError> {
     let name = path
         .file_name()
         .ok_or_else(|| failed(io::Error::other("it is no file")))?;
-    let handle = folder::open_folder(path.parent().unwrap_or_else(|| Path::new("."))).map_err(failed)?;
+    let handle =
+        folder::open_folder(path.parent().unwrap_or_else(|| Path::new("."))).map_err(failed)?;
     folder::open_below(&handle, Path::new(name)).map_err(|error| match error {
         NotOpened::Strange(kind) => InputError::strange(part, shown, kind),
         NotOpened::Failed(error) => failed(error),

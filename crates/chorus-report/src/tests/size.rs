@@ -1,6 +1,5 @@
 //! Growth of the work with the size of a project.
 
-
 use super::fixture::{delivery, event, finished, input, ready, task};
 use crate::{ReportInput, build, page};
 
