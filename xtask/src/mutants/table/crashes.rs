@@ -43,7 +43,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[Edit {
             file: LEDGER_ENDING,
             find: "let until = until.min(now + *grace);",
-            replace: "let until = now + *grace + until.since(*until);",
+            replace: "let until = until.max(now + *grace);",
         }],
         search: Search::Tests {
             package: "chorus-simulation",
