@@ -2,6 +2,7 @@
 
 use chorus_core::failure::FailureClass;
 use chorus_core::limit::{Dimension, End, LimitSignals, Obstacle, ObstacleKind, Reserved};
+use chorus_core::money::MicroUsd;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::context::{LimiterContext, used};
@@ -115,6 +116,7 @@ pub(super) async fn a_refusal_for_a_rate_closes_no_money_limit(context: LimiterC
     context.end(&lease, REFUSED).await;
     context.pass(12_000);
     demand.lease = context.demand(1).lease;
+    demand.candidates[0].estimate.cost = MicroUsd(900_000);
     let answer = context.answer(&demand).await;
     assert!(matches!(answer, Reserved::Granted(_)), "{answer:?}");
 }
