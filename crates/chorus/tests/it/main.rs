@@ -18,4 +18,5 @@ mod loop_of_briefs;
 mod restart;
 #[cfg(all(unix, feature = "distributed"))]
 mod roles;
+mod sick_wire;
 mod store;
