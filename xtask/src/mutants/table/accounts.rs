@@ -34,8 +34,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a binding to an account that never ends",
         edits: &[Edit {
             file: ADMISSION_QUEUE,
-            find: "request.refused_by = None;",
-            replace: "request.refused_until = now;",
+            find: "self.bindings.insert((request.refused_until, request.lease));",
+            replace: "",
         }],
         search: tests("chorus-pool", "no_longer_than_its_binding"),
     },
